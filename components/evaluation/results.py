@@ -1,0 +1,28 @@
+"""Reads what an evaluation wrote."""
+
+from __future__ import annotations
+
+import tensorflow_model_analysis as tfma
+
+from components.evaluation import eval_config, metrics
+
+
+def interval(uri: str, split: str, model: str = eval_config.CANDIDATE) -> metrics.Interval | None:
+    """Accuracy of `model` on a split with its interval, or None where the split has no image."""
+    # TFMA names the models only where there are two; a lone candidate has the empty name.
+    found = [tfma.load_eval_result(uri, model_name=name) for name in (model, '')]
+    for key, sections in (pair for result in found for pair in result.slicing_metrics):
+        if key != (('split', split),):
+            continue
+        values = {
+            name: value['doubleValue']
+            for name, value in sections[''][''].items()
+            if 'doubleValue' in value
+        }
+        return metrics.Interval(
+            values[metrics.ACCURACY],
+            values[metrics.LOWER],
+            values[metrics.UPPER],
+            int(values[metrics.IMAGES]),
+        )
+    return None

@@ -1,0 +1,18 @@
+"""The base of every typed group of settings, so that all are strict in the same way."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pydantic
+
+Share = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
+Rate = Annotated[float, pydantic.Field(gt=0.0, le=1.0)]
+Fraction = Annotated[float, pydantic.Field(ge=0.0, lt=1.0)]
+Count = Annotated[int, pydantic.Field(ge=1)]
+
+
+class Section(pydantic.BaseModel):
+    """Settings that refuse unknown keys and cannot be changed after they were checked."""
+
+    model_config = pydantic.ConfigDict(extra='forbid', frozen=True, validate_default=True)

@@ -1,0 +1,127 @@
+"""The SavedModel that is served, evaluated and pushed, with its signatures.
+
+| signature            | input                                  | output                               |
+|----------------------|----------------------------------------|--------------------------------------|
+| `serving_default`    | `examples` string [N], tf.Examples      | probabilities, label, score          |
+| `serving_bytes`      | `image_bytes` string [N], encoded       | probabilities, label, score          |
+| `serving_pixels`     | `pixels` uint8 [N, H, W, 3], any size   | probabilities, label, score          |
+| `transform_features` | `examples` string [N]                   | pixels uint8 [N, S, S, 3], label_index |
+| `transform_labels`   | `examples` string [N]                   | label_index int64 [N]                |
+
+`probabilities` is float32 [N, C], `label` string [N], `score` float32 [N] (that of the label).
+Class names are part of the graph. Bytes go through the very graph that Transform built; the pixel
+signature starts after decoding and shares the resize function. `transform_labels` exists so that
+the Evaluator need not decode every image a second time to learn its label.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.transform import preprocessing
+
+Outputs = dict[str, tf.Tensor]
+
+
+class _Server:
+    """The functions behind the signatures."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        classes: tuple[str, ...],
+        transform: Callable[[Outputs], Outputs],
+        size: int,
+        resize: str,
+    ) -> None:
+        self._model = model
+        self._classes = tf.constant(classes, tf.string)
+        self._transform = transform
+        self._size = size
+        self._resize = resize
+
+    def _transformed(self, image: tf.Tensor, label: tf.Tensor) -> Outputs:
+        # The transform graph takes one value a row; the id passes through it and is not used here.
+        blank = tf.fill(tf.shape(image), '')
+        raw = {'image': image, 'label': label, 'image_id': blank}
+        return self._transform({name: value[:, None] for name, value in raw.items()})
+
+    def _pixels(self, image: tf.Tensor) -> tf.Tensor:
+        packed = self._transformed(image, tf.fill(tf.shape(image), ''))[preprocessing.PIXELS]
+        return preprocessing.unpack(tf.reshape(packed, [-1]), self._size)
+
+    def _answer(self, pixels: tf.Tensor) -> Outputs:
+        logits = self._model(tf.cast(pixels, tf.float32), training=False)
+        probabilities = tf.nn.softmax(logits)
+        return {
+            'probabilities': probabilities,
+            'label': tf.gather(self._classes, tf.argmax(probabilities, axis=1)),
+            'score': tf.reduce_max(probabilities, axis=1),
+        }
+
+    def examples(self, examples: tf.Tensor) -> Outputs:
+        return self._answer(self._pixels(_feature(examples, 'image')))
+
+    def image_bytes(self, image_bytes: tf.Tensor) -> Outputs:
+        return self._answer(self._pixels(image_bytes))
+
+    def pixels(self, pixels: tf.Tensor) -> Outputs:
+        resized = tf.map_fn(
+            lambda one: preprocessing.resize(one, self._size, self._resize),
+            pixels,
+            fn_output_signature=tf.TensorSpec([self._size, self._size, 3], tf.uint8),
+        )
+        return self._answer(resized)
+
+    def transform_features(self, examples: tf.Tensor) -> Outputs:
+        return {
+            preprocessing.PIXELS: self._pixels(_feature(examples, 'image')),
+            **self.transform_labels(examples),
+        }
+
+    def transform_labels(self, examples: tf.Tensor) -> Outputs:
+        label = _feature(examples, 'label', default='')
+        return {preprocessing.LABEL_INDEX: preprocessing.class_index(label, self._classes)}
+
+
+def _feature(examples: tf.Tensor, name: str, default: str | None = None) -> tf.Tensor:
+    spec = tf.io.FixedLenFeature([], tf.string, default)
+    return tf.io.parse_example(examples, {name: spec})[name]
+
+
+def export(
+    model: keras.Model,
+    classes: tuple[str, ...],
+    transform_output: tft.TFTransformOutput,
+    size: int,
+    resize: str,
+    folder: pathlib.Path,
+) -> None:
+    """Writes the SavedModel to `folder`.
+
+    `keras.export.ExportArchive` tracks the variables of a Keras 3 model so that the C++ loader of
+    TensorFlow Serving finds them; a plain `tf.Module` that holds the model does not.
+    """
+    layer = transform_output.transform_features_layer()
+    server = _Server(model, classes, layer, size, resize)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.transform = layer
+    strings = tf.TensorSpec([None], tf.string, name='examples')
+    archive.add_endpoint('serving_default', server.examples, [strings])
+    archive.add_endpoint(
+        'serving_bytes', server.image_bytes, [tf.TensorSpec([None], tf.string, name='image_bytes')]
+    )
+    archive.add_endpoint(
+        'serving_pixels',
+        server.pixels,
+        [tf.TensorSpec([None, None, None, 3], tf.uint8, name='pixels')],
+    )
+    archive.add_endpoint('transform_features', server.transform_features, [strings])
+    archive.add_endpoint('transform_labels', server.transform_labels, [strings])
+    archive.write_out(str(folder), verbose=False)

@@ -1,0 +1,71 @@
+"""State of an unfinished training, so that a killed one goes on where it was.
+
+One file, replaced atomically after each epoch: a kill at any moment leaves the state of the last
+whole epoch. It holds arrays and a JSON text only (no pickle), so reading it runs no code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import pathlib
+import zipfile
+from typing import Any
+
+import numpy as np
+
+_META = 'meta'
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Arrays by name and whatever else is needed, as JSON values."""
+
+    arrays: dict[str, np.ndarray]
+    meta: dict[str, Any]
+
+
+class Checkpoint:
+    """Keeps one state in `folder`, valid for one `key` only.
+
+    The key covers everything that the training depends on; a state with another key is of another
+    training and is not used.
+    """
+
+    def __init__(self, folder: pathlib.Path, key: str) -> None:
+        self._folder = folder
+        self._path = folder / 'state.npz'
+        self._key = key
+
+    def save(self, state: State) -> None:
+        """Replaces the kept state."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        meta = json.dumps({'key': self._key, **state.meta})
+        partial = self._path.with_suffix('.partial')
+        with partial.open('wb') as file:
+            np.savez(file, **{_META: np.array(meta)}, **state.arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, self._path)
+
+    def load(self) -> State | None:
+        """The kept state, or None when there is none for this key that can be read."""
+        if not self._path.exists():
+            return None
+        try:
+            with np.load(self._path, allow_pickle=False) as file:
+                meta = json.loads(str(file[_META]))
+                arrays = {name: file[name] for name in file.files if name != _META}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            logging.warning('checkpoint %s cannot be read and is not used: %s', self._path, error)
+            return None
+        if meta.pop('key', None) != self._key:
+            return None
+        return State(arrays, meta)
+
+    def clear(self) -> None:
+        """Forgets the state: the training is complete."""
+        self._path.unlink(missing_ok=True)
+        self._path.with_suffix('.partial').unlink(missing_ok=True)

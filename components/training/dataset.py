@@ -1,0 +1,135 @@
+"""Images as the recipe sees them: one uint8 array a split, decoded and resized once.
+
+The array lives in memory while it is small against what the machine has, else in a memory-mapped
+file, so that 50,000 images train on the same machine as 500.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components.training import augmentation
+from components.transform import preprocessing
+
+# Pixels above this many bytes go to a file; the page cache then decides what stays in memory.
+IN_MEMORY_BYTES = 4 * 2**30
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    """One split, ordered by image id so that the order does not depend on how files were written.
+
+    Attributes:
+        pixels: uint8 [N, H, W, 3].
+        labels: int64 [N], positions in the class list; -1 for a class that training never saw.
+        ids: the image ids, [N].
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> ImageSet:
+        """The given rows as a set of its own."""
+        return ImageSet(self.pixels[rows], self.labels[rows], self.ids[rows])
+
+
+def _empty(shape: tuple[int, ...], spool: pathlib.Path | None) -> np.ndarray:
+    if spool is None or int(np.prod(shape)) <= IN_MEMORY_BYTES:
+        return np.empty(shape, np.uint8)
+    spool.parent.mkdir(parents=True, exist_ok=True)
+    return np.lib.format.open_memmap(spool, mode='w+', dtype=np.uint8, shape=shape)
+
+
+_SCHEMA = {
+    preprocessing.PIXELS: tf.io.FixedLenFeature([], tf.string),
+    preprocessing.LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64),
+    preprocessing.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
+}
+
+
+def _parsed(patterns: Sequence[str], *names: str) -> tf.data.Dataset:
+    """Batches of the named features of all transformed tf.Examples, each [n]."""
+    files = sorted(f for pattern in patterns for f in tf.io.gfile.glob(pattern))
+    wanted = {name: _SCHEMA[name] for name in names}
+
+    def parse(examples: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        features = tf.io.parse_example(examples, wanted)
+        return tuple(features[name] for name in names)
+
+    records = tf.data.TFRecordDataset(files, compression_type='GZIP')
+    return records.batch(64).map(parse).prefetch(2)
+
+
+def load(patterns: Sequence[str], size: int, spool: pathlib.Path | None = None) -> ImageSet:
+    """Reads one split of transformed, gzipped TFRecords.
+
+    Two passes: the first learns how many images there are and their order, so that the second can
+    write each image to its place and no copy of all pixels is ever needed.
+
+    Args:
+        patterns: file patterns of the split.
+        size: side of the pixels.
+        spool: where to keep the pixels when they are too many for memory.
+    """
+    keys = list(
+        _parsed(patterns, preprocessing.LABEL_INDEX, preprocessing.IMAGE_ID).as_numpy_iterator()
+    )
+    labels = np.concatenate([np.empty(0, np.int64), *(y for y, _ in keys)])
+    ids = np.concatenate([np.empty(0, object), *(i for _, i in keys)])
+    order = np.argsort(ids, kind='stable')
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    pixels = _empty((len(ids), size, size, 3), spool)
+    unpacked = _parsed(patterns, preprocessing.PIXELS).map(
+        lambda packed: preprocessing.unpack(packed, size)
+    )
+    done = 0
+    for batch in unpacked.as_numpy_iterator():
+        pixels[place[done : done + len(batch)]] = batch
+        done += len(batch)
+    return ImageSet(pixels, labels[order], ids[order])
+
+
+def training_epoch(
+    data: ImageSet,
+    batch_size: int,
+    policy: augmentation.Policy,
+    seed: int,
+    epoch: int,
+    shuffle: bool = True,
+) -> tf.data.Dataset:
+    """One pass of shuffled, augmented batches, a pure function of (seed, epoch).
+
+    Yields:
+        (float32 [n, H, W, 3] in [0, 255], int64 [n]).
+    """
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(data)) if shuffle else np.arange(len(data))
+    side = data.pixels.shape[1]
+
+    def gather(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = order[step * batch_size : (step + 1) * batch_size]
+        return data.pixels[rows], data.labels[rows]
+
+    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels, labels = tf.numpy_function(gather, [step], [tf.uint8, tf.int64], stateful=False)
+        pixels = tf.ensure_shape(pixels, [None, side, side, 3])
+        draw = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_003 + step])
+        return augmentation.augment(pixels, policy, draw), tf.ensure_shape(labels, [None])
+
+    steps = -(-len(data) // batch_size)
+    return (
+        tf.data.Dataset.range(steps)
+        .map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(2)
+        .apply(tf.data.experimental.assert_cardinality(steps))
+    )

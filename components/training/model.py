@@ -1,0 +1,62 @@
+"""The classifier: pretrained base, pooling, dropout and a linear head.
+
+Tensor contract: pixels float32 [N, H, W, 3] in [0, 255] in, logits float32 [N, C] out; the scaling
+that a base wants is part of the base.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from components import backbones
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A base with a head on it.
+
+    Attributes:
+        backbone: the base, with its blocks.
+        model: pixels -> logits.
+        head: the linear layer; its kernel is [D, C].
+    """
+
+    backbone: backbones.Backbone
+    model: keras.Model
+    head: keras.layers.Dense
+
+    def pooled(self, images: tf.Tensor) -> tf.Tensor:
+        """float32 [N, H, W, 3] in [0, 255] -> float32 [N, D], what the head sees."""
+        return tf.reduce_mean(self.backbone.model(images, training=False), axis=[1, 2])
+
+    def predict(self, pixels: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        """Logits of every image in order: uint8 [N, H, W, 3] -> float32 [N, C]."""
+        forward = tf.function(
+            lambda images: self.model(tf.cast(images, tf.float32), training=False),
+            input_signature=[tf.TensorSpec([None, *pixels.shape[1:]], tf.uint8)],
+        )
+        rows = range(0, len(pixels), batch_size)
+        return np.concatenate([forward(pixels[i : i + batch_size]).numpy() for i in rows])
+
+    def set_head(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+        """Puts a fitted head in place: float32 [D, C] and [C]."""
+        self.head.set_weights([kernel, bias])
+
+
+def build(backbone: backbones.Backbone, classes: int, dropout: float, seed: int) -> Classifier:
+    """Puts a head for `classes` classes on a base.
+
+    The base is always called with `training=False`: its BatchNorm layers then use their stored
+    statistics also while their neighbours are trained (Keras guide "Transfer learning &
+    fine-tuning"), and its own stochastic depth stays off.
+    """
+    inputs = keras.Input(backbone.model.input_shape[1:], name='pixels')
+    features = backbone.model(inputs, training=False)
+    pooled = keras.layers.GlobalAveragePooling2D(name='pool')(features)
+    dropped = keras.layers.Dropout(dropout, seed=seed, name='dropout')(pooled)
+    head = keras.layers.Dense(classes, name='head', dtype='float32')
+    return Classifier(backbone, keras.Model(inputs, head(dropped), name='classifier'), head)

@@ -1,0 +1,89 @@
+"""The settings of the recipe. Validated here once; the rest of the package takes them as they are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import pydantic
+
+from components import backbones
+from components.errors import ConfigError
+from components.section import Count, Fraction, Rate, Section, Share
+
+AugmentationName = Literal['none', 'light', 'standard', 'strong', 'any_orientation']
+
+
+class Model(Section):
+    """The pretrained base."""
+
+    backbone: str = 'mobilenet_v2'
+    weights: str = pydantic.Field(
+        default='imagenet', description='imagenet, package, random, or a weights file.'
+    )
+
+    @pydantic.field_validator('backbone')
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            backbones.entry(value)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    @pydantic.model_validator(mode='after')
+    def _offered(self) -> Self:
+        offered = (*backbones.entry(self.backbone).weights, 'random')
+        if self.weights in ('imagenet', 'package') and self.weights not in offered:
+            raise ValueError(
+                f'weights {self.weights!r} do not exist for {self.backbone}; '
+                f'use one of {", ".join(offered)}, or a file'
+            )
+        return self
+
+
+class Head(Section):
+    """First phase: a linear head on features of the frozen base."""
+
+    augmented_views: Annotated[int, pydantic.Field(ge=0, le=16)] = pydantic.Field(
+        default=1, description='Augmented copies of each training image, beside the plain one.'
+    )
+
+
+class FineTune(Section):
+    """Second phase: the top blocks of the base at a low learning rate."""
+
+    enabled: bool = True
+    blocks: Count | Literal['all'] = pydantic.Field(
+        default=6, description='How many blocks are thawed, counted from the top.'
+    )
+    epochs: Count = 10
+    learning_rate: Rate = pydantic.Field(
+        default=3e-4, description='Peak rate of the head and the top block.'
+    )
+    block_decay: Rate = pydantic.Field(
+        default=0.8,
+        description='Each block learns at this multiple of the rate of the block above it.',
+    )
+    warmup: Share = pydantic.Field(
+        default=0.1, description='Share of the steps in which the rate rises from 0.'
+    )
+    weight_decay: Share = 1e-4
+    dropout: Fraction = 0.2
+    label_smoothing: Fraction = 0.1
+    patience: Count = pydantic.Field(
+        default=4, description='Epochs without a better val loss before stopping.'
+    )
+    batch_norm: Literal['frozen', 'affine'] = pydantic.Field(
+        default='affine',
+        description='Statistics never change; affine: scale and bias of thawed blocks train.',
+    )
+
+
+class Training(Section):
+    """The recipe: a head on the frozen base first, then its top blocks at a low rate."""
+
+    seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
+    batch_size: Annotated[int, pydantic.Field(ge=1, le=1024)] = 32
+    augmentation: AugmentationName = 'standard'
+    head: Head = Head()
+    fine_tune: FineTune = FineTune()

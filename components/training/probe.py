@@ -1,0 +1,114 @@
+"""First phase: a linear head on pooled features of the frozen base.
+
+The problem is convex, so it is solved and not trained: multinomial logistic regression by L-BFGS
+(scikit-learn) over a path of L2 strengths, of which `val` chooses one. Features of the plain
+images and of a few augmented views are computed once; minutes of epochs become seconds.
+
+Starting the second phase from this head instead of a random one keeps the pretrained features from
+being distorted by the first gradients (Kumar et al., "Fine-Tuning can Distort Pretrained Features
+and Underperform Out-of-Distribution", ICLR 2022).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import sklearn.exceptions
+import sklearn.linear_model
+import sklearn.preprocessing
+import tensorflow as tf
+
+from components import progress
+from components.training import augmentation, dataset, scores
+
+L2_PATH = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C, from strong to weak regularisation
+_BATCH = 64
+_VIEWS = 1 << 20  # keeps the draws of views apart from those of epochs
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """A fitted head: logits = features @ kernel + bias.
+
+    Attributes:
+        kernel: float32 [D, C].
+        bias: float32 [C].
+        c: the chosen inverse L2 strength.
+        train, val: its scores.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    c: float
+    train: scores.Scores
+    val: scores.Scores
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """float32 [N, D] -> float32 [N, C]."""
+        return features @ self.kernel + self.bias
+
+
+def pooled_features(
+    pooled: Callable[[tf.Tensor], tf.Tensor],
+    data: dataset.ImageSet,
+    policy: augmentation.Policy,
+    seed: int,
+    view: int,
+) -> np.ndarray:
+    """Features of every image in order: float32 [N, D].
+
+    Args:
+        pooled: float32 [n, H, W, 3] -> float32 [n, D]; a `tf.function`.
+        data: the images.
+        policy: how each image is changed first (the identity policy for a plain view).
+        seed: of the augmentation.
+        view: number of the view; different views draw differently.
+    """
+    out = []
+    views = dataset.training_epoch(data, _BATCH, policy, seed, _VIEWS + view, shuffle=False)
+    for images, _ in views:
+        out.append(pooled(images).numpy())
+        progress.advance(len(out[-1]))
+    return np.concatenate(out)
+
+
+def fit(
+    train: np.ndarray, train_labels: np.ndarray, val: np.ndarray, val_labels: np.ndarray
+) -> Probe:
+    """Fits the path and keeps the head with the best val accuracy, then the best val log loss.
+
+    Args:
+        train, val: float32 [N, D] features.
+        train_labels, val_labels: int [N] in [0, C); every class occurs in `train_labels`.
+    """
+    scaler = sklearn.preprocessing.StandardScaler().fit(train)
+    scaled = scaler.transform(train)
+    model = sklearn.linear_model.LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
+    best: Probe | None = None
+    for c in L2_PATH:
+        model.set_params(C=c)
+        with warnings.catch_warnings():
+            # The weak end of the path may stop short of its optimum; `val` judges it all the same.
+            warnings.simplefilter('ignore', sklearn.exceptions.ConvergenceWarning)
+            model.fit(scaled, train_labels)
+        coefficients, intercept = model.coef_, model.intercept_
+        if len(coefficients) == 1:  # two classes: scikit-learn keeps the difference of the logits
+            coefficients = np.concatenate([-coefficients, coefficients]) / 2
+            intercept = np.concatenate([-intercept, intercept]) / 2
+        # The scaling of the features is folded into the head, so that serving needs no scaler.
+        kernel = (coefficients / scaler.scale_).T.astype(np.float32)
+        bias = (intercept - (coefficients * (scaler.mean_ / scaler.scale_)).sum(1)).astype(np.float32)
+        candidate = Probe(
+            kernel,
+            bias,
+            c,
+            scores.score(train @ kernel + bias, train_labels),
+            scores.score(val @ kernel + bias, val_labels),
+        )
+        if best is None or candidate.val.better_than(best.val):
+            best = candidate
+    assert best is not None
+    return best

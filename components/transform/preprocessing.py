@@ -1,0 +1,150 @@
+"""From encoded bytes to pixels: the one graph that training, evaluation and serving share.
+
+Tensor contract: an encoded image is a scalar string; pixels are uint8 [size, size, 3], RGB.
+Nothing here is random and nothing depends on the data except the list of classes.
+
+tf.Example cannot hold uint8, and its int64 lists cost eight bytes a pixel in memory, so pixels
+travel as one serialized tensor a record (`pack`, `unpack`), which is a plain copy each way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+PIXELS = 'pixels'
+LABEL_INDEX = 'label_index'
+IMAGE_ID = 'image_id'
+CLASSES_FILE = 'classes'
+UNKNOWN_CLASS = -1
+RESIZE_MODES = ('stretch', 'crop', 'letterbox')
+# Grey, so that the bars of a letterboxed image are near the mean of what the base was trained on.
+_LETTERBOX_GREY = 128.0
+
+
+def decode(encoded: tf.Tensor) -> tf.Tensor:
+    """Decodes one JPEG, PNG, GIF (first frame) or BMP: string [] -> uint8 [h, w, 3].
+
+    Raises:
+        tf.errors.InvalidArgumentError: the bytes are none of these.
+    """
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    image.set_shape([None, None, 3])
+    return image
+
+
+def resize(image: tf.Tensor, size: int, mode: str) -> tf.Tensor:
+    """Brings one image to a square: uint8 [h, w, 3] -> uint8 [size, size, 3].
+
+    `stretch` ignores the aspect ratio, `crop` keeps the central square, `letterbox` keeps the
+    whole image between grey bars. Bilinear with antialiasing, so that large images do not alias.
+    """
+    if mode == 'stretch':
+        scaled = tf.image.resize(image, [size, size], antialias=True)
+    elif mode == 'crop':
+        shape = tf.shape(image)[:2]
+        side = tf.reduce_min(shape)
+        top, left = (shape[0] - side) // 2, (shape[1] - side) // 2
+        square = image[top : top + side, left : left + side]
+        scaled = tf.image.resize(square, [size, size], antialias=True)
+    elif mode == 'letterbox':
+        # Bars are added as the difference from grey, because the op itself pads with zeros.
+        centred = tf.cast(image, tf.float32) - _LETTERBOX_GREY
+        scaled = tf.image.resize_with_pad(centred, size, size, antialias=True) + _LETTERBOX_GREY
+    else:
+        raise ValueError(f'resize mode must be one of {RESIZE_MODES}. Received: {mode!r}')
+    return tf.cast(tf.clip_by_value(tf.round(scaled), 0.0, 255.0), tf.uint8)
+
+
+def pixels_from_bytes(encoded: tf.Tensor, size: int, mode: str) -> tf.Tensor:
+    """Decodes and resizes a batch: string [N] -> uint8 [N, size, size, 3]."""
+    return tf.map_fn(
+        lambda one: tf.ensure_shape(resize(decode(one), size, mode), [size, size, 3]),
+        encoded,
+        fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
+    )
+
+
+def pack(pixels: tf.Tensor) -> tf.Tensor:
+    """Makes pixels storable in a tf.Example: uint8 [N, H, W, 3] -> string [N]."""
+    return tf.map_fn(
+        tf.io.serialize_tensor, pixels, fn_output_signature=tf.TensorSpec([], tf.string)
+    )
+
+
+def unpack(packed: tf.Tensor, size: int) -> tf.Tensor:
+    """The inverse of `pack`: string [N] -> uint8 [N, size, size, 3]."""
+    return tf.map_fn(
+        lambda one: tf.ensure_shape(tf.io.parse_tensor(one, tf.uint8), [size, size, 3]),
+        packed,
+        fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
+    )
+
+
+def class_index(label: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    """Position of each label among the classes: string [N], string [C] -> int64 [N].
+
+    `UNKNOWN_CLASS` where a label is not among them: a class that training never saw.
+    """
+    matches = tf.equal(label[:, None], classes[None, :])  # [N, C]
+    position = tf.argmax(tf.cast(matches, tf.int32), axis=1, output_type=tf.int64)
+    return tf.where(tf.reduce_any(matches, axis=1), position, tf.constant(UNKNOWN_CLASS, tf.int64))
+
+
+class _SortedClasses(beam.PTransform):
+    """Collects the distinct labels, sorted, as one string array of shape [C]."""
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        return (
+            batches
+            | 'Labels' >> beam.FlatMap(lambda batch: sorted(set(np.ravel(batch[0]).tolist())))
+            | 'Distinct' >> beam.Distinct()
+            | 'Collect' >> beam.combiners.ToList()
+            | 'Sort' >> beam.Map(lambda labels: np.array(sorted(labels), dtype=object))
+        )
+
+
+def sorted_classes(label: tf.Tensor) -> tf.Tensor:
+    """The class names of the analysed split in alphabetical order: string [N] -> string [C].
+
+    `tft.vocabulary` orders by frequency, so a few more images could exchange the meaning of two
+    outputs of a served model; alphabetical order changes only when the classes do.
+    """
+    (classes,) = tft.experimental.ptransform_analyzer(
+        inputs=[label],
+        ptransform=_SortedClasses(),
+        output_dtypes=[tf.string],
+        output_shapes=[[None]],
+        name='sorted_classes',
+    )
+    return classes
+
+
+def _dense(feature: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+    """One value an example as [N], whether the schema gave the feature a shape or not."""
+    if isinstance(feature, tf.SparseTensor):
+        feature = tf.sparse.to_dense(feature, default_value='')
+    return tf.reshape(feature, [-1])
+
+
+def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
+    """What TFX Transform runs: raw features in, pixels and class index out.
+
+    Args:
+        inputs: raw features, among them `image` and `label`, string [N] or [N, 1].
+        custom_config: `image_size` (pixels) and `resize` (mode); a digest of this file travels
+            along so that an edit is not served from the cache.
+    """
+    size, mode = int(custom_config['image_size']), custom_config['resize']
+    label = _dense(inputs['label'])
+    # The same names once more as a file, for those who read the transform without running it.
+    tft.vocabulary(label, vocab_filename=CLASSES_FILE)
+    return {
+        PIXELS: pack(pixels_from_bytes(_dense(inputs['image']), size, mode)),
+        LABEL_INDEX: class_index(label, sorted_classes(label)),
+        IMAGE_ID: _dense(inputs['image_id']),
+    }

@@ -1,0 +1,121 @@
+"""The command `thawline`. Imports here are light: help must answer at once."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+import pipeline
+from components.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.run import Options
+
+_BAD_CONFIGURATION = 2
+
+_config_argument = click.argument(
+    'config', required=False, type=click.Path(path_type=pathlib.Path), metavar='[CONFIG]'
+)
+
+
+class _Group(click.Group):
+    """Shows errors that a person can mend as one message, without a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except UserError as error:
+            from components.errors import DataError
+
+            click.echo(f'error: {error}', err=True)
+            sys.exit(4 if isinstance(error, DataError) else _BAD_CONFIGURATION)
+
+
+@click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
+@click.version_option(pipeline.__version__, prog_name='thawline')
+def main() -> None:
+    """Turns a small folder of labelled images into a model that can be deployed.
+
+    CONFIG is a project file; by default ./thawline.yaml, else the preset solar_cells.
+
+    \b
+    Exit codes of `run`:
+      0    blessed and pushed
+      1    crashed
+      2    bad configuration
+      3    ran, not blessed
+      4    stopped by data
+      130  interrupted
+    """
+
+
+@main.command()
+@_config_argument
+@click.option('--from', 'first', multiple=True, metavar='NODE', help='Start at this node.')
+@click.option('--to', 'last', multiple=True, metavar='NODE', help='Stop after this node.')
+@click.option('--only', metavar='NODE', help='Run this node alone, on the latest results.')
+@click.option('--no-cache', is_flag=True, help='Run every node, also where nothing changed.')
+def run(
+    config: pathlib.Path | None,
+    first: tuple[str, ...],
+    last: tuple[str, ...],
+    only: str | None,
+    no_cache: bool,
+) -> None:
+    """Runs the chain: from images to a blessed model, or to the reason why not."""
+    if only and (first or last):
+        raise click.UsageError('--only cannot be combined with --from or --to')
+    from pipeline import run as run_lib
+
+    if only:
+        first = last = (only,)
+    options: Options = run_lib.Options(first, last, not no_cache)
+    outcome = run_lib.execute(*run_lib.project_of(config), options)
+    run_lib.leave(outcome)
+
+
+@main.command()
+@_config_argument
+@click.option('--last', 'count', default=20, show_default=True, help='How many runs at most.')
+def runs(config: pathlib.Path | None, count: int) -> None:
+    """Lists past runs, from the metadata."""
+    from pipeline import history, run as run_lib
+
+    history.show(run_lib.project_of(config)[1], count)
+
+
+@main.command()
+@click.argument('folder', type=click.Path(path_type=pathlib.Path))
+@click.option('--data', required=True, help='Folder, CSV manifest or TFRecord files with images.')
+@click.option('--force', is_flag=True, help='Replace an existing thawline.yaml.')
+def init(folder: pathlib.Path, data: str, force: bool) -> None:
+    """Writes a commented thawline.yaml for your own images from a quick scan."""
+    from pipeline import init as init_lib
+
+    init_lib.write(folder, data, force)
+
+
+@main.command()
+@_config_argument
+@click.option('--force', is_flag=True, help='Replace an existing reviewed schema.')
+def schema(config: pathlib.Path | None, force: bool) -> None:
+    """Writes a schema proposal from the latest run, to review and keep."""
+    from pipeline import run as run_lib, schema_file
+
+    schema_file.propose(*run_lib.project_of(config), force)
+
+
+@main.command()
+@_config_argument
+def doctor(config: pathlib.Path | None) -> None:
+    """Says whether the environment is sound, and how to mend what is not."""
+    from pipeline import doctor_command
+
+    sys.exit(doctor_command.show(config))
+
+
+if __name__ == '__main__':
+    main()

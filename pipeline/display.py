@@ -1,0 +1,107 @@
+"""What a person sees while the chain runs: a line a node, a bar where work is long."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+import rich.console
+import rich.live
+import rich.markup
+import rich.progress
+import rich.text
+
+from components import progress
+from pipeline.metadata import NodeResult
+
+_QUIET_SECONDS = 30.0  # how often a log without a terminal hears of long work
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 05 s`."""
+    if seconds < 9.95:
+        return f'{seconds:.1f} s'
+    if seconds < 59.5:
+        return f'{seconds:.0f} s'
+    whole = round(seconds)
+    return f'{whole // 60} min {whole % 60:02d} s'
+
+
+class Display:
+    """Shows nodes as they start, run and end; a `pipeline.runners.local.Narrator`."""
+
+    def __init__(self, console: rich.console.Console, describe: Callable[[NodeResult], str]) -> None:
+        """`describe` gives the line of what a node found."""
+        self._console = console
+        self._describe = describe
+        self._width = 17
+
+    @contextlib.contextmanager
+    def started(self, node: str) -> Iterator[None]:
+        """Shows `node` as running until the block ends."""
+        shown = self._live(node) if self._console.is_terminal else self._plain(node)
+        with shown as listener, progress.listening(listener):
+            yield
+
+    @contextlib.contextmanager
+    def _live(self, node: str) -> Iterator[progress.Listener]:
+        bar = rich.progress.Progress(
+            rich.progress.SpinnerColumn(),
+            rich.progress.TextColumn(f'[bold]{node:<{self._width}}[/bold]'),
+            rich.progress.BarColumn(bar_width=24),
+            rich.progress.TextColumn('{task.fields[count]}'),
+            rich.progress.TimeElapsedColumn(),
+            rich.progress.TextColumn('[dim]left[/dim]'),
+            rich.progress.TimeRemainingColumn(compact=True),
+            rich.progress.TextColumn('[dim]{task.fields[remark]}[/dim]'),
+            console=self._console,
+            transient=True,
+            refresh_per_second=6,
+        )
+        with bar:
+            task = bar.add_task(node, total=None, count='', remark='')
+            shown_for = ['']
+
+            def listen(state: progress.Progress) -> None:
+                if state.what != shown_for[0]:
+                    shown_for[0] = state.what
+                    bar.reset(task, total=state.total)
+                count = f'{state.done:,}/{state.total:,} {state.what}' if state.total else state.what
+                bar.update(
+                    task, total=state.total, completed=state.done, count=count, remark=state.remark
+                )
+
+            yield listen
+
+    @contextlib.contextmanager
+    def _plain(self, node: str) -> Iterator[progress.Listener]:
+        self._console.print(f'> {node}', highlight=False)
+        told = [time.monotonic()]
+
+        def listen(state: progress.Progress) -> None:
+            if time.monotonic() - told[0] < _QUIET_SECONDS:
+                return
+            told[0] = time.monotonic()
+            count = f'{state.done:,} of {state.total:,} {state.what}' if state.total else state.what
+            remark = f', {state.remark}' if state.remark else ''
+            self._console.print(f'  {node}: {count}{remark}', highlight=False, markup=False)
+
+        yield listen
+
+    def ended(self, result: NodeResult) -> None:
+        """Shows the finished node with its time and its line."""
+        took = 'cached' if result.state == 'cached' else duration(result.seconds)
+        line = rich.text.Text.assemble(
+            ('✓ ', 'green'),
+            (f'{result.node:<{self._width}}', 'bold'),
+            (f'{took:>13}  ', 'dim'),
+            self._describe(result),
+        )
+        self._console.print(line, soft_wrap=not self._console.is_terminal, highlight=False)
+
+    def failed(self, node: str) -> None:
+        """Shows that a node did not complete."""
+        self._console.print(
+            rich.text.Text.assemble(('✗ ', 'red'), (node, 'bold')), highlight=False
+        )

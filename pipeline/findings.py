@@ -1,0 +1,128 @@
+"""One line a node: what it found. Reads the node's outputs, never the logs."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable
+
+from components.ingestion import quarantine
+from pipeline.config import Config
+from pipeline.metadata import NodeResult
+from pipeline.paths import Project
+
+
+def _percent_interval(share: float, lower: float, upper: float) -> str:
+    return f'{share:.3f} ({lower:.3f} to {upper:.3f})'
+
+
+def gate_line(config: Config) -> str:
+    """What the gate asks for, in words."""
+    gate = config.gate
+    what = 'lower bound of val accuracy' if gate.strictness == 'bound' else 'val accuracy'
+    return f'{what} at least {gate.val_accuracy:.2f}'
+
+
+def _ingested(result: NodeResult, config: Config, project: Project) -> str:
+    refused = result.outputs['quarantine']
+    summary = json.loads(refused.properties['summary'])
+    splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary['splits'].items())
+    line = f'{summary["written"]:,} images, {summary["quarantined"]:,} quarantined'
+    if summary['quarantined']:
+        line += f' (see {refused.uri}/{quarantine.REPORT_CSV})'
+    return f'{line}; {splits}'
+
+
+def _statistics(result: NodeResult, config: Config, project: Project) -> str:
+    names = json.loads(result.outputs['statistics'].properties.get('split_names', '[]'))
+    return f'statistics of {", ".join(names)}'
+
+
+def _inferred_schema(result: NodeResult, config: Config, project: Project) -> str:
+    return f'inferred; to review and keep it: thawline schema (writes {project.schema_path(config)})'
+
+
+def _imported_schema(result: NodeResult, config: Config, project: Project) -> str:
+    return f'reviewed schema {project.schema_path(config)}'
+
+
+def _validated(result: NodeResult, config: Config, project: Project) -> str:
+    return 'compared with the schema'
+
+
+def _gated(result: NodeResult, config: Config, project: Project) -> str:
+    verdict = json.loads(
+        pathlib.Path(result.outputs['verdict'].uri, 'verdict.json').read_text('utf-8')
+    )
+    counts = verdict['facts']['class_counts']
+    classes = {label for split in counts.values() for label in split}
+    remarks = [finding['message'] for finding in verdict['findings']]
+    passed = f'{len(classes)} classes, fit to train on'
+    return '; '.join([passed, *remarks])
+
+
+def _transformed(result: NodeResult, config: Config, project: Project) -> str:
+    return f'{config.image_size} x {config.image_size} pixels, {config.preprocessing.resize}'
+
+
+def training_record(result: NodeResult) -> dict:
+    """The Trainer's own record of a run."""
+    path = pathlib.Path(result.outputs['model_run'].uri, 'training.json')
+    return json.loads(path.read_text('utf-8'))
+
+
+def _trained(result: NodeResult, config: Config, project: Project) -> str:
+    record = training_record(result)
+    line = f'frozen base: val accuracy {record["probe"]["val"]["accuracy"]:.3f}'
+    if 'fine_tune' in record:
+        tuned = record['fine_tune']
+        line += (
+            f', fine-tuned: {tuned["val"]["accuracy"]:.3f} (epoch {tuned["best_epoch"]} of '
+            f'{len(tuned["history"])}); kept: {record["kept"].replace("_", "-")}'
+        )
+    return line
+
+
+def _baseline(result: NodeResult, config: Config, project: Project) -> str:
+    found = result.outputs.get('model')
+    return f'compared with model {found.id}' if found else 'no earlier blessed model'
+
+
+def _evaluated(result: NodeResult, config: Config, project: Project) -> str:
+    evaluation, blessing = result.outputs['evaluation'].properties, result.outputs['blessing']
+    parts = []
+    for split in ('val', 'test'):
+        if f'{split}_accuracy' in evaluation:
+            ends = (evaluation[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper'))
+            parts.append(f'{split} accuracy {_percent_interval(*ends)}')
+    blessed = blessing.properties.get('blessed') == 1
+    parts.insert(1, f'gate {config.gate.val_accuracy:.2f}: {"BLESSED" if blessed else "NOT BLESSED"}')
+    return ', '.join(parts)
+
+
+def _pushed(result: NodeResult, config: Config, project: Project) -> str:
+    properties = result.outputs['pushed_model'].properties
+    if properties.get('pushed') != 1:
+        return 'NOT PUSHED: the model was not blessed'
+    return f'version {properties["pushed_version"]} in {project.staging}'
+
+
+_LINES: dict[str, Callable[[NodeResult, Config, Project], str]] = {
+    'ImageExampleGen': _ingested,
+    'StatisticsGen': _statistics,
+    'SchemaGen': _inferred_schema,
+    'ImportSchemaGen': _imported_schema,
+    'ExampleValidator': _validated,
+    'DataGate': _gated,
+    'Transform': _transformed,
+    'Trainer': _trained,
+    'Baseline': _baseline,
+    'Evaluator': _evaluated,
+    'Pusher': _pushed,
+}
+
+
+def line(result: NodeResult, config: Config, project: Project) -> str:
+    """What the node found, or nothing for a node without a line of its own."""
+    describe = _LINES.get(result.node)
+    return describe(result, config, project) if describe else ''

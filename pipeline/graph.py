@@ -1,0 +1,117 @@
+"""The chain. Wiring only: one paragraph a node, in the order in which they run."""
+
+from __future__ import annotations
+
+
+from components.evaluation import eval_config
+from components.evaluation.baseline import EarlierBlessedModelStrategy
+from components.evaluation.component import GateEvaluator
+from components.gate.component import DataGate
+from components.ingestion.component import ImageExampleGen
+from components.transform.component import ImageTransform
+from pipeline import digest
+from pipeline.config import Config
+from pipeline.paths import Project
+from pipeline.tfx_imports import tfx
+
+SPLITS = ['train', 'val', 'test']
+
+
+def build(config: Config, project: Project, use_cache: bool = True) -> tfx.dsl.Pipeline:
+    """Wires the chain for a project; nothing runs here."""
+    images = ImageExampleGen(
+        source=project.source_spec(config),
+        fractions=config.data.split.fractions,
+        seed=config.data.split.seed,
+        max_side=config.data.max_side,
+        max_pixels=config.data.max_pixels,
+        code_digest=digest.of_packages('ingestion'),
+    )
+    examples = images.outputs['examples']
+
+    statistics = tfx.components.StatisticsGen(examples=examples)
+
+    if project.reviewed_schema(config):
+        schema_gen = tfx.components.ImportSchemaGen(schema_file=str(project.reviewed_schema(config)))
+    else:
+        schema_gen = tfx.components.SchemaGen(
+            statistics=statistics.outputs['statistics'], infer_feature_shape=True
+        )
+    schema = schema_gen.outputs['schema']
+
+    validator = tfx.components.ExampleValidator(
+        statistics=statistics.outputs['statistics'], schema=schema
+    )
+
+    gate = DataGate(
+        statistics=statistics.outputs['statistics'],
+        anomalies=validator.outputs['anomalies'],
+        quarantine=images.outputs['quarantine'],
+        policy=config.data_gate.model_dump_json(),
+        code_digest=digest.of_packages('gate'),
+    )
+
+    preprocessing = {'image_size': config.image_size, 'resize': config.preprocessing.resize}
+    transform = ImageTransform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn='components.transform.preprocessing.preprocessing_fn',
+        splits_config=tfx.proto.SplitsConfig(analyze=['train'], transform=SPLITS),
+        custom_config={**preprocessing, 'code_digest': digest.of_packages('transform')},
+        disable_statistics=True,
+    ).with_id('Transform')
+    transform.add_upstream_node(gate)
+
+    trainer = tfx.components.Trainer(
+        run_fn='components.training.run_fn.run_fn',
+        examples=transform.outputs['transformed_examples'],
+        transform_graph=transform.outputs['transform_graph'],
+        schema=schema,
+        train_args=tfx.proto.TrainArgs(splits=['train']),
+        eval_args=tfx.proto.EvalArgs(splits=['val']),
+        custom_config={
+            **preprocessing,
+            'model': project.located_model(config).model_dump_json(),
+            'training': config.training.model_dump_json(),
+            'checkpoints': str(project.checkpoints),
+            'code_digest': digest.of_packages('training', 'backbones', 'serving', 'transform'),
+        },
+    )
+    model = trainer.outputs['model']
+
+    baseline = tfx.dsl.Resolver(
+        strategy_class=EarlierBlessedModelStrategy,
+        candidate=model,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id('Baseline')
+
+    evaluator = GateEvaluator(
+        examples=examples,
+        model=model,
+        baseline_model=baseline.outputs['model'],
+        eval_config=eval_config.build(config.gate, digest.of_packages('evaluation')),
+        example_splits=list(eval_config.EVALUATED_SPLITS),
+    ).with_id('Evaluator')
+
+    pusher = tfx.components.Pusher(
+        model=model,
+        model_blessing=evaluator.outputs['blessing'],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(project.staging))
+        ),
+    )
+
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(project.artifacts),
+        components=[
+            images, statistics, schema_gen, validator, gate, transform, trainer, baseline,
+            evaluator, pusher,
+        ],
+        enable_cache=use_cache,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(project.metadata)
+        ),
+        beam_pipeline_args=project.beam_args(config),
+    )

@@ -1,0 +1,130 @@
+"""Reads what ML Metadata knows of runs. Needs neither TensorFlow nor TFX."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+STATES = {
+    pb.Execution.COMPLETE: 'complete',
+    pb.Execution.CACHED: 'cached',
+    pb.Execution.FAILED: 'failed',
+    pb.Execution.CANCELED: 'canceled',
+    pb.Execution.RUNNING: 'running',
+    pb.Execution.NEW: 'running',
+}
+GOOD_STATES = ('complete', 'cached')
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """One artifact: where it is and what is noted of it."""
+
+    id: int
+    uri: str
+    properties: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeResult:
+    """What came of one node in one run."""
+
+    node: str
+    state: str
+    outputs: Mapping[str, Output]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run: its id, when it began, and its nodes in the order in which they ran."""
+
+    id: str
+    began: datetime.datetime
+    nodes: tuple[NodeResult, ...]
+
+    def output(self, node: str, key: str) -> Output | None:
+        """An output of a node of this run, where it exists."""
+        return next((n.outputs.get(key) for n in self.nodes if n.node == node), None)
+
+
+def open_store(path: pathlib.Path) -> mlmd.MetadataStore:
+    """Opens the SQLite file of a project."""
+    config = pb.ConnectionConfig()
+    config.sqlite.filename_uri = str(path)
+    return mlmd.MetadataStore(config)
+
+
+def _value(value: pb.Value) -> Any:
+    return getattr(value, value.WhichOneof('value') or 'string_value')
+
+
+def _outputs(store: mlmd.MetadataStore, execution_id: int) -> dict[str, Output]:
+    keys = {}
+    for event in store.get_events_by_execution_ids([execution_id]):
+        if event.type in (pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT):
+            keys[event.artifact_id] = event.path.steps[0].key
+    return {
+        keys[artifact.id]: Output(
+            artifact.id,
+            artifact.uri,
+            {
+                name: _value(value)
+                for properties in (artifact.properties, artifact.custom_properties)
+                for name, value in properties.items()
+            },
+        )
+        for artifact in store.get_artifacts_by_id(list(keys))
+    }
+
+
+def _results(store: mlmd.MetadataStore, run: pb.Context) -> list[NodeResult]:
+    """Newest execution of each node of a run, in order of their start."""
+    found: dict[str, NodeResult] = {}
+    executions = store.get_executions_by_context(run.id)
+    for execution in sorted(executions, key=lambda e: e.id):
+        contexts = store.get_contexts_by_execution(execution.id)
+        pipeline = next((c.name for c in contexts if c.type == 'pipeline'), '')
+        named = next((c.name for c in contexts if c.type == 'node'), '')
+        node = named.removeprefix(f'{pipeline}.')
+        lasted = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+        found[node] = NodeResult(
+            node,
+            STATES.get(execution.last_known_state, 'unknown'),
+            _outputs(store, execution.id),
+            lasted / 1000,
+        )
+    return list(found.values())
+
+
+def _run_contexts(store: mlmd.MetadataStore) -> list[pb.Context]:
+    try:
+        return list(store.get_contexts_by_type('pipeline_run'))
+    except mlmd.errors.NotFoundError:
+        return []
+
+
+def node_result(store: mlmd.MetadataStore, run_id: str, node: str) -> NodeResult | None:
+    """What came of `node` in a run, or None when it left no execution."""
+    run = store.get_context_by_type_and_name('pipeline_run', run_id)
+    if run is None:
+        return None
+    return next((result for result in _results(store, run) if result.node == node), None)
+
+
+def runs(store: mlmd.MetadataStore) -> list[Run]:
+    """All runs, oldest first."""
+    return [
+        Run(
+            context.name,
+            datetime.datetime.fromtimestamp(context.create_time_since_epoch / 1000).astimezone(),
+            tuple(_results(store, context)),
+        )
+        for context in sorted(_run_contexts(store), key=lambda c: c.create_time_since_epoch)
+    ]

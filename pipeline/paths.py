@@ -1,0 +1,103 @@
+"""Where a project keeps its things, and how the paths in its configuration are meant."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from components.ingestion.sources import Columns, SourceSpec
+from components.training.params import Model
+from pipeline.config import Config
+
+# Beam's default runner first tries Prism, which downloads a binary.
+_RUNNER = '--runner=FnApiRunner'
+SCHEMA_FILE = 'schema.pbtxt'
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """The folders of one project.
+
+    Attributes:
+        home: the folder of the configuration file, which relative paths are relative to.
+        output: where runs are kept.
+    """
+
+    home: pathlib.Path
+    output: pathlib.Path
+
+    @classmethod
+    def of(cls, config: Config, home: pathlib.Path) -> Project:
+        """The project of a configuration that was found in `home`."""
+        home = home.resolve()
+        return cls(home, home / (config.output or f'runs/{config.name}'))
+
+    @property
+    def artifacts(self) -> pathlib.Path:
+        """Every artifact of every run."""
+        return self.output / 'artifacts'
+
+    @property
+    def metadata(self) -> pathlib.Path:
+        """ML Metadata's SQLite file."""
+        return self.output / 'metadata.sqlite'
+
+    @property
+    def staging(self) -> pathlib.Path:
+        """Blessed models, in TensorFlow Serving's layout: one folder a version."""
+        return self.output / 'serving' / 'staging'
+
+    @property
+    def logs(self) -> pathlib.Path:
+        """One log file a run."""
+        return self.output / 'logs'
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """States of unfinished trainings; outside the artifacts, which a failed run removes."""
+        return self.output / 'checkpoints'
+
+    @property
+    def lock(self) -> pathlib.Path:
+        """Held while a run of this project is under way."""
+        return self.output / 'lock'
+
+    def _located(self, path: str) -> str:
+        """A path of the configuration: URLs and packages as they are, others from `home`."""
+        if '://' in path or path.startswith('package:'):
+            return path
+        return str(self.home / pathlib.Path(path).expanduser())
+
+    def source_spec(self, config: Config) -> SourceSpec:
+        """The images to ingest."""
+        data = config.data
+        return SourceSpec(
+            source=self._located(data.source),
+            format=data.format,
+            root=None if data.root is None else self._located(data.root),
+            columns=Columns(**data.columns.model_dump()),
+            group_pattern=data.group_pattern,
+            normalise_labels=data.normalise_labels,
+        )
+
+    def schema_path(self, config: Config) -> pathlib.Path:
+        """Where the reviewed schema is, or would be."""
+        return pathlib.Path(self._located(config.data.schema_file or SCHEMA_FILE))
+
+    def reviewed_schema(self, config: Config) -> pathlib.Path | None:
+        """The reviewed schema, where there is one."""
+        path = self.schema_path(config)
+        return path if path.is_file() else None
+
+    def weights(self, config: Config) -> str:
+        """The base's weights: a name, or the full path of a file."""
+        weights = config.model.weights
+        return weights if weights in ('imagenet', 'package', 'random') else self._located(weights)
+
+    def located_model(self, config: Config) -> Model:
+        """The base's settings with the full path of its weights."""
+        return config.model.model_copy(update={'weights': self.weights(config)})
+
+    def beam_args(self, config: Config) -> list[str]:
+        """Beam options of every data-parallel node."""
+        return [_RUNNER, '--direct_running_mode=in_memory', *config.beam.options]

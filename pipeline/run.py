@@ -1,0 +1,255 @@
+"""One run from a checked configuration to an outcome, with the terminal told all along."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import enum
+import fcntl
+import logging
+import os
+import pathlib
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
+
+import rich.console
+import rich.text
+
+from components.errors import ConfigError, DataError, UserError
+from components.ingestion import sources
+from pipeline import display, findings, logs
+from pipeline.config import Config
+from pipeline.metadata import NodeResult
+from pipeline.paths import Project
+
+
+class Outcome(enum.IntEnum):
+    """How a run ended; the value is the exit code."""
+
+    BLESSED = 0
+    CRASHED = 1
+    BAD_CONFIGURATION = 2
+    NOT_BLESSED = 3
+    STOPPED_BY_DATA = 4
+    INTERRUPTED = 130
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What was asked for at the prompt."""
+
+    first: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    use_cache: bool = True
+
+
+class Interrupted(Exception):
+    """Somebody asked the run to stop.
+
+    An `Exception` on purpose: TFX's launcher publishes a node as failed and removes its half-made
+    outputs for exceptions, but not for KeyboardInterrupt.
+    """
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turns Ctrl-C and SIGTERM into `Interrupted`; a second one ends the process at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Interrupted(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _only_run(project: Project) -> Iterator[None]:
+    """Holds the project's lock, which a kill releases by itself."""
+    project.lock.parent.mkdir(parents=True, exist_ok=True)
+    with project.lock.open('a+') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise ConfigError(
+                f'another run of this project is under way (process {file.read().strip()}); '
+                f'wait for it, or give this one another output than {project.output}'
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def check(config: Config, project: Project) -> sources.Listing:
+    """Finds what can be found wrong before anything heavy starts.
+
+    Raises:
+        ConfigError, DataError: with what is wrong and how to mend it.
+    """
+    schema = config.data.schema_file
+    if schema is not None and project.reviewed_schema(config) is None:
+        raise ConfigError(f'data.schema_file: there is no file {project.schema_path(config)}')
+    return sources.list_source(project.source_spec(config))
+
+
+def _check_weights(config: Config, project: Project) -> None:
+    """Refuses weights that the Trainer could not use, before anything runs.
+
+    A file is loaded into its base once, which takes a second or two and proves that it fits; weights
+    that have to be downloaded are fetched now rather than after the images were prepared.
+    """
+    from components import backbones
+
+    model = project.located_model(config)
+    state = backbones.availability(model.backbone).get(model.weights, 'absent')
+    if model.weights != 'random' and not state.startswith('present'):
+        backbones.build(model.backbone, config.image_size, model.weights)
+
+
+def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+    """The first exception of `kind` in the chain of causes."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, kind):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _outcome(error: Exception) -> Outcome:
+    if _cause(error, Interrupted):
+        return Outcome.INTERRUPTED
+    if _cause(error, DataError):
+        return Outcome.STOPPED_BY_DATA
+    if _cause(error, ConfigError):
+        return Outcome.BAD_CONFIGURATION
+    return Outcome.CRASHED
+
+
+def _explain(console: rich.console.Console, error: Exception, outcome: Outcome) -> None:
+    known = _cause(error, UserError)
+    if outcome is Outcome.INTERRUPTED:
+        message = 'stopped on request; nothing that was finished is lost, run again to go on'
+    elif known is not None:
+        message = str(known)
+    else:
+        message = f'{error} ({type(error.__cause__ or error).__name__})'
+    console.print(rich.text.Text.assemble(('error: ', 'bold red'), message), highlight=False)
+
+
+def _summary(
+    console: rich.console.Console, results: list[NodeResult], project: Project, config: Config
+) -> Outcome:
+    """Says what came of it, and returns that."""
+    by_node = {result.node: result for result in results}
+    if 'Evaluator' not in by_node or 'Pusher' not in by_node:
+        console.print('part of the chain ran; no verdict on a model was asked for', style='bold')
+        return Outcome.BLESSED
+    blessed = by_node['Evaluator'].outputs['blessing'].properties.get('blessed') == 1
+    pushed = by_node['Pusher'].outputs['pushed_model'].properties
+    if blessed and pushed.get('pushed') == 1:
+        console.print(rich.text.Text('BLESSED and pushed', 'bold green'), highlight=False)
+        console.print(f'  model   {pushed["pushed_destination"]}', highlight=False, soft_wrap=True)
+        return Outcome.BLESSED
+    console.print(rich.text.Text('NOT BLESSED, nothing was pushed', 'bold yellow'), highlight=False)
+    console.print(f'  the gate asks for: {findings.gate_line(config)}', highlight=False)
+    return Outcome.NOT_BLESSED
+
+
+def execute(config: Config, project: Project, options: Options) -> Outcome:
+    """Runs the chain and tells the terminal; returns how it ended."""
+    run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
+    log = project.logs / f'{run_id}.log'
+    began = time.monotonic()
+    with _only_run(project), _interruptible(), logs.diverted(log) as terminal:
+        console = rich.console.Console(file=terminal)
+        console.print(f'[bold]{config.name}[/bold]  run {run_id}  in {project.output}', highlight=False)
+        try:
+            results = _run_graph(console, config, project, options, run_id)
+            outcome = _summary(console, results, project, config)
+        except Exception as error:  # every ending is shown and has an exit code
+            logging.error('the run ended:\n%s', traceback.format_exc())
+            outcome = _outcome(error)
+            _explain(console, error, outcome)
+        console.print(f'  time    {display.duration(time.monotonic() - began)}', highlight=False)
+        console.print(f'  log     {log}', highlight=False, soft_wrap=True)
+    return outcome
+
+
+def _run_graph(
+    console: rich.console.Console,
+    config: Config,
+    project: Project,
+    options: Options,
+    run_id: str,
+) -> list[NodeResult]:
+    listing = check(config, project)
+    for note in listing.notes:
+        console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
+    with console.status('starting TensorFlow and TFX') if console.is_terminal else (
+        contextlib.nullcontext()
+    ):
+        from pipeline import graph
+        from pipeline.runners import local
+
+    _check_weights(config, project)
+    shown = display.Display(console, lambda result: findings.line(result, config, project))
+    runner = local.LocalRunner(run_id, shown, local.Selection(options.first, options.last))
+    wired = graph.build(config, project, options.use_cache)
+    known = [node.id for node in wired.components]
+    for name in (*options.first, *options.last):
+        if name not in known:
+            raise ConfigError(f'no node {name!r}; there are: {", ".join(known)}')
+    try:
+        runner.run(wired)
+    except local.NodeFailed as error:
+        shown.failed(error.node)
+        raise
+    return runner.results
+
+
+def project_of(path: pathlib.Path | None) -> tuple[Config, Project]:
+    """The configuration at `path`, else ./thawline.yaml, else the default preset.
+
+    Raises:
+        ConfigError: it cannot be read or is not valid.
+    """
+    from pipeline import config as config_lib
+
+    here = pathlib.Path.cwd()
+    if path is None and (here / config_lib.PROJECT_FILE).is_file():
+        path = here / config_lib.PROJECT_FILE
+    if path is None:
+        name = config_lib.DEFAULT_PRESET
+        config = config_lib.parse(config_lib.read_preset(name), f'preset {name}')
+        return config, Project.of(config, here)
+    if path.is_dir():
+        path = path / config_lib.PROJECT_FILE
+    config = config_lib.parse(config_lib.read_file(path), str(path))
+    return config, Project.of(config, path.parent)
+
+
+
+
+def leave(outcome: Outcome) -> NoReturn:
+    """Ends the process with the outcome's code.
+
+    At once after an interruption: threads of Beam or TensorFlow may still be busy with work that
+    nobody wants any more, and would keep the process alive.
+    """
+    sys.stdout.flush()
+    if outcome is Outcome.INTERRUPTED:
+        os._exit(int(outcome))
+    sys.exit(int(outcome))
