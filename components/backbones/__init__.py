@@ -1,0 +1,44 @@
+"""Pretrained backbones, looked up by name; nothing else in the code knows which one is in use.
+
+`names`, `entry` and `availability` need no Keras, so that a configuration is checked and
+`thawline doctor` answers without TensorFlow's start-up time. What does need Keras is imported
+the first time it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from components.backbones.registry import Entry, availability, entry, names
+
+if TYPE_CHECKING:
+    from components.backbones.backbone import Backbone, Block, set_trainable, split_at
+    from components.backbones.building import build
+
+__all__ = [
+    'Backbone',
+    'Block',
+    'Entry',
+    'availability',
+    'build',
+    'entry',
+    'names',
+    'set_trainable',
+    'split_at',
+]
+
+_LAZY = {
+    'Backbone': 'backbone',
+    'Block': 'backbone',
+    'set_trainable': 'backbone',
+    'split_at': 'backbone',
+    'build': 'building',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    module = importlib.import_module(f'{__name__}.{_LAZY[name]}')
+    return getattr(module, name)

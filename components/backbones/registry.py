@@ -1,0 +1,207 @@
+"""The backbones there are: what a configuration may name, without importing Keras.
+
+An entry gives the sizes that suit it, where weights may come from, and the pattern that sorts its
+layers into blocks; its constructor is the function of the same name in `families`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import pathlib
+
+from components.backbones import package_weights
+from components.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One backbone.
+
+    Attributes:
+        name: what configurations call it; its constructor is the function of that name in
+            `components.backbones.families`.
+        default_size: image side in pixels that its ImageNet weights were trained at.
+        sizes: image sides that are known to work well; any from `min_size` up builds.
+        min_size: smallest image side that the architecture takes.
+        weights: which of 'imagenet' and 'package' it has, best offline choice last; None and
+            'random', and the path of a file, always work.
+        block_pattern: regular expression with one group; the group of a layer's name is the name
+            of its block. Layers before the first match are the stem, after the last the top.
+        imagenet_file: name of the file that Keras caches the ImageNet weights in; `{size}` stands
+            for the size of the weights where there are several.
+        imagenet_sizes: sizes with ImageNet weights of their own (empty: one file for all).
+        megabytes: size of the float32 weights, for messages.
+    """
+
+    name: str
+    default_size: int
+    sizes: tuple[int, ...]
+    weights: tuple[str, ...]
+    block_pattern: str
+    imagenet_file: str | None = None
+    imagenet_sizes: tuple[int, ...] = ()
+    min_size: int = 32
+    megabytes: int = 0
+
+    def cached_imagenet_file(self, image_size: int) -> pathlib.Path | None:
+        """Where Keras keeps the ImageNet weights for this size; the file need not exist."""
+        if self.imagenet_file is None:
+            return None
+        # keras.applications falls back to the weights for 224 at any size without its own.
+        size = image_size if image_size in self.imagenet_sizes else 224
+        return keras_home() / 'models' / self.imagenet_file.format(size=size)
+
+
+_MOBILENET_BLOCK = r'(expanded_conv|block_\d+)_[a-zA-Z]'
+_MOBILENET_V3_BLOCK = r'(expanded_conv(?:_\d+)?)_[a-zA-Z]'
+_RESNET_BLOCK = r'(conv[2-5]_block\d+)_'
+_EFFICIENTNET_BLOCK = r'(block\d[a-z])_'
+_CONVNEXT_BLOCK = r'(stage_\d_block_\d+)'
+_MOBILENET_FILE = 'mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{{size}}_no_top.h5'
+_MOBILENET_SIZES = (96, 128, 160, 192, 224)
+
+_ENTRIES = (
+    Entry(
+        name='mobilenet_v2',
+        default_size=224,
+        sizes=_MOBILENET_SIZES,
+        weights=('imagenet',),
+        block_pattern=_MOBILENET_BLOCK,
+        imagenet_file=_MOBILENET_FILE.format(alpha='1.0'),
+        imagenet_sizes=_MOBILENET_SIZES,
+        megabytes=9,
+    ),
+    # Width is part of the name, not read from the weights file: the same configuration then means
+    # the same network with 'imagenet', a file or random weights.
+    Entry(
+        name='mobilenet_v2_035',
+        default_size=224,
+        sizes=_MOBILENET_SIZES,
+        weights=('imagenet',),
+        block_pattern=_MOBILENET_BLOCK,
+        imagenet_file=_MOBILENET_FILE.format(alpha='0.35'),
+        imagenet_sizes=_MOBILENET_SIZES,
+        megabytes=2,
+    ),
+    Entry(
+        name='resnet50',
+        default_size=224,
+        sizes=(160, 192, 224, 256, 288),
+        weights=('imagenet',),
+        block_pattern=_RESNET_BLOCK,
+        imagenet_file='resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5',
+        megabytes=94,
+    ),
+    Entry(
+        name='resnet50_v2',
+        default_size=224,
+        sizes=(160, 192, 224, 256, 288),
+        weights=('imagenet',),
+        block_pattern=_RESNET_BLOCK,
+        imagenet_file='resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5',
+        megabytes=94,
+    ),
+    Entry(
+        name='efficientnet_v2_b0',
+        default_size=224,
+        sizes=(160, 192, 224, 256, 288),
+        weights=('imagenet',),
+        block_pattern=_EFFICIENTNET_BLOCK,
+        imagenet_file='efficientnetv2-b0_notop.h5',
+        megabytes=24,
+    ),
+    Entry(
+        name='efficientnet_b0',
+        default_size=224,
+        sizes=(160, 192, 224, 256, 288),
+        weights=('imagenet',),
+        block_pattern=_EFFICIENTNET_BLOCK,
+        imagenet_file='efficientnetb0_notop.h5',
+        megabytes=16,
+    ),
+    Entry(
+        name='mobilenet_v3_large',
+        default_size=224,
+        sizes=(160, 192, 224, 256),
+        weights=('imagenet',),
+        block_pattern=_MOBILENET_V3_BLOCK,
+        imagenet_file='weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5',
+        megabytes=12,
+    ),
+    Entry(
+        name='convnext_tiny',
+        default_size=224,
+        sizes=(160, 192, 224, 256, 288),
+        weights=('imagenet',),
+        block_pattern=_CONVNEXT_BLOCK,
+        imagenet_file='convnext_tiny_notop.h5',
+        megabytes=111,
+    ),
+    Entry(
+        name='efficientnet_lite0',
+        default_size=224,
+        sizes=(128, 160, 192, 224, 256, 288),
+        weights=('package',),
+        block_pattern=_EFFICIENTNET_BLOCK,
+        megabytes=14,
+    ),
+)
+_BY_NAME = {item.name: item for item in _ENTRIES}
+
+
+def names() -> tuple[str, ...]:
+    """Names of all backbones, in the order in which documentation lists them."""
+    return tuple(_BY_NAME)
+
+
+def entry(name: str) -> Entry:
+    """The entry called `name`.
+
+    Raises:
+        ConfigError: there is none; the message lists what is close, or all.
+    """
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    close = difflib.get_close_matches(str(name).lower().replace('-', '_'), _BY_NAME, n=3)
+    hint = f'did you mean {" or ".join(close)}?' if close else f'there are {", ".join(_BY_NAME)}.'
+    raise ConfigError(f'There is no backbone {name!r}; {hint}')
+
+
+def keras_home() -> pathlib.Path:
+    """Folder in which Keras keeps what it downloads, by Keras's own rule, without importing it."""
+    if 'KERAS_HOME' in os.environ:
+        return pathlib.Path(os.environ['KERAS_HOME']).expanduser()
+    home = pathlib.Path.home()
+    return (home if os.access(home, os.W_OK) else pathlib.Path('/tmp')) / '.keras'
+
+
+def availability(name: str) -> dict[str, str]:
+    """Which pretrained weights of `name` are on this machine now; nothing is downloaded.
+
+    Returns:
+        For each of the entry's `weights` a sentence: 'present: ...' or 'absent: ...' with how to
+        get them.
+
+    Raises:
+        ConfigError: there is no such backbone.
+    """
+    found = {}
+    item = entry(name)
+    for source in item.weights:
+        if source == 'package':
+            found[source] = package_weights.describe()
+            continue
+        sizes = item.imagenet_sizes or (item.default_size,)
+        paths = [item.cached_imagenet_file(size) for size in sizes]
+        present = [path for path in paths if path is not None and path.is_file()]
+        if present:
+            found[source] = f'present: {", ".join(str(path) for path in present)}'
+        else:
+            found[source] = (
+                f'absent: Keras downloads {item.megabytes} MB at first use; without a network '
+                f'put {paths[-1].name if paths[-1] else ""} into {keras_home() / "models"} '
+                'or give its path as the weights'
+            )
+    return found
