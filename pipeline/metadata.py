@@ -118,6 +118,17 @@ def node_result(store: mlmd.MetadataStore, run_id: str, node: str) -> NodeResult
     return next((result for result in _results(store, run) if result.node == node), None)
 
 
+def mark_canceled(store: mlmd.MetadataStore, run_id: str, node: str) -> None:
+    """Notes that the node's execution ended because somebody stopped it, not by a fault."""
+    run = store.get_context_by_type_and_name('pipeline_run', run_id)
+    for execution in store.get_executions_by_context(run.id) if run else ():
+        contexts = store.get_contexts_by_execution(execution.id)
+        mine = any(c.type == 'node' and c.name.endswith(f'.{node}') for c in contexts)
+        if mine and execution.last_known_state in (pb.Execution.FAILED, pb.Execution.RUNNING):
+            execution.last_known_state = pb.Execution.CANCELED
+            store.put_executions([execution])
+
+
 def runs(store: mlmd.MetadataStore) -> list[Run]:
     """All runs, oldest first."""
     return [

@@ -9,8 +9,14 @@ from components.ingestion.sources import Columns, SourceSpec
 from components.training.params import Model
 from pipeline.config import Config
 
-# Beam's default runner first tries Prism, which downloads a binary.
-_RUNNER = '--runner=FnApiRunner'
+_BEAM_DEFAULTS = (
+    # Beam's default runner first tries Prism, which downloads a binary.
+    '--runner=FnApiRunner',
+    '--direct_running_mode=in_memory',
+    # Without a flag that says where workers get TFX from, every Beam node packs TFX anew for remote
+    # workers (tfx.utils.dependency_utils, seconds a node). In-process workers need no container.
+    '--sdk_container_image=none',
+)
 SCHEMA_FILE = 'schema.pbtxt'
 
 
@@ -100,4 +106,4 @@ class Project:
 
     def beam_args(self, config: Config) -> list[str]:
         """Beam options of every data-parallel node."""
-        return [_RUNNER, '--direct_running_mode=in_memory', *config.beam.options]
+        return [*_BEAM_DEFAULTS, *config.beam.options]

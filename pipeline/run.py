@@ -10,12 +10,10 @@ import fcntl
 import logging
 import os
 import pathlib
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Iterator
-from types import FrameType
 from typing import NoReturn
 
 import rich.console
@@ -23,7 +21,7 @@ import rich.text
 
 from components.errors import ConfigError, DataError, UserError
 from components.ingestion import sources
-from pipeline import display, findings, logs
+from pipeline import display, findings, interruption, logs
 from pipeline.config import Config
 from pipeline.metadata import NodeResult
 from pipeline.paths import Project
@@ -47,30 +45,6 @@ class Options:
     first: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
     use_cache: bool = True
-
-
-class Interrupted(Exception):
-    """Somebody asked the run to stop.
-
-    An `Exception` on purpose: TFX's launcher publishes a node as failed and removes its half-made
-    outputs for exceptions, but not for KeyboardInterrupt.
-    """
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turns Ctrl-C and SIGTERM into `Interrupted`; a second one ends the process at once."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise Interrupted(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -129,7 +103,7 @@ def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | N
 
 
 def _outcome(error: Exception) -> Outcome:
-    if _cause(error, Interrupted):
+    if _cause(error, interruption.Interrupted):
         return Outcome.INTERRUPTED
     if _cause(error, DataError):
         return Outcome.STOPPED_BY_DATA
@@ -173,7 +147,7 @@ def execute(config: Config, project: Project, options: Options) -> Outcome:
     run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
     log = project.logs / f'{run_id}.log'
     began = time.monotonic()
-    with _only_run(project), _interruptible(), logs.diverted(log) as terminal:
+    with _only_run(project), interruption.listening(), logs.diverted(log) as terminal:
         console = rich.console.Console(file=terminal)
         console.print(f'[bold]{config.name}[/bold]  run {run_id}  in {project.output}', highlight=False)
         try:

@@ -17,6 +17,10 @@ from typing import Any
 import numpy as np
 
 _META = 'meta'
+# What numpy and zipfile raise on damaged files.
+_DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +59,14 @@ class Checkpoint:
         if not self._path.exists():
             return None
         try:
-            with np.load(self._path, allow_pickle=False) as file:
+            # Opened here, because numpy leaves a file open that turns out to be no archive.
+            with self._path.open('rb') as opened, np.load(opened, allow_pickle=False) as file:
                 meta = json.loads(str(file[_META]))
                 arrays = {name: file[name] for name in file.files if name != _META}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             logging.warning('checkpoint %s cannot be read and is not used: %s', self._path, error)
             return None
-        if meta.pop('key', None) != self._key:
+        if not isinstance(meta, dict) or meta.pop('key', None) != self._key:
             return None
         return State(arrays, meta)
 

@@ -42,8 +42,10 @@ class ImageSet:
         return ImageSet(self.pixels[rows], self.labels[rows], self.ids[rows])
 
 
-def _empty(shape: tuple[int, ...], spool: pathlib.Path | None) -> np.ndarray:
-    if spool is None or int(np.prod(shape)) <= IN_MEMORY_BYTES:
+def _empty(
+    shape: tuple[int, ...], spool: pathlib.Path | None, in_memory_bytes: int
+) -> np.ndarray:
+    if spool is None or int(np.prod(shape)) <= in_memory_bytes:
         return np.empty(shape, np.uint8)
     spool.parent.mkdir(parents=True, exist_ok=True)
     return np.lib.format.open_memmap(spool, mode='w+', dtype=np.uint8, shape=shape)
@@ -69,7 +71,12 @@ def _parsed(patterns: Sequence[str], *names: str) -> tf.data.Dataset:
     return records.batch(64).map(parse).prefetch(2)
 
 
-def load(patterns: Sequence[str], size: int, spool: pathlib.Path | None = None) -> ImageSet:
+def load(
+    patterns: Sequence[str],
+    size: int,
+    spool: pathlib.Path | None = None,
+    in_memory_bytes: int = IN_MEMORY_BYTES,
+) -> ImageSet:
     """Reads one split of transformed, gzipped TFRecords.
 
     Two passes: the first learns how many images there are and their order, so that the second can
@@ -79,6 +86,7 @@ def load(patterns: Sequence[str], size: int, spool: pathlib.Path | None = None) 
         patterns: file patterns of the split.
         size: side of the pixels.
         spool: where to keep the pixels when they are too many for memory.
+        in_memory_bytes: how many bytes of pixels are not too many.
     """
     keys = list(
         _parsed(patterns, preprocessing.LABEL_INDEX, preprocessing.IMAGE_ID).as_numpy_iterator()
@@ -88,7 +96,7 @@ def load(patterns: Sequence[str], size: int, spool: pathlib.Path | None = None) 
     order = np.argsort(ids, kind='stable')
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    pixels = _empty((len(ids), size, size, 3), spool)
+    pixels = _empty((len(ids), size, size, 3), spool, in_memory_bytes)
     unpacked = _parsed(patterns, preprocessing.PIXELS).map(
         lambda packed: preprocessing.unpack(packed, size)
     )

@@ -2,12 +2,15 @@
 
 Each block has an optimizer of its own: under Adam, scaling a gradient is not scaling its rate.
 Rates warm up and then fall along a cosine. BatchNorm keeps its statistics. The weights of the epoch
-with the best val loss are restored at the end; training stops early when it no longer falls.
+with the best val accuracy (of equals, the lowest val loss) are restored at the end; training stops
+early when it no longer improves. The loss alone would judge wrong here: it is smoothed in training,
+so it can rise while the classes become easier to tell apart.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +36,7 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True)
 class FineTuned:
-    """The phase's outcome: the epoch with the lowest val loss, all epochs, its val scores."""
+    """The phase's outcome: the best epoch, all epochs, the val scores of the best."""
 
     best_epoch: int
     history: tuple[Epoch, ...]
@@ -135,7 +138,7 @@ def run(
 
     weights = classifier.model.trainable_variables
     history: list[Epoch] = []
-    best_epoch, best_val = 0, scores.Scores(0.0, math.inf, len(val))
+    best_epoch, best_val = 0, scores.Scores(-1.0, math.inf, len(val))
     best = [variable.numpy() for variable in weights]
     changing = _training_state(classifier)
     state = kept.load()
@@ -145,6 +148,7 @@ def run(
         best = [state.arrays[f'best{i}'] for i in range(len(weights))]
         history = [Epoch(**epoch) for epoch in state.meta['history']]
         best_epoch, best_val = state.meta['best_epoch'], scores.Scores(**state.meta['best_val'])
+        logging.info('resuming after epoch %d of %d', len(history), tune.epochs)
         for epoch in history:
             on_epoch(epoch)
 
@@ -170,7 +174,7 @@ def run(
             reached.accuracy,
         )
         history.append(epoch)
-        if reached.log_loss < best_val.log_loss:
+        if reached.better_than(best_val):
             best_epoch, best_val = number, reached
             best = [variable.numpy() for variable in weights]
         on_epoch(epoch)

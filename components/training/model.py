@@ -47,15 +47,34 @@ class Classifier:
         self.head.set_weights([kernel, bias])
 
 
+class InferenceMode(keras.layers.Layer):
+    """Calls a base as in inference, also while the model around it is trained.
+
+    `base(x, training=False)` in a functional model is not enough: since Keras 3.15 the outer model
+    passes its own `training` on to every layer and overrides the argument given there
+    (`keras.src.models.functional.operation_fn`), so BatchNorm layers that are thawed would follow
+    the statistics of each batch. Inside a layer's `call` the argument is kept.
+    """
+
+    def __init__(self, base: keras.Model) -> None:
+        """`base` becomes a sublayer; which of its weights are trained is up to the caller."""
+        super().__init__(name='base')
+        self.base = base
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """float32 [N, H, W, 3] -> float32 [N, h, w, D]."""
+        return self.base(images, training=False)
+
+
 def build(backbone: backbones.Backbone, classes: int, dropout: float, seed: int) -> Classifier:
     """Puts a head for `classes` classes on a base.
 
-    The base is always called with `training=False`: its BatchNorm layers then use their stored
-    statistics also while their neighbours are trained (Keras guide "Transfer learning &
-    fine-tuning"), and its own stochastic depth stays off.
+    The base is always called as in inference: its BatchNorm layers then use their stored statistics
+    also while their neighbours are trained (Keras guide "Transfer learning & fine-tuning"), and its
+    own stochastic depth stays off.
     """
     inputs = keras.Input(backbone.model.input_shape[1:], name='pixels')
-    features = backbone.model(inputs, training=False)
+    features = InferenceMode(backbone.model)(inputs)
     pooled = keras.layers.GlobalAveragePooling2D(name='pool')(features)
     dropped = keras.layers.Dropout(dropout, seed=seed, name='dropout')(pooled)
     head = keras.layers.Dense(classes, name='head', dtype='float32')

@@ -71,7 +71,7 @@ class FineTune(Section):
     dropout: Fraction = 0.2
     label_smoothing: Fraction = 0.1
     patience: Count = pydantic.Field(
-        default=4, description='Epochs without a better val loss before stopping.'
+        default=4, description='Epochs without a better val accuracy before stopping.'
     )
     batch_norm: Literal['frozen', 'affine'] = pydantic.Field(
         default='affine',

@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from pipeline import metadata, tfx_imports
+from pipeline.interruption import Interrupted
 from pipeline.metadata import NodeResult
 
 from tfx.dsl.compiler import constants  # isort: skip - after tfx_imports
@@ -97,7 +98,7 @@ class LocalRunner(tfx_imports.tfx.orchestration.LocalDagRunner):
     ) -> None:
         node_id = node.node_info.id
         started = time.monotonic()
-        with self._narrator.started(node_id), _named(node_id):
+        with self._narrator.started(node_id), self._named(node_id, connection):
             if node.execution_options.run.perform_snapshot:
                 with tfx_metadata.Metadata(connection) as handle:
                     partial_run_utils.snapshot(handle, pipeline)
@@ -117,18 +118,13 @@ class LocalRunner(tfx_imports.tfx.orchestration.LocalDagRunner):
         self.results.append(result)
         self._narrator.ended(result)
 
-
-@contextlib.contextmanager
-def _named(node_id: str) -> Iterator[None]:
-    """Says which node an exception came from."""
-    try:
-        yield
-    except NodeFailed:
-        raise
-    except Exception as error:
-        raise NodeFailed(node_id, str(error) or type(error).__name__) from error
-
-
-def outputs_of(results: list[NodeResult], node: str) -> Mapping[str, Any] | None:
-    """The outputs of a node that ran, or None."""
-    return next((result.outputs for result in results if result.node == node), None)
+    @contextlib.contextmanager
+    def _named(self, node_id: str, connection: Any) -> Iterator[None]:
+        """Says which node an exception came from, and tells a stop on request from a failure."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, Interrupted):
+                with tfx_metadata.Metadata(connection) as handle:
+                    metadata.mark_canceled(handle.store, self._run_id, node_id)
+            raise NodeFailed(node_id, str(error) or type(error).__name__) from error

@@ -1,0 +1,59 @@
+# The whole interface for contributors; continuous integration calls the same targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# Bears the checkout's place: a copied or moved .venv still points to where it was built.
+STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
+BIN := .venv/bin
+CODE := pipeline components schemas tests benchmarks setup.py
+
+.PHONY: help setup run test test-unit test-e2e bench lint format types doctor lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## build or refresh .venv from the lock (PYTHON=... chooses the interpreter)
+
+$(STAMP): requirements.lock setup.py \
+  pipeline/setup/environment.sh pipeline/setup/glibc_compat.py pipeline/setup/native_builds.py
+	@pipeline/setup/environment.sh $(STAMP)
+
+run: setup ## run the pipeline on the default project (ARGS=... are passed on)
+	@$(BIN)/thawline run $(ARGS)
+
+test: setup test-unit test-e2e ## run all tests
+
+test-unit: setup ## run the fast tests, in parallel
+	$(BIN)/python -m pytest -m 'not e2e' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+
+test-e2e: setup ## run whole pipelines, one after the other
+	$(BIN)/python -m pytest -m e2e $(ARGS)
+
+bench: setup ## run the benchmarks and write their results
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: setup ## check style and formatting
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+format: setup ## apply style and formatting
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+types: setup ## check types
+	$(BIN)/mypy
+
+doctor: setup ## say whether the environment is sound
+	@$(BIN)/thawline doctor
+
+lock: setup ## resolve setup.py into requirements.lock (ARGS=--upgrade for new versions)
+	$(BIN)/uv pip compile setup.py --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+	  --output-file requirements.lock --quiet $(ARGS)
+
+clean: ## remove the environment and all caches (not the runs)
+	rm -rf .venv .venv.uv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find pipeline components schemas tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

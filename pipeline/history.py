@@ -1,0 +1,69 @@
+"""Past runs of a project as a table, read from the metadata alone."""
+
+from __future__ import annotations
+
+import rich.box
+import rich.console
+import rich.table
+
+from pipeline import metadata
+from pipeline.metadata import Run
+from pipeline.paths import Project
+
+
+def outcome(run: Run) -> str:
+    """How a run ended, in a few words."""
+    bad = next((node for node in run.nodes if node.state not in metadata.GOOD_STATES), None)
+    if bad is not None:
+        return {
+            'failed': f'failed in {bad.node}',
+            'canceled': f'interrupted in {bad.node}',
+            'running': f'under way or killed in {bad.node}',
+        }.get(bad.state, f'{bad.state} in {bad.node}')
+    blessing = run.output('Evaluator', 'blessing')
+    if blessing is None:
+        return f'ended at {run.nodes[-1].node}' if run.nodes else 'nothing ran'
+    if blessing.properties.get('blessed') != 1:
+        return 'not blessed'
+    pushed = run.output('Pusher', 'pushed_model')
+    if pushed is None or pushed.properties.get('pushed') != 1:
+        return 'blessed'
+    return f'blessed, pushed as {pushed.properties["pushed_version"]}'
+
+
+def accuracy(run: Run, split: str) -> str:
+    """Accuracy on a split with its interval, or a dash."""
+    evaluation = run.output('Evaluator', 'evaluation')
+    if evaluation is None or f'{split}_accuracy' not in evaluation.properties:
+        return '-'
+    share, lower, upper = (
+        evaluation.properties[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper')
+    )
+    return f'{share:.3f} ({lower:.3f} to {upper:.3f})'
+
+
+def show(project: Project, count: int) -> None:
+    """Prints the latest `count` runs, newest first."""
+    console = rich.console.Console()
+    if not project.metadata.is_file():
+        console.print(f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True)
+        return
+    found = metadata.runs(metadata.open_store(project.metadata))[-count:]
+    table = rich.table.Table(
+        rich.table.Column('run', no_wrap=True),
+        'cached',
+        rich.table.Column('val accuracy', no_wrap=True),
+        rich.table.Column('test accuracy', no_wrap=True),
+        'outcome',
+        box=rich.box.SIMPLE,
+    )
+    for run in reversed(found):
+        cached = sum(node.state == 'cached' for node in run.nodes)
+        table.add_row(
+            run.id,
+            f'{cached} of {len(run.nodes)}',
+            accuracy(run, 'val'),
+            accuracy(run, 'test'),
+            outcome(run),
+        )
+    console.print(table)

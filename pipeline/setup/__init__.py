@@ -1,0 +1,1 @@
+"""What `make setup` runs between installing the packages and the first start."""

@@ -1,0 +1,1 @@
+"""The curated image schema and the configuration's JSON Schema: data files, reviewed like code."""

