@@ -12,7 +12,7 @@ from components.section import Section, Share
 class Gate(Section):
     """What a model must reach to be blessed."""
 
-    val_accuracy: Share = 0.80
+    val_accuracy: Share = pydantic.Field(default=0.80, description='The threshold of the gate.')
     strictness: Literal['bound', 'point'] = pydantic.Field(
         default='bound',
         description='bound: the lower end of the 95 % interval must reach val_accuracy; '

@@ -16,7 +16,9 @@ SPLITS = ('train', 'val', 'test')
 class DataGate(Section):
     """What stops a run before anything is trained."""
 
-    min_images_per_class: Count = 10
+    min_images_per_class: Count = pydantic.Field(
+        default=10, description='Over all splits; a smaller class stops the run.'
+    )
     max_quarantined: Share = pydantic.Field(
         default=0.05, description='Largest share of files that may be unusable.'
     )

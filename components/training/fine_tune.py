@@ -159,13 +159,15 @@ def run(
             break
         batches = dataset.training_epoch(train, settings.batch_size, policy, settings.seed, number)
         one_hot = batches.map(lambda x, y: (x, tf.one_hot(y, classes)))
-        fit = classifier.model.fit(one_hot, verbose=0, callbacks=[_Progress()])
-        if not np.isfinite(fit.history['loss'][-1]):
+        fit = classifier.model.fit(one_hot, shuffle=False, verbose=0, callbacks=[_Progress()])
+        loss, logits = fit.history['loss'][-1], classifier.predict(val.pixels)
+        # The last step of an epoch can break the model after a loss that was still finite.
+        if not (np.isfinite(loss) and np.isfinite(logits).all()):
             raise FloatingPointError(
-                f'the training loss is {fit.history["loss"][-1]} after epoch {number}; '
+                f'the training diverged in epoch {number} (loss {loss:g}); '
                 f'lower training.fine_tune.learning_rate (now {tune.learning_rate:g})'
             )
-        reached = scores.score(classifier.predict(val.pixels), val.labels)
+        reached = scores.score(logits, val.labels)
         epoch = Epoch(
             number,
             float(fit.history['loss'][-1]),

@@ -16,7 +16,9 @@ AugmentationName = Literal['none', 'light', 'standard', 'strong', 'any_orientati
 class Model(Section):
     """The pretrained base."""
 
-    backbone: str = 'mobilenet_v2'
+    backbone: str = pydantic.Field(
+        default='mobilenet_v2', description='Name of a base in the registry.'
+    )
     weights: str = pydantic.Field(
         default='imagenet', description='imagenet, package, random, or a weights file.'
     )
@@ -52,11 +54,11 @@ class Head(Section):
 class FineTune(Section):
     """Second phase: the top blocks of the base at a low learning rate."""
 
-    enabled: bool = True
+    enabled: bool = pydantic.Field(default=True, description='false ships the frozen base.')
     blocks: Count | Literal['all'] = pydantic.Field(
         default=6, description='How many blocks are thawed, counted from the top.'
     )
-    epochs: Count = 10
+    epochs: Count = pydantic.Field(default=10, description='At most; see patience.')
     learning_rate: Rate = pydantic.Field(
         default=3e-4, description='Peak rate of the head and the top block.'
     )
@@ -67,9 +69,11 @@ class FineTune(Section):
     warmup: Share = pydantic.Field(
         default=0.1, description='Share of the steps in which the rate rises from 0.'
     )
-    weight_decay: Share = 1e-4
-    dropout: Fraction = 0.2
-    label_smoothing: Fraction = 0.1
+    weight_decay: Share = pydantic.Field(default=1e-4, description='Of kernels only (AdamW).')
+    dropout: Fraction = pydantic.Field(default=0.2, description='Before the head.')
+    label_smoothing: Fraction = pydantic.Field(
+        default=0.1, description='Share of the label spread over all classes.'
+    )
     patience: Count = pydantic.Field(
         default=4, description='Epochs without a better val accuracy before stopping.'
     )
@@ -82,8 +86,16 @@ class FineTune(Section):
 class Training(Section):
     """The recipe: a head on the frozen base first, then its top blocks at a low rate."""
 
-    seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
-    batch_size: Annotated[int, pydantic.Field(ge=1, le=1024)] = 32
-    augmentation: AugmentationName = 'standard'
+    seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = pydantic.Field(
+        default=0, description='The same seed on the same machine gives the same model.'
+    )
+    batch_size: Annotated[int, pydantic.Field(ge=1, le=1024)] = pydantic.Field(
+        default=32, description='Images a step of fine-tuning.'
+    )
+    augmentation: AugmentationName = pydantic.Field(
+        default='standard',
+        description='Random changes of training images; any_orientation is for pictures without '
+        'an up.',
+    )
     head: Head = Head()
     fine_tune: FineTune = FineTune()

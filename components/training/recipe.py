@@ -97,15 +97,18 @@ def train(
         log: receives the curves for TensorBoard.
 
     Raises:
-        DataError: a split has no image of a known class, or there are fewer than two classes.
+        DataError: a split has no image of a known class, or train lacks a class or has only one.
         FloatingPointError: the training diverged.
     """
     train_set, val_set = _known(train_set, 'train'), _known(val_set, 'val')
     for name, data in (('train', train_set), ('val', val_set)):
         if not len(data):
             raise DataError(f'the {name} split has no image; add images or raise its share')
-    if len(np.unique(train_set.labels)) < 2:
-        raise DataError(f'training needs two classes; the train split has {list(classes)}')
+    learnt = [name for label, name in enumerate(classes) if label in train_set.labels]
+    if len(learnt) < 2:
+        raise DataError(f'training needs two classes; the train split has only {learnt}')
+    if absent := sorted(set(classes) - set(learnt)):
+        raise DataError(f'the train split has no image of {absent}; add some or drop the class')
 
     keras.utils.set_random_seed(settings.seed)
     classifier = model.build(backbone, len(classes), settings.fine_tune.dropout, settings.seed)

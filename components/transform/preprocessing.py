@@ -52,9 +52,15 @@ def resize(image: tf.Tensor, size: int, mode: str) -> tf.Tensor:
         square = image[top : top + side, left : left + side]
         scaled = tf.image.resize(square, [size, size], antialias=True)
     elif mode == 'letterbox':
+        # Not tf.image.resize_with_pad: it rounds the short side of a sliver down to 0 and fails.
+        shape = tf.shape(image)[:2]
+        side = tf.reduce_max(shape)
+        inner = tf.maximum(1, (shape * size + side // 2) // side)
+        top, left = (size - inner[0]) // 2, (size - inner[1]) // 2
         # Bars are added as the difference from grey, because the op itself pads with zeros.
-        centred = tf.cast(image, tf.float32) - _LETTERBOX_GREY
-        scaled = tf.image.resize_with_pad(centred, size, size, antialias=True) + _LETTERBOX_GREY
+        centred = tf.image.resize(image, inner, antialias=True) - _LETTERBOX_GREY
+        padded = tf.image.pad_to_bounding_box(centred, top, left, size, size)
+        scaled = padded + _LETTERBOX_GREY
     else:
         raise ValueError(f'resize mode must be one of {RESIZE_MODES}. Received: {mode!r}')
     return tf.cast(tf.clip_by_value(tf.round(scaled), 0.0, 255.0), tf.uint8)

@@ -24,7 +24,7 @@ def environment() -> dict[str, str]:
 
 
 def draw_classes(folder: pathlib.Path, images: int, seed: int = 0) -> None:
-    """A folder a class; each class is noise around a colour of its own, so that it can be learnt."""
+    """A folder a class; each class is noise around a colour of its own: easy to learn."""
     rng = np.random.default_rng(seed)
     for number, name in enumerate(CLASSES):
         (folder / name).mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import re
 
 import pytest
@@ -40,7 +41,7 @@ def test_first_run_is_blessed_and_pushed(project, first):
     (version,) = project.versions()
     assert (version / 'saved_model.pb').is_file()
     log = re.search(r'log\s+(\S+)', first.stdout)
-    assert log and 'StatisticsGen' in open(log[1], encoding='utf-8').read()
+    assert log and 'StatisticsGen' in pathlib.Path(log[1]).read_text('utf-8')
 
 
 def test_training_leaves_a_record_and_curves(project, first):

@@ -12,7 +12,9 @@ from tests.e2e.conftest import Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group('interruption')]
 
-LONG = '{augmentation: light, fine_tune: {blocks: 2, epochs: 6, patience: 6, learning_rate: 1.0e-5}}'
+LONG = (
+    '{augmentation: light, fine_tune: {blocks: 2, epochs: 6, patience: 6, learning_rate: 1.0e-5}}'
+)
 
 
 def wait_for(condition, seconds: float, what: str) -> None:

@@ -1,0 +1,193 @@
+"""The two Beam pipelines of ingestion.
+
+`read` decodes every image once and writes canonical examples to shards, with a small row for each;
+`write` shares the shards out over the splits. The plan is made between them, from the rows alone.
+Image bytes never cross a shuffle or a side input, so memory does not grow with the data.
+
+In one process, records keep the listing's order (by path); distributed runners keep none. The set
+of records is the same in every case.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+
+from components import progress
+from components.ingestion import examples, facts, storage, tfrecord
+from components.ingestion import quarantine as reasons
+from components.ingestion.canonical import BadImage, Canonical, canonicalise
+from components.ingestion.plan import Plan, Row
+from components.ingestion.quarantine import Rejected
+from components.ingestion.sources import Columns, Listing, SourceItem
+
+_NO_COMPRESSION = 'uncompressed'
+
+
+def read(
+    root: beam.Pipeline,
+    listing: Listing,
+    columns: Columns,
+    target: str,
+    max_side: int,
+    max_pixels: int,
+) -> None:
+    """Adds the first pipeline: images to `target`/examples-*, and a line each to outcomes-*.
+
+    A line is a JSON object: a `Row`, or a `Rejected`. One file for both, because every sink costs
+    Beam a quarter of a second.
+    """
+    if listing.record_files:
+        raw = (
+            root
+            | 'Files' >> beam.Create([(e.path, e.relative) for e in listing.record_files])
+            | 'Records' >> beam.ParDo(_ReadRecords(columns)).with_outputs('outcomes', main='ok')
+        )
+    else:
+        raw = (
+            root
+            | 'Listing' >> beam.Create(listing.items)
+            | 'Load' >> beam.ParDo(_Load()).with_outputs('outcomes', main='ok')
+        )
+    done = raw.ok | 'Canonicalise' >> beam.ParDo(_Canonicalise(max_side, max_pixels)).with_outputs(
+        'outcomes', main='examples'
+    )
+    done.examples | beam.io.WriteToTFRecord(
+        storage.join(target, 'examples'), compression_type=_NO_COMPRESSION
+    )
+    (
+        [raw.outcomes, done.outcomes]
+        | beam.Flatten()
+        | 'Outcomes' >> beam.io.WriteToText(storage.join(target, 'outcomes'))
+    )
+
+
+def write(
+    root: beam.Pipeline,
+    source: str,
+    plan: Plan,
+    seed: int,
+    fractions: dict[str, float],
+    split_folders: dict[str, str],
+    counts: str,
+) -> None:
+    """Adds the second pipeline: `source`/examples-* to `split_folders`, counts to `counts`-*."""
+    shared = (
+        root
+        | beam.io.ReadFromTFRecord(
+            storage.join(source, 'examples-*'), compression_type=_NO_COMPRESSION
+        )
+        | 'Split' >> beam.ParDo(_Split(plan, seed, fractions)).with_outputs('counts', *fractions)
+    )
+    for name, folder in split_folders.items():
+        shared[name] | f'Write {name}' >> beam.io.WriteToTFRecord(
+            storage.join(folder, 'data_tfrecord'), file_name_suffix='.gz'
+        )
+    (
+        shared['counts']
+        | beam.combiners.Count.PerElement()
+        | beam.MapTuple(lambda where, number: json.dumps([*where, number]))
+        | 'Counts' >> beam.io.WriteToText(counts)
+    )
+
+
+def _reject(path: str, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
+    progress.advance()
+    return _outcome(Rejected(path, reason, detail))
+
+
+def _outcome(outcome: Row | Rejected) -> beam.pvalue.TaggedOutput:
+    return beam.pvalue.TaggedOutput('outcomes', json.dumps(dataclasses.asdict(outcome)))
+
+
+def parse_outcomes(lines: Iterable[str]) -> tuple[list[Row], list[Rejected]]:
+    """Reads the lines that `read` left."""
+    found = [json.loads(line) for line in lines]
+    rejected = [Rejected(**fields) for fields in found if 'reason' in fields]
+    return [Row(**fields) for fields in found if 'reason' not in fields], rejected
+
+
+class _Load(beam.DoFn):
+    """SourceItem -> (SourceItem, bytes)."""
+
+    def process(self, item: SourceItem) -> Iterator[Any]:
+        try:
+            data = storage.read(item.path)
+        except FileNotFoundError:
+            yield _reject(item.relative_path, reasons.MISSING_FILE, 'gone since it was listed')
+        except OSError as error:
+            yield _reject(item.relative_path, reasons.UNREADABLE, str(error.strerror or error))
+        else:
+            yield item, data
+
+
+class _ReadRecords(beam.DoFn):
+    """TFRecord file -> (SourceItem, bytes) of each record."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+
+    def process(self, file: tuple[str, str]) -> Iterator[Any]:
+        path, relative = file
+        for outcome in tfrecord.records(path, relative, self._columns):
+            if isinstance(outcome, Rejected):
+                yield _reject(outcome.path, outcome.reason, outcome.detail)
+            else:
+                yield outcome
+
+
+class _Canonicalise(beam.DoFn):
+    """(SourceItem, bytes) -> serialised example, and its row."""
+
+    def __init__(self, max_side: int, max_pixels: int) -> None:
+        self._bounds = max_side, max_pixels
+
+    def process(self, loaded: tuple[SourceItem, bytes]) -> Iterator[Any]:
+        item, data = loaded
+        try:
+            canonical = canonicalise(data, *self._bounds)
+            if canonical.unchanged and not _decodes(canonical):
+                # Pillow forgives more than TensorFlow; what we encode ourselves suits both.
+                canonical = canonicalise(data, *self._bounds, allow_unchanged=False)
+        except BadImage as bad:
+            yield _reject(item.relative_path, bad.reason, bad.detail)
+            return
+        identity = examples.image_id(data)
+        example = examples.to_example(item, identity, canonical, facts.measure(canonical.luma))
+        row = Row(item.relative_path, identity, item.group, item.label, item.split)
+        yield example.SerializeToString(deterministic=True)
+        yield _outcome(row)
+        progress.advance()
+
+
+def _decodes(canonical: Canonical) -> bool:
+    """Whether TensorFlow reads it too: a file that it refuses would stop Transform for all."""
+    try:
+        pixels = tf.io.decode_image(canonical.image, channels=3, expand_animations=False)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return pixels.shape == (canonical.height, canonical.width, 3)
+
+
+class _Split(beam.DoFn):
+    """Serialised example -> the same with its split, to the output named like the split."""
+
+    def __init__(self, plan: Plan, seed: int, fractions: dict[str, float]) -> None:
+        self._plan, self._seed, self._fractions = plan, seed, fractions
+        self._gone = {r.path for r in plan.rejected}
+
+    def process(self, serialised: bytes) -> Iterator[Any]:
+        example = tf.train.Example.FromString(serialised)
+        if examples.text(example, 'path') in self._gone:
+            return
+        group = examples.text(example, 'group') or ''
+        split = self._plan.split_of(group, self._seed, self._fractions)
+        yield beam.pvalue.TaggedOutput(
+            split, examples.with_split(example, split, self._plan.classes)
+        )
+        yield beam.pvalue.TaggedOutput('counts', (split, examples.text(example, 'label') or ''))

@@ -1,0 +1,72 @@
+"""The tf.Example of one image: the fixed feature names that the rest of the chain relies on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from components.ingestion.canonical import Canonical
+from components.ingestion.facts import Facts
+from components.ingestion.sources import SourceItem, metadata_features
+
+
+def image_id(data: bytes) -> str:
+    """The stable id of an image: 32 hex digits of the SHA-256 of the source's bytes."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def to_example(
+    item: SourceItem, identity: str, canonical: Canonical, facts: Facts
+) -> tf.train.Example:
+    """Builds the example, all but its split (which `with_split` adds).
+
+    Features: image, label (absent when unlabelled), image_id, path, group, source_format (bytes);
+    height, width of the upright source in pixels (int64); brightness, contrast, sharpness (float);
+    meta_<name> (bytes; absent when empty).
+    """
+    strings = {
+        'image_id': identity,
+        'path': item.relative_path,
+        'group': item.group or identity,
+        'source_format': canonical.source_format,
+    }
+    if item.label is not None:
+        strings['label'] = item.label
+    features = metadata_features(item.metadata)
+    strings.update({features[c]: value for c, value in item.metadata.items() if value})
+    example = tf.train.Example()
+    feature = example.features.feature
+    feature['image'].bytes_list.value.append(canonical.image)
+    for name, text in strings.items():
+        feature[name].bytes_list.value.append(text.encode())
+    feature['height'].int64_list.value.append(canonical.source_height)
+    feature['width'].int64_list.value.append(canonical.source_width)
+    for name, number in dataclasses.asdict(facts).items():
+        feature[name].float_list.value.append(number)
+    return example
+
+
+def with_split(example: tf.train.Example, split: str, classes: Mapping[str, str]) -> bytes:
+    """Adds `split`, replaces the label as read by its class name, and serialises."""
+    feature = example.features.feature
+    feature['split'].bytes_list.value[:] = [split.encode()]
+    if 'label' in feature:
+        label = feature['label'].bytes_list.value[0].decode()
+        feature['label'].bytes_list.value[:] = [classes.get(label, label).encode()]
+    return example.SerializeToString(deterministic=True)
+
+
+def text(example: tf.train.Example, name: str) -> str | None:
+    """The first string of a feature, or None; numbers are written out."""
+    feature = example.features.feature
+    if name not in feature:
+        return None
+    kind = feature[name].WhichOneof('kind')
+    values = getattr(feature[name], kind).value if kind else []
+    if not values:
+        return None
+    value = values[0]
+    return value.decode('utf-8', 'backslashreplace') if isinstance(value, bytes) else str(value)

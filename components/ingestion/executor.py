@@ -1,0 +1,159 @@
+"""The work of ImageExampleGen."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from components import progress
+from components.errors import DataError
+from components.ingestion import beam_pipeline, quarantine
+from components.ingestion.plan import Row, make_plan
+from components.ingestion.quarantine import Rejected
+from components.ingestion.sources import Listing, SourceSpec, list_source
+
+SUMMARY = 'summary.json'
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Lists, reads and canonicalises, plans the splits, writes."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs the ingestion.
+
+        Args:
+          input_dict: empty.
+          output_dict: `examples` (Examples), `quarantine` (Quarantine).
+          exec_properties: `source_spec` (JSON of SourceSpec), `fractions` (JSON, by split),
+            `seed`, `max_side`, `max_pixels` (int), `code_digest` (only for the cache key).
+
+        Raises:
+          DataError: the source cannot be used, or too little of it survives.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        spec = SourceSpec.from_json(exec_properties['source_spec'])
+        fractions: dict[str, float] = json.loads(exec_properties['fractions'])
+        seed = int(exec_properties['seed'])
+        examples = artifact_utils.get_single_instance(output_dict['examples'])
+        report = artifact_utils.get_single_instance(output_dict['quarantine'])
+        staging = os.path.join(report.uri, 'staging')
+        fileio.makedirs(staging)
+        try:
+            listing = list_source(spec)
+            bounds = int(exec_properties['max_side']), int(exec_properties['max_pixels'])
+            rows, rejected = self._read(listing, spec, staging, *bounds)
+            try:
+                plan = make_plan(rows, seed, fractions, spec.normalise_labels)
+            except DataError as error:
+                raise _with_reasons(error, rejected) from error
+            rejected += plan.rejected
+            examples.split_names = artifact_utils.encode_split_names(list(fractions))
+            folders = {s: artifact_utils.get_split_uri([examples], s) for s in fractions}
+            counts_file = os.path.join(staging, 'counts')
+            with self._make_beam_pipeline() as pipeline:
+                beam_pipeline.write(pipeline, staging, plan, seed, fractions, folders, counts_file)
+            counts = _counts(_lines(counts_file), list(fractions))
+        finally:
+            fileio.rmtree(staging)
+        total = len(rows) + len(rejected) - len(plan.rejected)
+        summary = summarise(total, counts, rejected, [*listing.notes, *plan.notes])
+        _write_report(report, rejected, summary)
+        examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(examples, 'tfrecords_gzip')
+
+    def _read(
+        self, listing: Listing, spec: SourceSpec, staging: str, max_side: int, max_pixels: int
+    ) -> tuple[list[Row], list[Rejected]]:
+        progress.start('images', len(listing.items) or None)
+        with self._make_beam_pipeline() as pipeline:
+            beam_pipeline.read(pipeline, listing, spec.columns, staging, max_side, max_pixels)
+        lines = _lines(os.path.join(staging, 'outcomes'))
+        rows, rejected = beam_pipeline.parse_outcomes(lines)
+        if listing.items and len(rows) + len(rejected) != len(listing.items):
+            raise RuntimeError(
+                f'{len(listing.items)} images were listed, but {len(rows)} read and '
+                f'{len(rejected)} rejected: some were lost.'
+            )
+        return rows, [*listing.rejected, *rejected]
+
+
+def summarise(
+    total: int,
+    counts: dict[str, dict[str, int]],
+    rejected: list[Rejected],
+    notes: list[str],
+) -> dict[str, Any]:
+    """The numbers of an ingestion; refuses to lose an image.
+
+    Args:
+      total: entries listed.
+      counts: {split: {class: images written}}.
+      rejected: what was not written.
+      notes: remarks for the person.
+
+    Raises:
+      RuntimeError: written and rejected do not add up to `total`.
+    """
+    written = sum(sum(by_class.values()) for by_class in counts.values())
+    if written + len(rejected) != total:
+        raise RuntimeError(
+            f'{total} images were listed, but {written} written and {len(rejected)} rejected: '
+            'some were lost or written twice.'
+        )
+    return {
+        'total': total,
+        'written': written,
+        'quarantined': len(rejected),
+        'classes': len({c for by_class in counts.values() for c in by_class if c}),
+        'reasons': quarantine.counts_by_reason(rejected),
+        'splits': counts,
+        'notes': notes,
+    }
+
+
+def _with_reasons(error: DataError, rejected: list[Rejected]) -> DataError:
+    if not rejected:
+        return error
+    return DataError(f'{error} Quarantined: {quarantine.in_words(rejected)}.')
+
+
+def _counts(lines: list[str], splits: list[str]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {s: {} for s in splits}
+    for line in sorted(lines):
+        split, label, number = json.loads(line)
+        counts[split][label] = number
+    return counts
+
+
+def _lines(prefix: str) -> list[str]:
+    lines: list[str] = []
+    for path in sorted(fileio.glob(prefix + '-*')):
+        with fileio.open(path) as file:
+            lines += [line for line in file.read().split('\n') if line]
+    return lines
+
+
+def _write_report(report: Artifact, rejected: list[Rejected], summary: dict[str, Any]) -> None:
+    for name, text in (
+        (quarantine.REPORT_CSV, quarantine.to_csv(rejected)),
+        (quarantine.REPORT_JSONL, quarantine.to_jsonl(rejected)),
+        (SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False)),
+    ):
+        with fileio.open(os.path.join(report.uri, name), 'w') as file:
+            file.write(text)
+    for key in ('total', 'written', 'quarantined', 'classes'):
+        report.set_int_custom_property(key, summary[key])
+    report.set_string_custom_property('summary', json.dumps(summary, ensure_ascii=False))

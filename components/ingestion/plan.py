@@ -1,0 +1,214 @@
+"""From what was read to what is written where: splits, class names, and what leaves.
+
+Works on one small row an image, after every image was read once: only then are the content
+hashes (default groups, duplicates) and the survivors known.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from components.errors import DataError
+from components.ingestion import labels, split
+from components.ingestion.quarantine import LEAK, Rejected
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Row:
+    """One readable image: its path, content hash, group (None: the hash), label, given split."""
+
+    path: str
+    image_id: str
+    group: str | None = None
+    label: str | None = None
+    split: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The group that is never split."""
+        return self.group or self.image_id
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What the writer needs to know, beyond the record itself.
+
+    Attributes:
+      overrides: {group: split} where it is not the one of the group's hash.
+      classes: {label as read: class name}.
+      rejected: images that leave after all.
+      notes: remarks for the person.
+    """
+
+    overrides: dict[str, str]
+    classes: dict[str, str]
+    rejected: tuple[Rejected, ...]
+    notes: tuple[str, ...]
+
+    def split_of(self, group: str, seed: int, fractions: Mapping[str, float]) -> str:
+        """The split of a group."""
+        return self.overrides.get(group) or split.assign(group, seed, fractions)
+
+
+def make_plan(
+    rows: Iterable[Row], seed: int, fractions: Mapping[str, float], normalise_labels: bool
+) -> Plan:
+    """Plans the splits of all readable images.
+
+    Given splits win. If some splits are given but not all, the missing ones are taken out of the
+    images given to train. An image that occurs in several groups ties those groups together.
+
+    Raises:
+      DataError: no image, fewer than two classes, variants of a label, a group in two given
+        splits, splits given without train.
+    """
+    rows = sorted(rows)
+    if not rows:
+        raise DataError('No readable image is left; the quarantine report has the reasons.')
+    classes, notes = _classes(rows, normalise_labels)
+    rows, rejected = _without_leaks(rows)
+    if rejected:
+        notes.append(
+            f'{len(rejected)} images occur in two given splits; the copies nearer to training '
+            'are quarantined'
+        )
+    given = _given_splits(rows)
+    tied = _tie_groups(rows)
+    overrides = _overrides(rows, classes, given, tied, seed, fractions)
+    plan = Plan(overrides, classes, tuple(rejected), ())
+    notes += _duplicates(rows, classes)
+    notes += _absences(rows, plan, seed, fractions)
+    return dataclasses.replace(plan, notes=tuple(notes))
+
+
+def _classes(rows: Sequence[Row], normalise: bool) -> tuple[dict[str, str], list[str]]:
+    counts = collections.Counter(r.label for r in rows if r.label is not None)
+    if not counts:
+        return {}, []
+    classes, notes = labels.relabelling(counts, normalise)
+    labels.check_classes((classes[c] for c in counts.elements()), 'What could be read', least=1)
+    return classes, notes
+
+
+def _without_leaks(rows: list[Row]) -> tuple[list[Row], list[Rejected]]:
+    """Removes copies of one image from the given splits nearer to training.
+
+    Test images must stay unseen, and copies are common; refusing the whole set would help nobody.
+    """
+    rank = {'train': 0, 'val': 1, 'test': 2}
+    last: dict[str, str] = {}
+    for row in rows:
+        if row.split and rank[row.split] > rank.get(last.get(row.image_id, ''), -1):
+            last[row.image_id] = row.split
+    kept, rejected = [], []
+    for row in rows:
+        keeper = last.get(row.image_id)
+        if row.split and keeper and row.split != keeper:
+            rejected.append(Rejected(row.path, LEAK, f'given to {row.split} and to {keeper}'))
+        else:
+            kept.append(row)
+    return kept, rejected
+
+
+def _given_splits(rows: Sequence[Row]) -> dict[str, str]:
+    conflicts = split.given_conflicts((r.key, r.split) for r in rows)
+    if conflicts:
+        group, splits = next(iter(conflicts.items()))
+        paths = [r.path for r in rows if r.key == group][:3]
+        raise DataError(
+            f'{len(conflicts)} groups are given to more than one split, which would leak training '
+            f'images into evaluation: {group!r} is in {" and ".join(splits)} '
+            f'({", ".join(paths)} ...). Give all images of a group the same split.'
+        )
+    given = {r.key: r.split for r in rows if r.split}
+    if given and 'train' not in given.values():
+        raise DataError(
+            f'Splits are given, but none is train. Received: {sorted(set(given.values()))}.'
+        )
+    return given
+
+
+def _tie_groups(rows: Sequence[Row]) -> dict[str, str]:
+    """Group -> representative of all groups that share an image (by content)."""
+    leader: dict[str, str] = {}
+
+    def find(group: str) -> str:
+        while leader.setdefault(group, group) != group:
+            leader[group] = leader[leader[group]]
+            group = leader[group]
+        return group
+
+    first: dict[str, str] = {}
+    for row in rows:
+        a, b = find(row.key), find(first.setdefault(row.image_id, row.key))
+        leader[max(a, b)] = min(a, b)
+    return {row.key: find(row.key) for row in rows}
+
+
+def _overrides(
+    rows: Sequence[Row],
+    classes: Mapping[str, str],
+    given: Mapping[str, str],
+    tied: Mapping[str, str],
+    seed: int,
+    fractions: Mapping[str, float],
+) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    for group, leader in tied.items():
+        if group in given:
+            earlier = chosen.setdefault(leader, given[group])
+            if earlier != given[group]:
+                raise DataError(
+                    f'The groups {group!r} and {leader!r} share an image but are given to the '
+                    f'splits {given[group]} and {earlier}. Give them the same split.'
+                )
+    missing = [s for s in fractions if s not in set(given.values())] if given else []
+    fixed = {g: s for g, s in chosen.items() if not missing or s != 'train'}
+    images = [(tied[r.key], classes.get(r.label or '', '')) for r in rows]
+    if missing:
+        # Only what was given to train (or to nothing) is shared out, over train and the missing.
+        open_splits = ['train', *missing]
+        total = sum(fractions[s] for s in open_splits)
+        shares = {s: fractions[s] / total for s in open_splits}
+        images = [(g, c) for g, c in images if g not in fixed]
+        moved = split.plan_repairs(images, seed, shares)
+        place = {g: moved.get(g) or split.assign(g, seed, shares) for g, _ in images}
+    else:
+        place = split.plan_repairs(images, seed, fractions, fixed)
+    place = {**place, **fixed}
+    result = {}
+    for group, leader in tied.items():
+        target = place.get(leader) or split.assign(leader, seed, fractions)
+        if target != split.assign(group, seed, fractions):
+            result[group] = target
+    return result
+
+
+def _duplicates(rows: Sequence[Row], classes: Mapping[str, str]) -> list[str]:
+    seen: dict[str, set[str]] = collections.defaultdict(set)
+    for row in rows:
+        seen[row.image_id].add(classes.get(row.label or '', ''))
+    notes = []
+    if copies := len(rows) - len(seen):
+        notes.append(f'{copies} images are exact copies of others; copies share a split')
+    if torn := sum(len(c) > 1 for c in seen.values()):
+        notes.append(f'{torn} images occur with different labels')
+    return notes
+
+
+def _absences(
+    rows: Sequence[Row], plan: Plan, seed: int, fractions: Mapping[str, float]
+) -> list[str]:
+    present: dict[str, set[str]] = {name: set() for name in fractions}
+    names = set(plan.classes.values())
+    for row in rows:
+        if row.label is not None:
+            where = plan.split_of(row.key, seed, fractions)
+            present[where].add(plan.classes[row.label])
+    return [
+        f'{name} has no image of {", ".join(sorted(names - found))}: too few groups'
+        for name, found in present.items()
+        if names - found
+    ]

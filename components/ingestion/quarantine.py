@@ -1,0 +1,84 @@
+"""Files that cannot be used, each with the reason, and the report that a person reads.
+
+Nothing is dropped silently: what is listed is either written as an example or stands here.
+"""
+
+from __future__ import annotations
+
+import collections
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterable
+
+# Reasons are short and fixed, so that counts by reason make sense; the detail says the rest.
+NOT_AN_IMAGE = 'not an image'
+UNSUPPORTED = 'unsupported format'
+TRUNCATED = 'truncated'
+BROKEN = 'broken image data'
+EMPTY_FILE = 'empty file'
+LFS_POINTER = 'Git LFS pointer'
+TOO_LARGE = 'too many pixels'
+MISSING_FILE = 'missing file'
+UNREADABLE = 'unreadable file'
+ESCAPES_ROOT = 'path outside the root'
+MALFORMED_ROW = 'malformed row'
+DUPLICATE_ROW = 'duplicate row'
+CONFLICTING_LABELS = 'conflicting labels'
+CONFLICTING_ROWS = 'conflicting rows'
+NO_LABEL = 'no label'
+NO_CLASS_FOLDER = 'not in a class folder'
+BAD_NAME = 'file name is not UTF-8'
+BAD_RECORD = 'broken TFRecord'
+LEAK = 'same image in an evaluation split'
+
+REPORT_CSV = 'quarantine.csv'
+REPORT_JSONL = 'quarantine.jsonl'
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Rejected:
+    """One listed entry that is not used: its path (as listed), the reason and the detail."""
+
+    path: str
+    reason: str
+    detail: str = ''
+
+
+def to_csv(rejected: Iterable[Rejected]) -> str:
+    """The report as CSV with a header, sorted by path."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator='\n')
+    writer.writerow(['path', 'reason', 'detail'])
+    writer.writerows(dataclasses.astuple(r) for r in sorted(rejected))
+    return out.getvalue()
+
+
+def to_jsonl(rejected: Iterable[Rejected]) -> str:
+    """The report as one JSON object a line, sorted by path."""
+    return ''.join(
+        json.dumps(dataclasses.asdict(r), ensure_ascii=False) + '\n' for r in sorted(rejected)
+    )
+
+
+def from_jsonl(text: str) -> list[Rejected]:
+    """Reads what `to_jsonl` wrote."""
+    return [Rejected(**json.loads(line)) for line in text.split('\n') if line]
+
+
+def counts_by_reason(rejected: Iterable[Rejected]) -> dict[str, int]:
+    """How many entries a reason took, most frequent first."""
+    counter = collections.Counter(r.reason for r in rejected)
+    return dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def in_words(rejected: Iterable[Rejected], examples: int = 3) -> str:
+    """For an error message: counts by reason, with the first few paths."""
+    rejected = sorted(rejected)
+    parts = []
+    for reason, count in counts_by_reason(rejected).items():
+        paths = [r.path for r in rejected if r.reason == reason][:examples]
+        more = ', ...' if count > len(paths) else ''
+        parts.append(f'{count} x {reason} ({", ".join(paths)}{more})')
+    return '; '.join(parts)

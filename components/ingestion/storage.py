@@ -1,0 +1,204 @@
+"""Listing and reading files: the local disk directly, every other scheme through Beam.
+
+Local paths never import Beam, because the command line lists sources before anything else runs
+and must answer within a second.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import errno
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from components.errors import ConfigError, DataError
+
+# What operating systems leave behind in folders. Anything that starts with a dot is ignored too
+# ('._x.jpg' is the resource fork that macOS puts beside 'x.jpg').
+_DROPPINGS = frozenset({'thumbs.db', 'desktop.ini', '__macosx', 'ehthumbs.db', '$recycle.bin'})
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A file: where to read it, its path below the root with '/', bytes, and a change stamp."""
+
+    path: str
+    relative: str
+    size: int
+    stamp: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """The files below a root, sorted by relative path, and how many hidden ones were ignored."""
+
+    entries: tuple[Entry, ...]
+    ignored: int
+
+
+def is_remote(path: str) -> bool:
+    """Whether Beam has to reach `path` ('gs://bucket/x'); everything else is the local disk."""
+    return '://' in path
+
+
+def absolute(path: str) -> str:
+    """`path` made absolute; URLs only lose their trailing slash."""
+    if is_remote(path):
+        return path.rstrip('/')
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def join(root: str, relative: str) -> str:
+    """The path of `relative` ('/'-separated) below `root`."""
+    if is_remote(root):
+        return f'{root.rstrip("/")}/{relative}'
+    return os.path.join(root, *relative.split('/'))
+
+
+def parent(path: str) -> str:
+    """The folder that holds `path`."""
+    if is_remote(path):
+        scheme, _, rest = path.partition('://')
+        return f'{scheme}://{rest.rpartition("/")[0]}'
+    return os.path.dirname(path)
+
+
+def is_ignored(name: str) -> bool:
+    """Hidden files and folders, and what operating systems leave behind."""
+    return name.startswith('.') or name.lower() in _DROPPINGS
+
+
+def tree(root: str) -> Tree:
+    """All files below the folder `root`.
+
+    Raises:
+      DataError: no such folder (with close matches), not a folder, or not readable.
+      ConfigError: no file system is installed for the scheme.
+    """
+    return _remote_tree(root) if is_remote(root) else _local_tree(root)
+
+
+def stat(path: str) -> Entry | None:
+    """The file at `path`, or None when there is none."""
+    if is_remote(path):
+        found = [m for m in _match(path) if m.path == path]
+        return _remote_entry(found[0], path) if found else None
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    if os.path.isdir(path):
+        return None
+    return Entry(path, os.path.basename(path), info.st_size, str(info.st_mtime_ns))
+
+
+def read(path: str) -> bytes:
+    """All bytes of the file at `path`; raises OSError, also where Beam has an error of its own."""
+    if not is_remote(path):
+        with open(path, 'rb') as file:
+            return file.read()
+    from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        # An image is never compressed as a file; guessing from the suffix would be wrong here.
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            return file.read()
+    except BeamIOError as error:
+        raise OSError(str(error)) from error
+
+
+def missing(path: str, what: str) -> DataError:
+    """The error for a path that does not exist, with what looks like it beside it."""
+    if is_remote(path):
+        return DataError(f'{what} {path} does not exist or holds no files.')
+    folder, name = os.path.split(path)
+    while folder and not os.path.isdir(folder):
+        folder, name = os.path.split(folder)
+    try:
+        siblings = os.listdir(folder)
+    except OSError:
+        siblings = []
+    near = difflib.get_close_matches(name, siblings, n=3, cutoff=0.6)
+    hint = f' Did you mean {" or ".join(os.path.join(folder, n) for n in near)}?' if near else ''
+    return DataError(f'{what} {path} does not exist: there is no {name} in {folder}.{hint}')
+
+
+def _local_tree(root: str) -> Tree:
+    if not os.path.exists(root):
+        raise missing(root, 'The folder')
+    if not os.path.isdir(root):
+        raise DataError(f'{root} is a file where a folder of images is expected.')
+    entries: list[Entry] = []
+    ignored = 0
+    # Folders may be links (data sets often are); the real paths guard against going in circles.
+    stack, seen = [(root, '')], {os.path.realpath(root)}
+    while stack:
+        folder, prefix = stack.pop()
+        for item in _scan(folder):
+            if is_ignored(item.name):
+                ignored += 1
+                continue
+            relative = prefix + item.name
+            if item.is_dir():
+                real = os.path.realpath(item.path)
+                if real not in seen:
+                    seen.add(real)
+                    stack.append((item.path, relative + '/'))
+                continue
+            try:
+                info = item.stat()
+                size, stamp = info.st_size, str(info.st_mtime_ns)
+            except OSError:  # A dangling link: listed, so that reading it gives the reason.
+                size, stamp = 0, 'dangling'
+            entries.append(Entry(item.path, relative, size, stamp))
+    return Tree(tuple(sorted(entries, key=lambda e: e.relative)), ignored)
+
+
+def _scan(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as items:
+            yield from items
+    except PermissionError as error:
+        raise DataError(f'The folder {folder} is not readable: permission denied.') from error
+    except OSError as error:
+        if error.errno == errno.ENOENT:  # Removed while we looked.
+            return
+        raise DataError(f'The folder {folder} is not readable: {error.strerror}.') from error
+
+
+def _remote_tree(root: str) -> Tree:
+    prefix = root.rstrip('/') + '/'
+    entries, ignored = [], 0
+    for metadata in _match(prefix + '**'):
+        relative = metadata.path.removeprefix(prefix)
+        if not relative or relative.endswith('/'):
+            continue  # The zero-byte objects that consoles create to show a folder.
+        if any(is_ignored(part) for part in relative.split('/')):
+            ignored += 1
+            continue
+        entries.append(dataclasses.replace(_remote_entry(metadata, relative), relative=relative))
+    if not entries and not ignored:
+        raise missing(root, 'The folder')
+    return Tree(tuple(sorted(entries, key=lambda e: e.relative)), ignored)
+
+
+def _remote_entry(metadata: Any, relative: str) -> Entry:
+    stamp = str(metadata.last_updated_in_seconds or '')
+    return Entry(metadata.path, relative, metadata.size_in_bytes or 0, stamp)
+
+
+def _match(pattern: str) -> list[Any]:
+    from apache_beam.io.filesystem import BeamIOError
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        return FileSystems.match([pattern])[0].metadata_list
+    except ValueError as error:  # Beam's answer to a scheme without a file system.
+        raise ConfigError(
+            f'Cannot reach {pattern}: {error} Received: data.source={pattern!r}.'
+        ) from error
+    except BeamIOError as error:
+        raise DataError(f'Cannot list {pattern}: {error}') from error

@@ -1,0 +1,84 @@
+"""The component's contract, and one run by TFX's own runner with its cache."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+from tfx import v1 as tfx
+
+from components.errors import ConfigError
+from components.ingestion.artifacts import Quarantine
+from components.ingestion.component import ImageExampleGen
+from components.ingestion.sources import SourceSpec
+from tests.components.ingestion.images import class_folders, encoded, picture
+from tests.components.ingestion.ingesting import RUNNER
+
+
+def test_contract() -> None:
+    component = ImageExampleGen(
+        SourceSpec('data'), {'test': 0.1, 'train': 0.8, 'val': 0.1}, 7, 256, 1000, 'abc'
+    )
+    assert component.outputs['examples'].type is tfx.types.standard_artifacts.Examples
+    assert component.outputs['quarantine'].type is Quarantine
+    properties = component.exec_properties
+    assert SourceSpec.from_json(properties['source_spec']) == SourceSpec('data')
+    assert list(json.loads(properties['fractions'])) == ['train', 'val', 'test']
+    assert [properties[k] for k in ('seed', 'max_side', 'max_pixels', 'code_digest')] == [
+        7, 256, 1000, 'abc'
+    ]  # fmt: skip
+
+
+def test_wrong_parameters_fail_when_wired() -> None:
+    with pytest.raises(ConfigError, match='data.split'):
+        ImageExampleGen(SourceSpec('data'), {'train': 0.8, 'val': 0.3, 'test': 0.1})
+    with pytest.raises(ConfigError, match='data.format'):
+        ImageExampleGen(SourceSpec('data', 'zip'))
+    with pytest.raises(ConfigError, match='data.group_pattern'):
+        ImageExampleGen(SourceSpec('data', group_pattern='x'))
+
+
+def run(root: pathlib.Path, data: pathlib.Path) -> None:
+    generator = ImageExampleGen(SourceSpec(str(data)))
+    statistics = tfx.components.StatisticsGen(examples=generator.outputs['examples'])
+    tfx.orchestration.LocalDagRunner().run(
+        tfx.dsl.Pipeline(
+            'images', str(root / 'out'), components=[generator, statistics], enable_cache=True,
+            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+                str(root / 'metadata.db')
+            ),
+            beam_pipeline_args=[RUNNER],
+        )
+    )  # fmt: skip
+
+
+def states(root: pathlib.Path) -> tuple[list[str], list[str]]:
+    """States of the generator's executions, and the summaries of its quarantines."""
+    config = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(root / 'metadata.db'))
+    store = metadata_store.MetadataStore(config)
+    kinds = [t.name for t in store.get_execution_types() if 'ImageExampleGen' in t.name]
+    executions = sorted(store.get_executions_by_type(kinds[0]), key=lambda e: e.id)
+    artifacts = sorted(store.get_artifacts_by_type('Quarantine'), key=lambda a: a.id)
+    name = metadata_store_pb2.Execution.State.Name
+    return (
+        [name(e.last_known_state) for e in executions],
+        [a.custom_properties['summary'].string_value for a in artifacts],
+    )
+
+
+@pytest.mark.e2e
+def test_runs_in_tfx_with_cache(tmp_path: pathlib.Path) -> None:
+    data = class_folders(tmp_path / 'data', {'a': 6, 'b': 6})
+    run(tmp_path, data)
+    run(tmp_path, data)
+    assert states(tmp_path)[0] == ['COMPLETE', 'CACHED']
+    (data / 'a' / 'new.png').write_bytes(encoded(picture(99), 'PNG'))
+    run(tmp_path, data)
+    seen, summaries = states(tmp_path)
+    assert seen == ['COMPLETE', 'CACHED', 'COMPLETE']
+    assert [json.loads(s)['written'] for s in summaries] == [12, 13]
+    splits = sorted(p.name for p in (tmp_path / 'out' / 'StatisticsGen').glob('statistics/*/*'))
+    assert splits == sorted(2 * ['Split-test', 'Split-train', 'Split-val'])

@@ -1,0 +1,196 @@
+"""Folder sources: classes, layouts, and everything that is not an image."""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from components.errors import ConfigError, DataError
+from components.ingestion import quarantine as reasons
+from components.ingestion.sources import Listing, SourceSpec, list_source
+from tests.components.ingestion.images import class_folders
+
+
+def listing(root: pathlib.Path, **options: object) -> Listing:
+    return list_source(SourceSpec(str(root), **options))  # type: ignore[arg-type]
+
+
+def labels(found: Listing) -> dict[str | None, int]:
+    return dict(collections.Counter(i.label for i in found.items))
+
+
+def error(root: pathlib.Path, **options: object) -> str:
+    with pytest.raises(DataError) as caught:
+        listing(root, **options)
+    return str(caught.value)
+
+
+def test_a_folder_a_class_with_deeper_folders(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'cat': 3, 'dog': 2, 'dog/puppies/2024': 2})
+    found = listing(tmp_path)
+    assert labels(found) == {'cat': 3, 'dog': 4}
+    assert [i.relative_path for i in found.items] == sorted(i.relative_path for i in found.items)
+    assert found.items[0].path == str(tmp_path / 'cat' / '000.png')
+    assert {i.split for i in found.items} == {None}
+    assert found.rejected == ()
+
+
+def test_train_val_test_layout_is_kept(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {f'{s}/{c}': 2 for s in ('Train', 'valid', 'TEST') for c in 'ab'})
+    found = listing(tmp_path)
+    assert labels(found) == {'a': 6, 'b': 6}
+    counts = collections.Counter(i.split for i in found.items)
+    assert counts == {'train': 4, 'val': 4, 'test': 4}
+    assert any('the given splits are kept' in note for note in found.notes)
+
+
+def test_incomplete_layout_says_what_is_done(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'train/a': 3, 'train/b': 3, 'test/a': 1, 'test/b': 1})
+    assert any('val is taken out of train' in note for note in listing(tmp_path).notes)
+
+
+def test_a_class_may_be_called_train(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'train': 3, 'bus': 3, 'car': 3})
+    found = listing(tmp_path)
+    assert labels(found) == {'bus': 3, 'car': 3, 'train': 3}
+    assert {i.split for i in found.items} == {None}
+
+
+def test_unlabelled_test_folder_is_quarantined(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'train/a': 3, 'train/b': 3, 'test': 2})
+    found = listing(tmp_path)
+    assert [r.reason for r in found.rejected] == [reasons.NO_CLASS_FOLDER] * 2
+    assert any('val and test is taken out of train' in note for note in found.notes)
+
+
+def test_other_files_are_recorded_and_droppings_ignored(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'cat': 3, 'dog': 3})
+    (tmp_path / 'labels.csv').write_text('path,label\n')
+    (tmp_path / 'cat' / 'photo.HEIC').write_bytes(b'x')
+    (tmp_path / 'cat' / 'noext').write_bytes(b'x')
+    for name in ('.DS_Store', 'Thumbs.db', 'desktop.ini', '._000.png'):
+        (tmp_path / 'dog' / name).write_bytes(b'x')
+    (tmp_path / '.git').mkdir()
+    (tmp_path / '.git' / 'x.png').write_bytes(b'x')
+    found = listing(tmp_path)
+    assert {r.path: r.reason for r in found.rejected} == {
+        'labels.csv': reasons.NOT_AN_IMAGE,
+        'cat/photo.HEIC': reasons.UNSUPPORTED,
+    }
+    assert 'cat/noext' in {i.relative_path for i in found.items}  # Its content will tell.
+    assert any(note.startswith('2 files are not images by their suffix') for note in found.notes)
+    assert len(found.items) == 7
+
+
+def test_image_outside_a_class_folder_is_quarantined(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'cat': 3, 'dog': 3, '.': 1})
+    found = listing(tmp_path)
+    assert [(r.path, r.reason) for r in found.rejected] == [('000.png', reasons.NO_CLASS_FOLDER)]
+
+
+def test_linked_folders_are_followed_once(tmp_path: pathlib.Path) -> None:
+    store = class_folders(tmp_path / 'store', {'a': 3})
+    root = class_folders(tmp_path / 'root', {'b': 3})
+    (root / 'a').symlink_to(store / 'a', target_is_directory=True)
+    (root / 'b' / 'again').symlink_to(root, target_is_directory=True)
+    assert labels(listing(root)) == {'a': 3, 'b': 3}
+
+
+def test_group_pattern(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'a/p1': 2, 'a/p2': 2, 'b/p3': 3, 'b': 1})
+    found = listing(tmp_path, group_pattern=r'/(p\d+)/')
+    assert {i.group for i in found.items} == {'p1', 'p2', 'p3', None}
+    assert any(note.startswith('1 images do not match') for note in found.notes)
+    for pattern in ('(', 'p', '(a)(b)'):
+        with pytest.raises(ConfigError, match='data.group_pattern'):
+            listing(tmp_path, group_pattern=pattern)
+
+
+def test_no_such_path_names_what_is_near(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'flowers').mkdir()
+    message = error(tmp_path / 'flower')
+    assert 'does not exist' in message
+    assert f'Did you mean {tmp_path / "flowers"}?' in message
+    assert f'no nowhere in {tmp_path}' in error(tmp_path / 'nowhere' / 'deep')
+
+
+def test_empty_folder(tmp_path: pathlib.Path) -> None:
+    assert 'is empty' in error(tmp_path)
+    (tmp_path / '.hidden').write_text('')
+    assert 'hidden files ignored: 1' in error(tmp_path)
+    (tmp_path / 'class').mkdir()
+    assert 'is empty' in error(tmp_path)
+
+
+def test_folder_without_images(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'README').write_text('no')
+    (tmp_path / 'a.csv').write_text('no')
+    message = error(tmp_path)
+    assert 'has no images' in message
+    assert '1 x .csv' in message
+
+
+def test_images_without_class_folders(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'.': 4})
+    assert 'no class folders' in error(tmp_path)
+
+
+def test_one_class_and_a_class_with_one_image(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'cat': 5})
+    assert "one class, 'cat'" in error(tmp_path)
+    class_folders(tmp_path, {'dog': 1})
+    assert "'dog' has 1; each class needs at least 3" in error(tmp_path)
+
+
+def test_a_file_is_no_folder(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'x.png').write_bytes(b'')
+    assert 'is a file' in error(tmp_path / 'x.png')
+
+
+def test_label_variants(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'Cat': 3, 'cat ': 1, 'cat': 2, 'dog': 3})
+    message = error(tmp_path)
+    assert "'Cat' (3), 'cat' (2), 'cat ' (1)" in message
+    assert 'data.normalise_labels: true' in message
+    found = listing(tmp_path, normalise_labels=True)
+    assert labels(found) == {'Cat': 6, 'dog': 3}
+    assert any('are taken as one class' in note for note in found.notes)
+
+
+def test_names_that_are_not_utf8_are_quarantined(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'a': 3, 'b': 3})
+    bad = bytes(tmp_path / 'a') + b'/caf\xe9.png'
+    with open(bad, 'wb') as file:
+        file.write(b'x')
+    found = listing(tmp_path)
+    assert [r.reason for r in found.rejected] == [reasons.BAD_NAME]
+    assert len(found.items) == 6
+
+
+def test_fingerprint_changes_with_the_files(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'a': 3, 'b': 3})
+    first = listing(tmp_path).fingerprint
+    assert listing(tmp_path).fingerprint == first
+    (tmp_path / 'a' / '000.png').write_bytes(b'other')
+    second = listing(tmp_path).fingerprint
+    (tmp_path / 'a' / '001.png').rename(tmp_path / 'a' / '009.png')
+    assert len({first, second, listing(tmp_path).fingerprint}) == 3
+
+
+def test_listing_needs_no_heavy_import(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'a': 3, 'b': 3})
+    code = (
+        'import sys; from components.ingestion.sources import SourceSpec, list_source; '
+        'print(len(list_source(SourceSpec(sys.argv[1])).items)); '
+        'sys.exit(str([m for m in ("tensorflow", "tfx", "apache_beam") if m in sys.modules] or ""))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code, str(tmp_path)],
+        capture_output=True, text=True, check=False,
+        cwd=pathlib.Path(__file__).resolve().parents[3],
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr.strip()) == ('6', '')

@@ -1,0 +1,240 @@
+"""The executor on real Beam: sources in, split examples and a quarantine report out."""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+import tensorflow as tf
+
+from components import progress
+from components.errors import ConfigError, DataError
+from components.ingestion import quarantine as reasons
+from components.ingestion.beam_pipeline import _decodes, _outcome, parse_outcomes
+from components.ingestion.canonical import canonicalise
+from components.ingestion.plan import Row
+from components.ingestion.quarantine import Rejected, from_jsonl
+from components.ingestion.sources import Columns, SourceSpec, list_source
+from tests.components.ingestion import memory_files
+from tests.components.ingestion.images import (
+    class_folders,
+    encoded,
+    picture,
+    png_header,
+)
+from tests.components.ingestion.ingesting import ingest, strings
+
+FEATURES = {
+    'image', 'label', 'image_id', 'path', 'group', 'split', 'height', 'width', 'source_format',
+    'brightness', 'contrast', 'sharpness',
+}  # fmt: skip
+
+
+@pytest.fixture
+def memory() -> Iterator[dict[str, bytes]]:
+    memory_files.FILES.clear()
+    yield memory_files.FILES
+    memory_files.FILES.clear()
+
+
+def everything(found: dict[str, list[tf.train.Example]]) -> list[tf.train.Example]:
+    return [e for examples in found.values() for e in examples]
+
+
+def test_folder_source_with_every_bad_file(tmp_path: pathlib.Path) -> None:
+    root = class_folders(tmp_path / 'data', {'cat': 12, 'dog': 12})
+    whole = encoded(picture(size=(60, 60)), 'JPEG')
+    bad = {
+        'truncated.jpg': (whole[: len(whole) // 2], reasons.TRUNCATED),
+        'zero.jpg': (b'', reasons.EMPTY_FILE),
+        'text.jpg': (b'just words', reasons.NOT_AN_IMAGE),
+        'bomb.png': (png_header(50_000, 50_000), reasons.TOO_LARGE),
+        'pointer.jpg': (b'version https://git-lfs.github.com/spec/v1\n', reasons.LFS_POINTER),
+    }
+    for name, (data, _) in bad.items():
+        (root / 'cat' / name).write_bytes(data)
+    (root / 'cat' / 'gone.jpg').symlink_to(tmp_path / 'nowhere')
+    (root / 'notes.txt').write_text('x')
+    (root / 'dog' / 'big.jpg').write_bytes(encoded(picture(9, (200, 100)), 'JPEG'))
+    seen: list[progress.Progress] = []
+    with progress.listening(seen.append):
+        found, summary, quarantine = ingest(SourceSpec(str(root)), tmp_path, max_side=64)
+    rejected = from_jsonl((tmp_path / 'quarantine' / 'quarantine.jsonl').read_text())
+    expected = {f'cat/{name}': reason for name, (_, reason) in bad.items()}
+    expected |= {'cat/gone.jpg': reasons.MISSING_FILE, 'notes.txt': reasons.NOT_AN_IMAGE}
+    assert {r.path: r.reason for r in rejected} == expected
+    assert (summary['total'], summary['written'], summary['quarantined']) == (32, 25, 7)
+    assert quarantine.get_int_custom_property('quarantined') == 7
+    assert sum(len(by_class) for by_class in summary['splits'].values()) == 6
+    assert (tmp_path / 'quarantine' / 'quarantine.csv').read_text().count('\n') == 8
+    assert (seen[-1].what, seen[-1].done, seen[-1].total) == ('images', 31, 31)
+    for split, examples in found.items():
+        assert set(strings(examples, 'split')) == {split}
+        for example in examples:
+            assert set(example.features.feature) == FEATURES
+    big = next(e for e in everything(found) if strings([e], 'path') == ['dog/big.jpg'])
+    feature = big.features.feature
+    size = [feature[side].int64_list.value[0] for side in ('height', 'width')]
+    assert size == [100, 200]  # Of the source
+    image = tf.io.decode_image(feature['image'].bytes_list.value[0])
+    assert image.shape == (32, 64, 3)
+    assert strings([big], 'group') == strings([big], 'image_id')
+
+
+def test_same_input_gives_the_same_files(tmp_path: pathlib.Path) -> None:
+    spec = SourceSpec(str(class_folders(tmp_path / 'data', {'a': 10, 'b': 10})))
+    first, _, _ = ingest(spec, tmp_path / '1')
+    second, _, _ = ingest(spec, tmp_path / '2')
+    assert first == second
+    threads, _, _ = ingest(
+        spec, tmp_path / '4', '--direct_running_mode=multi_threading', '--direct_num_workers=2'
+    )
+    for split, examples in first.items():
+        key = tf.train.Example.SerializeToString
+        assert sorted(map(key, threads[split])) == sorted(map(key, examples))
+
+
+def test_manifest_with_groups_and_metadata(tmp_path: pathlib.Path) -> None:
+    root = class_folders(tmp_path / 'data', {'a': 20, 'b': 20})
+    rows = [f'{c}/{i:03d}.png,{c},patient{c}{i // 4},{i}' for c in 'ab' for i in range(20)]
+    file = root / 'labels.csv'
+    file.write_text('\n'.join(['path,label,patient,age now', *rows, 'a/999.png,a,x,1']))
+    spec = SourceSpec(str(file), columns=Columns(group='patient'))
+    found, summary, _ = ingest(spec, tmp_path)
+    splits: dict[str, set[str]] = collections.defaultdict(set)
+    for split, examples in found.items():
+        for group in strings(examples, 'group'):
+            splits[group].add(split)
+    assert len(splits) == 10
+    assert all(len(s) == 1 for s in splits.values())
+    assert all(set(by_class) == {'a', 'b'} for by_class in summary['splits'].values())
+    ages = strings(everything(found), 'meta_age_now')
+    assert sorted(map(int, ages)) == sorted(2 * list(range(20)))
+    assert summary['reasons'] == {reasons.MISSING_FILE: 1}
+    assert '1 rows are not used: missing file' in summary['notes']
+
+
+def test_any_beam_file_system(tmp_path: pathlib.Path, memory: dict[str, bytes]) -> None:
+    root = f'{memory_files.PREFIX}bucket/set'
+    rows = []
+    for seed in range(16):
+        path = f'{"ab"[seed % 2]}/{seed}.png'
+        memory[f'{root}/{path}'] = encoded(picture(seed), 'PNG')
+        rows.append(f'{path},{path[0]}')
+    memory[f'{root}/a/.hidden.png'] = memory[f'{root}/a/'] = b''
+    folder, _, _ = ingest(SourceSpec(root), tmp_path / '1')
+    assert len(everything(folder)) == 16
+    outside = f'{memory_files.PREFIX}other/x.png'
+    extra = ['a/999.png,a', '../x.png,a', f'{outside},a', f'{root}/a/0.png,a']
+    memory[f'{root}/labels.csv'] = '\n'.join(['path,label', *rows, *extra]).encode()
+    spec = SourceSpec(f'{root}/labels.csv')
+    manifest, summary, _ = ingest(spec, tmp_path / '2')
+    paths = [sorted(strings(everything(found), 'path')) for found in (folder, manifest)]
+    assert paths[0] == paths[1]
+    assert summary['reasons'] == {
+        reasons.ESCAPES_ROOT: 2, reasons.DUPLICATE_ROW: 1, reasons.MISSING_FILE: 1,
+    }  # fmt: skip
+    before = list_source(spec).fingerprint
+    memory[f'{root}/a/0.png'] += b'\0'
+    assert list_source(spec).fingerprint != before
+
+
+def test_remote_errors(memory: dict[str, bytes]) -> None:
+    with pytest.raises(DataError, match='does not exist or holds no files'):
+        list_source(SourceSpec(f'{memory_files.PREFIX}bucket/nothing'))
+    with pytest.raises(DataError, match='does not exist'):
+        list_source(SourceSpec(f'{memory_files.PREFIX}bucket/x.csv'))
+    with pytest.raises(ConfigError, match='nosuch://bucket/x'):
+        list_source(SourceSpec('nosuch://bucket/x'))
+    assert memory == {}
+
+
+def write_records(path: pathlib.Path, count: int, compression: str = '', **names: str) -> None:
+    image, label = names.get('image', 'image'), names.get('label', 'label')
+    with tf.io.TFRecordWriter(str(path), compression) as writer:
+        for index in range(count):
+            example = tf.train.Example()
+            feature = example.features.feature
+            data = encoded(picture(hash((path.name, index)) % 2**31), 'JPEG')
+            feature[image].bytes_list.value.append(data)
+            feature[label].bytes_list.value.append(b'ab'[index % 2 : index % 2 + 1])
+            feature['site'].int64_list.value.append(index)
+            writer.write(example.SerializeToString())
+
+
+def test_tfrecords(tmp_path: pathlib.Path) -> None:
+    write_records(tmp_path / 'x.tfrecord-0', 8)
+    write_records(tmp_path / 'x.tfrecord-1.gz', 8, 'GZIP')
+    broken = tmp_path / 'x.tfrecord-2'
+    write_records(broken, 4)
+    broken.write_bytes(broken.read_bytes()[:-30])
+    with tf.io.TFRecordWriter(str(tmp_path / 'x.tfrecord-3')) as writer:
+        writer.write(b'\xff\xff not an example')
+        writer.write(tf.train.Example().SerializeToString())
+    spec = SourceSpec(str(tmp_path / 'x.tfrecord-*'), columns=Columns(metadata=('site',)))
+    found, summary, _ = ingest(spec, tmp_path)
+    assert summary['written'] == 19
+    assert summary['reasons'] == {reasons.BAD_RECORD: 2, reasons.NOT_AN_IMAGE: 1}
+    assert summary['total'] == 22
+    assert 'x.tfrecord-1.gz#000007' in strings(everything(found), 'path')
+    assert {'0', '7'} <= set(strings(everything(found), 'meta_site'))
+
+
+def test_tfrecord_names_and_errors(tmp_path: pathlib.Path) -> None:
+    write_records(tmp_path / 'd.tfrecord', 8, image='image/encoded', label='image/class/text')
+    found, _, _ = ingest(SourceSpec(str(tmp_path / 'd.tfrecord')), tmp_path / '1')
+    assert len(everything(found)) == 8
+    named = SourceSpec(str(tmp_path / 'd.tfrecord'), columns=Columns(image='photo'))
+    with pytest.raises(DataError, match='No readable image is left.*8 x not an image'):
+        ingest(named, tmp_path / '2')
+    with pytest.raises(DataError, match='Did you mean'):
+        list_source(SourceSpec(str(tmp_path / 'e.tfrecord')))
+    with pytest.raises(DataError, match='No TFRecord file matches'):
+        list_source(SourceSpec(str(tmp_path / 'e*.tfrecord')))
+    (tmp_path / 'f.tfrecord').write_bytes(b'')
+    with pytest.raises(DataError, match='are empty'):
+        list_source(SourceSpec(str(tmp_path / 'f.tfrecord')))
+
+
+def test_nothing_readable(tmp_path: pathlib.Path) -> None:
+    for name in ('a', 'b'):
+        (tmp_path / 'data' / name).mkdir(parents=True)
+        for index in range(3):
+            (tmp_path / 'data' / name / f'{index}.jpg').write_bytes(b'no image')
+    with pytest.raises(DataError, match=r'No readable image .* 6 x not an image \(a/0.jpg'):
+        ingest(SourceSpec(str(tmp_path / 'data')), tmp_path)
+
+
+def test_one_class_survives(tmp_path: pathlib.Path) -> None:
+    root = class_folders(tmp_path / 'data', {'a': 3})
+    (root / 'b').mkdir()
+    for index in range(3):
+        (root / 'b' / f'{index}.jpg').write_bytes(b'')
+    with pytest.raises(DataError, match="one class, 'a'.*3 x empty file"):
+        ingest(SourceSpec(str(root)), tmp_path)
+
+
+def test_layout_and_normalised_labels(tmp_path: pathlib.Path) -> None:
+    root = class_folders(
+        tmp_path / 'data', {'train/Cat': 8, 'train/dog': 8, 'test/cat': 4, 'test/dog': 4}
+    )
+    found, summary, _ = ingest(SourceSpec(str(root), normalise_labels=True), tmp_path)
+    assert {p.partition('/')[0] for p in strings(found['test'], 'path')} == {'test'}
+    assert {p.partition('/')[0] for p in strings(found['val'], 'path')} == {'train'}
+    assert all(set(c) == {'Cat', 'dog'} for c in summary['splits'].values())
+
+
+def test_what_tensorflow_refuses_is_encoded_anew() -> None:
+    good = canonicalise(encoded(picture(), 'PNG'), 64, 10_000)
+    assert _decodes(good)
+    broken = type(good)(**{**vars(good), 'image': good.image[:60]})
+    assert not _decodes(broken)
+
+
+def test_outcomes_travel_as_lines() -> None:
+    row, bad = Row('a\n"b', 'id', None, 'ü', 'val'), Rejected('x\u2028', 'truncated', 'ü')
+    lines = [_outcome(row).value, _outcome(bad).value]
+    assert all(len(line.splitlines()) == 1 for line in lines)
+    assert parse_outcomes(lines) == ([row], [bad])

@@ -1,0 +1,61 @@
+"""Installed packages as sources, with a package installed only on the path of the test."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+CODE = """
+import sys
+from components.errors import UserError
+from components.ingestion.sources import SourceSpec, list_source
+try:
+    found = list_source(SourceSpec('package:elpv_dataset'))
+    print([(i.relative_path, i.label) for i in found.items], [r.reason for r in found.rejected])
+except UserError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def run(path: pathlib.Path, *options: str) -> str:
+    # -S: without site-packages, so that only what the test lays out is installed.
+    code = f'import sys; sys.path[:0] = [{str(path)!r}, {str(ROOT)!r}]\n{CODE}'
+    done = subprocess.run(
+        [sys.executable, '-S', *options, '-c', code], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ''
+    return done.stdout.strip()
+
+
+def install(root: pathlib.Path, table: str, images: int) -> None:
+    (root / 'elpv_dataset-1.dist-info').mkdir()
+    (root / 'elpv_dataset-1.dist-info' / 'METADATA').write_text('Name: elpv-dataset\nVersion: 1\n')
+    folder = root / 'elpv_dataset' / 'data' / 'images'
+    folder.mkdir(parents=True)
+    (folder.parent / 'labels.csv').write_text(table)
+    for index in range(images):
+        (folder / f'{index}.png').write_bytes(b'x')
+
+
+def test_missing_package_says_how_to_install_it(tmp_path: pathlib.Path) -> None:
+    message = run(tmp_path)
+    assert message.startswith('ConfigError')
+    assert 'pip install elpv-dataset' in message
+
+
+def test_rule_and_missing_files(tmp_path: pathlib.Path) -> None:
+    chances = (0.0, 0.3333, 0.5, 0.6666, 1.0, 1.0, 1.0)
+    table = ''.join(f'images/{i}.png {p} mono\n' for i, p in enumerate(chances))
+    install(tmp_path, table, 6)
+    names = ['functional'] * 3 + ['defective'] * 3
+    expected = [(f'images/{i}.png', name) for i, name in enumerate(names)]
+    assert run(tmp_path) == f"{expected} ['missing file']"
+
+
+def test_damaged_table(tmp_path: pathlib.Path) -> None:
+    install(tmp_path, 'images/0.png high mono\n', 1)
+    message = run(tmp_path)
+    assert message.startswith('DataError')
+    assert 'line 1' in message

@@ -1,0 +1,134 @@
+"""What happens between reading and writing."""
+
+from __future__ import annotations
+
+import collections
+
+import pytest
+
+from components.errors import DataError
+from components.ingestion.plan import Plan, Row, make_plan
+from components.ingestion.quarantine import LEAK
+from components.ingestion.split import assign
+
+FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
+
+
+def rows(label: str, count: int, split: str | None = None, group: str | None = None) -> list[Row]:
+    return [
+        Row(f'{label}/{split}/{i}.png', f'{label}-{split}-{i}', group, label, split)
+        for i in range(count)
+    ]
+
+
+def plan(found: list[Row], normalise: bool = False) -> Plan:
+    return make_plan(found, 0, FRACTIONS, normalise)
+
+
+def where(found: list[Row], made: Plan) -> dict[str, str]:
+    gone = {r.path for r in made.rejected}
+    return {r.path: made.split_of(r.key, 0, FRACTIONS) for r in found if r.path not in gone}
+
+
+def test_without_given_splits_the_hash_decides() -> None:
+    found = rows('a', 200) + rows('b', 200)
+    made = plan(found)
+    assert made.overrides == {}
+    assert where(found, made) == {r.path: assign(r.key, 0, FRACTIONS) for r in found}
+
+
+def test_given_splits_win() -> None:
+    found = [r for c in 'ab' for s in FRACTIONS for r in rows(c, 5, s)]
+    assert where(found, plan(found)) == {r.path: r.split for r in found}
+
+
+@pytest.mark.parametrize(
+    ('given', 'carved'), [(('train', 'test'), {'val'}), (('train',), {'val', 'test'})]
+)
+def test_missing_splits_come_out_of_train(given: tuple[str, ...], carved: set[str]) -> None:
+    found = [r for c in 'ab' for s in given for r in rows(c, 100, s)]
+    result = where(found, plan(found))
+    for row in found:
+        assert result[row.path] in ({row.split} | carved if row.split == 'train' else {row.split})
+    counts = collections.Counter(result.values())
+    share = FRACTIONS['val'] / (1 - sum(FRACTIONS[s] for s in given if s != 'train'))
+    assert counts['val'] / 200 == pytest.approx(share, abs=0.08)
+
+
+def test_images_without_a_split_are_hashed_beside_given_ones() -> None:
+    found = [r for c in 'ab' for s in FRACTIONS for r in rows(c, 5, s)] + rows('a', 50)
+    result = where(found, plan(found))
+    assert {result[r.path] for r in found if r.split is None} == set(FRACTIONS)
+
+
+def test_group_in_two_given_splits_is_refused() -> None:
+    found = rows('a', 5, 'train', 'p1') + rows('b', 5, 'test', 'p1') + rows('b', 5, 'val', 'p2')
+    with pytest.raises(DataError, match=r"'p1' is in test and train \(a/train/0.png"):
+        plan(found)
+
+
+def test_given_splits_without_train_are_refused() -> None:
+    with pytest.raises(DataError, match="none is train. Received: \\['test', 'val'\\]"):
+        plan(rows('a', 5, 'val') + rows('b', 5, 'test'))
+
+
+def test_copies_in_two_given_splits_leave_training() -> None:
+    found = [r for c in 'ab' for s in FRACTIONS for r in rows(c, 5, s)]
+    found += [Row('copy.png', 'a-test-0', None, 'a', 'train')]
+    made = plan(found)
+    assert [(r.path, r.reason) for r in made.rejected] == [('copy.png', LEAK)]
+    assert any('occur in two given splits' in note for note in made.notes)
+
+
+def test_copies_share_a_split_even_across_groups() -> None:
+    found = [Row(f'{i}.png', f'id{i // 2}', f'g{i}', 'ab'[i // 2 % 2], None) for i in range(80)]
+    made = plan(found)
+    result = where(found, made)
+    assert all(result[f'{i}.png'] == result[f'{i + 1}.png'] for i in range(0, 80, 2))
+    assert any(note.startswith('40 images are exact copies') for note in made.notes)
+
+
+def test_groups_are_never_split() -> None:
+    found = [Row(f'{i}.png', f'id{i}', f'g{i % 9}', 'ab'[i % 2], None) for i in range(200)]
+    result = where(found, plan(found))
+    for group in range(9):
+        assert len({result[f'{i}.png'] for i in range(group, 200, 9)}) == 1
+
+
+def test_tied_groups_with_different_given_splits_are_refused() -> None:
+    found = rows('a', 4, 'train', 'g1') + rows('b', 4, 'train', 'g2') + rows('b', 4, 'test', 'g3')
+    same = [Row('x', 'same', 'g1', 'a', 'train'), Row('y', 'same', 'g4', 'a', None)]
+    tied = [Row('z', 'other', 'g4', 'a', None), Row('w', 'other', 'g3', 'a', None)]
+    with pytest.raises(DataError, match='share an image'):
+        plan(found + same + tied)
+
+
+def test_labels_of_records_are_checked_too() -> None:
+    found = rows('a', 5) + rows('A', 3) + rows('b', 5)
+    with pytest.raises(DataError, match='only in case'):
+        plan(found)
+    assert plan(found, normalise=True).classes == {'a': 'a', 'A': 'a', 'b': 'b'}
+
+
+def test_one_surviving_class_is_refused() -> None:
+    with pytest.raises(DataError, match="one class, 'a'"):
+        plan(rows('a', 5))
+    with pytest.raises(DataError, match='No readable image'):
+        plan([])
+
+
+def test_class_missing_in_a_split_is_noted() -> None:
+    found = rows('a', 100) + rows('b', 5, None, 'only')
+    assert 'val has no image of b: too few groups' in plan(found).notes
+
+
+def test_labels_torn_between_copies_are_noted() -> None:
+    found = rows('a', 9) + rows('b', 9) + [Row('x', 'a-None-0', None, 'b', None)]
+    assert '1 images occur with different labels' in plan(found).notes
+
+
+def test_unlabelled_images() -> None:
+    found = [Row(f'{i}', f'{i}') for i in range(30)]
+    made = plan(found)
+    assert made.classes == {}
+    assert set(where(found, made).values()) == set(FRACTIONS)

@@ -1,0 +1,125 @@
+"""Augmentation: exact where it can be, inside its ranges where it is random."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.training.augmentation import POLICIES, Policy, augment
+
+SIDE = 16
+
+
+def pictures(n: int, seed: int = 0) -> np.ndarray:
+    """uint8 [n, SIDE, SIDE, 3] of noise: no symmetry, so every change shows."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (n, SIDE, SIDE, 3)).astype(np.uint8)
+
+
+def copies(n: int) -> np.ndarray:
+    """The same picture n times."""
+    return np.repeat(pictures(1), n, axis=0)
+
+
+def changed(images: np.ndarray, policy: Policy, seed: int = 0) -> np.ndarray:
+    return augment(tf.constant(images), policy, tf.constant([seed, 1], tf.int64)).numpy()
+
+
+def column_ramp(n: int) -> np.ndarray:
+    """Each pixel's value is ten times its column: float32 [n, SIDE, SIDE, 3]."""
+    row = np.arange(SIDE, dtype=np.float32) * 10
+    return np.broadcast_to(row[None, None, :, None], (n, SIDE, SIDE, 3)).copy()
+
+
+def test_identity_policy_returns_the_same_pixels() -> None:
+    images = pictures(3)
+    assert POLICIES['none'].is_identity
+    found = changed(images, POLICIES['none'])
+    np.testing.assert_array_equal(found, images.astype(np.float32), strict=True)
+
+
+@pytest.mark.parametrize('name', sorted(set(POLICIES) - {'none'}))
+def test_named_policy(name: str) -> None:
+    policy = POLICIES[name]
+    assert not policy.is_identity
+    images = copies(8)
+    images[:, :, : SIDE // 2] //= 128  # half nearly black
+    images[:, : SIDE // 2] |= 0x80  # and some of it bright, so that both ends of the range are met
+    found = changed(images, policy)
+    assert found.dtype == np.float32
+    assert found.shape == images.shape
+    assert found.min() >= 0.0 and found.max() <= 255.0
+    np.testing.assert_array_equal(found, changed(images, policy))
+    assert (found != changed(images, policy, seed=1)).any(axis=(1, 2, 3)).all()
+    # The same picture eight times: each of them is changed in a way of its own.
+    assert len(np.unique(found.reshape(8, -1), axis=0)) == 8
+
+
+@pytest.mark.parametrize('name', sorted(POLICIES))
+def test_same_in_a_dataset_as_eagerly(name: str) -> None:
+    images, seed = pictures(4), tf.constant([0, 1], tf.int64)
+    mapped = tf.data.Dataset.from_tensors(images).map(lambda x: augment(x, POLICIES[name], seed))
+    (found,) = mapped.as_numpy_iterator()
+    np.testing.assert_allclose(found, changed(images, POLICIES[name]), atol=1e-3)
+
+
+@pytest.mark.parametrize(('field', 'axis'), [('flip_horizontal', 2), ('flip_vertical', 1)])
+def test_flips_are_exact_and_half_of_all(field: str, axis: int) -> None:
+    images = pictures(200)
+    found = changed(images, Policy(**{field: True}))  # type: ignore[arg-type]
+    same = (found == images).all(axis=(1, 2, 3))
+    mirrored = (found == np.flip(images, axis)).all(axis=(1, 2, 3))
+    assert (same ^ mirrored).all()
+    assert 60 <= mirrored.sum() <= 140  # 6 standard deviations either way
+
+
+def test_quarter_turns_are_exact_and_all_four_occur() -> None:
+    images = pictures(60)
+    found = np.round(changed(images, Policy(quarter_turns=True)))
+    turned = [np.rot90(images, turns, axes=(1, 2)) for turns in range(4)]
+    hits = np.array([(found == candidate).all(axis=(1, 2, 3)) for candidate in turned])
+    assert (hits.sum(axis=0) == 1).all()
+    assert (hits.sum(axis=1) >= 5).all()
+
+
+def test_zoom_shows_the_given_share_of_the_side() -> None:
+    found = changed(column_ramp(20), Policy(zoom=(0.5, 0.5)))
+    shown = (found[:, 8, -1, 0] - found[:, 8, 0, 0]) / 10 / (SIDE - 1)
+    # A crop comes from anywhere, and nothing of it is mirrored in but half a pixel at the edge.
+    np.testing.assert_allclose(shown, 0.5, atol=0.5 / SIDE)
+    assert found[:, 8, 0, 0].std() > 5.0
+    assert (np.diff(found[:, 8, 1:-1, 0], axis=1) > 0).all()
+
+
+def test_shift_stays_in_its_range() -> None:
+    found = changed(column_ramp(50), Policy(shift=0.25))
+    moved = (found[:, 8, 8, 0] - 80) / 10 / SIDE
+    assert np.abs(moved).max() <= 0.25
+    assert moved.min() < -0.1 and moved.max() > 0.1
+
+
+def test_rotation_stays_in_its_range() -> None:
+    found = changed(column_ramp(50), Policy(rotation=30.0))
+    centre = found[:, 6:10, 6:10, 0]  # away from the mirrored edge
+    across = (centre[:, 2, 3] - centre[:, 2, 0]) / 30
+    angles = np.degrees(np.arccos(np.clip(across, -1, 1)))
+    assert angles.max() <= 30.5
+    assert angles.max() > 15
+
+
+def test_colour_stays_in_its_range() -> None:
+    images = np.full((50, SIDE, SIDE, 3), 128, np.uint8)
+    change = changed(images, Policy(brightness=0.1))[:, 0, 0, 0] - 128
+    assert np.abs(change).max() <= 25.5
+    assert change.min() < -10 and change.max() > 10
+    # Contrast keeps the mean, saturation keeps the grey value.
+    noisy = pictures(50) // 4 + 96
+    contrasted = changed(noisy, Policy(contrast=0.5))
+    np.testing.assert_allclose(contrasted.mean((1, 2, 3)), noisy.mean((1, 2, 3)), atol=0.01)
+    factor = contrasted.std((1, 2, 3)) / noisy.std((1, 2, 3))
+    assert 0.5 <= factor.min() < 0.8 and 1.2 < factor.max() <= 1.5
+    saturated = changed(noisy, Policy(saturation=0.5))
+    weights = np.array([0.2989, 0.587, 0.114])  # ITU-R BT.601 luma
+    np.testing.assert_allclose(saturated @ weights, noisy @ weights, atol=0.2)
+    assert (saturated != noisy).any(axis=(1, 2, 3)).all()

@@ -1,0 +1,214 @@
+"""The command as a user meets it: fast help, and one clear message a mistake, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RED_DOT = bytes.fromhex(
+    '89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0'
+    '000003010100c9fe92ef0000000049454e44ae426082'
+)
+
+
+def thawline(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, '-m', 'pipeline.cli', *arguments],
+        cwd=cwd, env={**os.environ, 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def refused(project: pathlib.Path, code: int) -> str:
+    """Runs the project, which must end with `code` before anything heavy starts."""
+    done = thawline('run', cwd=project)
+    output = done.stdout + done.stderr
+    assert done.returncode == code, output
+    assert 'Traceback' not in output
+    assert 'error: ' in output
+    assert '> ImageExampleGen' not in output
+    return output
+
+
+@pytest.fixture
+def project(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A project whose two classes have twelve tiny images each."""
+    for name in ('ant', 'bee'):
+        (tmp_path / 'images' / name).mkdir(parents=True)
+        for number in range(12):
+            (tmp_path / 'images' / name / f'{number}.png').write_bytes(RED_DOT)
+    write(tmp_path, '')
+    return tmp_path
+
+
+def write(project: pathlib.Path, rest: str, source: str = 'images') -> None:
+    text = f'name: x\ndata: {{source: {source}}}\n'
+    text += 'model: {backbone: efficientnet_lite0, weights: random}\n' if 'model' not in rest else ''
+    (project / 'thawline.yaml').write_text(text + rest, 'utf-8')
+
+
+def test_help_answers_at_once_and_without_tensorflow(tmp_path):
+    best = min(_seconds('--help', tmp_path) for _ in range(5))
+    assert best < 0.5
+    code = (
+        'import sys, pipeline.cli; heavy = {"tensorflow", "tfx", "apache_beam", "keras", "numpy"}; '
+        'sys.exit(", ".join(heavy & set(sys.modules)) or None)'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _seconds(argument: str, cwd: pathlib.Path) -> float:
+    started = time.monotonic()
+    done = thawline(argument, cwd=cwd)
+    assert done.returncode == 0
+    assert 'Exit codes' in done.stdout
+    return time.monotonic() - started
+
+
+def test_no_such_path(project):
+    write(project, '', source='imags')
+    output = refused(project, 4)
+    assert str(project / 'imags') in output
+    assert 'images' in output  # what is there instead
+
+
+def test_empty_folder(project):
+    (project / 'empty').mkdir()
+    write(project, '', source='empty')
+    assert 'empty' in refused(project, 4)
+
+
+def test_folder_without_images(project):
+    (project / 'texts' / 'a').mkdir(parents=True)
+    (project / 'texts' / 'a' / 'x.txt').write_text('x')
+    write(project, '', source='texts')
+    assert 'no image' in refused(project, 4).lower()
+
+
+def test_one_class(project):
+    for file in (project / 'images' / 'bee').iterdir():
+        file.unlink()
+    assert "ant" in refused(project, 4)
+
+
+def test_class_with_one_image(project):
+    for file in sorted((project / 'images' / 'bee').iterdir())[1:]:
+        file.unlink()
+    assert 'bee' in refused(project, 4)
+
+
+def test_labels_that_differ_only_in_case(project):
+    (project / 'images' / 'Ant').mkdir()
+    for number in range(12):
+        (project / 'images' / 'Ant' / f'{number}.png').write_bytes(RED_DOT + b'%d' % number)
+    output = refused(project, 4)
+    assert 'Ant' in output and 'normalise_labels' in output
+
+
+def test_csv_with_a_missing_column(project):
+    (project / 'list.csv').write_text('file,label\nimages/ant/0.png,ant\n')
+    write(project, '', source='list.csv')
+    output = refused(project, 4)
+    assert 'path' in output and 'data.columns.path' in output and 'list.csv' in output
+
+
+def test_unknown_key_wrong_type_and_percentage(project):
+    for rest, part in (
+        ('gat: {}', 'gat: unknown key; did you mean gate?'),
+        ('training: {batch_size: big}', 'training.batch_size'),
+        ('gate: {val_accuracy: 80}', 'write it as a share: 0.8'),
+    ):
+        write(project, rest)
+        done = thawline('run', cwd=project)
+        assert done.returncode == 2
+        assert part in done.stderr
+        assert 'Traceback' not in done.stderr
+
+
+def test_missing_schema_file(project):
+    text = 'name: x\ndata: {source: images, schema_file: reviewed.pbtxt}\n'
+    (project / 'thawline.yaml').write_text(text)
+    assert 'reviewed.pbtxt' in refused(project, 2)
+
+
+def test_missing_configuration_says_how_to_make_one(tmp_path):
+    done = thawline('run', str(tmp_path / 'thawline.yaml'), cwd=tmp_path)
+    assert done.returncode == 2
+    assert 'thawline init' in done.stderr
+
+
+def test_only_excludes_from_and_to(project):
+    done = thawline('run', '--only', 'Trainer', '--to', 'Pusher', cwd=project)
+    assert done.returncode == 2
+    assert '--only' in done.stderr
+
+
+def test_second_run_of_the_same_project_is_refused(project):
+    import fcntl
+
+    output = project / 'runs' / 'x'
+    output.mkdir(parents=True)
+    with (output / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write('4711')
+        lock.flush()
+        done = thawline('run', cwd=project)
+    assert done.returncode == 2
+    assert 'under way (process 4711)' in done.stderr
+
+
+def test_runs_without_any(project):
+    done = thawline('runs', cwd=project)
+    assert done.returncode == 0
+    assert 'no run yet' in done.stdout
+
+
+def test_schema_without_any_run(project):
+    done = thawline('schema', cwd=project)
+    assert done.returncode == 2
+    assert 'thawline run' in done.stderr
+
+
+def test_init_writes_a_file_that_it_can_read(project):
+    (project / 'thawline.yaml').unlink()
+    done = thawline('init', '.', '--data', 'images', cwd=project)
+    assert done.returncode == 0, done.stderr
+    text = (project / 'thawline.yaml').read_text('utf-8')
+    assert 'Found 24 images in 2 classes: ant 12, bee 12' in text
+    assert 'source: images' in text  # relative: the project can be moved as a whole
+    again = thawline('init', '.', '--data', 'images', cwd=project)
+    assert again.returncode == 2
+    assert '--force' in again.stderr
+    assert (project / 'thawline.yaml').read_text('utf-8') == text
+
+
+def test_init_of_a_folder_with_awkward_names(tmp_path):
+    images = tmp_path / 'Bilder: #1 "neu"'
+    for name in ("l'été", 'a: b'):
+        (images / name).mkdir(parents=True)
+        for number in range(10):
+            (images / name / f'{number}.png').write_bytes(RED_DOT)
+    done = thawline('init', 'Mein Projekt!', '--data', images.name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 'name: mein_projekt' in (tmp_path / 'Mein Projekt!' / 'thawline.yaml').read_text('utf-8')
+
+
+def test_decompression_bomb_is_not_read_at_listing(project):
+    header = struct.pack('>IIBBBBB', 50_000, 50_000, 8, 2, 0, 0, 0)
+    chunk = b'IHDR' + header
+    bomb = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + chunk + struct.pack('>I', zlib.crc32(chunk))
+    (project / 'images' / 'ant' / 'bomb.png').write_bytes(bomb)
+    (project / 'thawline.yaml').unlink()
+    done = thawline('init', '.', '--data', 'images', cwd=project)
+    assert done.returncode == 0, done.stderr
