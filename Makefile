@@ -10,7 +10,7 @@ STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
 BIN := .venv/bin
 CODE := pipeline components schemas tests benchmarks setup.py
 
-.PHONY: help setup run test test-unit test-e2e bench lint format types doctor lock clean
+.PHONY: help setup run test test-unit test-e2e bench docs lint format types doctor lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-e2e: setup ## run whole pipelines, one after the other
 
 bench: setup ## run the benchmarks and write their results
 	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: setup ## rewrite the config reference and the JSON Schema from the code
+	$(BIN)/python -m pipeline.config_docs
 
 lint: setup ## check style and formatting
 	$(BIN)/ruff check $(CODE)

@@ -52,6 +52,8 @@ setup(
         'dev': [
             'hypothesis',
             'mypy',
+            'pandas',
+            'pyarrow',
             'pytest',
             'pytest-xdist',
             'ruff',

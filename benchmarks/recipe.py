@@ -160,8 +160,8 @@ def main() -> None:
             print(lines[-1], flush=True)
         mean = [statistics.mean(column) for column in zip(*rows, strict=True)]
         lines.append(
-            f'| **{name}** | mean | {mean[0]:.3f} | {mean[1]:.0f} | {mean[2]:.3f} | {mean[3]:.0f} | '
-            f'{mean[3] / mean[1]:.2f} | {mean[4]:.0f} | | {mean[5]:.1f} |'
+            f'| **{name}** | mean | {mean[0]:.3f} | {mean[1]:.0f} | {mean[2]:.3f} | '
+            f'{mean[3]:.0f} | {mean[3] / mean[1]:.2f} | {mean[4]:.0f} | | {mean[5]:.1f} |'
         )
         print(lines[-1], flush=True)
     if arguments.write:

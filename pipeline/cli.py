@@ -37,7 +37,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={'help_option_names': ['-h', '--help']})
 @click.version_option(pipeline.__version__, prog_name='thawline')
 def main() -> None:
-    """Turns a small folder of labelled images into a model that can be deployed.
+    r"""Turns a small folder of labelled images into a model that can be deployed.
 
     CONFIG is a project file; by default ./thawline.yaml, else the preset solar_cells.
 
@@ -82,7 +82,8 @@ def run(
 @click.option('--last', 'count', default=20, show_default=True, help='How many runs at most.')
 def runs(config: pathlib.Path | None, count: int) -> None:
     """Lists past runs, from the metadata."""
-    from pipeline import history, run as run_lib
+    from pipeline import history
+    from pipeline import run as run_lib
 
     history.show(run_lib.project_of(config)[1], count)
 
@@ -103,7 +104,8 @@ def init(folder: pathlib.Path, data: str, force: bool) -> None:
 @click.option('--force', is_flag=True, help='Replace an existing reviewed schema.')
 def schema(config: pathlib.Path | None, force: bool) -> None:
     """Writes a schema proposal from the latest run, to review and keep."""
-    from pipeline import run as run_lib, schema_file
+    from pipeline import run as run_lib
+    from pipeline import schema_file
 
     schema_file.propose(*run_lib.project_of(config), force)
 

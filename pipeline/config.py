@@ -26,14 +26,19 @@ from pipeline import config_errors
 PROJECT_FILE = 'thawline.yaml'
 DEFAULT_PRESET = 'solar_cells'
 
+
 class Columns(Section):
     """Names in a CSV manifest (columns) or in tf.Examples (features)."""
 
-    path: str = 'path'
-    label: str = 'label'
-    image: str = 'image'
-    split: str | None = None
-    group: str | None = None
+    path: str = pydantic.Field(default='path', description='Path of the image (CSV).')
+    label: str = pydantic.Field(default='label', description='The class.')
+    image: str = pydantic.Field(default='image', description='The encoded image (tf.Example).')
+    split: str | None = pydantic.Field(
+        default=None, description='A given split, which is kept: train, val or test.'
+    )
+    group: str | None = pydantic.Field(
+        default=None, description='What must not be split, such as a patient.'
+    )
     metadata: tuple[str, ...] | None = pydantic.Field(
         default=None, description='Columns to keep as meta_<name>; all other columns by default.'
     )
@@ -45,7 +50,7 @@ class Split(Section):
     train: Share = 0.70
     val: Share = 0.15
     test: Share = 0.15
-    seed: int = 0
+    seed: int = pydantic.Field(default=0, description='Another seed, another split.')
 
     @pydantic.model_validator(mode='after')
     def _whole(self) -> Self:
@@ -73,7 +78,9 @@ class Data(Section):
         description='A folder with a folder a class, a CSV manifest, TFRecord files (a pattern), '
         'or package:elpv_dataset.'
     )
-    format: Literal['auto', 'folder', 'csv', 'tfrecord', 'package'] = 'auto'
+    format: Literal['auto', 'folder', 'csv', 'tfrecord', 'package'] = pydantic.Field(
+        default='auto', description='Told from the name of the source by default.'
+    )
     root: str | None = pydantic.Field(
         default=None, description='What the paths of a CSV are relative to; default: its folder.'
     )
@@ -119,7 +126,11 @@ class Preprocessing(Section):
     image_size: Annotated[int, pydantic.Field(ge=32, le=1024)] | None = pydantic.Field(
         default=None, description="Side in pixels; default: the base's own."
     )
-    resize: Literal['stretch', 'crop', 'letterbox'] = 'stretch'
+    resize: Literal['stretch', 'crop', 'letterbox'] = pydantic.Field(
+        default='stretch',
+        description='stretch ignores the aspect ratio, crop keeps the central square, letterbox '
+        'keeps all of the image between grey bars.',
+    )
 
 
 class Beam(Section):
@@ -133,7 +144,9 @@ class Beam(Section):
 class Config(Section):
     """A whole project."""
 
-    name: Annotated[str, pydantic.Field(pattern=r'^[a-z0-9][a-z0-9_-]{0,62}$')]
+    name: Annotated[str, pydantic.Field(pattern=r'^[a-z0-9][a-z0-9_-]{0,62}$')] = pydantic.Field(
+        description='Lower-case letters, digits, _ and -.'
+    )
     data: Data
     data_gate: DataGate = DataGate()
     preprocessing: Preprocessing = Preprocessing()
@@ -147,7 +160,7 @@ class Config(Section):
 
     @pydantic.model_validator(mode='after')
     def _size_fits(self) -> Self:
-        smallest = min(backbones.entry(self.model.backbone).sizes)
+        smallest = backbones.entry(self.model.backbone).min_size
         size = self.preprocessing.image_size
         if size is not None and size < smallest:
             raise ValueError(
@@ -169,7 +182,7 @@ def parse(text: str, name: str) -> Config:
         ConfigError: not YAML, an unknown key, a wrong type or an impossible combination.
     """
     try:
-        raw = yaml.load(text, Loader=config_errors.UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        raw = yaml.load(text, Loader=config_errors.UniqueKeyLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f'{name} is not valid YAML: {error}') from error
     except RecursionError as error:

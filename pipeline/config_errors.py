@@ -64,7 +64,9 @@ def _section_at(model: type[pydantic.BaseModel], path: tuple[Any, ...]) -> type 
 
 def _line(problem: Any, model: type[pydantic.BaseModel]) -> str:
     kind, path = problem['type'], problem['loc']
-    where = '.'.join(str(key) for key in path if not str(key).startswith(('constrained-', 'literal[')))
+    where = '.'.join(
+        str(key) for key in path if not str(key).startswith(('constrained-', 'literal['))
+    )
     received = f'received {echo(problem["input"])}'
     if kind == 'extra_forbidden':
         section = _section_at(model, path)

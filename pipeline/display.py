@@ -31,7 +31,9 @@ def duration(seconds: float) -> str:
 class Display:
     """Shows nodes as they start, run and end; a `pipeline.runners.local.Narrator`."""
 
-    def __init__(self, console: rich.console.Console, describe: Callable[[NodeResult], str]) -> None:
+    def __init__(
+        self, console: rich.console.Console, describe: Callable[[NodeResult], str]
+    ) -> None:
         """`describe` gives the line of what a node found."""
         self._console = console
         self._describe = describe
@@ -67,7 +69,9 @@ class Display:
                 if state.what != shown_for[0]:
                     shown_for[0] = state.what
                     bar.reset(task, total=state.total)
-                count = f'{state.done:,}/{state.total:,} {state.what}' if state.total else state.what
+                count = (
+                    f'{state.done:,}/{state.total:,} {state.what}' if state.total else state.what
+                )
                 bar.update(
                     task, total=state.total, completed=state.done, count=count, remark=state.remark
                 )
@@ -102,6 +106,4 @@ class Display:
 
     def failed(self, node: str) -> None:
         """Shows that a node did not complete."""
-        self._console.print(
-            rich.text.Text.assemble(('✗ ', 'red'), (node, 'bold')), highlight=False
-        )
+        self._console.print(rich.text.Text.assemble(('✗ ', 'red'), (node, 'bold')), highlight=False)

@@ -23,12 +23,18 @@ def show(config: pathlib.Path | None) -> int:
     results = doctor.run(folder)
     for result in results:
         mark, colour = _MARKS[result.status]
-        line = rich.text.Text.assemble((f'{mark} ', colour), (f'{result.name:<18}', 'bold'), result.found)
+        line = rich.text.Text.assemble(
+            (f'{mark} ', colour), (f'{result.name:<30}', 'bold'), result.found
+        )
         console.print(line, highlight=False, soft_wrap=True)
         if result.remedy and result.status is not doctor.Status.OK:
             console.print(f'    {result.remedy}', highlight=False, markup=False, soft_wrap=True)
     failed = sum(result.status is doctor.Status.FAIL for result in results)
     warned = sum(result.status is doctor.Status.WARN for result in results)
-    words = 'the environment is sound' if not failed else f'{failed} of {len(results)} checks failed'
-    console.print(words + (f', {warned} to look at' if warned else ''), style='bold', highlight=False)
+    words = (
+        'the environment is sound' if not failed else f'{failed} of {len(results)} checks failed'
+    )
+    console.print(
+        words + (f', {warned} to look at' if warned else ''), style='bold', highlight=False
+    )
     return 1 if failed else 0

@@ -39,7 +39,9 @@ def _statistics(result: NodeResult, config: Config, project: Project) -> str:
 
 
 def _inferred_schema(result: NodeResult, config: Config, project: Project) -> str:
-    return f'inferred; to review and keep it: thawline schema (writes {project.schema_path(config)})'
+    return (
+        f'inferred; to review and keep it: thawline schema (writes {project.schema_path(config)})'
+    )
 
 
 def _imported_schema(result: NodeResult, config: Config, project: Project) -> str:
@@ -96,7 +98,9 @@ def _evaluated(result: NodeResult, config: Config, project: Project) -> str:
             ends = (evaluation[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper'))
             parts.append(f'{split} accuracy {_percent_interval(*ends)}')
     blessed = blessing.properties.get('blessed') == 1
-    parts.insert(1, f'gate {config.gate.val_accuracy:.2f}: {"BLESSED" if blessed else "NOT BLESSED"}')
+    parts.insert(
+        1, f'gate {config.gate.val_accuracy:.2f}: {"BLESSED" if blessed else "NOT BLESSED"}'
+    )
     return ', '.join(parts)
 
 

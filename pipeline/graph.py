@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from components.evaluation import eval_config
 from components.evaluation.baseline import EarlierBlessedModelStrategy
 from components.evaluation.component import GateEvaluator
@@ -10,14 +9,14 @@ from components.gate.component import DataGate
 from components.ingestion.component import ImageExampleGen
 from components.transform.component import ImageTransform
 from pipeline import digest
+from pipeline import tfx_imports as tfx
 from pipeline.config import Config
 from pipeline.paths import Project
-from pipeline.tfx_imports import tfx
 
 SPLITS = ['train', 'val', 'test']
 
 
-def build(config: Config, project: Project, use_cache: bool = True) -> tfx.dsl.Pipeline:
+def build(config: Config, project: Project, use_cache: bool = True) -> tfx.Pipeline:
     """Wires the chain for a project; nothing runs here."""
     images = ImageExampleGen(
         source=project.source_spec(config),
@@ -29,19 +28,17 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.dsl.P
     )
     examples = images.outputs['examples']
 
-    statistics = tfx.components.StatisticsGen(examples=examples)
+    statistics = tfx.StatisticsGen(examples=examples)
 
     if project.reviewed_schema(config):
-        schema_gen = tfx.components.ImportSchemaGen(schema_file=str(project.reviewed_schema(config)))
+        schema_gen = tfx.ImportSchemaGen(schema_file=str(project.reviewed_schema(config)))
     else:
-        schema_gen = tfx.components.SchemaGen(
+        schema_gen = tfx.SchemaGen(
             statistics=statistics.outputs['statistics'], infer_feature_shape=True
         )
     schema = schema_gen.outputs['schema']
 
-    validator = tfx.components.ExampleValidator(
-        statistics=statistics.outputs['statistics'], schema=schema
-    )
+    validator = tfx.ExampleValidator(statistics=statistics.outputs['statistics'], schema=schema)
 
     gate = DataGate(
         statistics=statistics.outputs['statistics'],
@@ -56,19 +53,19 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.dsl.P
         examples=examples,
         schema=schema,
         preprocessing_fn='components.transform.preprocessing.preprocessing_fn',
-        splits_config=tfx.proto.SplitsConfig(analyze=['train'], transform=SPLITS),
+        splits_config=tfx.SplitsConfig(analyze=['train'], transform=SPLITS),
         custom_config={**preprocessing, 'code_digest': digest.of_packages('transform')},
         disable_statistics=True,
     ).with_id('Transform')
     transform.add_upstream_node(gate)
 
-    trainer = tfx.components.Trainer(
+    trainer = tfx.Trainer(
         run_fn='components.training.run_fn.run_fn',
         examples=transform.outputs['transformed_examples'],
         transform_graph=transform.outputs['transform_graph'],
         schema=schema,
-        train_args=tfx.proto.TrainArgs(splits=['train']),
-        eval_args=tfx.proto.EvalArgs(splits=['val']),
+        train_args=tfx.TrainArgs(splits=['train']),
+        eval_args=tfx.EvalArgs(splits=['val']),
         custom_config={
             **preprocessing,
             'model': project.located_model(config).model_dump_json(),
@@ -79,11 +76,11 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.dsl.P
     )
     model = trainer.outputs['model']
 
-    baseline = tfx.dsl.Resolver(
+    baseline = tfx.Resolver(
         strategy_class=EarlierBlessedModelStrategy,
         candidate=model,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        model=tfx.Channel(type=tfx.standard_artifacts.Model),
+        model_blessing=tfx.Channel(type=tfx.standard_artifacts.ModelBlessing),
     ).with_id('Baseline')
 
     evaluator = GateEvaluator(
@@ -94,24 +91,30 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.dsl.P
         example_splits=list(eval_config.EVALUATED_SPLITS),
     ).with_id('Evaluator')
 
-    pusher = tfx.components.Pusher(
+    pusher = tfx.Pusher(
         model=model,
         model_blessing=evaluator.outputs['blessing'],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(project.staging))
+        push_destination=tfx.PushDestination(
+            filesystem=tfx.PushDestination.Filesystem(base_directory=str(project.staging))
         ),
     )
 
-    return tfx.dsl.Pipeline(
+    return tfx.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(project.artifacts),
         components=[
-            images, statistics, schema_gen, validator, gate, transform, trainer, baseline,
-            evaluator, pusher,
+            images,
+            statistics,
+            schema_gen,
+            validator,
+            gate,
+            transform,
+            trainer,
+            baseline,
+            evaluator,
+            pusher,
         ],
         enable_cache=use_cache,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(project.metadata)
-        ),
+        metadata_connection_config=tfx.sqlite_metadata_connection_config(str(project.metadata)),
         beam_pipeline_args=project.beam_args(config),
     )

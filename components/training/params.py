@@ -56,11 +56,11 @@ class FineTune(Section):
 
     enabled: bool = pydantic.Field(default=True, description='false ships the frozen base.')
     blocks: Count | Literal['all'] = pydantic.Field(
-        default=6, description='How many blocks are thawed, counted from the top.'
+        default=10, description='How many blocks are thawed, counted from the top.'
     )
-    epochs: Count = pydantic.Field(default=10, description='At most; see patience.')
+    epochs: Count = pydantic.Field(default=8, description='At most; see patience.')
     learning_rate: Rate = pydantic.Field(
-        default=3e-4, description='Peak rate of the head and the top block.'
+        default=6e-4, description='Peak rate of the head and the top block.'
     )
     block_decay: Rate = pydantic.Field(
         default=0.8,
@@ -78,7 +78,7 @@ class FineTune(Section):
         default=4, description='Epochs without a better val accuracy before stopping.'
     )
     batch_norm: Literal['frozen', 'affine'] = pydantic.Field(
-        default='affine',
+        default='frozen',
         description='Statistics never change; affine: scale and bias of thawed blocks train.',
     )
 

@@ -107,7 +107,7 @@ class _SortedClasses(beam.PTransform):
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         return (
             batches
-            | 'Labels' >> beam.FlatMap(lambda batch: sorted(set(np.ravel(batch[0]).tolist())))
+            | 'Labels' >> beam.FlatMap(lambda batch: sorted(set(np.ravel(batch[0]).tolist()) - {b''}))
             | 'Distinct' >> beam.Distinct()
             | 'Collect' >> beam.combiners.ToList()
             | 'Sort' >> beam.Map(lambda labels: np.array(sorted(labels), dtype=object))
@@ -131,9 +131,15 @@ def sorted_classes(label: tf.Tensor) -> tf.Tensor:
 
 
 def _dense(feature: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
-    """One value an example as [N], whether the schema gave the feature a shape or not."""
+    """One value an example as [N], whether the schema gave the feature a shape or not.
+
+    Without a shape it may be absent; '' stands for it.
+    """
     if isinstance(feature, tf.SparseTensor):
-        feature = tf.sparse.to_dense(feature, default_value='')
+        # The width is given, because a batch in which no example has the feature has width 0.
+        shape = tf.stack([feature.dense_shape[0], tf.constant(1, tf.int64)])
+        one_each = tf.SparseTensor(feature.indices, feature.values, shape)
+        feature = tf.sparse.to_dense(one_each, default_value='')
     return tf.reshape(feature, [-1])
 
 

@@ -57,7 +57,7 @@ class Selection:
         return not self.first and not self.last
 
 
-class LocalRunner(tfx_imports.tfx.orchestration.LocalDagRunner):
+class LocalRunner(tfx_imports.LocalDagRunner):
     """Runs a pipeline in this process, node by node."""
 
     def __init__(self, run_id: str, narrator: Narrator, selection: Selection) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.conftest import CLASSES, Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group('chain')]
+pytestmark = pytest.mark.e2e
 
 NODES = (
     'ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate', 'Transform',

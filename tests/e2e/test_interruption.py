@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.conftest import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group('interruption')]
+pytestmark = pytest.mark.e2e
 
 LONG = (
     '{augmentation: light, fine_tune: {blocks: 2, epochs: 6, patience: 6, learning_rate: 1.0e-5}}'
@@ -39,48 +39,39 @@ def test_too_many_broken_files_stop_the_run(make_project):
     assert project.versions() == []
 
 
-@pytest.fixture(scope='module')
-def killed(make_project) -> Project:
-    """A project whose first training was killed without warning after its second epoch."""
+def epochs_done(project: Project) -> list[int]:
+    """When the state of an unfinished training was last written, as a list of at most one."""
+    return [file.stat().st_mtime_ns for file in project.output.glob('checkpoints/*/state.npz')]
+
+
+def test_interrupted_then_killed_training_is_finished_by_the_next_run(make_project):
     project = make_project(training=LONG)
+
     process = project.start('run')
-    state = project.output / 'checkpoints'
-    stamps: set[int] = set()
-
-    def two_epochs_done() -> bool:
-        stamps.update(file.stat().st_mtime_ns for file in state.rglob('state.npz'))
-        return len(stamps) >= 2 or process.poll() is not None
-
-    wait_for(two_epochs_done, 300, 'second checkpoint')
-    assert process.poll() is None, process.communicate()[0]
-    process.kill()
-    process.wait()
-    return project
-
-
-def test_killed_training_resumes(killed):
-    log_count = len(list(killed.output.glob('logs/*.log')))
-    resumed = killed.thawline('run')
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert re.search(r'^✓ Transform\s+cached', resumed.stdout, re.MULTILINE)
-    assert len(killed.versions()) == 1
-    logs = sorted(killed.output.glob('logs/*.log'))
-    assert len(logs) == log_count + 1
-    assert re.search(r'resuming after epoch [2-5]', logs[-1].read_text('utf-8'))
-    assert not list((killed.output / 'checkpoints').rglob('*.npz'))
-
-
-def test_interrupted_run_ends_cleanly_and_the_next_one_goes_on(make_project):
-    project = make_project(training=LONG)
-    process = project.start('run')
-    checkpoints = project.output / 'checkpoints'
-    wait_for(lambda: list(checkpoints.rglob('state.npz')) or process.poll(), 300, 'checkpoint')
+    wait_for(lambda: epochs_done(project) or process.poll() is not None, 300, 'first epoch')
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert 'stopped on request' in output and 'Traceback' not in output
     assert 'interrupted in Trainer' in project.thawline('runs').stdout
-    going_on = project.thawline('run', '--to', 'Trainer')
-    assert going_on.returncode == 0, going_on.stdout
-    assert re.search(r'^✓ Transform\s+cached', going_on.stdout, re.MULTILINE)
-    assert re.search(r'^✓ Trainer\s', going_on.stdout, re.MULTILINE)
+    before = epochs_done(project)
+    assert before, 'the state of the finished epoch is kept'
+
+    process = project.start('run')
+    wait_for(lambda: epochs_done(project) > before or process.poll() is not None, 300, 'next epoch')
+    assert process.poll() is None, process.communicate()[0]
+    process.kill()
+    process.wait()
+    assert 'killed in Trainer' in project.thawline('runs').stdout
+
+    finished = project.thawline('run')
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert re.search(r'^✓ Transform\s+cached', finished.stdout, re.MULTILINE)
+    assert len(project.versions()) == 1
+    resumed = [
+        re.search(r'resuming after epoch (\d) of 6', log.read_text('utf-8'))
+        for log in sorted(project.output.glob('logs/*.log'))
+    ]
+    assert resumed[0] is None
+    assert resumed[1] and resumed[2] and int(resumed[2][1]) > int(resumed[1][1])
+    assert not epochs_done(project), 'nothing is left after a good training'

@@ -51,7 +51,9 @@ def project(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def write(project: pathlib.Path, rest: str, source: str = 'images') -> None:
     text = f'name: x\ndata: {{source: {source}}}\n'
-    text += 'model: {backbone: efficientnet_lite0, weights: random}\n' if 'model' not in rest else ''
+    text += (
+        'model: {backbone: efficientnet_lite0, weights: random}\n' if 'model' not in rest else ''
+    )
     (project / 'thawline.yaml').write_text(text + rest, 'utf-8')
 
 
@@ -99,7 +101,7 @@ def test_folder_without_images(project):
 def test_one_class(project):
     for file in (project / 'images' / 'bee').iterdir():
         file.unlink()
-    assert "ant" in refused(project, 4)
+    assert 'ant' in refused(project, 4)
 
 
 def test_class_with_one_image(project):
@@ -140,6 +142,12 @@ def test_missing_schema_file(project):
     text = 'name: x\ndata: {source: images, schema_file: reviewed.pbtxt}\n'
     (project / 'thawline.yaml').write_text(text)
     assert 'reviewed.pbtxt' in refused(project, 2)
+
+
+def test_missing_weights_file(project):
+    write(project, 'model: {backbone: mobilenet_v2, weights: lost.h5}\n')
+    output = refused(project, 2)
+    assert str(project / 'lost.h5') in output and 'model.weights' in output
 
 
 def test_missing_configuration_says_how_to_make_one(tmp_path):
@@ -207,7 +215,9 @@ def test_init_of_a_folder_with_awkward_names(tmp_path):
 def test_decompression_bomb_is_not_read_at_listing(project):
     header = struct.pack('>IIBBBBB', 50_000, 50_000, 8, 2, 0, 0, 0)
     chunk = b'IHDR' + header
-    bomb = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + chunk + struct.pack('>I', zlib.crc32(chunk))
+    bomb = (
+        b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + chunk + struct.pack('>I', zlib.crc32(chunk))
+    )
     (project / 'images' / 'ant' / 'bomb.png').write_bytes(bomb)
     (project / 'thawline.yaml').unlink()
     done = thawline('init', '.', '--data', 'images', cwd=project)

@@ -55,7 +55,10 @@ def test_defaults_fit_together():
             ['data.split', 'train + val + test is 1.2', '0.7, 0.15 and 0.15'],
         ),
         ('name: x\ndata: {source: a, split: {train: 0.8, val: 0.2, test: 0}}', ['test is 0']),
-        ('name: x\ndata: {source: a, group_pattern: "(("}', ['group_pattern', 'regular expression']),
+        (
+            'name: x\ndata: {source: a, group_pattern: "(("}',
+            ['group_pattern', 'regular expression'],
+        ),
         ('name: x\ndata: {source: a, group_pattern: "a+"}', ['has 0 groups', 'exactly one']),
         (MINIMAL + 'model: {backbone: mobilnet_v2}', ['model.backbone', 'mobilenet_v2']),
         (MINIMAL + 'model: {backbone: resnet50, weights: package}', ["'package'", 'imagenet']),
@@ -91,8 +94,10 @@ def test_any_text_is_a_configuration_or_a_config_error(text):
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(sorted(config.Config.model_fields)), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(sorted(config.Config.model_fields)), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 

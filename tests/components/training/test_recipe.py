@@ -36,8 +36,8 @@ def train(
     trained = recipe.train(
         base or tiny.backbone(),
         NAMES[:classes],
-        train_set or tiny.images(32, classes),
-        val_set or tiny.images(24, classes, seed=1),
+        tiny.images(32, classes) if train_set is None else train_set,
+        tiny.images(24, classes, seed=1) if val_set is None else val_set,
         settings,
         checkpoint.Checkpoint(folder / 'state', 'key'),
         log,

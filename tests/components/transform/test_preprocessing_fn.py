@@ -1,0 +1,86 @@
+"""The same functions inside TensorFlow Transform on Beam: one graph, equal to eager execution."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from components.training import dataset
+from components.transform import preprocessing
+from tests.components import transformed as making
+from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
+
+
+def eager(rows: tuple[Row, ...]) -> dict[bytes, tuple[np.ndarray, int]]:
+    """Pixels and class index of each image by its id."""
+    pixels = preprocessing.pixels_from_bytes(tf.constant([r.image for r in rows]), SIZE, RESIZE)
+    return {
+        row.image_id.encode(): (one, CLASSES.index(row.label))
+        for row, one in zip(rows, pixels.numpy(), strict=True)
+    }
+
+
+def test_examples_equal_the_eager_function_bit_for_bit(transformed: Transformed) -> None:
+    expected = eager(transformed.rows)
+    found = {}
+    for folder in transformed.examples.values():
+        loaded = dataset.load([f'{folder}/*.gz'], SIZE)
+        assert loaded.ids.tolist() == sorted(loaded.ids)
+        found.update(
+            {
+                image_id: (pixels, int(label))
+                for image_id, pixels, label in zip(
+                    loaded.ids, loaded.pixels, loaded.labels, strict=True
+                )
+            }
+        )
+    assert found.keys() == expected.keys()
+    for image_id, (pixels, label) in expected.items():
+        np.testing.assert_array_equal(found[image_id][0], pixels)
+        assert found[image_id][1] == label
+
+
+def test_vocabulary_file_has_the_same_names(transformed: Transformed) -> None:
+    names = transformed.output.vocabulary_by_name(preprocessing.CLASSES_FILE)
+    assert sorted(name.decode() for name in names) == sorted(CLASSES)
+
+
+def test_saved_graph_gives_the_same_answers(transformed: Transformed) -> None:
+    rows = transformed.rows[:3]
+    layer = transformed.output.transform_features_layer()
+    stranger = Row(rows[0].image, 'never seen', 'x')
+    raw = {
+        name: tf.constant([[getattr(row, name)] for row in (*rows, stranger)])
+        for name in making.FEATURES
+    }
+    found = layer(raw)
+    expected = eager(rows)
+    pixels = preprocessing.unpack(tf.reshape(found[preprocessing.PIXELS], [-1]), SIZE).numpy()
+    labels = found[preprocessing.LABEL_INDEX].numpy().tolist()
+    for i, row in enumerate(rows):
+        np.testing.assert_array_equal(pixels[i], expected[row.image_id.encode()][0])
+        assert labels[i] == expected[row.image_id.encode()][1]
+    assert labels[3] == preprocessing.UNKNOWN_CLASS
+
+
+def test_image_without_a_label_is_of_no_class(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    """Without a fixed shape a label may be absent; that must not shift the other classes."""
+    unlabelled = tuple(
+        Row(row.image, '', f'unlabelled {i}') for i, row in enumerate(transformed.rows[:3])
+    )
+    ragged = making.transform(tmp_path, ragged=True, more=unlabelled)
+    for split, folder in transformed.examples.items():
+        one = dataset.load([f'{folder}/*.gz'], SIZE)
+        other = dataset.load([f'{ragged.examples[split]}/*.gz'], SIZE)
+        known = np.flatnonzero(other.labels != preprocessing.UNKNOWN_CLASS)
+        assert len(other) - len(known) == (3 if split == 'train' else 0)
+        other = other.take(known)
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        np.testing.assert_array_equal(one.labels, other.labels)
+        assert one.ids.tolist() == other.ids.tolist()
+    names = ragged.output.vocabulary_by_name(preprocessing.CLASSES_FILE)
+    assert sorted(name.decode() for name in names) == sorted(CLASSES)

@@ -1,0 +1,95 @@
+"""Digests of code, diverted output, paths of a project."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import config, digest, logs
+from pipeline.paths import Project
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def test_digest_depends_on_the_packages_and_is_stable():
+    assert digest.of_packages('gate') == digest.of_packages('gate')
+    assert digest.of_packages('gate') != digest.of_packages('training')
+    assert digest.of_packages('gate', 'training') == digest.of_packages('training', 'gate')
+    with pytest.raises(FileNotFoundError, match='no_such'):
+        digest.of_packages('no_such')
+
+
+def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):
+    code = (
+        'import os, sys, logging, pathlib\n'
+        'from pipeline import logs\n'
+        f'with logs.diverted(pathlib.Path({str(tmp_path / "run.log")!r})) as terminal:\n'
+        '    print("printed"); os.write(2, b"from C\\n"); logging.info("logged")\n'
+        '    terminal.write("for the person\\n"); terminal.flush()\n'
+        'print("after")\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == 'for the person\nafter\n'
+    assert done.stderr == ''
+    log = (tmp_path / 'run.log').read_text()
+    assert 'printed' in log and 'from C' in log and 'logged' in log
+
+
+def test_diverting_ends_also_after_an_error(tmp_path):
+    with pytest.raises(ValueError, match='inside'), logs.diverted(tmp_path / 'x.log'):
+        raise ValueError('inside')
+    os.write(1, b'')  # the descriptor is open again
+
+
+def parsed(text: str) -> config.Config:
+    return config.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    plain = parsed('')
+    project = Project.of(plain, tmp_path)
+    assert project.output == tmp_path / 'runs' / 'x'
+    assert project.source_spec(plain).source == str(tmp_path / 'images')
+    assert Project.of(parsed('output: ../elsewhere'), tmp_path).output == tmp_path / '../elsewhere'
+    absolute = parsed('output: /data/x')
+    assert Project.of(absolute, tmp_path).output == pathlib.Path('/data/x')
+
+
+def test_urls_packages_and_names_are_left_as_they_are(tmp_path):
+    remote = config.parse('name: x\ndata: {source: "gs://bucket/images"}', 'thawline.yaml')
+    assert Project.of(remote, tmp_path).source_spec(remote).source == 'gs://bucket/images'
+    assert Project.of(remote, tmp_path).weights(remote) == 'imagenet'
+    own = parsed('model: {backbone: mobilenet_v2, weights: w/base.h5}')
+    assert Project.of(own, tmp_path).weights(own) == str(tmp_path / 'w' / 'base.h5')
+    assert Project.of(own, tmp_path).located_model(own).backbone == 'mobilenet_v2'
+
+
+def test_reviewed_schema_is_used_where_there_is_one(tmp_path):
+    plain = parsed('')
+    project = Project.of(plain, tmp_path)
+    assert project.reviewed_schema(plain) is None
+    (tmp_path / 'schema.pbtxt').write_text('')
+    assert project.reviewed_schema(plain) == tmp_path / 'schema.pbtxt'
+
+
+def test_beam_never_takes_the_runner_that_is_downloaded(tmp_path):
+    plain = parsed('beam: {options: ["--direct_num_workers=2"]}')
+    options = Project.of(plain, tmp_path).beam_args(plain)
+    assert '--runner=FnApiRunner' in options and options[-1] == '--direct_num_workers=2'
+
+
+def test_columns_of_the_configuration_are_those_of_ingestion():
+    import dataclasses
+
+    from components.ingestion.sources import Columns
+
+    theirs = {field.name: field.default for field in dataclasses.fields(Columns)}
+    ours = {name: field.default for name, field in config.Columns.model_fields.items()}
+    assert ours == theirs
