@@ -6,9 +6,18 @@ from typing import Annotated
 
 import pydantic
 
-Share = Annotated[float, pydantic.Field(ge=0.0, le=1.0)]
-Rate = Annotated[float, pydantic.Field(gt=0.0, le=1.0)]
-Fraction = Annotated[float, pydantic.Field(ge=0.0, lt=1.0)]
+
+def _no_truth_value(value: object) -> object:
+    """Pydantic would take YAML's yes and no as 1.0 and 0.0."""
+    if isinstance(value, bool):
+        raise ValueError('must be a number')
+    return value
+
+
+_Number = Annotated[float, pydantic.BeforeValidator(_no_truth_value)]
+Share = Annotated[_Number, pydantic.Field(ge=0.0, le=1.0)]
+Rate = Annotated[_Number, pydantic.Field(gt=0.0, le=1.0)]
+Fraction = Annotated[_Number, pydantic.Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, pydantic.Field(ge=1)]
 
 

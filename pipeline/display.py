@@ -28,6 +28,14 @@ def duration(seconds: float) -> str:
     return f'{whole // 60} min {whole % 60:02d} s'
 
 
+class _TimeLeft(rich.progress.ProgressColumn):
+    """`12 s left`, or nothing where the work has no known end."""
+
+    def render(self, task: rich.progress.Task) -> rich.text.Text:
+        left = task.time_remaining if task.total else None
+        return rich.text.Text('' if left is None else f'{duration(left)} left', 'dim')
+
+
 class Display:
     """Shows nodes as they start, run and end; a `pipeline.runners.local.Narrator`."""
 
@@ -54,8 +62,7 @@ class Display:
             rich.progress.BarColumn(bar_width=24),
             rich.progress.TextColumn('{task.fields[count]}'),
             rich.progress.TimeElapsedColumn(),
-            rich.progress.TextColumn('[dim]left[/dim]'),
-            rich.progress.TimeRemainingColumn(compact=True),
+            _TimeLeft(),
             rich.progress.TextColumn('[dim]{task.fields[remark]}[/dim]'),
             console=self._console,
             transient=True,

@@ -30,8 +30,9 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.Pipel
 
     statistics = tfx.StatisticsGen(examples=examples)
 
-    if project.reviewed_schema(config):
-        schema_gen = tfx.ImportSchemaGen(schema_file=str(project.reviewed_schema(config)))
+    reviewed = project.pinned_schema(config)
+    if reviewed:
+        schema_gen = tfx.ImportSchemaGen(schema_file=str(reviewed))
     else:
         schema_gen = tfx.SchemaGen(
             statistics=statistics.outputs['statistics'], infer_feature_shape=True

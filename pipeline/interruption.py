@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
+
+_requested = threading.Event()
 
 
 class Interrupted(Exception):
@@ -16,14 +19,25 @@ class Interrupted(Exception):
     """
 
 
+def requested() -> bool:
+    """Whether a stop was asked for.
+
+    The exception can come up anywhere in TensorFlow or Beam, whose clean-up may replace it with one
+    of its own; whatever ends a run after the request is therefore taken as the interruption.
+    """
+    return _requested.is_set()
+
+
 @contextlib.contextmanager
 def listening() -> Iterator[None]:
     """Turns Ctrl-C and SIGTERM into `Interrupted`; a second one ends the process at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
+        _requested.set()
         raise Interrupted(signal.Signals(number).name)
 
+    _requested.clear()
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

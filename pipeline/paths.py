@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import pathlib
 
 from components.ingestion.sources import Columns, SourceSpec
@@ -95,6 +96,21 @@ class Project:
         """The reviewed schema, where there is one."""
         path = self.schema_path(config)
         return path if path.is_file() else None
+
+    def pinned_schema(self, config: Config) -> pathlib.Path | None:
+        """A copy of the reviewed schema whose path depends on its content.
+
+        ImportSchemaGen is cached by the path alone: without the copy an edit would not be noticed.
+        """
+        reviewed = self.reviewed_schema(config)
+        if reviewed is None:
+            return None
+        content = reviewed.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        copy = self.output / 'reviewed_schemas' / digest / SCHEMA_FILE
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+        return copy
 
     def weights(self, config: Config) -> str:
         """The base's weights: a name, or the full path of a file."""

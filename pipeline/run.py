@@ -109,7 +109,7 @@ def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | N
 
 
 def _outcome(error: Exception) -> Outcome:
-    if _cause(error, interruption.Interrupted):
+    if interruption.requested():
         return Outcome.INTERRUPTED
     if _cause(error, DataError):
         return Outcome.STOPPED_BY_DATA

@@ -15,7 +15,7 @@ from components.evaluation import eval_config, results
 class Executor(tfx_evaluator.Executor):
     """TFX's executor, plus the custom properties of the `evaluation` artifact."""
 
-    def Do(  # noqa: N802 - the name is TFX's
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

@@ -33,6 +33,8 @@ def class_counts(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dic
 def anomaly_lines(anomalies: anomalies_pb2.Anomalies) -> list[str]:
     """One line an anomaly: the feature, then what TFDV says of it."""
     lines = []
+    if anomalies.data_missing:
+        lines.append('there is no image')
     if anomalies.HasField('dataset_anomaly_info'):
         lines.append(anomalies.dataset_anomaly_info.description)
     for name, info in sorted(anomalies.anomaly_info.items()):
@@ -43,7 +45,7 @@ def anomaly_lines(anomalies: anomalies_pb2.Anomalies) -> list[str]:
 class Executor(base_executor.BaseExecutor):
     """Runs the gate."""
 
-    def Do(  # noqa: N802 - the name is TFX's
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

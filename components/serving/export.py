@@ -1,14 +1,14 @@
 """The SavedModel that is served, evaluated and pushed, with its signatures.
 
-| signature            | input                                  | output                               |
-|----------------------|----------------------------------------|--------------------------------------|
-| `serving_default`    | `examples` string [N], tf.Examples      | probabilities, label, score          |
-| `serving_bytes`      | `image_bytes` string [N], encoded       | probabilities, label, score          |
-| `serving_pixels`     | `pixels` uint8 [N, H, W, 3], any size   | probabilities, label, score          |
-| `transform_features` | `examples` string [N]                   | pixels uint8 [N, S, S, 3], label_index |
-| `transform_labels`   | `examples` string [N]                   | label_index int64 [N]                |
+| signature            | input                                 | output                        |
+|----------------------|---------------------------------------|-------------------------------|
+| `serving_default`    | `examples` string [N], tf.Examples    | probabilities, label, score   |
+| `serving_bytes`      | `image_bytes` string [N], encoded     | probabilities, label, score   |
+| `serving_pixels`     | `pixels` uint8 [N, H, W, 3], any size | probabilities, label, score   |
+| `transform_features` | `examples` string [N]                 | pixels, label_index           |
+| `transform_labels`   | `examples` string [N]                 | label_index int64 [N]         |
 
-`probabilities` is float32 [N, C], `label` string [N], `score` float32 [N] (that of the label).
+`pixels` out is uint8 [N, S, S, 3]. `probabilities` is float32 [N, C], `label` string [N], `score` float32 [N] (that of the label).
 Class names are part of the graph. Bytes go through the very graph that Transform built; the pixel
 signature starts after decoding and shares the resize function. `transform_labels` exists so that
 the Evaluator need not decode every image a second time to learn its label.

@@ -46,7 +46,7 @@ class Checkpoint:
     def save(self, state: State) -> None:
         """Replaces the kept state."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        meta = json.dumps({'key': self._key, **state.meta})
+        meta = json.dumps({'key': self._key, 'names': sorted(state.arrays), **state.meta})
         partial = self._path.with_suffix('.partial')
         with partial.open('wb') as file:
             np.savez(file, **{_META: np.array(meta)}, **state.arrays)  # type: ignore[arg-type]
@@ -67,6 +67,12 @@ class Checkpoint:
             logging.warning('checkpoint %s cannot be read and is not used: %s', self._path, error)
             return None
         if not isinstance(meta, dict) or meta.pop('key', None) != self._key:
+            return None
+        # A damaged directory of the archive can hide an array without any error.
+        if meta.pop('names', None) != sorted(arrays):
+            logging.warning(
+                'checkpoint %s cannot be read and is not used: it lacks arrays', self._path
+            )
             return None
         return State(arrays, meta)
 

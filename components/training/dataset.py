@@ -42,9 +42,7 @@ class ImageSet:
         return ImageSet(self.pixels[rows], self.labels[rows], self.ids[rows])
 
 
-def _empty(
-    shape: tuple[int, ...], spool: pathlib.Path | None, in_memory_bytes: int
-) -> np.ndarray:
+def _empty(shape: tuple[int, ...], spool: pathlib.Path | None, in_memory_bytes: int) -> np.ndarray:
     if spool is None or int(np.prod(shape)) <= in_memory_bytes:
         return np.empty(shape, np.uint8)
     spool.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,8 @@ that a base wants is part of the base.
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -35,12 +37,16 @@ class Classifier:
 
     def predict(self, pixels: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Logits of every image in order: uint8 [N, H, W, 3] -> float32 [N, C]."""
-        forward = tf.function(
-            lambda images: self.model(tf.cast(images, tf.float32), training=False),
-            input_signature=[tf.TensorSpec([None, *pixels.shape[1:]], tf.uint8)],
-        )
         rows = range(0, len(pixels), batch_size)
-        return np.concatenate([forward(pixels[i : i + batch_size]).numpy() for i in rows])
+        return np.concatenate([self._forward(pixels[i : i + batch_size]).numpy() for i in rows])
+
+    @functools.cached_property
+    def _forward(self) -> Callable[[np.ndarray], tf.Tensor]:
+        """Traced once; weights are variables, so that later values of theirs are used."""
+        return tf.function(
+            lambda images: self.model(tf.cast(images, tf.float32), training=False),
+            input_signature=[tf.TensorSpec(self.model.input_shape, tf.uint8)],
+        )
 
     def set_head(self, kernel: np.ndarray, bias: np.ndarray) -> None:
         """Puts a fitted head in place: float32 [D, C] and [C]."""

@@ -1,4 +1,4 @@
-"""The settings of the recipe. Validated here once; the rest of the package takes them as they are."""
+"""The settings of the recipe, validated here once and taken as they are by all others."""
 
 from __future__ import annotations
 

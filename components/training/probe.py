@@ -100,7 +100,9 @@ def fit(
             intercept = np.concatenate([-intercept, intercept]) / 2
         # The scaling of the features is folded into the head, so that serving needs no scaler.
         kernel = (coefficients / scaler.scale_).T.astype(np.float32)
-        bias = (intercept - (coefficients * (scaler.mean_ / scaler.scale_)).sum(1)).astype(np.float32)
+        bias = (intercept - (coefficients * (scaler.mean_ / scaler.scale_)).sum(1)).astype(
+            np.float32
+        )
         candidate = Probe(
             kernel,
             bias,

@@ -163,7 +163,9 @@ def train(
     return Trained(classifier, record['kept'], record)
 
 
-def _log(log: tf.summary.SummaryWriter, epoch: int, train_accuracy: float, val: scores.Scores) -> None:
+def _log(
+    log: tf.summary.SummaryWriter, epoch: int, train_accuracy: float, val: scores.Scores
+) -> None:
     """One point of the TensorBoard curves; epoch 0 is the frozen base."""
     with log.as_default(step=epoch):
         tf.summary.scalar('accuracy/train', train_accuracy)

@@ -47,6 +47,7 @@ def run_fn(fn_args: FnArgs) -> None:
     val_set = dataset.load(fn_args.eval_files, size, spool / 'val.npy')
     read = time.monotonic() - started
 
+    keras.utils.set_random_seed(settings.seed)  # random weights are part of what a seed repeats
     backbone = backbones.build(chosen.backbone, size, chosen.weights)
     # A state is of this training only if images, settings, weights and code are all the same.
     identity = [fn_args.train_files, fn_args.eval_files, backbone.weights_digest, dict(config)]

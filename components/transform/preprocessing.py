@@ -107,7 +107,8 @@ class _SortedClasses(beam.PTransform):
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         return (
             batches
-            | 'Labels' >> beam.FlatMap(lambda batch: sorted(set(np.ravel(batch[0]).tolist()) - {b''}))
+            | 'Labels'
+            >> beam.FlatMap(lambda batch: sorted(set(np.ravel(batch[0]).tolist()) - {b''}))
             | 'Distinct' >> beam.Distinct()
             | 'Collect' >> beam.combiners.ToList()
             | 'Sort' >> beam.Map(lambda labels: np.array(sorted(labels), dtype=object))

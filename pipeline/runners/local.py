@@ -13,8 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from pipeline import metadata, tfx_imports
-from pipeline.interruption import Interrupted
+from pipeline import interruption, metadata, tfx_imports
 from pipeline.metadata import NodeResult
 
 from tfx.dsl.compiler import constants  # isort: skip - after tfx_imports
@@ -90,6 +89,8 @@ class LocalRunner(tfx_imports.LocalDagRunner):
                 to_nodes=self._selection.last or None,
             )
         for node in pipeline.nodes:
+            if interruption.requested():  # and some library swallowed the exception
+                raise interruption.Interrupted
             if not node.pipeline_node.execution_options.HasField('skip'):
                 self._run_node(node.pipeline_node, pipeline, deployment, connection)
 
@@ -124,7 +125,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         try:
             yield
         except Exception as error:
-            if isinstance(error, Interrupted):
+            if interruption.requested():
                 with tfx_metadata.Metadata(connection) as handle:
                     metadata.mark_canceled(handle.store, self._run_id, node_id)
             raise NodeFailed(node_id, str(error) or type(error).__name__) from error

@@ -21,11 +21,8 @@ from components.transform import preprocessing
 SIZE = 32
 RESIZE = 'letterbox'
 # Names that break naive quoting, sorted by their UTF-8 bytes as the transform sorts them.
-CLASSES = tuple(
-    sorted(
-        ('it\'s "fine"', 'naïve', 'קטן قط', '🐈 cat', 'back\\slash'), key=lambda c: c.encode('utf-8')
-    )
-)
+_NAMES = ('it\'s "fine"', 'naïve', 'קטן قط', '🐈 cat', 'back\\slash')
+CLASSES = tuple(sorted(_NAMES, key=lambda name: name.encode('utf-8')))
 FEATURES = ('image', 'label', 'image_id')
 
 

@@ -61,7 +61,7 @@ def test_interrupted_then_killed_training_is_finished_by_the_next_run(make_proje
     wait_for(lambda: epochs_done(project) > before or process.poll() is not None, 300, 'next epoch')
     assert process.poll() is None, process.communicate()[0]
     process.kill()
-    process.wait()
+    process.communicate()
     assert 'killed in Trainer' in project.thawline('runs').stdout
 
     finished = project.thawline('run')

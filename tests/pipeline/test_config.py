@@ -42,6 +42,7 @@ def test_defaults_fit_together():
         ('name: x\ndata: {source: a}\nbogus: 1', ['bogus: unknown key', 'known keys: name, data']),
         ('name: x', ['data: missing']),
         (MINIMAL + 'gate: {val_accuracy: 80}', ['gate.val_accuracy', 'received 80', 'share: 0.8']),
+        (MINIMAL + 'gate: {val_accuracy: yes}', ['gate.val_accuracy', 'must be a number', 'True']),
         (MINIMAL + 'gate: {val_accuracy: -0.1}', ['gate.val_accuracy', '-0.1', 'greater than']),
         (
             MINIMAL + 'training: {fine_tune: {epochs: many}}',

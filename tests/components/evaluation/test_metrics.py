@@ -7,6 +7,7 @@ import math
 import hypothesis
 import hypothesis.strategies as st
 import pytest
+
 import tfx.components  # noqa: F401  isort: skip - tfma is not whole without it
 
 from components.evaluation import metrics

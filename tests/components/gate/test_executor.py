@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from typing import TypeAlias
 
 import pandas as pd
 import pytest
@@ -17,14 +18,16 @@ from components.gate.component import DataGate, DataVerdict
 from components.gate.policy import DataGate as Policy
 from components.ingestion.artifacts import Quarantine
 
-Statistics = statistics_pb2.DatasetFeatureStatisticsList
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 # A name that needs no escape in TFDV's text form but breaks naive parsing.
 COUNTS = {'cat': 30, 'grüne "Katze"': 25, '🐈': 12}
 
 
 def statistics(counts: dict[str, int], **extra: list[object]) -> Statistics:
     labels = [name for name, n in counts.items() for _ in range(n)]
-    frame = pd.DataFrame({'label': labels, 'image_id': [str(i) for i in range(len(labels))], **extra})
+    frame = pd.DataFrame(
+        {'label': labels, 'image_id': [str(i) for i in range(len(labels))], **extra}
+    )
     return tfdv.generate_statistics_from_dataframe(frame, n_jobs=1)
 
 

@@ -12,7 +12,11 @@ import pytest
 
 from components.gate.policy import SPLITS, DataGate, Facts, Finding, judge
 
-SANE = {'train': {'cat': 70, 'dog': 60}, 'val': {'cat': 15, 'dog': 15}, 'test': {'cat': 15, 'dog': 15}}
+SANE = {
+    'train': {'cat': 70, 'dog': 60},
+    'val': {'cat': 15, 'dog': 15},
+    'test': {'cat': 15, 'dog': 15},
+}
 
 
 def facts(

@@ -41,9 +41,7 @@ class Exported:
 
 
 @pytest.fixture(scope='module')
-def exported(
-    transformed: Transformed, tmp_path_factory: pytest.TempPathFactory
-) -> Exported:
+def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp('exported') / 'model'
     classifier = model.build(tiny.backbone(side=SIZE), len(CLASSES), 0.2, seed=0)
     rng = np.random.default_rng(0)
@@ -103,7 +101,8 @@ def answers(request: pytest.FixtureRequest, exported: Exported) -> Answers:
     found = exported.folder.parent / f'{way}_answers.npz'
     asked = questions(exported.rows)
     names = list(asked)
-    np.savez(inputs, **{f'{i}|{key.split("|")[1]}': asked[key] for i, key in enumerate(names)})
+    numbered = {f'{i}|{key.split("|")[1]}': asked[key] for i, key in enumerate(names)}
+    np.savez(inputs, **numbered)  # type: ignore[arg-type]
     program = str(pathlib.Path(call_signatures.__file__).resolve())
     ended = subprocess.run(
         [sys.executable, '-I', program, way, str(exported.folder), str(inputs), str(found)],
@@ -163,7 +162,10 @@ def test_answers_are_those_of_the_trained_model(answers: Answers, exported: Expo
 def test_transform_signatures(answers: Answers, exported: Exported) -> None:
     expected = [CLASSES.index(row.label) for row in exported.rows]
     for call, n in (('batch', ROWS), ('none', 0)):
-        features, labels = answers[f'{call}|transform_features'], answers[f'{call}|transform_labels']
+        features, labels = (
+            answers[f'{call}|transform_features'],
+            answers[f'{call}|transform_labels'],
+        )
         assert set(features) == {'pixels', 'label_index'} and set(labels) == {'label_index'}
         assert features['pixels'].shape == (n, SIZE, SIZE, 3)
         assert features['pixels'].dtype == np.uint8
@@ -178,7 +180,11 @@ def test_label_is_needed_by_no_prediction(answers: Answers) -> None:
         answers['unlabelled|serving_default']['probabilities'],
         answers['row0|serving_default']['probabilities'],
     )
-    for call in ('unlabelled|transform_labels', 'unlabelled|transform_features', 'stranger|transform_labels'):
+    for call in (
+        'unlabelled|transform_labels',
+        'unlabelled|transform_features',
+        'stranger|transform_labels',
+    ):
         assert answers[call]['label_index'].tolist() == [preprocessing.UNKNOWN_CLASS]
 
 

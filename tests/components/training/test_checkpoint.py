@@ -18,7 +18,10 @@ from components.training.checkpoint import Checkpoint, State
 
 
 def a_state(value: float = 1.0) -> State:
-    arrays = {'v0': np.full((2, 3), value, np.float32), 'v1': np.array(7, np.int64)}
+    arrays: dict[str, np.ndarray] = {
+        'v0': np.full((2, 3), value, np.float32),
+        'v1': np.array(7, np.int64),
+    }
     return State(arrays, {'history': [{'epoch': 1}], 'best_epoch': 1})
 
 

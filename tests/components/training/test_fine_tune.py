@@ -75,7 +75,9 @@ def test_only_thawed_blocks_change_and_batchnorm_statistics_never(
             weight in ('gamma', 'beta') and batch_norm == 'affine'
         )
         assert is_same == (not (thawed and trained)), path
-    assert sum(not is_same for is_same in unchanged.values()) == (8 if batch_norm == 'affine' else 4)
+    assert sum(not is_same for is_same in unchanged.values()) == (
+        8 if batch_norm == 'affine' else 4
+    )
     assert all((a != b).any() for a, b in zip(head, classifier.head.get_weights(), strict=True))
 
 
@@ -168,9 +170,7 @@ def test_best_epoch_is_restored_and_training_stops_early(tmp_path: pathlib.Path)
     val = dataset.ImageSet(val.pixels, 1 - val.labels, val.ids)
     classifier = tiny.classifier(dropout=0.0)
     tuned = run(classifier, tmp_path, settings(epochs=8, patience=2), tiny.images(48), val)
-    reached = [
-        scores.Scores(epoch.val_accuracy, epoch.val_loss, 16) for epoch in tuned.history
-    ]
+    reached = [scores.Scores(epoch.val_accuracy, epoch.val_loss, 16) for epoch in tuned.history]
     assert reached[tuned.best_epoch - 1] == tuned.val
     assert not any(one.better_than(tuned.val) for one in reached)
     assert [epoch.epoch for epoch in tuned.history] == list(range(1, tuned.best_epoch + 3))
@@ -258,7 +258,7 @@ def test_loss_that_is_not_finite_names_the_learning_rate(tmp_path: pathlib.Path)
     classifier = tiny.classifier()
     kernel, bias = classifier.head.get_weights()
     classifier.set_head(np.full_like(kernel, np.inf), bias)
-    with pytest.raises(FloatingPointError, match=r'lower training\.fine_tune\.learning_rate .*0\.01'):
+    with pytest.raises(FloatingPointError, match='lower training.fine_tune.learning_rate .*0.01'):
         run(classifier, tmp_path, settings())
 
 

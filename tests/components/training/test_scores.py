@@ -53,5 +53,5 @@ def test_nothing_to_score_is_refused() -> None:
         (Scores(0.9, 0.1, 10), Scores(0.9, 0.1, 10), False),
     ],
 )
-def test_accuracy_decides_and_log_loss_breaks_ties(one: Scores, other: Scores, better: bool) -> None:
+def test_accuracy_decides_then_log_loss(one: Scores, other: Scores, better: bool) -> None:
     assert one.better_than(other) is better
