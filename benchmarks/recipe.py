@@ -76,7 +76,7 @@ def plain_keras(data: Split, classes: int, weights: pathlib.Path, seed: int) -> 
     )
     base.trainable = False
     inputs = keras.Input((SIZE, SIZE, 3))
-    x = keras.applications.mobilenet_v2.preprocess_input(inputs)
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
     x = keras.layers.GlobalAveragePooling2D()(base(x, training=False))
     x = keras.layers.Dense(128, activation='relu')(x)
     outputs = keras.layers.Dense(classes, activation='softmax')(keras.layers.Dropout(0.3)(x))
@@ -89,12 +89,16 @@ def plain_keras(data: Split, classes: int, weights: pathlib.Path, seed: int) -> 
         return made.batch(32).map(lambda p, y: (tf.cast(p, tf.float32), y)).prefetch(2)
 
     train, val, test = (batches(p, p is data.train) for p in (data.train, data.val, data.test))
-    model.compile(keras.optimizers.Adam(1e-3), 'sparse_categorical_crossentropy', ['accuracy'])
+    model.compile(
+        keras.optimizers.Adam(1e-3), 'sparse_categorical_crossentropy', metrics=['accuracy']
+    )
     model.fit(train, validation_data=val, epochs=5, verbose=0)
     base.trainable = True
     for layer in base.layers[:100]:
         layer.trainable = False
-    model.compile(keras.optimizers.Adam(1e-5), 'sparse_categorical_crossentropy', ['accuracy'])
+    model.compile(
+        keras.optimizers.Adam(1e-5), 'sparse_categorical_crossentropy', metrics=['accuracy']
+    )
     model.fit(train, validation_data=val, epochs=5, verbose=0)
     seconds = time.monotonic() - started
     return float(model.evaluate(test, verbose=0)[1]), seconds

@@ -8,7 +8,8 @@
 | `transform_features` | `examples` string [N]                 | pixels, label_index           |
 | `transform_labels`   | `examples` string [N]                 | label_index int64 [N]         |
 
-`pixels` out is uint8 [N, S, S, 3]. `probabilities` is float32 [N, C], `label` string [N], `score` float32 [N] (that of the label).
+`pixels` out is uint8 [N, S, S, 3]. `probabilities` is float32 [N, C], `label` string [N], `score`
+float32 [N] (that of the label).
 Class names are part of the graph. Bytes go through the very graph that Transform built; the pixel
 signature starts after decoding and shares the resize function. `transform_labels` exists so that
 the Evaluator need not decode every image a second time to learn its label.

@@ -1,10 +1,9 @@
 """Second phase: the top blocks of the base at a low learning rate, lower for earlier blocks.
 
-Each block has an optimizer of its own: under Adam, scaling a gradient is not scaling its rate.
-Rates warm up and then fall along a cosine. BatchNorm keeps its statistics. The weights of the epoch
-with the best val accuracy (of equals, the lowest val loss) are restored at the end; training stops
-early when it no longer improves. The loss alone would judge wrong here: it is smoothed in training,
-so it can rise while the classes become easier to tell apart.
+Rates warm up and then fall along a cosine (`optimizer`). BatchNorm keeps its statistics. The
+weights of the epoch with the best val accuracy (of equals, the lowest val loss) are restored at the
+end; training stops early when it no longer improves. The loss alone would judge wrong here: it is
+smoothed in training, so it can rise while the classes become easier to tell apart.
 """
 
 from __future__ import annotations
@@ -13,14 +12,13 @@ import dataclasses
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from components import backbones, progress
-from components.training import augmentation, checkpoint, dataset, model, params, scores
+from components.training import augmentation, checkpoint, dataset, model, optimizer, params, scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,63 +41,83 @@ class FineTuned:
     val: scores.Scores
 
 
-def block_rates(peak: float, decay: float, thawed: int) -> list[float]:
-    """Peak rate of each thawed block from the lowest to the top one; the top block has `peak`."""
-    return [peak * decay ** (thawed - 1 - i) for i in range(thawed)]
+class _Reached:
+    """How far a training is: everything that a resumed one needs, and the best epoch's weights."""
+
+    def __init__(self, classifier: model.Classifier, adam: keras.optimizers.Optimizer) -> None:
+        seeds = [v for v in classifier.model.non_trainable_variables if 'seed' in v.path]
+        self.weights = classifier.model.trainable_variables
+        changing = [*self.weights, *seeds, *adam.variables]
+        self._changing = {f'v{i}': variable for i, variable in enumerate(changing)}
+        self.history: list[Epoch] = []
+        self.best_epoch, self.best_val = 0, scores.Scores(-1.0, math.inf, 0)
+        self._best = [variable.numpy() for variable in self.weights]
+
+    def resume(self, state: checkpoint.State | None) -> None:
+        """Takes up a kept state, where there is one that fits."""
+        if state is None or not set(self._changing) <= set(state.arrays):
+            return
+        for name, variable in self._changing.items():
+            variable.assign(state.arrays[name])
+        self._best = [state.arrays[f'best{i}'] for i in range(len(self.weights))]
+        self.history = [Epoch(**epoch) for epoch in state.meta['history']]
+        self.best_epoch = state.meta['best_epoch']
+        self.best_val = scores.Scores(**state.meta['best_val'])
+
+    def state(self) -> checkpoint.State:
+        """The inverse of `resume`."""
+        arrays = {name: np.asarray(variable) for name, variable in self._changing.items()}
+        arrays |= {f'best{i}': array for i, array in enumerate(self._best)}
+        meta = {
+            'history': [dataclasses.asdict(epoch) for epoch in self.history],
+            'best_epoch': self.best_epoch,
+            'best_val': dataclasses.asdict(self.best_val),
+        }
+        return checkpoint.State(arrays, meta)
+
+    def add(self, epoch: Epoch, val: scores.Scores) -> None:
+        """Notes a finished epoch, and its weights when it is the best so far."""
+        self.history.append(epoch)
+        if val.better_than(self.best_val):
+            self.best_epoch, self.best_val = epoch.epoch, val
+            self._best = [variable.numpy() for variable in self.weights]
+
+    def restore_best(self) -> None:
+        """Gives the model the weights of its best epoch."""
+        for variable, array in zip(self.weights, self._best, strict=True):
+            variable.assign(array)
 
 
-def _schedule(peak: float, steps: int, warmup: float) -> keras.optimizers.schedules.CosineDecay:
-    warm = int(steps * warmup)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warm else peak,
-        decay_steps=max(1, steps - warm),
-        warmup_target=peak if warm else None,
-        warmup_steps=warm,
+def training_step(
+    classifier: model.Classifier, adam: keras.optimizers.Optimizer, label_smoothing: float
+) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """One step: (float32 [n, H, W, 3], int64 [n]) -> (sum of the losses, number of hits).
+
+    Written out instead of `Model.fit`, whose first step makes its metrics' variables and is
+    therefore traced twice, which for a few hundred images is a tenth of the whole training.
+    """
+    weights = classifier.model.trainable_variables
+    loss_of = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=label_smoothing, reduction='sum'
     )
 
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec(classifier.model.input_shape, tf.float32),
+            tf.TensorSpec([None], tf.int64),
+        ]
+    )
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        one_hot = tf.one_hot(labels, classifier.head.units)
+        with tf.GradientTape() as tape:
+            logits = classifier.model(images, training=True)  # (n, C)
+            losses = loss_of(one_hot, logits)
+            loss = losses / tf.cast(tf.shape(labels)[0], tf.float32)
+        adam.apply(tape.gradient(loss, weights), weights)
+        hits = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32))
+        return losses, hits
 
-def build_optimizer(
-    classifier: model.Classifier, settings: params.FineTune, thawed: int, steps: int
-) -> keras.optimizers.Optimizer:
-    """AdamW a block, with the rates of `block_rates`; the head learns as the top block does."""
-
-    def adam(name: str, peak: float) -> keras.optimizers.Optimizer:
-        optimizer = keras.optimizers.AdamW(
-            learning_rate=_schedule(peak, steps, settings.warmup),
-            weight_decay=settings.weight_decay,
-            name=name,
-        )
-        # Decaying biases and BatchNorm scales towards 0 would undo what pretraining found.
-        optimizer.exclude_from_weight_decay(var_names=['bias', 'gamma', 'beta'])
-        return optimizer
-
-    top = adam('adam_head', settings.learning_rate)
-    by_path = {}
-    blocks = classifier.backbone.blocks[len(classifier.backbone.blocks) - thawed :]
-    rates = block_rates(settings.learning_rate, settings.block_decay, thawed)
-    for number, (block, rate) in enumerate(zip(blocks, rates, strict=True)):
-        optimizer = adam(f'adam_block_{number}', rate)
-        for layer in block.layers:
-            by_path.update({v.path: optimizer for v in layer.trainable_variables})
-    return keras.optimizers.MultiOptimizer(lambda variable: by_path.get(variable.path, top))
-
-
-class _Progress(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        progress.advance()
-
-
-def _training_state(classifier: model.Classifier) -> dict[str, keras.Variable]:
-    """Everything that changes: thawed weights, optimizer slots, the state of random layers."""
-    seeds = [v for v in classifier.model.non_trainable_variables if 'seed' in v.path]
-    variables = [*classifier.model.trainable_variables, *seeds, *_slots(classifier)]
-    return {f'v{i}': variable for i, variable in enumerate(variables)}
-
-
-def _slots(classifier: model.Classifier) -> list[keras.Variable]:
-    optimizer = classifier.model.optimizer
-    parts = getattr(optimizer, 'optimizers', [optimizer])
-    return [variable for part in parts for variable in part.variables]
+    return step
 
 
 def run(
@@ -127,71 +145,43 @@ def run(
     thawed = blocks if tune.blocks == 'all' else min(tune.blocks, blocks)
     backbones.set_trainable(classifier.backbone, thawed, tune.batch_norm)
     steps = -(-len(train) // settings.batch_size)
-    classes = classifier.head.units
     policy = augmentation.POLICIES[settings.augmentation]
-    classifier.model.compile(
-        optimizer=build_optimizer(classifier, tune, thawed, steps * tune.epochs),
-        loss=keras.losses.CategoricalCrossentropy(True, label_smoothing=tune.label_smoothing),
-        metrics=['categorical_accuracy'],
-    )
-    classifier.model.optimizer.build(classifier.model.trainable_variables)
+    adam = optimizer.build(classifier, tune, thawed, steps * tune.epochs)
+    adam.build(classifier.model.trainable_variables)
+    step = training_step(classifier, adam, tune.label_smoothing)
 
-    weights = classifier.model.trainable_variables
-    history: list[Epoch] = []
-    best_epoch, best_val = 0, scores.Scores(-1.0, math.inf, len(val))
-    best = [variable.numpy() for variable in weights]
-    changing = _training_state(classifier)
-    state = kept.load()
-    if state is not None and set(changing) <= set(state.arrays):
-        for name, variable in changing.items():
-            variable.assign(state.arrays[name])
-        best = [state.arrays[f'best{i}'] for i in range(len(weights))]
-        history = [Epoch(**epoch) for epoch in state.meta['history']]
-        best_epoch, best_val = state.meta['best_epoch'], scores.Scores(**state.meta['best_val'])
-        logging.info('resuming after epoch %d of %d', len(history), tune.epochs)
-        for epoch in history:
-            on_epoch(epoch)
-
+    reached = _Reached(classifier, adam)
+    reached.resume(kept.load())
+    if reached.history:
+        logging.info('resuming after epoch %d of %d', len(reached.history), tune.epochs)
+    for epoch in reached.history:
+        on_epoch(epoch)
     progress.start('fine-tuning steps', steps * tune.epochs)
-    progress.advance(steps * len(history))
-    for number in range(len(history) + 1, tune.epochs + 1):
-        if number - best_epoch > tune.patience:
+    progress.advance(steps * len(reached.history))
+    for number in range(len(reached.history) + 1, tune.epochs + 1):
+        if number - reached.best_epoch > tune.patience:
             break
-        batches = dataset.training_epoch(train, settings.batch_size, policy, settings.seed, number)
-        one_hot = batches.map(lambda x, y: (x, tf.one_hot(y, classes)))
-        fit = classifier.model.fit(one_hot, shuffle=False, verbose=0, callbacks=[_Progress()])
-        loss, logits = fit.history['loss'][-1], classifier.predict(val.pixels)
+        losses, hits = 0.0, 0.0
+        for images, labels in dataset.training_epoch(
+            train, settings.batch_size, policy, settings.seed, number
+        ):
+            batch_losses, batch_hits = step(images, labels)
+            losses, hits = losses + float(batch_losses), hits + float(batch_hits)
+            progress.advance()
+        logits = classifier.predict(val.pixels)
         # The last step of an epoch can break the model after a loss that was still finite.
-        if not (np.isfinite(loss) and np.isfinite(logits).all()):
+        if not (np.isfinite(losses) and np.isfinite(logits).all()):
             raise FloatingPointError(
-                f'the training diverged in epoch {number} (loss {loss:g}); '
+                f'the training diverged in epoch {number} (loss {losses / len(train):g}); '
                 f'lower training.fine_tune.learning_rate (now {tune.learning_rate:g})'
             )
-        reached = scores.score(logits, val.labels)
+        found = scores.score(logits, val.labels)
         epoch = Epoch(
-            number,
-            float(fit.history['loss'][-1]),
-            float(fit.history['categorical_accuracy'][-1]),
-            reached.log_loss,
-            reached.accuracy,
+            number, losses / len(train), hits / len(train), found.log_loss, found.accuracy
         )
-        history.append(epoch)
-        if reached.better_than(best_val):
-            best_epoch, best_val = number, reached
-            best = [variable.numpy() for variable in weights]
+        reached.add(epoch, found)
         on_epoch(epoch)
-        progress.note(f'epoch {number}/{tune.epochs}, val accuracy {reached.accuracy:.3f}')
-        kept.save(
-            checkpoint.State(
-                {name: np.asarray(variable) for name, variable in changing.items()}
-                | {f'best{i}': array for i, array in enumerate(best)},
-                {
-                    'history': [dataclasses.asdict(e) for e in history],
-                    'best_epoch': best_epoch,
-                    'best_val': dataclasses.asdict(best_val),
-                },
-            )
-        )
-    for variable, array in zip(weights, best, strict=True):
-        variable.assign(array)
-    return FineTuned(best_epoch, tuple(history), best_val)
+        progress.note(f'epoch {number}/{tune.epochs}, val accuracy {found.accuracy:.3f}')
+        kept.save(reached.state())
+    reached.restore_best()
+    return FineTuned(reached.best_epoch, tuple(reached.history), reached.best_val)

@@ -58,7 +58,7 @@ class FineTune(Section):
     blocks: Count | Literal['all'] = pydantic.Field(
         default=10, description='How many blocks are thawed, counted from the top.'
     )
-    epochs: Count = pydantic.Field(default=8, description='At most; see patience.')
+    epochs: Count = pydantic.Field(default=7, description='At most; see patience.')
     learning_rate: Rate = pydantic.Field(
         default=6e-4, description='Peak rate of the head and the top block.'
     )

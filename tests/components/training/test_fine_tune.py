@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from components import backbones, progress
 from components.training import checkpoint, dataset, fine_tune, model, params, scores
+from components.training import optimizer as optimizer_lib
 from tests.components.training import tiny
 
 
@@ -92,9 +93,9 @@ def test_all_blocks_and_more_blocks_than_there_are(tmp_path: pathlib.Path) -> No
 
 
 def test_block_rates_fall_towards_the_stem() -> None:
-    assert fine_tune.block_rates(0.1, 0.5, 3) == [0.025, 0.05, 0.1]
-    assert fine_tune.block_rates(0.1, 1.0, 2) == [0.1, 0.1]
-    assert fine_tune.block_rates(0.1, 0.5, 1) == [0.1]
+    assert optimizer_lib.block_multiples(0.5, 3) == [0.25, 0.5, 1.0]
+    assert optimizer_lib.block_multiples(1.0, 2) == [1.0, 1.0]
+    assert optimizer_lib.block_multiples(0.5, 1) == [1.0]
 
 
 def built_optimizer(
@@ -103,7 +104,7 @@ def built_optimizer(
     """The optimizer of all blocks, built for the classifier's trainable variables."""
     chosen = settings(blocks='all', **tune).fine_tune
     backbones.set_trainable(classifier.backbone, tiny.BLOCKS, chosen.batch_norm)
-    optimizer = fine_tune.build_optimizer(classifier, chosen, tiny.BLOCKS, steps)
+    optimizer = optimizer_lib.build(classifier, chosen, tiny.BLOCKS, steps)
     optimizer.build(classifier.model.trainable_variables)
     return optimizer
 

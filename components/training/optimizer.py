@@ -1,0 +1,79 @@
+"""AdamW whose rate falls from the top block towards the stem, with warm-up and cosine decay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from components.training import model, params
+
+
+class LayerwiseAdamW(keras.optimizers.AdamW):
+    """AdamW with a multiple of the learning rate a variable.
+
+    The rate itself is multiplied where Adam applies it; scaling a gradient would not do, because
+    Adam divides by its size. One optimizer instead of `keras.optimizers.MultiOptimizer` with one a
+    block, because that costs time: for ten blocks of MobileNetV2 on 2 cores, a first step of 3.6 to
+    3.8 s against 2.3 to 3.0 s, and 0.12 to 0.14 s a step against 0.11 to 0.12 s.
+    """
+
+    def __init__(self, multiples: Mapping[str, float], **settings: Any) -> None:
+        """`multiples` holds `variable.path` -> multiple; others have 1."""
+        super().__init__(**settings)
+        self._by_path = dict(multiples)
+        self._multiples: list[float] = []
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """As AdamW's; looks the multiples up, in the order of the variables."""
+        super().build(variables)
+        self._multiples = [self._by_path.get(variable.path, 1.0) for variable in variables]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """As AdamW's, at the variable's own rate."""
+        own = learning_rate * self._multiples[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, own)
+
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        """As AdamW's, decoupled and in proportion to the variable's own rate."""
+        share = self.learning_rate * self.weight_decay  # once: a schedule is a dozen ops
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                own = share * self._multiples[self._get_variable_index(variable)]
+                variable.assign(variable - variable * own)
+
+
+def block_multiples(decay: float, thawed: int) -> list[float]:
+    """Multiple of each thawed block from the lowest to the top one; the top block has 1."""
+    return [decay ** (thawed - 1 - i) for i in range(thawed)]
+
+
+def schedule(peak: float, steps: int, warmup: float) -> keras.optimizers.schedules.CosineDecay:
+    """The common rate: linear from 0 to `peak` over a share of the steps, then a cosine to 0."""
+    warm = int(steps * warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warm else peak,
+        decay_steps=max(1, steps - warm),
+        warmup_target=peak if warm else None,
+        warmup_steps=warm,
+    )
+
+
+def build(
+    classifier: model.Classifier, settings: params.FineTune, thawed: int, steps: int
+) -> LayerwiseAdamW:
+    """The optimizer of the second phase; the head learns as the top block does."""
+    blocks = classifier.backbone.blocks[len(classifier.backbone.blocks) - thawed :]
+    multiples = {}
+    for block, multiple in zip(blocks, block_multiples(settings.block_decay, thawed), strict=True):
+        for layer in block.layers:
+            multiples.update({v.path: multiple for v in layer.trainable_variables})
+    optimizer = LayerwiseAdamW(
+        multiples,
+        learning_rate=schedule(settings.learning_rate, steps, settings.warmup),
+        weight_decay=settings.weight_decay,
+    )
+    # Decaying biases and BatchNorm scales towards 0 would undo what pretraining found.
+    optimizer.exclude_from_weight_decay(var_names=['bias', 'gamma', 'beta'])
+    return optimizer
