@@ -70,6 +70,7 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.Pipel
         custom_config={
             **preprocessing,
             'model': project.located_model(config).model_dump_json(),
+            'weights_digest': project.weights_digest(config),
             'training': config.training.model_dump_json(),
             'checkpoints': str(project.checkpoints),
             'code_digest': digest.of_packages('training', 'backbones', 'serving', 'transform'),

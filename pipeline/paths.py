@@ -117,6 +117,14 @@ class Project:
         weights = config.model.weights
         return weights if weights in WEIGHTS_BY_NAME else self._located(weights)
 
+    def weights_digest(self, config: Config) -> str:
+        """Changes with the content of a weights file; empty for weights that have a name."""
+        weights = self.weights(config)
+        if weights in WEIGHTS_BY_NAME:
+            return ''
+        with open(weights, 'rb') as file:
+            return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
+
     def located_model(self, config: Config) -> Model:
         """The base's settings with the full path of its weights."""
         return config.model.model_copy(update={'weights': self.weights(config)})

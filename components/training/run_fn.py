@@ -30,7 +30,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """What TFX Trainer calls.
 
     `fn_args.custom_config` holds `model` and `training` (JSON of `params`), `image_size`, `resize`,
-    `checkpoints` (a folder that outlives a failed execution) and `code_digest`.
+    `checkpoints` (a folder that outlives a failed execution), and, for the cache key alone,
+    `weights_digest` and `code_digest`.
     """
     config = fn_args.custom_config
     settings = params.Training.model_validate_json(config['training'])

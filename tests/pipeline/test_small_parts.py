@@ -71,6 +71,28 @@ def test_urls_packages_and_names_are_left_as_they_are(tmp_path):
     assert Project.of(own, tmp_path).located_model(own).backbone == 'mobilenet_v2'
 
 
+def test_another_content_of_the_weights_file_is_another_digest(tmp_path):
+    own = parsed('model: {backbone: mobilenet_v2, weights: base.h5}')
+    project = Project.of(own, tmp_path)
+    (tmp_path / 'base.h5').write_bytes(b'one')
+    first = project.weights_digest(own)
+    (tmp_path / 'base.h5').write_bytes(b'two')
+    assert first and project.weights_digest(own) != first
+    assert project.weights_digest(parsed('')) == ''
+
+
+def test_reviewed_schema_is_pinned_by_its_content(tmp_path):
+    plain = parsed('')
+    project = Project.of(plain, tmp_path)
+    assert project.pinned_schema(plain) is None
+    (tmp_path / 'schema.pbtxt').write_text('# one')
+    first = project.pinned_schema(plain)
+    (tmp_path / 'schema.pbtxt').write_text('# two')
+    second = project.pinned_schema(plain)
+    assert first and second and first != second
+    assert (first.read_text(), second.read_text()) == ('# one', '# two')
+
+
 def test_reviewed_schema_is_used_where_there_is_one(tmp_path):
     plain = parsed('')
     project = Project.of(plain, tmp_path)
