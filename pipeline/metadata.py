@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ml_metadata as mlmd
@@ -139,3 +139,12 @@ def runs(store: mlmd.MetadataStore) -> list[Run]:
         )
         for context in sorted(_run_contexts(store), key=lambda c: c.create_time_since_epoch)
     ]
+
+
+def latest_run_with(store: mlmd.MetadataStore, nodes: Sequence[str]) -> Run | None:
+    """The latest run in which all of `nodes` ended well, or None."""
+    for run in reversed(runs(store)):
+        states = {result.node: result.state for result in run.nodes}
+        if all(states.get(node) in GOOD_STATES for node in nodes):
+            return run
+    return None

@@ -17,6 +17,7 @@ import io
 import math
 import pathlib
 import pickletools
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -163,12 +164,15 @@ def _run(stream: io.BytesIO) -> Any:
     """Interprets one pickle; afterwards the stream stands behind it."""
     machine = _Machine()
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if opcode.name == 'STOP':
-                return machine.pop()
-            if count >= _MAX_OPCODES:
-                raise _Refused(f'one of its pickles has more than {_MAX_OPCODES} opcodes.')
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            # genops warns of odd escapes in strings, which a damaged file is full of.
+            warnings.simplefilter('ignore', DeprecationWarning)
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+                if opcode.name == 'STOP':
+                    return machine.pop()
+                if count >= _MAX_OPCODES:
+                    raise _Refused(f'one of its pickles has more than {_MAX_OPCODES} opcodes.')
+                machine.step(opcode.name, argument)
     except (ValueError, OverflowError) as error:
         # genops: unknown opcode, argument cut short, text that does not decode
         raise _Refused(f'it is damaged or no pickle ({error}).') from error

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from components.errors import ConfigError
 from pipeline import interruption, metadata, tfx_imports
 from pipeline.metadata import NodeResult
 
@@ -83,16 +84,36 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         wanted = deployment.metadata_connection_config
         connection = getattr(wanted, wanted.WhichOneof('connection_config'))
         if not self._selection.is_all:
-            partial_run_utils.mark_pipeline(
-                pipeline,
-                from_nodes=self._selection.first or None,
-                to_nodes=self._selection.last or None,
-            )
+            self._mark(pipeline, connection)
         for node in pipeline.nodes:
             if interruption.requested():  # and some library swallowed the exception
                 raise interruption.Interrupted
             if not node.pipeline_node.execution_options.HasField('skip'):
                 self._run_node(node.pipeline_node, pipeline, deployment, connection)
+
+    def _mark(self, pipeline: pipeline_pb2.Pipeline, connection: Any) -> None:
+        """Marks what to run, and which run the results of all nodes before it are taken from.
+
+        TFX would take the latest run, also when that one failed or was a part of the chain itself.
+        """
+        order = [node.pipeline_node.node_info.id for node in pipeline.nodes]
+        before = order[: min((order.index(name) for name in self._selection.first), default=0)]
+        settings = pipeline_pb2.SnapshotSettings()
+        if before:
+            with tfx_metadata.Metadata(connection) as handle:
+                base = metadata.latest_run_with(handle.store, before)
+            if base is None:
+                raise ConfigError(
+                    f'no earlier run has finished {before[-1]} and all before it, whose results '
+                    f'{order[len(before)]} needs; run without --from and --only first'
+                )
+            settings.base_pipeline_run_strategy.base_run_id = base.id
+        partial_run_utils.mark_pipeline(
+            pipeline,
+            from_nodes=self._selection.first or None,
+            to_nodes=self._selection.last or None,
+            snapshot_settings=settings,
+        )
 
     def _run_node(
         self, node: pipeline_pb2.PipelineNode, pipeline: Any, deployment: Any, connection: Any

@@ -76,6 +76,13 @@ def test_refused_model_is_not_pushed_and_the_last_good_one_stays(project, first)
     assert 'not blessed' in project.thawline('runs').stdout
 
 
+def test_part_of_the_chain_without_an_earlier_run_is_refused(make_project):
+    refused = make_project(images=12).thawline('run', '--only', 'Trainer')
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert 'no earlier run has finished Transform' in refused.stdout
+    assert 'Traceback' not in refused.stdout
+
+
 def test_challenger_is_compared_with_the_blessed_model(project, first):
     project.write(training='{seed: 1, augmentation: none, fine_tune: {enabled: false}}')
     challenger = project.thawline('run', '--from', 'Trainer')
