@@ -39,13 +39,11 @@ def _statistics(result: NodeResult, config: Config, project: Project) -> str:
 
 
 def _inferred_schema(result: NodeResult, config: Config, project: Project) -> str:
-    return (
-        f'inferred; to review and keep it: thawline schema (writes {project.schema_path(config)})'
-    )
+    return f'inferred; to review and keep it: thawline schema (writes {project.schema})'
 
 
 def _imported_schema(result: NodeResult, config: Config, project: Project) -> str:
-    return f'reviewed schema {project.schema_path(config)}'
+    return f'reviewed schema {project.schema}'
 
 
 def _validated(result: NodeResult, config: Config, project: Project) -> str:

@@ -30,7 +30,7 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.Pipel
 
     statistics = tfx.StatisticsGen(examples=examples)
 
-    reviewed = project.pinned_schema(config)
+    reviewed = project.pinned_schema()
     if reviewed:
         schema_gen = tfx.ImportSchemaGen(schema_file=str(reviewed))
     else:

@@ -29,16 +29,23 @@ class Project:
     Attributes:
         home: the folder of the configuration file, which relative paths are relative to.
         output: where runs are kept.
+        schema: where the reviewed schema is, or would be.
     """
 
     home: pathlib.Path
     output: pathlib.Path
+    schema: pathlib.Path
 
     @classmethod
-    def of(cls, config: Config, home: pathlib.Path) -> Project:
-        """The project of a configuration that was found in `home`."""
+    def of(cls, config: Config, home: pathlib.Path, is_preset: bool = False) -> Project:
+        """The project of a configuration that was found in `home`, or of a preset run there.
+
+        The schema of a preset is kept with its runs: the folder is not the preset's own.
+        """
         home = home.resolve()
-        return cls(home, home / (config.output or f'runs/{config.name}'))
+        output = home / (config.output or f'runs/{config.name}')
+        named = pathlib.Path(config.data.schema_file or SCHEMA_FILE).expanduser()
+        return cls(home, output, (output if is_preset else home) / named)
 
     @property
     def artifacts(self) -> pathlib.Path:
@@ -88,24 +95,14 @@ class Project:
             normalise_labels=data.normalise_labels,
         )
 
-    def schema_path(self, config: Config) -> pathlib.Path:
-        """Where the reviewed schema is, or would be."""
-        return pathlib.Path(self._located(config.data.schema_file or SCHEMA_FILE))
-
-    def reviewed_schema(self, config: Config) -> pathlib.Path | None:
-        """The reviewed schema, where there is one."""
-        path = self.schema_path(config)
-        return path if path.is_file() else None
-
-    def pinned_schema(self, config: Config) -> pathlib.Path | None:
+    def pinned_schema(self) -> pathlib.Path | None:
         """A copy of the reviewed schema whose path depends on its content.
 
         ImportSchemaGen is cached by the path alone: without the copy an edit would not be noticed.
         """
-        reviewed = self.reviewed_schema(config)
-        if reviewed is None:
+        if not self.schema.is_file():
             return None
-        content = reviewed.read_bytes()
+        content = self.schema.read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:16]
         copy = self.output / 'reviewed_schemas' / digest / SCHEMA_FILE
         copy.parent.mkdir(parents=True, exist_ok=True)

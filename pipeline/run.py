@@ -78,9 +78,8 @@ def check(config: Config, project: Project) -> sources.Listing:
             f'model.weights: there is no file {weights}; give the path of a weights file, or one '
             f'of {", ".join(WEIGHTS_BY_NAME)}'
         )
-    schema = config.data.schema_file
-    if schema is not None and project.reviewed_schema(config) is None:
-        raise ConfigError(f'data.schema_file: there is no file {project.schema_path(config)}')
+    if config.data.schema_file is not None and not project.schema.is_file():
+        raise ConfigError(f'data.schema_file: there is no file {project.schema}')
     return sources.list_source(project.source_spec(config))
 
 
@@ -218,7 +217,7 @@ def project_of(path: pathlib.Path | None) -> tuple[Config, Project]:
     if path is None:
         name = config_lib.DEFAULT_PRESET
         config = config_lib.parse(config_lib.read_preset(name), f'preset {name}')
-        return config, Project.of(config, here)
+        return config, Project.of(config, here, is_preset=True)
     if path.is_dir():
         path = path / config_lib.PROJECT_FILE
     config = config_lib.parse(config_lib.read_file(path), str(path))

@@ -69,7 +69,7 @@ def propose(config: Config, project: Project, force: bool) -> None:
     Raises:
         ConfigError: no run has inferred one yet, or a reviewed schema is already there.
     """
-    target = project.schema_path(config)
+    target = project.schema
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with: thawline schema --force')
     inferred = None

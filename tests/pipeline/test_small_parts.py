@@ -84,21 +84,22 @@ def test_another_content_of_the_weights_file_is_another_digest(tmp_path):
 def test_reviewed_schema_is_pinned_by_its_content(tmp_path):
     plain = parsed('')
     project = Project.of(plain, tmp_path)
-    assert project.pinned_schema(plain) is None
+    assert project.pinned_schema() is None
     (tmp_path / 'schema.pbtxt').write_text('# one')
-    first = project.pinned_schema(plain)
+    first = project.pinned_schema()
     (tmp_path / 'schema.pbtxt').write_text('# two')
-    second = project.pinned_schema(plain)
+    second = project.pinned_schema()
     assert first and second and first != second
     assert (first.read_text(), second.read_text()) == ('# one', '# two')
 
 
-def test_reviewed_schema_is_used_where_there_is_one(tmp_path):
+def test_reviewed_schema_lies_beside_the_file_or_with_the_runs_of_a_preset(tmp_path):
     plain = parsed('')
-    project = Project.of(plain, tmp_path)
-    assert project.reviewed_schema(plain) is None
-    (tmp_path / 'schema.pbtxt').write_text('')
-    assert project.reviewed_schema(plain) == tmp_path / 'schema.pbtxt'
+    assert Project.of(plain, tmp_path).schema == tmp_path / 'schema.pbtxt'
+    preset = Project.of(plain, tmp_path, is_preset=True)
+    assert preset.schema == tmp_path / 'runs' / 'x' / 'schema.pbtxt'
+    named = config.parse('name: x\ndata: {source: a, schema_file: s/own.pbtxt}', 'thawline.yaml')
+    assert Project.of(named, tmp_path).schema == tmp_path / 's' / 'own.pbtxt'
 
 
 def test_beam_never_takes_the_runner_that_is_downloaded(tmp_path):
