@@ -78,7 +78,8 @@ def _trained(result: NodeResult, config: Config, project: Project) -> str:
         tuned = record['fine_tune']
         line += (
             f', fine-tuned: {tuned["val"]["accuracy"]:.3f} (epoch {tuned["best_epoch"]} of '
-            f'{len(tuned["history"])}); kept: {record["kept"].replace("_", "-")}'
+            f'{len(tuned["history"])}); kept: {record["kept"].replace("_", "-")}, '
+            f'{record["val"]["accuracy"]:.3f}'
         )
     return line
 

@@ -48,7 +48,7 @@ def test_training_leaves_a_record_and_curves(project, first):
     folder = project.artifact('Trainer', 'model_run')
     record = json.loads((folder / 'training.json').read_text('utf-8'))
     assert record['classes'] == sorted(CLASSES)
-    assert record['kept'] in ('probe', 'fine_tuned')
+    assert record['kept'] in ('probe', 'fine_tuned', 'interpolated')
     assert list((folder / 'tensorboard').glob('events.out.tfevents.*'))
     assert not list((project.output / 'checkpoints').rglob('*.npz')), 'left after a good training'
 
