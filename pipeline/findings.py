@@ -7,13 +7,10 @@ import pathlib
 from collections.abc import Callable
 
 from components.ingestion import quarantine
+from pipeline import metadata
 from pipeline.config import Config
 from pipeline.metadata import NodeResult
 from pipeline.paths import Project
-
-
-def _percent_interval(share: float, lower: float, upper: float) -> str:
-    return f'{share:.3f} ({lower:.3f} to {upper:.3f})'
 
 
 def gate_line(config: Config) -> str:
@@ -90,16 +87,14 @@ def _baseline(result: NodeResult, config: Config, project: Project) -> str:
 
 
 def _evaluated(result: NodeResult, config: Config, project: Project) -> str:
-    evaluation, blessing = result.outputs['evaluation'].properties, result.outputs['blessing']
+    evaluation, blessing = result.outputs['evaluation'], result.outputs['blessing']
     parts = []
     for split in ('val', 'test'):
-        if f'{split}_accuracy' in evaluation:
-            ends = (evaluation[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper'))
-            parts.append(f'{split} accuracy {_percent_interval(*ends)}')
-    blessed = blessing.properties.get('blessed') == 1
-    parts.insert(
-        1, f'gate {config.gate.val_accuracy:.2f}: {"BLESSED" if blessed else "NOT BLESSED"}'
-    )
+        reached = metadata.accuracy(evaluation, split)
+        if reached:
+            parts.append(f'{split} accuracy {reached}')
+    verdict = 'BLESSED' if blessing.properties.get('blessed') == 1 else 'NOT BLESSED'
+    parts.insert(1, f'gate {config.gate.val_accuracy:.2f}: {verdict}')
     return ', '.join(parts)
 
 

@@ -34,12 +34,7 @@ def outcome(run: Run) -> str:
 def accuracy(run: Run, split: str) -> str:
     """Accuracy on a split with its interval, or a dash."""
     evaluation = run.output('Evaluator', 'evaluation')
-    if evaluation is None or f'{split}_accuracy' not in evaluation.properties:
-        return '-'
-    share, lower, upper = (
-        evaluation.properties[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper')
-    )
-    return f'{share:.3f} ({lower:.3f} to {upper:.3f})'
+    return (evaluation and metadata.accuracy(evaluation, split)) or '-'
 
 
 def show(project: Project, count: int) -> None:

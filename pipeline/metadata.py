@@ -118,6 +118,16 @@ def node_result(store: mlmd.MetadataStore, run_id: str, node: str) -> NodeResult
     return next((result for result in _results(store, run) if result.node == node), None)
 
 
+def accuracy(evaluation: Output, split: str) -> str | None:
+    """Accuracy on a split with its interval, in words; None where the split was not evaluated."""
+    if f'{split}_accuracy' not in evaluation.properties:
+        return None
+    share, lower, upper = (
+        evaluation.properties[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper')
+    )
+    return f'{share:.3f} ({lower:.3f} to {upper:.3f})'
+
+
 def mark_canceled(store: mlmd.MetadataStore, run_id: str, node: str) -> None:
     """Notes that the node's execution ended because somebody stopped it, not by a fault."""
     run = store.get_context_by_type_and_name('pipeline_run', run_id)
