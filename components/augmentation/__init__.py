@@ -1,0 +1,13 @@
+"""Random changes of images: what the Trainer and the Embedder share.
+
+A package of its own, so that an edit of the recipe does not change the digest of the Embedder's
+code, and the other way round.
+"""
+
+from __future__ import annotations
+
+from components.augmentation.augment import augment
+from components.augmentation.draws import DRAWS, keyed
+from components.augmentation.policies import POLICIES, Policy
+
+__all__ = ['DRAWS', 'POLICIES', 'Policy', 'augment', 'keyed']
