@@ -1,0 +1,80 @@
+"""What a head sees of a base: pooled activations, of the last feature map or of several stages.
+
+Early stages hold texture and edges, late ones parts and objects; a linear head on both can be
+better than on the last alone where the images are unlike those that the base was trained on
+(Evci et al., "Head2Toe", ICML 2022).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+
+from components.backbones.backbone import Backbone, block_edges
+
+Features = Literal['top', 'blocks']
+_SMALLEST_STRIDE = 8  # activations of finer maps are too simple for a mean over the image to tell
+
+
+def stage_ends(backbone: Backbone) -> tuple[tuple[str, keras.KerasTensor], ...]:
+    """The last block edge of each stage below the top, from stem to top.
+
+    A stage is a run of blocks whose activations have the same resolution and number of channels;
+    those of a resolution finer than an eighth of the image, and the last one, which ends in the
+    feature map itself, are left out.
+
+    Returns:
+        (name of the block below the edge, symbolic tensor [N, h, w, C]) each.
+    """
+    edges = list(zip(backbone.blocks, block_edges(backbone.model, backbone.blocks), strict=False))
+    side = backbone.model.input_shape[1]
+    above = [edge.shape for _, edge in edges[1:]] + [backbone.model.outputs[0].shape]
+    return tuple(
+        (block.name, edge)
+        for (block, edge), following in zip(edges, above, strict=True)
+        if edge.shape != following and round(side / edge.shape[1]) >= _SMALLEST_STRIDE
+    )
+
+
+def feature_slices(backbone: Backbone, features: Features) -> tuple[tuple[str, slice], ...]:
+    """Which columns of the features come from where, in order.
+
+    Returns:
+        (name of the block, or 'top' for the last feature map; its columns) each.
+
+    Raises:
+        ValueError: `features` is neither 'top' nor 'blocks'.
+    """
+    if features not in ('top', 'blocks'):
+        raise ValueError(f"features is 'top' or 'blocks'. Received: features={features!r}")
+    widths = [(name, edge.shape[-1]) for name, edge in stage_ends(backbone)]
+    parts = [*(widths if features == 'blocks' else []), ('top', backbone.model.output_shape[-1])]
+    slices, start = [], 0
+    for name, width in parts:
+        slices.append((name, slice(start, start + width)))
+        start += width
+    return tuple(slices)
+
+
+def feature_model(backbone: Backbone, features: Features) -> keras.Model:
+    """A model that shares the base's layers and ends in what the head sees.
+
+    Call it with `training=False`, as the base.
+
+    Args:
+        features: 'top': the last feature map's mean over the image; 'blocks': those of
+            `stage_ends` before it.
+
+    Returns:
+        float32 [N, H, W, 3] in [0, 255] -> float32 [N, D], columns as `feature_slices` says.
+
+    Raises:
+        ValueError: `features` is neither 'top' nor 'blocks'.
+    """
+    feature_slices(backbone, features)  # for its check
+    maps = [edge for _, edge in stage_ends(backbone)] if features == 'blocks' else []
+    maps.append(backbone.model.outputs[0])
+    pooled = [keras.layers.GlobalAveragePooling2D()(activation) for activation in maps]
+    joined = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate()(pooled)
+    return keras.Model(backbone.model.inputs[0], joined, name=f'{backbone.name}_features')

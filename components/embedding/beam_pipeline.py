@@ -1,0 +1,89 @@
+"""The Beam pipeline of the Embedder: shards of pixels in, shards of embeddings out.
+
+Each shard is read, decompressed and parsed by tf.data in batches of 64, in threads of TensorFlow
+while the base works on the batch before. No image is an element of its own, and nothing is
+gathered: what is in memory is a few batches, whatever the number of images.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import apache_beam as beam
+import tensorflow as tf
+from apache_beam.io import fileio
+from apache_beam.io.tfrecordio import _TFRecordUtil  # Has no public name.
+from apache_beam.ml.inference.base import RunInference
+
+from components.embedding import embeddings, shards
+from components.embedding.frozen_base import Batch, Embedded, FrozenBaseHandler, Settings
+
+
+def embed(
+    root: beam.Pipeline, files: Mapping[str, Sequence[str]], settings: Settings, uri: str
+) -> None:
+    """Adds the pipeline.
+
+    Args:
+        files: transformed, gzipped TFRecord files of each split.
+        settings: of the base and the views.
+        uri: where the embeddings go; the folders of the splits are made now.
+    """
+    for split in files:
+        tf.io.gfile.makedirs(embeddings.split_folder(uri, split))
+    (
+        root
+        | 'Shards' >> beam.Create([(split, file) for split in files for file in files[split]])
+        | 'Share out' >> beam.Reshuffle()  # else one worker would get all of them
+        | 'Read' >> beam.ParDo(_Read(settings.image_size))
+        | 'Embed' >> RunInference(FrozenBaseHandler(settings))
+        | 'Encode' >> beam.ParDo(_Encode())
+        # One sink for all splits: a WriteToTFRecord each takes Beam a tenth of a second each.
+        | 'Write'
+        >> fileio.WriteToFiles(
+            uri, destination=_split_of, sink=lambda _: _TFRecordSink(), file_naming=_name
+        )
+    )
+
+
+def _split_of(record: tuple[str, bytes]) -> str:
+    return record[0]
+
+
+def _name(_window: Any, _pane: Any, index: int, total: int, _how: Any, split: str) -> str:
+    return os.path.join(
+        embeddings.split_folder('', split), f'{embeddings.FILE_PREFIX}-{index:05}-of-{total:05}'
+    )
+
+
+class _TFRecordSink(fileio.FileSink):
+    """Writes the bytes of (split, bytes) in TFRecord framing."""
+
+    def open(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, record: tuple[str, bytes]) -> None:
+        _TFRecordUtil.write_record(self._file, record[1])
+
+    def flush(self) -> None:
+        """Nothing is held back here."""
+
+
+class _Read(beam.DoFn):
+    """(split, file) -> Batch."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def process(self, shard: tuple[str, str]) -> Iterator[Batch]:
+        yield from shards.batches(*shard, self._size)
+
+
+class _Encode(beam.DoFn):
+    """Embedded -> (split, serialized tf.Example) of each image."""
+
+    def process(self, done: Embedded) -> Iterator[tuple[str, bytes]]:
+        for example in embeddings.encode(done.ids, done.labels, done.features):
+            yield done.split, example

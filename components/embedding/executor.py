@@ -1,0 +1,90 @@
+"""The work of the Embedder: builds the base, runs the Beam pipeline, says what it made."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import tensorflow as tf
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from components import progress
+from components.embedding import beam_pipeline, embeddings, frozen_base, shards
+from components.training import params
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Runs every image through the frozen base."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Embeds all splits.
+
+        Args:
+            input_dict: `examples`, transformed.
+            output_dict: `embeddings`.
+            exec_properties: `model` (JSON of params.Model), `image_size`, `augmentation`, `views`,
+                `seed`, `features`; `weights_digest` and `code_digest` for the cache key alone.
+
+        Raises:
+            ConfigError: there is no such base, or its weights cannot be used.
+            DataError: the examples are damaged.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(input_dict['examples'])
+        output = artifact_utils.get_single_instance(output_dict['embeddings'])
+        chosen = params.Model.model_validate_json(exec_properties['model'])
+        settings = frozen_base.Settings(
+            backbone=chosen.backbone,
+            weights=chosen.weights,
+            image_size=int(exec_properties['image_size']),
+            features=exec_properties['features'],
+            augmentation=exec_properties['augmentation'],
+            views=int(exec_properties['views']),
+            seed=int(exec_properties['seed']),
+        )
+        splits = artifact_utils.decode_split_names(examples.split_names)
+        output.split_names = artifact_utils.encode_split_names(splits)
+        files = {
+            split: sorted(
+                tf.io.gfile.glob(os.path.join(artifact_utils.get_split_uri([examples], split), '*'))
+            )
+            for split in splits
+        }
+        passes = sum(
+            shards.estimated_images(file) * settings.rows(split)
+            for split in splits
+            for file in files[split]
+        )
+        progress.start('images through the frozen base', passes)
+        with frozen_base.held(settings) as base:
+            started = time.monotonic()
+            with self._make_beam_pipeline() as pipeline:
+                beam_pipeline.embed(pipeline, files, settings, output.uri)
+            seconds = time.monotonic() - started
+            spec = embeddings.Spec(
+                dimension=base.dimension,
+                views=settings.views,
+                counts={split: embeddings.count(output.uri, split) for split in splits},
+                backbone=settings.backbone,
+                weights=settings.weights,
+                weights_digest=base.backbone.weights_digest,
+                image_size=settings.image_size,
+                features=settings.features,
+                augmentation=settings.augmentation,
+                seed=settings.seed,
+                seconds=seconds,
+            )
+        embeddings.write_spec(output.uri, spec)
+        output.backbone = spec.backbone
+        output.dimension = spec.dimension
+        output.views = spec.views
+        output.count = sum(spec.counts.values())
+        output.seconds = spec.seconds

@@ -1,0 +1,170 @@
+"""The frozen base as Beam's RunInference uses it: batches of pixels in, batches of features out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from apache_beam.ml.inference.base import ModelHandler
+
+from components import augmentation, backbones, progress
+from components.backbones.features import Features, feature_model
+from components.embedding.embeddings import TRAIN
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All that the features of an image depend on, beside its pixels and its id.
+
+    Attributes:
+        backbone, weights: as `components.backbones.build` takes them.
+        image_size: side of the images, in pixels.
+        features: 'top' or 'blocks'; see `components.backbones.features`.
+        augmentation: name of the policy of the augmented views.
+        views: augmented views of each train image, beside the plain one.
+        seed: of the views, and of the base when its weights are random.
+    """
+
+    backbone: str
+    weights: str
+    image_size: int
+    features: Features
+    augmentation: str
+    views: int
+    seed: int
+
+    def rows(self, split: str) -> int:
+        """Rows of each image's embedding: the plain image and its views."""
+        return 1 + self.views if split == TRAIN else 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Images of one split: bytes [n], int64 [n], uint8 [n, S, S, 3]."""
+
+    split: str
+    ids: np.ndarray
+    labels: np.ndarray
+    pixels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedded:
+    """Features of a batch: float32 [n, V, D], row 0 of the plain images."""
+
+    split: str
+    ids: np.ndarray
+    labels: np.ndarray
+    features: np.ndarray
+
+
+class FrozenBase:
+    """A base that was built, and its two compiled functions.
+
+    Attributes:
+        backbone: the base.
+        dimension: D.
+    """
+
+    def __init__(self, settings: Settings, backbone: backbones.Backbone | None = None) -> None:
+        """Builds the base, or takes one that was built from the same settings.
+
+        Raises:
+            ConfigError: there is no such base, or its weights cannot be used.
+        """
+        self._settings = settings
+        if backbone is None:
+            if settings.weights == 'random':
+                # So that the Trainer's random base is the same one.
+                keras.utils.set_random_seed(settings.seed)
+            backbone = backbones.build(settings.backbone, settings.image_size, settings.weights)
+        self.backbone = backbone
+        model = feature_model(self.backbone, settings.features)
+        self.dimension: int = model.output_shape[-1]
+        policy = augmentation.POLICIES[settings.augmentation]
+        pixels = tf.TensorSpec([None, settings.image_size, settings.image_size, 3], tf.uint8)
+        draws = tf.TensorSpec([None, augmentation.DRAWS], tf.float32)
+
+        @tf.function(input_signature=[pixels])
+        def plain(images: tf.Tensor) -> tf.Tensor:
+            return model(tf.cast(images, tf.float32), training=False)
+
+        @tf.function(input_signature=[pixels, draws])
+        def augmented(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+            return model(augmentation.augment(images, policy, draws), training=False)
+
+        self._plain, self._augmented = plain, augmented
+
+    def rows(self, split: str) -> int:
+        """Rows of each image's embedding."""
+        return self._settings.rows(split)
+
+    def embed(self, batch: Batch) -> Embedded:
+        """Features of the plain images, and in train of their augmented views."""
+        settings = self._settings
+        views = [self._plain(batch.pixels).numpy()]
+        progress.advance(len(batch))
+        for view in range(1, settings.rows(batch.split)):
+            draws = np.stack([augmentation.keyed(settings.seed, i, view) for i in batch.ids])
+            views.append(self._augmented(batch.pixels, draws).numpy())
+            progress.advance(len(batch))
+        return Embedded(batch.split, batch.ids, batch.labels, np.stack(views, axis=1))
+
+
+_held: dict[Settings, FrozenBase] = {}
+
+
+@contextlib.contextmanager
+def held(settings: Settings) -> Iterator[FrozenBase]:
+    """Builds the base for the time of the block, for the workers of this process too.
+
+    A base that cannot be built is then an error of the caller, with its type and message, and not
+    one from inside a Beam worker, which arrives as a RuntimeError. Other processes build their own.
+
+    Raises:
+        ConfigError: there is no such base, or its weights cannot be used.
+    """
+    base = FrozenBase(settings)
+    _held[settings] = base
+    try:
+        yield base
+    finally:
+        del _held[settings]
+
+
+class FrozenBaseHandler(ModelHandler[Batch, Embedded, FrozenBase]):
+    """Tells RunInference how to get the base, once a process, and how to use it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """The base is built where it runs; only the settings travel."""
+        super().__init__()
+        self._settings = settings
+
+    def load_model(self) -> FrozenBase:
+        """The base that this process holds, or a new one."""
+        return _held.get(self._settings) or FrozenBase(self._settings)
+
+    def run_inference(
+        self,
+        batch: Any,  # a Batch; the base class asks for a Sequence
+        model: FrozenBase,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[Embedded]:
+        """One `Batch` is one element: RunInference would else rebuild batches image by image."""
+        return [model.embed(batch)]
+
+    def should_skip_batching(self) -> bool:
+        """Shards are read in batches."""
+        return True
+
+    def get_num_bytes(self, batch: Any) -> int:
+        """Bytes of the pixels; RunInference would pickle them to find out."""
+        return batch.pixels.nbytes

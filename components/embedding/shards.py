@@ -1,0 +1,72 @@
+"""Reading Transform's shards batch by batch, and how many images they hold before they are read."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from components.embedding.frozen_base import Batch
+from components.errors import DataError
+from components.transform import preprocessing
+
+BATCH = 64
+_FRAMING = 16  # bytes of length and checksums around a TFRecord
+
+
+def batches(split: str, file: str, size: int) -> Iterator[Batch]:
+    """Reads one shard of transformed examples.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    wanted = {
+        preprocessing.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
+        preprocessing.LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64),
+        preprocessing.PIXELS: tf.io.FixedLenFeature([], tf.string),
+    }
+
+    def parse(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        found = tf.io.parse_example(examples, wanted)
+        pixels = preprocessing.unpack(found[preprocessing.PIXELS], size)
+        return found[preprocessing.IMAGE_ID], found[preprocessing.LABEL_INDEX], pixels
+
+    records = tf.data.TFRecordDataset(file, compression_type='GZIP')
+    parsed = records.batch(BATCH).map(parse).prefetch(2)
+    try:
+        for ids, labels, pixels in parsed.as_numpy_iterator():
+            yield Batch(split, ids, labels, pixels)
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        raise _damaged(file, error) from error
+
+
+def estimated_images(file: str) -> int:
+    """How many images a shard holds, without decompressing it; for displays of progress.
+
+    All records of a shard are of the same size but for a few bytes, and gzip keeps the size of the
+    whole at its end (RFC 1952), modulo 4 GiB: the smallest that is not below the compressed size is
+    taken.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    with tf.io.gfile.GFile(file, 'rb') as opened:
+        compressed = opened.size()
+        if compressed < 4:
+            return 0
+        opened.seek(compressed - 4)
+        (size,) = struct.unpack('<I', opened.read(4))
+    while size < compressed - 64:  # an empty shard is all header
+        size += 2**32
+    try:
+        records = tf.data.TFRecordDataset(file, compression_type='GZIP').take(1)
+        first = next(records.as_numpy_iterator(), None)
+    except tf.errors.DataLossError as error:
+        raise _damaged(file, error) from error
+    return 0 if first is None else round(size / (len(first) + _FRAMING))
+
+
+def _damaged(file: str, error: tf.errors.OpError) -> DataError:
+    why = error.message.splitlines()[0]
+    return DataError(f'{file} is damaged ({why}); make it anew with: thawline run --no-cache')

@@ -1,0 +1,77 @@
+"""What a head sees: which stages, in which order, and that they are the base's own activations."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from components import backbones
+from components.backbones.features import feature_model, feature_slices, stage_ends
+
+SIZE = 64
+
+
+@pytest.fixture(scope='module', params=backbones.names())
+def backbone(request: pytest.FixtureRequest) -> backbones.Backbone:
+    keras.utils.set_random_seed(7)
+    return backbones.build(request.param, SIZE, None)
+
+
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3)).astype(np.float32)
+
+
+def test_top_is_the_pooled_feature_map(backbone: backbones.Backbone) -> None:
+    found = feature_model(backbone, 'top')(pixels(), training=False)
+    expected = np.mean(backbone.model(pixels(), training=False), axis=(1, 2))
+    assert feature_slices(backbone, 'top') == (('top', slice(0, expected.shape[1])),)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_blocks_are_the_ends_of_stages_and_the_top_last(backbone: backbones.Backbone) -> None:
+    ends = stage_ends(backbone)
+    slices = feature_slices(backbone, 'blocks')
+    assert len(ends) >= 2
+    assert [name for name, _ in slices] == [name for name, _ in ends] + ['top']
+    shapes = [edge.shape for _, edge in ends] + [backbone.model.output_shape]
+    assert len(set(shapes)) == len(shapes), 'one edge a stage'
+    assert all(SIZE / shape[1] >= 8 for shape in shapes)
+    assert [shape[1] for shape in shapes] == sorted((s[1] for s in shapes), reverse=True)
+    model = feature_model(backbone, 'blocks')
+    assert model.output_shape == (None, slices[-1][1].stop)
+    found = np.asarray(model(pixels(), training=False))
+    for (_, edge), (_, columns) in zip(ends, slices[:-1], strict=True):
+        activation = keras.Model(backbone.model.inputs[0], edge)(pixels(), training=False)
+        expected = np.mean(activation, axis=(1, 2))
+        scale = 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(found[:, columns], expected, rtol=1e-4, atol=scale)
+    top = feature_model(backbone, 'top')(pixels(), training=False)
+    np.testing.assert_allclose(
+        found[:, slices[-1][1]], top, rtol=1e-4, atol=1e-5 * np.abs(top).max()
+    )
+
+
+def test_weights_are_shared_and_the_base_still_splits(backbone: backbones.Backbone) -> None:
+    model = feature_model(backbone, 'blocks')
+    assert {id(v) for v in model.variables} == {id(v) for v in backbone.model.variables}
+    ends = stage_ends(backbone)
+    feature_model(backbone, 'top')
+    assert [name for name, _ in stage_ends(backbone)] == [name for name, _ in ends]
+
+
+def test_known_stages_of_mobilenet_v2() -> None:
+    base = backbones.build('mobilenet_v2', 224, None)
+    assert [(name, edge.shape[1], edge.shape[3]) for name, edge in stage_ends(base)] == [
+        ('block_5', 28, 32),
+        ('block_9', 14, 64),
+        ('block_12', 14, 96),
+        ('block_15', 7, 160),
+        ('block_16', 7, 320),
+    ]
+    assert feature_slices(base, 'blocks')[-1] == ('top', slice(672, 1952))
+
+
+def test_unknown_kind_is_told(backbone: backbones.Backbone) -> None:
+    with pytest.raises(ValueError, match="Received: features='all'"):
+        feature_model(backbone, 'all')  # type: ignore[arg-type]

@@ -1,0 +1,73 @@
+"""Transformed shards of drawn images, and the Embedder's Beam pipeline run on them."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
+
+import apache_beam as beam  # isort: skip
+
+from components.embedding import beam_pipeline, embeddings, frozen_base
+from components.transform import preprocessing
+
+SIZE = 32
+# The smallest base; random weights, so that nothing is downloaded.
+SETTINGS = frozen_base.Settings('mobilenet_v2_035', 'random', SIZE, 'top', 'standard', 2, seed=3)
+
+
+def pictures(n: int, seed: int = 0) -> np.ndarray:
+    """uint8 [n, SIZE, SIZE, 3]; each is noise around a colour of its own."""
+    rng = np.random.default_rng(seed)
+    colours = rng.integers(0, 256, (n, 1, 1, 3))
+    return (colours + rng.normal(0, 40, (n, SIZE, SIZE, 3))).clip(0, 255).astype(np.uint8)
+
+
+def image_ids(n: int) -> list[bytes]:
+    """n different ids, not in the order of the images."""
+    return [f'{(i * 7919) % n:04}é'.encode() for i in range(n)]
+
+
+def write_shard(
+    path: pathlib.Path, pixels: np.ndarray, labels: Sequence[int], ids: Sequence[bytes]
+) -> str:
+    """One shard as Transform leaves it."""
+    packed = preprocessing.pack(tf.constant(pixels)).numpy() if len(pixels) else []
+    with tf.io.TFRecordWriter(str(path), 'GZIP') as writer:
+        for image, label, image_id in zip(packed, labels, ids, strict=True):
+            example = tf.train.Example()
+            example.features.feature[preprocessing.PIXELS].bytes_list.value.append(image)
+            example.features.feature[preprocessing.IMAGE_ID].bytes_list.value.append(image_id)
+            example.features.feature[preprocessing.LABEL_INDEX].int64_list.value.append(label)
+            writer.write(example.SerializeToString())
+    return str(path)
+
+
+def embed(
+    files: Mapping[str, Sequence[str]],
+    out: pathlib.Path,
+    settings: frozen_base.Settings = SETTINGS,
+) -> frozen_base.FrozenBase:
+    """Runs the pipeline as the executor does and writes the spec; returns the base."""
+    options = PipelineOptions(['--runner=FnApiRunner', '--direct_running_mode=in_memory'])
+    with frozen_base.held(settings) as base:
+        with beam.Pipeline(options=options) as root:
+            beam_pipeline.embed(root, files, settings, str(out))
+        spec = embeddings.Spec(
+            dimension=base.dimension,
+            views=settings.views,
+            counts={split: embeddings.count(str(out), split) for split in files},
+            backbone=settings.backbone,
+            weights=settings.weights,
+            weights_digest=base.backbone.weights_digest,
+            image_size=settings.image_size,
+            features=settings.features,
+            augmentation=settings.augmentation,
+            seed=settings.seed,
+            seconds=1.0,
+        )
+    embeddings.write_spec(str(out), spec)
+    return base

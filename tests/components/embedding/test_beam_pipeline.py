@@ -1,0 +1,172 @@
+"""The real pipeline on a small real base: what it embeds, and on what that does not depend."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components import augmentation, backbones, progress
+from components.embedding import embeddings
+from tests.components.embedding.embedded import (
+    SETTINGS,
+    SIZE,
+    embed,
+    image_ids,
+    pictures,
+    write_shard,
+)
+
+N = 70  # more than one batch of 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """The pipeline's output for train (two shards) and val (one)."""
+
+    uri: str
+    seen: list[progress.Progress]
+    weights_digest: str
+
+
+@pytest.fixture(scope='module')
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    folder = tmp_path_factory.mktemp('embeddings')
+    pixels, ids = pictures(N), image_ids(N)
+    labels = [i % 3 for i in range(N)]
+    files = {
+        'train': [
+            write_shard(folder / 'train-0.gz', pixels[:66], labels[:66], ids[:66]),
+            write_shard(folder / 'train-1.gz', pixels[66:], labels[66:], ids[66:]),
+        ],
+        'val': [write_shard(folder / 'val-0.gz', pixels[:5], labels[:5], ids[:5])],
+        'test': [write_shard(folder / 'test-0.gz', pixels[:0], [], [])],
+    }
+    seen: list[progress.Progress] = []
+    with progress.listening(seen.append):
+        base = embed(files, folder / 'out')
+    return Done(str(folder / 'out'), seen, base.backbone.weights_digest)
+
+
+@pytest.fixture(scope='module')
+def base() -> keras.Model:
+    """The same random base, built apart from the code under test."""
+    keras.utils.set_random_seed(SETTINGS.seed)
+    return backbones.build(SETTINGS.backbone, SIZE, 'random').model
+
+
+def pooled(base: keras.Model, images: np.ndarray) -> np.ndarray:
+    found: np.ndarray = tf.reduce_mean(base(images, training=False), axis=[1, 2]).numpy()
+    return found
+
+
+def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
+    """Equal but for the last bits: convolutions add up in an order that depends on the batch.
+
+    The tolerance is 1e-4 of the spread between images; the errors are a tenth of that or less.
+    """
+    spread = expected.reshape(-1, expected.shape[-1]).std(axis=0).max()
+    assert spread > 0
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * spread)
+
+
+def test_plain_views_equal_the_bare_forward_pass(done: Done, base: keras.Model) -> None:
+    features, labels, ids = embeddings.load(done.uri, 'train')
+    order = np.argsort(np.array(image_ids(N), object))
+    assert ids.tolist() == sorted(image_ids(N))
+    assert labels.tolist() == [int(i) % 3 for i in order]
+    assert features.shape == (N, 1 + SETTINGS.views, base.output_shape[-1])
+    assert_close(features[:, 0], pooled(base, pictures(N)[order].astype(np.float32)))
+
+
+def test_augmented_views_are_those_of_the_policy(done: Done, base: keras.Model) -> None:
+    features, _, ids = embeddings.load(done.uri, 'train')
+    images = pictures(N)[np.argsort(np.array(image_ids(N), object))]
+    policy = augmentation.POLICIES[SETTINGS.augmentation]
+    for view in (1, 2):
+        draws = np.stack([augmentation.keyed(SETTINGS.seed, i, view) for i in ids])
+        assert_close(features[:, view], pooled(base, augmentation.augment(images, policy, draws)))
+    assert (features[:, 0] != features[:, 1]).any(axis=1).all()
+    assert (features[:, 1] != features[:, 2]).any(axis=1).all()
+
+
+def test_only_train_has_views_and_empty_splits_are_fine(done: Done) -> None:
+    val, labels, ids = embeddings.load(done.uri, 'val')
+    assert val.shape[:2] == (5, 1) and len(labels) == len(ids) == 5
+    train, _, train_ids = embeddings.load(done.uri, 'train')
+    assert_close(val[:, 0], train[np.isin(train_ids, ids), 0])
+    test, labels, ids = embeddings.load(done.uri, 'test')
+    assert test.shape == (0, 1, val.shape[-1]) and labels.shape == ids.shape == (0,)
+    spec = embeddings.read_spec(done.uri)
+    assert spec.counts == {'train': N, 'val': 5, 'test': 0}
+    assert spec.weights_digest == done.weights_digest
+
+
+def test_progress_counts_every_pass(done: Done) -> None:
+    assert done.seen[-1].done == 3 * N + 5
+
+
+def test_nothing_is_left_beside_the_embeddings(done: Done) -> None:
+    files = [p.relative_to(done.uri) for p in pathlib.Path(done.uri).rglob('*') if p.is_file()]
+    assert sorted(map(str, files)) == [
+        'Split-train/embeddings-00000-of-00001',
+        'Split-val/embeddings-00000-of-00001',
+        'embeddings.json',
+    ]
+
+
+def test_neither_order_nor_shards_nor_batches_matter(done: Done, tmp_path: pathlib.Path) -> None:
+    pixels, ids = pictures(N), image_ids(N)
+    rows = np.random.default_rng(1).permutation(N)
+    files = [
+        write_shard(tmp_path / f'{number}.gz', pixels[part], part % 3, [ids[i] for i in part])
+        for number, part in enumerate(np.array_split(rows, 7))
+    ]
+    embed({'train': files}, tmp_path / 'out')
+    again = embeddings.load(str(tmp_path / 'out'), 'train')
+    first = embeddings.load(done.uri, 'train')
+    assert again[2].tolist() == first[2].tolist()
+    np.testing.assert_array_equal(again[1], first[1])
+    assert_close(again[0], first[0])
+
+
+def test_same_files_give_the_same_bits(tmp_path: pathlib.Path) -> None:
+    shard = write_shard(tmp_path / 's.gz', pictures(9), [0] * 9, image_ids(9))
+    for name in ('a', 'b'):
+        embed({'train': [shard]}, tmp_path / name)
+    one, other = (embeddings.load(str(tmp_path / name), 'train')[0] for name in ('a', 'b'))
+    np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_another_seed_draws_other_views_of_the_same_images(tmp_path: pathlib.Path) -> None:
+    weights = tmp_path / 'base.weights.h5'
+    backbones.build(SETTINGS.backbone, SIZE, 'random').model.save_weights(weights)
+    shard = write_shard(tmp_path / 's.gz', pictures(4), [0] * 4, image_ids(4))
+    found = []
+    for seed in (1, 2):
+        settings = dataclasses.replace(SETTINGS, weights=str(weights), seed=seed)
+        embed({'train': [shard]}, tmp_path / str(seed), settings)
+        found.append(embeddings.load(str(tmp_path / str(seed)), 'train')[0])
+    np.testing.assert_array_equal(found[0][:, 0], found[1][:, 0])
+    assert (found[0][:, 1:] != found[1][:, 1:]).any(axis=2).all()
+
+
+def test_features_of_blocks_end_in_those_of_the_top(done: Done, tmp_path: pathlib.Path) -> None:
+    pixels, ids = pictures(N), image_ids(N)
+    shard = write_shard(tmp_path / 's.gz', pixels[:6], [0] * 6, ids[:6])
+    embed({'val': [shard]}, tmp_path / 'out', dataclasses.replace(SETTINGS, features='blocks'))
+    blocks, _, found_ids = embeddings.load(str(tmp_path / 'out'), 'val')
+    top, _, all_ids = embeddings.load(done.uri, 'train')
+    assert blocks.shape[2] > top.shape[2]
+    assert_close(blocks[:, :, -top.shape[2] :], top[np.isin(all_ids, found_ids), :1])
+
+
+def test_damaged_shard_is_named(tmp_path: pathlib.Path) -> None:
+    shard = pathlib.Path(write_shard(tmp_path / 's.gz', pictures(9), [0] * 9, image_ids(9)))
+    shard.write_bytes(shard.read_bytes()[:2000])
+    with pytest.raises(Exception, match=r's\.gz is damaged .*--no-cache'):
+        embed({'train': [str(shard)]}, tmp_path / 'out')

@@ -1,0 +1,57 @@
+"""The contract: what the cache key depends on, and what it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tfx.types import Channel, standard_artifacts
+
+from components.embedding.component import Embedder
+from components.training.params import Model
+
+
+def key(**changes: Any) -> dict[str, Any]:
+    """The execution properties of an Embedder with these parameters."""
+    parameters = {
+        'model': Model(),
+        'weights_digest': '',
+        'image_size': 224,
+        'augmentation': 'light',
+        'views': 1,
+        'seed': 0,
+        'features': 'top',
+        'code_digest': 'x',
+    } | changes
+    examples = Channel(type=standard_artifacts.Examples)
+    found: dict[str, Any] = Embedder(examples=examples, **parameters).spec.exec_properties
+    return found
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'model': Model(backbone='resnet50')},
+        {'model': Model(weights='random')},
+        {'weights_digest': 'abc'},
+        {'image_size': 128},
+        {'augmentation': 'flips'},
+        {'views': 2},
+        {'seed': 1},
+        {'features': 'blocks'},
+        {'code_digest': 'y'},
+    ],
+)
+def test_what_changes_the_features_changes_the_key(change: dict[str, Any]) -> None:
+    assert key(**change) != key()
+
+
+def test_without_views_neither_policy_nor_seed_matter() -> None:
+    none = key(views=0)
+    assert none == key(views=0, augmentation='strong', seed=5) == key(augmentation='none', seed=2)
+    assert none != key()
+
+
+def test_seed_of_a_random_base_always_matters() -> None:
+    random = {'model': Model(weights='random'), 'views': 0}
+    assert key(**random, seed=1) != key(**random, seed=2)

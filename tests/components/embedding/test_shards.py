@@ -1,0 +1,59 @@
+"""Reading shards: every image once, damaged files named, counts before anything is read."""
+
+from __future__ import annotations
+
+import pathlib
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+from components.embedding import shards
+from components.errors import DataError
+from tests.components import transformed as making
+from tests.components.embedding.embedded import SIZE, image_ids, pictures, write_shard
+from tests.components.transformed import Transformed
+
+
+def test_batches_hold_every_image_once(tmp_path: pathlib.Path) -> None:
+    pixels, ids, labels = pictures(70), image_ids(70), list(range(70))
+    shard = write_shard(tmp_path / 's.gz', pixels, labels, ids)
+    found = list(shards.batches('val', shard, SIZE))
+    assert [len(batch) for batch in found] == [64, 6]
+    assert {batch.split for batch in found} == {'val'}
+    np.testing.assert_array_equal(np.concatenate([b.pixels for b in found]), pixels, strict=True)
+    assert np.concatenate([b.labels for b in found]).tolist() == labels
+    assert np.concatenate([b.ids for b in found]).tolist() == ids
+
+
+def test_images_of_another_size_are_refused(tmp_path: pathlib.Path) -> None:
+    shard = write_shard(tmp_path / 's.gz', pictures(3), [0] * 3, image_ids(3))
+    with pytest.raises(DataError, match=r's\.gz is damaged'):
+        list(shards.batches('val', shard, SIZE + 1))
+
+
+@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.given(st.integers(0, 40), st.booleans())
+def test_images_are_counted_without_reading(
+    tmp_path_factory: pytest.TempPathFactory, n: int, flat: bool
+) -> None:
+    pixels = pictures(n) // (255 if flat else 1)  # flat pictures compress a hundredfold
+    path = tmp_path_factory.mktemp('shards') / 's.gz'
+    assert shards.estimated_images(write_shard(path, pixels, [-1] * n, image_ids(n))) == n
+
+
+def test_images_of_what_transform_wrote_are_counted(transformed: Transformed) -> None:
+    (file,) = transformed.examples['train'].glob('*.gz')
+    assert shards.estimated_images(str(file)) == 4 * len(making.CLASSES)
+
+
+@pytest.mark.parametrize('content', [b'', b'\x1f', b'no gzip at all'])
+def test_what_is_no_shard_is_told(content: bytes, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / 's.gz'
+    path.write_bytes(content)
+    if len(content) < 4:
+        assert shards.estimated_images(str(path)) == 0
+    else:
+        with pytest.raises(DataError, match=r's\.gz is damaged .*--no-cache'):
+            shards.estimated_images(str(path))

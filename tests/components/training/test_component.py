@@ -1,0 +1,69 @@
+"""TFX's Trainer in everything but the embeddings, which reach `run_fn` as a place."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from tfx.components import Trainer
+from tfx.proto import trainer_pb2
+from tfx.types import Channel, artifact_utils, standard_artifacts
+from tfx.types.artifact import Artifact
+
+from components.embedding.artifacts import Embeddings
+from components.training.component import Executor, ImageTrainer
+
+ARGUMENTS: dict[str, Any] = {
+    'run_fn': 'components.training.run_fn.run_fn',
+    'train_args': trainer_pb2.TrainArgs(splits=['train']),
+    'eval_args': trainer_pb2.EvalArgs(splits=['val']),
+    'custom_config': {'training': '{}', 'image_size': 32},
+}
+
+
+def channels() -> dict[str, Channel]:
+    return {
+        'examples': Channel(type=standard_artifacts.Examples),
+        'transform_graph': Channel(type=standard_artifacts.TransformGraph),
+        'schema': Channel(type=standard_artifacts.Schema),
+    }
+
+
+def placed(artifact: Artifact, uri: pathlib.Path) -> list[Artifact]:
+    artifact.uri = str(uri)
+    return [artifact]
+
+
+def test_properties_and_outputs_are_those_of_tfx_trainer() -> None:
+    ours = ImageTrainer(**ARGUMENTS, **channels(), embeddings=Channel(type=Embeddings))
+    theirs = Trainer(**ARGUMENTS, **channels())
+    expected = {k: v for k, v in theirs.spec.exec_properties.items() if v is not None}
+    assert ours.spec.exec_properties == expected
+    assert set(ours.outputs) == set(theirs.outputs)
+    assert set(ours.inputs) == {*theirs.inputs, 'embeddings'}
+
+
+def test_without_embeddings_nothing_is_added() -> None:
+    assert set(ImageTrainer(**ARGUMENTS, **channels()).inputs) == set(channels())
+
+
+def test_place_of_the_embeddings_reaches_run_fn(tmp_path: pathlib.Path) -> None:
+    examples = standard_artifacts.Examples()
+    examples.split_names = artifact_utils.encode_split_names(['train', 'val'])
+    for split in ('train', 'val'):
+        (tmp_path / 'examples' / f'Split-{split}').mkdir(parents=True)
+    inputs = {'examples': placed(examples, tmp_path / 'examples')}
+    outputs = {
+        'model': placed(standard_artifacts.Model(), tmp_path / 'model'),
+        'model_run': placed(standard_artifacts.ModelRun(), tmp_path / 'run'),
+    }
+    properties = ImageTrainer(**ARGUMENTS, **channels()).spec.exec_properties
+    plain = Executor()._GetFnArgs(inputs, outputs, dict(properties))
+    assert plain.custom_config == ARGUMENTS['custom_config']
+    inputs['embeddings'] = placed(Embeddings(), tmp_path / 'embeddings')
+    found = Executor()._GetFnArgs(inputs, outputs, dict(properties))
+    assert found.custom_config == {
+        **ARGUMENTS['custom_config'],
+        'embeddings': str(tmp_path / 'embeddings'),
+    }
+    assert found.train_files == plain.train_files
