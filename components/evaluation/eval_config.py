@@ -10,6 +10,7 @@ import tensorflow_model_analysis as tfma  # isort: skip
 
 from components.evaluation import metrics
 from components.evaluation.params import Gate
+from components.transform.preprocessing import UNKNOWN_CLASS
 
 CANDIDATE, BASELINE = 'candidate', 'baseline'
 EVALUATED_SPLITS = ('val', 'test')
@@ -54,8 +55,10 @@ def build(gate: Gate, code_digest: str) -> tfma.EvalConfig:
                 module=metrics.__name__,
                 config=json.dumps({'code_digest': code_digest}),
             ),
+            # An image of a class that training never saw has no loss, and would end the evaluation.
             tfma.MetricConfig(
-                class_name='SparseCategoricalCrossentropy', config='{"name": "log_loss"}'
+                class_name='SparseCategoricalCrossentropy',
+                config=json.dumps({'name': 'log_loss', 'ignore_class': UNKNOWN_CLASS}),
             ),
         ],
     )

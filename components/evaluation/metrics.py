@@ -1,4 +1,7 @@
-"""Accuracy with its interval, as a TFMA metric that a threshold can be put on.
+"""Accuracy of the served answers with its interval, as a TFMA metric with thresholds on it.
+
+What is judged is the output `label` of the model, which is what its users read, against the feature
+`label`: the most probable class is not the answer where a model has a decision threshold.
 
 Validation accuracy on 100 images has a standard error of 3 points, so a gate on the point alone
 blesses by luck. The interval is Wilson's score interval (Wilson, JASA 1927), which stays honest for
@@ -8,7 +11,7 @@ small counts and for accuracies near 1; scipy computes it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -20,6 +23,7 @@ ACCURACY = 'accuracy'
 LOWER = 'accuracy_lower_bound'
 UPPER = 'accuracy_upper_bound'
 IMAGES = 'images'
+LABEL = 'label'  # the feature, and the output of the signature
 CONFIDENCE = 0.95
 
 
@@ -46,12 +50,26 @@ def _key(name: str, model_name: str) -> tfma.metrics.MetricKey:
     return tfma.metrics.MetricKey(name=name, model_name=model_name, example_weighted=None)
 
 
+def _answered_right(element: tfma.metrics.StandardMetricInputs, model_name: str) -> bool:
+    """Whether the label that the model answers is the image's; never for an image without one.
+
+    Raises:
+        ValueError: the model has no output `label`.
+    """
+    outputs = element.prediction[model_name] if model_name else element.prediction
+    if not isinstance(outputs, Mapping) or LABEL not in outputs:
+        raise ValueError(
+            f'the model {model_name!r} has no output {LABEL!r} to judge. Received: {outputs}'
+        )
+    wanted = np.asarray((element.features or {}).get(LABEL))
+    return np.ravel(outputs[LABEL]).tolist() == np.ravel(wanted).tolist()
+
+
 class _Count(beam.CombineFn):
     """(hits, images) over all examples of a slice."""
 
-    def __init__(self, model_name: str, eval_config: tfma.EvalConfig, confidence: float) -> None:
+    def __init__(self, model_name: str, confidence: float) -> None:
         self._model_name = model_name
-        self._eval_config = eval_config
         self._confidence = confidence
 
     def create_accumulator(self) -> tuple[int, int]:
@@ -61,17 +79,7 @@ class _Count(beam.CombineFn):
         self, accumulator: tuple[int, int], element: tfma.metrics.StandardMetricInputs
     ) -> tuple[int, int]:
         hits, n = accumulator
-        pairs = tfma.metrics.to_label_prediction_example_weight(
-            element,
-            eval_config=self._eval_config,
-            model_name=self._model_name,
-            flatten=False,
-            allow_none=False,
-        )
-        for label, prediction, _ in pairs:
-            hits += int(np.argmax(prediction) == int(np.ravel(label)[0]))
-            n += 1
-        return hits, n
+        return hits + _answered_right(element, self._model_name), n + 1
 
     def merge_accumulators(self, accumulators: Iterable[tuple[int, int]]) -> tuple[int, int]:
         hits, n = 0, 0
@@ -91,7 +99,7 @@ class _Count(beam.CombineFn):
 
 
 class AccuracyInterval(tfma.metrics.Metric):
-    """Share of images whose most probable class is the label, with its interval and count."""
+    """Share of images that are answered with their label, with its interval and count."""
 
     def __init__(self, confidence: float = CONFIDENCE, code_digest: str = '') -> None:
         """Makes the metric.
@@ -110,7 +118,6 @@ def _computations(
     confidence: float,
     code_digest: str,
     name: str,
-    eval_config: tfma.EvalConfig,
     model_names: Iterable[str] = ('',),
     **_: Any,
 ) -> list[tfma.metrics.MetricComputation]:
@@ -119,8 +126,8 @@ def _computations(
     return [
         tfma.metrics.MetricComputation(
             keys=[_key(key, model) for key in names],
-            preprocessors=None,
-            combiner=_Count(model, eval_config, confidence),
+            preprocessors=[tfma.metrics.FeaturePreprocessor(feature_keys=[LABEL])],
+            combiner=_Count(model, confidence),
         )
         for model in model_names
     ]

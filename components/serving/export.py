@@ -8,11 +8,14 @@
 | `transform_features` | `examples` string [N]                 | pixels, label_index           |
 | `transform_labels`   | `examples` string [N]                 | label_index int64 [N]         |
 
-`pixels` out is uint8 [N, S, S, 3]. `probabilities` is float32 [N, C], `label` string [N], `score`
-float32 [N] (that of the label).
-Class names are part of the graph. Bytes go through the very graph that Transform built; the pixel
-signature starts after decoding and shares the resize function. `transform_labels` exists so that
-the Evaluator need not decode every image a second time to learn its label.
+`pixels` out is uint8 [N, S, S, 3]. `probabilities` is float32 [N, C], softmax of the logits divided
+by the temperature; `label` is string [N], chosen from them as `rule.Rule` says; `score` is float32
+[N], the probability of the label, which below a threshold of 0.5 may be the smaller one.
+Class names, temperature and threshold are part of the graph, and of the file
+`assets.extra/thawline.json` beside it (`card`) for those who want to know them without running it.
+Bytes go through the very graph that Transform built; the pixel signature starts after decoding and
+shares the resize function. `transform_labels` exists so that the Evaluator need not decode every
+image a second time to learn its label.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.serving import card
+from components.serving.rule import Rule
 from components.transform import preprocessing
 
 Outputs = dict[str, tf.Tensor]
@@ -39,12 +44,14 @@ class _Server:
         transform: Callable[[Outputs], Outputs],
         size: int,
         resize: str,
+        rule: Rule,
     ) -> None:
         self._model = model
         self._classes = tf.constant(classes, tf.string)
         self._transform = transform
         self._size = size
         self._resize = resize
+        self._rule = rule
 
     def _transformed(self, image: tf.Tensor, label: tf.Tensor) -> Outputs:
         # The transform graph takes one value a row; the id passes through it and is not used here.
@@ -61,12 +68,22 @@ class _Server:
         # TensorFlow's graph optimiser breaks BatchNorm after a convolution on a batch of nothing.
         some = tf.pad(pixels, [[0, tf.cast(tf.equal(n, 0), tf.int32)], [0, 0], [0, 0], [0, 0]])
         logits = self._model(tf.cast(some, tf.float32), training=False)[:n]
-        probabilities = tf.nn.softmax(logits)
+        probabilities = tf.nn.softmax(logits / self._rule.temperature)
+        chosen = self._chosen(probabilities)
         return {
             'probabilities': probabilities,
-            'label': tf.gather(self._classes, tf.argmax(probabilities, axis=1)),
-            'score': tf.reduce_max(probabilities, axis=1),
+            'label': tf.gather(self._classes, chosen),
+            'score': tf.gather(probabilities, chosen, axis=1, batch_dims=1),
         }
+
+    def _chosen(self, probabilities: tf.Tensor) -> tf.Tensor:
+        """The answer of `Rule`: float32 [N, C] -> int64 [N]."""
+        if self._rule.is_argmax:
+            return tf.argmax(probabilities, axis=1)
+        positive = tf.constant(self._rule.positive, tf.int64)
+        return tf.where(
+            probabilities[:, self._rule.positive] >= self._rule.threshold, positive, 1 - positive
+        )
 
     def examples(self, examples: tf.Tensor) -> Outputs:
         return self._answer(self._pixels(_feature(examples, 'image')))
@@ -105,14 +122,29 @@ def export(
     size: int,
     resize: str,
     folder: pathlib.Path,
+    rule: Rule | None = None,
 ) -> None:
-    """Writes the SavedModel to `folder`.
+    """Writes the SavedModel to `folder`, with the card that describes it.
+
+    Args:
+        model: pixels in [0, 255], float32 [N, size, size, 3], to logits, float32 [N, C].
+        classes: names of the C classes in the order of the logits.
+        transform_output: what Transform left behind.
+        size: side of the square that the model sees, in pixels.
+        resize: mode of `preprocessing.resize`.
+        folder: is created.
+        rule: how logits become an answer; by default the most probable class, uncalibrated.
+
+    Raises:
+        ValueError: the rule has a threshold and there are not two classes.
 
     `keras.export.ExportArchive` tracks the variables of a Keras 3 model so that the C++ loader of
     TensorFlow Serving finds them; a plain `tf.Module` that holds the model does not.
     """
+    rule = rule or Rule()
+    rule.check(len(classes))
     layer = transform_output.transform_features_layer()
-    server = _Server(model, classes, layer, size, resize)
+    server = _Server(model, classes, layer, size, resize, rule)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.transform = layer
@@ -129,3 +161,4 @@ def export(
     archive.add_endpoint('transform_features', server.transform_features, [strings])
     archive.add_endpoint('transform_labels', server.transform_labels, [strings])
     archive.write_out(str(folder), verbose=False)
+    card.write(card.Card(classes, size, resize, rule), folder)

@@ -28,25 +28,29 @@ CLASSES = 3
 
 @dataclasses.dataclass(frozen=True)
 class Predicted:
-    """Labels, int [N], and probabilities, float32 [N, C], of one split."""
+    """Labels, int [N], probabilities, float32 [N, C], and answers, int [N], of one split."""
 
     labels: np.ndarray
     probabilities: np.ndarray
-
-    @property
-    def chosen(self) -> np.ndarray:
-        return self.probabilities.argmax(1)
+    chosen: np.ndarray
 
 
 def predicted(n: int, hits: int, seed: int = 0) -> Predicted:
-    """n predictions of which exactly `hits` are right; the labels depend on n and seed alone."""
+    """n predictions of which exactly `hits` are right; the labels depend on n and seed alone.
+
+    The answer is the least probable class, so that whoever judges by probabilities is found out.
+    """
     rng = np.random.default_rng([seed, n])
     labels = rng.integers(0, CLASSES, n)
     chosen = np.where(np.arange(n) < hits, labels, (labels + 1) % CLASSES)
     probabilities = rng.uniform(0.1, 1.0, (n, CLASSES))
-    probabilities[np.arange(n), chosen] = 1.5
+    probabilities[np.arange(n), chosen] = 0.05
     probabilities /= probabilities.sum(1, keepdims=True)
-    return Predicted(labels, probabilities.astype(np.float32))
+    return Predicted(labels, probabilities.astype(np.float32), chosen)
+
+
+def name_of(label: int) -> bytes:
+    return f'class {label}'.encode()
 
 
 Splits = dict[str, Predicted]
@@ -65,15 +69,19 @@ def evaluate(
     )
     for spec in config.model_specs:
         spec.ClearField('preprocessing_function_names')
-        spec.prediction_key = 'baseline' if spec.is_baseline else 'candidate'
+        spec.ClearField('prediction_key')
+        for output in ('probabilities', 'label'):
+            # A lone candidate has lost its name.
+            spec.prediction_keys[output] = f'{spec.name or eval_config.CANDIDATE} {output}'
     columns: dict[str, list[list[object]]] = {'label_index': [], 'split': [], 'label': []}
     for name, splits in (('candidate', candidate), ('baseline', baseline)):
-        rows = [list(map(float, row)) for p in (splits or {}).values() for row in p.probabilities]
-        if rows:
-            columns[name] = rows  # type: ignore[assignment]
+        for one in (splits or {}).values():
+            rows: list[list[object]] = [[float(share) for share in r] for r in one.probabilities]
+            columns.setdefault(f'{name} probabilities', []).extend(rows)
+            columns.setdefault(f'{name} label', []).extend([name_of(i)] for i in one.chosen)
     for split, one in candidate.items():
         columns['label_index'] += [[int(label)] for label in one.labels]
-        columns['label'] += [[f'class {label}'.encode()] for label in one.labels]
+        columns['label'] += [[name_of(label)] for label in one.labels]
         columns['split'] += [[split.encode()] for _ in one.labels]
     batch = pa.RecordBatch.from_pydict(columns)
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:

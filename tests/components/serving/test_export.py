@@ -43,7 +43,7 @@ class Exported:
 @pytest.fixture(scope='module')
 def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp('exported') / 'model'
-    classifier = model.build(tiny.backbone(side=SIZE), len(CLASSES), 0.2, seed=0)
+    classifier = model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
     rng = np.random.default_rng(0)
     classifier.set_head(rng.normal(size=(8, len(CLASSES))), rng.normal(size=len(CLASSES)))
     export.export(classifier.model, CLASSES, transformed.output, SIZE, RESIZE, folder)
