@@ -1,0 +1,1 @@
+"""Measures transfer: how well images are told apart by the features of a frozen base."""

@@ -1,0 +1,116 @@
+"""Shares of hits with their uncertainty, alone and compared on the same images.
+
+Contract: hits are bool [N], one an image; groups are [N], images of one group are not independent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import scipy.stats
+
+_CONFIDENCE = 0.95
+_Z = float(scipy.stats.norm.ppf(0.5 + _CONFIDENCE / 2))
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A share of hits in [0, 1] over `n` images, its standard error and its 95 % interval."""
+
+    share: float
+    standard_error: float
+    lower: float
+    upper: float
+    n: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """By how much one share of hits is above another on the same images.
+
+    Attributes:
+        mean: in [-1, 1].
+        standard_error: of the mean.
+        lower, upper: its 95 % interval (Student's t, a degree of freedom a group).
+        p_value: of McNemar's exact test, which does not rest on a normal approximation.
+    """
+
+    mean: float
+    standard_error: float
+    lower: float
+    upper: float
+    p_value: float
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether it is above 0 beyond noise; both the interval and the exact test must say so."""
+        return self.lower > 0 and self.p_value < 1 - _CONFIDENCE
+
+
+def _standard_error(values: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
+    """Standard error of the mean of `values` [N] with groups as clusters, and how many there are.
+
+    With one image a group it is the usual s / sqrt(N). The sums of residuals a cluster are squared
+    instead of the residuals (Liang & Zeger, Biometrika 1986). NaN for a single group.
+    """
+    _, index = np.unique(groups, return_inverse=True)
+    sums = np.bincount(index, weights=values - values.mean())
+    count = len(sums)
+    if count < 2:
+        return math.nan, count
+    return math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(values), count
+
+
+def estimate(hits: np.ndarray, groups: np.ndarray) -> Estimate:
+    """The share of hits with a Wilson interval (Wilson, JASA 1927) over the effective sample size.
+
+    Under cross-validation each image is predicted once, by a model that has not seen its group. The
+    error says how much the share varies with the images that are predicted; that training sets
+    overlap is not part of it, and no unbiased estimate of it exists (Bengio & Grandvalet, JMLR
+    2004).
+
+    Raises:
+        ValueError: there is no image.
+    """
+    n = len(hits)
+    if not n:
+        raise ValueError('no image to score')
+    share = float(np.mean(hits))
+    error, clusters = _standard_error(np.asarray(hits, float), groups)
+    # Images of one group count for less than their number; never for more.
+    effective = float(clusters)
+    if clusters > 1 and error > 0:
+        effective = min(float(n), share * (1 - share) / error**2)
+    scale = 1 + _Z**2 / effective
+    centre = (share + _Z**2 / (2 * effective)) / scale
+    half = _Z / scale * math.sqrt(share * (1 - share) / effective + (_Z / (2 * effective)) ** 2)
+    lower = 0.0 if share == 0 else max(0.0, centre - half)
+    upper = 1.0 if share == 1 else min(1.0, centre + half)
+    return Estimate(share, error, lower, upper, n)
+
+
+def difference(hits: np.ndarray, others: np.ndarray, groups: np.ndarray) -> Difference:
+    """How far `hits` are above `others`, image by image: both bool [N].
+
+    What makes an image hard for both cancels, so the error is smaller than that of two independent
+    shares.
+
+    Raises:
+        ValueError: the two are not of the same images.
+    """
+    if len(hits) != len(others) or not len(hits):
+        raise ValueError(
+            f'two results over the same images are compared. Received: {len(hits)} and '
+            f'{len(others)} images'
+        )
+    gained = np.asarray(hits, float) - np.asarray(others, float)
+    mean = float(gained.mean())
+    error, clusters = _standard_error(gained, groups)
+    wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
+    p_value = float(scipy.stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+    if clusters < 2:
+        return Difference(mean, error, -1.0, 1.0, p_value)
+    half = float(scipy.stats.t.ppf(0.5 + _CONFIDENCE / 2, clusters - 1)) * error
+    return Difference(mean, error, max(-1.0, mean - half), min(1.0, mean + half), p_value)
