@@ -21,13 +21,16 @@ setup(
         'apache-beam',
         'click',
         'h5py',
-        'keras>=3.15',  # keras.optimizers.MultiOptimizer
+        'keras>=3.15',
+        'keras-tuner',
+        'matplotlib',
         # Older releases lack a table that tfx-bsl 1.21 imports.
         'ml-metadata==1.21.0',
         'numpy',
         'packaging',
         'Pillow',
         'protobuf',
+        'pyarrow',
         'pydantic>=2',
         'PyYAML',
         'rich',
@@ -41,6 +44,7 @@ setup(
         'tensorflow-transform==1.21.0',
         'tfx==1.21.0',
         'tfx-bsl==1.21.0',
+        'threadpoolctl',
     ],
     extras_require={
         # The default project: real images and a pretrained base, both without a download at run
@@ -53,7 +57,6 @@ setup(
             'hypothesis',
             'mypy',
             'pandas',
-            'pyarrow',
             'pytest',
             'pytest-xdist',
             'ruff',

@@ -28,6 +28,7 @@ Listener = Callable[[Progress], None]
 _lock = threading.Lock()
 _listener: Listener | None = None
 _state = Progress()
+_part = ''
 
 
 def _update(**changes: object) -> None:
@@ -41,7 +42,18 @@ def _update(**changes: object) -> None:
 
 def start(what: str, total: int | None = None) -> None:
     """Begins a piece of work of `total` steps, e.g. `start('images', 2624)`."""
-    _update(what=what, done=0, total=total, remark='')
+    _update(what=_part + what, done=0, total=total, remark='')
+
+
+@contextlib.contextmanager
+def within(part: str) -> Iterator[None]:
+    """Names everything that is started in the block as a part: `within('trial 2 of 6')`."""
+    global _part
+    before, _part = _part, f'{part}: '
+    try:
+        yield
+    finally:
+        _part = before
 
 
 def advance(steps: int = 1) -> None:

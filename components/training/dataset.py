@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.training import augmentation
+from components import augmentation
+from components.training.targets import Targets
 from components.transform import preprocessing
 
 # Pixels above this many bytes go to a file; the page cache then decides what stays in memory.
@@ -111,15 +112,14 @@ def training_epoch(
     policy: augmentation.Policy,
     seed: int,
     epoch: int,
-    shuffle: bool = True,
+    targets: Targets,
 ) -> tf.data.Dataset:
     """One pass of shuffled, augmented batches, a pure function of (seed, epoch).
 
     Yields:
-        (float32 [n, H, W, 3] in [0, 255], int64 [n]).
+        (float32 [n, H, W, 3] in [0, 255], float32 [n, C]).
     """
-    rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(len(data)) if shuffle else np.arange(len(data))
+    order = np.random.default_rng([seed, epoch]).permutation(len(data))
     side = data.pixels.shape[1]
 
     def gather(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -129,8 +129,11 @@ def training_epoch(
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels, labels = tf.numpy_function(gather, [step], [tf.uint8, tf.int64], stateful=False)
         pixels = tf.ensure_shape(pixels, [None, side, side, 3])
-        draw = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_003 + step])
-        return augmentation.augment(pixels, policy, draw), tf.ensure_shape(labels, [None])
+        stream = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_003 + step])
+        n = tf.shape(pixels)[0]
+        draws = tf.random.stateless_uniform([n, augmentation.DRAWS], stream)
+        changed = augmentation.augment(pixels, policy, draws)
+        return targets.of(changed, tf.ensure_shape(labels, [None]), stream)
 
     steps = -(-len(data) // batch_size)
     return (

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import backbones
+from components.backbones.features import Features, feature_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +31,6 @@ class Classifier:
     backbone: backbones.Backbone
     model: keras.Model
     head: keras.layers.Dense
-
-    def pooled(self, images: tf.Tensor) -> tf.Tensor:
-        """float32 [N, H, W, 3] in [0, 255] -> float32 [N, D], what the head sees."""
-        return tf.reduce_mean(self.backbone.model(images, training=False), axis=[1, 2])
 
     def predict(self, pixels: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Logits of every image in order: uint8 [N, H, W, 3] -> float32 [N, C]."""
@@ -68,20 +65,32 @@ class InferenceMode(keras.layers.Layer):
         self.base = base
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        """float32 [N, H, W, 3] -> float32 [N, h, w, D]."""
+        """float32 [N, H, W, 3] -> float32 [N, D]."""
         return self.base(images, training=False)
 
 
-def build(backbone: backbones.Backbone, classes: int, dropout: float, seed: int) -> Classifier:
+def build(
+    backbone: backbones.Backbone,
+    features: Features,
+    classes: int,
+    dropout: float,
+    seed: int,
+    updated_statistics: bool = False,
+) -> Classifier:
     """Puts a head for `classes` classes on a base.
 
-    The base is always called as in inference: its BatchNorm layers then use their stored statistics
-    also while their neighbours are trained (Keras guide "Transfer learning & fine-tuning"), and its
-    own stochastic depth stays off.
+    The base is called as in inference: its BatchNorm layers then use their stored statistics also
+    while their neighbours are trained (Keras guide "Transfer learning & fine-tuning"), and its own
+    stochastic depth stays off.
+
+    Args:
+        features: what the head sees, as `components.backbones.features.feature_model` takes it.
+        updated_statistics: call the base as in training instead, so that thawed BatchNorm layers
+            normalise by each batch and follow its statistics.
     """
     inputs = keras.Input(backbone.model.input_shape[1:], name='pixels')
-    features = InferenceMode(backbone.model)(inputs)
-    pooled = keras.layers.GlobalAveragePooling2D(name='pool')(features)
+    base = feature_model(backbone, features)
+    pooled = base(inputs) if updated_statistics else InferenceMode(base)(inputs)
     dropped = keras.layers.Dropout(dropout, seed=seed, name='dropout')(pooled)
     head = keras.layers.Dense(classes, name='head', dtype='float32')
     return Classifier(backbone, keras.Model(inputs, head(dropped), name='classifier'), head)

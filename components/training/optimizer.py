@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +38,7 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         """As AdamW's, decoupled and in proportion to the variable's own rate."""
-        share = self.learning_rate * self.weight_decay  # once: a schedule is a dozen ops
+        share = self.learning_rate * self.weight_decay
         for variable in variables:
             if self._use_weight_decay(variable):
                 own = share * self._multiples[self._get_variable_index(variable)]
@@ -49,21 +50,23 @@ def block_multiples(decay: float, thawed: int) -> list[float]:
     return [decay ** (thawed - 1 - i) for i in range(thawed)]
 
 
-def schedule(peak: float, steps: int, warmup: float) -> keras.optimizers.schedules.CosineDecay:
-    """The common rate: linear from 0 to `peak` over a share of the steps, then a cosine to 0."""
+def rate(peak: float, step: int, steps: int, warmup: float) -> float:
+    """The common rate of step 0 to steps - 1: up to `peak` in a share of them, then a cosine to 0.
+
+    Computed here and assigned before each step, not by a schedule in the graph: the number of steps
+    may be known only after the graph was traced and timed.
+    """
     warm = int(steps * warmup)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warm else peak,
-        decay_steps=max(1, steps - warm),
-        warmup_target=peak if warm else None,
-        warmup_steps=warm,
-    )
+    if step < warm:
+        return peak * (step + 1) / (warm + 1)
+    return peak * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
 
 
-def build(
-    classifier: model.Classifier, settings: params.FineTune, thawed: int, steps: int
-) -> LayerwiseAdamW:
-    """The optimizer of the second phase; the head learns as the top block does."""
+def build(classifier: model.Classifier, settings: params.FineTune, thawed: int) -> LayerwiseAdamW:
+    """The optimizer of the second phase; the head learns as the top block does.
+
+    Built for all variables that are trainable now. Its `learning_rate` is to be assigned.
+    """
     blocks = classifier.backbone.blocks[len(classifier.backbone.blocks) - thawed :]
     multiples = {}
     for block, multiple in zip(blocks, block_multiples(settings.block_decay, thawed), strict=True):
@@ -71,9 +74,12 @@ def build(
             multiples.update({v.path: multiple for v in layer.trainable_variables})
     optimizer = LayerwiseAdamW(
         multiples,
-        learning_rate=schedule(settings.learning_rate, steps, settings.warmup),
+        learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
+        use_ema=settings.average > 0,
+        ema_momentum=settings.average,
     )
     # Decaying biases and BatchNorm scales towards 0 would undo what pretraining found.
     optimizer.exclude_from_weight_decay(var_names=['bias', 'gamma', 'beta'])
+    optimizer.build(classifier.model.trainable_variables)
     return optimizer

@@ -8,9 +8,11 @@ import pydantic
 
 from components import backbones
 from components.errors import ConfigError
-from components.section import Count, Fraction, Rate, Section, Share
+from components.section import Count, Duration, Fraction, Rate, Section, Share
 
-AugmentationName = Literal['none', 'light', 'standard', 'strong', 'any_orientation']
+AugmentationName = Literal[
+    'none', 'flip', 'flips', 'light', 'standard', 'strong', 'trivial', 'any_orientation'
+]
 
 
 class Model(Section):
@@ -43,27 +45,21 @@ class Model(Section):
         return self
 
 
-class Head(Section):
-    """First phase: a linear head on features of the frozen base."""
-
-    augmented_views: Annotated[int, pydantic.Field(ge=0, le=16)] = pydantic.Field(
-        default=1, description='Augmented copies of each training image, beside the plain one.'
-    )
-
-
 class FineTune(Section):
     """Second phase: the top blocks of the base at a low learning rate."""
 
-    enabled: bool = pydantic.Field(default=True, description='false ships the frozen base.')
     blocks: Count | Literal['all'] = pydantic.Field(
-        default=10, description='How many blocks are thawed, counted from the top.'
+        default='all', description='How many blocks are thawed, counted from the top.'
     )
-    epochs: Count = pydantic.Field(default=7, description='At most; see patience.')
+    stages: Count = pydantic.Field(
+        default=1, description='In how many steps they thaw, from the top; 1: all at once.'
+    )
+    epochs: Count = pydantic.Field(default=6, description='At most; see patience.')
     learning_rate: Rate = pydantic.Field(
-        default=6e-4, description='Peak rate of the head and the top block.'
+        default=3e-4, description='Peak rate of the head and the top block.'
     )
     block_decay: Rate = pydantic.Field(
-        default=0.8,
+        default=0.9,
         description='Each block learns at this multiple of the rate of the block above it.',
     )
     warmup: Share = pydantic.Field(
@@ -74,18 +70,66 @@ class FineTune(Section):
     label_smoothing: Fraction = pydantic.Field(
         default=0.1, description='Share of the label spread over all classes.'
     )
+    mix: Literal['none', 'mixup', 'cutmix'] = pydantic.Field(
+        default='none', description='Blends pairs of training images, and their labels.'
+    )
+    average: Fraction = pydantic.Field(
+        default=0.0,
+        description='Momentum a step of the moving average of the weights that is kept; 0: none.',
+    )
     patience: Count = pydantic.Field(
         default=4, description='Epochs without a better val accuracy before stopping.'
     )
-    batch_norm: Literal['frozen', 'affine'] = pydantic.Field(
+    batch_norm: Literal['frozen', 'affine', 'updated'] = pydantic.Field(
         default='frozen',
-        description='Statistics never change; affine: scale and bias of thawed blocks train.',
+        description='frozen: never changes; affine: scale and bias of thawed blocks train, the '
+        'statistics never change; updated: the statistics of thawed blocks follow the images too.',
     )
+
+
+class Decision(Section):
+    """How a class is answered; all but argmax are for two classes and choose a threshold on val."""
+
+    aim: Literal['argmax', 'accuracy', 'f1', 'recall'] = pydantic.Field(
+        default='argmax',
+        description='argmax: the most probable class; accuracy: most right answers; f1: of the '
+        'positive class; recall: of the positive class at least at_least, then best precision.',
+    )
+    positive: str | None = pydantic.Field(
+        default=None, description='Name of the class that is looked for, for f1 and recall.'
+    )
+    at_least: Rate | None = pydantic.Field(
+        default=None, description='Share of the positive images to be found, for recall.'
+    )
+
+    @pydantic.model_validator(mode='after')
+    def _complete(self) -> Self:
+        if self.aim in ('f1', 'recall') and self.positive is None:
+            raise ValueError(f'aim {self.aim} needs positive: the name of the class looked for')
+        if self.aim == 'argmax' and self.positive is not None:
+            raise ValueError(
+                f'positive {self.positive!r} does nothing with aim argmax; '
+                'set aim to recall, f1 or accuracy, or remove it'
+            )
+        if self.aim == 'recall' and self.at_least is None:
+            raise ValueError('aim recall needs at_least: for example 0.95')
+        if self.aim != 'recall' and self.at_least is not None:
+            raise ValueError(
+                f'at_least {self.at_least:g} is for aim recall alone; the aim is {self.aim}'
+            )
+        return self
 
 
 class Training(Section):
     """The recipe: a head on the frozen base first, then its top blocks at a low rate."""
 
+    mode: Literal['fine_tune', 'probe'] = pydantic.Field(
+        default='fine_tune', description='probe: the head on the frozen base alone, in seconds.'
+    )
+    budget: Duration | None = pydantic.Field(
+        default=None,
+        description='Time for training, such as 90s, 5m or 1h; epochs and blocks are cut to fit.',
+    )
     seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = pydantic.Field(
         default=0, description='The same seed on the same machine gives the same model.'
     )
@@ -94,8 +138,15 @@ class Training(Section):
     )
     augmentation: AugmentationName = pydantic.Field(
         default='standard',
-        description='Random changes of training images; any_orientation is for pictures without '
-        'an up.',
+        description='Random changes of training images; flips (exact, no blur) and any_orientation '
+        'are for pictures without an up.',
     )
-    head: Head = Head()
+    class_weights: Literal['none', 'balanced'] = pydantic.Field(
+        default='none', description='balanced: rare classes weigh more, so that all weigh the same.'
+    )
+    tuned: bool = pydantic.Field(
+        default=False,
+        description='Take the newest settings that thawline tune chose, before those given here.',
+    )
     fine_tune: FineTune = FineTune()
+    decision: Decision = Decision()

@@ -13,20 +13,17 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import sklearn.exceptions
 import sklearn.linear_model
 import sklearn.preprocessing
-import tensorflow as tf
+import threadpoolctl
 
-from components import progress
-from components.training import augmentation, dataset, scores
+from components.training import scores
 
+_SMALLEST_SCALE = 1e-3
 L2_PATH = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C, from strong to weak regularisation
-_BATCH = 64
-_VIEWS = 1 << 20  # keeps the draws of views apart from those of epochs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,40 +48,24 @@ class Probe:
         return features @ self.kernel + self.bias
 
 
-def pooled_features(
-    pooled: Callable[[tf.Tensor], tf.Tensor],
-    data: dataset.ImageSet,
-    policy: augmentation.Policy,
-    seed: int,
-    view: int,
-) -> np.ndarray:
-    """Features of every image in order: float32 [N, D].
-
-    Args:
-        pooled: float32 [n, H, W, 3] -> float32 [n, D]; a `tf.function`.
-        data: the images.
-        policy: how each image is changed first (the identity policy for a plain view).
-        seed: of the augmentation.
-        view: number of the view; different views draw differently.
-    """
-    out = []
-    views = dataset.training_epoch(data, _BATCH, policy, seed, _VIEWS + view, shuffle=False)
-    for images, _ in views:
-        out.append(pooled(images).numpy())
-        progress.advance(len(out[-1]))
-    return np.concatenate(out)
-
-
 def fit(
-    train: np.ndarray, train_labels: np.ndarray, val: np.ndarray, val_labels: np.ndarray
+    train: np.ndarray,
+    train_labels: np.ndarray,
+    val: np.ndarray,
+    val_labels: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> Probe:
     """Fits the path and keeps the head with the best val accuracy, then the best val log loss.
 
     Args:
         train, val: float32 [N, D] features.
         train_labels, val_labels: int [N] in [0, C); every class occurs in `train_labels`.
+        weights: float [N], of the train images in the loss; None: all the same.
     """
     scaler = sklearn.preprocessing.StandardScaler().fit(train)
+    # A feature that hardly varies in train says nothing, and divided by next to nothing it would
+    # shout where a val image does vary in it.
+    scaler.scale_ = np.maximum(scaler.scale_, _SMALLEST_SCALE * np.median(scaler.scale_))
     scaled = scaler.transform(train)
     model = sklearn.linear_model.LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
     best: Probe | None = None
@@ -93,7 +74,10 @@ def fit(
         with warnings.catch_warnings():
             # The weak end of the path may stop short of its optimum; `val` judges it all the same.
             warnings.simplefilter('ignore', sklearn.exceptions.ConvergenceWarning)
-            model.fit(scaled, train_labels)
+            # On a busy machine the threads of BLAS wait for each other: one is up to 100 times
+            # faster then, and about as fast on an idle one.
+            with threadpoolctl.threadpool_limits(1, user_api='blas'):
+                model.fit(scaled, train_labels, sample_weight=weights)
         coefficients, intercept = model.coef_, model.intercept_
         if len(coefficients) == 1:  # two classes: scikit-learn keeps the difference of the logits
             coefficients = np.concatenate([-coefficients, coefficients]) / 2

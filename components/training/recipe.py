@@ -8,26 +8,50 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from components import backbones, progress
+from components.backbones.features import Features
 from components.errors import DataError
+from components.section import seconds_of
+from components.serving.rule import Rule
 from components.training import (
-    augmentation,
+    budget,
     checkpoint,
     dataset,
+    decision,
     fine_tune,
     model,
     params,
     probe,
     scores,
+    targets,
 )
+from components.training.features import FeatureSet
+from components.training.state import Epoch
 
 INTERPOLATIONS = (0.25, 0.5, 0.75)
+_Set = TypeVar('_Set', FeatureSet, dataset.ImageSet)
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedded:
+    """What the frozen base made of the images.
+
+    Attributes:
+        kind: 'top' or 'blocks'; see `components.backbones.features`.
+        train: fits the head.
+        val: chooses the L2 strength, the epoch and between the two phases.
+    """
+
+    kind: Features
+    train: FeatureSet
+    val: FeatureSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,16 +60,18 @@ class Trained:
 
     Attributes:
         classifier: with the weights that are kept.
+        rule: how its logits are answered.
         kept: 'probe', 'fine_tuned', or 'interpolated' (weights between both).
         record: JSON values for the run's record: scores, history, seconds of each phase.
     """
 
     classifier: model.Classifier
+    rule: Rule
     kept: str
     record: dict[str, Any]
 
 
-def _known(data: dataset.ImageSet, split: str) -> dataset.ImageSet:
+def _known(data: _Set, split: str) -> _Set:
     """Drops images of classes that training never saw: they cannot be learnt or scored."""
     rows = np.flatnonzero(data.labels >= 0)
     if len(rows) == len(data):
@@ -54,25 +80,27 @@ def _known(data: dataset.ImageSet, split: str) -> dataset.ImageSet:
     return data.take(rows)
 
 
-def _fit_probe(
-    classifier: model.Classifier,
-    train: dataset.ImageSet,
-    val: dataset.ImageSet,
-    settings: params.Training,
-) -> probe.Probe:
-    side = train.pixels.shape[1]
-    pooled = tf.function(
-        classifier.pooled, input_signature=[tf.TensorSpec([None, side, side, 3], tf.float32)]
-    )
-    policy, plain = augmentation.POLICIES[settings.augmentation], augmentation.POLICIES['none']
-    views = 0 if policy.is_identity else settings.head.augmented_views
-    progress.start('images through the frozen base', len(train) * (1 + views) + len(val))
-    features = [probe.pooled_features(pooled, train, plain, settings.seed, 0)]
-    for view in range(1, views + 1):
-        features.append(probe.pooled_features(pooled, train, policy, settings.seed, view))
-    val_features = probe.pooled_features(pooled, val, plain, settings.seed, 0)
+def _check(classes: tuple[str, ...], train: FeatureSet, val: FeatureSet) -> None:
+    for name, data in (('train', train), ('val', val)):
+        if not len(data):
+            raise DataError(f'the {name} split has no image; add images or raise its share')
+    learnt = [name for label, name in enumerate(classes) if label in train.labels]
+    if len(learnt) < 2:
+        raise DataError(f'training needs two classes; the train split has only {learnt}')
+    if absent := sorted(set(classes) - set(learnt)):
+        raise DataError(f'the train split has no image of {absent}; add some or drop the class')
+
+
+def _fit_probe(train: FeatureSet, val: FeatureSet, classes: int, weighting: str) -> probe.Probe:
+    views = train.features.shape[1]
+    labels = np.repeat(train.labels, views)
+    each = targets.class_weights(train.labels, classes, weighting)
     fitted = probe.fit(
-        np.concatenate(features), np.tile(train.labels, 1 + views), val_features, val.labels
+        train.features.reshape(len(labels), -1),
+        labels,
+        val.features[:, 0],
+        val.labels,
+        None if weighting == 'none' else each[labels],
     )
     progress.note(f'frozen base: val accuracy {fitted.val.accuracy:.3f}')
     return fitted
@@ -81,8 +109,8 @@ def _fit_probe(
 def train(
     backbone: backbones.Backbone,
     classes: tuple[str, ...],
-    train_set: dataset.ImageSet,
-    val_set: dataset.ImageSet,
+    embedded: Embedded,
+    images: Callable[[], tuple[dataset.ImageSet, dataset.ImageSet]],
     settings: params.Training,
     kept: checkpoint.Checkpoint,
     log: tf.summary.SummaryWriter,
@@ -92,34 +120,37 @@ def train(
     Args:
         backbone: the pretrained base; its top blocks are changed in place.
         classes: names of the classes, in the order of the labels.
-        train_set: fits weights.
-        val_set: chooses the L2 strength, the epoch and between the two phases.
+        embedded: features of the train and val images.
+        images: gives the train and val images themselves; called for fine-tuning alone.
         settings: of the recipe.
         kept: keeps the state of an unfinished second phase.
         log: receives the curves for TensorBoard.
 
     Raises:
+        ConfigError: the aim of the decision does not fit the classes.
         DataError: a split has no image of a known class, or train lacks a class or has only one.
         FloatingPointError: the training diverged.
     """
-    train_set, val_set = _known(train_set, 'train'), _known(val_set, 'val')
-    for name, data in (('train', train_set), ('val', val_set)):
-        if not len(data):
-            raise DataError(f'the {name} split has no image; add images or raise its share')
-    learnt = [name for label, name in enumerate(classes) if label in train_set.labels]
-    if len(learnt) < 2:
-        raise DataError(f'training needs two classes; the train split has only {learnt}')
-    if absent := sorted(set(classes) - set(learnt)):
-        raise DataError(f'the train split has no image of {absent}; add some or drop the class')
-
-    keras.utils.set_random_seed(settings.seed)
-    classifier = model.build(backbone, len(classes), settings.fine_tune.dropout, settings.seed)
-    backbones.set_trainable(backbone, 0, settings.fine_tune.batch_norm)
+    deadline = budget.Deadline(seconds_of(settings.budget) if settings.budget else None)
+    train_set, val_set = _known(embedded.train, 'train'), _known(embedded.val, 'val')
+    _check(classes, train_set, val_set)
+    decision.check(settings.decision, classes, val_set.labels)
 
     started = time.monotonic()
-    head = _fit_probe(classifier, train_set, val_set, settings)
+    progress.start('head on the frozen base')
+    keras.utils.set_random_seed(settings.seed)
+    tune = settings.fine_tune
+    classifier = model.build(
+        backbone,
+        embedded.kind,
+        len(classes),
+        tune.dropout,
+        settings.seed,
+        updated_statistics=tune.batch_norm == 'updated',
+    )
+    backbones.set_trainable(backbone, 0, 'frozen')
+    head = _fit_probe(train_set, val_set, len(classes), settings.class_weights)
     classifier.set_head(head.kernel, head.bias)
-    seconds = {'probe': time.monotonic() - started}
     record: dict[str, Any] = {
         'classes': list(classes),
         'images': {'train': len(train_set), 'val': len(val_set)},
@@ -128,37 +159,61 @@ def train(
             'train': dataclasses.asdict(head.train),
             'val': dataclasses.asdict(head.val),
         },
-        'seconds': seconds,
+        'seconds': {'probe': time.monotonic() - started},
         'val': dataclasses.asdict(head.val),
         'kept': 'probe',
+        'left_out': [],
     }
     _log(log, 0, head.train.accuracy, head.val)
-    if not settings.fine_tune.enabled:
-        return Trained(classifier, 'probe', record)
+    logits = head.logits(val_set.features[:, 0])
+    if settings.mode == 'fine_tune':
+        logits = _fine_tuned(
+            classifier, images, settings, kept, deadline, log, head, record, logits
+        )
+    rule, record['decision'] = decision.decide(logits, val_set.labels, classes, settings.decision)
+    return Trained(classifier, rule, record['kept'], record)
 
-    frozen = [variable.numpy() for variable in classifier.model.variables]
+
+def _fine_tuned(
+    classifier: model.Classifier,
+    images: Callable[[], tuple[dataset.ImageSet, dataset.ImageSet]],
+    settings: params.Training,
+    kept: checkpoint.Checkpoint,
+    deadline: budget.Deadline,
+    log: tf.summary.SummaryWriter,
+    head: probe.Probe,
+    record: dict[str, Any],
+    probe_logits: np.ndarray,
+) -> np.ndarray:
+    """The second phase and the choice after it; returns the val logits of the weights kept."""
     started = time.monotonic()
-    tuned = fine_tune.run(
-        classifier,
-        train_set,
-        val_set,
-        settings,
-        kept,
-        lambda epoch: _log(
-            log,
-            epoch.epoch,
-            epoch.train_accuracy,
-            scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_set)),
-        ),
-    )
-    seconds['fine_tune'] = time.monotonic() - started
+    progress.start('reading images')
+    train_images, val_images = images()
+    train_images, val_images = _known(train_images, 'train'), _known(val_images, 'val')
+    record['seconds']['read'] = time.monotonic() - started
+
+    frozen = [np.array(variable) for variable in classifier.model.variables]
+    started = time.monotonic()
+
+    def on_epoch(epoch: Epoch) -> None:
+        found = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
+        _log(log, epoch.epoch, epoch.train_accuracy, found)
+
+    tuned = fine_tune.run(classifier, train_images, val_images, settings, kept, on_epoch, deadline)
+    record['seconds']['fine_tune'] = time.monotonic() - started
+    if tuned is None:
+        record['left_out'] = ['fine-tuning']
+        return probe_logits
+    record['left_out'] = tuned.left_out
     record['fine_tune'] = {
         'best_epoch': tuned.best_epoch,
+        'blocks': tuned.plan.blocks,
+        'epochs': tuned.plan.epochs,
         'val': dataclasses.asdict(tuned.val),
         'history': [dataclasses.asdict(epoch) for epoch in tuned.history],
     }
-    record['kept'] = _keep_the_better(classifier, frozen, val_set, head.val, tuned.val, record)
-    return Trained(classifier, record['kept'], record)
+    record['kept'] = _keep_the_better(classifier, frozen, val_images, head.val, tuned.val, record)
+    return classifier.predict(val_images.pixels)
 
 
 def _keep_the_better(

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.augmentation import POLICIES
 from components.training import dataset
-from components.training.augmentation import POLICIES
 from components.training.dataset import ImageSet
+from components.training.targets import Targets
 from components.transform import preprocessing
 
 SIZE = 4
@@ -92,7 +93,8 @@ def test_empty_split(spooled: bool, written: bool, tmp_path: pathlib.Path) -> No
     assert len(found) == 0
     assert found.pixels.shape == (0, SIZE, SIZE, 3)
     assert found.labels.dtype == np.int64
-    assert list(dataset.training_epoch(found, 8, POLICIES['standard'], 0, 1)) == []
+    nothing = dataset.training_epoch(found, 8, POLICIES['standard'], 0, 1, one_hot(2))
+    assert list(nothing) == []
 
 
 def test_take_keeps_rows_together() -> None:
@@ -104,17 +106,34 @@ def test_take_keeps_rows_together() -> None:
     np.testing.assert_array_equal(some.pixels, data.pixels[[3, 1]])
 
 
-def _epoch(
+def one_hot(classes: int, mix: str = 'none') -> Targets:
+    return Targets(0.0, mix, np.ones(classes, np.float32))
+
+
+def _targets_epoch(
     data: ImageSet,
     seed: int,
     epoch: int,
     batch: int = 8,
     policy: str = 'standard',
-    shuffle: bool = True,
+    mix: str = 'none',
 ) -> tuple[np.ndarray, np.ndarray]:
-    batches = dataset.training_epoch(data, batch, POLICIES[policy], seed, epoch, shuffle)
-    pixels, labels = zip(*batches.as_numpy_iterator(), strict=True)
-    return np.concatenate(pixels), np.concatenate(labels)
+    """Pixels and targets of a whole epoch; there are as many classes as images."""
+    batches = dataset.training_epoch(
+        data, batch, POLICIES[policy], seed, epoch, one_hot(len(data), mix)
+    )
+    pixels, targets = zip(*batches.as_numpy_iterator(), strict=True)
+    return np.concatenate(pixels), np.concatenate(targets)
+
+
+def _epoch(
+    data: ImageSet, seed: int, epoch: int, batch: int = 8, policy: str = 'standard'
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels and labels of a whole epoch."""
+    pixels, targets = _targets_epoch(data, seed, epoch, batch, policy)
+    labels = targets.argmax(axis=1)
+    np.testing.assert_array_equal(targets, np.eye(len(data), dtype=np.float32)[labels], strict=True)
+    return pixels, labels
 
 
 def test_epoch_is_a_function_of_seed_and_number() -> None:
@@ -135,7 +154,7 @@ def test_epoch_is_a_function_of_seed_and_number() -> None:
 @hypothesis.given(st.integers(1, 40), st.integers(1, 17), st.integers(0, 2**31 - 1))
 def test_epoch_has_every_image_once(n: int, batch: int, seed: int) -> None:
     data = an_image_set(n)
-    batches = dataset.training_epoch(data, batch, POLICIES['none'], seed, epoch=1)
+    batches = dataset.training_epoch(data, batch, POLICIES['none'], seed, 1, one_hot(n))
     assert int(batches.cardinality()) == -(-n // batch)
     pixels, labels = _epoch(data, seed, 1, batch, 'none')
     assert sorted(labels.tolist()) == list(range(n))
@@ -143,7 +162,21 @@ def test_epoch_has_every_image_once(n: int, batch: int, seed: int) -> None:
     np.testing.assert_array_equal(pixels, data.pixels[labels])
 
 
-def test_without_shuffling_the_order_is_kept() -> None:
+@pytest.mark.parametrize('mix', ['mixup', 'cutmix'])
+def test_blended_epoch_is_a_function_of_seed_and_number(mix: str) -> None:
     data = an_image_set(20)
-    _, labels = _epoch(data, seed=1, epoch=1, shuffle=False)
-    assert labels.tolist() == list(range(20))
+    pixels, targets = _targets_epoch(data, seed=1, epoch=2, mix=mix)
+    again = _targets_epoch(data, seed=1, epoch=2, mix=mix)
+    np.testing.assert_array_equal(pixels, again[0])
+    np.testing.assert_array_equal(targets, again[1])
+    np.testing.assert_allclose(targets.sum(axis=1), 1.0, rtol=1e-5)
+    # Over the epoch each image counts as much as without blending, however it was shared out.
+    np.testing.assert_allclose(targets.sum(axis=0), 1.0, rtol=1e-5)
+    assert (_targets_epoch(data, seed=1, epoch=3, mix=mix)[1] != targets).any()
+
+
+def test_batches_of_an_epoch_are_blended_each_in_a_way_of_its_own() -> None:
+    _, targets = _targets_epoch(an_image_set(20), seed=1, epoch=1, batch=4, mix='cutmix')
+    own = targets.reshape(5, 4, 20).max(axis=2)
+    assert (own == own[:, :1]).all()
+    assert len(np.unique(own[:, 0])) > 1

@@ -1,258 +1,226 @@
-"""Fine-tuning: what freezes, how fast each block moves, and that a killed training goes on."""
+"""Fine-tuning: what freezes and when, what the loss is, and which weights remain."""
 
 from __future__ import annotations
 
-import math
 import pathlib
 from typing import Any
 
+import hypothesis
+import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+import scipy.special
 
-from components import backbones, progress
-from components.training import checkpoint, dataset, fine_tune, model, params, scores
-from components.training import optimizer as optimizer_lib
-from tests.components.training import tiny
-
-
-def settings(seed: int = 0, batch_size: int = 8, **tune: Any) -> params.Training:
-    # Said in full: what is tested must not change with the defaults.
-    base: dict[str, Any] = {
-        'epochs': 2,
-        'blocks': 2,
-        'learning_rate': 1e-2,
-        'block_decay': 0.8,
-        'warmup': 0.1,
-        'weight_decay': 1e-4,
-        'dropout': 0.2,
-        'label_smoothing': 0.1,
-        'patience': 10,
-        'batch_norm': 'affine',
-    }
-    return params.Training(
-        seed=seed,
-        batch_size=batch_size,
-        augmentation='light',
-        fine_tune=params.FineTune(**{**base, **tune}),
-    )
+from components import progress
+from components.training import dataset, fine_tune, optimizer, scores
+from components.training.state import Epoch
+from tests.components.training import tiny, tuning
+from tests.components.training.tuning import run, settings
 
 
-def nothing(epoch: fine_tune.Epoch) -> None:
-    del epoch
-
-
-def run(
-    classifier: model.Classifier,
-    folder: pathlib.Path,
-    chosen: params.Training,
-    train: dataset.ImageSet | None = None,
-    val: dataset.ImageSet | None = None,
-) -> fine_tune.FineTuned:
-    return fine_tune.run(
-        classifier,
-        tiny.images(24) if train is None else train,
-        tiny.images(16, seed=1) if val is None else val,
-        chosen,
-        checkpoint.Checkpoint(folder, 'key'),
-        nothing,
-    )
-
-
-@pytest.mark.parametrize('batch_norm', ['frozen', 'affine'])
-def test_only_thawed_blocks_change_and_batchnorm_statistics_never(
-    batch_norm: str, tmp_path: pathlib.Path
+@pytest.mark.parametrize('batch_norm', ['frozen', 'affine', 'updated'])
+@pytest.mark.parametrize('average', [0.0, 0.5])
+def test_only_thawed_blocks_change_and_statistics_only_where_they_are_updated(
+    batch_norm: str, average: float, tmp_path: pathlib.Path
 ) -> None:
-    classifier = tiny.classifier()
+    chosen = settings(batch_norm=batch_norm, average=average)
+    classifier = tuning.classifier(chosen)
     before = tiny.weights_of(classifier.backbone)
     head = classifier.head.get_weights()
-    run(classifier, tmp_path, settings(batch_norm=batch_norm))
+    run(classifier, tmp_path, chosen)
     unchanged = tiny.same(before, tiny.weights_of(classifier.backbone))
+    moved = {
+        'frozen': {'kernel', 'bias'},
+        'affine': {'kernel', 'bias', 'gamma', 'beta'},
+        'updated': {'kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'},
+    }[batch_norm]
     for path, is_same in unchanged.items():
         block, weight = path.split('_')[0], path.split('/')[-1]
-        thawed = block in ('block2', 'block3')
-        trained = weight in ('kernel', 'bias') or (
-            weight in ('gamma', 'beta') and batch_norm == 'affine'
-        )
-        assert is_same == (not (thawed and trained)), path
-    assert sum(not is_same for is_same in unchanged.values()) == (
-        8 if batch_norm == 'affine' else 4
-    )
+        assert is_same == (not (block in ('block2', 'block3') and weight in moved)), path
+    assert sum(not is_same for is_same in unchanged.values()) == 2 * len(moved)
     assert all((a != b).any() for a, b in zip(head, classifier.head.get_weights(), strict=True))
 
 
-def test_all_blocks_and_more_blocks_than_there_are(tmp_path: pathlib.Path) -> None:
-    for number, blocks in enumerate(('all', 99)):
-        classifier = tiny.classifier()
-        before = tiny.weights_of(classifier.backbone)
-        run(classifier, tmp_path / str(number), settings(epochs=1, blocks=blocks))
-        unchanged = tiny.same(before, tiny.weights_of(classifier.backbone))
-        kernels = {path: is_same for path, is_same in unchanged.items() if 'kernel' in path}
-        assert not any(kernels.values())
-
-
-def test_block_rates_fall_towards_the_stem() -> None:
-    assert optimizer_lib.block_multiples(0.5, 3) == [0.25, 0.5, 1.0]
-    assert optimizer_lib.block_multiples(1.0, 2) == [1.0, 1.0]
-    assert optimizer_lib.block_multiples(0.5, 1) == [1.0]
-
-
-def built_optimizer(
-    classifier: model.Classifier, steps: int = 10, **tune: Any
-) -> keras.optimizers.Optimizer:
-    """The optimizer of all blocks, built for the classifier's trainable variables."""
-    chosen = settings(blocks='all', **tune).fine_tune
-    backbones.set_trainable(classifier.backbone, tiny.BLOCKS, chosen.batch_norm)
-    optimizer = optimizer_lib.build(classifier, chosen, tiny.BLOCKS, steps)
-    optimizer.build(classifier.model.trainable_variables)
-    return optimizer
-
-
-def step(
-    classifier: model.Classifier, optimizer: keras.optimizers.Optimizer, gradient: float
-) -> dict[str, np.ndarray]:
-    """Applies the same gradient to every element; returns the change of each variable."""
-    variables = classifier.model.trainable_variables
-    before = [np.array(v.value) for v in variables]
-    optimizer.apply([tf.fill(v.shape, gradient) for v in variables], variables)
-    return {v.path: np.array(v.value) - b for v, b in zip(variables, before, strict=True)}
-
-
-def test_measured_updates_follow_the_block_rates() -> None:
-    """Adam's first step moves every weight by the rate itself, whatever the gradient."""
+@pytest.mark.parametrize('blocks', ['all', 99])
+def test_all_blocks_and_more_blocks_than_there_are(blocks: Any, tmp_path: pathlib.Path) -> None:
     classifier = tiny.classifier()
-    optimizer = built_optimizer(
-        classifier, learning_rate=0.01, block_decay=0.5, weight_decay=0.0, warmup=0.0
+    before = tiny.weights_of(classifier.backbone)
+    tuned = run(classifier, tmp_path, settings(epochs=1, blocks=blocks))
+    unchanged = tiny.same(before, tiny.weights_of(classifier.backbone))
+    kernels = {path: is_same for path, is_same in unchanged.items() if 'kernel' in path}
+    assert len(kernels) == tiny.BLOCKS and not any(kernels.values())
+    assert tuned.plan.blocks == tuned.history[0].blocks == tiny.BLOCKS
+    assert tuned.left_out == []
+
+
+def test_first_step_moves_every_block_by_its_own_rate(tmp_path: pathlib.Path) -> None:
+    """Measured in training itself: Adam's first step is as large as the rate, up to its sign."""
+    chosen = settings(blocks='all', block_decay=0.5, warmup=0.5, weight_decay=0.0)
+    classifier = tuning.classifier(chosen)
+    before = tiny.weights_of(classifier.backbone)
+    steps = tuning.Steps(lambda: tiny.weights_of(classifier.backbone))
+    with progress.listening(steps):
+        run(classifier, tmp_path, chosen)
+    assert len(steps.seen) == 2 * 3
+    first = optimizer.rate(1e-2, 0, 6, 0.5)
+    assert first == pytest.approx(1e-2 / 4)
+    for block in range(tiny.BLOCKS):
+        path = f'block{block}_conv/kernel'
+        sizes = np.abs(steps.seen[0][path] - before[path])
+        expected = first * 0.5 ** (tiny.BLOCKS - 1 - block)
+        assert sizes.max() == pytest.approx(expected, rel=1e-3)
+        # Hardly a weight has so small a gradient that Adam's epsilon shows.
+        assert np.median(sizes) == pytest.approx(expected, rel=1e-2)
+
+
+def test_history_tells_depth_and_rate_of_each_epoch(tmp_path: pathlib.Path) -> None:
+    chosen = settings(epochs=4, blocks='all', stages=2, warmup=0.25)
+    tuned = run(tuning.classifier(chosen), tmp_path, chosen)
+    assert [epoch.blocks for epoch in tuned.history] == [2, 4, 4, 4]
+    rates = [optimizer.rate(1e-2, step, 12, 0.25) for step in range(12)]
+    expected = [max(rates[i : i + 3]) for i in range(0, 12, 3)]
+    assert [epoch.rate for epoch in tuned.history] == expected
+    assert all(epoch.seconds > 0 for epoch in tuned.history)
+
+
+@hypothesis.given(st.integers(1, 60), st.integers(1, 40), st.integers(1, 40))
+def test_depth_grows_from_the_top_until_all_blocks_have_half_of_the_epochs(
+    epochs: int, blocks: int, stages: int
+) -> None:
+    depths = [fine_tune.depth_of(epoch, epochs, blocks, stages) for epoch in range(1, epochs + 1)]
+    assert depths == sorted(depths)
+    assert depths[0] >= 1 and depths[-1] == blocks
+    assert all(depth == blocks for depth in depths[-(-epochs // 2) :])
+    if stages == 1:
+        assert depths[0] == blocks
+    if epochs >= 2 * stages and blocks >= stages:
+        assert len(set(depths)) == stages  # none is left out
+        assert depths[0] == round(blocks / stages)
+
+
+def test_lower_blocks_wait_for_their_stage(tmp_path: pathlib.Path) -> None:
+    """Bitwise, epoch by epoch, the scale and bias of BatchNorm too."""
+    chosen = settings(epochs=4, blocks='all', stages=4, patience=10)
+    classifier = tuning.classifier(chosen)
+    states = [tiny.weights_of(classifier.backbone)]
+
+    def look(epoch: Epoch) -> None:
+        del epoch
+        states.append(tiny.weights_of(classifier.backbone))
+
+    tuned = run(classifier, tmp_path, chosen, on_epoch=look)
+    depths = [epoch.blocks for epoch in tuned.history]
+    assert depths == [1, 3, 4, 4]
+    for depth, before, after in zip(depths, states, states[1:], strict=False):
+        for path, is_same in tiny.same(before, after).items():
+            thawed = int(path[5]) >= tiny.BLOCKS - depth and 'moving' not in path
+            assert is_same == (not thawed), (depth, path)
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.2])
+@pytest.mark.parametrize('weighting', ['none', 'balanced'])
+def test_loss_is_the_cross_entropy_of_the_targets(
+    smoothing: float, weighting: str, tmp_path: pathlib.Path
+) -> None:
+    """At a rate of next to nothing, the loss of an epoch is that of the model as it was."""
+    train = tiny.images(24).take(np.array([*range(0, 24, 2), 1, 3, 5]))  # 12 and 3
+    chosen = settings(
+        augmentation='none',
+        class_weights=weighting,
+        epochs=1,
+        learning_rate=1e-12,
+        dropout=0.0,
+        label_smoothing=smoothing,
     )
-    changes = step(classifier, optimizer, 0.3)
-    assert len(changes) == tiny.BLOCKS * 4 + 2
-    for path, change in changes.items():
-        block = int(path[5]) if path.startswith('block') else tiny.BLOCKS - 1
-        expected = -0.01 * 0.5 ** (tiny.BLOCKS - 1 - block)
-        np.testing.assert_allclose(change, expected, rtol=1e-3, err_msg=path)
+    classifier = tuning.classifier(chosen)
+    logits = classifier.predict(train.pixels)
+    logs = scipy.special.log_softmax(logits.astype(float), axis=1)
+    goals = (1 - smoothing) * np.eye(2)[train.labels] + smoothing / 2
+    each = np.array([15 / 24, 15 / 6] if weighting == 'balanced' else [1, 1])[train.labels]
+    (epoch,) = run(classifier, tmp_path, chosen, train).history
+    assert epoch.train_loss == pytest.approx(-(goals * logs).sum(1) @ each / 15, rel=1e-4)
+    assert epoch.train_accuracy == pytest.approx((logits.argmax(1) == train.labels).mean())
 
 
-def test_rate_warms_up_and_falls_to_zero() -> None:
-    classifier = tiny.classifier()
-    optimizer = built_optimizer(
-        classifier, steps=20, learning_rate=0.01, weight_decay=0.0, warmup=0.25
+def test_balanced_classes_make_the_rare_one_more_probable(tmp_path: pathlib.Path) -> None:
+    data = tiny.images(64)
+    rare = data.take(np.flatnonzero((data.labels == 0) | (np.arange(64) % 16 == 1)))  # 32 and 4
+
+    def probability(weighting: str) -> float:
+        # One epoch: no choice of an epoch by accuracy comes between.
+        chosen = settings(class_weights=weighting, epochs=1, dropout=0.0, batch_size=4)
+        classifier = tuning.classifier(chosen)
+        run(classifier, tmp_path / weighting, chosen, rare)
+        chances = scipy.special.softmax(classifier.predict(tiny.images(48, seed=1).pixels), axis=1)
+        return float(chances[:, 1].mean())
+
+    balanced, plain = probability('balanced'), probability('none')
+    assert balanced > plain + 0.1
+
+
+@pytest.mark.parametrize('mix', ['mixup', 'cutmix'])
+def test_blends_change_the_training_and_are_reproducible(mix: str, tmp_path: pathlib.Path) -> None:
+    ends = {}
+    for name, blend in (('one', mix), ('again', mix), ('plain', 'none')):
+        chosen = settings(mix=blend)
+        classifier = tuning.classifier(chosen)
+        run(classifier, tmp_path / name, chosen)
+        ends[name] = tuning.weights(classifier)
+    tuning.assert_equal(ends['one'], ends['again'])
+    assert any((a != b).any() for a, b in zip(ends['one'], ends['plain'], strict=True))
+
+
+def test_averages_are_scored_and_kept_while_training_goes_on_from_the_weights_themselves(
+    tmp_path: pathlib.Path,
+) -> None:
+    """The averages are computed here anew, from the weights after each step."""
+    paths: dict[float, list[list[np.ndarray]]] = {}
+    for average in (0.0, 0.75):
+        chosen = settings(average=average, batch_norm='affine')
+        classifier = tuning.classifier(chosen)
+        steps = tuning.Steps(lambda one=classifier: tuning.weights(one))
+        with progress.listening(steps):
+            tuned = run(classifier, tmp_path / str(average), chosen)
+        paths[average] = steps.seen
+    assert len(paths[0.75]) == 6
+    for averaged, plain in zip(paths[0.75], paths[0.0], strict=True):
+        tuning.assert_equal(averaged, plain)
+    means = [paths[0.75][0]]
+    for now in paths[0.75][1:]:
+        means.append([0.75 * a + 0.25 * b for a, b in zip(means[-1], now, strict=True)])
+    expected = means[tuned.best_epoch * 3 - 1]
+    for found, mean in zip(tuning.weights(classifier), expected, strict=True):
+        np.testing.assert_allclose(found, mean, rtol=1e-5, atol=1e-6)
+    assert any(
+        (a != b).any() for a, b in zip(expected, paths[0.75][tuned.best_epoch * 3 - 1], strict=True)
     )
-    # A constant gradient keeps Adam's quotient at 1, so each step's size is the rate at that step.
-    sizes = [-step(classifier, optimizer, 0.3)['head/bias'].mean() for _ in range(21)]
-    warm = [0.01 * i / 5 for i in range(5)]
-    falling = [0.01 * (1 + math.cos(math.pi * i / 15)) / 2 for i in range(16)]
-    np.testing.assert_allclose(sizes, warm + falling, rtol=1e-2, atol=1e-6)
-
-
-def test_weight_decay_spares_biases_and_batchnorm_scales() -> None:
-    classifier = tiny.classifier()
-    for variable in classifier.model.trainable_variables:
-        variable.assign(tf.fill(variable.shape, 2.0))
-    optimizer = built_optimizer(
-        classifier, learning_rate=0.1, block_decay=0.5, weight_decay=0.25, warmup=0.0
-    )
-    variables = classifier.model.trainable_variables
-    for variable in variables:
-        variable.assign(tf.fill(variable.shape, 2.0))
-    changes = step(classifier, optimizer, 0.0)
-    for path, change in changes.items():
-        if not path.endswith('kernel'):
-            assert not change.any(), path
-            continue
-        block = int(path[5]) if path.startswith('block') else tiny.BLOCKS - 1
-        rate = 0.1 * 0.5 ** (tiny.BLOCKS - 1 - block)
-        np.testing.assert_allclose(change, -rate * 0.25 * 2.0, rtol=1e-5, err_msg=path)
-
-
-def test_best_epoch_is_restored_and_training_stops_early(tmp_path: pathlib.Path) -> None:
-    """With the labels of val exchanged, learning makes val worse: no later epoch is better."""
     val = tiny.images(16, seed=1)
-    val = dataset.ImageSet(val.pixels, 1 - val.labels, val.ids)
-    classifier = tiny.classifier(dropout=0.0)
-    tuned = run(classifier, tmp_path, settings(epochs=8, patience=2), tiny.images(48), val)
-    reached = [scores.Scores(epoch.val_accuracy, epoch.val_loss, 16) for epoch in tuned.history]
-    assert reached[tuned.best_epoch - 1] == tuned.val
-    assert not any(one.better_than(tuned.val) for one in reached)
-    assert [epoch.epoch for epoch in tuned.history] == list(range(1, tuned.best_epoch + 3))
-    assert len(tuned.history) < 8
-    # The weights are those of the best epoch: predicting again gives its scores again.
     again = scores.score(classifier.predict(val.pixels), val.labels)
     assert again.accuracy == tuned.val.accuracy
     assert again.log_loss == pytest.approx(tuned.val.log_loss, rel=1e-6)
 
 
-class Killed(BaseException):
-    """What ends a training in the middle; no handler of ordinary errors may catch it."""
-
-
-class TestResume:
-    """A killed training ends where an undisturbed one ends."""
-
-    EPOCHS = 4
-    STEPS = 3  # of 24 images in batches of 8
-
-    def chosen(self) -> params.Training:
-        return settings(epochs=self.EPOCHS, weight_decay=0.01)
-
-    def undisturbed(self, folder: pathlib.Path) -> tuple[fine_tune.FineTuned, list[np.ndarray]]:
-        classifier = tiny.classifier()
-        tuned = run(classifier, folder, self.chosen())
-        return tuned, [np.array(w) for w in classifier.model.get_weights()]
-
-    def assert_resumes(self, folder: pathlib.Path, epochs_kept: int) -> None:
-        expected, weights = self.undisturbed(folder / 'other')
-        state = checkpoint.Checkpoint(folder, 'key').load()
-        assert state is not None and len(state.meta['history']) == epochs_kept
-        classifier = tiny.classifier()
-        # The resumed process starts from a head and base fitted anew, and other random state.
-        keras.utils.set_random_seed(99)
-        seen: list[int] = []
-        steps: list[progress.Progress] = []
-        with progress.listening(steps.append):
-            tuned = fine_tune.run(
-                classifier,
-                tiny.images(24),
-                tiny.images(16, seed=1),
-                self.chosen(),
-                checkpoint.Checkpoint(folder, 'key'),
-                lambda epoch: seen.append(epoch.epoch),
-            )
-        assert seen == [1, 2, 3, 4]  # the curves show the epochs before the kill too
-        assert steps[1].done == epochs_kept * self.STEPS  # and none of them was trained again
-        assert tuned == expected
-        for found, wanted in zip(classifier.model.get_weights(), weights, strict=True):
-            np.testing.assert_array_equal(np.array(found), wanted)
-
-    def test_killed_between_epochs(self, tmp_path: pathlib.Path) -> None:
-        def kill(epoch: fine_tune.Epoch) -> None:
-            if epoch.epoch == 3:
-                raise Killed
-
-        with pytest.raises(Killed):
-            fine_tune.run(
-                tiny.classifier(),
-                tiny.images(24),
-                tiny.images(16, seed=1),
-                self.chosen(),
-                checkpoint.Checkpoint(tmp_path, 'key'),
-                kill,
-            )
-        self.assert_resumes(tmp_path, epochs_kept=2)  # the epoch of the kill was not yet kept
-
-    def test_killed_within_an_epoch(self, tmp_path: pathlib.Path) -> None:
-        def kill(now: progress.Progress) -> None:
-            if now.done == 2 * self.STEPS + 2:
-                raise Killed
-
-        with pytest.raises(Killed), progress.listening(kill):
-            run(tiny.classifier(), tmp_path, self.chosen())
-        self.assert_resumes(tmp_path, epochs_kept=2)
-
-    def test_complete_state_trains_nothing_more(self, tmp_path: pathlib.Path) -> None:
-        expected = run(tiny.classifier(), tmp_path, self.chosen())
-        self.assert_resumes(tmp_path, epochs_kept=self.EPOCHS)
-        assert len(expected.history) == self.EPOCHS
+@pytest.mark.parametrize('average', [0.0, 0.5])
+def test_best_epoch_is_restored_and_training_stops_early(
+    average: float, tmp_path: pathlib.Path
+) -> None:
+    """With the labels of val exchanged, learning makes val worse: no later epoch is better."""
+    val = tiny.images(16, seed=1)
+    val = dataset.ImageSet(val.pixels, 1 - val.labels, val.ids)
+    classifier = tiny.classifier(dropout=0.0)
+    chosen = settings(epochs=8, patience=2, average=average)
+    tuned = run(classifier, tmp_path, chosen, tiny.images(48), val)
+    reached = [scores.Scores(epoch.val_accuracy, epoch.val_loss, 16) for epoch in tuned.history]
+    assert reached[tuned.best_epoch - 1] == tuned.val
+    assert not any(one.better_than(tuned.val) for one in reached)
+    assert [epoch.epoch for epoch in tuned.history] == list(range(1, tuned.best_epoch + 3))
+    assert len(tuned.history) < 8
+    assert tuned.left_out == []  # it was not for want of time
+    # The weights are those of the best epoch: predicting again gives its scores again.
+    again = scores.score(classifier.predict(val.pixels), val.labels)
+    assert again.accuracy == tuned.val.accuracy
+    assert again.log_loss == pytest.approx(tuned.val.log_loss, rel=1e-6)
 
 
 def test_loss_that_is_not_finite_names_the_learning_rate(tmp_path: pathlib.Path) -> None:

@@ -12,12 +12,8 @@ import sklearn.exceptions
 import sklearn.linear_model
 import sklearn.metrics
 import sklearn.preprocessing
-import tensorflow as tf
 
-from components import progress
-from components.training import probe
-from components.training.augmentation import POLICIES
-from components.training.dataset import ImageSet
+from components.training import probe, scores, targets
 
 Fitted = tuple[sklearn.preprocessing.StandardScaler, sklearn.linear_model.LogisticRegression]
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -116,21 +112,39 @@ def test_class_absent_from_val_and_constant_feature() -> None:
     assert np.isfinite(fitted.kernel).all()
 
 
-def test_pooled_features_are_in_order_and_views_differ() -> None:
-    rng = np.random.default_rng(0)
-    n = 150  # more than two batches
-    pixels = rng.integers(0, 256, (n, 8, 8, 3)).astype(np.uint8)
-    data = ImageSet(pixels, np.arange(n), np.arange(n).astype(object))
-    mean = tf.function(
-        lambda images: tf.reduce_mean(images, axis=[1, 2]),
-        input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32)],
-    )
-    seen: list[progress.Progress] = []
-    with progress.listening(seen.append):
-        plain = probe.pooled_features(mean, data, POLICIES['none'], 0, 0)
-    np.testing.assert_allclose(plain, pixels.mean((1, 2)), rtol=1e-5)
-    assert seen[-1].done == n
-    views = [probe.pooled_features(mean, data, POLICIES['standard'], 0, view) for view in (1, 2)]
-    assert (views[0] != views[1]).any(axis=1).all()
-    again = probe.pooled_features(mean, data, POLICIES['standard'], 0, 1)
-    np.testing.assert_array_equal(views[0], again)
+@pytest.mark.parametrize('classes', [2, 3])
+def test_weight_counts_as_often_as_the_image_were_there(classes: int) -> None:
+    train, train_labels, val, val_labels = features(classes, separation=0.7)
+    times = np.where(train_labels == 0, 3, 1)
+    # Scaled here already, because the scale is that of the images and not of their copies.
+    centred = (train - train.mean(0)) / train.std(0)
+    weighted = probe.fit(centred, train_labels, val, val_labels, times.astype(np.float64))
+    model = sklearn.linear_model.LogisticRegression(C=weighted.c, max_iter=3000, tol=1e-8)
+    model.fit(np.repeat(centred, times, axis=0), np.repeat(train_labels, times))
+    found = scipy.special.softmax(weighted.logits(centred), axis=1)
+    np.testing.assert_allclose(found, model.predict_proba(centred), atol=5e-3)
+
+
+def test_equal_weights_change_nothing_and_rare_classes_gain_by_theirs() -> None:
+    train, train_labels, val, val_labels = features(2, separation=0.5)
+    rare = np.flatnonzero((train_labels == 0) | (np.arange(150) % 6 == 0))
+    train, train_labels = train[rare], train_labels[rare]
+    plain = probe.fit(train, train_labels, val, val_labels)
+    same = probe.fit(train, train_labels, val, val_labels, np.ones(len(train)))
+    np.testing.assert_array_equal(plain.kernel, same.kernel)
+    np.testing.assert_array_equal(plain.bias, same.bias)
+    each = targets.class_weights(train_labels, 2, 'balanced')
+    balanced = probe.fit(train, train_labels, val, val_labels, each[train_labels])
+
+    def recall(fitted: probe.Probe) -> float:
+        return float(fitted.logits(val).argmax(axis=1)[val_labels == 1].mean())
+
+    assert recall(balanced) > recall(plain) + 0.1
+
+
+def test_scores_of_train_are_not_weighted() -> None:
+    train, train_labels, val, val_labels = features(2, separation=0.5)
+    weights = np.where(train_labels == 0, 5.0, 1.0)
+    fitted = probe.fit(train, train_labels, val, val_labels, weights)
+    assert fitted.train == scores.score(fitted.logits(train), train_labels)
+    assert fitted.val == scores.score(fitted.logits(val), val_labels)

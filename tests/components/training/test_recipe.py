@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import pathlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ import tensorflow as tf
 
 from components import backbones
 from components.backbones import backbone as backbone_lib
+from components.backbones.features import Features, feature_slices
 from components.errors import DataError
 from components.training import checkpoint, dataset, params, recipe, scores
 from tests.components.training import tiny
 
 NAMES = ('cat', 'dog', 'owl', 'yak')
+Images = tuple[dataset.ImageSet, dataset.ImageSet]
 
 
 def train(
@@ -27,17 +30,30 @@ def train(
     val_set: dataset.ImageSet | None = None,
     classes: int = 2,
     augmentation: params.AugmentationName = 'light',
+    mode: Literal['fine_tune', 'probe'] = 'fine_tune',
+    budget: str | None = None,
+    class_weights: Literal['none', 'balanced'] = 'none',
+    kind: Features = 'top',
+    images: Callable[[], Images] | None = None,
     **tune: Any,
 ) -> recipe.Trained:
     settings = params.Training(
-        batch_size=8, augmentation=augmentation, fine_tune=params.FineTune(**tune)
+        mode=mode,
+        budget=budget,
+        batch_size=8,
+        augmentation=augmentation,
+        class_weights=class_weights,
+        fine_tune=params.FineTune(**tune),
     )
+    base = base or tiny.backbone()
+    train_set = tiny.images(32, classes) if train_set is None else train_set
+    val_set = tiny.images(24, classes, seed=1) if val_set is None else val_set
     log = tf.summary.create_file_writer(str(folder / 'tensorboard'))
     trained = recipe.train(
-        base or tiny.backbone(),
+        base,
         NAMES[:classes],
-        tiny.images(32, classes) if train_set is None else train_set,
-        tiny.images(24, classes, seed=1) if val_set is None else val_set,
+        tiny.embedded(base, train_set, val_set, augmentation, kind),
+        images or (lambda: (train_set, val_set)),
         settings,
         checkpoint.Checkpoint(folder / 'state', 'key'),
         log,
@@ -55,18 +71,35 @@ def assert_equal(one: list[np.ndarray], other: list[np.ndarray]) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def without_seconds(value: Any) -> Any:
+    """A record without what the clock said."""
+    if isinstance(value, dict):
+        return {k: without_seconds(v) for k, v in value.items() if k != 'seconds'}
+    return [without_seconds(v) for v in value] if isinstance(value, list) else value
+
+
 def shipped(trained: recipe.Trained, data: dataset.ImageSet) -> scores.Scores:
     return scores.score(trained.classifier.predict(data.pixels), data.labels)
+
+
+def no_images() -> Images:
+    """For a training that has to do without."""
+    raise AssertionError('the images were asked for')
 
 
 def test_probe_leaves_every_weight_of_the_base_bitwise_equal(tmp_path: pathlib.Path) -> None:
     base = tiny.backbone()
     before = tiny.weights_of(base)
-    trained = train(tmp_path, base, enabled=False)
+    trained = train(tmp_path, base, mode='probe', images=no_images)
     assert all(tiny.same(before, tiny.weights_of(base)).values())
     assert trained.kept == 'probe' and 'fine_tune' not in trained.record
     assert trained.record['probe']['val']['accuracy'] > 0.8
+    assert trained.record['left_out'] == []
+    assert set(trained.record['seconds']) == {'probe'}
     assert not (tmp_path / 'state').exists()
+    found = shipped(trained, tiny.images(24, seed=1))
+    assert found.accuracy == trained.record['val']['accuracy']
+    assert found.log_loss == pytest.approx(trained.record['val']['log_loss'], rel=1e-4)
 
 
 def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> None:
@@ -89,7 +122,7 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     best = scores.Scores(**record['val'])
     assert best in reached and not any(other.better_than(best) for other in reached)
     assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
-    assert set(record['seconds']) == {'probe', 'fine_tune'}
+    assert set(record['seconds']) == {'probe', 'read', 'fine_tune'}
     assert _curve(tmp_path / 'tensorboard') == [0, 1, 2]
 
 
@@ -103,13 +136,12 @@ def _curve(folder: pathlib.Path) -> list[int]:
 
 def test_probe_is_kept_where_fine_tuning_is_worse(tmp_path: pathlib.Path) -> None:
     """At a rate of 1 fine-tuning destroys the model; what ships is the probe, bit for bit."""
-    probe_only = train(tmp_path / 'probe', enabled=False)
+    probe_only = train(tmp_path / 'probe', mode='probe')
     base = tiny.backbone()
     before = tiny.weights_of(base)
     trained = train(
         tmp_path / 'tuned',
         base,
-        enabled=True,
         epochs=2,
         blocks='all',
         learning_rate=1.0,
@@ -119,6 +151,29 @@ def test_probe_is_kept_where_fine_tuning_is_worse(tmp_path: pathlib.Path) -> Non
     assert trained.kept == trained.record['kept'] == 'probe'
     tuned, probe = trained.record['fine_tune']['val'], trained.record['probe']['val']
     assert tuned['accuracy'] < probe['accuracy']
+    assert all(tiny.same(before, tiny.weights_of(base)).values())
+    assert_equal(weights(trained), weights(probe_only))
+
+
+def test_probe_is_kept_with_the_statistics_that_it_saw(tmp_path: pathlib.Path) -> None:
+    """Fine-tuned towards exchanged labels, with statistics that move and weights that average."""
+    probe_only = train(tmp_path / 'probe', mode='probe')
+    train_set = tiny.images(32)
+    wrong = dataset.ImageSet(train_set.pixels, 1 - train_set.labels, train_set.ids)
+    base = tiny.backbone()
+    before = tiny.weights_of(base)
+    trained = train(
+        tmp_path / 'tuned',
+        base,
+        images=lambda: (wrong, tiny.images(24, seed=1)),
+        epochs=3,
+        blocks='all',
+        learning_rate=0.03,
+        batch_norm='updated',
+        average=0.2,
+    )
+    assert trained.record['fine_tune']['val']['accuracy'] < 0.5
+    assert trained.kept == 'probe'
     assert all(tiny.same(before, tiny.weights_of(base)).values())
     assert_equal(weights(trained), weights(probe_only))
 
@@ -153,8 +208,63 @@ def test_same_seed_same_weights(tmp_path: pathlib.Path) -> None:
         train(tmp_path / str(i), epochs=1, blocks=2, learning_rate=1e-3) for i in range(2)
     )
     assert_equal(weights(one), weights(other))
-    drop_seconds = [{**t.record, 'seconds': None} for t in (one, other)]
-    assert drop_seconds[0] == drop_seconds[1]
+    assert without_seconds(one.record) == without_seconds(other.record)
+
+
+def test_budget_for_everything_changes_nothing(tmp_path: pathlib.Path) -> None:
+    chosen: dict[str, Any] = {'epochs': 2, 'blocks': 2, 'learning_rate': 1e-3}
+    free = train(tmp_path / 'free', **chosen)
+    limited = train(tmp_path / 'limited', budget='5h', **chosen)
+    assert_equal(weights(limited), weights(free))
+    assert without_seconds(limited.record) == without_seconds(free.record)
+    assert limited.record['left_out'] == []
+    assert limited.record['fine_tune']['epochs'] == 2
+    assert limited.record['fine_tune']['blocks'] == 2
+
+
+def test_without_time_for_fine_tuning_the_probe_is_kept(tmp_path: pathlib.Path) -> None:
+    probe_only = train(tmp_path / 'probe', mode='probe')
+    base = tiny.backbone()
+    before = tiny.weights_of(base)
+    trained = train(tmp_path / 'hurried', base, budget='0.001s', epochs=2)
+    assert trained.kept == trained.record['kept'] == 'probe'
+    assert trained.record['left_out'] == ['fine-tuning']
+    assert 'fine_tune' not in trained.record
+    assert trained.record['val'] == probe_only.record['val']
+    assert trained.rule == probe_only.rule
+    assert all(tiny.same(before, tiny.weights_of(base)).values())
+    assert_equal(weights(trained), weights(probe_only))
+
+
+def test_balanced_classes_find_more_of_the_rare_one(tmp_path: pathlib.Path) -> None:
+    """In the probe; `test_fine_tune` shows it for the second phase."""
+    data = tiny.images(96)
+    rare = data.take(np.flatnonzero((data.labels == 0) | (np.arange(96) % 16 == 1)))
+    val = tiny.images(48, seed=1)
+
+    def recall(weighting: Literal['none', 'balanced']) -> float:
+        trained = train(
+            tmp_path / weighting,
+            train_set=rare,
+            val_set=val,
+            class_weights=weighting,
+            mode='probe',
+        )
+        found = trained.classifier.predict(val.pixels).argmax(axis=1)
+        return float((found == val.labels)[val.labels == 1].mean())
+
+    assert recall('balanced') > recall('none') + 0.1
+
+
+def test_class_weights_reach_both_phases(tmp_path: pathlib.Path) -> None:
+    data = tiny.images(48)
+    rare = data.take(np.flatnonzero((data.labels == 0) | (np.arange(48) % 8 == 1)))
+    chosen: dict[str, Any] = {'train_set': rare, 'epochs': 1, 'blocks': 1, 'learning_rate': 1e-9}
+    plain = train(tmp_path / 'plain', **chosen).record
+    balanced = train(tmp_path / 'balanced', class_weights='balanced', **chosen).record
+    assert plain['probe'] != balanced['probe']
+    losses = [r['fine_tune']['history'][0]['train_loss'] for r in (plain, balanced)]
+    assert losses[1] > losses[0]  # that of the rare class, which is worse learnt, weighs more
 
 
 def test_class_absent_from_val_trains(tmp_path: pathlib.Path) -> None:
@@ -165,8 +275,9 @@ def test_class_absent_from_val_trains(tmp_path: pathlib.Path) -> None:
     assert math.isfinite(trained.record['fine_tune']['val']['log_loss'])
 
 
+@pytest.mark.parametrize('mode', ['probe', 'fine_tune'])
 def test_images_of_unknown_classes_do_not_take_part(
-    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+    mode: Literal['fine_tune', 'probe'], tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def with_unknown(data: dataset.ImageSet) -> dataset.ImageSet:
         more = tiny.images(5, seed=9)
@@ -176,13 +287,15 @@ def test_images_of_unknown_classes_do_not_take_part(
             np.concatenate([more.ids, data.ids]),
         )
 
-    expected = train(tmp_path / 'known', enabled=False)
+    expected = train(tmp_path / 'known', mode=mode, epochs=1, blocks=1)
     with caplog.at_level(logging.WARNING):
         found = train(
             tmp_path / 'unknown',
             train_set=with_unknown(tiny.images(32)),
             val_set=with_unknown(tiny.images(24, seed=1)),
-            enabled=False,
+            mode=mode,
+            epochs=1,
+            blocks=1,
         )
     assert_equal(weights(found), weights(expected))
     assert found.record['images'] == {'train': 32, 'val': 24}
@@ -217,7 +330,8 @@ def test_split_without_usable_images_is_named(
         train(tmp_path, **{f'{split}_set': nothing})  # type: ignore[arg-type]
 
 
-def test_real_backbone_freezes_and_thaws(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize('kind', ['top', 'blocks'])
+def test_real_backbone_freezes_and_thaws(kind: Features, tmp_path: pathlib.Path) -> None:
     """MobileNetV2, the smallest, with random weights: the same promises as the tiny base."""
     base = backbones.build('mobilenet_v2_035', 32, 'random')
     for layer in base.model.layers:
@@ -227,7 +341,11 @@ def test_real_backbone_freezes_and_thaws(tmp_path: pathlib.Path) -> None:
     base.model(data.pixels.astype(np.float32), training=True)
     before = tiny.weights_of(base)
     val = tiny.images(8, side=32, seed=1)
-    trained = train(tmp_path, base, data, val, epochs=1, blocks=2, learning_rate=1e-3)
+    trained = train(tmp_path, base, data, val, epochs=1, blocks=2, learning_rate=1e-3, kind=kind)
+    assert trained.classifier.head.kernel.shape[0] == feature_slices(base, kind)[-1][1].stop
+    found = shipped(trained, val)
+    assert found.accuracy == trained.record['val']['accuracy']
+    assert found.log_loss == pytest.approx(trained.record['val']['log_loss'], rel=1e-3)
     unchanged = tiny.same(before, tiny.weights_of(base))
     thawed = {v.path for block in base.blocks[-2:] for layer in block.layers for v in layer.weights}
     assert all(is_same for path, is_same in unchanged.items() if path not in thawed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -13,8 +13,13 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import backbones, progress
+from components.embedding.frozen_base import Settings
+from components.errors import DataError
 from components.training import params, run_fn
+from tests.components.embedding import embedded
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
+
+BACKBONE = 'mobilenet_v2_035'
 
 
 class Killed(BaseException):
@@ -22,17 +27,26 @@ class Killed(BaseException):
 
 
 def arguments(
-    folder: pathlib.Path, transformed: Transformed, weights: str = 'random', **tune: Any
+    folder: pathlib.Path,
+    transformed: Transformed,
+    embeddings: pathlib.Path,
+    weights: str = 'random',
+    mode: Literal['fine_tune', 'probe'] = 'fine_tune',
+    **tune: Any,
 ) -> FnArgs:
     """As TFX Trainer hands them over; checkpoints outlive the folder of one execution."""
     training = params.Training(
-        batch_size=10, augmentation='light', fine_tune=params.FineTune(blocks=1, **tune)
+        mode=mode,
+        batch_size=10,
+        augmentation='light',
+        fine_tune=params.FineTune(blocks=1, **tune),
     )
     config = {
-        'model': params.Model(backbone='mobilenet_v2_035', weights=weights).model_dump_json(),
+        'model': params.Model(backbone=BACKBONE, weights=weights).model_dump_json(),
         'training': training.model_dump_json(),
         'image_size': SIZE,
         'resize': RESIZE,
+        'embeddings': str(embeddings),
         'checkpoints': str(folder.parent / 'checkpoints'),
         'code_digest': 'digest',
     }
@@ -44,6 +58,19 @@ def arguments(
         model_run_dir=str(folder / 'run'),
         custom_config=config,
     )
+
+
+def embed(
+    transformed: Transformed, folder: pathlib.Path, weights: str = 'random', seed: int = 3
+) -> pathlib.Path:
+    """Runs the Embedder's pipeline on the examples; returns where its files are."""
+    settings = Settings(BACKBONE, weights, SIZE, 'blocks', 'light', 1, seed)
+    files = {
+        'train': sorted(map(str, transformed.examples['train'].glob('*.gz'))),
+        'val': sorted(map(str, transformed.examples['eval'].glob('*.gz'))),
+    }
+    embedded.embed(files, folder, settings)
+    return folder
 
 
 def probabilities(folder: pathlib.Path, transformed: Transformed) -> np.ndarray:
@@ -64,11 +91,16 @@ def kill_in_the_second_epoch(now: progress.Progress) -> None:
 def folder(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Where a training ran that was killed, and then once more to its end."""
     parent = tmp_path_factory.mktemp('trainer')
-    # Random weights differ between builds and would make it another training: one file for both.
+    # Weights from a file, as pretrained ones; `probed` has those that only a seed tells.
     keras.utils.set_random_seed(0)
     weights = parent / 'base.weights.h5'
-    backbones.build('mobilenet_v2_035', SIZE, 'random').model.save_weights(weights)
-    chosen: dict[str, Any] = {'weights': str(weights), 'epochs': 2, 'learning_rate': 1e-3}
+    backbones.build(BACKBONE, SIZE, 'random').model.save_weights(weights)
+    chosen: dict[str, Any] = {
+        'embeddings': embed(transformed, parent / 'embeddings', str(weights)),
+        'weights': str(weights),
+        'epochs': 2,
+        'learning_rate': 1e-3,
+    }
     with pytest.raises(Killed), progress.listening(kill_in_the_second_epoch):
         run_fn.run_fn(arguments(parent / 'killed', transformed, **chosen))
     assert len(list((parent / 'checkpoints').glob('*/state.npz'))) == 1
@@ -84,15 +116,38 @@ def test_record(folder: pathlib.Path) -> None:
     record = json.loads((folder / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
     assert record['classes'] == list(CLASSES)
     assert record['images'] == {'train': 4 * len(CLASSES), 'val': 2 * len(CLASSES)}
-    assert record['base']['backbone'] == 'mobilenet_v2_035'
+    assert record['base']['backbone'] == BACKBONE
     assert len(record['base']['weights_digest']) == 64
     assert record['environment'].keys() >= {'python', 'tensorflow', 'keras'}
     assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
+    assert set(record['seconds']) == {'embeddings', 'probe', 'read', 'fine_tune'}
+    curves = (folder / 'run' / run_fn.CURVES_FILE).read_text('utf-8')
+    assert curves.lstrip().startswith('<?xml') and '</svg>' in curves
 
 
+@pytest.fixture(scope='module')
+def probed(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Where the head alone was trained, from the embeddings alone: there are no images to read."""
+    parent = tmp_path_factory.mktemp('probe')
+    embeddings = embed(transformed, parent / 'embeddings')
+    given = arguments(parent / 'run', transformed, embeddings, mode='probe')
+    given.train_files = given.eval_files = [str(parent / 'nothing' / '*.gz')]
+    run_fn.run_fn(given)
+    return parent / 'run'
+
+
+def test_probe_needs_no_images(probed: pathlib.Path) -> None:
+    record = json.loads((probed / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
+    assert record['images'] == {'train': 4 * len(CLASSES), 'val': 2 * len(CLASSES)}
+    assert record['kept'] == 'probe' and 'fine_tune' not in record
+    assert set(record['seconds']) == {'embeddings', 'probe'}
+
+
+@pytest.mark.parametrize('trained', ['folder', 'probed'])
 def test_served_model_is_the_one_that_the_record_tells_of(
-    folder: pathlib.Path, transformed: Transformed
+    trained: str, request: pytest.FixtureRequest, transformed: Transformed
 ) -> None:
+    folder = request.getfixturevalue(trained)
     record = json.loads((folder / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
     found = probabilities(folder, transformed)
     assert found.shape == (6 * len(CLASSES), len(CLASSES))
@@ -105,3 +160,22 @@ def test_nothing_is_left_behind(folder: pathlib.Path) -> None:
     """Neither spooled pixels nor a state that a later training could take for its own."""
     assert not list((folder / 'run').glob('**/*.npy'))
     assert not list((folder.parent / 'checkpoints').glob('*/state.npz'))
+
+
+def test_embeddings_of_other_weights_are_refused(
+    probed: pathlib.Path, transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    """The head would be fitted on what the base of the model does not say."""
+    keras.utils.set_random_seed(1)
+    weights = tmp_path / 'other.weights.h5'
+    backbones.build(BACKBONE, SIZE, 'random').model.save_weights(weights)
+    embeddings = probed.parent / 'embeddings'
+    given = arguments(tmp_path / 'run', transformed, embeddings, str(weights))
+    with pytest.raises(DataError, match=f'{embeddings} are of other weights of {BACKBONE}.*anew'):
+        run_fn.run_fn(given)
+    assert not (tmp_path / 'run' / 'model').exists()
+
+
+def test_missing_embeddings_are_told(transformed: Transformed, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match='does not describe embeddings'):
+        run_fn.run_fn(arguments(tmp_path / 'run', transformed, tmp_path / 'nothing'))

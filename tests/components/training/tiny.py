@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import pathlib
+from collections.abc import Mapping
+
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.backbones import backbone as backbone_lib
-from components.training import dataset, model
+from components.backbones.features import Features
+from components.embedding import embeddings
+from components.embedding.frozen_base import FrozenBase, Settings
+from components.training import dataset, features, model, recipe
 
 SIDE = 16
 BLOCKS = 4
@@ -32,6 +39,10 @@ def backbone(seed: int = 0, side: int = SIDE) -> backbone_lib.Backbone:
     return backbone_lib.Backbone('tiny', base, blocks, 'digest', 'random')
 
 
+def _ids(n: int) -> np.ndarray:
+    return np.array([f'{row:06d}'.encode() for row in range(n)], object)
+
+
 def images(n: int, classes: int = 2, side: int = SIDE, seed: int = 0) -> dataset.ImageSet:
     """n images, the classes in turn; a class is a mean colour under strong noise."""
     rng = np.random.default_rng([n, seed])
@@ -39,12 +50,47 @@ def images(n: int, classes: int = 2, side: int = SIDE, seed: int = 0) -> dataset
     colours = np.array([[90, 128, 128], [160, 120, 128], [128, 128, 190], [128, 60, 90]])
     noise = rng.normal(0, 60, (n, side, side, 3))
     pixels = np.clip(colours[labels][:, None, None] + noise, 0, 255).astype(np.uint8)
-    return dataset.ImageSet(pixels, labels, np.arange(n).astype(object))
+    return dataset.ImageSet(pixels, labels, _ids(n))
 
 
 def classifier(classes: int = 2, dropout: float = 0.2, seed: int = 0) -> model.Classifier:
     """The base with a random head on it."""
-    return model.build(backbone(seed), classes, dropout, seed)
+    return model.build(backbone(seed), 'top', classes, dropout, seed)
+
+
+def embedded(
+    base: backbone_lib.Backbone,
+    train: dataset.ImageSet,
+    val: dataset.ImageSet,
+    augmentation: str = 'light',
+    kind: Features = 'top',
+) -> recipe.Embedded:
+    """Their features by the base, one augmented view of each train image."""
+    views = 0 if augmentation == 'none' else 1
+    side = base.model.input_shape[1]
+    settings = Settings('tiny', 'random', side, kind, augmentation, views, 0)
+    frozen = FrozenBase(settings, base)
+
+    def of(split: str, data: dataset.ImageSet) -> features.FeatureSet:
+        if not len(data):
+            shape = (0, settings.rows(split), frozen.dimension)
+            return features.FeatureSet(np.empty(shape, np.float32), data.labels, data.ids)
+        return features.of_images(frozen, split, data)
+
+    return recipe.Embedded(kind, of('train', train), of('val', val))
+
+
+def write_embeddings(
+    folder: pathlib.Path, spec: embeddings.Spec, splits: Mapping[str, features.FeatureSet]
+) -> None:
+    """The artifact of these features, as the Embedder writes it."""
+    embeddings.write_spec(str(folder), spec)
+    for split, data in splits.items():
+        path = pathlib.Path(embeddings.split_folder(str(folder), split))
+        path.mkdir()
+        with tf.io.TFRecordWriter(str(path / f'{embeddings.FILE_PREFIX}-00000-of-00001')) as writer:
+            for record in embeddings.encode(data.ids, data.labels, data.features):
+                writer.write(record)
 
 
 def weights_of(base: backbone_lib.Backbone) -> dict[str, np.ndarray]:

@@ -1,0 +1,76 @@
+"""Fits fine-tuning into a given time, by what its steps were measured to take."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+# One epoch at a rate that has no time to fall is not worth the thaw.
+MIN_EPOCHS = 2
+
+
+class Deadline:
+    """When training is to be over; without a budget, never."""
+
+    def __init__(self, seconds: float | None, now: Callable[[], float] = time.monotonic) -> None:
+        """The clock starts now."""
+        self._now = now
+        self._end = None if seconds is None else now() + seconds
+        self.seconds = seconds
+
+    @property
+    def left(self) -> float | None:
+        """Seconds; None without a budget."""
+        return None if self._end is None else self._end - self._now()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What fits.
+
+    Attributes:
+        epochs: 0 where even the fewest blocks have no time.
+        blocks: how many are thawed.
+        epoch_seconds: of that depth, as measured; None without a budget.
+    """
+
+    epochs: int
+    blocks: int
+    epoch_seconds: float | None = None
+
+    def left_out(self, epochs: int, blocks: int) -> list[str]:
+        """What was asked for and has no place, for people."""
+        missing = []
+        if self.epochs < epochs:
+            missing.append(f'{epochs - self.epochs} of {epochs} epochs')
+        if self.blocks < blocks:
+            missing.append(f'{blocks - self.blocks} of {blocks} thawed blocks')
+        return missing
+
+
+def plan(
+    deadline: Deadline, epochs: int, blocks: int, epoch_seconds: Callable[[int], float]
+) -> Plan:
+    """The deepest thaw of which enough epochs fit, and how many do.
+
+    Fewer blocks make each step cheaper, because nothing flows back below them; fewer epochs come
+    first, since the depth is what the data set needs and the number of epochs mostly polishes.
+
+    Args:
+        deadline: of the training.
+        epochs, blocks: what is asked for.
+        epoch_seconds: measures an epoch with so many blocks; that takes its own time.
+    """
+    if deadline.left is None:
+        return Plan(epochs, blocks)
+    wanted, depth = min(MIN_EPOCHS, epochs), blocks
+    while deadline.left > 0:
+        seconds = epoch_seconds(depth)
+        fitting = min(epochs, int(deadline.left / seconds))
+        if fitting >= wanted:
+            return Plan(fitting, depth, seconds)
+        if depth == 1:
+            break
+        depth = max(1, depth // 2)
+    return Plan(0, depth)

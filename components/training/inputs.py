@@ -1,0 +1,73 @@
+"""What training starts from: classes, embeddings, the base they are of, and the images' files."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow_transform as tft
+
+from components import backbones, progress
+from components.embedding import embeddings
+from components.errors import DataError
+from components.training import dataset, features, params, recipe
+from components.transform import preprocessing
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Read but for the images, which the second phase alone needs.
+
+    Attributes:
+        classes: names, in the order of the labels.
+        embedded: features of the train and val images.
+        backbone: the very base of the embeddings.
+    """
+
+    classes: tuple[str, ...]
+    embedded: recipe.Embedded
+    backbone: backbones.Backbone
+
+
+def read(config: Mapping[str, Any], transform_output: str) -> Inputs:
+    """Reads them.
+
+    Args:
+        config: `model` (JSON of params.Model), `image_size` and `embeddings` (where they are).
+        transform_output: the transform graph's folder.
+
+    Raises:
+        DataError: the embeddings are damaged, or of other weights.
+    """
+    chosen = params.Model.model_validate_json(config['model'])
+    vocabulary = tft.TFTransformOutput(transform_output).vocabulary_by_name(
+        preprocessing.CLASSES_FILE
+    )
+    progress.start('reading embeddings')
+    uri = config['embeddings']
+    spec = embeddings.read_spec(uri)
+    embedded = recipe.Embedded(
+        spec.features, features.read(uri, 'train'), features.read(uri, 'val')
+    )
+    # The very base of the embeddings: where its weights are random, their seed makes them.
+    keras.utils.set_random_seed(spec.seed)
+    backbone = backbones.build(chosen.backbone, int(config['image_size']), chosen.weights)
+    if backbone.weights_digest != spec.weights_digest:
+        raise DataError(
+            f'the embeddings at {uri} are of other weights of {spec.backbone}; make them anew '
+            'with: thawline run --no-cache'
+        )
+    return Inputs(tuple(name.decode('utf-8') for name in sorted(vocabulary)), embedded, backbone)
+
+
+def images(
+    train_files: Sequence[str], val_files: Sequence[str], size: int, spool: pathlib.Path
+) -> tuple[dataset.ImageSet, dataset.ImageSet]:
+    """The train and val images; `spool` is a folder for those that are too many for memory."""
+    return (
+        dataset.load(train_files, size, spool / 'train.npy'),
+        dataset.load(val_files, size, spool / 'val.npy'),
+    )

@@ -1,0 +1,88 @@
+"""What a batch is trained towards: a distribution over the classes an image.
+
+All that changes labels is one tensor, float32 [n, C], so that the loss is one line: smoothing,
+blends of images, and the weights of classes, by which the rows are multiplied.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+_MIXUP_ALPHA = 0.2  # Zhang et al. 2018 use 0.1 to 0.4 on ImageNet
+
+
+@dataclasses.dataclass(frozen=True)
+class Targets:
+    """How labels become targets.
+
+    Attributes:
+        smoothing: share of each label that is spread over all classes (Szegedy et al. 2016).
+        mix: 'none'; 'mixup': weighted means of two images (Zhang et al., ICLR 2018); 'cutmix': a
+            rectangle of another image (Yun et al., ICCV 2019).
+        weights: float32 [C]; weight of each class in the loss.
+    """
+
+    smoothing: float
+    mix: str
+    weights: np.ndarray
+
+    def of(
+        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Images and targets of a batch.
+
+        Args:
+            images: float32 [n, H, W, 3].
+            labels: int64 [n] in [0, C).
+            seed: int64 [2], of this batch alone.
+
+        Returns:
+            float32 [n, H, W, 3] and float32 [n, C].
+        """
+        classes = len(self.weights)
+        rows = tf.one_hot(labels, classes)
+        targets = rows * (1.0 - self.smoothing) + self.smoothing / classes
+        targets *= tf.reduce_sum(rows * self.weights, axis=1, keepdims=True)
+        if self.mix == 'none':
+            return images, targets
+        seed = tf.random.fold_in(seed, 1)  # not the numbers by which the images were augmented
+        # Each image meets the next of its (shuffled) batch.
+        other_images, other_targets = tf.roll(images, 1, axis=0), tf.roll(targets, 1, axis=0)
+        if self.mix == 'mixup':
+            # Beta(a, a) as a ratio of gammas, the larger part of the image itself.
+            gammas = tf.random.stateless_gamma([2], seed, alpha=_MIXUP_ALPHA)
+            own = tf.reduce_max(gammas) / tf.maximum(tf.reduce_sum(gammas), 1e-12)
+            images = own * images + (1.0 - own) * other_images
+        else:
+            inside = _rectangle(tf.shape(images)[1:3], tf.random.stateless_uniform([3], seed))
+            images = tf.where(inside[None, :, :, None], other_images, images)
+            own = 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32))
+        return images, own * targets + (1.0 - own) * other_targets
+
+
+def _rectangle(size: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """A box of the image's own aspect, anywhere in it: float32 [3] in [0, 1) -> bool [H, W].
+
+    Its area is uniform in [0, 1] before it is cut off at the edges, as in the paper's alpha = 1.
+    """
+    side = tf.sqrt(draws[0]) / 2
+    rows = (tf.range(size[0], dtype=tf.float32) + 0.5) / tf.cast(size[0], tf.float32)
+    columns = (tf.range(size[1], dtype=tf.float32) + 0.5) / tf.cast(size[1], tf.float32)
+    return (tf.abs(rows - draws[1]) < side)[:, None] & (tf.abs(columns - draws[2]) < side)[None, :]
+
+
+def class_weights(labels: np.ndarray, classes: int, mode: str) -> np.ndarray:
+    """Weight of each class in the loss: int [N] -> float32 [C], its mean over the images 1.
+
+    Args:
+        labels: in [0, C); every class occurs.
+        classes: C.
+        mode: 'none', or 'balanced': in inverse proportion to how many images a class has.
+    """
+    if mode == 'none':
+        return np.ones(classes, np.float32)
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (classes * counts)).astype(np.float32)
