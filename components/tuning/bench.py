@@ -1,0 +1,111 @@
+"""Trains the recipe again and again on the same images, each time from the same base."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from components import backbones
+from components.training import checkpoint, dataset, params, recipe
+from components.training.features import FeatureSet
+from components.training.state import Snapshot
+from components.tuning import verdict
+from components.tuning.verdict import Measured
+
+_Set = TypeVar('_Set', FeatureSet, dataset.ImageSet)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """What one training reached.
+
+    Attributes:
+        measured: on val.
+        kept: as `recipe.Trained.kept`.
+        recall: mean over the classes that val has, in [0, 1].
+        seconds: of the training and its answers.
+    """
+
+    measured: Measured
+    kept: str
+    recall: float
+    seconds: float
+
+
+def _known(data: _Set) -> _Set:
+    """Without images of classes that training never saw; no copy where there is none."""
+    rows = np.flatnonzero(data.labels >= 0)
+    return data if len(rows) == len(data) else data.take(rows)
+
+
+class Bench:
+    """One base for all trainings; its weights are restored after each of them."""
+
+    def __init__(
+        self,
+        backbone: backbones.Backbone,
+        classes: tuple[str, ...],
+        embedded: recipe.Embedded,
+        images: Callable[[], tuple[dataset.ImageSet, dataset.ImageSet]],
+        folder: pathlib.Path,
+    ) -> None:
+        """Nothing is trained yet.
+
+        Args:
+            backbone: the pretrained base, of the embeddings.
+            classes: names, in the order of the labels.
+            embedded: features of the train and val images.
+            images: gives the images themselves; called once, for the first full training.
+            folder: for the state of a training under way.
+        """
+        self.backbone, self.classes = backbone, classes
+        self.embedded = dataclasses.replace(
+            embedded, train=_known(embedded.train), val=_known(embedded.val)
+        )
+        self._read, self._folder = images, folder
+        self._held: tuple[dataset.ImageSet, dataset.ImageSet] | None = None
+        self._base = Snapshot(backbone.model.variables)
+
+    def _images(self) -> tuple[dataset.ImageSet, dataset.ImageSet]:
+        if self._held is None:
+            train, val = self._read()
+            self._held = _known(train), _known(val)
+        return self._held
+
+    def train(self, settings: params.Training, embedded: recipe.Embedded | None = None) -> Tried:
+        """Runs the recipe whole, up to its choice of weights; the base is as before afterwards.
+
+        Args:
+            settings: of the recipe.
+            embedded: other features than the given ones, for training in mode 'probe' alone.
+
+        Raises:
+            ConfigError, DataError, FloatingPointError: as `recipe.train`.
+        """
+        began = time.monotonic()
+        data = embedded or self.embedded
+        kept = checkpoint.Checkpoint(self._folder, 'tuning')
+        kept.clear()  # of a training that was stopped
+        try:
+            log = tf.summary.create_noop_writer()
+            trained = recipe.train(
+                self.backbone, self.classes, data, self._images, settings, kept, log
+            )
+            if trained.kept == 'probe':
+                kernel, bias = trained.classifier.head.get_weights()
+                logits = data.val.features[:, 0] @ kernel + bias
+            else:
+                logits = trained.classifier.predict(self._images()[1].pixels)
+        finally:
+            self._base.restore()
+            kept.clear()
+        labels = data.val.labels
+        measured = verdict.measure(logits, labels)
+        recall = float(np.mean([measured.hits[labels == c].mean() for c in np.unique(labels)]))
+        return Tried(measured, trained.kept, recall, time.monotonic() - began)

@@ -1,0 +1,151 @@
+"""Second phase: a few full trainings, as a KerasTuner search."""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine import base_tuner
+from keras_tuner.engine import trial as trial_lib
+
+from components import progress
+from components.training import budget, params, tuned
+from components.tuning import verdict
+from components.tuning.bench import Bench, Tried
+from components.tuning.heads import Heads
+
+OBJECTIVE = 'val_log_loss'
+
+
+class Trials(keras_tuner.Oracle):
+    """Gives out settled candidates one by one, while `fits` says that there is time."""
+
+    def __init__(
+        self,
+        space: keras_tuner.HyperParameters,
+        candidates: Sequence[Mapping[str, Any]],
+        fits: Callable[[Mapping[str, Any]], bool],
+    ) -> None:
+        """The first candidate is always given out."""
+        super().__init__(
+            objective=keras_tuner.Objective(OBJECTIVE, 'min'),
+            max_trials=len(candidates),
+            hyperparameters=space,
+            allow_new_entries=False,
+            tune_new_entries=False,
+            seed=1,  # unused: nothing is drawn here
+            max_consecutive_failed_trials=len(candidates) + 1,
+        )
+        self._candidates, self._fits = candidates, fits
+        self.verbose = 0
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """The candidate of that number, or the end of the search."""
+        number = int(trial_id)
+        values = self._candidates[number]
+        if number and not self._fits(values):
+            return {'status': trial_lib.TrialStatus.STOPPED, 'values': None}
+        return {'status': trial_lib.TrialStatus.RUNNING, 'values': dict(values)}
+
+
+class RecipeTuner(base_tuner.BaseTuner):
+    """Runs the recipe with each candidate; the best is what `verdict.choose` takes.
+
+    Attributes:
+        heads: what the first phase found.
+        settings: of the project.
+        candidates: settings by name, the present ones first.
+        tried: what those that were run reached; None for one that diverged.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        heads: Heads,
+        settings: params.Training,
+        space: keras_tuner.HyperParameters,
+        candidates: Sequence[Mapping[str, Any]],
+        epochs: int,
+        deadline: budget.Deadline,
+        directory: pathlib.Path,
+    ) -> None:
+        """Nothing is trained yet.
+
+        Args:
+            bench: what is trained on.
+            heads: what the first phase found.
+            settings: of the project.
+            space: holds the candidates.
+            candidates: the present settings first.
+            epochs: of fine-tuning, at most those of `settings`.
+            deadline: of the whole search.
+            directory: for KerasTuner's files.
+        """
+        tune = settings.fine_tune
+        shorter = tune.model_copy(update={'epochs': min(epochs, tune.epochs)})
+        self.heads, self.settings = heads, settings
+        # A budget would cut some trainings and not others; the search has one of its own.
+        self._shorter = settings.model_copy(update={'fine_tune': shorter, 'budget': None})
+        self._bench, self._deadline = bench, deadline
+        self._blocks = len(bench.backbone.blocks)
+        self.candidates = [dict(values) for values in candidates]
+        self.tried: list[Tried | None] = []
+        super().__init__(
+            Trials(space, self.candidates, self._fits),
+            directory=str(directory),
+            project_name='tuning',
+            overwrite=True,
+        )
+
+    def _cost(self, values: Mapping[str, Any]) -> float:
+        """Of a training, in passes forward: backward costs two, through the thawed part alone."""
+        return 1 + 2 * values.get(tuned.BLOCKS, 0) / self._blocks
+
+    def _fits(self, values: Mapping[str, Any]) -> bool:
+        left = self._deadline.left
+        if left is None:
+            return True
+        pace = [
+            tried.seconds / self._cost(done)
+            for tried, done in zip(self.tried, self.candidates, strict=False)
+            if tried is not None
+        ]
+        return left > max(pace, default=0.0) * self._cost(values)
+
+    def run_trial(self, trial: trial_lib.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """One training.
+
+        Raises:
+            keras_tuner.errors.FailedTrialError: it diverged, which KerasTuner notes.
+            keras_tuner.errors.FatalError: anything else; KerasTuner would note and go on.
+        """
+        try:
+            settings = tuned.merged(self._shorter, trial.hyperparameters.values, self._blocks)
+            with progress.within(f'trial {len(self.tried) + 1} of {len(self.candidates)}'):
+                tried = self._bench.train(settings)
+        except FloatingPointError as error:
+            logging.warning('trial %s: %s', trial.trial_id, error)
+            self.tried.append(None)
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
+        except Exception as error:
+            raise keras_tuner.errors.FatalError(str(error)) from error
+        self.tried.append(tried)
+        return {OBJECTIVE: tried.measured.log_loss, 'val_accuracy': tried.measured.accuracy}
+
+    @property
+    def verdict(self) -> verdict.Verdict:
+        """Over what was tried.
+
+        Raises:
+            ValueError: all of it diverged.
+        """
+        return verdict.choose([tried.measured if tried else None for tried in self.tried])
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """The chosen ones; KerasTuner would take the lowest loss, within noise or not."""
+        found = self.oracle.get_space()
+        found.values = dict(self.candidates[self.verdict.chosen])
+        return [found][:num_trials]

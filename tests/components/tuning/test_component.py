@@ -1,0 +1,175 @@
+"""TFX's Tuner in everything but the embeddings; and the whole component on a real base."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import Tuner
+from tfx.dsl.components.base import base_executor
+from tfx.proto import trainer_pb2
+from tfx.types import Channel, artifact_utils, standard_artifacts
+from tfx.types.artifact import Artifact
+
+from components.embedding import embeddings
+from components.embedding.artifacts import Embeddings
+from components.embedding.frozen_base import FrozenBase, Settings
+from components.training import dataset, features, params, run_fn, tuned
+from components.tuning import record
+from components.tuning.component import Executor, ImageTuner
+from components.tuning.params import Tuning
+from tests.components.transformed import RESIZE, SIZE, Transformed
+
+pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
+BASE = 'mobilenet_v2_035'
+
+
+def channels() -> dict[str, Channel]:
+    return {
+        'examples': Channel(type=standard_artifacts.Examples),
+        'transform_graph': Channel(type=standard_artifacts.TransformGraph),
+    }
+
+
+def arguments(config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        'tuner_fn': 'components.tuning.tuner_fn.tuner_fn',
+        'train_args': trainer_pb2.TrainArgs(splits=['train']),
+        'eval_args': trainer_pb2.EvalArgs(splits=['eval']),
+        'custom_config': config,
+    }
+
+
+def placed(artifact: Artifact, uri: pathlib.Path) -> list[Artifact]:
+    uri.mkdir(parents=True, exist_ok=True)
+    artifact.uri = str(uri)
+    return [artifact]
+
+
+def test_properties_and_outputs_are_those_of_tfx_tuner() -> None:
+    ours = ImageTuner(**arguments({'a': 1}), **channels(), embeddings=Channel(type=Embeddings))
+    theirs = Tuner(**arguments({'a': 1}), **channels())
+    expected = {k: v for k, v in theirs.spec.exec_properties.items() if v is not None}
+    assert ours.spec.exec_properties == expected
+    assert {k: c.type for k, c in ours.outputs.items()} == {
+        k: c.type for k, c in theirs.outputs.items()
+    }
+    assert set(ours.inputs) == {*theirs.inputs, 'embeddings'}
+
+
+def embed(folder: pathlib.Path, transformed: Transformed) -> None:
+    """What the Embedder would write, of a base with random weights from seed 0."""
+    settings = Settings(BASE, 'random', SIZE, 'blocks', 'none', 0, 0)
+    base = FrozenBase(settings)
+    counts = {}
+    for split, name in (('train', 'train'), ('eval', 'val')):
+        data = dataset.load([f'{transformed.examples[split]}/*.gz'], SIZE)
+        found = features.of_images(base, name, data)
+        counts[name] = len(found)
+        target = pathlib.Path(embeddings.split_folder(str(folder), name))
+        target.mkdir(parents=True)
+        write(target / f'{embeddings.FILE_PREFIX}-00000-of-00001', found)
+    spec = embeddings.Spec(
+        base.dimension, 0, counts, BASE, 'random', base.backbone.weights_digest, SIZE, 'blocks',
+        'none', 0, 0.0,
+    )  # fmt: skip
+    embeddings.write_spec(str(folder), spec)
+
+
+def write(file: pathlib.Path, data: features.FeatureSet) -> None:
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for example in embeddings.encode(data.ids, data.labels, data.features):
+            writer.write(example)
+
+
+@pytest.fixture(scope='module')
+def outputs(
+    transformed: Transformed, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[Artifact]]:
+    """What the executor wrote for images of noise: two trainings, nothing to be learnt."""
+    folder = tmp_path_factory.mktemp('tuner')
+    embed(folder / 'embeddings', transformed)
+    examples = standard_artifacts.Examples()
+    examples.split_names = artifact_utils.encode_split_names(['train', 'eval'])
+    for split, source in transformed.examples.items():
+        (folder / 'examples').mkdir(exist_ok=True)
+        (folder / 'examples' / f'Split-{split}').symlink_to(source)
+    inputs = {
+        'examples': placed(examples, folder / 'examples'),
+        'transform_graph': placed(standard_artifacts.TransformGraph(), transformed.folder),
+        'embeddings': placed(Embeddings(), folder / 'embeddings'),
+    }
+    made = {
+        'best_hyperparameters': placed(standard_artifacts.HyperParameters(), folder / 'best'),
+        'tuner_results': placed(standard_artifacts.TunerResults(), folder / 'results'),
+    }
+    config = {
+        'model': params.Model(backbone=BASE, weights='random').model_dump_json(),
+        'training': params.Training(
+            batch_size=10, fine_tune=params.FineTune(blocks=1, epochs=1)
+        ).model_dump_json(exclude={'tuned'}),
+        'tuning': Tuning(trials=2, epochs=1).model_dump_json(),
+        'image_size': SIZE,
+    }
+    component = ImageTuner(**arguments(config), **channels(), embeddings=Channel(type=Embeddings))
+    context = base_executor.BaseExecutor.Context(tmp_dir=str(folder / 'tmp'), unique_id='1')
+    Executor(context).Do(inputs, made, dict(component.spec.exec_properties))
+    return made
+
+
+def test_record_and_results_are_written(outputs: dict[str, list[Artifact]]) -> None:
+    folder = pathlib.Path(outputs['tuner_results'][0].uri)
+    found = json.loads((folder / record.FILE).read_text('utf-8'))
+    assert found['base'] == tuned.base_name(BASE, SIZE)
+    assert found['trials'][0]['values']['fine_tune.blocks'] == 1
+    assert [head['features'] for head in found['heads']] == ['blocks', 'blocks', 'top']
+    assert len(json.loads((folder / 'tuner_results.json').read_text('utf-8'))) == 2
+
+
+def trained(
+    folder: pathlib.Path,
+    transformed: Transformed,
+    place: pathlib.Path,
+    hyperparameters: dict[str, Any],
+) -> dict[str, Any]:
+    training = params.Training(
+        batch_size=10, tuned=True, fine_tune=params.FineTune(blocks=1, epochs=1)
+    )
+    run_fn.run_fn(
+        FnArgs(
+            train_files=[f'{transformed.examples["train"]}/*.gz'],
+            eval_files=[f'{transformed.examples["eval"]}/*.gz'],
+            transform_output=str(transformed.folder),
+            serving_model_dir=str(folder / 'model'),
+            model_run_dir=str(folder / 'run'),
+            hyperparameters=hyperparameters,
+            custom_config={
+                'model': params.Model(backbone=BASE, weights='random').model_dump_json(),
+                'training': training.model_dump_json(),
+                'image_size': SIZE,
+                'resize': RESIZE,
+                'checkpoints': str(folder / 'checkpoints'),
+                'embeddings': str(place),
+            },
+        )
+    )
+    record: dict[str, Any] = json.loads((folder / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
+    return record
+
+
+def test_trainer_takes_the_artifact(
+    outputs: dict[str, list[Artifact]], transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    folder = pathlib.Path(outputs['best_hyperparameters'][0].uri)
+    (file,) = folder.iterdir()
+    config = json.loads(file.read_text('utf-8'))
+    config['values'] |= {'fine_tune.blocks': 3, 'augmentation': 'flip'}
+    found = trained(tmp_path, transformed, folder.parent / 'embeddings', config)
+    assert found['fine_tune']['blocks'] == 3
+    assert found['tuned']['fine_tune.blocks'] == 3
+    assert found['tuned']['augmentation'] == 'flip'
+    assert set(found['tuned']) == set(tuned.NAMES)

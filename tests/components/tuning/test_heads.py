@@ -1,0 +1,90 @@
+"""First phase: which columns and which class weights, by what the probe answers on val."""
+
+from __future__ import annotations
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from components.backbones import backbone as backbone_lib
+from components.backbones.features import feature_slices
+from components.embedding.frozen_base import FrozenBase, Settings
+from components.training import features, recipe
+from components.tuning import heads
+from components.tuning.bench import Bench
+from tests.components.training import tiny
+from tests.components.tuning import benches
+
+
+def staged() -> backbone_lib.Backbone:
+    """Three stages, so that there are blocks whose features are joined."""
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((32, 32, 3), name='pixels')
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    for i, (filters, strides) in enumerate(((4, 4), (6, 2), (8, 2))):
+        x = keras.layers.Conv2D(filters, 3, strides, padding='same', name=f'block{i}_conv')(x)
+        x = keras.layers.ReLU(name=f'block{i}_relu')(x)
+    base = keras.Model(pixels, x, name='staged')
+    blocks = backbone_lib.sort_into_blocks(base, r'(block\d)_')
+    return backbone_lib.Backbone('staged', base, blocks, 'digest', 'random')
+
+
+@pytest.fixture(scope='module')
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    base = staged()
+    train, val = tiny.images(40, side=32), tiny.images(30, side=32, seed=1)
+    settings = Settings('staged', 'random', 32, 'blocks', 'none', 0, 0)
+    frozen = FrozenBase(settings, base)
+    embedded = recipe.Embedded(
+        'blocks',
+        features.of_images(frozen, 'train', train),
+        features.of_images(frozen, 'val', val),
+    )
+    folder = tmp_path_factory.mktemp('heads')
+    return Bench(base, benches.NAMES, embedded, lambda: (train, val), folder)
+
+
+def test_top_is_compared_where_blocks_were_embedded(bench: Bench) -> None:
+    assert len(feature_slices(bench.backbone, 'blocks')) > 1
+    found = heads.compare(bench, benches.settings())
+    assert [(head.features, head.class_weights) for head in found.found] == [
+        ('blocks', 'none'), ('blocks', 'balanced'), ('top', 'none'),
+    ]  # fmt: skip
+    assert len(found.why) == 2
+    losses = [head.tried.measured.log_loss for head in found.found]
+    assert losses[0] != losses[2]
+
+
+def test_useless_earlier_blocks_are_advised_against(bench: Bench) -> None:
+    """Earlier blocks that hold a wrong hint, strong in train and turned round in val."""
+    columns = feature_slices(bench.backbone, 'blocks')[0][1]
+
+    def hinted(data: features.FeatureSet, sign: float) -> features.FeatureSet:
+        found = data.features.copy()
+        found[..., columns] = sign * (2.0 * data.labels[:, None, None] - 1)
+        return features.FeatureSet(found, data.labels, data.ids)
+
+    embedded = recipe.Embedded(
+        'blocks', hinted(bench.embedded.train, 1.0), hinted(bench.embedded.val, -1.0)
+    )
+    misled = Bench(
+        bench.backbone, benches.NAMES, embedded, bench._images, pathlib.Path(bench._folder)
+    )
+    found = heads.compare(misled, benches.settings())
+    assert found.features == 'top'
+    assert 'features: top is better beyond noise than blocks' in found.why
+
+
+def test_balanced_is_an_aim_and_stays(bench: Bench) -> None:
+    found = heads.compare(bench, benches.settings(class_weights='balanced'))
+    assert found.class_weights == 'balanced'
+    assert found.why[0].startswith('class_weights: balanced stays')
+
+
+def test_top_alone_says_how_to_compare(tmp_path: pathlib.Path) -> None:
+    found = heads.compare(benches.bench(tmp_path), benches.settings())
+    assert found.features == 'top' and len(found.found) == 2
+    assert 'embedding.features: blocks' in found.why[1]
+    assert all(np.isfinite(head.tried.recall) for head in found.found)

@@ -1,0 +1,255 @@
+"""The search: present settings first, the same base for all, in time, never worse than before."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import keras_tuner
+import numpy as np
+import pytest
+
+from components import progress
+from components.errors import DataError
+from components.training import budget, params, tuned
+from components.tuning import heads, record, search, space, verdict
+from components.tuning.bench import Bench
+from tests.components.training import tiny
+from tests.components.tuning import benches
+
+# KerasTuner asks the current thread's name in an old way.
+pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
+BASE = 'tiny at 16 px'
+
+
+class Clock:
+    """A time of its own, which goes on by so many seconds a training."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def tuner(
+    folder: pathlib.Path,
+    settings: params.Training,
+    candidates: list[dict[str, Any]] | None = None,
+    bench: Bench | None = None,
+    trials: int = 3,
+    deadline: budget.Deadline | None = None,
+    epochs: int = 1,
+) -> search.RecipeTuner:
+    bench = bench or benches.bench(folder)
+    found = heads.compare(bench, settings)
+    searched = space.space(settings, tiny.BLOCKS, BASE)
+    points = candidates or space.candidates(searched, trials, 0, found.class_weights)
+    return search.RecipeTuner(
+        bench,
+        found,
+        settings,
+        searched,
+        points,
+        epochs,
+        deadline or budget.Deadline(None),
+        folder / 't',
+    )
+
+
+@pytest.fixture(scope='module')
+def searched(tmp_path_factory: pytest.TempPathFactory) -> search.RecipeTuner:
+    made = tuner(tmp_path_factory.mktemp('tuner'), benches.settings())
+    made.search()
+    return made
+
+
+def test_first_trial_has_the_present_settings(searched: search.RecipeTuner) -> None:
+    first = searched.oracle.get_trial('0').hyperparameters.values
+    assert tuned.merged(benches.settings(), first, tiny.BLOCKS) == benches.settings()
+    assert len(searched.tried) == len(searched.oracle.trials) == 3
+
+
+def test_best_hyperparameters_are_those_of_the_verdict(searched: search.RecipeTuner) -> None:
+    (best,) = searched.get_best_hyperparameters()
+    chosen = searched.verdict.chosen
+    assert best.values == searched.candidates[chosen]
+    config = json.loads(json.dumps(best.get_config()))
+    read = tuned.read(config, BASE)
+    assert read == {n: v for n, v in searched.candidates[chosen].items() if n in tuned.NAMES}
+
+
+def test_chosen_is_never_worse_than_the_present_settings(searched: search.RecipeTuner) -> None:
+    measured = [tried.measured for tried in searched.tried if tried is not None]
+    chosen = measured[searched.verdict.chosen]
+    assert chosen.accuracy >= measured[0].accuracy
+    assert chosen.log_loss <= measured[0].log_loss
+
+
+def test_record_tells_all_of_it(searched: search.RecipeTuner) -> None:
+    found = json.loads(json.dumps(record.of(searched)))
+    assert found['base'] == BASE and found['val_images'] == 20
+    assert len(found['trials']) == 3 and found['left_out'] == 0
+    first = found['trials'][0]
+    assert first['accuracy'] == searched.tried[0].measured.accuracy  # type: ignore[union-attr]
+    assert first['values'][tuned.BLOCKS] == 1
+    assert found['standard_error'] == pytest.approx(
+        np.sqrt(first['accuracy'] * (1 - first['accuracy']) / 20)
+    )
+    assert [head['class_weights'] for head in found['heads']] == ['none', 'balanced']
+
+
+def test_weights_of_the_base_are_restored_between_trainings(tmp_path: pathlib.Path) -> None:
+    base = tiny.backbone()
+    bench = benches.bench(tmp_path, base)
+    before = tiny.weights_of(base)
+    settings = benches.settings(
+        fine_tune=params.FineTune(blocks='all', epochs=1, learning_rate=3e-2, warmup=0.0)
+    )
+    one = bench.train(settings)
+    assert all(tiny.same(before, tiny.weights_of(base)).values())
+    bench.train(settings.model_copy(update={'augmentation': 'strong'}))
+    again = bench.train(settings)
+    np.testing.assert_array_equal(one.measured.losses, again.measured.losses)
+    assert not list(tmp_path.rglob('state.npz'))
+
+
+def test_weights_are_restored_after_a_stop(tmp_path: pathlib.Path) -> None:
+    base = tiny.backbone()
+    bench = benches.bench(tmp_path, base)
+    before = tiny.weights_of(base)
+
+    def stop(now: progress.Progress) -> None:
+        if now.what.endswith('fine-tuning steps') and now.done == 2:
+            raise RuntimeError('stopped here')
+
+    made = tuner(tmp_path, benches.settings(), bench=bench)
+    with (
+        pytest.raises(keras_tuner.errors.FatalError, match='stopped here') as raised,
+        progress.listening(stop),
+    ):
+        made.search()
+    assert isinstance(raised.value.__cause__, RuntimeError)
+    assert all(tiny.same(before, tiny.weights_of(base)).values())
+    assert not list(tmp_path.rglob('state.npz'))
+
+
+def test_budget_ends_the_search_but_not_before_the_present_settings(
+    tmp_path: pathlib.Path,
+) -> None:
+    clock = Clock()
+    made = tuner(tmp_path, benches.settings(), deadline=budget.Deadline(1e-6, clock))
+    clock.now = 1.0
+    made.search()
+    assert len(made.tried) == 1
+    assert record.of(made)['left_out'] == 2
+    assert made.get_best_hyperparameters()[0].values == made.candidates[0]
+
+
+def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> None:
+    """The second thaws four times as much: three times the first's cost."""
+    settings = benches.settings()
+    first = {tuned.BASE: BASE, **tuned.of(settings, tiny.BLOCKS)}
+    deeper = {**first, tuned.BLOCKS: tiny.BLOCKS}
+    clock = Clock()
+    made = tuner(tmp_path, settings, [first, deeper], deadline=budget.Deadline(1e4, clock))
+    made.search()
+    assert len(made.tried) == 2
+    assert made.tried[0] is not None
+    made.tried = made.tried[:1]
+    clock.now = 1e4 - 1.9 * made.tried[0].seconds
+    assert not made._fits(deeper)
+    assert made._fits(first)
+
+
+def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> None:
+    settings = benches.settings()
+    first = {tuned.BASE: BASE, **tuned.of(settings, tiny.BLOCKS)}
+    base = tiny.backbone()
+    bench = benches.bench(tmp_path, base)
+    made = tuner(tmp_path, settings, [first, {**first, tuned.RATE: 5e-4}], bench)
+    kernel = base.blocks[-1].layers[0].kernel
+    good = np.array(kernel)
+
+    def break_it(now: progress.Progress) -> None:
+        """The second training meets a weight that is no number."""
+        if now.what.endswith('fine-tuning steps') and now.done == 1 and len(made.tried) == 1:
+            kernel.assign(np.full(good.shape, np.nan, np.float32))
+
+    with progress.listening(break_it):
+        made.search()
+    assert made.tried[0] is not None and made.tried[1] is None
+    assert made.verdict.chosen == 0
+    assert record.of(made)['trials'][1]['accuracy'] is None
+    np.testing.assert_array_equal(np.array(kernel), good)
+
+
+def test_data_that_allow_no_training_are_named(tmp_path: pathlib.Path) -> None:
+    train, val = tiny.images(8), tiny.images(4, seed=1)
+    one = train.take(np.flatnonzero(train.labels == 0))
+    base = tiny.backbone()
+    bench = Bench(
+        base, benches.NAMES, tiny.embedded(base, one, val, 'none'), lambda: (one, val), tmp_path
+    )
+    with pytest.raises(DataError, match='two classes'):
+        heads.compare(bench, benches.settings())
+
+
+def test_images_of_unknown_classes_do_not_take_part(tmp_path: pathlib.Path) -> None:
+    train, val = tiny.images(24), tiny.images(20, seed=1)
+    base = tiny.backbone()
+    more = benches.unknown(val)
+    embedded = tiny.embedded(base, benches.unknown(train), more, 'none')
+    bench = Bench(base, benches.NAMES, embedded, lambda: (benches.unknown(train), more), tmp_path)
+    known = benches.bench(tmp_path).train(benches.settings())
+    found = bench.train(benches.settings())
+    assert len(found.measured.hits) == 20
+    np.testing.assert_allclose(found.measured.losses, known.measured.losses, rtol=1e-3)
+
+
+def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
+    train, val = tiny.images(24), tiny.images(20, seed=1)
+    base = tiny.backbone()
+
+    def images() -> Any:
+        raise AssertionError('no image is needed for heads')
+
+    bench = Bench(base, benches.NAMES, tiny.embedded(base, train, val, 'none'), images, tmp_path)
+    made = tuner(tmp_path, benches.settings(mode='probe'), bench=bench)
+    made.search()
+    tried = made.tried[0]
+    assert tried is not None and tried.kept == 'probe'
+    assert tried.measured.accuracy == made.heads.found[0].tried.measured.accuracy
+
+
+def test_choice_is_by_the_verdict_and_not_by_the_lowest_loss(tmp_path: pathlib.Path) -> None:
+    settings = benches.settings()
+    first = {tuned.BASE: BASE, **tuned.of(settings, tiny.BLOCKS)}
+    made = tuner(tmp_path, settings, [first, {**first, tuned.RATE: 2e-4}])
+    made.search()
+    losses = [tried.measured.log_loss for tried in made.tried if tried is not None]
+    assert made.verdict == verdict.choose([tried and tried.measured for tried in made.tried])
+    assert made.verdict.chosen == 0, losses
+
+
+def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> None:
+    """A blind base, whose features are all the same: at the present rate it stays blind."""
+    base = tiny.backbone()
+    first_layer = base.blocks[0].layers[0]
+    first_layer.set_weights([np.zeros(first_layer.kernel.shape), np.zeros(8)])
+    settings = benches.settings(
+        augmentation='none',
+        fine_tune=params.FineTune(
+            blocks=1, epochs=6, learning_rate=1e-6, block_decay=1.0, dropout=0.0
+        ),
+    )
+    present = {tuned.BASE: BASE, **tuned.of(settings, tiny.BLOCKS)}
+    better = {**present, tuned.BLOCKS: tiny.BLOCKS, tuned.RATE: 0.03}
+    made = tuner(
+        tmp_path, settings, [present, better], benches.bench(tmp_path, base, n=96), epochs=6
+    )
+    made.search()
+    assert made.verdict.chosen == 1
+    assert 'beyond noise' in made.verdict.why
+    assert made.get_best_hyperparameters()[0].values[tuned.RATE] == 0.03

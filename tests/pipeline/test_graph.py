@@ -1,0 +1,41 @@
+"""The wiring of what is there only where it was asked for."""
+
+from __future__ import annotations
+
+import pathlib
+
+from pipeline import config, graph
+from pipeline.paths import Project
+
+
+def nodes(tmp_path: pathlib.Path, training: str = '{}', tune: bool = False) -> dict:
+    text = (
+        'name: x\ndata: {source: images}\nmodel: {backbone: mobilenet_v2_035, weights: random}\n'
+        f'training: {training}\n'
+    )
+    parsed = config.parse(text, 'thawline.yaml')
+    wired = graph.build(parsed, Project.of(parsed, tmp_path), tune=tune)
+    return {node.id: node for node in wired.components}
+
+
+def test_tuner_is_there_only_where_it_is_to_tune(tmp_path: pathlib.Path) -> None:
+    plain = nodes(tmp_path)
+    assert 'Tuner' not in plain and 'Tuned' not in plain
+    assert 'hyperparameters' not in plain['Trainer'].inputs
+    order = list(nodes(tmp_path, '{tuned: true}', tune=True))
+    assert order.index('Embedder') < order.index('Tuner') < order.index('Trainer')
+    assert 'Tuned' not in order
+
+
+def test_tuned_trainer_takes_the_newest_hyperparameters(tmp_path: pathlib.Path) -> None:
+    found = nodes(tmp_path, '{tuned: true}')
+    assert found['Trainer'].inputs['hyperparameters'].type_name == 'HyperParameters'
+    order = list(found)
+    assert order.index('Embedder') < order.index('Tuned') < order.index('Trainer')
+
+
+def test_tuning_again_with_the_result_in_use_is_the_same_search(tmp_path: pathlib.Path) -> None:
+    one, other = (
+        nodes(tmp_path, training, tune=True)['Tuner'] for training in ('{}', '{tuned: true}')
+    )
+    assert one.exec_properties == other.exec_properties
