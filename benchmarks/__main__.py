@@ -1,24 +1,53 @@
-"""`make bench`: every benchmark in turn; each writes its results beside itself."""
+"""`make bench`: every benchmark in turn, or those that are named; each writes its results.
+
+make bench                            all, about 9 hours on 2 cores, most of it the ablation
+make bench ARGS='recipe solar'        these alone
+"""
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
+import time
 
-COMMANDS = (
-    ['benchmarks.recipe', '--sets', 'flowers5', 'trashnet', 'hymenoptera', '--write'],
-    ['benchmarks.chain', '--write'],
-    ['benchmarks.lite0_scaling', '--data', '../shared/data'],
-)
+# name -> arguments, and about how many minutes it takes on 2 cores that do nothing else.
+BENCHMARKS = {
+    'recipe': (['--write'], 60),
+    'textbook': (['--write'], 45),
+    'solar': (['--write'], 30),
+    'few_shot': (['--write'], 30),
+    'embedder': (['--write'], 15),
+    'chain': (['--write'], 6),
+    'lite0_scaling': (['--data', '../shared/data'], 5),
+    'ablation': (['--write'], 340),
+}
 
 
 def main() -> int:
     """Runs each in a process of its own, so that none inherits the memory of another."""
-    worst = 0
-    for command in COMMANDS:
-        print(f'== python -m {" ".join(command)}', flush=True)
-        worst = max(worst, subprocess.run([sys.executable, '-m', *command], check=False).returncode)
-    return worst
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('names', nargs='*', metavar='NAME', help=', '.join(BENCHMARKS))
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := sorted(set(names) - set(BENCHMARKS)):
+        parser.error(f'no benchmark {", ".join(unknown)}; there are: {", ".join(BENCHMARKS)}')
+    failed = []
+    for i, name in enumerate(names):
+        left = sum(BENCHMARKS[later][1] for later in names[i:])
+        arguments, minutes = BENCHMARKS[name]
+        command = ['-m', f'benchmarks.{name}', *arguments]
+        print(
+            f'== {time.strftime("%H:%M")} python {" ".join(command)}: about {minutes} min; '
+            f'about {left} min for all that are left',
+            flush=True,
+        )
+        if subprocess.run([sys.executable, *command], check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f'failed: {", ".join(failed)}')
+    return 1 if failed else 0
 
 
 if __name__ == '__main__':

@@ -1,186 +1,161 @@
-"""Thawline's recipe against the plain Keras recipe: same images, split, base, weights and process.
+"""Thawline's recipe against the plain Keras recipe.
 
-The plain recipe is what the transfer learning tutorials teach: MobileNetV2 at 128 px, frozen, with
-a dense layer of 128 and dropout 0.3, 5 epochs of Adam at 1e-3; then the layers from index 100 on
-are thawed, 5 epochs of Adam at 1e-5. Both see the same decoded pixels in memory, so decoding is on
-neither side. Seconds are wall-clock, imports excluded, building and compiling models included; the
-bare forward pass over the training images once is given as the measure of the machine.
+Same images, split (70/15/15, stratified, by the seed), base, weights and process; the order
+alternates by seed. Both start from decoded pixels in memory at their own size; building, compiling
+and embedding are on their side. Seconds are wall-clock.
+
+- The plain recipe is what the transfer learning tutorials teach: MobileNetV2 at 128 px, frozen,
+  with a dense layer of 128 and dropout 0.3, 5 epochs of Adam at 1e-3; then the layers from index
+  100 on are thawed, 5 epochs of Adam at 1e-5. It keeps its last weights and does not use val.
+- Thawline has its default settings, at the base's default size, and uses val as it always does.
+- "Caught up" is when Thawline first had a model with at least the plain recipe's final test
+  accuracy: the probe, else the model after an epoch, else what is kept. Seconds from the very
+  start, as a share of the plain recipe's seconds. Test chooses nothing here but this moment.
+- The bare forward pass over the training images once, at both sizes, is a measure of the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import pathlib
-import platform
-import statistics
-import tempfile
-import time
 
-import keras
 import numpy as np
-import sklearn.model_selection
-import tensorflow as tf
 
-from components import backbones
-from components.training import checkpoint, dataset, params, recipe, scores
-from components.transform import preprocessing
+from benchmarks import images, recipes, report, thawline
+from components.training import params
 
-SIZE = 128
-WEIGHTS = 'mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5'
-RESULTS = pathlib.Path(__file__).with_suffix('.md')
+BACKBONE = 'mobilenet_v2'
+COLUMNS = (
+    'set', 'seed', 'plain: test accuracy', 'plain: s', 'probe: test accuracy', 'probe ready: s',
+    'Thawline: test accuracy', 'Thawline: s', 'kept', 'gain, points', 'time ratio', 'caught up: s',
+    'caught up: time ratio', 'bare forward: s',
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
-class Split:
-    """Train, val and test of one seed."""
+class Result:
+    """One seed of one set."""
 
-    train: dataset.ImageSet
-    val: dataset.ImageSet
-    test: dataset.ImageSet
+    plain: recipes.Outcome
+    thawed: thawline.Thawed
+    forward: tuple[float, float]  # at the plain recipe's size and at Thawline's
+
+    @property
+    def caught_up(self) -> float | None:
+        """Seconds until Thawline had the plain recipe's test accuracy."""
+        return self.thawed.seconds_to(self.plain.test, 'test')
 
 
-def read(folder: pathlib.Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """All images of a folder a class, decoded and resized as in training."""
-    classes = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
-    files = [(f, i) for i, name in enumerate(classes) for f in sorted((folder / name).iterdir())]
-    decoded = tf.function(
-        lambda encoded: preprocessing.resize(preprocessing.decode(encoded), SIZE, 'stretch'),
-        input_signature=[tf.TensorSpec([], tf.string)],
+def measure(
+    found: images.Listed,
+    pixels: dict[int, np.ndarray],
+    seed: int,
+    base: recipes.Base,
+    arguments: argparse.Namespace,
+) -> Result:
+    """Both competitors on one split; `pixels` are all images at both sizes."""
+    rows = images.split(found.labels, seed)
+    small = images.parts(pixels[recipes.PLAIN_SIZE], found.labels, rows)
+    own = images.parts(pixels[base.size], found.labels, rows)
+    plain_base = dataclasses.replace(base, size=recipes.PLAIN_SIZE)
+    forward = (
+        recipes.forward_seconds(plain_base, small.train),
+        recipes.forward_seconds(base, own.train),
     )
-    pixels = np.stack([decoded(file.read_bytes()).numpy() for file, _ in files])
-    return pixels, np.array([label for _, label in files], np.int64), classes
+    plain: recipes.Outcome | None = None
+    thawed: thawline.Thawed | None = None
+    for competitor in report.in_turn(('plain', 'Thawline'), seed):
+        report.say(f'{found.name}, seed {seed}: {competitor}')
+        if competitor == 'plain':
+            plain = recipes.plain(
+                small,
+                len(found.classes),
+                base.weights,
+                seed,
+                stored_statistics=arguments.stored_statistics,
+            )
+        else:
+            with report.narrated(f'{found.name}, seed {seed}'):
+                thawed = thawline.run(base, own, found.classes, params.Training(seed=seed))
+    assert plain is not None and thawed is not None
+    return Result(plain, thawed, forward)
 
 
-def split(pixels: np.ndarray, labels: np.ndarray, seed: int) -> Split:
-    """A stratified 70/15/15 split."""
-    rows = np.arange(len(labels))
-    train, rest = sklearn.model_selection.train_test_split(
-        rows, test_size=0.3, stratify=labels, random_state=seed
-    )
-    val, test = sklearn.model_selection.train_test_split(
-        rest, test_size=0.5, stratify=labels[rest], random_state=seed
-    )
-    ids = np.array([f'{row:06d}'.encode() for row in rows], object)
-    parts = (dataset.ImageSet(pixels[r], labels[r], ids[r]) for r in (train, val, test))
-    return Split(*parts)
+def row(name: str, seed: int, one: Result) -> list[str]:
+    """The line of one seed."""
+    plain, thawed, caught = one.plain, one.thawed, one.caught_up
+    return [
+        name,
+        str(seed),
+        f'{plain.test:.3f}',
+        report.seconds(plain.seconds),
+        f'{thawed.probe.test:.3f}',
+        report.seconds(thawed.probe.seconds),
+        f'{thawed.test:.3f}',
+        report.seconds(thawed.seconds),
+        thawed.kept,
+        f'{100 * (thawed.test - plain.test):+.1f}',
+        f'{thawed.seconds / plain.seconds:.2f}',
+        report.seconds(caught),
+        'never' if caught is None else f'{caught / plain.seconds:.2f}',
+        f'{one.forward[0]:.1f} / {one.forward[1]:.1f}',
+    ]
 
 
-def plain_keras(data: Split, classes: int, weights: pathlib.Path, seed: int) -> tuple[float, float]:
-    """The tutorial's recipe: (test accuracy, seconds)."""
-    keras.utils.set_random_seed(seed)
-    started = time.monotonic()
-    base = keras.applications.MobileNetV2(
-        input_shape=(SIZE, SIZE, 3), include_top=False, weights=str(weights)
-    )
-    base.trainable = False
-    inputs = keras.Input((SIZE, SIZE, 3))
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    x = keras.layers.GlobalAveragePooling2D()(base(x, training=False))
-    x = keras.layers.Dense(128, activation='relu')(x)
-    outputs = keras.layers.Dense(classes, activation='softmax')(keras.layers.Dropout(0.3)(x))
-    model = keras.Model(inputs, outputs)
-
-    def batches(part: dataset.ImageSet, shuffled: bool) -> tf.data.Dataset:
-        made = tf.data.Dataset.from_tensor_slices((part.pixels, part.labels))
-        if shuffled:
-            made = made.shuffle(len(part), seed=seed)
-        return made.batch(32).map(lambda p, y: (tf.cast(p, tf.float32), y)).prefetch(2)
-
-    train, val, test = (batches(p, p is data.train) for p in (data.train, data.val, data.test))
-    model.compile(
-        keras.optimizers.Adam(1e-3), 'sparse_categorical_crossentropy', metrics=['accuracy']
-    )
-    model.fit(train, validation_data=val, epochs=5, verbose=0)
-    base.trainable = True
-    for layer in base.layers[:100]:
-        layer.trainable = False
-    model.compile(
-        keras.optimizers.Adam(1e-5), 'sparse_categorical_crossentropy', metrics=['accuracy']
-    )
-    model.fit(train, validation_data=val, epochs=5, verbose=0)
-    seconds = time.monotonic() - started
-    return float(model.evaluate(test, verbose=0)[1]), seconds
-
-
-def thawline(
-    data: Split, classes: tuple[str, ...], weights: pathlib.Path, settings: params.Training
-) -> tuple[float, float, dict]:
-    """Thawline's recipe with its default settings: (test accuracy, seconds, record)."""
-    started = time.monotonic()
-    backbone = backbones.build('mobilenet_v2', SIZE, str(weights))
-    with tempfile.TemporaryDirectory() as folder:
-        kept = checkpoint.Checkpoint(pathlib.Path(folder, 'state'), 'benchmark')
-        log = tf.summary.create_file_writer(folder)
-        trained = recipe.train(backbone, classes, data.train, data.val, settings, kept, log)
-    seconds = time.monotonic() - started
-    reached = scores.score(trained.classifier.predict(data.test.pixels), data.test.labels)
-    return reached.accuracy, seconds, trained.record
-
-
-def forward_seconds(data: Split, weights: pathlib.Path) -> float:
-    """One bare batched forward pass of the base over the training images, compiled beforehand."""
-    base = backbones.build('mobilenet_v2', SIZE, str(weights)).model
-    forward = tf.function(
-        lambda images: base(tf.cast(images, tf.float32), training=False),
-        input_signature=[tf.TensorSpec([None, SIZE, SIZE, 3], tf.uint8)],
-    )
-    forward(data.train.pixels[:64])
-    started = time.monotonic()
-    for start in range(0, len(data.train), 64):
-        forward(data.train.pixels[start : start + 64])
-    return time.monotonic() - started
+def mean_row(name: str, results: list[Result]) -> list[str]:
+    """The line of a set: means of each column; ratios are of the means."""
+    mean = report.mean
+    plain = [one.plain.test for one in results]
+    plain_seconds = mean([one.plain.seconds for one in results])
+    seconds = mean([one.thawed.seconds for one in results])
+    thawed = [one.thawed.test for one in results]
+    caught = [one.caught_up for one in results]
+    reached = [at for at in caught if at is not None]
+    all_caught = mean(reached) if len(reached) == len(caught) else None
+    return [
+        f'**{name}**',
+        'mean',
+        f'{mean(plain):.3f}',
+        report.seconds(plain_seconds),
+        f'{mean([one.thawed.probe.test for one in results]):.3f}',
+        report.seconds(mean([one.thawed.probe.seconds for one in results])),
+        f'{mean(thawed):.3f}',
+        report.seconds(seconds),
+        '',
+        f'**{100 * (mean(thawed) - mean(plain)):+.1f}**',
+        f'{seconds / plain_seconds:.2f}',
+        report.seconds(all_caught) if all_caught else f'{len(reached)} of {len(caught)} seeds',
+        f'**{all_caught / plain_seconds:.2f}**' if all_caught else '',
+        ' / '.join(f'{mean([one.forward[i] for one in results]):.1f}' for i in range(2)),
+    ]
 
 
 def main() -> None:
-    """Runs both on each seed and writes the results beside this file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--shared', type=pathlib.Path, default=pathlib.Path('../shared'))
-    parser.add_argument('--sets', nargs='+', default=['flowers5'])
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    parser.add_argument('--training', default='{}', help='JSON of settings other than the defaults')
-    parser.add_argument('--write', action='store_true', help=f'write {RESULTS.name}')
+    """Runs both on each seed of each set."""
+    parser = report.parser(__doc__ or '', images.SETS)
+    parser.add_argument('--size', type=int, help="Thawline's image side; default: the base's own")
+    parser.add_argument(
+        '--stored-statistics',
+        action='store_true',
+        help='plain recipe: never leave inference mode in BatchNorm, as its training=False means '
+        'and Keras 3.15 overrides',
+    )
     arguments = parser.parse_args()
-    weights = (arguments.shared / 'weights' / WEIGHTS).resolve()
-    lines = []
+    base = recipes.base(BACKBONE, arguments.shared, arguments.size)
+    written = report.Report(__file__, __doc__ or '', arguments)
+    written.expect(len(arguments.sets) * len(arguments.seeds))
+    rows: list[list[str]] = []
     for name in arguments.sets:
-        pixels, labels, classes = read(arguments.shared / 'data' / name)
-        rows = []
+        found = images.listed(name, arguments.shared, arguments.limit)
+        pixels = {size: found.pixels(size) for size in {recipes.PLAIN_SIZE, base.size}}
+        results: list[Result] = []
         for seed in arguments.seeds:
-            data = split(pixels, labels, seed)
-            forward = forward_seconds(data, weights)
-            plain = plain_keras(data, len(classes), weights, seed)
-            changes = json.loads(arguments.training) | {'seed': seed}
-            settings = params.Training.model_validate(changes)
-            accuracy, seconds, record = thawline(data, classes, weights, settings)
-            probe = record['seconds']['probe']
-            rows.append((plain[0], plain[1], accuracy, seconds, probe, forward))
-            lines.append(
-                f'| {name} | {seed} | {plain[0]:.3f} | {plain[1]:.0f} | {accuracy:.3f} | '
-                f'{seconds:.0f} | {seconds / plain[1]:.2f} | {probe:.0f} | {record["kept"]} | '
-                f'{forward:.1f} |'
-            )
-            print(lines[-1], flush=True)
-        mean = [statistics.mean(column) for column in zip(*rows, strict=True)]
-        lines.append(
-            f'| **{name}** | mean | {mean[0]:.3f} | {mean[1]:.0f} | {mean[2]:.3f} | '
-            f'{mean[3]:.0f} | {mean[3] / mean[1]:.2f} | {mean[4]:.0f} | | {mean[5]:.1f} |'
-        )
-        print(lines[-1], flush=True)
-    if arguments.write:
-        head = (
-            '# Recipe against the plain Keras recipe\n\n'
-            f'{" ".join((__doc__ or "").split(chr(10) * 2)[1].split())}\n\n'
-            f'Command: `python -m benchmarks.recipe --sets {" ".join(arguments.sets)} --seeds '
-            f'{" ".join(map(str, arguments.seeds))} --write`, '
-            f'TensorFlow {tf.__version__}, Keras {keras.__version__}, {platform.machine()}, '
-            f'{len(tf.config.list_physical_devices("GPU"))} GPUs.\n\n'
-            '| set | seed | plain: test accuracy | plain: s | Thawline: test accuracy | '
-            'Thawline: s | time ratio | of it probe: s | kept | bare forward: s |\n'
-            '|---|---|---|---|---|---|---|---|---|---|\n'
-        )
-        RESULTS.write_text(head + '\n'.join(lines) + '\n', 'utf-8')
+            results.append(measure(found, pixels, seed, base, arguments))
+            rows.append(row(name, seed, results[-1]))
+            written.finished(' | '.join(rows[-1]))
+            written.table('Results', COLUMNS, [*rows, mean_row(name, results)])
+        rows.append(mean_row(name, results))
+    written.close()
 
 
 if __name__ == '__main__':

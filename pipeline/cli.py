@@ -101,6 +101,53 @@ def init(folder: pathlib.Path, data: str, force: bool) -> None:
 
 @main.command()
 @_config_argument
+@click.option(
+    '--images',
+    default=1000,
+    show_default=True,
+    type=click.IntRange(20, 20_000),
+    help='How many training images at most.',
+)
+@click.option('--bases', 'names', metavar='NAME,NAME', help='These bases only.')
+@click.option('--sizes', metavar='128,224', help="Image sides; by default each base's own.")
+@click.option(
+    '--weights',
+    type=click.Path(path_type=pathlib.Path),
+    metavar='FOLDER',
+    help="Look for weights files of Keras's names here too.",
+)
+@click.option('--download', is_flag=True, help='Let Keras fetch weights that are not here.')
+def bases(
+    config: pathlib.Path | None,
+    images: int,
+    names: str | None,
+    sizes: str | None,
+    weights: pathlib.Path | None,
+    download: bool,
+) -> None:
+    """Ranks the bases that are here for your images, by accuracy and cost, in minutes."""
+    from pipeline import bases as bases_lib
+    from pipeline import bases_command
+    from pipeline import run as run_lib
+
+    chosen, at = bases_lib.names(names), bases_lib.sizes(sizes)
+    project = run_lib.project_of(config)
+    run_lib.leave(bases_command.execute(*project, images, chosen, at, weights, download))
+
+
+@main.command()
+@_config_argument
+@click.option('--no-cache', is_flag=True, help='Run every node, also where nothing changed.')
+def tune(config: pathlib.Path | None, no_cache: bool) -> None:
+    """Tries other settings of training on your images; takes as long as a few trainings."""
+    from pipeline import run as run_lib
+    from pipeline import tune_command
+
+    run_lib.leave(tune_command.execute(*run_lib.project_of(config), not no_cache))
+
+
+@main.command()
+@_config_argument
 @click.option('--force', is_flag=True, help='Replace an existing reviewed schema.')
 def schema(config: pathlib.Path | None, force: bool) -> None:
     """Writes a schema proposal from the latest run, to review and keep."""

@@ -16,11 +16,13 @@ import pydantic
 import yaml
 
 from components import backbones
+from components.embedding.params import Embedding
 from components.errors import ConfigError
 from components.evaluation.params import Gate
 from components.gate.policy import DataGate
 from components.section import Count, Section, Share
 from components.training.params import Model, Training
+from components.tuning.params import Tuning
 from pipeline import config_errors
 
 PROJECT_FILE = 'thawline.yaml'
@@ -151,7 +153,9 @@ class Config(Section):
     data_gate: DataGate = DataGate()
     preprocessing: Preprocessing = Preprocessing()
     model: Model = Model()
+    embedding: Embedding = Embedding()
     training: Training = Training()
+    tuning: Tuning = Tuning()
     gate: Gate = Gate()
     beam: Beam = Beam()
     output: str | None = pydantic.Field(

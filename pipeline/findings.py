@@ -62,9 +62,25 @@ def _transformed(result: NodeResult, config: Config, project: Project) -> str:
     return f'{config.image_size} x {config.image_size} pixels, {config.preprocessing.resize}'
 
 
+def _embedded(result: NodeResult, config: Config, project: Project) -> str:
+    found = result.outputs['embeddings'].properties
+    images, views = found['count'], found['views']
+    line = f'{images:,} images'
+    if views:
+        line += f', {views} augmented {"view" if views == 1 else "views"} of each of train'
+    milliseconds = 1000 * found['seconds'] / max(images, 1)
+    return f'{line}, {found["dimension"]:,} features, {milliseconds:.1f} ms an image'
+
+
 def training_record(result: NodeResult) -> dict:
     """The Trainer's own record of a run."""
     path = pathlib.Path(result.outputs['model_run'].uri, 'training.json')
+    return json.loads(path.read_text('utf-8'))
+
+
+def tuning_record(result: NodeResult) -> dict:
+    """The Tuner's own record of a search; see `components.tuning.record`."""
+    path = pathlib.Path(result.outputs['tuner_results'].uri, 'tuning.json')
     return json.loads(path.read_text('utf-8'))
 
 
@@ -78,7 +94,22 @@ def _trained(result: NodeResult, config: Config, project: Project) -> str:
             f'{len(tuned["history"])}); kept: {record["kept"].replace("_", "-")}, '
             f'{record["val"]["accuracy"]:.3f}'
         )
+    if record['left_out']:
+        line += f'; left out for the budget: {" and ".join(record["left_out"])}'
+    if record['decision']['positive']:
+        line += f'; {record["decision"]["summary"]}'
     return line
+
+
+def _searched(result: NodeResult, config: Config, project: Project) -> str:
+    record = tuning_record(result)
+    chosen = 'the present settings' if record['chosen'] == 0 else f'trial {record["chosen"] + 1}'
+    return f'{len(record["trials"])} trainings; chosen: {chosen}'
+
+
+def _taken(result: NodeResult, config: Config, project: Project) -> str:
+    found = result.outputs.get('hyperparameters')
+    return f'settings of tuning {found.id}' if found else 'nothing was tuned'
 
 
 def _baseline(result: NodeResult, config: Config, project: Project) -> str:
@@ -113,6 +144,9 @@ _LINES: dict[str, Callable[[NodeResult, Config, Project], str]] = {
     'ExampleValidator': _validated,
     'DataGate': _gated,
     'Transform': _transformed,
+    'Embedder': _embedded,
+    'Tuner': _searched,
+    'Tuned': _taken,
     'Trainer': _trained,
     'Baseline': _baseline,
     'Evaluator': _evaluated,

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from components.embedding.component import Embedder
 from components.evaluation import eval_config
 from components.evaluation.baseline import EarlierBlessedModelStrategy
 from components.evaluation.component import GateEvaluator
 from components.gate.component import DataGate
 from components.ingestion.component import ImageExampleGen
+from components.training.component import ImageTrainer
 from components.transform.component import ImageTransform
+from components.tuning.component import ImageTuner
 from pipeline import digest
 from pipeline import tfx_imports as tfx
 from pipeline.config import Config
 from pipeline.paths import Project
 
+from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import (  # isort: skip
+    LatestArtifactStrategy,
+)
+
 SPLITS = ['train', 'val', 'test']
 
 
-def build(config: Config, project: Project, use_cache: bool = True) -> tfx.Pipeline:
-    """Wires the chain for a project; nothing runs here."""
+def build(
+    config: Config, project: Project, use_cache: bool = True, tune: bool = False
+) -> tfx.Pipeline:
+    """Wires the chain for a project, with a Tuner where it is to `tune`; nothing runs here."""
     images = ImageExampleGen(
         source=project.source_spec(config),
         fractions=config.data.split.fractions,
@@ -60,22 +71,70 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.Pipel
     ).with_id('Transform')
     transform.add_upstream_node(gate)
 
-    trainer = tfx.Trainer(
+    transformed = transform.outputs['transformed_examples']
+
+    base = project.located_model(config)
+    embedder = Embedder(
+        examples=transformed,
+        model=base,
+        weights_digest=project.weights_digest(config),
+        image_size=config.image_size,
+        augmentation=config.training.augmentation,
+        views=config.embedding.views,
+        seed=config.training.seed,
+        features=config.embedding.features,
+        code_digest=digest.of_packages('embedding', 'augmentation', 'backbones', 'transform'),
+    )
+
+    training: dict[str, Any] = {
+        'examples': transformed,
+        'embeddings': embedder.outputs['embeddings'],
+        'transform_graph': transform.outputs['transform_graph'],
+        'train_args': tfx.TrainArgs(splits=['train']),
+        'eval_args': tfx.EvalArgs(splits=['val']),
+    }
+    recipe = {
+        **preprocessing,
+        'model': base.model_dump_json(),
+        'weights_digest': project.weights_digest(config),
+        'code_digest': digest.of_packages(
+            'training', 'augmentation', 'backbones', 'embedding', 'serving', 'transform'
+        ),
+    }
+
+    tuning: list[Any] = []
+    hyperparameters = None
+    if tune:
+        tuner = ImageTuner(
+            tuner_fn='components.tuning.tuner_fn.tuner_fn',
+            **training,
+            custom_config={
+                **recipe,
+                'training': config.training.model_dump_json(exclude={'tuned'}),
+                'tuning': config.tuning.model_dump_json(),
+                'search_digest': digest.of_packages('tuning', 'transfer'),
+            },
+        ).with_id('Tuner')
+        tuning, hyperparameters = [tuner], tuner.outputs['best_hyperparameters']
+    elif config.training.tuned:
+        tuned = tfx.Resolver(
+            strategy_class=LatestArtifactStrategy,
+            hyperparameters=tfx.Channel(type=tfx.standard_artifacts.HyperParameters),
+        ).with_id('Tuned')
+        tuned.add_upstream_node(embedder)  # without a place in the chain no part of it could run
+        tuning, hyperparameters = [tuned], tuned.outputs['hyperparameters']
+
+    trainer = ImageTrainer(
         run_fn='components.training.run_fn.run_fn',
-        examples=transform.outputs['transformed_examples'],
-        transform_graph=transform.outputs['transform_graph'],
+        **training,
         schema=schema,
-        train_args=tfx.TrainArgs(splits=['train']),
-        eval_args=tfx.EvalArgs(splits=['val']),
+        hyperparameters=hyperparameters,
         custom_config={
-            **preprocessing,
-            'model': project.located_model(config).model_dump_json(),
-            'weights_digest': project.weights_digest(config),
+            **recipe,
             'training': config.training.model_dump_json(),
             'checkpoints': str(project.checkpoints),
-            'code_digest': digest.of_packages('training', 'backbones', 'serving', 'transform'),
         },
-    )
+    ).with_id('Trainer')
     model = trainer.outputs['model']
 
     baseline = tfx.Resolver(
@@ -111,6 +170,8 @@ def build(config: Config, project: Project, use_cache: bool = True) -> tfx.Pipel
             validator,
             gate,
             transform,
+            embedder,
+            *tuning,
             trainer,
             baseline,
             evaluator,

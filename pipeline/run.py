@@ -45,6 +45,7 @@ class Options:
     first: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
     use_cache: bool = True
+    tune: bool = False
 
 
 @contextlib.contextmanager
@@ -133,6 +134,8 @@ def _summary(
 ) -> Outcome:
     """Says what came of it, and returns that."""
     by_node = {result.node: result for result in results}
+    if 'Tuner' in by_node:
+        return Outcome.BLESSED  # what it found is shown by those who asked for it
     if 'Evaluator' not in by_node or 'Pusher' not in by_node:
         console.print('part of the chain ran; no verdict on a model was asked for', style='bold')
         return Outcome.BLESSED
@@ -184,13 +187,15 @@ def _run_graph(
         if console.is_terminal
         else (contextlib.nullcontext())
     ):
-        from pipeline import graph
+        from pipeline import graph, tune_command
         from pipeline.runners import local
 
+    if config.training.tuned and not options.tune:
+        tune_command.require(project)
     _check_weights(config, project)
     shown = display.Display(console, lambda result: findings.line(result, config, project))
     runner = local.LocalRunner(run_id, shown, local.Selection(options.first, options.last))
-    wired = graph.build(config, project, options.use_cache)
+    wired = graph.build(config, project, options.use_cache, options.tune)
     known = [node.id for node in wired.components]
     for name in (*options.first, *options.last):
         if name not in known:

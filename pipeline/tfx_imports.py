@@ -15,7 +15,7 @@ import os
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 os.environ.setdefault('KERAS_BACKEND', 'tensorflow')
 
-from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen, Trainer
+from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -40,7 +40,6 @@ __all__ = [
     'SplitsConfig',
     'StatisticsGen',
     'TrainArgs',
-    'Trainer',
     'sqlite_metadata_connection_config',
     'standard_artifacts',
 ]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 
 NODES = (
     'ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate', 'Transform',
-    'Trainer', 'Baseline', 'Evaluator', 'Pusher',
+    'Embedder', 'Trainer', 'Baseline', 'Evaluator', 'Pusher',
 )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def test_first_run_is_blessed_and_pushed(project, first):
     assert first.returncode == 0, first.stdout + first.stderr
     for node in NODES:
         assert re.search(rf'^✓ {node}\s', first.stdout, re.MULTILINE), node
+    assert re.search(r'Embedder\s.*120 images, .*[\d,]+ features, [\d.]+ ms an image', first.stdout)
     assert re.search(r'120 images, 0 quarantined; train \d+, val \d+, test \d+', first.stdout)
     assert re.search(
         r'val accuracy \d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\), gate 0\.60: BLESSED', first.stdout
@@ -71,9 +72,18 @@ def test_refused_model_is_not_pushed_and_the_last_good_one_stays(project, first)
     assert refused.returncode == 3, refused.stdout + refused.stderr
     assert 'NOT BLESSED' in refused.stdout
     assert 'NOT PUSHED' in refused.stdout
-    assert re.search(r'^✓ Trainer\s+cached', refused.stdout, re.MULTILINE)
+    for node in ('Embedder', 'Trainer'):
+        assert re.search(rf'^✓ {node}\s+cached', refused.stdout, re.MULTILINE), node
     assert project.versions() == before
     assert 'not blessed' in project.thawline('runs').stdout
+
+
+def test_other_rates_embed_no_image_again(project, first):
+    project.write(training='{augmentation: light, fine_tune: {blocks: 1, epochs: 1}}')
+    tuned = project.thawline('run', '--to', 'Trainer')
+    assert tuned.returncode == 0, tuned.stdout + tuned.stderr
+    assert re.search(r'^✓ Embedder\s+cached', tuned.stdout, re.MULTILINE)
+    assert re.search(r'^✓ Trainer\s+[\d.]+ s', tuned.stdout, re.MULTILINE)
 
 
 def test_part_of_the_chain_without_an_earlier_run_is_refused(make_project):
