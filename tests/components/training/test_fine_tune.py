@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from typing import Any
 
@@ -179,7 +180,7 @@ def test_averages_are_scored_and_kept_while_training_goes_on_from_the_weights_th
     for average in (0.0, 0.75):
         chosen = settings(average=average, batch_norm='affine')
         classifier = tuning.classifier(chosen)
-        steps = tuning.Steps(lambda one=classifier: tuning.weights(one))
+        steps = tuning.Steps(functools.partial(tuning.weights, classifier))
         with progress.listening(steps):
             tuned = run(classifier, tmp_path / str(average), chosen)
         paths[average] = steps.seen

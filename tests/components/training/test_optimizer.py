@@ -147,13 +147,14 @@ def test_weight_decay_follows_the_assigned_rate() -> None:
 def test_average_is_of_the_weights_after_each_step_and_does_not_disturb_them() -> None:
     classifier, plain = tiny.classifier(), tiny.classifier()
     optimizer, other = built(classifier, average=0.75), built(plain)
-    bias, expected = classifier.head.bias, None
-    for _ in range(4):
+    bias = classifier.head.bias
+    expected: np.ndarray = np.zeros(2, np.float32)
+    for number in range(4):
         changes, undisturbed = step(classifier, optimizer, 0.3), step(plain, other, 0.3)
         for path, change in changes.items():
             np.testing.assert_array_equal(change, undisturbed[path])
         now = np.array(bias)
-        expected = now if expected is None else 0.75 * expected + 0.25 * now
+        expected = 0.75 * expected + 0.25 * now if number else now
     assert (np.array(bias) != expected).all()
     optimizer.finalize_variable_values(classifier.model.trainable_variables)
     np.testing.assert_allclose(np.array(bias), expected, rtol=1e-6)

@@ -1,11 +1,8 @@
-"""The recipe as a whole: freeze, probe, thaw, keep the better; and data that allow no training."""
+"""The recipe as a whole: freeze, probe, thaw, keep the better."""
 
 from __future__ import annotations
 
-import logging
-import math
 import pathlib
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -13,69 +10,10 @@ import pytest
 import tensorflow as tf
 
 from components import backbones
-from components.backbones import backbone as backbone_lib
 from components.backbones.features import Features, feature_slices
-from components.errors import DataError
-from components.training import checkpoint, dataset, params, recipe, scores
+from components.training import dataset, recipe, scores
 from tests.components.training import tiny
-
-NAMES = ('cat', 'dog', 'owl', 'yak')
-Images = tuple[dataset.ImageSet, dataset.ImageSet]
-
-
-def train(
-    folder: pathlib.Path,
-    base: backbone_lib.Backbone | None = None,
-    train_set: dataset.ImageSet | None = None,
-    val_set: dataset.ImageSet | None = None,
-    classes: int = 2,
-    augmentation: params.AugmentationName = 'light',
-    mode: Literal['fine_tune', 'probe'] = 'fine_tune',
-    budget: str | None = None,
-    class_weights: Literal['none', 'balanced'] = 'none',
-    kind: Features = 'top',
-    images: Callable[[], Images] | None = None,
-    **tune: Any,
-) -> recipe.Trained:
-    settings = params.Training(
-        mode=mode,
-        budget=budget,
-        batch_size=8,
-        augmentation=augmentation,
-        class_weights=class_weights,
-        fine_tune=params.FineTune(**tune),
-    )
-    base = base or tiny.backbone()
-    train_set = tiny.images(32, classes) if train_set is None else train_set
-    val_set = tiny.images(24, classes, seed=1) if val_set is None else val_set
-    log = tf.summary.create_file_writer(str(folder / 'tensorboard'))
-    trained = recipe.train(
-        base,
-        NAMES[:classes],
-        tiny.embedded(base, train_set, val_set, augmentation, kind),
-        images or (lambda: (train_set, val_set)),
-        settings,
-        checkpoint.Checkpoint(folder / 'state', 'key'),
-        log,
-    )
-    log.close()
-    return trained
-
-
-def weights(trained: recipe.Trained) -> list[np.ndarray]:
-    return [np.array(w) for w in trained.classifier.model.get_weights()]
-
-
-def assert_equal(one: list[np.ndarray], other: list[np.ndarray]) -> None:
-    for a, b in zip(one, other, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def without_seconds(value: Any) -> Any:
-    """A record without what the clock said."""
-    if isinstance(value, dict):
-        return {k: without_seconds(v) for k, v in value.items() if k != 'seconds'}
-    return [without_seconds(v) for v in value] if isinstance(value, list) else value
+from tests.components.training.whole import Images, assert_equal, train, weights, without_seconds
 
 
 def shipped(trained: recipe.Trained, data: dataset.ImageSet) -> scores.Scores:
@@ -265,69 +203,6 @@ def test_class_weights_reach_both_phases(tmp_path: pathlib.Path) -> None:
     assert plain['probe'] != balanced['probe']
     losses = [r['fine_tune']['history'][0]['train_loss'] for r in (plain, balanced)]
     assert losses[1] > losses[0]  # that of the rare class, which is worse learnt, weighs more
-
-
-def test_class_absent_from_val_trains(tmp_path: pathlib.Path) -> None:
-    val = tiny.images(24, 3, seed=1)
-    val = val.take(np.flatnonzero(val.labels != 1))
-    trained = train(tmp_path, val_set=val, classes=3, epochs=1, blocks=1)
-    assert trained.classifier.predict(val.pixels).shape == (16, 3)
-    assert math.isfinite(trained.record['fine_tune']['val']['log_loss'])
-
-
-@pytest.mark.parametrize('mode', ['probe', 'fine_tune'])
-def test_images_of_unknown_classes_do_not_take_part(
-    mode: Literal['fine_tune', 'probe'], tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    def with_unknown(data: dataset.ImageSet) -> dataset.ImageSet:
-        more = tiny.images(5, seed=9)
-        return dataset.ImageSet(
-            np.concatenate([more.pixels, data.pixels]),
-            np.concatenate([np.full(5, -1), data.labels]),
-            np.concatenate([more.ids, data.ids]),
-        )
-
-    expected = train(tmp_path / 'known', mode=mode, epochs=1, blocks=1)
-    with caplog.at_level(logging.WARNING):
-        found = train(
-            tmp_path / 'unknown',
-            train_set=with_unknown(tiny.images(32)),
-            val_set=with_unknown(tiny.images(24, seed=1)),
-            mode=mode,
-            epochs=1,
-            blocks=1,
-        )
-    assert_equal(weights(found), weights(expected))
-    assert found.record['images'] == {'train': 32, 'val': 24}
-    assert '5 train images' in caplog.text and '5 val images' in caplog.text
-
-
-@pytest.mark.parametrize('label', [0, 1])
-def test_train_of_one_class_is_refused(label: int, tmp_path: pathlib.Path) -> None:
-    data = tiny.images(16)
-    one = dataset.ImageSet(data.pixels, np.full(16, label), data.ids)
-    with pytest.raises(DataError, match=rf"two classes.* only.*'{NAMES[label]}'"):
-        train(tmp_path, train_set=one)
-
-
-def test_class_without_train_images_is_named(tmp_path: pathlib.Path) -> None:
-    data = tiny.images(16, 3)
-    without = data.take(np.flatnonzero(data.labels != 1))
-    with pytest.raises(DataError, match=r"train.*'dog'"):
-        train(tmp_path, train_set=without, classes=3)
-
-
-@pytest.mark.parametrize('split', ['train', 'val'])
-@pytest.mark.parametrize('unknown', [False, True])
-def test_split_without_usable_images_is_named(
-    split: str, unknown: bool, tmp_path: pathlib.Path
-) -> None:
-    data = tiny.images(4)
-    nothing = data.take(np.arange(0))
-    if unknown:
-        nothing = dataset.ImageSet(data.pixels, np.full(4, -1), data.ids)
-    with pytest.raises(DataError, match=f'the {split} split has no image'):
-        train(tmp_path, **{f'{split}_set': nothing})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize('kind', ['top', 'blocks'])

@@ -60,8 +60,9 @@ def test_row_sums_to_the_weight_of_its_class(smoothing: float) -> None:
 def test_balanced_classes_weigh_the_same_and_the_mean_image_one(
     counts: list[int], order: random.Random
 ) -> None:
-    labels = np.repeat(np.arange(len(counts)), counts)
-    order.shuffle(labels)
+    drawn = [label for label, count in enumerate(counts) for _ in range(count)]
+    order.shuffle(drawn)
+    labels = np.array(drawn)
     weights = class_weights(labels, len(counts), 'balanced')
     assert weights.shape == (len(counts),) and weights.dtype == np.float32
     sums = np.bincount(labels, weights[labels])

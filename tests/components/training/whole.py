@@ -1,0 +1,73 @@
+"""The recipe run whole on the tiny base, as the tests of it need it."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from components.backbones import backbone as backbone_lib
+from components.backbones.features import Features
+from components.training import checkpoint, dataset, params, recipe
+from tests.components.training import tiny
+
+NAMES = ('cat', 'dog', 'owl', 'yak')
+Images = tuple[dataset.ImageSet, dataset.ImageSet]
+
+
+def train(
+    folder: pathlib.Path,
+    base: backbone_lib.Backbone | None = None,
+    train_set: dataset.ImageSet | None = None,
+    val_set: dataset.ImageSet | None = None,
+    classes: int = 2,
+    augmentation: params.AugmentationName = 'light',
+    mode: Literal['fine_tune', 'probe'] = 'fine_tune',
+    budget: str | None = None,
+    class_weights: Literal['none', 'balanced'] = 'none',
+    kind: Features = 'top',
+    images: Callable[[], Images] | None = None,
+    **tune: Any,
+) -> recipe.Trained:
+    settings = params.Training(
+        mode=mode,
+        budget=budget,
+        batch_size=8,
+        augmentation=augmentation,
+        class_weights=class_weights,
+        fine_tune=params.FineTune(**tune),
+    )
+    base = base or tiny.backbone()
+    train_set = tiny.images(32, classes) if train_set is None else train_set
+    val_set = tiny.images(24, classes, seed=1) if val_set is None else val_set
+    log = tf.summary.create_file_writer(str(folder / 'tensorboard'))
+    trained = recipe.train(
+        base,
+        NAMES[:classes],
+        tiny.embedded(base, train_set, val_set, augmentation, kind),
+        images or (lambda: (train_set, val_set)),
+        settings,
+        checkpoint.Checkpoint(folder / 'state', 'key'),
+        log,
+    )
+    log.close()
+    return trained
+
+
+def weights(trained: recipe.Trained) -> list[np.ndarray]:
+    return [np.array(w) for w in trained.classifier.model.get_weights()]
+
+
+def assert_equal(one: list[np.ndarray], other: list[np.ndarray]) -> None:
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def without_seconds(value: Any) -> Any:
+    """A record without what the clock said."""
+    if isinstance(value, dict):
+        return {k: without_seconds(v) for k, v in value.items() if k != 'seconds'}
+    return [without_seconds(v) for v in value] if isinstance(value, list) else value
