@@ -17,7 +17,7 @@ def project(make_project) -> Project:
     made = make_project(
         images=12,
         preprocessing=f'{{image_size: {SIZE}, resize: letterbox}}',
-        training='{augmentation: none, fine_tune: {enabled: false}}',
+        training='{augmentation: none, mode: probe}',
         gate='{val_accuracy: 0.0, strictness: point}',
     )
     done = made.thawline('run')

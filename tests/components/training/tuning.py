@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 
 from components import progress
@@ -58,10 +59,11 @@ def nothing(epoch: Epoch) -> None:
 
 def classifier(chosen: params.Training, seed: int = 0) -> model.Classifier:
     """The tiny base with a random head, as the recipe builds it for these settings."""
-    tune = chosen.fine_tune
-    return model.build(
-        tiny.backbone(seed), 'top', 2, tune.dropout, seed, tune.batch_norm == 'updated'
-    )
+    tune, base = chosen.fine_tune, tiny.backbone(seed)
+    for layer in base.model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.9  # at 0, updated statistics would be those of the last batch alone
+    return model.build(base, 'top', 2, tune.dropout, seed, tune.batch_norm == 'updated')
 
 
 def attempt(
