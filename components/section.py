@@ -37,7 +37,7 @@ Share = Annotated[_Number, pydantic.Field(ge=0.0, le=1.0)]
 Rate = Annotated[_Number, pydantic.Field(gt=0.0, le=1.0)]
 Fraction = Annotated[_Number, pydantic.Field(ge=0.0, lt=1.0)]
 Duration = Annotated[str, pydantic.BeforeValidator(_as_duration)]
-Count = Annotated[int, pydantic.Field(ge=1)]
+Count = Annotated[int, pydantic.BeforeValidator(_no_truth_value), pydantic.Field(ge=1)]
 
 
 class Section(pydantic.BaseModel):

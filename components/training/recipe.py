@@ -91,6 +91,23 @@ def _check(classes: tuple[str, ...], train: FeatureSet, val: FeatureSet) -> None
         raise DataError(f'the train split has no image of {absent}; add some or drop the class')
 
 
+def _images_of(
+    images: Callable[[], tuple[dataset.ImageSet, dataset.ImageSet]],
+    train: FeatureSet,
+    val: FeatureSet,
+) -> tuple[dataset.ImageSet, dataset.ImageSet]:
+    """Reads the images and makes sure that they are those of the embeddings, in their order."""
+    read = images()
+    train_images, val_images = _known(read[0], 'train'), _known(read[1], 'val')
+    for name, one, other in (('train', train_images, train), ('val', val_images, val)):
+        if not np.array_equal(one.ids, other.ids):
+            raise DataError(
+                f'the {name} images are not those of the embeddings; make both anew with: '
+                'thawline run --no-cache'
+            )
+    return train_images, val_images
+
+
 def _fit_probe(train: FeatureSet, val: FeatureSet, classes: int, weighting: str) -> probe.Probe:
     views = train.features.shape[1]
     labels = np.repeat(train.labels, views)
@@ -168,7 +185,15 @@ def train(
     logits = head.logits(val_set.features[:, 0])
     if settings.mode == 'fine_tune':
         logits = _fine_tuned(
-            classifier, images, settings, kept, deadline, log, head, record, logits
+            classifier,
+            lambda: _images_of(images, train_set, val_set),
+            settings,
+            kept,
+            deadline,
+            log,
+            head,
+            record,
+            logits,
         )
     rule, record['decision'] = decision.decide(logits, val_set.labels, classes, settings.decision)
     return Trained(classifier, rule, record['kept'], record)
@@ -189,7 +214,6 @@ def _fine_tuned(
     started = time.monotonic()
     progress.start('reading images')
     train_images, val_images = images()
-    train_images, val_images = _known(train_images, 'train'), _known(val_images, 'val')
     record['seconds']['read'] = time.monotonic() - started
 
     frozen = [np.array(variable) for variable in classifier.model.variables]

@@ -92,3 +92,10 @@ def test_section_refuses_unknown_keys_and_changes() -> None:
         Numbers.model_validate({'shares': 0.5})
     with pytest.raises(pydantic.ValidationError, match='frozen'):
         Numbers().share = 0.5
+
+
+@pytest.mark.parametrize('value', [True, False])
+def test_truth_value_is_no_count(value: bool) -> None:
+    """YAML's `epochs: yes` would else be one epoch."""
+    with pytest.raises(pydantic.ValidationError, match='must be a number'):
+        pydantic.TypeAdapter(Count).validate_python(value)

@@ -77,3 +77,18 @@ def test_split_without_usable_images_is_named(
         nothing = dataset.ImageSet(data.pixels, np.full(4, -1), data.ids)
     with pytest.raises(DataError, match=f'the {split} split has no image'):
         train(tmp_path, **{f'{split}_set': nothing})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_images_that_are_not_those_of_the_embeddings_are_refused(
+    split: str, tmp_path: pathlib.Path
+) -> None:
+    sets = {'train': tiny.images(32), 'val': tiny.images(24, seed=1)}
+    given = {**sets, split: sets[split].take(np.arange(len(sets[split]))[::-1])}
+    with pytest.raises(DataError, match=f'the {split} images are not those of the embeddings'):
+        train(
+            tmp_path,
+            train_set=sets['train'],
+            val_set=sets['val'],
+            images=lambda: (given['train'], given['val']),
+        )
