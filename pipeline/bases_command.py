@@ -30,8 +30,6 @@ from pipeline.metadata import NodeResult
 from pipeline.paths import Project
 from pipeline.run import Outcome
 
-_ROOMY = 116  # columns of text from which there is room for every number
-
 
 def execute(
     config: Config,
@@ -76,37 +74,28 @@ def execute(
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
     log = project.logs / f'{stamp}-bases.log'
     with interruption.listening(), logs.diverted(log) as terminal:
-        console = _console(terminal)
+        console = display.roomy_console(terminal)
         try:
             comparison = _measure(console, config, split, images, found, missing)
         except Exception as error:
             if interruption.requested():
-                _say(console, ('error: ', 'bold red'), 'stopped on request; nothing was changed')
+                display.say(
+                    console, ('error: ', 'bold red'), 'stopped on request; nothing was changed'
+                )
                 return Outcome.INTERRUPTED
             if isinstance(error, UserError):
                 raise
             logging.exception('the comparison crashed')
-            _say(console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})')
-            _say(console, f'  log     {log}')
+            display.say(console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})')
+            display.say(console, f'  log     {log}')
             return Outcome.CRASHED
         show(console, comparison, config)
         file = project.output / 'bases' / f'{stamp}.json'
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(bases.record(comparison, config), indent=1), 'utf-8')
-        _say(console, f'  time    {display.duration(time.monotonic() - began)}')
-        _say(console, f'  numbers {file}')
+        display.say(console, f'  time    {display.duration(time.monotonic() - began)}')
+        display.say(console, f'  numbers {file}')
     return Outcome.BLESSED
-
-
-def _console(terminal: object) -> rich.console.Console:
-    console = rich.console.Console(file=terminal)  # type: ignore[arg-type]
-    if not console.is_terminal and console.width < _ROOMY:
-        console.width = _ROOMY  # a file has no edge
-    return console
-
-
-def _say(console: rich.console.Console, *parts: str | tuple[str, str]) -> None:
-    console.print(rich.text.Text.assemble(*parts), highlight=False, soft_wrap=True)
 
 
 def _measure(
@@ -117,7 +106,7 @@ def _measure(
     found: Sequence[Candidate],
     missing: Sequence[Missing],
 ) -> Comparison:
-    _say(
+    display.say(
         console,
         (config.name, 'bold'),
         f'  compares {", ".join(c.label for c in found)} and random weights on at most {count:,} '
@@ -128,7 +117,7 @@ def _measure(
         from components.transfer import crossval, images
 
     sample = images.load(split, count, config.training.seed, crossval.FOLDS)
-    _say(
+    display.say(
         console,
         f'  images  {len(sample.labels):,} of {sample.of:,}, {len(sample.classes)} classes',
     )
@@ -150,7 +139,9 @@ def _measure(
         shown.ended(NodeResult(key, 'complete', {}, row.seconds))
         if first and rest:
             left = bases.seconds_left(row, len(sample.labels), rest)
-            _say(console, (f'  about {display.duration(left)} for the other {len(rest)}', 'dim'))
+            display.say(
+                console, (f'  about {display.duration(left)} for the other {len(rest)}', 'dim')
+            )
         first = False
 
     return bases.compare(
@@ -162,10 +153,10 @@ def _measure(
 def show(console: rich.console.Console, comparison: Comparison, config: Config) -> None:
     """Prints the table, what it means, and what to put into the project file."""
     _left_out(console, comparison.missing)
-    console.print(table(comparison, config, console.width >= _ROOMY))
+    console.print(table(comparison, config, console.width >= display.ROOMY))
     for line in conclusions(comparison, config):
         console.print(line, highlight=False, soft_wrap=True)
-    _say(console, ('\nin thawline.yaml:\n', 'bold'))
+    display.say(console, ('\nin thawline.yaml:\n', 'bold'))
     console.print(
         yaml_lines(comparison.rows[comparison.verdict.recommended].candidate),
         highlight=False, markup=False, soft_wrap=True,
@@ -175,9 +166,9 @@ def show(console: rich.console.Console, comparison: Comparison, config: Config) 
 def _left_out(console: rich.console.Console, missing: Sequence[Missing]) -> None:
     for item in missing:
         file = f'; its file: {item.file}' if item.file else ''
-        _say(console, (f'  left out  {item.backbone}: {item.reason}{file}', 'dim'))
+        display.say(console, (f'  left out  {item.backbone}: {item.reason}{file}', 'dim'))
     if any(item.file for item in missing):
-        _say(
+        display.say(
             console,
             '  to compare those without weights too: --download, or put their files into '
             f'{registry.keras_home() / "models"} or a folder given with --weights',

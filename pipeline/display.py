@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import rich.console
 import rich.live
@@ -15,6 +16,7 @@ import rich.text
 from components import progress
 from pipeline.metadata import NodeResult
 
+ROOMY = 116  # columns of text from which a table has room for every number
 _QUIET_SECONDS = 30.0  # how often a log without a terminal hears of long work
 
 
@@ -26,6 +28,19 @@ def duration(seconds: float) -> str:
         return f'{seconds:.0f} s'
     whole = round(seconds)
     return f'{whole // 60} min {whole % 60:02d} s'
+
+
+def roomy_console(file: Any) -> rich.console.Console:
+    """A console that takes `ROOMY` columns where what it writes to is no terminal."""
+    console = rich.console.Console(file=file)
+    if not console.is_terminal and console.width < ROOMY:
+        console.width = ROOMY  # a file has no edge
+    return console
+
+
+def say(console: rich.console.Console, *parts: str | tuple[str, str]) -> None:
+    """Prints a line of texts, each plain or with its style; nothing in them is markup."""
+    console.print(rich.text.Text.assemble(*parts), highlight=False, soft_wrap=True)
 
 
 class _TimeLeft(rich.progress.ProgressColumn):

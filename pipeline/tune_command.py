@@ -19,7 +19,6 @@ from pipeline.config import Config
 from pipeline.paths import Project
 from pipeline.run import Outcome
 
-_ROOMY = 116  # columns of text from which there is room for every number
 _TITLES = {
     'fine_tune.blocks': 'blocks',
     'fine_tune.learning_rate': 'rate',
@@ -43,10 +42,7 @@ def execute(config: Config, project: Project, use_cache: bool = True) -> Outcome
     run = metadata.latest_run_with(store, ['Tuner'])
     assert run is not None
     record = findings.tuning_record(next(node for node in run.nodes if node.node == 'Tuner'))
-    console = rich.console.Console(file=sys.stdout)
-    if not console.is_terminal and console.width < _ROOMY:
-        console.width = _ROOMY  # a file has no edge
-    show(console, record, config)
+    show(display.roomy_console(sys.stdout), record, config)
     return outcome
 
 
@@ -75,20 +71,16 @@ def show(console: rich.console.Console, record: Mapping[str, Any], config: Confi
     console.print('\n[bold]heads on the cached features[/bold] of the frozen base')
     console.print(heads_table(record['heads']))
     for line in record['found']:
-        _say(console, f'  {line}')
+        display.say(console, f'  {line}')
     console.print(f'\n[bold]trainings[/bold] of at most {config.tuning.epochs} epochs, best first')
     console.print(trials_table(record))
     for line in conclusions(record):
         console.print(line, highlight=False, soft_wrap=True)
-    _say(console, ('\nin thawline.yaml:', 'bold'))
+    display.say(console, ('\nin thawline.yaml:', 'bold'))
     console.print(yaml_lines(record), highlight=False, markup=False, soft_wrap=True)
     if record['chosen']:
-        _say(console, 'or, for whatever is tuned last:')
-        _say(console, 'training:\n  tuned: true')
-
-
-def _say(console: rich.console.Console, *parts: str | tuple[str, str]) -> None:
-    console.print(rich.text.Text.assemble(*parts), highlight=False, soft_wrap=True)
+        display.say(console, 'or, for whatever is tuned last:')
+        display.say(console, 'training:\n  tuned: true')
 
 
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> rich.table.Table:

@@ -71,7 +71,7 @@ class Trained:
     record: dict[str, Any]
 
 
-def _known(data: _Set, split: str) -> _Set:
+def known(data: _Set, split: str) -> _Set:
     """Drops images of classes that training never saw: they cannot be learnt or scored."""
     rows = np.flatnonzero(data.labels >= 0)
     if len(rows) == len(data):
@@ -98,7 +98,7 @@ def _images_of(
 ) -> tuple[dataset.ImageSet, dataset.ImageSet]:
     """Reads the images and makes sure that they are those of the embeddings, in their order."""
     read = images()
-    train_images, val_images = _known(read[0], 'train'), _known(read[1], 'val')
+    train_images, val_images = known(read[0], 'train'), known(read[1], 'val')
     for name, one, other in (('train', train_images, train), ('val', val_images, val)):
         if not np.array_equal(one.ids, other.ids):
             raise DataError(
@@ -149,7 +149,7 @@ def train(
         FloatingPointError: the training diverged.
     """
     deadline = budget.Deadline(seconds_of(settings.budget) if settings.budget else None)
-    train_set, val_set = _known(embedded.train, 'train'), _known(embedded.val, 'val')
+    train_set, val_set = known(embedded.train, 'train'), known(embedded.val, 'val')
     _check(classes, train_set, val_set)
     decision.check(settings.decision, classes, val_set.labels)
 

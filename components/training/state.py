@@ -61,7 +61,7 @@ class Reached:
         self.history: list[Epoch] = []
         self.best_epoch, self.best_val = 0, scores.Scores(-1.0, math.inf, 0)
         self.planned = budget.Plan(0, 0)
-        self._best = [np.array(variable) for variable in self.weights]
+        self._best = Snapshot(self.weights)
 
     def resume(self, state: checkpoint.State | None) -> bool:
         """Takes up a kept state, where there is one that fits; whether there was."""
@@ -69,7 +69,7 @@ class Reached:
             return False
         for name, variable in self._changing.items():
             variable.assign(state.arrays[name])
-        self._best = [state.arrays[f'best{i}'] for i in range(len(self.weights))]
+        self._best.arrays = [state.arrays[f'best{i}'] for i in range(len(self.weights))]
         self.history = [Epoch(**epoch) for epoch in state.meta['history']]
         self.best_epoch = state.meta['best_epoch']
         self.best_val = scores.Scores(**state.meta['best_val'])
@@ -79,7 +79,7 @@ class Reached:
     def state(self) -> checkpoint.State:
         """The inverse of `resume`."""
         arrays = {name: np.asarray(variable) for name, variable in self._changing.items()}
-        arrays |= {f'best{i}': array for i, array in enumerate(self._best)}
+        arrays |= {f'best{i}': array for i, array in enumerate(self._best.arrays)}
         meta = {
             'history': [dataclasses.asdict(epoch) for epoch in self.history],
             'best_epoch': self.best_epoch,
@@ -98,9 +98,8 @@ class Reached:
         self.history.append(epoch)
         if val.better_than(self.best_val):
             self.best_epoch, self.best_val = epoch.epoch, val
-            self._best = [np.array(variable) for variable in self.weights]
+            self._best = Snapshot(self.weights)
 
     def restore_best(self) -> None:
         """Gives the model the weights of its best epoch."""
-        for variable, array in zip(self.weights, self._best, strict=True):
-            variable.assign(array)
+        self._best.restore()

@@ -22,11 +22,11 @@ import threadpoolctl
 
 from components import progress
 from components.errors import DataError
+from components.training.probe import L2_PATH
 from components.transfer import accuracy
 
 FOLDS = 5
 NEIGHBOURS = 5
-L2_PATH = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C, from strong to weak regularisation
 
 
 @dataclasses.dataclass(frozen=True)

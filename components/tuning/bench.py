@@ -6,19 +6,15 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from components import backbones
 from components.training import checkpoint, dataset, params, recipe
-from components.training.features import FeatureSet
 from components.training.state import Snapshot
 from components.tuning import verdict
 from components.tuning.verdict import Measured
-
-_Set = TypeVar('_Set', FeatureSet, dataset.ImageSet)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +32,6 @@ class Tried:
     kept: str
     recall: float
     seconds: float
-
-
-def _known(data: _Set) -> _Set:
-    """Without images of classes that training never saw; no copy where there is none."""
-    rows = np.flatnonzero(data.labels >= 0)
-    return data if len(rows) == len(data) else data.take(rows)
 
 
 class Bench:
@@ -66,7 +56,9 @@ class Bench:
         """
         self.backbone, self.classes = backbone, classes
         self.embedded = dataclasses.replace(
-            embedded, train=_known(embedded.train), val=_known(embedded.val)
+            embedded,
+            train=recipe.known(embedded.train, 'train'),
+            val=recipe.known(embedded.val, 'val'),
         )
         self._read, self._folder = images, folder
         self._held: tuple[dataset.ImageSet, dataset.ImageSet] | None = None
@@ -75,7 +67,7 @@ class Bench:
     def _images(self) -> tuple[dataset.ImageSet, dataset.ImageSet]:
         if self._held is None:
             train, val = self._read()
-            self._held = _known(train), _known(val)
+            self._held = recipe.known(train, 'train'), recipe.known(val, 'val')
         return self._held
 
     def train(self, settings: params.Training, embedded: recipe.Embedded | None = None) -> Tried:

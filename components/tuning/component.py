@@ -20,10 +20,9 @@ from tfx.types.artifact import Artifact
 from tfx.utils import json_utils
 
 from components.embedding.artifacts import Embeddings
+from components.training.component import EMBEDDINGS
 from components.tuning import record
 from components.tuning.search import RecipeTuner
-
-EMBEDDINGS = 'embeddings'
 
 
 class ImageTunerSpec(standard_component_specs.TunerSpec):
