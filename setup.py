@@ -12,7 +12,7 @@ setup(
     packages=find_packages(include=['pipeline*', 'components*', 'schemas*']),
     package_data={
         'pipeline': ['py.typed', 'presets/*.yaml'],
-        'components': ['py.typed'],
+        'components': ['py.typed', 'report/assets/*'],
         'schemas': ['*.pbtxt', '*.json'],
     },
     zip_safe=False,
@@ -21,8 +21,10 @@ setup(
         'apache-beam',
         'click',
         'h5py',
+        'Jinja2',
         'keras>=3.15',
         'keras-tuner',
+        'MarkupSafe',
         'matplotlib',
         # Older releases lack a table that tfx-bsl 1.21 imports.
         'ml-metadata==1.21.0',

@@ -19,6 +19,7 @@ BENCHMARKS = {
     'few_shot': (['--write'], 30),
     'embedder': (['--write'], 15),
     'chain': (['--write'], 6),
+    'gate': (['--write'], 1),
     'lite0_scaling': (['--data', '../shared/data'], 5),
     'ablation': (['--write'], 340),
 }

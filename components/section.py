@@ -36,6 +36,7 @@ _Number = Annotated[float, pydantic.BeforeValidator(_no_truth_value)]
 Share = Annotated[_Number, pydantic.Field(ge=0.0, le=1.0)]
 Rate = Annotated[_Number, pydantic.Field(gt=0.0, le=1.0)]
 Fraction = Annotated[_Number, pydantic.Field(ge=0.0, lt=1.0)]
+Positive = Annotated[_Number, pydantic.Field(gt=0.0, allow_inf_nan=False)]
 Duration = Annotated[str, pydantic.BeforeValidator(_as_duration)]
 Count = Annotated[int, pydantic.BeforeValidator(_no_truth_value), pydantic.Field(ge=1)]
 

@@ -12,13 +12,17 @@ import pipeline
 from components.errors import UserError
 
 if TYPE_CHECKING:
+    from pipeline.paths import Project
     from pipeline.run import Options
 
 _BAD_CONFIGURATION = 2
+_LAST = 'last'
 
 _config_argument = click.argument(
     'config', required=False, type=click.Path(path_type=pathlib.Path), metavar='[CONFIG]'
 )
+
+_run_argument = click.argument('run', default=_LAST, metavar='[RUN]')
 
 
 class _Group(click.Group):
@@ -86,6 +90,66 @@ def runs(config: pathlib.Path | None, count: int) -> None:
     from pipeline import run as run_lib
 
     history.show(run_lib.project_of(config)[1], count)
+
+
+def _run_of_project(run: str, config: pathlib.Path | None) -> tuple[str, Project]:
+    """The run that is meant and its project: a path alone is the project, not the run."""
+    from pipeline import run as run_lib
+
+    if config is None and run != _LAST and (run.endswith('.yaml') or pathlib.Path(run).exists()):
+        run, config = _LAST, pathlib.Path(run)
+    return run, run_lib.project_of(config)[1]
+
+
+@main.command()
+@_run_argument
+@_config_argument
+@click.option('--port', default=0, type=click.IntRange(0, 65_535), help='By default a free one.')
+@click.option('--no-open', is_flag=True, help='Print the address only.')
+def review(run: str, config: pathlib.Path | None, port: int, no_open: bool) -> None:
+    """Shows the report of a run in the browser, from a server on this machine alone.
+
+    RUN is the id of a run as `thawline runs` prints it, its beginning, or `last`.
+    """
+    from pipeline import review_command
+
+    run, project = _run_of_project(run, config)
+    review_command.execute(project, run, port, not no_open)
+
+
+@main.command()
+@_run_argument
+@_config_argument
+@click.option('--format', 'kind', default='md', type=click.Choice(['md', 'html', 'json']))
+@click.option(
+    '--out', type=click.Path(path_type=pathlib.Path), metavar='FILE', help='Write it there.'
+)
+def report(run: str, config: pathlib.Path | None, kind: str, out: pathlib.Path | None) -> None:
+    """Prints the report of a run: Markdown for a pull request, the page, or all as JSON.
+
+    RUN is the id of a run as `thawline runs` prints it, its beginning, or `last`.
+    """
+    from pipeline import report_command
+
+    run, project = _run_of_project(run, config)
+    report_command.execute(project, run, kind, out)
+
+
+@main.command()
+@click.argument('first', metavar='A')
+@click.argument('second', metavar='B')
+@_config_argument
+@click.option('--format', 'kind', default='html', type=click.Choice(['html', 'md']))
+@click.option('--open', 'browse', is_flag=True, help='Open the page in the browser.')
+def compare(first: str, second: str, config: pathlib.Path | None, kind: str, browse: bool) -> None:
+    """Compares run B with run A on the images that both evaluated.
+
+    A and B are ids of runs as `thawline runs` prints them, their beginnings, or `last`.
+    """
+    from pipeline import compare_command
+    from pipeline import run as run_lib
+
+    compare_command.execute(run_lib.project_of(config)[1], first, second, kind, browse)
 
 
 @main.command()

@@ -19,6 +19,7 @@ from components import backbones
 from components.embedding.params import Embedding
 from components.errors import ConfigError
 from components.evaluation.params import Gate
+from components.evaluation.slicing import Evaluation
 from components.gate.policy import DataGate
 from components.section import Count, Section, Share
 from components.training.params import Model, Training
@@ -156,6 +157,7 @@ class Config(Section):
     embedding: Embedding = Embedding()
     training: Training = Training()
     tuning: Tuning = Tuning()
+    evaluation: Evaluation = Evaluation()
     gate: Gate = Gate()
     beam: Beam = Beam()
     output: str | None = pydantic.Field(

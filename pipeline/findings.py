@@ -13,11 +13,15 @@ from pipeline.metadata import NodeResult
 from pipeline.paths import Project
 
 
-def gate_line(config: Config) -> str:
-    """What the gate asks for, in words."""
-    gate = config.gate
-    what = 'lower bound of val accuracy' if gate.strictness == 'bound' else 'val accuracy'
-    return f'{what} at least {gate.val_accuracy:.2f}'
+def refusal_lines(result: NodeResult) -> list[str]:
+    """Every rule of the gate that the Evaluator found to fail, and what would change it."""
+    from components.evaluation import verdict  # with SciPy, which few commands need
+
+    path = pathlib.Path(result.outputs['evaluation'].uri, verdict.FILE)
+    failed = [
+        rule for rule in verdict.from_json(path.read_text('utf-8')).rules if rule.holds is False
+    ]
+    return [' '.join(filter(None, (rule.sentence, rule.change))) for rule in failed]
 
 
 def _ingested(result: NodeResult, config: Config, project: Project) -> str:
@@ -136,6 +140,15 @@ def _pushed(result: NodeResult, config: Config, project: Project) -> str:
     return f'version {properties["pushed_version"]} in {project.staging}'
 
 
+def _last_report(result: NodeResult, config: Config, project: Project) -> str:
+    found = result.outputs.get('report')
+    return f'compared with report {found.id}' if found else 'no earlier report'
+
+
+def _reported(result: NodeResult, config: Config, project: Project) -> str:
+    return f'{result.outputs["report"].uri}/report.html'
+
+
 _LINES: dict[str, Callable[[NodeResult, Config, Project], str]] = {
     'ImageExampleGen': _ingested,
     'StatisticsGen': _statistics,
@@ -151,6 +164,8 @@ _LINES: dict[str, Callable[[NodeResult, Config, Project], str]] = {
     'Baseline': _baseline,
     'Evaluator': _evaluated,
     'Pusher': _pushed,
+    'LastReport': _last_report,
+    'Report': _reported,
 }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from components.embedding.component import Embedder
-from components.evaluation import eval_config
 from components.evaluation.baseline import EarlierBlessedModelStrategy
 from components.evaluation.component import GateEvaluator
 from components.gate.component import DataGate
 from components.ingestion.component import ImageExampleGen
+from components.report.artifacts import Report
+from components.report.component import ReportGen
+from components.report.previous import EarlierReportStrategy
 from components.training.component import ImageTrainer
 from components.transform.component import ImageTransform
 from components.tuning.component import ImageTuner
@@ -146,10 +148,12 @@ def build(
 
     evaluator = GateEvaluator(
         examples=examples,
+        statistics=statistics.outputs['statistics'],
         model=model,
         baseline_model=baseline.outputs['model'],
-        eval_config=eval_config.build(config.gate, digest.of_packages('evaluation')),
-        example_splits=list(eval_config.EVALUATED_SPLITS),
+        gate=config.gate,
+        slicing=config.evaluation,
+        code_digest=digest.of_packages('evaluation'),
     ).with_id('Evaluator')
 
     pusher = tfx.Pusher(
@@ -159,6 +163,30 @@ def build(
             filesystem=tfx.PushDestination.Filesystem(base_directory=str(project.staging))
         ),
     )
+
+    previous = tfx.Resolver(
+        strategy_class=EarlierReportStrategy,
+        candidate=model,
+        report=tfx.Channel(type=Report),
+    ).with_id('LastReport')
+
+    report = ReportGen(
+        examples=examples,
+        quarantine=images.outputs['quarantine'],
+        statistics=statistics.outputs['statistics'],
+        data_verdict=gate.outputs['verdict'],
+        embeddings=embedder.outputs['embeddings'],
+        model=model,
+        model_run=trainer.outputs['model_run'],
+        evaluation=evaluator.outputs['evaluation'],
+        previous=previous.outputs['report'],
+        config=config.model_dump_json(),
+        metadata=str(project.metadata),
+        code_digest=digest.of_packages('report', 'evaluation', 'embedding', 'serving'),
+    ).with_id('Report')
+    # A blessed model is pushed also where its report fails.
+    report.add_upstream_node(pusher)
+    previous.add_upstream_node(pusher)
 
     return tfx.Pipeline(
         pipeline_name=config.name,
@@ -176,6 +204,8 @@ def build(
             baseline,
             evaluator,
             pusher,
+            previous,
+            report,
         ],
         enable_cache=use_cache,
         metadata_connection_config=tfx.sqlite_metadata_connection_config(str(project.metadata)),

@@ -129,9 +129,7 @@ def _explain(console: rich.console.Console, error: Exception, outcome: Outcome) 
     console.print(rich.text.Text.assemble(('error: ', 'bold red'), message), highlight=False)
 
 
-def _summary(
-    console: rich.console.Console, results: list[NodeResult], project: Project, config: Config
-) -> Outcome:
+def _summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome:
     """Says what came of it, and returns that."""
     by_node = {result.node: result for result in results}
     if 'Tuner' in by_node:
@@ -146,7 +144,8 @@ def _summary(
         console.print(f'  model   {pushed["pushed_destination"]}', highlight=False, soft_wrap=True)
         return Outcome.BLESSED
     console.print(rich.text.Text('NOT BLESSED, nothing was pushed', 'bold yellow'), highlight=False)
-    console.print(f'  the gate asks for: {findings.gate_line(config)}', highlight=False)
+    for line in findings.refusal_lines(by_node['Evaluator']):
+        console.print(f'  {line}', highlight=False, markup=False, soft_wrap=True)
     return Outcome.NOT_BLESSED
 
 
@@ -162,7 +161,7 @@ def execute(config: Config, project: Project, options: Options) -> Outcome:
         )
         try:
             results = _run_graph(console, config, project, options, run_id)
-            outcome = _summary(console, results, project, config)
+            outcome = _summary(console, results)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the run ended:\n%s', traceback.format_exc())
             outcome = _outcome(error)

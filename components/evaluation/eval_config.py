@@ -1,78 +1,91 @@
-"""The gate as TFMA expresses it: metrics, slices and the thresholds that bless."""
+"""The evaluation as TFMA expresses it: models, slices, metrics and the thresholds that bless."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 
 # tfma.EvalConfig is missing until tfx has been imported, hence the order of these two.
 import tfx.components  # noqa: F401  isort: skip
 import tensorflow_model_analysis as tfma  # isort: skip
 
-from components.evaluation import metrics
+from components.evaluation import metrics, verdict
 from components.evaluation.params import Gate
-from components.transform.preprocessing import UNKNOWN_CLASS
+from components.evaluation.tally import EMPTY
 
 CANDIDATE, BASELINE = 'candidate', 'baseline'
+LONE = ''  # the name that TFMA gives to the only model
 EVALUATED_SPLITS = ('val', 'test')
+_AT_MOST = ('max_calibration_error', 'max_drop', 'finite_probabilities')
 
 
-def build(gate: Gate, code_digest: str) -> tfma.EvalConfig:
-    """The evaluation of one candidate against the gate and, where there is one, a baseline.
+def build(
+    gate: Gate,
+    classes: Sequence[str],
+    sliced: Iterable[Sequence[str]],
+    smallest_slice: int,
+    has_baseline: bool,
+) -> tfma.EvalConfig:
+    """The evaluation of one candidate and, where there is one, a baseline.
 
-    `val` and `test` are evaluated together and told apart by slicing on the feature `split`; the
-    thresholds hold for the slice of `val` alone. There is always a threshold on a value: one on a
-    change alone is skipped by TFX while there is no baseline and would bless any first model.
+    `val` and `test` are evaluated together and told apart by slicing on the feature `split`. A rule
+    of the gate compares parts of them, so each is a metric of the slice of all images, with a
+    threshold on its value. There is no threshold on a change of TFMA's own: it is skipped while
+    there is no baseline, and knows nothing of chance.
+
+    Args:
+        gate: the rules.
+        classes: of the candidate.
+        sliced: columns to slice each split on, alone or together.
+        smallest_slice: slices with fewer images are marked, and not judged.
+        has_baseline: whether the baseline's predictions are there.
     """
-    gated = metrics.LOWER if gate.strictness == 'bound' else metrics.ACCURACY
-    # The change is judged on the accuracy itself: both models see the same images.
-    floor = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={'value': gate.val_accuracy})
-    )
-    drop = tfma.MetricThreshold(
-        change_threshold=tfma.GenericChangeThreshold(
-            absolute={'value': -gate.max_drop - 1e-9},
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER,
-        )
-    )
-    val = tfma.SlicingSpec(feature_values={'split': 'val'})
-    per_slice: dict[str, list[tfma.MetricThreshold]] = {gated: [floor]}
-    per_slice.setdefault(metrics.ACCURACY, []).append(drop)
-
-    def model(name: str) -> tfma.ModelSpec:
-        return tfma.ModelSpec(
-            name=name,
-            is_baseline=name == BASELINE,
-            signature_name='serving_default',
-            prediction_key='probabilities',
-            label_key='label_index',
-            preprocessing_function_names=['transform_labels'],
-        )
-
-    specs = tfma.MetricsSpec(
+    names = (CANDIDATE, BASELINE) if has_baseline else (LONE,)
+    common = {'classes': list(classes), 'smallest_slice': smallest_slice}
+    spec = tfma.MetricsSpec(
+        model_names=names,
         metrics=[
-            tfma.MetricConfig(
-                class_name=metrics.AccuracyInterval.__name__,
-                module=metrics.__name__,
-                config=json.dumps({'code_digest': code_digest}),
-            ),
-            # An image of a class that training never saw has no loss, and would end the evaluation.
-            tfma.MetricConfig(
-                class_name='SparseCategoricalCrossentropy',
-                config=json.dumps({'name': 'log_loss', 'ignore_class': UNKNOWN_CLASS}),
-            ),
+            _metric(metrics.SliceScores, **common),
+            _metric(metrics.GateRules, gate=gate.model_dump(mode='json'), **common),
         ],
     )
-    for name, thresholds in per_slice.items():
-        merged = tfma.MetricThreshold()
-        for threshold in thresholds:
-            merged.MergeFrom(threshold)
-        specs.per_slice_thresholds[name].thresholds.add(slicing_specs=[val], threshold=merged)
+    everything = tfma.SlicingSpec()
+    for name, bound in _bounds(gate).items():
+        limits = {'upper_bound' if name in _AT_MOST else 'lower_bound': {'value': bound}}
+        threshold = tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(**limits))
+        spec.per_slice_thresholds[metrics.RULE + name].thresholds.add(
+            slicing_specs=[everything], threshold=threshold
+        )
     return tfma.EvalConfig(
-        model_specs=[model(CANDIDATE), model(BASELINE)],
-        slicing_specs=[
-            tfma.SlicingSpec(),
-            tfma.SlicingSpec(feature_keys=['split']),
-            tfma.SlicingSpec(feature_keys=['split', 'label']),
+        model_specs=[
+            tfma.ModelSpec(
+                name=name,
+                is_baseline=name == BASELINE,
+                signature_name='serving_default',
+                label_key='label',
+                prediction_key='probabilities',
+            )
+            for name in names
         ],
-        metrics_specs=[specs],
+        slicing_specs=[
+            everything,
+            *(
+                tfma.SlicingSpec(feature_keys=['split', *columns])
+                for columns in [(), ('label',), *sliced]
+            ),
+        ],
+        metrics_specs=[spec],
     )
+
+
+def _metric(metric: type[tfma.metrics.Metric], **config: object) -> tfma.MetricConfig:
+    return tfma.MetricConfig(
+        class_name=metric.__name__, module=metric.__module__, config=json.dumps(config)
+    )
+
+
+def _bounds(gate: Gate) -> dict[str, float]:
+    """What the number of each rule is held against, by name."""
+    rules = verdict.judge(EMPTY, metrics.without_measured(gate)).rules
+    found = {rule.name: rule.bound for rule in rules if rule.bound is not None}
+    return {**found, 'finite_probabilities': 0.0}

@@ -1,35 +1,235 @@
-"""Runs TFX's evaluation, then writes its headline numbers where `thawline runs` can read them."""
+"""The work of the Evaluator: predictions, TFMA over them, the verdict, the blessing."""
 
 from __future__ import annotations
 
+import os
+import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from tfx import types
-from tfx.components.evaluator import executor as tfx_evaluator
+import tensorflow as tf
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils, path_utils
 
 from components import progress
-from components.evaluation import eval_config, results
+from components.errors import DataError
+from components.evaluation import (
+    analysis,
+    edges,
+    eval_config,
+    inference,
+    measuring,
+    metrics,
+    predictions,
+    slicing,
+    statistics,
+    tally,
+    verdict,
+)
+from components.evaluation.counts import Numbers, Reset
+from components.evaluation.params import Gate
+from components.evaluation.predictions import Predictions
+from components.evaluation.slicing import Evaluation
+from components.serving import card
+
+import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
+
+# What TFX names in `Evaluator`, so that a blessing reads the same whoever gave it.
+_MODEL, _BASELINE = 'model', 'baseline_model'
 
 
-class Executor(tfx_evaluator.Executor):
-    """TFX's executor, plus the custom properties of the `evaluation` artifact."""
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Evaluates one candidate and decides on its blessing."""
 
     def Do(
         self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """As TFX's; sets `<split>_accuracy`, `_lower`, `_upper` and `_images` for val and test."""
-        progress.start('evaluating')
-        super().Do(input_dict, output_dict, exec_properties)
+        """Leaves predictions, TFMA's results and `verdict.json` in the evaluation, and blesses.
+
+        The custom properties `<split>_accuracy`, `_lower`, `_upper` and `_images` of the evaluation
+        are those of val and test.
+
+        Args:
+            input_dict: `examples`, `statistics`, `model`; `baseline_model` may be empty.
+            output_dict: `evaluation` and `blessing`.
+            exec_properties: `gate` and `slicing`, JSON of params.Gate and slicing.Evaluation;
+                `code_digest` for the cache key alone.
+
+        Raises:
+            ConfigError: a rule or a crossing names a column that the images do not have.
+            DataError: the examples are damaged, or the baseline is gone.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        gate = Gate.model_validate_json(exec_properties['gate'])
+        settings = Evaluation.model_validate_json(exec_properties['slicing'])
         evaluation = artifact_utils.get_single_instance(output_dict['evaluation'])
-        for split in eval_config.EVALUATED_SPLITS:
-            interval = results.interval(evaluation.uri, split)
-            if interval is None:
-                continue
-            evaluation.set_float_custom_property(f'{split}_accuracy', interval.share)
-            evaluation.set_float_custom_property(f'{split}_lower', interval.lower)
-            evaluation.set_float_custom_property(f'{split}_upper', interval.upper)
-            evaluation.set_int_custom_property(f'{split}_images', interval.n)
+        folders = {
+            name: path_utils.serving_model_path(artifacts[0].uri)
+            for name, artifacts in input_dict.items()
+            if name in (_MODEL, _BASELINE) and artifacts
+        }
+        candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
+        reset = _reset(card.read(pathlib.Path(candidate)).classes, baseline)
+        compared = None if reset else baseline
+        latency = self._predict(input_dict, candidate, compared, evaluation.uri, gate)
+
+        progress.start('evaluating')
+        found = predictions.read(evaluation.uri)
+        self._analyse(found, candidate, compared, evaluation.uri, gate, settings)
+        counted = tally.numbers(
+            tally.judged(found, gate),
+            found.classes,
+            reset,
+            latency,
+            None if gate.max_size_mb is None else measuring.size_mb(candidate),
+        )
+        decided = verdict.judge(counted, gate, settings.smallest_slice)
+        _check_agreement(decided, tfma.load_validation_result(evaluation.uri))
+        with tf.io.gfile.GFile(os.path.join(evaluation.uri, verdict.FILE), 'w') as file:
+            file.write(verdict.to_json(decided))
+        _note(evaluation, counted)
+        _bless(
+            artifact_utils.get_single_instance(output_dict['blessing']),
+            input_dict[_MODEL][0],
+            input_dict[_BASELINE][0] if compared else None,
+            decided.blessed,
+            exec_properties.get('current_component_id'),
+        )
+
+    def _predict(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        candidate: str,
+        baseline: str | None,
+        uri: str,
+        gate: Gate,
+    ) -> float | None:
+        """Writes the predictions; returns the latency in milliseconds where a rule asks for it."""
+        known = edges.read(_split_folders(input_dict['statistics']))
+        examples = _split_folders(input_dict['examples'])
+        examples = {split: examples[split] for split in eval_config.EVALUATED_SPLITS}
+        progress.start(
+            'images through the model', sum(known.images.get(split, 0) for split in examples)
+        )
+        with inference.held([path for path in (candidate, baseline) if path]) as servers:
+            job = inference.Job(candidate, baseline, known.metadata, tuple(known.edges.items()))
+            with self._make_beam_pipeline() as pipeline:
+                inference.run(pipeline, inference.files_of(examples.values()), job, uri)
+            if gate.max_latency_ms is None:
+                return None
+            val = inference.files_of([examples[tally.VAL]])
+            return measuring.latency_ms(servers[0], val)
+
+    def _analyse(
+        self,
+        found: Predictions,
+        candidate: str,
+        baseline: str | None,
+        uri: str,
+        gate: Gate,
+        settings: Evaluation,
+    ) -> None:
+        """Writes TFMA's results."""
+        for position, name in enumerate(floor.column for floor in gate.slices):
+            where = f'gate.slices[{position}].column'
+            slicing.check_column(name, slicing.columns(found.columns), where)
+        sliced, _ = slicing.slices(found.columns, settings.crossed, settings.most_values)
+        models = {eval_config.LONE: candidate}
+        if baseline is not None:
+            models = {eval_config.CANDIDATE: candidate, eval_config.BASELINE: baseline}
+        config = eval_config.build(
+            gate, found.classes, sliced, settings.smallest_slice, baseline is not None
+        )
+        with self._make_beam_pipeline() as pipeline:
+            analysis.evaluate(pipeline, config, tally.columns(gate), models, uri)
+
+
+def _split_folders(artifacts: list[Artifact]) -> dict[str, str]:
+    artifact = artifact_utils.get_single_instance(artifacts)
+    splits = artifact_utils.decode_split_names(artifact.split_names)
+    return {split: artifact_utils.get_split_uri([artifact], split) for split in splits}
+
+
+def _reset(classes: tuple[str, ...], baseline: str | None) -> Reset | None:
+    """The difference in classes that keeps the two models from being compared, if there is one."""
+    if baseline is None:
+        return None
+    try:
+        theirs = card.read(pathlib.Path(baseline)).classes
+    except FileNotFoundError as error:
+        raise DataError(
+            f'The blessed baseline is gone from {baseline}: put it back, or begin anew in another '
+            'folder (output: in the configuration).'
+        ) from error
+    if set(theirs) == set(classes):
+        return None
+    return Reset(
+        tuple(name for name in classes if name not in theirs),
+        tuple(name for name in theirs if name not in classes),
+    )
+
+
+def _check_agreement(decided: verdict.Verdict, validation: tfma.ValidationResult) -> None:
+    """The rules that are thresholds of TFMA must come to what TFMA came to.
+
+    Raises:
+        RuntimeError: they do not, which is an error in this package.
+    """
+    holds = all(
+        rule.holds is not False for rule in decided.rules if rule.name not in metrics.NOT_RULES
+    )
+    if holds != validation.validation_ok:
+        raise RuntimeError(f'the gate and TFMA disagree. Gate: {decided.rules}. TFMA: {validation}')
+
+
+def _note(evaluation: Artifact, counted: Numbers) -> None:
+    counts: Mapping[str, Any] = {tally.VAL: counted.val, tally.TEST: counted.test}
+    for split, count in counts.items():
+        interval = statistics.wilson(count.hits, count.n)
+        if interval.share is None:
+            continue
+        evaluation.set_float_custom_property(f'{split}_accuracy', interval.share)
+        evaluation.set_float_custom_property(f'{split}_lower', interval.lower)
+        evaluation.set_float_custom_property(f'{split}_upper', interval.upper)
+        evaluation.set_int_custom_property(f'{split}_images', interval.n)
+
+
+def _bless(
+    blessing: Artifact,
+    model: Artifact,
+    baseline: Artifact | None,
+    blessed: bool,
+    component: str | None,
+) -> None:
+    """Writes what TFX's Evaluator writes: Pusher and all else that reads blessings know no other.
+
+    Args:
+        baseline: the model that the candidate was compared with.
+        component: id of the node.
+    """
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    if baseline is not None:
+        blessing.set_string_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri
+        )
+        blessing.set_int_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id
+        )
+    if component is not None:
+        blessing.set_string_custom_property('component_id', component)
+    name, value = (
+        (constants.BLESSED_FILE_NAME, constants.BLESSED_VALUE)
+        if blessed
+        else (constants.NOT_BLESSED_FILE_NAME, constants.NOT_BLESSED_VALUE)
+    )
+    io_utils.write_string_file(os.path.join(blessing.uri, name), '')
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)

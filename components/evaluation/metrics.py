@@ -1,133 +1,270 @@
-"""Accuracy of the served answers with its interval, as a TFMA metric with thresholds on it.
+"""Everything that TFMA computes of a slice, as two metrics of TFMA with thresholds on them.
 
-What is judged is the output `label` of the model, which is what its users read, against the feature
-`label`: the most probable class is not the answer where a model has a decision threshold.
+What is judged is the answer of the model, which is what its users read: the most probable class is
+not the answer where a model has a decision threshold. TFMA's own metrics know no such answers, and
+most of them end the evaluation, or count wrongly, at an image of a class that training never saw.
 
-Validation accuracy on 100 images has a standard error of 3 points, so a gate on the point alone
-blesses by luck. The interval is Wilson's score interval (Wilson, JASA 1927), which stays honest for
-small counts and for accuracies near 1; scipy computes it.
+What TFMA is handed is no image but a group of images of one slice (`extracts`), and both metrics
+compute with whole arrays: a few Python calls an image and slice took TFMA longer than the model
+takes for the image.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import scipy.stats
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tensorflow_model_analysis.slicer import slicer_lib
+
+from components.evaluation import measures, tally, verdict
+from components.evaluation.counts import Numbers
+from components.evaluation.measures import Answers
+from components.evaluation.params import Gate
+from components.evaluation.statistics import wilson
 
 ACCURACY = 'accuracy'
 LOWER = 'accuracy_lower_bound'
 UPPER = 'accuracy_upper_bound'
 IMAGES = 'images'
-LABEL = 'label'  # the feature, and the output of the signature
-CONFIDENCE = 0.95
+SMALL = 'small_slice'
+CLASSES = 'classes'
+CONFUSION = 'confusion_matrix'
+RULE = 'gate.'  # before the name of a rule
+# Measured by other means than predictions, hence no metrics.
+NOT_RULES = ('max_latency_ms', 'max_size_mb')
+
+Key = tuple[tuple[str, str], ...]
+Rows = tuple[np.ndarray, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class Interval:
-    """A proportion with the ends of its interval, over `n` trials."""
+def extracts(
+    key: Key,
+    labels: np.ndarray,
+    features: Mapping[str, np.ndarray],
+    outputs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+) -> dict[str, Any]:
+    """Some labelled images of one slice as TFMA knows them.
 
-    share: float
-    lower: float
-    upper: float
-    n: int
-
-
-def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """The share of `hits` among `n` with its two-sided Wilson interval; (nan, 0, 1) for n = 0."""
-    if n == 0:
-        return Interval(float('nan'), 0.0, 1.0, 0)
-    ends = scipy.stats.binomtest(hits, n).proportion_ci(confidence, method='wilson')
-    return Interval(hits / n, float(ends.low), float(ends.high), n)
-
-
-def _key(name: str, model_name: str) -> tfma.metrics.MetricKey:
-    # TFMA looks thresholds of a MetricsSpec up under keys that say nothing of example weights.
-    return tfma.metrics.MetricKey(name=name, model_name=model_name, example_weighted=None)
-
-
-def _answered_right(element: tfma.metrics.StandardMetricInputs, model_name: str) -> bool:
-    """Whether the label that the model answers is the image's; never for an image without one.
-
-    Raises:
-        ValueError: the model has no output `label`.
+    Args:
+        key: columns, in order, and values of the slice.
+        labels: int64 [N], positions in the class list, or -1.
+        features: [N] of str or None each: the split, and what the rules of the gate name; for the
+            slice of all images alone.
+        outputs: by name of the model, '' for a lone one: positions of the answers, int64 [N], and
+            probabilities, float32 [N, C].
     """
-    outputs = element.prediction[model_name] if model_name else element.prediction
-    if not isinstance(outputs, Mapping) or LABEL not in outputs:
-        raise ValueError(
-            f'the model {model_name!r} has no output {LABEL!r} to judge. Received: {outputs}'
-        )
-    wanted = np.asarray((element.features or {}).get(LABEL))
-    return np.ravel(outputs[LABEL]).tolist() == np.ravel(wanted).tolist()
+    predictions = {
+        name: {'answers': answers, 'probabilities': probabilities}
+        for name, (answers, probabilities) in outputs.items()
+    }
+    return {
+        tfma.INPUT_KEY: b'',  # TFMA counts its bytes, and warns where it is missing
+        tfma.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([key]),
+        tfma.LABELS_KEY: labels,
+        tfma.PREDICTIONS_KEY: predictions if len(predictions) > 1 else predictions[''],
+        tfma.FEATURES_KEY: dict(features),
+    }
 
 
-class _Count(beam.CombineFn):
-    """(hits, images) over all examples of a slice."""
+def _rows(element: tfma.metrics.StandardMetricInputs, model: str) -> Rows:
+    outputs = element.predictions[model] if model else element.predictions
+    return element.labels, outputs['answers'], outputs['probabilities']
 
-    def __init__(self, model_name: str, confidence: float) -> None:
-        self._model_name = model_name
-        self._confidence = confidence
 
-    def create_accumulator(self) -> tuple[int, int]:
-        return 0, 0
+def _joined(pieces: Iterable[Rows]) -> list[np.ndarray]:
+    return [np.concatenate(column) for column in zip(*pieces, strict=True)]
+
+
+def _answers(labels: np.ndarray, answers: np.ndarray, probabilities: np.ndarray) -> Answers:
+    scores = np.take_along_axis(probabilities, answers[:, None], axis=1)[:, 0]
+    return Answers(labels, answers, scores, probabilities)
+
+
+def _key(name: str, model: str) -> tfma.metrics.MetricKey:
+    # TFMA looks thresholds of a MetricsSpec up under keys that say nothing of example weights.
+    return tfma.metrics.MetricKey(name=name, model_name=model, example_weighted=None)
+
+
+class _Gather(beam.CombineFn):
+    """All images of a slice, as a list of pieces."""
+
+    def create_accumulator(self) -> list[Rows]:
+        return []
+
+    def merge_accumulators(self, accumulators: Iterable[list[Rows]]) -> list[Rows]:
+        return [piece for pieces in accumulators for piece in pieces]
+
+
+class _Scores(_Gather):
+    """Of one model."""
+
+    def __init__(self, model: str, classes: Sequence[str], smallest: int) -> None:
+        self._model, self._classes, self._smallest = model, classes, smallest
 
     def add_input(
-        self, accumulator: tuple[int, int], element: tfma.metrics.StandardMetricInputs
-    ) -> tuple[int, int]:
-        hits, n = accumulator
-        return hits + _answered_right(element, self._model_name), n + 1
+        self, accumulator: list[Rows], element: tfma.metrics.StandardMetricInputs
+    ) -> list[Rows]:
+        accumulator.append(_rows(element, self._model))
+        return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[tuple[int, int]]) -> tuple[int, int]:
-        hits, n = 0, 0
-        for other_hits, other_n in accumulators:
-            hits, n = hits + other_hits, n + other_n
-        return hits, n
-
-    def extract_output(self, accumulator: tuple[int, int]) -> dict[tfma.metrics.MetricKey, float]:
-        interval = wilson(*accumulator, self._confidence)
-        values = {
+    def extract_output(self, accumulator: list[Rows]) -> dict[tfma.metrics.MetricKey, Any]:
+        answers = _answers(*_joined(accumulator))
+        interval = wilson(int(answers.hits.sum()), len(answers))
+        values: dict[str, Any] = {
             ACCURACY: interval.share,
             LOWER: interval.lower,
             UPPER: interval.upper,
             IMAGES: float(interval.n),
+            SMALL: float(interval.n < self._smallest),
         }
-        return {_key(name, self._model_name): value for name, value in values.items()}
+        found = {_key(name, self._model): value for name, value in values.items()}
+        if len(np.unique(answers.labels)) < 2:
+            return found  # where all images are of one class, accuracy says all that there is
+        values = {**measures.overall(answers)}
+        values |= {f'{name}_by_class': one for name, one in measures.by_class(answers).items()}
+        values[CLASSES] = np.array(self._classes, str)
+        found |= {_key(name, self._model): value for name, value in values.items()}
+        plot = tfma.metrics.PlotKey(name=CONFUSION, model_name=self._model, example_weighted=None)
+        found[plot] = _confusion(answers)
+        return found
 
 
-class AccuracyInterval(tfma.metrics.Metric):
-    """Share of images that are answered with their label, with its interval and count."""
+def _confusion(answers: Answers) -> metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds:
+    message = metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds()
+    matrix = message.matrices.add(threshold=0.0)
+    for (label, answer), count in sorted(measures.confusion(answers).items()):
+        matrix.entries.add(
+            actual_class_id=label, predicted_class_id=answer, num_weighted_examples=count
+        )
+    return message
 
-    def __init__(self, confidence: float = CONFIDENCE, code_digest: str = '') -> None:
+
+class _Rules(_Gather):
+    """The gate's rules; both models answer where there are two.
+
+    TFMA wants the numbers of thresholds in all slices, also in those that no threshold is about.
+    There they are NaN: of a part of the images they say nothing, and take long.
+    """
+
+    def __init__(
+        self, models: Sequence[str], classes: Sequence[str], gate: Gate, smallest: int
+    ) -> None:
+        self._models, self._classes, self._gate, self._smallest = models, classes, gate, smallest
+        self._columns = tally.columns(gate)
+        self.names = tuple(rule_values(tally.EMPTY, gate, smallest))
+
+    def add_input(
+        self, accumulator: list[Rows], element: tfma.metrics.StandardMetricInputs
+    ) -> list[Rows]:
+        if element.features:
+            features = [element.features[name] for name in ('split', *self._columns)]
+            rows = [_rows(element, model) for model in self._models]
+            accumulator.append((*rows[0], rows[-1][1], *features))
+        return accumulator
+
+    def extract_output(self, accumulator: list[Rows]) -> dict[tfma.metrics.MetricKey, float]:
+        if not accumulator:
+            return {_key(RULE + name, self._models[0]): math.nan for name in self.names}
+        labels, answers, probabilities, baseline, splits, *columns = _joined(accumulator)
+        judged = tally.Judged(
+            _answers(labels, answers, probabilities),
+            splits,
+            baseline if len(self._models) > 1 else None,
+            dict(zip(self._columns, columns, strict=True)),
+        )
+        values = rule_values(tally.numbers(judged, self._classes), self._gate, self._smallest)
+        return {_key(RULE + name, self._models[0]): value for name, value in values.items()}
+
+
+def without_measured(gate: Gate) -> Gate:
+    """The gate without the rules that are no metrics."""
+    return gate.model_copy(update=dict.fromkeys(NOT_RULES))
+
+
+def rule_values(numbers: Numbers, gate: Gate, smallest: int) -> dict[str, float]:
+    """The number that each rule holds against its bound, by name.
+
+    A rule that does not apply has its bound itself, which holds; one that could not be measured has
+    NaN, which does not.
+    """
+    found = {'finite_probabilities': 0.0}
+    for rule in verdict.judge(numbers, without_measured(gate), smallest).rules:
+        value = rule.bound if rule.holds is None else rule.value
+        found[rule.name] = math.nan if value is None else float(value)
+    return found
+
+
+class SliceScores(tfma.metrics.Metric):
+    """Accuracy with its interval, and all of `measures`, for each model."""
+
+    def __init__(self, classes: Sequence[str], smallest_slice: int) -> None:
         """Makes the metric.
 
         Args:
-            confidence: of the two-sided interval.
-            code_digest: digest of this package's source; being part of the metric's settings it is
-                part of the Evaluator's cache key.
+            classes: of the candidate.
+            smallest_slice: slices with fewer images are marked with `small_slice` = 1.
         """
         super().__init__(
-            _computations, confidence=confidence, code_digest=code_digest, name='accuracy_interval'
+            _score_computations,
+            classes=list(classes),
+            smallest_slice=smallest_slice,
+            name='slice_scores',
         )
 
 
-def _computations(
-    confidence: float,
-    code_digest: str,
+def _score_computations(
+    classes: list[str], smallest_slice: int, name: str, model_names: Iterable[str] = ('',), **_: Any
+) -> list[tfma.metrics.MetricComputation]:
+    return [
+        tfma.metrics.MetricComputation(
+            keys=[_key(one, model) for one in (ACCURACY, LOWER, UPPER, IMAGES, SMALL)],
+            preprocessors=None,
+            combiner=_Scores(model, classes, smallest_slice),
+        )
+        for model in model_names
+    ]
+
+
+class GateRules(tfma.metrics.Metric):
+    """The number of each rule of the gate, on the slice of all images."""
+
+    def __init__(self, classes: Sequence[str], gate: dict[str, Any], smallest_slice: int) -> None:
+        """Makes the metric.
+
+        Args:
+            classes: of the candidate.
+            gate: as `params.Gate` dumps it.
+            smallest_slice: slices with fewer images are not judged.
+        """
+        super().__init__(
+            _rule_computations,
+            classes=list(classes),
+            gate=gate,
+            smallest_slice=smallest_slice,
+            name='gate_rules',
+        )
+
+
+def _rule_computations(
+    classes: list[str],
+    gate: dict[str, Any],
+    smallest_slice: int,
     name: str,
     model_names: Iterable[str] = ('',),
     **_: Any,
 ) -> list[tfma.metrics.MetricComputation]:
-    del code_digest, name
-    names = (ACCURACY, LOWER, UPPER, IMAGES)
+    parsed, models = Gate.model_validate(gate), list(model_names)
+    combiner = _Rules(models, classes, parsed, smallest_slice)
+    features = ['split', *tally.columns(parsed)]
     return [
         tfma.metrics.MetricComputation(
-            keys=[_key(key, model) for key in names],
-            preprocessors=[tfma.metrics.FeaturePreprocessor(feature_keys=[LABEL])],
-            combiner=_Count(model, confidence),
+            keys=[_key(RULE + one, models[0]) for one in combiner.names],
+            preprocessors=[tfma.metrics.FeaturePreprocessor(feature_keys=features)],
+            combiner=combiner,
         )
-        for model in model_names
     ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import tensorflow_model_analysis as tfma
 
 from components.evaluation import eval_config, metrics
+from components.evaluation.statistics import Interval
 
 
-def interval(uri: str, split: str, model: str = eval_config.CANDIDATE) -> metrics.Interval | None:
+def interval(uri: str, split: str, model: str = eval_config.CANDIDATE) -> Interval | None:
     """Accuracy of `model` on a split with its interval, or None where the split has no image."""
     # TFMA names the models only where there are two; a lone candidate has the empty name.
     found = [tfma.load_eval_result(uri, model_name=name) for name in (model, '')]
@@ -19,7 +20,7 @@ def interval(uri: str, split: str, model: str = eval_config.CANDIDATE) -> metric
             for name, value in sections[''][''].items()
             if 'doubleValue' in value
         }
-        return metrics.Interval(
+        return Interval(
             values[metrics.ACCURACY],
             values[metrics.LOWER],
             values[metrics.UPPER],

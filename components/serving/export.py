@@ -7,12 +7,15 @@
 | `serving_pixels`     | `pixels` uint8 [N, H, W, 3], any size | probabilities, label, score   |
 | `transform_features` | `examples` string [N]                 | pixels, label_index           |
 | `transform_labels`   | `examples` string [N]                 | label_index int64 [N]         |
+| `explain`            | `pixels` uint8 [N, S, S, 3],          | saliency float32 [N, h, w]    |
+|                      | `class_index` int64 [N]               |                               |
 
 `pixels` out is uint8 [N, S, S, 3]. `probabilities` is float32 [N, C], softmax of the logits divided
 by the temperature; `label` is string [N], chosen from them as `rule.Rule` says; `score` is float32
 [N], the probability of the label, which below a threshold of 0.5 may be the smaller one.
 Class names, temperature and threshold are part of the graph, and of the file
 `assets.extra/thawline.json` beside it (`card`) for those who want to know them without running it.
+`saliency` is where the evidence for a class is, in [0, 1] over the last feature map (`explain`).
 Bytes go through the very graph that Transform built; the pixel signature starts after decoding and
 shares the resize function. `transform_labels` exists so that the Evaluator need not decode every
 image a second time to learn its label.
@@ -28,7 +31,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.serving import card
+from components.serving.explain import GradCam, never_empty
 from components.serving.rule import Rule
+from components.training.model import Classifier
 from components.transform import preprocessing
 
 Outputs = dict[str, tf.Tensor]
@@ -64,10 +69,8 @@ class _Server:
         return preprocessing.unpack(tf.reshape(packed, [-1]), self._size)
 
     def _answer(self, pixels: tf.Tensor) -> Outputs:
-        n = tf.shape(pixels)[0]
-        # TensorFlow's graph optimiser breaks BatchNorm after a convolution on a batch of nothing.
-        some = tf.pad(pixels, [[0, tf.cast(tf.equal(n, 0), tf.int32)], [0, 0], [0, 0], [0, 0]])
-        logits = self._model(tf.cast(some, tf.float32), training=False)[:n]
+        some = never_empty(pixels)
+        logits = self._model(tf.cast(some, tf.float32), training=False)[: tf.shape(pixels)[0]]
         probabilities = tf.nn.softmax(logits / self._rule.temperature)
         chosen = self._chosen(probabilities)
         return {
@@ -116,7 +119,7 @@ def _feature(examples: tf.Tensor, name: str, default: str | None = None) -> tf.T
 
 
 def export(
-    model: keras.Model,
+    classifier: Classifier,
     classes: tuple[str, ...],
     transform_output: tft.TFTransformOutput,
     size: int,
@@ -127,7 +130,7 @@ def export(
     """Writes the SavedModel to `folder`, with the card that describes it.
 
     Args:
-        model: pixels in [0, 255], float32 [N, size, size, 3], to logits, float32 [N, C].
+        classifier: of images of `size` x `size` pixels.
         classes: names of the C classes in the order of the logits.
         transform_output: what Transform left behind.
         size: side of the square that the model sees, in pixels.
@@ -144,9 +147,9 @@ def export(
     rule = rule or Rule()
     rule.check(len(classes))
     layer = transform_output.transform_features_layer()
-    server = _Server(model, classes, layer, size, resize, rule)
+    server = _Server(classifier.model, classes, layer, size, resize, rule)
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    archive.track(classifier.model)
     archive.transform = layer
     strings = tf.TensorSpec([None], tf.string, name='examples')
     archive.add_endpoint('serving_default', server.examples, [strings])
@@ -160,5 +163,13 @@ def export(
     )
     archive.add_endpoint('transform_features', server.transform_features, [strings])
     archive.add_endpoint('transform_labels', server.transform_labels, [strings])
+    archive.add_endpoint(
+        'explain',
+        GradCam(classifier),
+        [
+            tf.TensorSpec([None, size, size, 3], tf.uint8, name='pixels'),
+            tf.TensorSpec([None], tf.int64, name='class_index'),
+        ],
+    )
     archive.write_out(str(folder), verbose=False)
     card.write(card.Card(classes, size, resize, rule), folder)

@@ -24,11 +24,13 @@ class Classifier:
 
     Attributes:
         backbone: the base, with its blocks.
+        features: pixels -> what the head sees, float32 [N, D]; shares the base's layers.
         model: pixels -> logits.
         head: the linear layer; its kernel is [D, C].
     """
 
     backbone: backbones.Backbone
+    features: keras.Model
     model: keras.Model
     head: keras.layers.Dense
 
@@ -93,4 +95,5 @@ def build(
     pooled = base(inputs) if updated_statistics else InferenceMode(base)(inputs)
     dropped = keras.layers.Dropout(dropout, seed=seed, name='dropout')(pooled)
     head = keras.layers.Dense(classes, name='head', dtype='float32')
-    return Classifier(backbone, keras.Model(inputs, head(dropped), name='classifier'), head)
+    model = keras.Model(inputs, head(dropped), name='classifier')
+    return Classifier(backbone, base, model, head)

@@ -66,7 +66,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
     progress.note('exporting')
     export.export(
-        trained.classifier.model,
+        trained.classifier,
         given.classes,
         tft.TFTransformOutput(fn_args.transform_output),
         size,

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 
 NODES = (
     'ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate', 'Transform',
-    'Embedder', 'Trainer', 'Baseline', 'Evaluator', 'Pusher',
+    'Embedder', 'Trainer', 'Baseline', 'Evaluator', 'Pusher', 'LastReport', 'Report',
 )  # fmt: skip
 
 
@@ -54,11 +54,24 @@ def test_training_leaves_a_record_and_curves(project, first):
     assert not list((project.output / 'checkpoints').rglob('*.npz')), 'left after a good training'
 
 
+def test_first_run_leaves_a_report(project, first):
+    folder = project.artifact('Report', 'report')
+    found = json.loads((folder / 'content.json').read_text('utf-8'))
+    assert found['verdict']['blessed'] and found['classes'] == sorted(CLASSES)
+    assert (folder / 'report.html').stat().st_size < 15_000_000
+    assert all(picture['thumbnail'] for picture in found['pictures'].values())
+    terms = {fact['term']: fact for card in found['cards'] for fact in card['facts']}
+    assert 'first report' in terms['Last run']['value']
+    for node in ('ImageExampleGen', 'Trainer', 'Evaluator'):
+        assert node in terms['Time']['detail']
+
+
 def test_nothing_changed_is_served_from_the_cache(project, first):
     again = project.thawline('run')
     assert again.returncode == 0, again.stdout + again.stderr
     cached = [node for node in NODES if re.search(rf'^✓ {node}\s+cached', again.stdout, re.M)]
-    assert cached == [node for node in NODES if node != 'Baseline']  # it only asks the metadata
+    asking = ('Baseline', 'LastReport')  # the metadata alone
+    assert cached == [node for node in NODES if node not in asking]
     assert len(project.versions()) == 1
     listed = project.thawline('runs')
     assert listed.returncode == 0
@@ -100,6 +113,12 @@ def test_challenger_is_compared_with_the_blessed_model(project, first):
     assert re.search(r'Baseline\s.*compared with model \d+', challenger.stdout)
     assert '✓ ImageExampleGen' not in challenger.stdout
     assert re.search(r'Evaluator\s.*val accuracy', challenger.stdout)
+    folder = project.artifact('Report', 'report')
+    cards = {
+        card['name']: card for card in json.loads((folder / 'content.json').read_text())['cards']
+    }
+    changed = {fact['term']: fact['detail'] for fact in cards['changes']['facts']}
+    assert 'training.seed: 0 → 1' in changed['Configuration']
 
 
 def test_reviewed_schema_is_used_and_a_new_label_stops_the_run(project, first):

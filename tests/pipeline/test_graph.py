@@ -39,3 +39,12 @@ def test_tuning_again_with_the_result_in_use_is_the_same_search(tmp_path: pathli
         nodes(tmp_path, training, tune=True)['Tuner'] for training in ('{}', '{tuned: true}')
     )
     assert one.exec_properties == other.exec_properties
+
+
+def test_report_comes_last_and_keeps_no_model_from_being_pushed(tmp_path: pathlib.Path) -> None:
+    found = nodes(tmp_path)
+    assert list(found)[-1] == 'Report'
+    assert found['Pusher'] in found['Report'].upstream_nodes
+    assert found['Report'] not in found['Pusher'].upstream_nodes
+    # Whether the model was blessed is told, not asked for.
+    assert 'blessing' not in found['Report'].inputs

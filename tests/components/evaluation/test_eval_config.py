@@ -1,206 +1,185 @@
-"""The gate as TFMA itself computes and judges it, on predictions that are given."""
+"""The gate as TFMA judges it: the same decision as the rules', whatever the numbers."""
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
+from typing import Any
 
 import apache_beam as beam
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
-import pyarrow as pa
-import pydantic
+import pyarrow.parquet as pq
 import pytest
-import scipy.stats
-import sklearn.metrics
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import tfx.components  # noqa: F401  isort: skip - tfma is not whole without it
 import tensorflow_model_analysis as tfma  # isort: skip
-from tensorflow_model_analysis.extractors.materialized_predictions_extractor import (  # isort: skip
-    MaterializedPredictionsExtractor,
-)
+from tensorflow_model_analysis.evaluators import metrics_validator  # isort: skip
 
-from components.evaluation import eval_config, metrics, results
+from components.evaluation import (
+    analysis,
+    eval_config,
+    metrics,
+    predictions,
+    results,
+    verdict,
+)
+from components.evaluation.counts import Count, Numbers, Paired, Reset, SliceCount
 from components.evaluation.params import Gate
 
-CLASSES = 3
+CLASSES = ('cat', 'dog', 'elk')
 
 
-@dataclasses.dataclass(frozen=True)
-class Predicted:
-    """Labels, int [N], probabilities, float32 [N, C], and answers, int [N], of one split."""
-
-    labels: np.ndarray
-    probabilities: np.ndarray
-    chosen: np.ndarray
+def counts(most: int = 300) -> st.SearchStrategy[Count]:
+    pairs = st.integers(0, most).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+    return pairs.map(lambda pair: Count(*pair))
 
 
-def predicted(n: int, hits: int, seed: int = 0) -> Predicted:
-    """n predictions of which exactly `hits` are right; the labels depend on n and seed alone.
-
-    The answer is the least probable class, so that whoever judges by probabilities is found out.
-    """
-    rng = np.random.default_rng([seed, n])
-    labels = rng.integers(0, CLASSES, n)
-    chosen = np.where(np.arange(n) < hits, labels, (labels + 1) % CLASSES)
-    probabilities = rng.uniform(0.1, 1.0, (n, CLASSES))
-    probabilities[np.arange(n), chosen] = 0.05
-    probabilities /= probabilities.sum(1, keepdims=True)
-    return Predicted(labels, probabilities.astype(np.float32), chosen)
-
-
-def name_of(label: int) -> bytes:
-    return f'class {label}'.encode()
-
-
-Splits = dict[str, Predicted]
-
-
-def evaluate(
-    folder: pathlib.Path, gate: Gate, candidate: Splits, baseline: Splits | None = None
-) -> tfma.ValidationResult:
-    """What TFX's Evaluator does, with predictions as features in place of models.
-
-    The parts are named one by one, because `tfma.default_extractors` drops the baseline from the
-    configuration where it is given no models.
-    """
-    config = tfma.utils.update_eval_config_with_defaults(
-        eval_config.build(gate, 'digest'), has_baseline=baseline is not None, rubber_stamp=True
-    )
-    for spec in config.model_specs:
-        spec.ClearField('preprocessing_function_names')
-        spec.ClearField('prediction_key')
-        for output in ('probabilities', 'label'):
-            # A lone candidate has lost its name.
-            spec.prediction_keys[output] = f'{spec.name or eval_config.CANDIDATE} {output}'
-    columns: dict[str, list[list[object]]] = {'label_index': [], 'split': [], 'label': []}
-    for name, splits in (('candidate', candidate), ('baseline', baseline)):
-        for one in (splits or {}).values():
-            rows: list[list[object]] = [[float(share) for share in r] for r in one.probabilities]
-            columns.setdefault(f'{name} probabilities', []).extend(rows)
-            columns.setdefault(f'{name} label', []).extend([name_of(i)] for i in one.chosen)
-    for split, one in candidate.items():
-        columns['label_index'] += [[int(label)] for label in one.labels]
-        columns['label'] += [[name_of(label)] for label in one.labels]
-        columns['split'] += [[split.encode()] for _ in one.labels]
-    batch = pa.RecordBatch.from_pydict(columns)
-    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        _ = (
-            pipeline
-            | beam.Create([batch.slice(0, 70), batch.slice(70)])  # accumulators are merged
-            | tfma.BatchedInputsToExtracts()
-            | tfma.ExtractAndEvaluate(
-                extractors=[
-                    tfma.extractors.FeaturesExtractor(config),
-                    tfma.extractors.LabelsExtractor(config),
-                    tfma.extractors.ExampleWeightsExtractor(config),
-                    MaterializedPredictionsExtractor(config),
-                    tfma.extractors.UnbatchExtractor(),
-                    tfma.extractors.SliceKeyExtractor(eval_config=config),
-                ],
-                evaluators=[tfma.evaluators.MetricsPlotsAndValidationsEvaluator(config)],
-            )
-            | tfma.WriteResults(tfma.default_writers(str(folder), eval_config=config))
-        )
-    return tfma.load_validation_result(str(folder))
-
-
-def test_metric_equals_scikit_learn_and_scipy_in_each_split(tmp_path: pathlib.Path) -> None:
-    splits = {'val': predicted(80, 66), 'test': predicted(50, 29)}
-    evaluate(tmp_path, Gate(), splits)
-    for split, one in splits.items():
-        found = results.interval(str(tmp_path), split)
-        assert found is not None
-        assert found.n == len(one.labels)
-        assert found.share == sklearn.metrics.accuracy_score(one.labels, one.chosen)
-        hits = round(found.share * found.n)
-        expected = scipy.stats.binomtest(hits, found.n).proportion_ci(0.95, method='wilson')
-        assert (found.lower, found.upper) == pytest.approx((expected.low, expected.high))
-    assert results.interval(str(tmp_path), 'train') is None
-    _assert_slices(tmp_path, splits)
-
-
-def _assert_slices(folder: pathlib.Path, splits: Splits) -> None:
-    """Recall of each class in each split, log loss, and the whole."""
-    found = {
-        key: {name: v.get('doubleValue') for name, v in sections[''][''].items()}
-        for key, sections in tfma.load_eval_result(str(folder)).slicing_metrics
+SHARES = st.sampled_from([0.0, 0.1, 0.5, 0.8, 0.95, 1.0])
+MAYBE = st.none() | SHARES
+NUMBERS = st.builds(
+    Numbers,
+    val=counts(),
+    test=counts(),
+    classes=st.fixed_dictionaries({name: counts(40) for name in CLASSES}),
+    slices=st.lists(
+        st.builds(SliceCount, st.just('meta_site'), st.sampled_from('ab'), counts(40)), max_size=2
+    ).map(tuple),
+    calibration_error=st.none() | SHARES | st.just(float('nan')),
+    baseline=st.none()
+    | st.just(Reset(('dog',), ('fox',)))
+    | st.builds(lambda won, lost: Paired(won, lost, won + lost + 9), *[st.integers(0, 40)] * 2),
+    not_finite=st.integers(0, 1),
+    latency_ms=st.none() | st.just(5.0),
+)
+GATES = st.fixed_dictionaries(
+    {
+        'val_accuracy': SHARES,
+        'strictness': st.sampled_from(['bound', 'point']),
+        'worst_class_recall': MAYBE,
+        'max_calibration_error': MAYBE,
+        'max_drop': MAYBE,
+        'paired_test': st.sampled_from([None, 0.05]),
+        'test_contradiction': st.sampled_from([None, 0.05]),
+        'max_latency_ms': st.sampled_from([None, 1.0]),
+        'slices': st.lists(
+            st.fixed_dictionaries(
+                {
+                    'column': st.just('meta_site'),
+                    'value': st.sampled_from([None, 'a']),
+                    'accuracy': SHARES,
+                }
+            ),
+            max_size=2,
+        ),
     }
-    assert len(found) == 1 + 2 + 2 * CLASSES
-    for split, one in splits.items():
-        recalls = sklearn.metrics.recall_score(one.labels, one.chosen, average=None)
-        for label, recall in enumerate(recalls):
-            key = (('split', split), ('label', f'class {label}'))
-            key = key if key in found else key[::-1]
-            assert found[key][metrics.ACCURACY] == pytest.approx(recall)
-        loss = sklearn.metrics.log_loss(one.labels, one.probabilities, labels=range(CLASSES))
-        assert found[(('split', split),)]['log_loss'] == pytest.approx(loss, rel=1e-4)
-    assert found[()][metrics.IMAGES] == sum(len(one.labels) for one in splits.values())
+).map(Gate.model_validate)
 
 
-# 170 of 200 right: accuracy 0.85, its bound 0.7939.
-@pytest.mark.parametrize(
-    ('strictness', 'threshold', 'blessed'),
-    [
-        ('bound', 0.79, True),
-        ('bound', 0.80, False),
-        ('point', 0.80, True),
-        ('point', 0.85, True),
-        ('point', 0.86, False),
-    ],
-)
-def test_gate_on_the_bound_or_on_the_point(
-    strictness: str, threshold: float, blessed: bool, tmp_path: pathlib.Path
-) -> None:
-    gate = Gate(val_accuracy=threshold, strictness=strictness)  # type: ignore[arg-type]
-    # test is far below: the thresholds are those of val alone.
-    found = evaluate(tmp_path, gate, {'val': predicted(200, 170), 'test': predicted(60, 6)})
-    assert found.validation_ok is blessed
-    if not blessed:
-        (failure,) = [f for r in found.metric_validations_per_slice for f in r.failures]
-        wanted = metrics.LOWER if strictness == 'bound' else metrics.ACCURACY
-        assert failure.metric_key.name == wanted
+def failures(gate: Gate, values: dict[str, float]) -> list[str]:
+    """Rules that TFMA finds to fail, given their numbers."""
+    config = eval_config.build(gate, CLASSES, [], 20, has_baseline=False)
+    keyed = {
+        tfma.metrics.MetricKey(
+            name=metrics.RULE + name, model_name='', example_weighted=None
+        ): value
+        for name, value in values.items()
+    }
+    found = metrics_validator.validate_metrics(((), keyed), config)
+    assert found.validation_ok is not bool(found.metric_validations_per_slice)
+    return [
+        failure.metric_key.name.removeprefix(metrics.RULE)
+        for one in found.metric_validations_per_slice
+        for failure in one.failures
+    ]
 
 
-@pytest.mark.parametrize(
-    ('strictness', 'hits', 'blessed'),
-    [('bound', 180, True), ('bound', 176, True), ('bound', 175, False), ('point', 175, False)],
-)
-def test_gate_against_a_baseline(
-    strictness: str, hits: int, blessed: bool, tmp_path: pathlib.Path
-) -> None:
-    """The baseline has 180 of 200 right, so a drop of two points leaves 176."""
-    gate = Gate(val_accuracy=0.5, max_drop=0.02, strictness=strictness)  # type: ignore[arg-type]
-    baseline = {'val': predicted(200, 180), 'test': predicted(40, 30)}
-    candidate = {'val': predicted(200, hits), 'test': predicted(40, 20)}
-    found = evaluate(tmp_path, gate, candidate, baseline)
-    assert found.validation_ok is blessed
+@hypothesis.given(NUMBERS, GATES)
+@hypothesis.settings(deadline=None, max_examples=150)
+def test_tfma_fails_the_rules_that_the_gate_fails(numbers: Numbers, gate: Gate) -> None:
+    rules = verdict.judge(numbers, gate, 20).rules
+    expected = {rule.name for rule in rules if rule.holds is False} - set(metrics.NOT_RULES)
+    assert set(failures(gate, metrics.rule_values(numbers, gate, 20))) == expected
+
+
+def test_missing_number_fails() -> None:
+    gate = Gate(worst_class_recall=0.5)
+    values = metrics.rule_values(Numbers(Count(9, 9), Count(9, 9), {}), gate, 20)
+    del values['worst_class_recall']
+    assert 'worst_class_recall' in failures(gate, values)
+
+
+def predict(uri: pathlib.Path, n: int, hits: dict[str, int], compared: bool) -> np.ndarray:
+    """Writes n images of val and of test, so many of them right; the baseline has all right.
+
+    Returns:
+        Labels and answers, int64 [2, 2n].
+    """
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, len(CLASSES), 2 * n)
+    right = np.concatenate([np.arange(n) < hits[split] for split in ('val', 'test')])
+    answers = np.where(right, labels, (labels + 1) % len(CLASSES))
+    chances = rng.dirichlet(np.ones(len(CLASSES)), 2 * n).astype(np.float32)
+    names = np.array(CLASSES)
+    rows: dict[str, Any] = {
+        'image_id': [f'{i:04}' for i in range(2 * n)],
+        'path': [f'{i:04}' for i in range(2 * n)],
+        'split': ['val'] * n + ['test'] * n,
+        'label': names[labels],
+        'answer': names[answers],
+        'score': chances[np.arange(2 * n), answers],
+        'probabilities': predictions.vectors(chances),
+        'meta_site': ['a', 'b', None, 'b'] * (n // 2),
+    }
+    if compared:
+        rows |= {
+            'baseline_answer': names[labels],
+            'baseline_probabilities': predictions.vectors(chances),
+        }
+    schema = predictions.schema(CLASSES, ['meta_site'], {})
+    (uri / predictions.FOLDER).mkdir()
+    pq.write_table(predictions.table(rows, schema), uri / predictions.FOLDER / 'part.parquet')
+    return np.stack([labels, answers])
+
+
+@pytest.mark.parametrize('compared', [False, True])
+def test_rules_and_slices_on_predictions(compared: bool, tmp_path: pathlib.Path) -> None:
+    """A floor of a site, test against val and the baseline, all in one evaluation."""
+    labels, answers = predict(tmp_path, 100, {'val': 90, 'test': 60}, compared)
+    gate = Gate.model_validate(
+        {'val_accuracy': 0.8, 'slices': [{'column': 'meta_site', 'value': 'a', 'accuracy': 0.99}]}
+    )
+    models = ('candidate', 'baseline') if compared else ('',)
+    config = eval_config.build(gate, CLASSES, [('meta_site',)], 20, compared)
+    with beam.Pipeline(runner=FnApiRunner()) as root:
+        locations = {name: f'/models/{name}' for name in models}
+        analysis.evaluate(root, config, ['meta_site'], locations, str(tmp_path))
+    validation = tfma.load_validation_result(str(tmp_path))
+    failed = {
+        failure.metric_key.name
+        for one in validation.metric_validations_per_slice
+        for failure in one.failures
+    }
+    expected = {'gate.slices.0', 'gate.test_contradiction'}
+    assert failed == expected | ({'gate.paired_test', 'gate.max_drop'} if compared else set())
+
+    result = tfma.load_eval_result(str(tmp_path), model_name=models[0])
+    assert result.model_location == f'/models/{models[0]}'
+    slices: dict[frozenset, Any] = {
+        frozenset(key): sections[''][''] for key, sections in result.slicing_metrics
+    }
+    site = slices[frozenset({('split', 'val'), ('meta_site', 'a')})]
+    assert site['images']['doubleValue'] == 25
+    assert not any(('meta_site', None) in key for key in slices)
     interval = results.interval(str(tmp_path), 'val')
-    assert interval is not None and interval.share == hits / 200
-    of_baseline = results.interval(str(tmp_path), 'val', eval_config.BASELINE)
-    assert of_baseline is not None and of_baseline.share == 0.9
-
-
-def test_value_threshold_holds_beside_a_worse_baseline(tmp_path: pathlib.Path) -> None:
-    """To be better than the baseline is not enough."""
-    splits = {'val': predicted(200, 120), 'test': predicted(40, 20)}
-    worse = {'val': predicted(200, 90), 'test': predicted(40, 20)}
-    assert not evaluate(tmp_path, Gate(val_accuracy=0.8), splits, worse).validation_ok
-
-
-def test_config_depends_on_the_code_and_on_the_gate() -> None:
-    one = eval_config.build(Gate(), 'a')
-    assert one == eval_config.build(Gate(), 'a')
-    assert one != eval_config.build(Gate(), 'b')
-    assert one != eval_config.build(Gate(val_accuracy=0.7), 'a')
-    assert one != eval_config.build(Gate(strictness='point'), 'a')
-    assert one != eval_config.build(Gate(max_drop=0.5), 'a')
-
-
-@pytest.mark.parametrize('field', ['val_accuracy', 'max_drop'])
-def test_percentage_is_refused_with_the_share(field: str) -> None:
-    with pytest.raises(pydantic.ValidationError, match='write it as a share: 0.8'):
-        Gate(**{field: 80})  # type: ignore[arg-type]
-    for value in (-0.1, 101, 'high'):
-        with pytest.raises(pydantic.ValidationError):
-            Gate(**{field: value})  # type: ignore[arg-type]
+    assert interval is not None and (interval.share, interval.n) == (0.9, 100)
+    of_baseline = results.interval(str(tmp_path), 'test', eval_config.BASELINE)
+    assert (of_baseline is not None and of_baseline.share == 1.0) is compared
+    (plot,) = [sections[''][''] for key, sections in result.plots if key == (('split', 'val'),)]
+    (matrix,) = plot['multiClassConfusionMatrixAtThresholds']['matrices']
+    pairs = list(zip(labels[:100], answers[:100], strict=True))
+    for entry in matrix['entries']:
+        pair = entry.get('actualClassId', 0), entry.get('predictedClassId', 0)
+        assert entry['numWeightedExamples'] == pairs.count(pair) > 0
+    assert sum(entry['numWeightedExamples'] for entry in matrix['entries']) == 100

@@ -48,5 +48,5 @@ def exported(
     classes: tuple[str, ...] = TWO,
 ) -> pathlib.Path:
     """Writes the model and returns its folder."""
-    export.export(made.model, classes, transformed.output, SIZE, RESIZE, folder, rule)
+    export.export(made, classes, transformed.output, SIZE, RESIZE, folder, rule)
     return folder

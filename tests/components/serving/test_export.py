@@ -46,7 +46,7 @@ def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory)
     classifier = model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
     rng = np.random.default_rng(0)
     classifier.set_head(rng.normal(size=(8, len(CLASSES))), rng.normal(size=len(CLASSES)))
-    export.export(classifier.model, CLASSES, transformed.output, SIZE, RESIZE, folder)
+    export.export(classifier, CLASSES, transformed.output, SIZE, RESIZE, folder)
     return Exported(folder, classifier, transformed.rows[:ROWS])
 
 
@@ -210,7 +210,12 @@ def test_every_class_name_survives(exported: Exported) -> None:
 
 def test_input_names_are_those_of_the_table(exported: Exported) -> None:
     loaded = tf.saved_model.load(str(exported.folder))
-    assert set(loaded.signatures) - {'serving_default'} == set(INPUT_NAMES) - {'serving_default'}
+    assert set(loaded.signatures) == {*INPUT_NAMES, 'explain'}
+    explain = loaded.signatures['explain'].structured_input_signature[1]
+    assert {name: (s.dtype, s.shape.as_list()) for name, s in explain.items()} == {
+        'pixels': (tf.uint8, [None, SIZE, SIZE, 3]),
+        'class_index': (tf.int64, [None]),
+    }
     for signature, name in INPUT_NAMES.items():
         (spec,) = loaded.signatures[signature].structured_input_signature[1].values()
         assert spec.name == name

@@ -70,7 +70,7 @@ def test_threshold_needs_two_classes(transformed: Transformed, tmp_path: pathlib
     classifier = tiny.classifier(len(CLASSES))
     with pytest.raises(ValueError, match=f'needs two classes. Received: {len(CLASSES)}'):
         export.export(
-            classifier.model,
+            classifier,
             CLASSES,
             transformed.output,
             SIZE,

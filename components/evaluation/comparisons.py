@@ -1,0 +1,94 @@
+"""The rules that compare: with the blessed baseline on the same images, and test with val."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from components.evaluation import statistics
+from components.evaluation.counts import Numbers, Paired, Reset
+from components.evaluation.rules import Rule, few, images, told, unmeasured
+
+
+def _reset(reset: Reset) -> str:
+    parts = [
+        f'{word} {few(repr(name) for name in names)}'
+        for word, names in (('new', reset.added), ('gone', reset.removed))
+        if names
+    ]
+    return f'The blessed baseline knows other classes ({"; ".join(parts)}): comparing starts anew.'
+
+
+def _no_baseline(name: str, title: str, bound: float, baseline: Reset | None) -> Rule:
+    sentence = 'There is no earlier blessed model.' if baseline is None else _reset(baseline)
+    return Rule(name, title, None, None, bound, None, sentence)
+
+
+def max_drop(numbers: Numbers, most: float) -> Rule:
+    """The measured difference to the baseline."""
+    name, title = 'max_drop', 'Drop against the baseline'
+    paired = numbers.baseline
+    if not isinstance(paired, Paired):
+        return _no_baseline(name, title, most, paired)
+    if not paired.n:
+        return unmeasured(name, title, most, 'there is no val image to compare on')
+    value = (paired.lost - paired.won) / paired.n
+    shown, allowed = told(abs(value), most)
+    moved = f'fell by {shown}' if value > 0 else f'rose by {shown}' if value < 0 else 'is the same'
+    sentence = f'Val accuracy {moved} against the blessed baseline; {allowed} may be lost.'
+    return Rule(name, title, value <= most, value, most, most - value, sentence)
+
+
+def paired_test(numbers: Numbers, level: float, decides: bool) -> Rule:
+    """McNemar's exact test against the baseline on the same images."""
+    name, title = 'paired_test', 'Paired test against the baseline'
+    paired = numbers.baseline
+    if not isinstance(paired, Paired):
+        return _no_baseline(name, title, level, paired)
+    p = statistics.mcnemar(paired.won, paired.lost).worse
+    worse, differ = p < level, paired.won + paired.lost
+    sentence = (
+        f'The model is {"" if worse else "not "}significantly worse than the blessed baseline '
+        f'({_p(p, level)}): on {images(differ)} of {paired.n:,} the two differ, it alone is right '
+        f'on {paired.won:,} and the baseline alone on {paired.lost:,}.'
+    )
+    change = ''
+    if worse:
+        allowed = statistics.losses_allowed(differ, level)
+        change = f'Of these {differ:,} the baseline alone may be right on {allowed:,} at most.'
+    return _test(Rule(name, title, not worse, p, level, p - level, sentence, change), decides)
+
+
+def test_contradiction(numbers: Numbers, level: float, decides: bool) -> Rule:
+    """Fisher's exact test of test accuracy against val accuracy."""
+    name, title = 'test_contradiction', 'Test against val'
+    val, test = numbers.val, numbers.test
+    if not val.n or not test.n:
+        sentence = f'{"test" if val.n else "val"} has no image to compare with.'
+        return Rule(name, title, None, None, level, None, sentence.capitalize())
+    p = statistics.significantly_lower(test.hits, test.n, val.hits, val.n)
+    lower = p < level
+    sentence = (
+        f'Test accuracy {test.share:.3f} is {"" if lower else "not "}significantly lower than '
+        f'val accuracy {val.share:.3f} ({_p(p, level)}, {images(test.n)} against {val.n:,}).'
+    )
+    change = ''
+    if lower:
+        needed = statistics.hits_not_lower(test.n, val.hits, val.n, level)
+        change = (
+            f'{needed:,} test images right instead of {test.hits:,} would be in line with val. '
+            'Look for what sets the two apart: near-duplicates in train and val, other sources in '
+            'test, or a model chosen among many on the same val images.'
+        )
+    return _test(Rule(name, title, not lower, p, level, p - level, sentence, change), decides)
+
+
+def _p(p: float, level: float) -> str:
+    return f'p = {told(p, level)[0]}' if p >= 0.001 else 'p < 0.001'
+
+
+def _test(rule: Rule, decides: bool) -> Rule:
+    """A test of chance decides nothing in the plain comparison, but is told."""
+    if decides:
+        return rule
+    sentence = f'{rule.sentence} It does not decide: strictness is point.'
+    return dataclasses.replace(rule, holds=None, sentence=sentence, change='')

@@ -1,0 +1,82 @@
+"""What the gate judges: counts of one candidate's answers, and a few numbers beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """`hits` of `n` images that were answered right."""
+
+    hits: int
+    n: int
+
+    @property
+    def share(self) -> float:
+        """Of hits; there must be an image."""
+        return self.hits / self.n
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceCount:
+    """The val images whose `column` is `value`."""
+
+    column: str
+    value: str
+    count: Count
+
+
+@dataclasses.dataclass(frozen=True)
+class Paired:
+    """The candidate beside the blessed baseline on the same `n` val images.
+
+    Attributes:
+        won: images that the candidate alone answers right.
+        lost: images that the baseline alone answers right.
+        n: all of them.
+    """
+
+    won: int
+    lost: int
+    n: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Reset:
+    """A blessed baseline that knows other classes, so that it cannot be compared.
+
+    Attributes:
+        added: classes that it does not know.
+        removed: classes that it alone knows.
+    """
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """All that the gate judges.
+
+    Attributes:
+        val, test: the served answers.
+        classes: val images by their label; each class of the model, with n = 0 if it has none.
+        slices: val images of every slice whose column a rule names, small ones too.
+        calibration_error: expected calibration error on val, None or NaN where it has none.
+        baseline: None without one.
+        latency_ms: 95th percentile of one image through `serving_pixels`, None if not measured.
+        size_mb: of the exported model in 10^6 bytes, None if not measured.
+        not_finite: val and test images with a probability that is NaN or infinite.
+    """
+
+    val: Count
+    test: Count
+    classes: Mapping[str, Count]
+    slices: tuple[SliceCount, ...] = ()
+    calibration_error: float | None = None
+    baseline: Paired | Reset | None = None
+    latency_ms: float | None = None
+    size_mb: float | None = None
+    not_finite: int = 0

@@ -1,0 +1,177 @@
+"""The Beam pipeline that runs the models over the images, once, and writes the predictions.
+
+Each shard of examples is read by tf.data in batches, in threads of TensorFlow while the models work
+on the batch before. Image bytes are no elements of Beam, and what goes on to be evaluated are rows
+of numbers and names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from components import progress
+from components.errors import DataError
+from components.evaluation import predictions, slicing
+from components.ingestion import examples
+from components.serving import card
+
+BATCH = 64
+_FACTS = ('brightness', 'contrast', 'sharpness')
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What to run, and what is known of the images beforehand.
+
+    Attributes:
+        candidate: folder of the SavedModel.
+        baseline: the same of a model of the same classes, None without one.
+        metadata: names of the columns that the images came with.
+        edges: of the columns of buckets.
+    """
+
+    candidate: str
+    baseline: str | None
+    metadata: tuple[str, ...]
+    edges: tuple[tuple[str, tuple[float, float]], ...]
+
+
+class Server:
+    """One exported model."""
+
+    def __init__(self, folder: str) -> None:
+        self.classes = card.read(pathlib.Path(folder)).classes
+        self._loaded = tf.saved_model.load(folder)
+
+    def answers(self, serialized: np.ndarray) -> dict[str, np.ndarray]:
+        """What `serving_default` answers: bytes [N], tf.Examples."""
+        found = self._loaded.signatures['serving_default'](tf.constant(serialized))
+        return {name: tensor.numpy() for name, tensor in found.items()}
+
+    def of_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What `serving_pixels` answers: uint8 [N, H, W, 3]."""
+        found: dict[str, tf.Tensor] = self._loaded.signatures['serving_pixels'](pixels)
+        return found
+
+
+_held: dict[str, Server] = {}
+
+
+@contextlib.contextmanager
+def held(folders: Sequence[str]) -> Iterator[list[Server]]:
+    """Loads the models for the time of the block; workers of this process use the same ones."""
+    servers = {folder: Server(folder) for folder in folders}
+    _held.update(servers)
+    try:
+        yield [servers[folder] for folder in folders]
+    finally:
+        for folder in servers:
+            del _held[folder]
+
+
+def run(root: beam.Pipeline, files: Sequence[str], job: Job, uri: str) -> None:
+    """Adds the pipeline.
+
+    Args:
+        files: gzipped TFRecords of tf.Examples as ingested.
+        job: what to run.
+        uri: of the evaluation.
+    """
+    classes = card.read(pathlib.Path(job.candidate)).classes
+    schema = predictions.schema(classes, job.metadata, dict(job.edges))
+    (
+        root
+        | 'Shards' >> beam.Create(list(files))
+        | 'Share out' >> beam.Reshuffle()  # else one worker would get all of them
+        | 'Predict' >> beam.ParDo(_Predict(job))
+        | 'Write'
+        >> beam.io.WriteToParquetBatched(
+            os.path.join(predictions.folder(uri), 'part'), schema, file_name_suffix='.parquet'
+        )
+    )
+
+
+class _Predict(beam.DoFn):
+    """A shard of examples -> pieces of the table of predictions."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def setup(self) -> None:
+        folders = [path for path in (self._job.candidate, self._job.baseline) if path]
+        self._models = [_held.get(folder) or Server(folder) for folder in folders]
+        self._schema = predictions.schema(
+            self._models[0].classes, self._job.metadata, dict(self._job.edges)
+        )
+
+    def process(self, file: str) -> Iterator[pa.Table]:
+        for serialized in _batches(file):
+            rows = self._facts([tf.train.Example.FromString(one) for one in serialized])
+            candidate, *baseline = [model.answers(serialized) for model in self._models]
+            rows |= {
+                'answer': _texts(candidate['label']),
+                'score': candidate['score'],
+                'probabilities': predictions.vectors(candidate['probabilities']),
+            }
+            for found in baseline:
+                # Both models have the same classes, but not always in the same order.
+                theirs = self._models[1].classes
+                order = [theirs.index(name) for name in self._models[0].classes]
+                rows |= {
+                    'baseline_answer': _texts(found['label']),
+                    'baseline_probabilities': predictions.vectors(found['probabilities'][:, order]),
+                }
+            progress.advance(len(serialized))
+            yield predictions.table(rows, self._schema)
+
+    def _facts(self, some: Sequence[tf.train.Example]) -> dict[str, Any]:
+        names = ('image_id', 'path', 'split', 'label', 'source_format', *self._job.metadata)
+        rows: dict[str, Any] = {
+            name: [examples.text(example, name) for example in some] for name in names
+        }
+        for name in _FACTS:
+            rows[name] = [example.features.feature[name].float_list.value[0] for example in some]
+        for name in ('width', 'height'):
+            rows[name] = [example.features.feature[name].int64_list.value[0] for example in some]
+        rows['size'] = [max(sides) for sides in zip(rows['width'], rows['height'], strict=True)]
+        for column, edges in self._job.edges:
+            fact = column.removesuffix(slicing.SUFFIX)
+            rows[column] = [slicing.bucket(fact, value, edges) for value in rows[fact]]
+        return rows
+
+
+def _texts(values: np.ndarray) -> list[str]:
+    return [value.decode() for value in values]
+
+
+def _batches(file: str) -> Iterator[np.ndarray]:
+    """Serialized examples, bytes [N], of one shard.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    records = tf.data.TFRecordDataset(file, compression_type='GZIP').batch(BATCH).prefetch(2)
+    try:
+        yield from records.as_numpy_iterator()
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        why = error.message.splitlines()[0]
+        raise DataError(
+            f'{file} is damaged ({why}); make it anew with: thawline run --no-cache'
+        ) from error
+
+
+def files_of(folders: Iterable[str]) -> list[str]:
+    """The shards in the folders of some splits, sorted."""
+    return sorted(
+        file for folder in folders for file in tf.io.gfile.glob(os.path.join(folder, '*'))
+    )

@@ -1,0 +1,176 @@
+"""What the model answered, image by image: a table that the gate, TFMA and the report share.
+
+Parquet files in the folder `predictions` of the evaluation, one row an image of val and test:
+
+| column                                        | type                                           |
+|-----------------------------------------------|------------------------------------------------|
+| image_id, path, split                         | string                                         |
+| label                                         | string, null for an unlabelled image           |
+| answer, score, probabilities                  | string, float32, list<float32>[C]              |
+| baseline_answer, baseline_probabilities       | the same, null without a comparable baseline   |
+| brightness, contrast, sharpness               | float32, see `components.ingestion.facts`      |
+| width, height, size                           | int64, pixels; size is the longer side         |
+| source_format, meta_<name>                    | string, null where an image has none           |
+| <fact>_bucket                                 | string, see `slicing`                          |
+
+All probabilities are in the order of the candidate's classes. The schema's metadata has under
+`thawline` the JSON `{"format": 1, "classes": [...], "edges": {"<fact>_bucket": [low, high]}}`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.errors import DataError
+
+FOLDER = 'predictions'
+FORMAT = 1
+UNKNOWN = -1
+_KEY = b'thawline'
+_TEXTS = ('image_id', 'path', 'split', 'label', 'answer', 'baseline_answer')
+_PROBABILITIES = ('probabilities', 'baseline_probabilities')
+_NOT_COLUMNS = {*_TEXTS, *_PROBABILITIES, 'score'}
+
+Edges = Mapping[str, tuple[float, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The table in memory, ordered by split and path.
+
+    Attributes:
+        ids, paths, splits: str [N].
+        labels: int64 [N], positions in `classes`; -1 for unlabelled images and for those of a
+            class that training never saw.
+        labelled: bool [N].
+        answers: int64 [N].
+        scores: float32 [N], probability of the answer.
+        probabilities: float32 [N, C].
+        baseline_answers: int64 [N]; None without a comparable baseline.
+        columns: by name, [N]: facts as numbers, all else as str or None (dtype object).
+        classes: C names in the order of the outputs.
+        baseline_probabilities: float32 [N, C], None without a comparable baseline.
+        edges: of each column of buckets, see `slicing.bucket`.
+    """
+
+    ids: np.ndarray
+    paths: np.ndarray
+    splits: np.ndarray
+    labels: np.ndarray
+    labelled: np.ndarray
+    answers: np.ndarray
+    scores: np.ndarray
+    probabilities: np.ndarray
+    baseline_answers: np.ndarray | None
+    columns: dict[str, np.ndarray]
+    classes: tuple[str, ...]
+    baseline_probabilities: np.ndarray | None = None
+    edges: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def schema(classes: Sequence[str], metadata: Iterable[str], edges: Edges) -> pa.Schema:
+    """The schema of the table.
+
+    Args:
+        classes: of the candidate.
+        metadata: names of the columns that the images came with, `meta_<name>`.
+        edges: of the columns of buckets.
+    """
+    vector = pa.list_(pa.float32())
+    fields = [
+        *((name, pa.string()) for name in _TEXTS),
+        ('score', pa.float32()),
+        *((name, vector) for name in _PROBABILITIES),
+        *((name, pa.float32()) for name in ('brightness', 'contrast', 'sharpness')),
+        *((name, pa.int64()) for name in ('width', 'height', 'size')),
+        ('source_format', pa.string()),
+        *((name, pa.string()) for name in metadata),
+        *((name, pa.string()) for name in edges),
+    ]
+    described = {'format': FORMAT, 'classes': list(classes), 'edges': dict(edges)}
+    return pa.schema(fields, metadata={_KEY: json.dumps(described, ensure_ascii=False)})
+
+
+def table(rows: Mapping[str, Sequence[Any]], of: pa.Schema) -> pa.Table:
+    """A piece of the table; columns that are missing in `rows` are null."""
+    n = len(rows['image_id'])
+    arrays = [pa.array(rows.get(field.name, [None] * n), field.type) for field in of]
+    return pa.Table.from_arrays(arrays, schema=of)
+
+
+def vectors(values: np.ndarray) -> pa.Array:
+    """Rows of probabilities as a column: float32 [N, C]."""
+    offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
+    return pa.ListArray.from_arrays(offsets, values.astype(np.float32).ravel())
+
+
+def folder(uri: str) -> str:
+    """Where an evaluation has its predictions."""
+    return os.path.join(uri, FOLDER)
+
+
+def read(uri: str) -> Predictions:
+    """Reads the predictions of the evaluation at `uri`.
+
+    Raises:
+        DataError: there are none, or they are damaged or of another format.
+    """
+    where = folder(uri)
+    try:
+        found = pq.read_table(where)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f'The predictions in {where} cannot be read ({reason}); make them anew with: '
+            'thawline run --no-cache'
+        ) from error
+    described = json.loads((found.schema.metadata or {}).get(_KEY, b'{}'))
+    if described.get('format') != FORMAT:
+        raise DataError(
+            f'The predictions in {where} have format {described.get("format")!r}; known: {FORMAT}'
+        )
+    classes = tuple(described['classes'])
+    edges = {name: (low, high) for name, (low, high) in described['edges'].items()}
+    return _of_table(found.sort_by([('split', 'ascending'), ('path', 'ascending')]), classes, edges)
+
+
+def _of_table(found: pa.Table, classes: tuple[str, ...], edges: dict[str, Any]) -> Predictions:
+    texts = {name: found[name].to_numpy() for name in _TEXTS}
+    position = {name: place for place, name in enumerate(classes)}
+
+    def places(names: np.ndarray) -> np.ndarray:
+        return np.array([position.get(name, UNKNOWN) for name in names], np.int64)
+
+    def matrix(name: str) -> np.ndarray:
+        flat = found[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return flat.astype(np.float32).reshape(len(found), len(classes))
+
+    compared = len(found) > 0 and found['baseline_answer'].null_count == 0
+    return Predictions(
+        ids=texts['image_id'].astype(str),
+        paths=texts['path'].astype(str),
+        splits=texts['split'].astype(str),
+        labels=places(texts['label']),
+        labelled=np.array([name is not None for name in texts['label']], bool),
+        answers=places(texts['answer']),
+        scores=found['score'].to_numpy().astype(np.float32),
+        probabilities=matrix('probabilities'),
+        baseline_answers=places(texts['baseline_answer']) if compared else None,
+        baseline_probabilities=matrix('baseline_probabilities') if compared else None,
+        columns={
+            name: found[name].to_numpy() for name in found.column_names if name not in _NOT_COLUMNS
+        },
+        classes=classes,
+        edges=edges,
+    )

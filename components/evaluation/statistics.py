@@ -1,0 +1,204 @@
+"""What counts of hits say about the share behind them, and about the difference of two.
+
+Needs neither TensorFlow nor TFX. All of it takes the images as independent of each other and the
+model as fixed before they were looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import numpy.typing as npt
+import scipy.special
+import scipy.stats
+
+CONFIDENCE = 0.95
+_MOST_IMAGES = 10_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A share of `n` with the ends of its 95 % Wilson interval; share is None where n is 0."""
+
+    share: float | None
+    lower: float
+    upper: float
+    n: int
+
+
+def _check(hits: int, n: int) -> None:
+    if not 0 <= hits <= n:
+        raise ValueError(f'hits are between 0 and n. Received: {hits} of {n}')
+
+
+def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+    """The share of `hits` among `n` with its two-sided interval; (None, 0, 1) for n = 0.
+
+    Wilson's score interval (Wilson, JASA 1927) stays inside [0, 1] and is sensible for small counts
+    and for shares near 1. Its coverage is 95 % on average, for some n and shares a little less:
+    what must not be less than it says is `lower_bound`.
+
+    Raises:
+        ValueError: hits are not in [0, n].
+    """
+    _check(hits, n)
+    if n == 0:
+        return Interval(None, 0.0, 1.0, 0)
+    ends = scipy.stats.binomtest(hits, n).proportion_ci(confidence, method='wilson')
+    return Interval(hits / n, float(ends.low), float(ends.high), n)
+
+
+def lower_bounds(
+    hits: npt.ArrayLike, n: npt.ArrayLike, confidence: float = CONFIDENCE
+) -> np.ndarray:
+    """The gate's bound of each share of `hits` among `n`: float64, in the shape of both together.
+
+    The lower end of Wilson's interval or that of the exact one (Clopper & Pearson, Biometrika
+    1934), whichever is lower. With Wilson's alone a share of exactly t reaches t for some n in more
+    than the 2.5 % of cases that one side of a 95 % interval allows (n = 54, t = 0.8: 2.8 %); the
+    exact end allows 2.5 % at most, for any n and t. Near 1 it is Wilson's that is lower.
+
+    Args:
+        hits: real numbers in [0, n]; 0 where n is 0.
+        n: real numbers, at least 0.
+        confidence: of the two-sided interval whose lower end this is.
+    """
+    hits, n = np.broadcast_arrays(np.asarray(hits, float), np.asarray(n, float))
+    z = scipy.stats.norm.ppf(0.5 + confidence / 2)
+    trials = np.maximum(n, 1.0)
+    share = hits / trials
+    centre = share + z**2 / (2 * trials)
+    half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    score = (centre - half) / (1 + z**2 / trials)
+    some = hits > 0
+    exact = scipy.special.betaincinv(
+        np.where(some, hits, 1.0), np.where(some, n - hits + 1, 1.0), 0.5 - confidence / 2
+    )
+    return np.where(some, np.clip(np.minimum(score, exact), 0.0, 1.0), 0.0)
+
+
+def lower_bound(hits: int, n: int, confidence: float = CONFIDENCE) -> float:
+    """One of `lower_bounds`: what the gate holds against its threshold; 0 for n = 0.
+
+    Raises:
+        ValueError: hits are not in [0, n].
+    """
+    _check(hits, n)
+    return float(lower_bounds(hits, n, confidence))
+
+
+def hits_needed(n: int, threshold: float, confidence: float = CONFIDENCE) -> int | None:
+    """The fewest hits among `n` whose lower bound reaches `threshold`; None if not even all do."""
+    low, high = 0, n
+    if lower_bound(n, n, confidence) < threshold:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if lower_bound(middle, n, confidence) >= threshold:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def images_needed(share: float, threshold: float, confidence: float = CONFIDENCE) -> int | None:
+    """From how many images on a measured share of `share` has a bound that reaches `threshold`.
+
+    About so many: hits are taken as the real number share * n.
+
+    Returns:
+        None where `share` is not above `threshold`, so that no number would do, or so little above
+        it that ten million would not.
+    """
+    if share <= threshold:
+        return None
+    high = 1
+    while lower_bounds(share * high, high, confidence) < threshold:
+        high *= 2
+        if high > _MOST_IMAGES:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if lower_bounds(share * middle, middle, confidence) < threshold:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+@dataclasses.dataclass(frozen=True)
+class McNemar:
+    """The exact test of two models on the same images; see `mcnemar`.
+
+    Attributes:
+        worse: one-sided p-value of the first model being worse than the second.
+        better: the same of being better.
+        different: two-sided.
+    """
+
+    worse: float
+    better: float
+    different: float
+
+
+def mcnemar(only_first: int, only_second: int) -> McNemar:
+    """McNemar's test (Psychometrika 1947), exact: without the approximation by chi-squared.
+
+    Images that both models answer right, or both wrong, say nothing about which one is better. Of
+    the others each is as likely to be the first model's as the second's, if the two are equal.
+
+    Args:
+        only_first: images that the first model alone answers right.
+        only_second: images that the second model alone answers right.
+
+    Raises:
+        ValueError: a count is negative.
+    """
+    if only_first < 0 or only_second < 0:
+        raise ValueError(f'counts are at least 0. Received: {only_first}, {only_second}')
+    n = only_first + only_second
+    worse = float(scipy.stats.binom.cdf(only_first, n, 0.5))
+    better = float(scipy.stats.binom.cdf(only_second, n, 0.5))
+    return McNemar(worse, better, min(1.0, 2 * min(worse, better)))
+
+
+def losses_allowed(differ: int, level: float) -> int:
+    """Of `differ` images that one of two models alone answers right, most that may be the second's.
+
+    With one more `mcnemar` calls the first model worse at `level`.
+    """
+    return differ - int(scipy.stats.binom.ppf(level, differ, 0.5))
+
+
+def significantly_lower(hits: int, n: int, other_hits: int, other_n: int) -> float:
+    """One-sided p-value of the share of `hits` being lower than that of `other_hits`.
+
+    Fisher's exact test for two sets of different images. It errs on the side of finding nothing:
+    of two equal shares it calls at most the share `level` different at that level. 1 where one of
+    the sets is empty.
+
+    Raises:
+        ValueError: hits are not in [0, n].
+    """
+    _check(hits, n)
+    _check(other_hits, other_n)
+    if not n or not other_n:
+        return 1.0
+    both = hits + other_hits
+    found = float(scipy.stats.hypergeom.cdf(hits, n + other_n, both, n))
+    return 1.0 if math.isnan(found) else min(1.0, found)
+
+
+def hits_not_lower(n: int, other_hits: int, other_n: int, level: float) -> int:
+    """The fewest hits among `n` that `significantly_lower` does not call lower at `level`."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high) // 2
+        if significantly_lower(middle, n, other_hits, other_n) >= level:
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -1,0 +1,17 @@
+"""Artifact type of the report."""
+
+from __future__ import annotations
+
+from tfx.types import artifact
+
+
+class Report(artifact.Artifact):
+    """One page on one candidate, blessed or not.
+
+    Files: report.html, self-contained; content.json, all that it says, as
+    `components.report.content` describes it; summary.json, the same without the pictures, for
+    later runs to compare themselves with.
+    Custom properties: blessed (int), headline (string).
+    """
+
+    TYPE_NAME = 'Report'

@@ -1,0 +1,78 @@
+// Sorting, filtering and shortening of tables that stand in the page already.
+const ROWS = 25;
+
+function explore(table) {
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
+  const { noun, find, group, small } = table.dataset;
+  const tools = make('div', { className: 'tools' });
+  const more = make('button', { type: 'button', className: 'more' });
+  const say = make('span', { className: 'count-words', ariaLive: 'polite' });
+  const controls = [];
+  let whole = false;
+
+  function refresh() {
+    const kept = [...body.rows].filter((row) => controls.every((keeps) => keeps(row)));
+    const shown = new Set(whole ? kept : kept.slice(0, ROWS));
+    for (const row of rows) row.classList.toggle('out', !shown.has(row));
+    more.hidden = kept.length <= ROWS;
+    more.textContent = whole ? `Show ${ROWS} only` : `Show all ${kept.length.toLocaleString('en')} ${noun}`;
+    say.textContent = kept.length < rows.length ? `${kept.length.toLocaleString('en')} of ${rows.length.toLocaleString('en')} ${noun}` : '';
+  }
+
+  if (group) {
+    const names = [...new Set(rows.map((row) => row.dataset.group))];
+    const select = make('select', { ariaLabel: 'Column' }, make('option', { value: '' }, group),
+      ...names.map((one) => make('option', { value: `=${one}` }, one)));
+    select.addEventListener('change', refresh);
+    controls.push((row) => !select.value || select.value === `=${row.dataset.group}`);
+    tools.append(select);
+  }
+  if (find && rows.length > 8) {
+    const input = make('input', { type: 'search', placeholder: find, ariaLabel: `${find}: ${table.caption.textContent}` });
+    input.addEventListener('input', refresh);
+    const words = new Map(rows.map((row) => [row, folded(row.querySelector('th').textContent)]));
+    controls.push((row) => words.get(row).includes(folded(input.value.trim())));
+    tools.append(input);
+  }
+  if (small && rows.some((row) => row.classList.contains('small-slice'))) {
+    const box = make('input', { type: 'checkbox' });
+    box.addEventListener('change', refresh);
+    controls.push((row) => !box.checked || !row.classList.contains('small-slice'));
+    tools.append(make('label', { className: 'check' }, box, ` ${small}`));
+  }
+  tools.append(say);
+
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    if (!head.hasAttribute('scope')) return;
+    const number = head.classList.contains('number');
+    const button = make('button', { type: 'button', className: 'sort' }, ...head.childNodes);
+    head.append(button);
+    button.addEventListener('click', () => {
+      const before = head.getAttribute('aria-sort');
+      const descending = before ? before === 'ascending' : false;
+      heads.forEach((one) => one.removeAttribute('aria-sort'));
+      head.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
+      const key = (row) => {
+        const cell = row.cells[column];
+        if (!number) return cell.textContent;
+        return cell.dataset.value === '' ? null : Number(cell.dataset.value);
+      };
+      const sorted = rows.map((row, i) => [key(row), i, row]).sort(([a, i], [b, j]) => {
+        if (a === null || b === null) return (a === null) - (b === null) || i - j;
+        const order = number ? a - b : a.localeCompare(b);
+        return (descending ? -order : order) || i - j;
+      });
+      body.append(...sorted.map(([, , row]) => row));
+      refresh();
+    });
+  });
+
+  const place = table.closest('.scroll');
+  place.before(tools);
+  place.after(more);
+  more.addEventListener('click', () => { whole = !whole; refresh(); });
+  refresh();
+}
+document.querySelectorAll('table.explore').forEach(explore);

@@ -1,0 +1,330 @@
+"""Two runs on the images that both evaluated: who is right where, and whether that is chance.
+
+Pure: from the predictions and the report of each run. The first run is called A, the second B;
+every difference is B less A.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from components.errors import ConfigError, DataError
+from components.evaluation.measures import Answers
+from components.evaluation.predictions import Predictions
+from components.evaluation.statistics import Interval, McNemar, mcnemar
+from components.report import changes_card, measures, paired
+from components.report.content import Card, Fact
+from components.report.paired import Difference
+
+SPLITS = ('val', 'test')
+ALL = 'all'
+_KNOWN = (('Configuration', 'config'), ('Base', 'base'), ('Environment', 'environment'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One of the two runs.
+
+    Attributes:
+        run: id of the run.
+        predictions: of its evaluation.
+        summary: of its report, as `content.summary` makes it.
+    """
+
+    run: str
+    predictions: Predictions
+    summary: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """A measure of both runs; None where it cannot be computed."""
+
+    name: str
+    first: float | None
+    second: float | None
+    difference: Difference | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassPair:
+    """Recall of a class that has an image, of both runs."""
+
+    name: str
+    first: Interval
+    second: Interval
+    difference: Difference
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedPart:
+    """Both runs on the same images.
+
+    Attributes:
+        first, second: accuracies.
+        difference: of the accuracies.
+        only_first, only_second: images that one alone answers right.
+        test: McNemar's, `worse` and `better` of A.
+        metrics: by name as in `content.Part`.
+        classes: those that have an image.
+    """
+
+    first: Interval
+    second: Interval
+    difference: Difference
+    only_first: int
+    only_second: int
+    test: McNemar
+    metrics: tuple[Measure, ...]
+    classes: tuple[ClassPair, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Flip:
+    """An image that one of the two runs alone answers right; scores are of their answers."""
+
+    id: str
+    path: str
+    split: str
+    label: str
+    first_answer: str
+    first_score: float
+    second_answer: str
+    second_score: float
+
+    @property
+    def gained(self) -> bool:
+        """Whether it is B that is right."""
+        return self.second_answer == self.label
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """The whole comparison.
+
+    Attributes:
+        project: name of the project of B.
+        first, second: ids of the runs, A and B.
+        together: all images that both evaluated.
+        parts: the same by their split in B, those that have images.
+        flips: the surest wrong answers first.
+        cards: what was compared, and what differs between the runs.
+    """
+
+    project: str
+    first: str
+    second: str
+    together: PairedPart
+    parts: dict[str, PairedPart]
+    flips: tuple[Flip, ...]
+    cards: tuple[Card, ...]
+
+
+def compare(first: Side, second: Side) -> Comparison:
+    """Compares two runs on the labelled images that both evaluated.
+
+    Labels are those of the second run. Images of a class that only one of the two models knows are
+    left out: the other could not have answered them right.
+
+    Raises:
+        ConfigError: there is no such image.
+        DataError: a probability is not a number.
+    """
+    for side in (first, second):
+        if not np.isfinite(side.predictions.probabilities).all():
+            raise DataError(
+                f'run {side.run} has probabilities that are no numbers; its training diverged, '
+                'and there is nothing to compare'
+            )
+    a, b = first.predictions, second.predictions
+    place = {str(name): row for row, name in enumerate(a.ids)}
+    shared = np.array([row for row, name in enumerate(b.ids) if str(name) in place], np.int64)
+    known = np.isin(np.array(b.classes), np.array(a.classes))
+    judged = shared[b.labels[shared] >= 0]
+    judged = judged[known[b.labels[judged]]]
+    if not len(judged):
+        raise ConfigError(_nothing(first, second, len(shared)))
+    of_a = np.array([place[str(name)] for name in b.ids[judged]], np.int64)
+    classes = tuple(dict.fromkeys((*b.classes, *a.classes)))
+    labels = b.labels[judged]
+    answers_a = _answers(a, of_a, classes, labels)
+    answers_b = _answers(b, judged, classes, labels)
+    splits = b.splits[judged]
+    parts = {
+        split: _part(answers_a.take(splits == split), answers_b.take(splits == split), classes)
+        for split in SPLITS
+        if (splits == split).any()
+    }
+    return Comparison(
+        project=str(second.summary['project']),
+        first=first.run,
+        second=second.run,
+        together=_part(answers_a, answers_b, classes),
+        parts=parts,
+        flips=_flips(b, judged, answers_a, answers_b, classes),
+        cards=(
+            _images(first, second, shared, judged, of_a),
+            _changes(first, second),
+        ),
+    )
+
+
+def _nothing(first: Side, second: Side, shared: int) -> str:
+    a, b = first.predictions, second.predictions
+    if shared and not set(a.classes) & set(b.classes):
+        reason = (
+            f'they have no class in common: {_some(a.classes)} against {_some(b.classes)}; compare '
+            'runs of the same classes'
+        )
+    elif shared:
+        reason = f'none of the {shared:,} images that both evaluated has a label that both know'
+    else:
+        reason = (
+            f'no image was evaluated in both ({len(a):,} and {len(b):,} images); compare runs on '
+            'the same data'
+        )
+    return f'runs {first.run} and {second.run} cannot be compared: {reason}'
+
+
+def _some(classes: tuple[str, ...]) -> str:
+    more = f' and {len(classes) - 5:,} more' if len(classes) > 5 else ''
+    return ', '.join(classes[:5]) + more
+
+
+def _answers(
+    found: Predictions, rows: np.ndarray, classes: tuple[str, ...], labels: np.ndarray
+) -> Answers:
+    """Answers in the class list of both; a class that a model lacks has probability 0."""
+    places = np.array([classes.index(name) for name in found.classes], np.int64)
+    probabilities = np.zeros((len(rows), len(classes)), np.float32)
+    probabilities[:, places] = found.probabilities[rows]
+    return Answers(labels, places[found.answers[rows]], found.scores[rows], probabilities)
+
+
+def _part(first: Answers, second: Answers, classes: tuple[str, ...]) -> PairedPart:
+    hits, others = first.hits, second.hits
+    only_first, only_second = int((hits & ~others).sum()), int((others & ~hits).sum())
+    by_class = []
+    for position in np.unique(first.labels).tolist():
+        mine = first.labels == position
+        by_class.append(
+            ClassPair(
+                classes[position],
+                measures.share(hits[mine]),
+                measures.share(others[mine]),
+                _difference(hits[mine], others[mine]),
+            )
+        )
+    return PairedPart(
+        first=measures.share(hits),
+        second=measures.share(others),
+        difference=_difference(hits, others),
+        only_first=only_first,
+        only_second=only_second,
+        test=mcnemar(only_first, only_second),
+        metrics=_metrics(first, second),
+        classes=tuple(by_class),
+    )
+
+
+def _difference(hits: np.ndarray, others: np.ndarray) -> Difference:
+    return paired.of_shares(int((hits & ~others).sum()), int((others & ~hits).sum()), len(hits))
+
+
+def _metrics(first: Answers, second: Answers) -> tuple[Measure, ...]:
+    of_first, of_second = measures.overall(first), measures.overall(second)
+    intervals = paired.of_measures(first, second)
+    found = []
+    for name, value in of_first.items():
+        other, difference = of_second[name], None
+        if value is not None and other is not None:
+            ends = intervals.get(name)
+            difference = Difference(other - value, *(ends or (None, None)))
+        found.append(Measure(name, value, other, difference))
+    return tuple(found)
+
+
+def _flips(
+    predictions: Predictions,
+    rows: np.ndarray,
+    first: Answers,
+    second: Answers,
+    classes: tuple[str, ...],
+) -> tuple[Flip, ...]:
+    found = []
+    for i in np.flatnonzero(first.hits != second.hits).tolist():
+        row = rows[i]
+        found.append(
+            Flip(
+                id=str(predictions.ids[row]),
+                path=str(predictions.paths[row]),
+                split=str(predictions.splits[row]),
+                label=classes[first.labels[i]],
+                first_answer=classes[first.answers[i]],
+                first_score=float(first.scores[i]),
+                second_answer=classes[second.answers[i]],
+                second_score=float(second.scores[i]),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (-_wrong_score(one), one.path)))
+
+
+def _wrong_score(flip: Flip) -> float:
+    return flip.first_score if flip.gained else flip.second_score
+
+
+def _images(
+    first: Side, second: Side, shared: np.ndarray, judged: np.ndarray, of_a: np.ndarray
+) -> Card:
+    a, b = first.predictions, second.predictions
+    facts = [Fact('Compared', f'{len(judged):,}', 'labelled images that both runs evaluated')]
+    names = [np.array([*found.classes, ''])[found.labels] for found in (a, b)]
+    for term, count, detail in (
+        ('Only in A', len(a) - len(shared), 'left out'),
+        ('Only in B', len(b) - len(shared), 'left out'),
+        (
+            'Not comparable',
+            len(shared) - len(judged),
+            'left out: no label, or of a class that only one of the two knows',
+        ),
+        (
+            'Other label in A',
+            int((names[0][of_a] != names[1][judged]).sum()),
+            'the label of B counts',
+        ),
+        (
+            'Other split in A',
+            int((a.splits[of_a] != b.splits[judged]).sum()),
+            'shown in the split of B',
+        ),
+    ):
+        if count:
+            facts.append(Fact(term, f'{count:,}', detail))
+    for term, mine, theirs in (
+        ('Classes only in A', a.classes, b.classes),
+        ('Classes only in B', b.classes, a.classes),
+    ):
+        if alone := [name for name in mine if name not in theirs]:
+            facts.append(Fact(term, f'{len(alone):,}', ', '.join(alone)))
+    return Card('images', 'What is compared', tuple(facts))
+
+
+def _changes(first: Side, second: Side) -> Card:
+    facts = []
+    for name, side in (('A', first), ('B', second)):
+        verdict = side.summary['verdict']
+        told = 'blessed' if verdict['blessed'] else 'not blessed'
+        facts.append(Fact(f'Verdict on {name}', told, str(verdict['headline'])))
+    if first.summary['project'] != second.summary['project']:
+        names = (str(side.summary['project']) for side in (first, second))
+        facts.append(Fact('Project', ' → '.join(names)))
+    then, now = first.summary['facts'], second.summary['facts']
+    for term, key in _KNOWN:
+        changed = list(changes_card.differences(then.get(key), now.get(key)))
+        told = f'{len(changed):,} changed' if changed else 'the same'
+        facts.append(Fact(term, told, '\n'.join(changed)))
+    return Card('changes', 'From A to B', tuple(facts))

@@ -1,0 +1,149 @@
+"""Reads what the nodes left behind, has the report gathered and rendered, writes it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import path_utils
+
+from components import progress
+from components.embedding import embeddings
+from components.evaluation import predictions, slicing, verdict
+from components.report import content, data_card, gather, lineage, model_card, page, saliency
+from components.report.similarity import Embedded
+from components.serving import card
+
+HTML, CONTENT, SUMMARY = 'report.html', 'content.json', 'summary.json'
+VERDICT = 'verdict.json'  # of the evaluation
+_PREVIOUS = 'previous'
+
+
+class Executor(base_executor.BaseExecutor):
+    """Writes the report."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Reports on one candidate.
+
+        Args:
+            input_dict: as `component.ReportSpec` names them; `previous` may be empty.
+            output_dict: `report`.
+            exec_properties: `config` (JSON of the project's configuration), `metadata` (path of
+                the SQLite file); `code_digest` for the cache key alone.
+
+        Raises:
+            DataError: the predictions or the embeddings cannot be used.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        progress.start('gathering the report')
+        found = {
+            name: artifact_utils.get_single_instance(artifacts)
+            for name, artifacts in input_dict.items()
+            if artifacts
+        }
+        config = json.loads(exec_properties['config'])
+        model = pathlib.Path(path_utils.serving_model_path(found['model'].uri))
+        previous = found.get(_PREVIOUS)
+        given = gather.Given(
+            run=self._context.pipeline_run_id if self._context else '',
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+            verdict=verdict.from_json(
+                pathlib.Path(found['evaluation'].uri, VERDICT).read_text('utf-8')
+            ),
+            threshold=config['gate']['val_accuracy'],
+            predictions=predictions.read(found['evaluation'].uri),
+            embedded=read_embedded(found['embeddings'].uri),
+            data=_data(found),
+            model=model_card.ModelFacts(
+                record=_json(found['model_run'].uri, 'training.json'),
+                served=card.read(model),
+                megabytes=model_card.size(model),
+                config=config,
+                steps=_steps(exec_properties['metadata'], found),
+                model_id=found['model'].id,
+            ),
+            explain=saliency.Explainer(model),
+            groups=slicing.Evaluation.model_validate(config.get('evaluation', {})),
+            before=read_summary(previous.uri) if previous else None,
+        )
+        told = gather.content(given)
+        report = artifact_utils.get_single_instance(output_dict['report'])
+        write(told, pathlib.Path(report.uri))
+        report.set_int_custom_property('blessed', int(told.verdict.blessed))
+        report.set_string_custom_property('headline', told.verdict.headline)
+
+
+def write(told: content.Content, folder: pathlib.Path) -> None:
+    """Writes the three files of a report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONTENT).write_text(content.to_json(told), 'utf-8')
+    summary = json.dumps(content.summary(told), ensure_ascii=False, indent=1)
+    (folder / SUMMARY).write_text(summary, 'utf-8')
+    (folder / HTML).write_text(page.render(told), 'utf-8')
+
+
+def read_summary(uri: str) -> dict[str, Any] | None:
+    """The summary of a report; None where its files are gone or of another format."""
+    path = pathlib.Path(uri, SUMMARY)
+    if not path.is_file():
+        return None
+    summary: dict[str, Any] = json.loads(path.read_text('utf-8'))
+    return summary if summary.get('format') == content.FORMAT else None
+
+
+def read_embedded(uri: str) -> Embedded:
+    """Features of the plain images of all splits.
+
+    Raises:
+        DataError: a file is damaged or missing.
+    """
+    parts = []
+    for split, count in embeddings.read_spec(uri).counts.items():
+        features, labels, ids = embeddings.load(uri, split)
+        names = np.array([name.decode() for name in ids], str)
+        parts.append((names, np.full(count, split), labels, features[:, 0].copy()))
+    return Embedded(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _json(uri: str, name: str) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(pathlib.Path(uri, name).read_text('utf-8'))
+    return values
+
+
+def _data(found: dict[str, Artifact]) -> gather.Data:
+    examples, statistics = found['examples'], found['statistics']
+    means = {}
+    for split in artifact_utils.decode_split_names(statistics.split_names):
+        folder = artifact_utils.get_split_uri([statistics], split)
+        message = statistics_pb2.DatasetFeatureStatisticsList()
+        message.ParseFromString(pathlib.Path(folder, 'FeatureStats.pb').read_bytes())
+        means[split] = data_card.means_of(message)
+    files = {
+        split: tf.io.gfile.glob(f'{artifact_utils.get_split_uri([examples], split)}/*')
+        for split in artifact_utils.decode_split_names(examples.split_names)
+    }
+    return gather.Data(
+        _json(found['quarantine'].uri, 'summary.json'),
+        _json(found['data_verdict'].uri, 'verdict.json'),
+        means,
+        files,
+    )
+
+
+def _steps(metadata: str, found: dict[str, Artifact]) -> list[lineage.Step]:
+    store = lineage.open_store(metadata)
+    led = [artifact.id for name, artifact in found.items() if name != _PREVIOUS]
+    return lineage.steps(store, led) if store else []

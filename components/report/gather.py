@@ -1,0 +1,203 @@
+"""Puts the report together: every number, picture and card, from what the nodes left behind."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.errors import DataError
+from components.evaluation import slicing
+from components.evaluation.measures import Answers
+from components.evaluation.predictions import Predictions
+from components.report import (
+    album,
+    changes_card,
+    data_card,
+    groups,
+    measures,
+    model_card,
+    similarity,
+)
+from components.report.content import Cell, Content, Part, Verdict
+from components.report.data_card import Means
+from components.report.model_card import ModelFacts
+from components.report.similarity import Embedded
+
+_SPLITS = ('val', 'test')
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What the nodes before training found.
+
+    Attributes:
+        summary: the ingestion's `summary.json`.
+        verdict: the data gate's `verdict.json`.
+        means: of the facts of the images of each split.
+        files: split -> examples.
+    """
+
+    summary: Mapping[str, Any]
+    verdict: Mapping[str, Any]
+    means: Means
+    files: Mapping[str, Sequence[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """All that a report is made of.
+
+    Attributes:
+        run: id of the run.
+        created: ISO 8601, UTC.
+        verdict: of the gate.
+        threshold: what val accuracy was asked for.
+        predictions: of val and test.
+        embedded: features of the images of all splits.
+        data: about the images.
+        model: about the model.
+        explain: heat of encoded images for a class each; see `saliency.Explainer`.
+        groups: which groups of images are told.
+        before: summary of the last report; None without one.
+    """
+
+    run: str
+    created: str
+    verdict: Verdict
+    threshold: float
+    predictions: Predictions
+    embedded: Embedded
+    data: Data
+    model: ModelFacts
+    explain: album.Explain
+    groups: slicing.Evaluation
+    before: Mapping[str, Any] | None
+
+
+def content(given: Given) -> Content:
+    """The whole report.
+
+    Raises:
+        DataError: a probability is not a number.
+    """
+    predictions = given.predictions
+    _check(predictions)
+    rows = np.flatnonzero(predictions.labelled)
+    answers = _answers(predictions, rows)
+    suspects = _suspects(given.embedded, predictions, answers.probabilities, rows)
+    shown = album.make(
+        predictions,
+        answers,
+        rows,
+        given.embedded,
+        suspects,
+        given.data.files,
+        given.explain,
+        given.model.served.resize,
+    )
+    parts: dict[str, Part] = {}
+    together, not_sliced = slicing.slices(
+        predictions.columns, given.groups.crossed, given.groups.most_values
+    )
+    for split in _SPLITS:
+        mine = np.flatnonzero(predictions.labelled & (predictions.splits == split))
+        if len(mine):
+            images = given.data.summary['splits'].get(data_card.TRAIN, {})
+            parts[split] = _part(given, mine, images, shown.cells[split], together)
+    compared = int((given.embedded.labels >= 0).sum())
+    about = data_card.DataFacts(
+        given.data.summary,
+        [finding['message'] for finding in given.data.verdict['findings']],
+        given.data.verdict['facts']['anomalies'],
+        given.data.means,
+        shown.scan.groups,
+        len(suspects),
+        compared,
+        [groups.CROSS.join(names) for names in not_sliced],
+        shown.missing,
+        groups.buckets(predictions.edges),
+    )
+    record = given.model.record
+    facts = {
+        'config': given.model.config,
+        'images': given.data.summary['splits'],
+        'means': given.data.means,
+        'base': record['base'],
+        'environment': record['environment'],
+    }
+    return Content(
+        project=str(given.model.config['name']),
+        run=given.run,
+        created=given.created,
+        classes=predictions.classes,
+        verdict=given.verdict,
+        threshold=given.threshold,
+        parts=parts,
+        training=model_card.training(record),
+        pictures=shown.pictures,
+        galleries=shown.galleries,
+        cards=(
+            data_card.card(about),
+            model_card.card(given.model),
+            changes_card.card(given.verdict, parts, predictions.classes, facts, given.before),
+        ),
+        facts=facts,
+    )
+
+
+def _check(predictions: Predictions) -> None:
+    bad = np.flatnonzero(~np.isfinite(predictions.probabilities).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f'the model answers {len(bad)} of {len(predictions.ids)} images with probabilities '
+            f'that are no numbers, such as {predictions.paths[bad[0]]!r}; its training diverged: '
+            'train it anew with lower rates'
+        )
+
+
+def _answers(predictions: Predictions, rows: np.ndarray) -> Answers:
+    return Answers(
+        predictions.labels[rows],
+        predictions.answers[rows],
+        predictions.scores[rows],
+        predictions.probabilities[rows],
+    )
+
+
+def _suspects(
+    embedded: Embedded, predictions: Predictions, probabilities: np.ndarray, rows: np.ndarray
+) -> tuple[similarity.Suspect, ...]:
+    place = {str(name): row for row, name in enumerate(embedded.ids)}
+    there = [i for i, name in enumerate(predictions.ids[rows]) if str(name) in place]
+    of_embedded = np.array([place[str(predictions.ids[rows[i]])] for i in there], np.int64)
+    classes = len(predictions.classes)
+    return similarity.suspects(embedded, classes, probabilities[there], of_embedded)
+
+
+def _part(
+    given: Given,
+    rows: np.ndarray,
+    train_images: Mapping[str, int],
+    cells: tuple[Cell, ...],
+    together: Sequence[Sequence[str]],
+) -> Part:
+    """One split: the labelled images in `rows`."""
+    predictions = given.predictions
+    answers = _answers(predictions, rows)
+    columns = {name: values[rows] for name, values in predictions.columns.items()}
+    baseline = None
+    if predictions.baseline_answers is not None:
+        of_baseline = predictions.baseline_answers[rows]
+        baseline = measures.share((of_baseline == answers.labels) & (answers.labels >= 0))
+    return Part(
+        accuracy=measures.share(answers.hits),
+        baseline=baseline,
+        metrics=measures.overall(answers),
+        classes=measures.class_rows(answers, predictions.classes, train_images),
+        confusion=cells,
+        slices=groups.slices(columns, together, answers.hits, given.groups.smallest_slice),
+        calibration=measures.calibration(answers),
+    )

@@ -1,0 +1,115 @@
+"""What the model is and how it came about."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from components.report.content import Card, Epoch, Fact, Training
+from components.report.lineage import Step
+from components.serving.card import Card as Served
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFacts:
+    """What is known of the model.
+
+    Attributes:
+        record: the Trainer's `training.json`.
+        served: what the exported model says of itself.
+        megabytes: of the exported model, in 10**6 bytes.
+        config: of the project, as JSON values.
+        steps: the executions that led to it.
+        model_id: of the model in ML Metadata.
+    """
+
+    record: Mapping[str, Any]
+    served: Served
+    megabytes: float
+    config: Mapping[str, Any]
+    steps: Sequence[Step]
+    model_id: int
+
+
+def training(record: Mapping[str, Any]) -> Training:
+    """The learning curves."""
+    tuned = record.get('fine_tune', {})
+    return Training(
+        probe_train=record['probe']['train']['accuracy'],
+        probe_val=record['probe']['val']['accuracy'],
+        epochs=tuple(
+            Epoch(e['epoch'], e['train_accuracy'], e['val_accuracy'], e['val_loss'], e['blocks'])
+            for e in tuned.get('history', ())
+        ),
+        best_epoch=tuned.get('best_epoch'),
+        kept=record['kept'],
+        kept_val=record['val']['accuracy'],
+        left_out=tuple(record['left_out']),
+    )
+
+
+def size(folder: pathlib.Path) -> float:
+    """Of all files in a folder, in 10**6 bytes."""
+    return sum(file.stat().st_size for file in folder.rglob('*') if file.is_file()) / 1e6
+
+
+def duration(seconds: float) -> str:
+    """In words: '8 min 34 s'."""
+    if seconds < 10:
+        return f'{seconds:.1f} s'
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, 'h'), (minutes, 'min'), (rest, 's')]
+    return ' '.join(f'{number} {unit}' for number, unit in parts if number)
+
+
+def card(facts: ModelFacts) -> Card:
+    """The model card."""
+    record, rule = facts.record, facts.served.rule
+    base, counts = record['base'], record['images']
+    kept = {
+        'probe': 'the head on the frozen base',
+        'fine_tuned': 'the thawed base with its head',
+        'interpolated': 'weights between the frozen and the thawed base',
+    }[record['kept']]
+    answer = 'the most probable class'
+    if not rule.is_argmax:
+        positive = facts.served.classes[rule.positive]
+        answer = f'{positive} from a probability of {rule.threshold:.3f} on'
+    total = sum(step.seconds for step in facts.steps)
+    environment = record['environment']
+    lines = [
+        Fact('Base', base['backbone'], base['weights']),
+        Fact('Hash of the base weights', f'sha256 {base["weights_digest"]}'),
+        Fact('Input', f'{base["image_size"]} x {base["image_size"]} pixels, {facts.served.resize}'),
+        Fact('Kept', kept, record['decision'].get('summary', '')),
+        Fact('Answer', answer, f'logits are divided by {rule.temperature:.3f}'),
+        Fact('Trained on', f'{counts["train"]:,} images', f'chosen on {counts["val"]:,} of val'),
+        Fact('Size', f'{facts.megabytes:,.1f} MB'),
+        Fact('Model', f'artifact {facts.model_id}', _lineage(facts.steps)),
+        Fact(
+            'Time',
+            duration(total) if facts.steps else 'not recorded',
+            ', '.join(f'{step.node} {duration(step.seconds)}' for step in facts.steps),
+        ),
+        Fact('Environment', ', '.join(f'{name} {v}' for name, v in environment.items())),
+        Fact(
+            'Configuration',
+            str(facts.config.get('name', '')),
+            yaml.safe_dump(dict(facts.config), sort_keys=False, allow_unicode=True),
+        ),
+    ]
+    return Card('model', 'The model', tuple(lines))
+
+
+def _lineage(steps: Sequence[Step]) -> str:
+    made = (
+        f'{key} {id_} by {step.node} in run {step.run}'
+        for step in steps
+        for key, id_ in step.outputs.items()
+    )
+    return '; '.join(made)

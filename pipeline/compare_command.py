@@ -1,0 +1,119 @@
+"""`thawline compare`: two runs on the same images, as a page, in Markdown or in the terminal."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import webbrowser
+from collections.abc import Collection
+
+import click
+import ml_metadata as mlmd
+import rich.console
+
+from components.errors import ConfigError
+from components.evaluation import predictions
+from components.report import (
+    comparison,
+    comparison_markdown,
+    comparison_page,
+    comparison_words,
+    content,
+    lineage,
+)
+from pipeline import display, report_command, reports
+from pipeline.paths import Project
+from pipeline.reports import Found
+
+FOLDER = 'comparisons'
+FORMATS = ('html', 'md')
+
+
+def execute(project: Project, first: str, second: str, kind: str, browse: bool) -> None:
+    """Compares two runs of a project and writes or prints what came of it.
+
+    Args:
+        project: whose runs they are.
+        first, second: as `reports.find` takes them.
+        kind: 'html' writes a page and says where it is, 'md' prints Markdown.
+        browse: whether to open the page in a browser.
+
+    Raises:
+        ConfigError: a run or its report is missing, or the two have no image in common.
+        DataError: predictions cannot be used.
+    """
+    store = reports.open_store(project)
+    found = [reports.find(store, wanted) for wanted in (first, second)]
+    if found[0].run.id == found[1].run.id:
+        raise ConfigError(f'A and B are the same run, {found[0].run.id}; give two')
+    told = comparison.compare(*map(_side, found))
+    if kind == 'md':
+        click.echo(comparison_markdown.render(told).encode('utf-8'), nl=False)
+        return
+    path = project.output / FOLDER / f'{told.first}-{told.second}.html'
+    wanted = {one.id for one in comparison_page.shown(told.flips)}
+    page = comparison_page.render(told, thumbnails(store, found, wanted))
+    report_command.save(path, page.encode('utf-8'))
+    _show(told, path)
+    if browse:
+        webbrowser.open(path.as_uri())
+
+
+def _side(found: Found) -> comparison.Side:
+    if found.evaluation is None:
+        raise ConfigError(f'run {found.run.id} has a report but no evaluation of its own')
+    return comparison.Side(
+        found.run.id, predictions.read(found.evaluation.uri), content.summary(found.content)
+    )
+
+
+def _show(told: comparison.Comparison, path: pathlib.Path) -> None:
+    console = rich.console.Console(file=sys.stdout)
+    display.say(console, (comparison_words.decision(told.together), 'bold'))
+    display.say(console, comparison_words.headline(told.together))
+    for title, part in comparison_words.accuracies(told):
+        display.say(
+            console,
+            f'  {title:<10}  A {part.first.share:.3f}  B {part.second.share:.3f}  '
+            f'{comparison_words.difference(part.difference)}, 95 % interval '
+            f'{comparison_words.ends(part.difference)} ({comparison_words.p_value(part)})',
+        )
+    display.say(console, f'  page        {path}')
+
+
+def thumbnails(
+    store: mlmd.MetadataStore, found: Collection[Found], wanted: Collection[str]
+) -> dict[str, str]:
+    """Thumbnails by id of the image: those of the reports, others from the examples.
+
+    Images that are no longer there are left out.
+    """
+    there = {
+        key: picture.thumbnail
+        for one in found
+        for key, picture in one.content.pictures.items()
+        if key in wanted and picture.thumbnail
+    }
+    missing = set(wanted) - there.keys()
+    if not missing:
+        return there
+    # Reading the examples needs TensorFlow, which takes seconds to import.
+    from components.report import pictures
+
+    folders = {folder for one in found for folder in _examples(store, one)}
+    for folder in sorted(folders):
+        files = [str(path) for path in sorted(folder.glob('Split-*/*')) if path.is_file()]
+        for key, image in pictures.scan({'all': files}, missing).images.items():
+            there.setdefault(key, pictures.thumbnail(image.encoded))
+    return there
+
+
+def _examples(store: mlmd.MetadataStore, found: Found) -> list[pathlib.Path]:
+    """Where the images are that a run's model was evaluated on."""
+    assert found.evaluation is not None
+    ids = [
+        step.outputs['examples']
+        for step in lineage.steps(store, [found.evaluation.id])
+        if step.node == 'ImageExampleGen'
+    ]
+    return [pathlib.Path(artifact.uri) for artifact in store.get_artifacts_by_id(ids)]

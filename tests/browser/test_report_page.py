@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import pytest
+
+from tests import made_report
+
+# Text of every visible element against the ground that lies behind it (WCAG 2.2, 1.4.3).
+CONTRASTS = """() => {
+  const linear = (c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const luminance = (c) => 0.2126 * linear(c[0] / 255) + 0.7152 * linear(c[1] / 255)
+    + 0.0722 * linear(c[2] / 255);
+  const parse = (text) => {
+    const numbers = text.match(/[\\d.]+/g).map(Number);
+    return numbers.length < 4 ? [...numbers, 1] : numbers;
+  };
+  const ground = (element) => {
+    const layers = [];
+    for (let one = element; one; one = one.parentElement) {
+      layers.push(parse(getComputedStyle(one).backgroundColor));
+      if (layers.at(-1)[3] === 1) break;
+    }
+    return layers.reverse().reduce((below, one) =>
+      [0, 1, 2].map((i) => one[i] * one[3] + below[i] * (1 - one[3])), [255, 255, 255]);
+  };
+  const bad = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || element.closest('script, style, svg')) continue;
+    if (!element.checkVisibility({ visibilityProperty: true })) continue;
+    if (element.closest(':disabled')) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [luminance(parse(style.color)), luminance(ground(element))].sort();
+    const ratio = (b + 0.05) / (a + 0.05);
+    if (ratio < 4.5) bad.push(`${ratio.toFixed(2)} ${element.className} ${element.textContent}`);
+  }
+  return bad;
+}"""
+
+
+def test_a_hostile_report_runs_nothing_and_shows_names_as_they_are(visit):
+    seen = visit(made_report.hostile())
+    seen.page.locator('#confusion .part:visible td[data-label]').first.click()
+    seen.page.locator('#pictures button.picture').first.click()
+    assert seen.page.locator('dialog dd').first.inner_text() == made_report.HOSTILE_CLASS
+    assert made_report.HOSTILE_PATH in seen.page.locator('dialog').evaluate('e => e.textContent')
+    assert seen.page.locator('img[src="x"]').count() == 0
+    assert seen.page.locator('#confusion [role=grid] tbody th').first.inner_text() == (
+        made_report.HOSTILE_CLASS
+    )
+    assert (seen.trouble, seen.network) == ([], [])
+
+
+def test_a_cell_shows_its_images_by_click_and_by_keyboard(visit):
+    seen = visit(made_report.content())
+    told = made_report.content().parts['val']
+    wrong = next(cell for cell in told.confusion if cell.label != cell.answer)
+    panel = seen.page.locator('#confusion .part:visible .cell-images')
+    place = f'td[data-label="{wrong.label}"][data-answer="{wrong.answer}"]'
+    seen.page.locator(f'#confusion .part:visible {place}').click()
+    heading = panel.locator('h4').inner_text()
+    assert heading.startswith(f'{wrong.count} image')
+    assert f'class {wrong.label:03d} but answered class {wrong.answer:03d}' in heading
+    shown = panel.locator('button.picture')
+    assert [one.get_attribute('data-picture') for one in shown.all()] == list(wrong.pictures)
+
+    seen.page.keyboard.press('Home')
+    focus = 'document.activeElement.dataset'
+    assert seen.page.evaluate(f'{focus}.answer') == '0'
+    seen.page.keyboard.press('ArrowRight')
+    seen.page.keyboard.press('ArrowDown')
+    assert seen.page.evaluate(f'[{focus}.label, {focus}.answer]') == [str(wrong.label + 1), '1']
+    seen.page.keyboard.press('Enter')
+    assert f'labelled class {wrong.label + 1:03d}' in panel.locator('h4').inner_text()
+    assert (seen.trouble, seen.network) == ([], [])
+
+
+def test_tabs_follow_the_arrow_keys(visit):
+    seen = visit(made_report.content())
+    tabs = seen.page.locator('#pictures [role=tab]')
+    tabs.first.focus()
+    seen.page.keyboard.press('ArrowRight')
+    assert [one.get_attribute('aria-selected') for one in tabs.all()] == ['false', 'true', 'false']
+    assert seen.page.locator('#pictures [role=tabpanel]:visible').count() == 1
+    assert seen.page.locator('#pictures [role=tabpanel]:visible .picture').count() == 10
+    seen.page.keyboard.press('End')
+    assert 'no such pictures' in seen.page.locator('#pictures [role=tabpanel]:visible').inner_text()
+    seen.page.keyboard.press('ArrowRight')
+    assert tabs.first.get_attribute('aria-selected') == 'true'
+
+
+def test_the_first_stop_of_the_tab_key_skips_to_the_verdict(visit):
+    seen = visit(made_report.content())
+    seen.page.keyboard.press('Tab')
+    assert seen.page.evaluate('document.activeElement.className') == 'skip'
+    seen.page.keyboard.press('Enter')
+    assert seen.page.evaluate('location.hash') == '#verdict'
+
+
+def test_the_switch_changes_every_section_by_keyboard(visit):
+    seen = visit(made_report.content())
+    assert seen.page.locator('.part[data-part=test]:visible').count() == 0
+    seen.page.locator('#part-val').focus()
+    seen.page.keyboard.press('ArrowRight')
+    assert seen.page.locator('.part[data-part=test]:visible').count() == 4
+    assert seen.page.locator('.part[data-part=val]:visible').count() == 0
+
+
+def test_the_dialog_pages_with_arrow_keys_and_gives_the_focus_back(visit):
+    seen = visit(made_report.content())
+    dialog = seen.page.locator('dialog')
+    seen.page.locator('#pictures button.picture').first.focus()
+    seen.page.keyboard.press('Enter')
+    assert 'garden/0001.jpg' in dialog.inner_text()
+    assert dialog.locator('.alike li').count() == 4
+    assert dialog.locator('img.overlay').is_visible()
+    seen.page.keyboard.press('ArrowRight')
+    assert '2 of 12' in dialog.inner_text()
+    dialog.locator('.previous').click()
+    assert '1 of 12' in dialog.inner_text()
+    seen.page.keyboard.press('Escape')
+    assert not dialog.is_visible()
+    assert seen.page.evaluate('document.activeElement.dataset.picture') == 'p0'
+    assert seen.trouble == []
+
+
+def test_the_overlay_is_shown_by_choice(visit):
+    seen = visit(made_report.content())
+    over = seen.page.locator('#pictures .overlay').first
+    assert not over.is_visible()
+    seen.page.locator('#overlays').check()
+    assert over.is_visible()
+
+
+def test_a_table_sorts_filters_and_shortens(visit):
+    seen = visit(made_report.content(60, n=1200, values=300))
+    part = seen.page.locator('#classes .part:visible')
+    rows = part.locator('tbody tr:visible')
+    assert rows.count() == 25
+    part.get_by_role('button', name='Recall', exact=True).click()
+    values = [float(v) for v in rows.locator('td:nth-child(2)').evaluate_all(
+        'cells => cells.map((c) => c.dataset.value)')]  # fmt: skip
+    recalls = sorted(
+        row.recall.share for row in made_report.content(60, n=1200).parts['val'].classes
+    )
+    assert values == pytest.approx(recalls[:25])
+    part.get_by_role('button', name='Show all 60 classes').click()
+    assert rows.count() == 60
+    part.get_by_role('searchbox').fill('CLASS 01')
+    assert rows.count() == 10
+
+    slices = seen.page.locator('#slices .part:visible')
+    slices.get_by_role('combobox', name='Column').select_option('brightness')
+    assert slices.locator('tbody tr:visible').count() == 3
+    slices.get_by_role('combobox', name='Column').select_option('meta_site')
+    slices.get_by_role('checkbox', name='Hide small groups').check()
+    assert slices.locator('tbody tr:visible').count() == 0
+
+
+def test_of_many_classes_the_matrix_shows_the_most_confused_and_those_searched_for(visit):
+    seen = visit(made_report.content(500, n=5000, values=1000))
+    grid = seen.page.locator('#confusion .part:visible [role=grid]')
+    assert grid.locator('tbody tr').count() == 20
+    search = seen.page.locator('#confusion .part:visible').get_by_role('searchbox').first
+    search.fill('class 123')
+    assert 'class 123' in grid.locator('tbody th').all_inner_texts()
+    assert grid.locator('tbody tr').count() < 20
+    search.fill('no such')
+    assert 'No class' in seen.page.locator('#confusion .part:visible .matrix-place').inner_text()
+    search.fill('')
+    seen.page.locator('#confusion .part:visible').get_by_role('combobox').first.select_option('40')
+    assert grid.locator('tbody tr').count() == 40
+    assert (seen.trouble, seen.network) == ([], [])
+
+
+def test_without_script_the_words_the_charts_and_the_pictures_are_there(visit):
+    seen = visit(made_report.content(), java_script_enabled=False)
+    text = seen.page.locator('main').inner_text()
+    for words in ('Not blessed', 'What would change it', 'Most confused pairs', 'The matrix needs'):
+        assert words in text
+    assert seen.page.locator('#pictures img[data-thumbnail]').count() == 22
+    assert seen.page.locator('.part[data-part=test]:visible').count() == 0
+    assert (seen.trouble, seen.network) == ([], [])
+
+
+def test_on_paper_everything_is_open_and_nothing_is_dark(visit):
+    seen = visit(made_report.content(60, n=1200), color_scheme='dark')
+    seen.page.emulate_media(media='print', color_scheme='dark')
+    assert seen.page.locator('#classes tbody tr:visible').count() == 120
+    assert seen.page.locator('#pictures .tab:visible').count() == 3
+    assert seen.page.locator('.bar-top').is_hidden()
+    ink = seen.page.evaluate('getComputedStyle(document.body).color')
+    assert ink == 'rgb(29, 28, 26)'
+
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+@pytest.mark.parametrize('width', [1280, 390])
+@pytest.mark.parametrize('name', ['blessed', 'refused', 'hostile'])
+def test_it_fits_the_screen_with_enough_contrast(visit, screenshots, name, width, scheme):
+    told = {
+        'blessed': lambda: made_report.content(('ants', 'bees'), n=120, accuracy=0.96, epochs=0),
+        'refused': made_report.content,
+        'hostile': made_report.hostile,
+    }[name]()
+    seen = visit(told, viewport={'width': width, 'height': 900}, color_scheme=scheme,
+                 reduced_motion='reduce')  # fmt: skip
+    seen.page.locator('#confusion .part:visible td[data-label]').first.click()
+    assert seen.page.evaluate('document.documentElement.scrollWidth') == width
+    assert seen.page.evaluate(CONTRASTS) == []
+    seen.page.evaluate('scrollTo(0, 0)')
+    seen.page.screenshot(path=screenshots / f'report-{name}-{width}-{scheme}.png', full_page=True)
+    seen.page.locator('#pictures button.picture').first.click()
+    assert seen.page.evaluate(CONTRASTS) == []
+    box = seen.page.locator('dialog').bounding_box()
+    assert box['x'] >= 0 and box['x'] + box['width'] <= width
+    seen.page.screenshot(path=screenshots / f'dialog-{name}-{width}-{scheme}.png')
+    assert (seen.trouble, seen.network) == ([], [])

@@ -1,0 +1,147 @@
+"""Examples, statistics and models as the nodes before leave them, and the Evaluator run on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+import tensorflow_data_validation as tfdv
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+from tfx.types.artifact import Artifact
+
+from components.evaluation import executor, predictions
+from components.evaluation.params import Gate
+from components.evaluation.slicing import Evaluation
+from components.ingestion import canonical, examples, facts
+from components.ingestion.sources import SourceItem
+from components.serving import export
+from components.serving.rule import Rule
+from components.training import model
+from tests.components.training import tiny
+from tests.components.transformed import RESIZE, SIZE, Row, Transformed
+
+BEAM = ['--runner=FnApiRunner', '--direct_running_mode=in_memory']
+MODEL_ID, BASELINE_ID = 7, 3
+
+
+def example(row: Row, split: str, metadata: Mapping[str, str] | None = None) -> bytes:
+    """The row as ingestion writes it; without a label where it has an empty one."""
+    found = canonical.canonicalise(row.image, 1024, 10**6)
+    item = SourceItem('', f'{row.image_id}.png', row.label or None, metadata=dict(metadata or {}))
+    made = examples.to_example(item, row.image_id, found, facts.measure(found.luma))
+    return examples.with_split(made, split, {})
+
+
+def write_examples(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]) -> Artifact:
+    """Shards of each split; two, so that something has to be put together again."""
+    for split, some in splits.items():
+        (folder / f'Split-{split}').mkdir(parents=True)
+        for shard in range(2):
+            path = folder / f'Split-{split}' / f'data_tfrecord-{shard:05}-of-00002.gz'
+            with tf.io.TFRecordWriter(str(path), 'GZIP') as writer:
+                for serialized in some[shard::2]:
+                    writer.write(serialized)
+    artifact = _artifact(standard_artifacts.Examples, folder, 1)
+    artifact.split_names = str(sorted(splits)).replace("'", '"')
+    return artifact
+
+
+def write_statistics(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]) -> Artifact:
+    """What TFDV says of numbers and metadata."""
+    for split, some in splits.items():
+        rows = []
+        for serialized in some:
+            parsed = tf.train.Example.FromString(serialized)
+            names = ('brightness', 'contrast', 'sharpness', 'width', 'height')
+            row: dict[str, Any] = {name: float(examples.text(parsed, name) or 0) for name in names}
+            metadata = [name for name in parsed.features.feature if name.startswith('meta_')]
+            rows.append(row | {name: examples.text(parsed, name) for name in metadata})
+        found = tfdv.generate_statistics_from_dataframe(pd.DataFrame(rows))
+        (folder / f'Split-{split}').mkdir(parents=True)
+        (folder / f'Split-{split}' / 'FeatureStats.pb').write_bytes(found.SerializeToString())
+    artifact = _artifact(standard_artifacts.ExampleStatistics, folder, 2)
+    artifact.split_names = str(sorted(splits)).replace("'", '"')
+    return artifact
+
+
+def _artifact(kind: type[Artifact], folder: pathlib.Path, number: int) -> Artifact:
+    made = kind()
+    made.uri, made.id = str(folder), number
+    return made
+
+
+def exported(
+    folder: pathlib.Path,
+    transformed: Transformed,
+    classes: tuple[str, ...],
+    rule: Rule | None = None,
+    seed: int = 0,
+    kernel: float = 4.0,
+) -> pathlib.Path:
+    """A model with a random head, where TFX's Trainer would put it; returns the artifact's folder.
+
+    Args:
+        kernel: size of the head's weights; NaN for a training that diverged.
+    """
+    made = model.build(tiny.backbone(side=SIZE), 'top', len(classes), 0.2, seed=seed)
+    weights = np.random.default_rng(seed).normal(size=(8, len(classes)))
+    made.set_head((kernel * weights).astype(np.float32), np.zeros(len(classes), np.float32))
+    export.export(made, classes, transformed.output, SIZE, RESIZE, folder / 'Format-Serving', rule)
+    return folder
+
+
+def serve(folder: pathlib.Path, some: Sequence[bytes]) -> dict[str, np.ndarray]:
+    """What the exported model itself answers."""
+    served = tf.saved_model.load(str(folder / 'Format-Serving')).signatures['serving_default']
+    return {name: value.numpy() for name, value in served(tf.constant(list(some))).items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """What the Evaluator leaves behind."""
+
+    evaluation: Artifact
+    blessing: Artifact
+
+    @property
+    def predictions(self) -> predictions.Predictions:
+        return predictions.read(self.evaluation.uri)
+
+
+def evaluate(
+    folder: pathlib.Path,
+    splits: Mapping[str, Sequence[bytes]],
+    candidate: pathlib.Path,
+    baseline: pathlib.Path | None = None,
+    gate: Gate | None = None,
+    settings: Evaluation | None = None,
+) -> Evaluated:
+    """Runs the executor as TFX does, statistics being those of val for train too."""
+    inputs = {
+        'examples': [write_examples(folder / 'examples', splits)],
+        'statistics': [write_statistics(folder / 'statistics', {**splits, 'train': splits['val']})],
+        'model': [_artifact(standard_artifacts.Model, candidate, MODEL_ID)],
+        'baseline_model': (
+            [_artifact(standard_artifacts.Model, baseline, BASELINE_ID)] if baseline else []
+        ),
+    }
+    outputs = {
+        'evaluation': [_artifact(standard_artifacts.ModelEvaluation, folder / 'evaluation', 8)],
+        'blessing': [_artifact(standard_artifacts.ModelBlessing, folder / 'blessing', 9)],
+    }
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=BEAM, tmp_dir=str(folder / 'tmp'), unique_id='1'
+    )
+    properties = {
+        'gate': (gate or Gate()).model_dump_json(),
+        'slicing': (settings or Evaluation()).model_dump_json(),
+        'code_digest': '',
+    }
+    executor.Executor(context).Do(inputs, outputs, properties)
+    return Evaluated(outputs['evaluation'][0], outputs['blessing'][0])

@@ -1,0 +1,238 @@
+"""The Evaluator on exported models: its numbers are scikit-learn's, and it blesses as TFX does."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+import tfx.components  # noqa: F401  isort: skip - tfma is not whole without it
+import tensorflow_model_analysis as tfma  # isort: skip
+
+from components.errors import DataError
+from components.evaluation import results, verdict
+from components.evaluation.params import Gate
+from components.evaluation.slicing import Evaluation
+from components.evaluation.verdict import Verdict
+from components.serving.rule import Rule
+from tests.components import transformed as making
+from tests.components.evaluation import evaluating
+from tests.components.evaluation.evaluating import Evaluated
+from tests.components.transformed import Row, Transformed
+
+HOSTILE = ('</script><b>&', '"quoted" \'name\'', '🐈\u200d⬛ cat', 'קטן قط', 'a|b`c\\d')
+
+
+def rows(classes: tuple[str, ...], per_class: int, seed: int) -> list[Row]:
+    """Images with these classes in place of their own."""
+    renamed = dict(zip(making.CLASSES, classes, strict=False))
+    return [
+        Row(row.image, renamed[row.label], row.image_id)
+        for row in making.rows(per_class, seed)
+        if row.label in renamed
+    ]
+
+
+def verdict_of(found: Evaluated) -> Verdict:
+    return verdict.from_json(pathlib.Path(found.evaluation.uri, verdict.FILE).read_text('utf-8'))
+
+
+def rule_of(found: Evaluated, name: str) -> verdict.Rule:
+    (rule,) = (rule for rule in verdict_of(found).rules if rule.name == name)
+    return rule
+
+
+def plain(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Values as TFMA's viewer has them, as numbers and arrays."""
+    found: dict[str, Any] = {}
+    for name, value in metrics.items():
+        if 'doubleValue' in value:
+            found[name] = float(value['doubleValue'])
+        elif 'float64Values' in value.get('arrayValue', {}):
+            found[name] = np.array(value['arrayValue']['float64Values'], float)
+    return found
+
+
+def loaded(found: Evaluated, model: str = '') -> dict[frozenset, dict[str, Any]]:
+    result = tfma.load_eval_result(found.evaluation.uri, model_name=model)
+    return {frozenset(key): plain(sections['']['']) for key, sections in result.slicing_metrics}
+
+
+def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    parts = {'val': rows(HOSTILE, 7, 1), 'test': rows(HOSTILE, 5, 2)}
+    splits = {
+        split: [
+            evaluating.example(row, split, {'serial': row.image_id, 'site': f'<{n % 2}>'})
+            for n, row in enumerate(part)
+        ]
+        for split, part in parts.items()
+    }
+    model = evaluating.exported(tmp_path / 'model', transformed, HOSTILE)
+    found = evaluating.evaluate(
+        tmp_path,
+        splits,
+        model,
+        gate=Gate(val_accuracy=0.0, strictness='point'),
+        settings=Evaluation(
+            smallest_slice=16, most_values=30, crossed=(('meta_site', 'size_bucket'),)
+        ),
+    )
+    slices = loaded(found)
+    for split, some in splits.items():
+        labels = np.array([HOSTILE.index(row.label) for row in parts[split]])
+        served = evaluating.serve(model, some)
+        answers = np.array([HOSTILE.index(name.decode()) for name in served['label']])
+        numbers = slices[frozenset({('split', split)})]
+        _assert_like_scikit_learn(numbers, labels, answers, served['probabilities'])
+        for place, name in enumerate(HOSTILE):
+            of_class = slices[frozenset({('split', split), ('label', name)})]
+            assert of_class['accuracy'] == (answers == labels)[labels == place].mean()
+            assert of_class['small_slice'] == 1.0 and 'macro_f1' not in of_class
+        for n in range(2):
+            site = slices[frozenset({('split', split), ('meta_site', f'<{n}>')})]
+            rows_of_site = np.arange(len(labels)) % 2 == n
+            assert site['accuracy'] == (answers == labels)[rows_of_site].mean()
+            assert site['small_slice'] == (rows_of_site.sum() < 16)
+        interval = results.interval(found.evaluation.uri, split)
+        assert interval is not None and interval.n == len(some)
+        assert found.evaluation.get_float_custom_property(f'{split}_accuracy') == interval.share
+        assert found.evaluation.get_float_custom_property(f'{split}_lower') == interval.lower
+    columns = {column for key in slices for column, _ in key}
+    assert columns == {
+        'split', 'label', 'meta_site', 'source_format', 'brightness_bucket', 'contrast_bucket',
+        'sharpness_bucket', 'size_bucket',
+    }  # fmt: skip
+    crossed = {key for key in slices if {'meta_site', 'size_bucket'} <= {name for name, _ in key}}
+    assert len(crossed) > 4
+
+    table = found.predictions
+    assert table.classes == HOSTILE and len(table) == 60
+    assert table.columns['meta_serial'].tolist() == table.ids.tolist()
+    assert verdict_of(found).blessed
+    assert (pathlib.Path(found.blessing.uri) / 'BLESSED').is_file()
+    assert found.blessing.get_int_custom_property('blessed') == 1
+    assert found.blessing.get_int_custom_property('current_model_id') == evaluating.MODEL_ID
+
+
+def _assert_like_scikit_learn(
+    found: dict[str, Any], labels: np.ndarray, answers: np.ndarray, chances: np.ndarray
+) -> None:
+    every = range(chances.shape[1])
+    expected = {
+        'accuracy': sklearn.metrics.accuracy_score(labels, answers),
+        'balanced_accuracy': sklearn.metrics.balanced_accuracy_score(labels, answers),
+        'macro_f1': sklearn.metrics.f1_score(labels, answers, average='macro'),
+        'log_loss': sklearn.metrics.log_loss(labels, chances, labels=every),
+    }
+    if len(every) > 2:
+        expected['auc_ovr'] = sklearn.metrics.roc_auc_score(labels, chances, multi_class='ovr')
+        expected['top_3_accuracy'] = sklearn.metrics.top_k_accuracy_score(labels, chances, k=3)
+    else:
+        expected['auc_ovr'] = sklearn.metrics.roc_auc_score(labels, chances[:, 1])
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+    for name in ('precision', 'recall', 'f1'):
+        score = getattr(sklearn.metrics, f'{name}_score')
+        values = score(labels, answers, labels=every, average=None, zero_division=np.nan)
+        np.testing.assert_allclose(found[f'{name}_by_class'], values)
+
+
+def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    classes = ('no', 'yes')
+    some = rows(classes, 14, 1)
+    parts = {'val': some[:16], 'test': some[16:]}
+    splits = {
+        split: [evaluating.example(row, split) for row in part] for split, part in parts.items()
+    }
+    rule = Rule(temperature=1.3, threshold=0.2, positive=1)
+    model = evaluating.exported(tmp_path / 'model', transformed, classes, rule)
+    # Without a rule, and with its classes in the other order.
+    baseline = evaluating.exported(tmp_path / 'baseline', transformed, classes[::-1], seed=1)
+    gate = Gate(
+        val_accuracy=0.0, max_drop=1.0, paired_test=1e-9, test_contradiction=1e-9,
+        max_latency_ms=60_000, max_size_mb=0.001,
+    )  # fmt: skip
+    found = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
+    right = {}
+    for name, folder in (('candidate', model), ('baseline', baseline)):
+        slices = loaded(found, name)
+        for split, part in parts.items():
+            labels = np.array([classes.index(row.label) for row in part])
+            served = evaluating.serve(folder, splits[split])
+            answers = np.array([classes.index(text.decode()) for text in served['label']])
+            order = [0, 1] if folder is model else [1, 0]
+            numbers = slices[frozenset({('split', split)})]
+            chances = served['probabilities'][:, order]
+            _assert_like_scikit_learn(numbers, labels, answers, chances)
+            right[name, split] = answers == labels
+    assert (right['candidate', 'val'] != right['baseline', 'val']).any()
+    won = (right['candidate', 'val'] & ~right['baseline', 'val']).sum()
+    lost = (right['baseline', 'val'] & ~right['candidate', 'val']).sum()
+    drop = rule_of(found, 'max_drop')
+    assert drop.value == pytest.approx((lost - won) / len(splits['val']))
+
+    assert tfma.load_validation_result(found.evaluation.uri).validation_ok
+    assert [rule.name for rule in verdict_of(found).rules if rule.holds is False] == ['max_size_mb']
+    latency = rule_of(found, 'max_latency_ms').value
+    assert latency is not None and 0 < latency < 60_000
+    assert (pathlib.Path(found.blessing.uri) / 'NOT_BLESSED').is_file()
+    assert found.blessing.get_int_custom_property('blessed') == 0
+    assert found.blessing.get_int_custom_property('baseline_model_id') == evaluating.BASELINE_ID
+
+
+def test_other_classes_unlabelled_and_unknown_images_and_one_answer_for_all(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    classes = ('no', 'yes')
+    known = [row for row in rows(classes, 6, 1) if row.label == 'no']
+    image = known[0].image
+    val = [*known, Row(image, '', 'unlabelled'), Row(image, 'never seen', 'stranger')]
+    splits = {
+        'val': [evaluating.example(row, 'val') for row in val],
+        'test': [evaluating.example(row, 'test') for row in known[:3]],
+    }
+    model = evaluating.exported(
+        tmp_path / 'model', transformed, classes, Rule(threshold=0.0, positive=0)
+    )
+    baseline = evaluating.exported(tmp_path / 'baseline', transformed, ('maybe', 'no', 'yes'))
+    gate = Gate(val_accuracy=0.5, strictness='point', worst_class_recall=0.1)
+    found = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
+    interval = results.interval(found.evaluation.uri, 'val')
+    assert interval is not None
+    assert (interval.share, interval.n) == (6 / 7, 7)
+    table = found.predictions
+    assert table.baseline_answers is None
+    assert (~table.labelled).sum() == 1
+    assert (table.labels == -1).sum() == 2
+    assert set(table.answers) == {0}
+    assert "gone 'maybe'" in rule_of(found, 'paired_test').sentence
+    assert "no val image of 'yes'" in rule_of(found, 'worst_class_recall').sentence
+    assert not verdict_of(found).blessed
+    assert not tfma.load_validation_result(found.evaluation.uri).validation_ok
+
+
+def test_probabilities_that_are_no_numbers_are_refused_in_words(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    classes = ('no', 'yes')
+    some = rows(classes, 3, 1)
+    splits = {split: [evaluating.example(row, split) for row in some] for split in ('val', 'test')}
+    model = evaluating.exported(tmp_path / 'model', transformed, classes, kernel=np.nan)
+    gate = Gate(val_accuracy=0.0, strictness='point')
+    found = evaluating.evaluate(tmp_path, splits, model, gate=gate)
+    assert not verdict_of(found).blessed
+    assert 'NaN or infinite' in rule_of(found, 'finite_probabilities').sentence
+    assert not tfma.load_validation_result(found.evaluation.uri).validation_ok
+
+
+def test_baseline_that_is_gone_is_named(transformed: Transformed, tmp_path: pathlib.Path) -> None:
+    some = [evaluating.example(row, 'val') for row in rows(('no', 'yes'), 1, 1)]
+    model = evaluating.exported(tmp_path / 'model', transformed, ('no', 'yes'))
+    with pytest.raises(DataError, match=f'baseline is gone from {tmp_path}/old'):
+        evaluating.evaluate(tmp_path, {'val': some, 'test': some}, model, tmp_path / 'old')

@@ -1,0 +1,85 @@
+"""The table of predictions: what is written is what is read, and what cannot be read is refused."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.errors import DataError
+from components.evaluation import predictions
+
+CLASSES = ('<b>', 'קטן', '🐈')
+EDGES = {'brightness_bucket': (0.25, 0.5)}
+
+
+def write(uri: pathlib.Path, compared: bool, part: int = 0) -> None:
+    """Three images: of a known class, unlabelled, of an unknown class."""
+    probabilities = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.0, 0.0, 1.0]], np.float32)
+    rows = {
+        'image_id': [f'{part}-{n}' for n in range(3)],
+        'path': ['c/"x".png', 'b.png', 'a\n.png'],
+        'split': ['val', 'test', 'val'],
+        'label': ['קטן', None, 'never seen'],
+        'answer': ['<b>', 'קטן', '🐈'],
+        'score': [0.5, 0.8, 1.0],
+        'probabilities': predictions.vectors(probabilities),
+        'brightness': [0.1, 0.3, 0.9],
+        'meta_site': ['s', None, 't'],
+        'brightness_bucket': ['dark', 'medium', 'bright'],
+    }
+    if compared:
+        rows |= {
+            'baseline_answer': ['קטן', '<b>', '🐈'],
+            'baseline_probabilities': predictions.vectors(probabilities[::-1]),
+        }
+    schema = predictions.schema(CLASSES, ['meta_site'], EDGES)
+    (uri / 'predictions').mkdir(parents=True, exist_ok=True)
+    pq.write_table(predictions.table(rows, schema), uri / 'predictions' / f'part-{part}.parquet')
+
+
+@pytest.mark.parametrize('compared', [False, True])
+def test_read_is_what_was_written_in_the_order_of_paths(
+    compared: bool, tmp_path: pathlib.Path
+) -> None:
+    write(tmp_path, compared)
+    found = predictions.read(str(tmp_path))
+    assert found.classes == CLASSES and found.edges == EDGES and len(found) == 3
+    assert found.paths.tolist() == ['b.png', 'a\n.png', 'c/"x".png']
+    assert found.labels.tolist() == [-1, -1, 1]
+    assert found.labelled.tolist() == [False, True, True]
+    assert found.answers.tolist() == [1, 2, 0]
+    np.testing.assert_array_equal(found.probabilities.argmax(axis=1), found.answers)
+    np.testing.assert_array_equal(found.scores, found.probabilities.max(axis=1))
+    assert found.columns['meta_site'].tolist() == [None, 't', 's']
+    assert found.columns['brightness_bucket'].tolist() == ['medium', 'bright', 'dark']
+    assert found.columns['brightness'].dtype == np.float32
+    if compared:
+        assert found.baseline_answers is not None and found.baseline_probabilities is not None
+        assert found.baseline_answers.tolist() == [0, 2, 1]
+        assert found.baseline_probabilities[1].tolist() == pytest.approx([0.5, 0.3, 0.2])
+    else:
+        assert found.baseline_answers is None and found.baseline_probabilities is None
+
+
+def test_shards_are_one_table(tmp_path: pathlib.Path) -> None:
+    for part in range(3):
+        write(tmp_path, compared=True, part=part)
+    assert len(predictions.read(str(tmp_path))) == 9
+
+
+def test_what_cannot_be_read_is_refused_with_its_place(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match=f'{tmp_path}/predictions cannot be read'):
+        predictions.read(str(tmp_path))
+    write(tmp_path, compared=False)
+    part = tmp_path / 'predictions' / 'part-0.parquet'
+    whole = part.read_bytes()
+    part.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match='make them anew with: thawline run --no-cache'):
+        predictions.read(str(tmp_path))
+    pq.write_table(pa.table({'image_id': ['x']}), part)
+    with pytest.raises(DataError, match='have format None; known: 1'):
+        predictions.read(str(tmp_path))

@@ -1,0 +1,306 @@
+"""The gate's rules on counts: what holds, what fails, and what is said of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from components.evaluation import statistics, verdict
+from components.evaluation.counts import Count, Numbers, Paired, Reset, SliceCount
+from components.evaluation.params import Gate
+from components.evaluation.rules import Rule, told
+from components.evaluation.verdict import Verdict, judge
+
+CLASSES = {'cat': Count(85, 100), 'dog': Count(91, 100)}
+GOOD = Numbers(Count(176, 200), Count(170, 200), CLASSES)
+
+
+def gate(**settings: Any) -> Gate:
+    return Gate.model_validate({'val_accuracy': 0.8, **settings})
+
+
+def numbers(**changed: Any) -> Numbers:
+    return dataclasses.replace(GOOD, **changed)
+
+
+def rule(found: Verdict, name: str) -> Rule:
+    (one,) = (one for one in found.rules if one.name == name)
+    return one
+
+
+def failed(found: Verdict) -> list[str]:
+    return [one.name for one in found.rules if one.holds is False]
+
+
+def test_good_model_is_blessed_with_its_numbers() -> None:
+    found = judge(GOOD, gate())
+    assert found.blessed and not failed(found)
+    assert [one.name for one in found.rules] == [
+        'val_accuracy', 'paired_test', 'max_drop', 'test_contradiction'
+    ]  # fmt: skip
+    assert found.headline == (
+        'Blessed: the lower bound of val accuracy, 0.827, reaches 0.800 (176 of 200 images right: '
+        '0.880, 95 % interval 0.828 to 0.918).'
+    )
+    assert rule(found, 'val_accuracy').change == '5 more mistakes on these images would fail.'
+    assert judge(numbers(val=Count(172, 200)), gate()).blessed
+    assert failed(judge(numbers(val=Count(171, 200)), gate())) == ['val_accuracy']
+
+
+def test_refusal_says_how_many_images_would_decide() -> None:
+    found = judge(numbers(val=Count(170, 200)), gate())
+    assert not found.blessed
+    assert found.headline.startswith('Not blessed: the lower bound of val accuracy, 0.793, is bel')
+    one = rule(found, 'val_accuracy')
+    assert one.value == statistics.lower_bound(170, 200)
+    assert (one.bound, one.margin) == (0.8, one.value - 0.8)
+    assert one.change == (
+        '172 right instead of 170 would do; at this accuracy about 54 more val images '
+        '(254 in all) would do.'
+    )
+
+
+@pytest.mark.parametrize(
+    ('val', 'threshold', 'change'),
+    [
+        (Count(150, 200), 0.8, '172 right instead of 150 would do; more images at this accuracy '
+                               'would not change it.'),
+        (Count(10, 10), 0.8, 'Not even all 10 images right would do; at least 17 val images are '
+                             'needed.'),
+        (Count(200, 200), 1.0, 'Not even all 200 images right would do.'),
+        (Count(0, 9), 0.0, ''),
+    ],
+)  # fmt: skip
+def test_what_would_change_it_at_the_edges(val: Count, threshold: float, change: str) -> None:
+    found = judge(numbers(val=val, test=Count(0, 0)), gate(val_accuracy=threshold))
+    assert rule(found, 'val_accuracy').change == change
+
+
+@hypothesis.given(
+    st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.floats(0, 1),
+    st.sampled_from(['bound', 'point']),
+)
+def test_hits_that_are_said_to_decide_do(
+    case: tuple[int, int], threshold: float, strictness: str
+) -> None:
+    hits, n = case
+    asked = gate(val_accuracy=threshold, strictness=strictness)
+    one = rule(judge(numbers(val=Count(hits, n)), asked), 'val_accuracy')
+    words = one.change.replace(',', '').split()
+    if one.holds and words:
+        flipped = hits - int(words[0])
+    elif not one.holds and words[0].isdigit():
+        flipped = int(words[0])
+    else:
+        return
+    other = rule(judge(numbers(val=Count(flipped, n)), asked), 'val_accuracy')
+    assert other.holds is not one.holds
+
+
+@hypothesis.given(
+    st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.floats(0, 1),
+)
+def test_point_is_the_plain_comparison(case: tuple[int, int], threshold: float) -> None:
+    hits, n = case
+    asked = gate(val_accuracy=threshold, strictness='point')
+    # Both tests of chance would refuse this one.
+    found = judge(numbers(val=Count(hits, n), test=Count(0, 500), baseline=Paired(9, 9, n)), asked)
+    assert found.blessed is (hits / n >= threshold)
+    assert rule(found, 'test_contradiction').holds is None
+
+
+def test_point_tells_what_the_tests_of_chance_find() -> None:
+    asked = gate(strictness='point', max_drop=None)
+    found = judge(numbers(test=Count(100, 200), baseline=Paired(1, 20, 200)), asked)
+    assert found.blessed
+    for name in ('paired_test', 'test_contradiction'):
+        one = rule(found, name)
+        assert one.holds is None and one.value is not None and one.value < 0.05
+        assert one.sentence.endswith('It does not decide: strictness is point.')
+
+
+def test_where_the_approximate_interval_reaches_it_is_said() -> None:
+    """One of the counts with which Wilson's interval alone blesses too many."""
+    assert statistics.wilson(49, 54).lower >= 0.8
+    found = judge(numbers(val=Count(49, 54)), gate())
+    assert failed(found) == ['val_accuracy']
+    assert 'counted exactly, chance is not ruled out' in rule(found, 'val_accuracy').sentence
+
+
+def test_no_val_image_is_not_blessed() -> None:
+    found = judge(Numbers(Count(0, 0), Count(0, 0), {}), gate())
+    assert failed(found) == ['val_accuracy']
+    assert 'there is no val image' in found.headline
+
+
+def test_constant_answers_are_told() -> None:
+    constant = {'cat': Count(180, 180), 'dog': Count(0, 20)}
+    found = judge(numbers(val=Count(180, 200), classes=constant), gate())
+    assert "It is right on images of 'cat' alone." in found.headline
+    common = {'cat': Count(178, 180), 'dog': Count(2, 20)}
+    found = judge(numbers(val=Count(180, 200), classes=common), gate())
+    assert "To answer 'cat' always would be right on 0.900 of them." in found.headline
+
+
+def test_worst_class_is_held_against_its_measured_recall() -> None:
+    asked = gate(worst_class_recall=0.85)
+    assert judge(GOOD, asked).blessed
+    found = judge(GOOD, gate(worst_class_recall=0.86))
+    assert failed(found) == ['worst_class_recall']
+    one = rule(found, 'worst_class_recall')
+    assert one.value == 0.85 and one.margin == pytest.approx(-0.01)
+    assert "recall of 'cat', 0.850, is below 0.860 (85 of 100 images" in one.sentence
+    assert one.change == '86 right instead of 85 would do.'
+
+
+def test_tiny_and_missing_classes() -> None:
+    tiny = {'cat': Count(4, 5), 'dog': Count(90, 100)}
+    one = rule(judge(numbers(classes=tiny), gate(worst_class_recall=0.5)), 'worst_class_recall')
+    assert one.holds and 'With 5 images this says little.' in one.sentence
+    missing = {**CLASSES, 'a': Count(0, 0), 'b': Count(0, 0)}
+    found = judge(numbers(classes=missing), gate(worst_class_recall=0.1))
+    assert failed(found) == ['worst_class_recall']
+    assert "no val image of 'a', 'b'" in rule(found, 'worst_class_recall').sentence
+    assert judge(numbers(classes=missing), gate()).blessed
+
+
+def test_five_hundred_classes_are_not_all_named() -> None:
+    many = {f'class {i}': Count(0, 1) for i in range(500)}
+    one = rule(judge(numbers(classes=many), gate(worst_class_recall=0.5)), 'worst_class_recall')
+    assert "500 classes are below: 'class 0', 'class 1', 'class 2' and 497 more." in one.sentence
+
+
+SLICES = (
+    SliceCount('meta_site', 'A', Count(90, 100)),
+    SliceCount('meta_site', 'B', Count(60, 100)),
+    SliceCount('meta_site', 'C', Count(0, 3)),
+    SliceCount('split', 'B', Count(0, 100)),
+)
+
+
+@pytest.mark.parametrize(
+    ('floor', 'holds', 'said'),
+    [
+        ({'value': 'A', 'accuracy': 0.9}, True, "where meta_site is 'A', 0.900, reaches 0.900"),
+        ({'value': 'B', 'accuracy': 0.7}, False, "where meta_site is 'B', 0.600, is below 0.700"),
+        ({'value': 'C', 'accuracy': 0.0}, False, 'it has 3 of the 10 val images'),
+        ({'value': 'D', 'accuracy': 0.0}, False, 'it has 0 of the 10 val images'),
+        ({'accuracy': 0.7}, False, "where meta_site is 'B', 0.600, is below 0.700"),
+        ({'accuracy': 0.6}, True, "for fewer than 10 images: 'C'"),
+        ({'column': 'meta_x', 'accuracy': 0.6}, False, 'the largest slice has 0 of the 10'),
+    ],
+)
+def test_slices_that_must_hold(floor: dict[str, Any], holds: bool, said: str) -> None:
+    asked = gate(slices=[{'column': 'meta_site', **floor}])
+    found = judge(numbers(slices=SLICES), asked, smallest_slice=10)
+    one = rule(found, 'slices.0')
+    assert (one.holds, found.blessed) == (holds, holds)
+    assert said in one.sentence
+
+
+def test_thousand_slices_are_one_rule() -> None:
+    many = tuple(SliceCount('meta_id', str(i), Count(i % 2, 1)) for i in range(1000))
+    found = judge(numbers(slices=many), gate(slices=[{'column': 'meta_id', 'accuracy': 0.5}]))
+    one = rule(found, 'slices.0')
+    assert "500 slices are below: '0', '2', '4' and 497 more" in one.sentence
+    assert len(one.sentence) < 300
+
+
+def test_without_a_baseline_nothing_is_compared() -> None:
+    for baseline, said in (
+        (None, 'There is no earlier blessed model.'),
+        (Reset(('x',), ('y', 'z')), "knows other classes (new 'x'; gone 'y', 'z'): comparing"),
+    ):
+        found = judge(numbers(baseline=baseline), gate())
+        assert found.blessed
+        for name in ('paired_test', 'max_drop'):
+            one = rule(found, name)
+            assert one.holds is None and one.value is None
+            assert said in one.sentence
+
+
+def test_worse_than_the_baseline() -> None:
+    found = judge(numbers(baseline=Paired(3, 14, 200)), gate())
+    assert failed(found) == ['paired_test', 'max_drop']
+    one = rule(found, 'paired_test')
+    assert one.value == statistics.mcnemar(3, 14).worse
+    assert 'it alone is right on 3 and the baseline alone on 14' in one.sentence
+    assert one.change == 'Of these 17 the baseline alone may be right on 12 at most.'
+    assert found.headline.endswith('Also fails: drop against the baseline.')
+    assert rule(judge(numbers(baseline=Paired(5, 12, 200)), gate()), 'paired_test').holds
+    assert failed(judge(numbers(baseline=Paired(3, 14, 1000)), gate())) == ['paired_test']
+    assert judge(numbers(baseline=Paired(14, 3, 200)), gate()).blessed
+
+
+@pytest.mark.parametrize(('lost', 'holds'), [(0, True), (4, True), (5, False)])
+def test_drop_is_the_measured_one(lost: int, holds: bool) -> None:
+    found = judge(numbers(baseline=Paired(0, lost, 200)), gate(paired_test=None))
+    assert found.blessed is holds
+    assert rule(found, 'max_drop').value == lost / 200
+
+
+def test_test_must_not_contradict_val() -> None:
+    found = judge(numbers(test=Count(150, 200)), gate())
+    assert failed(found) == ['test_contradiction']
+    assert 'test accuracy 0.750 is significantly lower than val accuracy 0.880' in found.headline
+    one = rule(found, 'test_contradiction')
+    needed = int(one.change.split()[0])
+    assert judge(numbers(test=Count(needed, 200)), gate()).blessed
+    assert not judge(numbers(test=Count(needed - 1, 200)), gate()).blessed
+    assert judge(numbers(test=Count(200, 200)), gate()).blessed
+    assert judge(numbers(test=Count(150, 200)), gate(test_contradiction=None)).blessed
+    empty = rule(judge(numbers(test=Count(0, 0)), gate()), 'test_contradiction')
+    assert empty.holds is None and empty.sentence == 'Test has no image to compare with.'
+
+
+@pytest.mark.parametrize(
+    ('setting', 'measured', 'limit'),
+    [
+        ('max_calibration_error', 'calibration_error', 0.05),
+        ('max_latency_ms', 'latency_ms', 20.0),
+        ('max_size_mb', 'size_mb', 8.0),
+    ],
+)
+def test_limits(setting: str, measured: str, limit: float) -> None:
+    asked = gate(**{setting: limit})
+    for value, holds in ((limit, True), (limit + 1e-6, False), (0.0, True)):
+        found = judge(numbers(**{measured: value}), asked)
+        assert rule(found, setting).holds is holds and found.blessed is holds
+    for unknown in (None, math.nan, math.inf):
+        found = judge(numbers(**{measured: unknown}), asked)
+        assert failed(found) == [setting]
+        assert 'could not be measured' in rule(found, setting).sentence
+        assert verdict.from_json(verdict.to_json(found)) == found
+
+
+def test_probabilities_that_are_no_numbers() -> None:
+    found = judge(numbers(not_finite=1), gate())
+    assert failed(found) == ['finite_probabilities']
+    assert 'For 1 image of val and test' in rule(found, 'finite_probabilities').sentence
+
+
+def test_verdict_survives_json_and_others_are_refused() -> None:
+    hostile = {'<img src=x>"\'': Count(1, 90), '\U0001f408 \u202egpj': Count(2, 90)}
+    found = judge(numbers(classes=hostile), gate(worst_class_recall=0.5))
+    text = verdict.to_json(found)
+    assert json.loads(text)['format'] == verdict.FORMAT
+    assert verdict.from_json(text) == found
+    # A name that turns the direction of writing must not turn the sentence around it.
+    assert '\u202e' not in rule(found, 'worst_class_recall').sentence
+    for other in ('[]', '{"format": 2}', 'x'):
+        with pytest.raises(ValueError):
+            verdict.from_json(other)
+
+
+@hypothesis.given(st.floats(0, 1), st.floats(0, 1))
+def test_numbers_that_differ_look_different(value: float, bound: float) -> None:
+    first, second = told(value, bound)
+    assert (first == second) is (value == bound)

@@ -1,0 +1,156 @@
+"""The cards in words."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow_data_validation as tfdv
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.evaluation.statistics import wilson
+from components.report import changes_card, data_card, model_card
+from components.report.content import Fact, Interval
+from components.report.lineage import Step
+from components.serving.card import Card
+from components.serving.rule import Rule
+from tests.components.report import gathered
+
+
+def data_facts(**changes: object) -> data_card.DataFacts:
+    values: dict = {
+        'summary': {
+            'total': 40, 'written': 40, 'quarantined': 0, 'classes': 2, 'reasons': {},
+            'splits': {'train': {'a': 20, 'b': 10}, 'val': {'a': 5, '': 5}}, 'notes': [],
+        },
+        'findings': [], 'anomalies': {'train': []}, 'means': {}, 'groups': {},
+        'suspects': 0, 'compared': 0, 'not_sliced': [], 'missing': 0,
+        'buckets': Fact('Buckets', 'none'),
+    }  # fmt: skip
+    return data_card.DataFacts(**{**values, **changes})
+
+
+def facts(card: object) -> dict[str, Fact]:
+    return {fact.term: fact for fact in card.facts}  # type: ignore[attr-defined]
+
+
+def test_data_card_of_a_set_without_remarks() -> None:
+    found = facts(data_card.card(data_facts()))
+    assert found['Splits'].value == 'train 30, val 10'
+    assert found['Images a class'] == Fact('Images a class', '5 to 25', 'a 25, b 10, (no label) 5')
+    assert found['Quarantined'].value == found['Anomalies against the schema'].value == 'none'
+    assert found['Suspicious labels'].value == 'not looked for'
+    assert found['Groups'].value == 'not counted'
+    assert 'Remarks' not in found
+
+
+def test_groups_in_two_splits_are_called_out() -> None:
+    leak = {'train': {b'x', b'y'}, 'val': {b'y', b'z'}, 'test': {b'q'}}
+    found = facts(data_card.card(data_facts(groups=leak)))
+    assert found['Groups'].value == '1 of 4 are in more than one split'
+
+
+def test_drift_beyond_chance_alone_is_the_headline() -> None:
+    means = {
+        'train': {'brightness': (0.5, 0.1, 1000), 'width': (300.0, 0.0, 1000)},
+        'val': {'brightness': (0.51, 0.1, 100), 'width': (300.0, 0.0, 100)},
+        'test': {'brightness': (0.45, 0.1, 100)},
+    }
+    found = data_card.drift(means)
+    assert found.value == 'brightness of test -0.50 standard deviations'
+    assert 'brightness of val +0.10' in found.detail and 'width' not in found.detail
+    del means['test']
+    assert data_card.drift(means).value == 'none beyond chance'
+    assert data_card.drift({'train': means['train']}).value == 'not measured'
+
+
+def test_means_are_those_of_the_statistics() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({'brightness': [0.2, 0.4, 0.6], 'label': ['a', 'b', 'a']})
+    found = data_card.means_of(tfdv.generate_statistics_from_dataframe(frame, n_jobs=1))
+    assert set(found) == {'brightness'}
+    mean, deviation, images = found['brightness']
+    assert (mean, deviation, images) == (pytest.approx(0.4), pytest.approx(0.1633, abs=1e-4), 3)
+
+
+def model_facts(**record: object) -> model_card.ModelFacts:
+    steps = [Step('Trainer', 'r1', 514.2, {'model': 4}), Step('Evaluator', 'r2', 7.26, {})]
+    served = Card(('bad', 'good'), 160, 'crop', Rule(1.5, 0.31, 0))
+    return model_card.ModelFacts(
+        {**gathered.RECORD, **record}, served, 14.25, {'name': 'x', 'a': {'b': [1]}}, steps, 4
+    )
+
+
+def test_model_card() -> None:
+    found = facts(model_card.card(model_facts()))
+    assert found['Hash of the base weights'].value == 'sha256 abc'
+    assert found['Answer'].value == 'bad from a probability of 0.310 on'
+    assert found['Time'] == Fact('Time', '8 min 41 s', 'Trainer 8 min 34 s, Evaluator 7.3 s')
+    assert found['Model'].detail == 'model 4 by Trainer in run r1'
+    assert found['Configuration'].detail == 'name: x\na:\n  b:\n  - 1\n'
+    assert found['Environment'].value == 'python 3.11.7, tensorflow 2.21.0'
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'words'),
+    [(0.04, '0.0 s'), (9.94, '9.9 s'), (10, '10 s'), (60, '1 min'), (3725, '1 h 2 min 5 s')],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert model_card.duration(seconds) == words
+
+
+def test_curves_of_a_thaw_and_without_one() -> None:
+    plain = model_card.training(model_facts().record)
+    assert (plain.epochs, plain.best_epoch, plain.probe_val) == ((), None, 0.5)
+    epoch = {
+        'epoch': 1, 'train_accuracy': 0.8, 'val_accuracy': 0.7, 'val_loss': 0.6, 'blocks': 3,
+        'train_loss': 1.0, 'rate': 0.1, 'seconds': 2.0,
+    }  # fmt: skip
+    tuned = model_facts(kept='fine_tuned', fine_tune={'best_epoch': 1, 'history': [epoch]})
+    found = model_card.training(tuned.record)
+    assert found.best_epoch == 1 and found.epochs[0].blocks == 3 and found.kept == 'fine_tuned'
+
+
+def test_difference_is_newcombes() -> None:
+    """56/70 against 48/80: the example of Newcombe 1998, table II, method 10."""
+    found = changes_card.difference(wilson(56, 70), wilson(48, 80))
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    assert changes_card.difference(wilson(1, 2), wilson(0, 0)) is None
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.data())
+def test_difference_is_antisymmetric_and_inside_its_interval(
+    n: int, m: int, data: st.DataObject
+) -> None:
+    one = wilson(data.draw(st.integers(0, n)), n)
+    other = wilson(data.draw(st.integers(0, m)), m)
+    found, mirrored = changes_card.difference(one, other), changes_card.difference(other, one)
+    assert found is not None and mirrored is not None
+    change, low, high = found
+    assert -1 - 1e-9 <= low <= change <= high <= 1 + 1e-9
+    assert mirrored == pytest.approx((-change, -high, -low))
+
+
+def test_differences_of_nested_values() -> None:
+    before = {'a': {'b': 1, 'c': [1, 2]}, 'gone': True, 'same': 'x'}
+    now = {'a': {'b': 2, 'c': [1, 2]}, 'same': 'x', 'new': None, 'other': {'d': 0}}
+    assert list(changes_card.differences(before, now)) == [
+        'a.b: 1 → 2',
+        'gone: True → none',
+        "other: none → {'d': 0}",
+    ]
+    assert list(changes_card.differences(None, None)) == []
+
+
+def test_first_report_and_other_classes() -> None:
+    verdict = gathered.VERDICT
+    (only,) = changes_card.card(verdict, {}, ('a', 'b'), {}, None).facts
+    assert 'first report' in only.value
+    before = {
+        'run': 'r0', 'created': 'then', 'verdict': {'blessed': True}, 'classes': ['b', 'c'],
+        'parts': {'val': {'accuracy': {'share': 0.5, 'lower': 0.1, 'upper': 0.9, 'n': 2}}},
+    }  # fmt: skip
+    found = facts(changes_card.card(verdict, {}, ('a', 'b'), {}, before))
+    assert found['Verdict'].value == 'blessed → not blessed'
+    assert found['New classes'].detail == 'a' and found['Classes no longer there'].detail == 'c'
+    assert Interval(**before['parts']['val']['accuracy']).n == 2

@@ -1,0 +1,148 @@
+"""The node on artifacts as the nodes before it leave them."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import tensorflow_data_validation as tfdv
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.artifact import Artifact
+
+from components.embedding import embeddings
+from components.embedding.artifacts import Embeddings
+from components.evaluation import predictions, verdict
+from components.gate.component import DataVerdict
+from components.ingestion.artifacts import Quarantine
+from components.report import executor
+from components.report.artifacts import Report
+from components.report.gather import Given
+from components.training.features import FeatureSet
+from tests.components.report import gathered
+from tests.components.training import tiny
+from tests.components.transformed import Transformed
+
+SPLITS = ('train', 'val', 'test')
+
+
+def artifact(kind: type[Artifact], folder: pathlib.Path, artifact_id: int) -> Artifact:
+    folder.mkdir(parents=True, exist_ok=True)
+    made = kind()
+    made.uri, made.id = str(folder), artifact_id
+    if hasattr(kind, 'PROPERTIES') and 'split_names' in (kind.PROPERTIES or {}):
+        made.split_names = artifact_utils.encode_split_names(list(SPLITS))
+    return made
+
+
+def write_predictions(given: Given, folder: pathlib.Path) -> None:
+    found = given.predictions
+    schema = predictions.schema(found.classes, ['meta_serial'], found.edges)
+    names = np.array(found.classes, object)
+    rows: dict[str, Any] = {
+        'image_id': found.ids,
+        'path': found.paths,
+        'split': found.splits,
+        'label': names[found.labels],
+        'answer': names[found.answers],
+        'score': found.scores,
+        'probabilities': predictions.vectors(found.probabilities),
+        **found.columns,
+    }
+    (folder / predictions.FOLDER).mkdir()
+    pq.write_table(predictions.table(rows, schema), folder / predictions.FOLDER / 'a.parquet')
+
+
+@pytest.fixture(scope='module')
+def inputs(
+    transformed: Transformed, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[Artifact]]:
+    """One artifact of each kind, of a tiny exported model."""
+    home = tmp_path_factory.mktemp('artifacts')
+    given = gathered.given(transformed, home / 'given')
+    kinds = {
+        'examples': standard_artifacts.Examples,
+        'quarantine': Quarantine,
+        'statistics': standard_artifacts.ExampleStatistics,
+        'data_verdict': DataVerdict,
+        'embeddings': Embeddings,
+        'model': standard_artifacts.Model,
+        'model_run': standard_artifacts.ModelRun,
+        'evaluation': standard_artifacts.ModelEvaluation,
+    }
+    made = {
+        name: artifact(kind, home / name, place) for place, (name, kind) in enumerate(kinds.items())
+    }
+    folder = {name: pathlib.Path(one.uri) for name, one in made.items()}
+    frame = pd.DataFrame({'brightness': [0.2, 0.4, 0.6], 'label': ['a', 'b', 'a']})
+    message = tfdv.generate_statistics_from_dataframe(frame, n_jobs=1)
+    for split in SPLITS:
+        for kind in ('examples', 'statistics'):
+            (folder[kind] / f'Split-{split}').mkdir()
+        (source,) = given.data.files[split]
+        pathlib.Path(source).rename(folder['examples'] / f'Split-{split}' / 'data.gz')
+        (folder['statistics'] / f'Split-{split}' / 'FeatureStats.pb').write_bytes(
+            message.SerializeToString()
+        )
+    (home / 'given' / 'model').rename(folder['model'] / 'Format-Serving')
+    for name, file, values in (
+        ('quarantine', 'summary.json', given.data.summary),
+        ('data_verdict', 'verdict.json', given.data.verdict),
+        ('model_run', 'training.json', given.model.record),
+    ):
+        (folder[name] / file).write_text(json.dumps(values), 'utf-8')
+    (folder['evaluation'] / 'verdict.json').write_text(verdict.to_json(given.verdict), 'utf-8')
+    write_predictions(given, folder['evaluation'])
+    sets = {}
+    for split in SPLITS:
+        mine = given.embedded.splits == split
+        ids = np.array([name.encode() for name in given.embedded.ids[mine]], object)
+        features = given.embedded.features[mine][:, None]
+        if split == 'train':
+            features = np.concatenate([features, features + 9], axis=1)  # and an augmented view
+        sets[split] = FeatureSet(features, given.embedded.labels[mine], ids)
+    spec = embeddings.Spec(
+        8, 1, {split: len(of) for split, of in sets.items()},
+        'tiny', 'random', 'abc', 32, 'top', 'light', 0, 1.0,
+    )  # fmt: skip
+    tiny.write_embeddings(folder['embeddings'], spec, sets)
+    return {name: [one] for name, one in made.items()}
+
+
+def run(inputs: dict[str, list[Artifact]], home: pathlib.Path) -> tuple[Artifact, pathlib.Path]:
+    report = artifact(Report, home / 'report', 99)
+    properties = {'config': json.dumps(gathered.CONFIG), 'metadata': str(home / 'no.sqlite')}
+    executor.Executor().Do(inputs, {'report': [report]}, properties)
+    return report, pathlib.Path(report.uri)
+
+
+def test_report_of_a_refused_model_and_of_the_next(
+    inputs: dict[str, list[Artifact]], tmp_path: pathlib.Path
+) -> None:
+    report, folder = run({**inputs, 'previous': []}, tmp_path / 'first')
+    assert report.get_int_custom_property('blessed') == 0
+    assert report.get_string_custom_property('headline') == gathered.VERDICT.headline
+    found = json.loads((folder / executor.CONTENT).read_text('utf-8'))
+    assert all(picture['thumbnail'] for picture in found['pictures'].values())
+    summary = json.loads((folder / executor.SUMMARY).read_text('utf-8'))
+    assert summary['parts'] == found['parts'] and 'pictures' not in summary
+    page = (folder / executor.HTML).read_text('utf-8')
+    assert 'accuracy 0.500 is below 0.800' in page and gathered.HOSTILE_PATH not in page
+
+    _, later = run({**inputs, 'previous': [report]}, tmp_path / 'second')
+    cards = json.loads((later / executor.CONTENT).read_text('utf-8'))['cards']
+    facts = {fact['term']: fact for card in cards for fact in card['facts']}
+    assert facts['Verdict']['value'] == 'not blessed'
+    assert 'Configuration' in facts and 'Last run' in facts
+    assert facts['Time']['value'] == 'not recorded'
+
+
+def test_plain_images_of_all_splits_are_embedded(inputs: dict[str, list[Artifact]]) -> None:
+    found = executor.read_embedded(inputs['embeddings'][0].uri)
+    assert set(found.splits) == set(SPLITS) and len(set(found.ids)) == len(found.ids)
+    assert found.features.shape == (len(found.ids), 8)
+    assert np.abs(found.features).max() < 10, 'an augmented view'

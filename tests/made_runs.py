@@ -1,0 +1,132 @@
+"""Runs in a real metadata store, with reports and predictions as the nodes leave them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow.parquet as pq
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from components.evaluation import predictions
+from components.evaluation.predictions import Predictions
+from components.report import content, page
+from components.report.comparison import Side
+from components.report.content import Content
+from pipeline import metadata
+from tests import made_report
+
+Row = tuple[str, str, str | None, str]  # id, split, label, answer
+
+
+def table(folder: pathlib.Path, rows: Sequence[Row], classes: Sequence[str]) -> Predictions:
+    """Predictions that are 80 % sure of their answers, written and read."""
+    schema = predictions.schema(classes, (), {})
+    other = 0.2 / max(len(classes) - 1, 1)
+    columns = {
+        'image_id': [row[0] for row in rows],
+        'path': [f'{row[0]}.jpg' for row in rows],
+        'split': [row[1] for row in rows],
+        'label': [row[2] for row in rows],
+        'answer': [row[3] for row in rows],
+        'score': [0.8] * len(rows),
+        'probabilities': [
+            [0.8 if name == row[3] else other for name in classes] for row in rows
+        ],
+    }  # fmt: skip
+    target = pathlib.Path(predictions.folder(str(folder)))
+    target.mkdir(parents=True)
+    pq.write_table(predictions.table(columns, schema), target / 'part.parquet')
+    return predictions.read(str(folder))
+
+
+def told(classes: tuple[str, ...], run: str, config: Mapping[str, object] | None = None) -> Content:
+    """A report of a run with a configuration."""
+    facts = {'config': dict(config or {}), 'base': {'backbone': 'tiny'}, 'environment': {}}
+    return dataclasses.replace(made_report.content(classes, n=40), run=run, facts=facts)
+
+
+def side(
+    folder: pathlib.Path,
+    run: str,
+    rows: Sequence[Row],
+    classes: tuple[str, ...],
+    config: Mapping[str, object] | None = None,
+) -> Side:
+    """One side of a comparison."""
+    summary = content.summary(told(classes, run, config))
+    return Side(run, table(folder / run, rows, classes), summary)
+
+
+def rows(right: int, wrong: int, split: str = 'val', start: int = 0) -> list[Row]:
+    """Images of an ant, of which some are answered right and then some wrong."""
+    answers = ['ant'] * right + ['bee'] * wrong
+    return [(f'{split}{start + i}', split, 'ant', answer) for i, answer in enumerate(answers)]
+
+
+class Runs:
+    """A project folder with its runs."""
+
+    def __init__(self, home: pathlib.Path) -> None:
+        self.home = home
+        self.output = home / 'runs' / 'x'
+        self.output.mkdir(parents=True)
+        (home / 'thawline.yaml').write_text('name: x\ndata: {source: images}\n', 'utf-8')
+        self.store = metadata.open_store(self.output / 'metadata.sqlite')
+
+    def add(
+        self,
+        run: str,
+        found: Sequence[Row],
+        classes: tuple[str, ...] = ('ant', 'bee'),
+        report: bool = True,
+        config: Mapping[str, object] | None = None,
+    ) -> pathlib.Path:
+        """Records a run; returns the folder of its report."""
+        folder = self.output / 'artifacts' / run
+        table(folder / 'evaluation', found, classes)
+        self._record(run, 'Evaluator', 'evaluation', folder / 'evaluation')
+        made = folder / 'report'
+        if report:
+            self.write(made, told(classes, run, config))
+            self._record(run, 'Report', 'report', made)
+        return made
+
+    def write(self, folder: pathlib.Path, of: Content) -> None:
+        """Writes the files of a report."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / 'report.html').write_text(page.render(of), 'utf-8')
+        (folder / 'content.json').write_text(content.to_json(of), 'utf-8')
+        summary = json.dumps(content.summary(of))
+        (folder / 'summary.json').write_text(summary, 'utf-8')
+
+    def _record(self, run: str, node: str, key: str, folder: pathlib.Path) -> None:
+        contexts = []
+        for kind, name in (('pipeline', 'x'), ('pipeline_run', run), ('node', f'x.{node}')):
+            kind_id = self.store.put_context_type(pb.ContextType(name=kind))
+            there = self.store.get_context_by_type_and_name(kind, name)
+            contexts.append(there or pb.Context(type_id=kind_id, name=name))
+        artifact = pb.Artifact(
+            type_id=self.store.put_artifact_type(pb.ArtifactType(name=key)), uri=str(folder)
+        )
+        event = pb.Event(type=pb.Event.OUTPUT)
+        event.path.steps.add(key=key)
+        execution = pb.Execution(
+            type_id=self.store.put_execution_type(pb.ExecutionType(name=node)),
+            last_known_state=pb.Execution.COMPLETE,
+        )
+        self.store.put_execution(
+            execution, [(artifact, event)], contexts, reuse_context_if_already_exist=True
+        )
+
+
+def not_numbers(of: Side) -> Side:
+    """The same with a probability that is NaN."""
+    probabilities = of.predictions.probabilities.copy()
+    probabilities[0, 0] = np.nan
+    return dataclasses.replace(
+        of, predictions=dataclasses.replace(of.predictions, probabilities=probabilities)
+    )
