@@ -51,6 +51,9 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     found = shipped(trained, val)
     assert found.accuracy == record['val']['accuracy']
     assert found.log_loss == pytest.approx(record['val']['log_loss'], rel=1e-4)
+    np.testing.assert_allclose(
+        trained.val_logits, trained.classifier.predict(val.pixels), rtol=1e-4, atol=1e-5
+    )
     candidates = record['interpolation']
     assert list(candidates) == ['0', '0.25', '0.5', '0.75', '1']
     assert (candidates['0'], candidates['1']) == (
@@ -171,6 +174,7 @@ def test_without_time_for_fine_tuning_the_probe_is_kept(tmp_path: pathlib.Path) 
     assert 'fine_tune' not in trained.record
     assert trained.record['val'] == probe_only.record['val']
     assert trained.rule == probe_only.rule
+    np.testing.assert_array_equal(trained.val_logits, probe_only.val_logits)
     assert all(tiny.same(before, tiny.weights_of(base)).values())
     assert_equal(weights(trained), weights(probe_only))
 
