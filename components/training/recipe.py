@@ -249,15 +249,16 @@ def _fine_tuned(
         'val': dataclasses.asdict(tuned.val),
         'history': [dataclasses.asdict(epoch) for epoch in tuned.history],
     }
-    share, seen = keep_the_better(
+    seen, share, candidates = keep_the_better(
         classifier.model, (frozen, probed), Seen(tuned.logits, tuned.val), tuned.look, labels
     )
     record['interpolation'] = {
-        f'{share:g}': dataclasses.asdict(found.val) for share, found in sorted(seen.items())
+        f'{at:g}': {**dataclasses.asdict(one.val), 'calibrated_log_loss': one.calibrated_log_loss}
+        for at, one in candidates.items()
     }
-    record['val'] = dataclasses.asdict(seen[share].val)
+    record['val'] = dataclasses.asdict(seen.val)
     record['kept'] = {0.0: 'probe', 1.0: 'fine_tuned'}.get(share, 'interpolated')
-    return seen[share]
+    return seen
 
 
 def _log(
