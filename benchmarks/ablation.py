@@ -34,7 +34,7 @@ from components.embedding.params import Embedding
 from components.training import checkpoint, fine_tune, model, params, scores
 
 DEFAULT, NO_INTERPOLATION, RANDOM_HEAD = 'default', 'no interpolation', 'random head'
-# One change each: a setting as in thawline.yaml.
+# One change each: a setting as in thawline.yaml, or several where one needs another.
 CHANGES = tuple(
     f'{setting}={value}'
     for setting, values in (
@@ -50,6 +50,9 @@ CHANGES = tuple(
         ('training.fine_tune.batch_norm', ('frozen', 'affine', 'updated')),
         ('training.augmentation', ('none', 'flip', 'light', 'standard', 'strong')),
         ('training.class_weights', ('none', 'balanced')),
+        ('training.fine_tune.start_resolution', (0.6, 0.75)),
+        ('training.fine_tune.end_resolution', (0.8,)),
+        ('training.fine_tune.blocks=4, training.fine_tune.cached_views', (2, 6)),
     )
     for value in values
 )
@@ -75,17 +78,20 @@ Results = dict[str, dict[tuple[str, int], Result]]  # change -> (set, seed) -> r
 def settings_of(change: str, seed: int) -> tuple[params.Training, Embedding]:
     """The default settings with one change: 'path.of.setting=value', or none.
 
+    Settings that go together are joined by ', '.
+
     Raises:
         ValueError: there is no such setting, or not that value.
     """
     raw: dict[str, Any] = {'training': {'seed': seed}, 'embedding': {}}
-    path, _, value = change.partition('=')
-    if value:
-        *parents, name = path.split('.')
-        place = raw
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[name] = yaml.safe_load(value)
+    for setting in change.split(', '):
+        path, _, value = setting.partition('=')
+        if value:
+            *parents, name = path.split('.')
+            place = raw
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[name] = yaml.safe_load(value)
     if set(raw) != {'training', 'embedding'}:
         raise ValueError(f'a change starts with training. or embedding. Received: {change!r}')
     return params.Training.model_validate(raw['training']), Embedding.model_validate(
@@ -208,7 +214,8 @@ def main() -> None:
         found = images.listed(name, arguments.shared, arguments.limit)
         pixels = found.pixels(base.size)
         for seed in arguments.seeds:
-            parts = images.parts(pixels, found.labels, images.split(found.labels, seed))
+            rows = images.split(found.labels, seed)
+            parts = images.parts(pixels, found.labels, rows, found.confidence)
             known: dict[Settings, thawline.Embedded] = {}
             # The default first, so that a killed run has something to compare with.
             for change in (DEFAULT, *report.in_turn(arguments.changes, seed)):

@@ -166,7 +166,7 @@ def main() -> None:
             split = images.split(found.labels, seed)
             for size in report.in_turn(arguments.each, seed):
                 rows = chosen(found.labels, split, size, seed, arguments.full_val)
-                parts = images.parts(pixels, found.labels, rows)
+                parts = images.parts(pixels, found.labels, rows, found.confidence)
                 with report.narrated(f'{name}, seed {seed}, {size} a class'):
                     run = thawline.run(base, parts, found.classes, params.Training(seed=seed))
                 results.add(found, size, seed, rows, run)

@@ -2,8 +2,9 @@
 
 Three folders with a folder a class, and the solar cells of the package elpv-dataset, listed as the
 product lists them. Label rule of the solar cells: defective where the annotated probability of a
-defect is above 0.5 (1,803 functional, 821 defective). Pixels are decoded and resized by the
-product's own graph, in memory, for one size at a time; nothing is kept on disk.
+defect is above 0.5 (1,803 functional, 821 defective); 401 labels are sure to 2/3 only. Pixels are
+decoded and resized by the product's own graph, in memory, for one size at a time; nothing is kept
+on disk.
 
 Splits are stratified by class and a pure function of (labels, seed), so that all competitors of a
 seed see the same images at whatever size. They do not keep near-duplicates together as the
@@ -33,12 +34,16 @@ VAL = TEST = 0.15
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """A set, listed but not read: labels int64 [N] are positions in `classes`."""
+    """A set, listed but not read: labels int64 [N] are positions in `classes`.
+
+    `confidence`, float32 [N], is the probability that a label is right.
+    """
 
     name: str
     classes: tuple[str, ...]
     files: tuple[str, ...]
     labels: np.ndarray
+    confidence: np.ndarray
 
     def __len__(self) -> int:
         return len(self.files)
@@ -76,10 +81,12 @@ def listed(name: str, shared: pathlib.Path, limit: int | None = None) -> Listed:
         raise DataError(f'{source} holds no labelled image')
     classes = tuple(sorted({str(item.label) for item in items}))
     labels = np.array([classes.index(str(item.label)) for item in items], np.int64)
+    confidence = np.array([item.confidence or 1.0 for item in items], np.float32)
     rows = np.arange(len(items))
     if limit is not None:
         rows = few(labels, rows, math.ceil(limit / len(classes)), seed=0)
-    return Listed(name, classes, tuple(items[row].path for row in rows), labels[rows])
+    files = tuple(items[row].path for row in rows)
+    return Listed(name, classes, files, labels[rows], confidence[rows])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,8 +145,8 @@ def few(labels: np.ndarray, rows: np.ndarray, each: int, seed: int) -> np.ndarra
     )
 
 
-def parts(pixels: np.ndarray, labels: np.ndarray, rows: Rows) -> Parts:
+def parts(pixels: np.ndarray, labels: np.ndarray, rows: Rows, confidence: np.ndarray) -> Parts:
     """The splits themselves; an image's id is its place in the list."""
     ids = np.array([f'{row:06d}'.encode() for row in range(len(labels))], object)
-    every = ImageSet(pixels, labels, ids)
+    every = ImageSet(pixels, labels, ids, confidence)
     return Parts(every.take(rows.train), every.take(rows.val), every.take(rows.test))

@@ -55,8 +55,8 @@ def measure(
 ) -> Result:
     """Both competitors on one split; `pixels` are all images at both sizes."""
     rows = images.split(found.labels, seed)
-    small = images.parts(pixels[recipes.PLAIN_SIZE], found.labels, rows)
-    own = images.parts(pixels[base.size], found.labels, rows)
+    small = images.parts(pixels[recipes.PLAIN_SIZE], found.labels, rows, found.confidence)
+    own = images.parts(pixels[base.size], found.labels, rows, found.confidence)
     plain_base = dataclasses.replace(base, size=recipes.PLAIN_SIZE)
     forward = (
         recipes.forward_seconds(plain_base, small.train),

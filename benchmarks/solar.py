@@ -65,7 +65,7 @@ def main() -> None:
     results: list[thawline.Thawed] = []
     for seed in arguments.seeds:
         split = images.split(found.labels, seed, VAL, TEST)
-        parts = images.parts(pixels, found.labels, split)
+        parts = images.parts(pixels, found.labels, split, found.confidence)
         training = preset.training.model_copy(update={'seed': seed})
         with report.narrated(f'seed {seed}'):
             results.append(thawline.run(base, parts, found.classes, training, preset.embedding))

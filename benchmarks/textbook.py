@@ -181,7 +181,8 @@ def main() -> None:
         for count in arguments.images:
             split = _split(found.labels, seed, count)
             parts = {
-                size: images.parts(every, found.labels, split) for size, every in pixels.items()
+                size: images.parts(every, found.labels, split, found.confidence)
+                for size, every in pixels.items()
             }
             for competitor in report.in_turn(competitors, seed):
                 report.say(f'{count} images, seed {seed}: {competitor}')

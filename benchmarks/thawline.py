@@ -22,7 +22,7 @@ from benchmarks.recipes import Base, Outcome, Point, fresh
 from components import augmentation, backbones
 from components.embedding.frozen_base import FrozenBase, Settings
 from components.embedding.params import Embedding
-from components.training import checkpoint, features, params, recipe, scores
+from components.training import checkpoint, features, interpolation, params, recipe, scores
 from components.training.dataset import ImageSet
 
 
@@ -161,8 +161,8 @@ def run(
     if 'fine_tune' in record:
         history = record['fine_tune']['history']
         tuned_test = found.best
-        frozen_val = scores.Scores(**record['probe']['val'])
-        if scores.Scores(**record['fine_tune']['val']).better_than(frozen_val):
+        ends = {float(share): _candidate(record['interpolation'][share]) for share in ('0', '1')}
+        if interpolation.choose(ends):
             either_test = tuned_test
     points = [
         Point(at, epoch['val_accuracy'], test)
@@ -181,6 +181,12 @@ def run(
         either_test=either_test,
         record=record,
     )
+
+
+def _candidate(values: dict[str, Any]) -> interpolation.Candidate:
+    """Read back from the record."""
+    rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
+    return interpolation.Candidate(scores.Scores(**rest), values['calibrated_log_loss'])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from components.errors import ConfigError, UserError
 from components.transfer import accuracy
 from components.transfer.accuracy import Difference, Estimate
 from components.transfer.candidates import Candidate, Missing
-from pipeline import bases, display, interruption, logs
+from pipeline import bases, display, ingested, interruption, logs
 from pipeline import run as run_lib
 from pipeline.bases import Comparison, Row
 from pipeline.config import Config
@@ -59,7 +59,7 @@ def execute(
     if not found:
         why = '\n'.join(f'  {item.backbone}: {item.reason}' for item in missing)
         raise ConfigError(f'there are no weights of any of the bases\n{why}')
-    split = bases.ingested(config, project)
+    split = ingested.train_split(config, project)
     if split is None:
         # Images do not depend on the base; with random weights the run asks for no weights.
         model = config.model.model_copy(update={'weights': 'random'})
@@ -68,7 +68,7 @@ def execute(
             project,
             run_lib.Options(last=('ImageExampleGen',)),
         )
-        split = bases.ingested(config, project)
+        split = ingested.train_split(config, project)
         if outcome is not Outcome.BLESSED or split is None:
             return outcome or Outcome.CRASHED
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')

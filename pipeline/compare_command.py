@@ -21,11 +21,12 @@ from components.report import (
     content,
     lineage,
 )
-from pipeline import display, report_command, reports
+from pipeline import display, logs, report_command, reports
 from pipeline.paths import Project
 from pipeline.reports import Found
 
 FOLDER = 'comparisons'
+LOG = 'compare.log'
 FORMATS = ('html', 'md')
 
 
@@ -52,7 +53,7 @@ def execute(project: Project, first: str, second: str, kind: str, browse: bool) 
         return
     path = project.output / FOLDER / f'{told.first}-{told.second}.html'
     wanted = {one.id for one in comparison_page.shown(told.flips)}
-    page = comparison_page.render(told, thumbnails(store, found, wanted))
+    page = comparison_page.render(told, thumbnails(store, found, wanted, project.logs / LOG))
     report_command.save(path, page.encode('utf-8'))
     _show(told, path)
     if browse:
@@ -82,11 +83,14 @@ def _show(told: comparison.Comparison, path: pathlib.Path) -> None:
 
 
 def thumbnails(
-    store: mlmd.MetadataStore, found: Collection[Found], wanted: Collection[str]
+    store: mlmd.MetadataStore,
+    found: Collection[Found],
+    wanted: Collection[str],
+    log: pathlib.Path,
 ) -> dict[str, str]:
     """Thumbnails by id of the image: those of the reports, others from the examples.
 
-    Images that are no longer there are left out.
+    Images that are no longer there are left out. What TensorFlow says goes to `log`.
     """
     there = {
         key: picture.thumbnail
@@ -95,17 +99,16 @@ def thumbnails(
         if key in wanted and picture.thumbnail
     }
     missing = set(wanted) - there.keys()
-    if not missing:
+    folders = {folder for one in found for folder in _examples(store, one)} if missing else set()
+    files = [str(path) for folder in sorted(folders) for path in sorted(folder.glob('Split-*/*'))]
+    if not files:
         return there
-    # Reading the examples needs TensorFlow, which takes seconds to import.
-    from components.report import pictures
+    with logs.diverted(log):
+        # TensorFlow, which reads the examples, takes seconds to import.
+        from components.report import pictures
 
-    folders = {folder for one in found for folder in _examples(store, one)}
-    for folder in sorted(folders):
-        files = [str(path) for path in sorted(folder.glob('Split-*/*')) if path.is_file()]
-        for key, image in pictures.scan({'all': files}, missing).images.items():
-            there.setdefault(key, pictures.thumbnail(image.encoded))
-    return there
+        images = pictures.scan({'all': files}, missing).images
+    return there | {key: pictures.thumbnail(image.encoded) for key, image in images.items()}
 
 
 def _examples(store: mlmd.MetadataStore, found: Found) -> list[pathlib.Path]:

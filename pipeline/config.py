@@ -42,6 +42,10 @@ class Columns(Section):
     group: str | None = pydantic.Field(
         default=None, description='What must not be split, such as a patient.'
     )
+    confidence: str | None = pydantic.Field(
+        default=None,
+        description='How sure the label is: a probability above 0 and at most 1; empty: certain.',
+    )
     metadata: tuple[str, ...] | None = pydantic.Field(
         default=None, description='Columns to keep as meta_<name>; all other columns by default.'
     )

@@ -31,7 +31,7 @@ data:
   source: $source
   # Images with the same match are never in two splits (a patient, a part, a place):
   # group_pattern: '^[^/]+/(\\d+)_'
-$split
+$columns$split
 data_gate:
   min_images_per_class: $minimum
   # Largest share of files that may be unusable before the run stops:
@@ -97,6 +97,12 @@ def render(name: str, source: str, listing: sources.Listing, file: str) -> str:
         if given
         else '  split: {train: 0.7, val: 0.15, test: 0.15, seed: 0}\n'
     )
+    columns = (
+        '  # A column or feature with the probability that the label is right, if there is one:\n'
+        '  # columns: {confidence: agreement}\n'
+        if sources.detect_format(sources.SourceSpec(source)) in ('csv', 'tfrecord')
+        else ''
+    )
     return _TEMPLATE.substitute(
         file=file,
         name=name,
@@ -104,6 +110,7 @@ def render(name: str, source: str, listing: sources.Listing, file: str) -> str:
         if total
         else 'TFRecord files; their images are counted when they are read.',
         source=yaml.safe_dump(source, width=1000).splitlines()[0],
+        columns=columns,
         split=split,
         minimum=max(1, min(10, min(counts.values(), default=10))),
         shapes='stretch is right for most',

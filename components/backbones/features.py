@@ -74,7 +74,55 @@ def feature_model(backbone: Backbone, features: Features) -> keras.Model:
     """
     feature_slices(backbone, features)  # for its check
     maps = [edge for _, edge in stage_ends(backbone)] if features == 'blocks' else []
-    maps.append(backbone.model.outputs[0])
-    pooled = [keras.layers.GlobalAveragePooling2D()(activation) for activation in maps]
-    joined = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate()(pooled)
+    joined = _joined(_pooled([*maps, backbone.model.outputs[0]]))
     return keras.Model(backbone.model.inputs[0], joined, name=f'{backbone.name}_features')
+
+
+def split_features(
+    backbone: Backbone, features: Features, block_index: int
+) -> tuple[keras.Model, keras.Model]:
+    """Splits `feature_model` below block `block_index`; both parts share the base's layers.
+
+    Call both with `training=False`, as the base.
+
+    Args:
+        features: as in `feature_model`.
+        block_index: 1 to len(blocks) - 1; the first block of the upper part.
+
+    Returns:
+        (lower, upper). lower: pixels float32 [N, H, W, 3] to a list: the activation at the edge,
+        float32 [N, h, w, C], and, where the head sees stages below the edge, their pooled
+        activations, float32 [N, E]. upper: that list to the features, float32 [N, D].
+        upper(lower(x)) is feature_model(x) up to rounding.
+
+    Raises:
+        ValueError: no such edge, or `features` is neither 'top' nor 'blocks'.
+    """
+    feature_slices(backbone, features)  # for its check
+    if not 1 <= block_index < len(backbone.blocks):
+        raise ValueError(
+            f'{backbone.name} can be split below block 1 to {len(backbone.blocks) - 1}. '
+            f'Received: block_index={block_index}'
+        )
+    edge = block_edges(backbone.model, backbone.blocks)[block_index - 1]
+    stages = stage_ends(backbone) if features == 'blocks' else ()
+    under = {block.name for block in backbone.blocks[:block_index]}
+    below = [activation for name, activation in stages if name in under]
+    above = [activation for name, activation in stages if name not in under]
+    outputs, inputs, parts = [edge], [edge], []
+    if below:
+        outputs.append(_joined(_pooled(below)))
+        inputs.append(keras.Input(outputs[1].shape[1:], name='pooled_below'))
+        parts.append(inputs[1])
+    parts += _pooled([*above, backbone.model.outputs[0]])
+    name = backbone.name
+    lower = keras.Model(backbone.model.inputs[0], outputs, name=f'{name}_features_lower')
+    return lower, keras.Model(inputs, _joined(parts), name=f'{name}_features_upper')
+
+
+def _pooled(maps: list[keras.KerasTensor]) -> list[keras.KerasTensor]:
+    return [keras.layers.GlobalAveragePooling2D()(activation) for activation in maps]
+
+
+def _joined(parts: list[keras.KerasTensor]) -> keras.KerasTensor:
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)

@@ -85,5 +85,6 @@ class _Encode(beam.DoFn):
     """Embedded -> (split, serialized tf.Example) of each image."""
 
     def process(self, done: Embedded) -> Iterator[tuple[str, bytes]]:
-        for example in embeddings.encode(done.ids, done.labels, done.features):
+        records = embeddings.encode(done.ids, done.labels, done.confidence, done.features)
+        for example in records:
             yield done.split, example

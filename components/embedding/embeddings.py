@@ -5,10 +5,11 @@
 
 One tf.Example an image, in no particular order:
 
-    image_id     bytes    the image's id
-    label_index  int64    position in the class list; -1 for a class that training never saw
-    embedding    float    [V, D], flattened row by row; row 0 is the plain image, the others its
-                          augmented views. V is 1 + views in train and 1 in all other splits
+    image_id          bytes  the image's id
+    label_index       int64  position in the class list; -1 for a class that training never saw
+    label_confidence  float  probability in (0, 1] that the label is right
+    embedding         float  [V, D], flattened row by row; row 0 is the plain image, the others its
+                             augmented views. V is 1 + views in train and 1 in all other splits
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.backbones.features import Features
 from components.errors import DataError
-from components.transform.preprocessing import IMAGE_ID, LABEL_INDEX
+from components.transform.preprocessing import IMAGE_ID, LABEL_CONFIDENCE, LABEL_INDEX
 
 EMBEDDING = 'embedding'
 SPEC_FILE = 'embeddings.json'
@@ -71,14 +72,17 @@ def split_folder(uri: str, split: str) -> str:
     return os.path.join(uri, f'Split-{split}')
 
 
-def encode(ids: np.ndarray, labels: np.ndarray, features: np.ndarray) -> list[bytes]:
-    """Serialized tf.Examples: bytes [n], int64 [n] and float32 [n, V, D] -> n of them."""
+def encode(
+    ids: np.ndarray, labels: np.ndarray, confidence: np.ndarray, features: np.ndarray
+) -> list[bytes]:
+    """Serialized tf.Examples: bytes, int64 and float32 [n], float32 [n, V, D] -> n of them."""
     n = len(ids)
     each = np.arange(n + 1, dtype=np.int32)
     width = int(np.prod(features.shape[1:]))
     columns = {
         IMAGE_ID: (each, pa.array(list(ids), pa.binary())),
         LABEL_INDEX: (each, pa.array(labels, pa.int64())),
+        LABEL_CONFIDENCE: (each, pa.array(confidence, pa.float32())),
         EMBEDDING: (each * width, pa.array(features.reshape(-1), pa.float32())),
     }
     batch = pa.RecordBatch.from_arrays(
@@ -136,14 +140,15 @@ def count(uri: str, split: str) -> int:
     return sum(len(batch[LABEL_INDEX]) for batch in _parsed(_files(uri, split), key))
 
 
-def load(uri: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def load(uri: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """One split, ordered by image id as `components.training.dataset.load` orders it.
 
     Two passes: the first learns the order, so that the second can write each image to its place
     and the features are in memory once.
 
     Returns:
-        (float32 [N, V, D], int64 [N], ids: bytes as object [N]); V is 1 + views for train, else 1.
+        (features: float32 [N, V, D], labels: int64 [N], ids: bytes as object [N], confidence of the
+        labels: float32 [N]); V is 1 + views for train, else 1.
 
     Raises:
         DataError: a file is damaged, or images are missing.
@@ -157,10 +162,12 @@ def load(uri: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     scalar = {
         LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64),
         IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
+        LABEL_CONFIDENCE: tf.io.FixedLenFeature([], tf.float32, 1.0),
     }
     keys = list(_parsed(files, scalar))
     labels = np.concatenate([np.empty(0, np.int64), *(batch[LABEL_INDEX] for batch in keys)])
     ids = np.concatenate([np.empty(0, object), *(batch[IMAGE_ID] for batch in keys)])
+    confidence = np.concatenate([np.empty(0, np.float32), *(b[LABEL_CONFIDENCE] for b in keys)])
     if len(ids) != spec.counts[split]:
         raise DataError(
             f'{split_folder(uri, split)} holds {len(ids)} of {spec.counts[split]} images; make it '
@@ -176,4 +183,4 @@ def load(uri: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found = batch[EMBEDDING]
         features[place[done : done + len(found)]] = found
         done += len(found)
-    return features, labels[order], ids[order]
+    return features, labels[order], ids[order], confidence[order]

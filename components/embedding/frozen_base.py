@@ -45,11 +45,12 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Images of one split: bytes [n], int64 [n], uint8 [n, S, S, 3]."""
+    """Images of one split: bytes [n], int64 [n], float32 [n], uint8 [n, S, S, 3]."""
 
     split: str
     ids: np.ndarray
     labels: np.ndarray
+    confidence: np.ndarray
     pixels: np.ndarray
 
     def __len__(self) -> int:
@@ -63,6 +64,7 @@ class Embedded:
     split: str
     ids: np.ndarray
     labels: np.ndarray
+    confidence: np.ndarray
     features: np.ndarray
 
 
@@ -116,7 +118,8 @@ class FrozenBase:
             draws = np.stack([augmentation.keyed(settings.seed, i, view) for i in batch.ids])
             views.append(self._augmented(batch.pixels, draws).numpy())
             progress.advance(len(batch))
-        return Embedded(batch.split, batch.ids, batch.labels, np.stack(views, axis=1))
+        features = np.stack(views, axis=1)
+        return Embedded(batch.split, batch.ids, batch.labels, batch.confidence, features)
 
 
 _held: dict[Settings, FrozenBase] = {}

@@ -24,19 +24,24 @@ def batches(split: str, file: str, size: int) -> Iterator[Batch]:
     wanted = {
         preprocessing.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
         preprocessing.LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64),
+        preprocessing.LABEL_CONFIDENCE: tf.io.FixedLenFeature([], tf.float32, 1.0),
         preprocessing.PIXELS: tf.io.FixedLenFeature([], tf.string),
     }
 
-    def parse(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def parse(examples: tf.Tensor) -> tuple[tf.Tensor, ...]:
         found = tf.io.parse_example(examples, wanted)
-        pixels = preprocessing.unpack(found[preprocessing.PIXELS], size)
-        return found[preprocessing.IMAGE_ID], found[preprocessing.LABEL_INDEX], pixels
+        return (
+            found[preprocessing.IMAGE_ID],
+            found[preprocessing.LABEL_INDEX],
+            found[preprocessing.LABEL_CONFIDENCE],
+            preprocessing.unpack(found[preprocessing.PIXELS], size),
+        )
 
     records = tf.data.TFRecordDataset(file, compression_type='GZIP')
     parsed = records.batch(BATCH).map(parse).prefetch(2)
     try:
-        for ids, labels, pixels in parsed.as_numpy_iterator():
-            yield Batch(split, ids, labels, pixels)
+        for ids, labels, confidence, pixels in parsed.as_numpy_iterator():
+            yield Batch(split, ids, labels, confidence, pixels)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         raise _damaged(file, error) from error
 

@@ -25,7 +25,8 @@ def to_example(
 
     Features: image, label (absent when unlabelled), image_id, path, group, source_format (bytes);
     height, width of the upright source in pixels (int64); brightness, contrast, sharpness (float);
-    meta_<name> (bytes; absent when empty).
+    label_confidence (float; absent where the source has none); meta_<name> (bytes; absent when
+    empty).
     """
     strings = {
         'image_id': identity,
@@ -44,7 +45,10 @@ def to_example(
         feature[name].bytes_list.value.append(text.encode())
     feature['height'].int64_list.value.append(canonical.source_height)
     feature['width'].int64_list.value.append(canonical.source_width)
-    for name, number in dataclasses.asdict(facts).items():
+    numbers = dataclasses.asdict(facts)
+    if item.confidence is not None:
+        numbers['label_confidence'] = item.confidence
+    for name, number in numbers.items():
         feature[name].float_list.value.append(number)
     return example
 

@@ -1,8 +1,9 @@
-"""Class names: variants of one name, and whether there are enough classes and images."""
+"""Labels: variants of a class name, enough classes and images, how sure a label is."""
 
 from __future__ import annotations
 
 import collections
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -49,6 +50,25 @@ def relabelling(counts: Mapping[str, int], normalise: bool) -> tuple[dict[str, s
             'data.normalise_labels: true; if they do not, give them names that differ more.'
         )
     return mapping, sorted(notes)
+
+
+def confidence(written: str) -> float:
+    """The probability, in (0, 1], that a label is the right one; 1 where nothing is written.
+
+    Raises:
+      ValueError: it is no such number.
+    """
+    text = written.strip()
+    try:
+        value = float(text or 1.0)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value <= 1.0:
+        raise ValueError(
+            'data.columns.confidence must be above 0 and at most 1, or empty. '
+            f'Received: {written!r}.'
+        )
+    return value
 
 
 def check_classes(labels: Iterable[str], where: str, least: int = LEAST_IMAGES) -> None:

@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Iterator
 
 from components.errors import DataError
+from components.ingestion import labels as label_rules
 from components.ingestion import quarantine as reasons
 from components.ingestion import storage
 from components.ingestion.quarantine import Rejected
@@ -71,11 +72,19 @@ def read(spec: SourceSpec) -> Listing:
             continue
         # Spaces stay for now: labels that differ only in them are reported as such.
         label = cells[columns.label] if columns.label else None
+        try:
+            confidence = (
+                label_rules.confidence(cells[columns.confidence]) if columns.confidence else None
+            )
+        except ValueError as error:
+            why = f'{where}: {error}'
+            rejected.append(Rejected(found.relative, reasons.MALFORMED_ROW, why))
+            continue
         split = _split(cells, columns, source, line)
         item = SourceItem(
             found.path, found.relative, label, split,
             (cells[columns.group].strip() or None) if columns.group else None,
-            {c: cells[c].strip() for c in columns.metadata or ()},
+            {c: cells[c].strip() for c in columns.metadata or ()}, confidence,
         )  # fmt: skip
         entries[found.relative] = found
         rows[found.relative].append((line, item))
@@ -132,7 +141,8 @@ def resolve_columns(header: tuple[str, ...], wanted: Columns, name: str) -> Colu
       DataError: a column that was named, or that is needed, is missing.
     """
     required = {'path': wanted.path, 'label': wanted.label}
-    required |= {k: getattr(wanted, k) for k in ('split', 'group') if getattr(wanted, k)}
+    optional = ('split', 'group', 'confidence')
+    required |= {k: getattr(wanted, k) for k in optional if getattr(wanted, k)}
     for key, column in required.items():
         if column and column not in header:
             raise _missing_column(header, column, f'data.columns.{key}', name)
@@ -143,7 +153,7 @@ def resolve_columns(header: tuple[str, ...], wanted: Columns, name: str) -> Colu
     group = wanted.group or ('group' if 'group' in header else None)
     metadata = wanted.metadata
     if metadata is None:
-        taken = {wanted.path, wanted.label, split, group}
+        taken = {wanted.path, wanted.label, wanted.confidence, split, group}
         metadata = tuple(c for c in header if c and c not in taken)
     return dataclasses.replace(wanted, split=split, group=group, metadata=metadata)
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import pathlib
 
 from components.errors import ConfigError, DataError
-from components.ingestion import storage
+from components.ingestion import labels, storage
 from components.ingestion.quarantine import MISSING_FILE, Rejected
 from components.ingestion.sources import (
     PACKAGE_PREFIX,
@@ -51,7 +51,8 @@ def _solar_cells(folder: pathlib.Path) -> Listing:
     """2,624 photovoltaic cells (Deitsch et al. 2019), with the probability that one is defective.
 
     A cell is 'defective' above a probability of 0.5, else 'functional': experts disagree on the
-    cells in between (1/3 and 2/3), and this side of the coin is the one most of them took.
+    cells in between (1/3 and 2/3), and this side of the coin is the one most of them took. How many
+    took it is the label's confidence.
     Each line of labels.csv has a path, a probability and a module type, parted by spaces.
     """
     table = folder / 'labels.csv'
@@ -67,7 +68,8 @@ def _solar_cells(folder: pathlib.Path) -> Listing:
             continue
         try:
             path, probability, module_type = cells
-            label = 'defective' if float(probability) > 0.5 else 'functional'
+            defective = float(probability)
+            confidence = labels.confidence(str(max(defective, 1.0 - defective)))
         except ValueError as error:
             raise DataError(
                 f'{table}, line {number}: expected path, probability and type. Received: {line!r}.'
@@ -76,7 +78,10 @@ def _solar_cells(folder: pathlib.Path) -> Listing:
             rejected.append(Rejected(path, MISSING_FILE, f'line {number} of labels.csv'))
             continue
         metadata = {'probability': probability, 'module_type': module_type}
-        items.append(SourceItem(sizes[path].path, path, label, metadata=metadata))
+        label = 'defective' if defective > 0.5 else 'functional'
+        items.append(
+            SourceItem(sizes[path].path, path, label, metadata=metadata, confidence=confidence)
+        )
     return Listing(
         tuple(items), tuple(rejected), (), (), fingerprint(list(sizes.values()), content)
     )

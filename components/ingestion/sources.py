@@ -34,7 +34,7 @@ class Columns:
 
     `label=''` means unlabelled. `split` and `group` as None use a column of that name where there
     is one; named, they must exist. `metadata` as None takes all other columns. `image` is the
-    feature with the encoded image.
+    feature with the encoded image. `confidence` says how sure the label is; None: certain.
     """
 
     path: str = 'path'
@@ -43,6 +43,7 @@ class Columns:
     group: str | None = None
     metadata: tuple[str, ...] | None = None
     image: str = 'image'
+    confidence: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,12 @@ class SourceSpec:
 
 @dataclasses.dataclass(frozen=True)
 class SourceItem:
-    """One image as listed: `path` is what to read, `relative_path` what a person knows it by."""
+    """One image as listed: `path` is what to read, `relative_path` what a person knows it by.
+
+    `confidence` is the probability, in (0, 1], that the label is right. A source gives it for all
+    of its images (1 for those that are certain) or, as None, for none of them: the schema that is
+    inferred then says the same of every split.
+    """
 
     path: str
     relative_path: str
@@ -91,6 +97,7 @@ class SourceItem:
     split: str | None = None
     group: str | None = None
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+    confidence: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

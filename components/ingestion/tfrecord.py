@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from components.errors import DataError
-from components.ingestion import storage
+from components.ingestion import labels, storage
 from components.ingestion.quarantine import BAD_RECORD, NO_LABEL, NOT_AN_IMAGE, Rejected
 from components.ingestion.sources import (
     SPLIT_ALIASES,
@@ -123,11 +123,17 @@ def _item(
     split = (examples.text(example, columns.split or 'split') or '').strip().lower()
     if split and split not in SPLIT_ALIASES:
         return Rejected(name, BAD_RECORD, f'split {split!r} is none of train, val, test')
+    confidence = None
+    if columns.confidence:
+        try:
+            confidence = labels.confidence(examples.text(example, columns.confidence) or '')
+        except ValueError as error:
+            return Rejected(name, BAD_RECORD, str(error)[:200])
     metadata = {c: examples.text(example, c) or '' for c in columns.metadata or () if c in feature}
     return (
         SourceItem(
             path, name, label, SPLIT_ALIASES.get(split),
-            examples.text(example, columns.group or 'group'), metadata,
+            examples.text(example, columns.group or 'group'), metadata, confidence,
         ),
         images[0],
     )  # fmt: skip

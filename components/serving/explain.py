@@ -29,8 +29,8 @@ class GradCam:
         """Shares the classifier's layers: later weights of theirs are used."""
         # Where the head sees earlier stages too, only its share of the last map is explained.
         self._maps = keras.Model(
-            classifier.features.inputs[0],
-            [classifier.backbone.model.outputs[0], classifier.features.outputs[0]],
+            classifier.base.inputs[0],
+            [classifier.backbone.model.outputs[0], classifier.base.outputs[0]],
         )
         self._head = classifier.head
 

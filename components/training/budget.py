@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import time
 from collections.abc import Callable
@@ -16,13 +17,22 @@ class Deadline:
     def __init__(self, seconds: float | None, now: Callable[[], float] = time.monotonic) -> None:
         """The clock starts now."""
         self._now = now
-        self._end = None if seconds is None else now() + seconds
+        self._began = now()
         self.seconds = seconds
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the start, and those of `resume`."""
+        return self._now() - self._began
 
     @property
     def left(self) -> float | None:
         """Seconds; None without a budget."""
-        return None if self._end is None else self._end - self._now()
+        return None if self.seconds is None else self.seconds - self.spent
+
+    def resume(self, spent: float) -> None:
+        """Counts the seconds that an earlier, killed attempt spent."""
+        self._began -= spent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Plan:
     Attributes:
         epochs: 0 where even the fewest blocks have no time.
         blocks: how many are thawed.
-        epoch_seconds: of that depth, as measured; None without a budget.
+        epoch_seconds: mean over the epochs of that depth, as measured; None without a budget.
     """
 
     epochs: int
@@ -50,7 +60,10 @@ class Plan:
 
 
 def plan(
-    deadline: Deadline, epochs: int, blocks: int, epoch_seconds: Callable[[int], float]
+    deadline: Deadline,
+    epochs: int,
+    blocks: int,
+    measure: Callable[[int], Callable[[int], float]],
 ) -> Plan:
     """The deepest thaw of which enough epochs fit, and how many do.
 
@@ -60,16 +73,17 @@ def plan(
     Args:
         deadline: of the training.
         epochs, blocks: what is asked for.
-        epoch_seconds: measures an epoch with so many blocks; that takes its own time.
+        measure: times a thaw of so many blocks, which takes its own time, and returns the seconds
+            that so many epochs of it take in all, rising with their number.
     """
     if deadline.left is None:
         return Plan(epochs, blocks)
     wanted, depth = min(MIN_EPOCHS, epochs), blocks
     while deadline.left > 0:
-        seconds = epoch_seconds(depth)
-        fitting = min(epochs, int(deadline.left / seconds))
+        seconds = measure(depth)
+        fitting = bisect.bisect_right(range(1, epochs + 1), deadline.left, key=seconds)
         if fitting >= wanted:
-            return Plan(fitting, depth, seconds)
+            return Plan(fitting, depth, seconds(fitting) / fitting)
         if depth == 1:
             break
         depth = max(1, depth // 2)

@@ -22,18 +22,27 @@ class FeatureSet:
         features: float32 [N, V, D]; row 0 is of the plain image, the others of augmented views.
         labels: int64 [N], positions in the class list; -1 for a class that training never saw.
         ids: the image ids, [N].
+        confidence: float32 [N] in (0, 1]; probability that the label is right. All 1 by default.
     """
 
     features: np.ndarray
     labels: np.ndarray
     ids: np.ndarray
+    confidence: np.ndarray = dataclasses.field(default_factory=lambda: np.ones((), np.float32))
+
+    def __post_init__(self) -> None:
+        # One number for all images becomes one for each.
+        each = np.broadcast_to(self.confidence, self.labels.shape)
+        object.__setattr__(self, 'confidence', each)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray) -> FeatureSet:
         """The given rows as a set of its own."""
-        return FeatureSet(self.features[rows], self.labels[rows], self.ids[rows])
+        return FeatureSet(
+            self.features[rows], self.labels[rows], self.ids[rows], self.confidence[rows]
+        )
 
 
 def read(uri: str, split: str) -> FeatureSet:
@@ -54,8 +63,10 @@ def of_images(base: FrozenBase, split: str, images: ImageSet) -> FeatureSet:
         images: at least one.
     """
     progress.start('images through the frozen base', len(images) * base.rows(split))
-    parts = [
-        base.embed(Batch(split, images.ids[rows], images.labels[rows], images.pixels[rows]))
-        for rows in (slice(i, i + _BATCH) for i in range(0, len(images), _BATCH))
-    ]
-    return FeatureSet(np.concatenate([p.features for p in parts]), images.labels, images.ids)
+    parts = []
+    for start in range(0, len(images), _BATCH):
+        some = images.take(np.arange(start, min(start + _BATCH, len(images))))
+        parts.append(base.embed(Batch(split, some.ids, some.labels, some.confidence, some.pixels)))
+    return FeatureSet(
+        np.concatenate([p.features for p in parts]), images.labels, images.ids, images.confidence
+    )

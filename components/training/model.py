@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from components import backbones
-from components.backbones.features import Features, feature_model
+from components.backbones.features import Features, feature_model, split_features
+
+Inputs: TypeAlias = 'tf.Tensor | list[tf.Tensor]'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,15 +27,20 @@ class Classifier:
 
     Attributes:
         backbone: the base, with its blocks.
-        features: pixels -> what the head sees, float32 [N, D]; shares the base's layers.
         model: pixels -> logits.
         head: the linear layer; its kernel is [D, C].
+        dropout: the layer before it.
+        base: pixels -> what the head sees, float32 [N, D]; shares the backbone's layers.
+        features, updated_statistics: as `build` took them.
     """
 
     backbone: backbones.Backbone
-    features: keras.Model
     model: keras.Model
     head: keras.layers.Dense
+    dropout: keras.layers.Dropout
+    base: keras.Model
+    features: Features
+    updated_statistics: bool
 
     def predict(self, pixels: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Logits of every image in order: uint8 [N, H, W, 3] -> float32 [N, C]."""
@@ -51,6 +59,26 @@ class Classifier:
         """Puts a fitted head in place: float32 [D, C] and [C]."""
         self.head.set_weights([kernel, bias])
 
+    def take_any_size(self) -> None:
+        """Lets `model` be called with images of any side; what it was built for stays its own."""
+        for part in (self.model, self.base):
+            part.input_spec = keras.InputSpec(ndim=4, axes={-1: 3})
+
+    def split(self, block_index: int) -> tuple[keras.Model, keras.Model]:
+        """Splits `model` below a block; all layers and weights are shared.
+
+        Args:
+            block_index: 1 to len(blocks) - 1; the first block of the upper part.
+
+        Returns:
+            (lower, upper) as `components.backbones.features.split_features`, but upper to the
+            logits, float32 [N, C].
+        """
+        lower, upper = split_features(self.backbone, self.features, block_index)
+        inputs = [keras.Input(tensor.shape[1:]) for tensor in upper.inputs]
+        pooled = _called(upper, inputs, self.updated_statistics)
+        return lower, keras.Model(inputs, self.head(self.dropout(pooled)), name='classifier_upper')
+
 
 class InferenceMode(keras.layers.Layer):
     """Calls a base as in inference, also while the model around it is trained.
@@ -66,9 +94,13 @@ class InferenceMode(keras.layers.Layer):
         super().__init__(name='base')
         self.base = base
 
-    def call(self, images: tf.Tensor) -> tf.Tensor:
-        """float32 [N, H, W, 3] -> float32 [N, D]."""
-        return self.base(images, training=False)
+    def call(self, inputs: Inputs) -> tf.Tensor:
+        """What the base takes -> float32 [N, D]."""
+        return self.base(inputs, training=False)
+
+
+def _called(base: keras.Model, inputs: Inputs, updated_statistics: bool) -> keras.KerasTensor:
+    return base(inputs) if updated_statistics else InferenceMode(base)(inputs)
 
 
 def build(
@@ -92,8 +124,8 @@ def build(
     """
     inputs = keras.Input(backbone.model.input_shape[1:], name='pixels')
     base = feature_model(backbone, features)
-    pooled = base(inputs) if updated_statistics else InferenceMode(base)(inputs)
-    dropped = keras.layers.Dropout(dropout, seed=seed, name='dropout')(pooled)
+    pooled = _called(base, inputs, updated_statistics)
+    before_head = keras.layers.Dropout(dropout, seed=seed, name='dropout')
     head = keras.layers.Dense(classes, name='head', dtype='float32')
-    model = keras.Model(inputs, head(dropped), name='classifier')
-    return Classifier(backbone, base, model, head)
+    network = keras.Model(inputs, head(before_head(pooled)), name='classifier')
+    return Classifier(backbone, network, head, before_head, base, features, updated_statistics)

@@ -85,6 +85,37 @@ class FineTune(Section):
         description='frozen: never changes; affine: scale and bias of thawed blocks train, the '
         'statistics never change; updated: the statistics of thawed blocks follow the images too.',
     )
+    start_resolution: Rate = pydantic.Field(
+        default=1.0,
+        description='Share of the image side at which the first epoch trains; the later ones go '
+        'evenly to end_resolution, in steps of 32 pixels.',
+    )
+    end_resolution: Rate = pydantic.Field(
+        default=1.0,
+        description='Share of the image side at which the last epoch trains; val and what is '
+        'served are always of full size.',
+    )
+    cached_views: Count | Literal[0] = pydantic.Field(
+        default=0,
+        description='Augmented copies of each training image that pass the frozen blocks once and '
+        'are trained on in turn, one an epoch; 0: new copies each epoch. Needs frozen blocks.',
+    )
+
+    @pydantic.model_validator(mode='after')
+    def _cacheable(self) -> Self:
+        if not self.cached_views:
+            return self
+        wanted = f'cached_views {self.cached_views} keeps what the frozen blocks make of images'
+        if self.blocks == 'all':
+            raise ValueError(f'{wanted}, and blocks all leaves none frozen; lower blocks: to 4')
+        if self.mix != 'none':
+            raise ValueError(f'{wanted}, and mix {self.mix} blends the images; use mix none')
+        if (self.start_resolution, self.end_resolution) != (1.0, 1.0):
+            raise ValueError(
+                f'{wanted} of full size; start_resolution is {self.start_resolution:g} and '
+                f'end_resolution {self.end_resolution:g}: leave both at 1'
+            )
+        return self
 
 
 class Decision(Section):
@@ -136,6 +167,11 @@ class Training(Section):
     batch_size: Annotated[int, pydantic.Field(ge=1, le=1024)] = pydantic.Field(
         default=32, description='Images a step of fine-tuning.'
     )
+    precision: Literal['auto', 'float32', 'mixed_bfloat16'] = pydantic.Field(
+        default='auto',
+        description='Of the steps of fine-tuning; auto: mixed_bfloat16 on GPUs of compute '
+        'capability 8.0 and later, else float32. Weights and answers are float32 always.',
+    )
     augmentation: AugmentationName = pydantic.Field(
         default='standard',
         description='Random changes of training images; flips (exact, no blur) and any_orientation '
@@ -143,6 +179,9 @@ class Training(Section):
     )
     class_weights: Literal['none', 'balanced'] = pydantic.Field(
         default='none', description='balanced: rare classes weigh more, so that all weigh the same.'
+    )
+    soft_labels: bool = pydantic.Field(
+        default=True, description='Train towards each label as far as its confidence says.'
     )
     tuned: bool = pydantic.Field(
         default=False,

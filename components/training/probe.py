@@ -54,6 +54,7 @@ def fit(
     val: np.ndarray,
     val_labels: np.ndarray,
     weights: np.ndarray | None = None,
+    confidence: np.ndarray | None = None,
 ) -> Probe:
     """Fits the path and keeps the head with the best val accuracy, then the best val log loss.
 
@@ -61,12 +62,17 @@ def fit(
         train, val: float32 [N, D] features.
         train_labels, val_labels: int [N] in [0, C); every class occurs in `train_labels`.
         weights: float [N], of the train images in the loss; None: all the same.
+        confidence: float [N] in (0, 1], of the train labels; the rest is spread evenly over the
+            other classes. None: all 1. Scores are against the labels all the same.
     """
     scaler = sklearn.preprocessing.StandardScaler().fit(train)
     # A feature that hardly varies in train says nothing, and divided by next to nothing it would
     # shout where a val image does vary in it.
     scaler.scale_ = np.maximum(scaler.scale_, _SMALLEST_SCALE * np.median(scaler.scale_))
-    scaled = scaler.transform(train)
+    scaled, targets = scaler.transform(train), train_labels
+    if confidence is not None and (confidence < 1).any():
+        rows, targets, weights = _hard_copies(train_labels, weights, confidence)
+        scaled = scaled[rows]
     model = sklearn.linear_model.LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
     best: Probe | None = None
     for c in L2_PATH:
@@ -77,7 +83,7 @@ def fit(
             # On a busy machine the threads of BLAS wait for each other: one is up to 100 times
             # faster then, and about as fast on an idle one.
             with threadpoolctl.threadpool_limits(1, user_api='blas'):
-                model.fit(scaled, train_labels, sample_weight=weights)
+                model.fit(scaled, targets, sample_weight=weights)
         coefficients, intercept = model.coef_, model.intercept_
         if len(coefficients) == 1:  # two classes: scikit-learn keeps the difference of the logits
             coefficients = np.concatenate([-coefficients, coefficients]) / 2
@@ -98,3 +104,31 @@ def fit(
             best = candidate
     assert best is not None
     return best
+
+
+def _hard_copies(
+    labels: np.ndarray, weights: np.ndarray | None, confidence: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Soft targets for a solver that knows hard ones only.
+
+    The cross-entropy is linear in the target, so an image with the target t costs the same as C
+    copies of it, copy c of class c with the weight t[c]. Where the confidence is 1, one is enough.
+
+    Args:
+        labels: int [N] in [0, C); every class occurs.
+        weights: float [N], or None: all 1.
+        confidence: float [N].
+
+    Returns:
+        For each copy its row among the images, its label and its weight.
+    """
+    others = int(labels.max())
+    soft = np.flatnonzero(confidence < 1)
+    whole = np.ones(len(labels)) if weights is None else weights
+    rest = whole[soft] * (1.0 - confidence[soft]) / others
+    other_labels = (labels[soft, None] + np.arange(1, others + 1)) % (others + 1)  # [n, C - 1]
+    return (
+        np.concatenate([np.arange(len(labels)), np.repeat(soft, others)]),
+        np.concatenate([labels, other_labels.reshape(-1)]),
+        np.concatenate([whole * confidence, np.repeat(rest, others)]),
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import pathlib
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -33,9 +34,9 @@ from components.training import (
     targets,
 )
 from components.training.features import FeatureSet
+from components.training.interpolation import Seen, keep_the_better
 from components.training.state import Epoch
 
-INTERPOLATIONS = (0.25, 0.5, 0.75)
 _Set = TypeVar('_Set', FeatureSet, dataset.ImageSet)
 
 
@@ -63,12 +64,14 @@ class Trained:
         rule: how its logits are answered.
         kept: 'probe', 'fine_tuned', or 'interpolated' (weights between both).
         record: JSON values for the run's record: scores, history, seconds of each phase.
+        val_logits: of the kept weights, in the order of the val features; float32 [N, C].
     """
 
     classifier: model.Classifier
     rule: Rule
     kept: str
     record: dict[str, Any]
+    val_logits: np.ndarray
 
 
 def known(data: _Set, split: str) -> _Set:
@@ -108,7 +111,9 @@ def _images_of(
     return train_images, val_images
 
 
-def _fit_probe(train: FeatureSet, val: FeatureSet, classes: int, weighting: str) -> probe.Probe:
+def _fit_probe(
+    train: FeatureSet, val: FeatureSet, classes: int, weighting: str, soft: bool
+) -> probe.Probe:
     views = train.features.shape[1]
     labels = np.repeat(train.labels, views)
     each = targets.class_weights(train.labels, classes, weighting)
@@ -118,6 +123,7 @@ def _fit_probe(train: FeatureSet, val: FeatureSet, classes: int, weighting: str)
         val.features[:, 0],
         val.labels,
         None if weighting == 'none' else each[labels],
+        np.repeat(train.confidence, views) if soft else None,
     )
     progress.note(f'frozen base: val accuracy {fitted.val.accuracy:.3f}')
     return fitted
@@ -131,6 +137,7 @@ def train(
     settings: params.Training,
     kept: checkpoint.Checkpoint,
     log: tf.summary.SummaryWriter,
+    spool: pathlib.Path | None = None,
 ) -> Trained:
     """Runs the recipe.
 
@@ -142,6 +149,7 @@ def train(
         settings: of the recipe.
         kept: keeps the state of an unfinished second phase.
         log: receives the curves for TensorBoard.
+        spool: folder for what is too large for memory; None: nothing is.
 
     Raises:
         ConfigError: the aim of the decision does not fit the classes.
@@ -166,11 +174,13 @@ def train(
         updated_statistics=tune.batch_norm == 'updated',
     )
     backbones.set_trainable(backbone, 0, 'frozen')
-    head = _fit_probe(train_set, val_set, len(classes), settings.class_weights)
+    soft = settings.soft_labels
+    head = _fit_probe(train_set, val_set, len(classes), settings.class_weights, soft)
     classifier.set_head(head.kernel, head.bias)
     record: dict[str, Any] = {
         'classes': list(classes),
         'images': {'train': len(train_set), 'val': len(val_set)},
+        'soft_labels': int((train_set.confidence < 1).sum()) if soft else 0,
         'probe': {
             'c': head.c,
             'train': dataclasses.asdict(head.train),
@@ -182,52 +192,55 @@ def train(
         'left_out': [],
     }
     _log(log, 0, head.train.accuracy, head.val)
-    logits = head.logits(val_set.features[:, 0])
+    chosen = Seen(head.logits(val_set.features[:, 0]), head.val)
     if settings.mode == 'fine_tune':
-        logits = _fine_tuned(
-            classifier,
-            lambda: _images_of(images, train_set, val_set),
-            settings,
-            kept,
-            deadline,
-            log,
-            head,
-            record,
-            logits,
-        )
-    rule, record['decision'] = decision.decide(logits, val_set.labels, classes, settings.decision)
-    return Trained(classifier, rule, record['kept'], record)
+        started = time.monotonic()
+        progress.start('reading images')
+        train_images, val_images = _images_of(images, train_set, val_set)
+        record['seconds']['read'] = time.monotonic() - started
+
+        def on_epoch(epoch: Epoch) -> None:
+            found = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
+            _log(log, epoch.epoch, epoch.train_accuracy, found)
+
+        def thaw() -> fine_tune.FineTuned | None:
+            return fine_tune.run(
+                classifier, train_images, val_images, settings, kept, on_epoch, deadline, spool
+            )
+
+        chosen = _fine_tuned(classifier, thaw, chosen, val_images.labels, record)
+    rule, record['decision'] = decision.decide(
+        chosen.logits, val_set.labels, classes, settings.decision
+    )
+    return Trained(classifier, rule, record['kept'], record, chosen.logits)
 
 
 def _fine_tuned(
     classifier: model.Classifier,
-    images: Callable[[], tuple[dataset.ImageSet, dataset.ImageSet]],
-    settings: params.Training,
-    kept: checkpoint.Checkpoint,
-    deadline: budget.Deadline,
-    log: tf.summary.SummaryWriter,
-    head: probe.Probe,
+    thaw: Callable[[], fine_tune.FineTuned | None],
+    probed: Seen,
+    labels: np.ndarray,
     record: dict[str, Any],
-    probe_logits: np.ndarray,
-) -> np.ndarray:
-    """The second phase and the choice after it; returns the val logits of the weights kept."""
-    started = time.monotonic()
-    progress.start('reading images')
-    train_images, val_images = images()
-    record['seconds']['read'] = time.monotonic() - started
+) -> Seen:
+    """The second phase and the choice after it.
 
+    Args:
+        classifier: with the head of the first phase.
+        thaw: runs the second phase on it.
+        probed: what the first phase makes of val.
+        labels: of val.
+        record: of the training; is told of both.
+
+    Returns:
+        What the kept weights make of val.
+    """
     frozen = [np.array(variable) for variable in classifier.model.variables]
     started = time.monotonic()
-
-    def on_epoch(epoch: Epoch) -> None:
-        found = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
-        _log(log, epoch.epoch, epoch.train_accuracy, found)
-
-    tuned = fine_tune.run(classifier, train_images, val_images, settings, kept, on_epoch, deadline)
+    tuned = thaw()
     record['seconds']['fine_tune'] = time.monotonic() - started
     if tuned is None:
         record['left_out'] = ['fine-tuning']
-        return probe_logits
+        return probed
     record['left_out'] = tuned.left_out
     record['fine_tune'] = {
         'best_epoch': tuned.best_epoch,
@@ -236,50 +249,16 @@ def _fine_tuned(
         'val': dataclasses.asdict(tuned.val),
         'history': [dataclasses.asdict(epoch) for epoch in tuned.history],
     }
-    record['kept'] = _keep_the_better(classifier, frozen, val_images, head.val, tuned.val, record)
-    return classifier.predict(val_images.pixels)
-
-
-def _keep_the_better(
-    classifier: model.Classifier,
-    frozen: list[np.ndarray],
-    val_set: dataset.ImageSet,
-    frozen_val: scores.Scores,
-    tuned_val: scores.Scores,
-    record: dict[str, Any],
-) -> str:
-    """Leaves the weights that are best on val in the model and returns what they are.
-
-    Fine-tuning on little data can lose what the frozen base had, so it is shipped only when it is
-    better. Weights on the line between both are often better than either (Wortsman et al., "Robust
-    fine-tuning of zero-shot models", CVPR 2022), and cost a look at val each.
-    """
-    variables = classifier.model.variables
-    tuned = [variable.numpy() for variable in variables]
-
-    def put(share: float) -> None:
-        """`share` of the way from the frozen base with its head to the fine-tuned model."""
-        for variable, start, end in zip(variables, frozen, tuned, strict=True):
-            floating = np.issubdtype(start.dtype, np.floating)
-            between = start + share * (end - start) if floating and 0 < share < 1 else end
-            variable.assign(start if share == 0 else between)
-
-    reached = {0.0: frozen_val, 1.0: tuned_val}
-    for share in INTERPOLATIONS:
-        put(share)
-        logits = classifier.predict(val_set.pixels)
-        if np.isfinite(logits).all():
-            reached[share] = scores.score(logits, val_set.labels)
+    seen, share, candidates = keep_the_better(
+        classifier.model, (frozen, probed), Seen(tuned.logits, tuned.val), tuned.look, labels
+    )
     record['interpolation'] = {
-        f'{share:g}': dataclasses.asdict(found) for share, found in sorted(reached.items())
+        f'{at:g}': {**dataclasses.asdict(one.val), 'calibrated_log_loss': one.calibrated_log_loss}
+        for at, one in candidates.items()
     }
-    best = 0.0
-    for share, found in reached.items():
-        if found.better_than(reached[best]):
-            best = share
-    put(best)
-    record['val'] = dataclasses.asdict(reached[best])
-    return {0.0: 'probe', 1.0: 'fine_tuned'}.get(best, 'interpolated')
+    record['val'] = dataclasses.asdict(seen.val)
+    record['kept'] = {0.0: 'probe', 1.0: 'fine_tuned'}.get(share, 'interpolated')
+    return seen
 
 
 def _log(

@@ -15,7 +15,16 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
 from components.serving import export
-from components.training import checkpoint, curves, dataset, inputs, params, recipe, tuned
+from components.training import (
+    checkpoint,
+    curves,
+    dataset,
+    inputs,
+    params,
+    precision,
+    recipe,
+    tuned,
+)
 
 RECORD_FILE = 'training.json'
 CURVES_FILE = 'learning_curves.svg'
@@ -61,7 +70,9 @@ def run_fn(fn_args: FnArgs) -> None:
     key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
     kept = checkpoint.Checkpoint(pathlib.Path(config['checkpoints']) / key[:16], key)
     log = tf.summary.create_file_writer(str(run_folder / 'tensorboard'))
-    trained = recipe.train(backbone, given.classes, given.embedded, images, settings, kept, log)
+    trained = recipe.train(
+        backbone, given.classes, given.embedded, images, settings, kept, log, spool
+    )
     log.close()
 
     progress.note('exporting')
@@ -86,6 +97,7 @@ def run_fn(fn_args: FnArgs) -> None:
         'python': platform.python_version(),
         'tensorflow': tf.__version__,
         'keras': keras.__version__,
+        'precision': precision.chosen(settings.precision),
     }
     run_folder.mkdir(parents=True, exist_ok=True)
     (run_folder / RECORD_FILE).write_text(json.dumps(trained.record, indent=1), 'utf-8')

@@ -17,7 +17,8 @@ class Epoch:
     """What one epoch reached.
 
     `train_accuracy` is measured while training, on augmented images, against the heaviest class of
-    each target; `blocks` is how many were thawed; `rate` the peak of the learning rate in it.
+    each target; `blocks` is how many were thawed; `rate` the peak of the learning rate in it;
+    `side` that of its images, in pixels.
     """
 
     epoch: int
@@ -28,6 +29,7 @@ class Epoch:
     blocks: int
     rate: float
     seconds: float
+    side: int
 
 
 class Snapshot:
@@ -51,6 +53,7 @@ class Reached:
         weights: variables of the model that training changes.
         history: the finished epochs.
         best_epoch, best_val: of equals the earlier; 0 while there is none.
+        best_logits: of val, by the best epoch; float32 [N, C].
         planned: a resumed training does not plan anew.
     """
 
@@ -60,6 +63,7 @@ class Reached:
         self._changing = {f'v{i}': v for i, v in enumerate([*self.weights, *others])}
         self.history: list[Epoch] = []
         self.best_epoch, self.best_val = 0, scores.Scores(-1.0, math.inf, 0)
+        self.best_logits = np.empty((0, 0), np.float32)
         self.planned = budget.Plan(0, 0)
         self._best = Snapshot(self.weights)
 
@@ -73,19 +77,22 @@ class Reached:
         self.history = [Epoch(**epoch) for epoch in state.meta['history']]
         self.best_epoch = state.meta['best_epoch']
         self.best_val = scores.Scores(**state.meta['best_val'])
+        self.best_logits = state.arrays['logits']
         self.planned = budget.Plan(state.meta['epochs'], state.meta['blocks'])
         return True
 
-    def state(self) -> checkpoint.State:
-        """The inverse of `resume`."""
+    def state(self, spent: float) -> checkpoint.State:
+        """The inverse of `resume`; `spent` are the seconds that the training took so far."""
         arrays = {name: np.asarray(variable) for name, variable in self._changing.items()}
         arrays |= {f'best{i}': array for i, array in enumerate(self._best.arrays)}
+        arrays['logits'] = self.best_logits
         meta = {
             'history': [dataclasses.asdict(epoch) for epoch in self.history],
             'best_epoch': self.best_epoch,
             'best_val': dataclasses.asdict(self.best_val),
             'epochs': self.planned.epochs,
             'blocks': self.planned.blocks,
+            'spent': spent,
         }
         return checkpoint.State(arrays, meta)
 
@@ -93,11 +100,12 @@ class Reached:
         """All that training changes, as it is now."""
         return Snapshot(list(self._changing.values()))
 
-    def add(self, epoch: Epoch, val: scores.Scores) -> None:
-        """Notes a finished epoch, and the weights of now when it is the best so far."""
+    def add(self, epoch: Epoch, val: scores.Scores, logits: np.ndarray) -> None:
+        """Notes a finished epoch with its logits of val, and the weights when it is the best."""
         self.history.append(epoch)
         if val.better_than(self.best_val):
             self.best_epoch, self.best_val = epoch.epoch, val
+            self.best_logits = logits
             self._best = Snapshot(self.weights)
 
     def restore_best(self) -> None:

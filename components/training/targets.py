@@ -1,7 +1,7 @@
 """What a batch is trained towards: a distribution over the classes an image.
 
-All that changes labels is one tensor, float32 [n, C], so that the loss is one line: smoothing,
-blends of images, and the weights of classes, by which the rows are multiplied.
+All that changes labels is one tensor, float32 [n, C], so that the loss is one line: confidence,
+smoothing, blends of images, and the weights of classes, by which the rows are multiplied.
 """
 
 from __future__ import annotations
@@ -22,30 +22,31 @@ class Targets:
         smoothing: share of each label that is spread over all classes (Szegedy et al. 2016).
         mix: 'none'; 'mixup': weighted means of two images (Zhang et al., ICLR 2018); 'cutmix': a
             rectangle of another image (Yun et al., ICCV 2019).
-        weights: float32 [C]; weight of each class in the loss.
+        weights: float32 [C]; weight of each class in the loss, which an image takes from its label.
+        soft: whether a label counts as far as its confidence says, or wholly.
     """
 
     smoothing: float
     mix: str
     weights: np.ndarray
+    soft: bool
 
     def of(
-        self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+        self, images: tf.Tensor, labels: tf.Tensor, confidence: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Images and targets of a batch.
 
         Args:
             images: float32 [n, H, W, 3].
             labels: int64 [n] in [0, C).
+            confidence: float32 [n] in (0, 1]; probability that the label is the right one. The rest
+                is spread evenly over the other classes.
             seed: int64 [2], of this batch alone.
 
         Returns:
             float32 [n, H, W, 3] and float32 [n, C].
         """
-        classes = len(self.weights)
-        rows = tf.one_hot(labels, classes)
-        targets = rows * (1.0 - self.smoothing) + self.smoothing / classes
-        targets *= tf.reduce_sum(rows * self.weights, axis=1, keepdims=True)
+        targets = self.unmixed(labels, confidence)
         if self.mix == 'none':
             return images, targets
         seed = tf.random.fold_in(seed, 1)  # not the numbers by which the images were augmented
@@ -61,6 +62,16 @@ class Targets:
             images = tf.where(inside[None, :, :, None], other_images, images)
             own = 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32))
         return images, own * targets + (1.0 - own) * other_targets
+
+    def unmixed(self, labels: tf.Tensor, confidence: tf.Tensor) -> tf.Tensor:
+        """Targets before images are blended, float32 [n, C]; the arguments are those of `of`."""
+        classes = len(self.weights)
+        rows = targets = tf.one_hot(labels, classes)
+        if self.soft:
+            other = ((1.0 - confidence) / (classes - 1))[:, None]
+            targets = other + (confidence[:, None] - other) * rows
+        targets = targets * (1.0 - self.smoothing) + self.smoothing / classes
+        return targets * tf.reduce_sum(rows * self.weights, axis=1, keepdims=True)
 
 
 def _rectangle(size: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:

@@ -18,6 +18,7 @@ import tensorflow_transform as tft
 
 PIXELS = 'pixels'
 LABEL_INDEX = 'label_index'
+LABEL_CONFIDENCE = 'label_confidence'
 IMAGE_ID = 'image_id'
 CLASSES_FILE = 'classes'
 UNKNOWN_CLASS = -1
@@ -131,33 +132,41 @@ def sorted_classes(label: tf.Tensor) -> tf.Tensor:
     return classes
 
 
-def _dense(feature: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+def _dense(feature: tf.Tensor | tf.SparseTensor, absent: str | float = '') -> tf.Tensor:
     """One value an example as [N], whether the schema gave the feature a shape or not.
 
-    Without a shape it may be absent; '' stands for it.
+    Without a shape it may be absent; `absent` stands for it.
     """
     if isinstance(feature, tf.SparseTensor):
         # The width is given, because a batch in which no example has the feature has width 0.
         shape = tf.stack([feature.dense_shape[0], tf.constant(1, tf.int64)])
         one_each = tf.SparseTensor(feature.indices, feature.values, shape)
-        feature = tf.sparse.to_dense(one_each, default_value='')
+        feature = tf.sparse.to_dense(one_each, default_value=absent)
     return tf.reshape(feature, [-1])
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
     """What TFX Transform runs: raw features in, pixels and class index out.
 
+    A label's confidence passes through, for training alone: no answer of a served model needs it.
+
     Args:
-        inputs: raw features, among them `image` and `label`, string [N] or [N, 1].
+        inputs: raw features, among them `image` and `label`, string [N] or [N, 1]. All labels are
+            certain where the schema has no `label_confidence`, and each one that has none.
         custom_config: `image_size` (pixels) and `resize` (mode); a digest of this file travels
             along so that an edit is not served from the cache.
     """
     size, mode = int(custom_config['image_size']), custom_config['resize']
     label = _dense(inputs['label'])
+    if LABEL_CONFIDENCE in inputs:
+        confidence = _dense(inputs[LABEL_CONFIDENCE], absent=1.0)
+    else:
+        confidence = tf.ones(tf.shape(label))
     # The same names once more as a file, for those who read the transform without running it.
     tft.vocabulary(label, vocab_filename=CLASSES_FILE)
     return {
         PIXELS: pack(pixels_from_bytes(_dense(inputs['image']), size, mode)),
         LABEL_INDEX: class_index(label, sorted_classes(label)),
+        LABEL_CONFIDENCE: confidence,
         IMAGE_ID: _dense(inputs['image_id']),
     }

@@ -85,19 +85,20 @@ class Bench:
         kept = checkpoint.Checkpoint(self._folder, 'tuning')
         kept.clear()  # of a training that was stopped
         try:
-            log = tf.summary.create_noop_writer()
             trained = recipe.train(
-                self.backbone, self.classes, data, self._images, settings, kept, log
+                self.backbone,
+                self.classes,
+                data,
+                self._images,
+                settings,
+                kept,
+                tf.summary.create_noop_writer(),
+                self._folder,
             )
-            if trained.kept == 'probe':
-                kernel, bias = trained.classifier.head.get_weights()
-                logits = data.val.features[:, 0] @ kernel + bias
-            else:
-                logits = trained.classifier.predict(self._images()[1].pixels)
         finally:
             self._base.restore()
             kept.clear()
         labels = data.val.labels
-        measured = verdict.measure(logits, labels)
+        measured = verdict.measure(trained.val_logits, labels)
         recall = float(np.mean([measured.hits[labels == c].mean() for c in np.unique(labels)]))
         return Tried(measured, trained.kept, recall, time.monotonic() - began)

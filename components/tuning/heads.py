@@ -111,6 +111,6 @@ def _top(bench: Bench) -> recipe.Embedded:
     assert name == 'top'
 
     def cut(data: FeatureSet) -> FeatureSet:
-        return FeatureSet(data.features[..., columns], data.labels, data.ids)
+        return dataclasses.replace(data, features=data.features[..., columns])
 
     return recipe.Embedded('top', cut(bench.embedded.train), cut(bench.embedded.val))

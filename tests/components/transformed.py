@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import io
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -76,7 +77,10 @@ def example(row: Row, features: tuple[str, ...] = FEATURES) -> bytes:
 
 
 def transform(
-    folder: pathlib.Path, ragged: bool = False, more: tuple[Row, ...] = ()
+    folder: pathlib.Path,
+    ragged: bool = False,
+    more: tuple[Row, ...] = (),
+    confidence: Mapping[str, float] | None = None,
 ) -> Transformed:
     """Analyses the train rows and transforms both splits.
 
@@ -84,16 +88,25 @@ def transform(
         folder: receives everything.
         ragged: whether the raw features have no fixed shape, as inferred schemas may say.
         more: rows that train has besides; one without a label has an empty one.
+        confidence: of labels by the id of the image; None: the source has none, nor has the schema.
     """
+    types = dict.fromkeys(FEATURES, tf.string)
+    if confidence is not None:
+        types['label_confidence'] = tf.float32
     spec = {
-        name: tf.io.VarLenFeature(tf.string) if ragged else tf.io.FixedLenFeature([1], tf.string)
-        for name in FEATURES
+        name: tf.io.VarLenFeature(kind) if ragged else tf.io.FixedLenFeature([1], kind)
+        for name, kind in types.items()
     }
     metadata = tft.DatasetMetadata.from_feature_spec(spec)
     function = functools.partial(
         preprocessing.preprocessing_fn,
         custom_config={'image_size': SIZE, 'resize': RESIZE},
     )
+
+    def sure(row: Row) -> list[float]:
+        found = (confidence or {}).get(row.image_id)
+        return [] if found is None else [found]
+
     splits = {'train': (*rows(4), *more), 'eval': rows(2, seed=1)}
     raw = {
         split: [
@@ -101,6 +114,7 @@ def transform(
                 'image': [r.image],
                 'label': [r.label.encode()] if r.label else [],
                 'image_id': [r.image_id.encode()],
+                **({} if confidence is None else {'label_confidence': sure(r)}),
             }
             for r in some
         ]

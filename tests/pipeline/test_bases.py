@@ -21,7 +21,7 @@ from components.transfer.candidates import Candidate, Missing
 from components.transfer.crossval import Transfer
 from components.transfer.embedding import Cost
 from components.transfer.images import Sample
-from pipeline import bases, bases_command
+from pipeline import bases, bases_command, ingested
 from pipeline import config as config_lib
 from pipeline.paths import Project
 from tests.components.ingestion.images import encoded, picture
@@ -101,7 +101,7 @@ def test_weights_beside_the_projects_own_are_found(tmp_path, monkeypatch):
 
 
 def test_nothing_ingested_yet(tmp_path):
-    assert bases.ingested(*project(tmp_path)) is None
+    assert ingested.train_split(*project(tmp_path)) is None
 
 
 def test_time_left_follows_work_and_counts_each_new_size_once():

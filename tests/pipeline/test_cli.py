@@ -12,6 +12,8 @@ import zlib
 
 import pytest
 
+from pipeline import config
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RED_DOT = bytes.fromhex(
     '89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0'
@@ -210,6 +212,18 @@ def test_init_of_a_folder_with_awkward_names(tmp_path):
     done = thawline('init', 'Mein Projekt!', '--data', images.name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 'name: mein_projekt' in (tmp_path / 'Mein Projekt!' / 'thawline.yaml').read_text('utf-8')
+
+
+def test_init_of_a_csv_mentions_the_confidence_of_labels(project):
+    (project / 'thawline.yaml').unlink()
+    rows = [f'{name}/{number}.png,{name}' for name in ('ant', 'bee') for number in range(12)]
+    (project / 'images' / 'labels.csv').write_text('\n'.join(['path,label', *rows]))
+    done = thawline('init', '.', '--data', 'images/labels.csv', cwd=project)
+    assert done.returncode == 0, done.stderr
+    text = (project / 'thawline.yaml').read_text('utf-8')
+    assert '  # columns: {confidence: agreement}' in text
+    active = text.replace('# columns:', 'columns:')
+    assert config.parse(active, 'x').data.columns.confidence == 'agreement'
 
 
 def test_decompression_bomb_is_not_read_at_listing(project):

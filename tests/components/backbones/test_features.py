@@ -5,11 +5,18 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components import backbones
-from components.backbones.features import feature_model, feature_slices, stage_ends
+from components.backbones.features import (
+    Features,
+    feature_model,
+    feature_slices,
+    split_features,
+    stage_ends,
+)
 
-SIZE = 64
+SIZE, SMALLER = 64, 32
 
 
 @pytest.fixture(scope='module', params=backbones.names())
@@ -58,6 +65,44 @@ def test_weights_are_shared_and_the_base_still_splits(backbone: backbones.Backbo
     ends = stage_ends(backbone)
     feature_model(backbone, 'top')
     assert [name for name, _ in stage_ends(backbone)] == [name for name, _ in ends]
+
+
+@pytest.mark.parametrize('kind', ['top', 'blocks'])
+def test_parts_make_the_whole(kind: Features, backbone: backbones.Backbone) -> None:
+    expected = np.asarray(feature_model(backbone, kind)(pixels(), training=False))
+    for block in (len(backbone.blocks) // 2, len(backbone.blocks) - 1):
+        lower, upper = split_features(backbone, kind, block)
+        between = tf.nest.flatten(lower(pixels(), training=False))
+        assert len(between) == (1 if kind == 'top' else 2)
+        found = upper(between, training=False)
+        scale = 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=scale)
+        inside = {id(v) for part in (lower, upper) for v in part.variables}
+        assert inside == {id(v) for v in backbone.model.variables}
+        assert not {id(v) for v in lower.variables} & {id(v) for v in upper.variables}
+
+
+def test_smaller_images_are_seen_as_by_a_base_for_them(backbone: backbones.Backbone) -> None:
+    """One trace for images of any side, which training at a reduced resolution relies on."""
+    model = feature_model(backbone, 'top')
+    model.input_spec = keras.InputSpec(ndim=4, axes={-1: 3})
+    spec = tf.TensorSpec([None, None, None, 3], tf.float32)
+    of_any_size = tf.function(lambda images: model(images, training=False), input_signature=[spec])
+    smaller = tf.image.resize(pixels(), [SMALLER, SMALLER], antialias=True)
+    native = backbones.build(backbone.name, SMALLER, None)
+    for variable, same in zip(native.model.variables, backbone.model.variables, strict=True):
+        variable.assign(same)
+    for base, images in ((native, smaller), (backbone, pixels())):
+        expected = np.asarray(feature_model(base, 'top')(images, training=False))
+        scale = 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(of_any_size(images), expected, rtol=1e-4, atol=scale)
+    assert of_any_size.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize('block', [0, 99])
+def test_no_such_edge_is_told(block: int, backbone: backbones.Backbone) -> None:
+    with pytest.raises(ValueError, match=f'Received: block_index={block}'):
+        split_features(backbone, 'top', block)
 
 
 def test_known_stages_of_mobilenet_v2() -> None:

@@ -32,13 +32,20 @@ def image_ids(n: int) -> list[bytes]:
 
 
 def write_shard(
-    path: pathlib.Path, pixels: np.ndarray, labels: Sequence[int], ids: Sequence[bytes]
+    path: pathlib.Path,
+    pixels: np.ndarray,
+    labels: Sequence[int],
+    ids: Sequence[bytes],
+    confidence: Sequence[float] = (),
 ) -> str:
-    """One shard as Transform leaves it."""
+    """One shard as Transform leaves it; without any confidence, the feature is absent."""
     packed = preprocessing.pack(tf.constant(pixels)).numpy() if len(pixels) else []
     with tf.io.TFRecordWriter(str(path), 'GZIP') as writer:
-        for image, label, image_id in zip(packed, labels, ids, strict=True):
+        for i, (image, label, image_id) in enumerate(zip(packed, labels, ids, strict=True)):
             example = tf.train.Example()
+            if confidence:
+                sure = example.features.feature[preprocessing.LABEL_CONFIDENCE]
+                sure.float_list.value.append(confidence[i])
             example.features.feature[preprocessing.PIXELS].bytes_list.value.append(image)
             example.features.feature[preprocessing.IMAGE_ID].bytes_list.value.append(image_id)
             example.features.feature[preprocessing.LABEL_INDEX].int64_list.value.append(label)

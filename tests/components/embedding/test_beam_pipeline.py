@@ -22,6 +22,7 @@ from tests.components.embedding.embedded import (
 )
 
 N = 70  # more than one batch of 64
+CONFIDENCE = [(i % 4 + 1) / 4 for i in range(N)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +41,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     labels = [i % 3 for i in range(N)]
     files = {
         'train': [
-            write_shard(folder / 'train-0.gz', pixels[:66], labels[:66], ids[:66]),
-            write_shard(folder / 'train-1.gz', pixels[66:], labels[66:], ids[66:]),
+            write_shard(folder / 'train-0.gz', pixels[:66], labels[:66], ids[:66], CONFIDENCE[:66]),
+            write_shard(folder / 'train-1.gz', pixels[66:], labels[66:], ids[66:], CONFIDENCE[66:]),
         ],
         'val': [write_shard(folder / 'val-0.gz', pixels[:5], labels[:5], ids[:5])],
         'test': [write_shard(folder / 'test-0.gz', pixels[:0], [], [])],
@@ -75,16 +76,17 @@ def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
 
 
 def test_plain_views_equal_the_bare_forward_pass(done: Done, base: keras.Model) -> None:
-    features, labels, ids = embeddings.load(done.uri, 'train')
+    features, labels, ids, confidence = embeddings.load(done.uri, 'train')
     order = np.argsort(np.array(image_ids(N), object))
     assert ids.tolist() == sorted(image_ids(N))
     assert labels.tolist() == [int(i) % 3 for i in order]
+    assert confidence.tolist() == [CONFIDENCE[i] for i in order]
     assert features.shape == (N, 1 + SETTINGS.views, base.output_shape[-1])
     assert_close(features[:, 0], pooled(base, pictures(N)[order].astype(np.float32)))
 
 
 def test_augmented_views_are_those_of_the_policy(done: Done, base: keras.Model) -> None:
-    features, _, ids = embeddings.load(done.uri, 'train')
+    features, _, ids, _ = embeddings.load(done.uri, 'train')
     images = pictures(N)[np.argsort(np.array(image_ids(N), object))]
     policy = augmentation.POLICIES[SETTINGS.augmentation]
     for view in (1, 2):
@@ -95,11 +97,12 @@ def test_augmented_views_are_those_of_the_policy(done: Done, base: keras.Model) 
 
 
 def test_only_train_has_views_and_empty_splits_are_fine(done: Done) -> None:
-    val, labels, ids = embeddings.load(done.uri, 'val')
+    val, labels, ids, confidence = embeddings.load(done.uri, 'val')
+    assert confidence.tolist() == [1.0] * 5
     assert val.shape[:2] == (5, 1) and len(labels) == len(ids) == 5
-    train, _, train_ids = embeddings.load(done.uri, 'train')
+    train, _, train_ids, _ = embeddings.load(done.uri, 'train')
     assert_close(val[:, 0], train[np.isin(train_ids, ids), 0])
-    test, labels, ids = embeddings.load(done.uri, 'test')
+    test, labels, ids, _ = embeddings.load(done.uri, 'test')
     assert test.shape == (0, 1, val.shape[-1]) and labels.shape == ids.shape == (0,)
     spec = embeddings.read_spec(done.uri)
     assert spec.counts == {'train': N, 'val': 5, 'test': 0}
@@ -159,8 +162,8 @@ def test_features_of_blocks_end_in_those_of_the_top(done: Done, tmp_path: pathli
     pixels, ids = pictures(N), image_ids(N)
     shard = write_shard(tmp_path / 's.gz', pixels[:6], [0] * 6, ids[:6])
     embed({'val': [shard]}, tmp_path / 'out', dataclasses.replace(SETTINGS, features='blocks'))
-    blocks, _, found_ids = embeddings.load(str(tmp_path / 'out'), 'val')
-    top, _, all_ids = embeddings.load(done.uri, 'train')
+    blocks, _, found_ids, _ = embeddings.load(str(tmp_path / 'out'), 'val')
+    top, _, all_ids, _ = embeddings.load(done.uri, 'train')
     assert blocks.shape[2] > top.shape[2]
     assert_close(blocks[:, :, -top.shape[2] :], top[np.isin(all_ids, found_ids), :1])
 

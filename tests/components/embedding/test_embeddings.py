@@ -48,12 +48,15 @@ def write(
     return paths
 
 
+CONFIDENCE = np.array([0.25, 1.0, 0.5, 0.75], np.float32)
+
+
 def examples(n: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[bytes]]:
     """Ids (not sorted), labels, features and the same serialized."""
     ids = np.array([f'{i}'.encode() for i in reversed(range(n))], object)
     labels = np.arange(n) - 1
     features = np.random.default_rng(0).normal(size=(n, 2, 3)).astype(np.float32)
-    return ids, labels, features, embeddings.encode(ids, labels, features)
+    return ids, labels, features, embeddings.encode(ids, labels, CONFIDENCE, features)
 
 
 @hypothesis.given(
@@ -61,20 +64,25 @@ def examples(n: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[bytes
         lambda ids: st.tuples(
             st.just(ids),
             hnp.arrays(np.int64, len(ids)),
+            hnp.arrays(np.float32, len(ids), elements=st.floats(0.125, 1.0, width=32)),
             st.tuples(st.integers(1, 3), st.integers(1, 9)).flatmap(
                 lambda shape: hnp.arrays(np.float32, (len(ids), *shape), elements=FLOATS)
             ),
         )
     )
 )
-def test_codec_loses_nothing(drawn: tuple[list[bytes], np.ndarray, np.ndarray]) -> None:
-    ids, labels, features = drawn
-    records = embeddings.encode(np.array(ids, object), labels, features)
+def test_codec_loses_nothing(
+    drawn: tuple[list[bytes], np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    ids, labels, confidence, features = drawn
+    records = embeddings.encode(np.array(ids, object), labels, confidence, features)
     assert len(records) == len(ids)
-    for record, image_id, label, feature in zip(records, ids, labels, features, strict=True):
+    rows = zip(records, ids, labels, confidence, features, strict=True)
+    for record, image_id, label, sure, feature in rows:
         found = tf.train.Example.FromString(record).features.feature
         assert found['image_id'].bytes_list.value[:] == [image_id]
         assert found['label_index'].int64_list.value[:] == [label]
+        assert found['label_confidence'].float_list.value[:] == [sure]
         np.testing.assert_array_equal(found['embedding'].float_list.value, feature.reshape(-1))
 
 
@@ -87,6 +95,7 @@ def test_order_does_not_depend_on_the_files(shards: int, tmp_path: pathlib.Path)
     np.testing.assert_array_equal(found[0], features[::-1], strict=True)
     np.testing.assert_array_equal(found[1], labels[::-1], strict=True)
     assert found[2].tolist() == ids[::-1].tolist()
+    np.testing.assert_array_equal(found[3], CONFIDENCE[::-1], strict=True)
 
 
 def test_spec_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:

@@ -116,6 +116,25 @@ def test_manifest_with_groups_and_metadata(tmp_path: pathlib.Path) -> None:
     assert '1 rows are not used: missing file' in summary['notes']
 
 
+def sure(examples: list[tf.train.Example]) -> dict[str, float]:
+    """Confidence of each label by the path of the image, to six digits."""
+    values = (e.features.feature['label_confidence'].float_list.value for e in examples)
+    return dict(zip(strings(examples, 'path'), (round(v[0], 6) for v in values), strict=True))
+
+
+def test_confidence_is_in_every_example_or_in_none(tmp_path: pathlib.Path) -> None:
+    root = class_folders(tmp_path / 'data', {'a': 8, 'b': 8})
+    given = {f'{c}/{i:03d}.png': (0.6 if i % 3 else 1.0) for c in 'ab' for i in range(8)}
+    rows = [f'{path},{path[0]},{value if value < 1 else ""}' for path, value in given.items()]
+    file = root / 'labels.csv'
+    file.write_text('\n'.join(['path,label,agreement', *rows]))
+    spec = SourceSpec(str(file), columns=Columns(confidence='agreement'))
+    found, _, _ = ingest(spec, tmp_path / '1')
+    assert sure(everything(found)) == given
+    certain, _, _ = ingest(SourceSpec(str(file)), tmp_path / '2')
+    assert all('label_confidence' not in e.features.feature for e in everything(certain))
+
+
 def test_any_beam_file_system(tmp_path: pathlib.Path, memory: dict[str, bytes]) -> None:
     root = f'{memory_files.PREFIX}bucket/set'
     rows = []
@@ -180,6 +199,35 @@ def test_tfrecords(tmp_path: pathlib.Path) -> None:
     assert summary['total'] == 22
     assert 'x.tfrecord-1.gz#000007' in strings(everything(found), 'path')
     assert {'0', '7'} <= set(strings(everything(found), 'meta_site'))
+
+
+def test_confidence_of_tfrecords(tmp_path: pathlib.Path) -> None:
+    floats = [tf.train.FloatList(value=[v]) for v in (0.25, 1.0, 0.0, 2.0)]
+    values: list[tf.train.Feature | None] = [
+        None, tf.train.Feature(), *(tf.train.Feature(float_list=one) for one in floats),
+        tf.train.Feature(int64_list=tf.train.Int64List(value=[1])),
+        tf.train.Feature(bytes_list=tf.train.BytesList(value=[b'0.75'])),
+        tf.train.Feature(bytes_list=tf.train.BytesList(value=[b'\xff' * 999])),
+    ]  # fmt: skip
+    with tf.io.TFRecordWriter(str(tmp_path / 'd.tfrecord')) as writer:
+        for index, value in enumerate(values + [None] * 8):
+            example = tf.train.Example()
+            feature = example.features.feature
+            feature['image'].bytes_list.value.append(encoded(picture(index), 'PNG'))
+            feature['label'].bytes_list.value.append(b'ab'[index % 2 : index % 2 + 1])
+            if value is not None:
+                feature['p'].CopyFrom(value)
+            writer.write(example.SerializeToString())
+    spec = SourceSpec(str(tmp_path / 'd.tfrecord'), columns=Columns(confidence='p'))
+    found, summary, _ = ingest(spec, tmp_path)
+    expected = [1.0, 1.0, 0.25, 1.0, None, None, 1.0, 0.75, None, *[1.0] * 8]
+    assert sure(everything(found)) == {
+        f'd.tfrecord#{i:06d}': value for i, value in enumerate(expected) if value is not None
+    }
+    assert summary['reasons'] == {reasons.BAD_RECORD: 3}
+    rejected = from_jsonl((tmp_path / 'quarantine' / 'quarantine.jsonl').read_text())
+    assert "Received: '2.0'" in rejected[1].detail
+    assert all(len(r.detail) <= 200 for r in rejected)
 
 
 def test_tfrecord_names_and_errors(tmp_path: pathlib.Path) -> None:

@@ -73,6 +73,38 @@ def test_all_columns(root: pathlib.Path) -> None:
     assert listing(root / 'labels.csv', columns=chosen).items[0].metadata == {}
 
 
+def test_confidence(root: pathlib.Path) -> None:
+    written = ['1', '0.5', ' ', '6e-1', '1.0', '']
+    rows = [f'{row},{sure}' for row, sure in zip(ROWS, written, strict=True)]
+    file = write(root, *rows, header='path,label,agreement')
+    found = listing(file, columns=Columns(confidence='agreement'))
+    assert [i.confidence for i in found.items] == [1.0, 0.5, 1.0, 0.6, 1.0, 1.0]
+    assert found.items[0].metadata == {}  # it is no metadata too
+    unnamed = listing(file).items[1]
+    assert (unnamed.confidence, unnamed.metadata) == (None, {'agreement': '0.5'})
+
+
+@pytest.mark.parametrize('bad', ['0', '-0.5', '1.01', 'nan', '0,5', 'sure'])
+def test_bad_confidence_is_quarantined_with_its_line_and_value(
+    root: pathlib.Path, bad: str
+) -> None:
+    file = write(root, *[f'{row};' for row in ROWS], f'cat/003.png,cat;{bad}')
+    file.write_text(file.read_text().replace('png,', 'png;').replace('path,label', 'path;label;p'))
+    found = listing(file, columns=Columns(confidence='p'))
+    assert len(found.items) == 6
+    (one,) = found.rejected
+    assert (one.path, one.reason) == ('cat/003.png', reasons.MALFORMED_ROW)
+    assert one.detail.startswith('line 8 of labels.csv: data.columns.confidence must be above 0')
+    assert f'Received: {bad!r}' in one.detail
+
+
+def test_rows_that_differ_in_confidence_alone_conflict(root: pathlib.Path) -> None:
+    rows = [*(f'{row},' for row in ROWS), 'cat/003.png,cat,0.5', 'cat/003.png,cat,0.6']
+    file = write(root, *rows, header='path,label,p')
+    found = rejected(file, columns=Columns(confidence='p'))
+    assert found == {'cat/003.png': reasons.CONFLICTING_ROWS}
+
+
 @pytest.mark.parametrize('delimiter', [',', ';', '\t', '|'])
 @pytest.mark.parametrize('ends', ['\n', '\r\n', '\r'])
 @pytest.mark.parametrize('mark', [b'', b'\xef\xbb\xbf'])
@@ -104,6 +136,7 @@ def test_not_utf8(root: pathlib.Path) -> None:
         ('file,label', Columns(), 'data.columns.path', "'file', 'label'"),
         ('path,label', Columns(group='patient'), 'data.columns.group', "'patient'"),
         ('path,label', Columns(split='fold'), 'data.columns.split', "'fold'"),
+        ('path,label', Columns(confidence='sure'), 'data.columns.confidence', "'sure'"),
         ('path,label', Columns(metadata=('age',)), 'data.columns.metadata', "'age'"),
     ],
 )

@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CODE = """
 import sys
@@ -13,7 +15,8 @@ from components.errors import UserError
 from components.ingestion.sources import SourceSpec, list_source
 try:
     found = list_source(SourceSpec('package:elpv_dataset'))
-    print([(i.relative_path, i.label) for i in found.items], [r.reason for r in found.rejected])
+    print([(i.relative_path, i.label, i.confidence) for i in found.items])
+    print([r.reason for r in found.rejected])
 except UserError as error:
     print(type(error).__name__, error)
 """
@@ -46,16 +49,19 @@ def test_missing_package_says_how_to_install_it(tmp_path: pathlib.Path) -> None:
 
 
 def test_rule_and_missing_files(tmp_path: pathlib.Path) -> None:
-    chances = (0.0, 0.3333, 0.5, 0.6666, 1.0, 1.0, 1.0)
+    chances = (0.0, 0.25, 0.5, 0.6666, 1.0, 1.0, 1.0)
     table = ''.join(f'images/{i}.png {p} mono\n' for i, p in enumerate(chances))
     install(tmp_path, table, 6)
     names = ['functional'] * 3 + ['defective'] * 3
-    expected = [(f'images/{i}.png', name) for i, name in enumerate(names)]
-    assert run(tmp_path) == f"{expected} ['missing file']"
+    sure = [1.0, 0.75, 0.5, 0.6666, 1.0, 1.0]
+    pairs = zip(names, sure, strict=True)
+    expected = [(f'images/{i}.png', *pair) for i, pair in enumerate(pairs)]
+    assert run(tmp_path) == f"{expected}\n['missing file']"
 
 
-def test_damaged_table(tmp_path: pathlib.Path) -> None:
-    install(tmp_path, 'images/0.png high mono\n', 1)
+@pytest.mark.parametrize('probability', ['high', '1.5', '-0.1', 'nan'])
+def test_damaged_table(tmp_path: pathlib.Path, probability: str) -> None:
+    install(tmp_path, f'images/0.png {probability} mono\n', 1)
     message = run(tmp_path)
     assert message.startswith('DataError')
     assert 'line 1' in message

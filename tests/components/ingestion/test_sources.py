@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import importlib.util
 
 import pytest
@@ -18,7 +19,10 @@ MAYBE = st.none() | TEXTS
 @given(
     st.builds(
         SourceSpec, TEXTS, TEXTS, MAYBE,
-        st.builds(Columns, TEXTS, TEXTS, MAYBE, MAYBE, st.none() | st.lists(TEXTS).map(tuple)),
+        st.builds(
+            Columns, TEXTS, TEXTS, MAYBE, MAYBE, st.none() | st.lists(TEXTS).map(tuple),
+            confidence=MAYBE,
+        ),
         MAYBE, st.booleans(),
     )
 )  # fmt: skip
@@ -58,5 +62,7 @@ def test_solar_cells() -> None:
     assert found.rejected == ()
     assert sum(i.label == 'defective' for i in found.items) == 821
     assert {i.metadata['probability'][:4] for i in found.items} == {'0.0', '0.33', '0.66', '1.0'}
+    sure = collections.Counter(round(i.confidence or 0.0, 3) for i in found.items)
+    assert sure == {1.0: 2223, 0.667: 401}
     assert {i.metadata['module_type'] for i in found.items} == {'mono', 'poly'}
     assert found.items[0].relative_path == 'images/cell0001.png'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import hypothesis
 import hypothesis.strategies as st
@@ -28,10 +29,10 @@ class Measuring:
         self._clock, self._each, self._cost = clock, each, cost
         self.depths: list[int] = []
 
-    def __call__(self, blocks: int) -> float:
+    def __call__(self, blocks: int) -> Callable[[int], float]:
         self._clock.seconds += self._cost
         self.depths.append(blocks)
-        return self._each * blocks
+        return lambda epochs: epochs * self._each * blocks
 
 
 def planned(
@@ -48,6 +49,29 @@ def test_deadline_counts_down() -> None:
     assert (deadline.seconds, deadline.left) == (90.0, 90.0)
     clock.seconds += 100
     assert deadline.left == -10.0
+
+
+def test_seconds_of_a_killed_attempt_count() -> None:
+    clock = Clock()
+    deadline = Deadline(90.0, clock)
+    clock.seconds += 10
+    deadline.resume(30.0)
+    assert (deadline.spent, deadline.left) == (40.0, 50.0)
+    unlimited = Deadline(None, clock)
+    unlimited.resume(30.0)
+    assert (unlimited.spent, unlimited.left) == (30.0, None)
+
+
+def test_epochs_that_take_longer_and_longer() -> None:
+    """As growing images do: 1, 2, 3, ... seconds."""
+
+    def total(epochs: int) -> float:
+        return epochs * (epochs + 1) / 2
+
+    clock = Clock()
+    assert plan(Deadline(10.0, clock), 9, 3, lambda blocks: total) == Plan(4, 3, 2.5)
+    assert plan(Deadline(9.9, clock), 9, 3, lambda blocks: total) == Plan(3, 3, 2.0)
+    assert plan(Deadline(1e3, clock), 9, 3, lambda blocks: total) == Plan(9, 3, 5.0)
 
 
 def test_without_a_budget_there_is_no_deadline_and_nothing_is_measured() -> None:

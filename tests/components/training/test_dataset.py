@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import hypothesis
@@ -24,7 +25,7 @@ def an_image_set(n: int) -> ImageSet:
     rng = np.random.default_rng(n)
     pixels = rng.integers(0, 256, (n, SIZE, SIZE, 3)).astype(np.uint8)
     ids = np.array([f'{row:03}é'.encode() for row in range(n)], object)
-    return ImageSet(pixels, np.arange(n), ids)
+    return ImageSet(pixels, np.arange(n), ids, rng.uniform(0.1, 1, n).astype(np.float32))
 
 
 def write(data: ImageSet, shards: list[list[int]], folder: pathlib.Path) -> list[str]:
@@ -40,6 +41,9 @@ def write(data: ImageSet, shards: list[list[int]], folder: pathlib.Path) -> list
                     preprocessing.LABEL_INDEX: tf.train.Feature(
                         int64_list=tf.train.Int64List(value=[data.labels[row]])
                     ),
+                    preprocessing.LABEL_CONFIDENCE: tf.train.Feature(
+                        float_list=tf.train.FloatList(value=[data.confidence[row]])
+                    ),
                 }
                 example = tf.train.Example(features=tf.train.Features(feature=values))
                 writer.write(example.SerializeToString())
@@ -54,6 +58,7 @@ def assert_same(found: ImageSet, expected: ImageSet) -> None:
     np.testing.assert_array_equal(found.pixels, expected.pixels, strict=True)
     np.testing.assert_array_equal(found.labels, expected.labels, strict=True)
     assert found.ids.tolist() == expected.ids.tolist()
+    np.testing.assert_array_equal(found.confidence, expected.confidence, strict=True)
 
 
 @pytest.mark.parametrize('shards', [1, 3])
@@ -75,7 +80,7 @@ def test_pixels_on_disk_equal_pixels_in_memory(tmp_path: pathlib.Path) -> None:
     spool = tmp_path / 'spool' / 'train.npy'
     on_disk = dataset.load(patterns, SIZE, spool, in_memory_bytes=data.pixels.nbytes - 1)
     assert isinstance(on_disk.pixels, np.memmap)
-    assert_same(ImageSet(np.asarray(on_disk.pixels), on_disk.labels, on_disk.ids), data)
+    assert_same(dataclasses.replace(on_disk, pixels=np.asarray(on_disk.pixels)), data)
     np.testing.assert_array_equal(np.load(spool), data.pixels)
     in_memory = dataset.load(patterns, SIZE, tmp_path / 'no', in_memory_bytes=data.pixels.nbytes)
     assert not isinstance(in_memory.pixels, np.memmap)
@@ -103,11 +108,12 @@ def test_take_keeps_rows_together() -> None:
     assert len(some) == 2
     assert some.labels.tolist() == [3, 1]
     assert some.ids.tolist() == [data.ids[3], data.ids[1]]
+    assert some.confidence.tolist() == data.confidence[[3, 1]].tolist()
     np.testing.assert_array_equal(some.pixels, data.pixels[[3, 1]])
 
 
 def one_hot(classes: int, mix: str = 'none') -> Targets:
-    return Targets(0.0, mix, np.ones(classes, np.float32))
+    return Targets(0.0, mix, np.ones(classes, np.float32), False)
 
 
 def _targets_epoch(
@@ -160,6 +166,23 @@ def test_epoch_has_every_image_once(n: int, batch: int, seed: int) -> None:
     assert sorted(labels.tolist()) == list(range(n))
     assert pixels.dtype == np.float32
     np.testing.assert_array_equal(pixels, data.pixels[labels])
+
+
+def test_confidence_stays_with_its_image_through_the_shuffle() -> None:
+    data = an_image_set(20)
+    soft = Targets(0.0, 'none', np.ones(20, np.float32), True)
+    batches = dataset.training_epoch(data, 8, POLICIES['none'], 0, 1, soft)
+    pixels, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
+    rows = [int((data.pixels == image).all(axis=(1, 2, 3)).argmax()) for image in pixels]
+    assert rows != sorted(rows)
+    np.testing.assert_allclose(targets[np.arange(20), rows], data.confidence[rows], rtol=1e-6)
+    np.testing.assert_allclose(targets.sum(axis=1), 1.0, rtol=1e-6)
+
+
+def test_labels_are_certain_by_default(tmp_path: pathlib.Path) -> None:
+    data = an_image_set(3)
+    made = ImageSet(data.pixels, data.labels, data.ids)
+    np.testing.assert_array_equal(made.confidence, np.ones(3, np.float32), strict=True)
 
 
 @pytest.mark.parametrize('mix', ['mixup', 'cutmix'])

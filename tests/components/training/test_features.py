@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from components import progress
 from components.embedding import embeddings
 from components.embedding.frozen_base import FrozenBase, Settings
-from components.training import dataset, features
+from components.training import features
 from tests.components.training import tiny
 
 
@@ -26,6 +27,7 @@ def test_features_are_in_order_and_views_differ() -> None:
     assert found.features.shape == (150, 3, 8) and found.features.dtype == np.float32
     np.testing.assert_array_equal(found.labels, data.labels)
     assert found.ids.tolist() == data.ids.tolist()
+    assert found.confidence.tolist() == data.confidence.tolist()
     maps = base.backbone.model(data.pixels.astype(np.float32), training=False)
     np.testing.assert_allclose(found.features[:, 0], np.mean(maps, axis=(1, 2)), atol=1e-5)
     for one, other in ((0, 1), (0, 2), (1, 2)):
@@ -57,24 +59,28 @@ def test_view_of_an_image_does_not_depend_on_its_company() -> None:
 
 def test_take_keeps_rows_together() -> None:
     found = features.of_images(frozen(), 'train', tiny.images(5))
+    assert found.confidence.tolist() == [1.0] * 5
+    found = dataclasses.replace(found, confidence=np.linspace(0.2, 1, 5, dtype=np.float32))
     some = found.take(np.array([3, 1]))
     assert len(some) == 2
+    assert some.confidence.tolist() == found.confidence[[3, 1]].tolist()
     np.testing.assert_array_equal(some.features, found.features[[3, 1]])
     assert some.labels.tolist() == [1, 1]
     assert some.ids.tolist() == [found.ids[3], found.ids[1]]
 
 
 def test_what_the_embedder_wrote_is_read_in_the_order_of_the_images(tmp_path: pathlib.Path) -> None:
-    data = tiny.images(9)
+    sure = np.linspace(0.2, 1, 9, dtype=np.float32)
+    data = dataclasses.replace(tiny.images(9), confidence=sure)
     mixed = np.random.default_rng(0).permutation(9)
-    shuffled = dataset.ImageSet(data.pixels[mixed], data.labels[mixed], data.ids[mixed])
-    written = features.of_images(frozen(), 'train', shuffled)
+    written = features.of_images(frozen(), 'train', data.take(mixed))
     spec = embeddings.Spec(
         8, 2, {'train': 9}, 'tiny', 'random', 'digest', tiny.SIDE, 'top', 'standard', 0, 1.0
     )
     tiny.write_embeddings(tmp_path, spec, {'train': written})
     found = features.read(str(tmp_path), 'train')
     expected = features.of_images(frozen(), 'train', data)
+    np.testing.assert_array_equal(found.confidence, sure, strict=True)
     np.testing.assert_allclose(found.features, expected.features, atol=1e-5)
     np.testing.assert_array_equal(found.labels, data.labels)
     assert found.ids.tolist() == data.ids.tolist()

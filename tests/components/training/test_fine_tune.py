@@ -14,7 +14,8 @@ import pytest
 import scipy.special
 
 from components import progress
-from components.training import dataset, fine_tune, optimizer, scores
+from components.training import dataset, optimizer, scores
+from components.training import epochs as epochs_lib
 from components.training.state import Epoch
 from tests.components.training import tiny, tuning
 from tests.components.training.tuning import run, settings
@@ -89,7 +90,7 @@ def test_history_tells_depth_and_rate_of_each_epoch(tmp_path: pathlib.Path) -> N
 def test_depth_grows_from_the_top_until_all_blocks_have_half_of_the_epochs(
     epochs: int, blocks: int, stages: int
 ) -> None:
-    depths = [fine_tune.depth_of(epoch, epochs, blocks, stages) for epoch in range(1, epochs + 1)]
+    depths = [epochs_lib.depth_of(epoch, epochs, blocks, stages) for epoch in range(1, epochs + 1)]
     assert depths == sorted(depths)
     assert depths[0] >= 1 and depths[-1] == blocks
     assert all(depth == blocks for depth in depths[-(-epochs // 2) :])

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.special
 import sklearn.datasets
 import sklearn.exceptions
@@ -140,6 +141,44 @@ def test_equal_weights_change_nothing_and_rare_classes_gain_by_theirs() -> None:
         return float(fitted.logits(val).argmax(axis=1)[val_labels == 1].mean())
 
     assert recall(balanced) > recall(plain) + 0.1
+
+
+@pytest.mark.parametrize('classes', [2, 3, 5])
+@pytest.mark.parametrize('weighted', [False, True])
+def test_optimum_is_that_of_the_soft_cross_entropy(classes: int, weighted: bool) -> None:
+    """Found by another solver, on the targets themselves instead of copies."""
+    train, train_labels, val, val_labels = features(classes, separation=0.7)
+    train = ((train - train.mean(0)) / train.std(0)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    confidence = np.where(rng.random(150) < 0.5, rng.uniform(0.3, 1, 150), 1.0).astype(np.float32)
+    weights = rng.uniform(0.5, 2, 150) if weighted else None
+    fitted = probe.fit(train, train_labels, val, val_labels, weights, confidence)
+
+    each = np.ones(150) if weights is None else weights
+    soft = np.repeat((1 - confidence[:, None]) / (classes - 1), classes, axis=1)
+    soft[np.arange(150), train_labels] = confidence
+
+    def loss(flat: np.ndarray) -> float:
+        kernel, bias = np.split(flat.reshape(13, classes), [12])
+        log_p = scipy.special.log_softmax(train @ kernel + bias, axis=1)
+        # Two classes: scikit-learn bounds the difference of the logits.
+        bounded = (kernel[:, 1] - kernel[:, 0]) if classes == 2 else kernel
+        return float(-(each[:, None] * soft * log_p).sum() + (bounded**2).sum() / 2 / fitted.c)
+
+    best = scipy.optimize.minimize(loss, np.zeros(13 * classes), method='L-BFGS-B', tol=1e-10)
+    found = loss(np.concatenate([fitted.kernel, fitted.bias[None]]).reshape(-1))
+    assert found == pytest.approx(best.fun, rel=1e-4)
+    hard = probe.fit(train, train_labels, val, val_labels, weights)
+    assert loss(np.concatenate([hard.kernel, hard.bias[None]]).reshape(-1)) > best.fun * 1.001
+    assert fitted.train == scores.score(fitted.logits(train), train_labels)
+
+
+def test_certain_labels_change_nothing() -> None:
+    train, train_labels, val, val_labels = features(3, separation=0.5)
+    plain = probe.fit(train, train_labels, val, val_labels)
+    same = probe.fit(train, train_labels, val, val_labels, confidence=np.ones(150, np.float32))
+    np.testing.assert_array_equal(plain.kernel, same.kernel)
+    np.testing.assert_array_equal(plain.bias, same.bias)
 
 
 def test_scores_of_train_are_not_weighted() -> None:

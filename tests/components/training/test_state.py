@@ -28,6 +28,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'stages': {'blocks': 'all', 'stages': 4},
     'average': {'average': 0.75},
     'updated': {'batch_norm': 'updated'},
+    'cached': {'cached_views': 2},
     'cutmix': {'mix': 'cutmix', 'class_weights': 'balanced'},
     'all': {'blocks': 'all', 'stages': 2, 'average': 0.5, 'batch_norm': 'updated', 'mix': 'mixup'},
 }
@@ -162,6 +163,34 @@ def test_budget_that_runs_out_ends_after_the_epoch(
     assert tuned.best_epoch in (1, 2)
 
 
+def test_seconds_before_a_kill_are_of_the_budget_too(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Epochs of 400 s in a budget of 1000 s: three begin, wherever the training was killed."""
+    chosen = variant('plain')
+    seen: list[int] = []
+
+    def attempt_with(clock: Clock, kill_at: int | None) -> fine_tune.FineTuned:
+        def late(epoch: Epoch) -> None:
+            if epoch.epoch in seen:  # shown again, not trained again
+                return
+            if epoch.epoch == kill_at:
+                raise Killed
+            seen.append(epoch.epoch)
+            clock.seconds += 400.0
+
+        deadline = budget.Deadline(1000.0, clock)
+        return run(tuning.classifier(chosen), tmp_path, chosen, on_epoch=late, deadline=deadline)
+
+    with pytest.raises(Killed):
+        attempt_with(Clock(), kill_at=2)
+    with caplog.at_level(logging.WARNING):
+        tuned = attempt_with(Clock(), kill_at=None)
+    assert seen == [1, 2, 3]
+    assert 'stopped after epoch 3' in caplog.text
+    assert tuned.left_out == ['1 of 4 epochs']
+
+
 def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_them(
     tmp_path: pathlib.Path,
 ) -> None:
@@ -203,7 +232,11 @@ def variable(value: float) -> keras.Variable:
 
 
 def an_epoch(number: int) -> Epoch:
-    return Epoch(number, 1.0, 0.5, 1.0, 0.5, 2, 0.01, 1.0)
+    return Epoch(number, 1.0, 0.5, 1.0, 0.5, 2, 0.01, 1.0, 16)
+
+
+def logits(epoch: int) -> np.ndarray:
+    return np.full((8, 2), epoch, np.float32)
 
 
 def test_snapshot_goes_back() -> None:
@@ -222,8 +255,9 @@ def test_of_equal_epochs_the_earlier_is_the_best() -> None:
     assert (reached.best_epoch, reached.best_val.log_loss) == (0, math.inf)
     for number, accuracy in enumerate((0.5, 0.75, 0.75, 0.25), start=1):
         weight.assign(np.full(2, number, np.float32))
-        reached.add(an_epoch(number), scores.Scores(accuracy, 1.0, 8))
+        reached.add(an_epoch(number), scores.Scores(accuracy, 1.0, 8), logits(number))
     assert reached.best_epoch == 2 and len(reached.history) == 4
+    np.testing.assert_array_equal(reached.best_logits, logits(2))
     reached.restore_best()
     np.testing.assert_array_equal(weight, [2.0, 2.0])
 
@@ -234,12 +268,15 @@ def test_state_goes_round_and_one_of_another_training_is_not_taken_up(
     weight, other = variable(1.0), variable(5.0)
     reached = Reached([weight], [other])
     reached.planned = budget.Plan(3, 2, epoch_seconds=1.5)
-    reached.add(an_epoch(1), scores.Scores(0.5, 1.0, 8))
+    reached.add(an_epoch(1), scores.Scores(0.5, 1.0, 8), logits(1))
     weight.assign(np.full(2, 2.0, np.float32))
     kept = checkpoint.Checkpoint(tmp_path, 'key')
-    kept.save(reached.state())
+    kept.save(reached.state(spent=2.5))
     again = Reached([variable(9.0)], [variable(9.0)])
-    assert again.resume(kept.load())
+    state = kept.load()
+    assert again.resume(state)
+    assert state is not None and state.meta['spent'] == 2.5
+    np.testing.assert_array_equal(again.best_logits, logits(1), strict=True)
     assert again.history == reached.history
     assert (again.best_epoch, again.best_val) == (1, scores.Scores(0.5, 1.0, 8))
     assert again.planned == budget.Plan(3, 2)

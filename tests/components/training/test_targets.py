@@ -15,6 +15,7 @@ from components.training.targets import Targets, class_weights
 SIDE = 8
 WEIGHTS = np.array([0.5, 1.0, 3.0], np.float32)
 LABELS = np.array([0, 1, 2, 2, 1, 0, 1])
+CONFIDENCE = np.array([1.0, 0.5, 0.8, 1.0, 0.4, 0.9, 0.1], np.float32)
 
 
 def ones(classes: int) -> np.ndarray:
@@ -22,9 +23,18 @@ def ones(classes: int) -> np.ndarray:
 
 
 def of(
-    targets: Targets, images: np.ndarray, labels: np.ndarray = LABELS, seed: int = 0
+    targets: Targets,
+    images: np.ndarray,
+    labels: np.ndarray = LABELS,
+    seed: int = 0,
+    confidence: np.ndarray = CONFIDENCE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    found = targets.of(tf.constant(images), tf.constant(labels), tf.constant([seed, 1], tf.int64))
+    found = targets.of(
+        tf.constant(images),
+        tf.constant(labels),
+        tf.constant(confidence[: len(labels)]),
+        tf.constant([seed, 1], tf.int64),
+    )
     return found[0].numpy(), found[1].numpy()
 
 
@@ -39,19 +49,39 @@ def noise(n: int = 7) -> np.ndarray:
 
 
 def test_without_anything_a_label_is_one_hot_and_images_are_as_they_were() -> None:
-    images, targets = of(Targets(0.0, 'none', ones(3)), noise())
+    images, targets = of(Targets(0.0, 'none', ones(3), False), noise())
     np.testing.assert_array_equal(images, noise(), strict=True)
     np.testing.assert_array_equal(targets, np.eye(3, dtype=np.float32)[LABELS], strict=True)
 
 
 def test_smoothing_spreads_its_share_over_all_classes() -> None:
-    _, targets = of(Targets(0.3, 'none', ones(3)), noise())
+    _, targets = of(Targets(0.3, 'none', ones(3), False), noise())
     np.testing.assert_allclose(targets, 0.7 * np.eye(3)[LABELS] + 0.1, atol=1e-6)
+
+
+def test_confidence_is_the_share_of_the_label_and_the_rest_is_spread_evenly() -> None:
+    _, targets = of(Targets(0.0, 'none', ones(3), True), noise())
+    expected = np.repeat((1 - CONFIDENCE[:, None]) / 2, 3, axis=1)
+    expected[np.arange(7), LABELS] = CONFIDENCE
+    np.testing.assert_allclose(targets, expected, atol=1e-6)
+    _, smooth = of(Targets(0.3, 'none', WEIGHTS, True), noise())
+    # Smoothed as any target is; the weight is that of the label, however sure it is.
+    weighted = (0.7 * expected + 0.1) * WEIGHTS[LABELS][:, None]
+    np.testing.assert_allclose(smooth, weighted, atol=1e-6)
+
+
+@pytest.mark.parametrize('mix', ['none', 'mixup', 'cutmix'])
+@pytest.mark.parametrize('smoothing', [0.0, 0.1])
+def test_certain_labels_are_the_same_soft_or_not_bit_for_bit(mix: str, smoothing: float) -> None:
+    soft, hard = (Targets(smoothing, mix, WEIGHTS, soft) for soft in (True, False))
+    found, expected = of(soft, noise(), confidence=ones(7)), of(hard, noise())
+    np.testing.assert_array_equal(found[0], expected[0], strict=True)
+    np.testing.assert_array_equal(found[1], expected[1], strict=True)
 
 
 @pytest.mark.parametrize('smoothing', [0.0, 0.2])
 def test_row_sums_to_the_weight_of_its_class(smoothing: float) -> None:
-    _, targets = of(Targets(smoothing, 'none', WEIGHTS), noise())
+    _, targets = of(Targets(smoothing, 'none', WEIGHTS, False), noise())
     np.testing.assert_allclose(targets.sum(axis=1), WEIGHTS[LABELS], rtol=1e-6)
     assert (targets.argmax(axis=1) == LABELS).all()
 
@@ -84,8 +114,8 @@ def own_shares(images: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize('seed', range(5))
 def test_mixup_targets_are_the_combination_that_the_pixels_are(seed: int) -> None:
-    images, targets = of(Targets(0.1, 'mixup', WEIGHTS), plain(), seed=seed)
-    _, unmixed = of(Targets(0.1, 'none', WEIGHTS), plain())
+    images, targets = of(Targets(0.1, 'mixup', WEIGHTS, False), plain(), seed=seed)
+    _, unmixed = of(Targets(0.1, 'none', WEIGHTS, False), plain())
     shares = own_shares(images, plain())
     own = float(shares.mean())
     assert 0.5 - 1e-5 <= own <= 1.0 + 1e-5  # the larger part is of the image itself
@@ -97,8 +127,8 @@ def test_mixup_targets_are_the_combination_that_the_pixels_are(seed: int) -> Non
 
 @pytest.mark.parametrize('seed', range(5))
 def test_cutmix_targets_are_the_combination_that_the_pixels_are(seed: int) -> None:
-    images, targets = of(Targets(0.1, 'cutmix', WEIGHTS), plain(), seed=seed)
-    _, unmixed = of(Targets(0.1, 'none', WEIGHTS), plain())
+    images, targets = of(Targets(0.1, 'cutmix', WEIGHTS, False), plain(), seed=seed)
+    _, unmixed = of(Targets(0.1, 'none', WEIGHTS, False), plain())
     shares = own_shares(images, plain())
     assert np.isin(shares, (0.0, 1.0)).all()  # a pixel is of one image or of the other
     own = shares.mean(axis=(1, 2, 3))
@@ -110,7 +140,7 @@ def test_cutmix_targets_are_the_combination_that_the_pixels_are(seed: int) -> No
 
 @pytest.mark.parametrize('seed', range(5))
 def test_cutmix_moves_one_rectangle_and_changes_no_pixel(seed: int) -> None:
-    images, _ = of(Targets(0.0, 'cutmix', ones(3)), noise(), seed=seed)
+    images, _ = of(Targets(0.0, 'cutmix', ones(3), False), noise(), seed=seed)
     own = (images == noise()).all(axis=3)
     other = (images == np.roll(noise(), 1, axis=0)).all(axis=3)
     assert (own ^ other).all()
@@ -123,7 +153,7 @@ def test_cutmix_moves_one_rectangle_and_changes_no_pixel(seed: int) -> None:
 
 @pytest.mark.parametrize('mix', ['mixup', 'cutmix'])
 def test_blends_differ_from_batch_to_batch_and_are_reproducible(mix: str) -> None:
-    blend = Targets(0.0, mix, ones(3))
+    blend = Targets(0.0, mix, ones(3), False)
     own = []
     for seed in range(30):
         images, targets = of(blend, plain(), seed=seed)
@@ -138,7 +168,7 @@ def test_blends_differ_from_batch_to_batch_and_are_reproducible(mix: str) -> Non
 
 def test_blends_are_independent_of_the_augmentation_of_the_same_batch() -> None:
     """Both are seeded by the batch; a cut as large as the first image's turn would be a pattern."""
-    blend = Targets(0.0, 'cutmix', ones(3))
+    blend = Targets(0.0, 'cutmix', ones(3), False)
     cut, drawn = [], []
     for seed in range(150):
         images, _ = of(blend, plain(), seed=seed)
@@ -149,15 +179,17 @@ def test_blends_are_independent_of_the_augmentation_of_the_same_batch() -> None:
 
 @pytest.mark.parametrize('mix', ['none', 'mixup', 'cutmix'])
 def test_batch_of_one_stays_what_it_is(mix: str) -> None:
-    images, targets = of(Targets(0.0, mix, ones(3)), noise(1), np.array([2]))
+    images, targets = of(Targets(0.0, mix, ones(3), False), noise(1), np.array([2]))
     np.testing.assert_allclose(images, noise(1), rtol=1e-5)
     np.testing.assert_allclose(targets, [[0, 0, 1]], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize('mix', ['none', 'mixup', 'cutmix'])
 def test_same_in_a_dataset_as_eagerly(mix: str) -> None:
-    made, seed = Targets(0.1, mix, WEIGHTS), tf.constant([0, 1], tf.int64)
-    mapped = tf.data.Dataset.from_tensors((noise(), LABELS)).map(lambda x, y: made.of(x, y, seed))
+    made, seed = Targets(0.1, mix, WEIGHTS, True), tf.constant([0, 1], tf.int64)
+    mapped = tf.data.Dataset.from_tensors((noise(), LABELS, CONFIDENCE)).map(
+        lambda x, y, c: made.of(x, y, c, seed)
+    )
     ((images, targets),) = mapped.as_numpy_iterator()
     expected = of(made, noise())
     np.testing.assert_allclose(images, expected[0], atol=1e-3)

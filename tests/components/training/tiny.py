@@ -89,7 +89,7 @@ def write_embeddings(
         path = pathlib.Path(embeddings.split_folder(str(folder), split))
         path.mkdir()
         with tf.io.TFRecordWriter(str(path / f'{embeddings.FILE_PREFIX}-00000-of-00001')) as writer:
-            for record in embeddings.encode(data.ids, data.labels, data.features):
+            for record in embeddings.encode(data.ids, data.labels, data.confidence, data.features):
                 writer.write(record)
 
 

@@ -26,6 +26,7 @@ def settings(
     batch_size: int = 8,
     augmentation: params.AugmentationName = 'light',
     class_weights: Any = 'none',
+    precision: Any = 'float32',
     **tune: Any,
 ) -> params.Training:
     # Said in full: what is tested must not change with the defaults.
@@ -49,6 +50,7 @@ def settings(
         batch_size=batch_size,
         augmentation=augmentation,
         class_weights=class_weights,
+        precision=precision,
         fine_tune=params.FineTune(**{**base, **tune}),
     )
 
@@ -57,9 +59,9 @@ def nothing(epoch: Epoch) -> None:
     del epoch
 
 
-def classifier(chosen: params.Training, seed: int = 0) -> model.Classifier:
+def classifier(chosen: params.Training, seed: int = 0, side: int = tiny.SIDE) -> model.Classifier:
     """The tiny base with a random head, as the recipe builds it for these settings."""
-    tune, base = chosen.fine_tune, tiny.backbone(seed)
+    tune, base = chosen.fine_tune, tiny.backbone(seed, side)
     for layer in base.model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.9  # at 0, updated statistics would be those of the last batch alone

@@ -28,6 +28,7 @@ def train(
     mode: Literal['fine_tune', 'probe'] = 'fine_tune',
     budget: str | None = None,
     class_weights: Literal['none', 'balanced'] = 'none',
+    soft_labels: bool = True,
     kind: Features = 'top',
     images: Callable[[], Images] | None = None,
     **tune: Any,
@@ -38,6 +39,7 @@ def train(
         batch_size=8,
         augmentation=augmentation,
         class_weights=class_weights,
+        soft_labels=soft_labels,
         fine_tune=params.FineTune(**tune),
     )
     base = base or tiny.backbone()

@@ -65,6 +65,47 @@ def test_saved_graph_gives_the_same_answers(transformed: Transformed) -> None:
     assert labels[3] == preprocessing.UNKNOWN_CLASS
 
 
+def confidences(made: Transformed) -> dict[str, float]:
+    """As training reads them, by the id of the image."""
+    found = {}
+    for folder in made.examples.values():
+        loaded = dataset.load([f'{folder}/*.gz'], SIZE)
+        assert loaded.confidence.dtype == np.float32
+        pairs = zip(loaded.ids, loaded.confidence.tolist(), strict=True)
+        found.update({image_id.decode(): sure for image_id, sure in pairs})
+    return found
+
+
+def test_labels_are_certain_where_the_source_says_nothing(transformed: Transformed) -> None:
+    assert set(confidences(transformed).values()) == {1.0}
+
+
+def test_confidence_passes_through(transformed: Transformed, tmp_path: pathlib.Path) -> None:
+    ids = [row.image_id for row in transformed.rows]
+    given = {image_id: (i % 8 + 1) / 8 for i, image_id in enumerate(ids)}
+    made = making.transform(tmp_path, confidence=given)
+    assert confidences(made) == given
+
+    # What serves has no label and so no confidence; all the rest is computed without it.
+    row = transformed.rows[0]
+    raw = {name: tf.constant([[getattr(row, name)]]) for name in making.FEATURES}
+    found = made.output.transform_features_layer()(raw)
+    expected = transformed.output.transform_features_layer()(raw)
+    assert preprocessing.LABEL_CONFIDENCE not in found
+    for name in (preprocessing.PIXELS, preprocessing.LABEL_INDEX):
+        np.testing.assert_array_equal(found[name].numpy(), expected[name].numpy())
+
+
+def test_label_without_a_confidence_is_certain(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    """As a reviewed schema has it, in which the feature is optional."""
+    ids = [row.image_id for row in transformed.rows]
+    given = {image_id: 0.25 for image_id in ids[::3]}
+    made = making.transform(tmp_path, ragged=True, confidence=given)
+    assert confidences(made) == {image_id: given.get(image_id, 1.0) for image_id in ids}
+
+
 def test_image_without_a_label_is_of_no_class(
     transformed: Transformed, tmp_path: pathlib.Path
 ) -> None:

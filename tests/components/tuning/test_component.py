@@ -82,7 +82,7 @@ def embed(folder: pathlib.Path, transformed: Transformed) -> None:
 
 def write(file: pathlib.Path, data: features.FeatureSet) -> None:
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for example in embeddings.encode(data.ids, data.labels, data.features):
+        for example in embeddings.encode(data.ids, data.labels, data.confidence, data.features):
             writer.write(example)
 
 

@@ -1,0 +1,54 @@
+"""Finds images that were ingested before, so that they need not be read and decoded again."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+from components.ingestion import sources
+from pipeline import digest, metadata
+from pipeline.config import Config
+from pipeline.paths import Project
+
+_INGESTION = 'components.ingestion.component.ImageExampleGen'  # its type in the metadata
+
+
+def train_split(config: Config, project: Project) -> pathlib.Path | None:
+    """The train split as last ingested from these very images with these settings, or None.
+
+    The execution's parameters are compared as TFX's cache would, without TFX's start-up time.
+
+    Raises:
+        ConfigError, DataError: the source cannot be listed.
+    """
+    if not project.metadata.is_file():
+        return None
+    spec = project.source_spec(config)
+    wanted = {
+        'source_spec': spec.to_json(),
+        'source_fingerprint': sources.list_source(spec).fingerprint,
+        'fractions': json.dumps(config.data.split.fractions),
+        'seed': config.data.split.seed,
+        'max_side': config.data.max_side,
+        'max_pixels': config.data.max_pixels,
+        'code_digest': digest.of_packages('ingestion'),
+    }
+    store = metadata.open_store(project.metadata)
+    if _INGESTION not in {kind.name for kind in store.get_execution_types()}:
+        return None
+    executions = store.get_executions_by_type(_INGESTION)
+    for execution in sorted(executions, key=lambda e: e.id, reverse=True):
+        noted = {
+            name: getattr(value, value.WhichOneof('value') or 'string_value')
+            for name, value in execution.custom_properties.items()
+        }
+        state = metadata.STATES.get(execution.last_known_state)
+        if state not in metadata.GOOD_STATES or not wanted.items() <= noted.items():
+            continue
+        events = store.get_events_by_execution_ids([execution.id])
+        ids = [event.artifact_id for event in events if event.path.steps[0].key == 'examples']
+        for artifact in store.get_artifacts_by_id(ids):
+            folder = pathlib.Path(artifact.uri) / 'Split-train'
+            if any(folder.glob('*.gz')):  # and nobody has cleared it away
+                return folder
+    return None
