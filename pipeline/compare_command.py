@@ -8,7 +8,6 @@ import webbrowser
 from collections.abc import Collection
 
 import click
-import ml_metadata as mlmd
 import rich.console
 
 from components.errors import ConfigError
@@ -19,7 +18,6 @@ from components.report import (
     comparison_page,
     comparison_words,
     content,
-    lineage,
 )
 from pipeline import display, logs, report_command, reports
 from pipeline.paths import Project
@@ -53,7 +51,7 @@ def execute(project: Project, first: str, second: str, kind: str, browse: bool) 
         return
     path = project.output / FOLDER / f'{told.first}-{told.second}.html'
     wanted = {one.id for one in comparison_page.shown(told.flips)}
-    page = comparison_page.render(told, thumbnails(store, found, wanted, project.logs / LOG))
+    page = comparison_page.render(told, thumbnails(found, wanted, project.logs / LOG))
     report_command.save(path, page.encode('utf-8'))
     _show(told, path)
     if browse:
@@ -61,11 +59,8 @@ def execute(project: Project, first: str, second: str, kind: str, browse: bool) 
 
 
 def _side(found: Found) -> comparison.Side:
-    if found.evaluation is None:
-        raise ConfigError(f'run {found.run.id} has a report but no evaluation of its own')
-    return comparison.Side(
-        found.run.id, predictions.read(found.evaluation.uri), content.summary(found.content)
-    )
+    answers = predictions.read(str(found.inputs['evaluation']))
+    return comparison.Side(found.run.id, answers, content.summary(found.content))
 
 
 def _show(told: comparison.Comparison, path: pathlib.Path) -> None:
@@ -83,10 +78,7 @@ def _show(told: comparison.Comparison, path: pathlib.Path) -> None:
 
 
 def thumbnails(
-    store: mlmd.MetadataStore,
-    found: Collection[Found],
-    wanted: Collection[str],
-    log: pathlib.Path,
+    found: Collection[Found], wanted: Collection[str], log: pathlib.Path
 ) -> dict[str, str]:
     """Thumbnails by id of the image: those of the reports, others from the examples.
 
@@ -99,9 +91,9 @@ def thumbnails(
         if key in wanted and picture.thumbnail
     }
     missing = set(wanted) - there.keys()
-    folders = {folder for one in found for folder in _examples(store, one)} if missing else set()
-    files = [str(path) for folder in sorted(folders) for path in sorted(folder.glob('Split-*/*'))]
-    if not files:
+    folders = sorted({one.inputs['examples'] for one in found})
+    files = [str(path) for folder in folders for path in sorted(folder.glob('Split-*/*'))]
+    if not missing or not files:
         return there
     with logs.diverted(log):
         # TensorFlow, which reads the examples, takes seconds to import.
@@ -109,14 +101,3 @@ def thumbnails(
 
         images = pictures.scan({'all': files}, missing).images
     return there | {key: pictures.thumbnail(image.encoded) for key, image in images.items()}
-
-
-def _examples(store: mlmd.MetadataStore, found: Found) -> list[pathlib.Path]:
-    """Where the images are that a run's model was evaluated on."""
-    assert found.evaluation is not None
-    ids = [
-        step.outputs['examples']
-        for step in lineage.steps(store, [found.evaluation.id])
-        if step.node == 'ImageExampleGen'
-    ]
-    return [pathlib.Path(artifact.uri) for artifact in store.get_artifacts_by_id(ids)]

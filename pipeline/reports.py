@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.errors import ConfigError
 from pipeline import metadata
@@ -29,12 +31,12 @@ class Found:
     Attributes:
         run: the run.
         folder: of the report.
-        evaluation: the artifact; None where the run has none of its own.
+        inputs: folders of what the report was made from, by their keys in its component.
     """
 
     run: Run
     folder: pathlib.Path
-    evaluation: Output | None
+    inputs: Mapping[str, pathlib.Path]
 
     def file(self, kind: str) -> pathlib.Path:
         """A file of the report: 'html' or 'json'."""
@@ -101,7 +103,20 @@ def find(store: mlmd.MetadataStore, wanted: str) -> Found:
                 f'the report of run {run.id} is no longer there: {folder / name} was deleted; '
                 f'{_others(runs)}'
             )
-    return Found(run, folder, run.output('Evaluator', 'evaluation'))
+    return Found(run, folder, _inputs(store, report))
+
+
+def _inputs(store: mlmd.MetadataStore, made: Output) -> dict[str, pathlib.Path]:
+    """What an artifact was made from; the run that has it may have made nothing else."""
+    events = store.get_events_by_artifact_ids([made.id])
+    makers = {event.execution_id for event in events if event.type == pb.Event.OUTPUT}
+    keys = {
+        event.artifact_id: event.path.steps[0].key
+        for event in store.get_events_by_execution_ids(sorted(makers))
+        if event.type == pb.Event.INPUT
+    }
+    artifacts = store.get_artifacts_by_id(list(keys))
+    return {keys[artifact.id]: pathlib.Path(artifact.uri) for artifact in artifacts}
 
 
 def _run(runs: list[Run], wanted: str) -> Run:

@@ -75,6 +75,7 @@ class Runs:
         self.output = home / 'runs' / 'x'
         self.output.mkdir(parents=True)
         (home / 'thawline.yaml').write_text('name: x\ndata: {source: images}\n', 'utf-8')
+        self.examples = self.output / 'artifacts' / 'examples'
         self.store = metadata.open_store(self.output / 'metadata.sqlite')
 
     def add(
@@ -88,11 +89,14 @@ class Runs:
         """Records a run; returns the folder of its report."""
         folder = self.output / 'artifacts' / run
         table(folder / 'evaluation', found, classes)
-        self._record(run, 'Evaluator', 'evaluation', folder / 'evaluation')
+        examples = self._record(run, 'ImageExampleGen', 'examples', self.examples)
+        inputs = {'examples': examples}
+        evaluation = self._record(run, 'Evaluator', 'evaluation', folder / 'evaluation', inputs)
         made = folder / 'report'
         if report:
             self.write(made, told(classes, run, config))
-            self._record(run, 'Report', 'report', made)
+            inputs = {'examples': examples, 'evaluation': evaluation}
+            self._record(run, 'Report', 'report', made, inputs)
         return made
 
     def write(self, folder: pathlib.Path, of: Content) -> None:
@@ -103,7 +107,14 @@ class Runs:
         summary = json.dumps(content.summary(of))
         (folder / 'summary.json').write_text(summary, 'utf-8')
 
-    def _record(self, run: str, node: str, key: str, folder: pathlib.Path) -> None:
+    def _record(
+        self,
+        run: str,
+        node: str,
+        key: str,
+        folder: pathlib.Path,
+        inputs: Mapping[str, pb.Artifact] | None = None,
+    ) -> pb.Artifact:
         contexts = []
         for kind, name in (('pipeline', 'x'), ('pipeline_run', run), ('node', f'x.{node}')):
             kind_id = self.store.put_context_type(pb.ContextType(name=kind))
@@ -112,15 +123,23 @@ class Runs:
         artifact = pb.Artifact(
             type_id=self.store.put_artifact_type(pb.ArtifactType(name=key)), uri=str(folder)
         )
-        event = pb.Event(type=pb.Event.OUTPUT)
-        event.path.steps.add(key=key)
+        edges = []
+        for kind, name, one in (
+            *((pb.Event.INPUT, *pair) for pair in (inputs or {}).items()),
+            (pb.Event.OUTPUT, key, artifact),
+        ):
+            event = pb.Event(type=kind, artifact_id=one.id if one.id else None)
+            event.path.steps.add(key=name)
+            edges.append((one, event))
         execution = pb.Execution(
             type_id=self.store.put_execution_type(pb.ExecutionType(name=node)),
             last_known_state=pb.Execution.COMPLETE,
         )
-        self.store.put_execution(
-            execution, [(artifact, event)], contexts, reuse_context_if_already_exist=True
+        _, ids, _ = self.store.put_execution(
+            execution, edges, contexts, reuse_context_if_already_exist=True
         )
+        artifact.id = ids[-1]
+        return artifact
 
 
 def not_numbers(of: Side) -> Side:

@@ -51,7 +51,8 @@ class Gate(Section):
         default=(), description='Groups of val images that must reach an accuracy of their own.'
     )
     max_drop: _Accuracy | None = pydantic.Field(
-        default=0.02, description='Most that val accuracy may fall below the blessed baseline.'
+        default=None,
+        description='Most that the measured val accuracy may fall below the blessed baseline.',
     )
     paired_test: _Level | None = pydantic.Field(
         default=0.05,

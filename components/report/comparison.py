@@ -7,8 +7,6 @@ every difference is B less A.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -16,28 +14,12 @@ from components.errors import ConfigError, DataError
 from components.evaluation.measures import Answers
 from components.evaluation.predictions import Predictions
 from components.evaluation.statistics import Interval, McNemar, mcnemar
-from components.report import changes_card, measures, paired
-from components.report.content import Card, Fact
+from components.report import comparison_cards, measures, paired
+from components.report.comparison_cards import Side as Side
+from components.report.content import Card
 from components.report.paired import Difference
 
 SPLITS = ('val', 'test')
-ALL = 'all'
-_KNOWN = (('Configuration', 'config'), ('Base', 'base'), ('Environment', 'environment'))
-
-
-@dataclasses.dataclass(frozen=True)
-class Side:
-    """One of the two runs.
-
-    Attributes:
-        run: id of the run.
-        predictions: of its evaluation.
-        summary: of its report, as `content.summary` makes it.
-    """
-
-    run: str
-    predictions: Predictions
-    summary: Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,8 +149,8 @@ def compare(first: Side, second: Side) -> Comparison:
         parts=parts,
         flips=_flips(b, judged, answers_a, answers_b, classes),
         cards=(
-            _images(first, second, shared, judged, of_a),
-            _changes(first, second),
+            comparison_cards.images(first, second, shared, judged, of_a),
+            comparison_cards.changes(first, second),
         ),
     )
 
@@ -275,56 +257,3 @@ def _flips(
 
 def _wrong_score(flip: Flip) -> float:
     return flip.first_score if flip.gained else flip.second_score
-
-
-def _images(
-    first: Side, second: Side, shared: np.ndarray, judged: np.ndarray, of_a: np.ndarray
-) -> Card:
-    a, b = first.predictions, second.predictions
-    facts = [Fact('Compared', f'{len(judged):,}', 'labelled images that both runs evaluated')]
-    names = [np.array([*found.classes, ''])[found.labels] for found in (a, b)]
-    for term, count, detail in (
-        ('Only in A', len(a) - len(shared), 'left out'),
-        ('Only in B', len(b) - len(shared), 'left out'),
-        (
-            'Not comparable',
-            len(shared) - len(judged),
-            'left out: no label, or of a class that only one of the two knows',
-        ),
-        (
-            'Other label in A',
-            int((names[0][of_a] != names[1][judged]).sum()),
-            'the label of B counts',
-        ),
-        (
-            'Other split in A',
-            int((a.splits[of_a] != b.splits[judged]).sum()),
-            'shown in the split of B',
-        ),
-    ):
-        if count:
-            facts.append(Fact(term, f'{count:,}', detail))
-    for term, mine, theirs in (
-        ('Classes only in A', a.classes, b.classes),
-        ('Classes only in B', b.classes, a.classes),
-    ):
-        if alone := [name for name in mine if name not in theirs]:
-            facts.append(Fact(term, f'{len(alone):,}', ', '.join(alone)))
-    return Card('images', 'What is compared', tuple(facts))
-
-
-def _changes(first: Side, second: Side) -> Card:
-    facts = []
-    for name, side in (('A', first), ('B', second)):
-        verdict = side.summary['verdict']
-        told = 'blessed' if verdict['blessed'] else 'not blessed'
-        facts.append(Fact(f'Verdict on {name}', told, str(verdict['headline'])))
-    if first.summary['project'] != second.summary['project']:
-        names = (str(side.summary['project']) for side in (first, second))
-        facts.append(Fact('Project', ' → '.join(names)))
-    then, now = first.summary['facts'], second.summary['facts']
-    for term, key in _KNOWN:
-        changed = list(changes_card.differences(then.get(key), now.get(key)))
-        told = f'{len(changed):,} changed' if changed else 'the same'
-        facts.append(Fact(term, told, '\n'.join(changed)))
-    return Card('changes', 'From A to B', tuple(facts))

@@ -112,7 +112,7 @@ def read_embedded(uri: str) -> Embedded:
     """
     parts = []
     for split, count in embeddings.read_spec(uri).counts.items():
-        features, labels, ids = embeddings.load(uri, split)
+        features, labels, ids, _ = embeddings.load(uri, split)
         names = np.array([name.decode() for name in ids], str)
         parts.append((names, np.full(count, split), labels, features[:, 0].copy()))
     return Embedded(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -148,7 +148,11 @@ def test_rules_and_slices_on_predictions(compared: bool, tmp_path: pathlib.Path)
     """A floor of a site, test against val and the baseline, all in one evaluation."""
     labels, answers = predict(tmp_path, 100, {'val': 90, 'test': 60}, compared)
     gate = Gate.model_validate(
-        {'val_accuracy': 0.8, 'slices': [{'column': 'meta_site', 'value': 'a', 'accuracy': 0.99}]}
+        {
+            'val_accuracy': 0.8,
+            'max_drop': 0.02,
+            'slices': [{'column': 'meta_site', 'value': 'a', 'accuracy': 0.99}],
+        }
     )
     models = ('candidate', 'baseline') if compared else ('',)
     config = eval_config.build(gate, CLASSES, [('meta_site',)], 20, compared)

@@ -22,7 +22,7 @@ GOOD = Numbers(Count(176, 200), Count(170, 200), CLASSES)
 
 
 def gate(**settings: Any) -> Gate:
-    return Gate.model_validate({'val_accuracy': 0.8, **settings})
+    return Gate.model_validate({'val_accuracy': 0.8, 'max_drop': 0.02, **settings})
 
 
 def numbers(**changed: Any) -> Numbers:
@@ -212,6 +212,12 @@ def test_thousand_slices_are_one_rule() -> None:
     one = rule(found, 'slices.0')
     assert "500 slices are below: '0', '2', '4' and 497 more" in one.sentence
     assert len(one.sentence) < 300
+
+
+def test_rules_that_nobody_asked_for() -> None:
+    assert [one.name for one in judge(GOOD, Gate()).rules] == [
+        'val_accuracy', 'paired_test', 'test_contradiction'
+    ]  # fmt: skip
 
 
 def test_without_a_baseline_nothing_is_compared() -> None:
