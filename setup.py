@@ -59,6 +59,7 @@ setup(
             'hypothesis',
             'mypy',
             'pandas',
+            'playwright',
             'pytest',
             'pytest-xdist',
             'ruff',

@@ -25,7 +25,6 @@ from pipeline.reports import Found
 
 FOLDER = 'comparisons'
 LOG = 'compare.log'
-FORMATS = ('html', 'md')
 
 
 def execute(project: Project, first: str, second: str, kind: str, browse: bool) -> None:

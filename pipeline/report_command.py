@@ -11,8 +11,6 @@ from components.report import markdown
 from pipeline import reports
 from pipeline.paths import Project
 
-FORMATS = ('md', *reports.FILES)
-
 
 def execute(project: Project, wanted: str, kind: str, out: pathlib.Path | None) -> None:
     """Writes the report of a run to a file, or prints it.
@@ -20,7 +18,7 @@ def execute(project: Project, wanted: str, kind: str, out: pathlib.Path | None) 
     Args:
         project: whose run it is.
         wanted: as `reports.find` takes it.
-        kind: one of `FORMATS`.
+        kind: 'md', or one of `reports.FILES`.
         out: a file; None for standard output.
 
     Raises:

@@ -7,6 +7,7 @@ every difference is B less A.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -51,8 +52,8 @@ class PairedPart:
         difference: of the accuracies.
         only_first, only_second: images that one alone answers right.
         test: McNemar's, `worse` and `better` of A.
-        metrics: by name as in `content.Part`.
-        classes: those that have an image.
+        metrics: named as in `content.Part`; of one split only.
+        classes: those that have an image; of one split only.
     """
 
     first: Interval
@@ -61,8 +62,8 @@ class PairedPart:
     only_first: int
     only_second: int
     test: McNemar
-    metrics: tuple[Measure, ...]
-    classes: tuple[ClassPair, ...]
+    metrics: tuple[Measure, ...] = ()
+    classes: tuple[ClassPair, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +138,7 @@ def compare(first: Side, second: Side) -> Comparison:
     answers_b = _answers(b, judged, classes, labels)
     splits = b.splits[judged]
     parts = {
-        split: _part(answers_a.take(splits == split), answers_b.take(splits == split), classes)
+        split: _split(answers_a, answers_b, splits == split, classes)
         for split in SPLITS
         if (splits == split).any()
     }
@@ -145,7 +146,7 @@ def compare(first: Side, second: Side) -> Comparison:
         project=str(second.summary['project']),
         first=first.run,
         second=second.run,
-        together=_part(answers_a, answers_b, classes),
+        together=_paired(answers_a, answers_b),
         parts=parts,
         flips=_flips(b, judged, answers_a, answers_b, classes),
         cards=(
@@ -187,20 +188,9 @@ def _answers(
     return Answers(labels, places[found.answers[rows]], found.scores[rows], probabilities)
 
 
-def _part(first: Answers, second: Answers, classes: tuple[str, ...]) -> PairedPart:
+def _paired(first: Answers, second: Answers) -> PairedPart:
     hits, others = first.hits, second.hits
     only_first, only_second = int((hits & ~others).sum()), int((others & ~hits).sum())
-    by_class = []
-    for position in np.unique(first.labels).tolist():
-        mine = first.labels == position
-        by_class.append(
-            ClassPair(
-                classes[position],
-                measures.share(hits[mine]),
-                measures.share(others[mine]),
-                _difference(hits[mine], others[mine]),
-            )
-        )
     return PairedPart(
         first=measures.share(hits),
         second=measures.share(others),
@@ -208,9 +198,30 @@ def _part(first: Answers, second: Answers, classes: tuple[str, ...]) -> PairedPa
         only_first=only_first,
         only_second=only_second,
         test=mcnemar(only_first, only_second),
-        metrics=_metrics(first, second),
-        classes=tuple(by_class),
     )
+
+
+def _split(
+    first: Answers, second: Answers, mine: np.ndarray, classes: tuple[str, ...]
+) -> PairedPart:
+    first, second = first.take(mine), second.take(mine)
+    return dataclasses.replace(
+        _paired(first, second),
+        metrics=_metrics(first, second),
+        classes=tuple(_classes(first, second, classes)),
+    )
+
+
+def _classes(first: Answers, second: Answers, classes: tuple[str, ...]) -> Iterator[ClassPair]:
+    for position in np.unique(first.labels).tolist():
+        mine = first.labels == position
+        hits, others = first.hits[mine], second.hits[mine]
+        yield ClassPair(
+            classes[position],
+            measures.share(hits),
+            measures.share(others),
+            _difference(hits, others),
+        )
 
 
 def _difference(hits: np.ndarray, others: np.ndarray) -> Difference:

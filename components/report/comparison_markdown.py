@@ -23,7 +23,7 @@ def render(told: Comparison) -> str:
         '### Accuracy',
         '',
     ]
-    lines += markdown._table(
+    lines += markdown.table(
         (
             'Images',
             'A',
@@ -52,7 +52,7 @@ def render(told: Comparison) -> str:
     lines += _of_part(part, wording.part_title(name).lower())
     lines += [f'### Images that flipped, {min(len(told.flips), _MOST)} of {len(told.flips):,}', '']
     if told.flips:
-        lines += markdown._table(
+        lines += markdown.table(
             ('Image', 'Labelled', 'A', 'B'),
             (
                 (
@@ -75,7 +75,7 @@ def render(told: Comparison) -> str:
 
 def _of_part(part: PairedPart, title: str) -> list[str]:
     lines = [f'### Measures, {title}', '']
-    lines += markdown._table(
+    lines += markdown.table(
         ('Measure', 'A', 'B', 'B less A', '95 % interval'),
         (
             (
@@ -89,7 +89,7 @@ def _of_part(part: PairedPart, title: str) -> list[str]:
         ),
     )
     lines += [f'### Recall of the classes that differ most, {title}', '']
-    return lines + markdown._table(
+    return lines + markdown.table(
         ('Class', 'Images', 'A', 'B', 'B less A', '95 % interval'),
         (
             (

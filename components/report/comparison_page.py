@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from components.report import comparison_words, page
 from components.report.comparison import Comparison, Flip
 from components.report.content import Picture
@@ -77,21 +75,10 @@ def render(told: Comparison, thumbnails: Mapping[str, str]) -> str:
             # The page shows it already.
             del values['id'], values['thumbnail'], values['overlay']
             pictures[picture.id] = values
-    style = page._asset('page.css')
-    script = '\n'.join(map(page._asset, page._SCRIPTS))
-    text = (
-        page._environment()
-        .get_template('comparison.html')
-        .render(
-            told=told,
-            words=comparison_words,
-            galleries=galleries,
-            payload={'classes': [], 'matrix': page.MATRIX, 'parts': {}, 'pictures': pictures},
-            # What the hashes are of must reach the file unchanged.
-            style=Markup(style),
-            script=Markup(script),
-            style_hash=page._source_hash(style),
-            script_hash=page._source_hash(script),
-        )
+    return page.from_template(
+        'comparison.html',
+        told=told,
+        words=comparison_words,
+        galleries=galleries,
+        payload={'classes': [], 'matrix': page.MATRIX, 'parts': {}, 'pictures': pictures},
     )
-    return text.encode('utf-8', 'replace').decode('utf-8')

@@ -32,7 +32,7 @@ def escaped(text: str) -> str:
     return _MARKUP.sub(r'\\\1', ' '.join(kept.split()))
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = ['| ' + ' | '.join(heads) + ' |', '|' + ' --- |' * len(heads)]
     return [*lines, *('| ' + ' | '.join(row) + ' |' for row in rows), '']
 
@@ -50,7 +50,7 @@ def render(content: Content) -> str:
         '### Rules',
         '',
     ]
-    lines += _table(
+    lines += table(
         ('', 'Rule', 'Measured', 'Bound', 'Margin', 'What would change it'),
         (
             (
@@ -65,7 +65,7 @@ def render(content: Content) -> str:
         ),
     )
     lines += ['### Accuracy', '']
-    lines += _table(
+    lines += table(
         ('Split', 'Model', 'Accuracy', '95 % interval', 'Images'),
         (
             (split, whose, wording.percent(one.share), wording.between(one), f'{one.n:,}')
@@ -85,7 +85,7 @@ def render(content: Content) -> str:
 
 def _of_part(content: Content, part: Part, title: str) -> list[str]:
     lines = [f'### Worst classes, {title}', '']
-    lines += _table(
+    lines += table(
         ('Class', 'Recall', '95 % interval', 'Precision', 'Images'),
         (
             (
@@ -102,7 +102,7 @@ def _of_part(content: Content, part: Part, title: str) -> list[str]:
     lines += [f'### Top confusions, {title}', '']
     if not found:
         return [*lines, 'No image was answered wrongly.', '']
-    return lines + _table(
+    return lines + table(
         ('Labelled', 'Answered', 'Images', 'Of the class'),
         (
             (

@@ -56,6 +56,34 @@ def _source_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def from_template(name: str, **values: Any) -> str:
+    """A page with the report's style and scripts, which it allows by their hashes alone.
+
+    Args:
+        name: of the template, in `assets`.
+        values: what it is filled with.
+
+    Raises:
+        ValueError: a number in `payload` is not finite.
+    """
+    style = _asset('page.css')
+    script = '\n'.join(map(_asset, _SCRIPTS))
+    text = (
+        _environment()
+        .get_template(name)
+        .render(
+            **values,
+            # What the hashes are of must reach the file unchanged.
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_source_hash(style),
+            script_hash=_source_hash(script),
+        )
+    )
+    # Paths that are no UTF-8 carry surrogates, which no file can hold.
+    return text.encode('utf-8', 'replace').decode('utf-8')
+
+
 def _reason(headline: str) -> str:
     """The headline without the decision itself, which stands above it in large letters."""
     rest = _DECISION.sub('', headline, count=1) if _DECISION.match(headline) else headline
@@ -98,22 +126,10 @@ def render(content: Content) -> str:
     Raises:
         ValueError: a score or a similarity is not finite.
     """
-    style = _asset('page.css')
-    script = '\n'.join(map(_asset, _SCRIPTS))
-    text = (
-        _environment()
-        .get_template('page.html')
-        .render(
-            content=content,
-            reason=_reason(content.verdict.headline),
-            payload=payload(content),
-            confusions=_CONFUSIONS,
-            # What the hashes are of must reach the file unchanged.
-            style=Markup(style),
-            script=Markup(script),
-            style_hash=_source_hash(style),
-            script_hash=_source_hash(script),
-        )
+    return from_template(
+        'page.html',
+        content=content,
+        reason=_reason(content.verdict.headline),
+        payload=payload(content),
+        confusions=_CONFUSIONS,
     )
-    # Paths that are no UTF-8 carry surrogates, which no file can hold.
-    return text.encode('utf-8', 'replace').decode('utf-8')
