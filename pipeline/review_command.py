@@ -13,7 +13,7 @@ import webbrowser
 import rich.console
 
 from components.errors import ConfigError
-from pipeline import display, reports
+from pipeline import display, interruption, reports
 from pipeline.paths import Project
 
 HOST = '127.0.0.1'
@@ -37,7 +37,7 @@ def execute(project: Project, wanted: str, port: int, browse: bool) -> None:
     found = reports.find(reports.open_store(project), wanted)
     page = found.file('html').read_bytes()
     console = rich.console.Console(file=sys.stdout)
-    with server(page, port) as serving:
+    with interruption.listening(), server(page, port) as serving:
         address = f'http://{HOST}:{serving.server_port}/'
         display.say(console, f'report of run {found.run.id}: ', (address, 'bold'))
         display.say(console, 'Ctrl-C ends it')
@@ -47,7 +47,7 @@ def execute(project: Project, wanted: str, port: int, browse: bool) -> None:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         try:
             serving.serve_forever()
-        except KeyboardInterrupt:
+        except interruption.Interrupted:
             console.print()
 
 

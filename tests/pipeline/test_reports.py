@@ -225,7 +225,8 @@ def test_a_port_that_is_taken():
             review_command.server(PAGE, number)
 
 
-def test_review_prints_its_address_serves_and_ends_on_ctrl_c(runs):
+@pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGTERM])
+def test_review_prints_its_address_serves_and_ends_when_told(stop, runs):
     process = subprocess.Popen(
         [sys.executable, '-m', 'pipeline.cli', 'review', FIRST, project(runs), '--no-open'],
         env={**os.environ, 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'},
@@ -240,7 +241,7 @@ def test_review_prints_its_address_serves_and_ends_on_ctrl_c(runs):
         answer, body = ask(port)
         assert body == page
         assert "script-src 'sha256-" in answer.headers['Content-Security-Policy']
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         _, errors = process.communicate(timeout=30)
         assert (process.returncode, errors) == (0, '')
     finally:
