@@ -150,6 +150,7 @@ def build(
         examples=examples,
         statistics=statistics.outputs['statistics'],
         model=model,
+        embeddings=embedder.outputs['embeddings'],
         baseline_model=baseline.outputs['model'],
         gate=config.gate,
         slicing=config.evaluation,

@@ -6,6 +6,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+from components.embedding.artifacts import Embeddings
 from components.evaluation import executor
 from components.evaluation.params import Gate
 from components.evaluation.slicing import Evaluation
@@ -18,6 +19,7 @@ class GateEvaluatorSpec(component_spec.ComponentSpec):
         'examples': component_spec.ChannelParameter(type=standard_artifacts.Examples),
         'statistics': component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
         'model': component_spec.ChannelParameter(type=standard_artifacts.Model),
+        'embeddings': component_spec.ChannelParameter(type=Embeddings, optional=True),
         'baseline_model': component_spec.ChannelParameter(
             type=standard_artifacts.Model, optional=True
         ),
@@ -53,6 +55,7 @@ class GateEvaluator(base_beam_component.BaseBeamComponent):
         examples: types.BaseChannel,
         statistics: types.BaseChannel,
         model: types.BaseChannel,
+        embeddings: types.BaseChannel,
         baseline_model: types.BaseChannel,
         gate: Gate,
         slicing: Evaluation,
@@ -64,6 +67,7 @@ class GateEvaluator(base_beam_component.BaseBeamComponent):
             examples: as ingested.
             statistics: of the examples.
             model: the candidate.
+            embeddings: of the same images; a model whose base is frozen is run on them.
             baseline_model: what it is compared with, if there is one.
             gate: what it must reach.
             slicing: which groups of images are looked at.
@@ -74,6 +78,7 @@ class GateEvaluator(base_beam_component.BaseBeamComponent):
                 examples=examples,
                 statistics=statistics,
                 model=model,
+                embeddings=embeddings,
                 baseline_model=baseline_model,
                 gate=gate.model_dump_json(),
                 slicing=slicing.model_dump_json(),

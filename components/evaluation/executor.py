@@ -56,7 +56,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         are those of val and test.
 
         Args:
-            input_dict: `examples`, `statistics`, `model`; `baseline_model` may be empty.
+            input_dict: `examples`, `statistics`, `model`; `embeddings` and `baseline_model` may be
+                empty.
             output_dict: `evaluation` and `blessing`.
             exec_properties: `gate` and `slicing`, JSON of params.Gate and slicing.Evaluation;
                 `code_digest` for the cache key alone.
@@ -117,8 +118,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         progress.start(
             'images through the model', sum(known.images.get(split, 0) for split in examples)
         )
-        with inference.held([path for path in (candidate, baseline) if path]) as servers:
-            job = inference.Job(candidate, baseline, known.metadata, tuple(known.edges.items()))
+        embedded = input_dict.get('embeddings')
+        job = inference.Job(
+            candidate,
+            baseline,
+            known.metadata,
+            tuple(known.edges.items()),
+            embedded[0].uri if embedded else None,
+        )
+        with inference.held(job.folders) as servers:
             with self._make_beam_pipeline() as pipeline:
                 inference.run(pipeline, inference.files_of(examples.values()), job, uri)
             if gate.max_latency_ms is None:

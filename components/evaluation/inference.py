@@ -1,5 +1,8 @@
 """The Beam pipeline that runs the models over the images, once, and writes the predictions.
 
+Where a model's base is frozen, its head answers to the features that the Embedder has computed, and
+no image is decoded again.
+
 Each shard of examples is read by tf.data in batches, in threads of TensorFlow while the models work
 on the batch before. Image bytes are no elements of Beam, and what goes on to be evaluated are rows
 of numbers and names.
@@ -21,7 +24,8 @@ import tensorflow as tf
 
 from components import progress
 from components.errors import DataError
-from components.evaluation import predictions, slicing
+from components.evaluation import cached, predictions, slicing
+from components.evaluation.eval_config import EVALUATED_SPLITS
 from components.ingestion import examples
 from components.serving import card
 
@@ -38,12 +42,19 @@ class Job:
         baseline: the same of a model of the same classes, None without one.
         metadata: names of the columns that the images came with.
         edges: of the columns of buckets.
+        embeddings: of the images, None where there are none to be used.
     """
 
     candidate: str
     baseline: str | None
     metadata: tuple[str, ...]
     edges: tuple[tuple[str, tuple[float, float]], ...]
+    embeddings: str | None = None
+
+    @property
+    def folders(self) -> list[str]:
+        """Of the candidate and, where there is one, the baseline."""
+        return [folder for folder in (self.candidate, self.baseline) if folder]
 
 
 class Server:
@@ -55,7 +66,14 @@ class Server:
 
     def answers(self, serialized: np.ndarray) -> dict[str, np.ndarray]:
         """What `serving_default` answers: bytes [N], tf.Examples."""
-        found = self._loaded.signatures['serving_default'](tf.constant(serialized))
+        return self._call('serving_default', serialized)
+
+    def answers_to_features(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """What `serving_features` answers: float32 [N, D]."""
+        return self._call('serving_features', features)
+
+    def _call(self, signature: str, values: np.ndarray) -> dict[str, np.ndarray]:
+        found = self._loaded.signatures[signature](tf.constant(values))
         return {name: tensor.numpy() for name, tensor in found.items()}
 
     def of_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -108,8 +126,12 @@ class _Predict(beam.DoFn):
         self._job = job
 
     def setup(self) -> None:
-        folders = [path for path in (self._job.candidate, self._job.baseline) if path]
+        folders, uri = self._job.folders, self._job.embeddings
         self._models = [_held.get(folder) or Server(folder) for folder in folders]
+        self._by_features = [uri is not None and cached.fits(folder, uri) for folder in folders]
+        self._cached = None
+        if uri is not None and any(self._by_features):
+            self._cached = cached.CachedFeatures(uri, EVALUATED_SPLITS)
         self._schema = predictions.schema(
             self._models[0].classes, self._job.metadata, dict(self._job.edges)
         )
@@ -117,7 +139,7 @@ class _Predict(beam.DoFn):
     def process(self, file: str) -> Iterator[pa.Table]:
         for serialized in _batches(file):
             rows = self._facts([tf.train.Example.FromString(one) for one in serialized])
-            candidate, *baseline = [model.answers(serialized) for model in self._models]
+            candidate, *baseline = self._answers(serialized, rows['image_id'])
             rows |= {
                 'answer': _texts(candidate['label']),
                 'score': candidate['score'],
@@ -133,6 +155,16 @@ class _Predict(beam.DoFn):
                 }
             progress.advance(len(serialized))
             yield predictions.table(rows, self._schema)
+
+    def _answers(self, serialized: np.ndarray, ids: Sequence[str]) -> list[dict[str, np.ndarray]]:
+        """Of each model."""
+        features = None if self._cached is None else self._cached.of(ids)
+        return [
+            model.answers_to_features(features)
+            if by_features and features is not None
+            else model.answers(serialized)
+            for model, by_features in zip(self._models, self._by_features, strict=True)
+        ]
 
     def _facts(self, some: Sequence[tf.train.Example]) -> dict[str, Any]:
         names = ('image_id', 'path', 'split', 'label', 'source_format', *self._job.metadata)

@@ -5,6 +5,7 @@
 | `serving_default`    | `examples` string [N], tf.Examples    | probabilities, label, score   |
 | `serving_bytes`      | `image_bytes` string [N], encoded     | probabilities, label, score   |
 | `serving_pixels`     | `pixels` uint8 [N, H, W, 3], any size | probabilities, label, score   |
+| `serving_features`   | `features` float32 [N, D]             | probabilities, label, score   |
 | `transform_features` | `examples` string [N]                 | pixels, label_index           |
 | `transform_labels`   | `examples` string [N]                 | label_index int64 [N]         |
 | `explain`            | `pixels` uint8 [N, S, S, 3],          | saliency float32 [N, h, w]    |
@@ -15,10 +16,11 @@ by the temperature; `label` is string [N], chosen from them as `rule.Rule` says;
 [N], the probability of the label, which below a threshold of 0.5 may be the smaller one.
 Class names, temperature and threshold are part of the graph, and of the file
 `assets.extra/thawline.json` beside it (`card`) for those who want to know them without running it.
-`saliency` is where the evidence for a class is, in [0, 1] over the last feature map (`explain`).
-Bytes go through the very graph that Transform built; the pixel signature starts after decoding and
-shares the resize function. `transform_labels` exists so that the Evaluator need not decode every
-image a second time to learn its label.
+`serving_features` is the head alone: what the other signatures answer to an image whose features by
+the base are known. `saliency` is where the evidence for a class is, in [0, 1] over the last feature
+map (`explain`). Bytes go through the very graph that Transform built; the pixel signature starts
+after decoding and shares the resize function. `transform_labels` exists so that the Evaluator need
+not decode every image a second time to learn its label.
 """
 
 from __future__ import annotations
@@ -44,14 +46,14 @@ class _Server:
 
     def __init__(
         self,
-        model: keras.Model,
+        classifier: Classifier,
         classes: tuple[str, ...],
         transform: Callable[[Outputs], Outputs],
         size: int,
         resize: str,
         rule: Rule,
     ) -> None:
-        self._model = model
+        self._model, self._head = classifier.model, classifier.head
         self._classes = tf.constant(classes, tf.string)
         self._transform = transform
         self._size = size
@@ -71,6 +73,9 @@ class _Server:
     def _answer(self, pixels: tf.Tensor) -> Outputs:
         some = never_empty(pixels)
         logits = self._model(tf.cast(some, tf.float32), training=False)[: tf.shape(pixels)[0]]
+        return self._answer_to(logits)
+
+    def _answer_to(self, logits: tf.Tensor) -> Outputs:
         probabilities = tf.nn.softmax(logits / self._rule.temperature)
         chosen = self._chosen(probabilities)
         return {
@@ -102,6 +107,9 @@ class _Server:
         )
         return self._answer(resized)
 
+    def features(self, features: tf.Tensor) -> Outputs:
+        return self._answer_to(self._head(features))
+
     def transform_features(self, examples: tf.Tensor) -> Outputs:
         return {
             preprocessing.PIXELS: self._pixels(_feature(examples, 'image')),
@@ -126,6 +134,7 @@ def export(
     resize: str,
     folder: pathlib.Path,
     rule: Rule | None = None,
+    frozen: bool = False,
 ) -> None:
     """Writes the SavedModel to `folder`, with the card that describes it.
 
@@ -137,6 +146,7 @@ def export(
         resize: mode of `preprocessing.resize`.
         folder: is created.
         rule: how logits become an answer; by default the most probable class, uncalibrated.
+        frozen: whether the base has the weights that it came with.
 
     Raises:
         ValueError: the rule has a threshold and there are not two classes.
@@ -147,7 +157,7 @@ def export(
     rule = rule or Rule()
     rule.check(len(classes))
     layer = transform_output.transform_features_layer()
-    server = _Server(classifier.model, classes, layer, size, resize, rule)
+    server = _Server(classifier, classes, layer, size, resize, rule)
     archive = keras.export.ExportArchive()
     archive.track(classifier.model)
     archive.transform = layer
@@ -161,6 +171,11 @@ def export(
         server.pixels,
         [tf.TensorSpec([None, None, None, 3], tf.uint8, name='pixels')],
     )
+    archive.add_endpoint(
+        'serving_features',
+        server.features,
+        [tf.TensorSpec([None, classifier.head.kernel.shape[0]], tf.float32, name='features')],
+    )
     archive.add_endpoint('transform_features', server.transform_features, [strings])
     archive.add_endpoint('transform_labels', server.transform_labels, [strings])
     archive.add_endpoint(
@@ -172,4 +187,7 @@ def export(
         ],
     )
     archive.write_out(str(folder), verbose=False)
-    card.write(card.Card(classes, size, resize, rule), folder)
+    base = None
+    if frozen:
+        base = card.FrozenBase(classifier.backbone.weights_digest, classifier.features)
+    card.write(card.Card(classes, size, resize, rule, base), folder)

@@ -84,6 +84,7 @@ def run_fn(fn_args: FnArgs) -> None:
         config['resize'],
         pathlib.Path(fn_args.serving_model_dir),
         trained.rule,
+        frozen=trained.kept == 'probe',
     )
     trained.record['seconds']['embeddings'] = read
     trained.record['base'] = {

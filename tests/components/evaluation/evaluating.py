@@ -15,6 +15,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
+from components.embedding.artifacts import Embeddings
 from components.evaluation import executor, predictions
 from components.evaluation.params import Gate
 from components.evaluation.slicing import Evaluation
@@ -121,12 +122,14 @@ def evaluate(
     baseline: pathlib.Path | None = None,
     gate: Gate | None = None,
     settings: Evaluation | None = None,
+    embeddings: str | None = None,
 ) -> Evaluated:
     """Runs the executor as TFX does, statistics being those of val for train too."""
     inputs = {
         'examples': [write_examples(folder / 'examples', splits)],
         'statistics': [write_statistics(folder / 'statistics', {**splits, 'train': splits['val']})],
         'model': [_artifact(standard_artifacts.Model, candidate, MODEL_ID)],
+        'embeddings': ([_artifact(Embeddings, pathlib.Path(embeddings), 4)] if embeddings else []),
         'baseline_model': (
             [_artifact(standard_artifacts.Model, baseline, BASELINE_ID)] if baseline else []
         ),

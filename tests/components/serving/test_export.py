@@ -210,7 +210,10 @@ def test_every_class_name_survives(exported: Exported) -> None:
 
 def test_input_names_are_those_of_the_table(exported: Exported) -> None:
     loaded = tf.saved_model.load(str(exported.folder))
-    assert set(loaded.signatures) == {*INPUT_NAMES, 'explain'}
+    assert set(loaded.signatures) == {*INPUT_NAMES, 'explain', 'serving_features'}
+    (features,) = loaded.signatures['serving_features'].structured_input_signature[1].values()
+    assert (features.name, features.dtype) == ('features', tf.float32)
+    assert features.shape.as_list() == [None, 8]
     explain = loaded.signatures['explain'].structured_input_signature[1]
     assert {name: (s.dtype, s.shape.as_list()) for name, s in explain.items()} == {
         'pixels': (tf.uint8, [None, SIZE, SIZE, 3]),
