@@ -23,9 +23,8 @@ import tensorflow as tf
 
 from benchmarks import images, recipes, report, thawline
 from components import backbones
-from components.embedding.frozen_base import FrozenBase
 from components.embedding.params import Embedding
-from components.training import checkpoint, features, params, recipe
+from components.training import checkpoint, params, recipe
 
 COLUMNS = (
     'set', 'seed', 'repetition', 'kept', 'features', 'probe', 'thaw', 'answers', 'val accuracy',
@@ -43,12 +42,8 @@ def once(arguments: argparse.Namespace, out: pathlib.Path) -> None:
     training = params.Training(seed=seed)
     recipes.fresh(seed)
     backbone = backbones.build(base.name, base.size, base.weights)
-    frozen = FrozenBase(thawline.frozen_settings(base, training, Embedding()), backbone)
-    embedded = recipe.Embedded(
-        Embedding().features,
-        features.of_images(frozen, 'train', parts.train),
-        features.of_images(frozen, 'val', parts.val),
-    )
+    settings = thawline.frozen_settings(base, training, Embedding())
+    embedded = thawline.embed(settings, backbone, parts).splits
 
     def train(settings: params.Training, folder: str) -> recipe.Trained:
         kept = checkpoint.Checkpoint(pathlib.Path(folder, 'state'), 'benchmark')

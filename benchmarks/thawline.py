@@ -83,7 +83,8 @@ def frozen_settings(chosen: Base, training: params.Training, embedding: Embeddin
     )
 
 
-def _embed(settings: Settings, backbone: backbones.Backbone, parts: Parts) -> Embedded:
+def embed(settings: Settings, backbone: backbones.Backbone, parts: Parts) -> Embedded:
+    """Features of all splits by a base that was built."""
     started = time.monotonic()
     frozen = FrozenBase(settings, backbone)
     splits = recipe.Embedded(
@@ -122,7 +123,7 @@ def run(
     built = time.monotonic() - started
     known = {} if known is None else known
     if settings not in known:
-        known[settings] = _embed(settings, backbone, parts)
+        known[settings] = embed(settings, backbone, parts)
     embedded = known[settings]
     with tempfile.TemporaryDirectory() as folder:
         watched = Watched(pathlib.Path(folder, 'state'))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
-import tensorflow as tf
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components import progress
+from components import progress, splits
 from components.embedding import beam_pipeline, embeddings, frozen_base, shards
 from components.training import params
 
@@ -50,17 +48,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             views=int(exec_properties['views']),
             seed=int(exec_properties['seed']),
         )
-        splits = artifact_utils.decode_split_names(examples.split_names)
-        output.split_names = artifact_utils.encode_split_names(splits)
-        files = {
-            split: sorted(
-                tf.io.gfile.glob(os.path.join(artifact_utils.get_split_uri([examples], split), '*'))
-            )
-            for split in splits
-        }
+        files = splits.files(examples)
+        output.split_names = artifact_utils.encode_split_names(list(files))
         passes = sum(
             shards.estimated_images(file) * settings.rows(split)
-            for split in splits
+            for split in files
             for file in files[split]
         )
         progress.start('images through the frozen base', passes)
@@ -72,7 +64,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             spec = embeddings.Spec(
                 dimension=base.dimension,
                 views=settings.views,
-                counts={split: embeddings.count(output.uri, split) for split in splits},
+                counts={split: embeddings.count(output.uri, split) for split in files},
                 backbone=settings.backbone,
                 weights=settings.weights,
                 weights_digest=base.backbone.weights_digest,

@@ -7,12 +7,12 @@ import os
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow as tf
+import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.evaluation import slicing
 
-_FILE = 'FeatureStats.pb'
+FILE = 'FeatureStats.pb'
 _SIDES = ('width', 'height')
 
 
@@ -41,10 +41,7 @@ def read(folders: Mapping[str, str]) -> Known:
     metadata: set[str] = set()
     edges: dict[str, tuple[float, float]] = {}
     for split, folder in folders.items():
-        message = statistics_pb2.DatasetFeatureStatisticsList()
-        with tf.io.gfile.GFile(os.path.join(folder, _FILE), 'rb') as file:
-            message.ParseFromString(file.read())
-        (data,) = message.datasets
+        (data,) = tfdv.load_stats_binary(os.path.join(folder, FILE)).datasets
         features = {one.name or one.path.step[0]: one for one in data.features}
         images[split] = data.num_examples
         metadata |= {name for name in features if name.startswith(slicing.METADATA)}

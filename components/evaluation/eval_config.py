@@ -15,7 +15,6 @@ from components.evaluation.tally import EMPTY
 
 CANDIDATE, BASELINE = 'candidate', 'baseline'
 LONE = ''  # the name that TFMA gives to the only model
-EVALUATED_SPLITS = ('val', 'test')
 _AT_MOST = ('max_calibration_error', 'max_drop', 'finite_probabilities')
 
 

@@ -14,7 +14,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
-from components import progress
+from components import progress, splits
 from components.errors import DataError
 from components.evaluation import (
     analysis,
@@ -112,11 +112,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         gate: Gate,
     ) -> float | None:
         """Writes the predictions; returns the latency in milliseconds where a rule asks for it."""
-        known = edges.read(_split_folders(input_dict['statistics']))
-        examples = _split_folders(input_dict['examples'])
-        examples = {split: examples[split] for split in eval_config.EVALUATED_SPLITS}
+        known = edges.read(
+            splits.folders(artifact_utils.get_single_instance(input_dict['statistics']))
+        )
+        files = splits.files(artifact_utils.get_single_instance(input_dict['examples']))
         progress.start(
-            'images through the model', sum(known.images.get(split, 0) for split in examples)
+            'images through the model', sum(known.images.get(split, 0) for split in tally.SPLITS)
         )
         embedded = input_dict.get('embeddings')
         job = inference.Job(
@@ -128,11 +129,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         with inference.held(job.folders) as servers:
             with self._make_beam_pipeline() as pipeline:
-                inference.run(pipeline, inference.files_of(examples.values()), job, uri)
+                evaluated = [file for split in tally.SPLITS for file in files[split]]
+                inference.run(pipeline, evaluated, job, uri)
             if gate.max_latency_ms is None:
                 return None
-            val = inference.files_of([examples[tally.VAL]])
-            return measuring.latency_ms(servers[0], val)
+            return measuring.latency_ms(servers[0], files[tally.VAL])
 
     def _analyse(
         self,
@@ -156,12 +157,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         with self._make_beam_pipeline() as pipeline:
             analysis.evaluate(pipeline, config, tally.columns(gate), models, uri)
-
-
-def _split_folders(artifacts: list[Artifact]) -> dict[str, str]:
-    artifact = artifact_utils.get_single_instance(artifacts)
-    splits = artifact_utils.decode_split_names(artifact.split_names)
-    return {split: artifact_utils.get_split_uri([artifact], split) for split in splits}
 
 
 def _reset(classes: tuple[str, ...], baseline: str | None) -> Reset | None:

@@ -14,7 +14,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -24,8 +24,7 @@ import tensorflow as tf
 
 from components import progress
 from components.errors import DataError
-from components.evaluation import cached, predictions, slicing
-from components.evaluation.eval_config import EVALUATED_SPLITS
+from components.evaluation import cached, predictions, slicing, tally
 from components.ingestion import examples
 from components.serving import card
 
@@ -131,7 +130,7 @@ class _Predict(beam.DoFn):
         self._by_features = [uri is not None and cached.fits(folder, uri) for folder in folders]
         self._cached = None
         if uri is not None and any(self._by_features):
-            self._cached = cached.CachedFeatures(uri, EVALUATED_SPLITS)
+            self._cached = cached.CachedFeatures(uri, tally.SPLITS)
         self._schema = predictions.schema(
             self._models[0].classes, self._job.metadata, dict(self._job.edges)
         )
@@ -200,10 +199,3 @@ def _batches(file: str) -> Iterator[np.ndarray]:
         raise DataError(
             f'{file} is damaged ({why}); make it anew with: thawline run --no-cache'
         ) from error
-
-
-def files_of(folders: Iterable[str]) -> list[str]:
-    """The shards in the folders of some splits, sorted."""
-    return sorted(
-        file for folder in folders for file in tf.io.gfile.glob(os.path.join(folder, '*'))
-    )

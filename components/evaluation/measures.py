@@ -12,6 +12,8 @@ import numpy as np
 import scipy.stats
 from sklearn import metrics
 
+from components.evaluation.predictions import Predictions
+
 BINS = 10
 TOP = 3
 BY_CLASS = ('precision', 'recall', 'f1', 'auc')
@@ -55,6 +57,13 @@ class Answers:
     def take(self, rows: np.ndarray) -> Answers:
         """Some of the images: bool [N]."""
         return Answers(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+
+
+def of_rows(found: Predictions, rows: np.ndarray) -> Answers:
+    """The answers in some rows of a table of predictions: int64 [N]."""
+    return Answers(
+        found.labels[rows], found.answers[rows], found.scores[rows], found.probabilities[rows]
+    )
 
 
 def overall(answers: Answers) -> dict[str, float]:

@@ -13,7 +13,7 @@ from components.evaluation.measures import Answers
 from components.evaluation.params import Gate
 from components.evaluation.predictions import Predictions
 
-VAL, TEST = 'val', 'test'
+SPLITS = VAL, TEST = 'val', 'test'
 EMPTY = Numbers(val=Count(0, 0), test=Count(0, 0), classes={})
 
 
@@ -38,9 +38,7 @@ def judged(found: Predictions, gate: Gate) -> Judged:
     """The labelled images of a table; of the others there is nothing to say."""
     rows = np.flatnonzero(found.labelled)
     return Judged(
-        Answers(
-            found.labels[rows], found.answers[rows], found.scores[rows], found.probabilities[rows]
-        ),
+        measures.of_rows(found, rows),
         found.splits[rows],
         None if found.baseline_answers is None else found.baseline_answers[rows],
         {name: found.columns[name][rows] for name in columns(gate)},

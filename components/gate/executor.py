@@ -13,6 +13,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components import splits
 from components.errors import DataError
 from components.gate import policy as policy_lib
 
@@ -66,11 +67,9 @@ class Executor(base_executor.BaseExecutor):
         refused = artifact_utils.get_single_instance(input_dict['quarantine'])
         verdict = artifact_utils.get_single_instance(output_dict['verdict'])
         counts, found = {}, {}
-        for split in artifact_utils.decode_split_names(statistics.split_names):
-            folder = artifact_utils.get_split_uri([statistics], split)
+        for split, folder in splits.folders(statistics).items():
             counts[split] = class_counts(tfdv.load_stats_binary(f'{folder}/FeatureStats.pb'))
-        for split in artifact_utils.decode_split_names(anomalies.split_names):
-            folder = artifact_utils.get_split_uri([anomalies], split)
+        for split, folder in splits.folders(anomalies).items():
             message = anomalies_pb2.Anomalies()
             message.ParseFromString(pathlib.Path(folder, 'SchemaDiff.pb').read_bytes())
             found[split] = anomaly_lines(message)

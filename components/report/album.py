@@ -12,10 +12,10 @@ from components.evaluation.measures import Answers
 from components.evaluation.predictions import Predictions
 from components.report import pictures, selection, similarity
 from components.report.content import Cell, Gallery, Neighbour, Picture
+from components.report.data_card import TRAIN
 from components.report.pictures import Scan
 from components.report.similarity import Embedded, Suspect
 
-TRAIN = 'train'
 _NEIGHBOURS = 3
 
 Explain = Callable[[Sequence[bytes], Sequence[int]], np.ndarray]

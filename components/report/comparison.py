@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from components.errors import ConfigError, DataError
+from components.evaluation import tally
 from components.evaluation.measures import Answers
 from components.evaluation.predictions import Predictions
 from components.evaluation.statistics import Interval, McNemar, mcnemar
@@ -19,8 +20,6 @@ from components.report import comparison_cards, measures, paired
 from components.report.comparison_cards import Side as Side
 from components.report.content import Card
 from components.report.paired import Difference
-
-SPLITS = ('val', 'test')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +138,7 @@ def compare(first: Side, second: Side) -> Comparison:
     splits = b.splits[judged]
     parts = {
         split: _split(answers_a, answers_b, splits == split, classes)
-        for split in SPLITS
+        for split in tally.SPLITS
         if (splits == split).any()
     }
     return Comparison(

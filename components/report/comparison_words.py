@@ -7,7 +7,6 @@ from components.report.comparison import Comparison, Flip, PairedPart
 from components.report.paired import Difference
 
 LEVEL = 0.05
-_PLAIN = ('log_loss', 'auc_ovr')
 
 
 def better(part: PairedPart) -> str | None:
@@ -47,7 +46,7 @@ def p_value(part: PairedPart) -> str:
 
 def number(value: float, name: str = '') -> str:
     """A difference of shares in points, of other measures as a number; signed."""
-    if name in _PLAIN:
+    if name in wording.PLAIN_METRICS:
         return f'{value:+.3f}'.replace('-', '\N{MINUS SIGN}')
     return wording.points(value)
 

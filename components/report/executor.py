@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import pathlib
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from tensorflow_metadata.proto.v0 import statistics_pb2
+import tensorflow_data_validation as tfdv
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from components import progress
+from components import progress, splits
 from components.embedding import embeddings
-from components.evaluation import predictions, slicing, verdict
+from components.evaluation import edges, measuring, predictions, slicing, verdict
+from components.gate.executor import VERDICT_FILE
 from components.report import content, data_card, gather, lineage, model_card, page, saliency
 from components.report.similarity import Embedded
 from components.serving import card
 
 HTML, CONTENT, SUMMARY = 'report.html', 'content.json', 'summary.json'
-VERDICT = 'verdict.json'  # of the evaluation
 _PREVIOUS = 'previous'
 
 
@@ -61,7 +61,7 @@ class Executor(base_executor.BaseExecutor):
             run=self._context.pipeline_run_id if self._context else '',
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
             verdict=verdict.from_json(
-                pathlib.Path(found['evaluation'].uri, VERDICT).read_text('utf-8')
+                pathlib.Path(found['evaluation'].uri, verdict.FILE).read_text('utf-8')
             ),
             threshold=config['gate']['val_accuracy'],
             predictions=predictions.read(found['evaluation'].uri),
@@ -70,7 +70,7 @@ class Executor(base_executor.BaseExecutor):
             model=model_card.ModelFacts(
                 record=_json(found['model_run'].uri, 'training.json'),
                 served=card.read(model),
-                megabytes=model_card.size(model),
+                megabytes=measuring.size_mb(str(model)),
                 config=config,
                 steps=_steps(exec_properties['metadata'], found),
                 model_id=found['model'].id,
@@ -124,22 +124,15 @@ def _json(uri: str, name: str) -> dict[str, Any]:
 
 
 def _data(found: dict[str, Artifact]) -> gather.Data:
-    examples, statistics = found['examples'], found['statistics']
-    means = {}
-    for split in artifact_utils.decode_split_names(statistics.split_names):
-        folder = artifact_utils.get_split_uri([statistics], split)
-        message = statistics_pb2.DatasetFeatureStatisticsList()
-        message.ParseFromString(pathlib.Path(folder, 'FeatureStats.pb').read_bytes())
-        means[split] = data_card.means_of(message)
-    files = {
-        split: tf.io.gfile.glob(f'{artifact_utils.get_split_uri([examples], split)}/*')
-        for split in artifact_utils.decode_split_names(examples.split_names)
+    means = {
+        split: data_card.means_of(tfdv.load_stats_binary(os.path.join(folder, edges.FILE)))
+        for split, folder in splits.folders(found['statistics']).items()
     }
     return gather.Data(
         _json(found['quarantine'].uri, 'summary.json'),
-        _json(found['data_verdict'].uri, 'verdict.json'),
+        _json(found['data_verdict'].uri, VERDICT_FILE),
         means,
-        files,
+        splits.files(found['examples']),
     )
 
 

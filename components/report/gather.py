@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from components.errors import DataError
-from components.evaluation import slicing
-from components.evaluation.measures import Answers
+from components.evaluation import slicing, tally
+from components.evaluation.measures import of_rows
 from components.evaluation.predictions import Predictions
 from components.report import (
     album,
@@ -25,8 +25,6 @@ from components.report.content import Cell, Content, Part, Verdict
 from components.report.data_card import Means
 from components.report.model_card import ModelFacts
 from components.report.similarity import Embedded
-
-_SPLITS = ('val', 'test')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +84,7 @@ def content(given: Given) -> Content:
     predictions = given.predictions
     _check(predictions)
     rows = np.flatnonzero(predictions.labelled)
-    answers = _answers(predictions, rows)
+    answers = of_rows(predictions, rows)
     suspects = _suspects(given.embedded, predictions, answers.probabilities, rows)
     shown = album.make(
         predictions,
@@ -102,7 +100,7 @@ def content(given: Given) -> Content:
     together, not_sliced = slicing.slices(
         predictions.columns, given.groups.crossed, given.groups.most_values
     )
-    for split in _SPLITS:
+    for split in tally.SPLITS:
         mine = np.flatnonzero(predictions.labelled & (predictions.splits == split))
         if len(mine):
             images = given.data.summary['splits'].get(data_card.TRAIN, {})
@@ -158,15 +156,6 @@ def _check(predictions: Predictions) -> None:
         )
 
 
-def _answers(predictions: Predictions, rows: np.ndarray) -> Answers:
-    return Answers(
-        predictions.labels[rows],
-        predictions.answers[rows],
-        predictions.scores[rows],
-        predictions.probabilities[rows],
-    )
-
-
 def _suspects(
     embedded: Embedded, predictions: Predictions, probabilities: np.ndarray, rows: np.ndarray
 ) -> tuple[similarity.Suspect, ...]:
@@ -186,7 +175,7 @@ def _part(
 ) -> Part:
     """One split: the labelled images in `rows`."""
     predictions = given.predictions
-    answers = _answers(predictions, rows)
+    answers = of_rows(predictions, rows)
     columns = {name: values[rows] for name, values in predictions.columns.items()}
     baseline = None
     if predictions.baseline_answers is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,11 +49,6 @@ def training(record: Mapping[str, Any]) -> Training:
         kept_val=record['val']['accuracy'],
         left_out=tuple(record['left_out']),
     )
-
-
-def size(folder: pathlib.Path) -> float:
-    """Of all files in a folder, in 10**6 bytes."""
-    return sum(file.stat().st_size for file in folder.rglob('*') if file.is_file()) / 1e6
 
 
 def duration(seconds: float) -> str:

@@ -21,7 +21,7 @@ _METRICS = {
 }
 _PARTS = {'val': 'Validation', 'test': 'Test'}
 # Neither shares nor in percent: a logarithm, and an area that is quoted as a number.
-_PLAIN_METRICS = ('log_loss', 'auc_ovr')
+PLAIN_METRICS = ('log_loss', 'auc_ovr')
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
@@ -62,7 +62,7 @@ def metric_title(name: str) -> str:
 
 def metric_value(name: str, value: float | None) -> str:
     """The value of a metric of `Part.metrics` in its unit."""
-    if value is None or name not in _PLAIN_METRICS:
+    if value is None or name not in PLAIN_METRICS:
         return percent(value)
     return f'{value:.3f}'
 

@@ -31,8 +31,8 @@ class Seen:
 
     def judged(self, labels: np.ndarray) -> Candidate:
         """With the log loss at the temperature that fits `labels`, int [N], best."""
-        found = calibration.calibrate(self.logits, labels)
-        return Candidate(self.val, found.log_loss_after)
+        scaled = self.logits / calibration.fit_temperature(self.logits, labels)
+        return Candidate(self.val, scores.score(scaled, labels).log_loss)
 
 
 def choose(candidates: Mapping[float, Candidate]) -> float:

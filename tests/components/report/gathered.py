@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.evaluation import slicing
+from components.evaluation import measuring, slicing
 from components.evaluation.predictions import Predictions
 from components.evaluation.verdict import Rule, Verdict
 from components.report import gather, model_card, saliency
@@ -175,7 +175,7 @@ def given(
             },
         ),
         model=model_card.ModelFacts(
-            RECORD, card.read(folder), model_card.size(folder), CONFIG, (), 7
+            RECORD, card.read(folder), measuring.size_mb(str(folder)), CONFIG, (), 7
         ),
         explain=saliency.Explainer(folder),
         groups=slicing.Evaluation(smallest_slice=3, most_values=10),
