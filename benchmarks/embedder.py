@@ -150,7 +150,7 @@ def main() -> None:
     )
     parser.add_argument('--backbone', default='mobilenet_v2')
     parser.add_argument('--sizes', nargs='*', type=int, default=[128, 224])
-    parser.add_argument('--images', type=int, default=2000, help='for throughput')
+    parser.add_argument('--images', type=int, default=5000, help='for throughput')
     parser.add_argument('--repetitions', type=int, default=5)
     parser.add_argument('--memory', nargs='*', type=int, default=[1000, 5000, 20000])
     parser.add_argument('--peak', type=pathlib.Path, help=argparse.SUPPRESS)
