@@ -41,6 +41,8 @@ def _galleries(flips: Sequence[Flip], thumbnails: Mapping[str, str]) -> list[Fli
     ):
         mine = _towards(flips, gained)
         pictures = tuple(_picture(one, thumbnails.get(one.id, '')) for one in mine[:MOST])
+        if len(pictures) < len(mine):
+            explanation += f' {len(pictures)} of {len(mine):,} are shown.'
         found.append(FlipGallery(title, explanation, len(mine), pictures))
     return found
 

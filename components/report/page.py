@@ -129,6 +129,9 @@ def render(content: Content) -> str:
     return from_template(
         'page.html',
         content=content,
+        galleries=[
+            (one, [content.pictures[key] for key in one.pictures]) for one in content.galleries
+        ],
         reason=_reason(content.verdict.headline),
         payload=payload(content),
         confusions=_CONFUSIONS,
