@@ -16,13 +16,14 @@ import pydantic
 import yaml
 
 from components import backbones
+from components.backbones.params import Model
 from components.embedding.params import Embedding
 from components.errors import ConfigError
 from components.evaluation.params import Gate
 from components.evaluation.slicing import Evaluation
 from components.gate.policy import DataGate
 from components.section import Count, Section, Share
-from components.training.params import Model, Training
+from components.training.params import Training
 from components.tuning.params import Tuning
 from pipeline import config_errors
 

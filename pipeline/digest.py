@@ -5,24 +5,73 @@ TFX keys its cache on a component's class path and parameters, not on code that 
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
 import pathlib
+from collections.abc import Iterator
 
-_COMPONENTS = pathlib.Path(__file__).resolve().parent.parent / 'components'
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_CODE = 'components'
 
 
-def of_packages(*names: str) -> str:
-    """A digest over the source and the assets of the given packages below `components`."""
+def of_code(*modules: str) -> str:
+    """A digest over the source of modules below `components` and of all that they import there.
+
+    Found by reading, without an import: statements inside functions count too. A package that
+    itself has code counts as a whole, as what it looks up by name cannot be read off; and so do
+    files that are not Python beside a module that counts.
+
+    Raises:
+        FileNotFoundError: there is no such module.
+    """
     digest = hashlib.sha256()
-    for name in sorted(names):
-        files = [path for path in sorted((_COMPONENTS / name).rglob('*.*')) if _is_source(path)]
-        if not files:
-            raise FileNotFoundError(f'no source of components.{name} in {_COMPONENTS}')
-        for file in files:
-            digest.update(str(file.relative_to(_COMPONENTS)).encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for file in sorted(_reached(modules)):
+        digest.update(str(file.relative_to(_ROOT)).encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
-def _is_source(path: pathlib.Path) -> bool:
-    return path.is_file() and '__pycache__' not in path.parts
+def _reached(modules: tuple[str, ...]) -> set[pathlib.Path]:
+    for module in modules:
+        if _file(module) is None:
+            raise FileNotFoundError(f'no source of {module} in {_ROOT}')
+    found: set[pathlib.Path] = set()
+    ahead = set(modules)
+    while ahead:
+        file = _file(ahead.pop())
+        if file is not None and file not in found:
+            found.add(file)
+            found.update(_assets(file.parent))
+            ahead.update(_wanted(file))
+    return found
+
+
+def _file(module: str) -> pathlib.Path | None:
+    """A module's file, a package's `__init__`; None where the name is of something else."""
+    path = _ROOT.joinpath(*module.split('.'))
+    candidates = (path / '__init__.py', path.with_name(f'{path.name}.py'))
+    return next((file for file in candidates if file.is_file()), None)
+
+
+@functools.cache
+def _wanted(file: pathlib.Path) -> frozenset[str]:
+    """What a file needs: names that it imports, and the packages around it."""
+    tree = ast.parse(file.read_bytes())
+    own = file.relative_to(_ROOT).with_suffix('').parts
+    names = {'.'.join(own[:-1])} - {_CODE}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add(f'{node.module}')
+            names.update(f'{node.module}.{alias.name}' for alias in node.names)
+    if file.name == '__init__.py' and not all(isinstance(s, ast.Expr) for s in tree.body):
+        names.update('.'.join((*own[:-1], other.stem)) for other in file.parent.glob('*.py'))
+    return frozenset(name for name in names if name.split('.')[0] == _CODE)
+
+
+def _assets(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    for path in folder.rglob('*.*') if folder.name != _CODE else ():
+        if path.is_file() and path.suffix not in ('.py', '.pyc'):
+            yield path

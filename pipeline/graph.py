@@ -37,7 +37,7 @@ def build(
         seed=config.data.split.seed,
         max_side=config.data.max_side,
         max_pixels=config.data.max_pixels,
-        code_digest=digest.of_packages('ingestion'),
+        code_digest=digest.of_code('components.ingestion.executor'),
     )
     examples = images.outputs['examples']
 
@@ -59,7 +59,7 @@ def build(
         anomalies=validator.outputs['anomalies'],
         quarantine=images.outputs['quarantine'],
         policy=config.data_gate.model_dump_json(),
-        code_digest=digest.of_packages('gate'),
+        code_digest=digest.of_code('components.gate.executor'),
     )
 
     preprocessing = {'image_size': config.image_size, 'resize': config.preprocessing.resize}
@@ -68,7 +68,10 @@ def build(
         schema=schema,
         preprocessing_fn='components.transform.preprocessing.preprocessing_fn',
         splits_config=tfx.SplitsConfig(analyze=['train'], transform=SPLITS),
-        custom_config={**preprocessing, 'code_digest': digest.of_packages('transform')},
+        custom_config={
+            **preprocessing,
+            'code_digest': digest.of_code('components.transform.preprocessing'),
+        },
         disable_statistics=True,
     ).with_id('Transform')
     transform.add_upstream_node(gate)
@@ -85,7 +88,7 @@ def build(
         views=config.embedding.views,
         seed=config.training.seed,
         features=config.embedding.features,
-        code_digest=digest.of_packages('embedding', 'augmentation', 'backbones', 'transform'),
+        code_digest=digest.of_code('components.embedding.executor'),
     )
 
     training: dict[str, Any] = {
@@ -99,9 +102,7 @@ def build(
         **preprocessing,
         'model': base.model_dump_json(),
         'weights_digest': project.weights_digest(config),
-        'code_digest': digest.of_packages(
-            'training', 'augmentation', 'backbones', 'embedding', 'serving', 'transform'
-        ),
+        'code_digest': digest.of_code('components.training.run_fn'),
     }
 
     tuning: list[Any] = []
@@ -114,7 +115,7 @@ def build(
                 **recipe,
                 'training': config.training.model_dump_json(exclude={'tuned'}),
                 'tuning': config.tuning.model_dump_json(),
-                'search_digest': digest.of_packages('tuning', 'transfer'),
+                'search_digest': digest.of_code('components.tuning.tuner_fn'),
             },
         ).with_id('Tuner')
         tuning, hyperparameters = [tuner], tuner.outputs['best_hyperparameters']
@@ -154,7 +155,7 @@ def build(
         baseline_model=baseline.outputs['model'],
         gate=config.gate,
         slicing=config.evaluation,
-        code_digest=digest.of_packages('evaluation'),
+        code_digest=digest.of_code('components.evaluation.executor'),
     ).with_id('Evaluator')
 
     pusher = tfx.Pusher(
@@ -183,7 +184,7 @@ def build(
         previous=previous.outputs['report'],
         config=config.model_dump_json(),
         metadata=str(project.metadata),
-        code_digest=digest.of_packages('report', 'evaluation', 'embedding', 'serving'),
+        code_digest=digest.of_code('components.report.executor'),
     ).with_id('Report')
     # A blessed model is pushed also where its report fails.
     report.add_upstream_node(pusher)

@@ -31,7 +31,7 @@ def train_split(config: Config, project: Project) -> pathlib.Path | None:
         'seed': config.data.split.seed,
         'max_side': config.data.max_side,
         'max_pixels': config.data.max_pixels,
-        'code_digest': digest.of_packages('ingestion'),
+        'code_digest': digest.of_code('components.ingestion.executor'),
     }
     store = metadata.open_store(project.metadata)
     if _INGESTION not in {kind.name for kind in store.get_execution_types()}:

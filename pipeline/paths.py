@@ -6,8 +6,8 @@ import dataclasses
 import hashlib
 import pathlib
 
+from components.backbones.params import Model
 from components.ingestion.sources import Columns, SourceSpec
-from components.training.params import Model
 from pipeline.config import Config
 
 _BEAM_DEFAULTS = (

@@ -7,9 +7,9 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.augmentation.policies import POLICIES
+from components.backbones.params import Model
 from components.embedding import executor
 from components.embedding.artifacts import Embeddings
-from components.training.params import Model
 
 
 class EmbedderSpec(component_spec.ComponentSpec):

@@ -10,8 +10,8 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components import progress, splits
+from components.backbones.params import Model
 from components.embedding import beam_pipeline, embeddings, frozen_base, shards
-from components.training import params
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -28,7 +28,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict: `examples`, transformed.
             output_dict: `embeddings`.
-            exec_properties: `model` (JSON of params.Model), `image_size`, `augmentation`, `views`,
+            exec_properties: `model` (JSON of Model), `image_size`, `augmentation`, `views`,
                 `seed`, `features`; `weights_digest` and `code_digest` for the cache key alone.
 
         Raises:
@@ -38,7 +38,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict['examples'])
         output = artifact_utils.get_single_instance(output_dict['embeddings'])
-        chosen = params.Model.model_validate_json(exec_properties['model'])
+        chosen = Model.model_validate_json(exec_properties['model'])
         settings = frozen_base.Settings(
             backbone=chosen.backbone,
             weights=chosen.weights,

@@ -11,9 +11,10 @@ import keras
 import tensorflow_transform as tft
 
 from components import backbones, progress
+from components.backbones.params import Model
 from components.embedding import embeddings
 from components.errors import DataError
-from components.training import dataset, features, params, recipe
+from components.training import dataset, features, recipe
 from components.transform import preprocessing
 
 
@@ -36,13 +37,13 @@ def read(config: Mapping[str, Any], transform_output: str) -> Inputs:
     """Reads them.
 
     Args:
-        config: `model` (JSON of params.Model), `image_size` and `embeddings` (where they are).
+        config: `model` (JSON of Model), `image_size` and `embeddings` (where they are).
         transform_output: the transform graph's folder.
 
     Raises:
         DataError: the embeddings are damaged, or of other weights.
     """
-    chosen = params.Model.model_validate_json(config['model'])
+    chosen = Model.model_validate_json(config['model'])
     vocabulary = tft.TFTransformOutput(transform_output).vocabulary_by_name(
         preprocessing.CLASSES_FILE
     )

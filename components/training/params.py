@@ -6,43 +6,11 @@ from typing import Annotated, Literal, Self
 
 import pydantic
 
-from components import backbones
-from components.errors import ConfigError
 from components.section import Count, Duration, Fraction, Rate, Section, Share
 
 AugmentationName = Literal[
     'none', 'flip', 'flips', 'light', 'standard', 'strong', 'trivial', 'any_orientation'
 ]
-
-
-class Model(Section):
-    """The pretrained base."""
-
-    backbone: str = pydantic.Field(
-        default='mobilenet_v2', description='Name of a base in the registry.'
-    )
-    weights: str = pydantic.Field(
-        default='imagenet', description='imagenet, package, random, or a weights file.'
-    )
-
-    @pydantic.field_validator('backbone')
-    @classmethod
-    def _known(cls, value: str) -> str:
-        try:
-            backbones.entry(value)
-        except ConfigError as error:
-            raise ValueError(str(error)) from error
-        return value
-
-    @pydantic.model_validator(mode='after')
-    def _offered(self) -> Self:
-        offered = (*backbones.entry(self.backbone).weights, 'random')
-        if self.weights in ('imagenet', 'package') and self.weights not in offered:
-            raise ValueError(
-                f'weights {self.weights!r} do not exist for {self.backbone}; '
-                f'use one of {", ".join(offered)}, or a file'
-            )
-        return self
 
 
 class FineTune(Section):

@@ -14,6 +14,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
+from components.backbones.params import Model
 from components.serving import export
 from components.training import (
     checkpoint,
@@ -44,7 +45,7 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     config = fn_args.custom_config
     settings = params.Training.model_validate_json(config['training'])
-    chosen = params.Model.model_validate_json(config['model'])
+    chosen = Model.model_validate_json(config['model'])
     size = int(config['image_size'])
     run_folder = pathlib.Path(fn_args.model_run_dir)
     tuned_values = None

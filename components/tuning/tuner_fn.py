@@ -7,6 +7,7 @@ import pathlib
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
+from components.backbones.params import Model
 from components.section import seconds_of
 from components.training import budget, dataset, inputs, params, tuned
 from components.tuning import heads, search, space
@@ -26,7 +27,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """
     config = fn_args.custom_config
     settings = params.Training.model_validate_json(config['training'])
-    chosen = params.Model.model_validate_json(config['model'])
+    chosen = Model.model_validate_json(config['model'])
     tuning = Tuning.model_validate_json(config['tuning'])
     deadline = budget.Deadline(seconds_of(tuning.budget) if tuning.budget else None)
     size, folder = int(config['image_size']), pathlib.Path(fn_args.working_dir)

@@ -9,18 +9,10 @@ import sys
 
 import pytest
 
-from pipeline import config, digest, logs
+from pipeline import config, logs
 from pipeline.paths import Project
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def test_digest_depends_on_the_packages_and_is_stable():
-    assert digest.of_packages('gate') == digest.of_packages('gate')
-    assert digest.of_packages('gate') != digest.of_packages('training')
-    assert digest.of_packages('gate', 'training') == digest.of_packages('training', 'gate')
-    with pytest.raises(FileNotFoundError, match='no_such'):
-        digest.of_packages('no_such')
 
 
 def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import backbones, progress
+from components.backbones.params import Model
 from components.embedding.frozen_base import Settings
 from components.errors import DataError
 from components.training import params, run_fn
@@ -42,7 +43,7 @@ def arguments(
         fine_tune=params.FineTune(blocks=1, **tune),
     )
     config = {
-        'model': params.Model(backbone=BACKBONE, weights=weights).model_dump_json(),
+        'model': Model(backbone=BACKBONE, weights=weights).model_dump_json(),
         'training': training.model_dump_json(),
         'image_size': SIZE,
         'resize': RESIZE,

@@ -15,6 +15,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
+from components.backbones.params import Model
 from components.embedding import embeddings
 from components.embedding.artifacts import Embeddings
 from components.embedding.frozen_base import FrozenBase, Settings
@@ -108,7 +109,7 @@ def outputs(
         'tuner_results': placed(standard_artifacts.TunerResults(), folder / 'results'),
     }
     config = {
-        'model': params.Model(backbone=BASE, weights='random').model_dump_json(),
+        'model': Model(backbone=BASE, weights='random').model_dump_json(),
         'training': params.Training(
             batch_size=10, fine_tune=params.FineTune(blocks=1, epochs=1)
         ).model_dump_json(exclude={'tuned'}),
@@ -148,7 +149,7 @@ def trained(
             model_run_dir=str(folder / 'run'),
             hyperparameters=hyperparameters,
             custom_config={
-                'model': params.Model(backbone=BASE, weights='random').model_dump_json(),
+                'model': Model(backbone=BASE, weights='random').model_dump_json(),
                 'training': training.model_dump_json(),
                 'image_size': SIZE,
                 'resize': RESIZE,

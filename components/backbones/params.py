@@ -1,0 +1,41 @@
+"""Which base, validated here once and taken as it is by all others."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import pydantic
+
+from components.backbones import registry
+from components.errors import ConfigError
+from components.section import Section
+
+
+class Model(Section):
+    """The pretrained base."""
+
+    backbone: str = pydantic.Field(
+        default='mobilenet_v2', description='Name of a base in the registry.'
+    )
+    weights: str = pydantic.Field(
+        default='imagenet', description='imagenet, package, random, or a weights file.'
+    )
+
+    @pydantic.field_validator('backbone')
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            registry.entry(value)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    @pydantic.model_validator(mode='after')
+    def _offered(self) -> Self:
+        offered = (*registry.entry(self.backbone).weights, 'random')
+        if self.weights in ('imagenet', 'package') and self.weights not in offered:
+            raise ValueError(
+                f'weights {self.weights!r} do not exist for {self.backbone}; '
+                f'use one of {", ".join(offered)}, or a file'
+            )
+        return self
