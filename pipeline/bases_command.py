@@ -17,6 +17,7 @@ import rich.table
 import rich.text
 import yaml
 
+from components import shares
 from components.backbones import registry
 from components.errors import ConfigError, UserError
 from components.transfer import accuracy
@@ -134,7 +135,8 @@ def _measure(
         nonlocal first
         key = name(row.candidate)
         said[key] = (
-            f'accuracy {row.transfer.probe.share:.3f}, {row.cost.milliseconds:.1f} ms an image'
+            f'accuracy {shares.percent(row.transfer.probe.share)}, '
+            f'{row.cost.milliseconds:.1f} ms an image'
         )
         shown.ended(NodeResult(key, 'complete', {}, row.seconds))
         if first and rest:
@@ -187,23 +189,24 @@ def table(comparison: Comparison, config: Config, roomy: bool = True) -> rich.ta
     ends = [row.transfer.probe for row in ranked] + [random.probe, random.majority]
     low = math.floor(min(e.lower for e in ends) * 10) / 10
     high = math.ceil(max(e.upper for e in ends) * 10) / 10
-    width = 24 if roomy else 15
+    width = 24 if roomy else 11  # the longest line then keeps to 80 columns
     out = rich.table.Table(box=rich.box.SIMPLE, pad_edge=False)
     out.add_column('base and size', no_wrap=True)
-    out.add_column(f'{low:.1f}{"":{width - 6}}{high:.1f}', no_wrap=True)
+    start, end = shares.percent(low, 0), shares.percent(high, 0)
+    out.add_column(f'{start}{end:>{width - len(start)}}', no_wrap=True)
     out.add_column('accuracy (95 %)' if roomy else 'acc.', no_wrap=True)
     for title in ('kNN', 'ms', 'M par.', 'MB') if roomy else ('kNN', 'ms', 'MB'):
         out.add_column(title, justify='right', no_wrap=True)
 
     def add(name: str, style: str, row: Row | None, probe: Estimate) -> None:
-        interval = f' ({probe.lower:.3f} to {probe.upper:.3f})' if roomy else ''
+        interval = f' ({shares.between(probe.lower, probe.upper)})' if roomy else ''
         cells = [
             rich.text.Text(name, style),
             rich.text.Text(bar_of(probe, low, high, width), style),
-            rich.text.Text(f'{probe.share:.3f}{interval}'),
+            rich.text.Text(f'{shares.percent(probe.share)}{interval}'),
         ]
         if row is not None:
-            numbers = [f'{row.transfer.knn.share:.3f}', f'{row.cost.milliseconds:.1f}']
+            numbers = [shares.percent(row.transfer.knn.share), f'{row.cost.milliseconds:.1f}']
             numbers += [f'{row.cost.parameters / 1e6:.1f}'] if roomy else []
             cells += [rich.text.Text(n) for n in (*numbers, f'{row.cost.megabytes:.0f}')]
         out.add_row(*cells)
@@ -256,7 +259,7 @@ def conclusions(comparison: Comparison, config: Config) -> list[rich.text.Text]:
         why = (
             f'within one standard error of the best ({best.candidate.label}: '
             f'{100 * behind.mean:+.1f} points, standard error {100 * behind.standard_error:.1f}) '
-            f'at {100 * share:.0f} % of its time an image'
+            f'at {shares.percent(share, 0)} of its time an image'
         )
     kept = ', as now' if _is_now(chosen.candidate, config) else ''
     lines = [text(('take ', 'bold'), (chosen.candidate.label, 'bold green'), f'{kept}: {why}')]

@@ -10,14 +10,17 @@ from collections.abc import Collection
 import click
 import rich.console
 
+from components import shares
 from components.errors import ConfigError
 from components.evaluation import predictions
+from components.evaluation.statistics import Interval
 from components.report import (
     comparison,
     comparison_markdown,
     comparison_page,
     comparison_words,
     content,
+    wording,
 )
 from pipeline import display, logs, report_command, reports
 from pipeline.paths import Project
@@ -62,6 +65,11 @@ def _side(found: Found) -> comparison.Side:
     return comparison.Side(found.run.id, answers, content.summary(found.content))
 
 
+def _share(one: Interval) -> str:
+    text = wording.ABSENT if one.share is None else shares.percent(one.share)
+    return f'{text:>7}'
+
+
 def _show(told: comparison.Comparison, path: pathlib.Path) -> None:
     console = rich.console.Console(file=sys.stdout)
     display.say(console, (comparison_words.decision(told.together), 'bold'))
@@ -69,7 +77,7 @@ def _show(told: comparison.Comparison, path: pathlib.Path) -> None:
     for title, part in comparison_words.accuracies(told):
         display.say(
             console,
-            f'  {title:<10}  A {part.first.share:.3f}  B {part.second.share:.3f}  '
+            f'  {title:<10}  A {_share(part.first)}  B {_share(part.second)}  '
             f'{comparison_words.difference(part.difference)}, 95 % interval '
             f'{comparison_words.ends(part.difference)} ({comparison_words.p_value(part)})',
         )

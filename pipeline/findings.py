@@ -6,6 +6,7 @@ import json
 import pathlib
 from collections.abc import Callable
 
+from components import shares
 from components.ingestion import quarantine
 from pipeline import metadata
 from pipeline.config import Config
@@ -90,13 +91,13 @@ def tuning_record(result: NodeResult) -> dict:
 
 def _trained(result: NodeResult, config: Config, project: Project) -> str:
     record = training_record(result)
-    line = f'frozen base: val accuracy {record["probe"]["val"]["accuracy"]:.3f}'
+    line = f'frozen base: val accuracy {shares.percent(record["probe"]["val"]["accuracy"])}'
     if 'fine_tune' in record:
         tuned = record['fine_tune']
         line += (
-            f', fine-tuned: {tuned["val"]["accuracy"]:.3f} (epoch {tuned["best_epoch"]} of '
-            f'{len(tuned["history"])}); kept: {record["kept"].replace("_", "-")}, '
-            f'{record["val"]["accuracy"]:.3f}'
+            f', fine-tuned: {shares.percent(tuned["val"]["accuracy"])} (epoch '
+            f'{tuned["best_epoch"]} of {len(tuned["history"])}); kept: '
+            f'{record["kept"].replace("_", "-")}, {shares.percent(record["val"]["accuracy"])}'
         )
     if record['left_out']:
         line += f'; left out for the budget: {" and ".join(record["left_out"])}'
@@ -129,7 +130,7 @@ def _evaluated(result: NodeResult, config: Config, project: Project) -> str:
         if reached:
             parts.append(f'{split} accuracy {reached}')
     verdict = 'BLESSED' if blessing.properties.get('blessed') == 1 else 'NOT BLESSED'
-    parts.insert(1, f'gate {config.gate.val_accuracy:.2f}: {verdict}')
+    parts.insert(1, f'gate {shares.percent(config.gate.val_accuracy)}: {verdict}')
     return ', '.join(parts)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+
 import rich.box
-import rich.console
 import rich.table
 
-from pipeline import metadata
+from pipeline import display, metadata
 from pipeline.metadata import Run
 from pipeline.paths import Project
 
@@ -39,28 +41,34 @@ def accuracy(run: Run, split: str) -> str:
 
 def show(project: Project, count: int) -> None:
     """Prints the latest `count` runs, newest first."""
-    console = rich.console.Console()
+    console = display.roomy_console(sys.stdout)
     if not project.metadata.is_file():
         console.print(
             f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True
         )
         return
     found = metadata.runs(metadata.open_store(project.metadata))[-count:]
-    table = rich.table.Table(
+    console.print(table(found, console.width >= display.ROOMY))
+
+
+def table(found: Sequence[Run], roomy: bool = True) -> rich.table.Table:
+    """Runs, newest first; without room an interval stands below its accuracy."""
+    out = rich.table.Table(
         rich.table.Column('run', no_wrap=True),
         'cached',
         rich.table.Column('val accuracy', no_wrap=True),
         rich.table.Column('test accuracy', no_wrap=True),
-        'outcome',
+        rich.table.Column('outcome', overflow='fold'),
         box=rich.box.SIMPLE,
     )
+    before = ' (' if roomy else '\n('
     for run in reversed(found):
         cached = sum(node.state == 'cached' for node in run.nodes)
-        table.add_row(
+        out.add_row(
             run.id,
             f'{cached} of {len(run.nodes)}',
-            accuracy(run, 'val'),
-            accuracy(run, 'test'),
+            accuracy(run, 'val').replace(' (', before),
+            accuracy(run, 'test').replace(' (', before),
             outcome(run),
         )
-    console.print(table)
+    return out

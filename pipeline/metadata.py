@@ -11,6 +11,8 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components import shares
+
 STATES = {
     pb.Execution.COMPLETE: 'complete',
     pb.Execution.CACHED: 'cached',
@@ -125,7 +127,7 @@ def accuracy(evaluation: Output, split: str) -> str | None:
     share, lower, upper = (
         evaluation.properties[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper')
     )
-    return f'{share:.3f} ({lower:.3f} to {upper:.3f})'
+    return f'{shares.percent(share)} ({shares.between(lower, upper)})'
 
 
 def mark_canceled(store: mlmd.MetadataStore, run_id: str, node: str) -> None:

@@ -12,6 +12,7 @@ import rich.table
 import rich.text
 import yaml
 
+from components import shares
 from components.errors import ConfigError
 from pipeline import display, findings, metadata
 from pipeline import run as run_lib
@@ -99,8 +100,8 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> rich.table.Table:
         table.add_row(
             ('  ' if number else '● ') + head['features'],
             head['class_weights'],
-            f'{head["accuracy"]:.3f}',
-            f'{head["recall"]:.3f}',
+            shares.percent(head['accuracy']),
+            shares.percent(head['recall']),
             f'{head["log_loss"]:.3f}',
             f'{head["seconds"]:.1f}',
         )
@@ -140,7 +141,7 @@ def trials_table(record: Mapping[str, Any]) -> rich.table.Table:
             cells += ['diverged', '', '', '']
         else:
             cells += [
-                f'{trial["accuracy"]:.3f}',
+                shares.percent(trial['accuracy']),
                 f'{trial["log_loss"]:.3f}',
                 display.duration(trial['seconds']).removesuffix(' s'),
                 trial['kept'].replace('_', '-'),

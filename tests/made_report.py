@@ -9,6 +9,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
+from components import shares
 from components.evaluation import statistics
 from components.report.content import (
     Bin,
@@ -155,21 +156,22 @@ def verdict(val: Part, threshold: float) -> Verdict:
     """A verdict in the words of the gate's own rules."""
     value = val.accuracy.lower
     holds = value >= threshold
-    said = f'The lower bound of val accuracy {value:.3f} {"reaches" if holds else "is below"} '
-    said += f'{threshold:.3f} ({val.accuracy.share:.3f} of {val.accuracy.n:,} images).'
+    said = f'The lower bound of val accuracy, {shares.percent(value)}, '
+    said += f'{"reaches" if holds else "is below"} {shares.percent(threshold)} '
+    said += f'({shares.percent(val.accuracy.share)} of {val.accuracy.n:,} images).'
     change = '' if holds else 'At this accuracy about 214 more val images (366 in all) would do.'
     rules = (
         Rule('val_accuracy', 'Validation accuracy', holds, value, threshold, value - threshold,
              said, change),
         Rule('max_calibration_error', 'Calibration error', True, 0.031, 0.05, 0.019,
-             'The expected calibration error 0.031 keeps to 0.050.'),
+             'The expected calibration error, 3.1 %, keeps to 5.0 %.'),
         Rule('paired_test', 'Paired test against the baseline', None, None, 0.05, None,
              'There is no earlier blessed model.'),
         Rule('test_contradiction', 'Test against val', True, 0.412, 0.05, 0.362,
-             'Test accuracy 0.918 is not significantly lower than val accuracy 0.928 (p = 0.412, '
-             '150 images against 152).'),
+             'Test accuracy 91.8 % is not significantly lower than val accuracy 92.8 % '
+             '(p = 0.412, 150 images against 152).'),
         Rule('max_latency_ms', 'Latency', True, 23.4, 50.0, 26.6,
-             'The latency of one image (95th percentile, ms) 23.400 keeps to 50.000.'),
+             'The latency of one image at the 95th percentile, 23.4 ms, keeps to 50.0 ms.'),
     )  # fmt: skip
     head = 'Blessed: t' if holds else 'Not blessed: t'
     return Verdict(holds, head + said[1:], rules)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from components import shares
 from components.evaluation import statistics
 from components.evaluation.counts import Numbers, Paired, Reset
 from components.evaluation.rules import Rule, few, images, told, unmeasured
@@ -23,6 +24,10 @@ def _no_baseline(name: str, title: str, bound: float, baseline: Reset | None) ->
     return Rule(name, title, None, None, bound, None, sentence)
 
 
+def _points(difference: float, decimals: int) -> str:
+    return f'{100 * difference:.{decimals}f} points'
+
+
 def max_drop(numbers: Numbers, most: float) -> Rule:
     """The measured difference to the baseline."""
     name, title = 'max_drop', 'Drop against the baseline'
@@ -32,7 +37,7 @@ def max_drop(numbers: Numbers, most: float) -> Rule:
     if not paired.n:
         return unmeasured(name, title, most, 'there is no val image to compare on')
     value = (paired.lost - paired.won) / paired.n
-    shown, allowed = told(abs(value), most)
+    shown, allowed = told(abs(value), most, tell=_points)
     moved = f'fell by {shown}' if value > 0 else f'rose by {shown}' if value < 0 else 'is the same'
     sentence = f'Val accuracy {moved} against the blessed baseline; {allowed} may be lost.'
     return Rule(name, title, value <= most, value, most, most - value, sentence)
@@ -68,8 +73,9 @@ def test_contradiction(numbers: Numbers, level: float, decides: bool) -> Rule:
     p = statistics.significantly_lower(test.hits, test.n, val.hits, val.n)
     lower = p < level
     sentence = (
-        f'Test accuracy {test.share:.3f} is {"" if lower else "not "}significantly lower than '
-        f'val accuracy {val.share:.3f} ({_p(p, level)}, {images(test.n)} against {val.n:,}).'
+        f'Test accuracy {shares.percent(test.share)} is {"" if lower else "not "}significantly '
+        f'lower than val accuracy {shares.percent(val.share)} ({_p(p, level)}, {images(test.n)} '
+        f'against {val.n:,}).'
     )
     change = ''
     if lower:
@@ -82,8 +88,12 @@ def test_contradiction(numbers: Numbers, level: float, decides: bool) -> Rule:
     return _test(Rule(name, title, not lower, p, level, p - level, sentence, change), decides)
 
 
+def _number(value: float, decimals: int) -> str:
+    return f'{value:.{decimals}f}'
+
+
 def _p(p: float, level: float) -> str:
-    return f'p = {told(p, level)[0]}' if p >= 0.001 else 'p < 0.001'
+    return f'p = {told(p, level, 3, _number)[0]}' if p >= 0.001 else 'p < 0.001'
 
 
 def _test(rule: Rule, decides: bool) -> Rule:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from components import shares
 from components.evaluation import statistics
 from components.evaluation.counts import Count, Numbers
 from components.evaluation.params import Gate, SliceFloor
@@ -19,6 +20,9 @@ from components.evaluation.params import Gate, SliceFloor
 # Below so many images a measured share says little: its 95 % interval is some 40 points wide.
 _TINY = 20
 _NAMED = 3
+
+# Writes a number with so many decimals.
+Tell = Callable[[float, int], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +50,28 @@ class Rule:
     change: str = ''
 
 
-def told(value: float, bound: float, decimals: int = 3) -> tuple[str, str]:
-    """Both with so many decimals, or as many more as it takes to tell them apart."""
+def in_unit(unit: str) -> Tell:
+    """Numbers with their unit: `in_unit('ms')(23.44, 1)` is '23.4 ms'."""
+
+    def tell(value: float, decimals: int) -> str:
+        return f'{value:.{decimals}f} {unit}'
+
+    return tell
+
+
+def told(
+    value: float, bound: float, decimals: int = 1, tell: Tell = shares.percent
+) -> tuple[str, str]:
+    """Both with so many decimals, or as many more as it takes to tell them apart.
+
+    Args:
+        value: what was measured.
+        bound: what it is held against.
+        decimals: the fewest.
+        tell: writes a number of these; without it they are shares, written in percent.
+    """
     for more in range(decimals, 10):
-        first, second = f'{value:.{more}f}', f'{bound:.{more}f}'
+        first, second = tell(value, more), tell(bound, more)
         if first != second or value == bound:
             return first, second
     return repr(value), repr(bound)
@@ -78,7 +100,7 @@ def unmeasured(name: str, title: str, bound: float, why: str, change: str = '') 
 
 def _interval(count: Count) -> str:
     found = statistics.wilson(count.hits, count.n)
-    return f'95 % interval {found.lower:.3f} to {found.upper:.3f}'
+    return f'95 % interval {shares.between(found.lower, found.upper)}'
 
 
 def val_accuracy(numbers: Numbers, gate: Gate) -> Rule:
@@ -92,8 +114,8 @@ def val_accuracy(numbers: Numbers, gate: Gate) -> Rule:
     value = statistics.lower_bound(hits, n) if by_bound else share
     what = 'lower bound of val accuracy' if by_bound else 'val accuracy'
     sentence = (
-        f'The {what}{_at_least(value, threshold)} ({hits:,} of {images(n)} right: {share:.3f}, '
-        f'{_interval(numbers.val)}).'
+        f'The {what}{_at_least(value, threshold)} ({hits:,} of {images(n)} right: '
+        f'{shares.percent(share)}, {_interval(numbers.val)}).'
     )
     holds = value >= threshold
     if by_bound and not holds and statistics.wilson(hits, n).lower >= threshold:
@@ -153,7 +175,7 @@ def _one_class(numbers: Numbers, threshold: float) -> str:
     common = max(counts, key=lambda name: counts[name].n)
     share = counts[common].n / sum(count.n for count in counts.values())
     if share >= threshold:
-        return f' To answer {common!r} always would be right on {share:.3f} of them.'
+        return f' To answer {common!r} always would be right on {shares.percent(share)} of them.'
     return ''
 
 
@@ -245,15 +267,14 @@ def limit(
     what: str,
     value: float | None,
     most: float,
-    unit: str = '',
-    decimals: int = 1,
+    tell: Tell,
 ) -> Rule:
-    """A number that must not be above `most`; `what` and `unit` are for the sentence."""
+    """A number that must not be above `most`; `what` and `tell` are for the sentence."""
     if value is None or not math.isfinite(value):
         return unmeasured(name, title, most, 'could not be measured')
-    first, second = told(value, most, decimals)
+    first, second = told(value, most, tell=tell)
     keeps = 'keeps to' if value <= most else 'is above'
-    sentence = f'The {what}, {first}{unit}, {keeps} {second}{unit}.'
+    sentence = f'The {what}, {first}, {keeps} {second}.'
     return Rule(name, title, value <= most, value, most, most - value, sentence)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from components import shares
 from components.evaluation import comparisons, rules
 from components.evaluation.counts import Count as Count
 from components.evaluation.counts import Numbers as Numbers
@@ -54,7 +55,7 @@ def judge(numbers: Numbers, gate: Gate, smallest_slice: int = 1) -> Verdict:
                 'expected calibration error',
                 numbers.calibration_error,
                 gate.max_calibration_error,
-                decimals=3,
+                shares.percent,
             )
         )
     found += [
@@ -75,7 +76,7 @@ def judge(numbers: Numbers, gate: Gate, smallest_slice: int = 1) -> Verdict:
                 'latency of one image at the 95th percentile',
                 numbers.latency_ms,
                 gate.max_latency_ms,
-                ' ms',
+                rules.in_unit('ms'),
             )
         )
     if gate.max_size_mb is not None:
@@ -86,7 +87,7 @@ def judge(numbers: Numbers, gate: Gate, smallest_slice: int = 1) -> Verdict:
                 'size of the exported model',
                 numbers.size_mb,
                 gate.max_size_mb,
-                ' MB',
+                rules.in_unit('MB'),
             )
         )
     if numbers.not_finite:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pydantic
 
+from components import shares
 from components.section import Count, Section, Share
 
 SPLITS = ('train', 'val', 'test')
@@ -88,8 +89,8 @@ def judge(facts: Facts, policy: DataGate) -> list[Finding]:
     if share > policy.max_quarantined:
         most = max(facts.reasons, key=lambda reason: facts.reasons[reason], default='unknown')
         fatal.append(
-            f'{facts.quarantined} of {facts.listed} files ({share:.1%}) are unusable, more than '
-            f'data_gate.max_quarantined = {policy.max_quarantined:.1%}; most often: {most}'
+            f'{facts.quarantined} of {facts.listed} files ({shares.percent(share)}) are unusable, '
+            f'more than data_gate.max_quarantined = {policy.max_quarantined:g}; most often: {most}'
         )
     for split, lines in facts.anomalies.items():
         for line in lines:

@@ -10,7 +10,7 @@ import numpy as np
 from components import progress
 from components.evaluation.measures import Answers
 from components.evaluation.predictions import Predictions
-from components.report import pictures, selection, similarity
+from components.report import measures, pictures, selection, similarity
 from components.report.content import Cell, Gallery, Neighbour, Picture
 from components.report.data_card import TRAIN
 from components.report.pictures import Scan
@@ -75,8 +75,9 @@ def make(
     )
     progress.start('pictures for the report', len(names))
     scan = pictures.scan(files, names)
-    shown = [name for name in names if name in row_of and name in scan.images]
-    heat = _heat(explain, shown, scan, [int(answers.answers[row_of[name]]) for name in shown])
+    answered = {str(name) for name in ids[measures.answered(answers)]}
+    explained = [name for name in names if name in answered and name in scan.images]
+    heat = _heat(explain, explained, scan, [answers.answers[row_of[name]] for name in explained])
     drawn = {}
     for name in names:
         row = row_of.get(name)
@@ -126,10 +127,12 @@ def _alike(embedded: Embedded, names: Sequence[str]) -> dict[str, list[Neighbour
 def _heat(
     explain: Explain, names: Sequence[str], scan: Scan, classes: Sequence[int]
 ) -> dict[str, np.ndarray]:
+    """Of each image whose heat is a number everywhere: slopes can overflow where answers do not."""
     if not names:
         return {}
     maps = explain([scan.images[name].encoded for name in names], classes)
-    return dict(zip(names, maps, strict=True))
+    found = zip(names, maps, strict=True)
+    return {name: heat for name, heat in found if np.isfinite(heat).all()}
 
 
 def _picture(
@@ -148,8 +151,9 @@ def _picture(
         position = int(answers.labels[row])
         path, split = str(predictions.paths[rows[row]]), str(predictions.splits[rows[row]])
         label = predictions.classes[position] if position >= 0 else label
-        answer = predictions.classes[int(answers.answers[row])]
-        score = float(answers.scores[row])
+        if answers.answers[row] != measures.NO_ANSWER:
+            answer = predictions.classes[int(answers.answers[row])]
+            score = float(answers.scores[row])
     thumbnail = pictures.thumbnail(source.encoded) if source else ''
     return Picture(name, path, split, label, answer, score, thumbnail, '', (), note)
 
@@ -166,7 +170,7 @@ def _cells(
 ) -> tuple[Cell, ...]:
     """Of one split, the fullest first, with those of their images that are shown."""
     found: dict[tuple[int, int], list[int]] = {}
-    for row in np.flatnonzero(mine & (answers.labels >= 0)).tolist():
+    for row in np.flatnonzero(mine & (answers.labels >= 0) & measures.answered(answers)).tolist():
         found.setdefault((int(answers.labels[row]), int(answers.answers[row])), []).append(row)
     cells = []
     for (label, answer), members in found.items():

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from components.errors import ConfigError, DataError
+from components.errors import ConfigError
 from components.evaluation import tally
 from components.evaluation.measures import Answers
 from components.evaluation.predictions import Predictions
 from components.evaluation.statistics import Interval, McNemar, mcnemar
-from components.report import comparison_cards, measures, paired
+from components.report import comparison_cards, measures, paired, wording
 from components.report.comparison_cards import Side as Side
-from components.report.content import Card
+from components.report.content import Card, Fact
 from components.report.paired import Difference
 
 
@@ -67,21 +67,24 @@ class PairedPart:
 
 @dataclasses.dataclass(frozen=True)
 class Flip:
-    """An image that one of the two runs alone answers right; scores are of their answers."""
+    """An image that one of the two runs alone answers right; scores are of their answers.
+
+    Where the other run has no answer, a dash stands for it and its score is None.
+    """
 
     id: str
     path: str
     split: str
     label: str
     first_answer: str
-    first_score: float
+    first_score: float | None
     second_answer: str
-    second_score: float
+    second_score: float | None
 
     @property
     def gained(self) -> bool:
         """Whether it is B that is right."""
-        return self.second_answer == self.label
+        return self.second_score is not None and self.second_answer == self.label
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,18 +113,12 @@ def compare(first: Side, second: Side) -> Comparison:
     """Compares two runs on the labelled images that both evaluated.
 
     Labels are those of the second run. Images of a class that only one of the two models knows are
-    left out: the other could not have answered them right.
+    left out: the other could not have answered them right. Where the probabilities of a run are no
+    numbers, it has no answer and is wrong.
 
     Raises:
         ConfigError: there is no such image.
-        DataError: a probability is not a number.
     """
-    for side in (first, second):
-        if not np.isfinite(side.predictions.probabilities).all():
-            raise DataError(
-                f'run {side.run} has probabilities that are no numbers; its training diverged, '
-                'and there is nothing to compare'
-            )
     a, b = first.predictions, second.predictions
     place = {str(name): row for row, name in enumerate(a.ids)}
     shared = np.array([row for row, name in enumerate(b.ids) if str(name) in place], np.int64)
@@ -149,10 +146,22 @@ def compare(first: Side, second: Side) -> Comparison:
         parts=parts,
         flips=_flips(b, judged, answers_a, answers_b, classes),
         cards=(
-            comparison_cards.images(first, second, shared, judged, of_a),
+            _with_unanswered(
+                comparison_cards.images(first, second, shared, judged, of_a), answers_a, answers_b
+            ),
             comparison_cards.changes(first, second),
         ),
     )
+
+
+def _with_unanswered(card: Card, first: Answers, second: Answers) -> Card:
+    """The card of what is compared, and how many images a run has no answer to."""
+    facts = []
+    for name, answers in (('A', first), ('B', second)):
+        if missing := int((~measures.answered(answers)).sum()):
+            why = 'probabilities that are NaN or infinite; counted as wrong'
+            facts.append(Fact(f'No answer in {name}', f'{missing:,}', why))
+    return dataclasses.replace(card, facts=(*card.facts, *facts))
 
 
 def _nothing(first: Side, second: Side, shared: int) -> str:
@@ -181,10 +190,14 @@ def _answers(
     found: Predictions, rows: np.ndarray, classes: tuple[str, ...], labels: np.ndarray
 ) -> Answers:
     """Answers in the class list of both; a class that a model lacks has probability 0."""
+    own = measures.of_rows(found, rows)
     places = np.array([classes.index(name) for name in found.classes], np.int64)
+    answers = np.where(
+        measures.answered(own), places[np.maximum(own.answers, 0)], measures.NO_ANSWER
+    )
     probabilities = np.zeros((len(rows), len(classes)), np.float32)
-    probabilities[:, places] = found.probabilities[rows]
-    return Answers(labels, places[found.answers[rows]], found.scores[rows], probabilities)
+    probabilities[:, places] = own.probabilities
+    return Answers(labels, answers, own.scores, probabilities)
 
 
 def _paired(first: Answers, second: Answers) -> PairedPart:
@@ -252,18 +265,22 @@ def _flips(
         row = rows[i]
         found.append(
             Flip(
-                id=str(predictions.ids[row]),
-                path=str(predictions.paths[row]),
-                split=str(predictions.splits[row]),
-                label=classes[first.labels[i]],
-                first_answer=classes[first.answers[i]],
-                first_score=float(first.scores[i]),
-                second_answer=classes[second.answers[i]],
-                second_score=float(second.scores[i]),
+                str(predictions.ids[row]),
+                str(predictions.paths[row]),
+                str(predictions.splits[row]),
+                classes[first.labels[i]],
+                *_told(first, i, classes),
+                *_told(second, i, classes),
             )
         )
     return tuple(sorted(found, key=lambda one: (-_wrong_score(one), one.path)))
 
 
+def _told(answers: Answers, i: int, classes: tuple[str, ...]) -> tuple[str, float | None]:
+    if answers.answers[i] == measures.NO_ANSWER:
+        return wording.ABSENT, None
+    return classes[answers.answers[i]], float(answers.scores[i])
+
+
 def _wrong_score(flip: Flip) -> float:
-    return flip.first_score if flip.gained else flip.second_score
+    return (flip.first_score if flip.gained else flip.second_score) or 0.0

@@ -107,9 +107,9 @@ class Part:
         metrics: name -> value: 'balanced_accuracy', 'macro_f1', 'log_loss', 'ece', 'auc_ovr',
             'top_3_accuracy' ...; None where it cannot be computed.
         classes: a row a class, in the order of `Content.classes`.
-        confusion: cells with at least one image.
+        confusion: cells with at least one image; those without an answer are in none.
         slices: all columns, in the order in which they are to be shown.
-        calibration: ten bins of equal width.
+        calibration: ten bins of equal width, of the images that have an answer.
     """
 
     accuracy: Interval
@@ -138,8 +138,9 @@ class Picture:
         path: relative to the source.
         split: of the image.
         label: class name.
-        answer: what the model answered; None for a training image.
-        score: probability of the answer; None for a training image.
+        answer: what the model answered; None for a training image, and where its probabilities are
+            no numbers.
+        score: probability of the answer; None where there is no answer.
         thumbnail: data URI of a small JPEG; empty where the image is no longer there.
         overlay: data URI of the Grad-CAM, a PNG with alpha of the thumbnail's size; may be empty.
         neighbours: most alike training images.

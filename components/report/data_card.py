@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.report import wording
 from components.report.content import Card, Fact
 
 TRAIN = 'train'
@@ -110,7 +111,8 @@ def _quarantine(summary: Mapping[str, Any]) -> Fact:
         return Fact('Quarantined', 'none')
     share = summary['quarantined'] / summary['total']
     reasons = ', '.join(f'{reason} {count:,}' for reason, count in summary['reasons'].items())
-    return Fact('Quarantined', f'{summary["quarantined"]:,} files ({share:.1%})', reasons)
+    files = f'{summary["quarantined"]:,} files ({wording.percent(share)})'
+    return Fact('Quarantined', files, reasons)
 
 
 def _groups(groups: Mapping[str, set[bytes]], images: int) -> Fact:

@@ -90,7 +90,7 @@ def write(told: content.Content, folder: pathlib.Path) -> None:
     """Writes the three files of a report."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONTENT).write_text(content.to_json(told), 'utf-8')
-    summary = json.dumps(content.summary(told), ensure_ascii=False, indent=1)
+    summary = json.dumps(content.summary(told), ensure_ascii=False, allow_nan=False, indent=1)
     (folder / SUMMARY).write_text(summary, 'utf-8')
     (folder / HTML).write_text(page.render(told), 'utf-8')
 
@@ -105,16 +105,18 @@ def read_summary(uri: str) -> dict[str, Any] | None:
 
 
 def read_embedded(uri: str) -> Embedded:
-    """Features of the plain images of all splits.
+    """Features of the plain images of all splits, of those whose features are numbers.
 
     Raises:
         DataError: a file is damaged or missing.
     """
     parts = []
-    for split, count in embeddings.read_spec(uri).counts.items():
+    for split in embeddings.read_spec(uri).counts:
         features, labels, ids, _ = embeddings.load(uri, split)
-        names = np.array([name.decode() for name in ids], str)
-        parts.append((names, np.full(count, split), labels, features[:, 0].copy()))
+        # An image that the base overflows on is like no other.
+        kept = np.isfinite(features[:, 0]).all(axis=1)
+        names = np.array([name.decode() for name in ids[kept]], str)
+        parts.append((names, np.full(len(names), split), labels[kept], features[kept, 0]))
     return Embedded(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

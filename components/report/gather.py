@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from components.errors import DataError
 from components.evaluation import slicing, tally
-from components.evaluation.measures import of_rows
+from components.evaluation.measures import Answers
 from components.evaluation.predictions import Predictions
 from components.report import (
     album,
@@ -21,7 +20,7 @@ from components.report import (
     model_card,
     similarity,
 )
-from components.report.content import Cell, Content, Part, Verdict
+from components.report.content import Card, Cell, Content, Fact, Part, Verdict
 from components.report.data_card import Means
 from components.report.model_card import ModelFacts
 from components.report.similarity import Embedded
@@ -76,16 +75,11 @@ class Given:
 
 
 def content(given: Given) -> Content:
-    """The whole report.
-
-    Raises:
-        DataError: a probability is not a number.
-    """
+    """The whole report."""
     predictions = given.predictions
-    _check(predictions)
     rows = np.flatnonzero(predictions.labelled)
-    answers = of_rows(predictions, rows)
-    suspects = _suspects(given.embedded, predictions, answers.probabilities, rows)
+    answers = measures.of_rows(predictions, rows)
+    suspects = _suspects(given.embedded, predictions, answers, rows)
     shown = album.make(
         predictions,
         answers,
@@ -139,31 +133,38 @@ def content(given: Given) -> Content:
         galleries=shown.galleries,
         cards=(
             data_card.card(about),
-            model_card.card(given.model),
+            _with_unanswered(model_card.card(given.model), answers),
             changes_card.card(given.verdict, parts, predictions.classes, facts, given.before),
         ),
         facts=facts,
     )
 
 
-def _check(predictions: Predictions) -> None:
-    bad = np.flatnonzero(~np.isfinite(predictions.probabilities).all(axis=1))
-    if len(bad):
-        raise DataError(
-            f'the model answers {len(bad)} of {len(predictions.ids)} images with probabilities '
-            f'that are no numbers, such as {predictions.paths[bad[0]]!r}; its training diverged: '
-            'train it anew with lower rates'
-        )
+def _with_unanswered(card: Card, answers: Answers) -> Card:
+    """The model card; where the model has no answer to some images, it says what that means."""
+    missing = int((~measures.answered(answers)).sum())
+    if not missing:
+        return card
+    fact = Fact(
+        'No answer',
+        f'{missing:,} of {len(answers):,} images',
+        'The model returns probabilities that are NaN or infinite. These images count as wrong; '
+        'they are in no confusion matrix and no calibration, and their pictures are not among the '
+        'mistakes. Measures that need the probabilities of all images are not known.',
+    )
+    return dataclasses.replace(card, facts=(*card.facts, fact))
 
 
 def _suspects(
-    embedded: Embedded, predictions: Predictions, probabilities: np.ndarray, rows: np.ndarray
+    embedded: Embedded, predictions: Predictions, answers: Answers, rows: np.ndarray
 ) -> tuple[similarity.Suspect, ...]:
+    """The model votes on what it has answered, the neighbours on all."""
     place = {str(name): row for row, name in enumerate(embedded.ids)}
-    there = [i for i, name in enumerate(predictions.ids[rows]) if str(name) in place]
-    of_embedded = np.array([place[str(predictions.ids[rows[i]])] for i in there], np.int64)
+    ids = [str(name) for name in predictions.ids[rows]]
+    there = [i for i in np.flatnonzero(measures.answered(answers)) if ids[i] in place]
+    of_embedded = np.array([place[ids[i]] for i in there], np.int64)
     classes = len(predictions.classes)
-    return similarity.suspects(embedded, classes, probabilities[there], of_embedded)
+    return similarity.suspects(embedded, classes, answers.probabilities[there], of_embedded)
 
 
 def _part(
@@ -175,7 +176,7 @@ def _part(
 ) -> Part:
     """One split: the labelled images in `rows`."""
     predictions = given.predictions
-    answers = of_rows(predictions, rows)
+    answers = measures.of_rows(predictions, rows)
     columns = {name: values[rows] for name, values in predictions.columns.items()}
     baseline = None
     if predictions.baseline_answers is not None:

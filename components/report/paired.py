@@ -17,6 +17,7 @@ import scipy.stats
 
 from components.evaluation.measures import BINS, TOP, Answers
 from components.evaluation.statistics import CONFIDENCE
+from components.report import measures
 
 REPLICATES = 1000
 _CHUNK = 2_000_000  # weights at once
@@ -94,14 +95,15 @@ def of_measures(
         seed: of the drawing.
 
     Returns:
-        Of each measure of `Weighted`; None where it has none in some draw.
+        Of each measure that `Weighted` has of both; None where it has none in some draw.
     """
     measured, other = Weighted(first), Weighted(second)
     drawn: dict[str, list[np.ndarray]] = {}
     for weights in _draws(len(first), seed):
         of_first = measured(weights)
         for name, values in other(weights).items():
-            drawn.setdefault(name, []).append(values - of_first[name])
+            if name in of_first:
+                drawn.setdefault(name, []).append(values - of_first[name])
     found: dict[str, tuple[float, float] | None] = {}
     tails = [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]
     for name, parts in drawn.items():
@@ -124,27 +126,33 @@ class Weighted:
     """Measures of weighted images, of many weightings at once.
 
     The same as those of `components.evaluation.measures.overall` on images that are repeated as
-    often as their weights say. Of many images in many classes the area under the ROC curve is left
-    out: it is no ratio of sums and would take minutes.
+    often as their weights say. What needs the probabilities is left out where some are no numbers.
+    Of many images in many classes the area under the ROC curve is left out: it is no ratio of sums
+    and would take minutes.
     """
 
     def __init__(self, answers: Answers) -> None:
         """`answers` are N images with labels in the class list."""
         n, classes = answers.probabilities.shape
-        rows = np.arange(n)
-        hits, scores = answers.hits.astype(float), answers.scores.astype(np.float64)
+        rows, hits = np.arange(n), answers.hits.astype(float)
+        answered = measures.answered(answers)
 
         def table(groups: np.ndarray, values: np.ndarray, size: int) -> scipy.sparse.csr_array:
             return scipy.sparse.csr_array((values, (groups, rows)), shape=(size, n))
 
         self._images = table(answers.labels, np.ones(n), classes)
         self._right = table(answers.labels, hits, classes)
-        self._answered = table(answers.answers, np.ones(n), classes)
+        self._answered = table(np.where(answered, answers.answers, 0), answered * 1.0, classes)
+        self._gaps, self._ranked = None, None
+        self._means: dict[str, np.ndarray] = {}
+        if not answered.all():
+            return
+        scores = answers.scores.astype(np.float64)
         place = np.minimum((scores * BINS).astype(int), BINS - 1)
         self._gaps = table(place, scores - hits, BINS)
         smallest = np.finfo(answers.probabilities.dtype).eps
         chosen = answers.probabilities[rows, answers.labels].astype(np.float64)
-        self._means = {'log_loss': -np.log(np.clip(chosen, smallest, 1 - smallest))}
+        self._means['log_loss'] = -np.log(np.clip(chosen, smallest, 1 - smallest))
         if classes > TOP:
             order = np.argsort(answers.probabilities, axis=1, kind='stable')[:, ::-1][:, :TOP]
             found = (order == answers.labels[:, None]).any(axis=1)
@@ -162,9 +170,10 @@ class Weighted:
         found = {
             'balanced_accuracy': _mean_ratio(right, images),
             'macro_f1': _mean_ratio(2 * right, images + self._answered @ turned),
-            'ece': np.abs(self._gaps @ turned).sum(axis=0) / total,
             **{name: weights @ values / total for name, values in self._means.items()},
         }
+        if self._gaps is not None:
+            found['ece'] = np.abs(self._gaps @ turned).sum(axis=0) / total
         if self._ranked is not None:
             found['auc_ovr'] = _area(self._ranked, weights)
         return found

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from components.evaluation.measures import Answers
+from components.report import measures
 
 # Pictures in all; with their overlays they stay below 15 MB (`pictures.SIDE`).
 MOST = 600
@@ -34,7 +35,7 @@ class Shown:
 
 
 def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> Shown:
-    """Chooses among the labelled images of all splits.
+    """Chooses among the labelled images of all splits that have an answer.
 
     Args:
         answers: of N images.
@@ -42,7 +43,7 @@ def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> Shown:
         ids: str [N], for an order among equals.
     """
     wrong = np.lexsort((ids, -answers.scores))
-    wrong = wrong[~answers.hits[wrong]]
+    wrong = wrong[(measures.answered(answers) & ~answers.hits)[wrong]]
     right = np.lexsort((ids, answers.scores))
     right = right[answers.hits[right]]
     names = list(dict.fromkeys(splits.tolist()))

@@ -1,14 +1,19 @@
 """Numbers as the report writes them, and names for what is measured.
 
-Shares are written in percent with one decimal, their differences in points. The space before the
-percent sign does not break.
+Shares are written as `components.shares` writes them, their differences in points. The space before
+the percent sign does not break.
 """
 
 from __future__ import annotations
 
+import re
+
+from components import shares
 from components.report.content import Interval, Part, Rule
 
 ABSENT = '–'  # noqa: RUF001  an en dash is the mark of an empty cell
+# The space of '84.2 %'.
+_PERCENT = re.compile(r'(?<=\d) (?=%)')
 _MINUS = '\N{MINUS SIGN}'
 _UNITS = {'max_latency_ms': 'ms', 'max_size_mb': 'MB', 'finite_probabilities': 'images'}
 _TESTS = ('paired_test', 'test_contradiction')
@@ -24,9 +29,14 @@ _PARTS = {'val': 'Validation', 'test': 'Test'}
 PLAIN_METRICS = ('log_loss', 'auc_ovr')
 
 
+def unbroken(text: str) -> str:
+    """No line ends between a number and its percent sign."""
+    return _PERCENT.sub('\u00a0', text)
+
+
 def percent(share: float | None, decimals: int = 1) -> str:
     """0.8421 as '84.2 %'."""
-    return ABSENT if share is None else f'{100 * share:.{decimals}f}\u00a0%'
+    return ABSENT if share is None else unbroken(shares.percent(share, decimals))
 
 
 def points(difference: float | None) -> str:
@@ -42,7 +52,7 @@ def between(interval: Interval) -> str:
     """The ends of an interval: '77.0 to 89.6 %'; they say nothing where there is no image."""
     if interval.share is None:
         return ABSENT
-    return f'{100 * interval.lower:.1f} to {percent(interval.upper)}'
+    return unbroken(shares.between(interval.lower, interval.upper))
 
 
 def images(n: int) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from components import shares
 
 _TRAIN, _VAL, _KEPT = '#8a8f98', '#1f6feb', '#1a7f37'
 _BARS = '▁▂▃▄▅▆▇█'
@@ -84,7 +86,7 @@ def _accuracy(axes: Axes, record: dict[str, Any]) -> None:
     frozen = probe['val']['accuracy']
     axes.axhline(frozen, color=_VAL, linestyle='--', linewidth=1, alpha=0.6)
     axes.annotate(
-        f'frozen base {frozen:.3f}', (0.99, frozen), xycoords=('axes fraction', 'data'),
+        f'frozen base {shares.percent(frozen)}', (0.99, frozen), xycoords=('axes fraction', 'data'),
         xytext=(0, 2), textcoords='offset points', ha='right', va='bottom', fontsize=8, color=_VAL,
         bbox={'facecolor': 'white', 'edgecolor': 'none', 'alpha': 0.7, 'pad': 0.5},
     )  # fmt: skip
@@ -93,9 +95,11 @@ def _accuracy(axes: Axes, record: dict[str, Any]) -> None:
     if record['kept'] == 'interpolated':
         best = record['fine_tune']['best_epoch']
     axes.plot([best], [reached], '*', color=_KEPT, markersize=14, zorder=3,
-              label=f'kept: {record["kept"].replace("_", "-")}, {reached:.3f}')  # fmt: skip
+              label=f'kept: {record["kept"].replace("_", "-")}, {shares.percent(reached)}',
+              )  # fmt: skip
     _mark_thaw(axes, history)
     axes.set_ylabel('accuracy')
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=' %'))
     axes.legend(fontsize=8, loc='lower right')
 
 

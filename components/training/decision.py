@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from components import shares
 from components.errors import ConfigError, DataError
 from components.serving.rule import ARGMAX, Rule
 from components.training import calibration, params
@@ -210,9 +211,12 @@ def decide(
     reached, before = _outcomes(chances, truth, np.array([threshold, ARGMAX]))
     name = classes[positive]
     what = {
-        'accuracy': f'accuracy {reached.accuracy:.3f}',
-        'f1': f'F1 of {name!r} {reached.f1:.2f}',
-        'recall': f'recall of {name!r} {reached.recall:.2f} with precision {reached.precision:.2f}',
+        'accuracy': f'accuracy {shares.percent(reached.accuracy)}',
+        'f1': f'F1 of {name!r} {shares.percent(reached.f1)}',
+        'recall': (
+            f'recall of {name!r} {shares.percent(reached.recall)} with precision '
+            f'{shares.percent(reached.precision)}'
+        ),
     }[settings.aim]
     at = f'threshold {threshold:.2f}' + (f' of {name!r}' if settings.aim == 'accuracy' else '')
     record |= {

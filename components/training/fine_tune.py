@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from components import progress
+from components import progress, shares
 from components.training import budget, checkpoint, dataset, model, params, scores
 from components.training.curves import sparkline
 from components.training.epochs import Epochs
@@ -121,7 +121,8 @@ def run(
             raw.restore()
         on_epoch(epoch)
         trend = sparkline([past.val_accuracy for past in reached.history])
-        progress.note(f'epoch {number}/{planned.epochs}, val {found.accuracy:.3f} {trend}')
+        reach = shares.percent(found.accuracy)
+        progress.note(f'epoch {number}/{planned.epochs}, val {reach} {trend}')
         kept.save(reached.state(deadline.spent))
     reached.restore_best()
     return FineTuned(

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components import backbones, progress
+from components import backbones, progress, shares
 from components.backbones.features import Features
 from components.errors import DataError
 from components.section import seconds_of
@@ -125,7 +125,7 @@ def _fit_probe(
         None if weighting == 'none' else each[labels],
         np.repeat(train.confidence, views) if soft else None,
     )
-    progress.note(f'frozen base: val accuracy {fitted.val.accuracy:.3f}')
+    progress.note(f'frozen base: val accuracy {shares.percent(fitted.val.accuracy)}')
     return fitted
 
 

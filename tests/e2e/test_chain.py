@@ -35,7 +35,7 @@ def test_first_run_is_blessed_and_pushed(project, first):
     assert re.search(r'Embedder\s.*120 images, .*[\d,]+ features, [\d.]+ ms an image', first.stdout)
     assert re.search(r'120 images, 0 quarantined; train \d+, val \d+, test \d+', first.stdout)
     assert re.search(
-        r'val accuracy \d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\), gate 0\.60: BLESSED', first.stdout
+        r'val accuracy [\d.]+ % \([\d.]+ to [\d.]+ %\), gate 60\.0 %: BLESSED', first.stdout
     )
     assert 'BLESSED and pushed' in first.stdout
     assert 'Traceback' not in first.stdout + first.stderr

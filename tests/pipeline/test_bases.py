@@ -58,10 +58,15 @@ SMALL = Candidate('mobilenet_v2', 96, '/p/w/my.h5', 'w/my.h5')
 LARGE = Candidate('resnet50', 224, 'imagenet', 'imagenet')
 
 
-def said(found: bases.Comparison, tmp_path: pathlib.Path, width: int = 120) -> str:
+def said(
+    found: bases.Comparison,
+    tmp_path: pathlib.Path,
+    width: int = 120,
+    model: str = '{backbone: mobilenet_v2, weights: w/my.h5}',
+) -> str:
     out = io.StringIO()
     console = rich.console.Console(file=out, width=width, color_system=None)
-    bases_command.show(console, found, project(tmp_path)[0])
+    bases_command.show(console, found, project(tmp_path, model)[0])
     return out.getvalue()
 
 
@@ -163,9 +168,13 @@ def test_transfer_that_does_not_help_is_warned_of(tmp_path, right, random, part)
 
 
 def test_a_narrow_terminal_loses_no_base_and_no_bar(tmp_path):
-    output = said(comparison(row(SMALL, 150, 2.0), row(LARGE, 180, 30.0)), tmp_path, width=80)
+    wide = row(Candidate('mobilenet_v3_large', 96, 'imagenet', 'imagenet'), 200, 130.0)
+    heavy = dataclasses.replace(wide, cost=Cost(130.0, 5_400_000, 111.0))
+    found = comparison(row(SMALL, 150, 2.0), row(LARGE, 180, 30.0), heavy)
+    output = said(found, tmp_path, 80, '{backbone: mobilenet_v3_large}')
     table = output.split('take ')[0]
-    assert '★ resnet50 224' in table and '0.750' in table and '┃' in table
+    assert 'resnet50 224' in table and '75.0 %' in table and '┃' in table
+    assert 'mobilenet_v3_large 96 (now)' in table and '100.0 %' in table and ' 111 ' in table
     assert '…' not in table
     assert max(len(line) for line in table.splitlines()) <= 80
 

@@ -1,8 +1,9 @@
-"""What a refusal by the gate says at the end of a run."""
+"""What training and the gate say of a run, and why a model was refused."""
 
 from __future__ import annotations
 
 import io
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +13,9 @@ import rich.console
 from components.evaluation import verdict
 from components.evaluation.counts import Count, Numbers
 from components.evaluation.params import Gate
-from pipeline import findings, run
+from pipeline import config, findings, run
 from pipeline.metadata import NodeResult, Output
+from pipeline.paths import Project
 
 
 def evaluator(folder: pathlib.Path, numbers: Numbers, gate: Gate) -> NodeResult:
@@ -30,6 +32,33 @@ def pusher(properties: Mapping[str, Any]) -> NodeResult:
     return NodeResult('Pusher', 'complete', {'pushed_model': Output(3, '', properties)}, 1.0)
 
 
+def line(node: NodeResult, home: pathlib.Path) -> str:
+    settings = config.parse('name: x\ndata: {source: images}\n', 'thawline.yaml')
+    return findings.line(node, settings, Project.of(settings, home))
+
+
+def test_accuracies_are_told_in_percent_with_a_plain_space(tmp_path: pathlib.Path) -> None:
+    record = {
+        'probe': {'val': {'accuracy': 0.891}},
+        'fine_tune': {'val': {'accuracy': 0.9062}, 'best_epoch': 2, 'history': [{}, {}, {}]},
+        'val': {'accuracy': 0.9},
+        'kept': 'interpolated',
+        'left_out': [],
+        'decision': {'positive': None},
+    }
+    (tmp_path / 'training.json').write_text(json.dumps(record), 'utf-8')
+    trained = NodeResult('Trainer', 'complete', {'model_run': Output(1, str(tmp_path), {})}, 1.0)
+    assert line(trained, tmp_path) == (
+        'frozen base: val accuracy 89.1 %, fine-tuned: 90.6 % (epoch 2 of 3); kept: interpolated, '
+        '90.0 %'
+    )
+    numbers = {'val_accuracy': 0.906, 'val_lower': 0.874, 'val_upper': 0.931}
+    outputs = {'evaluation': Output(1, '', numbers), 'blessing': Output(2, '', {'blessed': 1})}
+    assert line(NodeResult('Evaluator', 'complete', outputs, 1.0), tmp_path) == (
+        'val accuracy 90.6 % (87.4 to 93.1 %), gate 80.0 %: BLESSED'
+    )
+
+
 def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.Path) -> None:
     # Square brackets are markup to rich, which must not swallow them.
     classes = {'[bold]cat': Count(1, 100), 'dog': Count(99, 100)}
@@ -38,7 +67,7 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     )
     lines = findings.refusal_lines(node)
     assert len(lines) == 2
-    assert lines[0].startswith('The lower bound of val accuracy, 0.429, is below 0.800')
+    assert lines[0].startswith('The lower bound of val accuracy, 42.9 %, is below 80.0 %')
     assert lines[0].endswith('more images at this accuracy would not change it.')
     assert lines[1].endswith('50 right instead of 1 would do.')
 

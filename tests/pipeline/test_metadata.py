@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import pathlib
 
 import pytest
+import rich.console
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipeline import history, metadata
@@ -106,5 +109,23 @@ def test_outcomes(blessed, pushed, words):
 def test_accuracy_with_interval_or_a_dash():
     numbers = {'val_accuracy': 0.881, 'val_lower': 0.852, 'val_upper': 0.906}
     run = run_with(outputs={('Evaluator', 'evaluation'): numbers})
-    assert history.accuracy(run, 'val') == '0.881 (0.852 to 0.906)'
+    assert history.accuracy(run, 'val') == '88.1 % (85.2 to 90.6 %)'
     assert history.accuracy(run, 'test') == '-'
+
+
+@pytest.mark.parametrize('width', [80, 116])
+def test_no_number_and_no_outcome_is_cut_off(width):
+    numbers = {
+        f'{split}_{end}': share
+        for split in ('val', 'test')
+        for end, share in (('accuracy', 0.881), ('lower', 0.852), ('upper', 0.906))
+    }
+    run = dataclasses.replace(
+        run_with(outputs={('Evaluator', 'evaluation'): numbers}), id='20260102-100000.000'
+    )
+    out = io.StringIO()
+    rich.console.Console(file=out, width=width).print(history.table([run], roomy=width > 80))
+    text = out.getvalue()
+    assert text.count('88.1 %') == text.count('(85.2 to 90.6 %)') == 2
+    assert text.count('88.1 % (85.2 to 90.6 %)') == (2 if width > 80 else 0)
+    assert run.id in text and 'ended' in text and '…' not in text

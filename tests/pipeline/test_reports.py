@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -139,6 +140,7 @@ def test_compare_writes_a_page_and_says_what_came_of_it(runs):
     path = runs.output / 'comparisons' / f'{FIRST}-{SECOND}.html'
     assert done.stdout.startswith('B is better\nB answers 6 more images right than A (p = 0.031)')
     assert str(path) in done.stdout
+    assert re.search(r'A +[\d.]+ %  B +[\d.]+ %  \+[\d.]+ points, 95 % interval', done.stdout)
     page = path.read_text('utf-8')
     assert page.count('class="picture-card"') == 6
     # No example is left to draw them from.

@@ -71,6 +71,8 @@ def test_trials_are_sorted_and_marked() -> None:
     assert best < present < diverged
     assert '0.00025' in lines[best] and 'flip' in lines[best] and 'fine-tuned' in lines[best]
     assert 'diverged' in lines[diverged]
+    assert ' 90.0 % ' in lines[best] and ' 0.300 ' in lines[best]
+    assert any(' 80.0 % ' in line and ' 70.0 % ' in line and ' 0.500 ' in line for line in lines)
 
 
 def test_choice_error_and_reason_are_said() -> None:

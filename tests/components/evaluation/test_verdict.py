@@ -45,8 +45,8 @@ def test_good_model_is_blessed_with_its_numbers() -> None:
         'val_accuracy', 'paired_test', 'max_drop', 'test_contradiction'
     ]  # fmt: skip
     assert found.headline == (
-        'Blessed: the lower bound of val accuracy, 0.827, reaches 0.800 (176 of 200 images right: '
-        '0.880, 95 % interval 0.828 to 0.918).'
+        'Blessed: the lower bound of val accuracy, 82.7 %, reaches 80.0 % (176 of 200 images '
+        'right: 88.0 %, 95 % interval 82.8 to 91.8 %).'
     )
     assert rule(found, 'val_accuracy').change == '5 more mistakes on these images would fail.'
     assert judge(numbers(val=Count(172, 200)), gate()).blessed
@@ -56,7 +56,7 @@ def test_good_model_is_blessed_with_its_numbers() -> None:
 def test_refusal_says_how_many_images_would_decide() -> None:
     found = judge(numbers(val=Count(170, 200)), gate())
     assert not found.blessed
-    assert found.headline.startswith('Not blessed: the lower bound of val accuracy, 0.793, is bel')
+    assert found.headline.startswith('Not blessed: the lower bound of val accuracy, 79.3 %, is ')
     one = rule(found, 'val_accuracy')
     assert one.value == statistics.lower_bound(170, 200)
     assert (one.bound, one.margin) == (0.8, one.value - 0.8)
@@ -147,7 +147,7 @@ def test_constant_answers_are_told() -> None:
     assert "It is right on images of 'cat' alone." in found.headline
     common = {'cat': Count(178, 180), 'dog': Count(2, 20)}
     found = judge(numbers(val=Count(180, 200), classes=common), gate())
-    assert "To answer 'cat' always would be right on 0.900 of them." in found.headline
+    assert "To answer 'cat' always would be right on 90.0 % of them." in found.headline
 
 
 def test_worst_class_is_held_against_its_measured_recall() -> None:
@@ -157,7 +157,7 @@ def test_worst_class_is_held_against_its_measured_recall() -> None:
     assert failed(found) == ['worst_class_recall']
     one = rule(found, 'worst_class_recall')
     assert one.value == 0.85 and one.margin == pytest.approx(-0.01)
-    assert "recall of 'cat', 0.850, is below 0.860 (85 of 100 images" in one.sentence
+    assert "recall of 'cat', 85.0 %, is below 86.0 % (85 of 100 images" in one.sentence
     assert one.change == '86 right instead of 85 would do.'
 
 
@@ -189,11 +189,11 @@ SLICES = (
 @pytest.mark.parametrize(
     ('floor', 'holds', 'said'),
     [
-        ({'value': 'A', 'accuracy': 0.9}, True, "where meta_site is 'A', 0.900, reaches 0.900"),
-        ({'value': 'B', 'accuracy': 0.7}, False, "where meta_site is 'B', 0.600, is below 0.700"),
+        ({'value': 'A', 'accuracy': 0.9}, True, "where meta_site is 'A', 90.0 %, reaches 90.0 %"),
+        ({'value': 'B', 'accuracy': 0.7}, False, "where meta_site is 'B', 60.0 %, is below 70.0 %"),
         ({'value': 'C', 'accuracy': 0.0}, False, 'it has 3 of the 10 val images'),
         ({'value': 'D', 'accuracy': 0.0}, False, 'it has 0 of the 10 val images'),
-        ({'accuracy': 0.7}, False, "where meta_site is 'B', 0.600, is below 0.700"),
+        ({'accuracy': 0.7}, False, "where meta_site is 'B', 60.0 %, is below 70.0 %"),
         ({'accuracy': 0.6}, True, "for fewer than 10 images: 'C'"),
         ({'column': 'meta_x', 'accuracy': 0.6}, False, 'the largest slice has 0 of the 10'),
     ],
@@ -250,13 +250,18 @@ def test_worse_than_the_baseline() -> None:
 def test_drop_is_the_measured_one(lost: int, holds: bool) -> None:
     found = judge(numbers(baseline=Paired(0, lost, 200)), gate(paired_test=None))
     assert found.blessed is holds
-    assert rule(found, 'max_drop').value == lost / 200
+    one = rule(found, 'max_drop')
+    assert one.value == lost / 200
+    moved = f'fell by {lost / 2:.1f} points' if lost else 'is the same'
+    assert one.sentence == (
+        f'Val accuracy {moved} against the blessed baseline; 2.0 points may be lost.'
+    )
 
 
 def test_test_must_not_contradict_val() -> None:
     found = judge(numbers(test=Count(150, 200)), gate())
     assert failed(found) == ['test_contradiction']
-    assert 'test accuracy 0.750 is significantly lower than val accuracy 0.880' in found.headline
+    assert 'test accuracy 75.0 % is significantly lower than val accuracy 88.0 %' in found.headline
     one = rule(found, 'test_contradiction')
     needed = int(one.change.split()[0])
     assert judge(numbers(test=Count(needed, 200)), gate()).blessed
@@ -268,15 +273,17 @@ def test_test_must_not_contradict_val() -> None:
 
 
 @pytest.mark.parametrize(
-    ('setting', 'measured', 'limit'),
+    ('setting', 'measured', 'limit', 'above'),
     [
-        ('max_calibration_error', 'calibration_error', 0.05),
-        ('max_latency_ms', 'latency_ms', 20.0),
-        ('max_size_mb', 'size_mb', 8.0),
+        ('max_calibration_error', 'calibration_error', 0.05, '5.0001 %, is above 5.0000 %.'),
+        ('max_latency_ms', 'latency_ms', 20.0, '20.000001 ms, is above 20.000000 ms.'),
+        ('max_size_mb', 'size_mb', 8.0, '8.000001 MB, is above 8.000000 MB.'),
     ],
 )
-def test_limits(setting: str, measured: str, limit: float) -> None:
+def test_limits(setting: str, measured: str, limit: float, above: str) -> None:
     asked = gate(**{setting: limit})
+    over = rule(judge(numbers(**{measured: limit + 1e-6}), asked), setting)
+    assert over.sentence.endswith(above)
     for value, holds in ((limit, True), (limit + 1e-6, False), (0.0, True)):
         found = judge(numbers(**{measured: value}), asked)
         assert rule(found, setting).holds is holds and found.blessed is holds
@@ -310,3 +317,9 @@ def test_verdict_survives_json_and_others_are_refused() -> None:
 def test_numbers_that_differ_look_different(value: float, bound: float) -> None:
     first, second = told(value, bound)
     assert (first == second) is (value == bound)
+
+
+def test_decimals_are_added_until_two_shares_can_be_told_apart() -> None:
+    assert told(0.874, 0.8) == ('87.4 %', '80.0 %')
+    assert told(0.79996, 0.8) == ('79.996 %', '80.000 %')
+    assert told(0.8, 0.8) == ('80.0 %', '80.0 %')

@@ -83,7 +83,11 @@ def test_quarantine_above_the_limit_is_fatal_at_the_limit_not() -> None:
     assert judge(facts(listed=220, quarantined=11, reasons=reasons), DataGate()) == []
     finding = only(judge(facts(listed=219, quarantined=11, reasons=reasons), DataGate()))
     assert finding.fatal
-    for part in ('11 of 219 files (5.0%)', 'data_gate.max_quarantined', 'most often: not_an_image'):
+    for part in (
+        '11 of 219 files (5.0 %)',
+        'data_gate.max_quarantined',
+        'most often: not_an_image',
+    ):
         assert part in finding.message
     finding = only(judge(facts(listed=0), DataGate()))
     assert finding.fatal and '0 of 0 files' in finding.message

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
+import numpy as np
 import pytest
 import scipy.stats
 from sklearn import metrics
 
-from components.errors import ConfigError, DataError
-from components.report import comparison, comparison_markdown, comparison_page, comparison_words
+from components.errors import ConfigError
+from components.report import (
+    comparison,
+    comparison_markdown,
+    comparison_page,
+    comparison_words,
+    wording,
+)
 from tests import made_report
 from tests.made_runs import not_numbers, rows, side
 
@@ -156,9 +164,35 @@ def test_nothing_in_common(tmp_path, other, classes, part):
     assert part in str(error.value)
 
 
-def test_probabilities_that_are_no_numbers(sides):
-    with pytest.raises(DataError, match='run b has probabilities that are no numbers'):
-        comparison.compare(sides[0], not_numbers(sides[1]))
+def test_a_run_without_an_answer_is_wrong_and_its_measures_are_not_known(sides):
+    """The first image, of test, was answered right by both."""
+    whole, broken = sides[0], not_numbers(sides[1])
+    for first, second, mine in ((whole, broken, 'B'), (broken, whole, 'A')):
+        told = comparison.compare(first, second)
+        (flip,) = (one for one in told.flips if None in (one.first_score, one.second_score))
+        assert (flip.id, flip.split, flip.gained) == ('test0', 'test', mine == 'A')
+        answers = {'A': flip.first_answer, 'B': flip.second_answer}
+        assert answers[mine] == wording.ABSENT
+        assert told.flips[-1] == flip, 'no mistake is less sure'
+        assert facts(told)[f'No answer in {mine}'] == '1'
+        known = {one.name for one in told.parts['test'].metrics if one.difference is not None}
+        assert known == {'balanced_accuracy', 'macro_f1'}
+        assert 'log_loss' in {one.name for one in told.parts['val'].metrics if one.difference}
+        assert 'NaN' not in re.sub('NaN or infinite', '', comparison_markdown.render(told))
+        assert 'No answer in' in comparison_page.render(told, {})
+
+
+def test_two_runs_without_any_answer_do_not_differ(sides):
+    broken = []
+    for one in sides:
+        probabilities = np.full_like(one.predictions.probabilities, np.nan)
+        found = dataclasses.replace(one.predictions, probabilities=probabilities)
+        broken.append(dataclasses.replace(one, predictions=found))
+    told = comparison.compare(*broken)
+    assert (told.together.first.share, told.flips) == (0.0, ())
+    assert comparison_words.decision(told.together) == 'No difference'
+    assert (facts(told)['No answer in A'], facts(told)['No answer in B']) == ('44', '44')
+    comparison_page.render(told, {})
 
 
 def test_what_differs_in_the_configuration(told):

@@ -11,32 +11,18 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import tensorflow_data_validation as tfdv
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.embedding import embeddings
 from components.embedding.artifacts import Embeddings
 from components.evaluation import predictions, verdict
 from components.gate.component import DataVerdict
 from components.ingestion.artifacts import Quarantine
 from components.report import executor
-from components.report.artifacts import Report
 from components.report.gather import Given
-from components.training.features import FeatureSet
 from tests.components.report import gathered
-from tests.components.training import tiny
+from tests.components.report.reporting import SPLITS, artifact, run, write_embeddings, write_json
 from tests.components.transformed import Transformed
-
-SPLITS = ('train', 'val', 'test')
-
-
-def artifact(kind: type[Artifact], folder: pathlib.Path, artifact_id: int) -> Artifact:
-    folder.mkdir(parents=True, exist_ok=True)
-    made = kind()
-    made.uri, made.id = str(folder), artifact_id
-    if hasattr(kind, 'PROPERTIES') and 'split_names' in (kind.PROPERTIES or {}):
-        made.split_names = artifact_utils.encode_split_names(list(SPLITS))
-    return made
 
 
 def write_predictions(given: Given, folder: pathlib.Path) -> None:
@@ -94,30 +80,11 @@ def inputs(
         ('data_verdict', 'verdict.json', given.data.verdict),
         ('model_run', 'training.json', given.model.record),
     ):
-        (folder[name] / file).write_text(json.dumps(values), 'utf-8')
+        write_json(folder[name], file, values)
     (folder['evaluation'] / 'verdict.json').write_text(verdict.to_json(given.verdict), 'utf-8')
     write_predictions(given, folder['evaluation'])
-    sets = {}
-    for split in SPLITS:
-        mine = given.embedded.splits == split
-        ids = np.array([name.encode() for name in given.embedded.ids[mine]], object)
-        features = given.embedded.features[mine][:, None]
-        if split == 'train':
-            features = np.concatenate([features, features + 9], axis=1)  # and an augmented view
-        sets[split] = FeatureSet(features, given.embedded.labels[mine], ids)
-    spec = embeddings.Spec(
-        8, 1, {split: len(of) for split, of in sets.items()},
-        'tiny', 'random', 'abc', 32, 'top', 'light', 0, 1.0,
-    )  # fmt: skip
-    tiny.write_embeddings(folder['embeddings'], spec, sets)
+    write_embeddings(folder['embeddings'], given.embedded)
     return {name: [one] for name, one in made.items()}
-
-
-def run(inputs: dict[str, list[Artifact]], home: pathlib.Path) -> tuple[Artifact, pathlib.Path]:
-    report = artifact(Report, home / 'report', 99)
-    properties = {'config': json.dumps(gathered.CONFIG), 'metadata': str(home / 'no.sqlite')}
-    executor.Executor().Do(inputs, {'report': [report]}, properties)
-    return report, pathlib.Path(report.uri)
 
 
 def test_report_of_a_refused_model_and_of_the_next(
@@ -146,3 +113,16 @@ def test_plain_images_of_all_splits_are_embedded(inputs: dict[str, list[Artifact
     assert set(found.splits) == set(SPLITS) and len(set(found.ids)) == len(found.ids)
     assert found.features.shape == (len(found.ids), 8)
     assert np.abs(found.features).max() < 10, 'an augmented view'
+
+
+def test_features_that_are_no_numbers_have_no_neighbours(tmp_path: pathlib.Path) -> None:
+    every = {
+        split: [gathered.Drawn(f'{split}{i}', '', 'a', b'') for i in range(3)] for split in SPLITS
+    }
+    given = gathered.embedded(every, ('a', 'b'))
+    given.features[0, 0], given.features[-1, 1] = np.nan, np.inf
+    write_embeddings(tmp_path, given)
+    found = executor.read_embedded(str(tmp_path))
+    assert set(given.ids) - set(found.ids) == {'train0', 'test2'}
+    assert np.isfinite(found.features).all()
+    assert len(found.ids) == len(found.splits) == len(found.labels) == len(found.features)

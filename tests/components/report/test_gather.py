@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from sklearn import metrics
 
-from components.errors import DataError
 from components.report import content, gather, selection
 from components.report.content import Content
 from tests.components.report import gathered
@@ -120,12 +120,38 @@ def test_what_changed_is_told_from_the_summary_of_the_report_before(
     assert not {'Images', 'Base', 'Environment', 'New classes'} & set(facts)
 
 
-def test_no_number_is_refused_by_name(given: gather.Given) -> None:
-    probabilities = given.predictions.probabilities.copy()
-    probabilities[1, 0] = np.nan
-    broken = dataclasses.replace(given.predictions, probabilities=probabilities)
-    with pytest.raises(DataError, match='1 of .* images with probabilities that are no numbers'):
-        gather.content(dataclasses.replace(given, predictions=broken))
+def test_images_without_numbers_are_wrong_unexplained_and_counted(given: gather.Given) -> None:
+    every = given.predictions
+    probabilities = every.probabilities.copy()
+    right = np.flatnonzero((every.splits == 'val') & (every.labels == every.answers))
+    probabilities[right[0], 0], probabilities[right[1], 1] = np.nan, np.inf
+    broken = dataclasses.replace(every, probabilities=probabilities)
+    told = gather.content(dataclasses.replace(given, predictions=broken))
+    part, n = told.parts['val'], (every.splits == 'val').sum()
+    assert part.accuracy.share == (len(right) - 2) / n and part.accuracy.n == n
+    assert sum(cell.count for cell in part.confusion) == n - 2
+    assert sum(one.accuracy.n for one in part.calibration) == n - 2
+    facts = {fact.term: fact.value for card in told.cards for fact in card.facts}
+    assert facts['No answer'] == f'2 of {len(every)} images'
+    for picture in (told.pictures.get(name) for name in every.ids[right[:2]]):
+        assert picture is None or (picture.answer, picture.score, picture.overlay) == (
+            None,
+            None,
+            '',
+        )
+    content.to_json(told)
+
+
+def test_heat_that_is_no_number_is_not_laid_over_the_picture(given: gather.Given) -> None:
+    def explain(encoded: Sequence[bytes], classes: Sequence[int]) -> np.ndarray:
+        heat = np.array(given.explain(encoded, classes))
+        heat[0, 0, 0] = np.nan
+        return heat
+
+    told = gather.content(dataclasses.replace(given, explain=explain))
+    evaluated = [picture for picture in told.pictures.values() if picture.answer is not None]
+    assert sum(not picture.overlay for picture in evaluated) == 1
+    assert all(picture.thumbnail for picture in evaluated)
 
 
 def test_images_that_are_gone_leave_a_gap_and_a_remark(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from components.evaluation.measures import Answers
+from components.evaluation.predictions import Predictions
 from components.report import measures
 from components.report.content import Bin
 
@@ -105,6 +106,54 @@ def test_class_that_training_never_saw_is_always_wrong_and_in_no_class() -> None
         k: v for k, v in expected.items() if k != 'ece'
     }
     assert sum(row.images for row in measures.class_rows(some, tuple('abcd'), {})) == 50
+
+
+def broken(some: Answers, rows: np.ndarray) -> Answers:
+    """Without numbers in these rows, as they come out of a table of predictions."""
+    probabilities = some.probabilities.copy()
+    probabilities[rows, 1] = np.nan
+    n = len(some)
+    columns = np.full(n, ''), np.full(n, ''), np.full(n, 'val')
+    table = Predictions(
+        *columns, some.labels, np.ones(n, bool), some.answers, some.scores, probabilities,
+        None, {}, tuple('abcd'),
+    )  # fmt: skip
+    return measures.of_rows(table, np.arange(n))
+
+
+def test_images_without_numbers_are_wrong_and_what_needs_numbers_is_unknown() -> None:
+    whole = answers(4, 60, unknown=10)
+    rows = np.flatnonzero(whole.hits)[::3]
+    some = broken(whole, rows)
+    assert set(np.flatnonzero(~measures.answered(some))) == set(rows)
+    assert measures.share(some.hits).n == 60
+    assert some.hits.sum() == whole.hits.sum() - len(rows)
+    assert np.isnan(some.scores[rows]).all() and not some.hits[:10].any()
+    known = some.labels >= 0
+    labels, found = some.labels[known], some.answers[known]
+    told = measures.overall(some)
+    assert told['macro_f1'] == pytest.approx(
+        metrics.f1_score(labels, found, labels=range(4), average='macro')
+    )
+    assert told['balanced_accuracy'] == pytest.approx(
+        metrics.recall_score(labels, found, labels=range(4), average='macro')
+    )
+    for name in ('log_loss', 'auc_ovr', 'top_3_accuracy', 'ece'):
+        assert told[name] is None, name
+    for place, row in enumerate(measures.class_rows(some, tuple('abcd'), {})):
+        assert row.recall.n == (labels == place).sum() and row.auc is None
+        assert row.precision == (labels == place)[found == place].mean()
+    assert sum(one.accuracy.n for one in measures.calibration(some)) == 60 - len(rows)
+
+
+def test_no_image_with_numbers() -> None:
+    some = broken(answers(4, 20), np.arange(20))
+    assert measures.share(some.hits).share == 0.0
+    told = measures.overall(some)
+    assert (told['balanced_accuracy'], told['macro_f1']) == (0.0, 0.0)
+    rows = measures.class_rows(some, tuple('abcd'), {})
+    assert {(row.precision, row.recall.share, row.f1) for row in rows} == {(None, 0.0, 0.0)}
+    assert {one.score for one in measures.calibration(some)} == {None}
 
 
 def test_nothing_known_gives_no_number() -> None:

@@ -99,6 +99,23 @@ def test_weights_count_as_repetitions(classes):
             assert found[name][draw] == pytest.approx(value, abs=1e-6), name
 
 
+def test_without_numbers_there_is_what_needs_none():
+    answers, other = made(60, 4, seed=0), made(60, 4, seed=1)
+    broken = np.arange(60) % 3 == 0
+    answers.answers[broken], answers.probabilities[broken] = measures.NO_ANSWER, np.nan
+    answers.scores[broken] = np.nan
+    other = Answers(answers.labels, other.answers, other.scores, other.probabilities)
+    found = Weighted(answers)(np.ones((1, 60)))
+    assert set(found) == {'balanced_accuracy', 'macro_f1'}
+    expected = measures.overall(answers)
+    assert {name: values[0] for name, values in found.items()} == pytest.approx(
+        {name: expected[name] for name in found}
+    )
+    for first, second in ((answers, other), (other, answers)):
+        assert set(paired.of_measures(first, second)) == set(found)
+    assert set(paired.of_measures(other, other)) > set(found)
+
+
 def test_a_model_does_not_differ_from_itself():
     answers = made(40, 3, seed=0)
     assert set(paired.of_measures(answers, answers).values()) == {(0.0, 0.0)}

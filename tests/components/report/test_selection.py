@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from components.evaluation.measures import Answers
-from components.report import selection
+from components.report import measures, selection
 
 
 def some(n: int, classes: int, seed: int = 0) -> tuple[Answers, np.ndarray, np.ndarray]:
@@ -46,6 +46,17 @@ def test_unknown_classes_are_in_no_cell() -> None:
     unknown = Answers(np.full(20, -1), answers.answers, answers.scores, answers.probabilities)
     shown = selection.choose(unknown, splits, ids)
     assert shown.cells == () and len(shown.mistakes) == 20 and shown.uncertain == ()
+
+
+def test_images_without_an_answer_are_not_chosen() -> None:
+    answers, splits, ids = some(40, 2)
+    broken = np.arange(40) < 10
+    answers.answers[broken], answers.scores[broken] = measures.NO_ANSWER, np.nan
+    shown = selection.choose(answers, splits, ids)
+    chosen = {*shown.mistakes, *shown.uncertain, *shown.cells}
+    assert chosen and not chosen & set(range(10))
+    answers.answers[:], answers.scores[:] = measures.NO_ANSWER, np.nan
+    assert selection.choose(answers, splits, ids) == selection.Shown((), (), ())
 
 
 def test_pictures_come_with_their_neighbours_while_there_is_room() -> None:

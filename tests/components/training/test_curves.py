@@ -47,8 +47,8 @@ def texts(picture: bytes) -> list[str]:
 
 def test_picture_names_what_was_kept_and_where_blocks_thawed() -> None:
     found = texts(curves.draw(a_record()))
-    assert 'kept: fine-tuned, 0.880' in found
-    assert 'frozen base 0.825' in found
+    assert 'kept: fine-tuned, 88.0 %' in found
+    assert 'frozen base 82.5 %' in found
     # One mark a change of depth, not one an epoch.
     assert [t for t in found if t.startswith('thaw')] == ['thaw: 6 blocks', 'thaw: 18 blocks'] * 2
     assert {'epoch', 'accuracy', 'log loss (nats)', 'peak learning rate'} <= set(found)
@@ -56,13 +56,13 @@ def test_picture_names_what_was_kept_and_where_blocks_thawed() -> None:
 
 def test_probe_alone_has_a_picture_too() -> None:
     found = texts(curves.draw(a_record('probe', blocks=())))
-    assert 'kept: probe, 0.825' in found
+    assert 'kept: probe, 82.5 %' in found
     assert not [t for t in found if t.startswith('thaw')]
     assert 'peak learning rate' not in found
 
 
 def test_interpolated_weights_are_named() -> None:
-    assert 'kept: interpolated, 0.880' in texts(curves.draw(a_record('interpolated')))
+    assert 'kept: interpolated, 88.0 %' in texts(curves.draw(a_record('interpolated')))
 
 
 def test_same_record_same_bytes() -> None:

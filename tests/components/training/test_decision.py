@@ -190,7 +190,7 @@ def test_recorded_is_what_the_rule_answers(positive: str) -> None:
         assert json.loads(json.dumps(record)) == record
         if settings.aim == 'recall':
             assert record['val']['recall'] >= 0.97
-            line = f"recall of '{positive}' {record['val']['recall']:.2f} with precision"
+            line = f"recall of '{positive}' {100 * record['val']['recall']:.1f} % with precision"
             assert record['summary'].startswith(line)
             assert f'on val at threshold {rule.threshold:.2f}' in record['summary']
 

@@ -1,0 +1,177 @@
+"""The node Report on artifacts as the nodes before it leave them, and after the real Evaluator."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.artifact import Artifact
+
+from components.embedding import embeddings
+from components.embedding.artifacts import Embeddings
+from components.gate.component import DataVerdict
+from components.ingestion.artifacts import Quarantine
+from components.report import executor
+from components.report.artifacts import Report
+from components.report.similarity import Embedded
+from components.training.features import FeatureSet
+from tests.components import transformed as making
+from tests.components.evaluation import evaluating
+from tests.components.report import gathered
+from tests.components.training import tiny
+from tests.components.transformed import Row
+
+SPLITS = ('train', 'val', 'test')
+
+
+def artifact(kind: type[Artifact], folder: pathlib.Path, artifact_id: int) -> Artifact:
+    folder.mkdir(parents=True, exist_ok=True)
+    made = kind()
+    made.uri, made.id = str(folder), artifact_id
+    if hasattr(kind, 'PROPERTIES') and 'split_names' in (kind.PROPERTIES or {}):
+        made.split_names = artifact_utils.encode_split_names(list(SPLITS))
+    return made
+
+
+def write_json(folder: pathlib.Path, name: str, values: Mapping[str, Any]) -> None:
+    (folder / name).write_text(json.dumps(values), 'utf-8')
+
+
+def write_embeddings(folder: pathlib.Path, embedded: Embedded) -> None:
+    """The artifact Embeddings; train has an augmented view of each image, far off."""
+    sets = {}
+    for split in SPLITS:
+        mine = embedded.splits == split
+        ids = np.array([name.encode() for name in embedded.ids[mine]], object)
+        features = embedded.features[mine][:, None]
+        if split == 'train':
+            features = np.concatenate([features, features + 9], axis=1)
+        sets[split] = FeatureSet(features, embedded.labels[mine], ids)
+    spec = embeddings.Spec(
+        embedded.features.shape[1], 1, {split: len(of) for split, of in sets.items()},
+        'tiny', 'random', 'abc', 32, 'top', 'light', 0, 1.0,
+    )  # fmt: skip
+    tiny.write_embeddings(folder, spec, sets)
+
+
+def run(inputs: dict[str, list[Artifact]], home: pathlib.Path) -> tuple[Artifact, pathlib.Path]:
+    """Runs the executor; returns the artifact and its folder."""
+    report = artifact(Report, home / 'report', 99)
+    properties = {'config': json.dumps(gathered.CONFIG), 'metadata': str(home / 'no.sqlite')}
+    executor.Executor().Do(inputs, {'report': [report]}, properties)
+    return report, pathlib.Path(report.uri)
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What the node wrote.
+
+    Attributes:
+        home: where the folders `evaluation` and `report` are.
+        page: the HTML.
+        content: as a strict JSON parser reads it.
+    """
+
+    home: pathlib.Path
+    page: str
+    content: Mapping[str, Any]
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        return {rule['name']: rule for rule in self.content['verdict']['rules']}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {fact['term']: fact for card in self.content['cards'] for fact in card['facts']}
+
+
+def rows(classes: Sequence[str], per_class: int, seed: int) -> list[Row]:
+    """Images with these classes in place of their own."""
+    renamed = dict(zip(making.CLASSES, classes, strict=False))
+    return [
+        dataclasses.replace(row, label=renamed[row.label])
+        for row in making.rows(per_class, seed)
+        if row.label in renamed
+    ]
+
+
+def embedded(splits: Mapping[str, Sequence[Row]], classes: tuple[str, ...]) -> Embedded:
+    every = {
+        split: [gathered.Drawn(row.image_id, '', row.label, row.image) for row in of]
+        for split, of in splits.items()
+    }
+    return gathered.embedded(every, classes)
+
+
+def report(
+    home: pathlib.Path,
+    model: pathlib.Path,
+    splits: Mapping[str, Sequence[Row]],
+    classes: tuple[str, ...],
+    metadata: Callable[[Row], dict[str, str]] | None = None,
+    since: Callable[[], None] = lambda: None,
+    **settings: Any,
+) -> Told:
+    """Evaluates the model and reports on it.
+
+    Args:
+        home: receives everything.
+        model: folder of the artifact.
+        splits: images.
+        classes: of the model.
+        metadata: of an image.
+        since: what happens between the Evaluator and the report.
+        settings: of the evaluation.
+    """
+    serialized = {
+        split: [evaluating.example(row, split, metadata and metadata(row)) for row in of]
+        for split, of in splits.items()
+    }
+    evaluated = evaluating.evaluate(home, serialized, model, **settings)
+    since()
+    kinds = {
+        'examples': standard_artifacts.Examples,
+        'statistics': standard_artifacts.ExampleStatistics,
+        'quarantine': Quarantine,
+        'data_verdict': DataVerdict,
+        'embeddings': Embeddings,
+        'model_run': standard_artifacts.ModelRun,
+    }
+    made = {
+        name: artifact(kind, home / name, place) for place, (name, kind) in enumerate(kinds.items())
+    }
+    counts = {
+        split: {name: sum(row.label == name for row in of) for name in classes}
+        for split, of in splits.items()
+    }
+    written = sum(map(len, splits.values()))
+    summary = {
+        'total': written, 'written': written, 'quarantined': 0, 'classes': len(classes),
+        'reasons': {}, 'splits': counts, 'notes': [],
+    }  # fmt: skip
+    verdict = {'findings': [], 'facts': {'anomalies': {}}}
+    write_json(home / 'quarantine', 'summary.json', summary)
+    write_json(home / 'data_verdict', 'verdict.json', verdict)
+    write_json(home / 'model_run', 'training.json', gathered.RECORD)
+    write_embeddings(home / 'embeddings', embedded(splits, classes))
+    made['model'] = artifact(standard_artifacts.Model, model, evaluating.MODEL_ID)
+    made['evaluation'] = evaluated.evaluation
+    _, folder = run({name: [one] for name, one in made.items()}, home)
+    texts = {path.name: path.read_text('utf-8') for path in folder.iterdir()}
+    content = strictly(texts[executor.CONTENT])
+    assert strictly(texts[executor.SUMMARY])['parts'] == content['parts']
+    return Told(home, texts[executor.HTML], content)
+
+
+def strictly(text: str) -> Any:
+    """JSON without Python's NaN and Infinity, which no browser reads."""
+
+    def refused(name: str) -> None:
+        raise AssertionError(f'{name} in the JSON')
+
+    return json.loads(text, parse_constant=refused)
