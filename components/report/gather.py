@@ -21,7 +21,7 @@ from components.report import (
     model_card,
     similarity,
 )
-from components.report.content import Cell, Content, Part, Verdict
+from components.report.content import Card, Cell, Content, Part, Verdict
 from components.report.data_card import Means
 from components.report.model_card import ModelFacts
 from components.report.similarity import Embedded
@@ -60,6 +60,7 @@ class Given:
         explain: heat of encoded images for a class each; see `saliency.Explainer`.
         groups: which groups of images are told.
         before: summary of the last report; None without one.
+        serving: the card of the exported model; None without one.
     """
 
     run: str
@@ -73,6 +74,7 @@ class Given:
     explain: album.Explain
     groups: slicing.Evaluation
     before: Mapping[str, Any] | None
+    serving: Card | None = None
 
 
 def content(given: Given) -> Content:
@@ -140,6 +142,7 @@ def content(given: Given) -> Content:
         cards=(
             data_card.card(about),
             model_card.card(given.model),
+            *([given.serving] if given.serving else []),
             changes_card.card(given.verdict, parts, predictions.classes, facts, given.before),
         ),
         facts=facts,
