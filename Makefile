@@ -10,10 +10,10 @@ STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
 BIN := .venv/bin
 CODE := pipeline components schemas tests benchmarks setup.py
 
-.PHONY: help setup run test test-unit test-e2e bench docs lint format types doctor lock clean
+.PHONY: help setup run test test-unit test-e2e serve-check bench docs lint format types doctor lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## build or refresh .venv from the lock (PYTHON=... chooses the interpreter)
 
@@ -31,6 +31,9 @@ test-unit: setup ## run the fast tests, in parallel
 
 test-e2e: setup ## run whole pipelines, one after the other
 	$(BIN)/python -m pytest -m e2e $(ARGS)
+
+serve-check: setup ## ask the servers that are here what clients ask (ARGS=--model PATH)
+	@$(BIN)/python -m pipeline.serve_check $(ARGS)
 
 bench: setup ## run the benchmarks and write their results
 	$(BIN)/python -m benchmarks $(ARGS)

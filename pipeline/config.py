@@ -23,6 +23,7 @@ from components.evaluation.params import Gate
 from components.evaluation.slicing import Evaluation
 from components.gate.policy import DataGate
 from components.section import Count, Section, Share
+from components.serving.params import Serving
 from components.training.params import Training
 from components.tuning.params import Tuning
 from pipeline import config_errors
@@ -164,6 +165,7 @@ class Config(Section):
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
     gate: Gate = Gate()
+    serving: Serving = Serving()
     beam: Beam = Beam()
     output: str | None = pydantic.Field(
         default=None, description='Where runs are kept; default: runs/<name> beside this file.'

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from components import shares
 from components.ingestion import quarantine
+from components.serving_check import record as serving_record_lib
+from components.serving_check.record import Record as ServingRecord
 from pipeline import metadata
 from pipeline.config import Config
 from pipeline.metadata import NodeResult
@@ -134,11 +136,67 @@ def _evaluated(result: NodeResult, config: Config, project: Project) -> str:
     return ', '.join(parts)
 
 
+def _exported(result: NodeResult, config: Config, project: Project) -> str:
+    from components.export import record
+
+    found = record.read(pathlib.Path(result.outputs['exports'].uri))
+    parts = [f'SavedModel {found.megabytes:.1f} MB']
+    for one in found.exports:
+        size = f' {one.megabytes:.1f} MB' if one.megabytes is not None else ''
+        parts.append(f'{one.kind}{size}' if one.placed else f'{one.kind} REFUSED: {one.why}')
+    if not found.blessed and config.serving.exports:
+        parts.append('nothing else of a model that was not blessed')
+    if found.abstain:
+        parts.append(
+            f'abstains below {found.abstain.threshold:.3f}, answers '
+            f'{shares.percent(found.abstain.coverage)}'
+        )
+    elif found.abstain_note:
+        parts.append(f'no abstention: {found.abstain_note}')
+    return '; '.join(parts)
+
+
+def serving_record(result: NodeResult) -> ServingRecord:
+    """What the serving check found."""
+    return serving_record_lib.read(pathlib.Path(result.outputs['serving_record'].uri))
+
+
+def _checked(result: NodeResult, config: Config, project: Project) -> str:
+    found = serving_record(result)
+    if not found.checked:
+        return 'not asked: the model was not blessed'
+    if not found.passed:
+        return f'REFUSED: {found.problems[0]}'
+    line = 'answers as evaluated'
+    if 'serving_bytes' in found.latency:
+        latency = found.latency['serving_bytes']
+        line += f', {latency.p50:.0f} ms an image (p95 {latency.p95:.0f})'
+    if found.memory_mb is not None:
+        line += f', {found.memory_mb:,.0f} MB'
+    return f'{line}, cold start {found.cold_start:.1f} s' if found.cold_start else line
+
+
 def _pushed(result: NodeResult, config: Config, project: Project) -> str:
     properties = result.outputs['pushed_model'].properties
     if properties.get('pushed') != 1:
-        return 'NOT PUSHED: the model was not blessed'
+        return 'NOT PUSHED: the model was not blessed by the gate, or not by the serving check'
     return f'version {properties["pushed_version"]} in {project.staging}'
+
+
+def _unlabelled(result: NodeResult, config: Config, project: Project) -> str:
+    refused = result.outputs['quarantine']
+    summary = json.loads(refused.properties['summary'])
+    line = f'{summary["written"]:,} images to predict, {summary["quarantined"]:,} quarantined'
+    if summary['quarantined']:
+        line += f' (see {refused.uri}/{quarantine.REPORT_CSV})'
+    return line
+
+
+def _inferred(result: NodeResult, config: Config, project: Project) -> str:
+    folder = pathlib.Path(result.outputs['inference_result'].uri)
+    if not any(folder.glob('prediction_logs-*')):
+        return 'NOTHING PREDICTED: the model was not blessed'
+    return f'predictions in {folder}'
 
 
 def _last_report(result: NodeResult, config: Config, project: Project) -> str:
@@ -164,7 +222,11 @@ _LINES: dict[str, Callable[[NodeResult, Config, Project], str]] = {
     'Trainer': _trained,
     'Baseline': _baseline,
     'Evaluator': _evaluated,
+    'Exporter': _exported,
+    'ServingCheck': _checked,
     'Pusher': _pushed,
+    'UnlabelledExampleGen': _unlabelled,
+    'BulkInferrer': _inferred,
     'LastReport': _last_report,
     'Report': _reported,
 }

@@ -7,11 +7,14 @@ from typing import Any
 from components.embedding.component import Embedder
 from components.evaluation.baseline import EarlierBlessedModelStrategy
 from components.evaluation.component import GateEvaluator
+from components.export.component import Exporter
 from components.gate.component import DataGate
 from components.ingestion.component import ImageExampleGen
+from components.prediction.component import ImageBulkInferrer, UnlabelledExampleGen
 from components.report.artifacts import Report
 from components.report.component import ReportGen
 from components.report.previous import EarlierReportStrategy
+from components.serving_check.component import ServingCheck
 from components.training.component import ImageTrainer
 from components.transform.component import ImageTransform
 from components.tuning.component import ImageTuner
@@ -158,9 +161,34 @@ def build(
         code_digest=digest.of_code('components.evaluation.executor'),
     ).with_id('Evaluator')
 
-    pusher = tfx.Pusher(
+    exporter = Exporter(
         model=model,
+        model_run=trainer.outputs['model_run'],
+        examples=examples,
+        transformed_examples=transformed,
+        evaluation=evaluator.outputs['evaluation'],
+        blessing=evaluator.outputs['blessing'],
+        settings=config.serving.exported,
+        metadata=str(project.metadata),
+        code_digest=digest.of_code('components.export.executor'),
+    )
+    exported = exporter.outputs['exported_model']
+
+    serving_check = ServingCheck(
+        model=exported,
+        examples=examples,
+        evaluation=evaluator.outputs['evaluation'],
+        blessing=evaluator.outputs['blessing'],
+        check=config.serving.check,
+        code_digest=digest.of_code(
+            'components.serving_check.executor', 'components.serving_check.probe'
+        ),
+    )
+
+    pusher = tfx.Pusher(
+        model=exported,
         model_blessing=evaluator.outputs['blessing'],
+        infra_blessing=serving_check.outputs['infra_blessing'],
         push_destination=tfx.PushDestination(
             filesystem=tfx.PushDestination.Filesystem(base_directory=str(project.staging))
         ),
@@ -181,6 +209,8 @@ def build(
         model=model,
         model_run=trainer.outputs['model_run'],
         evaluation=evaluator.outputs['evaluation'],
+        exports=exporter.outputs['exports'],
+        serving_record=serving_check.outputs['serving_record'],
         previous=previous.outputs['report'],
         config=config.model_dump_json(),
         metadata=str(project.metadata),
@@ -189,6 +219,24 @@ def build(
     # A blessed model is pushed also where its report fails.
     report.add_upstream_node(pusher)
     previous.add_upstream_node(pusher)
+
+    bulk: list[Any] = []
+    if config.serving.bulk is not None:
+        unlabelled = UnlabelledExampleGen(
+            source=project.bulk_source(config.serving.bulk),
+            columns=project.source_spec(config).columns,
+            max_side=config.data.max_side,
+            max_pixels=config.data.max_pixels,
+            code_digest=digest.of_code('components.prediction.executor'),
+        )
+        inferrer = ImageBulkInferrer(
+            examples=unlabelled.outputs['examples'],
+            model=exported,
+            model_blessing=evaluator.outputs['blessing'],
+        ).with_id('BulkInferrer')
+        # A model is pushed and reported also where there is nothing to predict.
+        unlabelled.add_upstream_node(report)
+        bulk = [unlabelled, inferrer]
 
     return tfx.Pipeline(
         pipeline_name=config.name,
@@ -205,9 +253,12 @@ def build(
             trainer,
             baseline,
             evaluator,
+            exporter,
+            serving_check,
             pusher,
             previous,
             report,
+            *bulk,
         ],
         enable_cache=use_cache,
         metadata_connection_config=tfx.sqlite_metadata_connection_config(str(project.metadata)),

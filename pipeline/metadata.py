@@ -67,21 +67,22 @@ def _value(value: pb.Value) -> Any:
     return getattr(value, value.WhichOneof('value') or 'string_value')
 
 
+def properties(of: pb.Artifact | pb.Execution) -> dict[str, Any]:
+    """What is noted of an artifact or an execution."""
+    return {
+        name: _value(value)
+        for noted in (of.properties, of.custom_properties)
+        for name, value in noted.items()
+    }
+
+
 def _outputs(store: mlmd.MetadataStore, execution_id: int) -> dict[str, Output]:
     keys = {}
     for event in store.get_events_by_execution_ids([execution_id]):
         if event.type in (pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT):
             keys[event.artifact_id] = event.path.steps[0].key
     return {
-        keys[artifact.id]: Output(
-            artifact.id,
-            artifact.uri,
-            {
-                name: _value(value)
-                for properties in (artifact.properties, artifact.custom_properties)
-                for name, value in properties.items()
-            },
-        )
+        keys[artifact.id]: Output(artifact.id, artifact.uri, properties(artifact))
         for artifact in store.get_artifacts_by_id(list(keys))
     }
 

@@ -8,6 +8,7 @@ import pathlib
 
 from components.backbones.params import Model
 from components.ingestion.sources import Columns, SourceSpec
+from components.prediction.params import Bulk
 from pipeline.config import Config
 
 _BEAM_DEFAULTS = (
@@ -62,6 +63,16 @@ class Project:
         """Blessed models, in TensorFlow Serving's layout: one folder a version."""
         return self.output / 'serving' / 'staging'
 
+    def production(self, config: Config) -> str:
+        """Promoted models, in the same layout: a folder, or a URL that Beam reaches."""
+        named = config.serving.production
+        return self._located(named) if named else str(self.output / 'serving' / 'production')
+
+    @property
+    def promotions(self) -> pathlib.Path:
+        """Held while models are promoted, rolled back or pruned."""
+        return self.output / 'serving' / 'lock'
+
     @property
     def logs(self) -> pathlib.Path:
         """One log file a run."""
@@ -94,6 +105,10 @@ class Project:
             group_pattern=data.group_pattern,
             normalise_labels=data.normalise_labels,
         )
+
+    def bulk_source(self, bulk: Bulk) -> str:
+        """The images that a run predicts."""
+        return self._located(bulk.data)
 
     def pinned_schema(self) -> pathlib.Path | None:
         """A copy of the reviewed schema whose path depends on its content.

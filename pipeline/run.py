@@ -143,6 +143,12 @@ def _summary(console: rich.console.Console, results: list[NodeResult]) -> Outcom
         console.print(rich.text.Text('BLESSED and pushed', 'bold green'), highlight=False)
         console.print(f'  model   {pushed["pushed_destination"]}', highlight=False, soft_wrap=True)
         return Outcome.BLESSED
+    if blessed and 'ServingCheck' in by_node:
+        refused = 'BLESSED, but refused by the serving check: nothing was pushed'
+        console.print(rich.text.Text(refused, 'bold yellow'), highlight=False)
+        for line in findings.serving_record(by_node['ServingCheck']).problems:
+            console.print(f'  {line}', highlight=False, markup=False, soft_wrap=True)
+        return Outcome.NOT_BLESSED
     console.print(rich.text.Text('NOT BLESSED, nothing was pushed', 'bold yellow'), highlight=False)
     for line in findings.refusal_lines(by_node['Evaluator']):
         console.print(f'  {line}', highlight=False, markup=False, soft_wrap=True)

@@ -1,7 +1,8 @@
 """Every number of one group of images, from its predictions; scikit-learn computes what it has.
 
 Images of a class that training never saw cannot be answered right: they count in the accuracy and
-in the calibration, and are left out of what needs a position in the class list.
+in the calibration, and are left out of what needs a position in the class list. Images for which
+the model returns NaN or infinities have no answer: they count as wrong.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from components.evaluation.predictions import Predictions
 
 BINS = 10
 TOP = 3
+# In place of the position of a class; at -1 a label that training never saw would be a hit.
+NO_ANSWER = -2
 BY_CLASS = ('precision', 'recall', 'f1', 'auc')
 
 
@@ -25,8 +28,8 @@ class Answers:
 
     Attributes:
         labels: int64 [N], positions in the class list; -1 for a class that training never saw.
-        answers: int64 [N].
-        scores: float32 [N], probability of the answer.
+        answers: int64 [N]; `NO_ANSWER` where a probability is NaN or infinite.
+        scores: float32 [N], probability of the answer; NaN where there is none.
         probabilities: float32 [N, C].
     """
 
@@ -61,9 +64,35 @@ class Answers:
 
 def of_rows(found: Predictions, rows: np.ndarray) -> Answers:
     """The answers in some rows of a table of predictions: int64 [N]."""
-    return Answers(
+    return usable(
         found.labels[rows], found.answers[rows], found.scores[rows], found.probabilities[rows]
     )
+
+
+def usable(
+    labels: np.ndarray, served: np.ndarray, scores: np.ndarray, probabilities: np.ndarray
+) -> Answers:
+    """What a model serves, less the labels that it serves beside probabilities that are no numbers.
+
+    Args:
+        labels: as `Answers` has them.
+        served: int64 [N], positions of the labels that the model serves.
+        scores: float32 [N], of these.
+        probabilities: float32 [N, C].
+    """
+    finite = np.isfinite(probabilities).all(axis=1)
+    return Answers(
+        labels,
+        np.where(finite, served, NO_ANSWER),
+        np.where(finite, scores, np.float32(np.nan)),
+        probabilities,
+    )
+
+
+def answered(answers: Answers) -> np.ndarray:
+    """Which images have an answer, right or wrong: bool [N]."""
+    found: np.ndarray = answers.answers >= 0
+    return found
 
 
 def overall(answers: Answers) -> dict[str, float]:
@@ -83,7 +112,13 @@ def overall(answers: Answers) -> dict[str, float]:
         values['balanced_accuracy'] = metrics.recall_score(
             labels, found, labels=np.unique(labels), average='macro', zero_division=0
         )
-        values['macro_f1'] = metrics.f1_score(labels, found, average='macro', zero_division=0)
+        values['macro_f1'] = metrics.f1_score(
+            labels,
+            found,
+            labels=np.union1d(labels, found[found >= 0]),  # no answer is no class of its own
+            average='macro',
+            zero_division=0,
+        )
     if len(known) and known.finite:
         values['log_loss'] = metrics.log_loss(labels, known.probabilities, labels=classes)
         areas = _areas(known)
@@ -144,7 +179,7 @@ def calibration_error(answers: Answers) -> float:
 
 def confusion(answers: Answers) -> dict[tuple[int, int], int]:
     """How many images of a class (first) were answered as another (second); only what occurs."""
-    known = answers.known
+    known = answers.take(answered(answers)).known
     pairs, counts = np.unique(
         np.stack([known.labels, known.answers], axis=1), axis=0, return_counts=True
     )

@@ -82,7 +82,7 @@ def _joined(pieces: Iterable[Rows]) -> list[np.ndarray]:
 
 def _answers(labels: np.ndarray, answers: np.ndarray, probabilities: np.ndarray) -> Answers:
     scores = np.take_along_axis(probabilities, answers[:, None], axis=1)[:, 0]
-    return Answers(labels, answers, scores, probabilities)
+    return measures.usable(labels, answers, scores, probabilities)
 
 
 def _key(name: str, model: str) -> tfma.metrics.MetricKey:

@@ -91,7 +91,7 @@ def judge(numbers: Numbers, gate: Gate, smallest_slice: int = 1) -> Verdict:
             )
         )
     if numbers.not_finite:
-        found.append(rules.finite(numbers))
+        found.insert(0, rules.finite(numbers))  # what it is the cause of comes after it
     blessed = all(rule.holds is not False for rule in found)
     return Verdict(blessed, _headline(blessed, found), tuple(found))
 

@@ -72,4 +72,6 @@ def accuracies(told: Comparison) -> list[tuple[str, PairedPart]]:
 
 def note(flip: Flip) -> str:
     """What A answered, beside what B did."""
+    if flip.first_score is None:
+        return 'A has no answer'
     return f'A answered {flip.first_answer}, {wording.percent(flip.first_score)} sure'

@@ -7,10 +7,12 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.embedding.artifacts import Embeddings
+from components.export.artifacts import Exports
 from components.gate.component import DataVerdict
 from components.ingestion.artifacts import Quarantine
 from components.report import executor
 from components.report.artifacts import Report
+from components.serving_check.artifacts import ServingRecord
 
 
 class ReportSpec(component_spec.ComponentSpec):
@@ -25,6 +27,8 @@ class ReportSpec(component_spec.ComponentSpec):
         'model': component_spec.ChannelParameter(type=standard_artifacts.Model),
         'model_run': component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
         'evaluation': component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        'exports': component_spec.ChannelParameter(type=Exports, optional=True),
+        'serving_record': component_spec.ChannelParameter(type=ServingRecord, optional=True),
         'previous': component_spec.ChannelParameter(type=Report, optional=True),
     }
     OUTPUTS = {'report': component_spec.ChannelParameter(type=Report)}
@@ -55,6 +59,8 @@ class ReportGen(base_component.BaseComponent):
         model: types.BaseChannel,
         model_run: types.BaseChannel,
         evaluation: types.BaseChannel,
+        exports: types.BaseChannel,
+        serving_record: types.BaseChannel,
         previous: types.BaseChannel,
         config: str,
         metadata: str,
@@ -71,6 +77,8 @@ class ReportGen(base_component.BaseComponent):
             model: the candidate.
             model_run: its training's record.
             evaluation: of the candidate, with its verdict and predictions.
+            exports: what was exported of it.
+            serving_record: what the serving check found.
             previous: the last report, or none.
             config: the project's whole configuration, as JSON.
             metadata: ML Metadata's SQLite file, which knows who made what and how long it took.
@@ -86,6 +94,8 @@ class ReportGen(base_component.BaseComponent):
                 model=model,
                 model_run=model_run,
                 evaluation=evaluation,
+                exports=exports,
+                serving_record=serving_record,
                 previous=previous,
                 config=config,
                 metadata=metadata,

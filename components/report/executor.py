@@ -18,10 +18,21 @@ from tfx.utils import path_utils
 from components import progress, splits
 from components.embedding import embeddings
 from components.evaluation import edges, measuring, predictions, slicing, verdict
+from components.export import record as export_record
 from components.gate.executor import VERDICT_FILE
-from components.report import content, data_card, gather, lineage, model_card, page, saliency
+from components.report import (
+    content,
+    data_card,
+    gather,
+    lineage,
+    model_card,
+    page,
+    saliency,
+    serving_card,
+)
 from components.report.similarity import Embedded
 from components.serving import card
+from components.serving_check import record as serving_record
 
 HTML, CONTENT, SUMMARY = 'report.html', 'content.json', 'summary.json'
 _PREVIOUS = 'previous'
@@ -78,6 +89,7 @@ class Executor(base_executor.BaseExecutor):
             explain=saliency.Explainer(model),
             groups=slicing.Evaluation.model_validate(config.get('evaluation', {})),
             before=read_summary(previous.uri) if previous else None,
+            serving=_serving(found),
         )
         told = gather.content(given)
         report = artifact_utils.get_single_instance(output_dict['report'])
@@ -135,6 +147,15 @@ def _data(found: dict[str, Artifact]) -> gather.Data:
         _json(found['data_verdict'].uri, VERDICT_FILE),
         means,
         splits.files(found['examples']),
+    )
+
+
+def _serving(found: dict[str, Artifact]) -> content.Card | None:
+    if 'exports' not in found or 'serving_record' not in found:
+        return None
+    return serving_card.card(
+        export_record.read(pathlib.Path(found['exports'].uri)),
+        serving_record.read(pathlib.Path(found['serving_record'].uri)),
     )
 
 

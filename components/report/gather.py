@@ -59,6 +59,7 @@ class Given:
         explain: heat of encoded images for a class each; see `saliency.Explainer`.
         groups: which groups of images are told.
         before: summary of the last report; None without one.
+        serving: the card of the exported model; None without one.
     """
 
     run: str
@@ -72,6 +73,7 @@ class Given:
     explain: album.Explain
     groups: slicing.Evaluation
     before: Mapping[str, Any] | None
+    serving: Card | None = None
 
 
 def content(given: Given) -> Content:
@@ -134,6 +136,7 @@ def content(given: Given) -> Content:
         cards=(
             data_card.card(about),
             _with_unanswered(model_card.card(given.model), answers),
+            *([given.serving] if given.serving else []),
             changes_card.card(given.verdict, parts, predictions.classes, facts, given.before),
         ),
         facts=facts,

@@ -101,7 +101,7 @@ def _of_part(content: Content, part: Part, title: str) -> list[str]:
     found = ranking.top_confusions(part, _MOST)
     lines += [f'### Top confusions, {title}', '']
     if not found:
-        return [*lines, 'No image was answered wrongly.', '']
+        return [*lines, 'No image was answered as another class.', '']
     return lines + table(
         ('Labelled', 'Answered', 'Images', 'Of the class'),
         (

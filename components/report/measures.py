@@ -7,42 +7,20 @@ NaN or infinities have no answer: they count as wrong, and are in no bin of the 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from components.evaluation import measures
+from components.evaluation.measures import NO_ANSWER as NO_ANSWER
 from components.evaluation.measures import Answers
-from components.evaluation.predictions import Predictions
+from components.evaluation.measures import answered as answered
+from components.evaluation.measures import of_rows as of_rows
 from components.evaluation.statistics import Interval, wilson
 from components.report.content import Bin, ClassRow
 
 BINS = measures.BINS
-# In place of the position of a class; at -1 a label that training never saw would be a hit.
-NO_ANSWER = -2
 _NAMES = {'expected_calibration_error': 'ece'}
-
-
-def of_rows(found: Predictions, rows: np.ndarray) -> Answers:
-    """The answers in some rows of a table of predictions: int64 [N].
-
-    Where a probability is NaN or infinite, whatever label the model serves is no answer: it is
-    `NO_ANSWER` with a score of NaN.
-    """
-    answers = measures.of_rows(found, rows)
-    finite = np.isfinite(answers.probabilities).all(axis=1)
-    return dataclasses.replace(
-        answers,
-        answers=np.where(finite, answers.answers, NO_ANSWER),
-        scores=np.where(finite, answers.scores, np.float32(np.nan)),
-    )
-
-
-def answered(answers: Answers) -> np.ndarray:
-    """Which images have an answer, right or wrong: bool [N]."""
-    found: np.ndarray = answers.answers >= 0
-    return found
 
 
 def share(hits: np.ndarray) -> Interval:
@@ -53,10 +31,6 @@ def share(hits: np.ndarray) -> Interval:
 def overall(answers: Answers) -> dict[str, float | None]:
     """Metrics by name; None where there is nothing to compute one from."""
     found = measures.overall(answers)
-    if not answered(answers).all():
-        # No answer is no class of its own, to which scikit-learn would give an F1 of 0.
-        f1 = measures.by_class(answers)['f1']
-        found['macro_f1'] = f1[~np.isnan(f1)].mean() if len(answers.known) else np.nan
     return {_NAMES.get(name, name): _number(value) for name, value in found.items()}
 
 

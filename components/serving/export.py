@@ -21,6 +21,9 @@ the base are known. `saliency` is where the evidence for a class is, in [0, 1] o
 map (`explain`). Bytes go through the very graph that Transform built; the pixel signature starts
 after decoding and shares the resize function. `transform_labels` exists so that the Evaluator need
 not decode every image a second time to learn its label.
+
+Beside the signatures the SavedModel has a function `probabilities`, uint8 [N, S, S, 3] with N
+at least 1 -> float32 [N, C], which other formats are made from (`components.export`).
 """
 
 from __future__ import annotations
@@ -28,12 +31,12 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.serving import card
-from components.serving.explain import GradCam, never_empty
+from components.serving.explain import GradCam
+from components.serving.network import MOST_CONSTANT_BYTES, Network
 from components.serving.rule import Rule
 from components.training.model import Classifier
 from components.transform import preprocessing
@@ -46,15 +49,15 @@ class _Server:
 
     def __init__(
         self,
-        classifier: Classifier,
+        network: Network,
         classes: tuple[str, ...],
         transform: Callable[[Outputs], Outputs],
         size: int,
         resize: str,
         rule: Rule,
     ) -> None:
-        self._model, self._head = classifier.model, classifier.head
-        self._classes = tf.constant(classes, tf.string)
+        self._network = network
+        self._classes = list(classes)
         self._transform = transform
         self._size = size
         self._resize = resize
@@ -71,9 +74,12 @@ class _Server:
         return preprocessing.unpack(tf.reshape(packed, [-1]), self._size)
 
     def _answer(self, pixels: tf.Tensor) -> Outputs:
-        some = never_empty(pixels)
-        logits = self._model(tf.cast(some, tf.float32), training=False)[: tf.shape(pixels)[0]]
-        return self._answer_to(logits)
+        return self._answer_to(self._network.logits(tf.cast(pixels, tf.float32)))
+
+    def probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
+        """uint8 [N, S, S, 3], N at least 1 -> float32 [N, C]."""
+        logits = self._network.logits_of_some(tf.cast(pixels, tf.float32))
+        return tf.nn.softmax(logits / self._rule.temperature)
 
     def _answer_to(self, logits: tf.Tensor) -> Outputs:
         probabilities = tf.nn.softmax(logits / self._rule.temperature)
@@ -108,7 +114,7 @@ class _Server:
         return self._answer(resized)
 
     def features(self, features: tf.Tensor) -> Outputs:
-        return self._answer_to(self._head(features))
+        return self._answer_to(self._network.head(features))
 
     def transform_features(self, examples: tf.Tensor) -> Outputs:
         return {
@@ -118,7 +124,9 @@ class _Server:
 
     def transform_labels(self, examples: tf.Tensor) -> Outputs:
         label = _feature(examples, 'label', default='')
-        return {preprocessing.LABEL_INDEX: preprocessing.class_index(label, self._classes)}
+        return {
+            preprocessing.LABEL_INDEX: preprocessing.class_index(label, tf.constant(self._classes))
+        }
 
 
 def _feature(examples: tf.Tensor, name: str, default: str | None = None) -> tf.Tensor:
@@ -135,6 +143,7 @@ def export(
     folder: pathlib.Path,
     rule: Rule | None = None,
     frozen: bool = False,
+    most_constant: int = MOST_CONSTANT_BYTES,
 ) -> None:
     """Writes the SavedModel to `folder`, with the card that describes it.
 
@@ -147,46 +156,45 @@ def export(
         folder: is created.
         rule: how logits become an answer; by default the most probable class, uncalibrated.
         frozen: whether the base has the weights that it came with.
+        most_constant: bytes of weights from which on they stay variables (`Network`).
 
     Raises:
         ValueError: the rule has a threshold and there are not two classes.
 
-    `keras.export.ExportArchive` tracks the variables of a Keras 3 model so that the C++ loader of
-    TensorFlow Serving finds them; a plain `tf.Module` that holds the model does not.
+    A module that is saved without variables has none that a loader could miss; `Network` says what
+    becomes of weights that are too many to be constants.
     """
     rule = rule or Rule()
     rule.check(len(classes))
     layer = transform_output.transform_features_layer()
-    server = _Server(classifier, classes, layer, size, resize, rule)
-    archive = keras.export.ExportArchive()
-    archive.track(classifier.model)
-    archive.transform = layer
+    network = Network(classifier, most_constant)
+    server = _Server(network, classes, layer, size, resize, rule)
+    module = tf.Module()
+    module.network, module.transform = network, layer
     strings = tf.TensorSpec([None], tf.string, name='examples')
-    archive.add_endpoint('serving_default', server.examples, [strings])
-    archive.add_endpoint(
-        'serving_bytes', server.image_bytes, [tf.TensorSpec([None], tf.string, name='image_bytes')]
-    )
-    archive.add_endpoint(
-        'serving_pixels',
-        server.pixels,
-        [tf.TensorSpec([None, None, None, 3], tf.uint8, name='pixels')],
-    )
-    archive.add_endpoint(
-        'serving_features',
-        server.features,
-        [tf.TensorSpec([None, classifier.head.kernel.shape[0]], tf.float32, name='features')],
-    )
-    archive.add_endpoint('transform_features', server.transform_features, [strings])
-    archive.add_endpoint('transform_labels', server.transform_labels, [strings])
-    archive.add_endpoint(
-        'explain',
-        GradCam(classifier),
-        [
-            tf.TensorSpec([None, size, size, 3], tf.uint8, name='pixels'),
-            tf.TensorSpec([None], tf.int64, name='class_index'),
-        ],
-    )
-    archive.write_out(str(folder), verbose=False)
+    square = tf.TensorSpec([None, size, size, 3], tf.uint8, name='pixels')
+    module.probabilities = tf.function(server.probabilities, input_signature=[square])
+    features = tf.TensorSpec([None, network.kernel.shape[0]], tf.float32, name='features')
+    signatures = {
+        'serving_default': (server.examples, [strings]),
+        'serving_bytes': (
+            server.image_bytes,
+            [tf.TensorSpec([None], tf.string, name='image_bytes')],
+        ),
+        'serving_pixels': (
+            server.pixels,
+            [tf.TensorSpec([None, None, None, 3], tf.uint8, name='pixels')],
+        ),
+        'serving_features': (server.features, [features]),
+        'transform_features': (server.transform_features, [strings]),
+        'transform_labels': (server.transform_labels, [strings]),
+        'explain': (
+            GradCam(network),
+            [square, tf.TensorSpec([None], tf.int64, name='class_index')],
+        ),
+    }
+    traced = {name: tf.function(f, input_signature=spec) for name, (f, spec) in signatures.items()}
+    tf.saved_model.save(module, str(folder), signatures=traced)
     base = None
     if frozen:
         base = card.FrozenBase(classifier.backbone.weights_digest, classifier.features)

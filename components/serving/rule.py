@@ -59,7 +59,10 @@ class Rule:
 
     def answers(self, logits: np.ndarray) -> np.ndarray:
         """Index of the answered class: float [N, C] -> int64 [N]."""
-        probabilities = self.probabilities(logits)
+        return self.chosen(self.probabilities(logits))
+
+    def chosen(self, probabilities: np.ndarray) -> np.ndarray:
+        """Index of the answered class of known probabilities: float [N, C] -> int64 [N]."""
         self.check(probabilities.shape[1])
         if self.is_argmax:
             return probabilities.argmax(axis=1)

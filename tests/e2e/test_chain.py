@@ -14,7 +14,8 @@ pytestmark = pytest.mark.e2e
 
 NODES = (
     'ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate', 'Transform',
-    'Embedder', 'Trainer', 'Baseline', 'Evaluator', 'Pusher', 'LastReport', 'Report',
+    'Embedder', 'Trainer', 'Baseline', 'Evaluator', 'Exporter', 'ServingCheck', 'Pusher',
+    'LastReport', 'Report',
 )  # fmt: skip
 
 
@@ -41,6 +42,10 @@ def test_first_run_is_blessed_and_pushed(project, first):
     assert 'Traceback' not in first.stdout + first.stderr
     (version,) = project.versions()
     assert (version / 'saved_model.pb').is_file()
+    assert (version / 'assets.extra' / 'tf_serving_warmup_requests').is_file()
+    card = json.loads((version / 'assets.extra' / 'thawline.json').read_text('utf-8'))
+    assert card['lineage']['blessed'] and card['lineage']['run'] and card['lineage']['data']
+    assert re.search(r'ServingCheck\s.*answers as evaluated, \d+ ms an image', first.stdout)
     log = re.search(r'log\s+(\S+)', first.stdout)
     assert log and 'StatisticsGen' in pathlib.Path(log[1]).read_text('utf-8')
 
@@ -62,6 +67,7 @@ def test_first_run_leaves_a_report(project, first):
     assert all(picture['thumbnail'] for picture in found['pictures'].values())
     terms = {fact['term']: fact for card in found['cards'] for fact in card['facts']}
     assert 'first report' in terms['Last run']['value']
+    assert terms['Serving check']['value'] == 'passed'
     for node in ('ImageExampleGen', 'Trainer', 'Evaluator'):
         assert node in terms['Time']['detail']
 

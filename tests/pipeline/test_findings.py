@@ -13,6 +13,10 @@ import rich.console
 from components.evaluation import verdict
 from components.evaluation.counts import Count, Numbers
 from components.evaluation.params import Gate
+from components.export import record as export_record
+from components.export.record import Export
+from components.serving_check import record as serving_record
+from components.serving_check.record import Latency
 from pipeline import config, findings, run
 from pipeline.metadata import NodeResult, Output
 from pipeline.paths import Project
@@ -87,3 +91,53 @@ def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     shown = io.StringIO()
     assert run._summary(rich.console.Console(file=shown), [node, pushed]) is run.Outcome.BLESSED
     assert '/models/1' in shown.getvalue()
+
+
+def served_line(node: str, key: str, folder: pathlib.Path, serving: str = '{}') -> str:
+    text = f'name: x\ndata: {{source: images}}\nserving: {serving}\n'
+    parsed = config.parse(text, 'thawline.yaml')
+    result = NodeResult(node, 'complete', {key: Output(1, str(folder), {})}, 1.0)
+    return findings.line(result, parsed, Project.of(parsed, folder))
+
+
+def test_exports_that_were_refused_are_told_with_the_reason(tmp_path: pathlib.Path) -> None:
+    some = (
+        Export('litert', True, 'the same answers', megabytes=13.4),
+        Export('litert_int8', False, 'a loss cannot be ruled out', megabytes=3.9),
+    )
+    made = export_record.Record(True, 14.02, 9.0, some, None, 'no score assures 0.99')
+    export_record.write(made, tmp_path)
+    assert served_line('Exporter', 'exports', tmp_path) == (
+        'SavedModel 14.0 MB; litert 13.4 MB; litert_int8 REFUSED: a loss cannot be ruled out; '
+        'no abstention: no score assures 0.99'
+    )
+    export_record.write(export_record.Record(False, 14.02, None, (), None, ''), tmp_path)
+    assert served_line('Exporter', 'exports', tmp_path) == 'SavedModel 14.0 MB'
+    told = served_line('Exporter', 'exports', tmp_path, '{exports: [litert]}')
+    assert told.endswith('nothing else of a model that was not blessed')
+
+
+def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
+    tmp_path: pathlib.Path,
+) -> None:
+    latency = {'serving_bytes': Latency(11.6, 14.2)}
+    good = serving_record.Record(
+        True, True, latency=latency, memory_mb=612.0, load_seconds=2.0, first_answer_seconds=1.25
+    )
+    serving_record.write(good, tmp_path)
+    assert served_line('ServingCheck', 'serving_record', tmp_path) == (
+        'answers as evaluated, 12 ms an image (p95 14), 612 MB, cold start 3.2 s'
+    )
+    bad = serving_record.Record(True, False, ('it died [bold]at: huge image',))
+    serving_record.write(bad, tmp_path)
+    assert 'REFUSED: it died' in served_line('ServingCheck', 'serving_record', tmp_path)
+    judged = evaluator(tmp_path, Numbers(Count(199, 200), Count(99, 100), {}), Gate())
+    checked = NodeResult(
+        'ServingCheck', 'complete', {'serving_record': Output(4, str(tmp_path), {})}, 1.0
+    )
+    file = io.StringIO()
+    ended = run._summary(rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})])
+    assert ended is run.Outcome.NOT_BLESSED
+    said = file.getvalue()
+    assert 'BLESSED, but refused by the serving check: nothing was pushed' in said
+    assert 'it died [bold]at: huge image' in said and 'NOT BLESSED' not in said

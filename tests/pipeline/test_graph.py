@@ -48,3 +48,14 @@ def test_report_comes_last_and_keeps_no_model_from_being_pushed(tmp_path: pathli
     assert found['Report'] not in found['Pusher'].upstream_nodes
     # Whether the model was blessed is told, not asked for.
     assert 'blessing' not in found['Report'].inputs
+
+
+def test_only_what_passed_the_serving_check_is_pushed(tmp_path: pathlib.Path) -> None:
+    found = nodes(tmp_path)
+    order = list(found)
+    assert order.index('Evaluator') < order.index('Exporter') < order.index('ServingCheck')
+    assert order.index('ServingCheck') < order.index('Pusher')
+    pushed = found['Pusher'].inputs
+    assert pushed['model'] == found['Exporter'].outputs['exported_model']
+    assert pushed['infra_blessing'] == found['ServingCheck'].outputs['infra_blessing']
+    assert 'model_blessing' in pushed

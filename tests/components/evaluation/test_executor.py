@@ -228,6 +228,8 @@ def test_probabilities_that_are_no_numbers_are_refused_in_words(
     found = evaluating.evaluate(tmp_path, splits, model, gate=gate)
     assert not verdict_of(found).blessed
     assert 'NaN or infinite' in rule_of(found, 'finite_probabilities').sentence
+    assert '(0 of 6 images right' in rule_of(found, 'val_accuracy').sentence
+    assert {numbers['accuracy'] for numbers in loaded(found).values()} == {0.0}
     assert not tfma.load_validation_result(found.evaluation.uri).validation_ok
 
 

@@ -85,3 +85,18 @@ def test_probabilities_that_are_no_numbers_leave_what_needs_none() -> None:
     assert numbers['macro_f1'] == sklearn.metrics.f1_score(
         found.labels, found.answers, average='macro'
     )
+
+
+def test_a_label_beside_no_numbers_is_no_answer() -> None:
+    whole = answers(60, 4, 2, unknown=10)
+    whole.probabilities[::5, 1] = np.nan
+    found = measures.usable(whole.labels, whole.answers, whole.scores, whole.probabilities)
+    assert not found.hits[::5].any() and not found.hits[-10:].any()
+    assert np.isnan(found.scores[::5]).all() and np.isnan(measures.calibration_error(found))
+    known = found.known
+    assert measures.overall(found)['macro_f1'] == pytest.approx(
+        sklearn.metrics.f1_score(known.labels, known.answers, labels=range(4), average='macro')
+    )
+    counted = measures.confusion(found)
+    assert sum(counted.values()) == measures.answered(known).sum() < len(known)
+    assert min(answer for _, answer in counted) >= 0

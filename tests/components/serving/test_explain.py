@@ -15,6 +15,7 @@ from components.backbones import package_weights
 from components.backbones.features import Features, feature_slices
 from components.serving import export
 from components.serving.explain import GradCam
+from components.serving.network import Network
 from components.training import model
 from tests.components.backbones import test_efficientnet_lite0 as photographs
 from tests.components.training import tiny
@@ -27,7 +28,8 @@ CLASSES = 3
 
 
 def explained(made: model.Classifier, pixels: np.ndarray, classes: list[int]) -> np.ndarray:
-    found = GradCam(made)(keras.ops.convert_to_tensor(pixels), np.array(classes, np.int64))
+    network = Network(made)
+    found = GradCam(network)(keras.ops.convert_to_tensor(pixels), np.array(classes, np.int64))
     return found['saliency'].numpy()
 
 

@@ -50,6 +50,17 @@ def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory)
     return Exported(folder, classifier, transformed.rows[:ROWS])
 
 
+@pytest.fixture(scope='module')
+def with_variables(
+    exported: Exported, transformed: Transformed, tmp_path_factory: pytest.TempPathFactory
+) -> Exported:
+    """The same, as a model that is too large for constants."""
+    folder = tmp_path_factory.mktemp('with_variables') / 'model'
+    made = exported.classifier
+    export.export(made, CLASSES, transformed.output, SIZE, RESIZE, folder, most_constant=0)
+    return dataclasses.replace(exported, folder=folder)
+
+
 def decoded(row: Row) -> np.ndarray:
     """Pixels in the image's own size."""
     return preprocessing.decode(tf.constant(row.image)).numpy()
@@ -93,10 +104,12 @@ def questions(rows: tuple[Row, ...]) -> dict[str, np.ndarray]:
     return asked
 
 
-@pytest.fixture(scope='module', params=['v2', 'session'])
+@pytest.fixture(scope='module', params=['v2', 'session', 'session with variables'])
 def answers(request: pytest.FixtureRequest, exported: Exported) -> Answers:
     """`<call>|<signature>` -> outputs, of a fresh process."""
-    way = request.param
+    way, _, kind = request.param.partition(' ')
+    if kind:
+        exported = request.getfixturevalue('with_variables')
     inputs = exported.folder.parent / f'{way}_inputs.npz'
     found = exported.folder.parent / f'{way}_answers.npz'
     asked = questions(exported.rows)
@@ -206,6 +219,15 @@ def test_every_class_name_survives(exported: Exported) -> None:
         examples=tf.constant([making.example(Row(b'', name, '')) for name in CLASSES])
     )
     assert found['label_index'].numpy().tolist() == list(range(len(CLASSES)))
+
+
+def test_weights_are_constants_unless_they_are_too_many(
+    exported: Exported, with_variables: Exported
+) -> None:
+    loaded = tf.saved_model.load(str(exported.folder))
+    assert not loaded.signatures['serving_bytes'].variables
+    loaded = tf.saved_model.load(str(with_variables.folder))
+    assert loaded.signatures['serving_bytes'].variables
 
 
 def test_input_names_are_those_of_the_table(exported: Exported) -> None:

@@ -1,0 +1,1 @@
+"""The Exporter: the model as it is pushed, with what travels with it."""

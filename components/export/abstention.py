@@ -1,0 +1,51 @@
+"""A score from which on answers are right often enough; below it, a person has to look.
+
+Ten coverages are asked, from a tenth of the images (those with the highest scores) to all of them;
+the largest one whose answers have the accuracy asked for is taken. Each is asked with a tenth of
+the usual error (Bonferroni), so that the lower bound holds for the one that was chosen too: the
+least score of a plain search would be chosen for its luck. Needs neither TensorFlow nor TFX.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from components.evaluation import statistics
+from components.serving.card import Abstain
+
+COVERAGES = 10
+_EACH = 1 - (1 - statistics.CONFIDENCE) / COVERAGES
+
+
+def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain | None:
+    """The threshold of the largest coverage that has the accuracy; None where none has it.
+
+    Args:
+        scores: float [N], probability of the answer.
+        right: bool [N], whether it is right.
+        accuracy: in (0, 1).
+    """
+    n = len(scores)
+    descending = np.sort(scores.astype(np.float64))[::-1]
+    for tenth in range(COVERAGES, 0, -1):
+        count = n * tenth // COVERAGES
+        if not count:
+            break
+        threshold = float(descending[count - 1])
+        answered = scores >= threshold  # all of equal scores
+        hits, given = int(right[answered].sum()), int(answered.sum())
+        lower = statistics.lower_bound(hits, given, _EACH)
+        if lower >= accuracy:
+            return Abstain(accuracy, threshold, given / n, hits / given, lower, n)
+    return None
+
+
+def images_needed(accuracy: float) -> int | None:
+    """How many answers a threshold needs if all are right; None for more than ten million."""
+    return statistics.images_needed(1.0, accuracy, _EACH)
+
+
+def measured(scores: np.ndarray, right: np.ndarray, threshold: float) -> statistics.Interval:
+    """Accuracy, with its interval, of the answers that a threshold gives on other images."""
+    answered = scores >= threshold
+    return statistics.wilson(int(right[answered].sum()), int(answered.sum()))

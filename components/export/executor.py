@@ -1,0 +1,138 @@
+"""The work of the Exporter: a copy of the model with all that travels with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+from tfx.components.util import model_utils
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import path_utils
+
+from components import progress, splits
+from components.evaluation import measuring, predictions, tally
+from components.evaluation.predictions import Predictions
+from components.export import abstention, copying, making, origin, record, warmup
+from components.export.params import Exports
+from components.report import lineage
+from components.serving import card
+from components.serving.card import Abstain
+from components.shares import between, percent
+
+
+class Executor(base_executor.BaseExecutor):
+    """Exports one model."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Leaves the model where Pusher looks for one, and `exports.json`.
+
+        Args:
+            input_dict: `model`, `model_run`, `examples`, `transformed_examples`, `evaluation`,
+                `blessing`.
+            output_dict: `exported_model` and `exports`.
+            exec_properties: `settings`, JSON of params.Exports; `metadata`, path of the SQLite
+                file; `code_digest` for the cache key alone.
+
+        Raises:
+            DataError: the predictions or the transformed examples cannot be used.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        progress.start('exporting')
+        found = {
+            name: artifact_utils.get_single_instance(artifacts)
+            for name, artifacts in input_dict.items()
+        }
+        settings = Exports.model_validate_json(exec_properties['settings'])
+        exported = artifact_utils.get_single_instance(output_dict['exported_model'])
+        model = pathlib.Path(path_utils.serving_model_path(exported.uri))
+        model.parent.mkdir(parents=True, exist_ok=True)
+        copying.copy(pathlib.Path(path_utils.serving_model_path(found['model'].uri)), model)
+
+        blessed = model_utils.is_model_blessed(found['blessing'])
+        table = predictions.read(found['evaluation'].uri)
+        abstain, note = _abstain(table, settings) if blessed else (None, '')
+        described = dataclasses.replace(
+            card.read(model),
+            abstain=abstain,
+            licence=settings.licence,
+            lineage=origin.lineage(
+                origin.noted(
+                    lineage.open_store(exec_properties['metadata']),
+                    found['model'].id,
+                    found['examples'].id,
+                ),
+                found['model'].id,
+                _base(found['model_run'].uri),
+                {split: _hits(table, split) for split in tally.SPLITS},
+                blessed,
+            ),
+        )
+        card.write(described, model)
+        warmup.write(model)
+
+        size = measuring.size_mb(str(model))
+        files = splits.files(found['transformed_examples'])
+        given = making.Given(
+            model, described, table, files['train'], files[tally.VAL], settings.exports_tolerance
+        )
+        made, latency = making.make(settings.exports if blessed else (), given)
+        written = record.Record(blessed, size, latency, made, abstain, note)
+        told = artifact_utils.get_single_instance(output_dict['exports'])
+        record.write(written, pathlib.Path(told.uri))
+        told.set_string_custom_property('placed', json.dumps(written.placed))
+
+
+def _base(uri: str) -> dict[str, Any]:
+    values = json.loads(pathlib.Path(uri, 'training.json').read_text('utf-8'))
+    base: dict[str, Any] = values['base']
+    return base
+
+
+def _rows(table: Predictions, split: str) -> np.ndarray:
+    """Labelled images of a split."""
+    rows: np.ndarray = np.flatnonzero(table.labelled & (table.splits == split))
+    return rows
+
+
+def _right(table: Predictions, rows: np.ndarray) -> np.ndarray:
+    right: np.ndarray = (table.answers == table.labels)[rows]
+    return right
+
+
+def _hits(table: Predictions, split: str) -> tuple[int, int]:
+    rows = _rows(table, split)
+    return int(_right(table, rows).sum()), len(rows)
+
+
+def _abstain(table: Predictions, settings: Exports) -> tuple[Abstain | None, str]:
+    """The threshold, and a remark on it."""
+    if settings.abstain is None:
+        return None, ''
+    rows, wanted = _rows(table, tally.VAL), settings.abstain.accuracy
+    found = abstention.calibrate(table.scores[rows], _right(table, rows), wanted)
+    if found is None:
+        needed = abstention.images_needed(wanted)
+        why = f'no score on {len(rows):,} val images assures an accuracy of {wanted:g}'
+        if needed is not None and len(rows) < needed:
+            why += f'; it takes {needed:,} images even if all are answered right'
+        return None, why
+    test = _rows(table, tally.TEST)
+    if not len(test):
+        return found, ''
+    there = abstention.measured(table.scores[test], _right(table, test), found.threshold)
+    if there.share is None:
+        return found, 'on test no answer reaches it'
+    return found, (
+        f'on test: {percent(there.n / len(test))} answered, accuracy {percent(there.share)} '
+        f'({between(there.lower, there.upper)})'
+    )

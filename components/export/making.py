@@ -1,0 +1,187 @@
+"""Makes the formats beside the SavedModel, compares each with it, and places those that may go."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components import progress
+from components.errors import DataError
+from components.evaluation import tally
+from components.evaluation.predictions import Predictions
+from components.export import images, libraries, litert, onnx_format, parity
+from components.export.images import Batch
+from components.export.params import Kind
+from components.export.record import Export
+from components.serving import card
+from components.serving.card import Card
+
+FOLDER = pathlib.Path('assets.extra', 'exports')
+CARD = 'thawline.json'
+_TIMED, _WARM_UP = 30, 5
+
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What exports are made of.
+
+    Attributes:
+        model: folder of the SavedModel, in whose `assets.extra` they are placed.
+        card: of it, complete.
+        predictions: the SavedModel's answers to val, as evaluated.
+        train_files, val_files: transformed examples.
+        tolerance: most accuracy that may be lost.
+    """
+
+    model: pathlib.Path
+    card: Card
+    predictions: Predictions
+    train_files: Sequence[str]
+    val_files: Sequence[str]
+    tolerance: float
+
+
+def make(kinds: Sequence[Kind], given: Given) -> tuple[tuple[Export, ...], float | None]:
+    """Makes all formats that were asked for.
+
+    Returns:
+        A record each; and the SavedModel's own latency, measured alike, None without formats.
+
+    Raises:
+        DataError: the evaluation and the transformed images have no val image in common.
+    """
+    if not kinds:
+        return (), None
+    loaded = tf.saved_model.load(str(given.model))
+    size = given.card.image_size
+    calibration = np.empty((0, size, size, 3), np.uint8)
+    if 'litert_int8' in kinds:
+        calibration = images.sample(given.train_files, size, litert.CALIBRATION_IMAGES)
+    one = images.sample(given.val_files, size, 1)
+    if not len(one):
+        raise DataError('there is no transformed val image to compare an export on')
+    found = tuple(_make(kind, loaded, calibration, one, given) for kind in kinds)
+    own = median_ms(lambda pixels: loaded.probabilities(tf.constant(pixels)).numpy(), one)
+    return found, own
+
+
+def _make(
+    kind: Kind, loaded: Any, calibration: np.ndarray, one: np.ndarray, given: Given
+) -> Export:
+    if lacking := libraries.missing(kind):
+        return Export(kind, False, f'{", ".join(lacking)} is not installed')
+    size = given.card.image_size
+    progress.start(f'exporting {kind}')
+    library = onnx_format.library() if kind == 'onnx' else litert.library()
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, onnx_format.FILE if kind == 'onnx' else litert.FILE)
+        try:
+            if kind == 'onnx':
+                file.write_bytes(onnx_format.convert(loaded, size, card.values(given.card)))
+                run = onnx_format.runner(file)
+            else:
+                file.write_bytes(litert.convert(loaded, kind, size, calibration))
+                run = litert.runner(file)
+            compared = _compare(run, given)
+            latency = median_ms(run, one)
+        except DataError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an operation that the format lacks is no crash
+            reason = (str(error).strip() or repr(error)).splitlines()[0][:300]
+            return Export(kind, False, f'it cannot be made: {reason}', library)
+        difference = compared.difference
+        placed, why = parity.verdict(compared, given.tolerance)
+        made = Export(
+            kind,
+            placed,
+            why,
+            library,
+            file.stat().st_size / 1e6,
+            latency,
+            compared.images,
+            compared.accuracy,
+            None if difference is None else difference.value,
+            None if difference is None else difference.lower,
+            None if difference is None else difference.upper,
+            compared.agreement,
+            compared.largest_change if np.isfinite(compared.largest_change) else None,
+        )
+        if placed:
+            _place(file, made, given)
+    return made
+
+
+def _compare(run: Run, given: Given) -> parity.Parity:
+    """Both on the val images that were evaluated, in the order of the transformed examples."""
+    table, rule = given.predictions, given.card.rule
+    rows = {
+        str(name): row
+        for row, (name, split) in enumerate(zip(table.ids, table.splits, strict=True))
+        if split == tally.VAL
+    }
+    progress.start('val images through the export', len(rows))
+    mine, places = [], []
+    for batch in images.batches(given.val_files, given.card.image_size):
+        known = [i for i, name in enumerate(batch.ids) if name in rows]
+        if known:
+            mine.append(_run(run, batch, known))
+            places += [rows[batch.ids[i]] for i in known]
+        progress.advance(len(batch.ids))
+    if not places:
+        raise DataError(
+            'no val image of the transformed examples was evaluated; make both anew with: '
+            'thawline run --no-cache'
+        )
+    probabilities = np.concatenate(mine)
+    return parity.compare(
+        probabilities,
+        rule.chosen(probabilities),
+        table.probabilities[places],
+        table.answers[places],
+        table.labels[places],
+        table.labelled[places],
+    )
+
+
+def _run(run: Run, batch: Batch, known: Sequence[int]) -> np.ndarray:
+    """One image a call: a format for small devices is made for that."""
+    return np.concatenate([run(batch.pixels[i : i + 1]) for i in known])
+
+
+def median_ms(run: Run, one: np.ndarray) -> float:
+    """Milliseconds of one image, uint8 [1, S, S, 3], after some calls to warm up."""
+    seconds = []
+    for turn in range(_WARM_UP + _TIMED):
+        started = time.perf_counter()
+        run(one)
+        if turn >= _WARM_UP:
+            seconds.append(time.perf_counter() - started)
+    return 1000 * float(np.median(seconds))
+
+
+def _place(file: pathlib.Path, made: Export, given: Given) -> None:
+    """Puts the format into the model's folder, with a card of its own."""
+    folder = given.model / FOLDER / made.kind
+    folder.mkdir(parents=True)
+    (folder / file.name).write_bytes(file.read_bytes())
+    about = {
+        **card.values(given.card),
+        'export': {
+            **dataclasses.asdict(made),
+            'file': file.name,
+            'input': f'pixels uint8 [N, {given.card.image_size}, {given.card.image_size}, 3], RGB',
+            'output': 'probabilities float32 [N, C], calibrated, in the order of classes',
+        },
+    }
+    text = json.dumps(about, ensure_ascii=False, allow_nan=False, indent=1)
+    (folder / CARD).write_text(text + '\n', 'utf-8')

@@ -1,0 +1,77 @@
+"""Where a model comes from, as values that travel with it. Needs neither TensorFlow nor TFX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from components.evaluation.statistics import wilson
+
+_FINGERPRINT = 'source_fingerprint'
+
+
+def noted(store: mlmd.MetadataStore | None, model_id: int, examples_id: int) -> dict[str, str]:
+    """What the metadata alone knows: `run` that trained the model, `data` fingerprint."""
+    if store is None:
+        return {}
+    found = {}
+    if (trained := _maker(store, model_id)) is not None:
+        names = {c.type: c.name for c in store.get_contexts_by_execution(trained.id)}
+        found['run'] = names.get('pipeline_run', '')
+    if (ingested := _maker(store, examples_id)) is not None:
+        for values in (ingested.custom_properties, ingested.properties):
+            if _FINGERPRINT in values:
+                found['data'] = values[_FINGERPRINT].string_value
+    return {name: value for name, value in found.items() if value}
+
+
+def _maker(store: mlmd.MetadataStore, artifact: int) -> pb.Execution | None:
+    """The execution that made an artifact; cached ones have it among their outputs too."""
+    made = {
+        event.execution_id
+        for event in store.get_events_by_artifact_ids([artifact])
+        if event.type == pb.Event.OUTPUT
+    }
+    executions = store.get_executions_by_id(sorted(made)) if made else []
+    complete = [e for e in executions if e.last_known_state == pb.Execution.COMPLETE]
+    return min(complete, key=lambda e: e.id, default=None)
+
+
+def lineage(
+    known: Mapping[str, str],
+    model_id: int,
+    base: Mapping[str, Any],
+    accuracies: Mapping[str, tuple[int, int]],
+    blessed: bool,
+) -> dict[str, Any]:
+    """What the card says.
+
+    Args:
+        known: of `noted`.
+        model_id: of the model in ML Metadata.
+        base: the Trainer's record of it: backbone, weights, weights_digest.
+        accuracies: split -> (images answered right, labelled images).
+        blessed: whether the gate has blessed it.
+
+    Returns:
+        run, data (fingerprint of the source), model_id, base, accuracy by split with the ends of
+        its 95 % interval, blessed.
+    """
+    told = {}
+    for split, (hits, n) in accuracies.items():
+        found = wilson(hits, n)
+        told[split] = {
+            'share': found.share, 'lower': found.lower, 'upper': found.upper, 'images': found.n,
+        }  # fmt: skip
+    kept = {name: base[name] for name in ('backbone', 'weights', 'weights_digest') if name in base}
+    return {
+        'run': known.get('run'),
+        'data': known.get('data'),
+        'model_id': model_id,
+        'base': kept,
+        'accuracy': told,
+        'blessed': blessed,
+    }

@@ -1,0 +1,39 @@
+"""The versions in a folder of TensorFlow Serving's layout: one folder a version, named by a number.
+
+A version is there when its `saved_model.pb` is: whoever fills the folder renames a complete version
+into its place, or, where nothing can be renamed, writes that file last.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+
+MODEL_FILE = 'saved_model.pb'
+_NUMBER = re.compile(r'[0-9]{1,19}')
+_MOST = 2**63 - 1  # versions are int64 in TensorFlow Serving
+
+
+def number(name: str) -> int | None:
+    """The version that a folder of this name holds, or None where it is no version's name."""
+    if not _NUMBER.fullmatch(name) or int(name) > _MOST:
+        return None
+    return int(name)
+
+
+def is_model(folder: pathlib.Path) -> bool:
+    """Whether the folder is a SavedModel itself."""
+    return (folder / MODEL_FILE).is_file()
+
+
+def complete(base: pathlib.Path) -> dict[int, pathlib.Path]:
+    """The complete versions in `base`, the highest first; none where there is no such folder."""
+    try:
+        names = os.listdir(base)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    found = {number(name): base / name for name in sorted(names)}
+    whole = {version: path for version, path in found.items() if version is not None}
+    return {version: whole[version] for version in sorted(whole, reverse=True)
+            if is_model(whole[version])}  # fmt: skip

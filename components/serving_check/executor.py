@@ -1,0 +1,79 @@
+"""The work of the serving check, and its blessing."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+from tfx.components.util import model_utils
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils, path_utils
+
+from components import splits
+from components.errors import DataError
+from components.evaluation import predictions, tally
+from components.serving_check import asking, record
+from components.serving_check.params import Check
+from components.serving_check.record import Record
+
+# What TFX's InfraValidator writes and Pusher reads.
+_BLESSED, _FILES = 'blessed', {True: 'INFRA_BLESSED', False: 'INFRA_NOT_BLESSED'}
+
+
+class Executor(base_executor.BaseExecutor):
+    """Checks one exported model."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Leaves `serving.json`, and blesses.
+
+        Args:
+            input_dict: `model`, `examples`, `evaluation`, `blessing`.
+            output_dict: `infra_blessing` and `serving_record`.
+            exec_properties: `check`, JSON of params.Check; `code_digest` for the cache key alone.
+
+        Raises:
+            DataError: no val image was evaluated, or the predictions cannot be used.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        found = {
+            name: artifact_utils.get_single_instance(artifacts)
+            for name, artifacts in input_dict.items()
+        }
+        made = Record(checked=False, passed=False, problems=('the model was not blessed',))
+        if model_utils.is_model_blessed(found['blessing']):
+            limits = Check.model_validate_json(exec_properties['check'])
+            files = splits.files(found['examples'])[tally.VAL]
+            given = asking.replay(files, predictions.read(found['evaluation'].uri), limits.images)
+            if not given.serialized:
+                raise DataError('there is no evaluated val image to ask the exported model about')
+            model = pathlib.Path(path_utils.serving_model_path(found['model'].uri))
+            made = asking.check(model, given, limits)
+        told = artifact_utils.get_single_instance(output_dict['serving_record'])
+        record.write(made, pathlib.Path(told.uri))
+        _note(told, made)
+        _bless(artifact_utils.get_single_instance(output_dict['infra_blessing']), made.passed)
+
+
+def _note(artifact: Artifact, made: Record) -> None:
+    artifact.set_int_custom_property('checked', int(made.checked))
+    if 'serving_bytes' in made.latency:
+        artifact.set_float_custom_property('latency_ms', made.latency['serving_bytes'].p50)
+    if made.memory_mb is not None:
+        artifact.set_float_custom_property('memory_mb', made.memory_mb)
+    if made.cold_start is not None:
+        artifact.set_float_custom_property('cold_start', made.cold_start)
+    if made.problems:
+        artifact.set_string_custom_property('problems', '; '.join(made.problems))
+
+
+def _bless(blessing: Artifact, passed: bool) -> None:
+    blessing.set_int_custom_property(_BLESSED, int(passed))
+    io_utils.write_string_file(os.path.join(blessing.uri, _FILES[passed]), '')

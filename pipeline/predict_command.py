@@ -1,0 +1,233 @@
+"""`thawline predict`: a model's answers to a folder, a list or TFRecords, as one table."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import pathlib
+import re
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from components.errors import ConfigError, DataError, UserError
+from components.ingestion import quarantine, storage
+from components.ingestion.sources import Columns
+from components.prediction import described, listing, outputs
+from pipeline import display, interruption, logs, metadata
+from pipeline.config import Config
+from pipeline.paths import Project
+from pipeline.run import Outcome
+
+if TYPE_CHECKING:
+    import rich.console
+
+    from components.prediction.batch import Result
+
+PRODUCTION, STAGING, LAST = 'production', 'staging', 'last'
+_SAVED_MODEL = 'saved_model.pb'
+_FORMAT = 'Format-Serving'  # where TFX keeps the SavedModel in the artifact
+
+
+def resolve(project: Project, wanted: str, production: str | None = None) -> pathlib.Path:
+    """The SavedModel that is meant.
+
+    Args:
+        project: whose models.
+        wanted: a folder, `production`, `staging`, `last`, the id of a Model artifact, or the id
+            of a run or its beginning.
+        production: where promoted models are; by default below the project's output.
+
+    Raises:
+        ConfigError: there is no such model, or it is not on this machine.
+    """
+    folder = pathlib.Path(wanted).expanduser()
+    if (folder / _SAVED_MODEL).is_file():
+        return folder.resolve()
+    if wanted == PRODUCTION:
+        return _newest(production or str(project.output / 'serving' / PRODUCTION), wanted)
+    if wanted == STAGING:
+        return _newest(str(project.staging), wanted)
+    if '/' in wanted or folder.is_dir():
+        raise ConfigError(f'--model: there is no SavedModel in {folder}: it has no {_SAVED_MODEL}')
+    return _recorded(project, wanted)
+
+
+def _newest(place: str, stage: str) -> pathlib.Path:
+    """The highest version in TensorFlow Serving's layout."""
+    if storage.is_remote(place):
+        raise ConfigError(
+            f'--model {stage} is at {place}; copy a version to this machine and name its folder'
+        )
+    folder = pathlib.Path(place)
+    versions = [
+        found for found in (folder.iterdir() if folder.is_dir() else ())
+        if found.name.isdecimal() and (found / _SAVED_MODEL).is_file()
+    ]  # fmt: skip
+    if not versions:
+        there = {
+            PRODUCTION: 'promote one with thawline promote, or name another with --model staging',
+            STAGING: 'make one with thawline run',
+        }
+        raise ConfigError(f'--model {stage}: no model in {folder}; {there[stage]}')
+    return max(versions, key=lambda found: int(found.name))
+
+
+def _recorded(project: Project, wanted: str) -> pathlib.Path:
+    """The model of an id of an artifact or of a run."""
+    if not project.metadata.is_file():
+        raise ConfigError(
+            f'--model {wanted}: no run yet in {project.output}; name the folder of a model, or '
+            'start a run with: thawline run'
+        )
+    runs = metadata.runs(metadata.open_store(project.metadata))
+    found = {run.id: run.output('Trainer', 'model') for run in runs}
+    models = {run: model for run, model in found.items() if model is not None}
+    by_id = {str(model.id): model for model in models.values()}
+    matching = [run for run in models if wanted == LAST or run.startswith(wanted)]
+    if wanted in by_id:
+        model = by_id[wanted]
+    elif wanted == LAST and models:
+        model = models[matching[-1]]
+    elif wanted in models:
+        model = models[wanted]
+    elif wanted and len({models[run].id for run in matching}) == 1:
+        model = models[matching[0]]
+    elif wanted and matching:
+        raise ConfigError(
+            f'--model {wanted}: {len(matching)} runs begin so: {", ".join(matching[-5:])}; give '
+            'more of one'
+        )
+    else:
+        there = ', '.join(f'{model.id} (run {run})' for run, model in list(models.items())[-5:])
+        raise ConfigError(
+            f'--model {wanted}: there is no such model; the newest are: {there or "none"}; name '
+            f'one, the id of a run, {PRODUCTION}, {STAGING}, {LAST}, or a folder'
+        )
+    folder = pathlib.Path(model.uri, _FORMAT)
+    if not (folder / _SAVED_MODEL).is_file():
+        raise ConfigError(f'--model {wanted}: {folder} was deleted; name another model')
+    return folder
+
+
+def execute(
+    config: Config,
+    project: Project,
+    sources: Sequence[str],
+    wanted: str,
+    target: pathlib.Path,
+    abstain_below: float | None = None,
+    force: bool = False,
+) -> Outcome:
+    """Predicts and tells the terminal; returns how it ended.
+
+    Args:
+        sources: folders, CSV lists, TFRecord files and images.
+        wanted: see `resolve`.
+        target: the table.
+        abstain_below: takes the place of the model's own bound.
+        force: whether an existing table may be replaced.
+
+    Raises:
+        ConfigError, DataError: what a person can mend.
+    """
+    began = time.monotonic()
+    _check_target(target, force)
+    target = target.absolute()
+    folder = resolve(project, wanted, project.production(config))
+    bound = described.abstention(described.read_card(folder))
+    if abstain_below is None:
+        abstain_below = bound
+    columns = Columns(**config.data.columns.model_dump())
+    # A table in the folder of images is no image of it.
+    written = {str(target), str(outputs.quarantine_of(target))}
+    listed = listing.of_sources(sources, columns, written)
+    log = _log(project)
+    with interruption.listening(), logs.diverted(log) as terminal:
+        console = display.roomy_console(terminal)
+        display.say(console, ('predict', 'bold'), f'  {_counted(listed)} with {folder}')
+        try:
+            result = _predict(console, config, project, listed, folder, target, abstain_below)
+        except Exception as error:
+            if interruption.requested():
+                display.say(console, ('error: ', 'bold red'), 'stopped on request; nothing written')
+                return Outcome.INTERRUPTED
+            if isinstance(error, UserError):
+                raise
+            logging.exception('the prediction crashed')
+            display.say(console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})')
+            display.say(console, f'  log     {log}')
+            return Outcome.CRASHED
+        if not result.predicted:
+            raise DataError(
+                f'none of {len(result.rejected):,} images could be used: '
+                f'{quarantine.in_words(result.rejected)}. See {outputs.quarantine_of(target)}.'
+            )
+        took = display.duration(time.monotonic() - began)
+        display.say(console, ('✓ ', 'green'), summary(result, target), f' in {took}')
+    return Outcome.BLESSED
+
+
+def _check_target(target: pathlib.Path, force: bool) -> None:
+    """Refuses what could not be written in the end, before anything heavy starts."""
+    if re.match(r'[A-Za-z][\w+.-]*:/', str(target)):  # pathlib makes one slash of two
+        raise ConfigError(f'--to must be a file on this machine. Received: {str(target)!r}.')
+    outputs.kind_of(target)
+    if not target.absolute().parent.is_dir():
+        raise ConfigError(f'--to: there is no folder {target.absolute().parent}')
+    for path in (target, outputs.quarantine_of(target)):
+        if path.is_dir() or (path.exists() and not force):
+            how = '' if path.is_dir() else '; replace it with --force'
+            raise ConfigError(f'{path} exists already; choose another name with --to{how}')
+
+
+def _log(project: Project) -> pathlib.Path:
+    """With the project's others; a model of a path alone may have no project."""
+    stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
+    folder = project.logs if project.output.is_dir() else pathlib.Path(tempfile.gettempdir())
+    return folder / f'{stamp}-predict.log'
+
+
+def _counted(listed: listing.Listing) -> str:
+    """`1,204 images and 2 TFRecord files`."""
+    found = [(len(listed.items), 'image'), (len(listed.records), 'TFRecord file')]
+    return ' and '.join(f'{n:,} {what}{"" if n == 1 else "s"}' for n, what in found if n)
+
+
+def _predict(
+    console: rich.console.Console,
+    config: Config,
+    project: Project,
+    listed: listing.Listing,
+    folder: pathlib.Path,
+    target: pathlib.Path,
+    abstain_below: float | None,
+) -> Result:
+    starting = console.status('starting TensorFlow')
+    with starting if console.is_terminal else contextlib.nullcontext():
+        from components.prediction import batch
+
+    shown = display.Display(console, lambda result: '')
+    with shown.started('Predict'):
+        result = batch.predict(
+            listed,
+            str(folder),
+            target,
+            Columns(**config.data.columns.model_dump()),
+            batch.Bounds(config.data.max_side, config.data.max_pixels),
+            project.beam_args(config),
+            abstain_below,
+        )
+    return result
+
+
+def summary(result: Result, target: pathlib.Path) -> str:
+    """What came of it, in a line."""
+    line = f'{result.predicted:,} images in {target}'
+    if result.abstained is not None:
+        line += f', {result.abstained:,} of them abstained'
+    if result.rejected:
+        line += f'; {len(result.rejected):,} quarantined (see {outputs.quarantine_of(target)})'
+    return line

@@ -1,0 +1,91 @@
+"""`thawline promote`: puts a model into a stage, after a look at what it replaces."""
+
+from __future__ import annotations
+
+from pipeline.config import Config
+from pipeline.paths import Project
+from pipeline.registry import admission, ledger, naming, opened, serving, showing
+from pipeline.registry.models import Model
+from pipeline.registry.serving import Plan
+from pipeline.registry.state import Registry
+from pipeline.registry.tree import Folder
+
+
+def execute(
+    config: Config, project: Project, wanted: str, stage: str, reason: str, force: bool, yes: bool
+) -> int:
+    """Promotes a model.
+
+    Args:
+        config, project: whose model it is.
+        wanted: as `naming.find` takes it.
+        stage: one of `ledger.STAGES`.
+        reason: why, in words.
+        force: whether to override what speaks against it.
+        yes: whether to go ahead without a question.
+
+    Returns:
+        The exit code: 0, or `showing.DECLINED`.
+
+    Raises:
+        ConfigError: there is no such model, it may not be served, another command is at work, or
+            something else is served by now.
+    """
+    console = showing.console()
+
+    def say(line: str) -> None:
+        showing.say(console, line)
+
+    registry = opened.to_look(config, project, say)
+    model = naming.find(registry, wanted)
+    admission.admit(registry, model, stage, force, reason)
+    before = registry.current(stage)
+    for line in _told(registry, model, stage, config.name):
+        say(line)
+    if not showing.agreed(console, f'put model {model.id} into {stage}?', yes):
+        return showing.DECLINED
+    # The question may have been answered long after: everything is looked at again.
+    with opened.to_change(config, project, f'promote {wanted}', say) as registry:
+        found = registry.model(model.id)
+        assert found is not None, 'the metadata forget nothing'
+        forced = admission.admit(registry, found, stage, force, reason)
+        assert found.folder is not None, 'admitted'
+        plan = Plan(
+            action=ledger.PROMOTE,
+            stage=stage,
+            model=found.id,
+            source=Folder(found.folder),
+            replaces=before,
+            reason=reason.strip(),
+            forced=forced,
+        )
+        with showing.progress(console) as tell:
+            move = serving.serve(registry, plan, tell)
+    showing.served(console, move)
+    return 0
+
+
+def _told(registry: Registry, model: Model, stage: str, project: str) -> list[str]:
+    """What is to be served, against what is."""
+    # Both with SciPy behind them, which takes a second to import.
+    from pipeline import metadata
+    from pipeline.registry import comparing
+
+    lines = [f'model {model.id} of run {model.run}']
+    for split in ('val', 'test'):
+        reached = model.evaluation and metadata.accuracy(model.evaluation, split)
+        if reached:
+            lines.append(f'  {split} accuracy  {reached}')
+    for objection in admission.objections(model):
+        lines.append(f'  overridden: {objection.sentence}')
+    current = registry.current(stage)
+    served = registry.model(current.model) if current else None
+    if current is None or served is None:
+        return [*lines, f'  nothing was promoted to {stage} before']
+    lines.append(
+        f'in {stage} is model {served.id} of run {served.run}, version {current.version}, since '
+        f'{current.when:%Y-%m-%d %H:%M}'
+    )
+    if served.id == model.id:
+        return lines
+    return [*lines, *(f'  {line}' for line in comparing.lines(served, model, project))]

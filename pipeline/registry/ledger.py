@@ -1,0 +1,250 @@
+"""What was promoted, rolled back and pruned: executions in ML Metadata, written ahead.
+
+An execution is put as RUNNING with all that is intended before a folder is touched, and ends as
+COMPLETE or CANCELED. `thawline.Promotion` reads the Model artifact and puts out an artifact
+`thawline.ServedModel`, whose uri is the version folder; `thawline.Prune` reads the latter, which
+are marked as deleted then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from pipeline.registry.graph import Graph, Made
+
+PROMOTION, PRUNE, SERVED = 'thawline.Promotion', 'thawline.Prune', 'thawline.ServedModel'
+PRODUCTION, STAGING = 'production', 'staging'
+STAGES = (PRODUCTION, STAGING)
+PROMOTE, ROLLBACK = 'promote', 'rollback'
+
+
+@dataclasses.dataclass(frozen=True)
+class Move:
+    """A version that was put, or is to be put, into a stage.
+
+    Attributes:
+        action: PROMOTE or ROLLBACK.
+        stage: PRODUCTION or STAGING.
+        destination: folder or URL that holds the stage's versions.
+        version: number of the version.
+        model: id of the Model artifact.
+        digest: of the files, see `tree.Tree`.
+        size: bytes of them.
+        source: where they were copied from.
+        incoming: name of the hidden folder in which the version is prepared; empty where the
+            destination has no renaming.
+        who: user and host.
+        reason: in words; may be empty.
+        forced: what was overridden; empty where nothing was.
+        loaded: which TensorFlow loaded these files.
+        replaced_model, replaced_version: what was served before; 0 for nothing.
+        restores: id of the move whose model a rollback serves again; 0 for a promotion.
+        id: of the execution; 0 before it is put.
+        state: 'running', 'complete' or 'canceled'.
+        when: it began.
+    """
+
+    action: str
+    stage: str
+    destination: str
+    version: int
+    model: int
+    digest: str
+    size: int
+    source: str
+    incoming: str
+    who: str
+    reason: str
+    forced: str
+    loaded: str
+    replaced_model: int
+    replaced_version: int
+    restores: int
+    id: int = 0
+    state: str = 'running'
+    when: datetime.datetime = datetime.datetime.min
+
+
+@dataclasses.dataclass(frozen=True)
+class Prune:
+    """Versions of a stage that were removed, or are to be.
+
+    Attributes:
+        stage, destination, who, id, state, when: as for a `Move`.
+        versions: numbers.
+        removed: those that are gone; while it runs, none.
+        hidden: ending of the names that folders get before they are emptied.
+    """
+
+    stage: str
+    destination: str
+    who: str
+    versions: tuple[int, ...]
+    removed: tuple[int, ...]
+    hidden: str
+    id: int = 0
+    state: str = 'running'
+    when: datetime.datetime = datetime.datetime.min
+
+
+# Not of the type: they are the execution's own.
+_OWN = ('id', 'state', 'when')
+
+
+def _fields(kind: type[Move] | type[Prune]) -> dict[str, str]:
+    return {f.name: str(f.type) for f in dataclasses.fields(kind) if f.name not in _OWN}
+
+
+def moves(graph: Graph) -> list[Move]:
+    """All moves, oldest first."""
+    return [_move(one) for one in graph.of_kind(PROMOTION)]
+
+
+def prunes(graph: Graph) -> list[Prune]:
+    """All prunes, oldest first."""
+    return [_prune(one) for one in graph.of_kind(PRUNE)]
+
+
+def _move(one: Made) -> Move:
+    noted = {
+        name: one.properties.get(name, 0 if kind == 'int' else '')
+        for name, kind in _fields(Move).items()
+    }
+    return Move(**noted, id=one.id, state=one.state, when=one.began)
+
+
+def _prune(one: Made) -> Prune:
+    noted: dict[str, Any] = {name: one.properties.get(name, '') for name in _fields(Prune)}
+    for name in ('versions', 'removed'):
+        noted[name] = tuple(json.loads(noted[name] or '[]'))
+    return Prune(**noted, id=one.id, state=one.state, when=one.began)
+
+
+def stack(found: Sequence[Move], stage: str, destination: str) -> list[Move]:
+    """What is served, at the end, and before it what going back would serve, step by step.
+
+    A promotion puts its model on top; a rollback takes the top away, for good. So rolling back
+    twice goes back two steps, and what was promoted after a rollback lies on what that restored.
+    The entries are the moves that first served each model there.
+    """
+    held: list[Move] = []
+    for move in found:
+        if (move.stage, move.destination, move.state) != (stage, destination, 'complete'):
+            continue
+        if move.action == PROMOTE:
+            held.append(move)
+        elif held:
+            held.pop()
+    return held
+
+
+def current(found: Sequence[Move], stage: str, destination: str) -> Move | None:
+    """The move that put there what is served now; the newest that ended well."""
+    ended = [
+        move
+        for move in found
+        if (move.stage, move.destination, move.state) == (stage, destination, 'complete')
+    ]
+    return ended[-1] if ended else None
+
+
+def begin(store: mlmd.MetadataStore, intent: Move | Prune) -> int:
+    """Writes down what is intended; returns the id of the execution."""
+    kind = Move if isinstance(intent, Move) else Prune
+    name = PROMOTION if kind is Move else PRUNE
+    noted = pb.ExecutionType(name=name)
+    for field, of in _fields(kind).items():
+        noted.properties[field] = pb.INT if of == 'int' else pb.STRING
+    type_id = store.put_execution_type(noted, can_add_fields=True, can_omit_fields=True)
+    execution = pb.Execution(type_id=type_id, last_known_state=pb.Execution.RUNNING)
+    _note(execution, intent)
+    events = []
+    if isinstance(intent, Move):
+        model = store.get_artifacts_by_id([intent.model])[0]
+        events.append((model, _event(pb.Event.INPUT, 'model', model.id)))
+    execution_id, _, _ = store.put_execution(execution, events, [])
+    return execution_id
+
+
+def complete(store: mlmd.MetadataStore, move: Move, uri: str) -> int:
+    """Notes that the version is there; returns the id of its ServedModel artifact."""
+    kind = pb.ArtifactType(name=SERVED)
+    for name, of in (('digest', pb.STRING), ('stage', pb.STRING), ('version', pb.INT)):
+        kind.properties[name] = of
+    type_id = store.put_artifact_type(kind, can_add_fields=True, can_omit_fields=True)
+    served = pb.Artifact(type_id=type_id, uri=uri, state=pb.Artifact.LIVE)
+    served.properties['digest'].string_value = move.digest
+    served.properties['stage'].string_value = move.stage
+    served.properties['version'].int_value = move.version
+    execution = store.get_executions_by_id([move.id])[0]
+    execution.last_known_state = pb.Execution.COMPLETE
+    _note(execution, move)
+    pair = (served, _event(pb.Event.OUTPUT, 'served_model'))
+    _, artifacts, _ = store.put_execution(execution, [pair], [])
+    return artifacts[0]
+
+
+def pruned(store: mlmd.MetadataStore, prune: Prune, removed: Collection[int]) -> None:
+    """Notes which versions are gone, on the prune and on their ServedModel artifacts."""
+    execution = store.get_executions_by_id([prune.id])[0]
+    execution.last_known_state = pb.Execution.COMPLETE if removed else pb.Execution.CANCELED
+    _note(execution, dataclasses.replace(prune, removed=tuple(sorted(removed))))
+    pairs = []
+    for one in served(store, prune.destination, removed):
+        one.state = pb.Artifact.DELETED
+        pairs.append((one, _event(pb.Event.INPUT, 'served_model', one.id)))
+    store.put_execution(execution, pairs, [])
+
+
+def cancel(store: mlmd.MetadataStore, execution_id: int) -> None:
+    """Notes that nothing came of it."""
+    execution = store.get_executions_by_id([execution_id])[0]
+    execution.last_known_state = pb.Execution.CANCELED
+    store.put_executions([execution])
+
+
+def served(
+    store: mlmd.MetadataStore, destination: str, versions: Collection[int] | None = None
+) -> list[pb.Artifact]:
+    """ServedModel artifacts of a destination whose folders should be there, of some versions."""
+    try:
+        found = store.get_artifacts_by_type(SERVED)
+    except mlmd.errors.NotFoundError:
+        return []
+    uris = None if versions is None else {place(destination, version) for version in versions}
+    return [
+        one
+        for one in found
+        if one.state == pb.Artifact.LIVE
+        and one.uri.rpartition('/')[0] == destination.rstrip('/')
+        and (uris is None or one.uri in uris)
+    ]
+
+
+def place(destination: str, version: int) -> str:
+    """The folder of a version."""
+    return f'{destination.rstrip("/")}/{version}'
+
+
+def _note(execution: pb.Execution, of: Move | Prune) -> None:
+    values: Mapping[str, Any] = {name: getattr(of, name) for name in _fields(type(of))}
+    for name, value in values.items():
+        if isinstance(value, int):
+            execution.properties[name].int_value = value
+        else:
+            text = json.dumps(value) if isinstance(value, tuple) else value
+            execution.properties[name].string_value = text
+
+
+def _event(kind: int, key: str, artifact: int | None = None) -> pb.Event:
+    event = pb.Event(type=kind, artifact_id=artifact)
+    event.path.steps.add(key=key)
+    event.path.steps.add(index=0)
+    return event

@@ -1,0 +1,215 @@
+"""The models of a project, each with what is known of it. The Trainer's `model` is the model.
+
+Its exported form and its blessings belong to it by the events of the metadata.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.metadata import Output
+from pipeline.registry.graph import Graph, Made
+
+TRAINER, INGESTION, PUSHER = 'Trainer', 'ImageExampleGen', 'Pusher'
+_SAVED_MODEL = 'saved_model.pb'
+_FORMAT = 'Format-Serving'  # where TFX's Trainer puts it inside of its artifact
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """What a model was made from.
+
+    Attributes:
+        source: as configured.
+        splits: images of each class of each split.
+        quarantined: images that could not be used.
+        fingerprint: of all files of the source.
+    """
+
+    source: str
+    splits: Mapping[str, Mapping[str, int]]
+    quarantined: int
+    fingerprint: str
+
+    @property
+    def count(self) -> int:
+        """Images of all splits."""
+        return sum(sum(of_split.values()) for of_split in self.splits.values())
+
+    @property
+    def classes(self) -> int:
+        """How many classes they have."""
+        return len({name for of_split in self.splits.values() for name in of_split})
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Attributes:
+        id: of the Trainer's artifact.
+        run: that trained it; later ones may have taken it from the cache.
+        made: when.
+        uri: of the artifact.
+        evaluator, exporter, checker: the newest good executions that judged, exported and tried it.
+        evaluation, blessing, exported, exports, infra_blessing, serving_record: what they put out.
+    """
+
+    id: int
+    run: str
+    made: datetime.datetime
+    uri: str
+    trainer: Made
+    evaluator: Made | None
+    evaluation: Output | None
+    blessing: Output | None
+    exporter: Made | None
+    exported: Output | None
+    exports: Output | None
+    checker: Made | None
+    infra_blessing: Output | None
+    serving_record: Output | None
+
+    @property
+    def blessed(self) -> bool | None:
+        """What the Evaluator decided; None where it did not judge."""
+        return _blessed(self.blessing)
+
+    @property
+    def infra_blessed(self) -> bool | None:
+        """What the check of the export in a server decided; None where there was none.
+
+        The check leaves models alone that the Evaluator did not bless.
+        """
+        noted = self.serving_record.properties if self.serving_record else {}
+        return None if noted.get('checked') == 0 else _blessed(self.infra_blessing)
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Other formats that travel with the exported form."""
+        noted = self.exports.properties.get('placed') if self.exports else None
+        return tuple(map(str, json.loads(noted))) if noted else ()
+
+    @property
+    def folders(self) -> tuple[pathlib.Path, ...]:
+        """Where its SavedModel should be: the exported form, which is complete, before its own."""
+        uris = [self.exported.uri] if self.exported else []
+        return tuple(saved_model(uri) for uri in (*uris, self.uri))
+
+    @property
+    def folder(self) -> pathlib.Path | None:
+        """The SavedModel that is served; None where its files are gone.
+
+        An exported form that is gone is not replaced by the bare model: what travels with an export
+        would be lost in silence.
+        """
+        return self.folders[0] if (self.folders[0] / _SAVED_MODEL).is_file() else None
+
+
+def _blessed(blessing: Output | None) -> bool | None:
+    return None if blessing is None else blessing.properties.get('blessed') == 1
+
+
+def saved_model(uri: str) -> pathlib.Path:
+    """The SavedModel inside of a Model artifact."""
+    inside = pathlib.Path(uri, _FORMAT)
+    return inside if inside.is_dir() else pathlib.Path(uri)
+
+
+def all_of(graph: Graph) -> list[Model]:
+    """Every model, oldest first."""
+    found = []
+    for one in graph.of_node(TRAINER):
+        model = graph.output(one, 'model')
+        if one.state == 'complete' and model is not None:
+            found.append(_model(graph, one, model))
+    return found
+
+
+def _model(graph: Graph, trainer: Made, model: Output) -> Model:
+    evaluator = graph.newest_user(model.id, 'model', 'blessing')
+    exporter = graph.newest_user(model.id, 'model', 'exported_model')
+    exported = graph.output(exporter, 'exported_model')
+    checker = _checker(graph, exported or model)
+    return Model(
+        id=model.id,
+        run=trainer.run,
+        made=trainer.began,
+        uri=model.uri,
+        trainer=trainer,
+        evaluator=evaluator,
+        evaluation=graph.output(evaluator, 'evaluation'),
+        blessing=graph.output(evaluator, 'blessing'),
+        exporter=exporter,
+        exported=exported,
+        exports=graph.output(exporter, 'exports'),
+        checker=checker,
+        infra_blessing=graph.output(checker, 'infra_blessing'),
+        serving_record=graph.output(checker, 'serving_record'),
+    )
+
+
+def _checker(graph: Graph, served: Output) -> Made | None:
+    """Who tried the served form, under whatever key it read it."""
+    found = [one for one in graph.users(served.id) if one.good and 'infra_blessing' in one.outputs]
+    return found[-1] if found else None
+
+
+def owner(graph: Graph, artifact: int) -> int:
+    """The model that a Model artifact is a form of: itself, or what it was exported from."""
+    maker = graph.maker(artifact)
+    if maker is not None and artifact in maker.outputs.get('exported_model', ()):
+        return next(iter(maker.inputs.get('model', ())), artifact)
+    return artifact
+
+
+def staged(graph: Graph) -> dict[int, int]:
+    """Version in staging -> id of the model, for all that Pusher ever put there."""
+    found = {}
+    for pusher in graph.of_node(PUSHER):
+        pushed = graph.output(pusher, 'pushed_model')
+        version = str(pushed.properties.get('pushed_version', '')) if pushed else ''
+        for artifact in pusher.inputs.get('model', ()) if version.isdigit() else ():
+            found[int(version)] = owner(graph, artifact)
+    return found
+
+
+def images(graph: Graph, model: Model) -> Images | None:
+    """What it was made from; None where the metadata do not reach back so far."""
+    made = next((m for m in graph.ancestors(model.id) if m.node == INGESTION), None)
+    noted = graph.output(made, 'quarantine')
+    if made is None or noted is None:
+        return None
+    summary = _json(noted.properties.get('summary'))
+    return Images(
+        source=str(_json(made.properties.get('source_spec')).get('source', '')),
+        splits=summary.get('splits', {}),
+        quarantined=int(noted.properties.get('quarantined', 0)),
+        fingerprint=str(made.properties.get('source_fingerprint', '')),
+    )
+
+
+def settings(model: Model) -> dict[str, Any]:
+    """What the Trainer was told: `model` (the base), `training`, `image_size` and so on."""
+    told = _json(model.trainer.properties.get('custom_config'))
+    nested = {key: _json(told.get(key)) for key in ('model', 'training')}
+    return {**told, **nested}
+
+
+def base(model: Model) -> str:
+    """Name of the base and side of its images: 'efficientnet_lite0 192'."""
+    told = settings(model)
+    return f'{told["model"].get("backbone", "?")} {told.get("image_size", "")}'.strip()
+
+
+def _json(text: Any) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

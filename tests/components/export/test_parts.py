@@ -1,0 +1,171 @@
+"""The parts of the Exporter that need no TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from components.export import abstention, copying, origin, parity, record
+from components.report import lineage
+from components.report.paired import of_shares
+from components.serving.card import Abstain
+
+
+def compared(n: int, lost: int, won: int, change: float = 0.2) -> parity.Parity:
+    """`lost` images that the SavedModel alone answers right, `won` that the export alone does."""
+    labels = np.zeros(n, np.int64)
+    reference, answers = labels.copy(), labels.copy()
+    answers[:lost] = 1
+    reference[lost : lost + won] = 1
+    chances = np.full((n, 2), 0.5, np.float32)
+    every = np.ones(n, bool)
+    return parity.compare(chances + change, answers, chances, reference, labels, every)
+
+
+def test_parity_counts_what_it_says() -> None:
+    found = compared(200, 3, 1)
+    assert found.difference == of_shares(3, 1, 200)
+    assert found.accuracy == 197 / 200 and found.agreement == 196 / 200
+    assert found.largest_change == pytest.approx(0.2) and not found.same
+    unlabelled = parity.compare(
+        np.zeros((2, 2)), np.array([0, 1]), np.zeros((2, 2)), np.array([0, 1]),
+        np.array([-1, -1]), np.zeros(2, bool),
+    )  # fmt: skip
+    assert unlabelled.difference is None and unlabelled.same
+
+
+@pytest.mark.parametrize(
+    ('n', 'lost', 'won', 'change', 'placed', 'words'),
+    [
+        (1000, 2, 2, 0.2, True, 'within the tolerance of 0.02'),
+        (1000, 40, 0, 0.2, False, 'a loss of more than 0.02 cannot be ruled out'),
+        (60, 0, 0, 0.2, False, 'with 240 such images it could'),
+        (60, 0, 0, 1e-6, True, 'the same answers'),
+        (60, 1, 0, 1e-6, False, 'cannot be ruled out'),
+        (60, 0, 0, float('nan'), False, 'no numbers'),
+    ],
+)
+def test_verdict_is_on_the_loss_that_cannot_be_ruled_out(
+    n: int, lost: int, won: int, change: float, placed: bool, words: str
+) -> None:
+    found, why = parity.verdict(compared(n, lost, won, change), 0.02)
+    assert found is placed and words in why
+
+
+def test_threshold_is_the_largest_coverage_that_is_good_enough() -> None:
+    scores = np.linspace(1.0, 0.5, 1000)
+    right = np.ones(1000, bool)
+    right[600:] = np.arange(400) % 2 == 0
+    found = abstention.calibrate(scores, right, 0.95)
+    assert found is not None
+    assert found.coverage == 0.6 and found.threshold == scores[599] and found.reached == 1.0
+    assert found.lower >= 0.95 and found.images == 1000
+    assert abstention.calibrate(scores, right, 0.9999) is None
+    assert abstention.calibrate(scores[:0], right[:0], 0.9) is None
+    everything = abstention.calibrate(scores, np.ones(1000, bool), 0.9)
+    assert everything is not None and everything.coverage == 1.0
+
+
+def test_equal_scores_are_answered_together() -> None:
+    right = np.ones(1000, bool)
+    right[500:] = False
+    assert abstention.calibrate(np.full(1000, 0.7), right, 0.9) is None
+
+
+def test_accuracy_above_the_threshold_is_seldom_less_than_asked_for() -> None:
+    """A plain search for the least score would be chosen for its luck; ten coverages are not."""
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(300):
+        scores = rng.uniform(0.5, 1.0, 400)
+        truth = 0.5 + 0.5 * (scores - 0.5) / 0.5  # accuracy of each score, linear
+        found = abstention.calibrate(scores, rng.uniform(size=400) < truth, 0.85)
+        if found is not None:
+            kept = (1 + (0.5 + 0.5 * (found.threshold - 0.5) / 0.5)) / 2
+            wrong += kept < 0.85
+    assert wrong <= 0.025 * 300
+
+
+def test_images_needed_is_enough() -> None:
+    n = abstention.images_needed(0.95)
+    assert abstention.calibrate(np.linspace(1, 0.5, n), np.ones(n, bool), 0.95) is not None
+    assert abstention.calibrate(np.ones(n // 2), np.ones(n // 2, bool), 0.95) is None
+
+
+def test_measured_elsewhere() -> None:
+    scores, right = np.array([0.9, 0.8, 0.4]), np.array([True, False, False])
+    found = abstention.measured(scores, right, 0.5)
+    assert (found.n, found.share) == (2, 0.5)
+    assert abstention.measured(scores, right, 0.95).share is None
+
+
+def test_record_survives_its_file(tmp_path: pathlib.Path) -> None:
+    export = record.Export('onnx', False, 'too lossy', 'x 1', 1.5, 2.5, 10, 0.9, -0.1, -0.2, 0.0)
+    abstain = Abstain(0.9, 0.7, 0.5, 0.95, 0.91, 300)
+    made = record.Record(True, 12.5, 3.0, (export,), abstain, 'on test')
+    record.write(made, tmp_path / 'new')
+    assert record.read(tmp_path / 'new') == made and made.placed == ()
+    (tmp_path / 'new' / record.FILE).write_text('{"format": 9}')
+    with pytest.raises(ValueError, match='not of format 1'):
+        record.read(tmp_path / 'new')
+
+
+def test_copies_share_their_bytes_where_they_can(tmp_path: pathlib.Path) -> None:
+    source = tmp_path / 'source'
+    (source / 'deep').mkdir(parents=True)
+    (source / 'deep' / 'file').write_bytes(b'content')
+    copying.copy(source, tmp_path / 'copy')
+    assert os.path.samefile(source / 'deep' / 'file', tmp_path / 'copy' / 'deep' / 'file')
+    with pytest.raises(FileExistsError):
+        copying.copy(source, tmp_path / 'copy')
+
+
+def test_other_file_system_gets_bytes_of_its_own(tmp_path: pathlib.Path) -> None:
+    other = pathlib.Path('/dev/shm')
+    if not other.is_dir() or os.stat(other).st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip('there is no other file system to copy to')
+    (tmp_path / 'source').mkdir()
+    (tmp_path / 'source' / 'file').write_bytes(b'content')
+    target = other / f'thawline-{os.getpid()}'
+    try:
+        copying.copy(tmp_path / 'source', target)
+        assert (target / 'file').read_bytes() == b'content'
+    finally:
+        (target / 'file').unlink()
+        target.rmdir()
+
+
+def put(store, type_name: str, outputs: list[int], state: int, run: str, **noted: str) -> None:
+    kind = pb.ExecutionType(name=type_name)
+    execution = pb.Execution(type_id=store.put_execution_type(kind), last_known_state=state)
+    for name, value in noted.items():
+        execution.custom_properties[name].string_value = value
+    runs = store.put_context_type(pb.ContextType(name='pipeline_run'))
+    known = store.get_context_by_type_and_name('pipeline_run', run)
+    context = known or pb.Context(type_id=runs, name=run)
+    events = [
+        (pb.Artifact(id=id_, type_id=store.get_artifacts_by_id([id_])[0].type_id),
+         pb.Event(type=pb.Event.OUTPUT)) for id_ in outputs
+    ]  # fmt: skip
+    store.put_execution(execution, events, [context])
+
+
+def test_origin_is_who_made_it_not_who_took_it_from_the_cache(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'metadata.sqlite').touch()
+    store = lineage.open_store(str(tmp_path / 'metadata.sqlite'))
+    kind = store.put_artifact_type(pb.ArtifactType(name='Model'))
+    model, examples = store.put_artifacts([pb.Artifact(type_id=kind) for _ in range(2)])
+    put(store, 'Gen', [examples], pb.Execution.COMPLETE, 'first', source_fingerprint='f00d')
+    put(store, 'Trainer', [model], pb.Execution.COMPLETE, 'first')
+    put(store, 'Trainer', [model], pb.Execution.CACHED, 'second')
+    assert origin.noted(store, model, examples) == {'run': 'first', 'data': 'f00d'}
+    assert origin.noted(None, model, examples) == {}
+    told = origin.lineage(
+        {'run': 'first'}, 7, {'backbone': 'b', 'other': 1}, {'val': (9, 10)}, True
+    )
+    assert told['run'] == 'first' and told['data'] is None and told['base'] == {'backbone': 'b'}
+    assert told['accuracy']['val']['share'] == 0.9

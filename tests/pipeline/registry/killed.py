@@ -1,0 +1,41 @@
+"""One command of the registry, in a process that a test may kill."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from components.errors import ConfigError
+from pipeline import promote_command, prune_command, rollback_command, run
+from pipeline.registry import comparing, ledger  # noqa: F401  imported before the fork
+
+STARTED, BEGUN, ENDED = 'started', 'begun', 'ended'
+
+
+def act(home: str, kind: str, wanted: str, tell: Any) -> None:
+    """Promotes `wanted`, rolls back or prunes.
+
+    `tell` is sent STARTED, BEGUN once the intent is in the metadata, and ENDED with what was
+    refused, if anything.
+    """
+    write = ledger.begin
+
+    def begin(store: Any, intent: Any) -> int:
+        written = write(store, intent)
+        tell.send((BEGUN, ''))
+        return written
+
+    ledger.begin = begin
+    project = run.project_of(pathlib.Path(home))
+    tell.send((STARTED, ''))
+    refused = ''
+    try:
+        if kind == 'promote':
+            promote_command.execute(*project, wanted, 'production', '', False, True)
+        elif kind == 'rollback':
+            rollback_command.execute(*project, '', True)
+        else:
+            prune_command.execute(*project, False, False, True)
+    except ConfigError as error:
+        refused = str(error)
+    tell.send((ENDED, refused))

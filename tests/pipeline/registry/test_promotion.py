@@ -1,0 +1,277 @@
+"""promote and rollback: what is served, what is refused, what is written down."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from click.testing import Result
+
+from components.errors import ConfigError
+from pipeline.registry import ledger, loading, serving, tree
+from pipeline.registry.ledger import PROMOTE, ROLLBACK, Move
+from pipeline.registry.serving import Plan
+from pipeline.registry.tree import Folder
+from tests.pipeline.registry import made_models
+from tests.pipeline.registry.made_models import RIGHT, WORSE, Models
+
+FORCE = ('--force', '--reason', 'the old one is worse')
+
+
+def refused(done: Result, *parts: str) -> None:
+    assert done.exit_code == 2, done.output
+    assert done.stderr.startswith('error: ')
+    for part in parts:
+        assert part in done.stderr
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    del what, done, total
+
+
+def test_what_is_promoted_is_served_as_it_is_and_known_everywhere(models: Models):
+    model = models.add('r1')
+    done = models.promote(model, '--reason', 'the first [bold]one')
+    assert 'is in production as version 1' in done.output
+    assert made_models.digests(models.production / '1') == made_models.digests(models.source('r1'))
+    assert [path.name for path in models.production.iterdir()] == ['1']
+    for command in (('history',), ('explain', 'production')):
+        said = models.thawline(*command)
+        assert said.exit_code == 0, said.output
+        assert 'the first [bold]one' in said.output
+        assert '@' in said.output
+    assert 'production 1' in models.thawline('models').output
+    registry = models.registry()
+    (move,) = registry.moves
+    artifacts = ledger.served(models.store, str(models.production))
+    assert [one.uri for one in artifacts] == [str(models.production / '1')]
+    assert artifacts[0].properties['digest'].string_value == move.digest
+    assert registry.graph.output(registry.graph.of_kind(ledger.PROMOTION)[0], 'served_model')
+    assert move.digest == tree.read(Folder(models.production / '1')).digest
+
+
+def test_the_exported_form_is_what_is_promoted(models: Models):
+    model = models.add('r1', exported=True, infra=True)
+    models.promote(model)
+    served = made_models.digests(models.production / '1')
+    assert served != made_models.digests(models.source('r1'))
+    form = models.output / 'artifacts' / 'r1' / 'exported' / 'Format-Serving'
+    assert served == made_models.digests(form)
+    assert 'litert' in models.thawline('models').output
+    shutil.rmtree(form)
+    other = models.add('r2')
+    models.promote(other)
+    refused(models.thawline('promote', str(model), '--yes'), 'are gone', str(form.parent))
+
+
+@pytest.mark.parametrize(
+    ('made', 'part', 'short'),
+    [
+        ({'blessed': False}, 'was not blessed by the Evaluator', 'not blessed'),
+        ({'blessed': None}, 'was never evaluated', 'never evaluated'),
+        ({'exported': True, 'infra': False}, 'can be served: it hangs', 'failed the serving check'),
+        ({'exported': True}, 'nobody checked', 'no serving check'),
+        (
+            {'blessed': False, 'exported': True, 'infra': False},
+            'nobody checked',
+            'not blessed, no serving check',
+        ),
+    ],
+)
+def test_what_speaks_against_a_model_is_overridden_for_all_to_see(models, made, part, short):
+    model = models.add('r1', **made)
+    refused(models.thawline('promote', str(model), '--yes'), part, '--force')
+    refused(models.thawline('promote', str(model), '--yes', '--force'), '--reason')
+    assert not models.registry().moves
+    models.promote(model, *FORCE)
+    for command in (('history',), ('explain', str(model))):
+        said = models.thawline(*command).output
+        assert f'forced: {short}' in said
+        assert 'the old one is worse' in said
+    assert 'forced' in models.thawline('models').output
+
+
+def test_force_without_need_is_not_noted_as_forced(models: Models):
+    models.promote(models.add('r1'), *FORCE)
+    assert models.registry().moves[0].forced == ''
+
+
+def test_files_that_are_gone(models: Models):
+    model = models.add('r1')
+    shutil.rmtree(models.source('r1'))
+    refused(models.thawline('promote', str(model), '--yes', *FORCE), 'are gone', 'thawline run')
+
+
+def test_already_in_production_unless_somebody_removed_it(models: Models):
+    model = models.add('r1')
+    models.promote(model)
+    refused(models.thawline('promote', str(model), '--yes'), 'already in production, as version 1')
+    shutil.rmtree(models.production / '1')
+    assert 'version 1 of production' in models.thawline('models').output
+    models.promote(model)
+    assert models.versions() == [2]
+
+
+def test_without_a_terminal_it_asks_for_yes_after_the_comparison(models: Models):
+    models.promote(models.add('r1', rows=WORSE))
+    better = models.add('r2', rows=RIGHT)
+    done = models.thawline('promote', str(better))
+    refused(done, '--yes')
+    assert 'B answers 25 more images right than A' in done.stdout
+    assert models.versions() == [1]
+
+
+def test_models_that_cannot_be_compared_say_why(models: Models):
+    models.promote(models.add('r1', blessed=None), *FORCE)
+    done = models.promote(models.add('r2'))
+    assert 'cannot be compared' in done.output
+    assert 'was never evaluated' in done.output
+
+
+def test_a_worse_model_is_called_worse(models: Models):
+    models.promote(models.add('r1', rows=RIGHT))
+    assert 'WORSE' in models.promote(models.add('r2', rows=WORSE)).output
+
+
+def test_a_model_that_does_not_load_leaves_nothing(models: Models):
+    model = models.add('r1')
+    (models.source('r1') / 'saved_model.pb').write_bytes(b'no protocol buffer at all')
+    refused(models.thawline('promote', str(model), '--yes'), 'does not load')
+    assert list(models.production.iterdir()) == []
+    (move,) = models.registry().moves
+    assert move.state == 'canceled'
+    assert 'canceled: nothing came of it' in models.thawline('history').output
+
+
+def test_a_model_without_signatures(models: Models):
+    model = models.add('r1')
+    shutil.rmtree(models.source('r1'))
+    shutil.copytree(models.template.with_name('mute'), models.source('r1'))
+    refused(models.thawline('promote', str(model), '--yes'), 'has no signature')
+    assert list(models.production.iterdir()) == []
+
+
+def test_a_model_that_ends_the_process_which_loads_it(tmp_path):
+    with loading.Loader() as loader:
+        loader._process.kill()
+        loader._process.wait()
+        with pytest.raises(ConfigError, match=r'ends the process .*exit code -9.*said nothing'):
+            loader.load(tmp_path)
+
+
+class Unsteady(Folder):
+    """Files of which one is another each time that it is read."""
+
+    def open(self, path: str):
+        if path.endswith('thawline.json'):
+            content = (self.path / path).read_bytes()
+            (self.path / path).write_bytes(content + b' ')
+        return super().open(path)
+
+
+def test_files_that_change_while_they_are_copied(models: Models):
+    model = models.add('r1')
+    source = Unsteady(models.source('r1'))
+    plan = Plan(PROMOTE, 'production', model, source, None)
+    with pytest.raises(ConfigError, match='changed while they were copied'):
+        serving.serve(models.registry(), plan, quiet)
+    assert list(models.production.iterdir()) == []
+
+
+def test_a_plan_that_others_made_void(models: Models):
+    first, second = models.add('r1'), models.add('r2')
+    plan = Plan(PROMOTE, 'production', second, Folder(models.source('r2')), None)
+    models.promote(first)
+    with pytest.raises(ConfigError, match='production has changed meanwhile'):
+        serving.serve(models.registry(), plan, quiet)
+    assert models.versions() == [1]
+
+
+def test_a_destination_that_cannot_be_written(tmp_path, template, loads):
+    del loads
+    models = Models(tmp_path, template, 'serving: {production: file}\n')
+    (tmp_path / 'file').write_text('')
+    done = models.thawline('promote', str(models.add('r1')), '--yes')
+    refused(done, str(tmp_path / 'file'))
+    assert [move.state for move in models.registry().moves] == ['canceled']
+
+
+def test_versions_rise_above_all_that_was_ever_there(models: Models):
+    first, second = models.add('r1'), models.add('r2')
+    models.promote(first)
+    shutil.copytree(models.source('r2'), models.production / '41')
+    assert 'version 41 in' in models.thawline('models').output
+    models.promote(second)
+    assert models.versions() == [1, 41, 42]
+    shutil.rmtree(models.production / '42')
+    shutil.rmtree(models.production / '41')
+    models.promote(first)
+    assert models.versions() == [1, 43]
+
+
+def test_promotion_to_staging_is_numbered_as_pusher_does(models: Models):
+    first = models.add('r1', staged=1_795_272_290)
+    second = models.add('r2', staged=9_795_272_290)
+    models.promote(first, '--to', 'staging')
+    assert (models.staging / '9795272291').is_dir()
+    assert 'staging 9795272291' in models.thawline('models').output
+    refused(models.thawline('promote', str(first), '--to', 'staging', '--yes'), 'already in')
+    models.promote(second, '--to', 'staging')
+    assert not models.production.exists()
+
+
+def back(models: Models) -> Result:
+    return models.thawline('rollback', '--yes', '--reason', 'it fails')
+
+
+def test_each_rollback_goes_one_step_further_back(models: Models):
+    a, b, c = (models.add(name) for name in ('ra', 'rb', 'rc'))
+    refused(back(models), 'nothing was promoted')
+    for model in (a, b, c):
+        models.promote(model)
+    for expected, run in ((b, 'rb'), (a, 'ra')):
+        done = back(models)
+        assert done.exit_code == 0, done.output
+        assert f'model {expected} is in production' in done.output
+        newest = models.production / str(models.versions()[-1])
+        assert made_models.digests(newest) == made_models.digests(models.source(run))
+    refused(back(models), f'model {a} is the first')
+    assert models.versions() == [1, 2, 3, 4, 5]
+    models.promote(c)
+    back(models)
+    current = models.registry().current('production')
+    assert current is not None and current.model == a
+    assert (current.replaced_model, current.restores) == (c, models.registry().moves[0].id)
+
+
+def test_rollback_takes_whole_files_from_wherever_they_are(models: Models):
+    a, b = models.add('ra'), models.add('rb')
+    models.promote(a)
+    models.promote(b)
+    kept = made_models.digests(models.source('ra'))
+    shutil.rmtree(models.output / 'artifacts' / 'ra' / 'model')
+    assert back(models).exit_code == 0
+    assert made_models.digests(models.production / '3') == kept
+    models.promote(b)
+    for version in ('1', '3'):
+        (models.production / version / 'assets.extra' / 'filler.bin').write_bytes(b'damaged')
+    refused(back(models), f'the files of model {a}', 'nowhere')
+    assert models.registry().current('production').model == b
+
+
+def move(action: str, model: int, **more) -> Move:
+    values = {'stage': 'production', 'destination': '/p', 'state': 'complete'} | more
+    return Move(
+        action=action, version=1, model=model, digest='', size=0, source='', incoming='', who='',
+        reason='', forced='', loaded='', replaced_model=0, replaced_version=0, restores=0, **values,
+    )  # fmt: skip
+
+
+def test_the_stack_of_a_stage():
+    found = [
+        move(PROMOTE, 1), move(PROMOTE, 2), move(PROMOTE, 9, state='canceled'),
+        move(PROMOTE, 8, stage='staging'), move(PROMOTE, 7, destination='/q'), move(PROMOTE, 3),
+        move(ROLLBACK, 2), move(PROMOTE, 4), move(ROLLBACK, 2), move(ROLLBACK, 1),
+    ]  # fmt: skip
+    tops = [[m.model for m in ledger.stack(found[:n], 'production', '/p')] for n in range(1, 11)]
+    assert tops == [[1], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2, 3], [1, 2], [1, 2, 4], [1, 2], [1]]
