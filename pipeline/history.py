@@ -27,6 +27,9 @@ def outcome(run: Run) -> str:
         return f'ended at {run.nodes[-1].node}' if run.nodes else 'nothing ran'
     if blessing.properties.get('blessed') != 1:
         return 'not blessed'
+    check = run.output('ServingCheck', 'infra_blessing')
+    if check is not None and check.properties.get('blessed') != 1:
+        return 'blessed, but refused by the serving check'
     pushed = run.output('Pusher', 'pushed_model')
     if pushed is None or pushed.properties.get('pushed') != 1:
         return 'blessed'

@@ -13,103 +13,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from components.errors import ConfigError, DataError, UserError
-from components.ingestion import quarantine, storage
+from components.ingestion import quarantine
 from components.ingestion.sources import Columns
 from components.prediction import described, listing, outputs
-from pipeline import display, interruption, logs, metadata
+from pipeline import display, interruption, logs
 from pipeline.config import Config
 from pipeline.paths import Project
+from pipeline.registry import files
 from pipeline.run import Outcome
 
 if TYPE_CHECKING:
     import rich.console
 
     from components.prediction.batch import Result
-
-PRODUCTION, STAGING, LAST = 'production', 'staging', 'last'
-_SAVED_MODEL = 'saved_model.pb'
-_FORMAT = 'Format-Serving'  # where TFX keeps the SavedModel in the artifact
-
-
-def resolve(project: Project, wanted: str, production: str | None = None) -> pathlib.Path:
-    """The SavedModel that is meant.
-
-    Args:
-        project: whose models.
-        wanted: a folder, `production`, `staging`, `last`, the id of a Model artifact, or the id
-            of a run or its beginning.
-        production: where promoted models are; by default below the project's output.
-
-    Raises:
-        ConfigError: there is no such model, or it is not on this machine.
-    """
-    folder = pathlib.Path(wanted).expanduser()
-    if (folder / _SAVED_MODEL).is_file():
-        return folder.resolve()
-    if wanted == PRODUCTION:
-        return _newest(production or str(project.output / 'serving' / PRODUCTION), wanted)
-    if wanted == STAGING:
-        return _newest(str(project.staging), wanted)
-    if '/' in wanted or folder.is_dir():
-        raise ConfigError(f'--model: there is no SavedModel in {folder}: it has no {_SAVED_MODEL}')
-    return _recorded(project, wanted)
-
-
-def _newest(place: str, stage: str) -> pathlib.Path:
-    """The highest version in TensorFlow Serving's layout."""
-    if storage.is_remote(place):
-        raise ConfigError(
-            f'--model {stage} is at {place}; copy a version to this machine and name its folder'
-        )
-    folder = pathlib.Path(place)
-    versions = [
-        found for found in (folder.iterdir() if folder.is_dir() else ())
-        if found.name.isdecimal() and (found / _SAVED_MODEL).is_file()
-    ]  # fmt: skip
-    if not versions:
-        there = {
-            PRODUCTION: 'promote one with thawline promote, or name another with --model staging',
-            STAGING: 'make one with thawline run',
-        }
-        raise ConfigError(f'--model {stage}: no model in {folder}; {there[stage]}')
-    return max(versions, key=lambda found: int(found.name))
-
-
-def _recorded(project: Project, wanted: str) -> pathlib.Path:
-    """The model of an id of an artifact or of a run."""
-    if not project.metadata.is_file():
-        raise ConfigError(
-            f'--model {wanted}: no run yet in {project.output}; name the folder of a model, or '
-            'start a run with: thawline run'
-        )
-    runs = metadata.runs(metadata.open_store(project.metadata))
-    found = {run.id: run.output('Trainer', 'model') for run in runs}
-    models = {run: model for run, model in found.items() if model is not None}
-    by_id = {str(model.id): model for model in models.values()}
-    matching = [run for run in models if wanted == LAST or run.startswith(wanted)]
-    if wanted in by_id:
-        model = by_id[wanted]
-    elif wanted == LAST and models:
-        model = models[matching[-1]]
-    elif wanted in models:
-        model = models[wanted]
-    elif wanted and len({models[run].id for run in matching}) == 1:
-        model = models[matching[0]]
-    elif wanted and matching:
-        raise ConfigError(
-            f'--model {wanted}: {len(matching)} runs begin so: {", ".join(matching[-5:])}; give '
-            'more of one'
-        )
-    else:
-        there = ', '.join(f'{model.id} (run {run})' for run, model in list(models.items())[-5:])
-        raise ConfigError(
-            f'--model {wanted}: there is no such model; the newest are: {there or "none"}; name '
-            f'one, the id of a run, {PRODUCTION}, {STAGING}, {LAST}, or a folder'
-        )
-    folder = pathlib.Path(model.uri, _FORMAT)
-    if not (folder / _SAVED_MODEL).is_file():
-        raise ConfigError(f'--model {wanted}: {folder} was deleted; name another model')
-    return folder
 
 
 def execute(
@@ -125,7 +41,7 @@ def execute(
 
     Args:
         sources: folders, CSV lists, TFRecord files and images.
-        wanted: see `resolve`.
+        wanted: as `files.saved_model` takes it.
         target: the table.
         abstain_below: takes the place of the model's own bound.
         force: whether an existing table may be replaced.
@@ -136,7 +52,7 @@ def execute(
     began = time.monotonic()
     _check_target(target, force)
     target = target.absolute()
-    folder = resolve(project, wanted, project.production(config))
+    folder = files.saved_model(config, project, wanted)
     bound = described.abstention(described.read_card(folder))
     if abstain_below is None:
         abstain_below = bound

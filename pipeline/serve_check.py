@@ -252,7 +252,7 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
 def _target(config: pathlib.Path | None, model: str | None) -> serve_command.Target:
     settings, project = run_lib.project_of(config)
     stages = serve_command.stages_of(settings, project)
-    recorded = functools.partial(serve_command.recorded_model, project)
+    recorded = functools.partial(serve_command.recorded_model, settings, project)
     try:
         return serve_command.target(stages, Options(model=model), recorded)
     except ConfigError:

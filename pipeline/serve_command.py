@@ -129,15 +129,15 @@ def _at_path(path: pathlib.Path) -> Target:
     )
 
 
-def recorded_model(project: Project, wanted: str) -> pathlib.Path:
+def recorded_model(config: Config, project: Project, wanted: str) -> pathlib.Path:
     """The folder of a model by its id or that of its run, from the metadata.
 
     Raises:
         ConfigError: there is none.
     """
-    from pipeline import predict_command  # ML Metadata only for those who ask
+    from pipeline.registry import files  # ML Metadata only for those who ask
 
-    return predict_command.resolve(project, wanted)
+    return files.saved_model(config, project, wanted)
 
 
 def stages_of(config: Config, project: Project) -> dict[str, str]:
@@ -157,7 +157,7 @@ def execute(config: Config, project: Project, options: Options) -> int:
             f'--name: {name!r}; letters, digits, _, . and - are known to every client'
         )
     stages = stages_of(config, project)
-    served = target(stages, options, functools.partial(recorded_model, project))
+    served = target(stages, options, functools.partial(recorded_model, config, project))
     console = rich.console.Console(file=sys.stdout)
     if not options.python:
         found, why = tensorflow_serving.find()

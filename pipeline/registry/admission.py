@@ -32,8 +32,8 @@ def objections(model: Model) -> list[Objection]:
                 f'(thawline report {model.run} says why)',
             )
         )
-    if model.infra_blessed is False:
-        noted = model.serving_record.properties if model.serving_record else {}
+    noted = model.serving_record.properties if model.serving_record else {}
+    if model.infra_blessed is False and noted.get('checked', 1):  # unblessed ones are not asked
         problems = f': {noted["problems"]}' if noted.get('problems') else ''
         found.append(
             Objection(

@@ -1,0 +1,56 @@
+"""The files of the model that is meant, for commands that run one."""
+
+from __future__ import annotations
+
+import pathlib
+
+from components.errors import ConfigError
+from components.ingestion import storage
+from pipeline.config import Config
+from pipeline.paths import Project
+from pipeline.registry import naming, state
+from pipeline.registry.ledger import PRODUCTION, STAGES, STAGING
+from pipeline.registry.places import local_versions
+from pipeline.registry.tree import MARKER
+
+_HOW = {
+    PRODUCTION: 'promote one with thawline promote, or name another with --model staging',
+    STAGING: 'make one with thawline run',
+}
+
+
+def saved_model(config: Config, project: Project, wanted: str) -> pathlib.Path:
+    """The SavedModel that is meant.
+
+    Args:
+        config, project: whose models.
+        wanted: its folder, or what `naming.find` takes. A stage is its highest version, whoever
+            put it there.
+
+    Raises:
+        ConfigError: there is no such model, or it is not on this machine.
+    """
+    folder = pathlib.Path(wanted).expanduser()
+    if (folder / MARKER).is_file():
+        return folder.resolve()
+    if wanted in STAGES:
+        places = {PRODUCTION: project.production(config), STAGING: str(project.staging)}
+        return _newest(places[wanted], wanted)
+    if '/' in wanted or folder.is_dir():
+        raise ConfigError(f'--model: there is no SavedModel in {folder}: it has no {MARKER}')
+    found = naming.find(state.read(config, project), wanted)
+    if found.folder is None:
+        raise ConfigError(f'--model {wanted}: {found.folders[0]} was deleted; name another model')
+    return found.folder
+
+
+def _newest(place: str, stage: str) -> pathlib.Path:
+    """The highest version of a stage."""
+    if storage.is_remote(place):
+        raise ConfigError(
+            f'--model {stage} is at {place}; copy a version to this machine and name its folder'
+        )
+    versions = local_versions(pathlib.Path(place))
+    if not versions:
+        raise ConfigError(f'--model {stage}: no model in {place}; {_HOW[stage]}')
+    return pathlib.Path(place, str(versions[-1]))
