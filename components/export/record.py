@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
-from typing import Any
 
+from components import records
 from components.serving.card import Abstain
 
 FILE = 'exports.json'
@@ -75,10 +74,7 @@ class Record:
 
 def write(record: Record, folder: pathlib.Path) -> None:
     """Writes `exports.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    values = {'format': FORMAT, **dataclasses.asdict(record)}
-    text = json.dumps(values, ensure_ascii=False, allow_nan=False, indent=1)
-    (folder / FILE).write_text(text + '\n', 'utf-8')
+    records.write(record, folder / FILE, FORMAT)
 
 
 def read(folder: pathlib.Path) -> Record:
@@ -88,9 +84,4 @@ def read(folder: pathlib.Path) -> Record:
         FileNotFoundError: there is none.
         ValueError: it is of another format.
     """
-    values: dict[str, Any] = json.loads((folder / FILE).read_text('utf-8'))
-    if values.pop('format', None) != FORMAT:
-        raise ValueError(f'{folder / FILE} is not of format {FORMAT}')
-    exports = tuple(Export(**one) for one in values.pop('exports'))
-    abstain = values.pop('abstain')
-    return Record(exports=exports, abstain=Abstain(**abstain) if abstain else None, **values)
+    return records.read(Record, folder / FILE, FORMAT)

@@ -48,7 +48,7 @@ SUPPORTED = 'JPEG, PNG, BMP, GIF, WebP, TIFF, MPO, AVIF'
 JPEG_QUALITY = 95
 LUMA_SIDE = 256
 _LOSSY = frozenset({'JPEG', 'MPO', 'WEBP', 'AVIF'})
-_ORIENTATION = 0x0112  # EXIF tag
+ORIENTATION = 0x0112  # EXIF tag
 _SIGNATURES = (
     (b'version https://git-lfs', reasons.LFS_POINTER, 'run "git lfs pull" to fetch the image'),
     (b'\x00\x00\x01\x00', reasons.UNSUPPORTED, 'ICO'),
@@ -112,7 +112,7 @@ def canonicalise(
       BadImage: empty, no image, unsupported, truncated, broken, or too large.
     """
     _refuse_by_signature(data)
-    with _quiet_pillow():
+    with quiet_pillow():
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return _canonicalise(data, image, max_side, max_pixels, allow_unchanged)
@@ -145,13 +145,13 @@ def _canonicalise(
         # The JPEG decoder can shrink by 2, 4 or 8 as it decodes: much faster, much less memory.
         image.draft(None, (max_side, max_side))
     image.load()
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     turned = orientation in (5, 6, 7, 8)
     source_height, source_width = (width, height) if turned else (height, width)
     if (
         allow_unchanged
         and max(width, height) <= max_side
-        and _is_canonical(data, image, orientation)
+        and is_canonical(data, image, orientation)
     ):
         return Canonical(data, height, width, height, width, source_format, True, _luma(image))
     rgb = pixels.to_rgb(image)
@@ -168,7 +168,7 @@ def _canonicalise(
     )  # fmt: skip
 
 
-def _is_canonical(data: bytes, image: Image.Image, orientation: int) -> bool:
+def is_canonical(data: bytes, image: Image.Image, orientation: int) -> bool:
     if orientation != 1 or image.mode not in ('RGB', 'L') or not pixels.is_srgb(image):
         return False
     if image.format in ('JPEG', 'MPO'):
@@ -181,9 +181,9 @@ def _is_canonical(data: bytes, image: Image.Image, orientation: int) -> bool:
     return False
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - a broken EXIF block must not cost a good image.
         return 1
     return value if value in range(1, 9) else 1
@@ -192,7 +192,7 @@ def _orientation(image: Image.Image) -> int:
 def _with_orientation(image: Image.Image, orientation: int) -> Image.Image:
     # Conversion may have lost the tag, and TIFF's loader applies and removes it by itself.
     exif = Image.Exif()
-    exif[_ORIENTATION] = orientation
+    exif[ORIENTATION] = orientation
     image.info['exif'] = exif.tobytes()
     return image
 
@@ -248,7 +248,7 @@ _quiet_filters: contextlib.ExitStack | None = None
 
 
 @contextlib.contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
     """Silences warnings while images are decoded.
 
     Pillow warns of every odd EXIF block and of large images, on which we decide ourselves.

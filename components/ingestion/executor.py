@@ -65,12 +65,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             counts_file = os.path.join(staging, 'counts')
             with self._make_beam_pipeline() as pipeline:
                 beam_pipeline.write(pipeline, staging, plan, seed, fractions, folders, counts_file)
-            counts = _counts(_lines(counts_file), list(fractions))
+            counts = _counts(lines_of(counts_file), list(fractions))
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
         summary = summarise(total, counts, rejected, [*listing.notes, *plan.notes])
-        _write_report(report, rejected, summary)
+        write_report(report, rejected, summary)
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 
@@ -80,7 +80,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         progress.start('images', len(listing.items) or None)
         with self._make_beam_pipeline() as pipeline:
             beam_pipeline.read(pipeline, listing, spec.columns, staging, max_side, max_pixels)
-        lines = _lines(os.path.join(staging, 'outcomes'))
+        lines = lines_of(os.path.join(staging, 'outcomes'))
         rows, rejected = beam_pipeline.parse_outcomes(lines)
         if listing.items and len(rows) + len(rejected) != len(listing.items):
             raise RuntimeError(
@@ -138,7 +138,7 @@ def _counts(lines: list[str], splits: list[str]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _lines(prefix: str) -> list[str]:
+def lines_of(prefix: str) -> list[str]:
     lines: list[str] = []
     for path in sorted(fileio.glob(prefix + '-*')):
         with fileio.open(path) as file:
@@ -146,7 +146,7 @@ def _lines(prefix: str) -> list[str]:
     return lines
 
 
-def _write_report(report: Artifact, rejected: list[Rejected], summary: dict[str, Any]) -> None:
+def write_report(report: Artifact, rejected: list[Rejected], summary: dict[str, Any]) -> None:
     for name, text in (
         (quarantine.REPORT_CSV, quarantine.to_csv(rejected)),
         (quarantine.REPORT_JSONL, quarantine.to_jsonl(rejected)),

@@ -56,7 +56,7 @@ def read(spec: SourceSpec) -> Listing:
     rejected = [
         Rejected(f'{name}:{line}', reasons.MALFORMED_ROW, why) for line, why in table.malformed
     ]
-    files = _Files(root)
+    files = Files(root)
     rows: dict[str, list[tuple[int, SourceItem]]] = collections.defaultdict(list)
     entries: dict[str, storage.Entry] = {}
     for line, cells in table.rows:
@@ -158,7 +158,7 @@ def resolve_columns(header: tuple[str, ...], wanted: Columns, name: str) -> Colu
     return dataclasses.replace(wanted, split=split, group=group, metadata=metadata)
 
 
-class _Files:
+class Files:
     """Finds the files of a manifest below its root."""
 
     def __init__(self, root: str) -> None:

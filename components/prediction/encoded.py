@@ -56,12 +56,12 @@ def _is_canonical(data: bytes, max_side: int, max_pixels: int) -> bool:
         return False
     try:
         with (
-            canonical._quiet_pillow(),
+            canonical.quiet_pillow(),
             Image.open(io.BytesIO(data), formats=canonical.FORMATS) as image,
         ):
             if image.width * image.height > max_pixels or max(image.size) > max_side:
                 return False
-            return canonical._is_canonical(data, image, _orientation(data, image))
+            return canonical.is_canonical(data, image, _orientation(data, image))
     except Exception:  # noqa: BLE001 - Pillow raises many kinds; canonicalise says which it was
         return False
 
@@ -69,12 +69,12 @@ def _is_canonical(data: bytes, max_side: int, max_pixels: int) -> bool:
 def _orientation(data: bytes, image: Image.Image) -> int:
     """As EXIF has it; 0, which is none, where all pixels would have to be read to know."""
     if image.format != 'PNG':
-        return canonical._orientation(image)
+        return canonical.orientation_of(image)
     pixels = data.find(b'IDAT')
     if any(data.find(kind, pixels) >= 0 for kind in _TURNING_CHUNKS):
         return 0
     # Pillow's method for PNGs decodes the image to look for a chunk behind it.
-    found: int = Image.Image.getexif(image).get(canonical._ORIENTATION, 1)
+    found: int = Image.Image.getexif(image).get(canonical.ORIENTATION, 1)
     return found if found in range(1, 9) else 1
 
 

@@ -58,7 +58,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             with self._make_beam_pipeline() as root:
                 bounds = int(exec_properties['max_side']), int(exec_properties['max_pixels'])
                 beam_pipeline.read(root, _to_ingest(found), columns, staging, *bounds)
-            lines = ingestion._lines(os.path.join(staging, 'outcomes'))
+            lines = ingestion.lines_of(os.path.join(staging, 'outcomes'))
             rows, rejected = beam_pipeline.parse_outcomes(lines)
             if not found.records and len(rows) + len(rejected) != len(found.items):
                 raise RuntimeError(
@@ -79,7 +79,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             fileio.rmtree(staging)
         total = len(rows) + len(rejected)
         summary = ingestion.summarise(total, {SPLIT: {'': len(rows)}}, rejected, [])
-        ingestion._write_report(report, rejected, summary)
+        ingestion.write_report(report, rejected, summary)
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 

@@ -188,7 +188,7 @@ def _of_list(source: str, columns: Columns) -> Iterator[Item | Rejected]:
     here = _named_folder(source)
     for line, why in table.malformed:
         yield Rejected(f'{source}:{line}', reasons.MALFORMED_ROW, why)
-    files = manifest._Files(folder)  # as ingestion finds them; has no public name
+    files = manifest.Files(folder)  # as ingestion finds them
     for line, cells in table.rows:
         written = cells[column].strip()
         found = files.find(written)

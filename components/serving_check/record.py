@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
-from typing import Any
+
+from components import records
 
 FILE = 'serving.json'
 FORMAT = 1
@@ -75,10 +75,7 @@ class Record:
 
 def write(record: Record, folder: pathlib.Path) -> None:
     """Writes `serving.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    values = {'format': FORMAT, **dataclasses.asdict(record)}
-    text = json.dumps(values, ensure_ascii=False, allow_nan=False, indent=1)
-    (folder / FILE).write_text(text + '\n', 'utf-8')
+    records.write(record, folder / FILE, FORMAT)
 
 
 def read(folder: pathlib.Path) -> Record:
@@ -88,12 +85,4 @@ def read(folder: pathlib.Path) -> Record:
         FileNotFoundError: there is none.
         ValueError: it is of another format.
     """
-    values: dict[str, Any] = json.loads((folder / FILE).read_text('utf-8'))
-    if values.pop('format', None) != FORMAT:
-        raise ValueError(f'{folder / FILE} is not of format {FORMAT}')
-    return Record(
-        problems=tuple(values.pop('problems')),
-        latency={name: Latency(**one) for name, one in values.pop('latency').items()},
-        requests=tuple(Request(**one) for one in values.pop('requests')),
-        **values,
-    )
+    return records.read(Record, folder / FILE, FORMAT)

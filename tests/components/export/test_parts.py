@@ -41,8 +41,8 @@ def test_parity_counts_what_it_says() -> None:
 @pytest.mark.parametrize(
     ('n', 'lost', 'won', 'change', 'placed', 'words'),
     [
-        (1000, 2, 2, 0.2, True, 'within the tolerance of 0.02'),
-        (1000, 40, 0, 0.2, False, 'a loss of more than 0.02 cannot be ruled out'),
+        (1000, 2, 2, 0.2, True, 'within the tolerance of 2 points'),
+        (1000, 40, 0, 0.2, False, 'a loss of more than 2 points cannot be ruled out'),
         (60, 0, 0, 0.2, False, 'with 240 such images it could'),
         (60, 0, 0, 1e-6, True, 'the same answers'),
         (60, 1, 0, 1e-6, False, 'cannot be ruled out'),
