@@ -20,6 +20,8 @@ BENCHMARKS = {
     'repeat': (['--write'], 6),
     'embedder': (['--write'], 15),
     'chain': (['--write'], 6),
+    'serving': (['--write'], 5),
+    'predict': (['--write'], 15),
     'gate': (['--write'], 1),
     'lite0_scaling': (['--data', '../shared/data'], 5),
     'ablation': (['--write'], 420),
