@@ -214,8 +214,8 @@ def main() -> None:
         found = images.listed(name, arguments.shared, arguments.limit)
         pixels = found.pixels(base.size)
         for seed in arguments.seeds:
-            rows = images.split(found.labels, seed)
-            parts = images.parts(pixels, found.labels, rows, found.confidence)
+            split = images.split(found.labels, seed)
+            parts = images.parts(pixels, found.labels, split, found.confidence)
             known: dict[Settings, thawline.Embedded] = {}
             # The default first, so that a killed run has something to compare with.
             for change in (DEFAULT, *report.in_turn(arguments.changes, seed)):
