@@ -22,6 +22,12 @@ from pipeline.registry.models import Model
 from pipeline.registry.state import Registry
 
 _DIGEST = 12  # of a digest that is shown
+# Of the serving check, by the name under which it is noted.
+_MEASURED = {
+    'latency_ms': '{:.0f} ms an image',
+    'memory_mb': '{:,.0f} MB',
+    'cold_start': 'cold start {:.1f} s',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,9 +168,17 @@ def _export(registry: Registry, model: Model) -> Iterator[str]:
 def _check(registry: Registry, model: Model) -> Iterator[str]:
     if model.checker is None:
         return
+    noted = model.serving_record.properties if model.serving_record else {}
+    if not noted.get('checked', 1):
+        yield 'not asked: the model was not blessed'
+        return
     passed = {True: 'passed', False: 'FAILED', None: 'not asked'}[model.infra_blessed]
     yield f'{passed} in run {model.checker.run}'
-    yield from _noted(model.serving_record.properties if model.serving_record else {})
+    measured = [told.format(noted[name]) for name, told in _MEASURED.items() if name in noted]
+    if measured:
+        yield ', '.join(measured)
+    if noted.get('problems'):
+        yield str(noted['problems'])
 
 
 def _code(registry: Registry, model: Model) -> Iterator[str]:
@@ -259,11 +273,3 @@ def _changed(told: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str =
         elif value != default:
             found.append(f'{prefix}{name}={value}')
     return found
-
-
-def _noted(properties: Any) -> Iterator[str]:
-    """What a node noted of its record, but for TFX's own."""
-    for name, value in sorted(properties.items()):
-        if name not in ('tfx_version', 'is_external', 'name', 'state', 'pipeline_name'):
-            shown = f'{value:.1f}' if isinstance(value, float) else value
-            yield f'{name.replace("_", " ")} {shown}'
