@@ -20,6 +20,7 @@ setup(
     install_requires=[
         'apache-beam',
         'click',
+        'grpcio',
         'h5py',
         'Jinja2',
         'keras>=3.15',

@@ -5,18 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pydantic
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 T = TypeVar('T')
 
 
-def write(record: DataclassInstance, file: pathlib.Path, form: int) -> None:
-    """Writes the record; folders above it are made.
+def write(record: Any, file: pathlib.Path, form: int) -> None:
+    """Writes the record, a dataclass; folders above it are made.
 
     Raises:
         ValueError: a number in it is not finite.

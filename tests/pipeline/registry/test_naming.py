@@ -105,7 +105,7 @@ def test_the_story_from_the_metadata_alone(models: Models):
     told = models.thawline('explain', str(model)).output
     for part in (
         'source images', 'f1f1f1f1f1f1', '202 images, 3 quarantined', 'train 122: ant 60, bee 62',
-        'tiny', 'ba5eba5e', 'BLESSED in run r1', 'val accuracy 0.900 (0.850 to 0.940) on 395',
+        'tiny', 'ba5eba5e', 'BLESSED in run r1', 'val accuracy 90.0 % (85.0 to 94.0 %) on 395',
         'val_accuracy=0.8', 'with litert', 'passed in run r1', 'Trainer c0df', 'better',
         'pushed to staging as version 1001', 'promote to production as version 1',
     ):  # fmt: skip
@@ -114,7 +114,7 @@ def test_the_story_from_the_metadata_alone(models: Models):
     later = models.thawline('explain', str(model))
     assert later.exit_code == 0, later.output
     assert 'files are gone' in later.output
-    assert 'val accuracy 0.900 (0.850 to 0.940) on 395' in later.output
+    assert 'val accuracy 90.0 % (85.0 to 94.0 %) on 395' in later.output
 
 
 def test_a_run_is_read_in_some_milliseconds(models: Models):
