@@ -9,6 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components import backbones
 from components.backbones import package_weights
@@ -55,6 +56,27 @@ def test_behind_a_mean_it_is_the_class_activation_map(name: str, features: Featu
     assert found.shape == maps.shape[:3] and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=2e-3)
     assert expected.max() == 1.0
+
+
+@pytest.mark.parametrize('features', ['top', 'blocks'])
+def test_it_is_what_a_gradient_gives(features: Features) -> None:
+    keras.utils.set_random_seed(3)
+    backbone = backbones.build('mobilenet_v2_035', SIZE, None)
+    made = model.build(backbone, features, CLASSES, 0.2, seed=0)
+    kernel = np.random.default_rng(1).normal(size=made.head.kernel.shape).astype(np.float32)
+    made.set_head(kernel, np.zeros(CLASSES, np.float32))
+    pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    both = keras.Model(made.base.inputs[0], [backbone.model.outputs[0], made.base.outputs[0]])
+    with tf.GradientTape() as tape:
+        images = tf.constant(pixels, tf.float32)
+        tape.watch(images)
+        maps, pooled = both(images, training=False)
+        logits = tf.gather(made.head(pooled), [2, 0, 1], axis=1, batch_dims=1)
+    slopes = tf.reduce_mean(tape.gradient(logits, maps), axis=[1, 2])
+    heat = tf.nn.relu(tf.einsum('nhwk,nk->nhw', maps, slopes))
+    expected = tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=[1, 2], keepdims=True))
+    assert tf.reduce_max(expected) == 1.0
+    np.testing.assert_allclose(explained(made, pixels, [2, 0, 1]), expected, atol=2e-3)
 
 
 def test_batches_of_none_and_images_that_nothing_speaks_for() -> None:
