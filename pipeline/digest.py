@@ -42,9 +42,8 @@ def _reached(modules: tuple[str, ...]) -> set[pathlib.Path]:
         file = _file(ahead.pop())
         if file is not None and file not in found:
             found.add(file)
-            found.update(_assets(file.parent))
             ahead.update(_wanted(file))
-    return found
+    return found.union(*map(_assets, {file.parent for file in found}))
 
 
 def _file(module: str) -> pathlib.Path | None:

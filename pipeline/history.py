@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import rich.box
 import rich.table
 
+from components import metadata_store
 from pipeline import display, metadata
 from pipeline.metadata import Run
 from pipeline.paths import Project
@@ -50,7 +51,7 @@ def show(project: Project, count: int) -> None:
             f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True
         )
         return
-    found = metadata.runs(metadata.open_store(project.metadata))[-count:]
+    found = metadata.runs(metadata_store.open_sqlite(project.metadata))[-count:]
     console.print(table(found, console.width >= display.ROOMY))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 
+from components import metadata_store
 from components.ingestion import sources
 from pipeline import digest, metadata
 from pipeline.config import Config
@@ -33,7 +34,7 @@ def train_split(config: Config, project: Project) -> pathlib.Path | None:
         'max_pixels': config.data.max_pixels,
         'code_digest': digest.of_code('components.ingestion.executor'),
     }
-    store = metadata.open_store(project.metadata)
+    store = metadata_store.open_sqlite(project.metadata)
     if _INGESTION not in {kind.name for kind in store.get_execution_types()}:
         return None
     executions = store.get_executions_by_type(_INGESTION)

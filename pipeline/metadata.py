@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,13 +53,6 @@ class Run:
     def output(self, node: str, key: str) -> Output | None:
         """An output of a node of this run, where it exists."""
         return next((n.outputs.get(key) for n in self.nodes if n.node == node), None)
-
-
-def open_store(path: pathlib.Path) -> mlmd.MetadataStore:
-    """Opens the SQLite file of a project."""
-    config = pb.ConnectionConfig()
-    config.sqlite.filename_uri = str(path)
-    return mlmd.MetadataStore(config)
 
 
 def _value(value: pb.Value) -> Any:

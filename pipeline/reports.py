@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components import metadata_store
 from components.errors import ConfigError
 from pipeline import metadata
 from pipeline.metadata import Output, Run
@@ -78,7 +79,7 @@ def open_store(project: Project) -> mlmd.MetadataStore:
     """
     if not project.metadata.is_file():
         raise ConfigError(f'no run yet in {project.output}; start one with: thawline run')
-    return metadata.open_store(project.metadata)
+    return metadata_store.open_sqlite(project.metadata)
 
 
 def find(store: mlmd.MetadataStore, wanted: str) -> Found:

@@ -11,6 +11,7 @@ import pathlib
 
 import click
 
+from components import metadata_store
 from components.errors import ConfigError
 from pipeline import metadata
 from pipeline.config import Config
@@ -74,7 +75,7 @@ def propose(config: Config, project: Project, force: bool) -> None:
         raise ConfigError(f'{target} exists; edit it, or replace it with: thawline schema --force')
     inferred = None
     if project.metadata.is_file():
-        for run in metadata.runs(metadata.open_store(project.metadata)):
+        for run in metadata.runs(metadata_store.open_sqlite(project.metadata)):
             output = run.output('SchemaGen', 'schema')
             file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
             if file and file.is_file():

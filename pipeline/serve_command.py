@@ -21,8 +21,9 @@ from collections.abc import Callable, Mapping
 import rich.console
 
 from components.errors import ConfigError
-from components.server import tensorflow_serving, versions
+from components.server import tensorflow_serving
 from components.server.limits import Limits
+from components.serving import versions
 from pipeline import display, serve_python
 from pipeline.config import Config
 from pipeline.paths import Project

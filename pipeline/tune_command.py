@@ -12,7 +12,7 @@ import rich.table
 import rich.text
 import yaml
 
-from components import shares
+from components import metadata_store, shares
 from components.errors import ConfigError
 from pipeline import display, findings, metadata
 from pipeline import run as run_lib
@@ -39,7 +39,7 @@ def execute(config: Config, project: Project, use_cache: bool = True) -> Outcome
     outcome = run_lib.execute(config, project, options)
     if outcome is not Outcome.BLESSED:
         return outcome
-    store = metadata.open_store(project.metadata)
+    store = metadata_store.open_sqlite(project.metadata)
     run = metadata.latest_run_with(store, ['Tuner'])
     assert run is not None
     record = findings.tuning_record(next(node for node in run.nodes if node.node == 'Tuner'))
@@ -54,7 +54,7 @@ def require(project: Project) -> None:
         ConfigError: there is no result of a Tuner.
     """
     if project.metadata.is_file():
-        store = metadata.open_store(project.metadata)
+        store = metadata_store.open_sqlite(project.metadata)
         if any(run.output('Tuner', 'best_hyperparameters') for run in metadata.runs(store)):
             return
     raise ConfigError(

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components import metadata_store
 from components.evaluation import predictions
 from components.evaluation.predictions import Predictions
 from components.report import content, page
 from components.report.comparison import Side
 from components.report.content import Content
-from pipeline import metadata
 from tests import made_report
 
 Row = tuple[str, str, str | None, str]  # id, split, label, answer
@@ -76,7 +76,7 @@ class Runs:
         self.output.mkdir(parents=True)
         (home / 'thawline.yaml').write_text('name: x\ndata: {source: images}\n', 'utf-8')
         self.examples = self.output / 'artifacts' / 'examples'
-        self.store = metadata.open_store(self.output / 'metadata.sqlite')
+        self.store = metadata_store.open_sqlite(self.output / 'metadata.sqlite')
 
     def add(
         self,

@@ -65,7 +65,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             counts_file = os.path.join(staging, 'counts')
             with self._make_beam_pipeline() as pipeline:
                 beam_pipeline.write(pipeline, staging, plan, seed, fractions, folders, counts_file)
-            counts = _counts(lines_of(counts_file), list(fractions))
+            counts = _counts(_lines(counts_file), list(fractions))
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
@@ -80,13 +80,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         progress.start('images', len(listing.items) or None)
         with self._make_beam_pipeline() as pipeline:
             beam_pipeline.read(pipeline, listing, spec.columns, staging, max_side, max_pixels)
-        lines = lines_of(os.path.join(staging, 'outcomes'))
-        rows, rejected = beam_pipeline.parse_outcomes(lines)
-        if listing.items and len(rows) + len(rejected) != len(listing.items):
-            raise RuntimeError(
-                f'{len(listing.items)} images were listed, but {len(rows)} read and '
-                f'{len(rejected)} rejected: some were lost.'
-            )
+        rows, rejected = outcomes_of(staging, len(listing.items) or None)
         return rows, [*listing.rejected, *rejected]
 
 
@@ -138,7 +132,27 @@ def _counts(lines: list[str], splits: list[str]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def lines_of(prefix: str) -> list[str]:
+def outcomes_of(staging: str, listed: int | None) -> tuple[list[Row], list[Rejected]]:
+    """What `beam_pipeline.read` left behind of each image.
+
+    Args:
+        staging: where it did.
+        listed: how many images it was given; None where nobody could know.
+
+    Raises:
+        RuntimeError: it is not as many.
+    """
+    lines = _lines(os.path.join(staging, 'outcomes'))
+    rows, rejected = beam_pipeline.parse_outcomes(lines)
+    if listed is not None and len(rows) + len(rejected) != listed:
+        raise RuntimeError(
+            f'{listed} images were listed, but {len(rows)} read and {len(rejected)} rejected: some '
+            'were lost.'
+        )
+    return rows, rejected
+
+
+def _lines(prefix: str) -> list[str]:
     lines: list[str] = []
     for path in sorted(fileio.glob(prefix + '-*')):
         with fileio.open(path) as file:
@@ -147,6 +161,7 @@ def lines_of(prefix: str) -> list[str]:
 
 
 def write_report(report: Artifact, rejected: list[Rejected], summary: dict[str, Any]) -> None:
+    """Writes the quarantine and the summary, and notes the numbers on the artifact."""
     for name, text in (
         (quarantine.REPORT_CSV, quarantine.to_csv(rejected)),
         (quarantine.REPORT_JSONL, quarantine.to_jsonl(rejected)),

@@ -220,7 +220,7 @@ def _checked(spec: SourceSpec, listing: Listing) -> Listing:
             group = match.group(1) if match else None
             ungrouped += group is None
         label = None if item.label is None else mapping[item.label]
-        if not _is_utf8(item.relative_path) or not _is_utf8(label or ''):
+        if not is_utf8(item.relative_path) or not is_utf8(label or ''):
             shown = item.relative_path.encode('utf-8', 'backslashreplace').decode()
             rejected.append(Rejected(shown, BAD_NAME, 'rename the file'))
             continue
@@ -238,7 +238,7 @@ def _checked(spec: SourceSpec, listing: Listing) -> Listing:
     )
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
     # Names that are not UTF-8 on disk reach Python with lone surrogates in them.
     try:
         text.encode()

@@ -53,18 +53,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         report = artifact_utils.get_single_instance(output_dict['quarantine'])
         staging = os.path.join(report.uri, 'staging')
         fileio.makedirs(staging)
-        progress.start('images', None if found.records else len(found.items))
+        count = None if found.records else len(found.items)
+        progress.start('images', count)
         try:
             with self._make_beam_pipeline() as root:
                 bounds = int(exec_properties['max_side']), int(exec_properties['max_pixels'])
                 beam_pipeline.read(root, _to_ingest(found), columns, staging, *bounds)
-            lines = ingestion.lines_of(os.path.join(staging, 'outcomes'))
-            rows, rejected = beam_pipeline.parse_outcomes(lines)
-            if not found.records and len(rows) + len(rejected) != len(found.items):
-                raise RuntimeError(
-                    f'{len(found.items)} images were listed, but {len(rows)} read and '
-                    f'{len(rejected)} rejected: some were lost.'
-                )
+            rows, rejected = ingestion.outcomes_of(staging, count)
             rejected += found.rejected
             if not rows:
                 raise DataError(

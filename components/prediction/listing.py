@@ -21,7 +21,7 @@ from components.ingestion import manifest, storage, tfrecord
 from components.ingestion import quarantine as reasons
 from components.ingestion.folder import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES
 from components.ingestion.quarantine import Rejected
-from components.ingestion.sources import Columns, SourceSpec
+from components.ingestion.sources import Columns, SourceSpec, is_utf8
 
 # A name that no feature of an example has: which split or group it was in does not matter.
 _NONE = ' '
@@ -93,7 +93,7 @@ def of_sources(
                 rejected.add(found)
             elif storage.absolute(found.path) in leave_out:
                 continue
-            elif not _is_utf8(found.name):
+            elif not is_utf8(found.name):
                 rejected.add(Rejected(_shown(found.name), reasons.BAD_NAME, 'rename the file'))
             elif isinstance(found, _Record):
                 records[found.name] = Item(found.name, found.path, found.stamp)
@@ -230,12 +230,3 @@ def _shown(name: str) -> str:
 def _suffix(path: str) -> str:
     name = path.rpartition('/')[2]
     return name.rpartition('.')[2].lower() if '.' in name else ''
-
-
-def _is_utf8(text: str) -> bool:
-    # Names that are not UTF-8 on disk reach Python with lone surrogates in them.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components import metadata_store
+
 _BASELINE = 'baseline_model'
 
 
@@ -33,9 +35,7 @@ def open_store(path: str) -> mlmd.MetadataStore | None:
     """Opens the SQLite file of a project; None where there is none."""
     if not pathlib.Path(path).is_file():
         return None
-    config = pb.ConnectionConfig()
-    config.sqlite.filename_uri = path
-    return mlmd.MetadataStore(config)
+    return metadata_store.open_sqlite(path)
 
 
 def steps(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[Step]:

@@ -10,10 +10,8 @@ filtering, tabs and the dialog need it.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import functools
-import hashlib
 import pathlib
 import re
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from components.csp import source_hash
 from components.report import charts, ranking, wording
 from components.report.content import Content, Part
 
@@ -51,11 +50,6 @@ def _asset(name: str) -> str:
     return (_ASSETS / name).read_text(encoding='utf-8')
 
 
-def _source_hash(text: str) -> str:
-    """The name of an inline style or script in a content security policy (W3C CSP Level 3)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
 def from_template(name: str, **values: Any) -> str:
     """A page with the report's style and scripts, which it allows by their hashes alone.
 
@@ -76,8 +70,8 @@ def from_template(name: str, **values: Any) -> str:
             # What the hashes are of must reach the file unchanged.
             style=Markup(style),
             script=Markup(script),
-            style_hash=_source_hash(style),
-            script_hash=_source_hash(script),
+            style_hash=source_hash(style),
+            script_hash=source_hash(script),
         )
     )
     # Paths that are no UTF-8 carry surrogates, which no file can hold.

@@ -6,16 +6,17 @@ policy allows the page's own style and script by their hashes.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import functools
-import hashlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
+
+from components.csp import source_hash
+from components.shares import between, percent
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
 _REPORT_ASSETS = pathlib.Path(__file__).parents[1] / 'report' / 'assets'
@@ -56,11 +57,6 @@ class Page:
     policy: str
 
 
-def _source_hash(text: str) -> str:
-    """The name of an inline style or script in a content security policy (W3C CSP Level 3)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
 @functools.cache
 def _parts() -> tuple[jinja2.Template, str, str, str]:
     """Template, style, script and policy; the report's style and first script come first."""
@@ -77,7 +73,7 @@ def _parts() -> tuple[jinja2.Template, str, str, str]:
     )
     policy = (
         f"default-src 'none'; img-src blob: data:; connect-src 'self'; "
-        f'style-src {_source_hash(style)}; script-src {_source_hash(script)}; '
+        f'style-src {source_hash(style)}; script-src {source_hash(script)}; '
         f"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return environment.get_template('try.html'), style, script, policy
@@ -89,9 +85,10 @@ def record(lineage: Mapping[str, Any]) -> str:
     for split, words in (('val', 'validation'), ('test', 'test')):
         found = lineage.get('accuracy', {}).get(split, {})
         if found.get('images') and found.get('share') is not None:
-            share, lower, upper = (100 * found[key] for key in ('share', 'lower', 'upper'))
-            between = f'{lower:.1f} to {upper:.1f} %'
-            said.append(f'{share:.1f} % of {found["images"]:,} {words} images ({between})')
+            said.append(
+                f'{percent(found["share"])} of {found["images"]:,} {words} images '
+                f'({between(found["lower"], found["upper"])})'
+            )
     if not said:
         return ''
     run = f', measured in run {lineage["run"]}' if lineage.get('run') else ''

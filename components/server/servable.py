@@ -16,8 +16,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from components.server.answering import Refused
 from components.server.predict_json import Input
-from components.server.versions import MODEL_FILE
 from components.serving import card as card_lib
+from components.serving.versions import MODEL_FILE
 
 WARM_UP_FILE = pathlib.Path('assets.extra', 'tf_serving_warmup_requests')
 _MOST_WARM_UP = 1000  # as TensorFlow Serving, which refuses more

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from components.backbones import constants
 from components.training.model import Classifier
 
 # A protocol buffer holds 2 GiB at most, the graph and its constants together.
@@ -41,7 +42,7 @@ class Network(tf.Module):
         self.channels: int = maps.shape[-1]
         # Numpy arrays, so that each function that is traced has constants of its own graph.
         self.kernel, self.bias = classifier.head.get_weights()
-        self._call = _with_constants(both) if size <= most_constant else _with_variables(both)
+        self._call = constants.inference(both) if size <= most_constant else _with_variables(both)
         if size > most_constant:
             # The C++ loader of TensorFlow Serving finds variables that a module tracks; those of a
             # Keras 3 model are not among them.
@@ -85,14 +86,6 @@ def _never_empty(images: tf.Tensor) -> tf.Tensor:
     """
     missing = tf.cast(tf.equal(tf.shape(images)[0], 0), tf.int32)
     return tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
-
-
-def _with_constants(model: keras.Model) -> Callable[[tf.Tensor], Any]:
-    weights = [
-        [variable.numpy() for variable in variables]
-        for variables in (model.trainable_variables, model.non_trainable_variables)
-    ]
-    return lambda images: model.stateless_call(*weights, images, training=False)[0]
 
 
 def _with_variables(model: keras.Model) -> Callable[[tf.Tensor], Any]:

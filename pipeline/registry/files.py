@@ -6,6 +6,7 @@ import pathlib
 
 from components.errors import ConfigError
 from components.ingestion import storage
+from components.serving import versions
 from pipeline.config import Config
 from pipeline.paths import Project
 from pipeline.registry import naming, state
@@ -31,7 +32,7 @@ def saved_model(config: Config, project: Project, wanted: str) -> pathlib.Path:
         ConfigError: there is no such model, or it is not on this machine.
     """
     folder = pathlib.Path(wanted).expanduser()
-    if (folder / MARKER).is_file():
+    if versions.is_model(folder):
         return folder.resolve()
     if wanted in STAGES:
         places = {PRODUCTION: project.production(config), STAGING: str(project.staging)}
@@ -50,7 +51,7 @@ def _newest(place: str, stage: str) -> pathlib.Path:
         raise ConfigError(
             f'--model {stage} is at {place}; copy a version to this machine and name its folder'
         )
-    versions = local_versions(pathlib.Path(place))
-    if not versions:
+    there = local_versions(pathlib.Path(place))
+    if not there:
         raise ConfigError(f'--model {stage}: no model in {place}; {_HOW[stage]}')
-    return pathlib.Path(place, str(versions[-1]))
+    return pathlib.Path(place, str(there[-1]))

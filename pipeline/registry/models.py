@@ -12,11 +12,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from components.serving import versions
 from pipeline.metadata import Output
 from pipeline.registry.graph import Graph, Made
 
 TRAINER, INGESTION, PUSHER = 'Trainer', 'ImageExampleGen', 'Pusher'
-_SAVED_MODEL = 'saved_model.pb'
 _FORMAT = 'Format-Serving'  # where TFX's Trainer puts it inside of its artifact
 
 
@@ -108,7 +108,7 @@ class Model:
         An exported form that is gone is not replaced by the bare model: what travels with an export
         would be lost in silence.
         """
-        return self.folders[0] if (self.folders[0] / _SAVED_MODEL).is_file() else None
+        return self.folders[0] if versions.is_model(self.folders[0]) else None
 
 
 def _blessed(blessing: Output | None) -> bool | None:

@@ -15,8 +15,9 @@ from typing import Protocol
 
 from components.errors import ConfigError
 from components.ingestion import storage
+from components.serving.versions import complete
 from pipeline.registry import tree
-from pipeline.registry.tree import MARKER, Advance, Folder, Source, Tree
+from pipeline.registry.tree import Advance, Folder, Source, Tree
 
 INCOMING = '.incoming-'  # begins the names of folders in which versions are prepared
 
@@ -126,13 +127,8 @@ class LocalPlace:
 
 def local_versions(folder: pathlib.Path) -> list[int]:
     """All versions in a folder of this machine, lowest first."""
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    # isdecimal alone would take digits of other scripts, which TensorFlow Serving does not.
-    numbers = (int(name) for name in names if name.isascii() and name.isdecimal())
-    return sorted(n for n in numbers if (folder / str(n) / MARKER).is_file())
+    # Versions are put, found and removed by their number: a name such as 007 is somebody else's.
+    return sorted(n for n, path in complete(folder).items() if path.name == str(n))
 
 
 def _hidden(version: int, hidden: str) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
 from components.errors import ConfigError
+from components.serving import versions
 
-MARKER = 'saved_model.pb'  # without it no loader takes the folder for a model
+MARKER = versions.MODEL_FILE  # without it no loader takes the folder for a model
 PIECE = 1 << 20
 
 Advance = Callable[[int], None]

@@ -10,13 +10,14 @@ import pytest
 import rich.console
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components import metadata_store
 from pipeline import history, metadata
 from pipeline.metadata import NodeResult, Output, Run
 
 
 @pytest.fixture
 def store(tmp_path: pathlib.Path):
-    return metadata.open_store(tmp_path / 'metadata.sqlite')
+    return metadata_store.open_sqlite(tmp_path / 'metadata.sqlite')
 
 
 def record(store, run: str, node: str, state, **artifacts: dict) -> None:

@@ -23,8 +23,8 @@ from components.server.app import Settings, build
 from components.server.hosting import Hosting
 from components.server.metrics import Metrics
 from components.server.servable import Servable
-from components.server.versions import complete
 from components.serving import export
+from components.serving.versions import complete
 from components.training import model
 from tests.components.training import tiny
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed

@@ -15,7 +15,8 @@ from typing import Any
 from click.testing import CliRunner, Result
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline import cli, metadata, run
+from components import metadata_store
+from pipeline import cli, run
 from pipeline.registry import state
 from pipeline.registry.state import Registry
 from tests import made_runs
@@ -77,7 +78,7 @@ class Models:
         self.output.mkdir(parents=True)
         text = f'name: x\ndata: {{source: images}}\n{serving}'
         (home / 'thawline.yaml').write_text(text, 'utf-8')
-        self.store = metadata.open_store(self.output / 'metadata.sqlite')
+        self.store = metadata_store.open_sqlite(self.output / 'metadata.sqlite')
         self._contexts: dict[tuple[str, str], pb.Context] = {}
         self.images = self.record(
             'r0', 'ImageExampleGen',

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from components.server import versions
+from components.serving import versions
 
 
 @pytest.mark.parametrize(
