@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 
-from pipeline import config
+from pipeline import cli, config
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RED_DOT = bytes.fromhex(
@@ -70,6 +70,14 @@ def test_help_answers_at_once_and_without_tensorflow(tmp_path):
         [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_command_is_in_a_section_of_the_help():
+    listed = [name for names in cli._SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(cli.main.commands)
+    done = thawline('--help', cwd=ROOT)
+    assert '\nUse it:\n' in done.stdout
+    assert '...' not in done.stdout.partition('Make a model:')[2]  # no sentence is cut
 
 
 def _seconds(argument: str, cwd: pathlib.Path) -> float:

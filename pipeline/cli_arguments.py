@@ -1,0 +1,11 @@
+"""What several commands of `thawline` take."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+config_argument = click.argument(
+    'config', required=False, type=click.Path(path_type=pathlib.Path), metavar='[CONFIG]'
+)
