@@ -20,6 +20,7 @@ BENCHMARKS = {
     'repeat': (['--write'], 6),
     'embedder': (['--write'], 15),
     'chain': (['--write'], 6),
+    'nodes': (['--write'], 10),
     'serving': (['--write'], 5),
     'predict': (['--write'], 15),
     'gate': (['--write'], 1),

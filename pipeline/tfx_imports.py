@@ -19,7 +19,6 @@ from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
@@ -40,7 +39,6 @@ __all__ = [
     'SplitsConfig',
     'StatisticsGen',
     'TrainArgs',
-    'sqlite_metadata_connection_config',
     'standard_artifacts',
 ]
 

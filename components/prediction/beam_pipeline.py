@@ -19,6 +19,7 @@ from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
+from apache_beam.utils import shared
 
 from components import progress
 from components.ingestion import quarantine as reasons
@@ -98,9 +99,10 @@ class _Predict(beam.DoFn):
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._shared = shared.Shared()
 
     def setup(self) -> None:
-        self._model = model.of(self._job.model)
+        self._model = model.of(self._job.model, self._shared)
 
     def process(self, chunk: Chunk) -> Iterator[int]:
         folder = pathlib.Path(self._job.folder)
