@@ -10,7 +10,7 @@ STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
 BIN := .venv/bin
 CODE := pipeline components schemas tests benchmarks setup.py
 
-.PHONY: help setup run test test-unit test-e2e test-orchestrators airflow-demo serve-check bench docs lint format types doctor lock clean
+.PHONY: help setup run test test-unit test-e2e test-orchestrators airflow-demo flink-demo serve-check bench docs lint format types doctor lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-e2e: setup ## run whole pipelines, one after the other
 
 test-orchestrators: setup ## run the pipeline under schedulers and engines of others
 	$(BIN)/python -m pytest -m orchestrators $(ARGS)
+
+flink-demo: setup ## run the solar cells on a Flink cluster started here (ARGS=PROJECT, --kill NODE)
+	@$(BIN)/python -m pipeline.flink_demo $(ARGS)
 
 airflow-demo: setup ## run the solar cells under Airflow, installed apart (ARGS=PROJECT, --once)
 	@$(BIN)/python -m pipeline.schedule.airflow_demo $(ARGS)

@@ -21,6 +21,7 @@ BENCHMARKS = {
     'embedder': (['--write'], 15),
     'chain': (['--write'], 6),
     'nodes': (['--write'], 10),
+    'engines': (['--write'], 20),
     'serving': (['--write'], 5),
     'predict': (['--write'], 15),
     'gate': (['--write'], 1),

@@ -14,7 +14,7 @@ from typing import Self
 
 from components import progress
 from components.errors import ConfigError
-from pipeline.engines import options, ready, sizing
+from pipeline.engines import causes, options, ready, sizing
 from pipeline.engines.params import Beam
 from pipeline.engines.services import Services
 
@@ -98,12 +98,20 @@ class Engine:
 
         Beam waits for a job but does not cancel it when the waiting ends: on a cluster it would go
         on, and write where the next attempt writes.
+
+        Raises:
+            UserError: a worker raised it; as what arrives, it would look like a crash.
         """
         with progress.elsewhere(placed.words if placed.workers else ''):
+            if placed.workers:
+                progress.start('')  # TFX's own nodes say nothing of what they do
             try:
                 yield
-            except BaseException:
+            except BaseException as error:
                 self._cancel(placed)
+                mended = causes.user_error(error)
+                if mended is not None:
+                    raise mended from error
                 raise
 
     def _cancel(self, placed: Placed) -> None:

@@ -60,7 +60,7 @@ class Service:
         """
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open('ab') as output:
+        with log.open('wb') as output:
             try:
                 self._process = subprocess.Popen(
                     leash.command(list(command)),

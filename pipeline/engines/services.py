@@ -15,7 +15,7 @@ from pipeline.engines.options import Endpoints
 from pipeline.engines.params import Beam
 
 _START = 90.0  # seconds that a job server may take on a busy machine
-_POOL = 300.0  # seconds for a worker pool, whose processes import TensorFlow and TFX each
+_POOL = 900.0  # seconds for a worker pool, whose processes import TensorFlow and TFX each
 _HERE = ('localhost', '127.0.0.1', '[::1]')
 _FLINK_SERVER = 'org.apache.beam.runners.flink.FlinkJobServerDriver'
 _SPARK_SERVER = 'org.apache.beam.runners.spark.SparkJobServerDriver'
@@ -113,7 +113,7 @@ class Services:
         return address
 
     def _start(self, name: str, log: str, command: list[str]) -> processes.Service:
-        service = processes.Service(name, command, self._folder / f'{log}.log')
+        service = processes.Service(name, command, self._folder / f'{log}-{os.getpid()}.log')
         self._started.callback(service.stop)
         logging.info('%s: process %d, log %s', name, service.pid, service.log)
         return service

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument('--processes', type=int, required=True)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that its processes end first
     run(given.port, given.processes)
 
 

@@ -1,6 +1,6 @@
 """The pipeline of a thawline project as a DAG; `thawline schedule airflow` put it here.
 
-It needs Airflow alone, 2.11 or 3; all that projects differ in is in dag.json beside it.
+It needs Airflow alone, 2.11 or 3.3; all that projects differ in is in dag.json beside it.
 """
 
 import datetime
@@ -26,6 +26,8 @@ except ImportError:  # Airflow 2, where a link would have to come from a plugin
 
 HERE = pathlib.Path(__file__).resolve().parent
 MADE = json.loads((HERE / 'dag.json').read_text('utf-8'))
+# What nodes start by name has to be found in their environment, not in Airflow's.
+FIRST = f'PATH={shlex.quote(str(pathlib.Path(MADE["command"][0]).parent))}:"$PATH"'
 FINAL = {2: 'bad configuration', 4: 'stopped by the data', 5: 'inputs are missing'}
 
 
@@ -36,7 +38,7 @@ class Nodes(BashOperator):
 
     def execute(self, context: Any) -> None:
         force = ' --force' if context['params']['force'] else ''
-        command = ['bash', '-c', f'exec {self.bash_command}{force}']
+        command = ['bash', '-c', f'{self.bash_command}{force}']
         code = self.subprocess_hook.run_command(command, env=self.get_env(context)).exit_code
         for link in LINKS:
             self.log.info('%s: %s', link.name, link.get_link(self, ti_key=context['ti']))
@@ -77,7 +79,9 @@ with DAG(
     doc_md=MADE['doc'],
     tags=['thawline'],
     schedule=MADE['schedule'],
-    start_date=datetime.datetime.fromisoformat(MADE['start_date']).replace(tzinfo=datetime.UTC),
+    start_date=datetime.datetime.fromisoformat(MADE['start_date']).replace(
+        tzinfo=datetime.timezone.utc  # noqa: UP017 - Airflow may have an older Python
+    ),
     catchup=False,
     max_active_runs=MADE['max_active_runs'],
     params={'force': Param(False, type='boolean', title='Run all nodes anew, without the cache')},
@@ -93,7 +97,7 @@ with DAG(
         command = shlex.join([*MADE['command'], '--ir', str(HERE / MADE['ir']), *nodes])
         tasks[task['id']] = Nodes(
             task_id=task['id'],
-            bash_command=f'{command} --run-id "$AIRFLOW_CTX_DAG_RUN_ID"',
+            bash_command=f'{FIRST} exec {command} --run-id "$AIRFLOW_CTX_DAG_RUN_ID"',
             env=MADE['environment'],
             append_env=True,
             trigger_rule=task['trigger_rule'],

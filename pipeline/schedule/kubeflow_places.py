@@ -92,12 +92,33 @@ def unseen(config: Config, below: str) -> Iterator[str]:
                 f'metadata.postgresql.host: {stored.host} is each task itself there; give the name '
                 'that the database has in the cluster'
             )
+    yield from _unreached(config)
     for key, place in places.items():
         if place is not None and not is_seen(place, below):
             right = f'an absolute path below {below}'
             if key in ('data.source', 'serving.bulk.data'):
                 right = f'a URL such as gs://bucket/images, or {right}'
             yield f'{key}: {place} is on this machine alone; give {right}'
+
+
+def _unreached(config: Config) -> Iterator[str]:
+    """What the engine of Beam would need and is not there."""
+    beam = config.beam
+    if beam.engine == 'dataflow':
+        yield (
+            "beam.engine: Dataflow's workers do not see the folder that tasks share; use local or "
+            'multiprocess'
+        )
+    if beam.engine in ('flink', 'spark'):
+        for key, address in (
+            ('job_endpoint', beam.job_endpoint),
+            ('worker_pool', beam.worker_pool),
+        ):
+            if address is None or address.startswith(_LOOPBACK):
+                yield (
+                    f'beam.{key}: {address or "nothing"} does not reach a server in the cluster; '
+                    f'engine {beam.engine} needs one there, whose workers see the same folder'
+                )
 
 
 def is_seen(place: str, below: str) -> bool:

@@ -43,7 +43,7 @@ def run(volume: pathlib.Path, name: str, **parameters) -> subprocess.CompletedPr
     command = [sys.executable, '-m', 'tests.kubeflow_local', str(volume / 'pipeline.yaml')]
     return subprocess.run(
         [*command, str(volume / 'kubeflow' / name), json.dumps(parameters)],
-        cwd=volume, env=environment(), capture_output=True, text=True, timeout=1200,
+        cwd=volume, env=environment(), capture_output=True, text=True, timeout=3000,
     )  # fmt: skip
 
 

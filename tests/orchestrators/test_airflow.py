@@ -59,7 +59,10 @@ told = {
 }
 print('TOLD' + json.dumps(told))
 """
-PASS_ON = 'import json, os, sys; print(json.dumps([sys.argv[1:], os.environ.get("ODD")]))'
+PASS_ON = (
+    'import json, os, shutil, sys; '
+    'print(json.dumps([sys.argv[1:], os.environ.get("ODD"), shutil.which("python")]))'
+)
 # Stands in for `thawline run-node`: what matters here is Airflow's answer to its exit code.
 END = (
     'import json, os, sys; codes = json.loads(os.environ["CODES"]); '
@@ -139,10 +142,11 @@ def test_odd_names_reach_the_nodes_unchanged(airflow, tmp_path):
         cwd=tmp_path, capture_output=True, text=True, check=True,
         env={'AIRFLOW_CTX_DAG_RUN_ID': ODD, **tasks['Trainer']['env']},
     )  # fmt: skip
-    given, value = json.loads(ran.stdout)
+    given, value, python = json.loads(ran.stdout)
     pipeline = str(folder / 'stones' / f'pipeline-{"a" * 16}.json')
     assert given == [ODD, '', '-x\n', '--ir', pipeline, '--node', 'Trainer', '--run-id', ODD]
     assert value == ODD
+    assert python == str(pathlib.Path(sys.executable).with_name('python'))
     assert list(tmp_path.iterdir()) == [folder]  # nothing in the names was run
 
 

@@ -12,6 +12,8 @@ KUBEFLOW = Kubeflow(image='reg/x:1', root='gs://bucket/a', volume='claim')
 VERTEX = Kubeflow(platform='vertex', image='reg/x:1', root='gs://bucket/a/b/')
 DATABASE = {'host': 'db', 'database': 'mlmd', 'user': 'thawline'}
 
+DATAFLOW = {'project': 'p', 'region': 'r', 'temp_location': 'gs://b/t', 'container': 'x:1'}
+
 
 def config(**sections) -> Config:
     return Config.model_validate({'name': 'stones', 'data': {'source': 'gs://b/x'}} | sections)
@@ -122,6 +124,15 @@ def test_places_that_tasks_see(place, seen):
             {'metadata': {'postgresql': {**DATABASE, 'password_env': 'DB_PASSWORD'}}},
             'kubeflow.secret: tasks need DB_PASSWORD; give --secret',
         ),
+        (
+            {'beam': {'engine': 'flink', 'job_endpoint': 'localhost:8099'}},
+            'beam.job_endpoint: localhost:8099 does not reach a server in the cluster',
+        ),
+        (
+            {'beam': {'engine': 'spark', 'job_endpoint': 'spark:8099'}},
+            'beam.worker_pool: nothing does not reach a server in the cluster',
+        ),
+        ({'beam': {'engine': 'dataflow', 'dataflow': DATAFLOW}}, "Dataflow's workers do not see"),
     ],
 )
 def test_what_tasks_could_not_see_is_refused(sections, message):

@@ -164,21 +164,34 @@ def test_errors_at_the_prompt(call):
         assert re.search(rf'^\s+{code} ', done.stdout, re.M)
 
 
+def in_a_process(call: Called, code: str) -> subprocess.CompletedProcess[str]:
+    """Runs code that knows `call(*nodes, run='r1')`, which returns the exit code."""
+    before = (
+        'import pathlib, sys; from pipeline import run_node_command; '
+        "path = pathlib.Path('pipeline.json'); "
+        "call = lambda *n, run='r1': int(run_node_command.execute(path, n, run, False)); "
+    )
+    return subprocess.run(
+        [sys.executable, '-c', before + code], cwd=call.home,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_an_environment_without_tfx_says_so(call):
+    done = in_a_process(call, "sys.modules['tfx'] = None; sys.exit(call('One'))")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert 'error: this environment lacks what nodes need' in done.stdout
+    assert 'thawline doctor' in done.stdout
+
+
 def test_looking_needs_no_tensorflow(call):
     """What a scheduler asks again and again costs a second, not twenty."""
     call('One', 'Two')
     code = (
-        'import pathlib, sys; from pipeline import run_node_command; '
-        "path = pathlib.Path('pipeline.json'); "
-        "call = lambda *n, run='r1': run_node_command.execute(path, n, run, False); "
-        "codes = [int(call('One', 'Two')), int(call('Two', run='r2'))]; "
+        "codes = [call('One', 'Two'), call('Two', run='r2')]; "
         "heavy = {'tensorflow', 'tfx', 'apache_beam', 'keras'} & set(sys.modules); "
         "sys.exit(' '.join(sorted(heavy)) + str(codes))"
     )
-    done = subprocess.run(
-        [sys.executable, '-c', code], cwd=call.home, env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.stderr.strip() == '[0, 5]'
+    assert in_a_process(call, code).stderr.strip() == '[0, 5]'
     log = call.log('r1-One..Two.log')  # what a handler of the test has not taken for itself
     assert 'sha256:' in log and 'exit code 0' in log and 'exit code 5' not in log

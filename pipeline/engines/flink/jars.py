@@ -35,7 +35,7 @@ def wrong(place: pathlib.Path, wanted: Mapping[str, str]) -> list[str]:
     """Names of files that are missing, are not what they should be, or should not be there."""
     names = {path.name for path in place.glob('*')} if place.is_dir() else set()
     found = {name: _digest(place / name) for name in names & set(wanted)}
-    return sorted(name for name in names | set(wanted) if found.get(name) != wanted.get(name))
+    return sorted(name for name in names | set(wanted) if found.get(name, '') != wanted.get(name))
 
 
 def fetched() -> pathlib.Path:

@@ -58,7 +58,7 @@ def test_beam_knows_every_option():
 
     for engine in ('local', 'multiprocess', 'portable', 'dataflow'):
         found = options.of(beam(engine), 2, WHERE, 'job')
-        known = PipelineOptions(found).get_all_options(drop_default=True)
+        known = PipelineOptions(found).get_all_options()
         names = {one.removeprefix('--').split('=')[0] for one in found}
         renamed = {'worker_machine_type': 'machine_type'}
         assert {renamed.get(name, name) for name in names} <= set(known), engine
