@@ -29,6 +29,7 @@ LOCK = pathlib.Path(__file__).with_name('airflow-3.lock')
 _USER = 'admin'
 _START_SECONDS = 600.0
 _STOP_SECONDS = 60.0
+_LOCKED_SECONDS = 2.0  # before another try where its SQLite was locked
 _PASSED_ON = ('HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ', 'SSL_CERT_FILE')
 
 
@@ -132,8 +133,12 @@ class Api:
         """
         if 'Authorization' not in self._session.headers:
             self._login()
-        url = f'{self.url}/api/v2/{path}'
-        answer = self._session.request(method, url, json=content, timeout=60)
+        for last in (False, False, True):
+            url = f'{self.url}/api/v2/{path}'
+            answer = self._session.request(method, url, json=content, timeout=60)
+            if answer.status_code < 500 or last:
+                break
+            time.sleep(_LOCKED_SECONDS)
         if answer.status_code >= 400:
             raise requests.HTTPError(f'{method} {path}: {answer.status_code} {answer.text}')
         return answer.json() if answer.content else None

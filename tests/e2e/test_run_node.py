@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import subprocess
+import time
 
 import pyarrow.parquet as pq
 import pytest
@@ -90,9 +91,10 @@ def test_a_run_node_by_node_with_all_that_goes_wrong(project):
         assert re.search(rf'^> {node}\n(  .*\n)*✓ {node} +[\d.]+ s', said, re.M), node
 
     process = project.start(*arguments(('Trainer',), 'r1'))
-    for line in process.stdout:
-        if line == '> Trainer\n':
-            process.kill()
+    while 'Trainer' not in {node.node for node in runs_of(project)['r1'].nodes}:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    process.kill()
     process.communicate()
     assert process.returncode == -9
     assert 'killed in Trainer' in project.thawline('runs').stdout
