@@ -18,7 +18,10 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components import postgresql_store
 
-_ATTEMPTS = 3
+_ATTEMPTS = {'sqlite': 10, 'postgresql': 3}  # to open; a server is waited for by each of them
+# Of a write that another process was in the way of, some seconds apart. ML Metadata gives up after
+# 5, which processes that write at the same time on a busy machine do reach.
+_RETRIES = 30
 _lent: pb.ConnectionConfig | None = None
 
 
@@ -36,14 +39,17 @@ def opened(connection: pb.ConnectionConfig) -> mlmd.MetadataStore:
         RuntimeError: it cannot be opened, also not when tried again: two processes that make the
             tables at the same time stop each other.
     """
-    on_server = connection.WhichOneof('config') == 'postgresql'
-    kind = postgresql_store.PostgreSQLStore if on_server else mlmd.MetadataStore
-    for _ in range(_ATTEMPTS - 1):
+    place = connection.WhichOneof('config')
+    kind = postgresql_store.PostgreSQLStore if place == 'postgresql' else mlmd.MetadataStore
+    patient = pb.ConnectionConfig()
+    patient.CopyFrom(connection)
+    patient.retry_options.max_num_retries = _RETRIES
+    for _ in range(_ATTEMPTS[place] - 1):
         try:
-            return kind(connection)
+            return kind(patient)
         except RuntimeError:
             time.sleep(random.random())
-    return kind(connection)
+    return kind(patient)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ as a character that looks like one.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,15 @@ def stored(text: str) -> str:
 def meant(text: str) -> str:
     """The string that the database holds as `text`."""
     return _TO_READ.sub(lambda found: _MEANT[found[0]], text)
+
+
+def without_connection(record: logging.LogRecord) -> bool:
+    """Keeps the connection, which has the password, out of logs at level DEBUG."""
+    return not str(record.msg).startswith('ConnectionConfig')
+
+
+# ML Metadata logs through the logger that all of Abseil shares.
+logging.getLogger('absl').addFilter(without_connection)
 
 
 class PostgreSQLStore(mlmd.MetadataStore):

@@ -22,6 +22,8 @@ from pipeline.stores import connection
 Session: TypeAlias = pg8000.native.Connection
 
 _SECONDS = 8.0  # for each step of signing in
+_STATEMENT = 20.0  # for each statement, where the caller gives no other limit
+_CREATE = 120.0  # for a copy of the empty database, which the server writes file by file
 _NO_PASSWORD, _WRONG_PASSWORD, _NO_DATABASE = '28000', '28P01', '3D000'
 _BUSY, _STARTING = '53300', '57P03'
 _TUNNEL = (
@@ -34,7 +36,7 @@ _TUNNEL = (
 def session(
     described: pb.ConnectionConfig,
     database: str = '',
-    seconds: float = _SECONDS,
+    seconds: float = _STATEMENT,
     told: bool = True,
 ) -> Iterator[Session]:
     """Signs in, for the time of the block.
@@ -171,7 +173,7 @@ def create(described: pb.ConnectionConfig) -> bool:
         ConfigError: it cannot be made.
     """
     target = described.postgresql
-    with session(described, database='postgres') as found:
+    with session(described, database='postgres', seconds=_CREATE) as found:
         known = found.run('select 1 from pg_database where datname = :name', name=target.dbname)
         if known:
             return False
