@@ -22,7 +22,7 @@ from benchmarks.recipes import Base, Outcome, Point, fresh
 from components import augmentation, backbones
 from components.embedding.frozen_base import FrozenBase, Settings
 from components.embedding.params import Embedding
-from components.training import checkpoint, features, interpolation, params, recipe, scores
+from components.training import checkpoint, choice, features, params, recipe, scores
 from components.training.dataset import ImageSet
 
 
@@ -163,7 +163,7 @@ def run(
         history = record['fine_tune']['history']
         tuned_test = found.best
         ends = {float(share): _candidate(record['interpolation'][share]) for share in ('0', '1')}
-        if interpolation.choose(ends):
+        if choice.choose(ends):
             either_test = tuned_test
     points = [
         Point(at, epoch['val_accuracy'], test)
@@ -184,10 +184,10 @@ def run(
     )
 
 
-def _candidate(values: dict[str, Any]) -> interpolation.Candidate:
+def _candidate(values: dict[str, Any]) -> choice.Candidate:
     """Read back from the record."""
     rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
-    return interpolation.Candidate(scores.Scores(**rest), values['calibrated_log_loss'])
+    return choice.Candidate(scores.Scores(**rest), values['calibrated_log_loss'])
 
 
 @dataclasses.dataclass(frozen=True)

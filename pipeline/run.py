@@ -20,6 +20,7 @@ import rich.text
 
 from components.errors import ConfigError, DataError, UserError
 from components.ingestion import sources
+from components.prediction import listing as to_predict
 from pipeline import display, findings, interruption, locks, logs
 from pipeline.config import Config
 from pipeline.engines import params
@@ -75,6 +76,14 @@ def check(config: Config, project: Project) -> sources.Listing:
     check_files(config, project)
     opened.to_run(project)
     targets.check(config.notifications, os.environ, project.home)
+    if config.serving.bulk is not None:
+        # Read last in a run: after a training is late to hear that nothing is there.
+        try:
+            to_predict.of_sources(
+                [project.bulk_source(config.serving.bulk)], project.source_spec(config).columns
+            )
+        except UserError as error:
+            raise type(error)(f'serving.bulk.data: {error}') from error
     return sources.list_source(project.source_spec(config))
 
 

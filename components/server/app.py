@@ -205,7 +205,11 @@ class _Endpoints:
     async def page(self, request: Request) -> Response:
         model = self._hosting.current
         if model is None:
-            raise NotReady
+            ahead = page.waiting(self._settings.name)
+            # The header is no standard, but every browser follows it; a meta element would do the
+            # same, and a script the policy would have to allow.
+            headers = {'Content-Security-Policy': ahead.policy, 'Refresh': '1', 'Retry-After': '1'}
+            return Response(ahead.html, 503, headers, media_type='text/html')
         shown = page.render(
             page.Shown(
                 self._settings.name, model.version, model.card.classes, model.card.resize,

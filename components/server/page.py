@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup
@@ -57,9 +57,18 @@ class Page:
     policy: str
 
 
+class _Parts(NamedTuple):
+    """Both templates, and what stands in them; the report's style and first script come first."""
+
+    page: jinja2.Template
+    waiting: jinja2.Template
+    style: str
+    script: str
+    policy: str
+
+
 @functools.cache
-def _parts() -> tuple[jinja2.Template, str, str, str]:
-    """Template, style, script and policy; the report's style and first script come first."""
+def _parts() -> _Parts:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_ASSETS), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -76,7 +85,8 @@ def _parts() -> tuple[jinja2.Template, str, str, str]:
         f'style-src {source_hash(style)}; script-src {source_hash(script)}; '
         f"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return environment.get_template('try.html'), style, script, policy
+    page, waiting = map(environment.get_template, ('try.html', 'waiting.html'))
+    return _Parts(page, waiting, style, script, policy)
 
 
 def record(lineage: Mapping[str, Any]) -> str:
@@ -95,10 +105,17 @@ def record(lineage: Mapping[str, Any]) -> str:
     return f'It was right on {" and ".join(said)}{run}.'
 
 
+def waiting(name: str) -> Page:
+    """What people see who come before the model is loaded; to be sent with a Refresh header."""
+    parts = _parts()
+    html = parts.waiting.render(name=name, style=Markup(parts.style))
+    return Page(html, parts.policy)
+
+
 def render(shown: Shown) -> Page:
     """The page of a model."""
-    template, style, script, policy = _parts()
-    html = template.render(
+    parts = _parts()
+    html = parts.page.render(
         shown=shown,
         named=shown.classes[:_NAMED],
         record=record(shown.lineage),
@@ -109,7 +126,7 @@ def render(shown: Shown) -> Page:
             'maxBytes': shown.max_bytes,
         },
         # What the hashes are of must reach the browser unchanged.
-        style=Markup(style),
-        script=Markup(script),
+        style=Markup(parts.style),
+        script=Markup(parts.script),
     )
-    return Page(html.encode('utf-8', 'replace').decode('utf-8'), policy)
+    return Page(html.encode('utf-8', 'replace').decode('utf-8'), parts.policy)

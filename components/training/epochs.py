@@ -91,7 +91,9 @@ class Epochs:
         statistics = [v for v in fixed if updated and 'moving_' in v.path]
         seeds = [v for v in fixed if 'seed' in v.path]
         # The rate is assigned before each step, so it is no state.
-        self.reached = Reached([*self._trained, *statistics], [*seeds, *self.adam.variables])
+        self.reached = Reached(
+            [*self._trained, *statistics], [*seeds, *self.adam.variables], self._val.labels
+        )
         self._boundary: boundary.Boundary | None = None
         self._views: boundary.CachedViews | None = None
         if blocks < len(self._classifier.backbone.blocks):

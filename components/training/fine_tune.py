@@ -1,9 +1,8 @@
 """Second phase: the top blocks of the base at a low learning rate, lower for earlier blocks.
 
-Rates warm up and then fall along a cosine (`optimizer`). The weights of the epoch with the best val
-accuracy (of equals, the lowest val loss) are restored at the end; training stops early when it no
-longer improves. The loss alone would judge wrong here: it is smoothed in training, so it can rise
-while the classes become easier to tell apart.
+Rates warm up and then fall along a cosine (`optimizer`). The weights of the epoch that is best on
+val are restored at the end; training stops early when none is better any more. Which one is better
+tells `choice.choose`, as between the frozen base and the fine-tuned model.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 
 from components import progress, shares
 from components.training import budget, checkpoint, dataset, model, params, scores
+from components.training.choice import Seen
 from components.training.curves import sparkline
 from components.training.epochs import Epochs
 from components.training.state import Epoch
@@ -30,20 +30,18 @@ class FineTuned:
     Attributes:
         best_epoch: whose weights the model has.
         history: all epochs.
-        val: scores of the best epoch.
         plan: what was trained.
         left_out: what was asked for and had no time, for people.
-        logits: of val, by the best epoch; float32 [N, C].
+        best: what the best epoch makes of val.
         look: gives the logits of val by the weights that the model has when it is called; below the
             thawed blocks they must be those of before.
     """
 
     best_epoch: int
     history: tuple[Epoch, ...]
-    val: scores.Scores
     plan: budget.Plan
     left_out: list[str]
-    logits: np.ndarray = dataclasses.field(compare=False)
+    best: Seen = dataclasses.field(compare=False)
     look: Callable[[], np.ndarray] = dataclasses.field(compare=False)
 
 
@@ -116,7 +114,7 @@ def run(
             time.monotonic() - began,
             side,
         )
-        reached.add(epoch, found, logits)
+        reached.add(epoch, Seen(logits, found))
         if raw is not None:
             raw.restore()
         on_epoch(epoch)
@@ -125,12 +123,12 @@ def run(
         progress.note(f'epoch {number}/{planned.epochs}, val {reach} {trend}')
         kept.save(reached.state(deadline.spent))
     reached.restore_best()
+    assert reached.best is not None
     return FineTuned(
         reached.best_epoch,
         tuple(reached.history),
-        reached.best_val,
         planned,
         planned.left_out(tune.epochs, epochs.wanted),
-        reached.best_logits,
+        reached.best,
         epochs.look,
     )

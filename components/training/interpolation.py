@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 
-from components.training import calibration, scores
+from components.training import scores
+from components.training.choice import Candidate, Seen, choose
 
 SHARES = (0.25, 0.5, 0.75)
-
-
-@dataclasses.dataclass(frozen=True)
-class Candidate:
-    """How good some weights are on val: their scores, and the log loss once it is calibrated."""
-
-    val: scores.Scores
-    calibrated_log_loss: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """What some weights make of val: logits float32 [N, C], and their scores."""
-
-    logits: np.ndarray
-    val: scores.Scores
-
-    def judged(self, labels: np.ndarray) -> Candidate:
-        """With the log loss at the temperature that fits `labels`, int [N], best."""
-        scaled = self.logits / calibration.fit_temperature(self.logits, labels)
-        return Candidate(self.val, scores.score(scaled, labels).log_loss)
-
-
-def choose(candidates: Mapping[float, Candidate]) -> float:
-    """The share of the best weights: lowest calibrated log loss among those of about best accuracy.
-
-    On a few hundred images accuracies differ by chance alone, by a standard error of some two
-    points; the log loss looks at every image's probabilities and wavers less, and calibration takes
-    from it what training with smoothed labels does to the scale. Weights that are more than one
-    standard error less accurate than the best are left out whatever their loss. Over nine trainings
-    (flowers5, trashnet, hymenoptera at 128 px, three seeds) this kept 0.884 on test on average, the
-    highest val accuracy 0.878, the best choice in hindsight 0.891; with 20 train images a class
-    0.767, 0.763 and 0.781.
-
-    Args:
-        candidates: at least one; of equal ones the smallest share is taken.
-    """
-    top = max(found.val.accuracy for found in candidates.values())
-    images = min(found.val.n for found in candidates.values())
-    error = math.sqrt(top * (1 - top) / images)
-    near = [share for share, found in candidates.items() if found.val.accuracy >= top - error]
-    return min(near, key=lambda share: (candidates[share].calibrated_log_loss, share))
 
 
 def keep_the_better(

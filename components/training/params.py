@@ -46,7 +46,7 @@ class FineTune(Section):
         description='Momentum a step of the moving average of the weights that is kept; 0: none.',
     )
     patience: Count = pydantic.Field(
-        default=4, description='Epochs without a better val accuracy before stopping.'
+        default=4, description='Epochs without a better model on val before stopping.'
     )
     batch_norm: Literal['frozen', 'affine', 'updated'] = pydantic.Field(
         default='frozen',

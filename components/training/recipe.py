@@ -33,8 +33,9 @@ from components.training import (
     scores,
     targets,
 )
+from components.training.choice import Seen
 from components.training.features import FeatureSet
-from components.training.interpolation import Seen, keep_the_better
+from components.training.interpolation import keep_the_better
 from components.training.state import Epoch
 
 _Set = TypeVar('_Set', FeatureSet, dataset.ImageSet)
@@ -246,11 +247,11 @@ def _fine_tuned(
         'best_epoch': tuned.best_epoch,
         'blocks': tuned.plan.blocks,
         'epochs': tuned.plan.epochs,
-        'val': dataclasses.asdict(tuned.val),
+        'val': dataclasses.asdict(tuned.best.val),
         'history': [dataclasses.asdict(epoch) for epoch in tuned.history],
     }
     seen, share, candidates = keep_the_better(
-        classifier.model, (frozen, probed), Seen(tuned.logits, tuned.val), tuned.look, labels
+        classifier.model, (frozen, probed), tuned.best, tuned.look, labels
     )
     record['interpolation'] = {
         f'{at:g}': {**dataclasses.asdict(one.val), 'calibrated_log_loss': one.calibrated_log_loss}

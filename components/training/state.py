@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from components.training import budget, checkpoint, scores
+from components.training.choice import Candidate, Seen, choose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,20 +52,31 @@ class Reached:
     Attributes:
         weights: variables of the model that training changes.
         history: the finished epochs.
-        best_epoch, best_val: of equals the earlier; 0 while there is none.
-        best_logits: of val, by the best epoch; float32 [N, C].
+        best_epoch: by `choice.choose`, so that chance on few images neither ends a training nor
+            picks one of its first epochs; of equals the earlier; 0 while there is none.
+        best: what the weights of that epoch make of val; None while there is none.
         planned: a resumed training does not plan anew.
     """
 
-    def __init__(self, weights: Sequence[keras.Variable], others: Sequence[keras.Variable]) -> None:
-        """`others` are what else must be as it was: of the optimizer, and of random layers."""
+    def __init__(
+        self,
+        weights: Sequence[keras.Variable],
+        others: Sequence[keras.Variable],
+        labels: np.ndarray,
+    ) -> None:
+        """`others` are what else must be as it was: of the optimizer, and of random layers.
+
+        `labels` are those of val, int [N].
+        """
         self.weights = list(weights)
         self._changing = {f'v{i}': v for i, v in enumerate([*self.weights, *others])}
+        self._labels = labels
         self.history: list[Epoch] = []
-        self.best_epoch, self.best_val = 0, scores.Scores(-1.0, math.inf, 0)
-        self.best_logits = np.empty((0, 0), np.float32)
+        self.best_epoch = 0
+        self.best: Seen | None = None
+        self._judged: Candidate | None = None
         self.planned = budget.Plan(0, 0)
-        self._best = Snapshot(self.weights)
+        self._best_weights = Snapshot(self.weights)
 
     def resume(self, state: checkpoint.State | None) -> bool:
         """Takes up a kept state, where there is one that fits; whether there was."""
@@ -73,23 +84,24 @@ class Reached:
             return False
         for name, variable in self._changing.items():
             variable.assign(state.arrays[name])
-        self._best.arrays = [state.arrays[f'best{i}'] for i in range(len(self.weights))]
+        self._best_weights.arrays = [state.arrays[f'best{i}'] for i in range(len(self.weights))]
         self.history = [Epoch(**epoch) for epoch in state.meta['history']]
         self.best_epoch = state.meta['best_epoch']
-        self.best_val = scores.Scores(**state.meta['best_val'])
-        self.best_logits = state.arrays['logits']
+        self.best = Seen(state.arrays['logits'], scores.Scores(**state.meta['best_val']))
+        self._judged = self.best.judged(self._labels)
         self.planned = budget.Plan(state.meta['epochs'], state.meta['blocks'])
         return True
 
     def state(self, spent: float) -> checkpoint.State:
-        """The inverse of `resume`; `spent` are the seconds that the training took so far."""
+        """The inverse of `resume`; `spent`: seconds of the training so far. There is an epoch."""
+        assert self.best is not None
         arrays = {name: np.asarray(variable) for name, variable in self._changing.items()}
-        arrays |= {f'best{i}': array for i, array in enumerate(self._best.arrays)}
-        arrays['logits'] = self.best_logits
+        arrays |= {f'best{i}': array for i, array in enumerate(self._best_weights.arrays)}
+        arrays['logits'] = self.best.logits
         meta = {
             'history': [dataclasses.asdict(epoch) for epoch in self.history],
             'best_epoch': self.best_epoch,
-            'best_val': dataclasses.asdict(self.best_val),
+            'best_val': dataclasses.asdict(self.best.val),
             'epochs': self.planned.epochs,
             'blocks': self.planned.blocks,
             'spent': spent,
@@ -100,14 +112,18 @@ class Reached:
         """All that training changes, as it is now."""
         return Snapshot(list(self._changing.values()))
 
-    def add(self, epoch: Epoch, val: scores.Scores, logits: np.ndarray) -> None:
-        """Notes a finished epoch with its logits of val, and the weights when it is the best."""
+    def add(self, epoch: Epoch, seen: Seen) -> None:
+        """Notes a finished epoch and what it makes of val, and the weights when it is the best."""
         self.history.append(epoch)
-        if val.better_than(self.best_val):
-            self.best_epoch, self.best_val = epoch.epoch, val
-            self.best_logits = logits
-            self._best = Snapshot(self.weights)
+        candidates = {epoch.epoch: seen.judged(self._labels)}
+        if self._judged is not None:
+            candidates[self.best_epoch] = self._judged
+        top = max(past.val_accuracy for past in self.history)
+        if choose(candidates, top) == epoch.epoch:
+            self.best_epoch, self.best = epoch.epoch, seen
+            self._judged = candidates[epoch.epoch]
+            self._best_weights = Snapshot(self.weights)
 
     def restore_best(self) -> None:
         """Gives the model the weights of its best epoch."""
-        self._best.restore()
+        self._best_weights.restore()

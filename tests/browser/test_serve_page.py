@@ -76,6 +76,25 @@ def outside(seen: Visit, address: str) -> list[str]:
     return [one for one in seen.network if not one.startswith((address, 'blob:'))]
 
 
+def test_who_comes_before_the_model_is_loaded_gets_the_page_when_it_is(
+    browser: Any,
+    served_model: pathlib.Path,  # noqa: F811 - the fixture
+    tmp_path: pathlib.Path,
+) -> None:
+    from tests.components.server import serving
+
+    base = tmp_path / 'models'
+    base.mkdir()
+    context = browser.new_context()
+    with serving.listening(serving.site(base), loaded=False) as address:
+        seen = Visit(context, f'{address}/')
+        assert seen.page.text_content('h1') == 'Loading the model'
+        serving.put(served_model, base, 1)
+        seen.page.wait_for_selector('#choose', state='attached')
+        assert seen.page.text_content('h1') == 'Try the model'
+    context.close()
+
+
 def test_pictures_are_answered_with_the_most_probable_classes(visit, address):
     from tests.components.transformed import CLASSES
 

@@ -128,6 +128,12 @@ def test_labels_that_differ_only_in_case(project):
     assert 'Ant' in output and 'normalise_labels' in output
 
 
+def test_nothing_to_predict_is_found_before_the_training(project):
+    write(project, 'serving: {bulk: {data: unlabeled}}\n')
+    output = refused(project, 4)
+    assert 'serving.bulk.data: ' in output and str(project / 'unlabeled') in output
+
+
 def test_csv_with_a_missing_column(project):
     (project / 'list.csv').write_text('file,label\nimages/ant/0.png,ant\n')
     write(project, '', source='list.csv')

@@ -110,8 +110,8 @@ def site(base: pathlib.Path, **settings: Any) -> Site:
 
 
 @contextlib.contextmanager
-def listening(made: Site) -> Iterator[str]:
-    """Serves the application from a thread, once a version is in service; yields its address."""
+def listening(made: Site, loaded: bool = True) -> Iterator[str]:
+    """Serves the application from a thread; yields its address, by default once it can answer."""
     listener = running.listen('127.0.0.1', 0)
     host = f'127.0.0.1:{listener.getsockname()[1]}'
     made.app.user_middleware[0].kwargs['hosts'] = {host}
@@ -119,7 +119,7 @@ def listening(made: Site) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_on, args=(listener,))
     thread.start()
     try:
-        while made.hosting.current is None:
+        while loaded and made.hosting.current is None:
             time.sleep(0.05)
         yield f'http://{host}'
     finally:

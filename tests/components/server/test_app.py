@@ -233,6 +233,9 @@ def test_before_a_version_is_in_service_it_lives_but_is_not_ready(tmp_path: path
     for method, path in (('GET', '/'), ('POST', PREDICT), ('POST', '/classify')):
         found = made.ask(method, path, content=IMAGES[0])
         assert found.status_code == 503 and found.headers['retry-after'] == '1', path
+    page = made.ask('GET', '/')
+    assert page.headers['content-type'].startswith('text/html') and page.headers['refresh'] == '1'
+    assert 'Loading the model' in page.text
 
 
 def test_metrics_count_requests_errors_and_images(site: Site) -> None:

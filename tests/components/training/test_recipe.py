@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from components import backbones
 from components.backbones.features import Features, feature_slices
-from components.training import dataset, interpolation, recipe, scores
+from components.training import choice, dataset, recipe, scores
 from tests.components.training import tiny
 from tests.components.training.whole import Images, assert_equal, train, weights, without_seconds
 
@@ -58,11 +58,11 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     for share, values in record['interpolation'].items():
         rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
         found = scores.Scores(**rest)
-        candidates[share] = interpolation.Candidate(found, values['calibrated_log_loss'])
+        candidates[share] = choice.Candidate(found, values['calibrated_log_loss'])
     assert list(candidates) == ['0', '0.25', '0.5', '0.75', '1']
     assert candidates['0'].val == scores.Scores(**record['probe']['val'])
     assert candidates['1'].val == scores.Scores(**record['fine_tune']['val'])
-    kept = interpolation.choose({float(share): one for share, one in candidates.items()})
+    kept = choice.choose({float(share): one for share, one in candidates.items()})
     assert candidates[f'{kept:g}'].val == scores.Scores(**record['val'])
     assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
     assert set(record['seconds']) == {'probe', 'read', 'fine_tune'}

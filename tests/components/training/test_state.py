@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 import pathlib
 import tempfile
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from components import progress
 from components.training import budget, checkpoint, fine_tune, optimizer, params, scores
+from components.training.choice import Seen
 from components.training.state import Epoch, Reached, Snapshot
 from tests.components.training import tuning
 from tests.components.training.tuning import Killed, attempt, run, settings, timeless
@@ -231,12 +231,20 @@ def variable(value: float) -> keras.Variable:
     return keras.Variable(np.full(2, value, np.float32))
 
 
-def an_epoch(number: int) -> Epoch:
-    return Epoch(number, 1.0, 0.5, 1.0, 0.5, 2, 0.01, 1.0, 16)
+def an_epoch(number: int, val: float = 0.5) -> Epoch:
+    return Epoch(number, 1.0, 0.5, 1.0, val, 2, 0.01, 1.0, 16)
 
 
-def logits(epoch: int) -> np.ndarray:
-    return np.full((8, 2), epoch, np.float32)
+LABELS = np.array([0, 1] * 4)
+
+
+def seen(right: int, sure: float) -> Seen:
+    """So many of eight right; of equal ones the calibrated loss is lower where it is as `sure`."""
+    says = np.where(np.arange(8) < right, LABELS, 1 - LABELS)
+    found = np.eye(2, dtype=np.float32)[says]
+    # A right answer counts for more than a wrong one, by so much.
+    found[:right] *= sure
+    return Seen(found, scores.score(found, LABELS))
 
 
 def test_snapshot_goes_back() -> None:
@@ -249,42 +257,46 @@ def test_snapshot_goes_back() -> None:
     assert int(weights[1]) == 3
 
 
-def test_of_equal_epochs_the_earlier_is_the_best() -> None:
+def test_the_best_epoch_is_that_of_the_lowest_calibrated_loss_among_about_equals() -> None:
     weight = variable(0.0)
-    reached = Reached([weight], [])
-    assert (reached.best_epoch, reached.best_val.log_loss) == (0, math.inf)
-    for number, accuracy in enumerate((0.5, 0.75, 0.75, 0.25), start=1):
+    reached = Reached([weight], [], LABELS)
+    assert (reached.best_epoch, reached.best) == (0, None)
+    # The third is surer where it is right; the fourth is the same; the fifth is surer still, but
+    # clearly less accurate.
+    told = [seen(4, 1.0), seen(6, 1.0), seen(5, 9.0), seen(5, 9.0), seen(2, 99.0)]
+    for number, one in enumerate(told, start=1):
         weight.assign(np.full(2, number, np.float32))
-        reached.add(an_epoch(number), scores.Scores(accuracy, 1.0, 8), logits(number))
-    assert reached.best_epoch == 2 and len(reached.history) == 4
-    np.testing.assert_array_equal(reached.best_logits, logits(2))
+        reached.add(an_epoch(number, one.val.accuracy), one)
+    assert reached.best_epoch == 3 and len(reached.history) == 5
+    assert reached.best is told[2]
     reached.restore_best()
-    np.testing.assert_array_equal(weight, [2.0, 2.0])
+    np.testing.assert_array_equal(weight, [3.0, 3.0])
 
 
 def test_state_goes_round_and_one_of_another_training_is_not_taken_up(
     tmp_path: pathlib.Path,
 ) -> None:
     weight, other = variable(1.0), variable(5.0)
-    reached = Reached([weight], [other])
+    reached = Reached([weight], [other], LABELS)
     reached.planned = budget.Plan(3, 2, epoch_seconds=1.5)
-    reached.add(an_epoch(1), scores.Scores(0.5, 1.0, 8), logits(1))
+    reached.add(an_epoch(1), seen(4, 1.0))
     weight.assign(np.full(2, 2.0, np.float32))
     kept = checkpoint.Checkpoint(tmp_path, 'key')
     kept.save(reached.state(spent=2.5))
-    again = Reached([variable(9.0)], [variable(9.0)])
+    again = Reached([variable(9.0)], [variable(9.0)], LABELS)
     state = kept.load()
     assert again.resume(state)
     assert state is not None and state.meta['spent'] == 2.5
-    np.testing.assert_array_equal(again.best_logits, logits(1), strict=True)
+    assert again.best is not None and reached.best is not None
+    np.testing.assert_array_equal(again.best.logits, reached.best.logits, strict=True)
     assert again.history == reached.history
-    assert (again.best_epoch, again.best_val) == (1, scores.Scores(0.5, 1.0, 8))
+    assert (again.best_epoch, again.best.val) == (1, reached.best.val)
     assert again.planned == budget.Plan(3, 2)
     np.testing.assert_array_equal(again.weights[0], [2.0, 2.0])
     again.restore_best()
     np.testing.assert_array_equal(again.weights[0], [1.0, 1.0])
     # One variable more than the state has.
-    larger = Reached([variable(9.0)], [variable(9.0), variable(9.0)])
+    larger = Reached([variable(9.0)], [variable(9.0), variable(9.0)], LABELS)
     assert not larger.resume(kept.load()) and not larger.resume(None)
     np.testing.assert_array_equal(larger.weights[0], [9.0, 9.0])
     assert larger.history == []
