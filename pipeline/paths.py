@@ -152,4 +152,3 @@ class Project:
     def located_model(self, config: Config) -> Model:
         """The base's settings with the full path of its weights."""
         return config.model.model_copy(update={'weights': self.weights(config)})
-

@@ -1,7 +1,8 @@
 """What went wrong on a worker, out of the text in which it arrives.
 
 Beam hands exceptions of other processes on as text inside a RuntimeError: an error that a person
-can mend would look like a crash. One of this process keeps its type and gets a remark of Beam's own.
+can mend would look like a crash. One of this process keeps its type and gets a remark of Beam's
+own.
 """
 
 from __future__ import annotations
