@@ -22,6 +22,7 @@ BENCHMARKS = {
     'chain': (['--write'], 6),
     'nodes': (['--write'], 10),
     'engines': (['--write'], 20),
+    'rates': (['--write'], 4),
     'serving': (['--write'], 5),
     'predict': (['--write'], 15),
     'gate': (['--write'], 1),

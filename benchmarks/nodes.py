@@ -1,16 +1,24 @@
-"""What it costs to run the chain in several processes, as schedulers do, instead of one.
+"""The chain in several processes: what schedulers pay for it, against `thawline run`.
 
-The solar cells with the frozen base alone, which is a small pipeline: first by `thawline run`, then
-in groups of nodes by `thawline run-node`, each in an empty folder and one after the other; then
-node by node with everything cached, so that a process takes little more than its start.
+- Local: `thawline run`, all nodes in one process. The others: `thawline run-node` under one run id,
+  one process after the other, in the groups of `thawline schedule airflow --group all`, `cheap` and
+  `none` (a process a node). Each from nothing, in a folder of its own, seeds in turn.
+- A small pipeline: EfficientNet-Lite0 at 128 px, embedded once, a head on it, no fine-tuning, all
+  of Evaluator, Exporter, ServingCheck and Report. Every seed splits and trains anew.
+- Beside the nodes: what a process takes before, between and after its nodes, as the metadata know
+  them; nearly all of it is the import of TensorFlow and TFX.
+- Seconds of the clock tell on a machine that does nothing else. Seconds of the processor, of the
+  processes and all that they start, tell on any.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 import os
 import pathlib
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -18,98 +26,200 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-RESULTS = pathlib.Path(__file__).with_suffix('.md')
-ROOT = RESULTS.parents[1]
-PROJECT = """name: cells
-data: {source: 'package:elpv_dataset'}
-preprocessing: {image_size: 128}
-model: {backbone: efficientnet_lite0, weights: package}
-embedding: {views: 0}
-training: {mode: probe, augmentation: none}
-gate: {val_accuracy: 0.7}
+from benchmarks import images, report
+from pipeline import ir, metadata, run
+from pipeline.schedule import airflow
+from pipeline.stores import opened
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+RUN_ID = 'scheduled'
+LOCAL = 'local'
+POLICIES: dict[str, airflow.Policy] = {'all': 'all', 'cheap': 'cheap', 'none': 'none'}
+MODES = (LOCAL, *POLICIES)
+CLOCKS = ('clock', 'processor')
+PROJECT = """name: nodes
+data: {{source: images}}
+preprocessing: {{image_size: 128}}
+model: {{backbone: efficientnet_lite0, weights: package}}
+embedding: {{views: 0}}
+training: {{mode: probe, augmentation: none, seed: {seed}}}
+gate: {{val_accuracy: 0.5}}
 """
-# Neighbours without much work share a process.
-GROUPS = (
-    ('ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate'),
-    ('Transform', 'Embedder', 'Trainer'),
-    ('Baseline', 'Evaluator', 'Exporter', 'ServingCheck', 'Pusher'),
-    ('LastReport', 'Report'),
-)
+COLUMNS = (
+    'entrance', 'processes', 'seconds', 'of the local run', 'of the processor', 'of the local run',
+    'in nodes', 'beside the nodes, a process: median (longest)',
+    'of the processor, a process: median (longest)',
+)  # fmt: skip
 
 
-def thawline(folder: pathlib.Path, *arguments: str) -> float:
-    """Seconds of a command, which must succeed."""
-    started = time.monotonic()
+@dataclasses.dataclass(frozen=True)
+class Spent:
+    """Seconds of one process."""
+
+    clock: float
+    processor: float
+    in_nodes: float = 0.0
+
+    @property
+    def beside(self) -> float:
+        """Before, between and after its nodes."""
+        return self.clock - self.in_nodes
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One run of the chain, and of a scheduled one what else was called."""
+
+    processes: list[Spent]
+    compiling: Spent | None = None
+    nothing: Spent | None = None
+
+    @property
+    def clock(self) -> float:
+        """Seconds of all processes, one after the other."""
+        return sum(one.clock for one in self.processes)
+
+    @property
+    def processor(self) -> float:
+        """Seconds of the processor of all."""
+        return sum(one.processor for one in self.processes)
+
+
+def laid_out(found: images.Listed, home: pathlib.Path, seed: int) -> None:
+    """Makes a project of a set."""
+    for number, (file, label) in enumerate(zip(found.files, found.labels, strict=True)):
+        folder = home / 'images' / found.classes[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / f'{number:05d}{pathlib.Path(file).suffix}')
+    (home / 'thawline.yaml').write_text(PROJECT.format(seed=seed), 'utf-8')
+
+
+def call(home: pathlib.Path, *arguments: str) -> Spent:
+    """What a command took, which must succeed or refuse the model."""
+    before, began = _processor(), time.monotonic()
     done = subprocess.run(
         [sys.executable, '-m', 'pipeline.cli', *arguments],
-        cwd=folder,
+        cwd=home,
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise SystemExit(f'{" ".join(arguments)}: {done.stdout}{done.stderr}')
-    seconds = time.monotonic() - started
-    print(f'{seconds:7.1f} s  thawline {" ".join(arguments)}', flush=True)
-    return seconds
+    spent = Spent(time.monotonic() - began, _processor() - before)
+    if done.returncode not in (run.Outcome.BLESSED, run.Outcome.NOT_BLESSED):
+        raise SystemExit(f'thawline {" ".join(arguments)}: {done.stdout}{done.stderr}')
+    return spent
 
 
-def run_nodes(folder: pathlib.Path, run_id: str, nodes: Sequence[str]) -> float:
-    """Seconds of a process that runs nodes."""
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def in_nodes(home: pathlib.Path) -> dict[str, float]:
+    """Seconds of each node of the only run of a project."""
+    project = run.project_of(home)[1]
+    store = opened.to_read(project)
+    (only,) = metadata.runs(store, project.name) if store else ()
+    return {node.node: node.seconds for node in only.nodes}
+
+
+def local(home: pathlib.Path) -> Measured:
+    """Measures `thawline run`."""
+    spent = call(home, 'run')
+    return Measured([dataclasses.replace(spent, in_nodes=sum(in_nodes(home).values()))])
+
+
+def scheduled(home: pathlib.Path, policy: airflow.Policy) -> Measured:
+    """Measures `thawline run-node`, process by process."""
+    compiling = call(home, 'compile', '--out', ir.FILE)
+    groups = [one.nodes for one in airflow.groups(ir.read(home / ir.FILE).nodes, policy)]
+    spent = [run_nodes(home, group) for group in groups]
+    nothing = run_nodes(home, [node for group in groups for node in group])
+    seconds = in_nodes(home)
+    processes = [
+        dataclasses.replace(one, in_nodes=sum(seconds[node] for node in group))
+        for one, group in zip(spent, groups, strict=True)
+    ]
+    return Measured(processes, compiling, nothing)
+
+
+def run_nodes(home: pathlib.Path, nodes: Sequence[str]) -> Spent:
+    """What a process that runs nodes took."""
     named = [part for node in nodes for part in ('--node', node)]
-    return thawline(folder, 'run-node', '--ir', 'pipeline.json', '--run-id', run_id, *named)
+    spent = call(home, 'run-node', '--ir', ir.FILE, '--run-id', RUN_ID, *named)
+    report.say(f'  {spent.clock:.1f} s, {spent.processor:.1f} s of the processor: {nodes[0]}...')
+    return spent
 
 
-def main() -> int:
-    """Measures, prints a table, and writes it beside this file with --write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--write', action='store_true', help=f'write {RESULTS.name}')
-    arguments = parser.parse_args()
+def row(mode: str, measured: list[Measured], against: list[Measured]) -> list[str]:
+    """Means over seeds; `against` are the local runs."""
+    seconds, processor = ([_mean(of, what) for of in (measured, against)] for what in CLOCKS)
+    every = [one for of in measured for one in of.processes]
+    return [
+        '`thawline run`' if mode == LOCAL else f'`run-node`, `--group {mode}`',
+        str(len(measured[0].processes)),
+        report.seconds(seconds[0]),
+        f'{seconds[0] / seconds[1]:.2f}',
+        report.seconds(processor[0]),
+        f'{processor[0] / processor[1]:.2f}',
+        report.seconds(sum(one.in_nodes for one in every) / len(measured)),
+        _range([one.beside for one in every]),
+        _range([one.processor for one in every]),
+    ]
+
+
+def _mean(of: list[Measured], what: str) -> float:
+    return report.mean([getattr(one, what) for one in of])
+
+
+def _range(values: Sequence[float]) -> str:
+    return f'{statistics.median(values):.1f} ({max(values):.1f})'
+
+
+def beside(measured: list[Measured]) -> str:
+    """What compiling takes, and a call that finds everything complete."""
+    words = []
+    for what, spent in (
+        ('`thawline compile`', [one.compiling for one in measured if one.compiling]),
+        ('`run-node` on nodes that are complete', [one.nothing for one in measured if one.nothing]),
+    ):
+        if not spent:
+            continue
+        clock, processor = ([getattr(one, key) for one in spent] for key in CLOCKS)
+        words.append(f'{what}: median {_range(clock)} s, {_range(processor)} of the processor')
+    words.append(f'Load average {os.getloadavg()[0]:.1f} at the end.')
+    return '. '.join(words)
+
+
+def measure(found: images.Listed, seed: int, mode: str) -> Measured:
+    """One run of the chain from nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        alone, apart = pathlib.Path(folder, 'alone'), pathlib.Path(folder, 'apart')
-        for home in (alone, apart):
-            home.mkdir()
-            (home / 'thawline.yaml').write_text(PROJECT, 'utf-8')
-        local = thawline(alone, 'run')
-        compiling = thawline(apart, 'compile', '--out', 'pipeline.json')
-        plain = json.loads((apart / 'pipeline.json').read_text('utf-8'))
-        every = [node['id'] for node in plain['nodes']]
-        assert sorted(every) == sorted(node for group in GROUPS for node in group)
-        groups = [run_nodes(apart, 'first', group) for group in GROUPS]
-        single = [run_nodes(apart, 'cached', [node]) for node in every]
-        nothing = run_nodes(apart, 'cached', every)
-        cached = thawline(apart, 'run')
-    rows = (
-        ('`thawline run`, all nodes in one process', f'{local:.0f} s', '1'),
-        (
-            f'`thawline run-node`, {len(GROUPS)} processes',
-            f'{sum(groups):.0f} s',
-            f'{sum(groups) / local:.2f}',
-        ),
-        ('`thawline compile`', f'{compiling:.1f} s', ''),
-        (
-            f'one cached node in a process: median (longest) of {len(single)}',
-            f'{statistics.median(single):.1f} s ({max(single):.1f} s)',
-            '',
-        ),
-        ('the same `thawline run` from the cache', f'{cached:.1f} s', ''),
-        ('all nodes complete already', f'{nothing:.1f} s', ''),
-    )
-    table = ['| | seconds | of the local run |', '|---|---|---|']
-    table += [f'| {" | ".join(row)} |' for row in rows]
-    print('\n'.join(table))
-    if arguments.write:
-        text = (__doc__ or '').strip()
-        RESULTS.write_text(
-            f'# The chain in several processes\n\n{text}\n\n'
-            'Command: `python -m benchmarks.nodes --write`, on 2 CPU cores.\n\n'
-            + '\n'.join(table)
-            + '\n',
-            'utf-8',
-        )
-    return 0
+        home = pathlib.Path(folder)
+        laid_out(found, home, seed)
+        return local(home) if mode == LOCAL else scheduled(home, POLICIES[mode])
+
+
+def main() -> None:
+    """Measures each way on each seed."""
+    parser = report.parser(__doc__ or '', ('hymenoptera',), (0,))
+    arguments: argparse.Namespace = parser.parse_args()
+    written = report.Report(__file__, __doc__ or '', arguments)
+    written.expect(len(arguments.sets) * len(arguments.seeds) * len(MODES))
+    for name in arguments.sets:
+        found = images.listed(name, arguments.shared, arguments.limit)
+        measured: dict[str, list[Measured]] = {mode: [] for mode in MODES}
+        for seed in arguments.seeds:
+            for mode in report.in_turn(MODES, seed):
+                measured[mode].append(measure(found, seed, mode))
+                took = report.seconds(measured[mode][-1].clock)
+                written.finished(f'{name}, seed {seed}, {mode}: {took} s')
+                if of_local := measured[LOCAL]:
+                    rows = [row(way, of, of_local) for way, of in measured.items() if of]
+                    every = [one for of in measured.values() for one in of]
+                    written.table(f'{name}, {len(found):,} images', COLUMNS, rows, beside(every))
+    written.close()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

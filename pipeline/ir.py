@@ -178,13 +178,12 @@ def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            'w', encoding='ascii', dir=path.parent, prefix=f'.{path.name}-', delete=False
-        ) as file:
-            json.dump(content, file, indent=1, sort_keys=True)  # TFX's order varies
-            file.write('\n')
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f'.{path.name}-') as folder:
+            file = pathlib.Path(folder, path.name)
+            with file.open('w', encoding='ascii') as opened:
+                json.dump(content, opened, indent=1, sort_keys=True)  # TFX's order varies
+                opened.write('\n')
+            os.replace(file, path)
     except OSError as error:
         raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
 
@@ -243,6 +242,19 @@ def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
         raise ConfigError(
             f'{path} is no pipeline that thawline compile wrote: {where}: {first["msg"]}'
         ) from error
+
+
+def require_here(found: Envelope) -> None:
+    """Refuses to run what was compiled for a folder that is not on this machine.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    if not found.home.is_dir():
+        raise ConfigError(
+            f'the pipeline was compiled for the project in {found.home}, and there is no such '
+            f'folder here; put it there, or compile the one that is here: thawline compile'
+        )
 
 
 def require_unchanged(found: Envelope) -> None:

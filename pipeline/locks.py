@@ -9,6 +9,8 @@ import pathlib
 from collections.abc import Iterator
 from typing import TextIO
 
+from components.errors import ConfigError
+
 
 class Held(Exception):
     """Another process holds the lock; the text is what that process noted."""
@@ -34,9 +36,13 @@ def held(
 
     Raises:
         Held: it is not free.
+        ConfigError: its folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
+    except OSError as error:
+        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
     try:
         file.truncate(0)
         file.write(note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +23,10 @@ STATES = {
 GOOD_STATES = ('complete', 'cached')
 _AT_ONCE = 500  # ids in one question
 _NOT_RUN = 'not run'
-# Notes on executions, as custom properties.
-_LACKED_INPUTS = 'lacked_inputs'
-_SUPERSEDED = 'superseded'
-_DEFINITION = 'definition'
+# Notes on executions, as custom properties; `pipeline.recording` writes them.
+LACKED_INPUTS = 'lacked_inputs'
+SUPERSEDED = 'superseded'
+DEFINITION = 'definition'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +114,7 @@ def parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _state(execution: pb.Execution) -> str:
-    if _LACKED_INPUTS in execution.custom_properties:
+    if LACKED_INPUTS in execution.custom_properties:
         return _NOT_RUN
     if is_superseded(execution):  # and killed before the next one began
         return 'failed'
@@ -166,7 +165,7 @@ def node_result(
     store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
 ) -> NodeResult | None:
     """What came of `node` in a run, or None when it left no execution."""
-    found = _newest_of(store, run_id, pipeline).get(node)
+    found = newest_of(store, run_id, pipeline).get(node)
     return None if found is None else _result(node, found, _outputs(store, [found.id])[found.id])
 
 
@@ -174,14 +173,15 @@ def results(
     store: mlmd.MetadataStore, run_id: str, pipeline: str | None = None
 ) -> list[NodeResult]:
     """What came of all nodes that ran in a run so far."""
-    found = _newest_of(store, run_id, pipeline)
+    found = newest_of(store, run_id, pipeline)
     outputs = _outputs(store, [one.id for one in found.values()])
     return [_result(node, one, outputs[one.id]) for node, one in found.items()]
 
 
-def _newest_of(
+def newest_of(
     store: mlmd.MetadataStore, run_id: str, pipeline: str | None
 ) -> dict[str, pb.Execution]:
+    """The newest execution of each node that ran in a run, or was to."""
     run = store.get_context_by_type_and_name('pipeline_run', run_id)
     return {} if run is None else _newest(store, run, pipeline)
 
@@ -194,9 +194,9 @@ def attempts(
         node: Attempt(
             execution.id,
             _state(execution),
-            execution.custom_properties[_DEFINITION].string_value,
+            execution.custom_properties[DEFINITION].string_value,
         )
-        for node, execution in _newest_of(store, run_id, pipeline).items()
+        for node, execution in newest_of(store, run_id, pipeline).items()
     }
 
 
@@ -210,55 +210,9 @@ def accuracy(evaluation: Output, split: str) -> str | None:
     return f'{shares.percent(share)} ({shares.between(lower, upper)})'
 
 
-def mark_canceled(
-    store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
-) -> None:
-    """Notes that the node's execution ended because somebody stopped it, not by a fault."""
-    execution = _newest_of(store, run_id, pipeline).get(node)
-    unfinished = (pb.Execution.FAILED, pb.Execution.RUNNING)
-    if execution is not None and execution.last_known_state in unfinished:
-        execution.last_known_state = pb.Execution.CANCELED
-        store.put_executions([execution])
-
-
-def mark_not_run(
-    store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
-) -> None:
-    """Notes that the node's execution is one in name only: inputs were missing."""
-    execution = _newest_of(store, run_id, pipeline).get(node)
-    if execution is not None:
-        execution.custom_properties[_LACKED_INPUTS].int_value = 1
-        store.put_executions([execution])
-
-
-def mark_superseded(store: mlmd.MetadataStore, attempt: int) -> None:
-    """Notes that an execution no longer counts for its run, since the node runs again.
-
-    One that is still running was killed: nobody else runs the node.
-    """
-    (execution,) = store.get_executions_by_id([attempt])
-    if STATES.get(execution.last_known_state) == 'running':
-        execution.last_known_state = pb.Execution.FAILED
-    execution.custom_properties[_SUPERSEDED].int_value = 1
-    store.put_executions([execution])
-
-
 def is_superseded(execution: pb.Execution) -> bool:
     """Whether the node ran again in the same run, or is about to."""
-    return _SUPERSEDED in execution.custom_properties
-
-
-def mark_defined(
-    store: mlmd.MetadataStore,
-    run_id: str,
-    node: str,
-    definition: str,
-    pipeline: str | None = None,
-) -> None:
-    """Notes what the node was when it ran; see `Attempt`."""
-    execution = _newest_of(store, run_id, pipeline)[node]
-    execution.custom_properties[_DEFINITION].string_value = definition
-    store.put_executions([execution])
+    return SUPERSEDED in execution.custom_properties
 
 
 def runs(store: mlmd.MetadataStore, pipeline: str | None = None) -> list[Run]:
@@ -298,19 +252,6 @@ def nodes_of(store: mlmd.MetadataStore, pipeline: str | None) -> dict[int, str]:
         if pipeline is None or context.name.startswith(f'{pipeline}.')
         for execution in store.get_executions_by_context(context.id)
     }
-
-
-def join_run(store: mlmd.MetadataStore, run_id: str, pipeline: str) -> None:
-    """Makes a run one of its pipeline's, also where another pipeline had a run of that id before.
-
-    TFX says so for the pipeline alone that makes the context of a run, and finds no other run for a
-    part of the chain to begin at.
-    """
-    run = store.get_context_by_type_and_name('pipeline_run', run_id)
-    parent = store.get_context_by_type_and_name('pipeline', pipeline)
-    if run is not None and parent is not None:
-        with contextlib.suppress(mlmd.errors.AlreadyExistsError):
-            store.put_parent_contexts([pb.ParentContext(child_id=run.id, parent_id=parent.id)])
 
 
 def latest_run_with(

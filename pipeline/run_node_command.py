@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import rich.console
 
-from components.errors import ConfigError, UserError
+from components.errors import ConfigError
 from components.ingestion import sources
 from pipeline import (
     display,
@@ -66,6 +66,7 @@ def execute(
             'begin with a letter or digit'
         )
     found = ir.read(path)
+    ir.require_here(found)
     order = found.in_order(nodes)
     if not order:
         raise ConfigError('--node: name at least one node')
@@ -135,9 +136,10 @@ class _Call:
             try:
                 stack.enter_context(locks.held(self._project.lock, str(os.getpid()), shared=True))
             except locks.Held as error:
-                raise UserError(
+                raise UnderWay(
+                    self._nodes[0],
                     f'thawline run is under way in this project (process {error}); try again when '
-                    'that has ended'
+                    'that has ended',
                 ) from error
             yield
 
@@ -195,7 +197,8 @@ class _Call:
         if isinstance(error, InputsMissing) and outcome is not Outcome.INTERRUPTED:
             outcome = Outcome.INPUTS_MISSING
         message = run_lib.explain(self._console, error, outcome)
-        if outcome is not Outcome.INPUTS_MISSING and not isinstance(error, UnderWay):
+        is_to_wait = outcome is Outcome.INPUTS_MISSING or isinstance(error, UnderWay)
+        if self._config.notifications and not is_to_wait:
             self._notify(self._found_so_far(), outcome, message, node)
         return outcome
 

@@ -87,6 +87,7 @@ class Engine:
             if beam.engine != 'local':
                 words += f': {megabytes:,.0f} MB are too few for {beam.engine}'
             return Placed(tuple(options.in_process(beam)), 0, words, '')
+        workers = sizing.within(workers, self._services.slots(), is_given=beam.workers != 'auto')
         endpoints = self._services.endpoints() if beam.engine in _WITH_SERVICES else None
         job = options.job_name(self._pipeline, node, number)
         words = f'{beam.engine}, {workers} worker{"" if workers == 1 else "s"}'

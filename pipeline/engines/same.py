@@ -41,10 +41,13 @@ def newest(output: pathlib.Path, node: str, key: str) -> pathlib.Path:
 
 
 def _read(folder: pathlib.Path) -> dict[str, list[bytes]]:
-    """Records of each split, sorted: engines keep no order."""
+    """Records of each split, sorted: engines keep no order.
+
+    Fields of a tf.Example have none either: Transform writes them in another one in each process.
+    """
     return {
         split.name: sorted(
-            record
+            tf.train.Example.FromString(record).SerializeToString(deterministic=True)
             for file in split.iterdir()
             for record in tf.data.TFRecordDataset(
                 str(file), compression_type='GZIP'

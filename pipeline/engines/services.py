@@ -35,6 +35,18 @@ class Services:
         self._beam, self._home, self._folder = beam, home, folder
         self._started = contextlib.ExitStack()
         self._endpoints: Endpoints | None = None
+        self._slots: int | None = None
+
+    def slots(self) -> int | None:
+        """How many workers a Flink cluster takes at once; None where nobody here can ask it.
+
+        Raises:
+            ConfigError: it is not there, or has none.
+        """
+        beam = self._beam
+        if beam.engine == 'flink' and beam.job_endpoint is None and self._slots is None:
+            self._slots = ready.flink(beam.flink.master)
+        return self._slots
 
     def endpoints(self) -> Endpoints:
         """Where they are; starts what is not given, and looks whether the others answer.
@@ -43,9 +55,7 @@ class Services:
             ConfigError: one of them is not there, or cannot be started.
         """
         if self._endpoints is None:
-            beam = self._beam
-            if beam.engine == 'flink' and beam.job_endpoint is None:
-                ready.flink(beam.flink.master)
+            self.slots()
             pool = self._worker_pool()
             self._endpoints = Endpoints(self._job_server(), pool)
         return self._endpoints

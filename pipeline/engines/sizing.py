@@ -8,6 +8,8 @@ result.
 
 from __future__ import annotations
 
+from components.errors import ConfigError
+
 # Megabytes that one core gets through in a second, measured on the solar cells (300 x 300 pixels,
 # grey) by benchmarks/engines.py; the reference for reading them is in its results.
 MB_PER_SECOND = {
@@ -55,3 +57,26 @@ def workers(engine: str, node: str, megabytes: float, most: int) -> int:
     # On this machine one worker does nothing that this process could not do without it.
     least = 1 if engine in ('flink', 'spark', 'dataflow') else 2
     return min(wanted, most) if wanted >= least and most >= least else 0
+
+
+def within(workers: int, slots: int | None, *, is_given: bool) -> int:
+    """Workers that a cluster has slots for.
+
+    Flink would wait five minutes for a slot that is not there, and then fail the job.
+
+    Args:
+        workers: that are wanted.
+        slots: of the cluster; None where nobody knows.
+        is_given: whether a person asked for this number.
+
+    Raises:
+        ConfigError: a person asked for more than there are.
+    """
+    if slots is None or workers <= slots:
+        return workers
+    if is_given:
+        raise ConfigError(
+            f'beam.workers: the Flink cluster has {slots} slot{"" if slots == 1 else "s"}; ask for '
+            f'no more, or add TaskManagers. Received: {workers}'
+        )
+    return slots

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from components import metadata_store
-from pipeline import interruption, ir, locks, metadata, tfx_imports
+from pipeline import interruption, ir, locks, metadata, recording, tfx_imports
 from pipeline.engines.engine import Engine
 from pipeline.engines.operator import EngineOperator
 from pipeline.metadata import NodeResult
@@ -171,7 +171,7 @@ class CompiledRun:
                     partial_run_utils.snapshot(handle, self._compiled)
                 before = metadata.attempts(handle.store, self.run_id, self.pipeline).get(name)
                 if before is not None:
-                    metadata.mark_superseded(handle.store, before.id)
+                    recording.mark_superseded(handle.store, before.id)
             launcher.Launcher(
                 pipeline_node=node,
                 mlmd_connection=self.opened(),
@@ -182,14 +182,14 @@ class CompiledRun:
                 custom_executor_operators=self._operators,
             ).launch()
         with self.opened() as handle:
-            metadata.join_run(handle.store, self.run_id, self.pipeline)
+            recording.join_run(handle.store, self.run_id, self.pipeline)
             found = metadata.node_result(handle.store, self.run_id, name, self.pipeline)
             if found is None or found.state not in metadata.GOOD_STATES:
-                metadata.mark_not_run(handle.store, self.run_id, name, self.pipeline)
+                recording.mark_not_run(handle.store, self.run_id, name, self.pipeline)
                 raise InputsMissing(
                     name, 'its inputs are missing: an earlier node produced nothing'
                 )
-            metadata.mark_defined(
+            recording.mark_defined(
                 handle.store, self.run_id, name, self._definitions[name], self.pipeline
             )
         return dataclasses.replace(found, seconds=time.monotonic() - started)
@@ -202,7 +202,7 @@ class CompiledRun:
         except Exception as error:
             if interruption.requested():
                 with self.opened() as handle:
-                    metadata.mark_canceled(handle.store, self.run_id, name, self.pipeline)
+                    recording.mark_canceled(handle.store, self.run_id, name, self.pipeline)
             raise NodeFailed(name, str(error) or type(error).__name__) from error
 
 

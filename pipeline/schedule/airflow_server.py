@@ -29,7 +29,7 @@ LOCK = pathlib.Path(__file__).with_name('airflow-3.lock')
 _USER = 'admin'
 _START_SECONDS = 600.0
 _STOP_SECONDS = 60.0
-_LOCKED_SECONDS = 2.0  # before another try where its SQLite was locked
+_LOCKED_SECONDS = (1.0, 2.0, 4.0, 8.0)  # before another try where its SQLite was locked
 _PASSED_ON = ('HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ', 'SSL_CERT_FILE')
 
 
@@ -133,12 +133,12 @@ class Api:
         """
         if 'Authorization' not in self._session.headers:
             self._login()
-        for last in (False, False, True):
+        for seconds in (*_LOCKED_SECONDS, None):
             url = f'{self.url}/api/v2/{path}'
             answer = self._session.request(method, url, json=content, timeout=60)
-            if answer.status_code < 500 or last:
+            if answer.status_code < 500 or seconds is None:
                 break
-            time.sleep(_LOCKED_SECONDS)
+            time.sleep(seconds)
         if answer.status_code >= 400:
             raise requests.HTTPError(f'{method} {path}: {answer.status_code} {answer.text}')
         return answer.json() if answer.content else None
@@ -216,6 +216,8 @@ def running(airflow: Airflow, port: int, **settings: str) -> Iterator[Api]:
         api__base_url=url,
         api__workers='1',
         core__parallelism='4',
+        # Its own 5 s fail tasks that have not begun where the machine is busy with the others.
+        workers__execution_api_timeout='60',
         **settings,
     )
     airflow.home.mkdir(parents=True, exist_ok=True)

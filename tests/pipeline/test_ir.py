@@ -121,6 +121,10 @@ def test_no_file_no_right_to_write(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(ConfigError, match='cannot be written'):
         ir.write(tmp_path / 'file' / 'pipeline.json', {})
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(ConfigError, match='folder cannot be written: Is a directory'):
+        ir.write(tmp_path / 'folder', {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['file', 'folder']
 
 
 def read_bytes(data: bytes) -> None:

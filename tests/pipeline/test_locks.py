@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.errors import ConfigError
 from pipeline import locks
 
 FORK = multiprocessing.get_context('fork')
@@ -44,6 +45,15 @@ def test_it_is_free_after_an_error_and_its_file_gone(tmp_path: pathlib.Path) -> 
     assert not path.exists()
     with locks.held(path, 'a', remove=True):
         assert path.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_no_crash(tmp_path: pathlib.Path) -> None:
+    (tmp_path / 'file').touch()
+    with (
+        pytest.raises(ConfigError, match='lock cannot be written'),
+        locks.held(tmp_path / 'file' / 'lock', 'a'),
+    ):
+        raise AssertionError('held without a file')
 
 
 def _die_with(path: pathlib.Path, ready: Any) -> None:

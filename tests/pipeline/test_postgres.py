@@ -25,7 +25,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from components import metadata_store
 from components.errors import ConfigError
 from pipeline import config as config_lib
-from pipeline import locks, metadata
+from pipeline import locks, metadata, recording
 from pipeline.paths import Project
 from pipeline.registry import graph, ledger
 from pipeline.stores import advisory, connection, opened, ownership, server, tables
@@ -444,16 +444,16 @@ def test_a_run_is_one_of_both_pipelines_that_have_its_id(shared):
     store, _ = shared
     run = store.get_context_by_type_and_name('pipeline_run', '2026-01-01')
     for pipeline in ('ants', 'ants-2', 'ants'):
-        metadata.join_run(store, '2026-01-01', pipeline)
+        recording.join_run(store, '2026-01-01', pipeline)
     parents = store.get_parent_contexts_by_context(run.id)
     assert sorted(one.name for one in parents) == ['ants', 'ants-2']
     assert [run.id for run in metadata.runs(store, 'ants')] == ['2026-01-01', '2026-01-02']
-    metadata.join_run(store, 'unknown', 'ants')
+    recording.join_run(store, 'unknown', 'ants')
 
 
 def test_marks_are_put_on_ones_own_executions(shared):
     store, _ = shared
-    metadata.mark_not_run(store, '2026-01-01', 'Trainer', 'ants')
+    recording.mark_not_run(store, '2026-01-01', 'Trainer', 'ants')
     assert metadata.node_result(store, '2026-01-01', 'Trainer', 'ants').state == 'not run'
     assert metadata.node_result(store, '2026-01-01', 'Trainer', 'ants-2').state == 'complete'
 

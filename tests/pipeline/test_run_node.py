@@ -110,7 +110,8 @@ def test_a_local_run_under_way_is_waited_for_by_trying_again(call):
     with locks.held(call.project.lock, '4711'):
         code, said = call('One')
     assert code == 1
-    assert 'error: thawline run is under way in this project (process 4711); try again' in said
+    under_way = 'thawline run is under way in this project (process 4711); try again'
+    assert f'error: One was not run: {under_way}' in said
     with locks.held(call.project.lock, '4712', shared=True):
         assert call('One')[0] == 0, 'other nodes are no hindrance'
 
@@ -133,6 +134,19 @@ def test_bad_configuration_is_found_before_anything_runs(call, monkeypatch):
     code, said = call('One')
     assert code == 2 and 'THAWLINE_TEST_URL' in said
     assert not call.project.artifacts.exists()
+
+
+def test_a_folder_that_is_not_here_or_cannot_be_written_says_so(call):
+    call.project.output.parent.mkdir()
+    call.project.output.touch()
+    with pytest.raises(ConfigError, match=r'logs/r1-One.log cannot be written: Not a directory'):
+        call('One')
+    call.project.output.unlink()
+    there = call.home.with_name('moved')
+    call.home.rename(there)
+    with pytest.raises(ConfigError, match=f'in {call.home}, and there is no such folder here'):
+        run_node_command.execute(there / ir.FILE, ['One'], 'r1', False)
+    assert not call.home.exists()
 
 
 def test_long_work_gives_a_sign_of_life_now_and_then(call, monkeypatch):

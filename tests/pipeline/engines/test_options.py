@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from components.errors import ConfigError
 from pipeline.engines import options, sizing
 from pipeline.engines.options import Endpoints
 from pipeline.engines.params import ENGINES, Beam
@@ -102,3 +103,11 @@ def test_tensorflow_uses_all_cores_of_a_machine_by_itself(node):
 )
 def test_workers_are_within_bounds(engine, node, megabytes, most):
     assert 0 <= sizing.workers(engine, node, megabytes, most) <= most
+
+
+def test_flink_is_asked_for_no_more_than_its_slots():
+    assert sizing.within(8, 3, is_given=False) == 3
+    assert sizing.within(3, 3, is_given=True) == 3
+    assert sizing.within(8, None, is_given=True) == 8
+    with pytest.raises(ConfigError, match='has 1 slot; ask for no more.*Received: 2'):
+        sizing.within(2, 1, is_given=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import pathlib
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+from apache_beam.portability.api import beam_job_api_pb2_grpc  # noqa: F401 - a run has it by then
 
 from components.errors import ConfigError
 from pipeline.engines import java, processes, ready
@@ -67,27 +70,52 @@ def test_a_server_that_says_nothing_is_no_hang(tmp_path, silent, monkeypatch):
             look(silent)
 
 
-def test_something_else_than_flink_is_told_from_it():
-    import http.server
-    import threading
+@pytest.fixture
+def answering():
+    """Starts servers that answer to everything with some JSON."""
+    servers = []
 
-    class Other(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"hello": 1}')
+    def start(answer: bytes) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(answer)
 
-        def log_message(self, *_):
-            pass
+            def log_message(self, *_):
+                pass
 
-    server = http.server.HTTPServer(('127.0.0.1', 0), Other)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        with pytest.raises(ConfigError, match='it is no Flink'):
-            ready.flink(f'127.0.0.1:{server.server_port}')
-    finally:
+        server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f'127.0.0.1:{server.server_port}'
+
+    yield start
+    for server in servers:
         server.shutdown()
         server.server_close()
+
+
+def test_something_else_than_flink_is_told_from_it(answering):
+    with pytest.raises(ConfigError, match='it is no Flink'):
+        ready.flink(answering(b'{"hello": 1}'))
+
+
+def test_a_cluster_without_task_managers_is_told_from_one_with(answering):
+    with pytest.raises(ConfigError, match='has no TaskManager with a slot'):
+        ready.flink(answering(b'{"slots-total": 0}'))
+    assert ready.flink(answering(b'{"slots-total": 3}')) == 3
+
+
+def test_more_workers_than_slots_are_refused_before_anything_is_started(tmp_path, answering):
+    master = answering(b'{"slots-total": 2}')
+    settings = {'engine': 'flink', 'workers': 5, 'flink': {'master': master, 'job_server': 'x.jar'}}
+    with (
+        Engine(Beam.model_validate(settings), 'stones', tmp_path, tmp_path / 'logs') as engine,
+        pytest.raises(ConfigError, match='the Flink cluster has 2 slots.*Received: 5'),
+    ):
+        engine.place('Transform', 0.0, '1')
+    assert not (tmp_path / 'logs').exists()
 
 
 def test_cluster_elsewhere_needs_pools_beside_its_workers(tmp_path):
