@@ -23,6 +23,7 @@ BENCHMARKS = {
     'nodes': (['--write'], 10),
     'engines': (['--write'], 20),
     'rates': (['--write'], 4),
+    'driver': (['--write'], 1),
     'serving': (['--write'], 5),
     'predict': (['--write'], 15),
     'gate': (['--write'], 1),

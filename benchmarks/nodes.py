@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
 import pathlib
@@ -27,9 +26,9 @@ import time
 from collections.abc import Sequence
 
 from benchmarks import images, report
+from components import metadata_store
 from pipeline import ir, metadata, run
 from pipeline.schedule import airflow
-from pipeline.stores import opened
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RUN_ID = 'scheduled'
@@ -119,8 +118,7 @@ def _processor() -> float:
 def in_nodes(home: pathlib.Path) -> dict[str, float]:
     """Seconds of each node of the only run of a project."""
     project = run.project_of(home)[1]
-    store = opened.to_read(project)
-    (only,) = metadata.runs(store, project.name) if store else ()
+    (only,) = metadata.runs(metadata_store.open_sqlite(project.metadata), project.name)
     return {node.node: node.seconds for node in only.nodes}
 
 
@@ -203,14 +201,16 @@ def measure(found: images.Listed, seed: int, mode: str) -> Measured:
 def main() -> None:
     """Measures each way on each seed."""
     parser = report.parser(__doc__ or '', ('hymenoptera',), (0,))
-    arguments: argparse.Namespace = parser.parse_args()
+    parser.add_argument('--modes', nargs='+', choices=MODES, default=list(MODES))
+    arguments = parser.parse_args()
+    modes = [LOCAL, *(mode for mode in arguments.modes if mode != LOCAL)]
     written = report.Report(__file__, __doc__ or '', arguments)
-    written.expect(len(arguments.sets) * len(arguments.seeds) * len(MODES))
+    written.expect(len(arguments.sets) * len(arguments.seeds) * len(modes))
     for name in arguments.sets:
         found = images.listed(name, arguments.shared, arguments.limit)
-        measured: dict[str, list[Measured]] = {mode: [] for mode in MODES}
+        measured: dict[str, list[Measured]] = {mode: [] for mode in modes}
         for seed in arguments.seeds:
-            for mode in report.in_turn(MODES, seed):
+            for mode in report.in_turn(modes, seed):
                 measured[mode].append(measure(found, seed, mode))
                 took = report.seconds(measured[mode][-1].clock)
                 written.finished(f'{name}, seed {seed}, {mode}: {took} s')

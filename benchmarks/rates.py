@@ -89,6 +89,7 @@ def measure(root: pathlib.Path, number: int, size: int) -> dict[str, tuple[float
             files = (project.artifacts / node / key).rglob('*')
             written = sum(file.stat().st_size for file in files if file.is_file())
             found[node] = Measured.seconds[node], float(written)
+        print(found, flush=True)
         return found
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, Self
 
 import click
 import yaml
@@ -78,8 +78,14 @@ def demonstrate(
             for name, beam in (('local', {}), ('flink', flink))
         }
         seconds = {'local': _thawline('run', str(homes['local']))}
-        with _Killer(cluster, kill):
-            seconds['flink'] = _thawline('run', str(homes['flink']))
+        with _Killer(cluster, kill) as killer:
+            try:
+                seconds['flink'] = _thawline('run', str(homes['flink']))
+            except ConfigError:
+                if not killer.has_killed:
+                    raise
+                click.echo('the job was lost with its TaskManager; the same command again:')
+                seconds['flink'] = _thawline('run', str(homes['flink']))
         tables = _predict(homes)
         found = _differences(homes, tables)
         for name, took in seconds.items():
@@ -155,23 +161,29 @@ class _Killer:
     def __init__(self, cluster: Cluster, node: str | None) -> None:
         self._cluster, self._node = cluster, node
         self._over = threading.Event()
+        self.has_killed = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         if self._node is not None:
             # On the thread of the process that outlives it: see `leash`.
             self._thread = threading.Thread(target=self._wait, args=(self._node.lower(),))
             self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
 
     def _wait(self, node: str) -> None:
         while not self._over.wait(_LOOK):
-            jobs = ready.flink_rest(self._cluster.master, '/jobs/overview')['jobs']
+            try:
+                jobs = ready.flink_rest(self._cluster.master, '/jobs/overview')['jobs']
+            except ConfigError:
+                continue  # it is busy
             for job in jobs:
                 busy = job['tasks'].get('running', 0)
                 if node in job['name'] and job['state'] == 'RUNNING' and busy:
                     click.echo(f'  killed a TaskManager during {job["name"]} ({busy} tasks ran)')
+                    self.has_killed = True
                     self._cluster.kill_task_manager()
                     self._cluster.add_task_manager()
                     self._over.wait()  # the leash is held by this thread

@@ -25,6 +25,8 @@ from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
 from tfx.proto.transform_pb2 import SplitsConfig
 from tfx.types import Channel, standard_artifacts
 
+from tensorflow_data_validation import StatsOptions  # isort: skip - after TFX
+
 __all__ = [
     'Channel',
     'EvalArgs',
@@ -38,6 +40,7 @@ __all__ = [
     'SchemaGen',
     'SplitsConfig',
     'StatisticsGen',
+    'StatsOptions',
     'TrainArgs',
     'standard_artifacts',
 ]

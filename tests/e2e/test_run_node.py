@@ -88,7 +88,7 @@ def test_a_run_node_by_node_with_all_that_goes_wrong(project):
     said = ended(nodes_of(project, *prepare, force=True), 0)
     assert '120 images, 0 quarantined' in said
     for node in prepare:
-        assert re.search(rf'^> {node}\n(  .*\n)*✓ {node} +[\d.]+ s', said, re.M), node
+        assert re.search(rf'^> {node}\n(  .*\n)*✓ {node} +(\d+ min )?[\d.]+ s', said, re.M), node
 
     process = project.start(*arguments(('Trainer',), 'r1'))
     while 'Trainer' not in {node.node for node in runs_of(project)['r1'].nodes}:

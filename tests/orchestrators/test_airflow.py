@@ -20,7 +20,7 @@ pytestmark = pytest.mark.orchestrators
 
 BUILD = pathlib.Path(__file__).resolve().parents[2] / 'build' / 'airflow'
 LOCKS = {3: airflow_server.LOCK, 2: airflow_server.LOCK.with_name('airflow-2.lock')}
-ODD = 'a "b" \'c\' $(touch x) `d` {{ 1/0 }} {% e %} \\n \u00e9\u4e2d'
+ODD = 'a "b" \'c\' $(touch x) `d` {{ 7*7 }} {% e %} \\n \u00e9\u4e2d'
 RUN_MINUTES = 30  # three processes that import TensorFlow; a busy machine takes its time
 
 # Told by Airflow's own interpreter: what it reads out of a folder of DAGs.
