@@ -10,6 +10,8 @@ classification of defective photovoltaic module cells in electroluminescence ima
   itself is not at hand, so the test images are others of the same set.
 - Base, image size, features and training are those of `pipeline/presets/solar_cells.yaml`, read
   from that file; its seed is replaced.
+- `fine-tuned` is the best epoch on the image alone; `kept` is what is served, which averages over
+  mirrored views (`training.test_time_augmentation`).
 - Seconds are from decoded pixels in memory to the model that is kept, everything included.
 """
 

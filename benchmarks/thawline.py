@@ -208,7 +208,7 @@ def _scored(
     on_train: bool,
 ) -> _Found:
     """Scores; the model has other weights afterwards."""
-    classifier = trained.classifier
+    classifier, single = trained.classifier, dataclasses.replace(trained.classifier, views='none')
 
     def served(part: ImageSet) -> float:
         answers = trained.rule.answers(classifier.predict(part.pixels))
@@ -229,6 +229,6 @@ def _scored(
     def of(arrays: list[np.ndarray]) -> float:
         for variable, array in zip(weights, arrays, strict=True):
             variable.assign(array)
-        return scores.score(classifier.predict(parts.test.pixels), parts.test.labels).accuracy
+        return scores.score(single.predict(parts.test.pixels), parts.test.labels).accuracy
 
     return _Found(train, test, [of(arrays) for _, arrays in watched.epochs], of(watched.best))

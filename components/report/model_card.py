@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from components import shares
 from components.report.content import Card, Epoch, Fact, Training
 from components.report.lineage import Step
 from components.serving.card import Card as Served
@@ -82,6 +83,7 @@ def card(facts: ModelFacts) -> Card:
         Fact('Input', f'{base["image_size"]} x {base["image_size"]} pixels, {facts.served.resize}'),
         Fact('Kept', kept, record['decision'].get('summary', '')),
         Fact('Answer', answer, f'logits are divided by {rule.temperature:.3f}'),
+        *_views(record),
         Fact('Trained on', f'{counts["train"]:,} images', f'chosen on {counts["val"]:,} of val'),
         Fact('Size', f'{facts.megabytes:,.1f} MB'),
         Fact('Model', f'artifact {facts.model_id}', _lineage(facts.steps)),
@@ -98,6 +100,21 @@ def card(facts: ModelFacts) -> Card:
         ),
     ]
     return Card('model', 'The model', tuple(lines))
+
+
+def _views(record: Mapping[str, Any]) -> list[Fact]:
+    """What test-time augmentation did, where it was asked for."""
+    without = record.get('without_test_time_augmentation')
+    if without is None:
+        return []
+    accuracies = [shares.percent(scored['accuracy']) for scored in (record['val'], without)]
+    return [
+        Fact(
+            'Test-time augmentation',
+            'the mean over the image and its mirror images',
+            'val accuracy {}, of the image alone {}'.format(*accuracies),
+        )
+    ]
 
 
 def _lineage(steps: Sequence[Step]) -> str:

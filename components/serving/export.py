@@ -155,7 +155,8 @@ def export(
         resize: mode of `preprocessing.resize`.
         folder: is created.
         rule: how logits become an answer; by default the most probable class, uncalibrated.
-        frozen: whether the base has the weights that it came with.
+        frozen: whether the base has the weights that it came with, so that features which it
+            gave elsewhere can be answered instead of images.
         most_constant: bytes of weights from which on they stay variables (`Network`).
 
     Raises:
@@ -196,6 +197,6 @@ def export(
     traced = {name: tf.function(f, input_signature=spec) for name, (f, spec) in signatures.items()}
     tf.saved_model.save(module, str(folder), signatures=traced)
     base = None
-    if frozen:
+    if frozen and classifier.views == 'none':
         base = card.FrozenBase(classifier.backbone.weights_digest, classifier.features)
     card.write(card.Card(classes, size, resize, rule, base), folder)

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from components.backbones import constants
 from components.training.model import Classifier
+from components.training.views import averaged, stacked
 
 # A protocol buffer holds 2 GiB at most, the graph and its constants together.
 MOST_CONSTANT_BYTES = 1_500_000_000
@@ -42,6 +43,7 @@ class Network(tf.Module):
         self.channels: int = maps.shape[-1]
         # Numpy arrays, so that each function that is traced has constants of its own graph.
         self.kernel, self.bias = classifier.head.get_weights()
+        self._views = classifier.views
         self._call = constants.inference(both) if size <= most_constant else _with_variables(both)
         if size > most_constant:
             # The C++ loader of TensorFlow Serving finds variables that a module tracks; those of a
@@ -69,14 +71,14 @@ class Network(tf.Module):
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
         """Logits: float32 [N, S, S, 3] -> float32 [N, C]; N may be 0."""
-        return self.head(self(images)[1])
+        return self.logits_of_some(_never_empty(images))[: tf.shape(images)[0]]
 
     def logits_of_some(self, images: tf.Tensor) -> tf.Tensor:
         """The same, N at least 1: a graph without what other formats cannot follow.
 
         Padding by a number that the graph finds out leaves no known side of the images behind.
         """
-        return self.head(self._base(images)[1])
+        return self.head(averaged(self._base(stacked(images, self._views))[1], self._views))
 
 
 def _never_empty(images: tf.Tensor) -> tf.Tensor:

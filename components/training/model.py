@@ -17,6 +17,8 @@ import tensorflow as tf
 
 from components import backbones
 from components.backbones.features import Features, feature_model, split_features
+from components.training.params import Views
+from components.training.views import averaged, stacked
 
 Inputs: TypeAlias = 'tf.Tensor | list[tf.Tensor]'
 
@@ -32,6 +34,7 @@ class Classifier:
         dropout: the layer before it.
         base: pixels -> what the head sees, float32 [N, D]; shares the backbone's layers.
         features, updated_statistics: as `build` took them.
+        views: mirrored views over which answers are averaged; training sees none of it.
     """
 
     backbone: backbones.Backbone
@@ -41,6 +44,7 @@ class Classifier:
     base: keras.Model
     features: Features
     updated_statistics: bool
+    views: Views = 'none'
 
     def predict(self, pixels: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Logits of every image in order: uint8 [N, H, W, 3] -> float32 [N, C]."""
@@ -51,7 +55,10 @@ class Classifier:
     def _forward(self) -> Callable[[np.ndarray], tf.Tensor]:
         """Traced once; weights are variables, so that later values of theirs are used."""
         return tf.function(
-            lambda images: self.model(tf.cast(images, tf.float32), training=False),
+            lambda images: averaged(
+                self.model(stacked(tf.cast(images, tf.float32), self.views), training=False),
+                self.views,
+            ),
             input_signature=[tf.TensorSpec(self.model.input_shape, tf.uint8)],
         )
 

@@ -11,6 +11,7 @@ from components.section import Count, Duration, Fraction, Rate, Section, Share
 AugmentationName = Literal[
     'none', 'flip', 'flips', 'light', 'standard', 'strong', 'trivial', 'any_orientation'
 ]
+Views = Literal['none', 'flip', 'flips']
 
 
 class FineTune(Section):
@@ -150,6 +151,11 @@ class Training(Section):
     )
     soft_labels: bool = pydantic.Field(
         default=True, description='Train towards each label as far as its confidence says.'
+    )
+    test_time_augmentation: Views = pydantic.Field(
+        default='none',
+        description='Mirrored views over which the model averages when it answers; flip: left to '
+        'right, twice the time an image; flips: both ways, four times.',
     )
     tuned: bool = pydantic.Field(
         default=False,

@@ -210,10 +210,20 @@ def train(
             )
 
         chosen = _fine_tuned(classifier, thaw, chosen, val_images.labels, record)
+    if settings.test_time_augmentation != 'none':
+        classifier = dataclasses.replace(classifier, views=settings.test_time_augmentation)
+        val_images = _images_of(images, train_set, val_set)[1]
+        record['without_test_time_augmentation'] = record['val']
+        chosen = _seen(classifier.predict(val_images.pixels), val_images.labels)
+        record['val'] = dataclasses.asdict(chosen.val)
     rule, record['decision'] = decision.decide(
         chosen.logits, val_set.labels, classes, settings.decision
     )
     return Trained(classifier, rule, record['kept'], record, chosen.logits)
+
+
+def _seen(logits: np.ndarray, labels: np.ndarray) -> Seen:
+    return Seen(logits, scores.score(logits, labels))
 
 
 def _fine_tuned(

@@ -89,6 +89,15 @@ def test_model_card() -> None:
     assert found['Model'].detail == 'model 4 by Trainer in run r1'
     assert found['Configuration'].detail == 'name: x\na:\n  b:\n  - 1\n'
     assert found['Environment'].value == 'python 3.11.7, tensorflow 2.21.0'
+    assert 'Test-time augmentation' not in found
+
+
+def test_model_card_tells_what_mirrored_views_gained() -> None:
+    with_views = {**gathered.RECORD['val'], 'accuracy': 0.9}
+    without = {**with_views, 'accuracy': 0.875}
+    made = model_facts(val=with_views, without_test_time_augmentation=without)
+    found = facts(model_card.card(made))['Test-time augmentation']
+    assert found.detail == 'val accuracy 90.0 %, of the image alone 87.5 %'
 
 
 @pytest.mark.parametrize(

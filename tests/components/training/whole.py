@@ -31,6 +31,7 @@ def train(
     soft_labels: bool = True,
     kind: Features = 'top',
     images: Callable[[], Images] | None = None,
+    views: params.Views = 'none',
     **tune: Any,
 ) -> recipe.Trained:
     settings = params.Training(
@@ -40,6 +41,7 @@ def train(
         augmentation=augmentation,
         class_weights=class_weights,
         soft_labels=soft_labels,
+        test_time_augmentation=views,
         fine_tune=params.FineTune(**tune),
     )
     base = base or tiny.backbone()
