@@ -130,7 +130,8 @@ def _predict(homes: dict[str, pathlib.Path]) -> list[pathlib.Path]:
 
     output = homes['local'] / 'run'
     images = same.newest(output, 'ImageExampleGen', 'examples') / 'Split-test'
-    model = same.newest(output, 'Exporter', 'exported_model')
+    exported = same.newest(output, 'Exporter', 'exported_model')
+    model = next(exported.rglob('saved_model.pb')).parent
     tables = []
     for name, home in homes.items():
         table = home / 'predictions.jsonl'

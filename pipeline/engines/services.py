@@ -55,7 +55,10 @@ class Services:
             ConfigError: one of them is not there, or cannot be started.
         """
         if self._endpoints is None:
+            # What is given is looked at before anything is started.
             self.slots()
+            if self._beam.job_endpoint is not None:
+                ready.job_server(self._beam.job_endpoint)
             pool = self._worker_pool()
             self._endpoints = Endpoints(self._job_server(), pool)
         return self._endpoints
@@ -67,7 +70,6 @@ class Services:
 
     def _job_server(self) -> str:
         if self._beam.job_endpoint is not None:
-            ready.job_server(self._beam.job_endpoint)
             return self._beam.job_endpoint
         port = processes.free_port()
         address = f'localhost:{port}'

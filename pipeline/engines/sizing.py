@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from components.errors import ConfigError
 
-# Megabytes that one core gets through in a second, measured on the solar cells (300 x 300 pixels,
-# grey) by benchmarks/engines.py; the reference for reading them is in its results.
+# Megabytes that one core gets through in a second: photographs of 34 kB and a small base at 224
+# pixels (benchmarks/rates.md). What predicts decodes and runs the base in one.
 MB_PER_SECOND = {
-    'ImageExampleGen': 30.0,
+    'ImageExampleGen': 4.0,
     'StatisticsGen': 40.0,
-    'Transform': 15.0,
-    'Embedder': 8.0,
-    'Evaluator': 6.0,
-    'UnlabelledExampleGen': 30.0,
-    'BulkInferrer': 6.0,
-    'Predict': 6.0,
+    'Transform': 7.0,
+    'Embedder': 6.0,
+    'Evaluator': 30.0,
+    'UnlabelledExampleGen': 4.0,
+    'BulkInferrer': 1.5,
+    'Predict': 1.5,
 }
 _OTHER = 20.0
 # Seconds of work that one worker must have, by engine: twice what a run on it costs more than one

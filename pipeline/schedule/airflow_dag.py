@@ -13,11 +13,12 @@ from typing import Any
 try:
     from airflow.providers.standard.operators.bash import BashOperator
     from airflow.providers.standard.operators.empty import EmptyOperator
-    from airflow.sdk import DAG, BaseOperatorLink, Param
+    from airflow.sdk import DAG, BaseOperator, BaseOperatorLink, Param
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 except ImportError:  # Airflow 2, where a link would have to come from a plugin
     from airflow import DAG
     from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+    from airflow.models.baseoperator import BaseOperator
     from airflow.models.param import Param
     from airflow.operators.bash import BashOperator
     from airflow.operators.empty import EmptyOperator
@@ -36,7 +37,7 @@ class Nodes(BashOperator):
 
     template_fields = ()  # braces in a path are no template
 
-    def execute(self, context: Any) -> None:
+    def execute(self, context: Any) -> bool:
         force = ' --force' if context['params']['force'] else ''
         command = ['bash', '-c', f'{self.bash_command}{force}']
         code = self.subprocess_hook.run_command(command, env=self.get_env(context)).exit_code
@@ -48,6 +49,17 @@ class Nodes(BashOperator):
             raise AirflowFailException(f'{FINAL[code]} (exit code {code}): a retry cannot help')
         if code:
             raise AirflowException(f'exit code {code}')
+        return True  # kept as XCom, for `not_blessed`
+
+
+class NotBlessed(BaseOperator):
+    """Marks a run whose push was skipped."""
+
+    # An empty task with the rule all_skipped would be skipped where a node fails, and stay so when
+    # the failed tasks are cleared.
+    def execute(self, context: Any) -> None:
+        if context['ti'].xcom_pull(task_ids=MADE['push']):
+            raise AirflowSkipException('the model was pushed')
 
 
 class NodesLog(BaseOperatorLink):
@@ -107,5 +119,5 @@ with DAG(
     # A run of Airflow is a success or a failure; which of these two ran is the third answer.
     tasks[MADE['push']] >> [
         EmptyOperator(task_id='blessed'),
-        EmptyOperator(task_id='not_blessed', trigger_rule='all_skipped'),
+        NotBlessed(task_id='not_blessed', trigger_rule='none_failed'),
     ]

@@ -24,7 +24,7 @@ pytestmark = [
 
 @pytest.fixture
 def project(tmp_path) -> Project:
-    draw_classes(tmp_path / 'images', 20)
+    draw_classes(tmp_path / 'images', 30)
     made = Project(tmp_path)
     made.write(embedding='{views: 0}', training='{mode: probe, augmentation: none}')
     return made

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
+import re
 import subprocess
 
 import pytest
 
-from pipeline.engines import same
+from pipeline.engines import processes, same
 from tests.e2e.conftest import Project, draw_classes
 
 pytestmark = pytest.mark.orchestrators
@@ -78,3 +80,20 @@ def test_nothing_outlives_the_run(both):
     ]
     assert left == []
     assert pathlib.Path(both['portable'].output).is_dir()
+
+
+@pytest.mark.parametrize('what', ['job_endpoint', 'worker_pool'])
+def test_what_is_absent_ends_the_run_soon(tmp_path, what):
+    draw_classes(tmp_path / 'images', 4)
+    project = Project(tmp_path)
+    address = f'localhost:{processes.free_port()}'
+    project.write(**PROBE, beam=f'{{engine: portable, workers: 2, {what}: "{address}"}}')
+    done = project.thawline('run')
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f'beam.{what}: no ' in done.stdout and address in done.stdout
+    assert 'Traceback' not in done.stdout + done.stderr
+    log = next((project.output / 'logs').glob('*.log')).read_text('utf-8')
+    times = [
+        datetime.datetime.fromisoformat(one) for one in re.findall(r'^(\S+ \S+),\d+ ', log, re.M)
+    ]
+    assert (times[-1] - times[0]).total_seconds() < 30

@@ -46,8 +46,9 @@ def services(tmp_path: pathlib.Path, **settings: object) -> Services:
 def test_absent_job_server_is_said_soon(tmp_path, nobody):
     began = time.monotonic()
     with pytest.raises(ConfigError, match=f'beam.job_endpoint: no Beam job server.*{nobody}'):
-        services(tmp_path, engine='portable', job_endpoint=nobody, worker_pool=nobody)._job_server()
+        services(tmp_path, engine='portable', job_endpoint=nobody).endpoints()
     assert time.monotonic() - began < SOON
+    assert not (tmp_path / 'logs').exists()  # nothing was started for it
 
 
 def test_absent_worker_pool_is_said_soon_and_how_to_start_one(tmp_path, nobody):
@@ -121,7 +122,7 @@ def test_more_workers_than_slots_are_refused_before_anything_is_started(tmp_path
 def test_cluster_elsewhere_needs_pools_beside_its_workers(tmp_path):
     settings = {'engine': 'flink', 'job_endpoint': 'a:1', 'flink': {'master': 'cluster.lan:8081'}}
     with pytest.raises(ConfigError, match='thawline workers --port 50000 beside each'):
-        services(tmp_path, **settings).endpoints()
+        services(tmp_path, **settings)._worker_pool()
 
 
 def test_missing_java_and_missing_jars_are_named(tmp_path, monkeypatch):
