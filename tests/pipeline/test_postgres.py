@@ -255,17 +255,14 @@ def test_steps_of_a_path_come_back_in_order(running):
 
 
 def test_the_password_is_in_no_log_of_any_level(running, caplog):
-    from absl import logging as absl_logging
-
-    before = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(absl_logging.DEBUG)
-    try:
-        described = running.described()
-        with caplog.at_level('DEBUG'), server.session(described, seconds=60) as session:
-            tables.make(session, described)
-            metadata_store.opened(connection.filled(described))
-    finally:
-        absl_logging.set_verbosity(before)
+    described = running.described()
+    with (
+        caplog.at_level('DEBUG'),
+        caplog.at_level('DEBUG', logger='absl'),
+        server.session(described, seconds=60) as session,
+    ):
+        tables.make(session, described)
+        metadata_store.opened(connection.filled(described))
     assert 'MetadataStore with DB connection initialized' in caplog.text
     assert 'conn' not in caplog.text.replace('connection initialized', '')
     assert postgresql.PASSWORD.split()[0] not in caplog.text
