@@ -1,4 +1,4 @@
-"""ML Metadata on PostgreSQL, with strings that its version 1.21 cannot write, and steps in order.
+"""ML Metadata on PostgreSQL, with strings that its version 1.21 cannot write, and all in order.
 
 ML Metadata quotes a string by libpq's PQescapeLiteral and cuts the quotes off again. Of a string
 with a backslash that leaves ` E'...`, and the statement is no longer SQL, or is somebody else's.
@@ -46,7 +46,7 @@ logging.getLogger('absl').addFilter(without_connection)
 
 
 class PostgreSQLStore(mlmd.MetadataStore):
-    """As the base class, and every string and path comes back as it was put."""
+    """As the base class, and all comes back as it was put, and as SQLite gives it."""
 
     def _pywrap_cc_call(self, method: Any, request: Any, response: Any) -> None:
         # The request is a copy of what the caller has.
@@ -55,6 +55,19 @@ class PostgreSQLStore(mlmd.MetadataStore):
         change_strings(response, meant)
         for event in getattr(response, 'events', ()):
             order_steps(event)
+        if not (hasattr(request, 'options') and request.HasField('options')):
+            order_records(response)
+
+
+def order_records(response: message.Message) -> None:
+    """Puts artifacts, executions and contexts into the order of their numbers.
+
+    SQLite gives them so, and TFX pairs what it asked for with what comes by place alone (outputs
+    that are served from the cache, among others). PostgreSQL gives a record that was changed last.
+    """
+    for kind in ('artifacts', 'executions', 'contexts'):
+        if kind in response.DESCRIPTOR.fields_by_name:
+            getattr(response, kind).sort(key=lambda record: record.id)
 
 
 def order_steps(event: pb.Event) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.conftest import environment
 
 pytest.importorskip('kfp')
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.orchestrators
 
 
 @pytest.fixture(scope='module')

@@ -40,14 +40,17 @@ def test_every_ending_is_told(make_project, monkeypatch: pytest.MonkeyPatch) -> 
             '[{webhook_env: HOOK, secret_env: HOOK_SECRET}, {command: [sh, -c, "cat > got.json"]}]'
         )
 
-        project.write(training=PROBE, notifications=targets, beam='{options: [--runner=NoSuch]}')
+        project.write(training=PROBE, notifications=targets)
+        in_the_way = project.output / 'artifacts' / 'ImageExampleGen'
+        in_the_way.parent.mkdir(parents=True)
+        in_the_way.write_text('a file where the node makes a folder')
         crashed = project.thawline('run')
         assert crashed.returncode == 1, crashed.stdout + crashed.stderr
         data = told(server)
         assert data['event'] == 'failed' and data['error']['node'] == 'ImageExampleGen'
-        assert 'NoSuch' in data['error']['message'] and data['verdict'] is None
+        assert str(in_the_way) in data['error']['message'] and data['verdict'] is None
 
-        project.write(training=PROBE, notifications=targets)
+        in_the_way.unlink()
         process = project.start('run', '--to', 'Transform')
         # The crashed run has the first log.
         wait_for(

@@ -14,7 +14,7 @@ from pipeline.stores import ownership
 from tests import postgresql
 from tests.e2e.conftest import Project
 
-pytestmark = [pytest.mark.e2e, postgresql.needs_postgresql]
+pytestmark = [pytest.mark.orchestrators, postgresql.needs_postgresql]
 
 SETTINGS = {'training': '{mode: probe, augmentation: none}'}
 RUN = 'scheduled__2026-01-01T00:00:00+00:00'

@@ -254,6 +254,23 @@ def test_steps_of_a_path_come_back_in_order(running):
     assert metadata.runs(store, 'p')[0].output('Trainer', 'model') is not None
 
 
+def test_records_come_back_by_number_whichever_was_changed_last(running):
+    """TFX pairs outputs that it serves from the cache with their keys by place."""
+    described = running.described()
+    with server.session(described, seconds=60) as session:
+        tables.make(session, described)
+    store = metadata_store.opened(connection.filled(described))
+    kind = store.put_artifact_type(pb.ArtifactType(name='Model'))
+    ids = store.put_artifacts([pb.Artifact(type_id=kind, uri=str(n)) for n in range(4)])
+    (first,) = store.get_artifacts_by_id(ids[:1])
+    first.uri = 'changed'
+    store.put_artifacts([first])
+    plain = mlmd.MetadataStore(connection.filled(described))
+    assert [one.id for one in plain.get_artifacts_by_id(ids)] != ids, 'nothing to put in order'
+    assert [one.id for one in store.get_artifacts_by_id(ids)] == ids
+    assert [one.id for one in store.get_artifacts_by_type('Model')] == ids
+
+
 def test_the_password_is_in_no_log_of_any_level(running, caplog):
     described = running.described()
     with (
