@@ -86,7 +86,7 @@ def demonstrate(
                     raise
                 click.echo('the job was lost with its TaskManager; the same command again:')
                 seconds['flink'] = _thawline('run', str(homes['flink']))
-        tables = _predict(homes)
+            tables = _predict(homes)  # while the killer's own TaskManager lives
         found = _differences(homes, tables)
         for name, took in seconds.items():
             click.echo(f'{name:<6} {display.duration(took)}')
