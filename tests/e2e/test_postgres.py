@@ -92,7 +92,7 @@ def test_models_are_promoted_explained_and_taken_back(moved, other, other_run, s
     for project in (moved, other):
         done = project.thawline('promote', 'last', '--yes')
         assert done.returncode == 0, done.stdout + done.stderr
-    changed = {'training': '{mode: probe, augmentation: none, label_smoothing: 0.05}'}
+    changed = {'training': '{mode: probe, augmentation: none, class_weights: balanced}'}
     moved.write(**changed, metadata=server.section(database))
     done = moved.thawline('run')
     assert done.returncode == 0, done.stdout + done.stderr
