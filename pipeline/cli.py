@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 from typing import TYPE_CHECKING
@@ -10,8 +11,16 @@ import click
 
 import pipeline
 from components.errors import UserError
-from pipeline import cli_models
-from pipeline.cli_arguments import config_argument
+from pipeline import (
+    cli_airflow,
+    cli_engines,
+    cli_kubeflow,
+    cli_metadata,
+    cli_models,
+    cli_notify,
+    cli_schedule,
+)
+from pipeline.cli_arguments import config_argument, engine_option
 
 if TYPE_CHECKING:
     from pipeline.paths import Project
@@ -43,6 +52,14 @@ _SECTIONS = {
     'Judge it': ('runs', 'review', 'report', 'compare'),
     'Release it': ('models', 'explain', 'promote', 'rollback', 'history', 'prune'),
     'Use it': ('serve', 'predict'),
+    'Schedule it': (
+        'compile',
+        'run-node',
+        'schedule',
+        'notify',
+        'metadata',
+    ),
+    'Scale it': ('workers',),
 }
 
 
@@ -70,6 +87,8 @@ class _Group(click.Group):
 @click.version_option(pipeline.__version__, prog_name='thawline')
 def main() -> None:
     """See `_HELP`: click's mark for text that keeps its lines is no docstring's."""
+    # ML Metadata would tell the terminal each time that it connects to a database.
+    os.environ.setdefault('GLOG_minloglevel', '2')
 
 
 @main.command()
@@ -78,12 +97,14 @@ def main() -> None:
 @click.option('--to', 'last', multiple=True, metavar='NODE', help='Stop after this node.')
 @click.option('--only', metavar='NODE', help='Run this node alone, on the latest results.')
 @click.option('--no-cache', is_flag=True, help='Run every node, also where nothing changed.')
+@engine_option
 def run(
     config: pathlib.Path | None,
     first: tuple[str, ...],
     last: tuple[str, ...],
     only: str | None,
     no_cache: bool,
+    engine: str | None,
 ) -> None:
     """Runs the chain: from images to a blessed model, or to the reason why not."""
     if only and (first or last):
@@ -92,7 +113,7 @@ def run(
 
     if only:
         first = last = (only,)
-    options: Options = run_lib.Options(first, last, not no_cache)
+    options: Options = run_lib.Options(first, last, not no_cache, engine=engine)
     outcome = run_lib.execute(*run_lib.project_of(config), options)
     run_lib.leave(outcome)
 
@@ -246,8 +267,16 @@ def doctor(config: pathlib.Path | None) -> None:
     sys.exit(doctor_command.show(config))
 
 
-for command in cli_models.COMMANDS:
+for command in (
+    *cli_models.COMMANDS,
+    *cli_metadata.COMMANDS,
+    *cli_notify.COMMANDS,
+    *cli_schedule.COMMANDS,
+    *cli_engines.COMMANDS,
+    *cli_airflow.COMMANDS,
+):
     main.add_command(command)
+cli_airflow.schedule.add_command(cli_kubeflow.kubeflow)
 
 
 if __name__ == '__main__':

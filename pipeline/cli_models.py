@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli_arguments import config_argument
+from pipeline.cli_arguments import config_argument, engine_option
 
 
 @click.command()
@@ -38,6 +38,7 @@ from pipeline.cli_arguments import config_argument
     help="Mark answers with a lower score; by default the model's own bound, if it has one.",
 )
 @click.option('--force', is_flag=True, help='Replace an existing table.')
+@engine_option
 def predict(
     sources: tuple[str, ...],
     wanted: str,
@@ -45,6 +46,7 @@ def predict(
     config: pathlib.Path | None,
     abstain_below: float | None,
     force: bool,
+    engine: str | None,
 ) -> None:
     """Predicts many images: label, score and probabilities of each, as one table.
 
@@ -54,7 +56,7 @@ def predict(
     from pipeline import run as run_lib
 
     outcome = predict_command.execute(
-        *run_lib.project_of(config), sources, wanted, target, abstain_below, force
+        *run_lib.project_of(config), sources, wanted, target, abstain_below, force, engine
     )
     run_lib.leave(outcome)
 

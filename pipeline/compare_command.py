@@ -44,7 +44,7 @@ def execute(project: Project, first: str, second: str, kind: str, browse: bool) 
         DataError: predictions cannot be used.
     """
     store = reports.open_store(project)
-    found = [reports.find(store, wanted) for wanted in (first, second)]
+    found = [reports.find(store, wanted, project.name) for wanted in (first, second)]
     if found[0].run.id == found[1].run.id:
         raise ConfigError(f'A and B are the same run, {found[0].run.id}; give two')
     told = comparison.compare(*map(_side, found))

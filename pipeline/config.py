@@ -27,6 +27,11 @@ from components.serving.params import Serving
 from components.training.params import Training
 from components.tuning.params import Tuning
 from pipeline import config_errors
+from pipeline.engines.params import Beam
+from pipeline.notifications.params import Target
+from pipeline.schedule.airflow_params import Airflow
+from pipeline.schedule.kubeflow_params import Kubeflow
+from pipeline.stores.params import Metadata
 
 PROJECT_FILE = 'thawline.yaml'
 DEFAULT_PRESET = 'solar_cells'
@@ -142,14 +147,6 @@ class Preprocessing(Section):
     )
 
 
-class Beam(Section):
-    """How Beam runs the data-parallel nodes."""
-
-    options: tuple[str, ...] = pydantic.Field(
-        default=(), description='Further Beam options, each as --name=value.'
-    )
-
-
 class Config(Section):
     """A whole project."""
 
@@ -167,6 +164,12 @@ class Config(Section):
     gate: Gate = Gate()
     serving: Serving = Serving()
     beam: Beam = Beam()
+    notifications: tuple[Target, ...] = pydantic.Field(
+        default=(), description='Whom to tell how a run ended: a list of webhooks and commands.'
+    )
+    metadata: Metadata = Metadata()
+    airflow: Airflow = Airflow()
+    kubeflow: Kubeflow = Kubeflow()
     output: str | None = pydantic.Field(
         default=None, description='Where runs are kept; default: runs/<name> beside this file.'
     )

@@ -15,10 +15,12 @@ from typing import Any
 import pydantic
 
 from pipeline.config import Config
+from pipeline.notifications import body
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / 'schemas' / 'thawline.schema.json'
 REFERENCE = ROOT / 'docs' / 'config.md'
+NOTIFICATION = ROOT / 'schemas' / 'notification.schema.json'
 
 
 def json_schema() -> str:
@@ -37,6 +39,8 @@ def _type(annotation: Any) -> str:
         return ', '.join(f'`{value}`' for value in arguments)
     if origin is tuple:
         return 'list'
+    if origin is dict:
+        return 'names with values'
     if arguments:
         return ' or '.join(_type(a) for a in arguments if a is not type(None))
     names = {str: 'text', int: 'whole number', float: 'number', bool: 'true, false'}
@@ -71,6 +75,12 @@ def _rows(model: type[pydantic.BaseModel], prefix: str) -> Iterator[tuple[str, .
             default = f'`{json.dumps(field.default)}`'
         kind = ' '.join(part for part in (_type(annotation), _bounds(field)) if part)
         yield f'`{path}`', kind, default, (field.description or '').replace('|', '\\|')
+        for part in typing.get_args(annotation) if kind == 'list' else ():
+            if isinstance(part, type) and issubclass(part, pydantic.BaseModel):
+                yield from _rows(part, f'{path}[].')
+        for part in typing.get_args(annotation) if kind == 'section' else ():
+            if part is not type(None):
+                yield from _rows(part, f'{path}.')
 
 
 def reference() -> str:
@@ -90,9 +100,10 @@ def reference() -> str:
 
 
 def main() -> None:
-    """Writes both files."""
+    """Writes all files."""
     SCHEMA.write_text(json_schema(), 'utf-8')
     REFERENCE.write_text(reference(), 'utf-8')
+    NOTIFICATION.write_text(body.json_schema(), 'utf-8')
 
 
 if __name__ == '__main__':

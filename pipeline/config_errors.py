@@ -10,6 +10,8 @@ from typing import Any
 import pydantic
 import yaml
 
+from pipeline.notifications import addresses
+
 _EXPECTED = {
     'int_parsing': 'a whole number',
     'int_type': 'a whole number',
@@ -22,6 +24,9 @@ _EXPECTED = {
     'tuple_type': 'a list, like [a, b]',
     'model_type': 'a section of keys',
 }
+
+# Keys of notifications that nobody puts a secret into.
+_OPEN = {'events', 'format', 'timeout', 'retry_for'}
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
@@ -47,10 +52,28 @@ def echo(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + '...'
 
 
+def _shown(path: tuple[Any, ...], value: Any) -> str:
+    """A received value as it may be shown: notifications are where people put secrets.
+
+    And what records runs is where they would put a password.
+    """
+    private = path[:1] in {('notifications',), ('metadata',)}
+    number = isinstance(value, (int, float)) and not str(path[-1]).endswith('_env')
+    if not private or _OPEN & set(path) or number:
+        return echo(value)
+    if isinstance(value, str):
+        if 'webhook' in path:
+            return repr(addresses.shown(value))
+        return f'{len(value)} characters, which may be a secret'
+    return f'a {type(value).__name__}'
+
+
 def _section_at(model: type[pydantic.BaseModel], path: tuple[Any, ...]) -> type | None:
     """The model class that holds the last key of `path`, where there is one."""
     current: Any = model
     for key in path[:-1]:
+        if isinstance(key, int):
+            continue  # a place in a list, whose sections are those of its annotation
         fields = getattr(current, 'model_fields', None)
         if not fields or key not in fields:
             return None
@@ -67,7 +90,7 @@ def _line(problem: Any, model: type[pydantic.BaseModel]) -> str:
     where = '.'.join(
         str(key) for key in path if not str(key).startswith(('constrained-', 'literal['))
     )
-    received = f'received {echo(problem["input"])}'
+    received = f'received {_shown(path, problem["input"])}'
     if kind == 'extra_forbidden':
         section = _section_at(model, path)
         known = list(section.model_fields) if section else []  # type: ignore[attr-defined]

@@ -32,6 +32,16 @@ def of_code(*modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def of_all_code() -> str:
+    """A digest over everything that nodes may run: all files below `components`."""
+    digest = hashlib.sha256()
+    for file in sorted((_ROOT / _CODE).rglob('*.*')):
+        if file.is_file() and file.suffix != '.pyc':
+            digest.update(str(file.relative_to(_ROOT)).encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
 def _reached(modules: tuple[str, ...]) -> set[pathlib.Path]:
     for module in modules:
         if _file(module) is None:

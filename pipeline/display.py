@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -43,6 +44,12 @@ def say(console: rich.console.Console, *parts: str | tuple[str, str]) -> None:
     console.print(rich.text.Text.assemble(*parts), highlight=False, soft_wrap=True)
 
 
+def _words(state: progress.Progress) -> str:
+    """`300 of 1,200 steps, val accuracy 0.871`; empty before the first word of it."""
+    count = f'{state.done:,} of {state.total:,} {state.what}' if state.total else state.what
+    return ', '.join(filter(None, (count, state.remark)))
+
+
 class _TimeLeft(rich.progress.ProgressColumn):
     """`12 s left`, or nothing where the work has no known end."""
 
@@ -52,7 +59,7 @@ class _TimeLeft(rich.progress.ProgressColumn):
 
 
 class Display:
-    """Shows nodes as they start, run and end; a `pipeline.runners.local.Narrator`."""
+    """Shows nodes as they start, run and end; a `pipeline.runners.node.SchedulerNarrator`."""
 
     def __init__(
         self, console: rich.console.Console, describe: Callable[[NodeResult], str]
@@ -103,21 +110,36 @@ class Display:
     @contextlib.contextmanager
     def _plain(self, node: str) -> Iterator[progress.Listener]:
         self._console.print(f'> {node}', highlight=False)
-        told = [time.monotonic()]
+        began = time.monotonic()
+        latest = [progress.Progress()]
+        over = threading.Event()
+
+        def tell() -> None:
+            while not over.wait(_QUIET_SECONDS):
+                passed = duration(time.monotonic() - began)
+                parts = filter(None, (passed, _words(latest[0])))
+                say(self._console, f'  {node}: {", ".join(parts)}')
 
         def listen(state: progress.Progress) -> None:
-            if time.monotonic() - told[0] < _QUIET_SECONDS:
-                return
-            told[0] = time.monotonic()
-            count = f'{state.done:,} of {state.total:,} {state.what}' if state.total else state.what
-            remark = f', {state.remark}' if state.remark else ''
-            self._console.print(f'  {node}: {count}{remark}', highlight=False, markup=False)
+            latest[0] = state
 
-        yield listen
+        telling = threading.Thread(target=tell, daemon=True)
+        telling.start()
+        try:
+            yield listen
+        finally:
+            over.set()
+            telling.join()
 
     def ended(self, result: NodeResult) -> None:
         """Shows the finished node with its time and its line."""
-        took = 'cached' if result.state == 'cached' else duration(result.seconds)
+        self._done(result, 'cached' if result.state == 'cached' else duration(result.seconds))
+
+    def kept(self, result: NodeResult) -> None:
+        """Shows that a node need not run: it was complete already."""
+        self._done(result, 'complete')
+
+    def _done(self, result: NodeResult, took: str) -> None:
         line = rich.text.Text.assemble(
             ('✓ ', 'green'),
             (f'{result.node:<{self._width}}', 'bold'),

@@ -77,6 +77,7 @@ def checks(project: pathlib.Path | None = None) -> list[Check]:
         Check('Memory', check_memory),
         Check('Disk', functools.partial(check_disk, folder)),
         Check('Project folder', functools.partial(check_writable, folder)),
+        Check('Metadata', functools.partial(check_metadata, folder)),
     ]
 
 
@@ -255,6 +256,24 @@ def check_writable(folder: pathlib.Path) -> Result:
             'Change its owner or permissions, or work in another folder.',
         )
     return Result(name, Status.OK, f'{folder} is writable')
+
+
+def check_metadata(folder: pathlib.Path) -> Result:
+    """Can the place be reached where the project in `folder` has its runs recorded?"""
+    from pipeline import config, paths
+    from pipeline.stores import opened
+
+    name, file = 'Metadata', folder / config.PROJECT_FILE
+    if not file.is_file():
+        return Result(name, Status.OK, "SQLite, among a project's runs")
+    try:
+        parsed = config.parse(config.read_file(file), str(file))
+    except UserError as error:
+        return Result(name, Status.WARN, f'cannot be told: {error}', 'Mend the configuration.')
+    try:
+        return Result(name, Status.OK, opened.reached(paths.Project.of(parsed, folder)))
+    except UserError as error:
+        return Result(name, Status.FAIL, str(error), 'thawline metadata check')
 
 
 def _available_memory(root: pathlib.Path) -> int | None:

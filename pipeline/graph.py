@@ -21,7 +21,9 @@ from components.tuning.component import ImageTuner
 from pipeline import digest
 from pipeline import tfx_imports as tfx
 from pipeline.config import Config
+from pipeline.engines import options
 from pipeline.paths import Project
+from pipeline.stores import opened
 
 from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import (  # isort: skip
     LatestArtifactStrategy,
@@ -44,7 +46,10 @@ def build(
     )
     examples = images.outputs['examples']
 
-    statistics = tfx.StatisticsGen(examples=examples)
+    # Without sketches each distinct value is a key of a shuffle, and the encoded images are values.
+    # Counts are exact up to 1,024 values, which is more than their histogram shows either way.
+    counting = tfx.StatsOptions(use_sketch_based_topk_uniques=True)
+    statistics = tfx.StatisticsGen(examples=examples, stats_options=counting)
 
     reviewed = project.pinned_schema()
     if reviewed:
@@ -169,7 +174,6 @@ def build(
         evaluation=evaluator.outputs['evaluation'],
         blessing=evaluator.outputs['blessing'],
         settings=config.serving.exported,
-        metadata=str(project.metadata),
         code_digest=digest.of_code('components.export.executor'),
     )
     exported = exporter.outputs['exported_model']
@@ -212,8 +216,7 @@ def build(
         exports=exporter.outputs['exports'],
         serving_record=serving_check.outputs['serving_record'],
         previous=previous.outputs['report'],
-        config=config.model_dump_json(),
-        metadata=str(project.metadata),
+        config=config.model_dump_json(exclude={'airflow', 'beam', 'metadata', 'notifications'}),
         code_digest=digest.of_code('components.report.executor'),
     ).with_id('Report')
     # A blessed model is pushed also where its report fails.
@@ -261,6 +264,6 @@ def build(
             *bulk,
         ],
         enable_cache=use_cache,
-        metadata_connection_config=tfx.sqlite_metadata_connection_config(str(project.metadata)),
-        beam_pipeline_args=project.beam_args(config),
+        metadata_connection_config=opened.described(project),
+        beam_pipeline_args=list(options.IN_PROCESS),  # the run's engine replaces them
     )

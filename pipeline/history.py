@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import rich.box
 import rich.table
 
-from components import metadata_store
 from pipeline import display, metadata
 from pipeline.metadata import Run
 from pipeline.paths import Project
+from pipeline.stores import opened
 
 
 def outcome(run: Run) -> str:
@@ -22,6 +22,7 @@ def outcome(run: Run) -> str:
             'failed': f'failed in {bad.node}',
             'canceled': f'interrupted in {bad.node}',
             'running': f'under way or killed in {bad.node}',
+            'not run': f'ended before {bad.node}: its inputs were missing',
         }.get(bad.state, f'{bad.state} in {bad.node}')
     blessing = run.output('Evaluator', 'blessing')
     if blessing is None:
@@ -46,12 +47,13 @@ def accuracy(run: Run, split: str) -> str:
 def show(project: Project, count: int) -> None:
     """Prints the latest `count` runs, newest first."""
     console = display.roomy_console(sys.stdout)
-    if not project.metadata.is_file():
+    store = opened.to_read(project)
+    found = metadata.runs(store, project.name)[-count:] if store else []
+    if not found:
         console.print(
             f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True
         )
         return
-    found = metadata.runs(metadata_store.open_sqlite(project.metadata))[-count:]
     console.print(table(found, console.width >= display.ROOMY))
 
 

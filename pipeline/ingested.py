@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import pathlib
 
-from components import metadata_store
 from components.ingestion import sources
 from pipeline import digest, metadata
 from pipeline.config import Config
 from pipeline.paths import Project
+from pipeline.stores import opened
 
 _INGESTION = 'components.ingestion.component.ImageExampleGen'  # its type in the metadata
 
@@ -22,7 +22,8 @@ def train_split(config: Config, project: Project) -> pathlib.Path | None:
     Raises:
         ConfigError, DataError: the source cannot be listed.
     """
-    if not project.metadata.is_file():
+    store = opened.to_read(project)
+    if store is None:
         return None
     spec = project.source_spec(config)
     wanted = {
@@ -34,10 +35,13 @@ def train_split(config: Config, project: Project) -> pathlib.Path | None:
         'max_pixels': config.data.max_pixels,
         'code_digest': digest.of_code('components.ingestion.executor'),
     }
-    store = metadata_store.open_sqlite(project.metadata)
-    if _INGESTION not in {kind.name for kind in store.get_execution_types()}:
-        return None
-    executions = store.get_executions_by_type(_INGESTION)
+    mine = store.get_context_by_type_and_name('pipeline', project.name)
+    kinds = {kind.id for kind in store.get_execution_types() if kind.name == _INGESTION}
+    executions = (
+        one
+        for one in (store.get_executions_by_context(mine.id) if mine else ())
+        if one.type_id in kinds
+    )
     for execution in sorted(executions, key=lambda e: e.id, reverse=True):
         noted = {
             name: getattr(value, value.WhichOneof('value') or 'string_value')

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+from components.errors import ConfigError
+
 # Thousands of lines a run about types and stages, which bury what one looks for.
 _CHATTY = ('apache_beam.typehints', 'apache_beam.runners', 'apache_beam.internal')
 
@@ -24,12 +26,18 @@ def diverted(path: pathlib.Path) -> Iterator[TextIO]:
 
     Yields:
         A text stream to where standard output went before.
+
+    Raises:
+        ConfigError: the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:
+        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.close(file)

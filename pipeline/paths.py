@@ -10,15 +10,8 @@ from components.backbones.params import Model
 from components.ingestion.sources import Columns, SourceSpec
 from components.prediction.params import Bulk
 from pipeline.config import Config
+from pipeline.stores.params import PostgreSQL
 
-_BEAM_DEFAULTS = (
-    # Beam's default runner first tries Prism, which downloads a binary.
-    '--runner=FnApiRunner',
-    '--direct_running_mode=in_memory',
-    # Without a flag that says where workers get TFX from, every Beam node packs TFX anew for remote
-    # workers (tfx.utils.dependency_utils, seconds a node). In-process workers need no container.
-    '--sdk_container_image=none',
-)
 SCHEMA_FILE = 'schema.pbtxt'
 WEIGHTS_BY_NAME = ('imagenet', 'package', 'random')
 
@@ -31,11 +24,15 @@ class Project:
         home: the folder of the configuration file, which relative paths are relative to.
         output: where runs are kept.
         schema: where the reviewed schema is, or would be.
+        name: of the project and its pipeline.
+        postgresql: the database that records runs; None for the file `metadata`.
     """
 
     home: pathlib.Path
     output: pathlib.Path
     schema: pathlib.Path
+    name: str
+    postgresql: PostgreSQL | None = None
 
     @classmethod
     def of(cls, config: Config, home: pathlib.Path, is_preset: bool = False) -> Project:
@@ -46,7 +43,8 @@ class Project:
         home = home.resolve()
         output = home / (config.output or f'runs/{config.name}')
         named = pathlib.Path(config.data.schema_file or SCHEMA_FILE).expanduser()
-        return cls(home, output, (output if is_preset else home) / named)
+        schema = (output if is_preset else home) / named
+        return cls(home, output, schema, config.name, config.metadata.postgresql)
 
     @property
     def artifacts(self) -> pathlib.Path:
@@ -55,7 +53,7 @@ class Project:
 
     @property
     def metadata(self) -> pathlib.Path:
-        """ML Metadata's SQLite file."""
+        """ML Metadata's SQLite file, where no database is configured."""
         return self.output / 'metadata.sqlite'
 
     @property
@@ -79,6 +77,11 @@ class Project:
         return self.output / 'logs'
 
     @property
+    def engine_logs(self) -> pathlib.Path:
+        """Logs of the processes that an engine needs beside a run."""
+        return self.logs / 'engine'
+
+    @property
     def checkpoints(self) -> pathlib.Path:
         """States of unfinished trainings; outside the artifacts, which a failed run removes."""
         return self.output / 'checkpoints'
@@ -87,6 +90,15 @@ class Project:
     def lock(self) -> pathlib.Path:
         """Held while a run of this project is under way."""
         return self.output / 'lock'
+
+    @property
+    def node_locks(self) -> pathlib.Path:
+        """Each held while a node of a run is under way in a process of its own."""
+        return self.output / 'locks'
+
+    def report_link(self, run_id: str) -> pathlib.Path:
+        """The report of a run, under a name that can be told beforehand."""
+        return self.output / 'reports' / f'{run_id}.html'
 
     def _located(self, path: str) -> str:
         """A path of the configuration: URLs and packages as they are, others from `home`."""
@@ -140,7 +152,3 @@ class Project:
     def located_model(self, config: Config) -> Model:
         """The base's settings with the full path of its weights."""
         return config.model.model_copy(update={'weights': self.weights(config)})
-
-    def beam_args(self, config: Config) -> list[str]:
-        """Beam options of every data-parallel node."""
-        return [*_BEAM_DEFAULTS, *config.beam.options]

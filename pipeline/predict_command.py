@@ -9,6 +9,7 @@ import pathlib
 import re
 import tempfile
 import time
+import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from components.ingestion.sources import Columns
 from components.prediction import described, listing, outputs
 from pipeline import display, interruption, logs
 from pipeline.config import Config
+from pipeline.engines import params
 from pipeline.paths import Project
 from pipeline.registry import files
 from pipeline.run import Outcome
@@ -36,6 +38,7 @@ def execute(
     target: pathlib.Path,
     abstain_below: float | None = None,
     force: bool = False,
+    on: str | None = None,
 ) -> Outcome:
     """Predicts and tells the terminal; returns how it ended.
 
@@ -45,11 +48,13 @@ def execute(
         target: the table.
         abstain_below: takes the place of the model's own bound.
         force: whether an existing table may be replaced.
+        on: name of an engine in place of the configuration's.
 
     Raises:
         ConfigError, DataError: what a person can mend.
     """
     began = time.monotonic()
+    config = config.model_copy(update={'beam': params.on(config.beam, on)})
     _check_target(target, force)
     target = target.absolute()
     folder = files.saved_model(config, project, wanted)
@@ -124,18 +129,28 @@ def _predict(
     starting = console.status('starting TensorFlow')
     with starting if console.is_terminal else contextlib.nullcontext():
         from components.prediction import batch
+        from pipeline.engines import work
+        from pipeline.engines.engine import Engine
 
     shown = display.Display(console, lambda result: '')
-    with shown.started('Predict'):
-        result = batch.predict(
-            listed,
-            str(folder),
-            target,
-            Columns(**config.data.columns.model_dump()),
-            batch.Bounds(config.data.max_side, config.data.max_pixels),
-            project.beam_args(config),
-            abstain_below,
-        )
+    paths = [one.path for one in (*listed.items, *listed.records)]
+    with (
+        shown.started('Predict'),
+        Engine(config.beam, config.name, project.home, project.engine_logs) as engine,
+    ):
+        megabytes = work.of_files(paths) if engine.sizes else 0.0
+        placed = engine.place('Predict', megabytes, uuid.uuid4().hex[:8])
+        logging.info('Predict runs on: %s', placed.words)
+        with engine.running(placed):
+            result = batch.predict(
+                listing.anywhere(listed),
+                str(folder.absolute()),
+                target,
+                Columns(**config.data.columns.model_dump()),
+                batch.Bounds(config.data.max_side, config.data.max_pixels),
+                placed.options,
+                abstain_below,
+            )
     return result
 
 

@@ -24,7 +24,7 @@ def execute(project: Project, wanted: str, kind: str, out: pathlib.Path | None) 
     Raises:
         ConfigError: there is no such run or report, or the file cannot be written.
     """
-    found = reports.find(reports.open_store(project), wanted)
+    found = reports.find(reports.open_store(project), wanted, project.name)
     if kind == 'md':
         data = markdown.render(found.content).encode('utf-8')
     else:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components import metadata_store
 from components.errors import ConfigError
 from pipeline import metadata
-from pipeline.metadata import Output, Run
+from pipeline.metadata import NodeResult, Output, Run
 from pipeline.paths import Project
+from pipeline.stores import opened
 
 if TYPE_CHECKING:
     from components.report.content import Content
@@ -77,22 +78,24 @@ def open_store(project: Project) -> mlmd.MetadataStore:
     Raises:
         ConfigError: nothing ran yet.
     """
-    if not project.metadata.is_file():
+    store = opened.to_read(project)
+    if store is None:
         raise ConfigError(f'no run yet in {project.output}; start one with: thawline run')
-    return metadata_store.open_sqlite(project.metadata)
+    return store
 
 
-def find(store: mlmd.MetadataStore, wanted: str) -> Found:
+def find(store: mlmd.MetadataStore, wanted: str, pipeline: str | None = None) -> Found:
     """The run that is meant, with its report.
 
     Args:
         store: of the project.
         wanted: id of a run, the beginning of one, or 'last'.
+        pipeline: whose runs count, where the metadata may hold others.
 
     Raises:
         ConfigError: there is no such run, several begin so, or it has no report.
     """
-    runs = metadata.runs(store)
+    runs = metadata.runs(store, pipeline)
     run = _run(runs, wanted)
     report = run.output('Report', 'report')
     if report is None:
@@ -105,6 +108,15 @@ def find(store: mlmd.MetadataStore, wanted: str) -> Found:
                 f'{_others(runs)}'
             )
     return Found(run, folder, _inputs(store, report))
+
+
+def link(results: Sequence[NodeResult], at: pathlib.Path) -> None:
+    """Puts a link to the page of a run's report `at` a place; the run must have a report."""
+    report = next(result for result in results if result.node == 'Report').outputs['report']
+    at.parent.mkdir(parents=True, exist_ok=True)
+    partial = at.with_name(f'.{at.name}-{os.getpid()}')
+    partial.symlink_to(pathlib.Path(report.uri, FILES['html']))
+    os.replace(partial, at)
 
 
 def _inputs(store: mlmd.MetadataStore, made: Output) -> dict[str, pathlib.Path]:

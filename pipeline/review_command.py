@@ -34,7 +34,7 @@ def execute(project: Project, wanted: str, port: int, browse: bool) -> None:
     Raises:
         ConfigError: there is no such run or report.
     """
-    found = reports.find(reports.open_store(project), wanted)
+    found = reports.find(reports.open_store(project), wanted, project.name)
     page = found.file('html').read_bytes()
     console = rich.console.Console(file=sys.stdout)
     with interruption.listening(), server(page, port) as serving:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import datetime
 import enum
-import fcntl
 import logging
 import os
 import pathlib
@@ -22,10 +21,13 @@ import rich.text
 from components.errors import ConfigError, DataError, UserError
 from components.ingestion import sources
 from components.prediction import listing as to_predict
-from pipeline import display, findings, interruption, logs
+from pipeline import display, findings, interruption, locks, logs
 from pipeline.config import Config
+from pipeline.engines import params
 from pipeline.metadata import NodeResult
+from pipeline.notifications import gather, run_end, targets
 from pipeline.paths import WEIGHTS_BY_NAME, Project
+from pipeline.stores import opened
 
 
 class Outcome(enum.IntEnum):
@@ -36,6 +38,7 @@ class Outcome(enum.IntEnum):
     BAD_CONFIGURATION = 2
     NOT_BLESSED = 3
     STOPPED_BY_DATA = 4
+    INPUTS_MISSING = 5
     INTERRUPTED = 130
 
 
@@ -47,24 +50,20 @@ class Options:
     last: tuple[str, ...] = ()
     use_cache: bool = True
     tune: bool = False
+    engine: str | None = None
 
 
 @contextlib.contextmanager
 def _only_run(project: Project) -> Iterator[None]:
-    """Holds the project's lock, which a kill releases by itself."""
-    project.lock.parent.mkdir(parents=True, exist_ok=True)
-    with project.lock.open('a+') as file:
+    """Holds the project's lock."""
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
+            stack.enter_context(locks.held(project.lock, str(os.getpid())))
+        except locks.Held as error:
             raise ConfigError(
-                f'another run of this project is under way (process {file.read().strip()}); '
+                f'another run of this project is under way (process {error}); '
                 f'wait for it, or give this one another output than {project.output}'
             ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         yield
 
 
@@ -74,14 +73,9 @@ def check(config: Config, project: Project) -> sources.Listing:
     Raises:
         ConfigError, DataError: with what is wrong and how to mend it.
     """
-    weights = project.weights(config)
-    if weights not in WEIGHTS_BY_NAME and not pathlib.Path(weights).is_file():
-        raise ConfigError(
-            f'model.weights: there is no file {weights}; give the path of a weights file, or one '
-            f'of {", ".join(WEIGHTS_BY_NAME)}'
-        )
-    if config.data.schema_file is not None and not project.schema.is_file():
-        raise ConfigError(f'data.schema_file: there is no file {project.schema}')
+    check_files(config, project)
+    opened.to_run(project)
+    targets.check(config.notifications, os.environ, project.home)
     if config.serving.bulk is not None:
         # Read last in a run: after a training is late to hear that nothing is there.
         try:
@@ -93,7 +87,23 @@ def check(config: Config, project: Project) -> sources.Listing:
     return sources.list_source(project.source_spec(config))
 
 
-def _check_weights(config: Config, project: Project) -> None:
+def check_files(config: Config, project: Project) -> None:
+    """Refuses a configuration that names weights or a schema which are not there.
+
+    Raises:
+        ConfigError: with the path.
+    """
+    weights = project.weights(config)
+    if weights not in WEIGHTS_BY_NAME and not pathlib.Path(weights).is_file():
+        raise ConfigError(
+            f'model.weights: there is no file {weights}; give the path of a weights file, or one '
+            f'of {", ".join(WEIGHTS_BY_NAME)}'
+        )
+    if config.data.schema_file is not None and not project.schema.is_file():
+        raise ConfigError(f'data.schema_file: there is no file {project.schema}')
+
+
+def check_weights(config: Config, project: Project) -> None:
     """Refuses weights that the Trainer could not use, before anything runs.
 
     A file is loaded into its base once, which takes a second or two and proves that it fits;
@@ -117,7 +127,8 @@ def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | N
     return None
 
 
-def _outcome(error: Exception) -> Outcome:
+def outcome_of(error: Exception) -> Outcome:
+    """How a run ended that ended with an exception."""
     if interruption.requested():
         return Outcome.INTERRUPTED
     if _cause(error, DataError):
@@ -127,7 +138,8 @@ def _outcome(error: Exception) -> Outcome:
     return Outcome.CRASHED
 
 
-def _explain(console: rich.console.Console, error: Exception, outcome: Outcome) -> None:
+def explain(console: rich.console.Console, error: Exception, outcome: Outcome) -> str:
+    """Says why the run did not come to its end, and returns that."""
     known = _cause(error, UserError)
     if outcome is Outcome.INTERRUPTED:
         message = 'stopped on request; nothing that was finished is lost, run again to go on'
@@ -135,10 +147,12 @@ def _explain(console: rich.console.Console, error: Exception, outcome: Outcome) 
         message = str(known)
     else:
         message = f'{error} ({type(error.__cause__ or error).__name__})'
-    console.print(rich.text.Text.assemble(('error: ', 'bold red'), message), highlight=False)
+    line = rich.text.Text.assemble(('error: ', 'bold red'), message)
+    console.print(line, highlight=False, soft_wrap=not console.is_terminal)
+    return message
 
 
-def _summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome:
+def summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome:
     """Says what came of it, and returns that."""
     by_node = {result.node: result for result in results}
     if 'Tuner' in by_node:
@@ -166,6 +180,7 @@ def _summary(console: rich.console.Console, results: list[NodeResult]) -> Outcom
 
 def execute(config: Config, project: Project, options: Options) -> Outcome:
     """Runs the chain and tells the terminal; returns how it ended."""
+    config = config.model_copy(update={'beam': params.on(config.beam, options.engine)})
     run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
     log = project.logs / f'{run_id}.log'
     began = time.monotonic()
@@ -174,15 +189,20 @@ def execute(config: Config, project: Project, options: Options) -> Outcome:
         console.print(
             f'[bold]{config.name}[/bold]  run {run_id}  in {project.output}', highlight=False
         )
+        results: list[NodeResult] = []
+        message = node = None
         try:
-            results = _run_graph(console, config, project, options, run_id)
-            outcome = _summary(console, results)
+            _run_graph(console, config, project, options, run_id, results)
+            outcome = summary(console, results)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the run ended:\n%s', traceback.format_exc())
-            outcome = _outcome(error)
-            _explain(console, error, outcome)
-        console.print(f'  time    {display.duration(time.monotonic() - began)}', highlight=False)
+            outcome = outcome_of(error)
+            message, node = explain(console, error, outcome), getattr(error, 'node', None)
+        seconds = time.monotonic() - began
+        console.print(f'  time    {display.duration(seconds)}', highlight=False)
         console.print(f'  log     {log}', highlight=False, soft_wrap=True)
+        ending = gather.Ending(run_id, outcome, seconds, results, message, node, log)
+        run_end.notify(console, config, project, ending)
     return outcome
 
 
@@ -192,7 +212,9 @@ def _run_graph(
     project: Project,
     options: Options,
     run_id: str,
-) -> list[NodeResult]:
+    results: list[NodeResult],
+) -> None:
+    """Runs the chain; the `results` of nodes that ended well are there after a failure too."""
     listing = check(config, project)
     for note in listing.notes:
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
@@ -202,24 +224,28 @@ def _run_graph(
         else (contextlib.nullcontext())
     ):
         from pipeline import graph, tune_command
-        from pipeline.runners import local
+        from pipeline.engines.engine import Engine
+        from pipeline.runners import failures, local
 
     if config.training.tuned and not options.tune:
         tune_command.require(project)
-    _check_weights(config, project)
+    check_weights(config, project)
     shown = display.Display(console, lambda result: findings.line(result, config, project))
-    runner = local.LocalRunner(run_id, shown, local.Selection(options.first, options.last))
+    selection = local.Selection(options.first, options.last)
     wired = graph.build(config, project, options.use_cache, options.tune)
     known = [node.id for node in wired.components]
     for name in (*options.first, *options.last):
         if name not in known:
             raise ConfigError(f'no node {name!r}; there are: {", ".join(known)}')
-    try:
-        runner.run(wired)
-    except local.NodeFailed as error:
-        shown.failed(error.node)
-        raise
-    return runner.results
+    with Engine(config.beam, config.name, project.home, project.engine_logs) as engine:
+        runner = local.LocalRunner(run_id, shown, selection, engine)
+        try:
+            runner.run(wired)
+        except failures.NodeFailed as error:
+            shown.failed(error.node)
+            raise
+        finally:
+            results += runner.results
 
 
 def project_of(path: pathlib.Path | None) -> tuple[Config, Project]:

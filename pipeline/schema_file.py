@@ -11,11 +11,11 @@ import pathlib
 
 import click
 
-from components import metadata_store
 from components.errors import ConfigError
 from pipeline import metadata
 from pipeline.config import Config
 from pipeline.paths import Project
+from pipeline.stores import opened
 
 _CURATED = 'images.pbtxt'
 _HEADER = """\
@@ -74,12 +74,12 @@ def propose(config: Config, project: Project, force: bool) -> None:
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with: thawline schema --force')
     inferred = None
-    if project.metadata.is_file():
-        for run in metadata.runs(metadata_store.open_sqlite(project.metadata)):
-            output = run.output('SchemaGen', 'schema')
-            file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
-            if file and file.is_file():
-                inferred = run.id, file
+    store = opened.to_read(project)
+    for run in metadata.runs(store, project.name) if store else ():
+        output = run.output('SchemaGen', 'schema')
+        file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
+        if file and file.is_file():
+            inferred = run.id, file
     if inferred is None:
         raise ConfigError(f'no run in {project.output} has inferred a schema yet; thawline run')
     run_id, file = inferred

@@ -19,12 +19,13 @@ from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto.pusher_pb2 import PushDestination
 from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
 from tfx.proto.transform_pb2 import SplitsConfig
 from tfx.types import Channel, standard_artifacts
+
+from tensorflow_data_validation import StatsOptions  # isort: skip - after TFX
 
 __all__ = [
     'Channel',
@@ -39,8 +40,8 @@ __all__ = [
     'SchemaGen',
     'SplitsConfig',
     'StatisticsGen',
+    'StatsOptions',
     'TrainArgs',
-    'sqlite_metadata_connection_config',
     'standard_artifacts',
 ]
 

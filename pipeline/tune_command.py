@@ -12,13 +12,14 @@ import rich.table
 import rich.text
 import yaml
 
-from components import metadata_store, shares
+from components import shares
 from components.errors import ConfigError
-from pipeline import display, findings, metadata
+from pipeline import display, findings, metadata, reports
 from pipeline import run as run_lib
 from pipeline.config import Config
 from pipeline.paths import Project
 from pipeline.run import Outcome
+from pipeline.stores import opened
 
 _TITLES = {
     'fine_tune.blocks': 'blocks',
@@ -39,8 +40,7 @@ def execute(config: Config, project: Project, use_cache: bool = True) -> Outcome
     outcome = run_lib.execute(config, project, options)
     if outcome is not Outcome.BLESSED:
         return outcome
-    store = metadata_store.open_sqlite(project.metadata)
-    run = metadata.latest_run_with(store, ['Tuner'])
+    run = metadata.latest_run_with(reports.open_store(project), ['Tuner'], project.name)
     assert run is not None
     record = findings.tuning_record(next(node for node in run.nodes if node.node == 'Tuner'))
     show(display.roomy_console(sys.stdout), record, config)
@@ -53,10 +53,10 @@ def require(project: Project) -> None:
     Raises:
         ConfigError: there is no result of a Tuner.
     """
-    if project.metadata.is_file():
-        store = metadata_store.open_sqlite(project.metadata)
-        if any(run.output('Tuner', 'best_hyperparameters') for run in metadata.runs(store)):
-            return
+    store = opened.to_read(project)
+    runs = metadata.runs(store, project.name) if store else []
+    if any(run.output('Tuner', 'best_hyperparameters') for run in runs):
+        return
     raise ConfigError(
         f'training.tuned is true, but nothing was tuned yet in {project.output}; run thawline tune '
         'first, or set it to false'

@@ -7,13 +7,12 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from apache_beam.ml.inference.base import ModelHandler
 
 from components import augmentation, backbones, progress
-from components.backbones import constants
+from components.backbones import constants, seeding
 from components.backbones.features import Features, feature_model
 from components.embedding.embeddings import TRAIN
 
@@ -85,10 +84,10 @@ class FrozenBase:
         """
         self._settings = settings
         if backbone is None:
-            if settings.weights == 'random':
-                # So that the Trainer's random base is the same one.
-                keras.utils.set_random_seed(settings.seed)
-            backbone = backbones.build(settings.backbone, settings.image_size, settings.weights)
+            # Random weights too are those of every worker, and of the Trainer.
+            is_random = settings.weights == 'random'
+            with seeding.seeded(settings.seed) if is_random else contextlib.nullcontext():
+                backbone = backbones.build(settings.backbone, settings.image_size, settings.weights)
         self.backbone = backbone
         model = feature_model(self.backbone, settings.features)
         self.dimension: int = model.output_shape[-1]

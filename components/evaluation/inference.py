@@ -21,6 +21,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
+from apache_beam.utils import shared
 
 from components import progress
 from components.errors import DataError
@@ -81,6 +82,10 @@ class Server:
         return found
 
 
+class _Servers(list[Server]):
+    """A list that can be shared: Beam keeps weak references."""
+
+
 _held: dict[str, Server] = {}
 
 
@@ -123,10 +128,11 @@ class _Predict(beam.DoFn):
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._shared = shared.Shared()
 
     def setup(self) -> None:
         folders, uri = self._job.folders, self._job.embeddings
-        self._models = [_held.get(folder) or Server(folder) for folder in folders]
+        self._models = self._servers(folders)
         self._by_features = [uri is not None and cached.fits(folder, uri) for folder in folders]
         self._cached = None
         if uri is not None and any(self._by_features):
@@ -134,6 +140,13 @@ class _Predict(beam.DoFn):
         self._schema = predictions.schema(
             self._models[0].classes, self._job.metadata, dict(self._job.edges)
         )
+
+    def _servers(self, folders: Sequence[str]) -> list[Server]:
+        """Those that this process holds, or, in another worker, some that its threads share."""
+        if all(folder in _held for folder in folders):
+            return [_held[folder] for folder in folders]
+        found: list[Server] = self._shared.acquire(lambda: _Servers(map(Server, folders)))
+        return found
 
     def process(self, file: str) -> Iterator[pa.Table]:
         for serialized in _batches(file):

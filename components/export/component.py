@@ -26,7 +26,6 @@ class ExporterSpec(component_spec.ComponentSpec):
     }
     PARAMETERS = {
         'settings': component_spec.ExecutionParameter(type=str),
-        'metadata': component_spec.ExecutionParameter(type=str),
         'code_digest': component_spec.ExecutionParameter(type=str),
     }
 
@@ -52,7 +51,6 @@ class Exporter(base_component.BaseComponent):
         evaluation: types.BaseChannel,
         blessing: types.BaseChannel,
         settings: params.Exports,
-        metadata: str,
         code_digest: str,
     ) -> None:
         """Checks that the formats can be made here.
@@ -65,7 +63,6 @@ class Exporter(base_component.BaseComponent):
             evaluation: of the model, with its answers.
             blessing: an unblessed model is copied without other formats.
             settings: which formats, and what they may lose.
-            metadata: ML Metadata's SQLite file.
             code_digest: of the code that runs.
 
         Raises:
@@ -81,7 +78,6 @@ class Exporter(base_component.BaseComponent):
                 evaluation=evaluation,
                 blessing=blessing,
                 settings=settings.model_dump_json(),
-                metadata=metadata,
                 code_digest=code_digest,
                 exported_model=types.Channel(type=standard_artifacts.Model),
                 exports=types.Channel(type=artifacts.Exports),

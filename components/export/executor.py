@@ -14,12 +14,11 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from components import progress, splits
+from components import metadata_store, progress, splits
 from components.evaluation import measuring, predictions, tally
 from components.evaluation.predictions import Predictions
 from components.export import abstention, copying, making, origin, record, warmup
 from components.export.params import Exports
-from components.report import lineage
 from components.serving import card
 from components.serving.card import Abstain
 from components.shares import between, percent
@@ -40,8 +39,8 @@ class Executor(base_executor.BaseExecutor):
             input_dict: `model`, `model_run`, `examples`, `transformed_examples`, `evaluation`,
                 `blessing`.
             output_dict: `exported_model` and `exports`.
-            exec_properties: `settings`, JSON of params.Exports; `metadata`, path of the SQLite
-                file; `code_digest` for the cache key alone.
+            exec_properties: `settings`, JSON of params.Exports; `code_digest` for the cache key
+                alone.
 
         Raises:
             DataError: the predictions or the transformed examples cannot be used.
@@ -66,11 +65,7 @@ class Executor(base_executor.BaseExecutor):
             abstain=abstain,
             licence=settings.licence,
             lineage=origin.lineage(
-                origin.noted(
-                    lineage.open_store(exec_properties['metadata']),
-                    found['model'].id,
-                    found['examples'].id,
-                ),
+                origin.noted(metadata_store.borrowed(), found['model'].id, found['examples'].id),
                 found['model'].id,
                 _base(found['model_run'].uri),
                 {split: _hits(table, split) for split in tally.SPLITS},

@@ -4,15 +4,15 @@
 `write` shares the shards out over the splits. The plan is made between them, from the rows alone.
 Image bytes never cross a shuffle or a side input, so memory does not grow with the data.
 
-In one process, records keep the listing's order (by path); distributed runners keep none. The set
-of records is the same in every case.
+In one process, records keep the listing's order (by path) up to 20,000 images; distributed runners
+keep none. The set of records is the same in every case.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -27,6 +27,8 @@ from components.ingestion.quarantine import Rejected
 from components.ingestion.sources import Columns, Listing, SourceItem
 
 _NO_COMPRESSION = 'uncompressed'
+_IN_PIPELINE = 20_000  # images whose names may be a part of the pipeline itself: some megabytes
+_PIECE = 2_000  # images a file of the listing
 
 
 def read(
@@ -49,10 +51,8 @@ def read(
             | 'Records' >> beam.ParDo(_ReadRecords(columns)).with_outputs('outcomes', main='ok')
         )
     else:
-        raw = (
-            root
-            | 'Listing' >> beam.Create(listing.items)
-            | 'Load' >> beam.ParDo(_Load()).with_outputs('outcomes', main='ok')
+        raw = _listed(root, listing.items, target) | 'Load' >> beam.ParDo(_Load()).with_outputs(
+            'outcomes', main='ok'
         )
     done = raw.ok | 'Canonicalise' >> beam.ParDo(_Canonicalise(max_side, max_pixels)).with_outputs(
         'outcomes', main='examples'
@@ -94,6 +94,43 @@ def write(
         | beam.MapTuple(lambda where, number: json.dumps([*where, number]))
         | 'Counts' >> beam.io.WriteToText(counts)
     )
+
+
+def _listed(root: beam.Pipeline, items: Sequence[SourceItem], target: str) -> beam.PCollection:
+    """The images to read.
+
+    Beam packs what is created into the pipeline itself, which goes to the engine in one message: a
+    long listing travels in files.
+    """
+    if len(items) <= _IN_PIPELINE:
+        return root | 'Listing' >> beam.Create(items)
+    return (
+        root
+        | 'Listing' >> beam.Create(_written(items, target))
+        | 'Share out' >> beam.Reshuffle()
+        | 'Items' >> beam.ParDo(_ReadListing())
+    )
+
+
+def _written(items: Sequence[SourceItem], target: str) -> list[str]:
+    """Writes the listing to files in `target`; returns their paths."""
+    paths = []
+    for start in range(0, len(items), _PIECE):
+        path = storage.join(target, f'listing-{start // _PIECE:06d}')
+        lines = (json.dumps(dataclasses.asdict(one)) for one in items[start : start + _PIECE])
+        with tf.io.gfile.GFile(path, 'w') as file:
+            file.write('\n'.join(lines))
+        paths.append(path)
+    return paths
+
+
+class _ReadListing(beam.DoFn):
+    """Path of a piece of the listing -> SourceItem."""
+
+    def process(self, path: str) -> Iterator[SourceItem]:
+        with tf.io.gfile.GFile(path) as file:
+            for line in file.read().split('\n'):
+                yield SourceItem(**json.loads(line))
 
 
 def _reject(path: str, reason: str, detail: str) -> beam.pvalue.TaggedOutput:

@@ -12,13 +12,15 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
+import json
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
+from apache_beam.utils import shared
 
 from components import progress
 from components.ingestion import quarantine as reasons
@@ -31,6 +33,7 @@ from components.prediction.listing import Item, Listing, without_labels
 
 BATCH = 64
 _CHUNK = 8 * BATCH  # images
+_IN_PIPELINE = 20_000  # images whose names may be a part of the pipeline itself: some megabytes
 _READERS = 8
 _AHEAD = 2 * BATCH  # images that are read while the model works
 # Batches that the model has at once: what one leaves idle (a GPU while images are decoded, a core
@@ -58,11 +61,35 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Chunk:
-    """Images in files of their own, or one TFRecord file."""
+    """Images in files of their own, or one TFRecord file.
+
+    Attributes:
+        number: its place among all of them.
+        items: the images.
+        records: the TFRecord file.
+        listed: a file with the items, in place of them.
+    """
 
     number: int
     items: tuple[Item, ...] = ()
     records: Item | None = None
+    listed: pathlib.Path | None = None
+
+    def of_file(self) -> Chunk:
+        """The chunk with its items, wherever they are."""
+        if self.listed is None:
+            return self
+        items = json.loads(self.listed.read_text('ascii'))
+        return Chunk(self.number, tuple(Item(*one) for one in items))
+
+    def in_file(self, folder: pathlib.Path) -> Chunk:
+        """The chunk with its items in a file of `folder`."""
+        if not self.items:
+            return self
+        path = folder / f'listing-{self.number:06d}.json'
+        text = json.dumps([(one.name, one.path) for one in self.items])  # ASCII, whatever the names
+        path.write_text(text, 'ascii')
+        return Chunk(self.number, listed=path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +110,13 @@ def chunks(listing: Listing) -> list[Chunk]:
     return found + [Chunk(start + i, records=file) for i, file in enumerate(listing.records)]
 
 
-def run(root: beam.Pipeline, some: Iterable[Chunk], job: Job) -> None:
-    """Adds the pipeline."""
+def run(root: beam.Pipeline, some: Sequence[Chunk], job: Job) -> None:
+    """Adds the pipeline.
+
+    What is created in it goes to the engine in one message: a long listing travels in files.
+    """
+    if sum(len(one.items) for one in some) > _IN_PIPELINE:
+        some = [one.in_file(pathlib.Path(job.folder)) for one in some]
     (
         root
         | 'Chunks' >> beam.Create(list(some))
@@ -98,9 +130,10 @@ class _Predict(beam.DoFn):
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._shared = shared.Shared()
 
     def setup(self) -> None:
-        self._model = model.of(self._job.model)
+        self._model = model.of(self._job.model, self._shared)
 
     def process(self, chunk: Chunk) -> Iterator[int]:
         folder = pathlib.Path(self._job.folder)
@@ -121,7 +154,7 @@ class _Predict(beam.DoFn):
 
     def _outcomes(self, chunk: Chunk) -> Iterator[Loaded | Rejected]:
         if chunk.records is None:
-            return _in_threads(self._read, chunk.items, _READERS, _AHEAD)
+            return _in_threads(self._read, chunk.of_file().items, _READERS, _AHEAD)
         columns = without_labels(self._job.columns)
         found = tfrecord.records(chunk.records.path, chunk.records.name, columns)
         return _in_threads(self._unpacked, found, _READERS, _AHEAD)

@@ -66,6 +66,20 @@ class Listing:
         return digest.hexdigest()
 
 
+def anywhere(listing: Listing) -> Listing:
+    """The same with full paths, for workers whose working folder is another one."""
+    return dataclasses.replace(
+        listing,
+        items=tuple(_full(item) for item in listing.items),
+        records=tuple(_full(item) for item in listing.records),
+    )
+
+
+def _full(item: Item) -> Item:
+    path = item.path if '://' in item.path else os.path.abspath(item.path)
+    return dataclasses.replace(item, path=path)
+
+
 def of_sources(
     sources: Sequence[str], columns: Columns, leave_out: Collection[str] = ()
 ) -> Listing:

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
+from apache_beam.utils import shared
 
 from components.errors import ConfigError
 from components.prediction import described, parts
@@ -79,6 +80,6 @@ def held(folder: str) -> Iterator[Predictor]:
         del _held[folder]
 
 
-def of(folder: str) -> Predictor:
-    """The model that this process holds, or, in another worker, a new one."""
-    return _held.get(folder) or Predictor(folder)
+def of(folder: str, handle: shared.Shared) -> Predictor:
+    """The model that this process holds, or, in another worker, one that its threads share."""
+    return _held.get(folder) or handle.acquire(lambda: Predictor(folder))

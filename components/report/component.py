@@ -34,7 +34,6 @@ class ReportSpec(component_spec.ComponentSpec):
     OUTPUTS = {'report': component_spec.ChannelParameter(type=Report)}
     PARAMETERS = {
         'config': component_spec.ExecutionParameter(type=str),
-        'metadata': component_spec.ExecutionParameter(type=str),
         'code_digest': component_spec.ExecutionParameter(type=str),
     }
 
@@ -63,7 +62,6 @@ class ReportGen(base_component.BaseComponent):
         serving_record: types.BaseChannel,
         previous: types.BaseChannel,
         config: str,
-        metadata: str,
         code_digest: str,
     ) -> None:
         """The pictures are those of `examples`; all other inputs are told about.
@@ -81,7 +79,6 @@ class ReportGen(base_component.BaseComponent):
             serving_record: what the serving check found.
             previous: the last report, or none.
             config: the project's whole configuration, as JSON.
-            metadata: ML Metadata's SQLite file, which knows who made what and how long it took.
             code_digest: of the code that runs.
         """
         super().__init__(
@@ -98,7 +95,6 @@ class ReportGen(base_component.BaseComponent):
                 serving_record=serving_record,
                 previous=previous,
                 config=config,
-                metadata=metadata,
                 code_digest=code_digest,
                 report=types.Channel(type=Report),
             )

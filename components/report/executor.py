@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from components import progress, splits
+from components import metadata_store, progress, splits
 from components.embedding import embeddings
 from components.evaluation import edges, measuring, predictions, slicing, verdict
 from components.export import record as export_record
@@ -52,8 +52,8 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: as `component.ReportSpec` names them; `previous` may be empty.
             output_dict: `report`.
-            exec_properties: `config` (JSON of the project's configuration), `metadata` (path of
-                the SQLite file); `code_digest` for the cache key alone.
+            exec_properties: `config` (JSON of the project's configuration); `code_digest` for the
+                cache key alone.
 
         Raises:
             DataError: the predictions or the embeddings cannot be used.
@@ -83,7 +83,7 @@ class Executor(base_executor.BaseExecutor):
                 served=card.read(model),
                 megabytes=measuring.size_mb(str(model)),
                 config=config,
-                steps=_steps(exec_properties['metadata'], found),
+                steps=_steps(found),
                 model_id=found['model'].id,
             ),
             explain=saliency.Explainer(model),
@@ -159,7 +159,7 @@ def _serving(found: dict[str, Artifact]) -> content.Card | None:
     )
 
 
-def _steps(metadata: str, found: dict[str, Artifact]) -> list[lineage.Step]:
-    store = lineage.open_store(metadata)
+def _steps(found: dict[str, Artifact]) -> list[lineage.Step]:
+    store = metadata_store.borrowed()
     led = [artifact.id for name, artifact in found.items() if name != _PREVIOUS]
     return lineage.steps(store, led) if store else []

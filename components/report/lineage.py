@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Collection, Iterable
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
-
-from components import metadata_store
 
 _BASELINE = 'baseline_model'
 
@@ -29,13 +26,6 @@ class Step:
     run: str
     seconds: float
     outputs: dict[str, int]
-
-
-def open_store(path: str) -> mlmd.MetadataStore | None:
-    """Opens the SQLite file of a project; None where there is none."""
-    if not pathlib.Path(path).is_file():
-        return None
-    return metadata_store.open_sqlite(path)
 
 
 def steps(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[Step]:

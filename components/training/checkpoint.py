@@ -1,7 +1,9 @@
 """State of an unfinished training, so that a killed one goes on where it was.
 
 One file, replaced atomically after each epoch: a kill at any moment leaves the state of the last
-whole epoch. It holds arrays and a JSON text only (no pickle), so reading it runs no code.
+whole epoch. It holds arrays and a JSON text only (no pickle), so reading it runs no code. Two runs
+at once may do the very same training; each of their states is one of it, so they may share the
+file, and the first to end may remove it.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ import json
 import logging
 import os
 import pathlib
+import secrets
 import zipfile
 from typing import Any
 
 import numpy as np
 
 _META = 'meta'
+_PARTIAL = '.partial'
 # What numpy and zipfile raise on damaged files.
 _DAMAGE = (
     OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile
@@ -47,12 +51,16 @@ class Checkpoint:
         """Replaces the kept state."""
         self._folder.mkdir(parents=True, exist_ok=True)
         meta = json.dumps({'key': self._key, 'names': sorted(state.arrays), **state.meta})
-        partial = self._path.with_suffix('.partial')
+        partial = self._path.with_suffix(f'.{secrets.token_hex(4)}{_PARTIAL}')
         with partial.open('wb') as file:
             np.savez(file, **{_META: np.array(meta)}, **state.arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, self._path)
+        try:
+            os.replace(partial, self._path)
+        except FileNotFoundError:
+            logging.info('%s was removed: another run does this training too', partial)
+        self._sweep()
 
     def load(self) -> State | None:
         """The kept state, or None when there is none for this key that can be read."""
@@ -79,4 +87,9 @@ class Checkpoint:
     def clear(self) -> None:
         """Forgets the state: the training is complete."""
         self._path.unlink(missing_ok=True)
-        self._path.with_suffix('.partial').unlink(missing_ok=True)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Removes what a kill left, or another run is writing: it will write the next one."""
+        for path in self._folder.glob(f'*{_PARTIAL}'):
+            path.unlink(missing_ok=True)

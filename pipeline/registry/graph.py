@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import ml_metadata as mlmd
@@ -17,7 +17,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from pipeline import metadata
 from pipeline.metadata import Output
 
-_AT_ONCE = 500  # ids in one query
+# Types of executions that are none of a pipeline's nodes; see `ledger`.
+PROMOTION, PRUNE = 'thawline.Promotion', 'thawline.Prune'
 # What is read to compare with, and leads to nothing that the reader makes.
 _ASIDE = ('baseline_model', 'previous')
 # A resolver's findings are none of its own making, and are INTERNAL_OUTPUT.
@@ -120,16 +121,19 @@ class Graph:
         return [found[id_] for id_ in sorted(found)]
 
 
-def read(store: mlmd.MetadataStore) -> Graph:
-    """Everything that the store holds."""
+def read(store: mlmd.MetadataStore, pipeline: str | None = None) -> Graph:
+    """Everything that the store holds; of one pipeline where it may hold several."""
     kinds = {kind.id: kind.name for kind in store.get_execution_types()}
-    executions = sorted(store.get_executions(), key=lambda one: one.id)
-    runs = _places(store, 'pipeline_run')
-    nodes = _places(store, 'node')
+    executions = sorted(_executions(store, pipeline, kinds), key=lambda one: one.id)
+    ids = [one.id for one in executions]
+    nodes = metadata.nodes_of(store, pipeline)
+    runs = _runs(store, pipeline, nodes)
+    artifacts: set[int] = set()
     sides: dict[str, dict[int, dict[str, list[tuple[int, int]]]]] = {
         side: collections.defaultdict(dict) for side in _SIDES.values()
     }
-    for event in _events(store, [one.id for one in executions]):
+    for event in _events(store, ids):
+        artifacts.add(event.artifact_id)
         if event.type in _SIDES:
             steps = event.path.steps
             key, place = (steps[0].key if steps else ''), (steps[1].index if len(steps) > 1 else 0)
@@ -138,13 +142,14 @@ def read(store: mlmd.MetadataStore) -> Graph:
     return Graph(
         {
             one.id: Output(one.id, one.uri, metadata.properties(one))
-            for one in store.get_artifacts()
+            for part in metadata.parts(sorted(artifacts))
+            for one in store.get_artifacts_by_id(part)
         },
         [
             Made(
                 id=one.id,
                 kind=kinds.get(one.type_id, ''),
-                node=nodes.get(one.id, '').rpartition('.')[2],
+                node=nodes.get(one.id, ''),
                 run=runs.get(one.id, ''),
                 state=metadata.STATES.get(one.last_known_state, 'unknown'),
                 began=_time(one.create_time_since_epoch),
@@ -158,22 +163,62 @@ def read(store: mlmd.MetadataStore) -> Graph:
     )
 
 
-def _places(store: mlmd.MetadataStore, kind: str) -> dict[int, str]:
-    """Name of the context of a kind that each execution belongs to."""
+def _executions(
+    store: mlmd.MetadataStore, pipeline: str | None, kinds: Mapping[int, str]
+) -> list[pb.Execution]:
+    """What a pipeline ran, and what was done with its models.
+
+    The latter are of the pipeline's context like the former; those of before there were databases
+    to share are not, and belong to whom their artifacts do.
+    """
+    if pipeline is None:
+        return list(store.get_executions())
+    names = {one.name: one.id for one in metadata.contexts_of(store, 'pipeline')}
+    if pipeline not in names:
+        return []
+    mine = store.get_executions_by_context(names[pipeline])
+    known = {one.id for one in mine}
+    loose = [
+        one
+        for kind in set(kinds.values()) & {PROMOTION, PRUNE}
+        for one in store.get_executions_by_type(kind)
+        if one.id not in known and not _has_context(store, one.id)
+    ]
+    if len(names) == 1:
+        return [*mine, *loose]
+    artifacts = {event.artifact_id for event in _events(store, sorted(known))}
+    for one in sorted(loose, key=lambda one: one.id):
+        touched = {event.artifact_id for event in _events(store, [one.id])}
+        if touched & artifacts:
+            artifacts |= touched
+            mine.append(one)
+    return list(mine)
+
+
+def _has_context(store: mlmd.MetadataStore, execution: int) -> bool:
     try:
-        contexts = store.get_contexts_by_type(kind)
+        return bool(store.get_contexts_by_execution(execution))
     except mlmd.errors.NotFoundError:
-        return {}
-    return {
-        execution.id: context.name
-        for context in contexts
-        for execution in store.get_executions_by_context(context.id)
-    }
+        return False
+
+
+def _runs(
+    store: mlmd.MetadataStore, pipeline: str | None, nodes: Collection[int]
+) -> dict[int, str]:
+    """The run of each execution of a node."""
+    found: dict[int, str] = {}
+    for context in metadata.run_contexts(store, pipeline):
+        if pipeline is not None and len(found) == len(nodes):
+            break  # other pipelines' runs would follow
+        for execution in store.get_executions_by_context(context.id):
+            if execution.id in nodes:
+                found[execution.id] = context.name
+    return found
 
 
 def _events(store: mlmd.MetadataStore, executions: Sequence[int]) -> Iterator[pb.Event]:
-    for start in range(0, len(executions), _AT_ONCE):
-        yield from store.get_events_by_execution_ids(executions[start : start + _AT_ONCE])
+    for part in metadata.parts(executions):
+        yield from store.get_events_by_execution_ids(part)
 
 
 def _in_order(found: Mapping[str, list[tuple[int, int]]]) -> dict[str, tuple[int, ...]]:

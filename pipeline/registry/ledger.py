@@ -17,9 +17,9 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline.registry.graph import Graph, Made
+from pipeline.registry.graph import PROMOTION, PRUNE, Graph, Made
 
-PROMOTION, PRUNE, SERVED = 'thawline.Promotion', 'thawline.Prune', 'thawline.ServedModel'
+SERVED = 'thawline.ServedModel'
 PRODUCTION, STAGING = 'production', 'staging'
 STAGES = (PRODUCTION, STAGING)
 PROMOTE, ROLLBACK = 'promote', 'rollback'
@@ -155,8 +155,8 @@ def current(found: Sequence[Move], stage: str, destination: str) -> Move | None:
     return ended[-1] if ended else None
 
 
-def begin(store: mlmd.MetadataStore, intent: Move | Prune) -> int:
-    """Writes down what is intended; returns the id of the execution."""
+def begin(store: mlmd.MetadataStore, intent: Move | Prune, pipeline: str | None = None) -> int:
+    """Writes down what is intended for a pipeline's models; returns the id of the execution."""
     kind = Move if isinstance(intent, Move) else Prune
     name = PROMOTION if kind is Move else PRUNE
     noted = pb.ExecutionType(name=name)
@@ -169,7 +169,8 @@ def begin(store: mlmd.MetadataStore, intent: Move | Prune) -> int:
     if isinstance(intent, Move):
         model = store.get_artifacts_by_id([intent.model])[0]
         events.append((model, _event(pb.Event.INPUT, 'model', model.id)))
-    execution_id, _, _ = store.put_execution(execution, events, [])
+    mine = store.get_context_by_type_and_name('pipeline', pipeline) if pipeline else None
+    execution_id, _, _ = store.put_execution(execution, events, [mine] if mine else [])
     return execution_id
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import fcntl
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from components.errors import ConfigError
+from pipeline import locks
 from pipeline.registry import person
+
+Lock = Callable[[str], contextlib.AbstractContextManager[None]]  # of a note on who holds it
 
 
 class Busy(ConfigError):
@@ -18,32 +20,27 @@ class Busy(ConfigError):
 
 
 @contextlib.contextmanager
-def held(path: pathlib.Path, command: str) -> Iterator[None]:
+def held(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterator[None]:
     """Holds the lock for the time of the block; a kill releases it by itself.
 
     Args:
         path: of the lock file.
         command: what is done meanwhile, for whoever comes second.
+        beyond: a second lock, where other machines may change the same.
 
     Raises:
         Busy: another process holds it; says which.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open('a+', encoding='utf-8') as file:
+    since = datetime.datetime.now().strftime('%H:%M:%S')
+    note = f'thawline {command} of {person.name()} (process {os.getpid()}, since {since})'
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            holder = file.read().strip() or 'another command'
+            stack.enter_context(locks.held(path, note))
+            if beyond is not None:
+                stack.enter_context(beyond(note))
+        except locks.Held as error:
             raise Busy(
-                f'{holder} is at work on the served models; nothing was changed here, try again '
-                'when it has ended'
+                f'{str(error) or "another command"} is at work on the served models; nothing was '
+                'changed here, try again when it has ended'
             ) from error
-        since = datetime.datetime.now().strftime('%H:%M:%S')
-        file.truncate(0)
-        file.write(f'thawline {command} of {person.name()} (process {os.getpid()}, since {since})')
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
+        yield

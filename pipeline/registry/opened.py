@@ -9,6 +9,7 @@ from pipeline.config import Config
 from pipeline.paths import Project
 from pipeline.registry import lock, mending, state
 from pipeline.registry.state import Registry
+from pipeline.stores import opened
 
 Say = Callable[[str], None]
 
@@ -35,9 +36,11 @@ def to_change(config: Config, project: Project, command: str, say: Say) -> Itera
     """The registry for a command that changes it, which holds the lock for the time of the block.
 
     Raises:
-        ConfigError: another command is at work, or a place cannot be reached.
+        ConfigError: another command is at work, here or on another machine that shares the
+            metadata, or a place or the metadata cannot be reached.
     """
-    with lock.held(project.promotions, command):
+    opened.require_mine(project)
+    with lock.held(project.promotions, command, opened.lock(project)):
         registry = state.read(config, project)
         lines = mending.mend(registry)
         for line in lines:

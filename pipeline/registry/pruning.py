@@ -103,7 +103,8 @@ def prune(registry: Registry, found: Leaving) -> Prune:
         removed=(),
         hidden=secrets.token_hex(4),
     )
-    intent = dataclasses.replace(intent, id=ledger.begin(registry.store, intent))
+    id_ = ledger.begin(registry.store, intent, registry.pipeline)
+    intent = dataclasses.replace(intent, id=id_)
     try:
         for version in found.versions:
             place.remove(version, intent.hidden)

@@ -92,7 +92,7 @@ def serve(registry: Registry, plan: Plan, tell: Tell) -> Move:
     if place.renames:
         incoming = f'{INCOMING}{move.version}-{secrets.token_hex(4)}'
         move = dataclasses.replace(move, incoming=incoming)
-    move = dataclasses.replace(move, id=ledger.begin(registry.store, move))
+    move = dataclasses.replace(move, id=ledger.begin(registry.store, move, registry.pipeline))
     _put(registry, place, move, plan.source, tell)
     ledger.complete(registry.store, move, ledger.place(place.name, move.version))
     return move

@@ -22,12 +22,14 @@ class Registry:
     """What the metadata and the folders of a project say.
 
     Attributes:
+        pipeline: name of it.
         store: of the metadata.
-        graph: all that it holds.
+        graph: all that it holds of the pipeline.
         models, moves, prunes: oldest first.
         places: by stage.
     """
 
+    pipeline: str
     store: mlmd.MetadataStore
     graph: Graph
     models: tuple[Model, ...]
@@ -71,8 +73,9 @@ def read(config: Config, project: Project) -> Registry:
         ConfigError: nothing ran yet.
     """
     store = reports.open_store(project)
-    found = graph.read(store)
+    found = graph.read(store, project.name)
     return Registry(
+        project.name,
         store,
         found,
         tuple(models.all_of(found)),

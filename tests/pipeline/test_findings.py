@@ -76,7 +76,7 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     assert lines[1].endswith('50 right instead of 1 would do.')
 
     shown = io.StringIO()
-    outcome = run._summary(rich.console.Console(file=shown), [node, pusher({'pushed': 0})])
+    outcome = run.summary(rich.console.Console(file=shown), [node, pusher({'pushed': 0})])
     assert outcome is run.Outcome.NOT_BLESSED
     assert shown.getvalue().startswith('NOT BLESSED, nothing was pushed\n')
     for line in lines:
@@ -89,7 +89,7 @@ def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     assert findings.refusal_lines(node) == []
     pushed = pusher({'pushed': 1, 'pushed_destination': '/models/1'})
     shown = io.StringIO()
-    assert run._summary(rich.console.Console(file=shown), [node, pushed]) is run.Outcome.BLESSED
+    assert run.summary(rich.console.Console(file=shown), [node, pushed]) is run.Outcome.BLESSED
     assert '/models/1' in shown.getvalue()
 
 
@@ -136,7 +136,7 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
         'ServingCheck', 'complete', {'serving_record': Output(4, str(tmp_path), {})}, 1.0
     )
     file = io.StringIO()
-    ended = run._summary(rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})])
+    ended = run.summary(rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})])
     assert ended is run.Outcome.NOT_BLESSED
     said = file.getvalue()
     assert 'BLESSED, but refused by the serving check: nothing was pushed' in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 from pipeline import config, graph
@@ -59,3 +60,10 @@ def test_only_what_passed_the_serving_check_is_pushed(tmp_path: pathlib.Path) ->
     assert pushed['model'] == found['Exporter'].outputs['exported_model']
     assert pushed['infra_blessing'] == found['ServingCheck'].outputs['infra_blessing']
     assert 'model_blessing' in pushed
+
+
+def test_statistics_count_values_in_sketches(tmp_path: pathlib.Path) -> None:
+    """Else the encoded images would be keys of a shuffle."""
+    found = nodes(tmp_path)['StatisticsGen'].exec_properties['stats_options_json']
+    assert json.loads(found)['_use_sketch_based_topk_uniques'] is True
+    assert nodes(tmp_path)['StatisticsGen'].exec_properties['stats_options_json'] == found

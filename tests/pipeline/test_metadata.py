@@ -11,7 +11,7 @@ import rich.console
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components import metadata_store
-from pipeline import history, metadata
+from pipeline import history, metadata, recording
 from pipeline.metadata import NodeResult, Output, Run
 
 
@@ -77,7 +77,7 @@ def test_latest_run_with_all_of_some_nodes(store):
 
 def test_canceled_is_told_from_failed(store):
     record(store, 'r1', 'Trainer', pb.Execution.FAILED)
-    metadata.mark_canceled(store, 'r1', 'Trainer')
+    recording.mark_canceled(store, 'r1', 'Trainer')
     result = metadata.node_result(store, 'r1', 'Trainer')
     assert result is not None and result.state == 'canceled'
     assert history.outcome(metadata.runs(store)[0]) == 'interrupted in Trainer'

@@ -94,12 +94,6 @@ def test_reviewed_schema_lies_beside_the_file_or_with_the_runs_of_a_preset(tmp_p
     assert Project.of(named, tmp_path).schema == tmp_path / 's' / 'own.pbtxt'
 
 
-def test_beam_never_takes_the_runner_that_is_downloaded(tmp_path):
-    plain = parsed('beam: {options: ["--direct_num_workers=2"]}')
-    options = Project.of(plain, tmp_path).beam_args(plain)
-    assert '--runner=FnApiRunner' in options and options[-1] == '--direct_num_workers=2'
-
-
 def test_columns_of_the_configuration_are_those_of_ingestion():
     import dataclasses
 

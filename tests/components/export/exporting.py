@@ -95,7 +95,6 @@ def export(folder: pathlib.Path, given: Judged, **settings: Any) -> Exported:
     }
     properties = {
         'settings': Exports(**settings).model_dump_json(),
-        'metadata': str(folder / 'none.sqlite'),
         'code_digest': '',
     }
     executor.Executor().Do(given.inputs, outputs, properties)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from components import metadata_store
 from components.export import abstention, copying, origin, parity, record
-from components.report import lineage
 from components.report.paired import of_shares
 from components.serving.card import Abstain
 
@@ -155,8 +155,7 @@ def put(store, type_name: str, outputs: list[int], state: int, run: str, **noted
 
 
 def test_origin_is_who_made_it_not_who_took_it_from_the_cache(tmp_path: pathlib.Path) -> None:
-    (tmp_path / 'metadata.sqlite').touch()
-    store = lineage.open_store(str(tmp_path / 'metadata.sqlite'))
+    store = metadata_store.open_sqlite(tmp_path / 'metadata.sqlite')
     kind = store.put_artifact_type(pb.ArtifactType(name='Model'))
     model, examples = store.put_artifacts([pb.Artifact(type_id=kind) for _ in range(2)])
     put(store, 'Gen', [examples], pb.Execution.COMPLETE, 'first', source_fingerprint='f00d')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import pickle
 from collections.abc import Iterator
 from unittest import mock
 
@@ -128,14 +129,18 @@ def test_records_and_lists(
     assert found[0] in same and found[2] in same
 
 
+@pytest.mark.parametrize('most', [3, 20_000])
 def test_several_workers_and_small_chunks(
     model: pathlib.Path,
     folder: pathlib.Path,
     rows: list[dict],
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
+    most: int,
 ) -> None:
+    """Of a listing in files (more than `most` images) or in the pipeline itself."""
     monkeypatch.setattr(beam_pipeline, '_CHUNK', 3)
+    monkeypatch.setattr(beam_pipeline, '_IN_PIPELINE', most)
     beam = ['--runner=FnApiRunner', '--direct_running_mode=multi_threading']
     beam.append('--direct_num_workers=2')
     target = tmp_path / 'out.jsonl'
@@ -145,6 +150,16 @@ def test_several_workers_and_small_chunks(
         (row['path'], row['label']) for row in rows
     ]
     assert len(result.rejected) == len(predicting.bad()) + 1
+
+
+def test_a_chunk_in_a_file_is_small_and_the_same(tmp_path: pathlib.Path) -> None:
+    names = ('a.jpg', 'é\udcff\n"b.png', '日本.gif')
+    chunk = beam_pipeline.Chunk(7, tuple(listing.Item(one, f'/data/{one}') for one in names))
+    light = chunk.in_file(tmp_path)
+    assert light.items == () and len(pickle.dumps(light)) < 500
+    assert pickle.loads(pickle.dumps(light)).of_file() == chunk
+    records = beam_pipeline.Chunk(8, records=listing.Item('a', 'a.tfrecord'))
+    assert records.in_file(tmp_path) is records and records.of_file() is records
 
 
 def test_nothing_that_can_be_used(model: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -62,7 +62,7 @@ def write_embeddings(folder: pathlib.Path, embedded: Embedded) -> None:
 def run(inputs: dict[str, list[Artifact]], home: pathlib.Path) -> tuple[Artifact, pathlib.Path]:
     """Runs the executor; returns the artifact and its folder."""
     report = artifact(Report, home / 'report', 99)
-    properties = {'config': json.dumps(gathered.CONFIG), 'metadata': str(home / 'no.sqlite')}
+    properties = {'config': json.dumps(gathered.CONFIG)}
     executor.Executor().Do(inputs, {'report': [report]}, properties)
     return report, pathlib.Path(report.uri)
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pathlib
 
+import ml_metadata as mlmd
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-import ml_metadata as mlmd  # isort: skip
-
+from components import metadata_store
 from components.report import lineage
 
 
-def store_at(path: pathlib.Path) -> mlmd.MetadataStore:
+def connection_to(path: pathlib.Path) -> pb.ConnectionConfig:
     config = pb.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    return mlmd.MetadataStore(config)
+    return config
 
 
 class Recorder:
@@ -56,7 +56,7 @@ class Recorder:
 @pytest.mark.filterwarnings('ignore::DeprecationWarning')
 def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'metadata.sqlite'
-    recorder = Recorder(store_at(path))
+    recorder = Recorder(metadata_store.opened(connection_to(path)))
     images, model, other, evaluation = (recorder.artifact() for _ in range(4))
     done, cached = pb.Execution.COMPLETE, pb.Execution.CACHED
     recorder.run('Images', 'r1', {}, {'examples': images}, done)
@@ -67,7 +67,8 @@ def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) 
     compared = {'model': model, 'baseline_model': other}
     recorder.run('Evaluator', 'r3', compared, {'evaluation': evaluation}, done)
 
-    store = lineage.open_store(str(path))
+    with metadata_store.lent(connection_to(path)):
+        store = metadata_store.borrowed()
     assert store is not None
     found = lineage.steps(store, [evaluation])
     assert [(step.node, step.run, step.outputs) for step in found] == [
@@ -79,5 +80,9 @@ def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) 
     assert [step.node for step in lineage.steps(store, [images, other])] == ['Images', 'Trainer']
 
 
-def test_no_metadata_no_steps(tmp_path: pathlib.Path) -> None:
-    assert lineage.open_store(str(tmp_path / 'none.sqlite')) is None
+def test_metadata_are_lent_for_a_time(tmp_path: pathlib.Path) -> None:
+    assert metadata_store.borrowed() is None
+    with pytest.raises(KeyError), metadata_store.lent(connection_to(tmp_path / 'a.sqlite')):
+        assert metadata_store.borrowed() is not None
+        raise KeyError
+    assert metadata_store.borrowed() is None

@@ -20,8 +20,8 @@ def act(home: str, kind: str, wanted: str, tell: Any) -> None:
     """
     write = ledger.begin
 
-    def begin(store: Any, intent: Any) -> int:
-        written = write(store, intent)
+    def begin(*intent: Any) -> int:
+        written = write(*intent)
         tell.send((BEGUN, ''))
         return written
 

@@ -1,0 +1,46 @@
+"""The command `schedule kubeflow`. Imports are light, as in `cli`."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from pipeline.cli_arguments import config_argument
+
+
+@click.command()
+@config_argument
+@click.option(
+    '--out',
+    type=click.Path(path_type=pathlib.Path),
+    metavar='FILE',
+    help="Write it there; by default kubeflow.yaml in the project's output folder.",
+)
+@click.option('--platform', type=click.Choice(['kubeflow', 'vertex']), help='Who runs it.')
+@click.option('--image', metavar='NAME:TAG', help='Container image, built by the Dockerfile.')
+@click.option('--root', metavar='URL', help='Pipeline root: a folder in a bucket.')
+@click.option('--volume', metavar='CLAIM', help='PersistentVolumeClaim that all tasks share.')
+@click.option('--secret', metavar='NAME', help='Secret with the environment variables of tasks.')
+@click.option(
+    '--group',
+    type=click.Choice(['none', 'cheap', 'all']),
+    help='Nodes that share a task: none, cheap ones with the one before, or all but the push.',
+)
+@click.option('--retries', type=int, metavar='N', help='How often a failed task is tried again.')
+def kubeflow(
+    config: pathlib.Path | None, out: pathlib.Path | None, **given: str | int | None
+) -> None:
+    """Compiles the pipeline for Kubeflow Pipelines v2 or Vertex AI Pipelines.
+
+    A run has the parameters `data`, `budget` and `gate`. What is not given is taken from
+    `kubeflow:` in the configuration.
+    """
+    from pipeline import run as run_lib
+    from pipeline.schedule import kubeflow as kubeflow_lib
+
+    kubeflow_lib.write(*run_lib.project_of(config), out, given)
+    run_lib.leave(run_lib.Outcome.BLESSED)
+
+
+COMMANDS = (kubeflow,)

@@ -1,0 +1,41 @@
+"""Commands about where runs are recorded. Imports are light, as in `cli`."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from pipeline.cli_arguments import config_argument
+
+
+@click.group('metadata')
+def metadata_() -> None:
+    """Looks at the database that records runs, and moves records there."""
+
+
+@metadata_.command()
+@config_argument
+@click.option('--create', is_flag=True, help='Make the database and its tables if need be.')
+def check(config: pathlib.Path | None, create: bool) -> None:
+    """Says where runs are recorded, and whether that can be reached and used."""
+    from pipeline import metadata_command
+    from pipeline import run as run_lib
+
+    metadata_command.check(run_lib.project_of(config)[1], create)
+
+
+@metadata_.command()
+@config_argument
+def migrate(config: pathlib.Path | None) -> None:
+    """Copies the records of all runs from metadata.sqlite into the configured database.
+
+    The database has to be empty; metadata.sqlite is left as it is.
+    """
+    from pipeline import migrate_command
+    from pipeline import run as run_lib
+
+    migrate_command.execute(run_lib.project_of(config)[1])
+
+
+COMMANDS = (metadata_,)

@@ -1,0 +1,1 @@
+"""A real Flink cluster on this machine, to try the engine `flink` on."""

@@ -1,0 +1,87 @@
+"""Flink and Beam's job server for it, as jars from Maven Central that are what they should be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+
+from components import progress
+from components.errors import ConfigError
+
+BEAM, FLINK = '2.62.0', '1.19.0'  # of pom.xml
+_HERE = pathlib.Path(__file__).parent
+_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies'
+_PATIENCE = 1800  # seconds for 150 MB
+
+
+def folder() -> pathlib.Path:
+    """Where they are kept, for all projects of the user."""
+    cache = os.environ.get('XDG_CACHE_HOME') or str(pathlib.Path.home() / '.cache')
+    return pathlib.Path(cache) / 'thawline' / f'flink-{FLINK}-beam-{BEAM}'
+
+
+def expected(text: str | None = None) -> dict[str, str]:
+    """SHA-256 of each file by its name, in the form of sha256sum."""
+    text = (_HERE / 'jars.sha256').read_text('utf-8') if text is None else text
+    return {name: digest for digest, name in (line.split() for line in text.splitlines())}
+
+
+def wrong(place: pathlib.Path, wanted: Mapping[str, str]) -> list[str]:
+    """Names of files that are missing, are not what they should be, or should not be there."""
+    names = {path.name for path in place.glob('*')} if place.is_dir() else set()
+    found = {name: _digest(place / name) for name in names & set(wanted)}
+    return sorted(name for name in names | set(wanted) if found.get(name, '') != wanted.get(name))
+
+
+def fetched() -> pathlib.Path:
+    """The folder with all of them; gets them where they are not there yet.
+
+    Raises:
+        ConfigError: they cannot be had, or are not what they should be.
+    """
+    place, wanted = folder(), expected()
+    if not wrong(place, wanted):
+        return place
+    maven = shutil.which('mvn')
+    if maven is None:
+        raise ConfigError('the jars of Flink come by Maven; install it (Debian: maven)')
+    place.parent.mkdir(parents=True, exist_ok=True)
+    progress.start(f'downloading Flink {FLINK} and its job server, 150 MB')
+    with tempfile.TemporaryDirectory(dir=place.parent) as made:
+        new = pathlib.Path(made) / 'jars'
+        _download(maven, new)
+        if bad := wrong(new, wanted):
+            raise ConfigError(
+                f'{len(bad)} downloaded files are not what pipeline/engines/flink/jars.sha256 '
+                f'says: {", ".join(bad[:3])}'
+            )
+        shutil.rmtree(place, ignore_errors=True)
+        new.rename(place)
+    return place
+
+
+def _download(maven: str, target: pathlib.Path) -> None:
+    command = [
+        maven, '-B', '-q', '-f', str(_HERE / 'pom.xml'), _PLUGIN,
+        f'-DoutputDirectory={target}', '-DincludeScope=runtime',
+    ]  # fmt: skip
+    try:
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE,
+            check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(f'Maven took longer than {_PATIENCE} s to get the jars') from error
+    if ended.returncode:
+        lines = [line for line in ended.stdout.splitlines() if 'ERROR' in line]
+        raise ConfigError(f'Maven could not get the jars: {(lines or ["no message"])[0]}')
+
+
+def _digest(path: pathlib.Path) -> str:
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,0 +1,72 @@
+"""How programs of Java 17 are started here: Beam's job servers, and Flink for the demo."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+
+from components.errors import ConfigError
+
+# Packages that Flink 1.19 looks into, which Java 17 keeps to itself: Flink's own configuration
+# (env.java.opts.all) opens them.
+_EXPORTS = ('sun.net.util',)
+_OPENS = (
+    'java.lang', 'java.net', 'java.io', 'java.nio', 'sun.nio.ch', 'java.lang.reflect', 'java.text',
+    'java.time', 'java.util', 'java.util.concurrent', 'java.util.concurrent.atomic',
+    'java.util.concurrent.locks',
+)  # fmt: skip
+
+
+def program() -> str:
+    """The path of java.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    home = os.environ.get('JAVA_HOME')
+    found = shutil.which('java', path=f'{home}/bin') if home else None
+    found = found or shutil.which('java')
+    if found is None:
+        raise ConfigError(
+            'there is no java, which the job server of this engine needs: install Java 17 (Debian: '
+            'openjdk-17-jre-headless), set JAVA_HOME, or name a job server that runs already in '
+            'beam.job_endpoint'
+        )
+    return found
+
+
+def class_path(jars: pathlib.Path) -> str:
+    """A jar, or all jars of a folder.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if jars.is_dir():
+        if not any(jars.glob('*.jar')):
+            raise ConfigError(f'there is no jar in {jars}')
+        return f'{jars}/*'
+    if not jars.is_file():
+        raise ConfigError(f'there is no file {jars}; make flink-demo downloads one for Flink 1.19')
+    return str(jars)
+
+
+def command(jars: pathlib.Path, main: str, megabytes: int, *arguments: str) -> list[str]:
+    """A command that runs a class.
+
+    Args:
+        jars: as `class_path` takes them.
+        main: the class.
+        megabytes: of memory for objects.
+        arguments: its own.
+
+    Raises:
+        ConfigError: there is no java, or no jar.
+    """
+    opened = [
+        *(f'--add-exports=java.base/{name}=ALL-UNNAMED' for name in _EXPORTS),
+        *(f'--add-opens=java.base/{name}=ALL-UNNAMED' for name in _OPENS),
+    ]
+    # Small heaps and few cores: the parallel collectors only start threads.
+    memory = ['-XX:+UseSerialGC', f'-Xmx{megabytes}m']
+    return [program(), *memory, *opened, '-cp', class_path(jars), main, *arguments]

@@ -1,0 +1,114 @@
+"""Processes that serve a run: started with a log of their own, ready or an error, gone with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from components.errors import ConfigError
+from pipeline.engines import leash
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_LOOK = 0.1  # seconds between two looks at a process that starts
+_PATIENCE = 5.0  # seconds from SIGTERM to SIGKILL
+_QUOTED = 400  # characters of the end of a log that an error quotes
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return int(probe.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    """Variables for processes with our code: this checkout, and this environment's programs first.
+
+    Beam starts workers as `python`, whichever that is on the PATH.
+    """
+    path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get('PATH', '')])
+    code = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get('PYTHONPATH', '')]))
+    return {**os.environ, 'PATH': path, 'PYTHONPATH': code, 'GLOG_minloglevel': '2'}
+
+
+class Service:
+    """A process that was started here.
+
+    Attributes:
+        name: what errors call it.
+        log: where its output goes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: pathlib.Path,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts it on a leash: it ends with this process, however that ends.
+
+        Raises:
+            ConfigError: there is no such program.
+        """
+        self.name, self.log = name, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open('wb') as output:
+            try:
+                self._process = subprocess.Popen(
+                    leash.command(list(command)),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**environment(), **(variables or {})},
+                    start_new_session=True,  # Ctrl-C is for the run, which ends it in its turn
+                )
+            except OSError as error:
+                raise ConfigError(f'{name} cannot be started: {error}') from error
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Waits until it is ready.
+
+        Raises:
+            ConfigError: it ended, or took too long.
+        """
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.is_alive:
+                code = self._process.returncode
+                raise ConfigError(f'{self.name} ended with code {code}: {self._end_of_log()}')
+            if time.monotonic() > deadline:
+                raise ConfigError(
+                    f'{self.name} was not ready after {seconds:g} s: {self._end_of_log()}'
+                )
+            time.sleep(_LOOK)
+
+    def stop(self) -> None:
+        """Ends it and what it started."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
+                return
+
+    def _end_of_log(self) -> str:
+        text = self.log.read_text('utf-8', 'replace')[-_QUOTED:].strip()
+        return f'{text or "it wrote nothing"} (log: {self.log})'

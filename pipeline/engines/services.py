@@ -1,0 +1,131 @@
+"""What an engine needs around it: found where it runs already, else started for the run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pathlib
+import sys
+
+from components import progress
+from components.errors import ConfigError
+from pipeline.engines import java, processes, ready
+from pipeline.engines.options import Endpoints
+from pipeline.engines.params import Beam
+
+_START = 90.0  # seconds that a job server may take on a busy machine
+_POOL = 900.0  # seconds for a worker pool, whose processes import TensorFlow and TFX each
+_HERE = ('localhost', '127.0.0.1', '[::1]')
+_FLINK_SERVER = 'org.apache.beam.runners.flink.FlinkJobServerDriver'
+_SPARK_SERVER = 'org.apache.beam.runners.spark.SparkJobServerDriver'
+
+
+class Services:
+    """The job server and the worker pool of a run."""
+
+    def __init__(self, beam: Beam, home: pathlib.Path, folder: pathlib.Path) -> None:
+        """Starts nothing yet.
+
+        Args:
+            beam: the settings.
+            home: what paths in them are relative to.
+            folder: for logs.
+        """
+        self._beam, self._home, self._folder = beam, home, folder
+        self._started = contextlib.ExitStack()
+        self._endpoints: Endpoints | None = None
+        self._slots: int | None = None
+
+    def slots(self) -> int | None:
+        """How many workers a Flink cluster takes at once; None where nobody here can ask it.
+
+        Raises:
+            ConfigError: it is not there, or has none.
+        """
+        beam = self._beam
+        if beam.engine == 'flink' and beam.job_endpoint is None and self._slots is None:
+            self._slots = ready.flink(beam.flink.master)
+        return self._slots
+
+    def endpoints(self) -> Endpoints:
+        """Where they are; starts what is not given, and looks whether the others answer.
+
+        Raises:
+            ConfigError: one of them is not there, or cannot be started.
+        """
+        if self._endpoints is None:
+            # What is given is looked at before anything is started.
+            self.slots()
+            if self._beam.job_endpoint is not None:
+                ready.job_server(self._beam.job_endpoint)
+            pool = self._worker_pool()
+            self._endpoints = Endpoints(self._job_server(), pool)
+        return self._endpoints
+
+    def close(self) -> None:
+        """Ends what was started."""
+        self._started.close()
+        self._endpoints = None
+
+    def _job_server(self) -> str:
+        if self._beam.job_endpoint is not None:
+            return self._beam.job_endpoint
+        port = processes.free_port()
+        address = f'localhost:{port}'
+        name = {'flink': "Flink's job server", 'spark': "Spark's job server"}.get(
+            self._beam.engine, "Beam's job service"
+        )
+        service = self._start(name, 'job_server', self._job_server_command(port))
+        service.wait_until(lambda: ready.listens(address), _START)
+        return address
+
+    def _job_server_command(self, port: int) -> list[str]:
+        beam = self._beam
+        if beam.engine == 'portable':
+            main = 'apache_beam.runners.portability.local_job_service_main'
+            return [sys.executable, '-m', main, '--port', str(port)]
+        places = [
+            f'--artifacts-dir={self._folder / "staged"}', '--job-host=localhost',
+            f'--job-port={port}', '--artifact-port=0', '--expansion-port=0',
+        ]  # fmt: skip
+        if beam.engine == 'flink' and beam.flink.job_server:
+            jars, master = self._home / beam.flink.job_server, beam.flink.master
+            return java.command(jars, _FLINK_SERVER, 512, f'--flink-master={master}', *places)
+        if beam.engine == 'spark' and beam.spark.job_server:
+            jars, master = self._home / beam.spark.job_server, beam.spark.master
+            return java.command(jars, _SPARK_SERVER, 1024, f'--spark-master-url={master}', *places)
+        raise ConfigError(f'beam.job_endpoint is missing. Received: engine {beam.engine!r}')
+
+    def _worker_pool(self) -> str:
+        beam = self._beam
+        master = beam.flink.master if beam.engine == 'flink' else ''
+        elsewhere = bool(master) and master.rpartition(':')[0] not in _HERE
+        if beam.worker_pool is not None:
+            # A name such as localhost means each machine of a cluster that is elsewhere.
+            if not elsewhere:
+                ready.worker_pool(beam.worker_pool)
+            return beam.worker_pool
+        if elsewhere or (beam.engine == 'spark' and beam.spark.master.startswith('spark://')):
+            raise ConfigError(
+                'beam.worker_pool: the cluster is on other machines; run thawline workers --port '
+                '50000 beside each of its workers and write worker_pool: localhost:50000'
+            )
+        port = processes.free_port()
+        wanted = beam.most_workers if beam.workers == 'auto' else beam.workers
+        number = min(wanted, os.cpu_count() or 1)
+        command = [
+            sys.executable, '-m', 'pipeline.engines.worker_pool', '--port', str(port),
+            '--processes', str(number),
+        ]  # fmt: skip
+        progress.start(f'starting {number} worker process{"es" if number > 1 else ""}')
+        service = self._start('the worker pool', 'worker_pool', command)
+        address = f'localhost:{port}'
+        service.wait_until(lambda: ready.listens(address), _POOL)
+        return address
+
+    def _start(self, name: str, log: str, command: list[str]) -> processes.Service:
+        service = processes.Service(name, command, self._folder / f'{log}-{os.getpid()}.log')
+        self._started.callback(service.stop)
+        logging.info('%s: process %d, log %s', name, service.pid, service.log)
+        return service

@@ -1,0 +1,54 @@
+"""Signatures of webhooks as Standard Webhooks 1.0 asks for them (standardwebhooks.com)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+PREFIX = 'whsec_'
+_LEAST, _MOST = 24, 64  # bytes of a key, as the specification has it
+
+
+def keys(text: str) -> tuple[bytes, ...]:
+    """The keys in a text of one or more secrets, parted by spaces.
+
+    Several sign each request, so that a receiver can change from one to the next without a gap.
+
+    Raises:
+        ValueError: with what is wrong with which of them, in words that do not repeat it.
+    """
+    parts = text.split()
+    if not parts:
+        raise ValueError('is empty')
+    found = []
+    for number, part in enumerate(parts, 1):
+        name = 'the secret' if len(parts) == 1 else f'secret {number} of {len(parts)}'
+        if not part.startswith(PREFIX):
+            raise ValueError(f'{name} does not begin with {PREFIX}')
+        encoded = part.removeprefix(PREFIX)
+        try:
+            key = base64.b64decode(encoded + '=' * (-len(encoded) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(f'{name} is not base64 after {PREFIX}') from None
+        if not _LEAST <= len(key) <= _MOST:
+            raise ValueError(
+                f'{name} has {len(key)} bytes; it must have {_LEAST} at least and {_MOST} at most'
+            )
+        found.append(key)
+    return tuple(found)
+
+
+def sign(keys: Iterable[bytes], message_id: str, timestamp: int, body: bytes) -> str:
+    """The value of the header `webhook-signature`: one signature a key.
+
+    Args:
+        message_id: the same for every attempt; without full stops, which part what is signed.
+        timestamp: of this attempt, in seconds since 1970.
+        body: exactly as it is sent.
+    """
+    signed = b'.'.join((message_id.encode(), str(timestamp).encode(), body))
+    made = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
+    return ' '.join(f'v1,{base64.b64encode(one).decode()}' for one in made)

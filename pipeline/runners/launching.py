@@ -1,0 +1,241 @@
+"""Launches nodes of a compiled pipeline in this process; what all runners share.
+
+Beside what TFX's launcher does: an exception says which node it came from, inputs that could not be
+resolved are an error (the launcher returns normally then), and every attempt at a node is an
+execution of its own. The launcher would take the failed execution of a node up again, with the
+inputs that it noted then, or none, and with whatever a kill left in the folders of its outputs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from components import metadata_store
+from pipeline import interruption, ir, locks, metadata, recording, tfx_imports
+from pipeline.engines.engine import Engine
+from pipeline.engines.operator import EngineOperator
+from pipeline.metadata import NodeResult
+from pipeline.runners.failures import InputsMissing, NodeFailed
+from pipeline.stores import connection
+
+from google.protobuf import json_format  # isort: skip - after tfx_imports
+from tfx.dsl.compiler import constants  # isort: skip
+from tfx.orchestration import metadata as tfx_metadata  # isort: skip
+from tfx.orchestration.local import runner_utils  # isort: skip
+from tfx.orchestration.portable import launcher  # isort: skip
+from tfx.orchestration.portable import partial_run_utils  # isort: skip
+from tfx.orchestration.portable import runtime_parameter_utils  # isort: skip
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2  # isort: skip
+
+_PUSHER = tfx_imports.Pusher.get_class_type()
+
+
+class RunMetadata(tfx_metadata.Metadata):
+    """The metadata as nodes of one run shall see it: without superseded executions of that run.
+
+    Both of several executions of a node would count otherwise, as its results for later nodes.
+    """
+
+    def __init__(self, connection: Any, run_id: str) -> None:
+        super().__init__(connection)
+        self._run_id = run_id
+
+    def __enter__(self) -> Self:
+        """As the base class, which knows no store but ML Metadata's own."""
+        self._store = metadata_store.opened(self._connection_config)
+        self._users += 1
+        return self
+
+    @property
+    def store(self) -> Any:
+        """Takes the place of `ml_metadata.MetadataStore`."""
+        return _RunStore(super().store, self._run_id)
+
+
+class _RunStore:
+    """Passes everything on, but for the two ways to find the executions of a run."""
+
+    def __init__(self, store: Any, run_id: str) -> None:
+        self._store, self._run_id = store, run_id
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def get_executions_by_context(self, context_id: int, *args: Any, **kwargs: Any) -> list[Any]:
+        """Without superseded ones where the context is the run; they count beyond it."""
+        found = self._store.get_executions_by_context(context_id, *args, **kwargs)
+        run = self._store.get_context_by_type_and_name(
+            constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, self._run_id
+        )
+        return _counting(found) if run is not None and run.id == context_id else found
+
+    def get_executions(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """The launcher's own way to the executions of a node in a run."""
+        return _counting(self._store.get_executions(*args, **kwargs))
+
+
+def _counting(executions: list[Any]) -> list[Any]:
+    return [one for one in executions if not metadata.is_superseded(one)]
+
+
+class CompiledRun:
+    """A compiled pipeline that is bound to a run."""
+
+    def __init__(
+        self, compiled: pipeline_pb2.Pipeline, run_id: str, engine: Engine | None = None
+    ) -> None:
+        """Binds `compiled` in place; `run_id` names the run in the metadata.
+
+        The engine runs the nodes that are Beam's; None: this process.
+        """
+        self._definitions = ir.definitions(json_format.MessageToDict(compiled))
+        runtime_parameter_utils.substitute_runtime_parameter(
+            compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+        )
+        self.run_id = run_id
+        self._compiled = compiled
+        self._operators: dict[Any, Any] = {}
+        if engine is not None:
+            operator = functools.partial(EngineOperator, engine)
+            self._operators[executable_spec_pb2.BeamExecutableSpec] = operator
+        self._deployment = runner_utils.extract_local_deployment_config(compiled)
+        wanted = self._deployment.metadata_connection_config
+        described = getattr(wanted, wanted.WhichOneof('connection_config'))
+        self._connection = connection.filled(described)  # with the password, if it needs one
+        self._nodes = {
+            node.pipeline_node.node_info.id: node.pipeline_node for node in compiled.nodes
+        }
+
+    @property
+    def upstream(self) -> dict[str, tuple[str, ...]]:
+        """Nodes before each node, in an order in which they can run."""
+        return {name: tuple(node.upstream_nodes) for name, node in self._nodes.items()}
+
+    @property
+    def pipeline(self) -> str:
+        """Name of the pipeline."""
+        return str(self._compiled.pipeline_info.id)
+
+    @property
+    def selected(self) -> list[str]:
+        """Nodes that are to run, in order: all but those that a partial run leaves out."""
+        return [
+            name
+            for name, node in self._nodes.items()
+            if not node.execution_options.HasField('skip')
+        ]
+
+    def select(
+        self, first: tuple[str, ...], last: tuple[str, ...], settings: pipeline_pb2.SnapshotSettings
+    ) -> None:
+        """Leaves out nodes before `first` and after `last`."""
+        partial_run_utils.mark_pipeline(
+            self._compiled,
+            from_nodes=first or None,
+            to_nodes=last or None,
+            snapshot_settings=settings,
+        )
+
+    def opened(self) -> RunMetadata:
+        """The way to the metadata; a context that gives a handle with a `store`."""
+        return RunMetadata(self._connection, self.run_id)
+
+    def launch(self, name: str, use_cache: bool = True) -> NodeResult:
+        """Runs a node, or takes its result from the cache.
+
+        Raises:
+            InputsMissing: what it reads is not there.
+            NodeFailed: it raised.
+        """
+        node = self._nodes[name]
+        if not use_cache:
+            node.execution_options.caching_options.enable_cache = False
+        started = time.monotonic()
+        with (
+            self._named(name),
+            _pushing_alone(node),
+            _no_arguments(),
+            metadata_store.lent(self._connection),
+        ):
+            with self.opened() as handle:
+                if node.execution_options.run.perform_snapshot:
+                    partial_run_utils.snapshot(handle, self._compiled)
+                before = metadata.attempts(handle.store, self.run_id, self.pipeline).get(name)
+                if before is not None:
+                    recording.mark_superseded(handle.store, before.id)
+            launcher.Launcher(
+                pipeline_node=node,
+                mlmd_connection=self.opened(),
+                pipeline_info=self._compiled.pipeline_info,
+                pipeline_runtime_spec=self._compiled.runtime_spec,
+                executor_spec=runner_utils.extract_executor_spec(self._deployment, name),
+                custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, name),
+                custom_executor_operators=self._operators,
+            ).launch()
+        with self.opened() as handle:
+            recording.join_run(handle.store, self.run_id, self.pipeline)
+            found = metadata.node_result(handle.store, self.run_id, name, self.pipeline)
+            if found is None or found.state not in metadata.GOOD_STATES:
+                recording.mark_not_run(handle.store, self.run_id, name, self.pipeline)
+                raise InputsMissing(
+                    name, 'its inputs are missing: an earlier node produced nothing'
+                )
+            recording.mark_defined(
+                handle.store, self.run_id, name, self._definitions[name], self.pipeline
+            )
+        return dataclasses.replace(found, seconds=time.monotonic() - started)
+
+    @contextlib.contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        """Says which node an exception came from, and tells a stop on request from a failure."""
+        try:
+            yield
+        except Exception as error:
+            if interruption.requested():
+                with self.opened() as handle:
+                    recording.mark_canceled(handle.store, self.run_id, name, self.pipeline)
+            raise NodeFailed(name, str(error) or type(error).__name__) from error
+
+
+def from_json(
+    compiled: Mapping[str, Any], run_id: str, engine: Engine | None = None
+) -> CompiledRun:
+    """Binds a pipeline in the form of JSON to a run."""
+    return CompiledRun(json_format.ParseDict(compiled, pipeline_pb2.Pipeline()), run_id, engine)
+
+
+@contextlib.contextmanager
+def _no_arguments() -> Iterator[None]:
+    """TFX hands the process's own arguments to Beam, which may take one for an option of its."""
+    kept, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        yield
+    finally:
+        sys.argv = kept
+
+
+@contextlib.contextmanager
+def _pushing_alone(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
+    """Lets one process push at a time, and no two in the same second.
+
+    Pusher numbers versions by seconds. Where that version is there already, it pushes nothing and
+    says that it did: of two runs at once, one would be served under the other one's name.
+    """
+    if node.node_info.type.name != _PUSHER:
+        yield
+        return
+    given = node.parameters.parameters['push_destination'].field_value.string_value
+    target = pathlib.Path(json.loads(given)['filesystem']['base_directory'])
+    with locks.held(target.with_name('pushing'), f'process {os.getpid()}', wait=True):
+        while any((target / str(int(time.time()) + ahead)).exists() for ahead in (0, 1)):
+            time.sleep(0.05)
+        yield

@@ -1,0 +1,127 @@
+"""Runs some nodes of a compiled pipeline, as part of a run that other processes work on too.
+
+Starts TFX, which takes many seconds, only where a node has to run.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline import interruption, ir, locks, metadata
+from pipeline.ir import Envelope
+from pipeline.metadata import NodeResult
+from pipeline.runners import standing
+from pipeline.runners.failures import InputsMissing, UnderWay
+from pipeline.runners.narrator import Narrator
+from pipeline.stores import opened
+
+if TYPE_CHECKING:
+    from pipeline.engines.engine import Engine
+    from pipeline.runners.launching import CompiledRun
+
+
+class SchedulerNarrator(Narrator, Protocol):
+    """Is also told what does not happen."""
+
+    def kept(self, result: NodeResult) -> None:
+        """A node was complete in this run already."""
+
+
+class NodeRunner:
+    """Runs nodes under a run id, whoever ran those before them.
+
+    Attributes:
+        ran: nodes that ran here, or were served from the cache.
+    """
+
+    def __init__(
+        self,
+        found: Envelope,
+        run_id: str,
+        narrator: SchedulerNarrator,
+        engine: Engine | None = None,
+    ) -> None:
+        """`run_id` names the run in the metadata; the engine is for nodes that are Beam's."""
+        self._found = found
+        self._run_id = run_id
+        self._narrator = narrator
+        self._engine = engine
+        self._definitions = ir.definitions(found.pipeline)
+        self.ran: list[str] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all nodes of the run are done, by whichever process."""
+        return not any(self._reasons().values())
+
+    def whole_run(self) -> list[NodeResult]:
+        """What came of the nodes of the run so far, by whichever process."""
+        store = opened.to_read(self._found.project)
+        return metadata.results(store, self._run_id, self._found.name) if store else []
+
+    def has_to_run(self, nodes: Sequence[str], force: bool) -> bool:
+        """Whether any of the nodes would run; see `run`.
+
+        Raises:
+            InputsMissing: the first of them could not.
+        """
+        why = self._reasons()
+        for name in nodes:
+            if force or why[name]:
+                self._require(name, why)
+                return True
+        return False
+
+    def run(self, nodes: Sequence[str], force: bool) -> None:
+        """Runs nodes that are not complete in this run yet, in the order given.
+
+        Args:
+            nodes: in an order in which they can run.
+            force: run them also where they are complete, and without the cache.
+
+        Raises:
+            InputsMissing: nodes before one of them are not complete.
+            UnderWay: another process runs one of them.
+            NodeFailed: one raised.
+        """
+        for name in nodes:
+            if interruption.requested():  # and some library swallowed the exception
+                raise interruption.Interrupted
+            path = self._found.project.node_locks / f'{self._run_id}-{name}'
+            try:
+                with locks.held(path, str(os.getpid()), remove=True):
+                    self._run_node(name, force)
+            except locks.Held as error:
+                raise UnderWay(
+                    name, f'process {error} is running it; try again when that has ended'
+                ) from error
+
+    def _run_node(self, name: str, force: bool) -> None:
+        why = self._reasons()
+        if not why[name] and not force:
+            self._narrator.kept(next(one for one in self.whole_run() if one.node == name))
+            return
+        self._require(name, why)
+        with self._narrator.started(name):
+            result = self._compiled.launch(name, use_cache=not force)
+        self.ran.append(name)
+        self._narrator.ended(result)
+
+    def _require(self, name: str, why: dict[str, str]) -> None:
+        missing = standing.missing(name, self._found.upstream, why)
+        if missing:
+            raise InputsMissing(name, f'its inputs are missing: {missing}')
+
+    def _reasons(self) -> dict[str, str]:
+        store = opened.to_read(self._found.project)
+        attempts = metadata.attempts(store, self._run_id, self._found.name) if store else {}
+        return standing.reasons(self._found.upstream, attempts, self._definitions)
+
+    @functools.cached_property
+    def _compiled(self) -> CompiledRun:
+        from pipeline.runners import launching
+
+        return launching.from_json(self._found.pipeline, self._run_id, self._engine)

@@ -1,0 +1,45 @@
+"""A listing too long to be a part of the pipeline itself travels in files."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import PIL.Image
+
+from components.ingestion import beam_pipeline
+from components.ingestion.sources import SourceItem, SourceSpec
+from tests.components.ingestion.ingesting import ingest, strings
+
+
+def test_a_long_listing_gives_the_same_examples(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for label in ('coral', 'moss'):
+        (tmp_path / 'images' / label).mkdir(parents=True)
+        for number in range(12):
+            pixels = rng.integers(0, 255, (32, 40, 3), np.uint8)
+            PIL.Image.fromarray(pixels).save(tmp_path / 'images' / label / f'{number}.png')
+    spec = SourceSpec(str(tmp_path / 'images'))
+    short, summary, _ = ingest(spec, tmp_path / 'short')
+    monkeypatch.setattr(beam_pipeline, '_IN_PIPELINE', 10)
+    monkeypatch.setattr(beam_pipeline, '_PIECE', 5)
+    long, again, _ = ingest(spec, tmp_path / 'long')
+    assert summary == again and summary['total'] == 24
+    for split in short:
+        assert sorted(strings(short[split], 'path')) == sorted(strings(long[split], 'path'))
+        records = [
+            sorted(one.SerializeToString(deterministic=True) for one in found[split])
+            for found in (short, long)
+        ]
+        assert records[0] == records[1]
+
+
+def test_pieces_hold_every_item_whatever_its_name(tmp_path):
+    odd = SourceItem(
+        '/a\nb\udcff.png', 'b "c"\n\u00e9', None, 'val', 'g', {'meta': 'x,\u4e2d'}, 0.5
+    )
+    items = [odd, *(dataclasses.replace(odd, path=f'/{number}') for number in range(4_500))]
+    paths = beam_pipeline._written(items, str(tmp_path))
+    assert len(paths) == 3
+    found = [item for path in paths for item in beam_pipeline._ReadListing().process(path)]
+    assert found == items

@@ -1,0 +1,43 @@
+"""Notifications to send, and an environment without proxies."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from pipeline import notify_command
+from pipeline.notifications import body, delivery
+from pipeline.notifications.body import Notification
+from pipeline.notifications.params import EVENTS
+from pipeline.notifications.targets import Command, Resolved, Webhook
+
+
+@pytest.fixture(autouse=True)
+def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses of a few hundredths of a second instead of seconds."""
+    monkeypatch.setattr(delivery, '_FIRST_PAUSE', 0.04)
+    monkeypatch.setattr(delivery, '_LONGEST_PAUSE', 0.2)
+    monkeypatch.setattr(delivery, '_LEAST', 0.05)
+
+
+@pytest.fixture
+def told() -> Notification:
+    details = notify_command.example('stones').data.model_copy(update={'event': 'failed'})
+    return body.of(details, datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC))
+
+
+def target(
+    way: Webhook | Command,
+    timeout: float = 5.0,
+    retry_for: float = 5.0,
+    secrets: tuple[str, ...] = (),
+) -> Resolved:
+    return Resolved(way, EVENTS, timeout, retry_for, secrets)

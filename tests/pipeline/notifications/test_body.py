@@ -1,0 +1,203 @@
+"""What is told: from the nodes of a run to JSON, to words and to the messages of chats."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from components.evaluation import verdict
+from components.evaluation.counts import Count, Numbers, Paired
+from components.evaluation.params import Gate
+from components.serving_check import record as serving_record
+from pipeline import config_docs
+from pipeline.metadata import NodeResult, Output
+from pipeline.notifications import body, gather, wording
+from pipeline.notifications.body import Details, Notification
+from pipeline.notifications.gather import Ending
+from pipeline.run import Outcome
+
+
+def node(name: str, **outputs: Output) -> NodeResult:
+    return NodeResult(name, 'complete', outputs, 1.0)
+
+
+def ingested() -> NodeResult:
+    splits = {'train': {'a': 70, 'b': 70}, 'val': {'a': 15, 'b': 15}, 'test': {'a': 15, 'b': 15}}
+    summary = {'written': 200, 'quarantined': 3, 'splits': splits}
+    return node('ImageExampleGen', quarantine=Output(1, '', {'summary': json.dumps(summary)}))
+
+
+def evaluated(folder: pathlib.Path, right: int, noted: dict[str, Any] | None = None) -> NodeResult:
+    folder.mkdir(exist_ok=True)
+    numbers = Numbers(
+        Count(right, 200), Count(right, 200), {}, baseline=Paired(won=30, lost=10, n=200)
+    )
+    found = verdict.judge(numbers, Gate())
+    (folder / verdict.FILE).write_text(verdict.to_json(found), 'utf-8')
+    if noted is None:
+        share = right / 200
+        noted = {'val_accuracy': share, 'val_lower': share - 0.04, 'val_upper': share + 0.03}
+    blessing = Output(3, '', {'blessed': int(found.blessed)})
+    return node('Evaluator', evaluation=Output(2, str(folder), noted), blessing=blessing)
+
+
+def pushed(version: int | None) -> NodeResult:
+    noted = {'pushed': 0}
+    if version is not None:
+        noted = {'pushed': 1, 'pushed_destination': '/m/7', 'pushed_version': str(version)}
+    return node('Pusher', pushed_model=Output(4, '', noted))
+
+
+def told(
+    outcome: Outcome, *results: NodeResult, message: str | None = None, at: str | None = None
+) -> Details:
+    ending = Ending('r1', outcome, 61.5, results, message, at, pathlib.Path('/x/logs/r1.log'))
+    return gather.details(ending, 'stones', 0.8)
+
+
+def test_blessed_run(tmp_path: pathlib.Path) -> None:
+    report = node('Report', report=Output(9, '/x/report', {}))
+    made = told(Outcome.BLESSED, ingested(), evaluated(tmp_path, 190), pushed(7), report)
+    assert (made.event, made.exit_code, made.error) == ('blessed', 0, None)
+    assert made.verdict is not None and made.verdict.val is not None
+    assert made.verdict.blessed and made.verdict.pushed and made.verdict.refused_by is None
+    assert made.verdict.val.accuracy == pytest.approx(0.95)
+    assert made.verdict.test is None
+    assert made.verdict.baseline is not None and 'baseline' in made.verdict.baseline
+    assert made.model == body.Model(path='/m/7', version='7')
+    assert made.data is not None
+    assert made.data.splits == {'train': 140, 'val': 30, 'test': 30} and made.data.classes == 2
+    assert made.report == '/x/report/report.html' and made.log == '/x/logs/r1.log'
+    assert made.text.splitlines() == [
+        'stones: BLESSED and pushed',
+        'val accuracy 95.0 % (91.0 to 98.0 %), gate 80.0 %',
+        made.verdict.baseline,
+        '200 images, 3 quarantined; train 140, val 30, test 30',
+        'model /m/7',
+        'report /x/report/report.html',
+        'run r1',
+    ]
+
+
+def test_run_that_the_gate_refused(tmp_path: pathlib.Path) -> None:
+    made = told(Outcome.NOT_BLESSED, evaluated(tmp_path, 140), pushed(None))
+    assert made.event == 'refused' and made.exit_code == 3 and made.model is None
+    assert made.verdict is not None and made.verdict.refused_by == 'gate'
+    assert len(made.verdict.refusals) >= 1 and made.verdict.refusals[0] in made.text
+    assert 'NOT BLESSED' in made.text.splitlines()[0]
+
+
+def test_run_that_the_serving_check_refused(tmp_path: pathlib.Path) -> None:
+    served = tmp_path / 'served'
+    served.mkdir()
+    serving_record.write(serving_record.Record(True, False, ('other answers',)), served)
+    check = node('ServingCheck', serving_record=Output(5, str(served), {}))
+    made = told(Outcome.NOT_BLESSED, evaluated(tmp_path / 'e', 190), check, pushed(None))
+    assert made.event == 'refused'
+    assert made.verdict is not None and made.verdict.blessed and not made.verdict.pushed
+    assert made.verdict.refused_by == 'serving_check'
+    assert made.verdict.refusals == ('other answers',)
+    assert 'refused by the serving check' in made.text and 'other answers' in made.text
+
+
+@pytest.mark.parametrize(
+    ('outcome', 'event'),
+    [
+        (Outcome.BLESSED, 'finished'),
+        (Outcome.STOPPED_BY_DATA, 'stopped_by_data'),
+        (Outcome.BAD_CONFIGURATION, 'bad_configuration'),
+        (Outcome.CRASHED, 'failed'),
+        (Outcome.INTERRUPTED, 'interrupted'),
+    ],
+)
+def test_other_endings(outcome: Outcome, event: str) -> None:
+    message = None if outcome is Outcome.BLESSED else 'the reason'
+    made = told(outcome, ingested(), message=message, at='DataGate' if message else None)
+    assert made.event == event and made.verdict is None and made.model is None
+    assert made.exit_code == int(outcome)
+    if message:
+        assert made.error == body.Failure(message='the reason', node='DataGate')
+        assert made.text.splitlines()[0].endswith('in DataGate')
+        assert 'the reason' in made.text and 'log /x/logs/r1.log' in made.text
+    else:
+        assert made.error is None
+        assert made.text.startswith('stones: finished')
+
+
+def test_every_outcome_has_an_event() -> None:
+    assert {told(outcome).event for outcome in Outcome} == {
+        'finished', 'failed', 'bad_configuration', 'refused', 'stopped_by_data', 'interrupted',
+    }  # fmt: skip
+
+
+def test_what_cannot_be_read_costs_only_itself(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluator = evaluated(tmp_path, 190)
+    (tmp_path / verdict.FILE).unlink()
+    broken = node('ImageExampleGen', quarantine=Output(1, '', {'summary': '[]'}))
+    made = told(Outcome.BLESSED, broken, evaluator, pushed(7))
+    assert made.event == 'blessed' and made.verdict is None and made.data is None
+    assert made.model is not None and 'cannot be told' in caplog.text
+
+
+def test_numbers_that_json_does_not_have_are_left_out(tmp_path: pathlib.Path) -> None:
+    noted = {f'val_{end}': float('nan') for end in ('accuracy', 'lower', 'upper')}
+    made = told(Outcome.NOT_BLESSED, evaluated(tmp_path, 100, noted), pushed(None))
+    assert made.verdict is not None and made.verdict.val is None
+    body.encoded(made.model_dump())
+
+
+def test_long_errors_stay_below_what_receivers_take() -> None:
+    made = told(Outcome.CRASHED, message='x' * 10**6)
+    assert len(body.encoded(made.model_dump())) < 20_000
+
+
+@hypothesis.given(st.text(st.characters(), max_size=300), st.sampled_from(list(Outcome)))
+def test_any_message_becomes_json_of_the_schema_and_of_every_chat(
+    message: str, outcome: Outcome
+) -> None:
+    made = told(outcome, message=message)
+    kinds = []
+    for form in ('json', 'slack', 'teams', 'discord'):
+        sent = body.encoded(wording.message(sample(made), form))  # type: ignore[arg-type]
+        kinds.append(json.loads(sent.decode('ascii')))
+    assert Notification.model_validate(kinds[0]) == sample(made)
+    assert list(kinds[1]) == ['text'] and len(kinds[1]['text']) <= 4000
+    assert kinds[2]['attachments'][0]['content']['type'] == 'AdaptiveCard'
+    assert len(kinds[3]['content']) <= 2000 and kinds[3]['allowed_mentions'] == {'parse': []}
+
+
+def sample(details: Details) -> Notification:
+    return Notification(type='run.x', timestamp='2026-11-21T12:00:00.000Z', data=details)
+
+
+def test_messages_cannot_call_people_or_forge_links() -> None:
+    made = sample(told(Outcome.CRASHED, message='<!channel> <https://evil.example|ok> & @everyone'))
+    slack = wording.message(made, 'slack')['text']
+    assert '&lt;!channel&gt; &lt;https://evil.example|ok&gt; &amp; @everyone' in slack
+    assert '<' not in slack
+    assert wording.message(made, 'discord')['allowed_mentions'] == {'parse': []}
+
+
+@pytest.mark.parametrize('shift', range(6))
+def test_long_messages_are_cut_between_characters(shift: int) -> None:
+    text = 'y' * shift + '<😀' * 3000
+    made = sample(told(Outcome.CRASHED).model_copy(update={'text': text}))
+    slack = wording.message(made, 'slack')['text']
+    assert len(slack) <= 4000 and slack.endswith('…')
+    assert slack.removesuffix('…').replace('&lt;', '').replace('😀', '').strip('y') == ''
+    content = wording.message(made, 'discord')['content']
+    assert len(content.encode('utf-16-le')) <= 4000 and content.endswith('…')
+
+
+def test_written_schema_is_that_of_the_code() -> None:
+    assert config_docs.NOTIFICATION.read_text('utf-8') == body.json_schema()
+    schema = json.loads(body.json_schema())
+    assert schema['required'] == ['type', 'timestamp', 'data']
+    assert set(schema['$defs']['Details']['properties']) == set(Details.model_fields)

@@ -1,0 +1,58 @@
+"""What the page about notifications says is what happens."""
+
+from __future__ import annotations
+
+import base64
+import pathlib
+import re
+from typing import Any
+
+import yaml
+
+from pipeline import config
+from pipeline.notifications import command, delivery, params, signature
+from pipeline.notifications.body import Notification
+from pipeline.notifications.targets import Webhook
+from tests.pipeline.notifications.conftest import target
+from tests.pipeline.notifications.receiver import listening
+
+PAGE = (pathlib.Path(__file__).resolve().parents[3] / 'docs' / 'notifications.md').read_text(
+    'utf-8'
+)
+
+
+def block(kind: str) -> str:
+    found = re.search(rf'```{kind}\n(.*?)```', PAGE, re.DOTALL)
+    assert found, f'no block of {kind}'
+    return found[1]
+
+
+def test_configuration_is_valid() -> None:
+    text = 'name: x\ndata: {source: images}\n' + block('yaml')
+    assert len(config.parse(text, 'page').notifications) == 3
+
+
+def test_code_for_receivers_tells_genuine_from_forged(told: Notification) -> None:
+    secret = 'whsec_' + base64.b64encode(bytes(range(32))).decode()
+    scope: dict[str, Any] = {}
+    exec(block('python'), scope)
+    with listening() as server:
+        way = Webhook(server.url, keys=signature.keys(secret))
+        (came,) = delivery.deliver(told, [target(way)])
+    assert came.done
+    (request,) = server.requests
+    assert scope['is_genuine'](request.headers, request.body, secret)
+    assert not scope['is_genuine'](request.headers, request.body + b' ', secret)
+    old = {**request.headers, 'webhook-timestamp': '1614265330'}
+    assert not scope['is_genuine'](old, request.body, secret)
+
+
+def test_body_is_of_the_schema() -> None:
+    shown = yaml.safe_load(block('json'))  # JSON is YAML
+    made = Notification.model_validate(shown)
+    assert made.model_dump(mode='json') == shown
+
+
+def test_all_names_are_on_the_page(told: Notification) -> None:
+    for name in (*params.EVENTS, *params.Target.model_fields, *command.variables(told.data)):
+        assert f'`{name}`' in PAGE, name

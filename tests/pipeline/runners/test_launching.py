@@ -1,0 +1,198 @@
+"""Nodes launched by TFX's own launcher, against a real metadata store."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pathlib
+import sys
+import time
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from pipeline import history, ir, metadata
+from pipeline.paths import Project
+from pipeline.runners.failures import InputsMissing, NodeFailed
+from pipeline.runners.launching import CompiledRun, from_json
+from pipeline.stores import opened
+from tests.pipeline.runners import tiny_nodes
+
+
+@pytest.fixture
+def project(tmp_path: pathlib.Path) -> Project:
+    return tiny_nodes.made(tmp_path)[1]
+
+
+def run_of(project: Project, run_id: str = 'r1', **changes) -> CompiledRun:
+    project.output.mkdir(parents=True, exist_ok=True)
+    return from_json(tiny_nodes.compiling.compiled(tiny_nodes.wired(project, **changes))[1], run_id)
+
+
+def executions(project: Project, node: str) -> list[pb.Execution]:
+    """Of a node, in order of their start."""
+    store = opened.to_read(project)
+    context = store.get_context_by_type_and_name('node', f'tiny.{node}')
+    return sorted(store.get_executions_by_context(context.id), key=lambda one: one.id)
+
+
+def read_by(project: Project, execution: pb.Execution) -> set[str]:
+    """What an execution noted as its inputs."""
+    events = opened.to_read(project).get_events_by_execution_ids([execution.id])
+    return {event.path.steps[0].key for event in events if event.type == pb.Event.INPUT}
+
+
+def state(project: Project, node: str, run_id: str = 'r1') -> str:
+    return metadata.node_result(opened.to_read(project), run_id, node, 'tiny').state
+
+
+def test_nodes_hand_on_what_they_made(project):
+    run = run_of(project)
+    assert run.upstream == {'One': (), 'Two': ('One',), 'Three': ('One', 'Two')}
+    results = [run.launch(node) for node in run.selected]
+    assert [result.state for result in results] == ['complete'] * 3
+    assert tiny_nodes.line('Three', project) == 'three(one(), two(one()))'
+    again = run_of(project, 'r2')
+    assert [again.launch(node).state for node in again.selected] == ['cached'] * 3
+
+
+def test_each_attempt_is_an_execution_of_its_own_with_its_inputs(project, monkeypatch):
+    run = run_of(project)
+    with pytest.raises(InputsMissing, match='Three was not run: its inputs are missing'):
+        run.launch('Three')
+    assert state(project, 'Three') == 'not run'
+    (listed,) = metadata.runs(opened.to_read(project), 'tiny')
+    assert history.outcome(listed) == 'ended before Three: its inputs were missing'
+    run.launch('One')
+    monkeypatch.setenv(tiny_nodes.FAIL, 'Two')
+    with pytest.raises(NodeFailed, match='Two failed: .*told to fail'):
+        run.launch('Two')
+    assert state(project, 'Two') == 'failed'
+    monkeypatch.delenv(tiny_nodes.FAIL)
+    for node in ('Two', 'Three'):
+        assert run.launch(node).state == 'complete'
+    assert tiny_nodes.line('Three', project) == 'three(one(), two(one()))'
+    # TFX's launcher would have taken the first one up again, which knows of no input.
+    first, second = executions(project, 'Three')
+    assert read_by(project, first) == set() and read_by(project, second) == {'one', 'two'}
+    assert [metadata.is_superseded(one) for one in (first, second)] == [True, False]
+
+
+def test_nothing_of_a_killed_attempt_is_in_the_next_one(project, monkeypatch):
+    run_of(project).launch('One')
+    monkeypatch.setenv(tiny_nodes.FAIL, 'kill Two')
+    child = multiprocessing.get_context('fork').Process(target=run_of(project).launch, args=['Two'])
+    child.start()
+    child.join(120)
+    assert child.exitcode == -9
+    assert state(project, 'Two') == 'running'
+    monkeypatch.delenv(tiny_nodes.FAIL)
+    result = run_of(project).launch('Two')
+    made = {file.name for file in pathlib.Path(result.outputs['made'].uri).iterdir()}
+    assert made == {'line', f'part-{os.getpid()}'}
+    before, _ = executions(project, 'Two')
+    assert before.last_known_state == pb.Execution.FAILED
+
+
+def test_a_node_that_ran_again_counts_once_for_its_run_and_still_for_others(project):
+    run = run_of(project)
+    first = [run.launch(node) for node in run.selected]
+    cached = run_of(project, 'r2')
+    for node in cached.selected:
+        cached.launch(node)
+    forced = run_of(project).launch('Two', use_cache=False)
+    assert forced.state == 'complete'
+    assert forced.outputs['made'].id != first[1].outputs['made'].id
+    # Would be ambiguous if the execution before counted too.
+    assert run_of(project).launch('Three', use_cache=False).state == 'complete'
+    events = opened.to_read(project).get_events_by_execution_ids(
+        [executions(project, 'Three')[-1].id]
+    )
+    (read,) = [e.artifact_id for e in events if e.path.steps[0].key == 'two']
+    assert read == forced.outputs['made'].id
+    other = metadata.node_result(opened.to_read(project), 'r2', 'Two', 'tiny')
+    assert other.outputs['made'].id == first[1].outputs['made'].id
+    with run_of(project).opened() as handle:
+        pipeline = handle.store.get_context_by_type_and_name('pipeline', 'tiny')
+        mine = handle.store.get_context_by_type_and_name('pipeline_run', 'r1')
+        everywhere = {one.id for one in handle.store.get_executions_by_context(pipeline.id)}
+        here = {one.id for one in handle.store.get_executions_by_context(mine.id)}
+    superseded = {one.id for one in executions(project, 'Two') if metadata.is_superseded(one)}
+    assert len(superseded) == 1
+    assert superseded <= everywhere and not superseded & here
+
+
+def test_a_definition_follows_what_the_node_is_and_is_noted(project):
+    def of(**changes) -> dict[str, str]:
+        return ir.definitions(
+            tiny_nodes.compiling.compiled(tiny_nodes.wired(project, **changes))[1]
+        )
+
+    assert of() == of(cache=False)
+    changed = of(Two='zwei')
+    assert [node for node in changed if changed[node] != of()[node]] == ['Two']
+    run_of(project).launch('One')
+    assert metadata.attempts(opened.to_read(project), 'r1', 'tiny')['One'].definition == of()['One']
+
+
+def test_arguments_of_the_process_are_none_of_the_nodes(project, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['thawline', 'run-node', '--runner=DirectRunner'])
+    seen = []
+    run = run_of(project)
+    monkeypatch.setattr(metadata, 'attempts', lambda *_: seen.append(list(sys.argv)) or {})
+    run.launch('One')
+    assert seen == [['thawline']]
+    assert sys.argv[1:] == ['run-node', '--runner=DirectRunner']
+
+
+def _push(project: Project, number: int, barrier) -> None:
+    model = project.home / f'model-{number}'
+    (model / 'Format-Serving').mkdir(parents=True)
+    (model / 'Format-Serving' / 'saved_model.pb').write_text(str(number), 'utf-8')
+    run = run_of(project, f'r{number}', push=str(model))
+    run.launch('Model')
+    barrier.wait(120)
+    run.launch('Pusher')
+
+
+def test_two_runs_that_push_at_the_same_time_push_two_versions(project):
+    context = multiprocessing.get_context('fork')
+    barrier = context.Barrier(3)
+    pushing = [context.Process(target=_push, args=[project, i, barrier]) for i in range(3)]
+    for one in pushing:
+        one.start()
+    for one in pushing:
+        one.join(240)
+    assert [one.exitcode for one in pushing] == [0, 0, 0]
+    versions = sorted(project.staging.iterdir())
+    assert len(versions) == 3
+    pushed = {version.name: (version / 'saved_model.pb').read_text('utf-8') for version in versions}
+    assert sorted(pushed.values()) == ['0', '1', '2']
+    for run in metadata.runs(opened.to_read(project), 'tiny'):
+        noted = run.output('Pusher', 'pushed_model').properties
+        assert pushed[noted['pushed_version']] == run.id[1:]
+        assert float(noted['pushed_version']) <= time.time() + 1
+
+
+def _work(project: Project, number: int, barrier) -> None:
+    os.environ[tiny_nodes.WAIT] = '0'
+    barrier.wait(120)
+    for turn in range(2):
+        run = run_of(project, f'r{number}-{turn}', cache=False)
+        for node in run.selected:
+            run.launch(node)
+
+
+def test_several_processes_write_one_new_file_at_once(project):
+    """Two schedulers on one SQLite: neither an error nor a lost execution."""
+    context = multiprocessing.get_context('fork')
+    barrier = context.Barrier(4)
+    working = [context.Process(target=_work, args=[project, i, barrier]) for i in range(4)]
+    for one in working:
+        one.start()
+    for one in working:
+        one.join(240)
+    assert [one.exitcode for one in working] == [0] * 4
+    runs = metadata.runs(opened.to_read(project), 'tiny')
+    assert {run.id for run in runs} == {f'r{i}-{j}' for i in range(4) for j in range(2)}
+    assert all([node.state for node in run.nodes] == ['complete'] * 3 for run in runs)

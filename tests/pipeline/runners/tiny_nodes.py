@@ -1,0 +1,121 @@
+"""A pipeline of nodes that do next to nothing, launched as the real ones are.
+
+    One -> Two -> Three, and One -> Three
+
+Each writes a line of its own word and of the lines that it read: `three(one(), two(one()))`.
+"""
+
+import os  # no annotations from __future__: TFX reads those of components
+import pathlib
+import time
+
+from components.errors import DataError
+from pipeline import config, ir
+from pipeline import tfx_imports as tfx
+from pipeline.config import Config
+from pipeline.paths import Project
+from pipeline.runners import compiling
+from pipeline.stores import connection
+
+from tfx import types  # isort: skip - after tfx_imports
+from tfx.dsl.component.experimental.annotations import InputArtifact  # isort: skip
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter  # isort: skip
+from tfx.dsl.component.experimental.decorators import component  # isort: skip
+from tfx.dsl.components.common import importer  # isort: skip
+
+FAIL = 'THAWLINE_TEST_FAIL'  # a node that is to fail, or `data` or `kill` and the node
+WAIT = 'THAWLINE_TEST_WAIT'  # seconds that each node takes
+
+
+class Line(types.Artifact):
+    """A folder with a file that is called `line`."""
+
+    TYPE_NAME = 'Line'
+
+
+def _write(name: str, word: str, made: types.Artifact, *read: types.Artifact) -> None:
+    time.sleep(float(os.environ.get(WAIT, '0')))
+    folder = pathlib.Path(made.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f'part-{os.getpid()}').touch()  # what a killed attempt leaves
+    if os.environ.get(FAIL) == name:
+        raise ValueError(f'{name} was told to fail')
+    if os.environ.get(FAIL) == f'data {name}':
+        raise DataError('two images are too few')
+    if os.environ.get(FAIL) == f'kill {name}':
+        os.kill(os.getpid(), 9)
+    texts = [pathlib.Path(one.uri, 'line').read_text('utf-8') for one in read]
+    (folder / 'line').write_text(f'{word}({", ".join(texts)})', 'utf-8')
+
+
+@component
+def One(made: OutputArtifact[Line], word: Parameter[str]) -> None:  # noqa: N802 - a component
+    _write('One', word, made)
+
+
+@component
+def Two(one: InputArtifact[Line], made: OutputArtifact[Line], word: Parameter[str]) -> None:  # noqa: N802
+    _write('Two', word, made, one)
+
+
+@component
+def Three(  # noqa: N802
+    one: InputArtifact[Line],
+    two: InputArtifact[Line],
+    made: OutputArtifact[Line],
+    word: Parameter[str],
+) -> None:
+    _write('Three', word, made, one, two)
+
+
+def wired(project: Project, cache: bool = True, push: str = '', **words: str) -> tfx.Pipeline:
+    """The pipeline of a project; `words` of the nodes are their parameters.
+
+    With `push`, the folder of a model, it has a Pusher too.
+    """
+    one = One(word=words.get('One', 'one'))
+    two = Two(one=one.outputs['made'], word=words.get('Two', 'two'))
+    three = Three(
+        one=one.outputs['made'], two=two.outputs['made'], word=words.get('Three', 'three')
+    )
+    components = [one, two, three]
+    if push:
+        model = importer.Importer(
+            source_uri=push, artifact_type=tfx.standard_artifacts.Model, reimport=True
+        ).with_id('Model')
+        target = tfx.PushDestination.Filesystem(base_directory=str(project.staging))
+        components += [
+            model,
+            tfx.Pusher(
+                model=model.outputs['result'],
+                push_destination=tfx.PushDestination(filesystem=target),
+            ),
+        ]
+    return tfx.Pipeline(
+        pipeline_name='tiny',
+        pipeline_root=str(project.artifacts),
+        components=components,
+        enable_cache=cache,
+        metadata_connection_config=connection.sqlite(project.metadata),
+    )
+
+
+def made(home: pathlib.Path, rest: str = '') -> tuple[Config, Project]:
+    """A project in a folder; `rest` is more of its configuration."""
+    text = f'name: tiny\ndata: {{source: images}}\nmodel: {{weights: random}}\n{rest}'
+    settings = config.parse(text, 'thawline.yaml')
+    return settings, Project.of(settings, home)
+
+
+def written(home: pathlib.Path, cache: bool = True, rest: str = '', **words: str) -> pathlib.Path:
+    """The compiled pipeline of a project in a folder, as a file."""
+    settings, project = made(home, rest)
+    content = ir.envelope(settings, project, *compiling.compiled(wired(project, cache, **words)))
+    ir.write(home / ir.FILE, content)
+    return home / ir.FILE
+
+
+def line(node: str, project: Project) -> str:
+    """What the newest execution of a node wrote."""
+    folders = (project.artifacts / node / 'made').iterdir()
+    return (max(folders, key=lambda one: int(one.name)) / 'line').read_text('utf-8')
