@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from pipeline.cli_arguments import config_argument
+from pipeline.cli_arguments import config_argument, group_option
 
 
 @click.group()
@@ -25,11 +25,7 @@ def schedule() -> None:
 )
 @click.option('--schedule', metavar='WHEN', help='A cron expression, such as @daily, or none.')
 @click.option('--start-date', metavar='DATE', help='First day that a backfill can reach.')
-@click.option(
-    '--group',
-    type=click.Choice(['none', 'cheap', 'all']),
-    help='Nodes that share a task: none, cheap ones with the one before, or all but the push.',
-)
+@group_option
 @click.option('--retries', metavar='N', help='How often a failed task is tried again.')
 @click.option('--retry-delay', metavar='TIME', help='Wait before a retry, such as 5m.')
 @click.option('--timeout', metavar='TIME', help='Longest time of a task, such as 12h.')

@@ -15,3 +15,8 @@ engine_option = click.option(
     help="Beam's engine in place of beam.engine: local, multiprocess, portable, flink, spark, "
     'dataflow.',
 )
+group_option = click.option(
+    '--group',
+    type=click.Choice(['none', 'cheap', 'all']),
+    help='Nodes that share a task: none, cheap ones with the one before, or all but the push.',
+)

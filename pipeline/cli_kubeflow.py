@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from pipeline.cli_arguments import config_argument
+from pipeline.cli_arguments import config_argument, group_option
 
 
 @click.command()
@@ -22,11 +22,7 @@ from pipeline.cli_arguments import config_argument
 @click.option('--root', metavar='URL', help='Pipeline root: a folder in a bucket.')
 @click.option('--volume', metavar='CLAIM', help='PersistentVolumeClaim that all tasks share.')
 @click.option('--secret', metavar='NAME', help='Secret with the environment variables of tasks.')
-@click.option(
-    '--group',
-    type=click.Choice(['none', 'cheap', 'all']),
-    help='Nodes that share a task: none, cheap ones with the one before, or all but the push.',
-)
+@group_option
 @click.option('--retries', type=int, metavar='N', help='How often a failed task is tried again.')
 def kubeflow(
     config: pathlib.Path | None, out: pathlib.Path | None, **given: str | int | None

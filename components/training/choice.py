@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,11 @@ class Seen:
 
     logits: np.ndarray
     val: scores.Scores
+
+    @classmethod
+    def of(cls, logits: np.ndarray, labels: np.ndarray) -> Self:
+        """With the scores of `logits`, float32 [N, C], against `labels`, int [N]."""
+        return cls(logits, scores.score(logits, labels))
 
     def judged(self, labels: np.ndarray) -> Candidate:
         """With the log loss at the temperature that fits `labels`, int [N], best."""

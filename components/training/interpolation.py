@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from components.training import scores
 from components.training.choice import Candidate, Seen, choose
 
 SHARES = (0.25, 0.5, 0.75)
@@ -52,7 +51,7 @@ def keep_the_better(
         put(share)
         logits = look()
         if np.isfinite(logits).all():
-            seen[share] = Seen(logits, scores.score(logits, labels))
+            seen[share] = Seen.of(logits, labels)
     candidates = {share: found.judged(labels) for share, found in sorted(seen.items())}
     best = choose(candidates)
     put(best)

@@ -146,7 +146,8 @@ def train(
         backbone: the pretrained base; its top blocks are changed in place.
         classes: names of the classes, in the order of the labels.
         embedded: features of the train and val images.
-        images: gives the train and val images themselves; called for fine-tuning alone.
+        images: gives the train and val images themselves; called once, for fine-tuning or
+            test-time augmentation alone.
         settings: of the recipe.
         kept: keeps the state of an unfinished second phase.
         log: receives the curves for TensorBoard.
@@ -194,11 +195,13 @@ def train(
     }
     _log(log, 0, head.train.accuracy, head.val)
     chosen = Seen(head.logits(val_set.features[:, 0]), head.val)
-    if settings.mode == 'fine_tune':
+    views = settings.test_time_augmentation
+    if settings.mode == 'fine_tune' or views != 'none':
         started = time.monotonic()
         progress.start('reading images')
         train_images, val_images = _images_of(images, train_set, val_set)
         record['seconds']['read'] = time.monotonic() - started
+    if settings.mode == 'fine_tune':
 
         def on_epoch(epoch: Epoch) -> None:
             found = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
@@ -210,20 +213,15 @@ def train(
             )
 
         chosen = _fine_tuned(classifier, thaw, chosen, val_images.labels, record)
-    if settings.test_time_augmentation != 'none':
-        classifier = dataclasses.replace(classifier, views=settings.test_time_augmentation)
-        val_images = _images_of(images, train_set, val_set)[1]
+    if views != 'none':
+        classifier = dataclasses.replace(classifier, views=views)
         record['without_test_time_augmentation'] = record['val']
-        chosen = _seen(classifier.predict(val_images.pixels), val_images.labels)
+        chosen = Seen.of(classifier.predict(val_images.pixels), val_images.labels)
         record['val'] = dataclasses.asdict(chosen.val)
     rule, record['decision'] = decision.decide(
         chosen.logits, val_set.labels, classes, settings.decision
     )
     return Trained(classifier, rule, record['kept'], record, chosen.logits)
-
-
-def _seen(logits: np.ndarray, labels: np.ndarray) -> Seen:
-    return Seen(logits, scores.score(logits, labels))
 
 
 def _fine_tuned(

@@ -14,7 +14,7 @@ from components.export.params import Kind
 from components.serving import card, export
 from components.training import params, scores, views
 from tests.components.training import tiny
-from tests.components.training.whole import train
+from tests.components.training.whole import Images, train
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 
 KINDS: tuple[tuple[params.Views, int], ...] = (('none', 1), ('flip', 2), ('flips', 4))
@@ -132,3 +132,16 @@ def test_other_formats_average_too(
     tolerance = 1e-4 if kind in ('litert', 'onnx') else 0.1
     np.testing.assert_allclose(found, wanted, atol=tolerance)
     assert np.abs(found - wanted).mean() < np.abs(found - single).mean()
+
+
+@pytest.mark.parametrize('mode', ['probe', 'fine_tune'])
+def test_images_are_read_once(mode: str, tmp_path: pathlib.Path) -> None:
+    given = tiny.images(32), tiny.images(24, seed=1)
+    reads: list[None] = []
+
+    def images() -> Images:
+        reads.append(None)
+        return given
+
+    train(tmp_path, None, *given, mode=mode, views='flip', images=images, epochs=1)
+    assert len(reads) == 1
