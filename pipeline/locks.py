@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from components.errors import ConfigError
@@ -24,6 +24,7 @@ def held(
     shared: bool = False,
     wait: bool = False,
     remove: bool = False,
+    busy: Callable[[str], Exception] | None = None,
 ) -> Iterator[None]:
     """Holds a lock for the time of the block.
 
@@ -33,6 +34,7 @@ def held(
         shared: beside others that share it; nobody then holds it alone.
         wait: until it is free.
         remove: the file in the end, where there would be many.
+        busy: makes the error to raise in place of `Held`, of what the holder noted.
 
     Raises:
         Held: it is not free.
@@ -43,6 +45,10 @@ def held(
         file = _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
     except OSError as error:
         raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
+    except Held as error:
+        if busy is None:
+            raise
+        raise busy(str(error)) from error
     try:
         file.truncate(0)
         file.write(note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
@@ -22,15 +21,17 @@ def execute(project: Project) -> None:
         ConfigError: they cannot be copied; the database is as it was then.
     """
     console = display.roomy_console(sys.stdout)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locks.held(project.lock, str(os.getpid())))
-        except locks.Held as error:
-            raise ConfigError(
-                f'a run of this project is under way (process {error}); migrate when it has ended'
-            ) from error
-        stack.enter_context(lock.held(project.promotions, 'metadata migrate'))
-        tell = stack.enter_context(showing.progress(console))
+
+    def busy(process: str) -> ConfigError:
+        return ConfigError(
+            f'a run of this project is under way (process {process}); migrate when it has ended'
+        )
+
+    with (
+        locks.held(project.lock, str(os.getpid()), busy=busy),
+        lock.held(project.promotions, 'metadata migrate'),
+        showing.progress(console) as tell,
+    ):
         moved = migration.migrate(project, lambda table, rows: tell(f'{table} {rows:,}', 0, 0))
     if not moved.rows:
         display.say(console, f'the records were in {moved.place} already, and are the same')

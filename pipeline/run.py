@@ -12,7 +12,6 @@ import pathlib
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from typing import NoReturn
 
 import rich.console
@@ -53,18 +52,16 @@ class Options:
     engine: str | None = None
 
 
-@contextlib.contextmanager
-def _only_run(project: Project) -> Iterator[None]:
+def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
     """Holds the project's lock."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locks.held(project.lock, str(os.getpid())))
-        except locks.Held as error:
-            raise ConfigError(
-                f'another run of this project is under way (process {error}); '
-                f'wait for it, or give this one another output than {project.output}'
-            ) from error
-        yield
+
+    def busy(process: str) -> ConfigError:
+        return ConfigError(
+            f'another run of this project is under way (process {process}); '
+            f'wait for it, or give this one another output than {project.output}'
+        )
+
+    return locks.held(project.lock, str(os.getpid()), busy=busy)
 
 
 def check(config: Config, project: Project) -> sources.Listing:

@@ -13,7 +13,7 @@ import pathlib
 import re
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import rich.console
 
@@ -129,19 +129,17 @@ class _Call:
             runner.run(self._nodes, force)
         return self._outcome(runner)
 
-    @contextlib.contextmanager
-    def _beside_others(self) -> Iterator[None]:
+    def _beside_others(self) -> contextlib.AbstractContextManager[None]:
         """Keeps `thawline run` away, and no other scheduled nodes."""
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(locks.held(self._project.lock, str(os.getpid()), shared=True))
-            except locks.Held as error:
-                raise UnderWay(
-                    self._nodes[0],
-                    f'thawline run is under way in this project (process {error}); try again when '
-                    'that has ended',
-                ) from error
-            yield
+
+        def busy(process: str) -> UnderWay:
+            return UnderWay(
+                self._nodes[0],
+                f'thawline run is under way in this project (process {process}); try again when '
+                'that has ended',
+            )
+
+        return locks.held(self._project.lock, str(os.getpid()), shared=True, busy=busy)
 
     def _prepare(self) -> None:
         """Finds what can be found wrong before a node runs, and starts TFX.
