@@ -16,13 +16,15 @@ def act(home: str, kind: str, wanted: str, tell: Any) -> None:
     """Promotes `wanted`, rolls back or prunes.
 
     `tell` is sent STARTED, BEGUN once the intent is in the metadata, and ENDED with what was
-    refused, if anything.
+    refused, if anything. After BEGUN it waits for leave to go on, so that a test can kill it there
+    however fast or busy the machine is.
     """
     write = ledger.begin
 
     def begin(*intent: Any) -> int:
         written = write(*intent)
         tell.send((BEGUN, ''))
+        tell.recv()
         return written
 
     ledger.begin = begin
