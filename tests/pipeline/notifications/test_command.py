@@ -114,7 +114,7 @@ def test_slow_command_is_ended_with_all_that_it_started(
     script = "(trap '' TERM; while :; do sleep 0.05; date +%s%N > alive; done) & sleep 60"
     began = time.monotonic()
     came = tell(told, tmp_path, 'sh', '-c', script, timeout=0.7)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert not came.done and came.said == 'ended because it took longer than 0.7 s'
     time.sleep(0.2)
     before = (tmp_path / 'alive').read_text('utf-8')
@@ -127,4 +127,4 @@ def test_command_is_ended_when_nobody_waits(told: Notification, tmp_path: pathli
     threading.Timer(0.3, stop.set).start()
     began = time.monotonic()
     came = command.run(Command(('sleep', '60'), tmp_path), b'{}', told.data, 60.0, (), stop)
-    assert not came.done and time.monotonic() - began < 5
+    assert not came.done and time.monotonic() - began < 20

@@ -123,7 +123,7 @@ def test_ctrl_c_while_telling_keeps_the_outcome(tmp_path: pathlib.Path) -> None:
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
         output, _ = process.communicate(timeout=30)
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
     assert process.returncode == 4, output
     assert 'notifications were cut short' in output and 'Traceback' not in output
 

@@ -135,7 +135,7 @@ def test_retry_after_that_is_none_is_passed_over(hurried, told: Notification, as
 def test_wait_that_is_too_long_is_not_waited_for(hurried, told: Notification) -> None:
     with listening(Answer(429, {'retry-after': '3600'}), Answer()) as server:
         came = only(told, target(Webhook(server.url)))
-    assert not came.done and came.seconds < 2
+    assert not came.done and came.seconds < 30  # an hour was asked for
     assert came.sentence == '429 Too Many Requests; it asks to wait 3,600 s, which is too long'
 
 
@@ -161,9 +161,9 @@ def test_redirects_are_not_followed(hurried, told: Notification, status: int) ->
 
 def test_it_gives_up_in_time(hurried, told: Notification) -> None:
     with listening(Answer(503)) as server:
-        came = only(told, target(Webhook(server.url), retry_for=1.0))
+        came = only(told, target(Webhook(server.url), retry_for=3.0))
     assert not came.done and came.tries > 3
-    assert came.seconds < 1.5
+    assert came.seconds < 10
     assert '503 Service Unavailable' in came.sentence and f'{came.tries} tries' in came.sentence
 
 
@@ -194,10 +194,10 @@ def test_unknown_host(hurried, told: Notification) -> None:
 
 def test_server_that_hangs(hurried, told: Notification) -> None:
     with listening(Answer(hold=True)) as server:
-        came = only(told, target(Webhook(server.url), timeout=0.4, retry_for=1.0))
+        came = only(told, target(Webhook(server.url), timeout=0.4, retry_for=2.0))
     assert not came.done and len(server.requests) >= 2
     assert re.fullmatch(r'no answer within 0\.[1-4] s', came.said)
-    assert came.seconds < 2.5
+    assert came.seconds < 10
 
 
 def test_answer_that_comes_byte_by_byte_holds_nothing_up(
@@ -222,7 +222,7 @@ def test_answer_that_comes_byte_by_byte_holds_nothing_up(
         url = f'http://127.0.0.1:{listener.getsockname()[1]}'
         began = time.monotonic()
         came = only(told, target(Webhook(url), timeout=0.5, retry_for=0.5))
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         ended.set()
         thread.join()
     assert not came.done
@@ -296,12 +296,12 @@ def test_one_target_does_not_wait_for_another(hurried, told: Notification) -> No
         slow, quick = delivery.deliver(
             told,
             [
-                target(Webhook(hanging.url), timeout=1.0, retry_for=1.0),
+                target(Webhook(hanging.url), timeout=3.0, retry_for=3.0),
                 target(Webhook(prompt.url)),
             ],
         )
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
     assert not slow.done and quick.done
-    assert quick.seconds < 0.9
+    assert quick.seconds < 2.9
     ids = {request.headers['webhook-id'] for request in (hanging.requests[0], prompt.requests[0])}
     assert len(ids) == 1
