@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import math
 import pathlib
 import tempfile
@@ -176,6 +177,7 @@ def rows(results: Results, name: str | None) -> list[list[str]]:
 
 def _arguments() -> argparse.Namespace:
     parser = report.parser(__doc__ or '', ('flowers5', 'trashnet', 'hymenoptera'))
+    report.resumable(parser)
     parser.add_argument('--backbone', default='mobilenet_v2')
     parser.add_argument('--size', type=int, help="image side; default: the base's own")
     parser.add_argument(
@@ -210,17 +212,22 @@ def main() -> None:
         f'{base.name}, {base.size} px. Default: `{training.model_dump_json(exclude={"seed"})}`, '
         f'embedding `{embedding.model_dump_json()}`.'
     )
-    for name in arguments.sets:
-        found = images.listed(name, arguments.shared, arguments.limit)
-        pixels = found.pixels(base.size)
-        for seed in arguments.seeds:
+    measured = report.Measured(arguments)
+    sets = {n: images.listed(n, arguments.shared, arguments.limit) for n in arguments.sets}
+    pixels = {name: found.pixels(base.size) for name, found in sets.items()}
+    # A seed of all sets, then the next: what is stopped early says something of all sets.
+    for seed in arguments.seeds:
+        for name, found in sets.items():
             split = images.split(found.labels, seed)
-            parts = images.parts(pixels, found.labels, split, found.confidence)
+            parts = images.parts(pixels[name], found.labels, split, found.confidence)
             known: dict[Settings, thawline.Embedded] = {}
             # The default first, so that a killed run has something to compare with.
             for change in (DEFAULT, *report.in_turn(arguments.changes, seed)):
                 with report.narrated(f'{name}, seed {seed}, {change}'):
-                    lines = measure(change, base, parts, found.classes, seed, known)
+                    lines = measured.take(
+                        (name, seed, change),
+                        functools.partial(measure, change, base, parts, found.classes, seed, known),
+                    )
                 for line, result in lines.items():
                     results[line][name, seed] = result
                 result = lines[change]

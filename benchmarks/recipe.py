@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -133,6 +134,7 @@ def mean_row(name: str, results: list[Result]) -> list[str]:
 def main() -> None:
     """Runs both on each seed of each set."""
     parser = report.parser(__doc__ or '', images.SETS)
+    report.resumable(parser)
     parser.add_argument('--size', type=int, help="Thawline's image side; default: the base's own")
     parser.add_argument(
         '--stored-statistics',
@@ -144,13 +146,15 @@ def main() -> None:
     base = recipes.base(BACKBONE, arguments.shared, arguments.size)
     written = report.Report(__file__, __doc__ or '', arguments)
     written.expect(len(arguments.sets) * len(arguments.seeds))
+    measured = report.Measured(arguments)
     rows: list[list[str]] = []
     for name in arguments.sets:
         found = images.listed(name, arguments.shared, arguments.limit)
         pixels = {size: found.pixels(size) for size in {recipes.PLAIN_SIZE, base.size}}
         results: list[Result] = []
         for seed in arguments.seeds:
-            results.append(measure(found, pixels, seed, base, arguments))
+            one = functools.partial(measure, found, pixels, seed, base, arguments)
+            results.append(measured.take((name, seed), one))
             rows.append(row(name, seed, results[-1]))
             written.finished(' | '.join(rows[-1]))
             written.table('Results', COLUMNS, [*rows, mean_row(name, results)])

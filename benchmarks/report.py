@@ -10,11 +10,13 @@ import contextlib
 import os
 import pathlib
 import platform
+import shelve
 import shlex
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -25,6 +27,7 @@ from benchmarks import images
 from components import progress
 
 _BESIDE = 'beside'
+_Kind = TypeVar('_Kind')
 
 
 def parser(
@@ -46,6 +49,41 @@ def parser(
         help='write the report, beside the script unless a file is named',
     )
     return made
+
+
+def resumable(made: argparse.ArgumentParser) -> None:
+    """Adds the argument that `Measured` reads."""
+    made.add_argument(
+        '--resume',
+        type=pathlib.Path,
+        metavar='FILE',
+        help='keep each measurement in FILE and take from it those that are there, so that a long '
+        'benchmark can be stopped and called again; take a new FILE after a change of the code',
+    )
+
+
+class Measured:
+    """Measurements by name, kept in the file of --resume as they come; or in memory."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        """Knows the measurements of earlier calls that had the same arguments otherwise."""
+        resume: pathlib.Path | None = arguments.resume
+        self._kept: MutableMapping[str, Any] = {}
+        if resume is not None:
+            self._kept = shelve.open(str(resume))  # noqa: SIM115  open until the end
+        # Sets and seeds are in the names: a call may add some.
+        apart = {'resume', 'write', 'shared', 'sets', 'seeds', 'changes', 'images'}
+        self._of = repr(sorted((k, v) for k, v in vars(arguments).items() if k not in apart))
+
+    def take(self, name: Sequence[object], measure: Callable[[], _Kind]) -> _Kind:
+        """What is known by this name, or is measured now."""
+        key = f'{tuple(name)!r} {self._of}'
+        if key not in self._kept:
+            self._kept[key] = measure()
+            if isinstance(self._kept, shelve.Shelf):
+                self._kept.sync()
+        found: _Kind = self._kept[key]
+        return found
 
 
 def in_turn(competitors: Sequence[str], seed: int) -> list[str]:

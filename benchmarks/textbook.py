@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -164,6 +165,7 @@ def _split(labels: np.ndarray, seed: int, count: int) -> images.Rows:
 def main() -> None:
     """Runs all competitors for each number of images and each seed."""
     parser = report.parser(__doc__ or '', ('flowers5',))
+    report.resumable(parser)
     parser.add_argument('--images', nargs='+', type=int, default=[100, 500], help='in train')
     parser.add_argument('--epochs', type=int, default=50, help='from scratch')
     parser.add_argument('--size', type=int, help="Thawline's image side; default: the base's own")
@@ -176,6 +178,7 @@ def main() -> None:
     competitors = (SCRATCH, FROZEN, TUNED, *BASES)
     written = report.Report(__file__, __doc__ or '', arguments)
     written.expect(len(arguments.images) * len(arguments.seeds) * len(competitors))
+    measured = report.Measured(arguments)
     results: dict[tuple[int, str], dict[int, Line]] = {}
     for seed in arguments.seeds:
         for count in arguments.images:
@@ -186,7 +189,10 @@ def main() -> None:
             }
             for competitor in report.in_turn(competitors, seed):
                 report.say(f'{count} images, seed {seed}: {competitor}')
-                lines = measure(competitor, parts, found.classes, seed, arguments)
+                lines = measured.take(
+                    (seed, count, competitor),
+                    functools.partial(measure, competitor, parts, found.classes, seed, arguments),
+                )
                 for name, line in lines.items():
                     results.setdefault((count, name), {})[seed] = line
                     report.say(f'{name}: test {line.test:.3f}, {line.seconds:.0f} s')
