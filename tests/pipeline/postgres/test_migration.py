@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pathlib
 import sqlite3
-from collections.abc import Iterator
 
 import ml_metadata as mlmd
 import pytest
@@ -24,17 +22,9 @@ from pipeline.paths import Project
 from pipeline.registry import graph, ledger
 from pipeline.stores import connection, copying, opened, ownership, server
 from tests import postgresql
-from tests.pipeline.test_postgres import move, put
+from tests.pipeline.postgres.executions import move, put
 
 pytestmark = [postgresql.needs_postgresql, pytest.mark.slow]
-
-
-@pytest.fixture(scope='module')
-def running() -> Iterator[postgresql.Server]:
-    os.environ[postgresql.VARIABLE] = postgresql.PASSWORD
-    with postgresql.running() as started:
-        yield started
-    del os.environ[postgresql.VARIABLE]
 
 
 def of_everything(path: pathlib.Path, name: str) -> mlmd.MetadataStore:
