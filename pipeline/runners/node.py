@@ -5,6 +5,7 @@ Starts TFX, which takes many seconds, only where a node has to run.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Sequence
@@ -67,12 +68,14 @@ class NodeRunner:
 
         Raises:
             InputsMissing: the first of them could not.
+            UnderWay: another process runs it.
         """
         why = self._reasons()
         for name in nodes:
             if force or why[name]:
                 self._require(name, why)
-                return True
+                with self._held(name):
+                    return True
         return False
 
     def run(self, nodes: Sequence[str], force: bool) -> None:
@@ -90,14 +93,17 @@ class NodeRunner:
         for name in nodes:
             if interruption.requested():  # and some library swallowed the exception
                 raise interruption.Interrupted
-            path = self._found.project.node_locks / f'{self._run_id}-{name}'
-            try:
-                with locks.held(path, str(os.getpid()), remove=True):
-                    self._run_node(name, force)
-            except locks.Held as error:
-                raise UnderWay(
-                    name, f'process {error} is running it; try again when that has ended'
-                ) from error
+            with self._held(name):
+                self._run_node(name, force)
+
+    def _held(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Keeps other processes away from a node."""
+
+        def busy(process: str) -> UnderWay:
+            return UnderWay(name, f'process {process} is running it; try again when that has ended')
+
+        path = self._found.project.node_locks / f'{self._run_id}-{name}'
+        return locks.held(path, str(os.getpid()), remove=True, busy=busy)
 
     def _run_node(self, name: str, force: bool) -> None:
         why = self._reasons()

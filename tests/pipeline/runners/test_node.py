@@ -150,7 +150,11 @@ def test_two_runs_side_by_side_do_not_see_each_other(home):
 def test_what_another_process_is_running_is_left_to_it(home):
     process = Process(home)
     path = process.found.project.node_locks / 'r1-One'
-    with locks.held(path, '4711'), pytest.raises(UnderWay, match='process 4711 is running it'):
-        process.run('One')
+    with locks.held(path, '4711'):
+        with pytest.raises(UnderWay, match='process 4711 is running it'):
+            process.run('One')
+        # And before TFX is started for it, which takes a while.
+        with pytest.raises(UnderWay, match='process 4711 is running it'):
+            process.runner.has_to_run(['One'], force=False)
     assert process.run('One') == ['> One', 'One complete']
     assert os.listdir(process.found.project.node_locks) == []
