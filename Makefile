@@ -29,8 +29,8 @@ test: setup test-unit test-e2e ## run all tests
 test-unit: setup ## run the fast tests, in parallel
 	$(BIN)/python -m pytest -m 'not e2e and not orchestrators' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
-test-e2e: setup ## run whole pipelines, one after the other
-	$(BIN)/python -m pytest -m e2e $(ARGS)
+test-e2e: setup ## run whole pipelines, two at a time: each has long stretches on one core
+	$(BIN)/python -m pytest -m e2e -n 2 --dist loadfile $(ARGS)
 
 test-orchestrators: setup ## run the pipeline under schedulers and engines of others
 	$(BIN)/python -m pytest -m orchestrators $(ARGS)

@@ -98,7 +98,10 @@ def _call(program: str, folder: pathlib.Path, *arguments: str) -> None:
 
 @contextlib.contextmanager
 def running() -> Iterator[Server]:
-    """Starts a server, whose role `USER` signs in with `PASSWORD`, and stops it at the end."""
+    """Starts a server, whose role `USER` signs in with `PASSWORD`, and stops it at the end.
+
+    Until then the password is in the environment, as `VARIABLE`.
+    """
     # Not below pytest's folder, which is for its owner alone: the server is run by another user.
     folder = pathlib.Path(tempfile.mkdtemp(prefix='pg'))
     if os.geteuid() == 0:  # by whom PostgreSQL refuses to be run
@@ -114,8 +117,10 @@ def running() -> Iterator[Server]:
         with started.boss() as session:
             quoted = PASSWORD.replace("'", "''")
             session.run(f'create role "{USER}" login createdb password \'{quoted}\'')
+        os.environ[VARIABLE] = PASSWORD
         yield started
     finally:
+        os.environ.pop(VARIABLE, None)
         if (folder / 'data' / 'postmaster.pid').exists():
             started.stop()
         shutil.rmtree(folder, ignore_errors=True)

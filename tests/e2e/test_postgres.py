@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
 from collections.abc import Iterator
@@ -22,10 +21,8 @@ RUN = 'scheduled__2026-01-01T00:00:00+00:00'
 
 @pytest.fixture(scope='module')
 def server() -> Iterator[postgresql.Server]:
-    os.environ[postgresql.VARIABLE] = postgresql.PASSWORD
     with postgresql.running() as started:
         yield started
-    del os.environ[postgresql.VARIABLE]
 
 
 @pytest.fixture(scope='module')
