@@ -24,6 +24,7 @@ import pyarrow as pa
 import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
+from components import tf_data
 from components.backbones.features import Features
 from components.errors import DataError
 from components.transform.preprocessing import IMAGE_ID, LABEL_CONFIDENCE, LABEL_INDEX
@@ -122,7 +123,7 @@ def _parsed(files: list[str], wanted: dict[str, tf.io.FixedLenFeature]) -> Itera
         records = tf.data.TFRecordDataset(file).batch(256)
         parsed = records.map(lambda batch: tf.io.parse_example(batch, wanted)).prefetch(2)
         try:
-            yield from parsed.as_numpy_iterator()
+            yield from tf_data.untuned(parsed).as_numpy_iterator()
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
             raise DataError(
                 f'{file} is damaged or does not hold embeddings ({error.message.splitlines()[0]}); '

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from components import tf_data
 from components.embedding.frozen_base import Batch
 from components.errors import DataError
 from components.transform import preprocessing
@@ -40,7 +41,7 @@ def batches(split: str, file: str, size: int) -> Iterator[Batch]:
     records = tf.data.TFRecordDataset(file, compression_type='GZIP')
     parsed = records.batch(BATCH).map(parse).prefetch(2)
     try:
-        for ids, labels, confidence, pixels in parsed.as_numpy_iterator():
+        for ids, labels, confidence, pixels in tf_data.untuned(parsed).as_numpy_iterator():
             yield Batch(split, ids, labels, confidence, pixels)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         raise _damaged(file, error) from error

@@ -23,7 +23,7 @@ import pyarrow as pa
 import tensorflow as tf
 from apache_beam.utils import shared
 
-from components import progress
+from components import progress, tf_data
 from components.errors import DataError
 from components.evaluation import cached, predictions, slicing, tally
 from components.ingestion import examples
@@ -206,7 +206,7 @@ def _batches(file: str) -> Iterator[np.ndarray]:
     """
     records = tf.data.TFRecordDataset(file, compression_type='GZIP').batch(BATCH).prefetch(2)
     try:
-        yield from records.as_numpy_iterator()
+        yield from tf_data.untuned(records).as_numpy_iterator()
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         why = error.message.splitlines()[0]
         raise DataError(

@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from components import tf_data
+
 # The longest side in pixels: even of noise, which JPEG compresses worst, 600 of them with their
 # overlays stay well below 15 MB.
 SIDE = 160
@@ -71,7 +73,7 @@ def scan(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -> Scan:
         records = tf.data.TFRecordDataset(sorted(names), 'GZIP', num_parallel_reads=2)
         parsed = records.batch(64).map(lambda batch: tf.io.parse_example(batch, _FEATURES))
         try:
-            for batch in parsed.prefetch(2).as_numpy_iterator():
+            for batch in tf_data.untuned(parsed.prefetch(2)).as_numpy_iterator():
                 found.count[split] += len(batch['image_id'])
                 found.groups[split].update(batch['group'])
                 for i in np.flatnonzero([name in ids for name in batch['image_id']]):

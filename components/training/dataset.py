@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from components import augmentation
+from components import augmentation, tf_data
 from components.training.targets import Targets
 from components.transform import preprocessing
 
@@ -82,7 +82,7 @@ def _parsed(patterns: Sequence[str], *names: str) -> tf.data.Dataset:
         return tuple(features[name] for name in names)
 
     records = tf.data.TFRecordDataset(files, compression_type='GZIP')
-    return records.batch(64).map(parse).prefetch(2)
+    return tf_data.untuned(records.batch(64).map(parse).prefetch(2))
 
 
 def load(
@@ -165,7 +165,7 @@ def training_epoch(
         return targets.of(changed, labels, confidence, stream)
 
     steps = -(-len(data) // batch_size)
-    return (
+    return tf_data.untuned(
         tf.data.Dataset.range(steps)
         .map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(2)

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from components import tf_data
 from components.errors import DataError
 
 _STRINGS = ('image_id', 'label', 'group')
@@ -96,7 +97,8 @@ def load(folder: pathlib.Path, count: int, seed: int, at_least: int) -> Sample:
 
 
 def _records(files: list[str]) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(files, compression_type='GZIP').batch(64).prefetch(2)
+    records = tf.data.TFRecordDataset(files, compression_type='GZIP').batch(64).prefetch(2)
+    return tf_data.untuned(records)
 
 
 def _encoded(files: list[str], ids: np.ndarray) -> np.ndarray:
