@@ -15,7 +15,7 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import keras
@@ -68,7 +68,7 @@ class Measured:
     def __init__(self, arguments: argparse.Namespace) -> None:
         """Knows the measurements of earlier calls that had the same arguments otherwise."""
         resume: pathlib.Path | None = arguments.resume
-        self._kept: MutableMapping[str, Any] = {}
+        self._kept: shelve.Shelf[Any] = shelve.Shelf({})
         if resume is not None:
             self._kept = shelve.open(str(resume))  # noqa: SIM115  open until the end
         # Sets and seeds are in the names: a call may add some.
@@ -80,8 +80,7 @@ class Measured:
         key = f'{tuple(name)!r} {self._of}'
         if key not in self._kept:
             self._kept[key] = measure()
-            if isinstance(self._kept, shelve.Shelf):
-                self._kept.sync()
+            self._kept.sync()
         found: _Kind = self._kept[key]
         return found
 

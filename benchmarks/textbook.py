@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -192,12 +193,9 @@ def main() -> None:
     # From scratch takes most of the time: all else is there first.
     for seed, count, competitor in [*others, *((*pair, SCRATCH) for pair in pairs)]:
         report.say(f'{count} images, seed {seed}: {competitor}')
-        lines = measured.take(
-            (seed, count, competitor),
-            lambda s=seed, n=count, c=competitor: measure(
-                c, parts_of(s, n), found.classes, s, arguments
-            ),
-        )
+        parts = parts_of(seed, count)
+        one = functools.partial(measure, competitor, parts, found.classes, seed, arguments)
+        lines = measured.take((seed, count, competitor), one)
         for name, line in lines.items():
             results.setdefault((count, name), {})[seed] = line
             report.say(f'{name}: test {line.test:.3f}, {line.seconds:.0f} s')

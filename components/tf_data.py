@@ -1,4 +1,4 @@
-"""What every dataset of tf.data has here before it is read."""
+"""What datasets of tf.data that read many records are given before they are read."""
 
 from __future__ import annotations
 

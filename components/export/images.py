@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from components import tf_data
 from components.transform import preprocessing
 
 _BATCH = 64
@@ -33,7 +34,7 @@ def batches(files: Sequence[str], size: int) -> Iterator[Batch]:
         for name in (preprocessing.PIXELS, preprocessing.IMAGE_ID)
     }
     records = tf.data.TFRecordDataset(list(files), compression_type='GZIP').batch(_BATCH)
-    for serialized in records:
+    for serialized in tf_data.untuned(records):
         found = tf.io.parse_example(serialized, wanted)
         ids = tuple(name.decode() for name in found[preprocessing.IMAGE_ID].numpy())
         yield Batch(ids, preprocessing.unpack(found[preprocessing.PIXELS], size).numpy())

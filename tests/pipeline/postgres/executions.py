@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
-
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline import config as config_lib
-from pipeline.paths import Project
 from pipeline.registry import ledger
-from pipeline.stores.params import PostgreSQL
-
-
-def project_at(home: pathlib.Path, database: PostgreSQL | None, name: str = 'x') -> Project:
-    config = config_lib.parse(f'name: {name}\ndata: {{source: images}}', 'file')
-    found = Project.of(config, home)
-    return Project(found.home, found.output, found.schema, found.name, database)
 
 
 def put(store, pipeline: str, run: str, node: str, inputs=(), **outputs: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import multiprocessing
+import pathlib
 import time
 
 import pytest
@@ -12,13 +13,22 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components import metadata_store
 from components.errors import ConfigError
+from pipeline import config as config_lib
 from pipeline import locks, metadata, recording
+from pipeline.paths import Project
 from pipeline.registry import graph, ledger
 from pipeline.stores import advisory, connection, opened, ownership, server, tables
+from pipeline.stores.params import PostgreSQL
 from tests import postgresql
-from tests.pipeline.postgres.executions import move, project_at, put
+from tests.pipeline.postgres.executions import move, put
 
 pytestmark = [postgresql.needs_postgresql, pytest.mark.slow]
+
+
+def project_at(home: pathlib.Path, database: PostgreSQL | None, name: str = 'x') -> Project:
+    config = config_lib.parse(f'name: {name}\ndata: {{source: images}}', 'file')
+    found = Project.of(config, home)
+    return Project(found.home, found.output, found.schema, found.name, database)
 
 
 @pytest.fixture
