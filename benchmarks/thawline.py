@@ -75,7 +75,7 @@ class Watched(checkpoint.Checkpoint):
 
 def frozen_settings(chosen: Base, training: params.Training, embedding: Embedding) -> Settings:
     """What the Embedder is given for these settings."""
-    name, views = training.augmentation, embedding.views
+    name, views = training.views_augmentation, embedding.views
     if views == 0 or augmentation.POLICIES[name].is_identity:
         name, views = 'none', 0
     return Settings(

@@ -101,6 +101,9 @@ def _trained(result: NodeResult, config: Config, project: Project) -> str:
             f'{tuned["best_epoch"]} of {len(tuned["history"])}); kept: '
             f'{record["kept"].replace("_", "-")}, {shares.percent(record["val"]["accuracy"])}'
         )
+    augmented = record.get('augmentation')
+    if augmented and augmented['measured'] and augmented['policy'] != 'standard':
+        line += f'; augmentation {augmented["policy"]}, for the images do not bear standard'
     if record['left_out']:
         line += f'; left out for the budget: {" and ".join(record["left_out"])}'
     if record['decision']['positive']:

@@ -92,7 +92,7 @@ def build(
         model=base,
         weights_digest=project.weights_digest(config),
         image_size=config.image_size,
-        augmentation=config.training.augmentation,
+        augmentation=config.training.views_augmentation,
         views=config.embedding.views,
         seed=config.training.seed,
         features=config.embedding.features,

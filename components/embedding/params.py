@@ -17,5 +17,7 @@ class Embedding(Section):
         description='top: the mean of the last feature map; blocks: means of earlier stages too.',
     )
     views: Annotated[int, pydantic.Field(ge=0, le=16)] = pydantic.Field(
-        default=0, description='Augmented copies of each training image, beside the plain one.'
+        default=0,
+        description='Augmented copies of each training image, beside the plain one; mirrored ones '
+        'where training.augmentation is auto.',
     )

@@ -83,6 +83,7 @@ def card(facts: ModelFacts) -> Card:
         Fact('Input', f'{base["image_size"]} x {base["image_size"]} pixels, {facts.served.resize}'),
         Fact('Kept', kept, record['decision'].get('summary', '')),
         Fact('Answer', answer, f'logits are divided by {rule.temperature:.3f}'),
+        *_augmentation(record),
         *_views(record),
         Fact('Trained on', f'{counts["train"]:,} images', f'chosen on {counts["val"]:,} of val'),
         Fact('Size', f'{facts.megabytes:,.1f} MB'),
@@ -100,6 +101,22 @@ def card(facts: ModelFacts) -> Card:
         ),
     ]
     return Card('model', 'The model', tuple(lines))
+
+
+def _augmentation(record: Mapping[str, Any]) -> list[Fact]:
+    """How the images were changed in fine-tuning, and what of that was measured."""
+    if 'augmentation' not in record:
+        return []
+    chosen, measured = record['augmentation']['policy'], record['augmentation']['measured']
+    if not measured:
+        return [Fact('Augmentation', chosen)]
+    found = ', '.join(
+        f'{name.replace("_", "-")} {shares.percent(one["accuracy"])} (log loss '
+        f'{one["increase"]:+.3f})'
+        for name, one in measured.items()
+    )
+    why = f'the head on the frozen base, on changed images of val: {found}'
+    return [Fact('Augmentation', f'{chosen}, chosen by measurement', why)]
 
 
 def _views(record: Mapping[str, Any]) -> list[Fact]:

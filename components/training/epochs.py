@@ -65,6 +65,8 @@ class Epochs:
         """Nothing is thawed or compiled yet; the arguments are those of `fine_tune.run`."""
         self._classifier, self._train, self._val = classifier, train, val
         self._settings, self._tune, self._spool = settings, settings.fine_tune, spool
+        if settings.augmentation == 'auto':
+            raise ValueError('augmentation auto is settled before: see `affinity.settle`')
         self._policy = augmentation.POLICIES[settings.augmentation]
         count = len(classifier.backbone.blocks)
         blocks = self._tune.blocks

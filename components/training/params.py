@@ -8,7 +8,7 @@ import pydantic
 
 from components.section import Count, Duration, Fraction, Rate, Section, Share
 
-AugmentationName = Literal[
+PolicyName = Literal[
     'none', 'flip', 'flips', 'light', 'standard', 'strong', 'trivial', 'any_orientation'
 ]
 Views = Literal['none', 'flip', 'flips']
@@ -141,10 +141,11 @@ class Training(Section):
         description='Of the steps of fine-tuning; auto: mixed_bfloat16 on GPUs of compute '
         'capability 8.0 and later, else float32. Weights and answers are float32 always.',
     )
-    augmentation: AugmentationName = pydantic.Field(
-        default='standard',
-        description='Random changes of training images; flips (exact, no blur) and any_orientation '
-        'are for pictures without an up.',
+    augmentation: PolicyName | Literal['auto'] = pydantic.Field(
+        default='auto',
+        description='Random changes of training images. auto: standard, or less of it where val '
+        'shows that the images do not bear it; flips (exact, no blur) and any_orientation are for '
+        'pictures without an up.',
     )
     class_weights: Literal['none', 'balanced'] = pydantic.Field(
         default='none', description='balanced: rare classes weigh more, so that all weigh the same.'
@@ -163,3 +164,8 @@ class Training(Section):
     )
     fine_tune: FineTune = FineTune()
     decision: Decision = Decision()
+
+    @property
+    def views_augmentation(self) -> PolicyName:
+        """The policy of the Embedder's views, which are made before anything is measured."""
+        return 'flip' if self.augmentation == 'auto' else self.augmentation

@@ -22,6 +22,7 @@ from components.errors import DataError
 from components.section import seconds_of
 from components.serving.rule import Rule
 from components.training import (
+    affinity,
     budget,
     checkpoint,
     dataset,
@@ -202,6 +203,9 @@ def train(
         train_images, val_images = _images_of(images, train_set, val_set)
         record['seconds']['read'] = time.monotonic() - started
     if settings.mode == 'fine_tune':
+        settings, record['augmentation'] = affinity.settle(
+            settings, classifier.predict, chosen.logits, val_images
+        )
 
         def on_epoch(epoch: Epoch) -> None:
             found = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))

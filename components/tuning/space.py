@@ -46,9 +46,13 @@ def space(settings: params.Training, blocks: int, base: str) -> keras_tuner.Hype
     ):
         value = present[name]
         found.Float(name, min(low, value), max(high, value), sampling=sampling, default=value)
-    names = [*AUGMENTATIONS]
+    names: list[str] = [*AUGMENTATIONS]
     if settings.augmentation in WITHOUT_AN_UP:
         names += WITHOUT_AN_UP
+    elif settings.augmentation == 'auto':
+        names[names.index('standard')] = 'auto'  # which it is, unless the images do not bear it
+    elif settings.augmentation not in names:
+        names.append(settings.augmentation)
     found.Choice(tuned.AUGMENTATION, names, default=settings.augmentation)
     return found
 
