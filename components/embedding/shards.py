@@ -38,10 +38,9 @@ def batches(split: str, file: str, size: int) -> Iterator[Batch]:
             preprocessing.unpack(found[preprocessing.PIXELS], size),
         )
 
-    records = tf.data.TFRecordDataset(file, compression_type='GZIP')
-    parsed = records.batch(BATCH).map(parse).prefetch(2)
+    parsed = tf_data.batches(file, BATCH, parse)
     try:
-        for ids, labels, confidence, pixels in tf_data.untuned(parsed).as_numpy_iterator():
+        for ids, labels, confidence, pixels in parsed.as_numpy_iterator():
             yield Batch(split, ids, labels, confidence, pixels)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         raise _damaged(file, error) from error

@@ -204,9 +204,8 @@ def _batches(file: str) -> Iterator[np.ndarray]:
     Raises:
         DataError: it is damaged.
     """
-    records = tf.data.TFRecordDataset(file, compression_type='GZIP').batch(BATCH).prefetch(2)
     try:
-        yield from tf_data.untuned(records).as_numpy_iterator()
+        yield from tf_data.batches(file, BATCH).as_numpy_iterator()
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         why = error.message.splitlines()[0]
         raise DataError(

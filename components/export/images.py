@@ -33,8 +33,7 @@ def batches(files: Sequence[str], size: int) -> Iterator[Batch]:
         name: tf.io.FixedLenFeature([], tf.string)
         for name in (preprocessing.PIXELS, preprocessing.IMAGE_ID)
     }
-    records = tf.data.TFRecordDataset(list(files), compression_type='GZIP').batch(_BATCH)
-    for serialized in tf_data.untuned(records):
+    for serialized in tf_data.batches(list(files), _BATCH):
         found = tf.io.parse_example(serialized, wanted)
         ids = tuple(name.decode() for name in found[preprocessing.IMAGE_ID].numpy())
         yield Batch(ids, preprocessing.unpack(found[preprocessing.PIXELS], size).numpy())

@@ -70,10 +70,11 @@ def scan(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -> Scan:
     for split, names in files.items():
         if not names:
             continue
-        records = tf.data.TFRecordDataset(sorted(names), 'GZIP', num_parallel_reads=2)
-        parsed = records.batch(64).map(lambda batch: tf.io.parse_example(batch, _FEATURES))
+        parsed = tf_data.batches(
+            sorted(names), 64, lambda batch: tf.io.parse_example(batch, _FEATURES)
+        )
         try:
-            for batch in tf_data.untuned(parsed.prefetch(2)).as_numpy_iterator():
+            for batch in parsed.as_numpy_iterator():
                 found.count[split] += len(batch['image_id'])
                 found.groups[split].update(batch['group'])
                 for i in np.flatnonzero([name in ids for name in batch['image_id']]):

@@ -73,7 +73,7 @@ def load(folder: pathlib.Path, count: int, seed: int, at_least: int) -> Sample:
     spec = {name: tf.io.FixedLenFeature([], tf.string, '') for name in _STRINGS}
     rows = [
         tuple(value.decode() for value in row)
-        for batch in _records(files)
+        for batch in tf_data.batches(files, 64)
         .map(lambda examples: tuple(tf.io.parse_example(examples, spec)[n] for n in _STRINGS))
         .as_numpy_iterator()
         for row in zip(*batch, strict=True)
@@ -96,17 +96,12 @@ def load(folder: pathlib.Path, count: int, seed: int, at_least: int) -> Sample:
     )  # fmt: skip
 
 
-def _records(files: list[str]) -> tf.data.Dataset:
-    records = tf.data.TFRecordDataset(files, compression_type='GZIP').batch(64).prefetch(2)
-    return tf_data.untuned(records)
-
-
 def _encoded(files: list[str], ids: np.ndarray) -> np.ndarray:
     """The encoded images with these ids, in their order."""
     wanted = set(ids)
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ('image_id', 'image')}
     found = {}
-    parsed = _records(files).map(lambda examples: tf.io.parse_example(examples, spec))
+    parsed = tf_data.batches(files, 64, lambda examples: tf.io.parse_example(examples, spec))
     for batch in parsed.as_numpy_iterator():
         for identity, image in zip(batch['image_id'], batch['image'], strict=True):
             if identity.decode() in wanted:
