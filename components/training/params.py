@@ -11,6 +11,7 @@ from components.section import Count, Duration, Fraction, Rate, Section, Share
 PolicyName = Literal[
     'none', 'flip', 'flips', 'light', 'standard', 'strong', 'trivial', 'any_orientation'
 ]
+AugmentationName = PolicyName | Literal['auto']
 Views = Literal['none', 'flip', 'flips']
 
 
@@ -141,7 +142,7 @@ class Training(Section):
         description='Of the steps of fine-tuning; auto: mixed_bfloat16 on GPUs of compute '
         'capability 8.0 and later, else float32. Weights and answers are float32 always.',
     )
-    augmentation: PolicyName | Literal['auto'] = pydantic.Field(
+    augmentation: AugmentationName = pydantic.Field(
         default='auto',
         description='Random changes of training images. auto: standard, or less of it where val '
         'shows that the images do not bear it; flips (exact, no blur) and any_orientation are for '

@@ -56,6 +56,11 @@ def test_accuracies_are_told_in_percent_with_a_plain_space(tmp_path: pathlib.Pat
         'frozen base: val accuracy 89.1 %, fine-tuned: 90.6 % (epoch 2 of 3); kept: interpolated, '
         '90.0 %'
     )
+    record['augmentation'] = {'policy': 'flips', 'measured': {'standard': {}}}
+    (tmp_path / 'training.json').write_text(json.dumps(record), 'utf-8')
+    assert line(trained, tmp_path).endswith(
+        '90.0 %; augmentation flips, for the images do not bear standard'
+    )
     numbers = {'val_accuracy': 0.906, 'val_lower': 0.874, 'val_upper': 0.931}
     outputs = {'evaluation': Output(1, '', numbers), 'blessing': Output(2, '', {'blessed': 1})}
     assert line(NodeResult('Evaluator', 'complete', outputs, 1.0), tmp_path) == (

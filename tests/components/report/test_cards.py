@@ -100,6 +100,20 @@ def test_model_card_tells_what_mirrored_views_gained() -> None:
     assert found.detail == 'val accuracy 90.0 %, of the image alone 87.5 %'
 
 
+def test_model_card_tells_how_images_were_augmented_and_why() -> None:
+    assert 'Augmentation' not in facts(model_card.card(model_facts()))
+    named = model_facts(augmentation={'policy': 'light', 'measured': {}})
+    assert facts(model_card.card(named))['Augmentation'] == Fact('Augmentation', 'light')
+    looked = {'accuracy': 0.488, 'increase': 1.154, 'error': 0.1, 'plain': 0.333}
+    made = {'policy': 'flips', 'measured': {'standard': looked, 'up_down': looked}}
+    found = facts(model_card.card(model_facts(augmentation=made)))['Augmentation']
+    assert found.value == 'flips, chosen by measurement'
+    assert found.detail == (
+        'the head on the frozen base, on changed images of val: standard 48.8 % (log loss +1.154), '
+        'up-down 48.8 % (log loss +1.154)'
+    )
+
+
 @pytest.mark.parametrize(
     ('seconds', 'words'),
     [(0.04, '0.0 s'), (9.94, '9.9 s'), (10, '10 s'), (60, '1 min'), (3725, '1 h 2 min 5 s')],

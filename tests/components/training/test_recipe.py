@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from components import backbones
 from components.backbones.features import Features, feature_slices
-from components.training import choice, dataset, recipe, scores
+from components.training import affinity, choice, dataset, recipe, scores
 from tests.components.training import tiny
 from tests.components.training.whole import Images, assert_equal, train, weights, without_seconds
 
@@ -67,6 +67,21 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
     assert set(record['seconds']) == {'probe', 'read', 'fine_tune'}
     assert _curve(tmp_path / 'tensorboard') == [0, 1, 2]
+
+
+def test_augmentation_auto_is_settled_by_the_frozen_base_and_its_head(
+    tmp_path: pathlib.Path,
+) -> None:
+    val = tiny.images(24, seed=1)
+    probe = train(tmp_path / 'probe', val_set=val, augmentation='auto', mode='probe')
+    assert 'augmentation' not in probe.record  # nothing is augmented
+    classifier = probe.classifier
+    expected = affinity.choose(classifier.predict, classifier.predict(val.pixels), val, 0)[0]
+    auto = train(tmp_path / 'auto', val_set=val, augmentation='auto', epochs=1).record
+    named = train(tmp_path / 'named', val_set=val, augmentation='light', epochs=1).record
+    assert auto['augmentation']['policy'] == expected
+    assert next(iter(auto['augmentation']['measured'])) == 'standard'
+    assert named['augmentation'] == {'policy': 'light', 'measured': {}}
 
 
 def _curve(folder: pathlib.Path) -> list[int]:

@@ -51,7 +51,7 @@ def train(
     trained = recipe.train(
         base,
         NAMES[:classes],
-        tiny.embedded(base, train_set, val_set, augmentation, kind),
+        tiny.embedded(base, train_set, val_set, settings.views_augmentation, kind),
         images or (lambda: (train_set, val_set)),
         settings,
         checkpoint.Checkpoint(folder / 'state', 'key'),
