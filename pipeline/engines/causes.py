@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 
 from components import errors
-from components.errors import UserError
+from components.errors import ConfigError, UserError
 
 _KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
 # `components.errors.DataError: it is damaged [while running 'Read']`, at the end of a traceback.
 _RAISED = re.compile(r"components\.errors\.(\w+): (.+?)(?= \[while running '|\s*$)", re.MULTILINE)
+# What a job on Flink ends with where a TaskManager had no room for what its workers are sent.
+_CLOSED = re.compile(r'IllegalStateException: call (is|already) closed')
 _REMARK = re.compile(r" \[while running '[^']*'\]")
 
 
@@ -25,7 +27,17 @@ def user_error(error: BaseException) -> UserError | None:
         return type(error)(plain) if plain != str(error) else None
     found = _RAISED.findall(str(error))
     if not found:
-        return None
+        return _of_flink(str(error))
     name, message = found[-1]
     kind = _KINDS.get(name)
     return kind(message.replace('\\n', '\n')) if kind and issubclass(kind, UserError) else None
+
+
+def _of_flink(text: str) -> UserError | None:
+    if not _CLOSED.search(text):
+        return None
+    return ConfigError(
+        'Flink closed the connection to a worker ("call is closed"); if the log of a TaskManager '
+        'has "OutOfMemoryError: Direct buffer memory", give it '
+        'taskmanager.memory.task.off-heap.size: 1g'
+    )

@@ -51,7 +51,9 @@ def class_path(jars: pathlib.Path) -> str:
     return str(jars)
 
 
-def command(jars: pathlib.Path, main: str, megabytes: int, *arguments: str) -> list[str]:
+def command(
+    jars: pathlib.Path, main: str, megabytes: int, *arguments: str, direct: int | None = None
+) -> list[str]:
     """A command that runs a class.
 
     Args:
@@ -59,6 +61,7 @@ def command(jars: pathlib.Path, main: str, megabytes: int, *arguments: str) -> l
         main: the class.
         megabytes: of memory for objects.
         arguments: its own.
+        direct: megabytes of memory outside of that, for buffers; None: as many as for objects.
 
     Raises:
         ConfigError: there is no java, or no jar.
@@ -69,4 +72,6 @@ def command(jars: pathlib.Path, main: str, megabytes: int, *arguments: str) -> l
     ]
     # Small heaps and few cores: the parallel collectors only start threads.
     memory = ['-XX:+UseSerialGC', f'-Xmx{megabytes}m']
+    if direct is not None:
+        memory.append(f'-XX:MaxDirectMemorySize={direct}m')
     return [program(), *memory, *opened, '-cp', class_path(jars), main, *arguments]

@@ -13,13 +13,17 @@ from pipeline.engines import java, processes, ready
 
 _JOB_MANAGER = 'org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint'
 _TASK_MANAGER = 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner'
+_DIRECT = 1024 + 128 + 256  # megabytes off the heap: of tasks, the framework and the network
 _START = 180.0  # seconds that Java and Flink may take on a busy machine
 
-# A TaskManager passes bytes on and works on none: it needs little. Its sizes are given one by one,
-# which is what Flink's own start script would work out. A job whose TaskManager is lost is tried
-# again three times, from the last exchange whose data are still there. This strategy takes failures
-# within its delay as one; fixed-delay would count each of the lost tasks, of which our jobs have a
-# dozen.
+# A TaskManager passes bytes on and works on none: it needs few objects. But Beam sends a hundred
+# messages of 1 MB, or of one larger image, to each stage's worker before it looks whether that one
+# keeps up (`DirectStreamObserver`), and they wait off the heap: with 64 MB for them the 2,624 solar
+# cells ended as "call is closed", with an OutOfMemoryError in the TaskManager's log. Its sizes are
+# given one by one, which is what Flink's own start script would work out. A job whose TaskManager
+# is lost is tried again three times, from the last exchange whose data are still there. This
+# strategy takes failures within its delay as one; fixed-delay would count each of the lost tasks,
+# of which our jobs have a dozen.
 _CONFIGURATION = """\
 jobmanager.rpc.address: 127.0.0.1
 jobmanager.rpc.port: {rpc}
@@ -33,7 +37,7 @@ taskmanager.bind-host: 127.0.0.1
 taskmanager.numberOfTaskSlots: 1
 taskmanager.cpu.cores: 1.0
 taskmanager.memory.task.heap.size: 256m
-taskmanager.memory.task.off-heap.size: 64m
+taskmanager.memory.task.off-heap.size: 1g
 taskmanager.memory.framework.heap.size: 128m
 taskmanager.memory.framework.off-heap.size: 128m
 taskmanager.memory.managed.size: 256m
@@ -96,7 +100,7 @@ class Cluster:
         """Starts one more; it offers its slot some seconds later."""
         number = len(self._workers) + 1
         name, log = f"Flink's TaskManager {number}", f'task_manager_{number}'
-        self._workers.append(self._start(name, log, _TASK_MANAGER, 384))
+        self._workers.append(self._start(name, log, _TASK_MANAGER, 384, _DIRECT))
 
     def kill_task_manager(self, number: int = 0) -> None:
         """Kills one (SIGKILL), as a machine that is lost."""
@@ -118,8 +122,11 @@ class Cluster:
         except ConfigError:
             return None
 
-    def _start(self, name: str, log: str, main: str, megabytes: int) -> processes.Service:
-        command = java.command(self._jars, main, megabytes, '--configDir', str(self._folder))
+    def _start(
+        self, name: str, log: str, main: str, megabytes: int, direct: int | None = None
+    ) -> processes.Service:
+        arguments = '--configDir', str(self._folder)
+        command = java.command(self._jars, main, megabytes, *arguments, direct=direct)
         service = processes.Service(name, command, self._folder / f'{log}.log')
         self._all.callback(service.stop)
         return service

@@ -41,6 +41,14 @@ def test_a_job_server_tells_it_in_a_longer_text():
     assert isinstance(found, ConfigError) and str(found) == "no base 'x'"
 
 
+@pytest.mark.parametrize('words', ['call is closed', 'call already closed'])
+def test_a_task_manager_without_room_is_told_with_what_gives_it_some(words):
+    text = f'Pipeline x_1 failed in state FAILED: java.lang.IllegalStateException: {words}'
+    found = causes.user_error(RuntimeError(text))
+    assert isinstance(found, ConfigError)
+    assert 'taskmanager.memory.task.off-heap.size: 1g' in str(found)
+
+
 @pytest.mark.parametrize(
     'text',
     ['', 'ValueError: no', 'components.errors.Unheard: of', 'components.errors.annotations: x'],
