@@ -9,6 +9,7 @@ import re
 import sys
 import threading
 import webbrowser
+from typing import Any
 
 import rich.console
 
@@ -59,6 +60,16 @@ def _has_browser() -> bool:
     return desktop or bool(os.environ.get('BROWSER'))
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A signal that comes while a request is given to its thread ends the server too."""
+        error = sys.exc_info()[1]
+        if isinstance(error, interruption.Interrupted):
+            self.shutdown_request(request)
+            raise error
+        super().handle_error(request, client_address)
+
+
 def server(page: bytes, port: int = 0) -> http.server.ThreadingHTTPServer:
     """A server on the loopback interface that knows one page, at `/`.
 
@@ -71,7 +82,7 @@ def server(page: bytes, port: int = 0) -> http.server.ThreadingHTTPServer:
         policy = _policy(page)
 
     try:
-        return http.server.ThreadingHTTPServer((HOST, port), Handler)
+        return _Server((HOST, port), Handler)
     except OSError as error:
         raise ConfigError(
             f'--port: {port} on {HOST} cannot be used ({error.strerror}); leave it out for a free '

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 
 from components.errors import ConfigError
 from components.report import content
-from pipeline import cli, reports, review_command
+from pipeline import cli, interruption, reports, review_command
 from tests import made_report
 from tests.made_runs import Runs, rows
 
@@ -227,6 +227,19 @@ def test_a_port_that_is_taken():
             review_command.server(PAGE, number)
 
 
+def test_a_signal_while_a_request_is_taken_ends_the_server(monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise interruption.Interrupted('SIGINT')
+
+    with review_command.server(PAGE) as serving:
+        monkeypatch.setattr(serving, 'process_request', interrupted)
+        with (
+            socket.create_connection(('127.0.0.1', serving.server_port)),
+            pytest.raises(interruption.Interrupted),
+        ):
+            serving.handle_request()
+
+
 @pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGTERM])
 def test_review_prints_its_address_serves_and_ends_when_told(stop, runs):
     process = subprocess.Popen(
@@ -248,7 +261,7 @@ def test_review_prints_its_address_serves_and_ends_when_told(stop, runs):
         assert (process.returncode, errors) == (0, '')
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def test_no_command_of_these_needs_tensorflow(runs):
