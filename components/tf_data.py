@@ -9,16 +9,20 @@ import tensorflow as tf
 
 
 def batches(
-    files: str | Sequence[str], size: int, parse: Callable[[tf.Tensor], Any] | None = None
+    files: str | Sequence[str],
+    size: int,
+    parse: Callable[[tf.Tensor], Any] | None = None,
+    compression: str = 'GZIP',
 ) -> tf.data.Dataset:
-    """Gzipped TFRecords in batches, in the order of the files; read ahead, and not autotuned.
+    """TFRecords in batches, in the order of the files; read ahead, and not autotuned.
 
     Args:
         files: names; one or more.
         size: records of a batch, of which the last may have fewer.
         parse: what to make of a batch, bytes [n]; None: as it is.
+        compression: of the files; '' where there is none.
     """
-    records = tf.data.TFRecordDataset(files, compression_type='GZIP').batch(size)
+    records = tf.data.TFRecordDataset(files, compression_type=compression).batch(size)
     return untuned((records if parse is None else records.map(parse)).prefetch(2))
 
 

@@ -120,10 +120,11 @@ def _files(uri: str, split: str) -> list[str]:
 def _parsed(files: list[str], wanted: dict[str, tf.io.FixedLenFeature]) -> Iterator[dict]:
     """Batches of features, file by file, so that a damaged one can be named."""
     for file in files:
-        records = tf.data.TFRecordDataset(file).batch(256)
-        parsed = records.map(lambda batch: tf.io.parse_example(batch, wanted)).prefetch(2)
+        parsed = tf_data.batches(
+            file, 256, lambda batch: tf.io.parse_example(batch, wanted), compression=''
+        )
         try:
-            yield from tf_data.untuned(parsed).as_numpy_iterator()
+            yield from parsed.as_numpy_iterator()
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
             raise DataError(
                 f'{file} is damaged or does not hold embeddings ({error.message.splitlines()[0]}); '

@@ -23,11 +23,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special
 import tensorflow as tf
 
 from components import augmentation, progress
-from components.training import calibration, dataset, params
+from components.training import calibration, dataset, params, scores
 
 # From what is best for photographs to what changes least.
 CANDIDATES: tuple[params.PolicyName, ...] = ('standard', 'light', 'flip', 'none')
@@ -90,7 +89,7 @@ def choose(
     count = min(len(val), MOST_IMAGES)
     val, plain = val.take(np.arange(count)), plain[:count]
     temperature = calibration.fit_temperature(plain, val.labels)
-    before = _losses(plain / temperature, val.labels)
+    before = scores.losses(plain / temperature, val.labels)
     found: dict[str, Affinity] = {}
 
     def look(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Affinity:
@@ -98,7 +97,7 @@ def choose(
         rows = range(0, count, _BATCH)
         changed = [logits(change(np.arange(i, min(i + _BATCH, count)))) for i in rows]
         answers = np.concatenate(changed)
-        more = _losses(answers / temperature, val.labels) - before
+        more = scores.losses(answers / temperature, val.labels) - before
         error = float(more.std(ddof=1) / math.sqrt(count)) if count > 1 else math.inf
         hits = answers.argmax(axis=1) == val.labels
         found[name] = Affinity(float(hits.mean()), float(more.mean()), error, float(before.mean()))
@@ -142,9 +141,3 @@ def settle(
     measured = {name: dataclasses.asdict(one) for name, one in found.items()}
     record = {'policy': chosen, 'measured': measured}
     return settings.model_copy(update={'augmentation': chosen}), record
-
-
-def _losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """In nats, float64 [N]."""
-    chances = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
-    return -chances[np.arange(len(labels)), labels]

@@ -21,6 +21,13 @@ class Scores:
         return (self.accuracy, -self.log_loss) > (other.accuracy, -other.log_loss)
 
 
+def losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The log loss of each image in nats: float [N, C] and int [N] -> float64 [N]."""
+    log_probabilities = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
+    found: np.ndarray = -log_probabilities[np.arange(len(labels)), labels]
+    return found
+
+
 def score(logits: np.ndarray, labels: np.ndarray) -> Scores:
     """Scores of logits, float [N, C], against labels, int [N] in [0, C).
 
@@ -31,7 +38,5 @@ def score(logits: np.ndarray, labels: np.ndarray) -> Scores:
         raise ValueError('no image to score')
     if not np.isfinite(logits).all():
         raise ValueError('a logit is not finite: the training has diverged')
-    log_probabilities = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
-    losses = -log_probabilities[np.arange(len(labels)), labels]
     hits = logits.argmax(axis=1) == labels
-    return Scores(float(hits.mean()), float(losses.mean()), len(labels))
+    return Scores(float(hits.mean()), float(losses(logits, labels).mean()), len(labels))
