@@ -10,7 +10,7 @@ STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
 BIN := .venv/bin
 CODE := pipeline components schemas tests benchmarks setup.py
 
-.PHONY: help setup run test test-unit test-e2e test-orchestrators airflow-demo flink-demo serve-check bench docs lint format types doctor lock clean
+.PHONY: help setup run test test-unit test-e2e test-orchestrators airflow-demo flink-demo spark-demo serve-check bench docs lint format types doctor lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ test-orchestrators: setup ## run the pipeline under schedulers and engines of ot
 	$(BIN)/python -m pytest -m orchestrators $(ARGS)
 
 flink-demo: setup ## run the solar cells on a Flink cluster started here (ARGS=PROJECT, --kill NODE)
-	@$(BIN)/python -m pipeline.flink_demo $(ARGS)
+	@$(BIN)/python -m pipeline.cluster_demo flink $(ARGS)
+
+spark-demo: setup ## run the solar cells on a Spark cluster started here (ARGS=PROJECT, --kill NODE)
+	@$(BIN)/python -m pipeline.cluster_demo spark $(ARGS)
 
 airflow-demo: setup ## run the solar cells under Airflow, installed apart (ARGS=PROJECT, --once)
 	@$(BIN)/python -m pipeline.schedule.airflow_demo $(ARGS)

@@ -11,7 +11,7 @@ setup(
     python_requires='>=3.11,<3.14',
     packages=find_packages(include=['pipeline*', 'components*', 'schemas*']),
     package_data={
-        'pipeline': ['py.typed', 'presets/*.yaml', 'engines/flink/*.xml', 'engines/flink/*.sha256'],
+        'pipeline': ['py.typed', 'presets/*.yaml', 'engines/*/*.xml', 'engines/*/*.sha256'],
         'components': ['py.typed', 'report/assets/*', 'server/assets/*'],
         'schemas': ['*.pbtxt', '*.json'],
     },

@@ -8,13 +8,13 @@ import shutil
 
 from components.errors import ConfigError
 
-# Packages that Flink 1.19 looks into, which Java 17 keeps to itself: Flink's own configuration
-# (env.java.opts.all) opens them.
+# Packages that Flink 1.19 and Spark 3.5 look into, which Java 17 keeps to itself: Flink's own
+# configuration (env.java.opts.all) and Spark's `JavaModuleOptions` open them.
 _EXPORTS = ('sun.net.util',)
 _OPENS = (
-    'java.lang', 'java.net', 'java.io', 'java.nio', 'sun.nio.ch', 'java.lang.reflect', 'java.text',
-    'java.time', 'java.util', 'java.util.concurrent', 'java.util.concurrent.atomic',
-    'java.util.concurrent.locks',
+    'java.lang', 'java.lang.invoke', 'java.lang.reflect', 'java.net', 'java.io', 'java.nio',
+    'sun.nio.ch', 'java.text', 'java.time', 'java.util', 'java.util.concurrent',
+    'java.util.concurrent.atomic', 'java.util.concurrent.locks',
 )  # fmt: skip
 
 
@@ -47,7 +47,9 @@ def class_path(jars: pathlib.Path) -> str:
             raise ConfigError(f'there is no jar in {jars}')
         return f'{jars}/*'
     if not jars.is_file():
-        raise ConfigError(f'there is no file {jars}; make flink-demo downloads one for Flink 1.19')
+        raise ConfigError(
+            f'there is no file {jars}; make flink-demo and make spark-demo download one'
+        )
     return str(jars)
 
 

@@ -50,8 +50,8 @@ def of(beam: Beam, workers: int, endpoints: Endpoints | None, job: str) -> list[
         'local': lambda: list(IN_PROCESS),
         'multiprocess': lambda: _multiprocess(workers),
         'portable': lambda: [*_portable(endpoints), f'--direct_num_workers={workers}'],
-        'flink': lambda: [*_portable(endpoints), *_java(workers)],
-        'spark': lambda: _portable(endpoints),
+        'flink': lambda: [*_on_cluster(endpoints), f'--parallelism={workers}'],
+        'spark': lambda: _on_cluster(endpoints),
         'dataflow': lambda: _dataflow(beam.dataflow, workers),
     }[beam.engine]()
     named = [] if beam.engine in ('local', 'multiprocess') else [f'--job_name={job}']
@@ -86,8 +86,8 @@ def _portable(endpoints: Endpoints | None) -> list[str]:
     ]
 
 
-def _java(workers: int) -> list[str]:
-    return [f'--parallelism={workers}', f'--environment_cache_millis={_KEEP_WORKERS}']
+def _on_cluster(endpoints: Endpoints | None) -> list[str]:
+    return [*_portable(endpoints), f'--environment_cache_millis={_KEEP_WORKERS}']
 
 
 def _dataflow(settings: Dataflow | None, workers: int) -> list[str]:

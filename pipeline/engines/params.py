@@ -65,6 +65,16 @@ def _file(value: object) -> object:
     return value
 
 
+def _spark_master(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(
+        r'local(\[(\d+|\*)\])?|spark://[^\s/:,]+:\d{1,5}', value
+    ):
+        raise ValueError(
+            'must be spark://host:port, such as spark://spark-master:7077, or local[2]'
+        )
+    return value
+
+
 Address = Annotated[str, pydantic.BeforeValidator(_address)]
 Bucket = Annotated[str, pydantic.Field(pattern=r'^gs://.+')]
 
@@ -87,13 +97,18 @@ class Flink(Section):
 class Spark(Section):
     """A Spark 3 cluster; its job server is started here where `beam.job_endpoint` names none."""
 
-    master: str = pydantic.Field(
+    master: Annotated[str, pydantic.BeforeValidator(_spark_master)] = pydantic.Field(
         default='local[2]', description='spark://host:port, or local[N] for this machine.'
     )
     job_server: Annotated[str, pydantic.BeforeValidator(_file)] | None = pydantic.Field(
         default=None,
         description="Beam's job server for Spark 3: a jar, or a folder of jars; needs Java.",
     )
+
+    @property
+    def address(self) -> str | None:
+        """host:port of the cluster's master; None where Spark runs in its job server."""
+        return self.master.removeprefix('spark://') if self.master.startswith('spark://') else None
 
 
 class Dataflow(Section):

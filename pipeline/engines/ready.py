@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import urllib.error
 import urllib.request
 from typing import Any
@@ -82,6 +83,24 @@ def flink(master: str) -> int:
             f'the Flink cluster at {master} has no TaskManager with a slot; start one'
         )
     return slots
+
+
+def spark(address: str) -> None:
+    """Checks that something listens where a Spark cluster's master is said to be.
+
+    Spark itself tries for minutes.
+
+    Raises:
+        ConfigError: nothing does.
+    """
+    host, _, port = address.rpartition(':')
+    try:
+        socket.create_connection((host.strip('[]'), int(port)), timeout=PATIENCE).close()
+    except OSError as error:
+        raise ConfigError(
+            f'beam.spark.master: no Spark cluster answers at {address} ({error}); start it, or '
+            'correct the address'
+        ) from error
 
 
 def flink_rest(master: str, path: str, method: str = 'GET') -> dict[str, Any]:

@@ -59,6 +59,8 @@ class Services:
             self.slots()
             if self._beam.job_endpoint is not None:
                 ready.job_server(self._beam.job_endpoint)
+            elif self._beam.engine == 'spark' and self._beam.spark.address is not None:
+                ready.spark(self._beam.spark.address)
             pool = self._worker_pool()
             self._endpoints = Endpoints(self._job_server(), pool)
         return self._endpoints
@@ -99,14 +101,14 @@ class Services:
 
     def _worker_pool(self) -> str:
         beam = self._beam
-        master = beam.flink.master if beam.engine == 'flink' else ''
-        elsewhere = bool(master) and master.rpartition(':')[0] not in _HERE
+        master = {'flink': beam.flink.master, 'spark': beam.spark.address}.get(beam.engine)
+        elsewhere = master is not None and master.rpartition(':')[0] not in _HERE
         if beam.worker_pool is not None:
             # A name such as localhost means each machine of a cluster that is elsewhere.
             if not elsewhere:
                 ready.worker_pool(beam.worker_pool)
             return beam.worker_pool
-        if elsewhere or (beam.engine == 'spark' and beam.spark.master.startswith('spark://')):
+        if elsewhere:
             raise ConfigError(
                 'beam.worker_pool: the cluster is on other machines; run thawline workers --port '
                 '50000 beside each of its workers and write worker_pool: localhost:50000'

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pathlib
-import signal
-from typing import Self
+from typing import Any
 
 from components.errors import ConfigError
-from pipeline.engines import java, processes, ready
+from pipeline.engines import clusters, jars, processes, ready
 
 _JOB_MANAGER = 'org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint'
 _TASK_MANAGER = 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner'
 _DIRECT = 1024 + 128 + 256  # megabytes off the heap: of tasks, the framework and the network
-_START = 180.0  # seconds that Java and Flink may take on a busy machine
 
 # A TaskManager passes bytes on and works on none: it needs few objects. But Beam sends a hundred
 # messages of 1 MB, or of one larger image, to each stage's worker before it looks whether that one
@@ -56,77 +51,45 @@ restart-strategy.exponential-delay.attempts-before-reset-backoff: 3
 """
 
 
-class Cluster:
-    """A context that ends the cluster.
+class Cluster(clusters.Cluster):
+    """See `clusters.Cluster`."""
 
-    Attributes:
-        master: host:port of its REST interface, which is its web page too.
-    """
+    JARS = jars.FLINK
+    LEADER, WORKER = 'JobManager', 'TaskManager'
 
-    def __init__(self, jars: pathlib.Path, folder: pathlib.Path, task_managers: int = 2) -> None:
-        """Starts nothing yet.
+    def settings(self) -> dict[str, Any]:
+        """As its base's."""
+        flink = {'master': self._master, 'job_server': str(self.place)}
+        return {'engine': 'flink', 'workers': self._wanted, 'flink': flink}
 
-        Args:
-            jars: of `jars.fetched`.
-            folder: for its configuration, logs and temporary files.
-            task_managers: how many; each has one slot.
-        """
-        self._jars, self._folder, self._wanted = jars, folder, task_managers
-        self._all = contextlib.ExitStack()
-        self._workers: list[processes.Service] = []
-        self.master = ''
-
-    def __enter__(self) -> Self:
-        rest, rpc = processes.free_port(), processes.free_port()
-        self.master = f'127.0.0.1:{rest}'
-        (self._folder / 'tmp').mkdir(parents=True, exist_ok=True)
-        text = _CONFIGURATION.format(rest=rest, rpc=rpc, folder=self._folder)
-        (self._folder / 'config.yaml').write_text(text, 'utf-8')
+    def slots(self) -> int | None:
+        """As its base's."""
         try:
-            manager = self._start("Flink's JobManager", 'job_manager', _JOB_MANAGER, 512)
-            manager.wait_until(lambda: self._slots() is not None, _START)
-            for _ in range(self._wanted):
-                self.add_task_manager()
-            self.wait()
-        except BaseException:
-            self._all.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._all.close()
-
-    def add_task_manager(self) -> None:
-        """Starts one more; it offers its slot some seconds later."""
-        number = len(self._workers) + 1
-        name, log = f"Flink's TaskManager {number}", f'task_manager_{number}'
-        self._workers.append(self._start(name, log, _TASK_MANAGER, 384, _DIRECT))
-
-    def kill_task_manager(self, number: int = 0) -> None:
-        """Kills one (SIGKILL), as a machine that is lost."""
-        os.killpg(self._workers[number].pid, signal.SIGKILL)
-
-    def wait(self) -> None:
-        """Until the slots of all TaskManagers that live are there.
-
-        Raises:
-            ConfigError: one ended, or took too long.
-        """
-        alive = [one for one in self._workers if one.is_alive]
-        for one in alive:
-            one.wait_until(lambda: (self._slots() or 0) >= len(alive), _START)
-
-    def _slots(self) -> int | None:
-        try:
-            return int(ready.flink_rest(self.master, '/overview')['slots-total'])
+            return int(ready.flink_rest(self._master, '/overview')['slots-total'])
         except ConfigError:
             return None
 
-    def _start(
-        self, name: str, log: str, main: str, megabytes: int, direct: int | None = None
-    ) -> processes.Service:
-        arguments = '--configDir', str(self._folder)
-        command = java.command(self._jars, main, megabytes, *arguments, direct=direct)
-        service = processes.Service(name, command, self._folder / f'{log}.log')
-        self._all.callback(service.stop)
-        return service
+    def busy(self, node: str) -> str | None:
+        """As its base's."""
+        for job in ready.flink_rest(self._master, '/jobs/overview')['jobs']:
+            running = job['state'] == 'RUNNING' and job['tasks'].get('running', 0)
+            if node in job['name'] and running:
+                return f'{job["name"]} ({running} tasks ran)'
+        return None
+
+    def lead(self) -> processes.Service:
+        """As its base's."""
+        rest, rpc = processes.free_port(), processes.free_port()
+        self._master = f'127.0.0.1:{rest}'
+        self.page = f'http://{self._master}'
+        (self.folder / 'tmp').mkdir(exist_ok=True)
+        text = _CONFIGURATION.format(rest=rest, rpc=rpc, folder=self.folder)
+        (self.folder / 'config.yaml').write_text(text, 'utf-8')
+        return self.start(self.LEADER, _JOB_MANAGER, 512, '--configDir', str(self.folder))
+
+    def work(self, number: int) -> processes.Service:
+        """As its base's."""
+        configured = '--configDir', str(self.folder)
+        return self.start(
+            f'{self.WORKER} {number}', _TASK_MANAGER, 384, *configured, direct=_DIRECT
+        )

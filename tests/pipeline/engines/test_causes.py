@@ -50,6 +50,16 @@ def test_a_task_manager_without_room_is_told_with_what_gives_it_some(words):
 
 
 @pytest.mark.parametrize(
+    'words', ['Cannot call methods on a stopped SparkContext.', 'SparkContext has been shutdown']
+)
+def test_a_job_that_spark_gave_up_is_told_in_one_line_with_where_to_look(words):
+    text = f'x_1 failed in state FAILED: java.lang.IllegalStateException: {words}\nat a.b\nat c.d'
+    found = causes.user_error(RuntimeError(text))
+    assert isinstance(found, ConfigError)
+    assert 'logs of its Workers' in str(found) and '\n' not in str(found)
+
+
+@pytest.mark.parametrize(
     'text',
     ['', 'ValueError: no', 'components.errors.Unheard: of', 'components.errors.annotations: x'],
 )

@@ -43,6 +43,13 @@ def test_workers_reach_the_engine():
     assert not [one for one in given['local'] if '5' in one]
 
 
+def test_clusters_keep_a_worker_from_one_stage_to_the_next():
+    for engine in ENGINES:
+        found = options.of(beam(engine), 2, WHERE, 'job')
+        keeps = any(one.startswith('--environment_cache_millis=') for one in found)
+        assert keeps == (engine in ('flink', 'spark')), engine
+
+
 @pytest.mark.parametrize('engine', ['portable', 'flink', 'spark'])
 def test_portable_engines_get_both_addresses(engine):
     found = options.of(beam(engine), 1, WHERE, 'job')

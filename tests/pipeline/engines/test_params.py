@@ -44,6 +44,8 @@ def test_an_unknown_engine_lists_the_known_ones():
         ('{engine: spark}', 'needs spark.job_server'),
         ('{engine: dataflow}', 'needs the section dataflow'),
         ('{flink: {master: "cluster"}}', 'must be host:port'),
+        ('{spark: {master: "cluster:7077"}}', 'must be spark://host:port'),
+        ('{spark: {master: "spark://cluster"}}', 'or local.2'),
         ('{job_endpoint: "localhost:99999"}', 'must be host:port'),
         ('{flink: {version: "1.14"}}', 'beam.flink.version'),
         ('{workers: 0}', 'beam.workers'),
@@ -72,3 +74,9 @@ def test_cores_bound_what_is_on_this_machine():
     assert Beam(engine='portable', max_workers=7).most_workers == 7
     assert Beam(engine='multiprocess').most_workers >= 1
     assert Beam(engine='flink', job_endpoint='localhost:1').most_workers == 16
+
+
+@pytest.mark.parametrize('master', ['local', 'local[4]', 'local[*]', 'spark://cluster:7077'])
+def test_spark_runs_in_its_job_server_or_on_a_cluster(master):
+    spark = parsed(f'{{spark: {{master: "{master}"}}}}').spark
+    assert spark.address == (None if master.startswith('local') else 'cluster:7077')

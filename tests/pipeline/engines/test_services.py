@@ -64,6 +64,13 @@ def test_absent_flink_is_said_at_once(tmp_path, nobody):
         services(tmp_path, **settings).endpoints()
 
 
+def test_absent_spark_is_said_at_once(tmp_path, nobody):
+    settings = {'engine': 'spark', 'spark': {'master': f'spark://{nobody}', 'job_server': 'x.jar'}}
+    with pytest.raises(ConfigError, match=f'beam.spark.master: no Spark cluster .* {nobody}'):
+        services(tmp_path, **settings).endpoints()
+    assert not (tmp_path / 'logs').exists()  # nothing was started for it
+
+
 def test_a_server_that_says_nothing_is_no_hang(tmp_path, silent, monkeypatch):
     monkeypatch.setattr(ready, 'PATIENCE', 1.0)
     for look in (ready.job_server, ready.worker_pool, ready.flink):

@@ -1,4 +1,4 @@
-"""The jars of Flink are taken only where each is what it should be."""
+"""The jars of a cluster are taken only where each is what it should be."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ import hashlib
 import pytest
 
 from components.errors import ConfigError
-from pipeline.engines.flink import jars
+from pipeline.engines import jars
 
 
-def test_each_jar_has_its_hash():
-    wanted = jars.expected()
+@pytest.fixture(params=[jars.FLINK, jars.SPARK], ids=lambda found: found.title)
+def found(request) -> jars.Jars:
+    return request.param
+
+
+def test_each_jar_has_its_hash(found):
+    wanted = found.expected()
     assert len(wanted) > 100
     assert all(name.endswith('.jar') and len(digest) == 64 for name, digest in wanted.items())
-    assert f'beam-runners-flink-1.19-{jars.BEAM}.jar' in wanted
-    assert f'flink-runtime-{jars.FLINK}.jar' in wanted
+    runner, own = {
+        'Flink': ('beam-runners-flink-1.19', 'flink-runtime'),
+        'Spark': ('beam-runners-spark-3', 'spark-core_2.12'),
+    }[found.title]
+    assert {f'{runner}-{found.beam}.jar', f'{own}-{found.version}.jar'} <= set(wanted)
 
 
 def test_missing_changed_and_added_files_are_found(tmp_path):
-    wanted = jars.expected('')
-    assert wanted == {} and jars.wrong(tmp_path, wanted) == []
+    assert jars.wrong(tmp_path, {}) == []
     (tmp_path / 'a.jar').write_bytes(b'a')
     (tmp_path / 'b.jar').write_bytes(b'b')
     wanted = {name: hashlib.sha256(name[0].encode()).hexdigest() for name in ('a.jar', 'b.jar')}
@@ -32,14 +39,14 @@ def test_missing_changed_and_added_files_are_found(tmp_path):
     assert jars.wrong(tmp_path / 'none', wanted) == ['a.jar', 'b.jar']
 
 
-def test_without_maven_it_says_what_to_install(tmp_path, monkeypatch):
+def test_without_maven_it_says_what_to_install(tmp_path, monkeypatch, found):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     monkeypatch.setenv('PATH', str(tmp_path))
-    with pytest.raises(ConfigError, match='come by Maven; install it'):
-        jars.fetched()
+    with pytest.raises(ConfigError, match=f'{found.title} come by Maven; install it'):
+        found.fetched()
 
 
-def test_files_that_are_not_what_they_should_be_are_not_taken(tmp_path, monkeypatch):
+def test_files_that_are_not_what_they_should_be_are_not_taken(tmp_path, monkeypatch, found):
     """Maven as one that gets something else."""
     program = tmp_path / 'mvn'
     program.write_text(
@@ -50,5 +57,5 @@ def test_files_that_are_not_what_they_should_be_are_not_taken(tmp_path, monkeypa
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
     monkeypatch.setenv('PATH', f'{tmp_path}:/usr/bin:/bin')
     with pytest.raises(ConfigError, match='downloaded files are not what'):
-        jars.fetched()
-    assert not jars.folder().exists()
+        found.fetched()
+    assert found.missing() and not found.folder().exists()

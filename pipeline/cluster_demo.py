@@ -1,7 +1,7 @@
-"""`make flink-demo`: a pipeline on a real Flink cluster on this machine, and once without.
+"""`make flink-demo`, `make spark-demo`: a pipeline on a real cluster on this machine, and without.
 
-Starts a JobManager and two TaskManagers, runs the chain in this process and on the cluster, each
-from nothing, predicts with the model that came of it both ways, and compares all that was made.
+Starts the cluster with two workers, runs the chain in this process and on the cluster, each from
+nothing, predicts with the model that came of it both ways, and compares all that was made.
 """
 
 from __future__ import annotations
@@ -23,28 +23,36 @@ from components.errors import ConfigError, UserError
 from pipeline import display, interruption
 from pipeline import run as run_lib
 from pipeline.config import PROJECT_FILE, Config
-from pipeline.engines import processes, ready
-from pipeline.engines.flink import jars
-from pipeline.engines.flink.cluster import Cluster
+from pipeline.engines import clusters, processes
+from pipeline.engines.flink import cluster as flink
+from pipeline.engines.spark import cluster as spark
 from pipeline.paths import Project
 
-_SLOTS = 2
+_CLUSTERS: dict[str, type[clusters.Cluster]] = {'flink': flink.Cluster, 'spark': spark.Cluster}
 _LOOK = 0.5  # seconds between two looks at the cluster
 
 
 @click.command()
+@click.argument('engine', type=click.Choice(list(_CLUSTERS)))
 @click.argument('config', required=False, type=click.Path(path_type=pathlib.Path))
 @click.option(
-    '--folder', default='runs/flink_demo', type=click.Path(path_type=pathlib.Path),
-    help='Made anew for its runs and logs.',
+    '--folder', type=click.Path(path_type=pathlib.Path),
+    help='Made anew for its runs and logs; default: runs/ENGINE_demo.',
 )  # fmt: skip
-@click.option('--kill', metavar='NODE', help='Kill a TaskManager while this node runs.')
+@click.option('--kill', metavar='NODE', help='Kill a worker of the cluster while this node runs.')
 @click.option('--stay', is_flag=True, help='Keep the cluster until Ctrl-C, to look at its page.')
-def main(config: pathlib.Path | None, folder: pathlib.Path, kill: str | None, stay: bool) -> None:
-    """Runs a project (default: the preset solar_cells, its head only) locally and on Flink."""
+def main(
+    engine: str,
+    config: pathlib.Path | None,
+    folder: pathlib.Path | None,
+    kill: str | None,
+    stay: bool,
+) -> None:
+    """Runs a project (default: the preset solar_cells, its head only) locally and on a cluster."""
+    folder = (folder or pathlib.Path('runs') / f'{engine}_demo').absolute()
     try:
         with interruption.listening():
-            same = demonstrate(*run_lib.project_of(config), folder.absolute(), kill, stay)
+            same = demonstrate(engine, *run_lib.project_of(config), folder, kill, stay)
     except UserError as error:
         click.echo(f'error: {error}', err=True)
         sys.exit(2)
@@ -55,44 +63,46 @@ def main(config: pathlib.Path | None, folder: pathlib.Path, kill: str | None, st
 
 
 def demonstrate(
-    config: Config, project: Project, folder: pathlib.Path, kill: str | None, stay: bool
+    engine: str,
+    config: Config,
+    project: Project,
+    folder: pathlib.Path,
+    kill: str | None,
+    stay: bool,
 ) -> bool:
     """Runs all of it and tells the terminal; returns whether both ways came to the same.
 
     Raises:
         ConfigError: a part of it cannot be had.
     """
-    for name in ('local', 'flink', 'cluster'):
+    for name in ('local', engine, 'cluster'):
         shutil.rmtree(folder / name, ignore_errors=True)
-    place = jars.fetched()
-    click.echo(f'Flink {jars.FLINK} with the runner of Beam {jars.BEAM}: {place}')
-    with Cluster(place, folder / 'cluster', _SLOTS) as cluster:
-        click.echo(f'JobManager and {_SLOTS} TaskManagers: http://{cluster.master}')
-        flink = {
-            'engine': 'flink',
-            'workers': _SLOTS,
-            'flink': {'master': cluster.master, 'job_server': str(place)},
-        }
+    made = _CLUSTERS[engine](folder / 'cluster')
+    jars = made.JARS
+    click.echo(f'{jars.title} {jars.version} with the runner of Beam {jars.beam}: {made.place}')
+    with made as cluster:
+        click.echo(f'{cluster.LEADER} and {cluster.slots()} {cluster.WORKER}s: {cluster.page}')
+        os.environ |= cluster.VARIABLES
         homes = {
             name: _write(config, project, folder / name, beam)
-            for name, beam in (('local', {}), ('flink', flink))
+            for name, beam in (('local', {}), (engine, cluster.settings()))
         }
         seconds = {'local': _thawline('run', str(homes['local']))}
         with _Killer(cluster, kill) as killer:
             try:
-                seconds['flink'] = _thawline('run', str(homes['flink']))
+                seconds[engine] = _thawline('run', str(homes[engine]))
             except ConfigError:
                 if not killer.has_killed:
                     raise
-                click.echo('the job was lost with its TaskManager; the same command again:')
-                seconds['flink'] = _thawline('run', str(homes['flink']))
-            tables = _predict(homes)  # while the killer's own TaskManager lives
+                click.echo(f'the job was lost with its {cluster.WORKER}; the same command again:')
+                seconds[engine] = _thawline('run', str(homes[engine]))
+            tables = _predict(homes)  # while the killer's own worker lives
         found = _differences(homes, tables)
         for name, took in seconds.items():
             click.echo(f'{name:<6} {display.duration(took)}')
         click.echo('the same results' if not found else '\n'.join(['NOT the same:', *found]))
         if stay:
-            click.echo(f'http://{cluster.master} until Ctrl-C')
+            click.echo(f'{cluster.page} until Ctrl-C')
             threading.Event().wait()
     return not found
 
@@ -146,7 +156,8 @@ def _predict(homes: dict[str, pathlib.Path]) -> list[pathlib.Path]:
 def _differences(homes: dict[str, pathlib.Path], tables: list[pathlib.Path]) -> list[str]:
     from pipeline.engines import same
 
-    found = same.differences(homes['local'] / 'run', homes['flink'] / 'run')
+    one, other = (home / 'run' for home in homes.values())
+    found = same.differences(one, other)
     ours, theirs = (
         [json.loads(line) for line in table.read_text('utf-8').splitlines()] for table in tables
     )
@@ -157,9 +168,9 @@ def _differences(homes: dict[str, pathlib.Path], tables: list[pathlib.Path]) -> 
 
 
 class _Killer:
-    """Kills a TaskManager while a node's job runs, and starts another, as a supervisor would."""
+    """Kills a worker while a node's job runs, and starts another, as a supervisor would."""
 
-    def __init__(self, cluster: Cluster, node: str | None) -> None:
+    def __init__(self, cluster: clusters.Cluster, node: str | None) -> None:
         self._cluster, self._node = cluster, node
         self._over = threading.Event()
         self.has_killed = False
@@ -177,18 +188,16 @@ class _Killer:
     def _wait(self, node: str) -> None:
         while not self._over.wait(_LOOK):
             try:
-                jobs = ready.flink_rest(self._cluster.master, '/jobs/overview')['jobs']
+                job = self._cluster.busy(node)
             except ConfigError:
-                continue  # it is busy
-            for job in jobs:
-                busy = job['tasks'].get('running', 0)
-                if node in job['name'] and job['state'] == 'RUNNING' and busy:
-                    click.echo(f'  killed a TaskManager during {job["name"]} ({busy} tasks ran)')
-                    self.has_killed = True
-                    self._cluster.kill_task_manager()
-                    self._cluster.add_task_manager()
-                    self._over.wait()  # the leash is held by this thread
-                    return
+                continue  # it has much to do
+            if job is not None:
+                click.echo(f'  killed a {self._cluster.WORKER} during {job}')
+                self.has_killed = True
+                self._cluster.kill_worker()
+                self._cluster.add_worker()
+                self._over.wait()  # the leash is held by this thread
+                return
 
 
 if __name__ == '__main__':
