@@ -11,7 +11,8 @@
   time as if they had been computed anew.
 - `no interpolation`: the better of probe and thawed on val, without weights between them; read off
   the default's run. `random head`: fine-tuning that starts from a new head, not from the probe's
-  (no LP-FT); nothing is chosen after it, so that only `thawed` compares.
+  (no LP-FT), with augmentation `standard`, since `auto` looks with a trained head; nothing is
+  chosen after it, so that only `thawed` compares.
 """
 
 from __future__ import annotations
@@ -135,7 +136,8 @@ def measure(
 ) -> dict[str, Result]:
     """One change; the default's run also answers for no interpolation."""
     if change == RANDOM_HEAD:
-        return {change: random_head(base, parts, len(classes), settings_of(DEFAULT, seed)[0])}
+        training = settings_of('training.augmentation=standard', seed)[0]
+        return {change: random_head(base, parts, len(classes), training)}
     run = thawline.run(base, parts, classes, *settings_of(change, seed), known=known)
     found = {change: Result(run.test, run.tuned_test, run.probe.test, run.seconds)}
     if change == DEFAULT:
