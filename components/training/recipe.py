@@ -203,9 +203,11 @@ def train(
         train_images, val_images = _images_of(images, train_set, val_set)
         record['seconds']['read'] = time.monotonic() - started
     if settings.mode == 'fine_tune':
-        settings, record['augmentation'] = affinity.settle(
+        started = time.monotonic()
+        settings, settled = affinity.settle(
             settings, classifier.predict, chosen.logits, val_images
         )
+        record['seconds']['augmentation'] = time.monotonic() - started
 
         def on_epoch(epoch: Epoch) -> None:
             found = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
@@ -217,6 +219,8 @@ def train(
             )
 
         chosen = _fine_tuned(classifier, thaw, chosen, val_images.labels, record)
+        if 'fine_tune' in record:  # else it changed no image
+            record['augmentation'] = settled
     if views != 'none':
         classifier = dataclasses.replace(classifier, views=views)
         record['without_test_time_augmentation'] = record['val']

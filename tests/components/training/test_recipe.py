@@ -65,7 +65,7 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     kept = choice.choose({float(share): one for share, one in candidates.items()})
     assert candidates[f'{kept:g}'].val == scores.Scores(**record['val'])
     assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
-    assert set(record['seconds']) == {'probe', 'read', 'fine_tune'}
+    assert set(record['seconds']) == {'probe', 'read', 'augmentation', 'fine_tune'}
     assert _curve(tmp_path / 'tensorboard') == [0, 1, 2]
 
 
@@ -187,6 +187,7 @@ def test_without_time_for_fine_tuning_the_probe_is_kept(tmp_path: pathlib.Path) 
     trained = train(tmp_path / 'hurried', base, budget='0.001s', epochs=2)
     assert trained.kept == trained.record['kept'] == 'probe'
     assert trained.record['left_out'] == ['fine-tuning']
+    assert 'augmentation' not in trained.record  # no image was changed
     assert 'fine_tune' not in trained.record
     assert trained.record['val'] == probe_only.record['val']
     assert trained.rule == probe_only.rule
