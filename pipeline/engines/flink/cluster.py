@@ -9,7 +9,8 @@ from pipeline.engines import clusters, jars, processes, ready
 
 _JOB_MANAGER = 'org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint'
 _TASK_MANAGER = 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner'
-_DIRECT = 1024 + 128 + 256  # megabytes off the heap: of tasks, the framework and the network
+# Megabytes off the heap of a TaskManager: of tasks, of the framework, of the network.
+_OFF_HEAP = {'tasks': 1024, 'framework': 128, 'network': 256}
 
 # A TaskManager passes bytes on and works on none: it needs few objects. But Beam sends a hundred
 # messages of 1 MB, or of one larger image, to each stage's worker before it looks whether that one
@@ -32,12 +33,12 @@ taskmanager.bind-host: 127.0.0.1
 taskmanager.numberOfTaskSlots: 1
 taskmanager.cpu.cores: 1.0
 taskmanager.memory.task.heap.size: 256m
-taskmanager.memory.task.off-heap.size: 1g
+taskmanager.memory.task.off-heap.size: {tasks}m
 taskmanager.memory.framework.heap.size: 128m
-taskmanager.memory.framework.off-heap.size: 128m
+taskmanager.memory.framework.off-heap.size: {framework}m
 taskmanager.memory.managed.size: 256m
-taskmanager.memory.network.min: 256m
-taskmanager.memory.network.max: 256m
+taskmanager.memory.network.min: {network}m
+taskmanager.memory.network.max: {network}m
 taskmanager.network.sort-shuffle.min-buffers: 128
 taskmanager.memory.jvm-metaspace.size: 192m
 taskmanager.memory.jvm-overhead.min: 64m
@@ -83,7 +84,7 @@ class Cluster(clusters.Cluster):
         self._master = f'127.0.0.1:{rest}'
         self.page = f'http://{self._master}'
         (self.folder / 'tmp').mkdir(exist_ok=True)
-        text = _CONFIGURATION.format(rest=rest, rpc=rpc, folder=self.folder)
+        text = _CONFIGURATION.format(rest=rest, rpc=rpc, folder=self.folder, **_OFF_HEAP)
         (self.folder / 'config.yaml').write_text(text, 'utf-8')
         return self.start(self.LEADER, _JOB_MANAGER, 512, '--configDir', str(self.folder))
 
@@ -91,5 +92,9 @@ class Cluster(clusters.Cluster):
         """As its base's."""
         configured = '--configDir', str(self.folder)
         return self.start(
-            f'{self.WORKER} {number}', _TASK_MANAGER, 384, *configured, direct=_DIRECT
+            f'{self.WORKER} {number}',
+            _TASK_MANAGER,
+            384,
+            *configured,
+            direct=sum(_OFF_HEAP.values()),
         )
