@@ -14,7 +14,7 @@ from typing import Self
 
 from components import progress
 from components.errors import ConfigError
-from pipeline.engines import causes, options, ready, sizing
+from pipeline.engines import causes, options, ready, sizing, waiting
 from pipeline.engines.params import Beam
 from pipeline.engines.services import Services
 
@@ -103,7 +103,12 @@ class Engine:
         Raises:
             UserError: a worker raised it; as what arrives, it would look like a crash.
         """
-        with progress.elsewhere(placed.words if placed.workers else ''):
+        on_spark = self._beam.engine == 'spark' and placed.workers
+        log = self._services.job_log if on_spark else None
+        with (
+            progress.elsewhere(placed.words if placed.workers else ''),
+            waiting.told(log, placed.words),
+        ):
             if placed.workers:
                 progress.start('')  # TFX's own nodes say nothing of what they do
             try:

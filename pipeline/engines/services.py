@@ -22,7 +22,11 @@ _SPARK_SERVER = 'org.apache.beam.runners.spark.SparkJobServerDriver'
 
 
 class Services:
-    """The job server and the worker pool of a run."""
+    """The job server and the worker pool of a run.
+
+    Attributes:
+        job_log: of the job server, where one was started here.
+    """
 
     def __init__(self, beam: Beam, home: pathlib.Path, folder: pathlib.Path) -> None:
         """Starts nothing yet.
@@ -36,6 +40,7 @@ class Services:
         self._started = contextlib.ExitStack()
         self._endpoints: Endpoints | None = None
         self._slots: int | None = None
+        self.job_log: pathlib.Path | None = None
 
     def slots(self) -> int | None:
         """How many workers a Flink cluster takes at once; None where nobody here can ask it.
@@ -68,7 +73,7 @@ class Services:
     def close(self) -> None:
         """Ends what was started."""
         self._started.close()
-        self._endpoints = None
+        self._endpoints = self.job_log = None
 
     def _job_server(self) -> str:
         if self._beam.job_endpoint is not None:
@@ -80,6 +85,7 @@ class Services:
         )
         service = self._start(name, 'job_server', self._job_server_command(port))
         service.wait_until(lambda: ready.listens(address), _START)
+        self.job_log = service.log
         return address
 
     def _job_server_command(self, port: int) -> list[str]:
