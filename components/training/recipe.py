@@ -204,9 +204,7 @@ def train(
         record['seconds']['read'] = time.monotonic() - started
     if settings.mode == 'fine_tune':
         started = time.monotonic()
-        settings, settled = affinity.settle(
-            settings, classifier.predict, chosen.logits, val_images
-        )
+        settings, settled = affinity.settle(settings, classifier.predict, chosen.logits, val_images)
         record['seconds']['augmentation'] = time.monotonic() - started
 
         def on_epoch(epoch: Epoch) -> None:
