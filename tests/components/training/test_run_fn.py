@@ -121,7 +121,7 @@ def test_record(folder: pathlib.Path) -> None:
     assert len(record['base']['weights_digest']) == 64
     assert record['environment'].keys() >= {'python', 'tensorflow', 'keras'}
     assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
-    assert set(record['seconds']) == {'embeddings', 'probe', 'read', 'fine_tune'}
+    assert set(record['seconds']) == {'embeddings', 'probe', 'read', 'augmentation', 'fine_tune'}
     curves = (folder / 'run' / run_fn.CURVES_FILE).read_text('utf-8')
     assert curves.lstrip().startswith('<?xml') and '</svg>' in curves
 
