@@ -111,11 +111,7 @@ def flink_rest(master: str, path: str, method: str = 'GET') -> dict[str, Any]:
     """
     url = f'http://{master}{path}'
     try:
-        request = urllib.request.Request(url, method=method)
-        # No proxy: the cluster is in the own network.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=PATIENCE) as answer:
-            found = json.loads(answer.read() or b'{}')
+        found = answered(url, method)
         if not isinstance(found, dict) or (path == '/overview' and 'slots-total' not in found):
             raise ValueError('it is no Flink')
     except (OSError, ValueError, urllib.error.URLError) as error:
@@ -125,3 +121,17 @@ def flink_rest(master: str, path: str, method: str = 'GET') -> dict[str, Any]:
             'correct the address'
         ) from error
     return found
+
+
+def answered(url: str, method: str = 'GET') -> Any:
+    """The JSON that a page of a cluster answers; an empty answer is {}.
+
+    Raises:
+        OSError: nothing answers.
+        ValueError: something that is no JSON.
+    """
+    request = urllib.request.Request(url, method=method)
+    # No proxy: the cluster is in the own network.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=PATIENCE) as answer:
+        return json.loads(answer.read() or b'{}')

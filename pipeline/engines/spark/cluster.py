@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import Any
 
 from components.errors import ConfigError
@@ -50,11 +48,8 @@ class Cluster(clusters.Cluster):
         return None
 
     def _state(self) -> dict[str, Any]:
-        # No proxy: the cluster is on this machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f'{self.page}/json/', timeout=ready.PATIENCE) as answer:
-                found: dict[str, Any] = json.load(answer)
+            found: dict[str, Any] = ready.answered(f'{self.page}/json/')
         except (OSError, ValueError) as error:
             raise ConfigError(f"Spark's Master does not answer at {self.page}: {error}") from error
         return found
