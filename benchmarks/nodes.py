@@ -1,8 +1,8 @@
 """The chain in several processes: what schedulers pay for it, against `thawline run`.
 
 - Local: `thawline run`, all nodes in one process. The others: `thawline run-node` under one run id,
-  one process after the other, in the groups of `thawline schedule airflow --group all`, `cheap` and
-  `none` (a process a node). Each from nothing, in a folder of its own, seeds in turn.
+  one process after the other, in the groups of `thawline schedule airflow --group all`,
+  `phases`, `cheap` and `none` (a process a node). Each from nothing, in a folder of its own, seeds in turn.
 - A small pipeline: EfficientNet-Lite0 at 128 px, embedded once, a head on it, no fine-tuning, all
   of Evaluator, Exporter, ServingCheck and Report. Every seed splits and trains anew.
 - Beside the nodes: what a process takes before, between and after its nodes, as the metadata know
@@ -33,7 +33,12 @@ from pipeline.schedule import airflow
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RUN_ID = 'scheduled'
 LOCAL = 'local'
-POLICIES: dict[str, airflow.Policy] = {'all': 'all', 'cheap': 'cheap', 'none': 'none'}
+POLICIES: dict[str, airflow.Policy] = {
+    'all': 'all',
+    'phases': 'phases',
+    'cheap': 'cheap',
+    'none': 'none',
+}
 MODES = (LOCAL, *POLICIES)
 CLOCKS = ('clock', 'processor')
 PROJECT = """name: nodes

@@ -17,6 +17,7 @@ engine_option = click.option(
 )
 group_option = click.option(
     '--group',
-    type=click.Choice(['none', 'cheap', 'all']),
-    help='Nodes that share a task: none, cheap ones with the one before, or all but the push.',
+    type=click.Choice(['none', 'cheap', 'phases', 'all']),
+    help='Nodes that share a task: none, cheap ones with the one before, those of a phase, or all '
+    'but the push.',
 )

@@ -17,8 +17,10 @@ from pipeline.schedule.airflow_params import Airflow
 FORMAT = 1
 PUSHER = 'Pusher'
 _HEAVY = ('Trainer', 'Tuner')  # beside all that Beam does
+# Each begins what people would try again, or look into, by itself.
+_PHASES = ('Transform', 'Tuner', 'Trainer', 'Evaluator')
 
-Policy = Literal['none', 'cheap', 'all']
+Policy = Literal['none', 'cheap', 'phases', 'all']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,16 +45,20 @@ def groups(nodes: Sequence[ir.Node], policy: Policy) -> list[Group]:
 
     Args:
         nodes: in an order in which they can run.
-        policy: who joins: nobody, nodes that are not heavy, or all.
+        policy: who joins: nobody, nodes that are not heavy, those that do not begin a phase (the
+            data, the images, tuning, training, evaluation), or all.
     """
     members: list[list[str]] = []
     place: dict[str, int] = {}
     before: dict[str, Collection[str]] = {}
     for node in nodes:
         before[node.id] = node.upstream
-        joins = node.id != PUSHER and (
-            policy == 'all' or (policy == 'cheap' and not is_heavy(node))
-        )
+        joins = node.id != PUSHER and {
+            'none': False,
+            'cheap': not is_heavy(node),
+            'phases': node.id not in _PHASES,
+            'all': True,
+        }[policy]
         wanted = sorted({place[one] for one in node.upstream}, reverse=True)
         if not wanted and members:
             wanted = [len(members) - 1]

@@ -80,10 +80,11 @@ class Airflow(Section):
     start_date: Annotated[str, pydantic.BeforeValidator(_date)] = pydantic.Field(
         default='2025-01-01', description='First day that a backfill can reach; no catch-up.'
     )
-    group: Literal['none', 'cheap', 'all'] = pydantic.Field(
-        default='cheap',
+    group: Literal['none', 'cheap', 'phases', 'all'] = pydantic.Field(
+        default='phases',
         description='Nodes that share a task, and so one import of TensorFlow: none; cheap ones '
-        'with the heavy one before them; or all before and all after the push.',
+        'with the heavy one before them; those of a phase (data, images, training, evaluation); or '
+        'all before and all after the push.',
     )
     retries: Annotated[int, pydantic.Field(ge=0, le=100)] = pydantic.Field(
         default=1,

@@ -62,10 +62,11 @@ class Kubeflow(Section):
         'configuration names; Vertex AI: projects/P/secrets/S/versions/V, whose payload is a JSON '
         'object of them.',
     )
-    group: Literal['none', 'cheap', 'all'] = pydantic.Field(
-        default='cheap',
+    group: Literal['none', 'cheap', 'phases', 'all'] = pydantic.Field(
+        default='phases',
         description='Nodes that share a task, and so one container and import of TensorFlow: '
-        'none; cheap ones with the heavy one before them; or all before and all after the push.',
+        'none; cheap ones with the heavy one before them; those of a phase (data, images, '
+        'training, evaluation); or all before and all after the push.',
     )
     retries: Annotated[int, pydantic.Field(ge=0, le=10)] = pydantic.Field(
         default=1, description='How often a failed task is tried again; a training resumes.'

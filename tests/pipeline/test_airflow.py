@@ -69,6 +69,17 @@ def test_cheap_nodes_share_the_process_of_the_heavy_one_before_them():
     ]
 
 
+def test_nodes_of_a_phase_share_a_process():
+    assert [group.nodes for group in airflow.groups(NODES, 'phases')] == [
+        ('ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate'),
+        ('Transform', 'Embedder'),
+        ('Trainer', 'Baseline'),
+        ('Evaluator', 'Exporter', 'ServingCheck'),
+        ('Pusher',),
+        ('LastReport', 'Report'),
+    ]
+
+
 def test_the_push_stays_alone_when_all_nodes_are_grouped():
     found = airflow.groups(NODES, 'all')
     assert [group.nodes[0] for group in found] == ['ImageExampleGen', 'Pusher', 'LastReport']
@@ -98,7 +109,7 @@ def graphs(draw) -> list[ir.Node]:
     ]
 
 
-@given(graphs(), st.sampled_from(['none', 'cheap', 'all']))
+@given(graphs(), st.sampled_from(['none', 'cheap', 'phases', 'all']))
 def test_groups_keep_every_order_that_nodes_need(nodes, policy):
     found = airflow.groups(nodes, policy)
     assert sorted(one for group in found for one in group.nodes) == sorted(n.id for n in nodes)
@@ -122,7 +133,7 @@ def test_groups_keep_every_order_that_nodes_need(nodes, policy):
 
 def test_the_pool_is_for_tasks_with_a_heavy_node_alone():
     pools = {task['id']: task['pool'] for task in made(pool='big')['tasks']}
-    assert pools['Trainer-Baseline'] == pools['StatisticsGen-DataGate'] == 'big'
+    assert pools['Trainer-Baseline'] == pools['ImageExampleGen-DataGate'] == 'big'
     assert pools['Pusher'] is pools['LastReport-Report'] is None
 
 

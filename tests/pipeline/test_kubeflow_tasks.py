@@ -30,7 +30,7 @@ def tasks(**settings) -> dict[str, kubeflow_tasks.Task]:
     return {task.id: task for task in made}
 
 
-@pytest.mark.parametrize('group', ['none', 'cheap', 'all'])
+@pytest.mark.parametrize('group', ['none', 'cheap', 'phases', 'all'])
 def test_every_node_once_and_after_those_before_it(group):
     made = list(tasks(group=group).values())
     done: list[str] = []
@@ -43,7 +43,7 @@ def test_every_node_once_and_after_those_before_it(group):
 
 
 def test_the_push_is_a_task_of_its_own():
-    for group in ('none', 'cheap', 'all'):
+    for group in ('none', 'cheap', 'phases', 'all'):
         assert tasks(group=group)['Pusher'].nodes == ('Pusher',)
 
 
