@@ -2,7 +2,8 @@
 
 - Local: `thawline run`, all nodes in one process. The others: `thawline run-node` under one run id,
   one process after the other, in the groups of `thawline schedule airflow --group all`,
-  `phases`, `cheap` and `none` (a process a node). Each from nothing, in a folder of its own, seeds in turn.
+  `phases`, `cheap` and `none` (a process a node). Each from nothing, in a folder of its own, seeds
+  in turn.
 - A small pipeline: EfficientNet-Lite0 at 128 px, embedded once, a head on it, no fine-tuning, all
   of Evaluator, Exporter, ServingCheck and Report. Every seed splits and trains anew.
 - Beside the nodes: what a process takes before, between and after its nodes, as the metadata know

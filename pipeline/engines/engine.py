@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import pathlib
 from collections.abc import Iterator
 from typing import Self
 
 from components import progress
-from components.errors import ConfigError
-from pipeline.engines import causes, options, ready, sizing, waiting
+from pipeline.engines import causes, jobs, options, sizing, waiting
 from pipeline.engines.params import Beam
 from pipeline.engines.services import Services
 
@@ -121,13 +119,11 @@ class Engine:
                 raise
 
     def _cancel(self, placed: Placed) -> None:
-        if not placed.job or self._beam.engine != 'flink':
-            return  # jobs of our own services end with them
-        master = self._beam.flink.master
-        try:
-            for job in ready.flink_rest(master, '/jobs/overview')['jobs']:
-                if job['name'] == placed.job and job['state'] in ('RUNNING', 'CREATED'):
-                    ready.flink_rest(master, f'/jobs/{job["jid"]}', 'PATCH')
-                    logging.info('canceled %s on Flink', placed.job)
-        except (ConfigError, KeyError):
-            logging.exception('%s could not be canceled on Flink', placed.job)
+        """Jobs of our own services end with them, but for Flink's."""
+        beam = self._beam
+        if not placed.job or beam.engine not in _WITH_SERVICES:
+            return
+        if beam.job_endpoint is not None:
+            jobs.cancel(beam.job_endpoint, placed.job)
+        elif beam.engine == 'flink':
+            jobs.cancel_on_flink(beam.flink.master, placed.job)

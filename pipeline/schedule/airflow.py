@@ -53,12 +53,15 @@ def groups(nodes: Sequence[ir.Node], policy: Policy) -> list[Group]:
     before: dict[str, Collection[str]] = {}
     for node in nodes:
         before[node.id] = node.upstream
-        joins = node.id != PUSHER and {
-            'none': False,
-            'cheap': not is_heavy(node),
-            'phases': node.id not in _PHASES,
-            'all': True,
-        }[policy]
+        joins = (
+            node.id != PUSHER
+            and {
+                'none': False,
+                'cheap': not is_heavy(node),
+                'phases': node.id not in _PHASES,
+                'all': True,
+            }[policy]
+        )
         wanted = sorted({place[one] for one in node.upstream}, reverse=True)
         if not wanted and members:
             wanted = [len(members) - 1]
