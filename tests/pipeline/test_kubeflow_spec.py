@@ -59,8 +59,8 @@ def test_every_task_is_given_the_parameters_of_the_run(documents):
 
 def test_tasks_follow_those_that_they_need(documents):
     tasks = documents[0]['root']['dag']['tasks']
-    assert tasks['transform']['dependentTasks'] == ['statisticsgen-schemagen']
-    assert 'dependentTasks' not in tasks['imageexamplegen']
+    assert tasks['transform']['dependentTasks'] == ['imageexamplegen-schemagen']
+    assert 'dependentTasks' not in tasks['imageexamplegen-schemagen']
 
 
 def test_the_command_line_of_a_task(documents):
