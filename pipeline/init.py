@@ -50,8 +50,9 @@ model:
 
 training:
   seed: 0
-  # none, light, standard, strong, or any_orientation (for pictures without an up):
-  augmentation: standard
+  # auto: as much as val shows that the images bear. Or none, flip, flips, light, standard, strong,
+  # trivial; any_orientation (as flips) is for pictures without an up.
+  augmentation: auto
   fine_tune:
     epochs: $epochs
 
