@@ -24,22 +24,19 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 from collections.abc import Sequence
 
 from benchmarks import images, report
 from components import metadata_store
 from pipeline import ir, metadata, run
 from pipeline.schedule import airflow
+from pipeline.schedule.policy import Policy
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RUN_ID = 'scheduled'
 LOCAL = 'local'
-POLICIES: dict[str, airflow.Policy] = {
-    'all': 'all',
-    'phases': 'phases',
-    'cheap': 'cheap',
-    'none': 'none',
-}
+POLICIES: dict[str, Policy] = {one: one for one in reversed(typing.get_args(Policy))}
 MODES = (LOCAL, *POLICIES)
 CLOCKS = ('clock', 'processor')
 PROJECT = """name: nodes
@@ -134,7 +131,7 @@ def local(home: pathlib.Path) -> Measured:
     return Measured([dataclasses.replace(spent, in_nodes=sum(in_nodes(home).values()))])
 
 
-def scheduled(home: pathlib.Path, policy: airflow.Policy) -> Measured:
+def scheduled(home: pathlib.Path, policy: Policy) -> Measured:
     """Measures `thawline run-node`, process by process."""
     compiling = call(home, 'compile', '--out', ir.FILE)
     groups = [one.nodes for one in airflow.groups(ir.read(home / ir.FILE).nodes, policy)]

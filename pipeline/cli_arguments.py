@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pathlib
+import typing
 
 import click
+
+from pipeline.schedule.policy import Policy
 
 config_argument = click.argument(
     'config', required=False, type=click.Path(path_type=pathlib.Path), metavar='[CONFIG]'
@@ -17,7 +20,7 @@ engine_option = click.option(
 )
 group_option = click.option(
     '--group',
-    type=click.Choice(['none', 'cheap', 'phases', 'all']),
+    type=click.Choice(typing.get_args(Policy)),
     help='Nodes that share a task: none, cheap ones with the one before, those of a phase, or all '
     'but the push.',
 )

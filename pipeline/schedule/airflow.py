@@ -8,19 +8,18 @@ from __future__ import annotations
 import dataclasses
 import graphlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from components.section import seconds_of
 from pipeline import ir, run_node_command
 from pipeline.schedule.airflow_params import Airflow
+from pipeline.schedule.policy import Policy
 
 FORMAT = 1
 PUSHER = 'Pusher'
 _HEAVY = ('Trainer', 'Tuner')  # beside all that Beam does
 # Each begins what people would try again, or look into, by itself.
 _PHASES = ('Transform', 'Tuner', 'Trainer', 'Evaluator')
-
-Policy = Literal['none', 'cheap', 'phases', 'all']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,19 +52,10 @@ def groups(nodes: Sequence[ir.Node], policy: Policy) -> list[Group]:
     before: dict[str, Collection[str]] = {}
     for node in nodes:
         before[node.id] = node.upstream
-        joins = (
-            node.id != PUSHER
-            and {
-                'none': False,
-                'cheap': not is_heavy(node),
-                'phases': node.id not in _PHASES,
-                'all': True,
-            }[policy]
-        )
         wanted = sorted({place[one] for one in node.upstream}, reverse=True)
         if not wanted and members:
             wanted = [len(members) - 1]
-        for at in wanted if joins else ():
+        for at in wanted if _joins(node, policy) else ():
             if members[at] != [PUSHER] and not _detour(at, node, place, before):
                 members[at].append(node.id)
                 break
@@ -82,6 +72,18 @@ def groups(nodes: Sequence[ir.Node], policy: Policy) -> list[Group]:
         Group(tuple(members[at]), tuple(sorted(map(order.index, _direct(at, needs)))))
         for at in order
     ]
+
+
+def _joins(node: ir.Node, policy: Policy) -> bool:
+    """Whether a node may share the process of those before it."""
+    if node.id == PUSHER:
+        return False
+    return {
+        'none': False,
+        'cheap': not is_heavy(node),
+        'phases': node.id not in _PHASES,
+        'all': True,
+    }[policy]
 
 
 def _direct(at: int, needs: Mapping[int, set[int]]) -> set[int]:

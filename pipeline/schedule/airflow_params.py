@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 
 from components.section import Count, Duration, Section
+from pipeline.schedule.policy import Policy
 
 PRESETS = ('@once', '@hourly', '@daily', '@weekly', '@monthly', '@quarterly', '@yearly')
 NONE = 'none'
@@ -80,7 +81,7 @@ class Airflow(Section):
     start_date: Annotated[str, pydantic.BeforeValidator(_date)] = pydantic.Field(
         default='2025-01-01', description='First day that a backfill can reach; no catch-up.'
     )
-    group: Literal['none', 'cheap', 'phases', 'all'] = pydantic.Field(
+    group: Policy = pydantic.Field(
         default='phases',
         description='Nodes that share a task, and so one import of TensorFlow: none; cheap ones '
         'with the heavy one before them; those of a phase (data, images, training, evaluation); or '

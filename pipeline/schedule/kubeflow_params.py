@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 
 from components.section import Count, Positive, Section
+from pipeline.schedule.policy import Policy
 
 BUCKET = re.compile(r'(gs|s3|minio)://([a-z0-9][a-z0-9._-]{1,221}[a-z0-9])((?:/[\w.-]+)*)/?')
 _PART = r'[a-z0-9]+(?:[._-]+[a-z0-9]+)*'
@@ -62,7 +63,7 @@ class Kubeflow(Section):
         'configuration names; Vertex AI: projects/P/secrets/S/versions/V, whose payload is a JSON '
         'object of them.',
     )
-    group: Literal['none', 'cheap', 'phases', 'all'] = pydantic.Field(
+    group: Policy = pydantic.Field(
         default='phases',
         description='Nodes that share a task, and so one container and import of TensorFlow: '
         'none; cheap ones with the heavy one before them; those of a phase (data, images, '

@@ -130,10 +130,9 @@ rm -f .venv/.complete*
 # comes to need one shall fail everywhere rather than on the machines without.
 # Bytecode now, on all cores: else each process compiles what it imports, 16 s in place of 6 for TFX
 # where Python may not keep it (PYTHONDONTWRITEBYTECODE, usual in containers and CI).
-export UV_COMPILE_BYTECODE=1
 say "installing the packages of $LOCK (4 GB on disk; downloaded the first time)"
-CC=false CXX=false "$uv" pip sync "${quiet[@]}" --python .venv/bin/python --python-platform "$PLATFORM" \
-  --require-hashes --build-constraints "$LOCK" "$LOCK"
+CC=false CXX=false "$uv" pip sync "${quiet[@]}" --compile-bytecode --python .venv/bin/python \
+  --python-platform "$PLATFORM" --require-hashes --build-constraints "$LOCK" "$LOCK"
 .venv/bin/python -m pipeline.setup.glibc_compat
 # Built with what was just installed: nothing unpinned is fetched.
 "$uv" pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .

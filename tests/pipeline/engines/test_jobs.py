@@ -15,7 +15,9 @@ from pipeline.engines import jobs, processes
 from pipeline.engines.engine import Engine, Placed
 from pipeline.engines.params import Beam
 
-_GOES_ON = threading.Event()  # workers of these jobs are threads of this process
+# Workers of these jobs are threads of this process.
+_GOES_ON = threading.Event()
+_STARTED: dict[str, threading.Event] = {}
 
 
 @pytest.fixture
@@ -40,9 +42,6 @@ def started(job_server: str, name: str):
     result = pipeline.run()
     assert at_work.wait(60)
     return result
-
-
-_STARTED: dict[str, threading.Event] = {}
 
 
 def _wait(name: str) -> None:
