@@ -5,7 +5,7 @@
 #   docker run --rm -v "$PWD/my_project:/work" -w /work registry.example/thawline:0.1.0 run
 #
 # Exactly the packages of requirements.lock, by their hashes. Debian 13 has glibc 2.41, so nothing is
-# rewritten (pipeline/setup/glibc_compat.py is for systems before 2.39).
+# rewritten (pipeline/environment/glibc_compat.py is for systems before 2.39).
 ARG PYTHON=3.11-slim-trixie
 
 FROM python:${PYTHON} AS build
@@ -27,6 +27,7 @@ RUN awk '/^[a-zA-Z0-9]/ { on = /^uv==/ } on' requirements.lock > uv.lock.txt \
     && python -m venv --without-pip /opt/thawline
 
 COPY setup.py pyproject.toml README.md LICENSE ./
+COPY thawline thawline
 COPY schemas schemas
 COPY components components
 COPY pipeline pipeline

@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # Bears the checkout's place: a copied or moved .venv still points to where it was built.
 STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
 BIN := .venv/bin
-CODE := pipeline components schemas tests benchmarks setup.py
+CODE := thawline/*.py pipeline components schemas tests benchmarks setup.py
 
 .PHONY: help setup run test test-unit test-e2e test-orchestrators airflow-demo flink-demo spark-demo serve-check bench docs lint format types doctor lock clean
 
@@ -18,8 +18,8 @@ help: ## show this list
 setup: $(STAMP) ## build or refresh .venv from the lock (PYTHON=... chooses the interpreter)
 
 $(STAMP): requirements.lock setup.py \
-  pipeline/setup/environment.sh pipeline/setup/glibc_compat.py pipeline/setup/native_builds.py
-	@pipeline/setup/environment.sh $(STAMP)
+  pipeline/environment/environment.sh pipeline/environment/glibc_compat.py pipeline/environment/native_builds.py
+	@pipeline/environment/environment.sh $(STAMP)
 
 run: setup ## run the pipeline on the default project (ARGS=... are passed on)
 	@$(BIN)/thawline run $(ARGS)
@@ -36,22 +36,22 @@ test-orchestrators: setup ## run the pipeline under schedulers and engines of ot
 	$(BIN)/python -m pytest -m orchestrators $(ARGS)
 
 flink-demo: setup ## run the solar cells on a Flink cluster started here (ARGS=PROJECT, --kill NODE)
-	@$(BIN)/python -m pipeline.cluster_demo flink $(ARGS)
+	@$(BIN)/python -m thawline.pipeline.tools.cluster_demo.demo flink $(ARGS)
 
 spark-demo: setup ## run the solar cells on a Spark cluster started here (ARGS=PROJECT, --kill NODE)
-	@$(BIN)/python -m pipeline.cluster_demo spark $(ARGS)
+	@$(BIN)/python -m thawline.pipeline.tools.cluster_demo.demo spark $(ARGS)
 
 airflow-demo: setup ## run the solar cells under Airflow, installed apart (ARGS=PROJECT, --once)
-	@$(BIN)/python -m pipeline.schedule.airflow_demo $(ARGS)
+	@$(BIN)/python -m thawline.pipeline.tools.airflow_demo.demo $(ARGS)
 
 serve-check: setup ## ask the servers that are here what clients ask (ARGS=--model PATH)
-	@$(BIN)/python -m pipeline.serve_check $(ARGS)
+	@$(BIN)/python -m thawline.pipeline.tools.serve_check $(ARGS)
 
 bench: setup ## run the benchmarks and write their results
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: setup ## rewrite the config reference and the JSON Schema from the code
-	$(BIN)/python -m pipeline.config_docs
+	$(BIN)/python -m thawline.pipeline.tools.write_docs
 
 lint: setup ## check style and formatting
 	$(BIN)/ruff check $(CODE)
@@ -71,10 +71,10 @@ lock: setup ## resolve setup.py into requirements.lock (ARGS=--upgrade for new v
 	$(BIN)/uv pip compile setup.py --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
 	  --output-file requirements.lock --quiet $(ARGS)
-	for version in 3.3 2.11; do \
-	  $(BIN)/uv pip compile - <<< "apache-airflow==$$version.*" --universal --python-version 3.11 \
+	for place in 3.3:pipeline/tools/airflow_demo/airflow-3.lock 2.11:tests/orchestrators/airflow-2.lock; do \
+	  $(BIN)/uv pip compile - <<< "apache-airflow==$${place%%:*}.*" --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
-	    --output-file pipeline/schedule/airflow-$${version%%.*}.lock --quiet $(ARGS); \
+	    --output-file $${place#*:} --quiet $(ARGS); \
 	done
 
 clean: ## remove the environment and all caches (not the runs)

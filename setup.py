@@ -9,14 +9,19 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     python_requires='>=3.11,<3.14',
-    packages=find_packages(include=['pipeline*', 'components*', 'schemas*']),
+    # Through the links in `thawline/` to the folders of the top level; `pipeline/tools` is for
+    # checkouts alone.
+    packages=find_packages(
+        include=['thawline', 'thawline.*'], exclude=['thawline.pipeline.tools*']
+    ),
     package_data={
-        'pipeline': ['py.typed', 'presets/*.yaml', 'engines/*/*.xml', 'engines/*/*.sha256'],
-        'components': ['py.typed', 'report/assets/*', 'server/assets/*'],
-        'schemas': ['*.pbtxt', '*.json'],
+        'thawline': ['py.typed'],
+        'thawline.components': ['report/assets/*'],
+        'thawline.pipeline': ['presets/*.yaml', 'reports/assets/*', 'server/assets/*'],
+        'thawline.schemas': ['*.pbtxt', '*.json'],
     },
     zip_safe=False,
-    entry_points={'console_scripts': ['thawline = pipeline.cli:main']},
+    entry_points={'console_scripts': ['thawline = thawline.pipeline.cli:main']},
     install_requires=[
         'apache-beam',
         'click',

@@ -30,10 +30,11 @@ import keras
 import yaml
 
 from benchmarks import images, recipes, report, thawline
-from components import backbones
-from components.embedding.frozen_base import Settings
-from components.embedding.params import Embedding
-from components.training import checkpoint, fine_tune, model, params, scores
+from thawline.components import backbones
+from thawline.components.backbones import classifier as model
+from thawline.components.embedding.frozen_base import Settings
+from thawline.components.embedding.params import Embedding
+from thawline.components.training import checkpoint, fine_tune, params, scores
 
 DEFAULT, NO_INTERPOLATION, RANDOM_HEAD = 'default', 'no interpolation', 'random head'
 # One change each: a setting as in thawline.yaml, or several where one needs another.

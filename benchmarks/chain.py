@@ -22,7 +22,7 @@ def run(folder: pathlib.Path) -> tuple[int, float, str]:
     """One `thawline run` in `folder`: (exit code, seconds, what it printed)."""
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, '-m', 'pipeline.cli', 'run'],
+        [sys.executable, '-m', 'thawline', 'run'],
         cwd=folder,
         env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(pathlib.Path.home())},
         capture_output=True,

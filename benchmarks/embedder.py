@@ -32,11 +32,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 import apache_beam as beam  # isort: skip
 
-from components.embedding import beam_pipeline, frozen_base, shards
-from components.transform import preprocessing
+from thawline.components.embedding import beam_pipeline, frozen_base, shards
+from thawline.components.transform import preprocessing
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
-# As pipeline.paths gives them to every Beam node.
+# As thawline.pipeline.config.project gives them to every Beam node.
 BEAM = ('--runner=FnApiRunner', '--direct_running_mode=in_memory')
 
 

@@ -39,7 +39,7 @@ def measure(source: str, engine: str, workers: int) -> dict[str, float]:
         (folder / 'thawline.yaml').write_text(text, 'utf-8')
         before, began = _processor(), time.monotonic()
         done = subprocess.run(
-            [sys.executable, '-m', 'pipeline.cli', 'run', '--to', 'Embedder'],
+            [sys.executable, '-m', 'thawline', 'run', '--to', 'Embedder'],
             cwd=folder,
             env={**os.environ, 'PYTHONPATH': str(ROOT), 'NO_COLOR': '1', 'COLUMNS': '200'},
             capture_output=True,

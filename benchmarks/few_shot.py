@@ -26,7 +26,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import images, recipes, report, thawline
-from components.training import params
+from thawline.components.training import params
 
 SIZES = ('5', '10', '20', '50', 'all')
 COLUMNS = (

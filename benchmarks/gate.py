@@ -23,8 +23,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from benchmarks import report
-from components.evaluation import statistics
-from components.evaluation.params import Gate
+from thawline.components.evaluation.params import Gate
+from thawline.components.statistics import proportions
 
 GATE = Gate()
 MAX_DROP = 0.02  # for comparison; by default the gate has no such rule
@@ -51,7 +51,7 @@ def by_gate(threshold: float) -> np.ndarray:
     low, high = np.zeros_like(N), N + 1
     while (open_ := low < high).any():
         middle = (low + high) // 2
-        reached = statistics.lower_bounds(np.minimum(middle, N), N) >= threshold
+        reached = proportions.lower_bounds(np.minimum(middle, N), N) >= threshold
         high = np.where(open_ & reached, middle, high)
         low = np.where(open_ & ~reached, middle + 1, low)
     return low
@@ -59,7 +59,7 @@ def by_gate(threshold: float) -> np.ndarray:
 
 def by_wilson(threshold: float) -> np.ndarray:
     """Hits that Wilson's interval alone would ask for: the score test, of which it is made."""
-    z = stats.norm.ppf(0.5 + statistics.CONFIDENCE / 2)
+    z = stats.norm.ppf(0.5 + proportions.CONFIDENCE / 2)
     return np.ceil(N * threshold + z * np.sqrt(N * threshold * (1 - threshold)) - 1e-9)
 
 
@@ -97,7 +97,7 @@ def blessed_whole(
     level = GATE.test_contradiction or 0.0
     kept = 0.0
     for hits in passes:
-        least = statistics.hits_not_lower(n, int(hits), n, level)
+        least = proportions.hits_not_lower(n, int(hits), n, level)
         kept += val[hits] * on_test[least:].sum()
     return float(val[passes].sum()), float(kept)
 
@@ -114,7 +114,7 @@ def refused_as_worse(n: int, differ: float, worse: float) -> tuple[float, float]
     test, drop = 0.0, 0.0
     pairs = stats.binom.pmf(np.arange(n + 1), n, differ)
     for d in likely(pairs):
-        allowed = statistics.losses_allowed(int(d), GATE.paired_test or 0.0)
+        allowed = proportions.losses_allowed(int(d), GATE.paired_test or 0.0)
         # lost - won = 2 lost - d is refused above max_drop * n.
         kept = math.floor((int(d) + MAX_DROP * n + 1e-9) / 2)
         test += pairs[d] * stats.binom.sf(allowed, d, lost)
@@ -166,7 +166,7 @@ def power() -> list[list[str]]:
 def images_table() -> list[list[str]]:
     rows = []
     for threshold in (0.70, *THRESHOLDS):
-        row = [f'{threshold:.2f}', f'{statistics.images_needed(1.0, threshold)}']
+        row = [f'{threshold:.2f}', f'{proportions.images_needed(1.0, threshold)}']
         for above in (0.02, 0.03, 0.05, 0.07, 0.10):
             accuracy = round(threshold + above, 2)
             found = images_for(threshold, accuracy, 0.8) if accuracy < 1 else None

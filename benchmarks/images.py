@@ -21,10 +21,10 @@ import numpy as np
 import sklearn.model_selection
 import tensorflow as tf
 
-from components.errors import DataError
-from components.ingestion.sources import PACKAGE_PREFIX, SourceSpec, list_source
-from components.training.dataset import ImageSet
-from components.transform import preprocessing
+from thawline.components.ingestion.sources import PACKAGE_PREFIX, SourceSpec, list_source
+from thawline.components.shared.errors import DataError
+from thawline.components.training.image_set import ImageSet
+from thawline.components.transform import preprocessing
 
 SOLAR = 'solar'
 SETS = ('flowers5', 'trashnet', 'hymenoptera', SOLAR)

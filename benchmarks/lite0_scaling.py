@@ -29,7 +29,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score, tr
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from components.backbones import efficientnet_lite0, package_weights, restricted_pickle
+from thawline.components.backbones import efficientnet_lite0, package_weights, restricted_pickle
 
 FOLDER_SETS = ('flowers5', 'trashnet', 'hymenoptera')
 SETS = (*FOLDER_SETS, 'solar_cells')

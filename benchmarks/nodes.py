@@ -28,10 +28,11 @@ import typing
 from collections.abc import Sequence
 
 from benchmarks import images, report
-from components import metadata_store
-from pipeline import ir, metadata, run
-from pipeline.schedule import airflow
-from pipeline.schedule.policy import Policy
+from thawline.components.shared import metadata_store
+from thawline.pipeline.config.task_grouping import Policy
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.orchestrators.airflow import tasks
+from thawline.pipeline.runners import compiled_file, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RUN_ID = 'scheduled'
@@ -100,7 +101,7 @@ def call(home: pathlib.Path, *arguments: str) -> Spent:
     """What a command took, which must succeed or refuse the model."""
     before, began = _processor(), time.monotonic()
     done = subprocess.run(
-        [sys.executable, '-m', 'pipeline.cli', *arguments],
+        [sys.executable, '-m', 'thawline', *arguments],
         cwd=home,
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
         capture_output=True,
@@ -121,7 +122,7 @@ def _processor() -> float:
 def in_nodes(home: pathlib.Path) -> dict[str, float]:
     """Seconds of each node of the only run of a project."""
     project = run.project_of(home)[1]
-    (only,) = metadata.runs(metadata_store.open_sqlite(project.metadata), project.name)
+    (only,) = runs.runs(metadata_store.open_sqlite(project.metadata), project.name)
     return {node.node: node.seconds for node in only.nodes}
 
 
@@ -133,8 +134,11 @@ def local(home: pathlib.Path) -> Measured:
 
 def scheduled(home: pathlib.Path, policy: Policy) -> Measured:
     """Measures `thawline run-node`, process by process."""
-    compiling = call(home, 'compile', '--out', ir.FILE)
-    groups = [one.nodes for one in airflow.groups(ir.read(home / ir.FILE).nodes, policy)]
+    compiling = call(home, 'compile', '--out', compiled_file.FILE)
+    groups = [
+        one.nodes
+        for one in tasks.groups(compiled_file.read(home / compiled_file.FILE).nodes, policy)
+    ]
     spent = [run_nodes(home, group) for group in groups]
     nothing = run_nodes(home, [node for group in groups for node in group])
     seconds = in_nodes(home)
@@ -148,7 +152,7 @@ def scheduled(home: pathlib.Path, policy: Policy) -> Measured:
 def run_nodes(home: pathlib.Path, nodes: Sequence[str]) -> Spent:
     """What a process that runs nodes took."""
     named = [part for node in nodes for part in ('--node', node)]
-    spent = call(home, 'run-node', '--ir', ir.FILE, '--run-id', RUN_ID, *named)
+    spent = call(home, 'run-node', '--ir', compiled_file.FILE, '--run-id', RUN_ID, *named)
     report.say(f'  {spent.clock:.1f} s, {spent.processor:.1f} s of the processor: {nodes[0]}...')
     return spent
 

@@ -46,13 +46,14 @@ import apache_beam as beam  # isort: skip
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks import embedder
-from components import backbones
-from components.ingestion import canonical
-from components.ingestion.sources import Columns
-from components.prediction import batch, encoded, listing, model
-from components.serving import export
-from components.training import model as training
-from components.transform import preprocessing
+from thawline.components import backbones
+from thawline.components.backbones import classifier as training
+from thawline.components.bulk_prediction import listing
+from thawline.components.ingestion import canonical
+from thawline.components.ingestion.sources import Columns
+from thawline.components.saved_model import signatures
+from thawline.components.transform import preprocessing
+from thawline.pipeline.prediction import batch, encoded_images, model
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 WIDTH, HEIGHT = 500, 375
@@ -99,7 +100,7 @@ def exported(backbone: str, size: int, folder: pathlib.Path) -> pathlib.Path:
     base = backbones.build(backbone, size, 'random')
     made = training.build(base, 'top', len(CLASSES), 0.2, seed=0)
     target = folder / 'model'
-    export.export(
+    signatures.export(
         made, CLASSES, tft.TFTransformOutput(str(folder / 'graph')), size, 'stretch', target
     )
     return target
@@ -165,7 +166,7 @@ def canonicalising() -> dict[str, float]:
             lambda: preprocessing.decode(tf.constant(data))
         ),
         'by its header, as prediction does': milliseconds(
-            lambda: encoded.servable(data, BOUNDS.max_side, BOUNDS.max_pixels)
+            lambda: encoded_images.servable(data, BOUNDS.max_side, BOUNDS.max_pixels)
         ),
     }
 

@@ -17,8 +17,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from pipeline import run as run_lib
-from pipeline.engines import engine as engine_lib
+from thawline.pipeline.engines import engine as engine_lib
+from thawline.pipeline.runners import run as run_lib
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 # Node -> the output whose bytes count.

@@ -23,7 +23,7 @@ import functools
 import numpy as np
 
 from benchmarks import images, recipes, report, thawline
-from components.training import params
+from thawline.components.training import params
 
 BACKBONE = 'mobilenet_v2'
 COLUMNS = (

@@ -17,8 +17,9 @@ import keras
 import tensorflow as tf
 
 from benchmarks.images import Parts
-from components import backbones
-from components.training import dataset, model
+from thawline.components import backbones
+from thawline.components.backbones import classifier
+from thawline.components.training import image_set
 
 PLAIN_SIZE = 128
 _FILES = {
@@ -45,7 +46,7 @@ def base(name: str, shared: pathlib.Path, size: int | None = None) -> Base:
     return Base(name, weights, size or entry.default_size)
 
 
-def forward_seconds(chosen: Base, part: dataset.ImageSet) -> float:
+def forward_seconds(chosen: Base, part: image_set.ImageSet) -> float:
     """One bare batched forward pass of the base over images in memory, compiled beforehand."""
     fresh(0)
     network = backbones.build(chosen.name, chosen.size, chosen.weights).model
@@ -123,7 +124,7 @@ class _Clock(keras.callbacks.Callback):
         self.points.append(Point(passed, float((logs or {})['val_accuracy'])))
 
 
-def _batches(part: dataset.ImageSet, shuffled_by: int | None = None) -> tf.data.Dataset:
+def _batches(part: image_set.ImageSet, shuffled_by: int | None = None) -> tf.data.Dataset:
     made = tf.data.Dataset.from_tensor_slices((part.pixels, part.labels))
     if shuffled_by is not None:
         made = made.shuffle(len(part), seed=shuffled_by)
@@ -149,7 +150,7 @@ def plain(
         phases: of the training; batches of 32, no augmentation.
         stored_statistics: normalise thawed layers by the stored statistics in the second phase. The
             tutorials ask for that by `base(x, training=False)`, which Keras 3.15 overrides (see
-            `components.training.model.InferenceMode`); False leaves it as Keras runs it.
+            `components.backbones.classifier.InferenceMode`); False leaves it as Keras runs it.
         on_train: also score the train images, as they are.
     """
     fresh(seed)
@@ -169,7 +170,7 @@ def plain(
     if weights is None:
         x = network(x)
     elif stored_statistics:
-        x = model.InferenceMode(network)(x)
+        x = classifier.InferenceMode(network)(x)
     else:
         x = network(x, training=False)
     x = keras.layers.GlobalAveragePooling2D()(x)
@@ -197,7 +198,7 @@ def plain(
         )
     passed = time.monotonic() - started
 
-    def accuracy(part: dataset.ImageSet) -> float:
+    def accuracy(part: image_set.ImageSet) -> float:
         return float(whole.evaluate(_batches(part), verbose=0)[1])
 
     test = accuracy(parts.test)

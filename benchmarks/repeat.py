@@ -22,9 +22,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import images, recipes, report, thawline
-from components import backbones
-from components.embedding.params import Embedding
-from components.training import checkpoint, params, recipe
+from thawline.components import backbones
+from thawline.components.embedding.params import Embedding
+from thawline.components.training import checkpoint, params, recipe
 
 COLUMNS = (
     'set', 'seed', 'repetition', 'kept', 'features', 'probe', 'thaw', 'answers', 'val accuracy',

@@ -24,7 +24,7 @@ import sklearn
 import tensorflow as tf
 
 from benchmarks import images
-from components import progress
+from thawline.components.shared import progress
 
 _BESIDE = 'beside'
 _Kind = TypeVar('_Kind')

@@ -31,12 +31,12 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 import apache_beam as beam  # isort: skip
 import tensorflow_transform.beam as tft_beam  # isort: skip
 
-from components import backbones
-from components.evaluation import measuring
-from components.export import warmup
-from components.serving import export, network
-from components.training import model
-from components.transform import preprocessing
+from thawline.components import backbones
+from thawline.components.backbones import classifier
+from thawline.components.evaluation import serving_cost
+from thawline.components.export import warmup
+from thawline.components.saved_model import network, signatures
+from thawline.components.transform import preprocessing
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 CLASSES = ('defective', 'functional')
@@ -103,14 +103,14 @@ def loading(folder: pathlib.Path, image: pathlib.Path) -> list[float]:
 def measure(name: str, n: int) -> tuple[str, list[str]]:
     """A line of the first table and two of the second."""
     size = backbones.entry(name).default_size
-    made = model.build(backbones.build(name, size, None), 'blocks', len(CLASSES), 0.2, seed=0)
+    made = classifier.build(backbones.build(name, size, None), 'blocks', len(CLASSES), 0.2, seed=0)
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         graph = transform_graph(folder, size)
         encoded = warmup.jpeg(warmup.picture())
         (folder / 'image.jpg').write_bytes(encoded)
-        export.export(made, CLASSES, graph, size, RESIZE, folder / 'constants')
-        export.export(made, CLASSES, graph, size, RESIZE, folder / 'variables', most_constant=0)
+        signatures.export(made, CLASSES, graph, size, RESIZE, folder / 'constants')
+        signatures.export(made, CLASSES, graph, size, RESIZE, folder / 'variables', most_constant=0)
 
         loaded = tf.saved_model.load(str(folder / 'constants'))
         images = tf.constant([encoded])
@@ -149,7 +149,7 @@ def measure(name: str, n: int) -> tuple[str, list[str]]:
         costs = []
         for kind in ('constants', 'variables'):
             load, first, memory = loading(folder / kind, folder / 'image.jpg')
-            megabytes = measuring.size_mb(str(folder / kind))
+            megabytes = serving_cost.size_mb(str(folder / kind))
             costs.append(
                 f'| {name} | {kind} | {megabytes:.1f} MB | {load:.1f} s | {first:.1f} s | '
                 f'{memory:,.0f} MB |'

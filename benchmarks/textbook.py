@@ -28,7 +28,7 @@ import functools
 import numpy as np
 
 from benchmarks import images, recipes, report, thawline
-from components.training import params
+from thawline.components.training import params
 
 HELD = 320
 BASES = ('mobilenet_v2', 'efficientnet_lite0')

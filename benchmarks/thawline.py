@@ -19,11 +19,18 @@ import tensorflow as tf
 
 from benchmarks.images import Parts
 from benchmarks.recipes import Base, Outcome, Point, fresh
-from components import augmentation, backbones
-from components.embedding.frozen_base import FrozenBase, Settings
-from components.embedding.params import Embedding
-from components.training import checkpoint, choice, features, params, recipe, scores
-from components.training.dataset import ImageSet
+from thawline.components import augmentation, backbones
+from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.embedding.params import Embedding
+from thawline.components.training import (
+    checkpoint,
+    feature_set,
+    model_selection,
+    params,
+    recipe,
+    scores,
+)
+from thawline.components.training.image_set import ImageSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Embedded:
     """Features of all splits by the frozen base; `seconds` are of train and val."""
 
     splits: recipe.Embedded
-    test: features.FeatureSet
+    test: feature_set.FeatureSet
     seconds: float
 
 
@@ -89,11 +96,11 @@ def embed(settings: Settings, backbone: backbones.Backbone, parts: Parts) -> Emb
     frozen = FrozenBase(settings, backbone)
     splits = recipe.Embedded(
         settings.features,
-        features.of_images(frozen, 'train', parts.train),
-        features.of_images(frozen, 'val', parts.val),
+        feature_set.of_images(frozen, 'train', parts.train),
+        feature_set.of_images(frozen, 'val', parts.val),
     )
     passed = time.monotonic() - started
-    return Embedded(splits, features.of_images(frozen, 'test', parts.test), passed)
+    return Embedded(splits, feature_set.of_images(frozen, 'test', parts.test), passed)
 
 
 def run(
@@ -148,7 +155,7 @@ def run(
         head = train(training.model_copy(update={'mode': 'probe'})).classifier.head
     kernel, bias = head.get_weights()
 
-    def accuracy(of: features.FeatureSet) -> float:
+    def accuracy(of: feature_set.FeatureSet) -> float:
         return scores.score(of.features[:, 0] @ kernel + bias, of.labels).accuracy
 
     record = trained.record
@@ -163,7 +170,7 @@ def run(
         history = record['fine_tune']['history']
         tuned_test = found.best
         ends = {float(share): _candidate(record['interpolation'][share]) for share in ('0', '1')}
-        if choice.choose(ends):
+        if model_selection.choose(ends):
             either_test = tuned_test
     points = [
         Point(at, epoch['val_accuracy'], test)
@@ -184,10 +191,10 @@ def run(
     )
 
 
-def _candidate(values: dict[str, Any]) -> choice.Candidate:
+def _candidate(values: dict[str, Any]) -> model_selection.Candidate:
     """Read back from the record."""
     rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
-    return choice.Candidate(scores.Scores(**rest), values['calibrated_log_loss'])
+    return model_selection.Candidate(scores.Scores(**rest), values['calibrated_log_loss'])
 
 
 @dataclasses.dataclass(frozen=True)

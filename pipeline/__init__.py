@@ -1,3 +1,1 @@
-"""The wiring of the chain: command line, configuration, graph and runners."""
-
-__version__ = '0.1.0'
+"""Everything that wires, runs, shows and serves the chain."""

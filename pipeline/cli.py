@@ -9,22 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-import pipeline
-from components.errors import UserError
-from pipeline import (
-    cli_airflow,
-    cli_engines,
-    cli_kubeflow,
-    cli_metadata,
-    cli_models,
-    cli_notify,
-    cli_schedule,
-)
-from pipeline.cli_arguments import config_argument, engine_option
+import thawline
+from thawline.components.shared.errors import UserError
+from thawline.pipeline import cli_kubeflow, cli_metadata, cli_models, cli_notify, cli_schedule
+from thawline.pipeline.commands import schedule, workers
+from thawline.pipeline.commands.arguments import config_argument, engine_option
 
 if TYPE_CHECKING:
-    from pipeline.paths import Project
-    from pipeline.run import Options
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.runners.run import Options
 
 _BAD_CONFIGURATION = 2
 _LAST = 'last'
@@ -70,7 +63,7 @@ class _Group(click.Group):
         try:
             return super().invoke(context)
         except UserError as error:
-            from components.errors import DataError
+            from thawline.components.shared.errors import DataError
 
             click.echo(f'error: {error}', err=True)
             sys.exit(4 if isinstance(error, DataError) else _BAD_CONFIGURATION)
@@ -84,7 +77,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, help=_HELP, context_settings={'help_option_names': ['-h', '--help']})
-@click.version_option(pipeline.__version__, prog_name='thawline')
+@click.version_option(thawline.__version__, prog_name='thawline')
 def main() -> None:
     """See `_HELP`: click's mark for text that keeps its lines is no docstring's."""
     # ML Metadata would tell the terminal each time that it connects to a database.
@@ -109,7 +102,7 @@ def run(
     """Runs the chain: from images to a blessed model, or to the reason why not."""
     if only and (first or last):
         raise click.UsageError('--only cannot be combined with --from or --to')
-    from pipeline import run as run_lib
+    from thawline.pipeline.runners import run as run_lib
 
     if only:
         first = last = (only,)
@@ -123,15 +116,15 @@ def run(
 @click.option('--last', 'count', default=20, show_default=True, help='How many runs at most.')
 def runs(config: pathlib.Path | None, count: int) -> None:
     """Lists past runs, from the metadata."""
-    from pipeline import history
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import runs
+    from thawline.pipeline.runners import run as run_lib
 
-    history.show(run_lib.project_of(config)[1], count)
+    runs.show(run_lib.project_of(config)[1], count)
 
 
 def _run_of_project(run: str, config: pathlib.Path | None) -> tuple[str, Project]:
     """The run that is meant and its project: a path alone is the project, not the run."""
-    from pipeline import run as run_lib
+    from thawline.pipeline.runners import run as run_lib
 
     if config is None and run != _LAST and (run.endswith('.yaml') or pathlib.Path(run).exists()):
         run, config = _LAST, pathlib.Path(run)
@@ -148,10 +141,10 @@ def review(run: str, config: pathlib.Path | None, port: int, no_open: bool) -> N
 
     RUN is the id of a run as `thawline runs` prints it, its beginning, or `last`.
     """
-    from pipeline import review_command
+    from thawline.pipeline.commands import review
 
     run, project = _run_of_project(run, config)
-    review_command.execute(project, run, port, not no_open)
+    review.execute(project, run, port, not no_open)
 
 
 @main.command()
@@ -166,10 +159,10 @@ def report(run: str, config: pathlib.Path | None, kind: str, out: pathlib.Path |
 
     RUN is the id of a run as `thawline runs` prints it, its beginning, or `last`.
     """
-    from pipeline import report_command
+    from thawline.pipeline.commands import report
 
     run, project = _run_of_project(run, config)
-    report_command.execute(project, run, kind, out)
+    report.execute(project, run, kind, out)
 
 
 @main.command()
@@ -183,10 +176,10 @@ def compare(first: str, second: str, config: pathlib.Path | None, kind: str, bro
 
     A and B are ids of runs as `thawline runs` prints them, their beginnings, or `last`.
     """
-    from pipeline import compare_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import compare
+    from thawline.pipeline.runners import run as run_lib
 
-    compare_command.execute(run_lib.project_of(config)[1], first, second, kind, browse)
+    compare.execute(run_lib.project_of(config)[1], first, second, kind, browse)
 
 
 @main.command()
@@ -195,7 +188,7 @@ def compare(first: str, second: str, config: pathlib.Path | None, kind: str, bro
 @click.option('--force', is_flag=True, help='Replace an existing thawline.yaml.')
 def init(folder: pathlib.Path, data: str, force: bool) -> None:
     """Writes a commented thawline.yaml for your own images from a quick scan."""
-    from pipeline import init as init_lib
+    from thawline.pipeline.commands import init as init_lib
 
     init_lib.write(folder, data, force)
 
@@ -227,13 +220,13 @@ def bases(
     download: bool,
 ) -> None:
     """Ranks the bases that are here for your images, by accuracy and cost, in minutes."""
-    from pipeline import bases as bases_lib
-    from pipeline import bases_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.base_ranking import compare as bases_lib
+    from thawline.pipeline.commands import bases
+    from thawline.pipeline.runners import run as run_lib
 
     chosen, at = bases_lib.names(names), bases_lib.sizes(sizes)
     project = run_lib.project_of(config)
-    run_lib.leave(bases_command.execute(*project, images, chosen, at, weights, download))
+    run_lib.leave(bases.execute(*project, images, chosen, at, weights, download))
 
 
 @main.command()
@@ -241,10 +234,10 @@ def bases(
 @click.option('--no-cache', is_flag=True, help='Run every node, also where nothing changed.')
 def tune(config: pathlib.Path | None, no_cache: bool) -> None:
     """Tries other settings of training on your images; takes as long as a few trainings."""
-    from pipeline import run as run_lib
-    from pipeline import tune_command
+    from thawline.pipeline.commands import tune
+    from thawline.pipeline.runners import run as run_lib
 
-    run_lib.leave(tune_command.execute(*run_lib.project_of(config), not no_cache))
+    run_lib.leave(tune.execute(*run_lib.project_of(config), not no_cache))
 
 
 @main.command()
@@ -252,19 +245,19 @@ def tune(config: pathlib.Path | None, no_cache: bool) -> None:
 @click.option('--force', is_flag=True, help='Replace an existing reviewed schema.')
 def schema(config: pathlib.Path | None, force: bool) -> None:
     """Writes a schema proposal from the latest run, to review and keep."""
-    from pipeline import run as run_lib
-    from pipeline import schema_file
+    from thawline.pipeline.commands import schema
+    from thawline.pipeline.runners import run as run_lib
 
-    schema_file.propose(*run_lib.project_of(config), force)
+    schema.propose(*run_lib.project_of(config), force)
 
 
 @main.command()
 @config_argument
 def doctor(config: pathlib.Path | None) -> None:
     """Says whether the environment is sound, and how to mend what is not."""
-    from pipeline import doctor_command
+    from thawline.pipeline.commands import doctor
 
-    sys.exit(doctor_command.show(config))
+    sys.exit(doctor.show(config))
 
 
 for command in (
@@ -272,12 +265,8 @@ for command in (
     *cli_metadata.COMMANDS,
     *cli_notify.COMMANDS,
     *cli_schedule.COMMANDS,
-    *cli_engines.COMMANDS,
-    *cli_airflow.COMMANDS,
+    *workers.COMMANDS,
+    *schedule.COMMANDS,
 ):
     main.add_command(command)
-cli_airflow.schedule.add_command(cli_kubeflow.kubeflow)
-
-
-if __name__ == '__main__':
-    main()
+schedule.schedule.add_command(cli_kubeflow.kubeflow)

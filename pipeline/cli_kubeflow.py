@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from pipeline.cli_arguments import config_argument, group_option
+from thawline.pipeline.commands.arguments import config_argument, group_option
 
 
 @click.command()
@@ -32,8 +32,8 @@ def kubeflow(
     A run has the parameters `data`, `budget` and `gate`. What is not given is taken from
     `kubeflow:` in the configuration.
     """
-    from pipeline import run as run_lib
-    from pipeline.schedule import kubeflow as kubeflow_lib
+    from thawline.pipeline.orchestrators.kubeflow import export as kubeflow_lib
+    from thawline.pipeline.runners import run as run_lib
 
     kubeflow_lib.write(*run_lib.project_of(config), out, given)
     run_lib.leave(run_lib.Outcome.BLESSED)

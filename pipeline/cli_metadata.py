@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from pipeline.cli_arguments import config_argument
+from thawline.pipeline.commands.arguments import config_argument
 
 
 @click.group('metadata')
@@ -19,10 +19,10 @@ def metadata_() -> None:
 @click.option('--create', is_flag=True, help='Make the database and its tables if need be.')
 def check(config: pathlib.Path | None, create: bool) -> None:
     """Says where runs are recorded, and whether that can be reached and used."""
-    from pipeline import metadata_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import metadata
+    from thawline.pipeline.runners import run as run_lib
 
-    metadata_command.check(run_lib.project_of(config)[1], create)
+    metadata.check(run_lib.project_of(config)[1], create)
 
 
 @metadata_.command()
@@ -32,8 +32,8 @@ def migrate(config: pathlib.Path | None) -> None:
 
     The database has to be empty; metadata.sqlite is left as it is.
     """
-    from pipeline import migrate_command
-    from pipeline import run as run_lib
+    from thawline.pipeline import migrate_command
+    from thawline.pipeline.runners import run as run_lib
 
     migrate_command.execute(run_lib.project_of(config)[1])
 

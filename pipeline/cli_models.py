@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli_arguments import config_argument, engine_option
+from thawline.pipeline.commands.arguments import config_argument, engine_option
 
 
 @click.command()
@@ -52,10 +52,10 @@ def predict(
 
     Files that cannot be used are in FILE.quarantine.csv, with the reasons.
     """
-    from pipeline import predict_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import predict
+    from thawline.pipeline.runners import run as run_lib
 
-    outcome = predict_command.execute(
+    outcome = predict.execute(
         *run_lib.project_of(config), sources, wanted, target, abstain_below, force, engine
     )
     run_lib.leave(outcome)
@@ -130,13 +130,13 @@ def serve(
     By TensorFlow Serving where tensorflow_model_server or docker is, else by a small server with
     the same REST interface.
     """
-    from components.server.limits import Limits
-    from pipeline import run as run_lib
-    from pipeline import serve_command
+    from thawline.pipeline.commands import serve
+    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.server.limits import Limits
 
     limits = Limits(max_body * 2**20, max_batch, max_pixels)
-    asked = serve_command.Options(limits=limits, **options)
-    sys.exit(serve_command.execute(*run_lib.project_of(config), asked))
+    asked = serve.Options(limits=limits, **options)
+    sys.exit(serve.execute(*run_lib.project_of(config), asked))
 
 
 @click.command('models')
@@ -144,10 +144,10 @@ def serve(
 @click.option('--last', 'count', default=20, show_default=True, help='How many models at most.')
 def models_(config: pathlib.Path | None, count: int) -> None:
     """Lists models: what they were made from, how good they are, where they are served."""
-    from pipeline import models_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import models
+    from thawline.pipeline.runners import run as run_lib
 
-    models_command.execute(*run_lib.project_of(config), count)
+    models.execute(*run_lib.project_of(config), count)
 
 
 @click.command()
@@ -171,11 +171,11 @@ def promote(
     MODEL is an id as `thawline models` prints it, a run or its beginning, `staging`, `last`, or the
     folder of a model. What is in production is compared with it before you are asked.
     """
-    from pipeline import promote_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import promote
+    from thawline.pipeline.runners import run as run_lib
 
     project = run_lib.project_of(config)
-    sys.exit(promote_command.execute(*project, model, stage, reason, force, yes))
+    sys.exit(promote.execute(*project, model, stage, reason, force, yes))
 
 
 @click.command()
@@ -184,10 +184,10 @@ def promote(
 @click.option('--yes', is_flag=True, help='Do not ask.')
 def rollback(config: pathlib.Path | None, reason: str, yes: bool) -> None:
     """Serves again what was in production before; once more goes back one step more."""
-    from pipeline import rollback_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import rollback
+    from thawline.pipeline.runners import run as run_lib
 
-    sys.exit(rollback_command.execute(*run_lib.project_of(config), reason, yes))
+    sys.exit(rollback.execute(*run_lib.project_of(config), reason, yes))
 
 
 @click.command('history')
@@ -195,10 +195,10 @@ def rollback(config: pathlib.Path | None, reason: str, yes: bool) -> None:
 @click.option('--last', 'count', default=20, show_default=True, help='How many entries at most.')
 def ledger(config: pathlib.Path | None, count: int) -> None:
     """Lists promotions, rollbacks and prunes: when, what, who and why."""
-    from pipeline import ledger_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import history
+    from thawline.pipeline.runners import run as run_lib
 
-    ledger_command.execute(*run_lib.project_of(config), count)
+    history.execute(*run_lib.project_of(config), count)
 
 
 @click.command()
@@ -208,10 +208,10 @@ def ledger(config: pathlib.Path | None, count: int) -> None:
 @click.option('--yes', is_flag=True, help='Do not ask.')
 def prune(config: pathlib.Path | None, dry_run: bool, unknown: bool, yes: bool) -> None:
     """Removes old versions from where models are served; the newest `serving.keep` stay."""
-    from pipeline import prune_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import prune
+    from thawline.pipeline.runners import run as run_lib
 
-    sys.exit(prune_command.execute(*run_lib.project_of(config), dry_run, unknown, yes))
+    sys.exit(prune.execute(*run_lib.project_of(config), dry_run, unknown, yes))
 
 
 @click.command()
@@ -223,10 +223,10 @@ def explain(model: str, config: pathlib.Path | None) -> None:
     MODEL is an id as `thawline models` prints it, a run or its beginning, `production`, `staging`,
     `last`, or the folder of a model.
     """
-    from pipeline import explain_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import explain
+    from thawline.pipeline.runners import run as run_lib
 
-    explain_command.execute(*run_lib.project_of(config), model)
+    explain.execute(*run_lib.project_of(config), model)
 
 
 COMMANDS = (predict, serve, models_, promote, rollback, ledger, prune, explain)

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from pipeline.cli_arguments import config_argument
+from thawline.pipeline.commands.arguments import config_argument
 
 
 @click.command()
@@ -15,10 +15,10 @@ from pipeline.cli_arguments import config_argument
 @click.option('--test', is_flag=True, help='Tell each target, and say what comes back.')
 def notify(config: pathlib.Path | None, test: bool) -> None:
     """Lists whom a run tells how it ended, or tests whether they can be told."""
-    from pipeline import notify_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import notify
+    from thawline.pipeline.runners import run as run_lib
 
-    sys.exit(notify_command.execute(*run_lib.project_of(config), test))
+    sys.exit(notify.execute(*run_lib.project_of(config), test))
 
 
 COMMANDS = (notify,)

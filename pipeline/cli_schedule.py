@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from pipeline.cli_arguments import config_argument, engine_option
+from thawline.pipeline.commands.arguments import config_argument, engine_option
 
 _RUN_NODE = """Runs one or more nodes of a compiled pipeline as part of a run.
 
@@ -35,10 +35,10 @@ Exit codes:
 )
 def compile_(config: pathlib.Path | None, out: pathlib.Path | None) -> None:
     """Compiles the pipeline to a file that schedulers and `thawline run-node` read."""
-    from pipeline import compile_command
-    from pipeline import run as run_lib
+    from thawline.pipeline.commands import compile
+    from thawline.pipeline.runners import run as run_lib
 
-    compile_command.execute(*run_lib.project_of(config), out)
+    compile.execute(*run_lib.project_of(config), out)
     run_lib.leave(run_lib.Outcome.BLESSED)
 
 
@@ -61,10 +61,10 @@ def run_node(
     path: pathlib.Path, nodes: tuple[str, ...], run_id: str, force: bool, engine: str | None
 ) -> None:
     """See `_RUN_NODE`: click's mark for text that keeps its lines is no docstring's."""
-    from pipeline import run as run_lib
-    from pipeline import run_node_command
+    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.runners import run_nodes
 
-    run_lib.leave(run_node_command.execute(path, nodes, run_id, force, engine))
+    run_lib.leave(run_nodes.execute(path, nodes, run_id, force, engine))
 
 
 COMMANDS = (compile_, run_node)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.embedding.component import Embedder
-from components.evaluation.baseline import EarlierBlessedModelStrategy
-from components.evaluation.component import GateEvaluator
-from components.export.component import Exporter
-from components.gate.component import DataGate
-from components.ingestion.component import ImageExampleGen
-from components.prediction.component import ImageBulkInferrer, UnlabelledExampleGen
-from components.report.artifacts import Report
-from components.report.component import ReportGen
-from components.report.previous import EarlierReportStrategy
-from components.serving_check.component import ServingCheck
-from components.training.component import ImageTrainer
-from components.transform.component import ImageTransform
-from components.tuning.component import ImageTuner
-from pipeline import digest
-from pipeline import tfx_imports as tfx
-from pipeline.config import Config
-from pipeline.engines import options
-from pipeline.paths import Project
-from pipeline.stores import opened
+from thawline.components.bulk_prediction.component import ImageBulkInferrer, UnlabelledExampleGen
+from thawline.components.data_gate.component import DataGate
+from thawline.components.embedding.component import Embedder
+from thawline.components.evaluation.baseline import EarlierBlessedModelStrategy
+from thawline.components.evaluation.component import GateEvaluator
+from thawline.components.export.component import Exporter
+from thawline.components.ingestion.component import ImageExampleGen
+from thawline.components.report.artifacts import Report
+from thawline.components.report.component import ReportGen
+from thawline.components.report.previous_report import EarlierReportStrategy
+from thawline.components.serving_check.component import ServingCheck
+from thawline.components.training.component import ImageTrainer
+from thawline.components.transform.component import ImageTransform
+from thawline.components.tuning.component import ImageTuner
+from thawline.pipeline import tfx_imports as tfx
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.engines import beam_options
+from thawline.pipeline.metadata import code_digest
+from thawline.pipeline.metadata.stores import opening
 
 from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import (  # isort: skip
     LatestArtifactStrategy,
@@ -42,7 +42,7 @@ def build(
         seed=config.data.split.seed,
         max_side=config.data.max_side,
         max_pixels=config.data.max_pixels,
-        code_digest=digest.of_code('components.ingestion.executor'),
+        code_digest=code_digest.of_code('thawline.components.ingestion.executor'),
     )
     examples = images.outputs['examples']
 
@@ -67,18 +67,18 @@ def build(
         anomalies=validator.outputs['anomalies'],
         quarantine=images.outputs['quarantine'],
         policy=config.data_gate.model_dump_json(),
-        code_digest=digest.of_code('components.gate.executor'),
+        code_digest=code_digest.of_code('thawline.components.data_gate.executor'),
     )
 
     preprocessing = {'image_size': config.image_size, 'resize': config.preprocessing.resize}
     transform = ImageTransform(
         examples=examples,
         schema=schema,
-        preprocessing_fn='components.transform.preprocessing.preprocessing_fn',
+        preprocessing_fn='thawline.components.transform.preprocessing.preprocessing_fn',
         splits_config=tfx.SplitsConfig(analyze=['train'], transform=SPLITS),
         custom_config={
             **preprocessing,
-            'code_digest': digest.of_code('components.transform.preprocessing'),
+            'code_digest': code_digest.of_code('thawline.components.transform.preprocessing'),
         },
         disable_statistics=True,
     ).with_id('Transform')
@@ -96,7 +96,7 @@ def build(
         views=config.embedding.views,
         seed=config.training.seed,
         features=config.embedding.features,
-        code_digest=digest.of_code('components.embedding.executor'),
+        code_digest=code_digest.of_code('thawline.components.embedding.executor'),
     )
 
     training: dict[str, Any] = {
@@ -110,20 +110,20 @@ def build(
         **preprocessing,
         'model': base.model_dump_json(),
         'weights_digest': project.weights_digest(config),
-        'code_digest': digest.of_code('components.training.run_fn'),
+        'code_digest': code_digest.of_code('thawline.components.training.run_fn'),
     }
 
     tuning: list[Any] = []
     hyperparameters = None
     if tune:
         tuner = ImageTuner(
-            tuner_fn='components.tuning.tuner_fn.tuner_fn',
+            tuner_fn='thawline.components.tuning.tuner_fn.tuner_fn',
             **training,
             custom_config={
                 **recipe,
                 'training': config.training.model_dump_json(exclude={'tuned'}),
                 'tuning': config.tuning.model_dump_json(),
-                'search_digest': digest.of_code('components.tuning.tuner_fn'),
+                'search_digest': code_digest.of_code('thawline.components.tuning.tuner_fn'),
             },
         ).with_id('Tuner')
         tuning, hyperparameters = [tuner], tuner.outputs['best_hyperparameters']
@@ -136,7 +136,7 @@ def build(
         tuning, hyperparameters = [tuned], tuned.outputs['hyperparameters']
 
     trainer = ImageTrainer(
-        run_fn='components.training.run_fn.run_fn',
+        run_fn='thawline.components.training.run_fn.run_fn',
         **training,
         schema=schema,
         hyperparameters=hyperparameters,
@@ -163,7 +163,7 @@ def build(
         baseline_model=baseline.outputs['model'],
         gate=config.gate,
         slicing=config.evaluation,
-        code_digest=digest.of_code('components.evaluation.executor'),
+        code_digest=code_digest.of_code('thawline.components.evaluation.executor'),
     ).with_id('Evaluator')
 
     exporter = Exporter(
@@ -174,7 +174,7 @@ def build(
         evaluation=evaluator.outputs['evaluation'],
         blessing=evaluator.outputs['blessing'],
         settings=config.serving.exported,
-        code_digest=digest.of_code('components.export.executor'),
+        code_digest=code_digest.of_code('thawline.components.export.executor'),
     )
     exported = exporter.outputs['exported_model']
 
@@ -184,8 +184,8 @@ def build(
         evaluation=evaluator.outputs['evaluation'],
         blessing=evaluator.outputs['blessing'],
         check=config.serving.check,
-        code_digest=digest.of_code(
-            'components.serving_check.executor', 'components.serving_check.probe'
+        code_digest=code_digest.of_code(
+            'thawline.components.serving_check.executor', 'thawline.components.serving_check.probe'
         ),
     )
 
@@ -217,7 +217,7 @@ def build(
         serving_record=serving_check.outputs['serving_record'],
         previous=previous.outputs['report'],
         config=config.model_dump_json(exclude={'airflow', 'beam', 'metadata', 'notifications'}),
-        code_digest=digest.of_code('components.report.executor'),
+        code_digest=code_digest.of_code('thawline.components.report.executor'),
     ).with_id('Report')
     # A blessed model is pushed also where its report fails.
     report.add_upstream_node(pusher)
@@ -230,7 +230,7 @@ def build(
             columns=project.source_spec(config).columns,
             max_side=config.data.max_side,
             max_pixels=config.data.max_pixels,
-            code_digest=digest.of_code('components.prediction.executor'),
+            code_digest=code_digest.of_code('thawline.components.bulk_prediction.executor'),
         )
         inferrer = ImageBulkInferrer(
             examples=unlabelled.outputs['examples'],
@@ -264,6 +264,6 @@ def build(
             *bulk,
         ],
         enable_cache=use_cache,
-        metadata_connection_config=opened.described(project),
-        beam_pipeline_args=list(options.IN_PROCESS),  # the run's engine replaces them
+        metadata_connection_config=opening.described(project),
+        beam_pipeline_args=list(beam_options.IN_PROCESS),  # the run's engine replaces them
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from components.errors import ConfigError
-from pipeline import display, locks
-from pipeline.paths import Project
-from pipeline.registry import lock, showing
-from pipeline.stores import migration
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.commands import registry_console
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata.stores import migration
+from thawline.pipeline.registry import lock
+from thawline.pipeline.system import file_locks
+from thawline.pipeline.terminal import progress_display
 
 _SHOWN = ('Artifact', 'Execution', 'Context', 'Event')
 
@@ -20,7 +22,7 @@ def execute(project: Project) -> None:
     Raises:
         ConfigError: they cannot be copied; the database is as it was then.
     """
-    console = display.roomy_console(sys.stdout)
+    console = progress_display.roomy_console(sys.stdout)
 
     def busy(process: str) -> ConfigError:
         return ConfigError(
@@ -28,18 +30,22 @@ def execute(project: Project) -> None:
         )
 
     with (
-        locks.held(project.lock, str(os.getpid()), busy=busy),
+        file_locks.held(project.lock, str(os.getpid()), busy=busy),
         lock.held(project.promotions, 'metadata migrate'),
-        showing.progress(console) as tell,
+        registry_console.progress(console) as tell,
     ):
         moved = migration.migrate(project, lambda table, rows: tell(f'{table} {rows:,}', 0, 0))
     if not moved.rows:
-        display.say(console, f'the records were in {moved.place} already, and are the same')
+        progress_display.say(
+            console, f'the records were in {moved.place} already, and are the same'
+        )
         return
     counted = ', '.join(f'{moved.rows[name]:,} {name.lower()}s' for name in _SHOWN)
-    display.say(console, ('✓ ', 'green'), f'copied {counted} to {moved.place}')
-    display.say(
+    progress_display.say(console, ('✓ ', 'green'), f'copied {counted} to {moved.place}')
+    progress_display.say(
         console, f'  compared  {sum(moved.rows.values()):,} rows of {len(moved.rows)} tables: equal'
     )
-    display.say(console, '  numbers   as before, so that the cache, reports and models stay valid')
-    display.say(console, f'  kept      {project.metadata}, which is not used any more')
+    progress_display.say(
+        console, '  numbers   as before, so that the cache, reports and models stay valid'
+    )
+    progress_display.say(console, f'  kept      {project.metadata}, which is not used any more')

@@ -9,9 +9,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from components import shares
-from components.evaluation import statistics
-from components.report.content import (
+from thawline.components.report.content import (
     Bin,
     Card,
     Cell,
@@ -28,6 +26,8 @@ from components.report.content import (
     Training,
     Verdict,
 )
+from thawline.components.shared import percentages
+from thawline.components.statistics import proportions
 
 HOSTILE_CLASS = '"><img src=x onerror=alert(1)>'
 HOSTILE = (
@@ -118,7 +118,7 @@ def _part(
         mine = labels == position
         found, said = int((mine & right).sum()), int((answers == position).sum())
         precision = found / said if said else None
-        recall = statistics.wilson(found, int(mine.sum()))
+        recall = proportions.wilson(found, int(mine.sum()))
         both = (precision or 0) + (recall.share or 0)
         f1 = 2 * (precision or 0) * (recall.share or 0) / both if both else None
         rows.append(
@@ -135,20 +135,21 @@ def _part(
         array = np.array(of_image, dtype=object)
         for value in dict.fromkeys(of_image):
             mine = array == value
-            interval = statistics.wilson(int((mine & right).sum()), int(mine.sum()))
+            interval = proportions.wilson(int((mine & right).sum()), int(mine.sum()))
             slices.append(Slice(column, value, interval, interval.n < 20))
     scores = np.clip(generator.beta(6, 1.4, n), 0, 0.999)
     bins = []
     for i in range(10):
         inside = (scores >= i / 10) & (scores < (i + 1) / 10)
         mean = float(scores[inside].mean()) if inside.any() else None
-        of_bin = statistics.wilson(int((inside & right).sum()), int(inside.sum()))
+        of_bin = proportions.wilson(int((inside & right).sum()), int(inside.sum()))
         bins.append(Bin(i / 10, (i + 1) / 10, mean, of_bin))
     metrics = {'balanced_accuracy': hits / n, 'macro_f1': hits / n - 0.004, 'log_loss': 0.2143,
                'ece': 0.031, 'auc_ovr': 0.981,
                'top_3_accuracy': None if count < 3 else 0.99}  # fmt: skip
-    base = statistics.wilson(max(hits - n // 40, 0), n) if baseline else None
-    return Part(statistics.wilson(hits, n), base, metrics, tuple(rows), tuple(cells), tuple(slices),
+    base = proportions.wilson(max(hits - n // 40, 0), n) if baseline else None
+    return Part(
+        proportions.wilson(hits, n), base, metrics, tuple(rows), tuple(cells), tuple(slices),
                 tuple(bins))  # fmt: skip
 
 
@@ -156,9 +157,9 @@ def verdict(val: Part, threshold: float) -> Verdict:
     """A verdict in the words of the gate's own rules."""
     value = val.accuracy.lower
     holds = value >= threshold
-    said = f'The lower bound of val accuracy, {shares.percent(value)}, '
-    said += f'{"reaches" if holds else "is below"} {shares.percent(threshold)} '
-    said += f'({shares.percent(val.accuracy.share)} of {val.accuracy.n:,} images).'
+    said = f'The lower bound of val accuracy, {percentages.percent(value)}, '
+    said += f'{"reaches" if holds else "is below"} {percentages.percent(threshold)} '
+    said += f'({percentages.percent(val.accuracy.share)} of {val.accuracy.n:,} images).'
     change = '' if holds else 'At this accuracy about 214 more val images (366 in all) would do.'
     rules = (
         Rule('val_accuracy', 'Validation accuracy', holds, value, threshold, value - threshold,

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow.parquet as pq
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components import metadata_store
-from components.evaluation import predictions
-from components.evaluation.predictions import Predictions
-from components.report import content, page
-from components.report.comparison import Side
-from components.report.content import Content
 from tests import made_report
+from thawline.components.evaluation import predictions
+from thawline.components.evaluation.predictions import Predictions
+from thawline.components.report import content, page
+from thawline.components.report.content import Content
+from thawline.components.shared import metadata_store
+from thawline.pipeline.reports.comparison import Side
 
 Row = tuple[str, str, str | None, str]  # id, split, label, answer
 

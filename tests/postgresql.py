@@ -16,9 +16,9 @@ from collections.abc import Iterator
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline.stores import connection, server
-from pipeline.stores.params import PostgreSQL
-from pipeline.stores.server import Session
+from thawline.pipeline.config.metadata import PostgreSQL
+from thawline.pipeline.metadata.stores import connection, postgresql
+from thawline.pipeline.metadata.stores.postgresql import Session
 
 # What a connection string, a URL, a passfile and SQL each have to quote, and what YAML would take
 # for something else.
@@ -63,7 +63,7 @@ class Server:
     def described(self, settings: PostgreSQL | None = None) -> pb.ConnectionConfig:
         """The description of a new, empty database, or of that in `settings`, which is made."""
         found = connection.postgresql(settings or self.settings(), pathlib.Path('/'))
-        server.create(found)
+        postgresql.create(found)
         return found
 
     @contextlib.contextmanager
@@ -73,7 +73,7 @@ class Server:
             PostgreSQL(host=str(self.folder), port=self.port, user=_BOSS, database=database),
             pathlib.Path('/'),
         )
-        with server.session(target) as session:
+        with postgresql.session(target) as session:
             yield session
 
     def section(self, database: str) -> str:

@@ -6,8 +6,8 @@ code, and the other way round.
 
 from __future__ import annotations
 
-from components.augmentation.augment import augment
-from components.augmentation.draws import DRAWS, keyed
-from components.augmentation.policies import POLICIES, Policy
+from thawline.components.augmentation.augment import augment
+from thawline.components.augmentation.draws import DRAWS, keyed
+from thawline.components.augmentation.policies import POLICIES, Policy
 
 __all__ = ['DRAWS', 'POLICIES', 'Policy', 'augment', 'keyed']

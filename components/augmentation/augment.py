@@ -11,8 +11,8 @@ import math
 
 import tensorflow as tf
 
-from components.augmentation import draws as columns
-from components.augmentation.policies import Policy
+from thawline.components.augmentation import draws as columns
+from thawline.components.augmentation.policies import Policy
 
 
 def _between(draws: tf.Tensor, column: int, low: float, high: float) -> tf.Tensor:

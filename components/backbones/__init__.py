@@ -10,11 +10,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from components.backbones.registry import Entry, availability, entry, names
+from thawline.components.backbones.registry import Entry, availability, entry, names
 
 if TYPE_CHECKING:
-    from components.backbones.backbone import Backbone, Block, set_trainable, split_at
-    from components.backbones.building import build
+    from thawline.components.backbones.backbone import Backbone, Block, set_trainable, split_at
+    from thawline.components.backbones.building import build
 
 __all__ = [
     'Backbone',

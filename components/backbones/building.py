@@ -9,7 +9,7 @@ import warnings
 import keras
 import numpy as np
 
-from components.backbones import (
+from thawline.components.backbones import (
     efficientnet_lite0,
     families,
     package_weights,
@@ -17,8 +17,8 @@ from components.backbones import (
     restricted_pickle,
     weights_file,
 )
-from components.backbones.backbone import Backbone, block_edges, sort_into_blocks
-from components.errors import ConfigError
+from thawline.components.backbones.backbone import Backbone, block_edges, sort_into_blocks
+from thawline.components.shared.errors import ConfigError
 
 
 def build(name: str, image_size: int, weights: str | None) -> Backbone:

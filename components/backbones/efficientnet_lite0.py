@@ -18,7 +18,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from components.errors import ConfigError
+from thawline.components.shared.errors import ConfigError
 
 # Which of two scalings the weights want was settled by measuring: benchmarks/lite0_scaling.md.
 SCALINGS: dict[str, tuple[list[float], list[float]]] = {

@@ -11,7 +11,7 @@ import math
 
 import keras
 
-from components.backbones import efficientnet_lite0 as lite0
+from thawline.components.backbones import efficientnet_lite0 as lite0
 
 # Means of ImageNet in BGR order, subtracted without any scaling: how the original Caffe ResNet
 # weights were trained (keras.applications.imagenet_utils, mode 'caffe').

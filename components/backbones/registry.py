@@ -11,8 +11,8 @@ import difflib
 import os
 import pathlib
 
-from components.backbones import package_weights
-from components.errors import ConfigError
+from thawline.components.backbones import package_weights
+from thawline.components.shared.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)

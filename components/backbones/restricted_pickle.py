@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.errors import ConfigError
+from thawline.components.shared.errors import ConfigError
 
 MAX_BYTES = 1 << 28  # no checkpoint read here comes near; keeps a wrong path from filling memory
 _MAX_OPCODES = 1 << 18  # EfficientNet-Lite0's state dict has 10,696

@@ -28,7 +28,7 @@ import h5py
 import keras
 import numpy as np
 
-from components.errors import ConfigError
+from thawline.components.shared.errors import ConfigError
 
 SUFFIXES = ('.weights.h5', '.h5', '.hdf5', '.keras')
 

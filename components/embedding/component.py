@@ -6,10 +6,10 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.augmentation.policies import POLICIES
-from components.backbones.params import Model
-from components.embedding import executor
-from components.embedding.artifacts import Embeddings
+from thawline.components.augmentation.policies import POLICIES
+from thawline.components.backbones.params import Model
+from thawline.components.embedding import executor
+from thawline.components.embedding.artifacts import Embeddings
 
 
 class EmbedderSpec(component_spec.ComponentSpec):

@@ -24,10 +24,10 @@ import pyarrow as pa
 import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from components import tf_data
-from components.backbones.features import Features
-from components.errors import DataError
-from components.transform.preprocessing import IMAGE_ID, LABEL_CONFIDENCE, LABEL_INDEX
+from thawline.components.backbones.features import Features
+from thawline.components.shared import tf_data
+from thawline.components.shared.errors import DataError
+from thawline.components.transform.preprocessing import IMAGE_ID, LABEL_CONFIDENCE, LABEL_INDEX
 
 EMBEDDING = 'embedding'
 SPEC_FILE = 'embeddings.json'
@@ -143,7 +143,7 @@ def count(uri: str, split: str) -> int:
 
 
 def load(uri: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """One split, ordered by image id as `components.training.dataset.load` orders it.
+    """One split, ordered by image id as `components.training.image_set.load` orders it.
 
     Two passes: the first learns the order, so that the second can write each image to its place
     and the features are in memory once.

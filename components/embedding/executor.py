@@ -9,9 +9,9 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components import progress, splits
-from components.backbones.params import Model
-from components.embedding import beam_pipeline, embeddings, frozen_base, shards
+from thawline.components.backbones.params import Model
+from thawline.components.embedding import beam_pipeline, embeddings, frozen_base, shards
+from thawline.components.shared import progress, split_files
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -48,7 +48,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             views=int(exec_properties['views']),
             seed=int(exec_properties['seed']),
         )
-        files = splits.files(examples)
+        files = split_files.files(examples)
         output.split_names = artifact_utils.encode_split_names(list(files))
         passes = sum(
             shards.estimated_images(file) * settings.rows(split)

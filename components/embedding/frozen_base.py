@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 from apache_beam.ml.inference.base import ModelHandler
 
-from components import augmentation, backbones, progress
-from components.backbones import constants, seeding
-from components.backbones.features import Features, feature_model
-from components.embedding.embeddings import TRAIN
+from thawline.components import augmentation, backbones
+from thawline.components.backbones import constants, seeding
+from thawline.components.backbones.features import Features, feature_model
+from thawline.components.embedding.embeddings import TRAIN
+from thawline.components.shared import progress
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from components.section import Section
+from thawline.components.shared.settings import Section
 
 
 class Embedding(Section):

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from components import tf_data
-from components.embedding.frozen_base import Batch
-from components.errors import DataError
-from components.transform import preprocessing
+from thawline.components.embedding.frozen_base import Batch
+from thawline.components.shared import tf_data
+from thawline.components.shared.errors import DataError
+from thawline.components.transform import preprocessing
 
 BATCH = 64
 _FRAMING = 16  # bytes of length and checksums around a TFRecord

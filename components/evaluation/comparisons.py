@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from components import shares
-from components.evaluation import statistics
-from components.evaluation.counts import Numbers, Paired, Reset
-from components.evaluation.rules import Rule, few, images, told, unmeasured
+from thawline.components.evaluation.counts import Numbers, Paired, Reset
+from thawline.components.evaluation.rules import Rule, few, images, told, unmeasured
+from thawline.components.shared import percentages
+from thawline.components.statistics import proportions
 
 
 def _reset(reset: Reset) -> str:
@@ -49,7 +49,7 @@ def paired_test(numbers: Numbers, level: float, decides: bool) -> Rule:
     paired = numbers.baseline
     if not isinstance(paired, Paired):
         return _no_baseline(name, title, level, paired)
-    p = statistics.mcnemar(paired.won, paired.lost).worse
+    p = proportions.mcnemar(paired.won, paired.lost).worse
     worse, differ = p < level, paired.won + paired.lost
     sentence = (
         f'The model is {"" if worse else "not "}significantly worse than the blessed baseline '
@@ -58,7 +58,7 @@ def paired_test(numbers: Numbers, level: float, decides: bool) -> Rule:
     )
     change = ''
     if worse:
-        allowed = statistics.losses_allowed(differ, level)
+        allowed = proportions.losses_allowed(differ, level)
         change = f'Of these {differ:,} the baseline alone may be right on {allowed:,} at most.'
     return _test(Rule(name, title, not worse, p, level, p - level, sentence, change), decides)
 
@@ -70,16 +70,17 @@ def test_contradiction(numbers: Numbers, level: float, decides: bool) -> Rule:
     if not val.n or not test.n:
         sentence = f'{"test" if val.n else "val"} has no image to compare with.'
         return Rule(name, title, None, None, level, None, sentence.capitalize())
-    p = statistics.significantly_lower(test.hits, test.n, val.hits, val.n)
+    p = proportions.significantly_lower(test.hits, test.n, val.hits, val.n)
     lower = p < level
     sentence = (
-        f'Test accuracy {shares.percent(test.share)} is {"" if lower else "not "}significantly '
-        f'lower than val accuracy {shares.percent(val.share)} ({_p(p, level)}, {images(test.n)} '
+        f'Test accuracy {percentages.percent(test.share)} is {"" if lower else "not "}'
+        f'significantly lower than val accuracy {percentages.percent(val.share)} '
+        f'({_p(p, level)}, {images(test.n)} '
         f'against {val.n:,}).'
     )
     change = ''
     if lower:
-        needed = statistics.hits_not_lower(test.n, val.hits, val.n, level)
+        needed = proportions.hits_not_lower(test.n, val.hits, val.n, level)
         change = (
             f'{needed:,} test images right instead of {test.hits:,} would be in line with val. '
             'Look for what sets the two apart: near-duplicates in train and val, other sources in '

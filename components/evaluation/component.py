@@ -6,10 +6,10 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.embedding.artifacts import Embeddings
-from components.evaluation import executor
-from components.evaluation.params import Gate
-from components.evaluation.slicing import Evaluation
+from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.evaluation import executor
+from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.slices import Evaluation
 
 
 class GateEvaluatorSpec(component_spec.ComponentSpec):

@@ -14,26 +14,26 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
-from components import progress, splits
-from components.errors import DataError
-from components.evaluation import (
-    analysis,
-    edges,
-    eval_config,
+from thawline.components.evaluation import (
+    counting,
+    image_statistics,
     inference,
-    measuring,
-    metrics,
     predictions,
-    slicing,
-    statistics,
-    tally,
+    serving_cost,
+    slices,
+    tfma_config,
+    tfma_metrics,
+    tfma_run,
     verdict,
 )
-from components.evaluation.counts import Numbers, Reset
-from components.evaluation.params import Gate
-from components.evaluation.predictions import Predictions
-from components.evaluation.slicing import Evaluation
-from components.serving import card
+from thawline.components.evaluation.counts import Numbers, Reset
+from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.slices import Evaluation
+from thawline.components.saved_model import card
+from thawline.components.shared import progress, split_files
+from thawline.components.shared.errors import DataError
+from thawline.components.statistics import proportions
 
 import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 
@@ -83,12 +83,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         progress.start('evaluating')
         found = predictions.read(evaluation.uri)
         self._analyse(found, candidate, compared, evaluation.uri, gate, settings)
-        counted = tally.numbers(
-            tally.judged(found, gate),
+        counted = counting.numbers(
+            counting.judged(found, gate),
             found.classes,
             reset,
             latency,
-            None if gate.max_size_mb is None else measuring.size_mb(candidate),
+            None if gate.max_size_mb is None else serving_cost.size_mb(candidate),
         )
         decided = verdict.judge(counted, gate, settings.smallest_slice)
         _check_agreement(decided, tfma.load_validation_result(evaluation.uri))
@@ -112,12 +112,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         gate: Gate,
     ) -> float | None:
         """Writes the predictions; returns the latency in milliseconds where a rule asks for it."""
-        known = edges.read(
-            splits.folders(artifact_utils.get_single_instance(input_dict['statistics']))
+        known = image_statistics.read(
+            split_files.folders(artifact_utils.get_single_instance(input_dict['statistics']))
         )
-        files = splits.files(artifact_utils.get_single_instance(input_dict['examples']))
+        files = split_files.files(artifact_utils.get_single_instance(input_dict['examples']))
         progress.start(
-            'images through the model', sum(known.images.get(split, 0) for split in tally.SPLITS)
+            'images through the model', sum(known.images.get(split, 0) for split in counting.SPLITS)
         )
         embedded = input_dict.get('embeddings')
         job = inference.Job(
@@ -129,11 +129,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         with inference.held(job.folders) as servers:
             with self._make_beam_pipeline() as pipeline:
-                evaluated = [file for split in tally.SPLITS for file in files[split]]
+                evaluated = [file for split in counting.SPLITS for file in files[split]]
                 inference.run(pipeline, evaluated, job, uri)
             if gate.max_latency_ms is None:
                 return None
-            return measuring.latency_ms(servers[0], files[tally.VAL])
+            return serving_cost.latency_ms(servers[0], files[counting.VAL])
 
     def _analyse(
         self,
@@ -147,16 +147,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes TFMA's results."""
         for position, name in enumerate(floor.column for floor in gate.slices):
             where = f'gate.slices[{position}].column'
-            slicing.check_column(name, slicing.columns(found.columns), where)
-        sliced, _ = slicing.slices(found.columns, settings.crossed, settings.most_values)
-        models = {eval_config.LONE: candidate}
+            slices.check_column(name, slices.columns(found.columns), where)
+        sliced, _ = slices.slices(found.columns, settings.crossed, settings.most_values)
+        models = {tfma_config.LONE: candidate}
         if baseline is not None:
-            models = {eval_config.CANDIDATE: candidate, eval_config.BASELINE: baseline}
-        config = eval_config.build(
+            models = {tfma_config.CANDIDATE: candidate, tfma_config.BASELINE: baseline}
+        config = tfma_config.build(
             gate, found.classes, sliced, settings.smallest_slice, baseline is not None
         )
         with self._make_beam_pipeline() as pipeline:
-            analysis.evaluate(pipeline, config, tally.columns(gate), models, uri)
+            tfma_run.evaluate(pipeline, config, counting.columns(gate), models, uri)
 
 
 def _reset(classes: tuple[str, ...], baseline: str | None) -> Reset | None:
@@ -185,16 +185,16 @@ def _check_agreement(decided: verdict.Verdict, validation: tfma.ValidationResult
         RuntimeError: they do not, which is an error in this package.
     """
     holds = all(
-        rule.holds is not False for rule in decided.rules if rule.name not in metrics.NOT_RULES
+        rule.holds is not False for rule in decided.rules if rule.name not in tfma_metrics.NOT_RULES
     )
     if holds != validation.validation_ok:
         raise RuntimeError(f'the gate and TFMA disagree. Gate: {decided.rules}. TFMA: {validation}')
 
 
 def _note(evaluation: Artifact, counted: Numbers) -> None:
-    counts: Mapping[str, Any] = {tally.VAL: counted.val, tally.TEST: counted.test}
+    counts: Mapping[str, Any] = {counting.VAL: counted.val, counting.TEST: counted.test}
     for split, count in counts.items():
-        interval = statistics.wilson(count.hits, count.n)
+        interval = proportions.wilson(count.hits, count.n)
         if interval.share is None:
             continue
         evaluation.set_float_custom_property(f'{split}_accuracy', interval.share)

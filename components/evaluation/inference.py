@@ -23,11 +23,11 @@ import pyarrow as pa
 import tensorflow as tf
 from apache_beam.utils import shared
 
-from components import progress, tf_data
-from components.errors import DataError
-from components.evaluation import cached, predictions, slicing, tally
-from components.ingestion import examples
-from components.serving import card
+from thawline.components.evaluation import cached_features, counting, predictions, slices
+from thawline.components.ingestion import examples
+from thawline.components.saved_model import card
+from thawline.components.shared import progress, tf_data
+from thawline.components.shared.errors import DataError
 
 BATCH = 64
 _FACTS = ('brightness', 'contrast', 'sharpness')
@@ -133,10 +133,12 @@ class _Predict(beam.DoFn):
     def setup(self) -> None:
         folders, uri = self._job.folders, self._job.embeddings
         self._models = self._servers(folders)
-        self._by_features = [uri is not None and cached.fits(folder, uri) for folder in folders]
+        self._by_features = [
+            uri is not None and cached_features.fits(folder, uri) for folder in folders
+        ]
         self._cached = None
         if uri is not None and any(self._by_features):
-            self._cached = cached.CachedFeatures(uri, tally.SPLITS)
+            self._cached = cached_features.CachedFeatures(uri, counting.SPLITS)
         self._schema = predictions.schema(
             self._models[0].classes, self._job.metadata, dict(self._job.edges)
         )
@@ -189,8 +191,8 @@ class _Predict(beam.DoFn):
             rows[name] = [example.features.feature[name].int64_list.value[0] for example in some]
         rows['size'] = [max(sides) for sides in zip(rows['width'], rows['height'], strict=True)]
         for column, edges in self._job.edges:
-            fact = column.removesuffix(slicing.SUFFIX)
-            rows[column] = [slicing.bucket(fact, value, edges) for value in rows[fact]]
+            fact = column.removesuffix(slices.SUFFIX)
+            rows[column] = [slices.bucket(fact, value, edges) for value in rows[fact]]
         return rows
 
 

@@ -1,270 +1,189 @@
-"""Everything that TFMA computes of a slice, as two metrics of TFMA with thresholds on them.
+"""Every number of one group of images, from its predictions; scikit-learn computes what it has.
 
-What is judged is the answer of the model, which is what its users read: the most probable class is
-not the answer where a model has a decision threshold. TFMA's own metrics know no such answers, and
-most of them end the evaluation, or count wrongly, at an image of a class that training never saw.
-
-What TFMA is handed is no image but a group of images of one slice (`extracts`), and both metrics
-compute with whole arrays: a few Python calls an image and slice took TFMA longer than the model
-takes for the image.
+Images of a class that training never saw cannot be answered right: they count in the accuracy and
+in the calibration, and are left out of what needs a position in the class list. Images for which
+the model returns NaN or infinities have no answer: they count as wrong.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import dataclasses
 
-import apache_beam as beam
 import numpy as np
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import metrics_for_slice_pb2
-from tensorflow_model_analysis.slicer import slicer_lib
+import scipy.stats
+from sklearn import metrics
 
-from components.evaluation import measures, tally, verdict
-from components.evaluation.counts import Numbers
-from components.evaluation.measures import Answers
-from components.evaluation.params import Gate
-from components.evaluation.statistics import wilson
+from thawline.components.evaluation.predictions import Predictions
 
-ACCURACY = 'accuracy'
-LOWER = 'accuracy_lower_bound'
-UPPER = 'accuracy_upper_bound'
-IMAGES = 'images'
-SMALL = 'small_slice'
-CLASSES = 'classes'
-CONFUSION = 'confusion_matrix'
-RULE = 'gate.'  # before the name of a rule
-# Measured by other means than predictions, hence no metrics.
-NOT_RULES = ('max_latency_ms', 'max_size_mb')
-
-Key = tuple[tuple[str, str], ...]
-Rows = tuple[np.ndarray, ...]
+BINS = 10
+TOP = 3
+# In place of the position of a class; at -1 a label that training never saw would be a hit.
+NO_ANSWER = -2
+BY_CLASS = ('precision', 'recall', 'f1', 'auc')
 
 
-def extracts(
-    key: Key,
-    labels: np.ndarray,
-    features: Mapping[str, np.ndarray],
-    outputs: Mapping[str, tuple[np.ndarray, np.ndarray]],
-) -> dict[str, Any]:
-    """Some labelled images of one slice as TFMA knows them.
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Labelled images and what was answered.
 
-    Args:
-        key: columns, in order, and values of the slice.
-        labels: int64 [N], positions in the class list, or -1.
-        features: [N] of str or None each: the split, and what the rules of the gate name; for the
-            slice of all images alone.
-        outputs: by name of the model, '' for a lone one: positions of the answers, int64 [N], and
-            probabilities, float32 [N, C].
+    Attributes:
+        labels: int64 [N], positions in the class list; -1 for a class that training never saw.
+        answers: int64 [N]; `NO_ANSWER` where a probability is NaN or infinite.
+        scores: float32 [N], probability of the answer; NaN where there is none.
+        probabilities: float32 [N, C].
     """
-    predictions = {
-        name: {'answers': answers, 'probabilities': probabilities}
-        for name, (answers, probabilities) in outputs.items()
-    }
-    return {
-        tfma.INPUT_KEY: b'',  # TFMA counts its bytes, and warns where it is missing
-        tfma.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([key]),
-        tfma.LABELS_KEY: labels,
-        tfma.PREDICTIONS_KEY: predictions if len(predictions) > 1 else predictions[''],
-        tfma.FEATURES_KEY: dict(features),
-    }
 
+    labels: np.ndarray
+    answers: np.ndarray
+    scores: np.ndarray
+    probabilities: np.ndarray
 
-def _rows(element: tfma.metrics.StandardMetricInputs, model: str) -> Rows:
-    outputs = element.predictions[model] if model else element.predictions
-    return element.labels, outputs['answers'], outputs['probabilities']
+    def __len__(self) -> int:
+        return len(self.labels)
 
-
-def _joined(pieces: Iterable[Rows]) -> list[np.ndarray]:
-    return [np.concatenate(column) for column in zip(*pieces, strict=True)]
-
-
-def _answers(labels: np.ndarray, answers: np.ndarray, probabilities: np.ndarray) -> Answers:
-    scores = np.take_along_axis(probabilities, answers[:, None], axis=1)[:, 0]
-    return measures.usable(labels, answers, scores, probabilities)
-
-
-def _key(name: str, model: str) -> tfma.metrics.MetricKey:
-    # TFMA looks thresholds of a MetricsSpec up under keys that say nothing of example weights.
-    return tfma.metrics.MetricKey(name=name, model_name=model, example_weighted=None)
-
-
-class _Gather(beam.CombineFn):
-    """All images of a slice, as a list of pieces."""
-
-    def create_accumulator(self) -> list[Rows]:
-        return []
-
-    def merge_accumulators(self, accumulators: Iterable[list[Rows]]) -> list[Rows]:
-        return [piece for pieces in accumulators for piece in pieces]
-
-
-class _Scores(_Gather):
-    """Of one model."""
-
-    def __init__(self, model: str, classes: Sequence[str], smallest: int) -> None:
-        self._model, self._classes, self._smallest = model, classes, smallest
-
-    def add_input(
-        self, accumulator: list[Rows], element: tfma.metrics.StandardMetricInputs
-    ) -> list[Rows]:
-        accumulator.append(_rows(element, self._model))
-        return accumulator
-
-    def extract_output(self, accumulator: list[Rows]) -> dict[tfma.metrics.MetricKey, Any]:
-        answers = _answers(*_joined(accumulator))
-        interval = wilson(int(answers.hits.sum()), len(answers))
-        values: dict[str, Any] = {
-            ACCURACY: interval.share,
-            LOWER: interval.lower,
-            UPPER: interval.upper,
-            IMAGES: float(interval.n),
-            SMALL: float(interval.n < self._smallest),
-        }
-        found = {_key(name, self._model): value for name, value in values.items()}
-        if len(np.unique(answers.labels)) < 2:
-            return found  # where all images are of one class, accuracy says all that there is
-        values = {**measures.overall(answers)}
-        values |= {f'{name}_by_class': one for name, one in measures.by_class(answers).items()}
-        values[CLASSES] = np.array(self._classes, str)
-        found |= {_key(name, self._model): value for name, value in values.items()}
-        plot = tfma.metrics.PlotKey(name=CONFUSION, model_name=self._model, example_weighted=None)
-        found[plot] = _confusion(answers)
+    @property
+    def hits(self) -> np.ndarray:
+        """What was answered right, bool [N]."""
+        found: np.ndarray = self.labels == self.answers
         return found
 
+    @property
+    def finite(self) -> bool:
+        """Whether no probability is NaN or infinite."""
+        return bool(np.isfinite(self.probabilities).all())
 
-def _confusion(answers: Answers) -> metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds:
-    message = metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds()
-    matrix = message.matrices.add(threshold=0.0)
-    for (label, answer), count in sorted(measures.confusion(answers).items()):
-        matrix.entries.add(
-            actual_class_id=label, predicted_class_id=answer, num_weighted_examples=count
-        )
-    return message
+    @property
+    def known(self) -> Answers:
+        """Without images of classes that training never saw."""
+        return self.take(self.labels >= 0)
+
+    def take(self, rows: np.ndarray) -> Answers:
+        """Some of the images: bool [N]."""
+        return Answers(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
 
-class _Rules(_Gather):
-    """The gate's rules; both models answer where there are two.
+def of_rows(found: Predictions, rows: np.ndarray) -> Answers:
+    """The answers in some rows of a table of predictions: int64 [N]."""
+    return usable(
+        found.labels[rows], found.answers[rows], found.scores[rows], found.probabilities[rows]
+    )
 
-    TFMA wants the numbers of thresholds in all slices, also in those that no threshold is about.
-    There they are NaN: of a part of the images they say nothing, and take long.
+
+def usable(
+    labels: np.ndarray, served: np.ndarray, scores: np.ndarray, probabilities: np.ndarray
+) -> Answers:
+    """What a model serves, less the labels that it serves beside probabilities that are no numbers.
+
+    Args:
+        labels: as `Answers` has them.
+        served: int64 [N], positions of the labels that the model serves.
+        scores: float32 [N], of these.
+        probabilities: float32 [N, C].
     """
-
-    def __init__(
-        self, models: Sequence[str], classes: Sequence[str], gate: Gate, smallest: int
-    ) -> None:
-        self._models, self._classes, self._gate, self._smallest = models, classes, gate, smallest
-        self._columns = tally.columns(gate)
-        self.names = tuple(rule_values(tally.EMPTY, gate, smallest))
-
-    def add_input(
-        self, accumulator: list[Rows], element: tfma.metrics.StandardMetricInputs
-    ) -> list[Rows]:
-        if element.features:
-            features = [element.features[name] for name in ('split', *self._columns)]
-            rows = [_rows(element, model) for model in self._models]
-            accumulator.append((*rows[0], rows[-1][1], *features))
-        return accumulator
-
-    def extract_output(self, accumulator: list[Rows]) -> dict[tfma.metrics.MetricKey, float]:
-        if not accumulator:
-            return {_key(RULE + name, self._models[0]): math.nan for name in self.names}
-        labels, answers, probabilities, baseline, splits, *columns = _joined(accumulator)
-        judged = tally.Judged(
-            _answers(labels, answers, probabilities),
-            splits,
-            baseline if len(self._models) > 1 else None,
-            dict(zip(self._columns, columns, strict=True)),
-        )
-        values = rule_values(tally.numbers(judged, self._classes), self._gate, self._smallest)
-        return {_key(RULE + name, self._models[0]): value for name, value in values.items()}
+    finite = np.isfinite(probabilities).all(axis=1)
+    return Answers(
+        labels,
+        np.where(finite, served, NO_ANSWER),
+        np.where(finite, scores, np.float32(np.nan)),
+        probabilities,
+    )
 
 
-def without_measured(gate: Gate) -> Gate:
-    """The gate without the rules that are no metrics."""
-    return gate.model_copy(update=dict.fromkeys(NOT_RULES))
-
-
-def rule_values(numbers: Numbers, gate: Gate, smallest: int) -> dict[str, float]:
-    """The number that each rule holds against its bound, by name.
-
-    A rule that does not apply has its bound itself, which holds; one that could not be measured has
-    NaN, which does not.
-    """
-    found = {'finite_probabilities': 0.0}
-    for rule in verdict.judge(numbers, without_measured(gate), smallest).rules:
-        value = rule.bound if rule.holds is None else rule.value
-        found[rule.name] = math.nan if value is None else float(value)
+def answered(answers: Answers) -> np.ndarray:
+    """Which images have an answer, right or wrong: bool [N]."""
+    found: np.ndarray = answers.answers >= 0
     return found
 
 
-class SliceScores(tfma.metrics.Metric):
-    """Accuracy with its interval, and all of `measures`, for each model."""
+def overall(answers: Answers) -> dict[str, float]:
+    """Metrics by name; NaN where there is nothing to compute one from.
 
-    def __init__(self, classes: Sequence[str], smallest_slice: int) -> None:
-        """Makes the metric.
-
-        Args:
-            classes: of the candidate.
-            smallest_slice: slices with fewer images are marked with `small_slice` = 1.
-        """
-        super().__init__(
-            _score_computations,
-            classes=list(classes),
-            smallest_slice=smallest_slice,
-            name='slice_scores',
+    `balanced_accuracy` is the mean recall of the classes that have an image. `macro_f1` is the mean
+    over the classes that have an image or were answered. `auc_ovr` is the mean of `by_class` over
+    the classes that have one. `top_3_accuracy` is there where there are more than three classes.
+    """
+    known, classes = answers.known, np.arange(answers.probabilities.shape[1])
+    values = dict.fromkeys(('balanced_accuracy', 'macro_f1', 'log_loss', 'auc_ovr'), np.nan)
+    top = f'top_{TOP}_accuracy'
+    if len(classes) > TOP:
+        values[top] = np.nan
+    if len(known):
+        labels, found = known.labels, known.answers
+        values['balanced_accuracy'] = metrics.recall_score(
+            labels, found, labels=np.unique(labels), average='macro', zero_division=0
         )
-
-
-def _score_computations(
-    classes: list[str], smallest_slice: int, name: str, model_names: Iterable[str] = ('',), **_: Any
-) -> list[tfma.metrics.MetricComputation]:
-    return [
-        tfma.metrics.MetricComputation(
-            keys=[_key(one, model) for one in (ACCURACY, LOWER, UPPER, IMAGES, SMALL)],
-            preprocessors=None,
-            combiner=_Scores(model, classes, smallest_slice),
+        values['macro_f1'] = metrics.f1_score(
+            labels,
+            found,
+            labels=np.union1d(labels, found[found >= 0]),  # no answer is no class of its own
+            average='macro',
+            zero_division=0,
         )
-        for model in model_names
-    ]
+    if len(known) and known.finite:
+        values['log_loss'] = metrics.log_loss(labels, known.probabilities, labels=classes)
+        areas = _areas(known)
+        values['auc_ovr'] = areas[~np.isnan(areas)].mean() if not np.isnan(areas).all() else np.nan
+        if top in values:
+            values[top] = metrics.top_k_accuracy_score(
+                labels, known.probabilities, k=TOP, labels=classes
+            )
+    values['expected_calibration_error'] = calibration_error(answers)
+    return {name: float(value) for name, value in values.items()}
 
 
-class GateRules(tfma.metrics.Metric):
-    """The number of each rule of the gate, on the slice of all images."""
+def by_class(answers: Answers) -> dict[str, np.ndarray]:
+    """`BY_CLASS` of each class, float64 [C]; NaN where one cannot be computed.
 
-    def __init__(self, classes: Sequence[str], gate: dict[str, Any], smallest_slice: int) -> None:
-        """Makes the metric.
-
-        Args:
-            classes: of the candidate.
-            gate: as `params.Gate` dumps it.
-            smallest_slice: slices with fewer images are not judged.
-        """
-        super().__init__(
-            _rule_computations,
-            classes=list(classes),
-            gate=gate,
-            smallest_slice=smallest_slice,
-            name='gate_rules',
-        )
+    `auc` is the area under the ROC curve of the class against the rest.
+    """
+    known, classes = answers.known, np.arange(answers.probabilities.shape[1])
+    if not len(known):
+        return {name: np.full(len(classes), np.nan) for name in BY_CLASS}
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        known.labels, known.answers, labels=classes, zero_division=np.nan
+    )
+    areas = _areas(known) if known.finite else np.full(len(classes), np.nan)
+    return dict(zip(BY_CLASS, (precision, recall, f1, areas), strict=True))
 
 
-def _rule_computations(
-    classes: list[str],
-    gate: dict[str, Any],
-    smallest_slice: int,
-    name: str,
-    model_names: Iterable[str] = ('',),
-    **_: Any,
-) -> list[tfma.metrics.MetricComputation]:
-    parsed, models = Gate.model_validate(gate), list(model_names)
-    combiner = _Rules(models, classes, parsed, smallest_slice)
-    features = ['split', *tally.columns(parsed)]
-    return [
-        tfma.metrics.MetricComputation(
-            keys=[_key(RULE + one, models[0]) for one in combiner.names],
-            preprocessors=[tfma.metrics.FeaturePreprocessor(feature_keys=features)],
-            combiner=combiner,
-        )
-    ]
+def _areas(known: Answers) -> np.ndarray:
+    """Area under the ROC curve of each class against the rest: float64 [C], NaN without both.
+
+    By ranks (Mann and Whitney, 1947), for all classes at once: scikit-learn's is one class at a
+    time, which takes half a minute for 500 classes and all slices.
+    """
+    n, classes = known.probabilities.shape
+    ranks = scipy.stats.rankdata(known.probabilities, axis=0)
+    mine = np.bincount(known.labels, minlength=classes).astype(float)
+    summed = np.zeros(classes)
+    np.add.at(summed, known.labels, ranks[np.arange(n), known.labels])
+    pairs = mine * (n - mine)
+    areas = (summed - mine * (mine + 1) / 2) / np.where(pairs, pairs, 1)
+    return np.where(pairs, areas, np.nan)
+
+
+def calibration_error(answers: Answers) -> float:
+    """Expected calibration error over ten bins of equal width; NaN without images.
+
+    Mean distance of score and accuracy over the bins, weighted by their images (Naeini et al.,
+    "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015). The last bin
+    includes 1.
+    """
+    if not len(answers) or not np.isfinite(answers.scores).all():
+        return float('nan')
+    scores = answers.scores.astype(np.float64)
+    place = np.minimum((scores * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(place, scores - answers.hits, BINS)
+    return float(np.abs(gaps).sum() / len(answers))
+
+
+def confusion(answers: Answers) -> dict[tuple[int, int], int]:
+    """How many images of a class (first) were answered as another (second); only what occurs."""
+    known = answers.take(answered(answers)).known
+    pairs, counts = np.unique(
+        np.stack([known.labels, known.answers], axis=1), axis=0, return_counts=True
+    )
+    return {
+        (int(label), int(answer)): int(count)
+        for (label, answer), count in zip(pairs, counts, strict=True)
+    }

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from components.section import Positive, Section, Share
+from thawline.components.shared.settings import Positive, Section, Share
 
 _Level = Annotated[Share, pydantic.Field(gt=0.0, le=0.5)]
 

@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.errors import DataError
+from thawline.components.shared.errors import DataError
 
 FOLDER = 'predictions'
 FORMAT = 1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tensorflow_model_analysis as tfma
 
-from components.evaluation import eval_config, metrics
-from components.evaluation.statistics import Interval
+from thawline.components.evaluation import tfma_config, tfma_metrics
+from thawline.components.statistics.proportions import Interval
 
 
-def interval(uri: str, split: str, model: str = eval_config.CANDIDATE) -> Interval | None:
+def interval(uri: str, split: str, model: str = tfma_config.CANDIDATE) -> Interval | None:
     """Accuracy of `model` on a split with its interval, or None where the split has no image."""
     # TFMA names the models only where there are two; a lone candidate has the empty name.
     found = [tfma.load_eval_result(uri, model_name=name) for name in (model, '')]
@@ -21,9 +21,9 @@ def interval(uri: str, split: str, model: str = eval_config.CANDIDATE) -> Interv
             if 'doubleValue' in value
         }
         return Interval(
-            values[metrics.ACCURACY],
-            values[metrics.LOWER],
-            values[metrics.UPPER],
-            int(values[metrics.IMAGES]),
+            values[tfma_metrics.ACCURACY],
+            values[tfma_metrics.LOWER],
+            values[tfma_metrics.UPPER],
+            int(values[tfma_metrics.IMAGES]),
         )
     return None

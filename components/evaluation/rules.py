@@ -12,10 +12,10 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable
 
-from components import shares
-from components.evaluation import statistics
-from components.evaluation.counts import Count, Numbers
-from components.evaluation.params import Gate, SliceFloor
+from thawline.components.evaluation.counts import Count, Numbers
+from thawline.components.evaluation.params import Gate, SliceFloor
+from thawline.components.shared import percentages
+from thawline.components.statistics import proportions
 
 # Below so many images a measured share says little: its 95 % interval is some 40 points wide.
 _TINY = 20
@@ -60,7 +60,7 @@ def in_unit(unit: str) -> Tell:
 
 
 def told(
-    value: float, bound: float, decimals: int = 1, tell: Tell = shares.percent
+    value: float, bound: float, decimals: int = 1, tell: Tell = percentages.percent
 ) -> tuple[str, str]:
     """Both with so many decimals, or as many more as it takes to tell them apart.
 
@@ -99,8 +99,8 @@ def unmeasured(name: str, title: str, bound: float, why: str, change: str = '') 
 
 
 def _interval(count: Count) -> str:
-    found = statistics.wilson(count.hits, count.n)
-    return f'95 % interval {shares.between(found.lower, found.upper)}'
+    found = proportions.wilson(count.hits, count.n)
+    return f'95 % interval {percentages.between(found.lower, found.upper)}'
 
 
 def val_accuracy(numbers: Numbers, gate: Gate) -> Rule:
@@ -111,14 +111,14 @@ def val_accuracy(numbers: Numbers, gate: Gate) -> Rule:
         return unmeasured(name, title, threshold, 'there is no val image to judge by')
     share = hits / n
     by_bound = gate.strictness == 'bound'
-    value = statistics.lower_bound(hits, n) if by_bound else share
+    value = proportions.lower_bound(hits, n) if by_bound else share
     what = 'lower bound of val accuracy' if by_bound else 'val accuracy'
     sentence = (
         f'The {what}{_at_least(value, threshold)} ({hits:,} of {images(n)} right: '
-        f'{shares.percent(share)}, {_interval(numbers.val)}).'
+        f'{percentages.percent(share)}, {_interval(numbers.val)}).'
     )
     holds = value >= threshold
-    if by_bound and not holds and statistics.wilson(hits, n).lower >= threshold:
+    if by_bound and not holds and proportions.wilson(hits, n).lower >= threshold:
         sentence += ' The interval is approximate; counted exactly, chance is not ruled out.'
     sentence += _one_class(numbers, threshold)
     return Rule(
@@ -136,7 +136,7 @@ def val_accuracy(numbers: Numbers, gate: Gate) -> Rule:
 def _val_change(val: Count, threshold: float, by_bound: bool) -> str:
     """What would turn the decision: mistakes to spare, or hits and images that are missing."""
     hits, n = val.hits, val.n
-    needed = statistics.hits_needed(n, threshold) if by_bound else _fewest(n, threshold)
+    needed = proportions.hits_needed(n, threshold) if by_bound else _fewest(n, threshold)
     if needed is not None and hits >= needed:
         if not needed:
             return ''
@@ -144,7 +144,7 @@ def _val_change(val: Count, threshold: float, by_bound: bool) -> str:
         return f'{more:,} more {"mistake" if more == 1 else "mistakes"} on these images would fail.'
     parts = []
     if needed is None:
-        least = statistics.images_needed(1.0, threshold)
+        least = proportions.images_needed(1.0, threshold)
         parts.append(f'Not even all {images(n)} right would do')
         if least is not None:
             parts.append(f'at least {images(least, "val")} are needed')
@@ -157,7 +157,7 @@ def _val_change(val: Count, threshold: float, by_bound: bool) -> str:
 
 def _more_images(val: Count, threshold: float) -> str:
     share = val.hits / val.n
-    decide = statistics.images_needed(share, threshold)
+    decide = proportions.images_needed(share, threshold)
     if decide is None:
         return 'more images at this accuracy would not change it'
     more = max(decide - val.n, 1)  # rounding of hits can put it at n itself
@@ -175,7 +175,9 @@ def _one_class(numbers: Numbers, threshold: float) -> str:
     common = max(counts, key=lambda name: counts[name].n)
     share = counts[common].n / sum(count.n for count in counts.values())
     if share >= threshold:
-        return f' To answer {common!r} always would be right on {shares.percent(share)} of them.'
+        return (
+            f' To answer {common!r} always would be right on {percentages.percent(share)} of them.'
+        )
     return ''
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from components import shares
-from components.evaluation import comparisons, rules
-from components.evaluation.counts import Count as Count
-from components.evaluation.counts import Numbers as Numbers
-from components.evaluation.counts import Paired as Paired
-from components.evaluation.counts import Reset as Reset
-from components.evaluation.counts import SliceCount as SliceCount
-from components.evaluation.params import Gate
-from components.evaluation.rules import Rule as Rule
-from components.evaluation.statistics import Interval as Interval
+from thawline.components.evaluation import comparisons, rules
+from thawline.components.evaluation.counts import Count as Count
+from thawline.components.evaluation.counts import Numbers as Numbers
+from thawline.components.evaluation.counts import Paired as Paired
+from thawline.components.evaluation.counts import Reset as Reset
+from thawline.components.evaluation.counts import SliceCount as SliceCount
+from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.rules import Rule as Rule
+from thawline.components.shared import percentages
+from thawline.components.statistics.proportions import Interval as Interval
 
 FILE = 'verdict.json'
 FORMAT = 1
@@ -55,7 +55,7 @@ def judge(numbers: Numbers, gate: Gate, smallest_slice: int = 1) -> Verdict:
                 'expected calibration error',
                 numbers.calibration_error,
                 gate.max_calibration_error,
-                shares.percent,
+                percentages.percent,
             )
         )
     found += [

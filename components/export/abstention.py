@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.evaluation import statistics
-from components.serving.card import Abstain
+from thawline.components.saved_model.card import Abstain
+from thawline.components.statistics import proportions
 
 COVERAGES = 10
-_EACH = 1 - (1 - statistics.CONFIDENCE) / COVERAGES
+_EACH = 1 - (1 - proportions.CONFIDENCE) / COVERAGES
 
 
 def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain | None:
@@ -34,7 +34,7 @@ def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain
         threshold = float(descending[count - 1])
         answered = scores >= threshold  # all of equal scores
         hits, given = int(right[answered].sum()), int(answered.sum())
-        lower = statistics.lower_bound(hits, given, _EACH)
+        lower = proportions.lower_bound(hits, given, _EACH)
         if lower >= accuracy:
             return Abstain(accuracy, threshold, given / n, hits / given, lower, n)
     return None
@@ -42,10 +42,10 @@ def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain
 
 def images_needed(accuracy: float) -> int | None:
     """How many answers a threshold needs if all are right; None for more than ten million."""
-    return statistics.images_needed(1.0, accuracy, _EACH)
+    return proportions.images_needed(1.0, accuracy, _EACH)
 
 
-def measured(scores: np.ndarray, right: np.ndarray, threshold: float) -> statistics.Interval:
+def measured(scores: np.ndarray, right: np.ndarray, threshold: float) -> proportions.Interval:
     """Accuracy, with its interval, of the answers that a threshold gives on other images."""
     answered = scores >= threshold
-    return statistics.wilson(int(right[answered].sum()), int(answered.sum()))
+    return proportions.wilson(int(right[answered].sum()), int(answered.sum()))

@@ -6,7 +6,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.export import artifacts, executor, libraries, params
+from thawline.components.export import artifacts, executor, libraries, params
 
 
 class ExporterSpec(component_spec.ComponentSpec):

@@ -14,14 +14,14 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from components import metadata_store, progress, splits
-from components.evaluation import measuring, predictions, tally
-from components.evaluation.predictions import Predictions
-from components.export import abstention, copying, making, origin, record, warmup
-from components.export.params import Exports
-from components.serving import card
-from components.serving.card import Abstain
-from components.shares import between, percent
+from thawline.components.evaluation import counting, predictions, serving_cost
+from thawline.components.evaluation.predictions import Predictions
+from thawline.components.export import abstention, copying, making, origin, record, warmup
+from thawline.components.export.params import Exports
+from thawline.components.saved_model import card
+from thawline.components.saved_model.card import Abstain
+from thawline.components.shared import metadata_store, progress, split_files
+from thawline.components.shared.percentages import between, percent
 
 
 class Executor(base_executor.BaseExecutor):
@@ -68,17 +68,17 @@ class Executor(base_executor.BaseExecutor):
                 origin.noted(metadata_store.borrowed(), found['model'].id, found['examples'].id),
                 found['model'].id,
                 _base(found['model_run'].uri),
-                {split: _hits(table, split) for split in tally.SPLITS},
+                {split: _hits(table, split) for split in counting.SPLITS},
                 blessed,
             ),
         )
         card.write(described, model)
         warmup.write(model)
 
-        size = measuring.size_mb(str(model))
-        files = splits.files(found['transformed_examples'])
+        size = serving_cost.size_mb(str(model))
+        files = split_files.files(found['transformed_examples'])
         given = making.Given(
-            model, described, table, files['train'], files[tally.VAL], settings.exports_tolerance
+            model, described, table, files['train'], files[counting.VAL], settings.exports_tolerance
         )
         made, latency = making.make(settings.exports if blessed else (), given)
         written = record.Record(blessed, size, latency, made, abstain, note)
@@ -113,7 +113,7 @@ def _abstain(table: Predictions, settings: Exports) -> tuple[Abstain | None, str
     """The threshold, and a remark on it."""
     if settings.abstain is None:
         return None, ''
-    rows, wanted = _rows(table, tally.VAL), settings.abstain.accuracy
+    rows, wanted = _rows(table, counting.VAL), settings.abstain.accuracy
     found = abstention.calibrate(table.scores[rows], _right(table, rows), wanted)
     if found is None:
         needed = abstention.images_needed(wanted)
@@ -121,7 +121,7 @@ def _abstain(table: Predictions, settings: Exports) -> tuple[Abstain | None, str
         if needed is not None and len(rows) < needed:
             why += f'; it takes {needed:,} images even if all are answered right'
         return None, why
-    test = _rows(table, tally.TEST)
+    test = _rows(table, counting.TEST)
     if not len(test):
         return found, ''
     there = abstention.measured(table.scores[test], _right(table, test), found.threshold)

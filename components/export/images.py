@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components import tf_data
-from components.transform import preprocessing
+from thawline.components.shared import tf_data
+from thawline.components.transform import preprocessing
 
 _BATCH = 64
 

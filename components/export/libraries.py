@@ -6,8 +6,8 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Sequence
 
-from components.errors import ConfigError
-from components.export.params import Kind
+from thawline.components.export.params import Kind
+from thawline.components.shared.errors import ConfigError
 
 # TensorFlow 2.21 converts to LiteRT itself; ai-edge-litert, where it is installed, runs it.
 _NEEDED: dict[Kind, tuple[str, ...]] = {

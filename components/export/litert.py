@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.export import libraries
+from thawline.components.export import libraries
 
 FILE = 'model.tflite'
 CALIBRATION_IMAGES = 200
@@ -24,7 +24,7 @@ def convert(loaded: Any, kind: str, size: int, calibration: np.ndarray) -> bytes
     """The model as a flatbuffer.
 
     Args:
-        loaded: SavedModel with the function `probabilities` (`components.serving.export`).
+        loaded: SavedModel with the function `probabilities` (`components.saved_model.signatures`).
         kind: 'litert', 'litert_dynamic' or 'litert_int8'.
         size: side of its images in pixels.
         calibration: training images, uint8 [n, S, S, 3]; those of int8 alone are used.

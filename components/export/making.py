@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components import progress
-from components.errors import DataError
-from components.evaluation import tally
-from components.evaluation.predictions import Predictions
-from components.export import images, libraries, litert, onnx_format, parity
-from components.export.images import Batch
-from components.export.params import Kind
-from components.export.record import Export
-from components.serving import card
-from components.serving.card import Card
+from thawline.components.evaluation import counting
+from thawline.components.evaluation.predictions import Predictions
+from thawline.components.export import images, libraries, litert, onnx_format, parity
+from thawline.components.export.images import Batch
+from thawline.components.export.params import Kind
+from thawline.components.export.record import Export
+from thawline.components.saved_model import card
+from thawline.components.saved_model.card import Card
+from thawline.components.shared import progress
+from thawline.components.shared.errors import DataError
 
 FOLDER = pathlib.Path('assets.extra', 'exports')
 CARD = 'thawline.json'
@@ -127,7 +127,7 @@ def _compare(run: Run, given: Given) -> parity.Parity:
     rows = {
         str(name): row
         for row, (name, split) in enumerate(zip(table.ids, table.splits, strict=True))
-        if split == tally.VAL
+        if split == counting.VAL
     }
     progress.start('val images through the export', len(rows))
     mine, places = [], []

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.export import libraries
+from thawline.components.export import libraries
 
 FILE = 'model.onnx'
 OPSET = 17
@@ -24,7 +24,7 @@ def convert(loaded: Any, size: int, about: Mapping[str, Any]) -> bytes:
     """The model as ONNX.
 
     Args:
-        loaded: SavedModel with the function `probabilities` (`components.serving.export`).
+        loaded: SavedModel with the function `probabilities` (`components.saved_model.signatures`).
         size: side of its images in pixels.
         about: JSON values that travel in it.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components.evaluation.statistics import wilson
+from thawline.components.statistics.proportions import wilson
 
 _FINGERPRINT = 'source_fingerprint'
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from components.section import Fraction, Section
+from thawline.components.shared.settings import Fraction, Section
 
 Kind = Literal['litert', 'litert_dynamic', 'litert_int8', 'onnx']
 KINDS: tuple[Kind, ...] = ('litert', 'litert_dynamic', 'litert_int8', 'onnx')

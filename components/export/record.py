@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from components import records
-from components.serving.card import Abstain
+from thawline.components.saved_model.card import Abstain
+from thawline.components.shared import records
 
 FILE = 'exports.json'
 FORMAT = 1

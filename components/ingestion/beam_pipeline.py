@@ -18,13 +18,13 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 
-from components import progress
-from components.ingestion import examples, facts, storage, tfrecord
-from components.ingestion import quarantine as reasons
-from components.ingestion.canonical import BadImage, Canonical, canonicalise
-from components.ingestion.plan import Plan, Row
-from components.ingestion.quarantine import Rejected
-from components.ingestion.sources import Columns, Listing, SourceItem
+from thawline.components.ingestion import examples, facts, storage, tfrecord
+from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion.canonical import BadImage, Canonical, canonicalise
+from thawline.components.ingestion.plan import Plan, Row
+from thawline.components.ingestion.quarantine import Rejected
+from thawline.components.ingestion.sources import Columns, Listing, SourceItem
+from thawline.components.shared import progress
 
 _NO_COMPRESSION = 'uncompressed'
 _IN_PIPELINE = 20_000  # images whose names may be a part of the pipeline itself: some megabytes

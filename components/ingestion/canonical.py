@@ -31,8 +31,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from components.ingestion import pixels
-from components.ingestion import quarantine as reasons
+from thawline.components.ingestion import pixels
+from thawline.components.ingestion import quarantine as reasons
 
 # What Pillow may try; nothing here ever starts another program (as EPS would). Importing a plugin
 # registers it. MPO comes with JPEG: its plugin takes over when it sees several pictures.

@@ -9,10 +9,10 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.ingestion import driver, executor
-from components.ingestion.artifacts import Quarantine
-from components.ingestion.sources import SourceSpec, detect_format, group_finder
-from components.ingestion.split import check_fractions
+from thawline.components.ingestion import driver, executor
+from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.ingestion.sources import SourceSpec, detect_format, group_finder
+from thawline.components.ingestion.split import check_fractions
 
 DEFAULT_FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
 DEFAULT_MAX_SIDE = 1024

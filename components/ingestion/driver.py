@@ -9,8 +9,8 @@ from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.portable import base_driver, data_types
 from tfx.proto.orchestration import driver_output_pb2
 
-from components.errors import UserError
-from components.ingestion.sources import SourceSpec, list_source
+from thawline.components.ingestion.sources import SourceSpec, list_source
+from thawline.components.shared.errors import UserError
 
 FINGERPRINT = 'source_fingerprint'
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from components.ingestion.canonical import Canonical
-from components.ingestion.facts import Facts
-from components.ingestion.sources import SourceItem, metadata_features
+from thawline.components.ingestion.canonical import Canonical
+from thawline.components.ingestion.facts import Facts
+from thawline.components.ingestion.sources import SourceItem, metadata_features
 
 
 def image_id(data: bytes) -> str:

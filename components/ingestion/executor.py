@@ -13,12 +13,12 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components import progress
-from components.errors import DataError
-from components.ingestion import beam_pipeline, quarantine
-from components.ingestion.plan import Row, make_plan
-from components.ingestion.quarantine import Rejected
-from components.ingestion.sources import Listing, SourceSpec, list_source
+from thawline.components.ingestion import beam_pipeline, quarantine
+from thawline.components.ingestion.plan import Row, make_plan
+from thawline.components.ingestion.quarantine import Rejected
+from thawline.components.ingestion.sources import Listing, SourceSpec, list_source
+from thawline.components.shared import progress
+from thawline.components.shared.errors import DataError
 
 SUMMARY = 'summary.json'
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import collections
 
-from components.errors import DataError
-from components.ingestion import storage
-from components.ingestion.quarantine import NO_CLASS_FOLDER, NOT_AN_IMAGE, UNSUPPORTED, Rejected
-from components.ingestion.sources import (
+from thawline.components.ingestion import storage
+from thawline.components.ingestion.quarantine import (
+    NO_CLASS_FOLDER,
+    NOT_AN_IMAGE,
+    UNSUPPORTED,
+    Rejected,
+)
+from thawline.components.ingestion.sources import (
     SPLIT_ALIASES,
     SPLITS,
     Listing,
@@ -15,6 +19,7 @@ from components.ingestion.sources import (
     SourceSpec,
     fingerprint,
 )
+from thawline.components.shared.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({
     'jpg', 'jpeg', 'jpe', 'jfif', 'png', 'bmp', 'dib', 'gif', 'webp', 'tif', 'tiff', 'mpo', 'avif',

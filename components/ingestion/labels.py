@@ -7,7 +7,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from components.errors import DataError
+from thawline.components.shared.errors import DataError
 
 # One image for each of train, val and test.
 LEAST_IMAGES = 3

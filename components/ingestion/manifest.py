@@ -11,12 +11,11 @@ import os
 import posixpath
 from collections.abc import Iterator
 
-from components.errors import DataError
-from components.ingestion import labels as label_rules
-from components.ingestion import quarantine as reasons
-from components.ingestion import storage
-from components.ingestion.quarantine import Rejected
-from components.ingestion.sources import (
+from thawline.components.ingestion import labels as label_rules
+from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion import storage
+from thawline.components.ingestion.quarantine import Rejected
+from thawline.components.ingestion.sources import (
     SPLIT_ALIASES,
     Columns,
     Listing,
@@ -24,6 +23,7 @@ from components.ingestion.sources import (
     SourceSpec,
     fingerprint,
 )
+from thawline.components.shared.errors import DataError
 
 _DELIMITERS = ',;\t|'
 _BYTE_ORDER_MARKS = (

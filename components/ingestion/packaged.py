@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import pathlib
 
-from components.errors import ConfigError, DataError
-from components.ingestion import labels, storage
-from components.ingestion.quarantine import MISSING_FILE, Rejected
-from components.ingestion.sources import (
+from thawline.components.ingestion import labels, storage
+from thawline.components.ingestion.quarantine import MISSING_FILE, Rejected
+from thawline.components.ingestion.sources import (
     PACKAGE_PREFIX,
     Listing,
     SourceItem,
     SourceSpec,
     fingerprint,
 )
+from thawline.components.shared.errors import ConfigError, DataError
 
 _ELPV = 'elpv_dataset'
 

@@ -10,9 +10,9 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from components.errors import DataError
-from components.ingestion import labels, split
-from components.ingestion.quarantine import LEAK, Rejected
+from thawline.components.ingestion import labels, split
+from thawline.components.ingestion.quarantine import LEAK, Rejected
+from thawline.components.shared.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True, order=True)

@@ -14,9 +14,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from components.errors import ConfigError, DataError
-from components.ingestion import labels, storage
-from components.ingestion.quarantine import BAD_NAME, Rejected
+from thawline.components.ingestion import labels, storage
+from thawline.components.ingestion.quarantine import BAD_NAME, Rejected
+from thawline.components.shared.errors import ConfigError, DataError
 
 FORMATS = ('auto', 'folder', 'csv', 'tfrecord', 'package')
 SPLITS = ('train', 'val', 'test')
@@ -127,7 +127,7 @@ def list_source(spec: SourceSpec) -> Listing:
       DataError: the source cannot be used: missing, empty, no images, one class, a class with
         too few images, labels that differ only in case or spaces, a broken manifest.
     """
-    from components.ingestion import folder, manifest, packaged, tfrecord
+    from thawline.components.ingestion import folder, manifest, packaged, tfrecord
 
     readers = {
         'folder': folder.read,

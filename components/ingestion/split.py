@@ -12,7 +12,7 @@ import collections
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from components.errors import ConfigError
+from thawline.components.shared.errors import ConfigError
 
 SPLITS = ('train', 'val', 'test')
 

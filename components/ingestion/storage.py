@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from components.errors import ConfigError, DataError
+from thawline.components.shared.errors import ConfigError, DataError
 
 # What operating systems leave behind in folders. Anything that starts with a dot is ignored too
 # ('._x.jpg' is the resource fork that macOS puts beside 'x.jpg').

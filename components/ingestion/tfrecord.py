@@ -8,10 +8,9 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from components.errors import DataError
-from components.ingestion import labels, storage
-from components.ingestion.quarantine import BAD_RECORD, NO_LABEL, NOT_AN_IMAGE, Rejected
-from components.ingestion.sources import (
+from thawline.components.ingestion import labels, storage
+from thawline.components.ingestion.quarantine import BAD_RECORD, NO_LABEL, NOT_AN_IMAGE, Rejected
+from thawline.components.ingestion.sources import (
     SPLIT_ALIASES,
     Columns,
     Listing,
@@ -19,6 +18,7 @@ from components.ingestion.sources import (
     SourceSpec,
     fingerprint,
 )
+from thawline.components.shared.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -106,7 +106,7 @@ def _files(source: str) -> list[storage.Entry]:
 def _item(
     example: tf.train.Example, path: str, name: str, columns: Columns
 ) -> tuple[SourceItem, bytes] | Rejected:
-    from components.ingestion import examples
+    from thawline.components.ingestion import examples
 
     feature = example.features.feature
     image_name = _pick(feature, columns.image, 'image', _IMAGE_NAMES)

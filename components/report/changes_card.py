@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.report import wording
-from components.report.content import Card, Fact, Interval, Part, Verdict
+from thawline.components.report import formatting
+from thawline.components.report.content import Card, Fact, Interval, Part, Verdict
 
 Summary = Mapping[str, Any]
 
@@ -75,7 +75,7 @@ def _accuracy(split: str, part: Part, before: Interval) -> Fact:
     noise = '' if low > 0 or high < 0 else '; may be chance'
     return Fact(
         f'{split} accuracy',
-        f'{wording.percent(before.share)} → {wording.percent(part.accuracy.share)}',
+        f'{formatting.percent(before.share)} → {formatting.percent(part.accuracy.share)}',
         f'{points:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}{noise}',
     )
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from components.report.content import Bin, Interval, Rule, Training
-from components.report.wording import images, percent
+from thawline.components.report.content import Bin, Interval, Rule, Training
+from thawline.components.report.formatting import images, percent
 
 _WIDTH, _HEIGHT = 420.0, 280.0
 _LEFT, _RIGHT, _TOP = 44.0, 366.0, 18.0

@@ -6,13 +6,13 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.embedding.artifacts import Embeddings
-from components.export.artifacts import Exports
-from components.gate.component import DataVerdict
-from components.ingestion.artifacts import Quarantine
-from components.report import executor
-from components.report.artifacts import Report
-from components.serving_check.artifacts import ServingRecord
+from thawline.components.data_gate.component import DataVerdict
+from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.export.artifacts import Exports
+from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.report import executor
+from thawline.components.report.artifacts import Report
+from thawline.components.serving_check.artifacts import ServingRecord
 
 
 class ReportSpec(component_spec.ComponentSpec):

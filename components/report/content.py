@@ -11,9 +11,9 @@ import dataclasses
 import json
 from typing import Any
 
-from components.evaluation.statistics import Interval as Interval
-from components.evaluation.verdict import Rule as Rule
-from components.evaluation.verdict import Verdict as Verdict
+from thawline.components.evaluation.verdict import Rule as Rule
+from thawline.components.evaluation.verdict import Verdict as Verdict
+from thawline.components.statistics.proportions import Interval as Interval
 
 FORMAT = 1
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.report import wording
-from components.report.content import Card, Fact
+from thawline.components.report import formatting
+from thawline.components.report.content import Card, Fact
 
 TRAIN = 'train'
 _FACTS = ('brightness', 'contrast', 'sharpness', 'width', 'height')
@@ -111,7 +111,7 @@ def _quarantine(summary: Mapping[str, Any]) -> Fact:
         return Fact('Quarantined', 'none')
     share = summary['quarantined'] / summary['total']
     reasons = ', '.join(f'{reason} {count:,}' for reason, count in summary['reasons'].items())
-    files = f'{summary["quarantined"]:,} files ({wording.percent(share)})'
+    files = f'{summary["quarantined"]:,} files ({formatting.percent(share)})'
     return Fact('Quarantined', files, reasons)
 
 

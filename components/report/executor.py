@@ -15,24 +15,29 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from components import metadata_store, progress, splits
-from components.embedding import embeddings
-from components.evaluation import edges, measuring, predictions, slicing, verdict
-from components.export import record as export_record
-from components.gate.executor import VERDICT_FILE
-from components.report import (
+from thawline.components.data_gate.executor import VERDICT_FILE
+from thawline.components.embedding import embeddings
+from thawline.components.evaluation import (
+    image_statistics,
+    predictions,
+    serving_cost,
+    slices,
+    verdict,
+)
+from thawline.components.export import record as export_record
+from thawline.components.report import (
+    build,
     content,
     data_card,
-    gather,
-    lineage,
     model_card,
     page,
     saliency,
     serving_card,
 )
-from components.report.similarity import Embedded
-from components.serving import card
-from components.serving_check import record as serving_record
+from thawline.components.report.similarity import Embedded
+from thawline.components.saved_model import card
+from thawline.components.serving_check import record as serving_record
+from thawline.components.shared import lineage, metadata_store, progress, split_files
 
 HTML, CONTENT, SUMMARY = 'report.html', 'content.json', 'summary.json'
 _PREVIOUS = 'previous'
@@ -68,7 +73,7 @@ class Executor(base_executor.BaseExecutor):
         config = json.loads(exec_properties['config'])
         model = pathlib.Path(path_utils.serving_model_path(found['model'].uri))
         previous = found.get(_PREVIOUS)
-        given = gather.Given(
+        given = build.Given(
             run=self._context.pipeline_run_id if self._context else '',
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
             verdict=verdict.from_json(
@@ -81,17 +86,17 @@ class Executor(base_executor.BaseExecutor):
             model=model_card.ModelFacts(
                 record=_json(found['model_run'].uri, 'training.json'),
                 served=card.read(model),
-                megabytes=measuring.size_mb(str(model)),
+                megabytes=serving_cost.size_mb(str(model)),
                 config=config,
                 steps=_steps(found),
                 model_id=found['model'].id,
             ),
             explain=saliency.Explainer(model),
-            groups=slicing.Evaluation.model_validate(config.get('evaluation', {})),
+            groups=slices.Evaluation.model_validate(config.get('evaluation', {})),
             before=read_summary(previous.uri) if previous else None,
             serving=_serving(found),
         )
-        told = gather.content(given)
+        told = build.content(given)
         report = artifact_utils.get_single_instance(output_dict['report'])
         write(told, pathlib.Path(report.uri))
         report.set_int_custom_property('blessed', int(told.verdict.blessed))
@@ -137,16 +142,18 @@ def _json(uri: str, name: str) -> dict[str, Any]:
     return values
 
 
-def _data(found: dict[str, Artifact]) -> gather.Data:
+def _data(found: dict[str, Artifact]) -> build.Data:
     means = {
-        split: data_card.means_of(tfdv.load_stats_binary(os.path.join(folder, edges.FILE)))
-        for split, folder in splits.folders(found['statistics']).items()
+        split: data_card.means_of(
+            tfdv.load_stats_binary(os.path.join(folder, image_statistics.FILE))
+        )
+        for split, folder in split_files.folders(found['statistics']).items()
     }
-    return gather.Data(
+    return build.Data(
         _json(found['quarantine'].uri, 'summary.json'),
         _json(found['data_verdict'].uri, VERDICT_FILE),
         means,
-        splits.files(found['examples']),
+        split_files.files(found['examples']),
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from components import shares
-from components.report.content import Card, Epoch, Fact, Training
-from components.report.lineage import Step
-from components.serving.card import Card as Served
+from thawline.components.report.content import Card, Epoch, Fact, Training
+from thawline.components.saved_model.card import Card as Served
+from thawline.components.shared import percentages
+from thawline.components.shared.lineage import Step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _augmentation(record: Mapping[str, Any]) -> list[Fact]:
     if not measured:
         return [Fact('Augmentation', chosen)]
     found = ', '.join(
-        f'{name.replace("_", "-")} {shares.percent(one["accuracy"])} (log loss '
+        f'{name.replace("_", "-")} {percentages.percent(one["accuracy"])} (log loss '
         f'{one["increase"]:+.3f})'
         for name, one in measured.items()
     )
@@ -124,7 +124,7 @@ def _views(record: Mapping[str, Any]) -> list[Fact]:
     without = record.get('without_test_time_augmentation')
     if without is None:
         return []
-    accuracies = [shares.percent(scored['accuracy']) for scored in (record['val'], without)]
+    accuracies = [percentages.percent(scored['accuracy']) for scored in (record['val'], without)]
     return [
         Fact(
             'Test-time augmentation',

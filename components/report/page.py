@@ -19,9 +19,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from components.csp import source_hash
-from components.report import charts, ranking, wording
-from components.report.content import Content, Part
+from thawline.components.report import charts, formatting, ranking
+from thawline.components.report.content import Content, Part
+from thawline.components.shared.content_security import source_hash
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
 _SCRIPTS = ('base.js', 'matrix.js', 'tables.js', 'pictures.js')
@@ -32,16 +32,16 @@ MATRIX = 20
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def _environment(folder: pathlib.Path) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_ASSETS),
+        loader=jinja2.FileSystemLoader([folder, _ASSETS]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.policies['json.dumps_kwargs'] = {'allow_nan': False, 'separators': (',', ':')}
-    environment.globals.update(charts=charts, ranking=ranking, wording=wording)
+    environment.globals.update(charts=charts, ranking=ranking, wording=formatting)
     return environment
 
 
@@ -50,11 +50,11 @@ def _asset(name: str) -> str:
     return (_ASSETS / name).read_text(encoding='utf-8')
 
 
-def from_template(name: str, **values: Any) -> str:
+def from_template(template: pathlib.Path, **values: Any) -> str:
     """A page with the report's style and scripts, which it allows by their hashes alone.
 
     Args:
-        name: of the template, in `assets`.
+        template: its file; it may include and extend those of the report.
         values: what it is filled with.
 
     Raises:
@@ -63,8 +63,8 @@ def from_template(name: str, **values: Any) -> str:
     style = _asset('page.css')
     script = '\n'.join(map(_asset, _SCRIPTS))
     text = (
-        _environment()
-        .get_template(name)
+        _environment(template.parent)
+        .get_template(template.name)
         .render(
             **values,
             # What the hashes are of must reach the file unchanged.
@@ -107,7 +107,7 @@ def payload(content: Content) -> dict[str, Any]:
         'classes': list(content.classes),
         'matrix': MATRIX,
         'parts': {
-            name: {'title': wording.part_title(name), 'cells': _cells(part)}
+            name: {'title': formatting.part_title(name), 'cells': _cells(part)}
             for name, part in content.parts.items()
         },
         'pictures': pictures,
@@ -121,7 +121,7 @@ def render(content: Content) -> str:
         ValueError: a score or a similarity is not finite.
     """
     return from_template(
-        'page.html',
+        _ASSETS / 'page.html',
         content=content,
         galleries=[
             (one, [content.pictures[key] for key in one.pictures]) for one in content.galleries

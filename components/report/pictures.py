@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from components import tf_data
+from thawline.components.shared import tf_data
 
 # The longest side in pixels: even of noise, which JPEG compresses worst, 600 of them with their
 # overlays stay well below 15 MB.

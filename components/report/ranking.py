@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 
-from components.report.content import Cell, ClassRow, Interval, Part
+from thawline.components.report.content import Cell, ClassRow, Interval, Part
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from components.export.record import Export
-from components.export.record import Record as Exported
-from components.report.content import Card, Fact
-from components.serving_check.record import Record as Checked
-from components.shares import percent
+from thawline.components.export.record import Export
+from thawline.components.export.record import Record as Exported
+from thawline.components.report.content import Card, Fact
+from thawline.components.serving_check.record import Record as Checked
+from thawline.components.shared.percentages import percent
 
 
 def card(exported: Exported, checked: Checked) -> Card:

@@ -6,9 +6,9 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.serving_check import executor
-from components.serving_check.artifacts import ServingRecord
-from components.serving_check.params import Check
+from thawline.components.serving_check import executor
+from thawline.components.serving_check.artifacts import ServingRecord
+from thawline.components.serving_check.params import Check
 
 
 class ServingCheckSpec(component_spec.ComponentSpec):

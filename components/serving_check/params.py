@@ -6,7 +6,14 @@ from typing import Annotated
 
 import pydantic
 
-from components.section import Count, Duration, Positive, Section, Share, seconds_of
+from thawline.components.shared.settings import (
+    Count,
+    Duration,
+    Positive,
+    Section,
+    Share,
+    seconds_of,
+)
 
 
 class Check(Section):

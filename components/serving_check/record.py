@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from components import records
+from thawline.components.shared import records
 
 FILE = 'serving.json'
 FORMAT = 1

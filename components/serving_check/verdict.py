@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from components.section import seconds_of
-from components.serving_check.params import Check
-from components.serving_check.record import Latency, Record, Request
+from thawline.components.serving_check.params import Check
+from thawline.components.serving_check.record import Latency, Record, Request
+from thawline.components.shared.settings import seconds_of
 
 SIGNATURES = ('serving_default', 'serving_bytes', 'serving_pixels')
 

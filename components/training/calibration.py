@@ -26,7 +26,7 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
-from components.training import scores
+from thawline.components.training import scores
 
 COLDEST, HOTTEST = 0.05, 20.0  # outside of these the logits, not the temperature, are at fault
 BINS = 15

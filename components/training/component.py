@@ -18,7 +18,7 @@ from tfx.types import (
 from tfx.types.artifact import Artifact
 from tfx.utils import json_utils
 
-from components.embedding.artifacts import Embeddings
+from thawline.components.embedding.artifacts import Embeddings
 
 EMBEDDINGS = 'embeddings'
 

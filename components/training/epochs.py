@@ -12,21 +12,22 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from components import augmentation, backbones, progress
-from components.training import (
-    boundary,
+from thawline.components import augmentation, backbones
+from thawline.components.backbones import classifier
+from thawline.components.shared import progress
+from thawline.components.training import (
     budget,
     checkpoint,
-    dataset,
-    model,
+    frozen_activations,
+    image_set,
     optimizer,
     params,
     precision,
     resolution,
 )
-from components.training.state import Reached, Snapshot
-from components.training.step import Step, training_step
-from components.training.targets import Targets, class_weights
+from thawline.components.training.state import Reached, Snapshot
+from thawline.components.training.step import Step, training_step
+from thawline.components.training.targets import Targets, class_weights
 
 _TIMED_STEPS = 4
 
@@ -56,9 +57,9 @@ class Epochs:
 
     def __init__(
         self,
-        classifier: model.Classifier,
-        train: dataset.ImageSet,
-        val: dataset.ImageSet,
+        classifier: classifier.Classifier,
+        train: image_set.ImageSet,
+        val: image_set.ImageSet,
         settings: params.Training,
         spool: pathlib.Path | None,
     ) -> None:
@@ -96,17 +97,17 @@ class Epochs:
         self.reached = Reached(
             [*self._trained, *statistics], [*seeds, *self.adam.variables], self._val.labels
         )
-        self._boundary: boundary.Boundary | None = None
-        self._views: boundary.CachedViews | None = None
+        self._boundary: frozen_activations.Boundary | None = None
+        self._views: frozen_activations.CachedViews | None = None
         if blocks < len(self._classifier.backbone.blocks):
-            self._boundary = boundary.Boundary(self._classifier, blocks, self._policy)
+            self._boundary = frozen_activations.Boundary(self._classifier, blocks, self._policy)
             if tune.cached_views:
                 # Without a change all views would be the same one.
                 views = 1 if self._policy.is_identity else tune.cached_views
-                self._views = boundary.CachedViews(
+                self._views = frozen_activations.CachedViews(
                     self._boundary, self._train, views, self._settings.seed, self._spool
                 )
-        self.look = boundary.Looks(self._classifier, self._val.pixels, self._boundary)
+        self.look = frozen_activations.Looks(self._classifier, self._val.pixels, self._boundary)
 
     def begin(self, state: checkpoint.State | None, deadline: budget.Deadline) -> budget.Plan:
         """Takes up a kept training with its plan, or plans a new one."""
@@ -177,7 +178,7 @@ class Epochs:
         if self._views is not None:
             view = (number - 1) % self._views.count
             return self._views.epoch(view, number, size, self._targets)
-        return dataset.training_epoch(
+        return image_set.training_epoch(
             self._train, size, self._policy, self._settings.seed, number, self._targets, side
         )
 

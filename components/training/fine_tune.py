@@ -15,12 +15,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from components import progress, shares
-from components.training import budget, checkpoint, dataset, model, params, scores
-from components.training.choice import Seen
-from components.training.curves import sparkline
-from components.training.epochs import Epochs
-from components.training.state import Epoch
+from thawline.components.backbones import classifier
+from thawline.components.shared import percentages, progress
+from thawline.components.training import budget, checkpoint, image_set, params, scores
+from thawline.components.training.epochs import Epochs
+from thawline.components.training.learning_curves import sparkline
+from thawline.components.training.model_selection import Seen
+from thawline.components.training.state import Epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +47,9 @@ class FineTuned:
 
 
 def run(
-    classifier: model.Classifier,
-    train: dataset.ImageSet,
-    val: dataset.ImageSet,
+    classifier: classifier.Classifier,
+    train: image_set.ImageSet,
+    val: image_set.ImageSet,
     settings: params.Training,
     kept: checkpoint.Checkpoint,
     on_epoch: Callable[[Epoch], None],
@@ -119,7 +120,7 @@ def run(
             raw.restore()
         on_epoch(epoch)
         trend = sparkline([past.val_accuracy for past in reached.history])
-        reach = shares.percent(found.accuracy)
+        reach = percentages.percent(found.accuracy)
         progress.note(f'epoch {number}/{planned.epochs}, val {reach} {trend}')
         kept.save(reached.state(deadline.spent))
     reached.restore_best()

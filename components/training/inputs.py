@@ -10,12 +10,13 @@ from typing import Any
 import keras
 import tensorflow_transform as tft
 
-from components import backbones, progress
-from components.backbones.params import Model
-from components.embedding import embeddings
-from components.errors import DataError
-from components.training import dataset, features, recipe
-from components.transform import preprocessing
+from thawline.components import backbones
+from thawline.components.backbones.params import Model
+from thawline.components.embedding import embeddings
+from thawline.components.shared import progress
+from thawline.components.shared.errors import DataError
+from thawline.components.training import feature_set, image_set, recipe
+from thawline.components.transform import preprocessing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,7 @@ def read(config: Mapping[str, Any], transform_output: str) -> Inputs:
     uri = config['embeddings']
     spec = embeddings.read_spec(uri)
     embedded = recipe.Embedded(
-        spec.features, features.read(uri, 'train'), features.read(uri, 'val')
+        spec.features, feature_set.read(uri, 'train'), feature_set.read(uri, 'val')
     )
     # The very base of the embeddings: where its weights are random, their seed makes them.
     keras.utils.set_random_seed(spec.seed)
@@ -66,9 +67,9 @@ def read(config: Mapping[str, Any], transform_output: str) -> Inputs:
 
 def images(
     train_files: Sequence[str], val_files: Sequence[str], size: int, spool: pathlib.Path
-) -> tuple[dataset.ImageSet, dataset.ImageSet]:
+) -> tuple[image_set.ImageSet, image_set.ImageSet]:
     """The train and val images; `spool` is a folder for those that are too many for memory."""
     return (
-        dataset.load(train_files, size, spool / 'train.npy'),
-        dataset.load(val_files, size, spool / 'val.npy'),
+        image_set.load(train_files, size, spool / 'train.npy'),
+        image_set.load(val_files, size, spool / 'val.npy'),
     )

@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from components.training import model, params
+from thawline.components.backbones import classifier
+from thawline.components.training import params
 
 
 class LayerwiseAdamW(keras.optimizers.AdamW):
@@ -62,7 +63,9 @@ def rate(peak: float, step: int, steps: int, warmup: float) -> float:
     return peak * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
 
 
-def build(classifier: model.Classifier, settings: params.FineTune, thawed: int) -> LayerwiseAdamW:
+def build(
+    classifier: classifier.Classifier, settings: params.FineTune, thawed: int
+) -> LayerwiseAdamW:
     """The optimizer of the second phase; the head learns as the top block does.
 
     Built for all variables that are trainable now. Its `learning_rate` is to be assigned.

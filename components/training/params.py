@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 import pydantic
 
-from components.section import Count, Duration, Fraction, Rate, Section, Share
+from thawline.components.shared.settings import Count, Duration, Fraction, Rate, Section, Share
 
 PolicyName = Literal[
     'none', 'flip', 'flips', 'light', 'standard', 'strong', 'trivial', 'any_orientation'

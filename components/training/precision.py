@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from components import backbones
+from thawline.components import backbones
 
 FLOAT32, MIXED = 'float32', 'mixed_bfloat16'
 _WITH_BFLOAT16 = (8, 0)  # compute capability of the first NVIDIA GPUs that have it

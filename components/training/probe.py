@@ -20,7 +20,7 @@ import sklearn.linear_model
 import sklearn.preprocessing
 import threadpoolctl
 
-from components.training import scores
+from thawline.components.training import scores
 
 _SMALLEST_SCALE = 1e-3
 L2_PATH = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C, from strong to weak regularisation

@@ -16,30 +16,31 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components import backbones, progress, shares
-from components.backbones.features import Features
-from components.errors import DataError
-from components.section import seconds_of
-from components.serving.rule import Rule
-from components.training import (
-    affinity,
+from thawline.components import backbones
+from thawline.components.backbones import classifier as model
+from thawline.components.backbones.features import Features
+from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared import percentages, progress
+from thawline.components.shared.errors import DataError
+from thawline.components.shared.settings import seconds_of
+from thawline.components.training import (
+    augmentation_choice,
     budget,
     checkpoint,
-    dataset,
-    decision,
+    decision_threshold,
     fine_tune,
-    model,
+    image_set,
     params,
     probe,
     scores,
     targets,
 )
-from components.training.choice import Seen
-from components.training.features import FeatureSet
-from components.training.interpolation import keep_the_better
-from components.training.state import Epoch
+from thawline.components.training.feature_set import FeatureSet
+from thawline.components.training.model_selection import Seen
+from thawline.components.training.state import Epoch
+from thawline.components.training.weight_interpolation import keep_the_better
 
-_Set = TypeVar('_Set', FeatureSet, dataset.ImageSet)
+_Set = TypeVar('_Set', FeatureSet, image_set.ImageSet)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,10 +98,10 @@ def _check(classes: tuple[str, ...], train: FeatureSet, val: FeatureSet) -> None
 
 
 def _images_of(
-    images: Callable[[], tuple[dataset.ImageSet, dataset.ImageSet]],
+    images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
     train: FeatureSet,
     val: FeatureSet,
-) -> tuple[dataset.ImageSet, dataset.ImageSet]:
+) -> tuple[image_set.ImageSet, image_set.ImageSet]:
     """Reads the images and makes sure that they are those of the embeddings, in their order."""
     read = images()
     train_images, val_images = known(read[0], 'train'), known(read[1], 'val')
@@ -127,7 +128,7 @@ def _fit_probe(
         None if weighting == 'none' else each[labels],
         np.repeat(train.confidence, views) if soft else None,
     )
-    progress.note(f'frozen base: val accuracy {shares.percent(fitted.val.accuracy)}')
+    progress.note(f'frozen base: val accuracy {percentages.percent(fitted.val.accuracy)}')
     return fitted
 
 
@@ -135,7 +136,7 @@ def train(
     backbone: backbones.Backbone,
     classes: tuple[str, ...],
     embedded: Embedded,
-    images: Callable[[], tuple[dataset.ImageSet, dataset.ImageSet]],
+    images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
     settings: params.Training,
     kept: checkpoint.Checkpoint,
     log: tf.summary.SummaryWriter,
@@ -162,7 +163,7 @@ def train(
     deadline = budget.Deadline(seconds_of(settings.budget) if settings.budget else None)
     train_set, val_set = known(embedded.train, 'train'), known(embedded.val, 'val')
     _check(classes, train_set, val_set)
-    decision.check(settings.decision, classes, val_set.labels)
+    decision_threshold.check(settings.decision, classes, val_set.labels)
 
     started = time.monotonic()
     progress.start('head on the frozen base')
@@ -204,7 +205,9 @@ def train(
         record['seconds']['read'] = time.monotonic() - started
     if settings.mode == 'fine_tune':
         started = time.monotonic()
-        settings, settled = affinity.settle(settings, classifier.predict, chosen.logits, val_images)
+        settings, settled = augmentation_choice.settle(
+            settings, classifier.predict, chosen.logits, val_images
+        )
         record['seconds']['augmentation'] = time.monotonic() - started
 
         def on_epoch(epoch: Epoch) -> None:
@@ -224,7 +227,7 @@ def train(
         record['without_test_time_augmentation'] = record['val']
         chosen = Seen.of(classifier.predict(val_images.pixels), val_images.labels)
         record['val'] = dataclasses.asdict(chosen.val)
-    rule, record['decision'] = decision.decide(
+    rule, record['decision'] = decision_threshold.decide(
         chosen.logits, val_set.labels, classes, settings.decision
     )
     return Trained(classifier, rule, record['kept'], record, chosen.logits)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.training import params
+from thawline.components.training import params
 
 # All bases halve the side five times: at its multiples every map of theirs has a whole size, and
 # their padding is that of the side they were built for.

@@ -13,18 +13,18 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components import progress
-from components.backbones.params import Model
-from components.serving import export
-from components.training import (
+from thawline.components.backbones.params import Model
+from thawline.components.saved_model import signatures
+from thawline.components.shared import progress
+from thawline.components.training import (
     checkpoint,
-    curves,
-    dataset,
+    image_set,
     inputs,
+    learning_curves,
     params,
     precision,
     recipe,
-    tuned,
+    tuned_settings,
 )
 
 RECORD_FILE = 'training.json'
@@ -50,19 +50,19 @@ def run_fn(fn_args: FnArgs) -> None:
     run_folder = pathlib.Path(fn_args.model_run_dir)
     tuned_values = None
     if settings.tuned:
-        base = tuned.base_name(chosen.backbone, size)
-        tuned_values = tuned.read(fn_args.hyperparameters, base)
+        base = tuned_settings.base_name(chosen.backbone, size)
+        tuned_values = tuned_settings.read(fn_args.hyperparameters, base)
 
     started = time.monotonic()
     given = inputs.read(config, fn_args.transform_output)
     backbone = given.backbone
     if tuned_values is not None:
-        settings = tuned.merged(settings, tuned_values, len(backbone.blocks))
+        settings = tuned_settings.merged(settings, tuned_values, len(backbone.blocks))
     read = time.monotonic() - started
 
     spool = run_folder / 'spool'
 
-    def images() -> tuple[dataset.ImageSet, dataset.ImageSet]:
+    def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
         return inputs.images(fn_args.train_files, fn_args.eval_files, size, spool)
 
     # A state is of this training only if images, settings, weights and code are all the same.
@@ -77,7 +77,7 @@ def run_fn(fn_args: FnArgs) -> None:
     log.close()
 
     progress.note('exporting')
-    export.export(
+    signatures.export(
         trained.classifier,
         given.classes,
         tft.TFTransformOutput(fn_args.transform_output),
@@ -103,7 +103,7 @@ def run_fn(fn_args: FnArgs) -> None:
     }
     run_folder.mkdir(parents=True, exist_ok=True)
     (run_folder / RECORD_FILE).write_text(json.dumps(trained.record, indent=1), 'utf-8')
-    (run_folder / CURVES_FILE).write_bytes(curves.draw(trained.record))
+    (run_folder / CURVES_FILE).write_bytes(learning_curves.draw(trained.record))
     for array in spool.glob('*.npy'):
         array.unlink()
     kept.clear()

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from components.training import budget, checkpoint, scores
-from components.training.choice import Candidate, Seen, choose
+from thawline.components.training import budget, checkpoint, scores
+from thawline.components.training.model_selection import Candidate, Seen, choose
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from components.training import model
+from thawline.components.backbones import classifier
 
-Step = Callable[[model.Inputs, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Step = Callable[[classifier.Inputs, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def training_step(
@@ -33,7 +33,7 @@ def training_step(
     @tf.function(
         input_signature=[inputs, tf.TensorSpec([None, network.output_shape[-1]], tf.float32)]
     )
-    def step(images: model.Inputs, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def step(images: classifier.Inputs, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = network(images, training=True)  # (n, C)
             losses = -tf.reduce_sum(targets * tf.nn.log_softmax(logits))

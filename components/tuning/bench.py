@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from components import backbones
-from components.training import checkpoint, dataset, params, recipe
-from components.training.state import Snapshot
-from components.tuning import verdict
-from components.tuning.verdict import Measured
+from thawline.components import backbones
+from thawline.components.training import checkpoint, image_set, params, recipe
+from thawline.components.training.state import Snapshot
+from thawline.components.tuning import verdict
+from thawline.components.tuning.verdict import Measured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Bench:
         backbone: backbones.Backbone,
         classes: tuple[str, ...],
         embedded: recipe.Embedded,
-        images: Callable[[], tuple[dataset.ImageSet, dataset.ImageSet]],
+        images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
         folder: pathlib.Path,
     ) -> None:
         """Nothing is trained yet.
@@ -61,10 +61,10 @@ class Bench:
             val=recipe.known(embedded.val, 'val'),
         )
         self._read, self._folder = images, folder
-        self._held: tuple[dataset.ImageSet, dataset.ImageSet] | None = None
+        self._held: tuple[image_set.ImageSet, image_set.ImageSet] | None = None
         self._base = Snapshot(backbone.model.variables)
 
-    def _images(self) -> tuple[dataset.ImageSet, dataset.ImageSet]:
+    def _images(self) -> tuple[image_set.ImageSet, image_set.ImageSet]:
         if self._held is None:
             train, val = self._read()
             self._held = recipe.known(train, 'train'), recipe.known(val, 'val')

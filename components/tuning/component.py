@@ -19,10 +19,10 @@ from tfx.types import (
 from tfx.types.artifact import Artifact
 from tfx.utils import json_utils
 
-from components.embedding.artifacts import Embeddings
-from components.training.component import EMBEDDINGS
-from components.tuning import record
-from components.tuning.search import RecipeTuner
+from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.training.component import EMBEDDINGS
+from thawline.components.tuning import record
+from thawline.components.tuning.search import RecipeTuner
 
 
 class ImageTunerSpec(standard_component_specs.TunerSpec):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-from components import progress
-from components.backbones.features import Features, feature_slices
-from components.training import params, recipe
-from components.training.features import FeatureSet
-from components.tuning import verdict
-from components.tuning.bench import Bench, Tried
+from thawline.components.backbones.features import Features, feature_slices
+from thawline.components.shared import progress
+from thawline.components.training import params, recipe
+from thawline.components.training.feature_set import FeatureSet
+from thawline.components.tuning import verdict
+from thawline.components.tuning.bench import Bench, Tried
 
 ClassWeights = Literal['none', 'balanced']
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pydantic
 
-from components.section import Count, Duration, Section
+from thawline.components.shared.settings import Count, Duration, Section
 
 
 class Tuning(Section):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.training import tuned
-from components.tuning.search import RecipeTuner
+from thawline.components.training import tuned_settings
+from thawline.components.tuning.search import RecipeTuner
 
 FILE = 'tuning.json'
 
@@ -22,7 +22,7 @@ def of(tuner: RecipeTuner) -> dict[str, Any]:
     for values, tried in zip(tuner.candidates, tuner.tried, strict=False):
         trials.append(
             {
-                'values': {name: values[name] for name in tuned.NAMES if name in values},
+                'values': {name: values[name] for name in tuned_settings.NAMES if name in values},
                 'accuracy': tried and tried.measured.accuracy,
                 'log_loss': tried and tried.measured.log_loss,
                 'kept': tried and tried.kept,
@@ -30,7 +30,7 @@ def of(tuner: RecipeTuner) -> dict[str, Any]:
             }
         )
     return {
-        'base': tuner.candidates[0][tuned.BASE],
+        'base': tuner.candidates[0][tuned_settings.BASE],
         'mode': tuner.settings.mode,
         'val_images': len(first.hits),
         'standard_error': first.standard_error,

@@ -11,11 +11,11 @@ import keras_tuner
 from keras_tuner.engine import base_tuner
 from keras_tuner.engine import trial as trial_lib
 
-from components import progress
-from components.training import budget, params, tuned
-from components.tuning import verdict
-from components.tuning.bench import Bench, Tried
-from components.tuning.heads import Heads
+from thawline.components.shared import progress
+from thawline.components.training import budget, params, tuned_settings
+from thawline.components.tuning import verdict
+from thawline.components.tuning.bench import Bench, Tried
+from thawline.components.tuning.heads import Heads
 
 OBJECTIVE = 'val_log_loss'
 
@@ -102,7 +102,7 @@ class RecipeTuner(base_tuner.BaseTuner):
 
     def _cost(self, values: Mapping[str, Any]) -> float:
         """Of a training, in passes forward: backward costs two, through the thawed part alone."""
-        return 1 + 2 * values.get(tuned.BLOCKS, 0) / self._blocks
+        return 1 + 2 * values.get(tuned_settings.BLOCKS, 0) / self._blocks
 
     def _fits(self, values: Mapping[str, Any]) -> bool:
         left = self._deadline.left
@@ -123,7 +123,9 @@ class RecipeTuner(base_tuner.BaseTuner):
             keras_tuner.errors.FatalError: anything else; KerasTuner would note and go on.
         """
         try:
-            settings = tuned.merged(self._shorter, trial.hyperparameters.values, self._blocks)
+            settings = tuned_settings.merged(
+                self._shorter, trial.hyperparameters.values, self._blocks
+            )
             with progress.within(f'trial {len(self.tried) + 1} of {len(self.candidates)}'):
                 tried = self._bench.train(settings)
         except FloatingPointError as error:

@@ -14,7 +14,7 @@ from typing import Any
 import keras_tuner
 import scipy.stats
 
-from components.training import params, tuned
+from thawline.components.training import params, tuned_settings
 
 RATES = (1e-4, 1e-3)
 DECAYS = (0.7, 1.0)
@@ -32,17 +32,21 @@ def space(settings: params.Training, blocks: int, base: str) -> keras_tuner.Hype
         blocks: how many the base has.
         base: what the values are found for; see `tuned.base_name`.
     """
-    present = tuned.of(settings, blocks)
+    present = tuned_settings.of(settings, blocks)
     found = keras_tuner.HyperParameters()
-    found.Fixed(tuned.BASE, base)
-    found.Choice(tuned.CLASS_WEIGHTS, ['none', 'balanced'], default=present[tuned.CLASS_WEIGHTS])
+    found.Fixed(tuned_settings.BASE, base)
+    found.Choice(
+        tuned_settings.CLASS_WEIGHTS,
+        ['none', 'balanced'],
+        default=present[tuned_settings.CLASS_WEIGHTS],
+    )
     if settings.mode == 'probe':
         return found
-    depths = {max(1, round(share * blocks)) for share in DEPTHS} | {present[tuned.BLOCKS]}
-    found.Choice(tuned.BLOCKS, sorted(depths), default=present[tuned.BLOCKS])
+    depths = {max(1, round(share * blocks)) for share in DEPTHS} | {present[tuned_settings.BLOCKS]}
+    found.Choice(tuned_settings.BLOCKS, sorted(depths), default=present[tuned_settings.BLOCKS])
     for name, (low, high), sampling in (
-        (tuned.RATE, RATES, 'log'),
-        (tuned.DECAY, DECAYS, 'linear'),
+        (tuned_settings.RATE, RATES, 'log'),
+        (tuned_settings.DECAY, DECAYS, 'linear'),
     ):
         value = present[name]
         found.Float(name, min(low, value), max(high, value), sampling=sampling, default=value)
@@ -53,7 +57,7 @@ def space(settings: params.Training, blocks: int, base: str) -> keras_tuner.Hype
         names[names.index('standard')] = 'auto'  # which it is, unless the images do not bear it
     elif settings.augmentation not in names:
         names.append(settings.augmentation)
-    found.Choice(tuned.AUGMENTATION, names, default=settings.augmentation)
+    found.Choice(tuned_settings.AUGMENTATION, names, default=settings.augmentation)
     return found
 
 
@@ -69,9 +73,13 @@ def candidates(
         class_weights: which of them the first phase chose; all but the present point have them.
     """
     present = {hp.name: hp.default for hp in found.space}
-    chosen = {**present, tuned.CLASS_WEIGHTS: class_weights}
+    chosen = {**present, tuned_settings.CLASS_WEIGHTS: class_weights}
     points = [present] if chosen == present else [present, chosen]
-    sampled = [hp for hp in found.space if hp.name not in (tuned.BASE, tuned.CLASS_WEIGHTS)]
+    sampled = [
+        hp
+        for hp in found.space
+        if hp.name not in (tuned_settings.BASE, tuned_settings.CLASS_WEIGHTS)
+    ]
     more = count - len(points)
     if sampled and more > 0:
         cube = scipy.stats.qmc.LatinHypercube(len(sampled), rng=seed).random(more)
@@ -91,4 +99,6 @@ def _plain(value: Any) -> Any:
 
 def changes(values: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the settings that differ from the present ones."""
-    return {n: values[n] for n in tuned.NAMES if n in values and values[n] != present.get(n)}
+    return {
+        n: values[n] for n in tuned_settings.NAMES if n in values and values[n] != present.get(n)
+    }

@@ -7,12 +7,12 @@ import pathlib
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from components.backbones.params import Model
-from components.section import seconds_of
-from components.training import budget, dataset, inputs, params, tuned
-from components.tuning import heads, search, space
-from components.tuning.bench import Bench
-from components.tuning.params import Tuning
+from thawline.components.backbones.params import Model
+from thawline.components.shared.settings import seconds_of
+from thawline.components.training import budget, image_set, inputs, params, tuned_settings
+from thawline.components.tuning import heads, search, space
+from thawline.components.tuning.bench import Bench
+from thawline.components.tuning.params import Tuning
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -33,12 +33,12 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     size, folder = int(config['image_size']), pathlib.Path(fn_args.working_dir)
     given = inputs.read(config, fn_args.transform_graph_path)
 
-    def images() -> tuple[dataset.ImageSet, dataset.ImageSet]:
+    def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
         return inputs.images(fn_args.train_files, fn_args.eval_files, size, folder / 'spool')
 
     bench = Bench(given.backbone, given.classes, given.embedded, images, folder / 'state')
     found = heads.compare(bench, settings)
-    base = tuned.base_name(chosen.backbone, size)
+    base = tuned_settings.base_name(chosen.backbone, size)
     searched = space.space(settings, len(given.backbone.blocks), base)
     points = space.candidates(searched, tuning.trials, settings.seed, found.class_weights)
     tuner = search.RecipeTuner(

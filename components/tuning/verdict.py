@@ -24,8 +24,8 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from components.training import calibration
-from components.transfer import accuracy
+from thawline.components.statistics import clustered
+from thawline.components.training import calibration
 
 LEVEL = 0.05
 
@@ -90,7 +90,7 @@ def gain(one: Measured, other: Measured, level: float = LEVEL) -> Gain:
     Raises:
         ValueError: the two are not of the same images.
     """
-    answers = accuracy.difference(one.hits, other.hits, np.arange(len(one.hits)))
+    answers = clustered.difference(one.hits, other.hits, np.arange(len(one.hits)))
     saved = other.losses - one.losses
     mean, n = float(saved.mean()), len(saved)
     half = math.inf

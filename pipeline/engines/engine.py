@@ -11,10 +11,16 @@ import pathlib
 from collections.abc import Iterator
 from typing import Self
 
-from components import progress
-from pipeline.engines import causes, jobs, options, sizing, waiting
-from pipeline.engines.params import Beam
-from pipeline.engines.services import Services
+from thawline.components.shared import progress
+from thawline.pipeline.config.beam import Beam
+from thawline.pipeline.engines import (
+    beam_options,
+    job_cancellation,
+    spark_wait,
+    worker_count,
+    worker_errors,
+)
+from thawline.pipeline.engines.services import Services
 
 _WITH_SERVICES = ('portable', 'flink', 'spark')
 
@@ -78,18 +84,20 @@ class Engine:
             workers = (
                 beam.workers
                 if beam.workers != 'auto'
-                else sizing.workers(beam.engine, node, megabytes, beam.most_workers)
+                else worker_count.workers(beam.engine, node, megabytes, beam.most_workers)
             )
         if workers == 0:
             words = 'this process'
             if beam.engine != 'local':
                 words += f': {megabytes:,.0f} MB are too few for {beam.engine}'
-            return Placed(tuple(options.in_process(beam)), 0, words, '')
-        workers = sizing.within(workers, self._services.slots(), is_given=beam.workers != 'auto')
+            return Placed(tuple(beam_options.in_process(beam)), 0, words, '')
+        workers = worker_count.within(
+            workers, self._services.slots(), is_given=beam.workers != 'auto'
+        )
         endpoints = self._services.endpoints() if beam.engine in _WITH_SERVICES else None
-        job = options.job_name(self._pipeline, node, number)
+        job = beam_options.job_name(self._pipeline, node, number)
         words = f'{beam.engine}, {workers} worker{"" if workers == 1 else "s"}'
-        return Placed(tuple(options.of(beam, workers, endpoints, job)), workers, words, job)
+        return Placed(tuple(beam_options.of(beam, workers, endpoints, job)), workers, words, job)
 
     @contextlib.contextmanager
     def running(self, placed: Placed) -> Iterator[None]:
@@ -105,7 +113,7 @@ class Engine:
         log = self._services.job_log if on_spark else None
         with (
             progress.elsewhere(placed.words if placed.workers else ''),
-            waiting.told(log, placed.words),
+            spark_wait.told(log, placed.words),
         ):
             if placed.workers:
                 progress.start('')  # TFX's own nodes say nothing of what they do
@@ -113,7 +121,7 @@ class Engine:
                 yield
             except BaseException as error:
                 self._cancel(placed)
-                mended = causes.user_error(error)
+                mended = worker_errors.user_error(error)
                 if mended is not None:
                     raise mended from error
                 raise
@@ -124,6 +132,6 @@ class Engine:
         if not placed.job or beam.engine not in _WITH_SERVICES:
             return
         if beam.job_endpoint is not None:
-            jobs.cancel(beam.job_endpoint, placed.job)
+            job_cancellation.cancel(beam.job_endpoint, placed.job)
         elif beam.engine == 'flink':
-            jobs.cancel_on_flink(beam.flink.master, placed.job)
+            job_cancellation.cancel_on_flink(beam.flink.master, placed.job)

@@ -6,7 +6,7 @@ import os
 import pathlib
 import shutil
 
-from components.errors import ConfigError
+from thawline.components.shared.errors import ConfigError
 
 # Packages that Flink 1.19 and Spark 3.5 look into, which Java 17 keeps to itself: Flink's own
 # configuration (env.java.opts.all) and Spark's `JavaModuleOptions` open them.

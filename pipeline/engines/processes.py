@@ -12,10 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from components.errors import ConfigError
-from pipeline.engines import leash
+import thawline
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.engines import parent_death
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _LOOK = 0.1  # seconds between two looks at a process that starts
 _PATIENCE = 5.0  # seconds from SIGTERM to SIGKILL
 _QUOTED = 400  # characters of the end of a log that an error quotes
@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
     Beam starts workers as `python`, whichever that is on the PATH.
     """
     path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get('PATH', '')])
-    code = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get('PYTHONPATH', '')]))
+    code = os.pathsep.join(filter(None, [str(thawline.ROOT), os.environ.get('PYTHONPATH', '')]))
     return {**os.environ, 'PATH': path, 'PYTHONPATH': code, 'GLOG_minloglevel': '2'}
 
 
@@ -63,7 +63,7 @@ class Service:
         with log.open('wb') as output:
             try:
                 self._process = subprocess.Popen(
-                    leash.command(list(command)),
+                    parent_death.command(list(command)),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

@@ -8,11 +8,11 @@ import os
 import pathlib
 import sys
 
-from components import progress
-from components.errors import ConfigError
-from pipeline.engines import java, processes, ready
-from pipeline.engines.options import Endpoints
-from pipeline.engines.params import Beam
+from thawline.components.shared import progress
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config.beam import Beam
+from thawline.pipeline.engines import health_checks, java, processes
+from thawline.pipeline.engines.beam_options import Endpoints
 
 _START = 90.0  # seconds that a job server may take on a busy machine
 _POOL = 900.0  # seconds for a worker pool, whose processes import TensorFlow and TFX each
@@ -50,7 +50,7 @@ class Services:
         """
         beam = self._beam
         if beam.engine == 'flink' and beam.job_endpoint is None and self._slots is None:
-            self._slots = ready.flink(beam.flink.master)
+            self._slots = health_checks.flink(beam.flink.master)
         return self._slots
 
     def endpoints(self) -> Endpoints:
@@ -63,9 +63,9 @@ class Services:
             # What is given is looked at before anything is started.
             self.slots()
             if self._beam.job_endpoint is not None:
-                ready.job_server(self._beam.job_endpoint)
+                health_checks.job_server(self._beam.job_endpoint)
             elif self._beam.engine == 'spark' and self._beam.spark.address is not None:
-                ready.spark(self._beam.spark.address)
+                health_checks.spark(self._beam.spark.address)
             pool = self._worker_pool()
             self._endpoints = Endpoints(self._job_server(), pool)
         return self._endpoints
@@ -84,7 +84,7 @@ class Services:
             self._beam.engine, "Beam's job service"
         )
         service = self._start(name, 'job_server', self._job_server_command(port))
-        service.wait_until(lambda: ready.listens(address), _START)
+        service.wait_until(lambda: health_checks.listens(address), _START)
         self.job_log = service.log
         return address
 
@@ -112,7 +112,7 @@ class Services:
         if beam.worker_pool is not None:
             # A name such as localhost means each machine of a cluster that is elsewhere.
             if not elsewhere:
-                ready.worker_pool(beam.worker_pool)
+                health_checks.worker_pool(beam.worker_pool)
             return beam.worker_pool
         if elsewhere:
             raise ConfigError(
@@ -123,13 +123,13 @@ class Services:
         wanted = beam.most_workers if beam.workers == 'auto' else beam.workers
         number = min(wanted, os.cpu_count() or 1)
         command = [
-            sys.executable, '-m', 'pipeline.engines.worker_pool', '--port', str(port),
+            sys.executable, '-m', 'thawline.pipeline.engines.worker_pool', '--port', str(port),
             '--processes', str(number),
         ]  # fmt: skip
         progress.start(f'starting {number} worker process{"es" if number > 1 else ""}')
         service = self._start('the worker pool', 'worker_pool', command)
         address = f'localhost:{port}'
-        service.wait_until(lambda: ready.listens(address), _POOL)
+        service.wait_until(lambda: health_checks.listens(address), _POOL)
         return address
 
     def _start(self, name: str, log: str, command: list[str]) -> processes.Service:

@@ -16,18 +16,18 @@ import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.runners.worker import worker_pool_main
 
-from pipeline.engines import leash
+from thawline.pipeline.engines import parent_death
 
 # What the nodes' pipelines unpickle; TFX first, so that its import order holds.
 _IMPORTS = (
-    'pipeline.tfx_imports',
-    'components.ingestion.beam_pipeline',
-    'components.transform.component',
-    'components.embedding.beam_pipeline',
-    'components.evaluation.analysis',
-    'components.evaluation.inference',
-    'components.prediction.beam_pipeline',
-    'components.prediction.bulk',
+    'thawline.pipeline.tfx_imports',
+    'thawline.components.ingestion.beam_pipeline',
+    'thawline.components.transform.component',
+    'thawline.components.embedding.beam_pipeline',
+    'thawline.components.evaluation.tfma_run',
+    'thawline.components.evaluation.inference',
+    'thawline.pipeline.prediction.beam_pipeline',
+    'thawline.components.bulk_prediction.inferrer',
 )
 # Of what a worker keeps of side inputs between bundles; without it each bundle fetches them anew.
 _STATE_CACHE = 100 * 2**20
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument('--parent', type=int, required=True)
     parser.add_argument('--ready', type=int, required=True, help='descriptor that gets the port')
     given = parser.parse_args()
-    leash.tie(given.parent)
+    parent_death.tie(given.parent)
     logging.basicConfig(level=logging.INFO)
     # Hundreds of lines about types at each start.
     logging.getLogger('apache_beam.typehints').setLevel(logging.WARNING)

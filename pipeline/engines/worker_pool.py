@@ -21,7 +21,7 @@ from concurrent import futures
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
-from pipeline.engines import processes as processes_lib
+from thawline.pipeline.engines import processes as processes_lib
 
 _CALLS = 16  # requests that are answered at once
 _LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class _Host:
         read, write = os.pipe()
         self._process = subprocess.Popen(
             [
-                sys.executable, '-m', 'pipeline.engines.worker_host',
+                sys.executable, '-m', 'thawline.pipeline.engines.worker_host',
                 '--parent', str(os.getpid()), '--ready', str(write),
             ],
             env=processes_lib.environment(), pass_fds=(write,), stdin=subprocess.DEVNULL,

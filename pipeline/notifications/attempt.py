@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from pipeline.notifications import addresses
+from thawline.pipeline.system import urls
 
 _MOST = 300
 
@@ -30,7 +30,7 @@ class Attempt:
 def excerpt(answer: bytes, secrets: tuple[str, ...]) -> str:
     """What others said, on one line: no secret, no control character, not too long."""
     text = answer.decode('utf-8', 'replace')
-    text = addresses.cut(addresses.without(text, secrets))
+    text = urls.cut(urls.without(text, secrets))
     # Escape sequences could repaint the terminal.
     text = re.sub(r'[^\x20-\x7e\xa0-\U0010ffff]+|\s+', ' ', text).strip()
     return text if len(text) <= _MOST else text[: _MOST - 1] + '…'

@@ -1,6 +1,6 @@
 """What is told of an ending: the body of a notification, version 1.
 
-`schemas/notification.schema.json` is made from these models (`pipeline.config_docs`). Within a
+`schemas/notification.schema.json` is made from these models (`pipeline.tools.write_docs`). Within a
 version keys are only added. There is no name of a machine and no secret in it.
 """
 
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from pipeline.notifications.params import Event
+from thawline.pipeline.config.notifications import Event
 
 VERSION: Literal[1] = 1
 

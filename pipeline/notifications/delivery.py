@@ -10,12 +10,12 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from pipeline import display
-from pipeline.notifications import body as body_lib
-from pipeline.notifications import command, discreet, wording
-from pipeline.notifications.attempt import Attempt
-from pipeline.notifications.body import Notification
-from pipeline.notifications.targets import Resolved, Webhook
+from thawline.pipeline.notifications import body as body_lib
+from thawline.pipeline.notifications import command, log_redaction, messages
+from thawline.pipeline.notifications.attempt import Attempt
+from thawline.pipeline.notifications.body import Notification
+from thawline.pipeline.notifications.targets import Resolved, Webhook
+from thawline.pipeline.terminal import progress_display
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0  # seconds
 _LEAST = 1.0  # seconds that an attempt must have left, or as many as it may take at most
@@ -46,7 +46,7 @@ class Told:
         """All of it: '503 Service Unavailable (4 tries in 28.3 s)'."""
         if self.tries < 2:
             return self.said
-        return f'{self.said} ({self.tries} tries in {display.duration(self.seconds)})'
+        return f'{self.said} ({self.tries} tries in {progress_display.duration(self.seconds)})'
 
 
 # Makes one attempt that may take so many seconds.
@@ -95,7 +95,7 @@ def deliver(told: Notification, targets: Sequence[Resolved]) -> list[Told]:
     """
     message_id = f'msg_{uuid.uuid4().hex}'
     secrets = tuple({secret for target in targets for secret in target.secrets})
-    discreet.hide(secrets)
+    log_redaction.hide(secrets)
     stop = threading.Event()
     found: dict[int, Told] = {}
 
@@ -134,7 +134,7 @@ def deliver(told: Notification, targets: Sequence[Resolved]) -> list[Told]:
         or Told(
             target.way.shown,
             False,
-            f'not done after {display.duration(took)}, and given up',
+            f'not done after {progress_display.duration(took)}, and given up',
             1,
             took,
         )
@@ -151,9 +151,9 @@ def _attempt(
 ) -> Try:
     way = target.way
     if isinstance(way, Webhook):
-        from pipeline.notifications import webhook  # requests, which other ends don't need
+        from thawline.pipeline.notifications import webhook  # requests, which other ends don't need
 
-        sent = body_lib.encoded(wording.message(told, way.format))
+        sent = body_lib.encoded(messages.message(told, way.format))
         return lambda seconds: webhook.post(way, sent, message_id, seconds, secrets)
     given = body_lib.encoded(told.model_dump())
     return lambda seconds: command.run(way, given, told.data, seconds, secrets, stop)

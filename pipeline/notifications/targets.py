@@ -12,10 +12,11 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 
-from components.errors import ConfigError
-from components.section import seconds_of
-from pipeline.notifications import addresses, signature
-from pipeline.notifications.params import Event, Format, Target
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.settings import seconds_of
+from thawline.pipeline.config.notifications import Event, Format, Target
+from thawline.pipeline.notifications import signature
+from thawline.pipeline.system import urls
 
 _MAKE_SECRET = 'echo "whsec_$(openssl rand -base64 32)"'
 
@@ -32,7 +33,7 @@ class Webhook:
     @property
     def shown(self) -> str:
         """How it is called where people read."""
-        return addresses.shown(self.url)
+        return urls.shown(self.url)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _resolved(target: Target, environment: Mapping[str, str], home: pathlib.Path
         target.events,
         timeout,
         retry_for,
-        (*addresses.secrets_of(url), *secret.split(), *words),
+        (*urls.secrets_of(url), *secret.split(), *words),
     )
 
 
@@ -140,7 +141,7 @@ def _value(key: str, variable: str, environment: Mapping[str, str], what: str) -
 def _url(variable: str | None, environment: Mapping[str, str]) -> str:
     assert variable is not None
     url = _value('webhook_env', variable, environment, 'the address of the webhook')
-    if wrong := addresses.problem(url):
+    if wrong := urls.problem(url):
         raise ConfigError(f'webhook_env: what the environment variable {variable} holds {wrong}')
     return url
 

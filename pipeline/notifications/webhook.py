@@ -12,11 +12,12 @@ import requests.auth
 import urllib3.exceptions
 import urllib3.util
 
-import pipeline
-from pipeline import display
-from pipeline.notifications import addresses, signature
-from pipeline.notifications.attempt import Attempt, excerpt
-from pipeline.notifications.targets import Webhook
+import thawline
+from thawline.pipeline.notifications import signature
+from thawline.pipeline.notifications.attempt import Attempt, excerpt
+from thawline.pipeline.notifications.targets import Webhook
+from thawline.pipeline.system import urls
+from thawline.pipeline.terminal import progress_display
 
 _AGAIN = (408, 429)
 _ANSWER = 2000  # bytes of an answer that are looked at
@@ -27,7 +28,7 @@ def headers(to: Webhook, message_id: str, timestamp: int, body: bytes) -> dict[s
     """All headers of a request; signed where there is a key."""
     signed = {'webhook-signature': signature.sign(to.keys, message_id, timestamp, body)}
     return {
-        'user-agent': f'thawline/{pipeline.__version__}',
+        'user-agent': f'thawline/{thawline.__version__}',
         **to.headers,
         'content-type': 'application/json',
         'webhook-id': message_id,
@@ -40,7 +41,7 @@ class _Authorization(requests.auth.AuthBase):
     """User name and password of the address, else none: requests would look into ~/.netrc."""
 
     def __init__(self, url: str) -> None:
-        self._userinfo = addresses.userinfo(url)
+        self._userinfo = urls.userinfo(url)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return requests.auth.HTTPBasicAuth(*self._userinfo)(request) if self._userinfo else request
@@ -81,7 +82,7 @@ def _judged(answer: requests.Response, secrets: tuple[str, ...]) -> Attempt:
     if 200 <= code < 300:
         return Attempt(True, said)
     if code in _REDIRECTS:
-        place = addresses.shown(answer.headers.get('location', ''))
+        place = urls.shown(answer.headers.get('location', ''))
         to = f' to {place}' if place != '…' else ''
         return Attempt(
             False, f'{said}: it redirects{to}, which is not followed; give the new address'
@@ -114,9 +115,11 @@ def _wait(headers: Mapping[str, str]) -> float | None:
 def _unanswered(error: Exception, timeout: float) -> Attempt:
     """Why there was no answer. The error's own text holds the address, which is a secret."""
     if isinstance(error, requests.ConnectTimeout):
-        return Attempt(False, f'no connection within {display.duration(timeout)}', again=True)
+        return Attempt(
+            False, f'no connection within {progress_display.duration(timeout)}', again=True
+        )
     if isinstance(error, requests.Timeout):
-        return Attempt(False, f'no answer within {display.duration(timeout)}', again=True)
+        return Attempt(False, f'no answer within {progress_display.duration(timeout)}', again=True)
     causes = list(_causes(error))
     for cause in causes:
         # A certificate that does not fit will not do so in a second either.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from components.errors import UserError
-from components.evaluation import predictions
-from components.report import comparison, comparison_words, wording
-from components.report.comparison import Comparison, Side
-from pipeline.registry.models import Model
+from thawline.components.evaluation import predictions
+from thawline.components.report import formatting
+from thawline.components.shared.errors import UserError
+from thawline.pipeline.registry.models import Model
+from thawline.pipeline.reports import comparison, comparison_wording
+from thawline.pipeline.reports.comparison import Comparison, Side
 
 
 def lines(served: Model, candidate: Model, project: str) -> list[str]:
@@ -22,15 +23,15 @@ def lines(served: Model, candidate: Model, project: str) -> list[str]:
 
 
 def _words(told: Comparison) -> list[str]:
-    found = [comparison_words.headline(told.together)]
-    if comparison_words.better(told.together) == 'A':
+    found = [comparison_wording.headline(told.together)]
+    if comparison_wording.better(told.together) == 'A':
         found.append('B is significantly WORSE than what it replaces')
-    for title, part in comparison_words.accuracies(told):
+    for title, part in comparison_wording.accuracies(told):
         found.append(
-            f'{title:<10}  A {wording.percent(part.first.share)}  '
-            f'B {wording.percent(part.second.share)}  '
-            f'{comparison_words.difference(part.difference)}, 95 % interval '
-            f'{comparison_words.ends(part.difference)} ({comparison_words.p_value(part)})'
+            f'{title:<10}  A {formatting.percent(part.first.share)}  '
+            f'B {formatting.percent(part.second.share)}  '
+            f'{comparison_wording.difference(part.difference)}, 95 % interval '
+            f'{comparison_wording.ends(part.difference)} ({comparison_wording.p_value(part)})'
         )
     return found
 

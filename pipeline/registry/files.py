@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pathlib
 
-from components.errors import ConfigError
-from components.ingestion import storage
-from components.serving import versions
-from pipeline.config import Config
-from pipeline.paths import Project
-from pipeline.registry import naming, state
-from pipeline.registry.ledger import PRODUCTION, STAGES, STAGING
-from pipeline.registry.places import local_versions
-from pipeline.registry.tree import MARKER
+from thawline.components.ingestion import storage
+from thawline.components.saved_model import version_folders
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.registry import lookup, registry
+from thawline.pipeline.registry.destinations import local_versions
+from thawline.pipeline.registry.ledger import PRODUCTION, STAGES, STAGING
+from thawline.pipeline.registry.model_files import MARKER
 
 _HOW = {
     PRODUCTION: 'promote one with thawline promote, or name another with --model staging',
@@ -32,14 +32,14 @@ def saved_model(config: Config, project: Project, wanted: str) -> pathlib.Path:
         ConfigError: there is no such model, or it is not on this machine.
     """
     folder = pathlib.Path(wanted).expanduser()
-    if versions.is_model(folder):
+    if version_folders.is_model(folder):
         return folder.resolve()
     if wanted in STAGES:
         places = {PRODUCTION: project.production(config), STAGING: str(project.staging)}
         return _newest(places[wanted], wanted)
     if '/' in wanted or folder.is_dir():
         raise ConfigError(f'--model: there is no SavedModel in {folder}: it has no {MARKER}')
-    found = naming.find(state.read(config, project), wanted)
+    found = lookup.find(registry.read(config, project), wanted)
     if found.folder is None:
         raise ConfigError(f'--model {wanted}: {found.folders[0]} was deleted; name another model')
     return found.folder

@@ -17,7 +17,7 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline.registry.graph import PROMOTION, PRUNE, Graph, Made
+from thawline.pipeline.metadata.lineage import PROMOTION, PRUNE, Graph, Made
 
 SERVED = 'thawline.ServedModel'
 PRODUCTION, STAGING = 'production', 'staging'

@@ -8,9 +8,9 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 
-from components.errors import ConfigError
-from pipeline import locks
-from pipeline.registry import person
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.registry import person
+from thawline.pipeline.system import file_locks
 
 Lock = Callable[[str], contextlib.AbstractContextManager[None]]  # of a note on who holds it
 
@@ -35,10 +35,10 @@ def held(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterat
     note = f'thawline {command} of {person.name()} (process {os.getpid()}, since {since})'
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(locks.held(path, note))
+            stack.enter_context(file_locks.held(path, note))
             if beyond is not None:
                 stack.enter_context(beyond(note))
-        except locks.Held as error:
+        except file_locks.Held as error:
             raise Busy(
                 f'{str(error) or "another command"} is at work on the served models; nothing was '
                 'changed here, try again when it has ended'

@@ -12,9 +12,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from components.serving import versions
-from pipeline.metadata import Output
-from pipeline.registry.graph import Graph, Made
+from thawline.components.saved_model import version_folders
+from thawline.pipeline.metadata.lineage import Graph, Made
+from thawline.pipeline.metadata.runs import Output
 
 TRAINER, INGESTION, PUSHER = 'Trainer', 'ImageExampleGen', 'Pusher'
 _FORMAT = 'Format-Serving'  # where TFX's Trainer puts it inside of its artifact
@@ -108,7 +108,7 @@ class Model:
         An exported form that is gone is not replaced by the bare model: what travels with an export
         would be lost in silence.
         """
-        return self.folders[0] if versions.is_model(self.folders[0]) else None
+        return self.folders[0] if version_folders.is_model(self.folders[0]) else None
 
 
 def _blessed(blessing: Output | None) -> bool | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import graph, tfx_imports
-from pipeline.config import Config
-from pipeline.paths import Project
+from thawline.pipeline import graph, tfx_imports
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
 
 from google.protobuf import json_format  # isort: skip - after tfx_imports
 from tfx.dsl.compiler import compiler  # isort: skip
@@ -14,7 +14,7 @@ from tfx.orchestration.local import runner_utils  # isort: skip
 
 
 def of_project(config: Config, project: Project) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Nodes, as `pipeline.ir.Node`, and the pipeline: the same for the same project."""
+    """Nodes (`compiled_file.Node`), and the pipeline: the same for the same project."""
     return compiled(graph.build(config, project))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.errors import UserError
+from thawline.components.shared.errors import UserError
 
 
 class NodeFailed(Exception):

@@ -19,13 +19,17 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from components import metadata_store
-from pipeline import interruption, ir, locks, metadata, recording, tfx_imports
-from pipeline.engines.engine import Engine
-from pipeline.engines.operator import EngineOperator
-from pipeline.metadata import NodeResult
-from pipeline.runners.failures import InputsMissing, NodeFailed
-from pipeline.stores import connection
+from thawline.components.shared import metadata_store
+from thawline.pipeline import tfx_imports
+from thawline.pipeline.engines.beam_operator import EngineOperator
+from thawline.pipeline.engines.engine import Engine
+from thawline.pipeline.metadata import annotations as recording
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.metadata.stores import connection
+from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners.failures import InputsMissing, NodeFailed
+from thawline.pipeline.system import file_locks, signals
 
 from google.protobuf import json_format  # isort: skip - after tfx_imports
 from tfx.dsl.compiler import constants  # isort: skip
@@ -84,7 +88,7 @@ class _RunStore:
 
 
 def _counting(executions: list[Any]) -> list[Any]:
-    return [one for one in executions if not metadata.is_superseded(one)]
+    return [one for one in executions if not runs.is_superseded(one)]
 
 
 class CompiledRun:
@@ -97,7 +101,7 @@ class CompiledRun:
 
         The engine runs the nodes that are Beam's; None: this process.
         """
-        self._definitions = ir.definitions(json_format.MessageToDict(compiled))
+        self._definitions = compiled_file.definitions(json_format.MessageToDict(compiled))
         runtime_parameter_utils.substitute_runtime_parameter(
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
         )
@@ -169,7 +173,7 @@ class CompiledRun:
             with self.opened() as handle:
                 if node.execution_options.run.perform_snapshot:
                     partial_run_utils.snapshot(handle, self._compiled)
-                before = metadata.attempts(handle.store, self.run_id, self.pipeline).get(name)
+                before = runs.attempts(handle.store, self.run_id, self.pipeline).get(name)
                 if before is not None:
                     recording.mark_superseded(handle.store, before.id)
             launcher.Launcher(
@@ -183,8 +187,8 @@ class CompiledRun:
             ).launch()
         with self.opened() as handle:
             recording.join_run(handle.store, self.run_id, self.pipeline)
-            found = metadata.node_result(handle.store, self.run_id, name, self.pipeline)
-            if found is None or found.state not in metadata.GOOD_STATES:
+            found = runs.node_result(handle.store, self.run_id, name, self.pipeline)
+            if found is None or found.state not in runs.GOOD_STATES:
                 recording.mark_not_run(handle.store, self.run_id, name, self.pipeline)
                 raise InputsMissing(
                     name, 'its inputs are missing: an earlier node produced nothing'
@@ -200,7 +204,7 @@ class CompiledRun:
         try:
             yield
         except Exception as error:
-            if interruption.requested():
+            if signals.requested():
                 with self.opened() as handle:
                     recording.mark_canceled(handle.store, self.run_id, name, self.pipeline)
             raise NodeFailed(name, str(error) or type(error).__name__) from error
@@ -235,7 +239,7 @@ def _pushing_alone(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
         return
     given = node.parameters.parameters['push_destination'].field_value.string_value
     target = pathlib.Path(json.loads(given)['filesystem']['base_directory'])
-    with locks.held(target.with_name('pushing'), f'process {os.getpid()}', wait=True):
+    with file_locks.held(target.with_name('pushing'), f'process {os.getpid()}', wait=True):
         while any((target / str(int(time.time()) + ahead)).exists() for ahead in (0, 1)):
             time.sleep(0.05)
         yield

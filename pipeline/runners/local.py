@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from components.errors import ConfigError
-from pipeline import interruption, metadata, tfx_imports
-from pipeline.engines.engine import Engine
-from pipeline.metadata import NodeResult
-from pipeline.runners.launching import CompiledRun
-from pipeline.runners.narrator import Narrator
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline import tfx_imports
+from thawline.pipeline.engines.engine import Engine
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.runners.launching import CompiledRun
+from thawline.pipeline.runners.narrator import Narrator
+from thawline.pipeline.system import signals
 
 from tfx.proto.orchestration import pipeline_pb2  # isort: skip - after tfx_imports
 
@@ -62,8 +64,8 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         if not self._selection.is_all:
             self._select(run)
         for name in run.selected:
-            if interruption.requested():  # and some library swallowed the exception
-                raise interruption.Interrupted
+            if signals.requested():  # and some library swallowed the exception
+                raise signals.Interrupted
             with self._narrator.started(name):
                 result = run.launch(name)
             self.results.append(result)
@@ -79,7 +81,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         settings = pipeline_pb2.SnapshotSettings()
         if before:
             with run.opened() as handle:
-                base = metadata.latest_run_with(handle.store, before, run.pipeline)
+                base = runs.latest_run_with(handle.store, before, run.pipeline)
             if base is None:
                 raise ConfigError(
                     f'no earlier run has finished {before[-1]} and all before it, whose results '

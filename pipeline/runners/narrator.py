@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Protocol
 
-from pipeline.metadata import NodeResult
+from thawline.pipeline.metadata.runs import NodeResult
 
 
 class Narrator(Protocol):

@@ -11,17 +11,18 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline import interruption, ir, locks, metadata
-from pipeline.ir import Envelope
-from pipeline.metadata import NodeResult
-from pipeline.runners import standing
-from pipeline.runners.failures import InputsMissing, UnderWay
-from pipeline.runners.narrator import Narrator
-from pipeline.stores import opened
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.runners import compiled_file, staleness
+from thawline.pipeline.runners.compiled_file import Envelope
+from thawline.pipeline.runners.failures import InputsMissing, UnderWay
+from thawline.pipeline.runners.narrator import Narrator
+from thawline.pipeline.system import file_locks, signals
 
 if TYPE_CHECKING:
-    from pipeline.engines.engine import Engine
-    from pipeline.runners.launching import CompiledRun
+    from thawline.pipeline.engines.engine import Engine
+    from thawline.pipeline.runners.launching import CompiledRun
 
 
 class SchedulerNarrator(Narrator, Protocol):
@@ -50,7 +51,7 @@ class NodeRunner:
         self._run_id = run_id
         self._narrator = narrator
         self._engine = engine
-        self._definitions = ir.definitions(found.pipeline)
+        self._definitions = compiled_file.definitions(found.pipeline)
         self.ran: list[str] = []
 
     @property
@@ -60,8 +61,8 @@ class NodeRunner:
 
     def whole_run(self) -> list[NodeResult]:
         """What came of the nodes of the run so far, by whichever process."""
-        store = opened.to_read(self._found.project)
-        return metadata.results(store, self._run_id, self._found.name) if store else []
+        store = opening.to_read(self._found.project)
+        return runs.results(store, self._run_id, self._found.name) if store else []
 
     def has_to_run(self, nodes: Sequence[str], force: bool) -> bool:
         """Whether any of the nodes would run; see `run`.
@@ -91,8 +92,8 @@ class NodeRunner:
             NodeFailed: one raised.
         """
         for name in nodes:
-            if interruption.requested():  # and some library swallowed the exception
-                raise interruption.Interrupted
+            if signals.requested():  # and some library swallowed the exception
+                raise signals.Interrupted
             with self._held(name):
                 self._run_node(name, force)
 
@@ -103,7 +104,7 @@ class NodeRunner:
             return UnderWay(name, f'process {process} is running it; try again when that has ended')
 
         path = self._found.project.node_locks / f'{self._run_id}-{name}'
-        return locks.held(path, str(os.getpid()), remove=True, busy=busy)
+        return file_locks.held(path, str(os.getpid()), remove=True, busy=busy)
 
     def _run_node(self, name: str, force: bool) -> None:
         why = self._reasons()
@@ -117,17 +118,17 @@ class NodeRunner:
         self._narrator.ended(result)
 
     def _require(self, name: str, why: dict[str, str]) -> None:
-        missing = standing.missing(name, self._found.upstream, why)
+        missing = staleness.missing(name, self._found.upstream, why)
         if missing:
             raise InputsMissing(name, f'its inputs are missing: {missing}')
 
     def _reasons(self) -> dict[str, str]:
-        store = opened.to_read(self._found.project)
-        attempts = metadata.attempts(store, self._run_id, self._found.name) if store else {}
-        return standing.reasons(self._found.upstream, attempts, self._definitions)
+        store = opening.to_read(self._found.project)
+        attempts = runs.attempts(store, self._run_id, self._found.name) if store else {}
+        return staleness.reasons(self._found.upstream, attempts, self._definitions)
 
     @functools.cached_property
     def _compiled(self) -> CompiledRun:
-        from pipeline.runners import launching
+        from thawline.pipeline.runners import launching
 
         return launching.from_json(self._found.pipeline, self._run_id, self._engine)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from components.report import page
-from components.report.content import Content
+from thawline.components.report import page
+from thawline.components.report.content import Content
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from components.report import comparison, comparison_page
 from tests import made_report
 from tests.browser.conftest import Visit
 from tests.browser.test_report_page import CONTRASTS
 from tests.made_runs import rows, side
+from thawline.pipeline.reports import comparison, comparison_page
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from tests.browser.conftest import Visit
 from tests.browser.test_report_page import CONTRASTS
 from tests.components.conftest import transformed  # noqa: F401 - a fixture
-from tests.components.server.conftest import served_model  # noqa: F401 - a fixture
+from tests.pipeline.server.conftest import served_model  # noqa: F401 - a fixture
 
 ANSWERED = '.answer .five button'
 
@@ -24,8 +24,8 @@ def address(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """Of a server in a thread; `browser` first, for without one nothing is made."""
-    from components.server.limits import Limits
-    from tests.components.server import serving
+    from tests.pipeline.server import serving
+    from thawline.pipeline.server.limits import Limits
 
     base = tmp_path_factory.mktemp('page') / 'models'
     serving.put(served_model, base, 1)
@@ -48,14 +48,14 @@ def visit(browser: Any, address: str) -> Iterator[Callable[..., Visit]]:
 
 
 def picture(name: str = 'cat.png', seed: int = 0, side: int = 90) -> dict[str, Any]:
-    from tests.components.server import serving
+    from tests.pipeline.server import serving
 
     return {'name': name, 'mimeType': 'image/png', 'buffer': serving.png(side, seed)}
 
 
 def events(seen: Visit, kind: str, name: str) -> None:
     """A drop or a paste of one picture, as the browser would tell the page of it."""
-    from tests.components.server import serving
+    from tests.pipeline.server import serving
 
     seen.page.evaluate(
         """async ([kind, name, text]) => {
@@ -81,7 +81,7 @@ def test_who_comes_before_the_model_is_loaded_gets_the_page_when_it_is(
     served_model: pathlib.Path,  # noqa: F811 - the fixture
     tmp_path: pathlib.Path,
 ) -> None:
-    from tests.components.server import serving
+    from tests.pipeline.server import serving
 
     base = tmp_path / 'models'
     base.mkdir()

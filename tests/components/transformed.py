@@ -17,7 +17,7 @@ from PIL import Image
 import apache_beam as beam  # isort: skip
 import tensorflow_transform.beam as tft_beam  # isort: skip
 
-from components.transform import preprocessing
+from thawline.components.transform import preprocessing
 
 SIZE = 32
 RESIZE = 'letterbox'

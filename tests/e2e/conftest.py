@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, '-m', 'pipeline.cli']
+COMMAND = [sys.executable, '-m', 'thawline']
 CLASSES = ('coral', 'moss', 'slate')
 
 

@@ -79,7 +79,7 @@ def test_a_refused_run_takes_the_branch(volume):
 
 def test_other_commands_work_where_the_volume_is_mounted(volume):
     shown = subprocess.run(
-        [sys.executable, '-m', 'pipeline.cli', 'runs', str(volume / 'stones')],
+        [sys.executable, '-m', 'thawline', 'runs', str(volume / 'stones')],
         env=environment(), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr

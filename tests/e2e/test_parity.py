@@ -42,14 +42,14 @@ def feature(example: bytes, name: str) -> bytes:
 def test_pixels_are_bit_identical_everywhere(project):
     import tensorflow as tf
 
-    from components.training import dataset
+    from thawline.components.training import image_set
 
     served = tf.saved_model.load(str(project.versions()[-1])).signatures
     transformed = project.artifact('Transform', 'transformed_examples')
     for split in ('train', 'val', 'test'):
         examples = sorted(raw_examples(project, split), key=lambda e: feature(e, 'image_id'))
         batch = tf.constant(examples)
-        trained = dataset.load([str(transformed / f'Split-{split}' / '*')], SIZE)
+        trained = image_set.load([str(transformed / f'Split-{split}' / '*')], SIZE)
         assert [feature(e, 'image_id') for e in examples] == trained.ids.tolist()
         # What the Evaluator's model sees is what serving_default computes from raw examples.
         features = served['transform_features'](examples=batch)
@@ -70,7 +70,7 @@ def test_pixels_are_bit_identical_everywhere(project):
 def test_evaluator_counted_what_the_served_model_answers(project):
     import tensorflow as tf
 
-    from components.evaluation import results
+    from thawline.components.evaluation import results
 
     served = tf.saved_model.load(str(project.versions()[-1])).signatures['serving_default']
     for split in ('val', 'test'):

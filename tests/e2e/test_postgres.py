@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.stores import ownership
 from tests import postgresql
 from tests.e2e.conftest import Project
+from thawline.pipeline.metadata.stores import ownership
 
 pytestmark = [pytest.mark.orchestrators, postgresql.needs_postgresql]
 

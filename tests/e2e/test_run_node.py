@@ -11,9 +11,10 @@ import time
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import metadata, run
-from pipeline.stores import opened
 from tests.e2e.conftest import Project
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.runners import run
 
 pytestmark = pytest.mark.e2e
 
@@ -33,12 +34,12 @@ def nodes_of(project: Project, *nodes: str, run_id: str = 'r1', force: bool = Fa
     return project.thawline(*arguments(nodes, run_id), *more)
 
 
-def runs_of(project: Project) -> dict[str, metadata.Run]:
+def runs_of(project: Project) -> dict[str, runs.Run]:
     found = run.project_of(project.home)[1]
-    return {one.id: one for one in metadata.runs(opened.to_read(found), 'stones')}
+    return {one.id: one for one in runs.runs(opening.to_read(found), 'stones')}
 
 
-def answers(of: metadata.Run) -> list[dict]:
+def answers(of: runs.Run) -> list[dict]:
     """What the Evaluator noted of each image, in order of the images."""
     folder = pathlib.Path(of.output('Evaluator', 'evaluation').uri, 'predictions')
     rows = [row for file in folder.glob('*.parquet') for row in pq.read_table(file).to_pylist()]
@@ -148,7 +149,7 @@ def test_two_runs_at_once_of_which_none_is_blessed(project):
     assert project.versions() == before
     found = runs_of(project)
     for run_id in ('r2', 'r3'):
-        assert [one.state in metadata.GOOD_STATES for one in found[run_id].nodes] == [True] * 15
+        assert [one.state in runs.GOOD_STATES for one in found[run_id].nodes] == [True] * 15
         assert found[run_id].output('Evaluator', 'blessing').properties['blessed'] == 0
     assert project.thawline('runs').stdout.count('not blessed') == 2
     said = ended(nodes_of(project, 'Pusher', run_id='r2'), 3)

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.schedule import airflow as airflow_lib
-from pipeline.schedule import airflow_folder, airflow_server
-from pipeline.schedule.airflow_params import Airflow as Settings
-from pipeline.schedule.airflow_server import Airflow, Api, wait_until
 from tests.e2e.conftest import Project, draw_classes
+from thawline.pipeline.config.airflow import Airflow as Settings
+from thawline.pipeline.orchestrators.airflow import dag_folder
+from thawline.pipeline.orchestrators.airflow import tasks as airflow_lib
+from thawline.pipeline.tools.airflow_demo import server
+from thawline.pipeline.tools.airflow_demo.server import Airflow, Api, wait_until
 
 pytestmark = pytest.mark.orchestrators
 
 BUILD = pathlib.Path(__file__).resolve().parents[2] / 'build' / 'airflow'
-LOCKS = {3: airflow_server.LOCK, 2: airflow_server.LOCK.with_name('airflow-2.lock')}
+LOCKS = {3: server.LOCK, 2: pathlib.Path(__file__).with_name('airflow-2.lock')}
 ODD = 'a "b" \'c\' $(touch x) `d` {{ 7*7 }} {% e %} \\n \u00e9\u4e2d'
 RUN_MINUTES = 30  # three processes that import TensorFlow; a busy machine takes its time
 
@@ -88,7 +89,7 @@ def airflow3(tmp_path_factory) -> Airflow:
 
 def installed(version: int, folder: pathlib.Path) -> Airflow:
     environment = BUILD / ('venv' if version == 3 else f'venv{version}')
-    airflow_server.install(environment, LOCKS[version])
+    server.install(environment, LOCKS[version])
     made = Airflow(environment, folder / 'home', folder / 'dags')
     done = made.call('db', 'migrate')
     assert done.returncode == 0, done.stderr
@@ -110,7 +111,7 @@ def write(
         'pipeline': {},
     }
     made = airflow_lib.dag(content, Settings(**settings), command, environment)
-    airflow_folder.write(folder / name, content, made)
+    dag_folder.write(folder / name, content, made)
 
 
 def read(airflow: Airflow, folder: pathlib.Path) -> dict:
@@ -206,7 +207,7 @@ PROBE = {
 @pytest.fixture(scope='module')
 def api(airflow3: Airflow, stones: Project) -> Iterator[Api]:
     schedule(airflow3, stones)
-    with airflow_server.running(airflow3, airflow_server.free_port()) as started:
+    with server.running(airflow3, server.free_port()) as started:
         wait_until(lambda: started.knows('stones'), 300, 'the DAG')
         started.ask('PATCH', 'dags/stones', {'is_paused': False})
         yield started
@@ -256,7 +257,7 @@ def test_switched_on_it_runs_the_last_date_alone_and_links_to_log_and_report(api
     assert run.startswith('scheduled__')
     assert ended(api, run) == BLESSED
     assert runs() == [run]  # no catch-up
-    named = airflow_server.quoted(run)
+    named = server.quoted(run)
     task = f'dags/stones/dagRuns/{named}/taskInstances/LastReport-Report'
     assert api.ask('GET', f'{task}/links')['extra_links'] == {
         'Log of the nodes': f'http://127.0.0.1:9/stones/logs/{named}-LastReport..Report.log',
@@ -309,7 +310,7 @@ def test_a_failed_task_goes_on_after_it_was_cleared(api, stones):
     away.rename(images)
     assert (broken[''], broken[FIRST]) == ('failed', 'failed')
     assert {broken[one] for one in REFUSED if one not in ('', FIRST)} == {'upstream_failed'}
-    path = f'dags/stones/dagRuns/{airflow_server.quoted(run)}'
+    path = f'dags/stones/dagRuns/{server.quoted(run)}'
     first = api.ask('GET', f'{path}/taskInstances/{FIRST}')
     assert first['try_number'] == 1  # no image, no retry
     cleared = {'dry_run': False, 'dag_run_id': run, 'only_failed': True}

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from pipeline.engines import jars, processes
 from tests.e2e.conftest import Project, draw_classes
+from thawline.pipeline.engines import processes
+from thawline.pipeline.tools.cluster_demo import jars
 
 
 def cluster(found: jars.Jars, worker: str):
@@ -34,7 +35,8 @@ def project(tmp_path) -> Project:
 
 def demo(engine: str, project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [
-        sys.executable, '-m', 'pipeline.cluster_demo', engine, str(project.home),
+        sys.executable, '-m', 'thawline.pipeline.tools.cluster_demo.demo', engine,
+        str(project.home),
         '--folder', str(project.home / 'demo'), *arguments,
     ]  # fmt: skip
     return subprocess.run(

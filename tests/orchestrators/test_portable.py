@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 
-from pipeline.engines import processes, same
 from tests.e2e.conftest import Project, draw_classes
+from thawline.pipeline.engines import processes
+from thawline.pipeline.tools.cluster_demo import compare_outputs
 
 pytestmark = pytest.mark.orchestrators
 
@@ -38,7 +39,7 @@ def both(tmp_path_factory) -> dict[str, Project]:
 
 
 def test_results_are_those_of_the_local_run(both):
-    assert same.differences(both['local'].output, both['portable'].output) == []
+    assert compare_outputs.differences(both['local'].output, both['portable'].output) == []
 
 
 def test_nodes_ran_where_they_should(both):
@@ -78,7 +79,7 @@ def test_nothing_outlives_the_run(both):
     left = [
         line
         for line in listed.stdout.splitlines()
-        if 'pipeline.engines.worker_' in line and line.split()[0] == '1'
+        if 'thawline.pipeline.engines.worker_' in line and line.split()[0] == '1'
     ]
     assert left == []
     assert pathlib.Path(both['portable'].output).is_dir()

@@ -12,7 +12,8 @@ import zlib
 
 import pytest
 
-from pipeline import cli, config
+from thawline.pipeline import cli
+from thawline.pipeline.config import models
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RED_DOT = bytes.fromhex(
@@ -23,7 +24,7 @@ RED_DOT = bytes.fromhex(
 
 def thawline(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, '-m', 'pipeline.cli', *arguments],
+        [sys.executable, '-m', 'thawline', *arguments],
         cwd=cwd, env={**os.environ, 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
@@ -63,7 +64,8 @@ def test_help_answers_at_once_and_without_tensorflow(tmp_path):
     best = min(_seconds('--help', tmp_path) for _ in range(5))
     assert best < 0.5
     code = (
-        'import sys, pipeline.cli; heavy = {"tensorflow", "tfx", "apache_beam", "keras", "numpy"}; '
+        'import sys, thawline.pipeline.cli; '
+        'heavy = {"tensorflow", "tfx", "apache_beam", "keras", "numpy"}; '
         'sys.exit(", ".join(heavy & set(sys.modules)) or None)'
     )
     done = subprocess.run(
@@ -237,7 +239,7 @@ def test_init_of_a_csv_mentions_the_confidence_of_labels(project):
     text = (project / 'thawline.yaml').read_text('utf-8')
     assert '  # columns: {confidence: agreement}' in text
     active = text.replace('# columns:', 'columns:')
-    assert config.parse(active, 'x').data.columns.confidence == 'agreement'
+    assert models.parse(active, 'x').data.columns.confidence == 'agreement'
 
 
 def test_decompression_bomb_is_not_read_at_listing(project):

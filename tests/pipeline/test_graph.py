@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import pathlib
 
-from pipeline import config, graph
-from pipeline.paths import Project
+from thawline.pipeline import graph
+from thawline.pipeline.config import models
+from thawline.pipeline.config.project import Project
 
 
 def nodes(tmp_path: pathlib.Path, training: str = '{}', tune: bool = False) -> dict:
@@ -14,7 +15,7 @@ def nodes(tmp_path: pathlib.Path, training: str = '{}', tune: bool = False) -> d
         'name: x\ndata: {source: images}\nmodel: {backbone: mobilenet_v2_035, weights: random}\n'
         f'training: {training}\n'
     )
-    parsed = config.parse(text, 'thawline.yaml')
+    parsed = models.parse(text, 'thawline.yaml')
     wired = graph.build(parsed, Project.of(parsed, tmp_path), tune=tune)
     return {node.id: node for node in wired.components}
 

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from pipeline import config, logs
-from pipeline.paths import Project
+from thawline.pipeline.config import models
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.system import log_redirect
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -35,13 +36,13 @@ def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):
 
 
 def test_diverting_ends_also_after_an_error(tmp_path):
-    with pytest.raises(ValueError, match='inside'), logs.diverted(tmp_path / 'x.log'):
+    with pytest.raises(ValueError, match='inside'), log_redirect.diverted(tmp_path / 'x.log'):
         raise ValueError('inside')
     os.write(1, b'')  # the descriptor is open again
 
 
-def parsed(text: str) -> config.Config:
-    return config.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
+def parsed(text: str) -> models.Config:
+    return models.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
 
 
 def test_paths_are_relative_to_the_file(tmp_path):
@@ -55,7 +56,7 @@ def test_paths_are_relative_to_the_file(tmp_path):
 
 
 def test_urls_packages_and_names_are_left_as_they_are(tmp_path):
-    remote = config.parse('name: x\ndata: {source: "gs://bucket/images"}', 'thawline.yaml')
+    remote = models.parse('name: x\ndata: {source: "gs://bucket/images"}', 'thawline.yaml')
     assert Project.of(remote, tmp_path).source_spec(remote).source == 'gs://bucket/images'
     assert Project.of(remote, tmp_path).weights(remote) == 'imagenet'
     own = parsed('model: {backbone: mobilenet_v2, weights: w/base.h5}')
@@ -90,15 +91,15 @@ def test_reviewed_schema_lies_beside_the_file_or_with_the_runs_of_a_preset(tmp_p
     assert Project.of(plain, tmp_path).schema == tmp_path / 'schema.pbtxt'
     preset = Project.of(plain, tmp_path, is_preset=True)
     assert preset.schema == tmp_path / 'runs' / 'x' / 'schema.pbtxt'
-    named = config.parse('name: x\ndata: {source: a, schema_file: s/own.pbtxt}', 'thawline.yaml')
+    named = models.parse('name: x\ndata: {source: a, schema_file: s/own.pbtxt}', 'thawline.yaml')
     assert Project.of(named, tmp_path).schema == tmp_path / 's' / 'own.pbtxt'
 
 
 def test_columns_of_the_configuration_are_those_of_ingestion():
     import dataclasses
 
-    from components.ingestion.sources import Columns
+    from thawline.components.ingestion.sources import Columns
 
     theirs = {field.name: field.default for field in dataclasses.fields(Columns)}
-    ours = {name: field.default for name, field in config.Columns.model_fields.items()}
+    ours = {name: field.default for name, field in models.Columns.model_fields.items()}
     assert ours == theirs

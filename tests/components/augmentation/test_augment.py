@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.augmentation import DRAWS, POLICIES, Policy, augment, keyed
+from thawline.components.augmentation import DRAWS, POLICIES, Policy, augment, keyed
 
 SIDE = 16
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import backbones
-from components.errors import ConfigError
+from thawline.components import backbones
+from thawline.components.shared.errors import ConfigError
 
 SIZE = 64
 

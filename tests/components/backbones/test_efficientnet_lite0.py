@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from components import backbones
-from components.backbones import efficientnet_lite0, package_weights, restricted_pickle
-from components.errors import ConfigError
+from thawline.components import backbones
+from thawline.components.backbones import efficientnet_lite0, package_weights, restricted_pickle
+from thawline.components.shared.errors import ConfigError
 
 
 @functools.cache

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import backbones
-from components.backbones.features import (
+from thawline.components import backbones
+from thawline.components.backbones.features import (
     Features,
     feature_model,
     feature_slices,

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from components import backbones
-from components.backbones import package_weights, registry
-from components.errors import ConfigError
+from thawline.components import backbones
+from thawline.components.backbones import package_weights, registry
+from thawline.components.shared.errors import ConfigError
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 REQUIRED = {

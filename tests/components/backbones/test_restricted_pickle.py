@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.backbones import package_weights, restricted_pickle
-from components.errors import ConfigError
+from thawline.components.backbones import package_weights, restricted_pickle
+from thawline.components.shared.errors import ConfigError
 
 MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
 PROTOCOL = pickle.dumps(1001, protocol=2)

@@ -7,8 +7,8 @@ import threading
 
 import keras
 
-from components import backbones
-from components.backbones import seeding
+from thawline.components import backbones
+from thawline.components.backbones import seeding
 
 
 def digest() -> str:

@@ -20,10 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components import backbones
-from components.backbones import weights_file
-from components.errors import ConfigError
 from tests.shared import SHARED, needs_shared
+from thawline.components import backbones
+from thawline.components.backbones import weights_file
+from thawline.components.shared.errors import ConfigError
 
 NAME = 'mobilenet_v2_035'
 SIZE = 32
@@ -272,7 +272,7 @@ def test_real_weights_of_another_width_are_refused() -> None:
 
 DOWNLOADS = """
 from components import backbones
-from components.errors import ConfigError
+from thawline.components.shared.errors import ConfigError
 for name in ('resnet50', 'mobilenet_v2'):
     try:
         backbone = backbones.build(name, 224, 'imagenet')

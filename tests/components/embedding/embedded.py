@@ -11,8 +11,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 import apache_beam as beam  # isort: skip
 
-from components.embedding import beam_pipeline, embeddings, frozen_base
-from components.transform import preprocessing
+from thawline.components.embedding import beam_pipeline, embeddings, frozen_base
+from thawline.components.transform import preprocessing
 
 SIZE = 32
 # The smallest base; random weights, so that nothing is downloaded.

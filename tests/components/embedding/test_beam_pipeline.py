@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import augmentation, backbones, progress
-from components.embedding import embeddings
 from tests.components.embedding.embedded import (
     SETTINGS,
     SIZE,
@@ -20,6 +18,9 @@ from tests.components.embedding.embedded import (
     pictures,
     write_shard,
 )
+from thawline.components import augmentation, backbones
+from thawline.components.embedding import embeddings
+from thawline.components.shared import progress
 
 N = 70  # more than one batch of 64
 CONFIDENCE = [(i % 4 + 1) / 4 for i in range(N)]

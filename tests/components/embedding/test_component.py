@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tfx.types import Channel, standard_artifacts
 
-from components.backbones.params import Model
-from components.embedding.component import Embedder
+from thawline.components.backbones.params import Model
+from thawline.components.embedding.component import Embedder
 
 
 def key(**changes: Any) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.embedding import embeddings
-from components.errors import DataError
+from thawline.components.embedding import embeddings
+from thawline.components.shared.errors import DataError
 
 SPEC = embeddings.Spec(
     dimension=3,

@@ -9,11 +9,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from components.embedding import shards
-from components.errors import DataError
 from tests.components import transformed as making
 from tests.components.embedding.embedded import SIZE, image_ids, pictures, write_shard
 from tests.components.transformed import Transformed
+from thawline.components.embedding import shards
+from thawline.components.shared.errors import DataError
 
 
 def test_batches_hold_every_image_once(tmp_path: pathlib.Path) -> None:

@@ -15,17 +15,17 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.embedding.artifacts import Embeddings
-from components.evaluation import executor, predictions
-from components.evaluation.params import Gate
-from components.evaluation.slicing import Evaluation
-from components.ingestion import canonical, examples, facts
-from components.ingestion.sources import SourceItem
-from components.serving import export
-from components.serving.rule import Rule
-from components.training import model
 from tests.components.training import tiny
 from tests.components.transformed import RESIZE, SIZE, Row, Transformed
+from thawline.components.backbones import classifier
+from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.evaluation import executor, predictions
+from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.slices import Evaluation
+from thawline.components.ingestion import canonical, examples, facts
+from thawline.components.ingestion.sources import SourceItem
+from thawline.components.saved_model import signatures
+from thawline.components.saved_model.decision_rule import Rule
 
 BEAM = ['--runner=FnApiRunner', '--direct_running_mode=in_memory']
 MODEL_ID, BASELINE_ID = 7, 3
@@ -90,10 +90,12 @@ def exported(
     Args:
         kernel: size of the head's weights; NaN for a training that diverged.
     """
-    made = model.build(tiny.backbone(side=SIZE), 'top', len(classes), 0.2, seed=seed)
+    made = classifier.build(tiny.backbone(side=SIZE), 'top', len(classes), 0.2, seed=seed)
     weights = np.random.default_rng(seed).normal(size=(8, len(classes)))
     made.set_head((kernel * weights).astype(np.float32), np.zeros(len(classes), np.float32))
-    export.export(made, classes, transformed.output, SIZE, RESIZE, folder / 'Format-Serving', rule)
+    signatures.export(
+        made, classes, transformed.output, SIZE, RESIZE, folder / 'Format-Serving', rule
+    )
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
-from components.evaluation import baseline
+from thawline.components.evaluation import baseline
 
 Artifacts = list[types.Artifact]
 # TFX hands the strategy a store, which this one does not ask.

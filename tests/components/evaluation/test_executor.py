@@ -12,16 +12,16 @@ import sklearn.metrics
 import tfx.components  # noqa: F401  isort: skip - tfma is not whole without it
 import tensorflow_model_analysis as tfma  # isort: skip
 
-from components.errors import DataError
-from components.evaluation import results, verdict
-from components.evaluation.params import Gate
-from components.evaluation.slicing import Evaluation
-from components.evaluation.verdict import Verdict
-from components.serving.rule import Rule
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.evaluation.evaluating import Evaluated
 from tests.components.transformed import Row, Transformed
+from thawline.components.evaluation import results, verdict
+from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.slices import Evaluation
+from thawline.components.evaluation.verdict import Verdict
+from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared.errors import DataError
 
 HOSTILE = ('</script><b>&', '"quoted" \'name\'', '🐈\u200d⬛ cat', 'קטן قط', 'a|b`c\\d')
 

@@ -7,7 +7,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from components.evaluation.params import Gate
+from thawline.components.evaluation.params import Gate
 
 
 @pytest.mark.parametrize(

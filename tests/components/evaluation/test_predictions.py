@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.errors import DataError
-from components.evaluation import predictions
+from thawline.components.evaluation import predictions
+from thawline.components.shared.errors import DataError
 
 CLASSES = ('<b>', 'קטן', '🐈')
 EDGES = {'brightness_bucket': (0.25, 0.5)}

@@ -11,11 +11,12 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from components.evaluation import statistics, verdict
-from components.evaluation.counts import Count, Numbers, Paired, Reset, SliceCount
-from components.evaluation.params import Gate
-from components.evaluation.rules import Rule, told
-from components.evaluation.verdict import Verdict, judge
+from thawline.components.evaluation import verdict
+from thawline.components.evaluation.counts import Count, Numbers, Paired, Reset, SliceCount
+from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.rules import Rule, told
+from thawline.components.evaluation.verdict import Verdict, judge
+from thawline.components.statistics import proportions
 
 CLASSES = {'cat': Count(85, 100), 'dog': Count(91, 100)}
 GOOD = Numbers(Count(176, 200), Count(170, 200), CLASSES)
@@ -58,7 +59,7 @@ def test_refusal_says_how_many_images_would_decide() -> None:
     assert not found.blessed
     assert found.headline.startswith('Not blessed: the lower bound of val accuracy, 79.3 %, is ')
     one = rule(found, 'val_accuracy')
-    assert one.value == statistics.lower_bound(170, 200)
+    assert one.value == proportions.lower_bound(170, 200)
     assert (one.bound, one.margin) == (0.8, one.value - 0.8)
     assert one.change == (
         '172 right instead of 170 would do; at this accuracy about 54 more val images '
@@ -129,7 +130,7 @@ def test_point_tells_what_the_tests_of_chance_find() -> None:
 
 def test_where_the_approximate_interval_reaches_it_is_said() -> None:
     """One of the counts with which Wilson's interval alone blesses too many."""
-    assert statistics.wilson(49, 54).lower >= 0.8
+    assert proportions.wilson(49, 54).lower >= 0.8
     found = judge(numbers(val=Count(49, 54)), gate())
     assert failed(found) == ['val_accuracy']
     assert 'counted exactly, chance is not ruled out' in rule(found, 'val_accuracy').sentence
@@ -237,7 +238,7 @@ def test_worse_than_the_baseline() -> None:
     found = judge(numbers(baseline=Paired(3, 14, 200)), gate())
     assert failed(found) == ['paired_test', 'max_drop']
     one = rule(found, 'paired_test')
-    assert one.value == statistics.mcnemar(3, 14).worse
+    assert one.value == proportions.mcnemar(3, 14).worse
     assert 'it alone is right on 3 and the baseline alone on 14' in one.sentence
     assert one.change == 'Of these 17 the baseline alone may be right on 12 at most.'
     assert found.headline.endswith('Also fails: drop against the baseline.')

@@ -11,14 +11,14 @@ from typing import Any
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.evaluation.params import Gate
-from components.export import executor, record
-from components.export.artifacts import Exports as ExportsArtifact
-from components.export.params import Exports
-from components.serving.rule import Rule
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, Transformed
+from thawline.components.evaluation.params import Gate
+from thawline.components.export import executor, record
+from thawline.components.export.artifacts import Exports as ExportsArtifact
+from thawline.components.export.params import Exports
+from thawline.components.saved_model.decision_rule import Rule
 
 BASE = {'backbone': 'tiny', 'weights': 'random', 'weights_digest': 'abc', 'image_size': 32}
 

@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.errors import ConfigError
-from components.evaluation import predictions
-from components.export import images, libraries, litert, onnx_format, warmup
-from components.serving import card
 from tests.components.export import exporting
 from tests.components.export.exporting import BASE, Judged
 from tests.components.transformed import CLASSES, SIZE, Transformed
+from thawline.components.evaluation import predictions
+from thawline.components.export import images, libraries, litert, onnx_format, warmup
+from thawline.components.saved_model import card
+from thawline.components.shared.errors import ConfigError
 
 LITERT = ('litert', 'litert_dynamic', 'litert_int8')
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from components.ingestion.artifacts import Quarantine
-from components.ingestion.component import ImageExampleGen
-from components.ingestion.executor import Executor
-from components.ingestion.sources import SourceSpec
+from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.ingestion.component import ImageExampleGen
+from thawline.components.ingestion.executor import Executor
+from thawline.components.ingestion.sources import SourceSpec
 
 RUNNER = '--runner=FnApiRunner'
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from components.ingestion import quarantine as reasons
-from components.ingestion.canonical import LUMA_SIDE, BadImage, Canonical, canonicalise
 from tests.components.ingestion.images import decoded, encoded, picture, png_header
 from tests.shared import SHARED, needs_shared
+from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion.canonical import LUMA_SIDE, BadImage, Canonical, canonicalise
 
 
 def canonical(data: bytes, max_side: int = 64, max_pixels: int = 10_000) -> Canonical:

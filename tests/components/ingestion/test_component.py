@@ -10,12 +10,12 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 
-from components.errors import ConfigError
-from components.ingestion.artifacts import Quarantine
-from components.ingestion.component import ImageExampleGen
-from components.ingestion.sources import SourceSpec
 from tests.components.ingestion.images import class_folders, encoded, picture
 from tests.components.ingestion.ingesting import RUNNER
+from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.ingestion.component import ImageExampleGen
+from thawline.components.ingestion.sources import SourceSpec
+from thawline.components.shared.errors import ConfigError
 
 
 def test_contract() -> None:

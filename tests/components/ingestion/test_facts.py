@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from components.ingestion.facts import measure
 from tests.components.ingestion.images import picture
+from thawline.components.ingestion.facts import measure
 
 
 def test_flat_image() -> None:

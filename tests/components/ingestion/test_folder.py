@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from components.errors import ConfigError, DataError
-from components.ingestion import quarantine as reasons
-from components.ingestion.sources import Listing, SourceSpec, list_source
 from tests.components.ingestion.images import class_folders
+from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion.sources import Listing, SourceSpec, list_source
+from thawline.components.shared.errors import ConfigError, DataError
 
 
 def listing(root: pathlib.Path, **options: object) -> Listing:
@@ -184,7 +184,7 @@ def test_fingerprint_changes_with_the_files(tmp_path: pathlib.Path) -> None:
 def test_listing_needs_no_heavy_import(tmp_path: pathlib.Path) -> None:
     class_folders(tmp_path, {'a': 3, 'b': 3})
     code = (
-        'import sys; from components.ingestion.sources import SourceSpec, list_source; '
+        'import sys; from thawline.components.ingestion.sources import SourceSpec, list_source; '
         'print(len(list_source(SourceSpec(sys.argv[1])).items)); '
         'sys.exit(str([m for m in ("tensorflow", "tfx", "apache_beam") if m in sys.modules] or ""))'
     )

@@ -9,22 +9,17 @@ from collections.abc import Iterator
 import pytest
 import tensorflow as tf
 
-from components import progress
-from components.errors import ConfigError, DataError
-from components.ingestion import quarantine as reasons
-from components.ingestion.beam_pipeline import _decodes, _outcome, parse_outcomes
-from components.ingestion.canonical import canonicalise
-from components.ingestion.plan import Row
-from components.ingestion.quarantine import Rejected, from_jsonl
-from components.ingestion.sources import Columns, SourceSpec, list_source
 from tests.components.ingestion import memory_files
-from tests.components.ingestion.images import (
-    class_folders,
-    encoded,
-    picture,
-    png_header,
-)
+from tests.components.ingestion.images import class_folders, encoded, picture, png_header
 from tests.components.ingestion.ingesting import ingest, strings
+from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion.beam_pipeline import _decodes, _outcome, parse_outcomes
+from thawline.components.ingestion.canonical import canonicalise
+from thawline.components.ingestion.plan import Row
+from thawline.components.ingestion.quarantine import Rejected, from_jsonl
+from thawline.components.ingestion.sources import Columns, SourceSpec, list_source
+from thawline.components.shared import progress
+from thawline.components.shared.errors import ConfigError, DataError
 
 FEATURES = {
     'image', 'label', 'image_id', 'path', 'group', 'split', 'height', 'width', 'source_format',

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ingestion.labels import confidence
+from thawline.components.ingestion.labels import confidence
 
 SPACES = st.text(' \t', max_size=3)
 

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import PIL.Image
 
-from components.ingestion import beam_pipeline
-from components.ingestion.sources import SourceItem, SourceSpec
 from tests.components.ingestion.ingesting import ingest, strings
+from thawline.components.ingestion import beam_pipeline
+from thawline.components.ingestion.sources import SourceItem, SourceSpec
 
 
 def test_a_long_listing_gives_the_same_examples(tmp_path, monkeypatch):

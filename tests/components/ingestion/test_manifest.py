@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import DataError
-from components.ingestion import quarantine as reasons
-from components.ingestion.manifest import parse
-from components.ingestion.sources import Columns, Listing, SourceSpec, list_source
 from tests.components.ingestion.images import class_folders
+from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion.manifest import parse
+from thawline.components.ingestion.sources import Columns, Listing, SourceSpec, list_source
+from thawline.components.shared.errors import DataError
 
 ROWS = [f'{c}/{i:03d}.png,{c}' for c in ('cat', 'dog') for i in range(3)]
 

@@ -11,8 +11,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CODE = """
 import sys
-from components.errors import UserError
-from components.ingestion.sources import SourceSpec, list_source
+from thawline.components.shared.errors import UserError
+from thawline.components.ingestion.sources import SourceSpec, list_source
 try:
     found = list_source(SourceSpec('package:elpv_dataset'))
     print([(i.relative_path, i.label, i.confidence) for i in found.items])

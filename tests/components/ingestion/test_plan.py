@@ -6,10 +6,10 @@ import collections
 
 import pytest
 
-from components.errors import DataError
-from components.ingestion.plan import Plan, Row, make_plan
-from components.ingestion.quarantine import LEAK
-from components.ingestion.split import assign
+from thawline.components.ingestion.plan import Plan, Row, make_plan
+from thawline.components.ingestion.quarantine import LEAK
+from thawline.components.ingestion.split import assign
+from thawline.components.shared.errors import DataError
 
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
 

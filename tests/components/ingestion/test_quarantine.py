@@ -8,7 +8,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ingestion.quarantine import (
+from thawline.components.ingestion.quarantine import (
     Rejected,
     counts_by_reason,
     from_jsonl,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import ConfigError
-from components.ingestion.sources import Columns, SourceSpec, detect_format, list_source
+from thawline.components.ingestion.sources import Columns, SourceSpec, detect_format, list_source
+from thawline.components.shared.errors import ConfigError
 
 TEXTS = st.text(max_size=9)
 MAYBE = st.none() | TEXTS

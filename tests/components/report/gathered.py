@@ -9,15 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.evaluation import measuring, slicing
-from components.evaluation.predictions import Predictions
-from components.evaluation.verdict import Rule, Verdict
-from components.report import gather, model_card, saliency
-from components.report.similarity import Embedded
-from components.serving import card, export
-from components.training import model
 from tests.components.training import tiny
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
+from thawline.components.backbones import classifier
+from thawline.components.evaluation import serving_cost, slices
+from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.verdict import Rule, Verdict
+from thawline.components.report import build, model_card, saliency
+from thawline.components.report.similarity import Embedded
+from thawline.components.saved_model import card, signatures
 
 HOSTILE_PATH = 'a/"><img src=x onerror=alert(1)>.png'
 VERDICT = Verdict(
@@ -75,10 +75,10 @@ def exported(
     transformed: Transformed, folder: pathlib.Path, classes: tuple[str, ...] = CLASSES
 ) -> pathlib.Path:
     """A model with a random head on a random base."""
-    made = model.build(tiny.backbone(side=SIZE), 'top', len(classes), 0.2, seed=0)
+    made = classifier.build(tiny.backbone(side=SIZE), 'top', len(classes), 0.2, seed=0)
     rng = np.random.default_rng(0)
     made.set_head(rng.normal(size=(8, len(classes))), np.zeros(len(classes)))
-    export.export(made, classes, transformed.output, SIZE, RESIZE, folder)
+    signatures.export(made, classes, transformed.output, SIZE, RESIZE, folder)
     return folder
 
 
@@ -139,7 +139,7 @@ def embedded(
 
 def given(
     transformed: Transformed, tmp_path: pathlib.Path, classes: tuple[str, ...] = CLASSES
-) -> gather.Given:
+) -> build.Given:
     """All that a report is made of, from 40 images of `classes`."""
     rows = [row for row in transformed.rows if row.label in classes]
     third = len(rows) // 3
@@ -154,14 +154,14 @@ def given(
         for split, of in splits.items()
     }
     written = sum(len(of) for of in splits.values())
-    return gather.Given(
+    return build.Given(
         run='20261121-120000.000',
         created='2026-11-21T12:00:00+00:00',
         verdict=VERDICT,
         threshold=0.8,
         predictions=answered(folder, splits, classes),
         embedded=embedded(splits, classes),
-        data=gather.Data(
+        data=build.Data(
             {
                 'total': written + 2, 'written': written, 'quarantined': 2,
                 'classes': len(classes), 'reasons': {'truncated': 2}, 'splits': counts,
@@ -175,9 +175,9 @@ def given(
             },
         ),
         model=model_card.ModelFacts(
-            RECORD, card.read(folder), measuring.size_mb(str(folder)), CONFIG, (), 7
+            RECORD, card.read(folder), serving_cost.size_mb(str(folder)), CONFIG, (), 7
         ),
         explain=saliency.Explainer(folder),
-        groups=slicing.Evaluation(smallest_slice=3, most_values=10),
+        groups=slices.Evaluation(smallest_slice=3, most_values=10),
         before=None,
     )  # fmt: skip

@@ -12,19 +12,19 @@ import numpy as np
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.embedding import embeddings
-from components.embedding.artifacts import Embeddings
-from components.gate.component import DataVerdict
-from components.ingestion.artifacts import Quarantine
-from components.report import executor
-from components.report.artifacts import Report
-from components.report.similarity import Embedded
-from components.training.features import FeatureSet
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.report import gathered
 from tests.components.training import tiny
 from tests.components.transformed import Row
+from thawline.components.data_gate.component import DataVerdict
+from thawline.components.embedding import embeddings
+from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.report import executor
+from thawline.components.report.artifacts import Report
+from thawline.components.report.similarity import Embedded
+from thawline.components.training.feature_set import FeatureSet
 
 SPLITS = ('train', 'val', 'test')
 

@@ -7,13 +7,13 @@ import tensorflow_data_validation as tfdv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evaluation.statistics import wilson
-from components.report import changes_card, data_card, model_card
-from components.report.content import Fact, Interval
-from components.report.lineage import Step
-from components.serving.card import Card
-from components.serving.rule import Rule
 from tests.components.report import gathered
+from thawline.components.report import changes_card, data_card, model_card
+from thawline.components.report.content import Fact, Interval
+from thawline.components.saved_model.card import Card
+from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared.lineage import Step
+from thawline.components.statistics.proportions import wilson
 
 
 def data_facts(**changes: object) -> data_card.DataFacts:

@@ -14,15 +14,15 @@ import tensorflow_data_validation as tfdv
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.embedding.artifacts import Embeddings
-from components.evaluation import predictions, verdict
-from components.gate.component import DataVerdict
-from components.ingestion.artifacts import Quarantine
-from components.report import executor
-from components.report.gather import Given
 from tests.components.report import gathered
 from tests.components.report.reporting import SPLITS, artifact, run, write_embeddings, write_json
 from tests.components.transformed import Transformed
+from thawline.components.data_gate.component import DataVerdict
+from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.evaluation import predictions, verdict
+from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.report import executor
+from thawline.components.report.build import Given
 
 
 def write_predictions(given: Given, folder: pathlib.Path) -> None:

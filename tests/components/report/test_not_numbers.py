@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from components.evaluation.params import Gate
-from pipeline import cli
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.report import reporting
 from tests.components.report.reporting import Told
 from tests.components.transformed import Row, Transformed
 from tests.made_runs import Runs
+from thawline.components.evaluation.params import Gate
+from thawline.pipeline import cli
 
 SPLITS = {'train': making.rows(4, 0), 'val': making.rows(6, 1), 'test': making.rows(4, 2)}
 CLASSES = making.CLASSES

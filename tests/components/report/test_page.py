@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.report import page
-from components.report.content import Interval
 from tests import made_report
+from thawline.components.report import page
+from thawline.components.report.content import Interval
 
 
 class Reader(html.parser.HTMLParser):

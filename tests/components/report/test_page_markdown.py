@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.report import markdown
 from tests import made_report
+from thawline.pipeline.reports import markdown
 
 
 def test_it_says_the_verdict_the_rules_and_what_went_wrong():

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.report import pictures, selection
 from tests.components.report import gathered
+from thawline.components.report import picture_choice, pictures
 
 
 def opened(uri: str, kind: str) -> Image.Image:
@@ -49,7 +49,7 @@ def test_six_hundred_pictures_of_noise_stay_below_fifteen_megabytes() -> None:
     image = encoded(800, 800)
     heat = np.random.default_rng(0).random((7, 7), np.float32)
     over = pictures.overlay(heat, pictures.size_of(image), 'stretch')
-    assert selection.MOST * (len(pictures.thumbnail(image)) + len(over)) < 14_000_000
+    assert picture_choice.MOST * (len(pictures.thumbnail(image)) + len(over)) < 14_000_000
 
 
 def alpha(heat: np.ndarray, size: tuple[int, int], resize: str) -> np.ndarray:

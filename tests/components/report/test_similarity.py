@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.report import similarity
-from components.report.similarity import Embedded
+from thawline.components.report import similarity
+from thawline.components.report.similarity import Embedded
 
 
 def clusters(each: int, classes: int, dimension: int = 16, seed: int = 0) -> Embedded:

@@ -12,16 +12,16 @@ import tensorflow as tf
 from tfx.components.pusher.executor import Executor as Pusher
 from tfx.types import standard_artifacts
 
-from components import splits
-from components.evaluation import predictions
-from components.serving_check import asking, executor, record
-from components.serving_check.artifacts import ServingRecord
-from components.serving_check.params import Check
 from tests.components.evaluation import evaluating
 from tests.components.export import exporting
 from tests.components.export.exporting import Exported, Judged
 from tests.components.serving_check import odd_models
 from tests.components.transformed import Transformed, rows
+from thawline.components.evaluation import predictions
+from thawline.components.serving_check import asking, executor, record
+from thawline.components.serving_check.artifacts import ServingRecord
+from thawline.components.serving_check.params import Check
+from thawline.components.shared import split_files
 
 QUICK = Check(images=2, huge_pixels=250_000)
 
@@ -173,7 +173,7 @@ def test_process_that_cannot_even_be_cancelled_is_ended(
 
 def test_replay_takes_what_was_evaluated(judged: Judged) -> None:
     table = predictions.read(judged.evaluation.uri)
-    files = splits.files(judged.examples)['val']
+    files = split_files.files(judged.examples)['val']
     given = asking.replay(files, table, 3)
     assert len(given.serialized) == 3 and given.probabilities.shape[0] == 3
     for serialized, label, chances in zip(
@@ -186,4 +186,4 @@ def test_replay_takes_what_was_evaluated(judged: Judged) -> None:
         assert table.classes[table.answers[row]] == label
         np.testing.assert_array_equal(table.probabilities[row], chances)
     assert len(asking.replay(files, table, 1000).serialized) == 10
-    assert 'components.serving_check.probe' not in sys.modules
+    assert 'thawline.components.serving_check.probe' not in sys.modules

@@ -8,13 +8,13 @@ import pathlib
 import numpy as np
 import pytest
 
-from components.export.record import Export
-from components.export.record import Record as Exported
-from components.report import serving_card
-from components.serving.card import Abstain
-from components.serving_check import record, verdict
-from components.serving_check.params import Check
-from components.serving_check.record import Record
+from thawline.components.export.record import Export
+from thawline.components.export.record import Record as Exported
+from thawline.components.report import serving_card
+from thawline.components.saved_model.card import Abstain
+from thawline.components.serving_check import record, verdict
+from thawline.components.serving_check.params import Check
+from thawline.components.serving_check.record import Record
 
 LABELS = ('a', 'b')
 CHANCES = np.array([[0.9, 0.1], [0.4, 0.6]], np.float32)

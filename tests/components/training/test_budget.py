@@ -9,7 +9,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from components.training.budget import MIN_EPOCHS, Deadline, Plan, plan
+from thawline.components.training.budget import MIN_EPOCHS, Deadline, Plan, plan
 
 
 class Clock:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from components.training import calibration, scores
+from thawline.components.training import calibration, scores
 
 
 def drawn(n: int, classes: int, temperature: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from components.training.checkpoint import Checkpoint, State
+from thawline.components.training.checkpoint import Checkpoint, State
 
 
 def a_state(value: float = 1.0) -> State:

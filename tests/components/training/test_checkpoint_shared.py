@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.training.checkpoint import Checkpoint, State
+from thawline.components.training.checkpoint import Checkpoint, State
 
 
 def _saves(folder: pathlib.Path, started: Any, ended: Any) -> None:

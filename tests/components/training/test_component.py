@@ -10,11 +10,11 @@ from tfx.proto import trainer_pb2
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.embedding.artifacts import Embeddings
-from components.training.component import Executor, ImageTrainer
+from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.training.component import Executor, ImageTrainer
 
 ARGUMENTS: dict[str, Any] = {
-    'run_fn': 'components.training.run_fn.run_fn',
+    'run_fn': 'thawline.components.training.run_fn.run_fn',
     'train_args': trainer_pb2.TrainArgs(splits=['train']),
     'eval_args': trainer_pb2.EvalArgs(splits=['val']),
     'custom_config': {'training': '{}', 'image_size': 32},

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import scipy.special
 
-from components import progress
-from components.training import dataset, optimizer, scores
-from components.training import epochs as epochs_lib
-from components.training.state import Epoch
 from tests.components.training import tiny, tuning
 from tests.components.training.tuning import run, settings
+from thawline.components.shared import progress
+from thawline.components.training import epochs as epochs_lib
+from thawline.components.training import image_set, optimizer, scores
+from thawline.components.training.state import Epoch
 
 
 @pytest.mark.parametrize('batch_norm', ['frozen', 'affine', 'updated'])
@@ -210,7 +210,7 @@ def test_best_epoch_is_restored_and_training_stops_early(
 ) -> None:
     """With the labels of val exchanged, learning makes val worse: no later epoch is better."""
     val = tiny.images(16, seed=1)
-    val = dataset.ImageSet(val.pixels, 1 - val.labels, val.ids)
+    val = image_set.ImageSet(val.pixels, 1 - val.labels, val.ids)
     classifier = tiny.classifier(dropout=0.0)
     chosen = settings(epochs=8, patience=2, average=average)
     tuned = run(classifier, tmp_path, chosen, tiny.images(48), val)
@@ -249,6 +249,6 @@ def test_predictions_that_are_not_finite_name_the_learning_rate(tmp_path: pathli
         run(classifier, tmp_path, settings(epochs=1), black, white)
 
 
-def _plain(value: int) -> dataset.ImageSet:
+def _plain(value: int) -> image_set.ImageSet:
     data = tiny.images(8)
-    return dataset.ImageSet(np.full_like(data.pixels, value), data.labels, data.ids)
+    return image_set.ImageSet(np.full_like(data.pixels, value), data.labels, data.ids)

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import backbones
-from components.training import model, params
-from components.training import optimizer as optimizer_lib
 from tests.components.training import tiny
+from thawline.components import backbones
+from thawline.components.backbones import classifier
+from thawline.components.training import optimizer as optimizer_lib
+from thawline.components.training import params
 
 
-def built(classifier: model.Classifier, **tune: Any) -> optimizer_lib.LayerwiseAdamW:
+def built(classifier: classifier.Classifier, **tune: Any) -> optimizer_lib.LayerwiseAdamW:
     """The optimizer of all blocks."""
     # Said in full: what is tested must not change with the defaults.
     base: dict[str, Any] = {'learning_rate': 0.01, 'block_decay': 0.8, 'weight_decay': 0.0}
@@ -26,7 +27,7 @@ def built(classifier: model.Classifier, **tune: Any) -> optimizer_lib.LayerwiseA
 
 
 def step(
-    classifier: model.Classifier, optimizer: optimizer_lib.LayerwiseAdamW, gradient: float
+    classifier: classifier.Classifier, optimizer: optimizer_lib.LayerwiseAdamW, gradient: float
 ) -> dict[str, np.ndarray]:
     """Applies the same gradient to every element; returns the change of each variable."""
     variables = classifier.model.trainable_variables

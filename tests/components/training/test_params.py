@@ -7,7 +7,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from components.training import params
+from thawline.components.training import params
 
 
 @pytest.mark.parametrize(

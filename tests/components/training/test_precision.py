@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import backbones
-from components.training import model, optimizer, params, precision
-from components.training.step import training_step
 from tests.components.training import tiny, tuning
+from thawline.components import backbones
+from thawline.components.backbones import classifier
+from thawline.components.training import optimizer, params, precision
+from thawline.components.training.step import training_step
 
 
 @pytest.mark.parametrize('setting', ['float32', 'mixed_bfloat16'])
@@ -58,7 +59,7 @@ def kernels(graph: tf.Graph) -> set[tuple[str, str]]:
 def test_step_computes_in_it_and_answers_do_not(policy: str) -> None:
     keras.utils.set_random_seed(0)
     base = backbones.build('mobilenet_v2_035', 32, 'random')
-    one = model.build(base, 'blocks', 2, 0.2, 0)
+    one = classifier.build(base, 'blocks', 2, 0.2, 0)
     backbones.set_trainable(base, 2, 'affine')
     adam = optimizer.build(one, params.FineTune(), 2)
     pixels = tiny.images(4, side=32).pixels
@@ -73,7 +74,7 @@ def test_step_computes_in_it_and_answers_do_not(policy: str) -> None:
     assert {dtype for op, dtype in found if op == 'MatMul'} == {'float32'}  # the head
     # A model that is traced now has nothing of it, whether it is the same one or shares layers.
     np.testing.assert_array_equal(one.predict(pixels), before)
-    again = model.build(base, 'blocks', 2, 0.2, 0)
+    again = classifier.build(base, 'blocks', 2, 0.2, 0)
     again.set_head(*one.head.get_weights())
     np.testing.assert_array_equal(again.predict(pixels), before)
     adam.learning_rate = 1e-3

@@ -14,7 +14,7 @@ import sklearn.linear_model
 import sklearn.metrics
 import sklearn.preprocessing
 
-from components.training import probe, scores, targets
+from thawline.components.training import probe, scores, targets
 
 Fitted = tuple[sklearn.preprocessing.StandardScaler, sklearn.linear_model.LogisticRegression]
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]

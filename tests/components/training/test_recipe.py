@@ -10,14 +10,20 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from components import backbones
-from components.backbones.features import Features, feature_slices
-from components.training import affinity, choice, dataset, recipe, scores
 from tests.components.training import tiny
 from tests.components.training.whole import Images, assert_equal, train, weights, without_seconds
+from thawline.components import backbones
+from thawline.components.backbones.features import Features, feature_slices
+from thawline.components.training import (
+    augmentation_choice,
+    image_set,
+    model_selection,
+    recipe,
+    scores,
+)
 
 
-def shipped(trained: recipe.Trained, data: dataset.ImageSet) -> scores.Scores:
+def shipped(trained: recipe.Trained, data: image_set.ImageSet) -> scores.Scores:
     return scores.score(trained.classifier.predict(data.pixels), data.labels)
 
 
@@ -58,11 +64,11 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     for share, values in record['interpolation'].items():
         rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
         found = scores.Scores(**rest)
-        candidates[share] = choice.Candidate(found, values['calibrated_log_loss'])
+        candidates[share] = model_selection.Candidate(found, values['calibrated_log_loss'])
     assert list(candidates) == ['0', '0.25', '0.5', '0.75', '1']
     assert candidates['0'].val == scores.Scores(**record['probe']['val'])
     assert candidates['1'].val == scores.Scores(**record['fine_tune']['val'])
-    kept = choice.choose({float(share): one for share, one in candidates.items()})
+    kept = model_selection.choose({float(share): one for share, one in candidates.items()})
     assert candidates[f'{kept:g}'].val == scores.Scores(**record['val'])
     assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
     assert set(record['seconds']) == {'probe', 'read', 'augmentation', 'fine_tune'}
@@ -76,7 +82,9 @@ def test_augmentation_auto_is_settled_by_the_frozen_base_and_its_head(
     probe = train(tmp_path / 'probe', val_set=val, augmentation='auto', mode='probe')
     assert 'augmentation' not in probe.record  # nothing is augmented
     classifier = probe.classifier
-    expected = affinity.choose(classifier.predict, classifier.predict(val.pixels), val, 0)[0]
+    expected = augmentation_choice.choose(
+        classifier.predict, classifier.predict(val.pixels), val, 0
+    )[0]
     auto = train(tmp_path / 'auto', val_set=val, augmentation='auto', epochs=1).record
     named = train(tmp_path / 'named', val_set=val, augmentation='light', epochs=1).record
     assert auto['augmentation']['policy'] == expected
@@ -117,7 +125,7 @@ def test_probe_is_kept_with_the_statistics_that_it_saw(tmp_path: pathlib.Path) -
     """Fine-tuned towards exchanged labels, with statistics that move and weights that average."""
     probe_only = train(tmp_path / 'probe', mode='probe')
     train_set = tiny.images(32)
-    wrong = dataset.ImageSet(train_set.pixels, 1 - train_set.labels, train_set.ids)
+    wrong = image_set.ImageSet(train_set.pixels, 1 - train_set.labels, train_set.ids)
     base = tiny.backbone()
     before = tiny.weights_of(base)
     trained = train(

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from components.errors import DataError
-from components.training import dataset
 from tests.components.training import tiny
 from tests.components.training.whole import NAMES, assert_equal, train, weights
+from thawline.components.shared.errors import DataError
+from thawline.components.training import image_set
 
 
 def test_class_absent_from_val_trains(tmp_path: pathlib.Path) -> None:
@@ -28,9 +28,9 @@ def test_class_absent_from_val_trains(tmp_path: pathlib.Path) -> None:
 def test_images_of_unknown_classes_do_not_take_part(
     mode: Literal['fine_tune', 'probe'], tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def with_unknown(data: dataset.ImageSet) -> dataset.ImageSet:
+    def with_unknown(data: image_set.ImageSet) -> image_set.ImageSet:
         more = tiny.images(5, seed=9)
-        return dataset.ImageSet(
+        return image_set.ImageSet(
             np.concatenate([more.pixels, data.pixels]),
             np.concatenate([np.full(5, -1), data.labels]),
             np.concatenate([more.ids, data.ids]),
@@ -54,7 +54,7 @@ def test_images_of_unknown_classes_do_not_take_part(
 @pytest.mark.parametrize('label', [0, 1])
 def test_train_of_one_class_is_refused(label: int, tmp_path: pathlib.Path) -> None:
     data = tiny.images(16)
-    one = dataset.ImageSet(data.pixels, np.full(16, label), data.ids)
+    one = image_set.ImageSet(data.pixels, np.full(16, label), data.ids)
     with pytest.raises(DataError, match=rf"two classes.* only.*'{NAMES[label]}'"):
         train(tmp_path, train_set=one)
 
@@ -74,7 +74,7 @@ def test_split_without_usable_images_is_named(
     data = tiny.images(4)
     nothing = data.take(np.arange(0))
     if unknown:
-        nothing = dataset.ImageSet(data.pixels, np.full(4, -1), data.ids)
+        nothing = image_set.ImageSet(data.pixels, np.full(4, -1), data.ids)
     with pytest.raises(DataError, match=f'the {split} split has no image'):
         train(tmp_path, **{f'{split}_set': nothing})  # type: ignore[arg-type]
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import augmentation
-from components.training import dataset, params, resolution, scores
-from components.training.epochs import Epochs
-from components.training.targets import Targets
 from tests.components.training import tiny, tuning
+from thawline.components import augmentation
+from thawline.components.training import image_set, params, resolution, scores
+from thawline.components.training.epochs import Epochs
+from thawline.components.training.targets import Targets
 
 SIDE = 96
 
@@ -58,8 +58,8 @@ def test_augmented_images_are_resized() -> None:
     data = tiny.images(5, side=SIDE)
     targets = Targets(0.0, 'none', np.ones(2, np.float32), soft=False)
     policy = augmentation.POLICIES['light']
-    whole = dataset.training_epoch(data, 2, policy, 0, 1, targets)
-    small = dataset.training_epoch(data, 2, policy, 0, 1, targets, 32)
+    whole = image_set.training_epoch(data, 2, policy, 0, 1, targets)
+    small = image_set.training_epoch(data, 2, policy, 0, 1, targets, 32)
     for (images, goals), (resized, same_goals) in zip(whole, small, strict=True):
         expected = tf.image.resize(images, [32, 32], antialias=True)
         assert resized.shape[1:] == (32, 32, 3)

@@ -12,13 +12,14 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components import backbones, progress
-from components.backbones.params import Model
-from components.embedding.frozen_base import Settings
-from components.errors import DataError
-from components.training import params, run_fn
 from tests.components.embedding import embedded
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
+from thawline.components import backbones
+from thawline.components.backbones.params import Model
+from thawline.components.embedding.frozen_base import Settings
+from thawline.components.shared import progress
+from thawline.components.shared.errors import DataError
+from thawline.components.training import params, run_fn
 
 BACKBONE = 'mobilenet_v2_035'
 

@@ -10,7 +10,7 @@ import pytest
 import scipy.special
 import sklearn.metrics
 
-from components.training.scores import Scores, score
+from thawline.components.training.scores import Scores, score
 
 
 @hypothesis.given(st.data(), st.integers(1, 30), st.integers(2, 6))

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import scipy.special
 
-from components.training import dataset
 from tests.components.training import tiny
 from tests.components.training.whole import assert_equal, train, weights, without_seconds
+from thawline.components.training import image_set
 
 Mode = Literal['fine_tune', 'probe']
 
 
-def unsure() -> dataset.ImageSet:
+def unsure() -> image_set.ImageSet:
     """48 images, of which 16 have the wrong label, and say that it may be any."""
     data = tiny.images(48)
     rows = np.arange(48) % 3 == 0

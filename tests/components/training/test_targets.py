@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.training.targets import Targets, class_weights
+from thawline.components.training.targets import Targets, class_weights
 
 SIDE = 8
 WEIGHTS = np.array([0.5, 1.0, 3.0], np.float32)

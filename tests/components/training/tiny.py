@@ -9,11 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.backbones import backbone as backbone_lib
-from components.backbones.features import Features
-from components.embedding import embeddings
-from components.embedding.frozen_base import FrozenBase, Settings
-from components.training import dataset, features, model, recipe
+from thawline.components.backbones import backbone as backbone_lib
+from thawline.components.backbones import classifier as model
+from thawline.components.backbones.features import Features
+from thawline.components.embedding import embeddings
+from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.training import feature_set, image_set, recipe
 
 SIDE = 16
 BLOCKS = 4
@@ -43,14 +44,14 @@ def _ids(n: int) -> np.ndarray:
     return np.array([f'{row:06d}'.encode() for row in range(n)], object)
 
 
-def images(n: int, classes: int = 2, side: int = SIDE, seed: int = 0) -> dataset.ImageSet:
+def images(n: int, classes: int = 2, side: int = SIDE, seed: int = 0) -> image_set.ImageSet:
     """n images, the classes in turn; a class is a mean colour under strong noise."""
     rng = np.random.default_rng([n, seed])
     labels = np.arange(n) % classes
     colours = np.array([[90, 128, 128], [160, 120, 128], [128, 128, 190], [128, 60, 90]])
     noise = rng.normal(0, 60, (n, side, side, 3))
     pixels = np.clip(colours[labels][:, None, None] + noise, 0, 255).astype(np.uint8)
-    return dataset.ImageSet(pixels, labels, _ids(n))
+    return image_set.ImageSet(pixels, labels, _ids(n))
 
 
 def classifier(classes: int = 2, dropout: float = 0.2, seed: int = 0) -> model.Classifier:
@@ -60,8 +61,8 @@ def classifier(classes: int = 2, dropout: float = 0.2, seed: int = 0) -> model.C
 
 def embedded(
     base: backbone_lib.Backbone,
-    train: dataset.ImageSet,
-    val: dataset.ImageSet,
+    train: image_set.ImageSet,
+    val: image_set.ImageSet,
     augmentation: str = 'light',
     kind: Features = 'top',
 ) -> recipe.Embedded:
@@ -71,17 +72,17 @@ def embedded(
     settings = Settings('tiny', 'random', side, kind, augmentation, views, 0)
     frozen = FrozenBase(settings, base)
 
-    def of(split: str, data: dataset.ImageSet) -> features.FeatureSet:
+    def of(split: str, data: image_set.ImageSet) -> feature_set.FeatureSet:
         if not len(data):
             shape = (0, settings.rows(split), frozen.dimension)
-            return features.FeatureSet(np.empty(shape, np.float32), data.labels, data.ids)
-        return features.of_images(frozen, split, data)
+            return feature_set.FeatureSet(np.empty(shape, np.float32), data.labels, data.ids)
+        return feature_set.of_images(frozen, split, data)
 
     return recipe.Embedded(kind, of('train', train), of('val', val))
 
 
 def write_embeddings(
-    folder: pathlib.Path, spec: embeddings.Spec, splits: Mapping[str, features.FeatureSet]
+    folder: pathlib.Path, spec: embeddings.Spec, splits: Mapping[str, feature_set.FeatureSet]
 ) -> None:
     """The artifact of these features, as the Embedder writes it."""
     embeddings.write_spec(str(folder), spec)

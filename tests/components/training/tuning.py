@@ -10,10 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from components import progress
-from components.training import budget, checkpoint, dataset, fine_tune, model, params
-from components.training.state import Epoch
 from tests.components.training import tiny
+from thawline.components.backbones import classifier as model
+from thawline.components.shared import progress
+from thawline.components.training import budget, checkpoint, fine_tune, image_set, params
+from thawline.components.training.state import Epoch
 
 WHAT = 'fine-tuning steps'
 
@@ -72,8 +73,8 @@ def attempt(
     one: model.Classifier,
     folder: pathlib.Path,
     chosen: params.Training,
-    train: dataset.ImageSet | None = None,
-    val: dataset.ImageSet | None = None,
+    train: image_set.ImageSet | None = None,
+    val: image_set.ImageSet | None = None,
     on_epoch: Callable[[Epoch], None] = nothing,
     deadline: budget.Deadline | None = None,
 ) -> fine_tune.FineTuned | None:

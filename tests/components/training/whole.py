@@ -9,20 +9,20 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from components.backbones import backbone as backbone_lib
-from components.backbones.features import Features
-from components.training import checkpoint, dataset, params, recipe
 from tests.components.training import tiny
+from thawline.components.backbones import backbone as backbone_lib
+from thawline.components.backbones.features import Features
+from thawline.components.training import checkpoint, image_set, params, recipe
 
 NAMES = ('cat', 'dog', 'owl', 'yak')
-Images = tuple[dataset.ImageSet, dataset.ImageSet]
+Images = tuple[image_set.ImageSet, image_set.ImageSet]
 
 
 def train(
     folder: pathlib.Path,
     base: backbone_lib.Backbone | None = None,
-    train_set: dataset.ImageSet | None = None,
-    val_set: dataset.ImageSet | None = None,
+    train_set: image_set.ImageSet | None = None,
+    val_set: image_set.ImageSet | None = None,
     classes: int = 2,
     augmentation: params.AugmentationName = 'light',
     mode: Literal['fine_tune', 'probe'] = 'fine_tune',

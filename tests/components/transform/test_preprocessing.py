@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.transform import preprocessing
-from components.transform.preprocessing import RESIZE_MODES, UNKNOWN_CLASS
+from thawline.components.transform import preprocessing
+from thawline.components.transform.preprocessing import RESIZE_MODES, UNKNOWN_CLASS
 
 
 def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:

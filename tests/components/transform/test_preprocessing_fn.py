@@ -7,10 +7,10 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from components.training import dataset
-from components.transform import preprocessing
 from tests.components import transformed as making
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
+from thawline.components.training import image_set
+from thawline.components.transform import preprocessing
 
 
 def eager(rows: tuple[Row, ...]) -> dict[bytes, tuple[np.ndarray, int]]:
@@ -26,7 +26,7 @@ def test_examples_equal_the_eager_function_bit_for_bit(transformed: Transformed)
     expected = eager(transformed.rows)
     found = {}
     for folder in transformed.examples.values():
-        loaded = dataset.load([f'{folder}/*.gz'], SIZE)
+        loaded = image_set.load([f'{folder}/*.gz'], SIZE)
         assert loaded.ids.tolist() == sorted(loaded.ids)
         found.update(
             {
@@ -69,7 +69,7 @@ def confidences(made: Transformed) -> dict[str, float]:
     """As training reads them, by the id of the image."""
     found = {}
     for folder in made.examples.values():
-        loaded = dataset.load([f'{folder}/*.gz'], SIZE)
+        loaded = image_set.load([f'{folder}/*.gz'], SIZE)
         assert loaded.confidence.dtype == np.float32
         pairs = zip(loaded.ids, loaded.confidence.tolist(), strict=True)
         found.update({image_id.decode(): sure for image_id, sure in pairs})
@@ -115,8 +115,8 @@ def test_image_without_a_label_is_of_no_class(
     )
     ragged = making.transform(tmp_path, ragged=True, more=unlabelled)
     for split, folder in transformed.examples.items():
-        one = dataset.load([f'{folder}/*.gz'], SIZE)
-        other = dataset.load([f'{ragged.examples[split]}/*.gz'], SIZE)
+        one = image_set.load([f'{folder}/*.gz'], SIZE)
+        other = image_set.load([f'{ragged.examples[split]}/*.gz'], SIZE)
         known = np.flatnonzero(other.labels != preprocessing.UNKNOWN_CLASS)
         assert len(other) - len(known) == (3 if split == 'train' else 0)
         other = other.take(known)

@@ -6,10 +6,10 @@ import pathlib
 
 import numpy as np
 
-from components.backbones import backbone as backbone_lib
-from components.training import dataset, params
-from components.tuning.bench import Bench
 from tests.components.training import tiny
+from thawline.components.backbones import backbone as backbone_lib
+from thawline.components.training import image_set, params
+from thawline.components.tuning.bench import Bench
 
 NAMES = ('cat', 'dog')
 
@@ -30,10 +30,10 @@ def bench(folder: pathlib.Path, base: backbone_lib.Backbone | None = None, n: in
     return Bench(base, NAMES, embedded, lambda: (train, val), folder / 'state')
 
 
-def unknown(data: dataset.ImageSet) -> dataset.ImageSet:
+def unknown(data: image_set.ImageSet) -> image_set.ImageSet:
     """The same with two images of a class that training never saw."""
     more = tiny.images(2, seed=7)
-    return dataset.ImageSet(
+    return image_set.ImageSet(
         np.concatenate([data.pixels, more.pixels]),
         np.concatenate([data.labels, [-1, -1]]),
         np.array([*data.ids, b'x', b'y'], object),

@@ -15,15 +15,15 @@ from tfx.proto import trainer_pb2
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.backbones.params import Model
-from components.embedding import embeddings
-from components.embedding.artifacts import Embeddings
-from components.embedding.frozen_base import FrozenBase, Settings
-from components.training import dataset, features, params, run_fn, tuned
-from components.tuning import record
-from components.tuning.component import Executor, ImageTuner
-from components.tuning.params import Tuning
 from tests.components.transformed import RESIZE, SIZE, Transformed
+from thawline.components.backbones.params import Model
+from thawline.components.embedding import embeddings
+from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.training import feature_set, image_set, params, run_fn, tuned_settings
+from thawline.components.tuning import record
+from thawline.components.tuning.component import Executor, ImageTuner
+from thawline.components.tuning.params import Tuning
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
 BASE = 'mobilenet_v2_035'
@@ -38,7 +38,7 @@ def channels() -> dict[str, Channel]:
 
 def arguments(config: dict[str, Any]) -> dict[str, Any]:
     return {
-        'tuner_fn': 'components.tuning.tuner_fn.tuner_fn',
+        'tuner_fn': 'thawline.components.tuning.tuner_fn.tuner_fn',
         'train_args': trainer_pb2.TrainArgs(splits=['train']),
         'eval_args': trainer_pb2.EvalArgs(splits=['eval']),
         'custom_config': config,
@@ -68,8 +68,8 @@ def embed(folder: pathlib.Path, transformed: Transformed) -> None:
     base = FrozenBase(settings)
     counts = {}
     for split, name in (('train', 'train'), ('eval', 'val')):
-        data = dataset.load([f'{transformed.examples[split]}/*.gz'], SIZE)
-        found = features.of_images(base, name, data)
+        data = image_set.load([f'{transformed.examples[split]}/*.gz'], SIZE)
+        found = feature_set.of_images(base, name, data)
         counts[name] = len(found)
         target = pathlib.Path(embeddings.split_folder(str(folder), name))
         target.mkdir(parents=True)
@@ -81,7 +81,7 @@ def embed(folder: pathlib.Path, transformed: Transformed) -> None:
     embeddings.write_spec(str(folder), spec)
 
 
-def write(file: pathlib.Path, data: features.FeatureSet) -> None:
+def write(file: pathlib.Path, data: feature_set.FeatureSet) -> None:
     with tf.io.TFRecordWriter(str(file)) as writer:
         for example in embeddings.encode(data.ids, data.labels, data.confidence, data.features):
             writer.write(example)
@@ -125,7 +125,7 @@ def outputs(
 def test_record_and_results_are_written(outputs: dict[str, list[Artifact]]) -> None:
     folder = pathlib.Path(outputs['tuner_results'][0].uri)
     found = json.loads((folder / record.FILE).read_text('utf-8'))
-    assert found['base'] == tuned.base_name(BASE, SIZE)
+    assert found['base'] == tuned_settings.base_name(BASE, SIZE)
     assert found['trials'][0]['values']['fine_tune.blocks'] == 1
     assert [head['features'] for head in found['heads']] == ['blocks', 'blocks', 'top']
     assert len(json.loads((folder / 'tuner_results.json').read_text('utf-8'))) == 2
@@ -173,4 +173,4 @@ def test_trainer_takes_the_artifact(
     assert found['fine_tune']['blocks'] == 3
     assert found['tuned']['fine_tune.blocks'] == 3
     assert found['tuned']['augmentation'] == 'flip'
-    assert set(found['tuned']) == set(tuned.NAMES)
+    assert set(found['tuned']) == set(tuned_settings.NAMES)

@@ -8,14 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from components.backbones import backbone as backbone_lib
-from components.backbones.features import feature_slices
-from components.embedding.frozen_base import FrozenBase, Settings
-from components.training import features, recipe
-from components.tuning import heads
-from components.tuning.bench import Bench
 from tests.components.training import tiny
 from tests.components.tuning import benches
+from thawline.components.backbones import backbone as backbone_lib
+from thawline.components.backbones.features import feature_slices
+from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.training import feature_set, recipe
+from thawline.components.tuning import heads
+from thawline.components.tuning.bench import Bench
 
 
 def staged() -> backbone_lib.Backbone:
@@ -39,8 +39,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     frozen = FrozenBase(settings, base)
     embedded = recipe.Embedded(
         'blocks',
-        features.of_images(frozen, 'train', train),
-        features.of_images(frozen, 'val', val),
+        feature_set.of_images(frozen, 'train', train),
+        feature_set.of_images(frozen, 'val', val),
     )
     folder = tmp_path_factory.mktemp('heads')
     return Bench(base, benches.NAMES, embedded, lambda: (train, val), folder)
@@ -61,10 +61,10 @@ def test_useless_earlier_blocks_are_advised_against(bench: Bench) -> None:
     """Earlier blocks that hold a wrong hint, strong in train and turned round in val."""
     columns = feature_slices(bench.backbone, 'blocks')[0][1]
 
-    def hinted(data: features.FeatureSet, sign: float) -> features.FeatureSet:
+    def hinted(data: feature_set.FeatureSet, sign: float) -> feature_set.FeatureSet:
         found = data.features.copy()
         found[..., columns] = sign * (2.0 * data.labels[:, None, None] - 1)
-        return features.FeatureSet(found, data.labels, data.ids)
+        return feature_set.FeatureSet(found, data.labels, data.ids)
 
     embedded = recipe.Embedded(
         'blocks', hinted(bench.embedded.train, 1.0), hinted(bench.embedded.val, -1.0)

@@ -10,13 +10,13 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from components import progress
-from components.errors import DataError
-from components.training import budget, params, tuned
-from components.tuning import heads, record, search, space, verdict
-from components.tuning.bench import Bench
 from tests.components.training import tiny
 from tests.components.tuning import benches
+from thawline.components.shared import progress
+from thawline.components.shared.errors import DataError
+from thawline.components.training import budget, params, tuned_settings
+from thawline.components.tuning import heads, record, search, space, verdict
+from thawline.components.tuning.bench import Bench
 
 # KerasTuner asks the current thread's name in an old way.
 pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
@@ -67,7 +67,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> search.RecipeTuner:
 
 def test_first_trial_has_the_present_settings(searched: search.RecipeTuner) -> None:
     first = searched.oracle.get_trial('0').hyperparameters.values
-    assert tuned.merged(benches.settings(), first, tiny.BLOCKS) == benches.settings()
+    assert tuned_settings.merged(benches.settings(), first, tiny.BLOCKS) == benches.settings()
     assert len(searched.tried) == len(searched.oracle.trials) == 3
 
 
@@ -76,8 +76,10 @@ def test_best_hyperparameters_are_those_of_the_verdict(searched: search.RecipeTu
     chosen = searched.verdict.chosen
     assert best.values == searched.candidates[chosen]
     config = json.loads(json.dumps(best.get_config()))
-    read = tuned.read(config, BASE)
-    assert read == {n: v for n, v in searched.candidates[chosen].items() if n in tuned.NAMES}
+    read = tuned_settings.read(config, BASE)
+    assert read == {
+        n: v for n, v in searched.candidates[chosen].items() if n in tuned_settings.NAMES
+    }
 
 
 def test_chosen_is_never_worse_than_the_present_settings(searched: search.RecipeTuner) -> None:
@@ -93,7 +95,7 @@ def test_record_tells_all_of_it(searched: search.RecipeTuner) -> None:
     assert len(found['trials']) == 3 and found['left_out'] == 0
     first = found['trials'][0]
     assert first['accuracy'] == searched.tried[0].measured.accuracy  # type: ignore[union-attr]
-    assert first['values'][tuned.BLOCKS] == 1
+    assert first['values'][tuned_settings.BLOCKS] == 1
     assert found['standard_error'] == pytest.approx(
         np.sqrt(first['accuracy'] * (1 - first['accuracy']) / 20)
     )
@@ -150,8 +152,8 @@ def test_budget_ends_the_search_but_not_before_the_present_settings(
 def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> None:
     """The second thaws four times as much: three times the first's cost."""
     settings = benches.settings()
-    first = {tuned.BASE: BASE, **tuned.of(settings, tiny.BLOCKS)}
-    deeper = {**first, tuned.BLOCKS: tiny.BLOCKS}
+    first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
+    deeper = {**first, tuned_settings.BLOCKS: tiny.BLOCKS}
     clock = Clock()
     made = tuner(tmp_path, settings, [first, deeper], deadline=budget.Deadline(1e4, clock))
     made.search()
@@ -165,10 +167,10 @@ def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> N
 
 def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> None:
     settings = benches.settings()
-    first = {tuned.BASE: BASE, **tuned.of(settings, tiny.BLOCKS)}
+    first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
     base = tiny.backbone()
     bench = benches.bench(tmp_path, base)
-    made = tuner(tmp_path, settings, [first, {**first, tuned.RATE: 5e-4}], bench)
+    made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 5e-4}], bench)
     kernel = base.blocks[-1].layers[0].kernel
     good = np.array(kernel)
 
@@ -225,8 +227,8 @@ def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
 
 def test_choice_is_by_the_verdict_and_not_by_the_lowest_loss(tmp_path: pathlib.Path) -> None:
     settings = benches.settings()
-    first = {tuned.BASE: BASE, **tuned.of(settings, tiny.BLOCKS)}
-    made = tuner(tmp_path, settings, [first, {**first, tuned.RATE: 2e-4}])
+    first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
+    made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 2e-4}])
     made.search()
     losses = [tried.measured.log_loss for tried in made.tried if tried is not None]
     assert made.verdict == verdict.choose([tried and tried.measured for tried in made.tried])
@@ -244,12 +246,12 @@ def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> N
             blocks=1, epochs=6, learning_rate=1e-6, block_decay=1.0, dropout=0.0
         ),
     )
-    present = {tuned.BASE: BASE, **tuned.of(settings, tiny.BLOCKS)}
-    better = {**present, tuned.BLOCKS: tiny.BLOCKS, tuned.RATE: 0.03}
+    present = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
+    better = {**present, tuned_settings.BLOCKS: tiny.BLOCKS, tuned_settings.RATE: 0.03}
     made = tuner(
         tmp_path, settings, [present, better], benches.bench(tmp_path, base, n=96), epochs=6
     )
     made.search()
     assert made.verdict.chosen == 1
     assert 'beyond noise' in made.verdict.why
-    assert made.get_best_hyperparameters()[0].values[tuned.RATE] == 0.03
+    assert made.get_best_hyperparameters()[0].values[tuned_settings.RATE] == 0.03

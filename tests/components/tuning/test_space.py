@@ -9,11 +9,11 @@ import keras_tuner
 import pytest
 from hypothesis import strategies as st
 
-from components.errors import ConfigError
-from components.training import params, tuned
-from components.tuning import space
+from thawline.components.shared.errors import ConfigError
+from thawline.components.training import params, tuned_settings
+from thawline.components.tuning import space
 
-BASE = tuned.base_name('mobilenet_v2', 96)
+BASE = tuned_settings.base_name('mobilenet_v2', 96)
 
 SETTINGS = st.builds(
     params.Training,
@@ -41,16 +41,16 @@ def test_every_candidate_round_trips_through_the_artifact(
     for values in points:
         point = found.copy()
         point.values = dict(values)
-        read = tuned.read(point.get_config(), BASE)
-        merged = tuned.merged(settings, read, blocks)
-        reached = tuned.of(merged, blocks)
+        read = tuned_settings.read(point.get_config(), BASE)
+        merged = tuned_settings.merged(settings, read, blocks)
+        reached = tuned_settings.of(merged, blocks)
         assert {name: reached[name] for name in read} == read
         assert merged.model_dump(exclude={'augmentation', 'class_weights', 'fine_tune'}) == (
             settings.model_dump(exclude={'augmentation', 'class_weights', 'fine_tune'})
         )
-    assert tuned.merged(settings, points[0], blocks) == settings
-    assert not space.changes(points[0], tuned.of(settings, blocks))
-    assert all(values[tuned.CLASS_WEIGHTS] == weights for values in points[1:])
+    assert tuned_settings.merged(settings, points[0], blocks) == settings
+    assert not space.changes(points[0], tuned_settings.of(settings, blocks))
+    assert all(values[tuned_settings.CLASS_WEIGHTS] == weights for values in points[1:])
 
 
 @hypothesis.given(SETTINGS, st.integers(1, 25))
@@ -59,7 +59,7 @@ def test_upside_down_is_tried_only_where_the_project_has_no_up(
 ) -> None:
     points = space.candidates(space.space(settings, blocks, BASE), 40, 0, settings.class_weights)
     if settings.augmentation not in space.WITHOUT_AN_UP:
-        tried = {values.get(tuned.AUGMENTATION) for values in points}
+        tried = {values.get(tuned_settings.AUGMENTATION) for values in points}
         assert tried.isdisjoint(space.WITHOUT_AN_UP)
 
 
@@ -67,28 +67,28 @@ def test_points_are_spread_over_the_whole_space() -> None:
     settings = params.Training()
     points = space.candidates(space.space(settings, 18, BASE), 6, 0, 'none')
     others = points[1:]
-    tried = sorted(values[tuned.AUGMENTATION] for values in others)
+    tried = sorted(values[tuned_settings.AUGMENTATION] for values in others)
     assert tried == ['auto', 'flip', 'light', 'none', 'strong']
-    assert {values[tuned.BLOCKS] for values in others} >= {4, 9, 18}
-    rates = sorted(values[tuned.RATE] for values in others)
+    assert {values[tuned_settings.BLOCKS] for values in others} >= {4, 9, 18}
+    rates = sorted(values[tuned_settings.RATE] for values in others)
     assert rates[0] < 1.6e-4 and rates[-1] > 6.3e-4
     assert all(1e-4 <= rate <= 1e-3 for rate in rates)
-    assert all(0.7 <= values[tuned.DECAY] <= 1.0 for values in others)
+    assert all(0.7 <= values[tuned_settings.DECAY] <= 1.0 for values in others)
 
 
 def test_probe_mode_has_nothing_but_the_head() -> None:
     settings = params.Training(mode='probe')
     found = space.space(settings, 18, BASE)
     assert space.candidates(found, 6, 0, 'none') == [
-        {tuned.BASE: BASE, tuned.CLASS_WEIGHTS: 'none'}
+        {tuned_settings.BASE: BASE, tuned_settings.CLASS_WEIGHTS: 'none'}
     ]
     assert len(space.candidates(found, 6, 0, 'balanced')) == 2
 
 
 def test_chosen_class_weights_are_first_tried_alone() -> None:
     points = space.candidates(space.space(params.Training(), 18, BASE), 6, 0, 'balanced')
-    present = tuned.of(params.Training(), 18)
-    assert space.changes(points[1], present) == {tuned.CLASS_WEIGHTS: 'balanced'}
+    present = tuned_settings.of(params.Training(), 18)
+    assert space.changes(points[1], present) == {tuned_settings.CLASS_WEIGHTS: 'balanced'}
 
 
 def config(**values: Any) -> dict[str, Any]:
@@ -99,14 +99,14 @@ def config(**values: Any) -> dict[str, Any]:
 
 def test_nothing_tuned_yet_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match='run thawline tune first'):
-        tuned.read(None, BASE)
+        tuned_settings.read(None, BASE)
 
 
 def test_what_was_tuned_for_another_base_is_refused() -> None:
     with pytest.raises(ConfigError, match='tuned for resnet50 at 224 px, not for mobilenet_v2 at'):
-        tuned.read(config(base='resnet50 at 224 px'), BASE)
+        tuned_settings.read(config(base='resnet50 at 224 px'), BASE)
 
 
 def test_value_outside_of_what_is_valid_is_refused() -> None:
     with pytest.raises(ValueError, match='learning_rate'):
-        tuned.merged(params.Training(), {tuned.RATE: -1.0}, 18)
+        tuned_settings.merged(params.Training(), {tuned_settings.RATE: -1.0}, 18)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from components.tuning import verdict
-from components.tuning.verdict import Measured
+from thawline.components.tuning import verdict
+from thawline.components.tuning.verdict import Measured
 
 
 def measured(n: int, seed: int, loss: float = 0.0, hits: float = 0.8) -> Measured:

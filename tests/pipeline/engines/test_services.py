@@ -15,11 +15,11 @@ import time
 import pytest
 from apache_beam.portability.api import beam_job_api_pb2_grpc  # noqa: F401 - a run has it by then
 
-from components.errors import ConfigError
-from pipeline.engines import java, processes, ready
-from pipeline.engines.engine import Engine
-from pipeline.engines.params import Beam
-from pipeline.engines.services import Services
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config.beam import Beam
+from thawline.pipeline.engines import health_checks, java, processes
+from thawline.pipeline.engines.engine import Engine
+from thawline.pipeline.engines.services import Services
 
 SOON = 30.0  # seconds: what an absent service may cost at most
 
@@ -72,8 +72,8 @@ def test_absent_spark_is_said_at_once(tmp_path, nobody):
 
 
 def test_a_server_that_says_nothing_is_no_hang(tmp_path, silent, monkeypatch):
-    monkeypatch.setattr(ready, 'PATIENCE', 1.0)
-    for look in (ready.job_server, ready.worker_pool, ready.flink):
+    monkeypatch.setattr(health_checks, 'PATIENCE', 1.0)
+    for look in (health_checks.job_server, health_checks.worker_pool, health_checks.flink):
         with pytest.raises(ConfigError, match=silent):
             look(silent)
 
@@ -106,13 +106,13 @@ def answering():
 
 def test_something_else_than_flink_is_told_from_it(answering):
     with pytest.raises(ConfigError, match='it is no Flink'):
-        ready.flink(answering(b'{"hello": 1}'))
+        health_checks.flink(answering(b'{"hello": 1}'))
 
 
 def test_a_cluster_without_task_managers_is_told_from_one_with(answering):
     with pytest.raises(ConfigError, match='has no TaskManager with a slot'):
-        ready.flink(answering(b'{"slots-total": 0}'))
-    assert ready.flink(answering(b'{"slots-total": 3}')) == 3
+        health_checks.flink(answering(b'{"slots-total": 0}'))
+    assert health_checks.flink(answering(b'{"slots-total": 3}')) == 3
 
 
 def test_more_workers_than_slots_are_refused_before_anything_is_started(tmp_path, answering):
@@ -163,7 +163,7 @@ def test_a_service_that_is_never_ready_is_given_up(tmp_path):
 
 _PARENT = """
 import pathlib, sys, time
-from pipeline.engines import processes
+from thawline.pipeline.engines import processes
 service = processes.Service('child', ['sleep', '300'], pathlib.Path(sys.argv[1]))
 print(service.pid, flush=True)
 time.sleep(300)

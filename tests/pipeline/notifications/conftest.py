@@ -6,11 +6,11 @@ import datetime
 
 import pytest
 
-from pipeline import notify_command
-from pipeline.notifications import body, delivery
-from pipeline.notifications.body import Notification
-from pipeline.notifications.params import EVENTS
-from pipeline.notifications.targets import Command, Resolved, Webhook
+from thawline.pipeline.commands import notify
+from thawline.pipeline.config.notifications import EVENTS
+from thawline.pipeline.notifications import body, delivery
+from thawline.pipeline.notifications.body import Notification
+from thawline.pipeline.notifications.targets import Command, Resolved, Webhook
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def told() -> Notification:
-    details = notify_command.example('stones').data.model_copy(update={'event': 'failed'})
+    details = notify.example('stones').data.model_copy(update={'event': 'failed'})
     return body.of(details, datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC))
 
 

@@ -10,16 +10,16 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from components.evaluation import verdict
-from components.evaluation.counts import Count, Numbers, Paired
-from components.evaluation.params import Gate
-from components.serving_check import record as serving_record
-from pipeline import config_docs
-from pipeline.metadata import NodeResult, Output
-from pipeline.notifications import body, gather, wording
-from pipeline.notifications.body import Details, Notification
-from pipeline.notifications.gather import Ending
-from pipeline.run import Outcome
+from thawline.components.evaluation import verdict
+from thawline.components.evaluation.counts import Count, Numbers, Paired
+from thawline.components.evaluation.params import Gate
+from thawline.components.serving_check import record as serving_record
+from thawline.pipeline.metadata.runs import NodeResult, Output
+from thawline.pipeline.notifications import body, details, messages
+from thawline.pipeline.notifications.body import Details, Notification
+from thawline.pipeline.notifications.details import Ending
+from thawline.pipeline.runners.run import Outcome
+from thawline.pipeline.tools import write_docs
 
 
 def node(name: str, **outputs: Output) -> NodeResult:
@@ -57,7 +57,7 @@ def told(
     outcome: Outcome, *results: NodeResult, message: str | None = None, at: str | None = None
 ) -> Details:
     ending = Ending('r1', outcome, 61.5, results, message, at, pathlib.Path('/x/logs/r1.log'))
-    return gather.details(ending, 'stones', 0.8)
+    return details.details(ending, 'stones', 0.8)
 
 
 def test_blessed_run(tmp_path: pathlib.Path) -> None:
@@ -165,7 +165,7 @@ def test_any_message_becomes_json_of_the_schema_and_of_every_chat(
     made = told(outcome, message=message)
     kinds = []
     for form in ('json', 'slack', 'teams', 'discord'):
-        sent = body.encoded(wording.message(sample(made), form))  # type: ignore[arg-type]
+        sent = body.encoded(messages.message(sample(made), form))  # type: ignore[arg-type]
         kinds.append(json.loads(sent.decode('ascii')))
     assert Notification.model_validate(kinds[0]) == sample(made)
     assert list(kinds[1]) == ['text'] and len(kinds[1]['text']) <= 4000
@@ -179,25 +179,25 @@ def sample(details: Details) -> Notification:
 
 def test_messages_cannot_call_people_or_forge_links() -> None:
     made = sample(told(Outcome.CRASHED, message='<!channel> <https://evil.example|ok> & @everyone'))
-    slack = wording.message(made, 'slack')['text']
+    slack = messages.message(made, 'slack')['text']
     assert '&lt;!channel&gt; &lt;https://evil.example|ok&gt; &amp; @everyone' in slack
     assert '<' not in slack
-    assert wording.message(made, 'discord')['allowed_mentions'] == {'parse': []}
+    assert messages.message(made, 'discord')['allowed_mentions'] == {'parse': []}
 
 
 @pytest.mark.parametrize('shift', range(6))
 def test_long_messages_are_cut_between_characters(shift: int) -> None:
     text = 'y' * shift + '<😀' * 3000
     made = sample(told(Outcome.CRASHED).model_copy(update={'text': text}))
-    slack = wording.message(made, 'slack')['text']
+    slack = messages.message(made, 'slack')['text']
     assert len(slack) <= 4000 and slack.endswith('…')
     assert slack.removesuffix('…').replace('&lt;', '').replace('😀', '').strip('y') == ''
-    content = wording.message(made, 'discord')['content']
+    content = messages.message(made, 'discord')['content']
     assert len(content.encode('utf-16-le')) <= 4000 and content.endswith('…')
 
 
 def test_written_schema_is_that_of_the_code() -> None:
-    assert config_docs.NOTIFICATION.read_text('utf-8') == body.json_schema()
+    assert write_docs.NOTIFICATION.read_text('utf-8') == body.json_schema()
     schema = json.loads(body.json_schema())
     assert schema['required'] == ['type', 'timestamp', 'data']
     assert set(schema['$defs']['Details']['properties']) == set(Details.model_fields)

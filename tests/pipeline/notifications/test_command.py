@@ -10,12 +10,13 @@ import time
 
 import pytest
 
-from pipeline.notifications import body, command, delivery, gather
-from pipeline.notifications.body import Notification
-from pipeline.notifications.delivery import Told
-from pipeline.notifications.targets import Command
-from pipeline.run import Outcome
 from tests.pipeline.notifications.conftest import target
+from thawline.pipeline.notifications import body, command, delivery
+from thawline.pipeline.notifications import details as gather
+from thawline.pipeline.notifications.body import Notification
+from thawline.pipeline.notifications.delivery import Told
+from thawline.pipeline.notifications.targets import Command
+from thawline.pipeline.runners.run import Outcome
 
 
 def tell(

@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from pipeline import config
-from pipeline.notifications import command, delivery, params, signature
-from pipeline.notifications.body import Notification
-from pipeline.notifications.targets import Webhook
 from tests.pipeline.notifications.conftest import target
 from tests.pipeline.notifications.receiver import listening
+from thawline.pipeline.config import models, notifications
+from thawline.pipeline.notifications import command, delivery, signature
+from thawline.pipeline.notifications.body import Notification
+from thawline.pipeline.notifications.targets import Webhook
 
 PAGE = (pathlib.Path(__file__).resolve().parents[3] / 'docs' / 'notifications.md').read_text(
     'utf-8'
@@ -29,7 +29,7 @@ def block(kind: str) -> str:
 
 def test_configuration_is_valid() -> None:
     text = 'name: x\ndata: {source: images}\n' + block('yaml')
-    assert len(config.parse(text, 'page').notifications) == 3
+    assert len(models.parse(text, 'page').notifications) == 3
 
 
 def test_code_for_receivers_tells_genuine_from_forged(told: Notification) -> None:
@@ -54,5 +54,9 @@ def test_body_is_of_the_schema() -> None:
 
 
 def test_all_names_are_on_the_page(told: Notification) -> None:
-    for name in (*params.EVENTS, *params.Target.model_fields, *command.variables(told.data)):
+    for name in (
+        *notifications.EVENTS,
+        *notifications.Target.model_fields,
+        *command.variables(told.data),
+    ):
         assert f'`{name}`' in PAGE, name

@@ -13,12 +13,13 @@ import time
 
 import pytest
 
-from components.errors import ConfigError
-from pipeline import notify_command, run
 from tests.pipeline.notifications.receiver import Answer, listening
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.commands import notify
+from thawline.pipeline.runners import run
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-COMMAND = [sys.executable, '-m', 'pipeline.cli']
+COMMAND = [sys.executable, '-m', 'thawline']
 SECRET = 'whsec_' + 'QUJD' * 8
 TOKEN = 'verysecrettoken99'
 
@@ -170,4 +171,4 @@ def test_notify_without_what_a_target_needs(
     monkeypatch.delenv('NOT_SET_HERE', raising=False)
     project(tmp_path, '[{webhook_env: NOT_SET_HERE}]')
     with pytest.raises(ConfigError, match='NOT_SET_HERE is not set'):
-        notify_command.execute(*run.project_of(tmp_path), test)
+        notify.execute(*run.project_of(tmp_path), test)

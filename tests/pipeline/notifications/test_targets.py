@@ -7,19 +7,20 @@ import pathlib
 
 import pytest
 
-from components.errors import ConfigError
-from pipeline import config, run
-from pipeline.notifications import signature, targets
-from pipeline.notifications.params import EVENTS, Target
-from pipeline.paths import Project
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config import models
+from thawline.pipeline.config.notifications import EVENTS, Target
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.notifications import signature, targets
+from thawline.pipeline.runners import run
 
 SECRET = 'whsec_' + base64.b64encode(bytes(range(32))).decode()
 SLACK = 'https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/verysecrettoken'
 
 
-def parsed(targets: str) -> config.Config:
+def parsed(targets: str) -> models.Config:
     text = f'name: x\ndata: {{source: images}}\nnotifications: {targets}\n'
-    return config.parse(text, 'thawline.yaml')
+    return models.parse(text, 'thawline.yaml')
 
 
 def complaint(targets: str) -> str:
@@ -29,7 +30,7 @@ def complaint(targets: str) -> str:
 
 
 def test_defaults_are_all_endings_as_json() -> None:
-    assert config.parse('name: x\ndata: {source: images}\n', 'x').notifications == ()
+    assert models.parse('name: x\ndata: {source: images}\n', 'x').notifications == ()
     (only,) = parsed('[{webhook_env: HOOK}]').notifications
     assert only.events == EVENTS
     assert (only.format, only.timeout, only.retry_for) == ('json', '10s', '30s')
@@ -180,7 +181,7 @@ def test_a_run_is_refused_before_anything_runs(
 ) -> None:
     monkeypatch.delenv('HOOK', raising=False)
     asked = parsed('[{webhook_env: HOOK}]').model_copy(
-        update={'model': config.Model(weights='random')}
+        update={'model': models.Model(weights='random')}
     )
     with pytest.raises(ConfigError, match='HOOK is not set'):
         run.check(asked, Project.of(asked, tmp_path))

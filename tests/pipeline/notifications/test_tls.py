@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pipeline.notifications import delivery
-from pipeline.notifications.body import Notification
-from pipeline.notifications.targets import Webhook
 from tests.pipeline.notifications import receiver
 from tests.pipeline.notifications.conftest import target
+from thawline.pipeline.notifications import delivery
+from thawline.pipeline.notifications.body import Notification
+from thawline.pipeline.notifications.targets import Webhook
 
 
 @pytest.fixture

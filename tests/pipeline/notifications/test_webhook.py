@@ -16,12 +16,12 @@ import time
 
 import pytest
 
-from pipeline.notifications import delivery, signature
-from pipeline.notifications.body import Notification
-from pipeline.notifications.delivery import Told
-from pipeline.notifications.targets import Resolved, Webhook
 from tests.pipeline.notifications.conftest import target
 from tests.pipeline.notifications.receiver import Answer, Request, listening
+from thawline.pipeline.notifications import delivery, signature
+from thawline.pipeline.notifications.body import Notification
+from thawline.pipeline.notifications.delivery import Told
+from thawline.pipeline.notifications.targets import Resolved, Webhook
 
 KEY = bytes(range(32))
 SECRET = 'whsec_' + base64.b64encode(KEY).decode()

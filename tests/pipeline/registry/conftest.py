@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.registry import loading
 from tests.pipeline.registry import made_models
 from tests.pipeline.registry.made_models import Models
+from thawline.pipeline.registry import load_test
 
 
-class WarmLoader(loading.Loader):
+class WarmLoader(load_test.Loader):
     """Stays when a command is done with it: TensorFlow takes seconds to import."""
 
     def __exit__(self, *error: object) -> None:
@@ -37,7 +37,7 @@ def warm_loader() -> Iterator[WarmLoader]:
 @pytest.fixture
 def loads(warm_loader: WarmLoader, monkeypatch: pytest.MonkeyPatch) -> WarmLoader:
     """Commands in this process load models in the warm one."""
-    monkeypatch.setattr(loading, 'Loader', lambda: warm_loader)
+    monkeypatch.setattr(load_test, 'Loader', lambda: warm_loader)
     return warm_loader
 
 

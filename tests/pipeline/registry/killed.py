@@ -5,9 +5,10 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from components.errors import ConfigError
-from pipeline import promote_command, prune_command, rollback_command, run
-from pipeline.registry import comparing, ledger  # noqa: F401  imported before the fork
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.commands import promote, prune, rollback
+from thawline.pipeline.registry import comparing, ledger  # noqa: F401  imported before the fork
+from thawline.pipeline.runners import run
 
 STARTED, BEGUN, ENDED = 'started', 'begun', 'ended'
 
@@ -33,11 +34,11 @@ def act(home: str, kind: str, wanted: str, tell: Any) -> None:
     refused = ''
     try:
         if kind == 'promote':
-            promote_command.execute(*project, wanted, 'production', '', False, True)
+            promote.execute(*project, wanted, 'production', '', False, True)
         elif kind == 'rollback':
-            rollback_command.execute(*project, '', True)
+            rollback.execute(*project, '', True)
         else:
-            prune_command.execute(*project, False, False, True)
+            prune.execute(*project, False, False, True)
     except ConfigError as error:
         refused = str(error)
     tell.send((ENDED, refused))

@@ -15,12 +15,13 @@ from typing import Any
 from click.testing import CliRunner, Result
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components import metadata_store
-from pipeline import cli, run
-from pipeline.registry import state
-from pipeline.registry.state import Registry
 from tests import made_runs
 from tests.made_runs import Row
+from thawline.components.shared import metadata_store
+from thawline.pipeline import cli
+from thawline.pipeline.registry import registry
+from thawline.pipeline.registry.registry import Registry
+from thawline.pipeline.runners import run
 
 DIGESTS = pathlib.Path('assets.extra', 'digests.json')
 COMPLETE, CACHED = pb.Execution.COMPLETE, pb.Execution.CACHED
@@ -231,7 +232,7 @@ class Models:
 
     def registry(self) -> Registry:
         """As it is now."""
-        return state.read(*run.project_of(self.home))
+        return registry.read(*run.project_of(self.home))
 
     def thawline(self, command: str, *arguments: str) -> Result:
         """Runs a command on the project."""

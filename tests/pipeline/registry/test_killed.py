@@ -11,13 +11,21 @@ import time
 
 import pytest
 
-from pipeline import run
-from pipeline.registry import agreement, ledger, lock, opened, places, serving, tree
-from pipeline.registry.ledger import PRODUCTION, PROMOTE
-from pipeline.registry.state import Registry
-from pipeline.registry.tree import Folder
 from tests.pipeline.registry import killed, made_models
 from tests.pipeline.registry.made_models import Models
+from thawline.pipeline.registry import (
+    access,
+    consistency,
+    destinations,
+    ledger,
+    lock,
+    model_files,
+    promotion,
+)
+from thawline.pipeline.registry.ledger import PRODUCTION, PROMOTE
+from thawline.pipeline.registry.model_files import Folder
+from thawline.pipeline.registry.registry import Registry
+from thawline.pipeline.runners import run
 
 SIZE = 10_000_000  # so that copying and verifying take their time
 KEEP = 2
@@ -33,20 +41,20 @@ def forks():
 
 def check(registry: Registry, models: Models) -> None:
     """Nothing is unfinished, all that is served is whole, and nothing else lies about."""
-    assert agreement.disagreements(registry) == []
+    assert consistency.disagreements(registry) == []
     names = {path.name for path in models.production.iterdir()}
     assert all(name.isdigit() for name in names), names
     for version, model in registry.owners(PRODUCTION).items():
         if str(version) in names:
-            assert tree.read(Folder(models.production / str(version))) == source_of(
+            assert model_files.read(Folder(models.production / str(version))) == source_of(
                 registry.model(model).folder
             )
 
 
 @functools.cache
-def source_of(folder: pathlib.Path) -> tree.Tree:
+def source_of(folder: pathlib.Path) -> model_files.Tree:
     """What a model was made with; no test here changes it."""
-    return tree.read(Folder(folder))
+    return model_files.read(Folder(folder))
 
 
 class Killer:
@@ -134,7 +142,7 @@ def test_fifty_kills(forks, models: Models):
         if not before.unfinished:
             check(before, models)
         said: list[str] = []
-        registry = opened.to_look(*run.project_of(models.home), said.append)
+        registry = access.to_look(*run.project_of(models.home), said.append)
         assert [line.startswith('mended: ') for line in said] == [True] * len(before.unfinished)
         mended += len(said)
         check(registry, models)
@@ -147,7 +155,7 @@ def test_fifty_kills(forks, models: Models):
 def intent(models: Models, model: int, version: int, destination: str = '') -> ledger.Move:
     """A promotion that has been written down, and nothing more."""
     source = Folder(models.source('r1'))
-    found = tree.read(source)
+    found = model_files.read(source)
     move = ledger.Move(
         action=PROMOTE,
         stage=PRODUCTION,
@@ -173,9 +181,9 @@ def intent(models: Models, model: int, version: int, destination: str = '') -> l
 def test_where_a_promotion_stopped(models: Models, reached):
     model = models.add('r1')
     move = intent(models, model, 1)
-    place, source = places.of(str(models.production)), Folder(models.source('r1'))
+    place, source = destinations.of(str(models.production)), Folder(models.source('r1'))
     if reached != 'begun':
-        place.prepare(source, 1, move.incoming, tree.silent)
+        place.prepare(source, 1, move.incoming, model_files.silent)
     if reached == 'in place':
         place.finish(source, 1, move.incoming)
     said = models.thawline('models')
@@ -237,4 +245,4 @@ def test_a_failure_after_the_version_is_in_place_does_not_take_it_away(models, m
     assert isinstance(done.exception, OSError)
     assert (models.production / '1' / 'saved_model.pb').is_file()
     assert 'it counts' in models.thawline('models').output
-    assert serving.next_version(models.registry(), PRODUCTION) == 2
+    assert promotion.next_version(models.registry(), PRODUCTION) == 2

@@ -9,15 +9,15 @@ import sys
 
 import pytest
 
-from pipeline.registry import lock
 from tests.pipeline.registry.made_models import Models
+from thawline.pipeline.registry import lock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def start(models: Models, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, '-m', 'pipeline.cli', *arguments],
+        [sys.executable, '-m', 'thawline', *arguments],
         cwd=models.home, env={**os.environ, 'PYTHONPATH': str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -57,7 +57,7 @@ def test_the_question_on_a_terminal(models: Models, answer, code, served):
     models.promote(models.add('r2'))
     mine, theirs = os.openpty()
     asked = subprocess.Popen(
-        [sys.executable, '-m', 'pipeline.cli', 'rollback'],
+        [sys.executable, '-m', 'thawline', 'rollback'],
         cwd=models.home, env={**os.environ, 'PYTHONPATH': str(ROOT)}, stdin=theirs,
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

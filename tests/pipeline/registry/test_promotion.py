@@ -7,13 +7,13 @@ import shutil
 import pytest
 from click.testing import Result
 
-from components.errors import ConfigError
-from pipeline.registry import ledger, loading, serving, tree
-from pipeline.registry.ledger import PROMOTE, ROLLBACK, Move
-from pipeline.registry.serving import Plan
-from pipeline.registry.tree import Folder
 from tests.pipeline.registry import made_models
 from tests.pipeline.registry.made_models import RIGHT, WORSE, Models
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.registry import ledger, load_test, model_files, promotion
+from thawline.pipeline.registry.ledger import PROMOTE, ROLLBACK, Move
+from thawline.pipeline.registry.model_files import Folder
+from thawline.pipeline.registry.promotion import Plan
 
 FORCE = ('--force', '--reason', 'the old one is worse')
 
@@ -47,7 +47,7 @@ def test_what_is_promoted_is_served_as_it_is_and_known_everywhere(models: Models
     assert [one.uri for one in artifacts] == [str(models.production / '1')]
     assert artifacts[0].properties['digest'].string_value == move.digest
     assert registry.graph.output(registry.graph.of_kind(ledger.PROMOTION)[0], 'served_model')
-    assert move.digest == tree.read(Folder(models.production / '1')).digest
+    assert move.digest == model_files.read(Folder(models.production / '1')).digest
 
 
 def test_the_exported_form_is_what_is_promoted(models: Models):
@@ -152,7 +152,7 @@ def test_a_model_without_signatures(models: Models):
 
 
 def test_a_model_that_ends_the_process_which_loads_it(tmp_path):
-    with loading.Loader() as loader:
+    with load_test.Loader() as loader:
         loader._process.kill()
         loader._process.wait()
         with pytest.raises(ConfigError, match=r'ends the process .*exit code -9.*said nothing'):
@@ -174,7 +174,7 @@ def test_files_that_change_while_they_are_copied(models: Models):
     source = Unsteady(models.source('r1'))
     plan = Plan(PROMOTE, 'production', model, source, None)
     with pytest.raises(ConfigError, match='changed while they were copied'):
-        serving.serve(models.registry(), plan, quiet)
+        promotion.serve(models.registry(), plan, quiet)
     assert list(models.production.iterdir()) == []
 
 
@@ -183,7 +183,7 @@ def test_a_plan_that_others_made_void(models: Models):
     plan = Plan(PROMOTE, 'production', second, Folder(models.source('r2')), None)
     models.promote(first)
     with pytest.raises(ConfigError, match='production has changed meanwhile'):
-        serving.serve(models.registry(), plan, quiet)
+        promotion.serve(models.registry(), plan, quiet)
     assert models.versions() == [1]
 
 

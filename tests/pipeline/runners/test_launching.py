@@ -11,12 +11,14 @@ import time
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline import history, ir, metadata
-from pipeline.paths import Project
-from pipeline.runners.failures import InputsMissing, NodeFailed
-from pipeline.runners.launching import CompiledRun, from_json
-from pipeline.stores import opened
 from tests.pipeline.runners import tiny_nodes
+from thawline.pipeline.commands import runs
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import runs as metadata
+from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners.failures import InputsMissing, NodeFailed
+from thawline.pipeline.runners.launching import CompiledRun, from_json
 
 
 @pytest.fixture
@@ -31,19 +33,19 @@ def run_of(project: Project, run_id: str = 'r1', **changes) -> CompiledRun:
 
 def executions(project: Project, node: str) -> list[pb.Execution]:
     """Of a node, in order of their start."""
-    store = opened.to_read(project)
+    store = opening.to_read(project)
     context = store.get_context_by_type_and_name('node', f'tiny.{node}')
     return sorted(store.get_executions_by_context(context.id), key=lambda one: one.id)
 
 
 def read_by(project: Project, execution: pb.Execution) -> set[str]:
     """What an execution noted as its inputs."""
-    events = opened.to_read(project).get_events_by_execution_ids([execution.id])
+    events = opening.to_read(project).get_events_by_execution_ids([execution.id])
     return {event.path.steps[0].key for event in events if event.type == pb.Event.INPUT}
 
 
 def state(project: Project, node: str, run_id: str = 'r1') -> str:
-    return metadata.node_result(opened.to_read(project), run_id, node, 'tiny').state
+    return metadata.node_result(opening.to_read(project), run_id, node, 'tiny').state
 
 
 def test_nodes_hand_on_what_they_made(project):
@@ -61,8 +63,8 @@ def test_each_attempt_is_an_execution_of_its_own_with_its_inputs(project, monkey
     with pytest.raises(InputsMissing, match='Three was not run: its inputs are missing'):
         run.launch('Three')
     assert state(project, 'Three') == 'not run'
-    (listed,) = metadata.runs(opened.to_read(project), 'tiny')
-    assert history.outcome(listed) == 'ended before Three: its inputs were missing'
+    (listed,) = metadata.runs(opening.to_read(project), 'tiny')
+    assert runs.outcome(listed) == 'ended before Three: its inputs were missing'
     run.launch('One')
     monkeypatch.setenv(tiny_nodes.FAIL, 'Two')
     with pytest.raises(NodeFailed, match='Two failed: .*told to fail'):
@@ -105,12 +107,12 @@ def test_a_node_that_ran_again_counts_once_for_its_run_and_still_for_others(proj
     assert forced.outputs['made'].id != first[1].outputs['made'].id
     # Would be ambiguous if the execution before counted too.
     assert run_of(project).launch('Three', use_cache=False).state == 'complete'
-    events = opened.to_read(project).get_events_by_execution_ids(
+    events = opening.to_read(project).get_events_by_execution_ids(
         [executions(project, 'Three')[-1].id]
     )
     (read,) = [e.artifact_id for e in events if e.path.steps[0].key == 'two']
     assert read == forced.outputs['made'].id
-    other = metadata.node_result(opened.to_read(project), 'r2', 'Two', 'tiny')
+    other = metadata.node_result(opening.to_read(project), 'r2', 'Two', 'tiny')
     assert other.outputs['made'].id == first[1].outputs['made'].id
     with run_of(project).opened() as handle:
         pipeline = handle.store.get_context_by_type_and_name('pipeline', 'tiny')
@@ -124,7 +126,7 @@ def test_a_node_that_ran_again_counts_once_for_its_run_and_still_for_others(proj
 
 def test_a_definition_follows_what_the_node_is_and_is_noted(project):
     def of(**changes) -> dict[str, str]:
-        return ir.definitions(
+        return compiled_file.definitions(
             tiny_nodes.compiling.compiled(tiny_nodes.wired(project, **changes))[1]
         )
 
@@ -132,7 +134,9 @@ def test_a_definition_follows_what_the_node_is_and_is_noted(project):
     changed = of(Two='zwei')
     assert [node for node in changed if changed[node] != of()[node]] == ['Two']
     run_of(project).launch('One')
-    assert metadata.attempts(opened.to_read(project), 'r1', 'tiny')['One'].definition == of()['One']
+    assert (
+        metadata.attempts(opening.to_read(project), 'r1', 'tiny')['One'].definition == of()['One']
+    )
 
 
 def test_arguments_of_the_process_are_none_of_the_nodes(project, monkeypatch):
@@ -168,7 +172,7 @@ def test_two_runs_that_push_at_the_same_time_push_two_versions(project):
     assert len(versions) == 3
     pushed = {version.name: (version / 'saved_model.pb').read_text('utf-8') for version in versions}
     assert sorted(pushed.values()) == ['0', '1', '2']
-    for run in metadata.runs(opened.to_read(project), 'tiny'):
+    for run in metadata.runs(opening.to_read(project), 'tiny'):
         noted = run.output('Pusher', 'pushed_model').properties
         assert pushed[noted['pushed_version']] == run.id[1:]
         assert float(noted['pushed_version']) <= time.time() + 1
@@ -193,6 +197,6 @@ def test_several_processes_write_one_new_file_at_once(project):
     for one in working:
         one.join(240)
     assert [one.exitcode for one in working] == [0] * 4
-    runs = metadata.runs(opened.to_read(project), 'tiny')
+    runs = metadata.runs(opening.to_read(project), 'tiny')
     assert {run.id for run in runs} == {f'r{i}-{j}' for i in range(4) for j in range(2)}
     assert all([node.state for node in run.nodes] == ['complete'] * 3 for run in runs)

@@ -8,11 +8,13 @@ import pathlib
 
 import pytest
 
-from pipeline import ir, locks, metadata
-from pipeline.runners.failures import InputsMissing, NodeFailed, UnderWay
-from pipeline.runners.node import NodeRunner
-from pipeline.stores import opened
 from tests.pipeline.runners import tiny_nodes
+from thawline.pipeline.metadata import runs as metadata
+from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners.failures import InputsMissing, NodeFailed, UnderWay
+from thawline.pipeline.runners.node import NodeRunner
+from thawline.pipeline.system import file_locks
 
 ALL = ['One', 'Two', 'Three']
 
@@ -39,7 +41,7 @@ class Process:
     """What a process that runs nodes has; `told` is what it said."""
 
     def __init__(self, home: pathlib.Path, run_id: str = 'r1') -> None:
-        self.found = ir.read(home / ir.FILE)
+        self.found = compiled_file.read(home / compiled_file.FILE)
         self._told = Told()
         self.runner = NodeRunner(self.found, run_id, self._told)
 
@@ -70,7 +72,7 @@ def test_node_by_node_in_processes_of_their_own_makes_a_run(home):
     assert process.runner.is_complete
     assert process.run_nodes == dict.fromkeys(ALL, 'complete')
     assert tiny_nodes.line('Three', process.found.project) == 'three(one(), two(one()))'
-    (run,) = metadata.runs(opened.to_read(process.found.project), 'tiny')
+    (run,) = metadata.runs(opening.to_read(process.found.project), 'tiny')
     assert run.id == 'r1' and [node.node for node in run.nodes] == ALL
 
 
@@ -143,14 +145,14 @@ def test_two_runs_side_by_side_do_not_see_each_other(home):
     first.run('Two')
     assert second.run('Two', 'Three')[-1] == 'Three complete'
     assert first.run_nodes == {'One': 'complete', 'Two': 'complete'}
-    runs = metadata.runs(opened.to_read(first.found.project), 'tiny')
+    runs = metadata.runs(opening.to_read(first.found.project), 'tiny')
     assert [run.id for run in runs] == ['a', 'scheduled__2026-01-01T00:00:00+00:00']
 
 
 def test_what_another_process_is_running_is_left_to_it(home):
     process = Process(home)
     path = process.found.project.node_locks / 'r1-One'
-    with locks.held(path, '4711'):
+    with file_locks.held(path, '4711'):
         with pytest.raises(UnderWay, match='process 4711 is running it'):
             process.run('One')
         # And before TFX is started for it, which takes a while.

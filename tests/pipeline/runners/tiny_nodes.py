@@ -9,13 +9,13 @@ import os  # no annotations from __future__: TFX reads those of components
 import pathlib
 import time
 
-from components.errors import DataError
-from pipeline import config, ir
-from pipeline import tfx_imports as tfx
-from pipeline.config import Config
-from pipeline.paths import Project
-from pipeline.runners import compiling
-from pipeline.stores import connection
+from thawline.components.shared.errors import DataError
+from thawline.pipeline import tfx_imports as tfx
+from thawline.pipeline.config import models
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata.stores import connection
+from thawline.pipeline.runners import compiled_file, compiling
 
 from tfx import types  # isort: skip - after tfx_imports
 from tfx.dsl.component.experimental.annotations import InputArtifact  # isort: skip
@@ -103,16 +103,18 @@ def wired(project: Project, cache: bool = True, push: str = '', **words: str) ->
 def made(home: pathlib.Path, rest: str = '') -> tuple[Config, Project]:
     """A project in a folder; `rest` is more of its configuration."""
     text = f'name: tiny\ndata: {{source: images}}\nmodel: {{weights: random}}\n{rest}'
-    settings = config.parse(text, 'thawline.yaml')
+    settings = models.parse(text, 'thawline.yaml')
     return settings, Project.of(settings, home)
 
 
 def written(home: pathlib.Path, cache: bool = True, rest: str = '', **words: str) -> pathlib.Path:
     """The compiled pipeline of a project in a folder, as a file."""
     settings, project = made(home, rest)
-    content = ir.envelope(settings, project, *compiling.compiled(wired(project, cache, **words)))
-    ir.write(home / ir.FILE, content)
-    return home / ir.FILE
+    content = compiled_file.envelope(
+        settings, project, *compiling.compiled(wired(project, cache, **words))
+    )
+    compiled_file.write(home / compiled_file.FILE, content)
+    return home / compiled_file.FILE
 
 
 def line(node: str, project: Project) -> str:

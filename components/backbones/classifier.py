@@ -1,0 +1,138 @@
+"""The classifier: pretrained base, pooling, dropout and a linear head.
+
+Tensor contract: pixels float32 [N, H, W, 3] in [0, 255] in, logits float32 [N, C] out; the scaling
+that a base wants is part of the base.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from thawline.components import backbones
+from thawline.components.backbones.features import Features, feature_model, split_features
+from thawline.components.backbones.mirrored_views import averaged, stacked
+from thawline.components.training.params import Views
+
+Inputs: TypeAlias = 'tf.Tensor | list[tf.Tensor]'
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A base with a head on it.
+
+    Attributes:
+        backbone: the base, with its blocks.
+        model: pixels -> logits.
+        head: the linear layer; its kernel is [D, C].
+        dropout: the layer before it.
+        base: pixels -> what the head sees, float32 [N, D]; shares the backbone's layers.
+        features, updated_statistics: as `build` took them.
+        views: mirrored views over which answers are averaged; training sees none of it.
+    """
+
+    backbone: backbones.Backbone
+    model: keras.Model
+    head: keras.layers.Dense
+    dropout: keras.layers.Dropout
+    base: keras.Model
+    features: Features
+    updated_statistics: bool
+    views: Views = 'none'
+
+    def predict(self, pixels: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        """Logits of every image in order: uint8 [N, H, W, 3] -> float32 [N, C]."""
+        rows = range(0, len(pixels), batch_size)
+        return np.concatenate([self._forward(pixels[i : i + batch_size]).numpy() for i in rows])
+
+    @functools.cached_property
+    def _forward(self) -> Callable[[np.ndarray], tf.Tensor]:
+        """Traced once; weights are variables, so that later values of theirs are used."""
+        return tf.function(
+            lambda images: averaged(
+                self.model(stacked(tf.cast(images, tf.float32), self.views), training=False),
+                self.views,
+            ),
+            input_signature=[tf.TensorSpec(self.model.input_shape, tf.uint8)],
+        )
+
+    def set_head(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+        """Puts a fitted head in place: float32 [D, C] and [C]."""
+        self.head.set_weights([kernel, bias])
+
+    def take_any_size(self) -> None:
+        """Lets `model` be called with images of any side; what it was built for stays its own."""
+        for part in (self.model, self.base):
+            part.input_spec = keras.InputSpec(ndim=4, axes={-1: 3})
+
+    def split(self, block_index: int) -> tuple[keras.Model, keras.Model]:
+        """Splits `model` below a block; all layers and weights are shared.
+
+        Args:
+            block_index: 1 to len(blocks) - 1; the first block of the upper part.
+
+        Returns:
+            (lower, upper) as `components.backbones.features.split_features`, but upper to the
+            logits, float32 [N, C].
+        """
+        lower, upper = split_features(self.backbone, self.features, block_index)
+        inputs = [keras.Input(tensor.shape[1:]) for tensor in upper.inputs]
+        pooled = _called(upper, inputs, self.updated_statistics)
+        return lower, keras.Model(inputs, self.head(self.dropout(pooled)), name='classifier_upper')
+
+
+class InferenceMode(keras.layers.Layer):
+    """Calls a base as in inference, also while the model around it is trained.
+
+    `base(x, training=False)` in a functional model is not enough: since Keras 3.15 the outer model
+    passes its own `training` on to every layer and overrides the argument given there
+    (`keras.src.models.functional.operation_fn`), so BatchNorm layers that are thawed would follow
+    the statistics of each batch. Inside a layer's `call` the argument is kept.
+    """
+
+    def __init__(self, base: keras.Model) -> None:
+        """`base` becomes a sublayer; which of its weights are trained is up to the caller."""
+        super().__init__(name='base')
+        self.base = base
+
+    def call(self, inputs: Inputs) -> tf.Tensor:
+        """What the base takes -> float32 [N, D]."""
+        return self.base(inputs, training=False)
+
+
+def _called(base: keras.Model, inputs: Inputs, updated_statistics: bool) -> keras.KerasTensor:
+    return base(inputs) if updated_statistics else InferenceMode(base)(inputs)
+
+
+def build(
+    backbone: backbones.Backbone,
+    features: Features,
+    classes: int,
+    dropout: float,
+    seed: int,
+    updated_statistics: bool = False,
+) -> Classifier:
+    """Puts a head for `classes` classes on a base.
+
+    The base is called as in inference: its BatchNorm layers then use their stored statistics also
+    while their neighbours are trained (Keras guide "Transfer learning & fine-tuning"), and its own
+    stochastic depth stays off.
+
+    Args:
+        features: what the head sees, as `components.backbones.features.feature_model` takes it.
+        updated_statistics: call the base as in training instead, so that thawed BatchNorm layers
+            normalise by each batch and follow its statistics.
+    """
+    inputs = keras.Input(backbone.model.input_shape[1:], name='pixels')
+    base = feature_model(backbone, features)
+    pooled = _called(base, inputs, updated_statistics)
+    before_head = keras.layers.Dropout(dropout, seed=seed, name='dropout')
+    head = keras.layers.Dense(classes, name='head', dtype='float32')
+    network = keras.Model(inputs, head(before_head(pooled)), name='classifier')
+    return Classifier(backbone, network, head, before_head, base, features, updated_statistics)

@@ -1,0 +1,43 @@
+"""Mirrored views of an image whose features are averaged when a model answers.
+
+Test-time augmentation (Krizhevsky et al., "ImageNet classification with deep convolutional neural
+networks", NeurIPS 2012, section 4.1). The head is linear, so the mean of the logits is the logits
+of the mean features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from thawline.components.training.params import Views
+
+# Axes of [N, H, W, C] along which each view beside the image itself is turned round.
+_MIRRORED: dict[Views, Sequence[Sequence[int]]] = {
+    'none': (),
+    'flip': ([2],),
+    'flips': ([2], [1], [1, 2]),
+}
+
+
+def stacked(images: tf.Tensor, views: Views) -> tf.Tensor:
+    """All views of all images, a whole batch of one view after the other.
+
+    Args:
+        images: [N, H, W, C].
+        views: none: the image alone; flip: also left to right; flips: both ways, and both at once.
+
+    Returns:
+        [V * N, H, W, C] of the same dtype, V being 1, 2 or 4.
+    """
+    turned = [tf.reverse(images, axes) for axes in _MIRRORED[views]]
+    return tf.concat([images, *turned], 0) if turned else images
+
+
+def averaged(outputs: tf.Tensor, views: Views) -> tf.Tensor:
+    """The mean over the views of `stacked`: [V * N, K] -> [N, K]."""
+    count = 1 + len(_MIRRORED[views])
+    if count == 1:
+        return outputs
+    return tf.reduce_mean(tf.reshape(outputs, [count, -1, outputs.shape[-1]]), 0)

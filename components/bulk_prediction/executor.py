@@ -1,0 +1,110 @@
+"""The work of UnlabelledExampleGen."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import apache_beam as beam
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from thawline.components.bulk_prediction import listing
+from thawline.components.bulk_prediction.listing import Listing, without_labels
+from thawline.components.ingestion import beam_pipeline, quarantine, sources
+from thawline.components.ingestion import executor as ingestion
+from thawline.components.ingestion.sources import Columns, SourceItem
+from thawline.components.ingestion.storage import Entry
+from thawline.components.shared import progress
+from thawline.components.shared.errors import DataError
+
+SPLIT = 'unlabelled'
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Lists, reads and canonicalises, writes."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs the ingestion.
+
+        Args:
+            input_dict: empty.
+            output_dict: `examples` (Examples), `quarantine` (Quarantine).
+            exec_properties: `source`, `columns` (JSON of Columns), `max_side`, `max_pixels` (int),
+                `code_digest` (only for the cache key).
+
+        Raises:
+            DataError: the source cannot be used, or nothing in it can.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        found, columns = listed(exec_properties)
+        examples = artifact_utils.get_single_instance(output_dict['examples'])
+        report = artifact_utils.get_single_instance(output_dict['quarantine'])
+        staging = os.path.join(report.uri, 'staging')
+        fileio.makedirs(staging)
+        count = None if found.records else len(found.items)
+        progress.start('images', count)
+        try:
+            with self._make_beam_pipeline() as root:
+                bounds = int(exec_properties['max_side']), int(exec_properties['max_pixels'])
+                beam_pipeline.read(root, _to_ingest(found), columns, staging, *bounds)
+            rows, rejected = ingestion.outcomes_of(staging, count)
+            rejected += found.rejected
+            if not rows:
+                raise DataError(
+                    f'none of the images of {exec_properties["source"]} can be used: '
+                    f'{quarantine.in_words(rejected)}.'
+                )
+            examples.split_names = artifact_utils.encode_split_names([SPLIT])
+            folder = artifact_utils.get_split_uri([examples], SPLIT)
+            with self._make_beam_pipeline() as root:
+                _compress(root, os.path.join(staging, 'examples-*'), folder)
+        finally:
+            fileio.rmtree(staging)
+        total = len(rows) + len(rejected)
+        summary = ingestion.summarise(total, {SPLIT: {'': len(rows)}}, rejected, [])
+        ingestion.write_report(report, rejected, summary)
+        examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(examples, 'tfrecords_gzip')
+
+
+def listed(properties: Mapping[str, Any]) -> tuple[Listing, Columns]:
+    """What the source holds, and the names in it, from the properties of the execution.
+
+    Raises:
+        UserError: it cannot be listed.
+    """
+    names = json.loads(str(properties['columns']))
+    columns = Columns(**{**names, 'metadata': None})
+    return listing.of_sources([str(properties['source'])], columns), without_labels(columns)
+
+
+def _to_ingest(found: Listing) -> sources.Listing:
+    """The same as ingestion has it."""
+    return sources.Listing(
+        tuple(SourceItem(item.path, item.name) for item in found.items),
+        found.rejected,
+        (),
+        tuple(Entry(item.path, item.name, 0, item.stamp) for item in found.records),
+    )
+
+
+def _compress(root: beam.Pipeline, pattern: str, folder: str) -> None:
+    """Records as all of TFX expects them."""
+    (
+        root
+        | 'Read' >> beam.io.ReadFromTFRecord(pattern, compression_type='uncompressed')
+        | 'Write'
+        >> beam.io.WriteToTFRecord(os.path.join(folder, 'data_tfrecord'), file_name_suffix='.gz')
+    )

@@ -1,0 +1,42 @@
+"""Features of the evaluated images that the Embedder computed, for models with the same base."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from thawline.components.embedding import embeddings
+from thawline.components.saved_model import card
+
+
+class CachedFeatures:
+    """Features of the plain images by their id."""
+
+    def __init__(self, uri: str, splits: Sequence[str]) -> None:
+        """Reads the embeddings at `uri`; 8 kB an image with 2,000 features.
+
+        Raises:
+            DataError: they are damaged, or a split is missing.
+        """
+        parts = [embeddings.load(uri, split) for split in splits]
+        self._features = np.concatenate([features[:, 0] for features, *_ in parts])
+        ids = np.concatenate([ids for _, _, ids, _ in parts])
+        self._place = {identity.decode(): place for place, identity in enumerate(ids)}
+
+    def of(self, ids: Sequence[str]) -> np.ndarray | None:
+        """float32 [N, D], or None where an image is unknown."""
+        places = [self._place.get(identity) for identity in ids]
+        return None if None in places else self._features[np.array(places, np.int64)]
+
+
+def fits(model: str, uri: str) -> bool:
+    """Whether the head of the SavedModel at `model` sees just the features of these embeddings."""
+    served, spec = card.read(pathlib.Path(model)), embeddings.read_spec(uri)
+    base = served.frozen_base
+    return base is not None and (base.weights_digest, base.features, served.image_size) == (
+        spec.weights_digest,
+        spec.features,
+        spec.image_size,
+    )

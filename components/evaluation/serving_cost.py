@@ -1,0 +1,57 @@
+"""What a model costs whoever serves it: seconds an image and bytes on the disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from thawline.components.evaluation.inference import Server
+from thawline.components.transform import preprocessing
+
+IMAGES = 100
+_WARM_UP = 5
+
+
+def latency_ms(server: Server, files: Sequence[str]) -> float | None:
+    """95th percentile of the milliseconds that one image takes through `serving_pixels`.
+
+    One image a call, one call at a time, as someone waits for it who has decoded it already; on
+    this machine, whatever else it is doing. The first calls are left out.
+
+    Args:
+        server: the model.
+        files: gzipped TFRecords of tf.Examples, of which a hundred images are taken.
+
+    Returns:
+        None where there are no images.
+    """
+    wanted = {'image': tf.io.FixedLenFeature([], tf.string)}
+    records = tf.data.TFRecordDataset(list(files), compression_type='GZIP').take(IMAGES)
+    images = [
+        preprocessing.decode(tf.io.parse_single_example(one, wanted)['image'])[None]
+        for one in records
+    ]
+    for image in images[:_WARM_UP]:
+        server.of_pixels(image)
+    seconds = []
+    for image in images:
+        started = time.perf_counter()
+        server.of_pixels(image)['probabilities'].numpy()
+        seconds.append(time.perf_counter() - started)
+    return 1000 * float(np.percentile(seconds, 95)) if seconds else None
+
+
+def size_mb(folder: str) -> float:
+    """All files of a SavedModel, in 10^6 bytes."""
+    return (
+        sum(
+            tf.io.gfile.stat(os.path.join(parent, name)).length
+            for parent, _, names in tf.io.gfile.walk(folder)
+            for name in names
+        )
+        / 1e6
+    )

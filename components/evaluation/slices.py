@@ -1,0 +1,111 @@
+"""Which groups of images are told apart: columns of metadata, and facts of the images in buckets.
+
+A fact is sorted into three buckets at the tertiles of train, so that 'dark' is what is dark among
+the images that the model learned from, and a val or test split that is unlike train shows as one
+bucket that is nearly empty. Needs neither TensorFlow nor TFX.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+import pydantic
+
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.settings import Count, Section
+
+BUCKETS = {
+    'brightness': ('dark', 'medium', 'bright'),
+    'contrast': ('low', 'medium', 'high'),
+    'sharpness': ('soft', 'medium', 'sharp'),
+    'size': ('small', 'medium', 'large'),
+}
+SUFFIX = '_bucket'
+METADATA = 'meta_'
+
+
+class Evaluation(Section):
+    """Which groups of val and test images are looked at by themselves."""
+
+    smallest_slice: Count = pydantic.Field(
+        default=20, description='Groups with fewer images are marked small and never judged.'
+    )
+    most_values: Count = pydantic.Field(
+        default=50, description='Columns with more values than this are not sliced on.'
+    )
+    crossed: tuple[Annotated[tuple[str, ...], pydantic.Field(min_length=2)], ...] = pydantic.Field(
+        default=(),
+        description='Columns to slice on together, such as [[meta_site, brightness_bucket]].',
+    )
+
+
+def bucket(fact: str, value: float, edges: tuple[float, float]) -> str:
+    """The name of the bucket: below the first edge, between, or from the second one on.
+
+    Where both edges are equal, as with images that are all of one size, what equals them is in the
+    middle.
+    """
+    low, medium, high = BUCKETS[fact]
+    if value < edges[0]:
+        return low
+    return high if value > edges[1] or edges[0] < value == edges[1] else medium
+
+
+def columns(found: Iterable[str]) -> tuple[str, ...]:
+    """Names that can be sliced on, of those of a table: metadata, source format and buckets."""
+    return tuple(
+        name
+        for name in found
+        if name.startswith(METADATA) or name.endswith(SUFFIX) or name == 'source_format'
+    )
+
+
+def slices(
+    found: Mapping[str, Iterable[object]], crossed: Sequence[Sequence[str]], most_values: int
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """What to slice on, and what was left out because it has too many values.
+
+    Nobody reads a thousand lines, and of so many groups some are bad by chance alone.
+
+    Args:
+        found: columns by name, one value an image.
+        crossed: columns to slice on together.
+        most_values: columns with more values are left out, and so are crossed columns with more
+            combinations.
+
+    Raises:
+        ConfigError: a crossed column does not exist.
+    """
+    names = columns(found)
+    for position, together in enumerate(crossed):
+        for name in together:
+            check_column(name, names, f'evaluation.crossed[{position}]')
+    taken: list[tuple[str, ...]] = []
+    left_out: list[tuple[str, ...]] = []
+    for together in [*((name,) for name in names), *map(tuple, crossed)]:
+        values = set(zip(*(found[name] for name in together), strict=True))
+        (taken if len(values) <= most_values else left_out).append(together)
+    return taken, left_out
+
+
+def check_column(name: str, known: Sequence[str], where: str) -> None:
+    """Refuses a column that the images do not have.
+
+    Args:
+        name: of the column.
+        known: all that there are.
+        where: in the configuration it was named.
+
+    Raises:
+        ConfigError: it is not among them.
+    """
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f' Did you mean {near[0]!r}?' if near else ''
+    raise ConfigError(
+        f'{where} names {name!r}, which the images do not have; there are: '
+        f'{", ".join(known)}.{hint}'
+    )

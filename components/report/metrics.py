@@ -1,0 +1,72 @@
+"""The numbers of one split as the page tells them: what the gate's are, with intervals and counts.
+
+Images of a class that training never saw cannot be answered right: they count in the accuracy, in
+the slices and in the calibration, and are in no row of a class. Images for which the model returns
+NaN or infinities have no answer: they count as wrong, and are in no bin of the calibration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from thawline.components.evaluation import metrics
+from thawline.components.evaluation.metrics import NO_ANSWER as NO_ANSWER
+from thawline.components.evaluation.metrics import Answers
+from thawline.components.evaluation.metrics import answered as answered
+from thawline.components.evaluation.metrics import of_rows as of_rows
+from thawline.components.report.content import Bin, ClassRow
+from thawline.components.statistics.proportions import Interval, wilson
+
+BINS = metrics.BINS
+_NAMES = {'expected_calibration_error': 'ece'}
+
+
+def share(hits: np.ndarray) -> Interval:
+    """The share of True with its interval: bool [N]."""
+    return wilson(int(hits.sum()), len(hits))
+
+
+def overall(answers: Answers) -> dict[str, float | None]:
+    """Metrics by name; None where there is nothing to compute one from."""
+    found = metrics.overall(answers)
+    return {_NAMES.get(name, name): _number(value) for name, value in found.items()}
+
+
+def class_rows(
+    answers: Answers, classes: Sequence[str], train_images: Mapping[str, int]
+) -> tuple[ClassRow, ...]:
+    """A row a class; precision is None where the class was never answered."""
+    found = metrics.by_class(answers)
+    known = answers.known
+    images = np.bincount(known.labels, minlength=len(classes))
+    hits = np.bincount(known.labels[known.hits], minlength=len(classes))
+    return tuple(
+        ClassRow(
+            name,
+            int(images[i]),
+            int(train_images.get(name, 0)),
+            _number(found['precision'][i]),
+            wilson(int(hits[i]), int(images[i])),
+            _number(found['f1'][i]) if images[i] else None,
+            _number(found['auc'][i]),
+        )
+        for i, name in enumerate(classes)
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def calibration(answers: Answers) -> tuple[Bin, ...]:
+    """How often answers of each range of scores are right; the last range includes 1."""
+    answers = answers.take(answered(answers))
+    place = np.minimum((answers.scores.astype(np.float64) * BINS).astype(int), BINS - 1)
+    found = []
+    for i in range(BINS):
+        rows = np.flatnonzero(place == i)
+        mean = float(answers.scores[rows].mean(dtype=np.float64)) if len(rows) else None
+        found.append(Bin(i / BINS, (i + 1) / BINS, mean, share(answers.hits[rows])))
+    return tuple(found)

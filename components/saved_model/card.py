@@ -1,0 +1,153 @@
+"""What a model is, beside its graph: readable without TensorFlow and without running it.
+
+`assets.extra` is the folder of a SavedModel that its format keeps for such files: loaders pass it
+by, and whoever copies the model (TFX Pusher) copies it along. The file is JSON:
+
+    {"format": 1, "classes": ["defective", "functional"], "image_size": 128, "resize": "stretch",
+     "decision": {"temperature": 1.08, "threshold": 0.31, "positive": "defective"},
+     "frozen_base": {"weights_digest": "9f0c...", "features": "blocks"},
+     "abstain": {"accuracy": 0.98, "threshold": 0.91, "coverage": 0.8, "reached": 0.99,
+                 "lower": 0.981, "images": 395},
+     "licence": "CC BY-NC-SA 4.0", "lineage": {"run": "...", "model_id": 12, ...}}
+
+`positive` is null where the most probable class is answered; `threshold` is 0.5 then. `frozen_base`
+is null where the base was fine-tuned, `abstain` where the model always answers. The Trainer writes
+the first lines, the Exporter adds `abstain`, `licence` and `lineage` (`components.export.origin`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from thawline.components.saved_model.decision_rule import Rule
+
+FILE = pathlib.Path('assets.extra', 'thawline.json')
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenBase:
+    """The pretrained base of a model whose head alone was fitted.
+
+    Attributes:
+        weights_digest: of its weights, as `backbones.Backbone` has it.
+        features: what the head sees of it; see `components.backbones.features`.
+    """
+
+    weights_digest: str
+    features: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Abstain:
+    """From which score on answers are given; below it, a person has to look.
+
+    Attributes:
+        accuracy: what was asked for.
+        threshold: least score of an answer that is given.
+        coverage: share of the val images that are answered, measured.
+        reached: accuracy of these answers, measured.
+        lower: its lower bound, which is at least `accuracy`.
+        images: how many were looked at.
+    """
+
+    accuracy: float
+    threshold: float
+    coverage: float
+    reached: float
+    lower: float
+    images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What a model is.
+
+    Attributes:
+        classes: names in the order of the outputs.
+        image_size: side in pixels.
+        resize: mode of `preprocessing.resize`.
+        rule: how it answers.
+        frozen_base: None where the base was fine-tuned.
+        abstain: None where the model always answers.
+        licence: of the model, in words; None where nobody said one.
+        lineage: where the model comes from, as JSON values; empty before it was exported.
+    """
+
+    classes: tuple[str, ...]
+    image_size: int
+    resize: str
+    rule: Rule
+    frozen_base: FrozenBase | None = None
+    abstain: Abstain | None = None
+    licence: str | None = None
+    lineage: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def values(card: Card) -> dict[str, Any]:
+    """The card as JSON values.
+
+    Raises:
+        ValueError: the rule does not fit the number of classes.
+    """
+    card.rule.check(len(card.classes))
+    return {
+        'format': FORMAT,
+        'classes': list(card.classes),
+        'image_size': card.image_size,
+        'resize': card.resize,
+        'decision': {
+            'temperature': card.rule.temperature,
+            'threshold': card.rule.threshold,
+            'positive': None if card.rule.is_argmax else card.classes[card.rule.positive],
+        },
+        'frozen_base': card.frozen_base and dataclasses.asdict(card.frozen_base),
+        'abstain': card.abstain and dataclasses.asdict(card.abstain),
+        'licence': card.licence,
+        'lineage': dict(card.lineage),
+    }
+
+
+def write(card: Card, model: pathlib.Path) -> None:
+    """Writes the card into the folder of a SavedModel.
+
+    Raises:
+        ValueError: the rule does not fit the number of classes.
+    """
+    path = model / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A new file in the place of the old one, which may be a hard link to that of another copy.
+    fresh = path.with_suffix('.new')
+    fresh.write_text(json.dumps(values(card), indent=1, ensure_ascii=False) + '\n', 'utf-8')
+    os.replace(fresh, path)
+
+
+def read(model: pathlib.Path) -> Card:
+    """Reads the card of a SavedModel.
+
+    Raises:
+        FileNotFoundError: the model has none.
+        ValueError: it is of another format.
+    """
+    found = json.loads((model / FILE).read_text('utf-8'))
+    if found.get('format') != FORMAT:
+        raise ValueError(f'{model / FILE} has format {found.get("format")!r}; known: {FORMAT}')
+    classes, decision = tuple(found['classes']), found['decision']
+    positive = 0 if decision['positive'] is None else classes.index(decision['positive'])
+    rule = Rule(decision['temperature'], decision['threshold'], positive)
+    base, abstain = found.get('frozen_base'), found.get('abstain')
+    return Card(
+        classes,
+        found['image_size'],
+        found['resize'],
+        rule,
+        FrozenBase(**base) if base else None,
+        Abstain(**abstain) if abstain else None,
+        found.get('licence'),
+        found.get('lineage', {}),
+    )

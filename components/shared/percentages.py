@@ -1,0 +1,18 @@
+"""Shares as people read them: in percent, with one decimal.
+
+Files keep shares as numbers in [0, 1], and so does the configuration; all that is written for
+people goes through here. The space is a plain one; a page makes it one that does not break
+(`components.report.formatting`).
+"""
+
+from __future__ import annotations
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """0.8421 as '84.2 %'."""
+    return f'{100 * share:.{decimals}f} %'
+
+
+def between(lower: float, upper: float) -> str:
+    """The ends of an interval: '77.0 to 89.6 %'."""
+    return f'{100 * lower:.1f} to {percent(upper)}'

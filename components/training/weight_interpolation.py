@@ -1,0 +1,58 @@
+"""The choice between the frozen base, the fine-tuned weights, and weights between both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+
+from thawline.components.training.model_selection import Candidate, Seen, choose
+
+SHARES = (0.25, 0.5, 0.75)
+
+
+def keep_the_better(
+    network: keras.Model,
+    frozen: tuple[list[np.ndarray], Seen],
+    tuned: Seen,
+    look: Callable[[], np.ndarray],
+    labels: np.ndarray,
+) -> tuple[Seen, float, Mapping[float, Candidate]]:
+    """Leaves the weights that are best on val in the model.
+
+    Fine-tuning on little data can lose what the frozen base had, so it is shipped only when it is
+    better (`choose`). Weights on the line between both are often better than either (Wortsman et
+    al., "Robust fine-tuning of zero-shot models", CVPR 2022), and cost a look at val each.
+
+    Args:
+        network: has the fine-tuned weights.
+        frozen: values of `network.variables` before fine-tuning, and what they make of val.
+        tuned: what the fine-tuned weights make of val.
+        look: logits of val by the weights of now.
+        labels: of val, int [N] in [0, C).
+
+    Returns:
+        What the kept weights make of val; how far they are on the way from the frozen base (0) to
+        the fine-tuned model (1); and all candidates by their share, without those whose logits are
+        not finite.
+    """
+    variables, (before, probed) = network.variables, frozen
+    after = [variable.numpy() for variable in variables]
+
+    def put(share: float) -> None:
+        for variable, start, end in zip(variables, before, after, strict=True):
+            floating = np.issubdtype(start.dtype, np.floating)
+            between = start + share * (end - start) if floating and 0 < share < 1 else end
+            variable.assign(start if share == 0 else between)
+
+    seen = {0.0: probed, 1.0: tuned}
+    for share in SHARES:
+        put(share)
+        logits = look()
+        if np.isfinite(logits).all():
+            seen[share] = Seen.of(logits, labels)
+    candidates = {share: found.judged(labels) for share, found in sorted(seen.items())}
+    best = choose(candidates)
+    put(best)
+    return seen[best], best, candidates

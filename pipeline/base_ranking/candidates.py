@@ -1,0 +1,145 @@
+"""Which bases can be compared now, and how to get the others; without Keras and TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from thawline.components import backbones
+
+# Multiply-adds of one forward pass at 224 pixels, in millions, as the papers give them (MobileNetV2
+# arXiv:1801.04381 table 4 and its model zoo, V3 arXiv:1905.02244, ResNet arXiv:1512.03385,
+# EfficientNet arXiv:1905.11946, V2 arXiv:2104.00298, Lite: tensorflow/tpu, ConvNeXt
+# arXiv:2201.03545). Only for the order of work and for how long it will take, never for results.
+MEGA_MULTIPLY_ADDS = {
+    'mobilenet_v2': 300,
+    'mobilenet_v2_035': 59,
+    'resnet50': 3900,
+    'resnet50_v2': 3900,
+    'efficientnet_v2_b0': 720,
+    'efficientnet_b0': 390,
+    'mobilenet_v3_large': 219,
+    'convnext_tiny': 4500,
+    'efficientnet_lite0': 407,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A base at a size.
+
+    Attributes:
+        backbone: its name in the registry.
+        image_size: side in pixels.
+        load: what `backbones.build` is given: a name or the path of a file that is here.
+        weights: what a project file says for the same weights.
+    """
+
+    backbone: str
+    image_size: int
+    load: str
+    weights: str
+
+    @property
+    def label(self) -> str:
+        """`mobilenet_v2 224`."""
+        return f'{self.backbone} {self.image_size}'
+
+    @property
+    def work(self) -> float:
+        """Roughly proportional to the time of one forward pass."""
+        per_image = MEGA_MULTIPLY_ADDS[self.backbone]
+        return per_image * (self.image_size / 224) ** 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+    """A base that is left out.
+
+    Attributes:
+        backbone: its name.
+        reason: why, or how to get its weights.
+        file: name of the weights file that Keras would download, where that is the reason.
+    """
+
+    backbone: str
+    reason: str
+    file: str = ''
+
+
+def smallest() -> str:
+    """Name of the base with the fewest weights."""
+    return min(backbones.names(), key=lambda name: backbones.entry(name).megabytes)
+
+
+def find(
+    wanted: Sequence[tuple[str, int]],
+    files: Mapping[str, tuple[pathlib.Path, str]],
+    folders: Sequence[pathlib.Path],
+    download: bool,
+) -> tuple[list[Candidate], list[Missing]]:
+    """Looks for the weights of each base.
+
+    In this order: the file that the project names for it, the package, Keras's own cache, a file of
+    Keras's name in one of `folders`; then, only if asked, a download.
+
+    Args:
+        wanted: (base, image side in pixels).
+        files: by base, the project's weights file and how its configuration writes it.
+        folders: where else weights files may lie.
+        download: whether Keras may fetch what is not here.
+
+    Returns:
+        What can be measured, size by size and the cheapest first, and what is left out.
+
+    Raises:
+        ConfigError: there is no such base.
+    """
+    found, missing = [], {}
+    for name, size in dict.fromkeys(wanted):
+        entry = backbones.entry(name)
+        if size < entry.min_size:
+            reason = f'takes images of at least {entry.min_size} pixels a side, not {size}'
+            missing[name, size] = Missing(name, reason)
+        elif name in files and not files[name][0].is_file():
+            missing[name, 0] = Missing(name, f'there is no file {files[name][0]}')
+        elif candidate := _located(entry, size, files, folders, download):
+            found.append(candidate)
+        else:
+            missing[name, 0] = _absent(entry, size)
+    return sorted(found, key=lambda c: (c.image_size, c.work)), list(missing.values())
+
+
+def _located(
+    entry: backbones.Entry,
+    size: int,
+    files: Mapping[str, tuple[pathlib.Path, str]],
+    folders: Sequence[pathlib.Path],
+    download: bool,
+) -> Candidate | None:
+    if entry.name in files:
+        path, text = files[entry.name]
+        return Candidate(entry.name, size, str(path), text)
+    if backbones.availability(entry.name).get('package', '').startswith('present'):
+        return Candidate(entry.name, size, 'package', 'package')
+    cached = entry.cached_imagenet_file(size)
+    general = entry.cached_imagenet_file(entry.default_size)
+    if cached is None or general is None:
+        return None
+    if cached.is_file():
+        # By its path: given the name, Keras would fetch the file anew if it were damaged.
+        return Candidate(entry.name, size, str(cached), 'imagenet')
+    # Convolutions take any size, so that weights made for another one serve too.
+    for path in (folder / file.name for folder in folders for file in (cached, general)):
+        if path.is_file():
+            return Candidate(entry.name, size, str(path), str(path))
+    return Candidate(entry.name, size, 'imagenet', 'imagenet') if download else None
+
+
+def _absent(entry: backbones.Entry, size: int) -> Missing:
+    cached = entry.cached_imagenet_file(size)
+    if cached is None:
+        how = backbones.availability(entry.name)['package'].removeprefix('absent: ')
+        return Missing(entry.name, how)
+    return Missing(entry.name, f'weights are not here ({entry.megabytes} MB)', cached.name)

@@ -1,0 +1,80 @@
+"""Features of images by a frozen base, and what they cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from thawline.components import backbones
+from thawline.components.shared import progress
+from thawline.components.transform import preprocessing
+
+_BATCH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a base costs.
+
+    Attributes:
+        milliseconds: of one image's forward pass in a batch; median over batches.
+        parameters: how many numbers its weights are.
+        megabytes: size of its weights in memory, 10^6 bytes.
+    """
+
+    milliseconds: float
+    parameters: int
+    megabytes: float
+
+
+def pixels(encoded: np.ndarray, size: int, mode: str) -> np.ndarray:
+    """Decodes and resizes as the chain does: bytes [N] -> uint8 [N, size, size, 3]."""
+    out = np.empty((len(encoded), size, size, 3), np.uint8)
+    decode = tf.function(
+        lambda batch: preprocessing.pixels_from_bytes(batch, size, mode),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
+    progress.start('images decoded', len(encoded))
+    for i in range(0, len(encoded), _BATCH):
+        batch = decode(tf.constant(list(encoded[i : i + _BATCH])))
+        out[i : i + _BATCH] = batch.numpy()
+        progress.advance(len(batch))
+    return out
+
+
+def embed(backbone: backbones.Backbone, images: np.ndarray) -> tuple[np.ndarray, Cost]:
+    """Pooled features of every image in order, and the cost.
+
+    Args:
+        images: uint8 [N, H, W, 3] at the size that the base was built for.
+
+    Returns:
+        float32 [N, D], and the cost; the first batch is run once more to keep warm-up out of it.
+    """
+    size = images.shape[1]
+    forward = tf.function(
+        lambda batch: tf.reduce_mean(
+            backbone.model(tf.cast(batch, tf.float32), training=False), axis=[1, 2]
+        ),
+        input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
+    )
+    progress.start('images', len(images))
+    forward(images[:_BATCH]).numpy()
+    features, seconds = [], []
+    for i in range(0, len(images), _BATCH):
+        batch = images[i : i + _BATCH]
+        began = time.perf_counter()
+        features.append(forward(batch).numpy())
+        # A last batch of few images would say more about overhead than about the base.
+        if len(batch) == min(_BATCH, len(images)):
+            seconds.append((time.perf_counter() - began) / len(batch))
+        progress.advance(len(batch))
+    weights = backbone.model.weights
+    size_in_bytes = sum(int(np.prod(w.shape)) * tf.as_dtype(w.dtype).size for w in weights)
+    return np.concatenate(features), Cost(
+        statistics.median(seconds) * 1000, backbone.model.count_params(), size_in_bytes / 1e6
+    )

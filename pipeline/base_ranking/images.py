@@ -1,0 +1,112 @@
+"""A sample of the images that ingestion wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from thawline.components.shared import tf_data
+from thawline.components.shared.errors import DataError
+
+_STRINGS = ('image_id', 'label', 'group')
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Images in the order of their ids.
+
+    Attributes:
+        encoded: object (bytes) [N].
+        labels: int64 [N], positions in `classes`.
+        groups: object (str) [N].
+        ids: object (str) [N].
+        classes: names in alphabetical order.
+        of: how many labelled images the split has.
+    """
+
+    encoded: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    ids: np.ndarray
+    classes: tuple[str, ...]
+    of: int
+
+
+def stratified(labels: np.ndarray, count: int, seed: int, at_least: int) -> np.ndarray:
+    """Rows of a random sample in which classes keep their shares: int [N] -> int [n], n <= count.
+
+    Args:
+        count: how many rows at most.
+        at_least: images that each class gets first (all, where it has fewer), so that a rare class
+            is not sampled away.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(labels))
+    rank = np.empty(len(labels), np.int64)
+    size = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        members = shuffled[labels[shuffled] == label]
+        rank[members] = np.arange(len(members))
+        size[members] = len(members)
+    # Taking images by their place within their class, as a share, takes every class evenly.
+    place = (rank + 0.5) / size
+    order = np.lexsort((shuffled, place, rank >= at_least))
+    return np.sort(order[:count])
+
+
+def load(folder: pathlib.Path, count: int, seed: int, at_least: int) -> Sample:
+    """Reads a stratified sample of one split of gzipped tf.Examples.
+
+    Two passes, so that only the sampled images are in memory. Images without a label are left out.
+
+    Args:
+        folder: of the split.
+        count, seed, at_least: see `stratified`.
+
+    Raises:
+        DataError: there is no labelled image, or there are fewer than two classes.
+    """
+    files = sorted(str(file) for file in folder.glob('*.gz'))
+    spec = {name: tf.io.FixedLenFeature([], tf.string, '') for name in _STRINGS}
+    rows = [
+        tuple(value.decode() for value in row)
+        for batch in tf_data.batches(files, 64)
+        .map(lambda examples: tuple(tf.io.parse_example(examples, spec)[n] for n in _STRINGS))
+        .as_numpy_iterator()
+        for row in zip(*batch, strict=True)
+    ]
+    rows = sorted(row for row in rows if row[1])
+    if not rows:
+        raise DataError(f'no labelled image in {folder}; a comparison of bases needs labels')
+    ids, names, groups = (np.array(column, dtype=object) for column in zip(*rows, strict=True))
+    classes, labels = np.unique(names.astype(str), return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(
+            f'all {len(rows)} images of the train split are {classes[0]!r}; a comparison of bases '
+            'needs at least two classes'
+        )
+    chosen = stratified(labels, count, seed, at_least)
+    encoded = _encoded(files, ids[chosen])
+    return Sample(
+        encoded, labels[chosen].astype(np.int64), groups[chosen], ids[chosen],
+        tuple(classes.tolist()), len(rows),
+    )  # fmt: skip
+
+
+def _encoded(files: list[str], ids: np.ndarray) -> np.ndarray:
+    """The encoded images with these ids, in their order."""
+    wanted = set(ids)
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ('image_id', 'image')}
+    found = {}
+    parsed = tf_data.batches(files, 64, lambda examples: tf.io.parse_example(examples, spec))
+    for batch in parsed.as_numpy_iterator():
+        for identity, image in zip(batch['image_id'], batch['image'], strict=True):
+            if identity.decode() in wanted:
+                found[identity.decode()] = image
+    # Copies of one file share its id and its bytes.
+    encoded = np.empty(len(ids), object)
+    encoded[:] = [found[identity] for identity in ids]
+    return encoded

@@ -1,0 +1,69 @@
+"""Which base to take: accuracy against cost, with noise in mind."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from thawline.components.statistics import clustered
+from thawline.pipeline.base_ranking.crossval import Transfer
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a comparison came to; positions in the sequence that was compared.
+
+    Attributes:
+        order: best probe accuracy first; the cheaper first where two are equal.
+        best: the first of them.
+        recommended: the cheapest that is not worse than the best beyond one standard error.
+        behind: by how much the best is above the recommended one.
+        over_random, over_majority: by how much the best is above random weights and above always
+            saying the most frequent class.
+    """
+
+    order: tuple[int, ...]
+    best: int
+    recommended: int
+    behind: clustered.Difference
+    over_random: clustered.Difference
+    over_majority: clustered.Difference
+
+
+def judge(
+    transfers: Sequence[Transfer],
+    milliseconds: Sequence[float],
+    random: Transfer,
+    groups: np.ndarray,
+) -> Verdict:
+    """Ranks bases that were measured on the same images and folds.
+
+    The one standard error rule (Breiman, Friedman, Olshen & Stone, "Classification and Regression
+    Trees", 1984, section 3.4.3): among models that are equally good as far as one can tell, the
+    simplest. Here the cheapest to run, and the standard error is that of the paired difference to
+    the best, which is smaller than that of either accuracy.
+
+    Args:
+        transfers: at least one.
+        milliseconds: of one image, for each.
+        random: of random weights, on the same folds.
+        groups: [N], of the images.
+    """
+    shares = [transfer.probe.share for transfer in transfers]
+    order = sorted(range(len(shares)), key=lambda i: (-shares[i], milliseconds[i]))
+    best = order[0]
+    hits = transfers[best].probe_hits
+    gaps = [clustered.difference(hits, other.probe_hits, groups) for other in transfers]
+    # The best itself has no gap and no error; without a single comparison it stays.
+    equal = [i for i, gap in enumerate(gaps) if i == best or gap.mean <= gap.standard_error]
+    recommended = min(equal, key=lambda i: (milliseconds[i], -shares[i]))
+    return Verdict(
+        tuple(order),
+        best,
+        recommended,
+        gaps[recommended],
+        clustered.difference(hits, random.probe_hits, groups),
+        clustered.difference(hits, transfers[best].majority_hits, groups),
+    )

@@ -1,0 +1,40 @@
+"""Shows what the doctor found."""
+
+from __future__ import annotations
+
+import pathlib
+
+import rich.console
+import rich.text
+
+from thawline.pipeline.environment import checks
+
+_MARKS = {
+    checks.Status.OK: ('✓', 'green'),
+    checks.Status.WARN: ('!', 'yellow'),
+    checks.Status.FAIL: ('✗', 'red'),
+}
+
+
+def show(config: pathlib.Path | None) -> int:
+    """Prints one line a check and how to mend what is not sound; 0, or 1 when a check failed."""
+    folder = None if config is None else (config if config.is_dir() else config.parent)
+    console = rich.console.Console()
+    results = checks.run(folder)
+    for result in results:
+        mark, colour = _MARKS[result.status]
+        line = rich.text.Text.assemble(
+            (f'{mark} ', colour), (f'{result.name:<30}', 'bold'), result.found
+        )
+        console.print(line, highlight=False, soft_wrap=True)
+        if result.remedy and result.status is not checks.Status.OK:
+            console.print(f'    {result.remedy}', highlight=False, markup=False, soft_wrap=True)
+    failed = sum(result.status is checks.Status.FAIL for result in results)
+    warned = sum(result.status is checks.Status.WARN for result in results)
+    words = (
+        'the environment is sound' if not failed else f'{failed} of {len(results)} checks failed'
+    )
+    console.print(
+        words + (f', {warned} to look at' if warned else ''), style='bold', highlight=False
+    )
+    return 1 if failed else 0

@@ -1,0 +1,170 @@
+"""`thawline predict`: a model's answers to a folder, a list or TFRecords, as one table."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import pathlib
+import re
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from thawline.components.bulk_prediction import listing
+from thawline.components.ingestion import quarantine
+from thawline.components.ingestion.sources import Columns
+from thawline.components.shared.errors import ConfigError, DataError, UserError
+from thawline.pipeline.config import beam
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.prediction import model_card, tables
+from thawline.pipeline.registry import files
+from thawline.pipeline.runners.run import Outcome
+from thawline.pipeline.system import log_redirect, signals
+from thawline.pipeline.terminal import progress_display
+
+if TYPE_CHECKING:
+    import rich.console
+
+    from thawline.pipeline.prediction.batch import Result
+
+
+def execute(
+    config: Config,
+    project: Project,
+    sources: Sequence[str],
+    wanted: str,
+    target: pathlib.Path,
+    abstain_below: float | None = None,
+    force: bool = False,
+    on: str | None = None,
+) -> Outcome:
+    """Predicts and tells the terminal; returns how it ended.
+
+    Args:
+        sources: folders, CSV lists, TFRecord files and images.
+        wanted: as `files.saved_model` takes it.
+        target: the table.
+        abstain_below: takes the place of the model's own bound.
+        force: whether an existing table may be replaced.
+        on: name of an engine in place of the configuration's.
+
+    Raises:
+        ConfigError, DataError: what a person can mend.
+    """
+    began = time.monotonic()
+    config = config.model_copy(update={'beam': beam.on(config.beam, on)})
+    _check_target(target, force)
+    target = target.absolute()
+    folder = files.saved_model(config, project, wanted)
+    bound = model_card.abstention(model_card.read_card(folder))
+    if abstain_below is None:
+        abstain_below = bound
+    columns = Columns(**config.data.columns.model_dump())
+    # A table in the folder of images is no image of it.
+    written = {str(target), str(tables.quarantine_of(target))}
+    listed = listing.of_sources(sources, columns, written)
+    log = _log(project)
+    with signals.listening(), log_redirect.diverted(log) as terminal:
+        console = progress_display.roomy_console(terminal)
+        progress_display.say(console, ('predict', 'bold'), f'  {_counted(listed)} with {folder}')
+        try:
+            result = _predict(console, config, project, listed, folder, target, abstain_below)
+        except Exception as error:
+            if signals.requested():
+                progress_display.say(
+                    console, ('error: ', 'bold red'), 'stopped on request; nothing written'
+                )
+                return Outcome.INTERRUPTED
+            if isinstance(error, UserError):
+                raise
+            logging.exception('the prediction crashed')
+            progress_display.say(
+                console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})'
+            )
+            progress_display.say(console, f'  log     {log}')
+            return Outcome.CRASHED
+        if not result.predicted:
+            raise DataError(
+                f'none of {len(result.rejected):,} images could be used: '
+                f'{quarantine.in_words(result.rejected)}. See {tables.quarantine_of(target)}.'
+            )
+        took = progress_display.duration(time.monotonic() - began)
+        progress_display.say(console, ('✓ ', 'green'), summary(result, target), f' in {took}')
+    return Outcome.BLESSED
+
+
+def _check_target(target: pathlib.Path, force: bool) -> None:
+    """Refuses what could not be written in the end, before anything heavy starts."""
+    if re.match(r'[A-Za-z][\w+.-]*:/', str(target)):  # pathlib makes one slash of two
+        raise ConfigError(f'--to must be a file on this machine. Received: {str(target)!r}.')
+    tables.kind_of(target)
+    if not target.absolute().parent.is_dir():
+        raise ConfigError(f'--to: there is no folder {target.absolute().parent}')
+    for path in (target, tables.quarantine_of(target)):
+        if path.is_dir() or (path.exists() and not force):
+            how = '' if path.is_dir() else '; replace it with --force'
+            raise ConfigError(f'{path} exists already; choose another name with --to{how}')
+
+
+def _log(project: Project) -> pathlib.Path:
+    """With the project's others; a model of a path alone may have no project."""
+    stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
+    folder = project.logs if project.output.is_dir() else pathlib.Path(tempfile.gettempdir())
+    return folder / f'{stamp}-predict.log'
+
+
+def _counted(listed: listing.Listing) -> str:
+    """`1,204 images and 2 TFRecord files`."""
+    found = [(len(listed.items), 'image'), (len(listed.records), 'TFRecord file')]
+    return ' and '.join(f'{n:,} {what}{"" if n == 1 else "s"}' for n, what in found if n)
+
+
+def _predict(
+    console: rich.console.Console,
+    config: Config,
+    project: Project,
+    listed: listing.Listing,
+    folder: pathlib.Path,
+    target: pathlib.Path,
+    abstain_below: float | None,
+) -> Result:
+    starting = console.status('starting TensorFlow')
+    with starting if console.is_terminal else contextlib.nullcontext():
+        from thawline.pipeline.engines import input_size
+        from thawline.pipeline.engines.engine import Engine
+        from thawline.pipeline.prediction import batch
+
+    shown = progress_display.Display(console, lambda result: '')
+    paths = [one.path for one in (*listed.items, *listed.records)]
+    with (
+        shown.started('Predict'),
+        Engine(config.beam, config.name, project.home, project.engine_logs) as engine,
+    ):
+        megabytes = input_size.of_files(paths) if engine.sizes else 0.0
+        placed = engine.place('Predict', megabytes, uuid.uuid4().hex[:8])
+        logging.info('Predict runs on: %s', placed.words)
+        with engine.running(placed):
+            result = batch.predict(
+                listing.anywhere(listed),
+                str(folder.absolute()),
+                target,
+                Columns(**config.data.columns.model_dump()),
+                batch.Bounds(config.data.max_side, config.data.max_pixels),
+                placed.options,
+                abstain_below,
+            )
+    return result
+
+
+def summary(result: Result, target: pathlib.Path) -> str:
+    """What came of it, in a line."""
+    line = f'{result.predicted:,} images in {target}'
+    if result.abstained is not None:
+        line += f', {result.abstained:,} of them abstained'
+    if result.rejected:
+        line += f'; {len(result.rejected):,} quarantined (see {tables.quarantine_of(target)})'
+    return line

@@ -1,0 +1,142 @@
+"""`thawline review`: the report of a run, served to a browser on this machine alone."""
+
+from __future__ import annotations
+
+import html
+import http.server
+import os
+import re
+import sys
+import threading
+import webbrowser
+from typing import Any
+
+import rich.console
+
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.reports import lookup
+from thawline.pipeline.system import signals
+from thawline.pipeline.terminal import progress_display
+
+HOST = '127.0.0.1'
+_POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]*)"')
+_NO_POLICY = "default-src 'none'"
+_HEAD = 4096
+
+
+def execute(project: Project, wanted: str, port: int, browse: bool) -> None:
+    """Serves the report of a run until somebody stops it.
+
+    Args:
+        project: whose run it is.
+        wanted: as `reports.find` takes it.
+        port: 0 for any that is free.
+        browse: whether to open a browser.
+
+    Raises:
+        ConfigError: there is no such run or report.
+    """
+    found = lookup.find(lookup.open_store(project), wanted, project.name)
+    page = found.file('html').read_bytes()
+    console = rich.console.Console(file=sys.stdout)
+    with signals.listening(), server(page, port) as serving:
+        address = f'http://{HOST}:{serving.server_port}/'
+        progress_display.say(console, f'report of run {found.run.id}: ', (address, 'bold'))
+        progress_display.say(console, 'Ctrl-C ends it')
+        sys.stdout.flush()
+        if browse and _has_browser():
+            # A browser in the terminal holds its caller until it is left.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        try:
+            serving.serve_forever()
+        except signals.Interrupted:
+            console.print()
+
+
+def _has_browser() -> bool:
+    """Without a desktop, `webbrowser` would take the terminal for a text browser."""
+    desktop = sys.platform in ('darwin', 'win32') or any(
+        map(os.environ.get, ('DISPLAY', 'WAYLAND_DISPLAY'))
+    )
+    return desktop or bool(os.environ.get('BROWSER'))
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A signal that comes while a request is given to its thread ends the server too."""
+        error = sys.exc_info()[1]
+        if isinstance(error, signals.Interrupted):
+            self.shutdown_request(request)
+            raise error
+        super().handle_error(request, client_address)
+
+
+def server(page: bytes, port: int = 0) -> http.server.ThreadingHTTPServer:
+    """A server on the loopback interface that knows one page, at `/`.
+
+    Raises:
+        ConfigError: the port cannot be used.
+    """
+
+    class Handler(_Handler):
+        content = page
+        policy = _policy(page)
+
+    try:
+        return _Server((HOST, port), Handler)
+    except OSError as error:
+        raise ConfigError(
+            f'--port: {port} on {HOST} cannot be used ({error.strerror}); leave it out for a free '
+            'one'
+        ) from error
+
+
+def _policy(page: bytes) -> str:
+    """The page's own policy, as a header too: nothing else may frame it."""
+    own = _POLICY.search(page[:_HEAD])
+    policy = html.unescape(own[1].decode('ascii', 'replace')) if own else _NO_POLICY
+    return f"{policy}; frame-ancestors 'none'"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Answers GET and HEAD of the page; everything else is refused by the base class."""
+
+    content = b''
+    policy = _NO_POLICY
+    server_version, sys_version = 'thawline', ''
+    timeout = 30
+
+    def do_GET(self) -> None:
+        if self._start():
+            self.wfile.write(self.content)
+
+    def do_HEAD(self) -> None:
+        self._start()
+
+    def _start(self) -> bool:
+        """Sends the head; returns whether the page may follow."""
+        assert isinstance(self.server, http.server.HTTPServer)
+        port = self.server.server_port
+        # A name of somebody else's that leads here would let their page read this one.
+        if self.headers.get('Host', '') not in (f'{HOST}:{port}', f'localhost:{port}'):
+            self.send_error(421)
+            return False
+        if self.path.partition('?')[0] != '/':
+            self.send_error(404)
+            return False
+        self.send_response(200)
+        for name, value in (
+            ('Content-Type', 'text/html; charset=utf-8'),
+            ('Content-Length', str(len(self.content))),
+            ('Content-Security-Policy', self.policy),
+            ('X-Content-Type-Options', 'nosniff'),
+            ('Referrer-Policy', 'no-referrer'),
+            ('Cache-Control', 'no-store'),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        return True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing: the terminal is for the address."""

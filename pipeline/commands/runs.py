@@ -1,0 +1,81 @@
+"""Past runs of a project as a table, read from the metadata alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import rich.box
+import rich.table
+
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.runs import Run
+from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.terminal import progress_display
+
+
+def outcome(run: Run) -> str:
+    """How a run ended, in a few words."""
+    bad = next((node for node in run.nodes if node.state not in runs.GOOD_STATES), None)
+    if bad is not None:
+        return {
+            'failed': f'failed in {bad.node}',
+            'canceled': f'interrupted in {bad.node}',
+            'running': f'under way or killed in {bad.node}',
+            'not run': f'ended before {bad.node}: its inputs were missing',
+        }.get(bad.state, f'{bad.state} in {bad.node}')
+    blessing = run.output('Evaluator', 'blessing')
+    if blessing is None:
+        return f'ended at {run.nodes[-1].node}' if run.nodes else 'nothing ran'
+    if blessing.properties.get('blessed') != 1:
+        return 'not blessed'
+    check = run.output('ServingCheck', 'infra_blessing')
+    if check is not None and check.properties.get('blessed') != 1:
+        return 'blessed, but refused by the serving check'
+    pushed = run.output('Pusher', 'pushed_model')
+    if pushed is None or pushed.properties.get('pushed') != 1:
+        return 'blessed'
+    return f'blessed, pushed as {pushed.properties["pushed_version"]}'
+
+
+def accuracy(run: Run, split: str) -> str:
+    """Accuracy on a split with its interval, or a dash."""
+    evaluation = run.output('Evaluator', 'evaluation')
+    return (evaluation and runs.accuracy(evaluation, split)) or '-'
+
+
+def show(project: Project, count: int) -> None:
+    """Prints the latest `count` runs, newest first."""
+    console = progress_display.roomy_console(sys.stdout)
+    store = opening.to_read(project)
+    found = runs.runs(store, project.name)[-count:] if store else []
+    if not found:
+        console.print(
+            f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True
+        )
+        return
+    console.print(table(found, console.width >= progress_display.ROOMY))
+
+
+def table(found: Sequence[Run], roomy: bool = True) -> rich.table.Table:
+    """Runs, newest first; without room an interval stands below its accuracy."""
+    out = rich.table.Table(
+        rich.table.Column('run', no_wrap=True),
+        'cached',
+        rich.table.Column('val accuracy', no_wrap=True),
+        rich.table.Column('test accuracy', no_wrap=True),
+        rich.table.Column('outcome', overflow='fold'),
+        box=rich.box.SIMPLE,
+    )
+    before = ' (' if roomy else '\n('
+    for run in reversed(found):
+        cached = sum(node.state == 'cached' for node in run.nodes)
+        out.add_row(
+            run.id,
+            f'{cached} of {len(run.nodes)}',
+            accuracy(run, 'val').replace(' (', before),
+            accuracy(run, 'test').replace(' (', before),
+            outcome(run),
+        )
+    return out

@@ -1,0 +1,120 @@
+"""Turns validation failures into lines that a person can act on."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Hashable
+from typing import Any
+
+import pydantic
+import yaml
+
+from thawline.pipeline.system import urls
+
+_EXPECTED = {
+    'int_parsing': 'a whole number',
+    'int_type': 'a whole number',
+    'int_from_float': 'a whole number',
+    'float_parsing': 'a number',
+    'float_type': 'a number',
+    'bool_parsing': 'true or false',
+    'bool_type': 'true or false',
+    'string_type': 'text',
+    'tuple_type': 'a list, like [a, b]',
+    'model_type': 'a section of keys',
+}
+
+# Keys of notifications that nobody puts a secret into.
+_OPEN = {'events', 'format', 'timeout', 'retry_for'}
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice; YAML's own would keep the last silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """As the base class, and raises `yaml.constructor.ConstructorError` on a repeated key."""
+        seen = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'the key {key_node.value!r} is given twice', key_node.start_mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def echo(value: Any) -> str:
+    """A short form of a received value."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + '...'
+
+
+def _shown(path: tuple[Any, ...], value: Any) -> str:
+    """A received value as it may be shown: notifications are where people put secrets.
+
+    And what records runs is where they would put a password.
+    """
+    private = path[:1] in {('notifications',), ('metadata',)}
+    number = isinstance(value, (int, float)) and not str(path[-1]).endswith('_env')
+    if not private or _OPEN & set(path) or number:
+        return echo(value)
+    if isinstance(value, str):
+        if 'webhook' in path:
+            return repr(urls.shown(value))
+        return f'{len(value)} characters, which may be a secret'
+    return f'a {type(value).__name__}'
+
+
+def _section_at(model: type[pydantic.BaseModel], path: tuple[Any, ...]) -> type | None:
+    """The model class that holds the last key of `path`, where there is one."""
+    current: Any = model
+    for key in path[:-1]:
+        if isinstance(key, int):
+            continue  # a place in a list, whose sections are those of its annotation
+        fields = getattr(current, 'model_fields', None)
+        if not fields or key not in fields:
+            return None
+        current = fields[key].annotation
+        if not hasattr(current, 'model_fields'):
+            current = next(
+                (a for a in typing.get_args(current) if hasattr(a, 'model_fields')), current
+            )
+    return current if hasattr(current, 'model_fields') else None
+
+
+def _line(problem: Any, model: type[pydantic.BaseModel]) -> str:
+    kind, path = problem['type'], problem['loc']
+    where = '.'.join(
+        str(key) for key in path if not str(key).startswith(('constrained-', 'literal['))
+    )
+    received = f'received {_shown(path, problem["input"])}'
+    if kind == 'extra_forbidden':
+        section = _section_at(model, path)
+        known = list(section.model_fields) if section else []  # type: ignore[attr-defined]
+        close = difflib.get_close_matches(str(path[-1]), known, n=1)
+        hint = f'did you mean {close[0]}?' if close else f'known keys: {", ".join(known)}'
+        return f'{where}: unknown key; {hint}'
+    if kind == 'missing':
+        return f'{where}: missing; it must be given'
+    if kind == 'value_error':
+        message = str(problem['ctx']['error'])
+        return f'{where}: {message}' + (f' ({received})' if where and 'data' not in kind else '')
+    if kind in _EXPECTED:
+        return f'{where}: {received}, expected {_EXPECTED[kind]}'
+    return f'{where}: {received}, {problem["msg"][0].lower()}{problem["msg"][1:]}'
+
+
+def explain(error: pydantic.ValidationError, model: type[pydantic.BaseModel], name: str) -> str:
+    """One line a problem, each with the key path, the value received and what would be right."""
+    lines = []
+    for problem in error.errors():
+        line = _line(problem, model)
+        if line.startswith(': '):
+            line = line[2:]
+        if line not in lines:
+            lines.append(line)
+    head = f'{name}: {len(lines)} problem{"s" if len(lines) > 1 else ""}'
+    return '\n'.join([head, *(f'  {line}' for line in lines)])

@@ -1,0 +1,248 @@
+"""The typed configuration of a project: one YAML file, validated once, before anything runs.
+
+Unknown keys, wrong types and impossible combinations are errors that name the key path, echo the
+value received and say what would be right (`pipeline.config.errors`). Functions elsewhere take the
+few values that they need, never the whole configuration.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import pathlib
+import re
+from typing import Annotated, Literal, Self
+
+import pydantic
+import yaml
+
+from thawline.components import backbones
+from thawline.components.backbones.params import Model
+from thawline.components.data_gate.policy import DataGate
+from thawline.components.embedding.params import Embedding
+from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.slices import Evaluation
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.settings import Count, Section, Share
+from thawline.components.training.params import Training
+from thawline.components.tuning.params import Tuning
+from thawline.pipeline.config import errors
+from thawline.pipeline.config.airflow import Airflow
+from thawline.pipeline.config.beam import Beam
+from thawline.pipeline.config.kubeflow import Kubeflow
+from thawline.pipeline.config.metadata import Metadata
+from thawline.pipeline.config.notifications import Target
+from thawline.pipeline.config.serving import Serving
+
+PROJECT_FILE = 'thawline.yaml'
+DEFAULT_PRESET = 'solar_cells'
+
+
+class Columns(Section):
+    """Names in a CSV manifest (columns) or in tf.Examples (features)."""
+
+    path: str = pydantic.Field(default='path', description='Path of the image (CSV).')
+    label: str = pydantic.Field(default='label', description='The class.')
+    image: str = pydantic.Field(default='image', description='The encoded image (tf.Example).')
+    split: str | None = pydantic.Field(
+        default=None, description='A given split, which is kept: train, val or test.'
+    )
+    group: str | None = pydantic.Field(
+        default=None, description='What must not be split, such as a patient.'
+    )
+    confidence: str | None = pydantic.Field(
+        default=None,
+        description='How sure the label is: a probability above 0 and at most 1; empty: certain.',
+    )
+    metadata: tuple[str, ...] | None = pydantic.Field(
+        default=None, description='Columns to keep as meta_<name>; all other columns by default.'
+    )
+
+
+class Split(Section):
+    """Shares of train, val and test; the seed decides which group of images goes where."""
+
+    train: Share = 0.70
+    val: Share = 0.15
+    test: Share = 0.15
+    seed: int = pydantic.Field(default=0, description='Another seed, another split.')
+
+    @pydantic.model_validator(mode='after')
+    def _whole(self) -> Self:
+        total = self.train + self.val + self.test
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(
+                f'train + val + test is {total:g}; the three shares must add up to 1, '
+                'for example 0.7, 0.15 and 0.15'
+            )
+        for name in ('train', 'val', 'test'):
+            if getattr(self, name) == 0.0:
+                raise ValueError(f'{name} is 0; every split needs a share above 0')
+        return self
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Share of each split by name."""
+        return {'train': self.train, 'val': self.val, 'test': self.test}
+
+
+class Data(Section):
+    """Where the images are and how they are read."""
+
+    source: str = pydantic.Field(
+        description='A folder with a folder a class, a CSV manifest, TFRecord files (a pattern), '
+        'or package:elpv_dataset.'
+    )
+    format: Literal['auto', 'folder', 'csv', 'tfrecord', 'package'] = pydantic.Field(
+        default='auto', description='Told from the name of the source by default.'
+    )
+    root: str | None = pydantic.Field(
+        default=None, description='What the paths of a CSV are relative to; default: its folder.'
+    )
+    columns: Columns = Columns()
+    group_pattern: str | None = pydantic.Field(
+        default=None,
+        description='A regular expression with one group, matched on the relative path; images '
+        'with the same match are never split.',
+    )
+    normalise_labels: bool = pydantic.Field(
+        default=False, description='Merge labels that differ only in case or outer spaces.'
+    )
+    max_side: Annotated[int, pydantic.Field(ge=32)] = pydantic.Field(
+        default=1024, description='Longest side, in pixels, that is kept at ingestion.'
+    )
+    max_pixels: Count = pydantic.Field(
+        default=100_000_000, description='Larger images (decompression bombs) are quarantined.'
+    )
+    split: Split = Split()
+    schema_file: str | None = pydantic.Field(
+        default=None, description='The reviewed schema; default: schema.pbtxt beside this file.'
+    )
+
+    @pydantic.field_validator('group_pattern')
+    @classmethod
+    def _one_group(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f'not a regular expression: {error}') from error
+        if groups != 1:
+            raise ValueError(
+                f'has {groups} groups; exactly one is needed, for example ^(patient_\\d+)'
+            )
+        return value
+
+
+class Preprocessing(Section):
+    """Decode and resize, the same graph in training and in serving."""
+
+    image_size: Annotated[int, pydantic.Field(ge=32, le=1024)] | None = pydantic.Field(
+        default=None, description="Side in pixels; default: the base's own."
+    )
+    resize: Literal['stretch', 'crop', 'letterbox'] = pydantic.Field(
+        default='stretch',
+        description='stretch ignores the aspect ratio, crop keeps the central square, letterbox '
+        'keeps all of the image between grey bars.',
+    )
+
+
+class Config(Section):
+    """A whole project."""
+
+    name: Annotated[str, pydantic.Field(pattern=r'^[a-z0-9][a-z0-9_-]{0,62}$')] = pydantic.Field(
+        description='Lower-case letters, digits, _ and -.'
+    )
+    data: Data
+    data_gate: DataGate = DataGate()
+    preprocessing: Preprocessing = Preprocessing()
+    model: Model = Model()
+    embedding: Embedding = Embedding()
+    training: Training = Training()
+    tuning: Tuning = Tuning()
+    evaluation: Evaluation = Evaluation()
+    gate: Gate = Gate()
+    serving: Serving = Serving()
+    beam: Beam = Beam()
+    notifications: tuple[Target, ...] = pydantic.Field(
+        default=(), description='Whom to tell how a run ended: a list of webhooks and commands.'
+    )
+    metadata: Metadata = Metadata()
+    airflow: Airflow = Airflow()
+    kubeflow: Kubeflow = Kubeflow()
+    output: str | None = pydantic.Field(
+        default=None, description='Where runs are kept; default: runs/<name> beside this file.'
+    )
+
+    @pydantic.model_validator(mode='after')
+    def _size_fits(self) -> Self:
+        smallest = backbones.entry(self.model.backbone).min_size
+        size = self.preprocessing.image_size
+        if size is not None and size < smallest:
+            raise ValueError(
+                f'preprocessing.image_size is {size}; {self.model.backbone} needs at least '
+                f'{smallest}'
+            )
+        return self
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that the base sees, in pixels."""
+        return self.preprocessing.image_size or backbones.entry(self.model.backbone).default_size
+
+
+def parse(text: str, name: str) -> Config:
+    """Reads a configuration; `name` is how errors call it.
+
+    Raises:
+        ConfigError: not YAML, an unknown key, a wrong type or an impossible combination.
+    """
+    try:
+        raw = yaml.load(text, Loader=errors.UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f'{name} is not valid YAML: {error}') from error
+    except RecursionError as error:
+        raise ConfigError(f'{name} is nested too deeply to be a configuration') from error
+    if not isinstance(raw, dict):
+        raise ConfigError(
+            f'{name} holds {errors.echo(raw)}; it must hold keys such as name: and data:'
+        )
+    try:
+        return Config.model_validate(raw)
+    except pydantic.ValidationError as error:
+        raise ConfigError(errors.explain(error, Config, name)) from error
+
+
+def preset_names() -> list[str]:
+    """Names of the projects that come with the package."""
+    folder = importlib.resources.files('pipeline') / 'presets'
+    return sorted(p.name.removesuffix('.yaml') for p in folder.iterdir() if p.name[-5:] == '.yaml')
+
+
+def read_preset(name: str) -> str:
+    """The text of a preset.
+
+    Raises:
+        ConfigError: there is no preset of that name.
+    """
+    if name not in preset_names():
+        raise ConfigError(f'no preset {name!r}; there are: {", ".join(preset_names())}')
+    return (importlib.resources.files('pipeline') / 'presets' / f'{name}.yaml').read_text('utf-8')
+
+
+def read_file(path: pathlib.Path) -> str:
+    """The text of a project file.
+
+    Raises:
+        ConfigError: it does not exist, cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text('utf-8-sig')
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f'no configuration at {path}; write one with: thawline init {path.parent} --data FOLDER'
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f'{path} is not UTF-8 text (byte {error.start})') from error
+    except OSError as error:
+        raise ConfigError(f'{path} cannot be read: {error.strerror}') from error

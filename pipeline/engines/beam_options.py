@@ -1,0 +1,112 @@
+"""Beam options of a node, from the engine's settings and where its services are. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from thawline.pipeline.config.beam import Beam, Dataflow
+
+# What is compiled into a pipeline, whatever engine it runs on: TFX makes Beam options a part of the
+# cache key, and another engine is no reason to run a node again.
+IN_PROCESS = (
+    # Beam's default runner first tries Prism, which downloads a binary.
+    '--runner=FnApiRunner',
+    '--direct_running_mode=in_memory',
+    # Without a flag that says where workers get TFX from, every Beam node packs TFX anew for remote
+    # workers (tfx.utils.dependency_utils, seconds a node). Workers here have it.
+    '--sdk_container_image=none',
+)
+# How long Flink and Spark keep a worker that has nothing to do, in milliseconds. By default a stage
+# ends its workers, and the next one asks for new ones.
+_KEEP_WORKERS = 5_000
+# Seconds that a call to the job server may take, beside the run itself.
+_CALL = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoints:
+    """host:port of the job server and of the worker pool."""
+
+    job_server: str
+    worker_pool: str
+
+
+def in_process(beam: Beam) -> list[str]:
+    """Options of a node that runs in this process."""
+    return [*IN_PROCESS, *beam.options]
+
+
+def of(beam: Beam, workers: int, endpoints: Endpoints | None, job: str) -> list[str]:
+    """Options of a node.
+
+    Args:
+        beam: the settings.
+        workers: at least 1.
+        endpoints: of engines that have them.
+        job: name of the job, as `job_name` makes it.
+    """
+    found = {
+        'local': lambda: list(IN_PROCESS),
+        'multiprocess': lambda: _multiprocess(workers),
+        'portable': lambda: [*_portable(endpoints), f'--direct_num_workers={workers}'],
+        'flink': lambda: [*_on_cluster(endpoints), f'--parallelism={workers}'],
+        'spark': lambda: _on_cluster(endpoints),
+        'dataflow': lambda: _dataflow(beam.dataflow, workers),
+    }[beam.engine]()
+    named = [] if beam.engine in ('local', 'multiprocess') else [f'--job_name={job}']
+    return [*found, *named, *beam.options]
+
+
+def job_name(pipeline: str, node: str, number: str) -> str:
+    """A name that Dataflow accepts too: lower-case letters, digits and -, at most 63."""
+    text = re.sub(r'[^a-z0-9]+', '-', f'{pipeline}-{node}'.lower()).strip('-')
+    return f'thawline-{text}'[: 62 - len(number)].rstrip('-') + f'-{number.lower()}'
+
+
+def _multiprocess(workers: int) -> list[str]:
+    return [
+        IN_PROCESS[0],
+        '--direct_running_mode=multi_processing',
+        f'--direct_num_workers={workers}',
+        IN_PROCESS[2],
+    ]
+
+
+def _portable(endpoints: Endpoints | None) -> list[str]:
+    if endpoints is None:
+        raise ValueError('endpoints are missing. Received: None')
+    return [
+        '--runner=PortableRunner',
+        f'--job_endpoint={endpoints.job_server}',
+        f'--job_server_timeout={_CALL}',
+        '--environment_type=EXTERNAL',
+        f'--environment_config={endpoints.worker_pool}',
+        IN_PROCESS[2],
+    ]
+
+
+def _on_cluster(endpoints: Endpoints | None) -> list[str]:
+    return [*_portable(endpoints), f'--environment_cache_millis={_KEEP_WORKERS}']
+
+
+def _dataflow(settings: Dataflow | None, workers: int) -> list[str]:
+    if settings is None:
+        raise ValueError('the section dataflow is missing. Received: None')
+    found = [
+        '--runner=DataflowRunner',
+        f'--project={settings.project}',
+        f'--region={settings.region}',
+        f'--temp_location={settings.temp_location}',
+        f'--sdk_container_image={settings.container}',
+        f'--worker_machine_type={settings.machine_type}',
+        f'--max_num_workers={workers}',
+        # TensorFlow uses all cores of a machine by itself: one process a machine, not one a core.
+        '--experiments=no_use_multiple_sdk_containers',
+        '--experiments=use_runner_v2',
+    ]
+    if settings.service_account:
+        found.append(f'--service_account_email={settings.service_account}')
+    if settings.accelerator:
+        found.append(f'--dataflow_service_options=worker_accelerator={settings.accelerator}')
+    return found

@@ -1,0 +1,62 @@
+"""How much a node has to do: megabytes that it reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from thawline.components.ingestion.sources import SourceSpec, list_source
+from thawline.components.shared.errors import UserError
+
+_MB = 1e6
+_SAMPLE = 50  # images whose size is looked up
+_USUAL = 0.1 * _MB  # bytes of an image whose size cannot be looked up
+
+
+def read_by(execution_info: Any) -> float:
+    """Megabytes that a node reads: its input artifacts, or the source that it ingests.
+
+    A model among the inputs is read by each worker and says nothing about the work.
+    """
+    properties = execution_info.exec_properties
+    if 'source_spec' in properties:
+        return ingested(SourceSpec.from_json(str(properties['source_spec'])))
+    uris = [
+        artifact.uri
+        for artifacts in execution_info.input_dict.values()
+        for artifact in artifacts
+        if artifact.type_name in ('Examples', 'Embeddings')
+    ]
+    return sum(_size(path) for uri in uris for path in _files(uri)) / _MB
+
+
+def ingested(spec: SourceSpec) -> float:
+    """Megabytes of a source, from the sizes of some of its images."""
+    try:
+        listing = list_source(spec)
+    except UserError:
+        return 0.0  # the executor says what is wrong with it
+    files = [file.path for file in listing.record_files]
+    return of_files(files or [item.path for item in listing.items])
+
+
+def of_files(paths: Sequence[str]) -> float:
+    """Megabytes of files, from the sizes of some of them."""
+    some = paths[:: max(1, len(paths) // _SAMPLE)]
+    sizes = [_size(path) for path in some]
+    return len(paths) * (sum(sizes) / len(sizes) if sizes else 0.0) / _MB
+
+
+def _files(uri: str) -> Iterator[str]:
+    for folder, _, names in tf.io.gfile.walk(uri):
+        yield from (os.path.join(folder, name) for name in names)
+
+
+def _size(path: str) -> float:
+    try:
+        return float(tf.io.gfile.stat(path).length)
+    except tf.errors.OpError:
+        return _USUAL

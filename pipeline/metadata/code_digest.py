@@ -1,0 +1,88 @@
+"""Digests of source code, so that an edit is part of the cache key of the node that runs it.
+
+TFX keys its cache on a component's class path and parameters, not on code that is imported by name.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import pathlib
+from collections.abc import Iterator
+
+import thawline
+
+_ROOT = thawline.ROOT
+_CODE = 'thawline.components'
+
+
+def of_code(*modules: str) -> str:
+    """A digest over the source of modules below `components` and of all that they import there.
+
+    Found by reading, without an import: statements inside functions count too. A package that
+    itself has code counts as a whole, as what it looks up by name cannot be read off; and so do
+    files that are not Python beside a module that counts.
+
+    Raises:
+        FileNotFoundError: there is no such module.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(_reached(modules)):
+        digest.update(str(file.relative_to(_ROOT)).encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def of_all_code() -> str:
+    """A digest over everything that nodes may run: all files below `components`."""
+    digest = hashlib.sha256()
+    for file in sorted(_ROOT.joinpath(*_CODE.split('.')).rglob('*.*')):
+        if file.is_file() and file.suffix != '.pyc':
+            digest.update(str(file.relative_to(_ROOT)).encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _reached(modules: tuple[str, ...]) -> set[pathlib.Path]:
+    for module in modules:
+        if _file(module) is None:
+            raise FileNotFoundError(f'no source of {module} in {_ROOT}')
+    found: set[pathlib.Path] = set()
+    ahead = set(modules)
+    while ahead:
+        file = _file(ahead.pop())
+        if file is not None and file not in found:
+            found.add(file)
+            ahead.update(_wanted(file))
+    return found.union(*map(_assets, {file.parent for file in found}))
+
+
+def _file(module: str) -> pathlib.Path | None:
+    """A module's file, a package's `__init__`; None where the name is of something else."""
+    path = _ROOT.joinpath(*module.split('.'))
+    candidates = (path / '__init__.py', path.with_name(f'{path.name}.py'))
+    return next((file for file in candidates if file.is_file()), None)
+
+
+@functools.cache
+def _wanted(file: pathlib.Path) -> frozenset[str]:
+    """What a file needs: names that it imports, and the packages around it."""
+    tree = ast.parse(file.read_bytes())
+    own = file.relative_to(_ROOT).with_suffix('').parts
+    names = {'.'.join(own[:-1])} - {_CODE}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add(f'{node.module}')
+            names.update(f'{node.module}.{alias.name}' for alias in node.names)
+    if file.name == '__init__.py' and not all(isinstance(s, ast.Expr) for s in tree.body):
+        names.update('.'.join((*own[:-1], other.stem)) for other in file.parent.glob('*.py'))
+    return frozenset(name for name in names if name == _CODE or name.startswith(f'{_CODE}.'))
+
+
+def _assets(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    for path in folder.rglob('*.*') if folder.name != 'components' else ():
+        if path.is_file() and path.suffix not in ('.py', '.pyc'):
+            yield path

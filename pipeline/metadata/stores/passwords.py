@@ -1,0 +1,87 @@
+"""Passwords, from the environment or a passfile, read when they are needed and kept nowhere."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import stat
+from collections.abc import Mapping
+
+from thawline.components.shared.errors import ConfigError
+
+_FIELDS = 5  # host:port:database:user:password
+
+
+def from_environment(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """The password in an environment variable.
+
+    Raises:
+        ConfigError: the variable is not set, or empty.
+    """
+    found = (os.environ if environment is None else environment).get(name, '')
+    if not found:
+        raise ConfigError(
+            f'metadata.postgresql.password_env: the environment variable {name} is not set; '
+            'put the password of the database in it'
+        )
+    return found
+
+
+def from_file(path: pathlib.Path, host: str, port: int, database: str, user: str) -> str:
+    """The password in a passfile.
+
+    Raises:
+        ConfigError: there is no such file, others may read it, or no line of it fits.
+    """
+    where = 'metadata.postgresql.passfile'
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise ConfigError(f'{where}: {path} is not a file')
+        if mode & 0o077:
+            raise ConfigError(
+                f'{where}: others may read {path} (mode {stat.S_IMODE(mode):04o}); '
+                f'run: chmod 600 {path}'
+            )
+        text = path.read_text('utf-8')
+    except UnicodeDecodeError as error:
+        raise ConfigError(f'{where}: {path} is not UTF-8 text') from error
+    except OSError as error:
+        raise ConfigError(f'{where}: {path} cannot be read: {error.strerror}') from error
+    found = in_passfile(text, host, port, database, user)
+    if found is None:
+        raise ConfigError(
+            f'{where}: no line of {path} is for {host}:{port}:{database}:{user}; a line is '
+            'host:port:database:user:password, with * for any'
+        )
+    return found
+
+
+def in_passfile(text: str, host: str, port: int, database: str, user: str) -> str | None:
+    r"""The password of the first line that fits, as libpq finds it; None where none does.
+
+    Fields are separated by `:`, a field that is `*` fits all, `\` stands before a `:` or `\` that
+    belongs to a field. A socket's folder is looked up by its own name and as `localhost`.
+    See https://www.postgresql.org/docs/15/libpq-pgpass.html.
+    """
+    hosts = {host, 'localhost'} if host.startswith('/') else {host}
+    for line in text.split('\n'):
+        fields = [] if line.startswith('#') else _fields(line.rstrip('\r'))
+        if len(fields) < _FIELDS:
+            continue
+        fits = (
+            fields[0] in {'*', *hosts}
+            and fields[1] in {'*', str(port)}
+            and fields[2] in {'*', database}
+            and fields[3] in {'*', user}
+        )
+        if fits and fields[4]:
+            return fields[4]
+    return None
+
+
+def _fields(line: str) -> list[str]:
+    """The first five fields; what follows a fifth colon is not part of the password."""
+    parts = re.findall(r'((?:[^:\\]|\\.|\\$)*)(?::|$)', line)
+    return [re.sub(r'\\(.)', r'\1', part) for part in parts[:_FIELDS]]

@@ -1,0 +1,34 @@
+"""Keeps addresses out of what the HTTP library logs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from thawline.pipeline.system import urls
+
+# It writes whole addresses into warnings, such as that of headers which cannot be parsed.
+_LOGGERS = ('urllib3.connection', 'urllib3.connectionpool')
+
+
+class _Filter(logging.Filter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrites the record; none is dropped."""
+        text = urls.without(record.getMessage(), self.hidden)
+        record.msg, record.args = urls.cut(text), ()
+        record.exc_info = None  # a traceback can quote it too
+        return True
+
+
+_filter = _Filter()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """From now on these are not in the log, nor is any address beyond its host."""
+    _filter.hidden.update(secrets)
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_filter)  # once, however often it is added

@@ -1,0 +1,126 @@
+"""The ending of a run in words, and as the message of a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from thawline.components.shared import percentages
+from thawline.pipeline.config.notifications import Format
+from thawline.pipeline.notifications.body import Accuracy, Details, Notification
+
+_HEADS = {
+    'refused': 'NOT BLESSED, nothing was pushed',
+    'finished': 'finished, no model was to be pushed',
+    'stopped_by_data': 'STOPPED by the data',
+    'bad_configuration': 'bad configuration, the run was refused',
+    'failed': 'FAILED',
+    'interrupted': 'interrupted',
+    'test': 'test of the notifications, no run has ended',
+}
+_DISCORD_MOST = 2000  # characters of a message
+_SLACK_MOST = 4000  # from which on messages are cut in two
+# Of a message there are 28 kB in Teams, in UTF-16: https://learn.microsoft.com/microsoftteams
+_TEAMS_MOST = 8000
+
+
+def lines(details: Details) -> list[str]:
+    """The ending in words, the most important first."""
+    verdict = details.verdict
+    out = [f'{details.project}: {_head(details)}']
+    if details.error is not None:
+        out[0] += f' in {details.error.node}' if details.error.node else ''
+        out.append(details.error.message)
+    if verdict is not None:
+        measured = [
+            f'{split} accuracy {_measured(found)}'
+            for split, found in (('val', verdict.val), ('test', verdict.test))
+            if found is not None
+        ]
+        out.append(', '.join([*measured, f'gate {percentages.percent(verdict.threshold)}']))
+        out += verdict.refusals
+        if verdict.baseline and verdict.baseline not in ' '.join(verdict.refusals):
+            out.append(verdict.baseline)
+    if details.data is not None:
+        data = details.data
+        splits = ', '.join(f'{name} {count:,}' for name, count in data.splits.items())
+        out.append(f'{data.images:,} images, {data.quarantined:,} quarantined; {splits}')
+    out += [
+        f'{name} {value}'
+        for name, value in (
+            ('model', details.model.path if details.model else None),
+            ('report', details.report),
+            ('log', details.log if details.error else None),
+        )
+        if value
+    ]
+    return out if details.event == 'test' else [*out, f'run {details.run}']
+
+
+def _head(details: Details) -> str:
+    verdict = details.verdict
+    if details.event == 'blessed':
+        return 'BLESSED and pushed'
+    if details.event == 'refused' and verdict is not None and verdict.blessed:
+        return 'BLESSED, but refused by the serving check: nothing was pushed'
+    return _HEADS[details.event]
+
+
+def _measured(found: Accuracy) -> str:
+    return (
+        f'{percentages.percent(found.accuracy)} ({percentages.between(found.lower, found.upper)})'
+    )
+
+
+def message(told: Notification, form: Format) -> Mapping[str, Any]:
+    """The body of a webhook in one of the forms, as values of JSON."""
+    text = told.data.text
+    if form == 'slack':
+        return {'text': _slack(text)}
+    if form == 'discord':
+        # Nobody is called by what happens to stand in an error.
+        return {'content': _cut(text, _DISCORD_MOST), 'allowed_mentions': {'parse': []}}
+    if form == 'teams':
+        return _card(_cut(text, _TEAMS_MOST))
+    return told.model_dump()
+
+
+def _cut(text: str, most: int) -> str:
+    """A text of at most so many UTF-16 units, which is how chats count."""
+    units = text.encode('utf-16-le')
+    if len(units) <= 2 * most:
+        return text
+    return units[: 2 * (most - 1)].decode('utf-16-le', 'ignore') + '…'
+
+
+def _slack(text: str) -> str:
+    """Escaped as https://docs.slack.dev/messaging/formatting-message-text asks."""
+    for sign, written in (('&', '&amp;'), ('<', '&lt;'), ('>', '&gt;')):
+        text = text.replace(sign, written)
+    if len(text) <= _SLACK_MOST:
+        return text
+    # Not in the middle of what was escaped.
+    whole = text[: _SLACK_MOST - 1]
+    head, sign, tail = whole.rpartition('&')
+    return (head if sign and ';' not in tail and len(tail) < 4 else whole) + '…'
+
+
+def _card(text: str) -> Mapping[str, Any]:
+    """An adaptive card, the only form that workflows of Teams take."""
+    blocks = [
+        {
+            'type': 'TextBlock',
+            'text': line,
+            'wrap': True,
+            **({'weight': 'Bolder'} if number == 0 else {'spacing': 'Small'}),
+        }
+        for number, line in enumerate(text.splitlines())
+    ]
+    card = {
+        '$schema': 'http://adaptivecards.io/schemas/adaptive-card.json',
+        'type': 'AdaptiveCard',
+        'version': '1.4',
+        'body': blocks,
+    }
+    attachment = {'contentType': 'application/vnd.microsoft.card.adaptive', 'content': card}
+    return {'type': 'message', 'attachments': [attachment]}

@@ -1,0 +1,134 @@
+"""What a task in the cluster runs: `python -m thawline.pipeline.orchestrators.kubeflow.node`.
+
+Compiles the project that came as an argument, with the parameters of the run, and runs nodes of it
+as `thawline run-node` does. Needs neither kfp nor a network beyond what the configuration names.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+import tempfile
+
+import click
+import yaml
+
+from thawline.components.shared.errors import ConfigError, DataError, UserError
+from thawline.pipeline.commands import compile
+from thawline.pipeline.config.models import PROJECT_FILE, Config
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.orchestrators.kubeflow import outputs
+from thawline.pipeline.orchestrators.kubeflow import payload as kubeflow_payload
+from thawline.pipeline.runners import compiled_file, run_nodes
+from thawline.pipeline.runners import run as run_lib
+from thawline.pipeline.runners.run import Outcome
+
+
+def project_of(
+    payload: kubeflow_payload.Payload, given: outputs.Task, folder: pathlib.Path
+) -> tuple[Config, Project]:
+    """The configuration of the run, and where the project is for tasks.
+
+    Raises:
+        ConfigError: the folder is not there, or a parameter cannot be used.
+    """
+    config = kubeflow_payload.config_of(payload, given.parameters)
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigError(
+            f'{folder} is not a folder that user {os.getuid()} can write to; on Vertex AI it is '
+            'the bucket of the pipeline root, on Kubeflow the volume that the project was '
+            'scheduled with'
+        )
+    home = folder / config.name
+    _keep_configuration(home, config)
+    if payload.reviewed is not None:
+        path = kubeflow_payload.write_schema(payload.reviewed, home)
+        config = config.model_copy(
+            update={'data': config.data.model_copy(update={'schema_file': str(path)})}
+        )
+    return config, Project.of(config, home)
+
+
+def _keep_configuration(home: pathlib.Path, config: Config) -> None:
+    """Leaves a project file, so that other commands work wherever the folder is mounted."""
+    path = home / PROJECT_FILE
+    text = yaml.safe_dump(config.model_dump(mode='json', exclude_unset=True), sort_keys=False)
+    if path.is_file() and path.read_text('utf-8') == text:
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile('w', encoding='utf-8', dir=home, delete=False) as file:
+        file.write(text)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+
+
+def execute(
+    payload: kubeflow_payload.Payload,
+    given: outputs.Task,
+    folder: pathlib.Path,
+    nodes: list[str],
+    run: str,
+    page: pathlib.Path | None,
+) -> Outcome:
+    """Runs nodes and leaves what Kubeflow shows; returns how they ended.
+
+    Args:
+        payload: the project.
+        given: what Kubeflow says of the task.
+        folder: all projects, as tasks see it.
+        nodes: in any order.
+        run: id of the run.
+        page: where a copy of the report goes, where the nodes make one.
+
+    Raises:
+        ConfigError: something cannot be used.
+    """
+    config, project = project_of(payload, given, folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        # Not in the project's folder, where tasks of other runs would write it at the same time.
+        path = pathlib.Path(scratch, compiled_file.FILE)
+        compiled_file.write(path, compile.compiled(config, project))
+        outcome = run_nodes.execute(path, nodes, run, force=False)
+    if outcome in (Outcome.BLESSED, Outcome.NOT_BLESSED):
+        outputs.write(given, config, project, run, outcome, page)
+        # A refused model is no failure: the branch not-blessed shows it, and the report follows.
+        return Outcome.BLESSED
+    return outcome
+
+
+@click.command()
+@click.option('--nodes', required=True, help='Names, parted by commas.')
+@click.option('--run', required=True, help='Id of the run.')
+@click.option('--task', required=True, help="Kubeflow's executor input, as JSON.")
+@click.option('--folder', required=True, type=click.Path(path_type=pathlib.Path))
+@click.option('--project', required=True, help='What thawline schedule kubeflow wrote.')
+@click.option('--report', type=click.Path(path_type=pathlib.Path))
+@click.option('--secret', help='Of Secret Manager: a JSON object of environment variables.')
+def main(
+    nodes: str,
+    run: str,
+    task: str,
+    folder: pathlib.Path,
+    project: str,
+    report: pathlib.Path | None,
+    secret: str | None,
+) -> None:
+    """Runs nodes of a scheduled project, as a task of Kubeflow or Vertex AI."""
+    try:
+        payload = kubeflow_payload.read(project)
+        if secret is not None:
+            from thawline.pipeline.orchestrators.kubeflow import secret as kubeflow_secret
+
+            os.environ.update(kubeflow_secret.variables(secret))
+        given = outputs.task_of(task)
+        outcome = execute(payload, given, folder, nodes.split(','), run, report)
+    except UserError as error:
+        click.echo(f'error: {error}', err=True)
+        kind = Outcome.STOPPED_BY_DATA if isinstance(error, DataError) else None
+        sys.exit(int(kind or Outcome.BAD_CONFIGURATION))
+    run_lib.leave(outcome)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,125 @@
+"""What comes of a chunk of images, kept in files until all are there.
+
+Each chunk has two, named by its number, so that reading them in turn gives all rows in the order of
+the listing whatever worker was first:
+
+    part-000012.arrow    rows as an Arrow stream: name, label, score, probabilities
+    part-000012.jsonl    what was rejected, a JSON object a line
+
+A file has its name only when it is complete, and a chunk that is tried again replaces its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import uuid
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from thawline.components.ingestion import quarantine
+from thawline.components.ingestion.quarantine import Rejected
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Of n images: names of classes [n], float32 [n], float32 [n, C]."""
+
+    labels: Sequence[str]
+    scores: np.ndarray
+    probabilities: np.ndarray
+
+
+def schema(classes: int) -> pa.Schema:
+    """Of the rows, for C classes."""
+    return pa.schema(
+        [
+            ('path', pa.string()),
+            ('label', pa.string()),
+            ('score', pa.float32()),
+            ('probabilities', pa.list_(pa.float32(), classes)),
+        ]
+    )
+
+
+def batch(names: Sequence[str], answers: Answers) -> pa.RecordBatch:
+    """Rows of n images."""
+    flat = np.ascontiguousarray(answers.probabilities, np.float32).ravel()
+    classes = answers.probabilities.shape[1]
+    return pa.record_batch(
+        [
+            pa.array(names, pa.string()),
+            pa.array(answers.labels, pa.string()),
+            pa.array(np.asarray(answers.scores, np.float32)),
+            pa.FixedSizeListArray.from_arrays(pa.array(flat), classes),
+        ],
+        schema=schema(classes),
+    )
+
+
+class Writer:
+    """Writes what comes of one chunk; complete when the block ends well."""
+
+    def __init__(self, rows: pa.ipc.RecordBatchStreamWriter) -> None:
+        """Use `writing`."""
+        self._rows = rows
+        self.rejected: list[Rejected] = []
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Adds rows."""
+        self._rows.write_batch(rows)
+
+
+@contextlib.contextmanager
+def writing(folder: pathlib.Path, number: int, classes: int) -> Iterator[Writer]:
+    """The files of a chunk, for the time of the block."""
+    rows, rejected = paths(folder, number)
+    mark = uuid.uuid4().hex
+    unfinished = [path.with_name(f'{path.name}.{mark}') for path in (rows, rejected)]
+    try:
+        with (
+            pa.OSFile(str(unfinished[0]), 'wb') as sink,
+            pa.ipc.new_stream(sink, schema(classes)) as stream,
+        ):
+            writer = Writer(stream)
+            yield writer
+        unfinished[1].write_text(quarantine.to_jsonl(writer.rejected), 'utf-8')
+        os.replace(unfinished[1], rejected)
+        os.replace(unfinished[0], rows)
+    finally:
+        for path in unfinished:
+            path.unlink(missing_ok=True)
+
+
+def paths(folder: pathlib.Path, number: int) -> tuple[pathlib.Path, pathlib.Path]:
+    """Of the rows and of what was rejected."""
+    return folder / f'part-{number:06d}.arrow', folder / f'part-{number:06d}.jsonl'
+
+
+def of_chunk_rows(folder: pathlib.Path, number: int) -> Iterator[pa.RecordBatch]:
+    """Rows of a chunk.
+
+    Raises:
+        RuntimeError: it left nothing.
+    """
+    path = paths(folder, number)[0]
+    if not path.is_file():
+        raise RuntimeError(f'chunk {number} left no answers: {path} is not there')
+    with pa.OSFile(str(path), 'rb') as source, pa.ipc.open_stream(source) as stream:
+        yield from stream
+
+
+def of_chunk_rejected(folder: pathlib.Path, number: int) -> list[Rejected]:
+    """What was rejected of a chunk."""
+    path = paths(folder, number)[1]
+    return quarantine.from_jsonl(path.read_text('utf-8')) if path.is_file() else []
+
+
+def rejected(folder: pathlib.Path, numbers: int) -> Iterator[Rejected]:
+    """All that was rejected, chunk by chunk."""
+    for number in range(numbers):
+        yield from of_chunk_rejected(folder, number)

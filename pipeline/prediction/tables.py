@@ -1,0 +1,181 @@
+"""The table that a person gets: CSV, JSON lines or Parquet, written row by row.
+
+| kind    | columns                                                                    |
+|---------|----------------------------------------------------------------------------|
+| csv     | path, label, score, probability_<class> of each class[, abstained]         |
+| jsonl   | path, label, score, probabilities: {<class>: ...}[, abstained]             |
+| parquet | path, label, score (float), probabilities: struct of <class>[, abstained]  |
+
+`abstained` is there where a bound was given: true where the score is below it. The label stays, so
+that nothing is lost by a bound that was too high. Numbers are written with as many digits as it
+takes to read the same float32 again; in JSON a number that is none (NaN) is null.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import math
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from thawline.components.shared.errors import ConfigError
+
+KINDS = ('csv', 'jsonl', 'parquet')
+_ROW_GROUP = 8192  # rows of Parquet that are in memory at once
+
+Write = Callable[[pa.RecordBatch], None]
+
+
+def kind_of(path: pathlib.Path) -> str:
+    """Told by the suffix.
+
+    Raises:
+        ConfigError: it is none that is known.
+    """
+    kind = path.suffix.removeprefix('.').lower()
+    if kind not in KINDS:
+        known = ', '.join(f'.{kind}' for kind in KINDS)
+        raise ConfigError(f'--to must end in one of {known}. Received: {str(path)!r}.')
+    return kind
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """How many rows, and how many of them abstain; None where there was no bound."""
+
+    rows: int
+    abstained: int | None
+
+
+def quarantine_of(table: pathlib.Path) -> pathlib.Path:
+    """What is beside a table: `out.csv` -> `out.quarantine.csv`."""
+    return table.with_name(f'{table.stem}.quarantine.csv')
+
+
+def write(
+    path: pathlib.Path,
+    kind: str,
+    rows: Iterable[pa.RecordBatch],
+    classes: Sequence[str],
+    abstain_below: float | None,
+) -> Written:
+    """Writes all rows, as `parts` reads them, to a new file."""
+    count = abstained = 0
+    make = {'csv': _csv, 'jsonl': _jsonl, 'parquet': _parquet}[kind]
+    with path.open('xb') as file:
+        with make(file, tuple(classes), abstain_below) as add:
+            for batch in rows:
+                add(batch)
+                count += batch.num_rows
+                if abstain_below is not None:
+                    abstained += int(_abstained(batch, abstain_below).sum())
+        file.flush()
+        os.fsync(file.fileno())
+    return Written(count, None if abstain_below is None else abstained)
+
+
+def _probabilities(batch: pa.RecordBatch, classes: Sequence[str]) -> np.ndarray:
+    """float32 [n, C]."""
+    flat = batch.column('probabilities').flatten().to_numpy()
+    found: np.ndarray = flat.reshape(batch.num_rows, len(classes))
+    return found
+
+
+def _abstained(batch: pa.RecordBatch, below: float) -> np.ndarray:
+    """For each row, bool [n]; true for a score that is no number."""
+    found: np.ndarray = ~(batch.column('score').to_numpy() >= np.float32(below))
+    return found
+
+
+@contextlib.contextmanager
+def _csv(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[Write]:
+    header = ['path', 'label', 'score', *(f'probability_{name}' for name in classes)]
+    if below is not None:
+        header.append('abstained')
+    # Arrow has its own quoting of names; Python's is the one that readers of CSV agree on.
+    first = io.StringIO()
+    csv.writer(first, lineterminator='\n').writerow(header)
+    file.write(first.getvalue().encode())
+    numbers = [pa.float32()] * (1 + len(classes))
+    types = [pa.string(), pa.string(), *numbers, *([pa.bool_()] if below is not None else [])]
+    schema = pa.schema([(str(place), kind) for place, kind in enumerate(types)])
+    options = pa_csv.WriteOptions(include_header=False, quoting_style='needed')
+    with pa_csv.CSVWriter(file, schema, write_options=options) as writer:
+
+        def add(batch: pa.RecordBatch) -> None:
+            columns = [batch.column(name) for name in ('path', 'label', 'score')]
+            columns += [pa.array(column) for column in _probabilities(batch, classes).T.copy()]
+            if below is not None:
+                columns.append(pa.array(_abstained(batch, below)))
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+
+        yield add
+
+
+@contextlib.contextmanager
+def _jsonl(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[Write]:
+    def add(batch: pa.RecordBatch) -> None:
+        probabilities = _probabilities(batch, classes)
+        abstained = None if below is None else _abstained(batch, below)
+        names, labels = batch.column('path').to_pylist(), batch.column('label').to_pylist()
+        scores = batch.column('score').to_numpy()
+        for i, name in enumerate(names):
+            row: dict[str, Any] = {
+                'path': name,
+                'label': labels[i],
+                'score': _number(scores[i]),
+                'probabilities': dict(zip(classes, map(_number, probabilities[i]), strict=True)),
+            }
+            if abstained is not None:
+                row['abstained'] = bool(abstained[i])
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b'\n')
+
+    yield add
+
+
+def _number(value: np.float32) -> float | None:
+    # Through the text, which has the digits of a float32 and not those of a float64.
+    return float(str(value)) if math.isfinite(value) else None
+
+
+@contextlib.contextmanager
+def _parquet(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[Write]:
+    of_class = [pa.field(name, pa.float32()) for name in classes]
+    fields = [
+        ('path', pa.string()),
+        ('label', pa.string()),
+        ('score', pa.float32()),
+        ('probabilities', pa.struct(of_class)),
+    ]
+    schema = pa.schema(fields + ([('abstained', pa.bool_())] if below is not None else []))
+    waiting: list[pa.RecordBatch] = []
+    with pq.ParquetWriter(file, schema) as writer:
+
+        def flush() -> None:
+            if waiting:
+                writer.write_table(pa.Table.from_batches(waiting, schema))
+                waiting.clear()
+
+        def add(batch: pa.RecordBatch) -> None:
+            by_class = [pa.array(column) for column in _probabilities(batch, classes).T.copy()]
+            columns = [batch.column(name) for name in ('path', 'label', 'score')]
+            columns.append(pa.StructArray.from_arrays(by_class, fields=of_class))
+            if below is not None:
+                columns.append(pa.array(_abstained(batch, below)))
+            waiting.append(pa.record_batch(columns, schema=schema))
+            if sum(one.num_rows for one in waiting) >= _ROW_GROUP:
+                flush()
+
+        yield add
+        flush()

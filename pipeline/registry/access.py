@@ -1,0 +1,49 @@
+"""Opens the registry for a command, and mends first what a kill left unfinished."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.registry import lock, recovery
+from thawline.pipeline.registry import registry as state
+from thawline.pipeline.registry.registry import Registry
+
+Say = Callable[[str], None]
+
+
+def to_look(config: Config, project: Project, say: Say) -> Registry:
+    """The registry for a command that changes nothing; `say` hears what was mended, or who is busy.
+
+    Raises:
+        ConfigError: nothing ran yet.
+    """
+    registry = state.read(config, project)
+    if not registry.unfinished:
+        return registry
+    try:
+        with to_change(config, project, 'mend', say) as registry:
+            return registry
+    except lock.Busy as error:
+        say(f'note: {error}')
+        return registry
+
+
+@contextlib.contextmanager
+def to_change(config: Config, project: Project, command: str, say: Say) -> Iterator[Registry]:
+    """The registry for a command that changes it, which holds the lock for the time of the block.
+
+    Raises:
+        ConfigError: another command is at work, here or on another machine that shares the
+            metadata, or a place or the metadata cannot be reached.
+    """
+    opening.require_mine(project)
+    with lock.held(project.promotions, command, opening.lock(project)):
+        registry = state.read(config, project)
+        lines = recovery.mend(registry)
+        for line in lines:
+            say(line)
+        yield state.read(config, project) if lines else registry

@@ -1,0 +1,171 @@
+"""Where versions of a model are served from: a folder on this machine, or objects elsewhere.
+
+A version is a folder whose name is a number and which holds `saved_model.pb`: what TensorFlow
+Serving and all readers of this package take for one. They pass by everything else, so that a
+version is prepared under another name, or without that file, and appears whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+import shutil
+from typing import Protocol
+
+from thawline.components.ingestion import storage
+from thawline.components.saved_model.version_folders import complete
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.registry import model_files
+from thawline.pipeline.registry.model_files import Advance, Folder, Source, Tree
+
+INCOMING = '.incoming-'  # begins the names of folders in which versions are prepared
+
+
+class Place(Protocol):
+    """One stage's versions. All changes are made by one process at a time, which holds the lock."""
+
+    @property
+    def name(self) -> str:
+        """The folder or URL."""
+
+    @property
+    def renames(self) -> bool:
+        """Whether a version appears by renaming; else by the file that completes it."""
+
+    def versions(self) -> list[int]:
+        """All versions, lowest first."""
+
+    def source(self, version: int) -> Source:
+        """The files of a version."""
+
+    def prepare(self, source: Source, version: int, incoming: str, advance: Advance) -> Tree:
+        """Copies everything so that nobody sees it yet; returns what was read while copying."""
+
+    def prepared(self, version: int, incoming: str) -> Source:
+        """The files that `prepare` wrote."""
+
+    def finish(self, source: Source, version: int, incoming: str) -> None:
+        """Makes the version appear, all at once."""
+
+    def discard(self, version: int, incoming: str) -> bool:
+        """Removes what `prepare` wrote; whether there was anything."""
+
+    def remove(self, version: int, hidden: str) -> None:
+        """Removes a version: it disappears all at once, then its files go."""
+
+    def sweep(self, version: int, hidden: str) -> None:
+        """Removes what an interrupted `remove` left."""
+
+
+def of(where: str) -> Place:
+    """The place at a path or URL."""
+    if storage.is_remote(where):
+        from thawline.pipeline.registry.remote_destination import (
+            RemotePlace,  # Beam takes a second to import
+        )
+
+        return RemotePlace(where.rstrip('/'))
+    return LocalPlace(pathlib.Path(where))
+
+
+class LocalPlace:
+    """A folder on this machine: versions appear and disappear by renaming, which is atomic."""
+
+    renames = True
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        return str(self.folder)
+
+    def versions(self) -> list[int]:
+        return local_versions(self.folder)
+
+    def source(self, version: int) -> Folder:
+        return Folder(self.folder / str(version))
+
+    def prepare(self, source: Source, version: int, incoming: str, advance: Advance) -> Tree:
+        target = self.folder / incoming
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            target.mkdir()
+            return _copy(source, target, advance)
+        except OSError as error:
+            raise ConfigError(_cannot('copied to', target, error)) from error
+
+    def prepared(self, version: int, incoming: str) -> Folder:
+        return Folder(self.folder / incoming)
+
+    def finish(self, source: Source, version: int, incoming: str) -> None:
+        target = self.folder / str(version)
+        try:
+            os.rename(self.folder / incoming, target)
+        except OSError as error:
+            raise ConfigError(_cannot('put in place at', target, error)) from error
+        _flush_folder(self.folder)
+
+    def discard(self, version: int, incoming: str) -> bool:
+        # A name that is empty, or of something else, must never lead to a removal.
+        there = incoming.startswith(INCOMING) and (self.folder / incoming).is_dir()
+        if there:
+            shutil.rmtree(self.folder / incoming)
+        return there
+
+    def remove(self, version: int, hidden: str) -> None:
+        target = self.folder / _hidden(version, hidden)
+        try:
+            os.rename(self.folder / str(version), target)
+            _flush_folder(self.folder)
+            shutil.rmtree(target)
+        except OSError as error:
+            raise ConfigError(_cannot('removed from', self.folder, error)) from error
+
+    def sweep(self, version: int, hidden: str) -> None:
+        shutil.rmtree(self.folder / _hidden(version, hidden), ignore_errors=True)
+
+
+def local_versions(folder: pathlib.Path) -> list[int]:
+    """All versions in a folder of this machine, lowest first."""
+    # Versions are put, found and removed by their number: a name such as 007 is somebody else's.
+    return sorted(n for n, path in complete(folder).items() if path.name == str(n))
+
+
+def _hidden(version: int, hidden: str) -> str:
+    return f'.pruned-{version}-{hidden}'
+
+
+def _copy(source: Source, target: pathlib.Path, advance: Advance) -> Tree:
+    """Copies all files and makes sure that they are on the disk."""
+    for name in source.folders() if isinstance(source, Folder) else ():
+        (target / name).mkdir()
+    total = model_files.Digest()
+    for name in source.files():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        with source.open(name) as file, open(target / name, 'xb') as copy:
+            for piece in total.file(name, model_files.pieces(file)):
+                copy.write(piece)
+                advance(len(piece))
+            copy.flush()
+            os.fsync(copy.fileno())
+    for folder, _, _ in os.walk(target, topdown=False):
+        _flush_folder(pathlib.Path(folder))
+    return total.tree()
+
+
+def _flush_folder(folder: pathlib.Path) -> None:
+    """Makes sure that the names in a folder are on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _cannot(what: str, target: pathlib.Path, error: OSError) -> str:
+    hint = ''
+    if error.errno == errno.ENOSPC:
+        hint = '; make room, for example with: thawline prune'
+    return f'the model cannot be {what} {target}: {error.strerror or error}{hint}'

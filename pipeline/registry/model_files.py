@@ -1,0 +1,129 @@
+"""The files of a model, wherever they lie: which they are, what is in them, and how they are read.
+
+A digest is over the paths, sizes and SHA-256 of all files; folders that hold no file do not count.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Protocol
+
+from thawline.components.saved_model import version_folders
+from thawline.components.shared.errors import ConfigError
+
+MARKER = version_folders.MODEL_FILE  # without it no loader takes the folder for a model
+PIECE = 1 << 20
+
+Advance = Callable[[int], None]
+
+
+def silent(count: int) -> None:
+    """Shows no progress."""
+
+
+class Source(Protocol):
+    """The files of one model."""
+
+    @property
+    def name(self) -> str:
+        """Where they are."""
+
+    def files(self) -> list[str]:
+        """Their paths below it, with '/', sorted."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Opens one of them for reading."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """What is in the files: digest of all, bytes of all."""
+
+    digest: str
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """Files on the local disk."""
+
+    path: pathlib.Path
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def files(self) -> list[str]:
+        return sorted(
+            str(pathlib.Path(folder, name).relative_to(self.path).as_posix())
+            for folder, _, names in os.walk(self.path)
+            for name in names
+        )
+
+    def folders(self) -> list[str]:
+        """Paths of all folders below, which may hold nothing, parents first."""
+        return sorted(
+            pathlib.Path(folder, name).relative_to(self.path).as_posix()
+            for folder, names, _ in os.walk(self.path)
+            for name in names
+        )
+
+    def open(self, path: str) -> BinaryIO:
+        return open(self.path / path, 'rb')
+
+
+def read(source: Source, advance: Advance = silent) -> Tree:
+    """Reads all files.
+
+    Args:
+        source: of the files.
+        advance: hears of bytes that were read.
+
+    Raises:
+        ConfigError: they are not a SavedModel, or cannot be read.
+    """
+    names = source.files()
+    if MARKER not in names:
+        raise ConfigError(f'{source.name} holds no {MARKER}; it is not a SavedModel')
+    total = Digest()
+    try:
+        for name in names:
+            with source.open(name) as file:
+                for piece in total.file(name, pieces(file)):
+                    advance(len(piece))
+    except OSError as error:
+        raise ConfigError(f'{source.name} cannot be read: {error}') from error
+    return total.tree()
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """The content of a file, piece by piece."""
+    while piece := file.read(PIECE):
+        yield piece
+
+
+class Digest:
+    """The digest of files that are given one after the other, in the order of their paths."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._size = 0
+
+    def file(self, name: str, content: Iterator[bytes]) -> Iterator[bytes]:
+        """Passes the content of a file on and counts it in."""
+        of_file, size = hashlib.sha256(), 0
+        for piece in content:
+            of_file.update(piece)
+            size += len(piece)
+            yield piece
+        self._size += size
+        self._lines.append(f'{name}\0{size}\0{of_file.hexdigest()}\n')
+
+    def tree(self) -> Tree:
+        """Of all files so far."""
+        text = ''.join(sorted(self._lines)).encode('utf-8', 'surrogateescape')
+        return Tree(hashlib.sha256(text).hexdigest(), self._size)

@@ -1,0 +1,82 @@
+"""What speaks against serving a model."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.registry import model_files
+from thawline.pipeline.registry.model_files import Folder
+from thawline.pipeline.registry.models import Model
+from thawline.pipeline.registry.registry import Registry
+
+
+@dataclasses.dataclass(frozen=True)
+class Objection:
+    """A reason against; `short` is what is noted where somebody overrides it."""
+
+    short: str
+    sentence: str
+
+
+def objections(model: Model) -> list[Objection]:
+    """Reasons that a person may override and has to answer for."""
+    found = []
+    if model.blessed is None:
+        found.append(Objection('never evaluated', f'model {model.id} was never evaluated'))
+    elif not model.blessed:
+        found.append(
+            Objection(
+                'not blessed',
+                f'model {model.id} was not blessed by the Evaluator '
+                f'(thawline report {model.run} says why)',
+            )
+        )
+    noted = model.serving_record.properties if model.serving_record else {}
+    if model.infra_blessed is False and noted.get('checked', 1):  # unblessed ones are not asked
+        problems = f': {noted["problems"]}' if noted.get('problems') else ''
+        found.append(
+            Objection(
+                'failed the serving check',
+                f'model {model.id} failed the check that it can be served{problems}',
+            )
+        )
+    elif model.exporter is not None and model.infra_blessed is None:
+        found.append(
+            Objection(
+                'no serving check',
+                f'nobody checked that the export of model {model.id} can be served',
+            )
+        )
+    return found
+
+
+def admit(registry: Registry, model: Model, stage: str, force: bool, reason: str) -> str:
+    """Refuses a model that must not be served.
+
+    Returns:
+        What was overridden, to be noted; empty where nothing had to be.
+
+    Raises:
+        ConfigError: something speaks against it that is not, or cannot be, overridden.
+    """
+    if force and not reason.strip():
+        raise ConfigError('--force needs --reason "...": it is kept for ever')
+    if model.folder is None:
+        raise ConfigError(
+            f'the files of model {model.id} are gone from {model.folders[0]}; train it anew with: '
+            'thawline run'
+        )
+    served = registry.current(stage)
+    there = registry.places[stage].versions()
+    same = served is not None and served.model == model.id and there[-1:] == [served.version]
+    # The same model with other exports, or the same whose folder somebody removed, may go there.
+    if served and same and model_files.read(Folder(model.folder)).digest == served.digest:
+        raise ConfigError(f'model {model.id} is already in {stage}, as version {served.version}')
+    against = objections(model)
+    if against and not force:
+        raise ConfigError(
+            f'{"; ".join(one.sentence for one in against)}; to serve it all the same: --force '
+            '--reason "...", which is kept for ever'
+        )
+    return ', '.join(one.short for one in against)

@@ -1,0 +1,277 @@
+"""The whole story of a model, from images to production, as the metadata tell it.
+
+Every number that is needed stands in the metadata themselves. The small records beside them, of
+the training and of the verdict, add detail as long as their files are there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from thawline.components.shared.percentages import percent
+from thawline.components.training.params import Training
+from thawline.pipeline.commands import registry_console
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.lineage import Made
+from thawline.pipeline.registry import models
+from thawline.pipeline.registry.ledger import Move
+from thawline.pipeline.registry.models import Model
+from thawline.pipeline.registry.registry import Registry
+from thawline.pipeline.terminal import progress_display
+
+_DIGEST = 12  # of a digest that is shown
+# Of the serving check, by the name under which it is noted.
+_MEASURED = {
+    'latency_ms': '{:.0f} ms an image',
+    'memory_mb': '{:,.0f} MB',
+    'cold_start': 'cold start {:.1f} s',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Chapter:
+    """A part of the story: its title and its lines."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def tell(registry: Registry, model: Model) -> list[Chapter]:
+    """The story of a model; chapters of which nothing is known are left out."""
+    chapters = {
+        f'Model {model.id}': _model(registry, model),
+        'Images': _images(registry, model),
+        'Checks of the data': _gates(registry, model),
+        'Preprocessing': _preprocessing(registry, model),
+        'Base': _base(registry, model),
+        'Training': _training(registry, model),
+        'Evaluation': _evaluation(registry, model),
+        'Export': _export(registry, model),
+        'Serving check': _check(registry, model),
+        'Code': _code(registry, model),
+        'Served': _served(registry, model),
+    }
+    told = [Chapter(title, tuple(lines)) for title, lines in chapters.items()]
+    return [chapter for chapter in told if chapter.lines]
+
+
+def _model(registry: Registry, model: Model) -> Iterator[str]:
+    yield f'trained in run {model.run}, {model.made:%Y-%m-%d %H:%M}'
+    others = [
+        one.run
+        for one in registry.graph.of_node(models.TRAINER)
+        if one.state == 'cached' and model.id in one.outputs.get('model', ())
+    ]
+    if others:
+        yield f'taken from the cache by {len(others)} later runs, last {others[-1]}'
+    folder = model.folder
+    yield f'files {folder}' if folder else f'files are gone from {model.folders[0]}'
+
+
+def _images(registry: Registry, model: Model) -> Iterator[str]:
+    found = models.images(registry.graph, model)
+    made = _step(registry, model, models.INGESTION)
+    if found is None or made is None:
+        return
+    yield f'source {found.source}, read in run {made.run}'
+    yield f'fingerprint of all files {found.fingerprint[:_DIGEST] or "not noted"}'
+    yield f'{found.count:,} images, {found.quarantined:,} quarantined'
+    for split, counts in found.splits.items():
+        each = ', '.join(f'{name} {count:,}' for name, count in counts.items())
+        yield f'{split} {sum(counts.values()):,}: {each}'
+    seed = made.properties.get('seed')
+    yield f'split by group and seed {seed}; longest side {made.properties.get("max_side")} pixels'
+
+
+def _gates(registry: Registry, model: Model) -> Iterator[str]:
+    schema = _step(registry, model, 'ImportSchemaGen') or _step(registry, model, 'SchemaGen')
+    if schema is not None:
+        reviewed = schema.properties.get('schema_file')
+        yield f'schema reviewed, {reviewed}' if reviewed else 'schema inferred from the images'
+    made = _step(registry, model, models.INGESTION)
+    quarantine = registry.graph.output(made, 'quarantine')
+    gate = (
+        registry.graph.newest_user(quarantine.id, 'quarantine', 'verdict') if quarantine else None
+    )
+    if gate is not None:
+        yield f'data gate passed: {_settings(gate.properties.get("policy"))}'
+
+
+def _preprocessing(registry: Registry, model: Model) -> Iterator[str]:
+    told = models.settings(model)
+    if 'image_size' in told:
+        yield f'{told["image_size"]} x {told["image_size"]} pixels, {told.get("resize", "?")}'
+
+
+def _base(registry: Registry, model: Model) -> Iterator[str]:
+    told = models.settings(model)
+    yield f'{told["model"].get("backbone", "?")}, weights {told["model"].get("weights", "?")}'
+    noted = registry.graph.output(model.trainer, 'model_run')
+    digest = (noted.properties.get('weights_digest') if noted else None) or (
+        _record(registry, model).get('base', {}).get('weights_digest')
+    )
+    yield f'hash of the weights {digest or "no longer there"}'
+    embedder = _step(registry, model, 'Embedder')
+    features = registry.graph.output(embedder, 'embeddings')
+    if features is not None:
+        noted_of = features.properties
+        yield f'{noted_of.get("dimension"):,} features of {noted_of.get("count"):,} images'
+
+
+def _training(registry: Registry, model: Model) -> Iterator[str]:
+    yield f'took {progress_display.duration(model.trainer.seconds)}'
+    record = _record(registry, model)
+    if record:
+        line = f'frozen base: val accuracy {percent(record["probe"]["val"]["accuracy"])}'
+        if 'fine_tune' in record:
+            tuned = record['fine_tune']
+            line += f'; {tuned["blocks"]} blocks thawed: {percent(tuned["val"]["accuracy"])}'
+            line += f', epoch {tuned["best_epoch"]} of {len(tuned["history"])}'
+        yield f'{line}; kept: {record["kept"].replace("_", "-")}'
+        if record['decision'].get('summary'):
+            yield str(record['decision']['summary'])
+    defaults = Training().model_dump(mode='json')
+    changed = _changed(models.settings(model)['training'], defaults)
+    yield f'settings other than the defaults: {", ".join(changed) or "none"}'
+
+
+def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
+    if model.evaluator is None or model.evaluation is None:
+        yield 'never evaluated'
+        return
+    yield f'{"BLESSED" if model.blessed else "NOT BLESSED"} in run {model.evaluator.run}'
+    for split in ('val', 'test'):
+        reached = runs.accuracy(model.evaluation, split)
+        if reached:
+            images = model.evaluation.properties.get(f'{split}_images', '?')
+            yield f'{split} accuracy {reached} on {images} images'
+    noted = model.blessing.properties if model.blessing else {}
+    against = noted.get('baseline_model_id')
+    yield f'compared with model {against}' if against else 'compared with no earlier model'
+    rules = _json(pathlib.Path(model.evaluation.uri, 'verdict.json')).get('rules')
+    if not rules:
+        yield f'rules {_settings(model.evaluator.properties.get("gate"))}'
+    for rule in rules or ():
+        mark = {True: 'holds', False: 'FAILS'}.get(rule['holds'], 'not judged')
+        yield f'{mark}: {rule["sentence"]}'
+
+
+def _export(registry: Registry, model: Model) -> Iterator[str]:
+    if model.exporter is None or model.exported is None:
+        return
+    yield f'in run {model.exporter.run}: {models.saved_model(model.exported.uri)}'
+    yield f'with {", ".join(model.formats)}' if model.formats else 'with no other format'
+
+
+def _check(registry: Registry, model: Model) -> Iterator[str]:
+    if model.checker is None:
+        return
+    noted = model.serving_record.properties if model.serving_record else {}
+    if not noted.get('checked', 1):
+        yield 'not asked: the model was not blessed'
+        return
+    passed = {True: 'passed', False: 'FAILED', None: 'not asked'}[model.infra_blessed]
+    yield f'{passed} in run {model.checker.run}'
+    measured = [told.format(noted[name]) for name, told in _MEASURED.items() if name in noted]
+    if measured:
+        yield ', '.join(measured)
+    if noted.get('problems'):
+        yield str(noted['problems'])
+
+
+def _code(registry: Registry, model: Model) -> Iterator[str]:
+    steps = registry.graph.ancestors(model.id)
+    steps += [one for one in (model.evaluator, model.exporter, model.checker) if one]
+    for one in steps:
+        told = {**_parsed(one.properties.get('custom_config')), **one.properties}
+        if told.get('code_digest'):
+            yield f'{one.node} {told["code_digest"]}'
+    version = registry.graph.artifacts[model.id].properties.get('tfx_version')
+    if version:
+        yield f'TFX {version}'
+
+
+def _served(registry: Registry, model: Model) -> Iterator[str]:
+    for version, id_ in sorted(models.staged(registry.graph).items()):
+        if id_ == model.id:
+            yield f'pushed to staging as version {version}'
+    mine = [m for m in registry.moves if m.state == 'complete' and m.model == model.id]
+    for move in mine:
+        yield from _move(registry, move)
+    if not mine:
+        yield 'never promoted'
+
+
+def _move(registry: Registry, move: Move) -> Iterator[str]:
+    reason = f': {move.reason}' if move.reason else ''
+    yield (
+        f'{move.when:%Y-%m-%d %H:%M} {registry_console.action(move)} to {move.stage} as version '
+        f'{move.version} by {move.who}{reason}'
+    )
+    if move.replaced_model:
+        yield f'  instead of model {move.replaced_model}, version {move.replaced_version}'
+    later = [
+        one
+        for one in registry.moves
+        if one.state == 'complete'
+        and (one.stage, one.destination) == (move.stage, move.destination)
+        and one.id > move.id
+    ]
+    if later:
+        yield f'  until {later[0].when:%Y-%m-%d %H:%M}, {later[0].action} of model {later[0].model}'
+    else:
+        yield f'  since then, in {move.destination}, digest {move.digest[:_DIGEST]}'
+
+
+def _step(registry: Registry, model: Model, node: str) -> Made | None:
+    """The newest execution of a node among those that led to the model."""
+    found = [one for one in registry.graph.ancestors(model.id) if one.node == node]
+    return found[-1] if found else None
+
+
+def _record(registry: Registry, model: Model) -> dict[str, Any]:
+    noted = registry.graph.output(model.trainer, 'model_run')
+    return _json(pathlib.Path(noted.uri, 'training.json')) if noted else {}
+
+
+def _json(path: pathlib.Path) -> dict[str, Any]:
+    """A record; empty where it is gone or damaged."""
+    try:
+        found = json.loads(path.read_text('utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _parsed(text: Any) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _settings(told: Any) -> str:
+    """Settings on a line, without those that are off."""
+    shown = (
+        f'{name}={json.dumps(value) if isinstance(value, list | dict) else value}'
+        for name, value in _parsed(told).items()
+        if value not in (None, [], {}, '')
+    )
+    return ', '.join(shown) or 'none'
+
+
+def _changed(told: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = '') -> list[str]:
+    """'fine_tune.epochs=4' for each setting that is not the default's."""
+    found = []
+    for name, value in told.items():
+        default = defaults.get(name)
+        if isinstance(value, dict) and isinstance(default, dict):
+            found += _changed(value, default, f'{prefix}{name}.')
+        elif value != default:
+            found.append(f'{prefix}{name}={value}')
+    return found

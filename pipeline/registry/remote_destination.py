@@ -1,0 +1,153 @@
+"""Versions on a file system of Beam's, such as a bucket, where nothing can be renamed atomically.
+
+A version's objects are written one by one with `saved_model.pb` last, which completes it: before,
+no loader takes the folder for a model. It is removed in the opposite order. What has no such file
+is no version here either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, BinaryIO
+
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.registry import model_files
+from thawline.pipeline.registry.model_files import MARKER, Advance, Source, Tree
+
+
+@dataclasses.dataclass(frozen=True)
+class RemoteFiles:
+    """The objects of one version; with `but` without one of them."""
+
+    url: str
+    but: str = ''
+
+    @property
+    def name(self) -> str:
+        return self.url
+
+    def files(self) -> list[str]:
+        names = (path.removeprefix(f'{self.url}/') for path in _match(f'{self.url}/**'))
+        return sorted(name for name in names if name and name[-1] != '/' and name != self.but)
+
+    def open(self, path: str) -> BinaryIO:
+        return _open(f'{self.url}/{path}')
+
+
+@dataclasses.dataclass(frozen=True)
+class _Completed:
+    """Objects of a version that is not complete, together with the file that will complete it."""
+
+    url: str
+    source: Source
+
+    @property
+    def name(self) -> str:
+        return self.url
+
+    def files(self) -> list[str]:
+        return sorted({*RemoteFiles(self.url, but=MARKER).files(), MARKER})
+
+    def open(self, path: str) -> BinaryIO:
+        return self.source.open(path) if path == MARKER else _open(f'{self.url}/{path}')
+
+
+class RemotePlace:
+    """Versions below a URL."""
+
+    renames = False
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._source: Source | None = None
+
+    @property
+    def name(self) -> str:
+        return self.url
+
+    def versions(self) -> list[int]:
+        found = (path.split('/')[-2] for path in _match(f'{self.url}/*/{MARKER}'))
+        return sorted(int(name) for name in found if name.isascii() and name.isdecimal())
+
+    def source(self, version: int) -> RemoteFiles:
+        return RemoteFiles(f'{self.url}/{version}')
+
+    def prepare(self, source: Source, version: int, incoming: str, advance: Advance) -> Tree:
+        self._source = source
+        total = model_files.Digest()
+        for name in source.files():
+            with source.open(name) as file:
+                content = total.file(name, model_files.pieces(file))
+                if name == MARKER:
+                    for piece in content:
+                        advance(len(piece))
+                else:
+                    self._write(f'{self.url}/{version}/{name}', content, advance)
+        return total.tree()
+
+    def prepared(self, version: int, incoming: str) -> Source:
+        assert self._source is not None, 'nothing was prepared'
+        return _Completed(f'{self.url}/{version}', self._source)
+
+    def finish(self, source: Source, version: int, incoming: str) -> None:
+        with source.open(MARKER) as file:
+            self._write(
+                f'{self.url}/{version}/{MARKER}', model_files.pieces(file), model_files.silent
+            )
+
+    def discard(self, version: int, incoming: str) -> bool:
+        left = [name for name in self.source(version).files() if name != MARKER]
+        if version in self.versions() or not left:
+            return False
+        _delete([f'{self.url}/{version}/{name}' for name in left])
+        return True
+
+    def remove(self, version: int, hidden: str) -> None:
+        _delete([f'{self.url}/{version}/{MARKER}'])
+        self.sweep(version, hidden)
+
+    def sweep(self, version: int, hidden: str) -> None:
+        if version not in self.versions():
+            _delete([f'{self.url}/{version}/{name}' for name in self.source(version).files()])
+
+    def _write(self, path: str, content: Any, advance: Advance) -> None:
+        from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+        from apache_beam.io.filesystems import FileSystems
+
+        try:
+            with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+                for piece in content:
+                    file.write(piece)
+                    advance(len(piece))
+        except (BeamIOError, ValueError, OSError) as error:
+            raise ConfigError(f'serving.production: {path} cannot be written: {error}') from error
+
+
+def _match(pattern: str) -> list[str]:
+    from apache_beam.io.filesystem import BeamIOError
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        return [found.path for found in FileSystems.match([pattern])[0].metadata_list]
+    except (BeamIOError, ValueError) as error:  # ValueError: a scheme without a file system
+        raise ConfigError(f'serving.production: cannot reach {pattern}: {error}') from error
+
+
+def _open(path: str) -> BinaryIO:
+    from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    except BeamIOError as error:
+        raise OSError(str(error)) from error
+
+
+def _delete(paths: list[str]) -> None:
+    from apache_beam.io.filesystem import BeamIOError
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        FileSystems.delete(paths) if paths else None
+    except BeamIOError as error:
+        raise ConfigError(f'serving.production: {paths[0]} cannot be removed: {error}') from error

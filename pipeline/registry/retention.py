@@ -1,0 +1,120 @@
+"""Which versions are no longer needed where they are served from, and their removal.
+
+The artifacts of the runs are not touched: what was ever in production can be served again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import secrets
+from collections.abc import Sequence
+
+from thawline.pipeline.registry import ledger, model_files, person
+from thawline.pipeline.registry.ledger import Prune
+from thawline.pipeline.registry.model_files import MARKER, Folder
+from thawline.pipeline.registry.registry import Registry
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaving:
+    """Versions of a stage that may go, lowest first.
+
+    Attributes:
+        stage: of the registry's places.
+        versions: numbers.
+        size: bytes of all.
+        kept: lines on what stays although it is old.
+    """
+
+    stage: str
+    versions: tuple[int, ...]
+    size: int
+    kept: tuple[str, ...]
+
+
+def leaving(registry: Registry, stage: str, keep: int, unknown: bool = False) -> Leaving:
+    """What of a stage is beyond the newest `keep` versions.
+
+    What the registry does not know stays, unless it is asked for; so does the highest version,
+    which is served, and the last copy of what a rollback may need.
+
+    Args:
+        registry: of the project.
+        stage: one of its places.
+        keep: how many, at least 1.
+        unknown: whether versions that the registry does not know may go too.
+    """
+    place, owners = registry.places[stage], registry.owners(stage)
+    there = place.versions()
+    newest = set(there[-max(keep, 1) :])
+    served = registry.current(stage)
+    going, kept = [], []
+    for version in (one for one in there if one not in newest):
+        if served is not None and version == served.version:
+            kept.append(f'version {version} is the one in {stage} by the registry')
+        elif version not in owners:
+            if unknown:
+                going.append(version)
+            else:
+                kept.append(f'version {version} is not known to the registry (--unknown removes)')
+        elif not _elsewhere(registry, stage, version):
+            kept.append(f'version {version} is the last copy of model {owners[version]}')
+        else:
+            going.append(version)
+    sizes = [_size(registry, stage, version) for version in going]
+    return Leaving(stage, tuple(going), sum(sizes), tuple(kept))
+
+
+def _elsewhere(registry: Registry, stage: str, version: int) -> bool:
+    """Whether the files of a version could be had from an artifact."""
+    model = registry.model(registry.owners(stage)[version])
+    if model is None:
+        return False
+    where = registry.places[stage].name
+    sources = {m.source for m in registry.moves if (m.destination, m.version) == (where, version)}
+    folders = sources or {str(path) for path in model.folders}
+    return any(pathlib.Path(folder, MARKER).is_file() for folder in folders)
+
+
+def _size(registry: Registry, stage: str, version: int) -> int:
+    where = registry.places[stage].name
+    noted = [m.size for m in registry.moves if (m.destination, m.version) == (where, version)]
+    if noted:
+        return noted[-1]
+    source = registry.places[stage].source(version)
+    if isinstance(source, Folder):
+        return sum((source.path / name).stat().st_size for name in source.files())
+    return model_files.read(source).size
+
+
+def prune(registry: Registry, found: Leaving) -> Prune:
+    """Removes versions; the caller holds the lock.
+
+    Raises:
+        ConfigError: one cannot be removed; those before it are gone, and noted.
+    """
+    place = registry.places[found.stage]
+    intent = Prune(
+        stage=found.stage,
+        destination=place.name,
+        who=person.name(),
+        versions=found.versions,
+        removed=(),
+        hidden=secrets.token_hex(4),
+    )
+    id_ = ledger.begin(registry.store, intent, registry.pipeline)
+    intent = dataclasses.replace(intent, id=id_)
+    try:
+        for version in found.versions:
+            place.remove(version, intent.hidden)
+    finally:
+        gone = _gone(found.versions, set(place.versions()))
+        for version in gone:
+            place.sweep(version, intent.hidden)
+        ledger.pruned(registry.store, intent, gone)
+    return dataclasses.replace(intent, removed=tuple(gone), state='complete')
+
+
+def _gone(versions: Sequence[int], there: set[int]) -> list[int]:
+    return [version for version in versions if version not in there]

@@ -1,0 +1,204 @@
+"""Differences of two models on the same images, with their intervals: the second less the first.
+
+Both answer the same images, so that what is difficult for both cancels out; intervals of two
+separate accuracies would be wider than those of their difference. Needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.optimize
+import scipy.sparse
+import scipy.stats
+
+from thawline.components.evaluation.metrics import BINS, TOP, Answers
+from thawline.components.report import metrics
+from thawline.components.statistics.proportions import CONFIDENCE
+
+REPLICATES = 1000
+_CHUNK = 2_000_000  # weights at once
+_MOST_RANKED = 200_000  # images x classes
+_EDGE = 1e-12
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A difference with the ends of its 95 % interval, None where none is computed."""
+
+    value: float
+    lower: float | None
+    upper: float | None
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.lower is not None and self.upper is not None and self.lower * self.upper > 0
+
+
+def of_shares(
+    only_first: int, only_second: int, n: int, confidence: float = CONFIDENCE
+) -> Difference:
+    """The difference of two shares of the same `n` images.
+
+    Tango's score interval (Tango, "Equivalence test and confidence interval for the difference in
+    proportions for the paired-sample design", Statistics in Medicine 1998): the differences that
+    the score test does not reject. It stays inside [-1, 1] and has a width where no image differs.
+
+    Args:
+        only_first: images that the first model alone answers right.
+        only_second: images that the second model alone answers right.
+        n: all images.
+        confidence: of the two-sided interval.
+
+    Raises:
+        ValueError: the counts are negative or more than `n`, or there is no image.
+    """
+    if min(only_first, only_second) < 0 or only_first + only_second > n or n < 1:
+        raise ValueError(
+            'counts are at least 0 and not more than the images. '
+            f'Received: {only_first} and {only_second} of {n}'
+        )
+    value = (only_second - only_first) / n
+    z = float(scipy.stats.norm.ppf(0.5 + confidence / 2))
+
+    def score(delta: float) -> float:
+        # The share that the first alone answers right, of greatest likelihood at this difference.
+        b = (2 * n - only_second + only_first) * delta - only_first - only_second
+        c = -only_first * delta * (1 - delta)
+        share = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+        variance = n * (2 * share + delta * (1 - delta))
+        gap = only_second - only_first - n * delta
+        return gap / math.sqrt(max(variance, _EDGE * _EDGE))
+
+    lower, upper = -1.0, 1.0
+    if value > -1:
+        lower = scipy.optimize.brentq(lambda delta: score(delta) - z, -1 + _EDGE, value)
+    if value < 1:
+        upper = scipy.optimize.brentq(lambda delta: score(delta) + z, value, 1 - _EDGE)
+    return Difference(value, float(lower), float(upper))
+
+
+def of_measures(
+    first: Answers, second: Answers, seed: int = 0
+) -> dict[str, tuple[float, float] | None]:
+    """Ends of the 95 % intervals of differences of measures, by their names.
+
+    By the paired bootstrap with percentiles (Efron & Tibshirani, "An Introduction to the
+    Bootstrap", 1993): images are drawn with replacement, the same ones for both models.
+
+    Args:
+        first, second: of the same images, labels in the class list, in the same order.
+        seed: of the drawing.
+
+    Returns:
+        Of each measure that `Weighted` has of both; None where it has none in some draw.
+    """
+    measured, other = Weighted(first), Weighted(second)
+    drawn: dict[str, list[np.ndarray]] = {}
+    for weights in _draws(len(first), seed):
+        of_first = measured(weights)
+        for name, values in other(weights).items():
+            if name in of_first:
+                drawn.setdefault(name, []).append(values - of_first[name])
+    found: dict[str, tuple[float, float] | None] = {}
+    tails = [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]
+    for name, parts in drawn.items():
+        low, high = np.quantile(np.concatenate(parts), tails)
+        found[name] = (float(low), float(high)) if np.isfinite([low, high]).all() else None
+    return found
+
+
+def _draws(n: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each image is drawn: float64 [R, N], a few draws at a time."""
+    generator = np.random.default_rng(seed)
+    size = max(1, min(REPLICATES, _CHUNK // n))
+    for start in range(0, REPLICATES, size):
+        count = min(size, REPLICATES - start)
+        rows = generator.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
+        yield np.bincount(rows.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+
+
+class Weighted:
+    """Measures of weighted images, of many weightings at once.
+
+    The same as those of `components.evaluation.metrics.overall` on images that are repeated as
+    often as their weights say. What needs the probabilities is left out where some are no numbers.
+    Of many images in many classes the area under the ROC curve is left out: it is no ratio of sums
+    and would take minutes.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        """`answers` are N images with labels in the class list."""
+        n, classes = answers.probabilities.shape
+        rows, hits = np.arange(n), answers.hits.astype(float)
+        answered = metrics.answered(answers)
+
+        def table(groups: np.ndarray, values: np.ndarray, size: int) -> scipy.sparse.csr_array:
+            return scipy.sparse.csr_array((values, (groups, rows)), shape=(size, n))
+
+        self._images = table(answers.labels, np.ones(n), classes)
+        self._right = table(answers.labels, hits, classes)
+        self._answered = table(np.where(answered, answers.answers, 0), answered * 1.0, classes)
+        self._gaps, self._ranked = None, None
+        self._means: dict[str, np.ndarray] = {}
+        if not answered.all():
+            return
+        scores = answers.scores.astype(np.float64)
+        place = np.minimum((scores * BINS).astype(int), BINS - 1)
+        self._gaps = table(place, scores - hits, BINS)
+        smallest = np.finfo(answers.probabilities.dtype).eps
+        chosen = answers.probabilities[rows, answers.labels].astype(np.float64)
+        self._means['log_loss'] = -np.log(np.clip(chosen, smallest, 1 - smallest))
+        if classes > TOP:
+            order = np.argsort(answers.probabilities, axis=1, kind='stable')[:, ::-1][:, :TOP]
+            found = (order == answers.labels[:, None]).any(axis=1)
+            self._means[f'top_{TOP}_accuracy'] = found.astype(float)
+        self._ranked = answers if n * classes <= _MOST_RANKED else None
+
+    def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Measures by name, float64 [R] each.
+
+        Args:
+            weights: float64 [R, N], at least 0, in each row one of them above 0.
+        """
+        turned, total = weights.T, weights.sum(axis=1)
+        images, right = self._images @ turned, self._right @ turned
+        found = {
+            'balanced_accuracy': _mean_ratio(right, images),
+            'macro_f1': _mean_ratio(2 * right, images + self._answered @ turned),
+            **{name: weights @ values / total for name, values in self._means.items()},
+        }
+        if self._gaps is not None:
+            found['ece'] = np.abs(self._gaps @ turned).sum(axis=0) / total
+        if self._ranked is not None:
+            found['auc_ovr'] = _area(self._ranked, weights)
+        return found
+
+
+def _mean_ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Mean over the classes that have something below: [C, R] to [R]; NaN where none has."""
+    some = below > 0
+    ratios = np.where(some, above / np.where(some, below, 1), 0)
+    count = some.sum(axis=0)
+    mean: np.ndarray = np.where(count, ratios.sum(axis=0) / np.maximum(count, 1), np.nan)
+    return mean
+
+
+def _area(answers: Answers, weights: np.ndarray) -> np.ndarray:
+    """Mean area under the ROC curves of the classes that have one, by Mann and Whitney (1947)."""
+    wins, pairs = [], []
+    for position in np.unique(answers.labels):
+        scores = answers.probabilities[:, position]
+        order = np.argsort(scores)
+        first_of_ties = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+        mine = answers.labels[order] == position
+        drawn = weights[:, order]
+        others = np.add.reduceat(np.where(mine, 0, drawn), first_of_ties, axis=1)
+        own = np.add.reduceat(np.where(mine, drawn, 0), first_of_ties, axis=1)
+        wins.append((own * (others.cumsum(axis=1) - others / 2)).sum(axis=1))
+        pairs.append(own.sum(axis=1) * others.sum(axis=1))
+    return _mean_ratio(np.array(wins), np.array(pairs))

@@ -1,0 +1,272 @@
+"""The compiled pipeline as a file: TFX's intermediate representation in an envelope.
+
+The envelope is plain JSON, so that a scheduler's own environment reads the nodes and their order
+with `json.load` alone. It needs neither TFX nor this package; this module reads it for those who
+run nodes of it, and checks that the file is whole and of this very version.
+
+    {"format": 1,
+     "thawline": "0.1.0",              version that compiled it
+     "code": "5f0c...",                digest of the code that nodes run
+     "name": "solar_cells",            of the project and the pipeline
+     "digest": "sha256:9b1d...",       over everything else in here
+     "home": "/...", "output": "/...", "schema": "/...",      folders and file of the project
+     "files": {"weights": "", "schema": ""},                  digests of files that it names
+     "config": {...},                  the whole checked configuration
+     "nodes": [{"id": "Transform", "upstream": ["DataGate", ...], "beam": true}, ...],
+     "pipeline": {...}}                tfx.orchestration.Pipeline as JSON
+
+`nodes` are in an order in which they can run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pydantic
+
+import thawline
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.settings import Section
+from thawline.pipeline.config import errors
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import code_digest
+
+FORMAT = 1
+FILE = 'pipeline.json'
+_AGAIN = 'compile it again: thawline compile'
+# What says when and how a node is run, not what it does.
+_NO_DEFINITION = ('executionOptions', 'upstreamNodes', 'downstreamNodes')
+_NOT_READABLE = (OSError, ValueError, RecursionError)
+
+
+class Node(Section):
+    """One node, for those who schedule it.
+
+    Attributes:
+        id: its name.
+        upstream: nodes that have to be complete before.
+        beam: whether Beam does its work, on whatever engine the configuration names.
+    """
+
+    id: str
+    upstream: tuple[str, ...]
+    beam: bool
+
+
+class Files(Section):
+    """Digests of the files whose content the compiled pipeline rests on; empty for none."""
+
+    weights: str
+    schema_file: str = pydantic.Field(alias='schema')
+
+
+class Envelope(Section):
+    """What the file holds; see the module."""
+
+    format: Literal[1]
+    thawline: str
+    code: str
+    name: str
+    digest: str
+    home: pathlib.Path
+    output: pathlib.Path
+    schema_path: pathlib.Path = pydantic.Field(alias='schema')
+    files: Files
+    config: Config
+    nodes: tuple[Node, ...]
+    pipeline: dict[str, Any]
+
+    @property
+    def project(self) -> Project:
+        """Where the project keeps its things."""
+        database = self.config.metadata.postgresql
+        return Project(self.home, self.output, self.schema_path, self.name, database)
+
+    @property
+    def upstream(self) -> dict[str, tuple[str, ...]]:
+        """Nodes before each node, in an order in which they can run."""
+        return {node.id: node.upstream for node in self.nodes}
+
+    def in_order(self, names: Sequence[str]) -> list[str]:
+        """Nodes in the order in which they can run, each once.
+
+        Raises:
+            ConfigError: one of them does not exist.
+        """
+        known = [node.id for node in self.nodes]
+        for name in names:
+            if name not in known:
+                raise ConfigError(f'no node {name!r}; there are: {", ".join(known)}')
+        return [node for node in known if node in names]
+
+
+def files_of(config: Config, project: Project) -> dict[str, str]:
+    """Digests of the files that a configuration names, as they are now."""
+    schema = project.schema.read_bytes() if project.schema.is_file() else b''
+    return {
+        'weights': project.weights_digest(config),
+        'schema': hashlib.sha256(schema).hexdigest()[:16] if schema else '',
+    }
+
+
+def envelope(
+    config: Config,
+    project: Project,
+    nodes: Sequence[Mapping[str, Any]],
+    compiled: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The content of the file.
+
+    Args:
+        config: of the project.
+        project: its folders.
+        nodes: as `Node`, in an order in which they can run.
+        compiled: the pipeline as TFX compiles it, as JSON.
+    """
+    content: dict[str, Any] = {
+        'format': FORMAT,
+        'thawline': thawline.__version__,
+        'code': code_digest.of_all_code(),
+        'name': config.name,
+        'home': str(project.home),
+        'output': str(project.output),
+        'schema': str(project.schema),
+        'files': files_of(config, project),
+        'config': config.model_dump(mode='json'),
+        'nodes': list(nodes),
+        'pipeline': compiled,
+    }
+    return {'digest': digest_of(content), **content}
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """A digest that depends on every value but `digest`, not on order or spaces."""
+    return f'sha256:{_digest({key: value for key, value in content.items() if key != "digest"})}'
+
+
+def definitions(compiled: Mapping[str, Any]) -> dict[str, str]:
+    """A digest by node of all that its result depends on, beside its inputs.
+
+    Args:
+        compiled: the pipeline as TFX compiles it, as JSON, not bound to a run.
+    """
+    nodes = (node['pipelineNode'] for node in compiled['nodes'])
+    return {
+        node['nodeInfo']['id']: _digest(
+            {key: value for key, value in node.items() if key not in _NO_DEFINITION}
+        )[:16]
+        for node in nodes
+    }
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(',', ':'))
+    return hashlib.sha256(text.encode('ascii')).hexdigest()
+
+
+def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
+    """Writes the file, all at once: a scheduler may be reading it.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f'.{path.name}-') as folder:
+            file = pathlib.Path(folder, path.name)
+            with file.open('w', encoding='ascii') as opened:
+                json.dump(content, opened, indent=1, sort_keys=True)  # TFX's order varies
+                opened.write('\n')
+            os.replace(file, path)
+    except OSError as error:
+        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
+
+
+def read(path: pathlib.Path) -> Envelope:
+    """Reads the file and checks it.
+
+    Raises:
+        ConfigError: there is none, it is none of ours, was edited, or is of another version.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigError(f'no file {path}; make it with: thawline compile') from error
+    except _NOT_READABLE as error:
+        reason = getattr(error, 'strerror', None) or str(error)
+        raise ConfigError(f'{path} cannot be read as JSON: {reason}') from error
+    if not isinstance(content, dict) or not {'format', 'thawline', 'digest'} <= content.keys():
+        raise ConfigError(
+            f'{path} is no pipeline that thawline compile wrote: it holds {errors.echo(content)}'
+        )
+    if content['format'] != FORMAT or isinstance(content['format'], bool):
+        raise ConfigError(
+            f'{path} has format {errors.echo(content["format"])}; this version reads '
+            f'{FORMAT}; {_AGAIN}'
+        )
+    if content['thawline'] != thawline.__version__:
+        raise ConfigError(
+            f'{path} was compiled by thawline {errors.echo(content["thawline"])}, this is '
+            f'{thawline.__version__}; {_AGAIN}'
+        )
+    return _checked(path, content)
+
+
+def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
+    try:
+        found = digest_of(content)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f'{path} is no pipeline that thawline compile wrote: {error}') from error
+    if content['digest'] != found:
+        raise ConfigError(
+            f'{path} was changed after it was compiled: its digest is {found}, it says '
+            f'{errors.echo(content["digest"])}; {_AGAIN}'
+        )
+    if content.get('code') != code_digest.of_all_code():
+        raise ConfigError(
+            f'{path} was compiled with other code than is installed here, so that results would '
+            f'be taken from the cache that are no longer right; {_AGAIN}'
+        )
+    try:
+        return Envelope.model_validate(content)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = '.'.join(map(str, first['loc']))
+        raise ConfigError(
+            f'{path} is no pipeline that thawline compile wrote: {where}: {first["msg"]}'
+        ) from error
+
+
+def require_here(found: Envelope) -> None:
+    """Refuses to run what was compiled for a folder that is not on this machine.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    if not found.home.is_dir():
+        raise ConfigError(
+            f'the pipeline was compiled for the project in {found.home}, and there is no such '
+            f'folder here; put it there, or compile the one that is here: thawline compile'
+        )
+
+
+def require_unchanged(found: Envelope) -> None:
+    """Refuses to run what was compiled for other files than are there now.
+
+    Raises:
+        ConfigError: the weights or the reviewed schema have changed.
+    """
+    now = files_of(found.config, found.project)
+    for name, before, what in (
+        ('weights', found.files.weights, found.project.weights(found.config)),
+        ('schema', found.files.schema_file, str(found.project.schema)),
+    ):
+        if now[name] != before:
+            raise ConfigError(f'{what} has changed since the pipeline was compiled; {_AGAIN}')

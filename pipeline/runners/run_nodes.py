@@ -1,0 +1,219 @@
+"""`thawline run-node`: one or more nodes of a compiled pipeline, in this process.
+
+What a scheduler calls, so it prints plain lines, says by its exit code what came of it, and shares
+a run with other processes through the metadata alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pathlib
+import re
+import time
+import traceback
+from collections.abc import Sequence
+
+import rich.console
+
+from thawline.components.ingestion import sources
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.commands import tune
+from thawline.pipeline.config import beam as params
+from thawline.pipeline.engines.engine import Engine
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.notifications import details, notify, targets
+from thawline.pipeline.reports import lookup
+from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners import run as run_lib
+from thawline.pipeline.runners.compiled_file import Envelope
+from thawline.pipeline.runners.failures import InputsMissing, UnderWay
+from thawline.pipeline.runners.node import NodeRunner
+from thawline.pipeline.runners.run import Outcome
+from thawline.pipeline.system import file_locks, log_redirect, signals
+from thawline.pipeline.terminal import node_lines, progress_display
+
+_RUN_ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.:+~@=-]{0,127}')
+_BASES = ('Embedder', 'Trainer')  # nodes that load the base's weights first
+
+
+def execute(
+    path: pathlib.Path, nodes: Sequence[str], run_id: str, force: bool, on: str | None = None
+) -> Outcome:
+    """Runs nodes and tells the terminal; returns how it ended.
+
+    Args:
+        path: of what `thawline compile` wrote.
+        nodes: in any order.
+        run_id: names the run; all processes that run nodes of it give the same.
+        force: run nodes again that are complete.
+        on: name of an engine in place of the configuration's.
+
+    Raises:
+        ConfigError: the file, a node or the id cannot be used.
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise ConfigError(
+            f'--run-id: received {run_id!r}; give 1 to 128 letters, digits or _ . : + ~ @ = - that '
+            'begin with a letter or digit'
+        )
+    found = compiled_file.read(path)
+    compiled_file.require_here(found)
+    order = found.in_order(nodes)
+    if not order:
+        raise ConfigError('--node: name at least one node')
+    beam = params.on(found.config.beam, on)
+    project, began = found.project, time.monotonic()
+    log = project.logs / log_name(run_id, order)
+    with signals.listening(), log_redirect.diverted(log) as terminal:
+        console = rich.console.Console(file=terminal)
+        named = f'[bold]{found.name}[/bold]  run {run_id}  in {project.output}'
+        console.print(named, highlight=False, soft_wrap=True)
+        progress_display.say(console, f'  log     {log}')
+        logging.info('nodes %s of %s, %s', ', '.join(order), path, found.digest)
+        call = _Call(console, found, order, run_id, log, beam)
+        try:
+            outcome = call.run(force)
+        except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
+            logging.error('the nodes ended:\n%s', traceback.format_exc())
+            outcome = call.ended_by(error)
+        progress_display.say(
+            console, f'  time    {progress_display.duration(time.monotonic() - began)}'
+        )
+        logging.info('exit code %d', outcome)
+    return outcome
+
+
+def log_name(run_id: str, nodes: Sequence[str]) -> str:
+    """Name of the log file of a call: `<run>-<node>.log`, or `<run>-<first>..<last>.log`."""
+    named = nodes[0] if len(nodes) == 1 else f'{nodes[0]}..{nodes[-1]}'
+    return f'{run_id}-{named}.log'
+
+
+class _Call:
+    """One call of the command, from the checks to the exit code."""
+
+    def __init__(
+        self,
+        console: rich.console.Console,
+        found: Envelope,
+        nodes: Sequence[str],
+        run_id: str,
+        log: pathlib.Path,
+        beam: params.Beam,
+    ) -> None:
+        self._beam = beam
+        self._console, self._found, self._nodes = console, found, nodes
+        self._run_id, self._log = run_id, log
+        self._config, self._project = found.config, found.project
+        self._shown = progress_display.Display(
+            console, lambda result: node_lines.line(result, self._config, self._project)
+        )
+
+    def run(self, force: bool) -> Outcome:
+        """Runs the nodes; returns how they ended where they ended well."""
+        project = self._project
+        with (
+            self._beside_others(),
+            Engine(self._beam, self._found.name, project.home, project.engine_logs) as engine,
+        ):
+            runner = NodeRunner(self._found, self._run_id, self._shown, engine)
+            if runner.has_to_run(self._nodes, force):
+                self._prepare()
+            runner.run(self._nodes, force)
+        return self._outcome(runner)
+
+    def _beside_others(self) -> contextlib.AbstractContextManager[None]:
+        """Keeps `thawline run` away, and no other scheduled nodes."""
+
+        def busy(process: str) -> UnderWay:
+            return UnderWay(
+                self._nodes[0],
+                f'thawline run is under way in this project (process {process}); try again when '
+                'that has ended',
+            )
+
+        return file_locks.held(self._project.lock, str(os.getpid()), shared=True, busy=busy)
+
+    def _prepare(self) -> None:
+        """Finds what can be found wrong before a node runs, and starts TFX.
+
+        Raises:
+            ConfigError, DataError: with what is wrong and how to mend it.
+        """
+        config, project = self._config, self._project
+        run_lib.check_files(config, project)
+        compiled_file.require_unchanged(self._found)
+        opening.to_run(project)
+        targets.check(config.notifications, os.environ, project.home)
+        if 'ImageExampleGen' in self._nodes:
+            for note in sources.list_source(project.source_spec(config)).notes:
+                progress_display.say(self._console, f'  note    {note}')
+        if 'Tuned' in self._nodes:
+            tune.require(project)
+        try:
+            with self._waiting('starting TensorFlow and TFX'):
+                from thawline.pipeline import tfx_imports  # noqa: F401
+        except ImportError as error:
+            raise ConfigError(
+                f'this environment lacks what nodes need ({error}); run: thawline doctor'
+            ) from error
+        if set(self._nodes) & set(_BASES):
+            run_lib.check_weights(config, project)
+
+    def _waiting(self, what: str) -> contextlib.AbstractContextManager[object]:
+        if self._console.is_terminal:
+            return self._console.status(what)
+        progress_display.say(self._console, f'  {what}')
+        return contextlib.nullcontext()
+
+    def _outcome(self, runner: NodeRunner) -> Outcome:
+        results, outcome = runner.whole_run(), Outcome.BLESSED
+        if 'Pusher' in self._nodes:
+            outcome = run_lib.summary(self._console, results)
+        if 'Report' in self._nodes:
+            link = self._project.report_link(self._run_id)
+            lookup.link(results, link)
+            progress_display.say(self._console, f'  report  {link}')
+        if runner.ran and runner.is_complete:
+            ended = run_lib.summary(rich.console.Console(quiet=True), results)
+            self._notify(results, ended)
+        return outcome
+
+    def ended_by(self, error: Exception) -> Outcome:
+        """Says why nodes did not end well, and returns how they ended."""
+        node = getattr(error, 'node', None)
+        if node is not None:
+            self._shown.failed(node)
+        outcome = run_lib.outcome_of(error)
+        if isinstance(error, InputsMissing) and outcome is not Outcome.INTERRUPTED:
+            outcome = Outcome.INPUTS_MISSING
+        message = run_lib.explain(self._console, error, outcome)
+        is_to_wait = outcome is Outcome.INPUTS_MISSING or isinstance(error, UnderWay)
+        if self._config.notifications and not is_to_wait:
+            self._notify(self._found_so_far(), outcome, message, node)
+        return outcome
+
+    def _found_so_far(self) -> list[NodeResult]:
+        """What other nodes came to, where the metadata can be read at all."""
+        try:
+            return NodeRunner(self._found, self._run_id, self._shown).whole_run()
+        except Exception:  # what ended the nodes has been told, and counts
+            logging.exception('the run cannot be read')
+            return []
+
+    def _notify(
+        self,
+        results: Sequence[NodeResult],
+        outcome: Outcome,
+        message: str | None = None,
+        node: str | None = None,
+    ) -> None:
+        """Tells those who want to know how the run ended."""
+        good = [result for result in results if result.state in runs.GOOD_STATES]
+        seconds = sum(result.seconds for result in good)
+        ending = details.Ending(self._run_id, outcome, seconds, good, message, node, self._log)
+        notify.notify(self._console, self._config, self._project, ending)

@@ -1,0 +1,102 @@
+"""What stands before every endpoint: who may ask, how long it took, how errors look."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Collection
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from thawline.pipeline.server.metrics import Metrics
+
+_HEADERS = {
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cache-Control': 'no-store',
+}
+
+
+def error_body(message: str) -> bytes:
+    """An error in TensorFlow Serving's form."""
+    return json.dumps({'error': message}, ensure_ascii=False).encode('utf-8', 'replace')
+
+
+class Guard:
+    """ASGI middleware."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        endpoint: Callable[[str], str],
+        hosts: Collection[str] | None,
+    ) -> None:
+        """Wraps `app`.
+
+        Args:
+            app: what answers.
+            metrics: are told of every request.
+            endpoint: the name of a path for them; there must be few.
+            hosts: what the Host header may say; None: anything.
+        """
+        self._app, self._metrics, self._endpoint = app, metrics, endpoint
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request, or refuses it."""
+        if scope['type'] != 'http':
+            await self._app(scope, receive, send)
+            return
+        start, status = time.monotonic(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message['type'] == 'http.response.start':
+                status = message['status']
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            refusal = self._refusal(Headers(scope=scope))
+            if refusal:
+                await _refuse(sending, *refusal)
+            else:
+                await self._app(scope, receive, sending)
+        except asyncio.CancelledError:
+            self._metrics.cut_off += 1
+            raise
+        except Exception:
+            logging.exception('%s %s failed', scope['method'], scope['path'])
+            if status:
+                raise  # too late to say anything else
+            await _refuse(sending, 500, 'the server failed on this request; its log says why')
+        finally:
+            seconds = time.monotonic() - start
+            self._metrics.answered(self._endpoint(scope['path']), status or 499, seconds)
+
+    def _refusal(self, headers: Headers) -> tuple[int, str] | None:
+        if self._hosts is None:
+            return None
+        # A name of somebody else's that leads here would let their page read what is answered.
+        if headers.get('host', '') not in self._hosts:
+            return 421, f'this server answers to {" or ".join(sorted(self._hosts))}'
+        origin = headers.get('origin')
+        if origin is not None and origin.partition('://')[2] not in self._hosts:
+            return 403, 'pages of other sites may not ask this server'
+        return None
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    body = error_body(message)
+    headers = [
+        (b'content-type', b'application/json'),
+        (b'content-length', str(len(body)).encode()),
+    ]
+    await send({'type': 'http.response.start', 'status': status, 'headers': headers})
+    await send({'type': 'http.response.body', 'body': body})

@@ -1,0 +1,63 @@
+"""Sends everything that libraries print to a file, and leaves the terminal to Thawline.
+
+Python's logging is not enough: TensorFlow, ML Metadata and gRPC write to the file descriptors of
+standard output and error from C++.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from thawline.components.shared.errors import ConfigError
+
+# Thousands of lines a run about types and stages, which bury what one looks for.
+_CHATTY = ('apache_beam.typehints', 'apache_beam.runners', 'apache_beam.internal')
+
+
+@contextlib.contextmanager
+def diverted(path: pathlib.Path) -> Iterator[TextIO]:
+    """Diverts descriptors 1 and 2 to `path` for the time of the block.
+
+    Yields:
+        A text stream to where standard output went before.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:
+        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    root = logging.getLogger()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)s %(name)s: %(message)s'))
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    terminal = os.fdopen(os.dup(kept[0]), 'w', encoding='utf-8', errors='replace')
+    try:
+        yield terminal
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        root.removeHandler(handler)
+        root.setLevel(before)
+        terminal.close()
+        for saved, target in zip(kept, (1, 2), strict=True):
+            os.dup2(saved, target)
+            os.close(saved)

@@ -1,0 +1,241 @@
+"""One line a node: what it found. Reads the node's outputs, never the logs."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable
+
+from thawline.components.ingestion import quarantine
+from thawline.components.serving_check import record as serving_record_lib
+from thawline.components.serving_check.record import Record as ServingRecord
+from thawline.components.shared import percentages
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.runs import NodeResult
+
+
+def refusal_lines(result: NodeResult) -> list[str]:
+    """Every rule of the gate that the Evaluator found to fail, and what would change it."""
+    from thawline.components.evaluation import verdict  # with SciPy, which few commands need
+
+    path = pathlib.Path(result.outputs['evaluation'].uri, verdict.FILE)
+    failed = [
+        rule for rule in verdict.from_json(path.read_text('utf-8')).rules if rule.holds is False
+    ]
+    return [' '.join(filter(None, (rule.sentence, rule.change))) for rule in failed]
+
+
+def _ingested(result: NodeResult, config: Config, project: Project) -> str:
+    refused = result.outputs['quarantine']
+    summary = json.loads(refused.properties['summary'])
+    splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary['splits'].items())
+    line = f'{summary["written"]:,} images, {summary["quarantined"]:,} quarantined'
+    if summary['quarantined']:
+        line += f' (see {refused.uri}/{quarantine.REPORT_CSV})'
+    return f'{line}; {splits}'
+
+
+def _statistics(result: NodeResult, config: Config, project: Project) -> str:
+    names = json.loads(result.outputs['statistics'].properties.get('split_names', '[]'))
+    return f'statistics of {", ".join(names)}'
+
+
+def _inferred_schema(result: NodeResult, config: Config, project: Project) -> str:
+    return f'inferred; to review and keep it: thawline schema (writes {project.schema})'
+
+
+def _imported_schema(result: NodeResult, config: Config, project: Project) -> str:
+    return f'reviewed schema {project.schema}'
+
+
+def _validated(result: NodeResult, config: Config, project: Project) -> str:
+    return 'compared with the schema'
+
+
+def _gated(result: NodeResult, config: Config, project: Project) -> str:
+    verdict = json.loads(
+        pathlib.Path(result.outputs['verdict'].uri, 'verdict.json').read_text('utf-8')
+    )
+    counts = verdict['facts']['class_counts']
+    classes = {label for split in counts.values() for label in split}
+    remarks = [finding['message'] for finding in verdict['findings']]
+    passed = f'{len(classes)} classes, fit to train on'
+    return '; '.join([passed, *remarks])
+
+
+def _transformed(result: NodeResult, config: Config, project: Project) -> str:
+    return f'{config.image_size} x {config.image_size} pixels, {config.preprocessing.resize}'
+
+
+def _embedded(result: NodeResult, config: Config, project: Project) -> str:
+    found = result.outputs['embeddings'].properties
+    images, views = found['count'], found['views']
+    line = f'{images:,} images'
+    if views:
+        line += f', {views} augmented {"view" if views == 1 else "views"} of each of train'
+    milliseconds = 1000 * found['seconds'] / max(images, 1)
+    return f'{line}, {found["dimension"]:,} features, {milliseconds:.1f} ms an image'
+
+
+def training_record(result: NodeResult) -> dict:
+    """The Trainer's own record of a run."""
+    path = pathlib.Path(result.outputs['model_run'].uri, 'training.json')
+    return json.loads(path.read_text('utf-8'))
+
+
+def tuning_record(result: NodeResult) -> dict:
+    """The Tuner's own record of a search; see `components.tuning.record`."""
+    path = pathlib.Path(result.outputs['tuner_results'].uri, 'tuning.json')
+    return json.loads(path.read_text('utf-8'))
+
+
+def _trained(result: NodeResult, config: Config, project: Project) -> str:
+    record = training_record(result)
+    line = f'frozen base: val accuracy {percentages.percent(record["probe"]["val"]["accuracy"])}'
+    if 'fine_tune' in record:
+        tuned = record['fine_tune']
+        line += (
+            f', fine-tuned: {percentages.percent(tuned["val"]["accuracy"])} (epoch '
+            f'{tuned["best_epoch"]} of {len(tuned["history"])}); kept: '
+            f'{record["kept"].replace("_", "-")}, {percentages.percent(record["val"]["accuracy"])}'
+        )
+    augmented = record.get('augmentation')
+    if augmented and augmented['measured'] and augmented['policy'] != 'standard':
+        line += f'; augmentation {augmented["policy"]}, for the images do not bear standard'
+    if record['left_out']:
+        line += f'; left out for the budget: {" and ".join(record["left_out"])}'
+    if record['decision']['positive']:
+        line += f'; {record["decision"]["summary"]}'
+    return line
+
+
+def _searched(result: NodeResult, config: Config, project: Project) -> str:
+    record = tuning_record(result)
+    chosen = 'the present settings' if record['chosen'] == 0 else f'trial {record["chosen"] + 1}'
+    return f'{len(record["trials"])} trainings; chosen: {chosen}'
+
+
+def _taken(result: NodeResult, config: Config, project: Project) -> str:
+    found = result.outputs.get('hyperparameters')
+    return f'settings of tuning {found.id}' if found else 'nothing was tuned'
+
+
+def _baseline(result: NodeResult, config: Config, project: Project) -> str:
+    found = result.outputs.get('model')
+    return f'compared with model {found.id}' if found else 'no earlier blessed model'
+
+
+def _evaluated(result: NodeResult, config: Config, project: Project) -> str:
+    evaluation, blessing = result.outputs['evaluation'], result.outputs['blessing']
+    parts = []
+    for split in ('val', 'test'):
+        reached = runs.accuracy(evaluation, split)
+        if reached:
+            parts.append(f'{split} accuracy {reached}')
+    verdict = 'BLESSED' if blessing.properties.get('blessed') == 1 else 'NOT BLESSED'
+    parts.insert(1, f'gate {percentages.percent(config.gate.val_accuracy)}: {verdict}')
+    return ', '.join(parts)
+
+
+def _exported(result: NodeResult, config: Config, project: Project) -> str:
+    from thawline.components.export import record
+
+    found = record.read(pathlib.Path(result.outputs['exports'].uri))
+    parts = [f'SavedModel {found.megabytes:.1f} MB']
+    for one in found.exports:
+        size = f' {one.megabytes:.1f} MB' if one.megabytes is not None else ''
+        parts.append(f'{one.kind}{size}' if one.placed else f'{one.kind} REFUSED: {one.why}')
+    if not found.blessed and config.serving.exports:
+        parts.append('nothing else of a model that was not blessed')
+    if found.abstain:
+        parts.append(
+            f'abstains below {found.abstain.threshold:.3f}, answers '
+            f'{percentages.percent(found.abstain.coverage)}'
+        )
+    elif found.abstain_note:
+        parts.append(f'no abstention: {found.abstain_note}')
+    return '; '.join(parts)
+
+
+def serving_record(result: NodeResult) -> ServingRecord:
+    """What the serving check found."""
+    return serving_record_lib.read(pathlib.Path(result.outputs['serving_record'].uri))
+
+
+def _checked(result: NodeResult, config: Config, project: Project) -> str:
+    found = serving_record(result)
+    if not found.checked:
+        return 'not asked: the model was not blessed'
+    if not found.passed:
+        return f'REFUSED: {found.problems[0]}'
+    line = 'answers as evaluated'
+    if 'serving_bytes' in found.latency:
+        latency = found.latency['serving_bytes']
+        line += f', {latency.p50:.0f} ms an image (p95 {latency.p95:.0f})'
+    if found.memory_mb is not None:
+        line += f', {found.memory_mb:,.0f} MB'
+    return f'{line}, cold start {found.cold_start:.1f} s' if found.cold_start else line
+
+
+def _pushed(result: NodeResult, config: Config, project: Project) -> str:
+    properties = result.outputs['pushed_model'].properties
+    if properties.get('pushed') != 1:
+        return 'NOT PUSHED: the model was not blessed by the gate, or not by the serving check'
+    return f'version {properties["pushed_version"]} in {project.staging}'
+
+
+def _unlabelled(result: NodeResult, config: Config, project: Project) -> str:
+    refused = result.outputs['quarantine']
+    summary = json.loads(refused.properties['summary'])
+    line = f'{summary["written"]:,} images to predict, {summary["quarantined"]:,} quarantined'
+    if summary['quarantined']:
+        line += f' (see {refused.uri}/{quarantine.REPORT_CSV})'
+    return line
+
+
+def _inferred(result: NodeResult, config: Config, project: Project) -> str:
+    folder = pathlib.Path(result.outputs['inference_result'].uri)
+    if not any(folder.glob('prediction_logs-*')):
+        return 'NOTHING PREDICTED: the model was not blessed'
+    return f'predictions in {folder}'
+
+
+def _last_report(result: NodeResult, config: Config, project: Project) -> str:
+    found = result.outputs.get('report')
+    return f'compared with report {found.id}' if found else 'no earlier report'
+
+
+def _reported(result: NodeResult, config: Config, project: Project) -> str:
+    return f'{result.outputs["report"].uri}/report.html'
+
+
+_LINES: dict[str, Callable[[NodeResult, Config, Project], str]] = {
+    'ImageExampleGen': _ingested,
+    'StatisticsGen': _statistics,
+    'SchemaGen': _inferred_schema,
+    'ImportSchemaGen': _imported_schema,
+    'ExampleValidator': _validated,
+    'DataGate': _gated,
+    'Transform': _transformed,
+    'Embedder': _embedded,
+    'Tuner': _searched,
+    'Tuned': _taken,
+    'Trainer': _trained,
+    'Baseline': _baseline,
+    'Evaluator': _evaluated,
+    'Exporter': _exported,
+    'ServingCheck': _checked,
+    'Pusher': _pushed,
+    'UnlabelledExampleGen': _unlabelled,
+    'BulkInferrer': _inferred,
+    'LastReport': _last_report,
+    'Report': _reported,
+}
+
+
+def line(result: NodeResult, config: Config, project: Project) -> str:
+    """What the node found, or nothing for a node without a line of its own."""
+    describe = _LINES.get(result.node)
+    return describe(result, config, project) if describe else ''

@@ -1,0 +1,136 @@
+"""`make airflow-demo`: a project under Airflow on this machine, from nothing to its report.
+
+Installs Airflow in an environment of its own, starts it, runs the project and prints where to look.
+All that it makes lies in one folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import click
+import requests
+import rich.console
+import yaml
+
+from thawline.components.shared.errors import UserError
+from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.orchestrators.airflow import export
+from thawline.pipeline.runners import run as run_lib
+from thawline.pipeline.system import signals
+from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.tools.airflow_demo import file_server, server
+from thawline.pipeline.tools.airflow_demo.server import Airflow, Api
+
+FOLDER = pathlib.Path('build/airflow')
+_PORT, _FILES_PORT = 8080, 8081
+_POLL_SECONDS = 2.0
+_ENDED = ('success', 'failed')
+_DONE = (*_ENDED, 'skipped', 'upstream_failed')
+
+
+def solar_cells(folder: pathlib.Path) -> pathlib.Path:
+    """The preset as a project of its own, with the frozen base: minutes, not a quarter of an hour.
+
+    Args:
+        folder: where the project is made.
+    """
+    preset = config_lib.DEFAULT_PRESET
+    settings = yaml.safe_load(config_lib.read_preset(preset))
+    settings['training']['mode'] = 'probe'
+    path = folder / preset / config_lib.PROJECT_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(settings, sort_keys=False), 'utf-8')
+    return path
+
+
+@contextlib.contextmanager
+def _step(console: rich.console.Console, what: str) -> Iterator[None]:
+    """Shows a step and how long it took."""
+    began = time.monotonic()
+    console.print(f'> {what}')
+    yield
+    console.print(f'  {progress_display.duration(time.monotonic() - began)}')
+
+
+def _show_tasks(console: rich.console.Console, api: Api, dag: str, run: str) -> str:
+    """Shows each task as it ends, until the run has ended; returns the state of the run."""
+    shown: dict[str, str] = {}
+    state = ''
+    while state not in _ENDED:
+        time.sleep(_POLL_SECONDS)
+        state = api.state(dag, run)
+        for task, now in api.tasks(dag, run).items():
+            if shown.get(task) != now and now in (*_DONE, 'running', 'up_for_retry'):
+                shown[task] = now
+                console.print(f'  {now:<16} {task}')
+    return state
+
+
+def _run(console: rich.console.Console, api: Api, dag: str, files: str) -> str:
+    """Runs the DAG once and shows what comes of it; returns the state of the run."""
+    server.wait_until(lambda: api.knows(dag), 300, f'the DAG {dag}')
+    run = api.trigger(dag)
+    console.print(f'  Airflow  {api.url}/dags/{dag}  user {api.user}, password {api.password}')
+    console.print(f'  report   {server.report_url(files, run)}  when it is made')
+    with _step(console, f'run {run}'):
+        try:
+            state = _show_tasks(console, api, dag, run)
+        except BaseException:  # also on Ctrl-C: the training is to end with us
+            with contextlib.suppress(requests.RequestException):
+                api.stop(dag, run)
+            raise
+    verdict = api.tasks(dag, run)
+    words = 'failed; the log of the failed task says why'
+    if state == 'success':
+        words = 'BLESSED and pushed' if verdict['blessed'] == 'success' else 'NOT BLESSED'
+    console.print(f'  {words}')
+    return state
+
+
+@click.command()
+@click.argument('project', required=False, type=click.Path(path_type=pathlib.Path))
+@click.option('--folder', default=FOLDER, type=click.Path(path_type=pathlib.Path))
+@click.option('--once', is_flag=True, help='End when the run has ended.')
+def main(project: pathlib.Path | None, folder: pathlib.Path, once: bool) -> None:
+    """Runs PROJECT, by default the solar cells with the frozen base, under Airflow."""
+    console = rich.console.Console(highlight=False, soft_wrap=True)
+    folder = folder.resolve()
+    airflow = Airflow(folder / 'venv', folder / 'home', folder / 'dags')
+    state = ''
+    try:
+        path = solar_cells(folder) if project is None else project.resolve()
+        config, where = run_lib.project_of(path)
+        with signals.listening(), contextlib.ExitStack() as stack:
+            with _step(console, 'installing Airflow in an environment of its own'):
+                server.install(airflow.environment)
+            port = server.free_port(_FILES_PORT)
+            files = stack.enter_context(file_server.served(where.output, port))
+            with _step(console, f'compiling {config.name} and writing its DAG'):
+                command = export.command('schedule', 'airflow', str(path))
+                command += ['--out', str(airflow.dags), '--url', files]
+                if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
+                    raise UserError(f'the DAG could not be written by: {" ".join(command)}')
+            with _step(console, 'starting Airflow'):
+                port = server.free_port(_PORT)
+                api = stack.enter_context(server.running(airflow, port))
+            state = _run(console, api, config.name, files)
+            if not once:
+                console.print('Airflow goes on until Ctrl-C')
+                while True:
+                    time.sleep(3600)
+    except signals.Interrupted:
+        console.print('ended')
+    except (UserError, requests.RequestException, TimeoutError) as error:
+        console.print(f'error: {error}', markup=False)
+        sys.exit(1)
+    sys.exit(0 if state == 'success' else 1)
+
+
+if __name__ == '__main__':
+    main()

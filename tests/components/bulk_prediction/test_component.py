@@ -1,0 +1,140 @@
+"""Unlabelled images through the nodes of the chain: examples, then TFX's BulkInferrer."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.orchestration.portable import data_types
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.artifact import Artifact
+
+from tests.components.evaluation import evaluating
+from tests.components.transformed import CLASSES, Transformed
+from tests.pipeline.prediction import predicting
+from thawline.components.bulk_prediction import component, driver, executor, inferrer
+from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.ingestion.sources import Columns
+from thawline.components.shared.errors import DataError
+
+
+def artifact(kind: type[Artifact], folder: pathlib.Path) -> Artifact:
+    made = kind()
+    made.uri = str(folder)
+    return made
+
+
+def properties(source: pathlib.Path | str) -> dict[str, Any]:
+    made = component.UnlabelledExampleGen(str(source), Columns(), 1024, 10**7)
+    return dict(made.exec_properties)
+
+
+def context() -> BaseBeamExecutor.Context:
+    return BaseBeamExecutor.Context(beam_pipeline_args=list(predicting.BEAM))
+
+
+def ingest(source: pathlib.Path | str, out: pathlib.Path) -> dict[str, list[Artifact]]:
+    outputs = {
+        'examples': [artifact(standard_artifacts.Examples, out / 'examples')],
+        'quarantine': [artifact(Quarantine, out / 'quarantine')],
+    }
+    executor.Executor(context()).Do({}, outputs, properties(source))
+    return outputs
+
+
+def infer(
+    examples: Artifact, model: pathlib.Path, blessed: bool, out: pathlib.Path
+) -> list[prediction_log_pb2.PredictionLog]:
+    blessing = artifact(standard_artifacts.ModelBlessing, out / 'blessing')
+    blessing.set_int_custom_property('blessed', int(blessed))
+    result = artifact(standard_artifacts.InferenceResult, out / 'result')
+    node = component.ImageBulkInferrer(
+        examples=channel_utils.as_channel([examples]),
+        model=channel_utils.as_channel([artifact(standard_artifacts.Model, model)]),
+        model_blessing=channel_utils.as_channel([blessing]),
+    )
+    inferrer.Executor(context()).Do(
+        {
+            'examples': [examples],
+            'model': [artifact(standard_artifacts.Model, model)],
+            'model_blessing': [blessing],
+        },
+        {'inference_result': [result]},
+        dict(node.exec_properties),
+    )
+    files = [str(path) for path in (out / 'result').glob('prediction_logs-*.gz')]
+    if not files:
+        return []
+    records = tf.data.TFRecordDataset(files, 'GZIP').as_numpy_iterator()
+    return [prediction_log_pb2.PredictionLog.FromString(one) for one in records]
+
+
+def test_bulk_inferrer_answers_as_predict_does(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    model = evaluating.exported(tmp_path / 'model', transformed, CLASSES)
+    root = predicting.write(tmp_path / 'images', predicting.good() | predicting.bad())
+    made = ingest(root, tmp_path)
+    (examples,), (quarantine,) = made['examples'], made['quarantine']
+    assert examples.split_names == '["unlabelled"]'
+    assert not (tmp_path / 'quarantine' / 'staging').exists()
+    assert quarantine.get_int_custom_property('written') == len(predicting.good())
+    assert quarantine.get_int_custom_property('quarantined') == len(predicting.bad())
+
+    target = tmp_path / 'out.jsonl'
+    predicting.predict([root], model / 'Format-Serving', target)
+    expected = {row['path']: row for row in predicting.read(target)}
+    logs = infer(examples, model, True, tmp_path)
+    found = {}
+    for log in logs:
+        request, response = log.predict_log.request, log.predict_log.response
+        (serialized,) = request.inputs['examples'].string_val
+        feature = tf.train.Example.FromString(serialized).features.feature
+        assert 'label' not in feature
+        path = feature['path'].bytes_list.value[0].decode()
+        found[path] = {k: tf.make_ndarray(v)[0] for k, v in response.outputs.items()}
+    assert set(found) == set(expected) and len(logs) == len(expected)
+    for path, answers in found.items():
+        assert answers['label'].decode() == expected[path]['label']
+        theirs = list(expected[path]['probabilities'].values())
+        np.testing.assert_allclose(answers['probabilities'], theirs, atol=2e-6)
+
+    assert infer(examples, model, False, tmp_path / 'not_blessed') == []
+
+
+def test_batches_are_bounded() -> None:
+    node = inferrer.Executor(context())
+    node_properties = {'model_spec': '{}', 'data_spec': '{}'}
+    spec = node._get_inference_spec('/model', node_properties)
+    assert spec.batch_parameters.max_batch_size == 64
+    assert spec.saved_model_spec.model_path == '/model'
+
+
+def test_nothing_that_can_be_used(tmp_path: pathlib.Path) -> None:
+    root = predicting.write(tmp_path / 'images', {'a.jpg': b'text'})
+    with pytest.raises(DataError, match='none of the images of .*images can be used: 1 x not an'):
+        ingest(root, tmp_path)
+
+
+def test_fingerprint_follows_the_files(tmp_path: pathlib.Path) -> None:
+    root = predicting.write(tmp_path / 'images', {'a.png': b'1', 'b.png': b'2'})
+
+    def fingerprint(source: pathlib.Path) -> str:
+        info = data_types.ExecutionInfo(exec_properties=properties(source))
+        run = driver.Driver(metadata_handle=None).run(info)
+        return run.exec_properties['source_fingerprint'].string_value
+
+    first = fingerprint(root)
+    assert fingerprint(root) == first
+    predicting.write(root, {'b.png': b'22'})
+    second = fingerprint(root)
+    assert second != first
+    predicting.write(root, {'c.png': b'3'})
+    assert fingerprint(root) not in (first, second)
+    nowhere = tmp_path / 'nowhere'
+    assert fingerprint(nowhere) != fingerprint(nowhere)

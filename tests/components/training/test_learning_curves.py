@@ -1,0 +1,86 @@
+"""Learning curves: what the picture says, and that the same record gives the same picture."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thawline.components.training import learning_curves
+
+
+def scored(accuracy: float, log_loss: float) -> dict[str, Any]:
+    return {'accuracy': accuracy, 'log_loss': log_loss, 'n': 40}
+
+
+def a_record(kept: str = 'fine_tuned', blocks: tuple[int, ...] = (6, 6, 18)) -> dict[str, Any]:
+    history = [
+        {
+            'epoch': i + 1,
+            'train_loss': 0.9 - 0.1 * i,
+            'train_accuracy': 0.7 + 0.05 * i,
+            'val_loss': 0.6 - 0.1 * i,
+            'val_accuracy': 0.8 + 0.04 * i,
+            'blocks': thawed,
+            'rate': 3e-4 / (i + 1),
+            'seconds': 2.0,
+        }
+        for i, thawed in enumerate(blocks)
+    ]
+    record = {
+        'probe': {'c': 0.1, 'train': scored(0.95, 0.2), 'val': scored(0.825, 0.5)},
+        'kept': kept,
+        'val': scored(0.88, 0.4) if kept != 'probe' else scored(0.825, 0.5),
+    }
+    if history:
+        record['fine_tune'] = {'best_epoch': len(history), 'history': history}
+    return record
+
+
+def texts(picture: bytes) -> list[str]:
+    root = ElementTree.fromstring(picture.decode('utf-8'))
+    return [''.join(e.itertext()).strip() for e in root.iter() if e.tag.endswith('}text')]
+
+
+def test_picture_names_what_was_kept_and_where_blocks_thawed() -> None:
+    found = texts(learning_curves.draw(a_record()))
+    assert 'kept: fine-tuned, 88.0 %' in found
+    assert 'frozen base 82.5 %' in found
+    # One mark a change of depth, not one an epoch.
+    assert [t for t in found if t.startswith('thaw')] == ['thaw: 6 blocks', 'thaw: 18 blocks'] * 2
+    assert {'epoch', 'accuracy', 'log loss (nats)', 'peak learning rate'} <= set(found)
+
+
+def test_probe_alone_has_a_picture_too() -> None:
+    found = texts(learning_curves.draw(a_record('probe', blocks=())))
+    assert 'kept: probe, 82.5 %' in found
+    assert not [t for t in found if t.startswith('thaw')]
+    assert 'peak learning rate' not in found
+
+
+def test_interpolated_weights_are_named() -> None:
+    assert 'kept: interpolated, 88.0 %' in texts(learning_curves.draw(a_record('interpolated')))
+
+
+def test_same_record_same_bytes() -> None:
+    assert learning_curves.draw(a_record()) == learning_curves.draw(a_record())
+
+
+@pytest.mark.parametrize('values', [[], [0.5]])
+def test_no_trend_in_fewer_than_two_values(values: list[float]) -> None:
+    assert learning_curves.sparkline(values) == ''
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=50))
+def test_bars_rise_with_the_values(values: list[float]) -> None:
+    bars = learning_curves.sparkline(values)
+    assert len(bars) == len(values)
+    for one, bar in zip(values, bars, strict=True):
+        for other, other_bar in zip(values, bars, strict=True):
+            assert one > other or bar <= other_bar
+    if max(values) > min(values):
+        assert bars[values.index(max(values))] == '█'
+        assert bars[values.index(min(values))] == '▁'

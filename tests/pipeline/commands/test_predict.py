@@ -1,0 +1,130 @@
+"""`thawline predict`: which model is meant, what is refused, what is said."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from tests.components.evaluation import evaluating
+from tests.components.transformed import CLASSES, Transformed
+from tests.pipeline.prediction import predicting
+from tests.pipeline.test_cli import thawline
+from thawline.components.shared.errors import ConfigError, DataError
+from thawline.pipeline.commands import predict
+from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.runners.run import Outcome
+
+
+@pytest.fixture(scope='module')
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    from tests.components import transformed as making
+
+    return making.transform(tmp_path_factory.mktemp('transformed'))
+
+
+def project(home: pathlib.Path, more: str = '') -> tuple[config_lib.Config, Project]:
+    parsed = config_lib.parse(f'name: x\ndata: {{source: images}}\n{more}', 'thawline.yaml')
+    return parsed, Project.of(parsed, home)
+
+
+def test_a_whole_prediction(
+    transformed: Transformed,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = evaluating.exported(tmp_path / 'model', transformed, CLASSES) / 'Format-Serving'
+    predicting.write(tmp_path / 'in', predicting.good() | predicting.bad())
+    where = project(tmp_path)
+    target = pathlib.Path('in/out.csv')  # among the images
+
+    def execute(force: bool = False) -> Outcome:
+        return predict.execute(*where, ['in'], str(model), target, 0.6, force)
+
+    assert execute() is Outcome.BLESSED
+    said = capfd.readouterr().out.replace('\n', ' ')
+    good, bad = predicting.good(), predicting.bad()
+    rows = predicting.read(target)
+    assert [row['path'] for row in rows] == sorted(f'in/{name}' for name in good)
+    abstained = sum(row['abstained'] for row in rows)
+    assert f'✓ {len(rows)} images in {tmp_path}/in/out.csv, {abstained} of them abstained' in said
+    assert f'; {len(bad)} quarantined (see {tmp_path}/in/out.quarantine.csv) in ' in said
+    assert set(predicting.quarantined(target)) == {f'in/{name}' for name in bad}
+
+    with pytest.raises(ConfigError, match='out.csv exists already; .* --force'):
+        execute()
+    before = target.read_bytes()
+    assert execute(force=True) is Outcome.BLESSED
+    assert target.read_bytes() == before  # and is not among the images that it is about
+    assert not [path for path in (tmp_path / 'in').iterdir() if path.name.startswith('.')]
+
+    predicting.write(tmp_path / 'poor', {'a.jpg': b''})
+    with pytest.raises(DataError, match='none of 1 images could be used: 1 x empty file'):
+        predict.execute(*where, ['poor'], str(model), pathlib.Path('p.csv'))
+    assert not pathlib.Path('p.csv').exists()
+    assert predicting.quarantined(pathlib.Path('p.csv')) == {'poor/a.jpg': 'empty file'}
+
+
+def test_what_cannot_be_written_is_refused_first(tmp_path: pathlib.Path) -> None:
+    where = project(tmp_path)
+    for target, why in (
+        ('out.xlsx', 'must end in one of .csv, .jsonl, .parquet'),
+        (str(tmp_path / 'no' / 'out.csv'), 'there is no folder'),
+        ('gs://bucket/out.csv', 'must be a file on this machine'),
+    ):
+        with pytest.raises(ConfigError, match=why):
+            predict.execute(*where, ['in'], 'staging', pathlib.Path(target))
+
+
+def test_a_model_that_does_not_name_its_classes(tmp_path: pathlib.Path) -> None:
+    model = tmp_path / 'model'
+    model.mkdir()
+    (model / 'saved_model.pb').write_bytes(b'x')
+    with pytest.raises(ConfigError, match='has no assets.extra/thawline.json, which names its'):
+        predict.execute(*project(tmp_path), ['in'], str(model), tmp_path / 'out.csv')
+    (model / 'assets.extra').mkdir()
+    (model / 'assets.extra' / 'thawline.json').write_text('{"format": 9}', 'utf-8')
+    with pytest.raises(ConfigError, match='cannot be read: .*has format 9; known: 1'):
+        predict.execute(*project(tmp_path), ['in'], str(model), tmp_path / 'out.csv')
+
+
+def test_command_line(tmp_path: pathlib.Path) -> None:
+    predicting.write(tmp_path, {'in/a.jpg': b'x', 'thawline.yaml': b'name: x\ndata: {source: in}'})
+    done = thawline('predict', 'in', '--config', '.', cwd=tmp_path)
+    assert done.returncode == 2 and 'promote one with thawline promote' in done.stderr
+    done = thawline('predict', 'nowhere', '--model', 'staging', cwd=tmp_path)
+    assert done.returncode == 2 and 'thawline run' in done.stderr
+    assert thawline('predict', cwd=tmp_path).returncode == 2
+    done = thawline('predict', 'in', '--abstain-below', '1.5', cwd=tmp_path)
+    assert done.returncode == 2 and '1.5' in done.stderr
+
+
+def test_words_of_the_last_line(tmp_path: pathlib.Path) -> None:
+    from thawline.components.ingestion.quarantine import Rejected
+    from thawline.pipeline.prediction.batch import Result
+
+    target = tmp_path / 'out.parquet'
+    assert predict.summary(Result(1204, None, ()), target) == f'1,204 images in {target}'
+    found = predict.summary(Result(2, 1, (Rejected('a', 'b'),)), target)
+    assert found.endswith(f'1 of them abstained; 1 quarantined (see {tmp_path}/out.quarantine.csv)')
+
+
+def test_nodes_by_choice(tmp_path: pathlib.Path) -> None:
+    from thawline.pipeline import graph
+
+    base = 'model: {backbone: mobilenet_v2_035, weights: random}\n'
+
+    def nodes(more: str) -> dict:
+        config, where = project(tmp_path, base + more)
+        return {node.id: node for node in graph.build(config, where).components}
+
+    assert 'BulkInferrer' not in nodes('')
+    found = nodes('serving: {bulk: {data: new/images}}')
+    assert list(found)[-2:] == ['UnlabelledExampleGen', 'BulkInferrer']
+    source = found['UnlabelledExampleGen'].exec_properties['source']
+    assert source == str(tmp_path / 'new' / 'images')
+    assert {'examples', 'model', 'model_blessing'} <= set(found['BulkInferrer'].inputs)
+    assert found['Report'] in found['UnlabelledExampleGen'].upstream_nodes

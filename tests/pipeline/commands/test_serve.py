@@ -1,0 +1,206 @@
+"""Which model is served, by what, and what is said where nothing can be."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import click.testing
+import pytest
+
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline import cli
+from thawline.pipeline.commands import serve as serve_command
+from thawline.pipeline.commands.serve import Options, Target
+from thawline.pipeline.server import tensorflow_serving
+from thawline.pipeline.server.tensorflow_serving import Found, Ports
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Stands for the program that no package index has: says how it was called and waits to be ended.
+BINARY = """#!/bin/sh
+trap 'echo ended; exit 143' TERM
+echo "$0 $*"
+while :; do sleep 0.05; done
+"""
+
+
+def version(base: pathlib.Path, number: int) -> pathlib.Path:
+    folder = base / str(number)
+    (folder / 'variables').mkdir(parents=True)
+    (folder / 'saved_model.pb').write_bytes(b'model')
+    (folder / 'variables' / 'variables.index').write_bytes(b'index')
+    return folder
+
+
+def stages(tmp_path: pathlib.Path) -> dict[str, str]:
+    return {'production': str(tmp_path / 'production'), 'staging': str(tmp_path / 'staging')}
+
+
+def served(places: dict[str, str], **options: str) -> Target:
+    """The target, where the metadata know one model: 12, at `<staging>/17`."""
+
+    def recorded(wanted: str) -> pathlib.Path:
+        assert wanted == '12'
+        return pathlib.Path(places['staging'], '17')
+
+    return serve_command.target(places, Options(**options), recorded)
+
+
+def test_production_staging_or_a_path(tmp_path: pathlib.Path) -> None:
+    version(tmp_path / 'production', 3)
+    single = version(tmp_path / 'staging', 17)
+    places = stages(tmp_path)
+    assert served(places) == Target(tmp_path / 'production', None)
+    assert list(served(places).find()) == [3]
+    staging = served(places, stage='staging')
+    assert staging == Target(tmp_path / 'staging', None)
+    assert served(places, model=str(tmp_path / 'staging')) == staging
+    assert served(places, model=str(single)) == Target(single, 17)
+    assert served(places, model='staging') == staging
+    assert served(places, model='12') == Target(single, 17)
+    other = single.rename(tmp_path / 'exported')
+    found = served(places, model=str(other))
+    assert found.find() == {1: other}
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        ({}, 'train one with: thawline run, then: thawline promote'),
+        ({'stage': 'staging'}, 'train one with: thawline run'),
+        ({'model': 'production'}, 'train one with: thawline run'),
+        ({'model': './nowhere'}, 'nowhere is neither a SavedModel nor a folder'),
+    ],
+)
+def test_nothing_to_serve(tmp_path: pathlib.Path, options: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        served(stages(tmp_path), **options)
+
+
+def test_what_waits_in_staging_is_named_and_buckets_are_not_read(tmp_path: pathlib.Path) -> None:
+    version(tmp_path / 'staging', 1)
+    with pytest.raises(ConfigError, match='thawline promote MODEL, or .*--stage staging'):
+        served(stages(tmp_path))
+    with pytest.raises(ConfigError, match='gs://bucket/models is no folder on this machine'):
+        served({**stages(tmp_path), 'production': 'gs://bucket/models'})
+
+
+def test_command_lines_of_the_real_server(tmp_path: pathlib.Path) -> None:
+    binary, docker = Found('/bin/tensorflow_model_server', False), Found('/bin/docker', True)
+    ports = Ports(8501, 8500)
+    assert tensorflow_serving.command(binary, tmp_path, 'cats', '127.0.0.1', ports) == [
+        '/bin/tensorflow_model_server', '--port=8500', '--rest_api_port=8501',
+        '--model_name=cats', f'--model_base_path={tmp_path}',
+    ]  # fmt: skip
+    asked = tensorflow_serving.command(docker, tmp_path, 'cats', '127.0.0.1', ports)
+    assert asked[:4] == ['/bin/docker', 'run', '--rm', '--init']
+    assert '127.0.0.1:8501:8501' in asked and '127.0.0.1:8500:8500' in asked
+    assert f'type=bind,source={tmp_path},target=/models/cats,readonly' in asked
+    assert asked[-1] == tensorflow_serving.IMAGE
+    six = tensorflow_serving.command(docker, tmp_path, 'cats', '::1', ports)
+    assert '[::1]:8501:8501' in six
+
+
+def test_a_single_model_is_given_to_it_as_a_folder_of_versions(tmp_path: pathlib.Path) -> None:
+    model = version(tmp_path / 'staging', 5)
+    version(tmp_path / 'staging', 6)
+    (tmp_path / 'scratch').mkdir()
+    base = tensorflow_serving.as_base(model, 5, tmp_path / 'scratch')
+    assert [one.name for one in base.iterdir()] == ['5']
+    assert (base / '5' / 'variables' / 'variables.index').read_bytes() == b'index'
+
+
+def programs(folder: pathlib.Path, **texts: str) -> str:
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ('texts', 'found', 'why'),
+    [
+        ({}, None, 'no tensorflow_model_server and no docker here'),
+        ({'docker': '#!/bin/sh\nexit 1\n'}, None, 'docker has no daemon'),
+        ({'docker': '#!/bin/sh\necho 28.1\n'}, 'docker', ''),
+        ({'docker': '#!/bin/sh\necho 28.1\n', 'tensorflow_model_server': BINARY},
+         'tensorflow_model_server', ''),
+    ],
+)  # fmt: skip
+def test_what_can_be_started_here(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    texts: dict[str, str],
+    found: str | None,
+    why: str,
+) -> None:
+    folder = programs(tmp_path / 'bin', **texts)
+    monkeypatch.setenv('PATH', folder)
+    known, reason = tensorflow_serving.find()
+    assert (known and pathlib.Path(known.program).name) == found
+    assert why in reason and bool(reason) == (found is None)
+
+
+def test_the_binary_is_started_and_its_output_and_our_signals_are_passed_on(
+    tmp_path: pathlib.Path,
+) -> None:
+    base = tmp_path / 'production'
+    version(base, 3)
+    path = os.pathsep.join((programs(tmp_path / 'bin', tensorflow_model_server=BINARY),
+                            os.environ['PATH']))  # fmt: skip
+    log = tmp_path / 'log'
+    with log.open('w') as file:
+        started = subprocess.Popen(
+            [sys.executable, '-m', 'thawline', 'serve', '--model', str(base), '--port', '0'],
+            stdout=file, stderr=file, cwd=tmp_path,
+            env={**os.environ, 'PATH': path, 'PYTHONPATH': str(ROOT)},
+        )  # fmt: skip
+    try:
+        end = time.monotonic() + 120
+        while '--model_base_path' not in log.read_text() and time.monotonic() < end:
+            time.sleep(0.1)
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(60) == 0, log.read_text()
+    finally:
+        started.kill()
+        started.wait()
+    said = log.read_text()
+    assert f'--model_base_path={base}' in said and 'ended' in said
+    assert 'it listens on every address' in said and '/v1/models/solar_cells' in said
+
+
+def serve(*arguments: str) -> click.testing.Result:
+    return click.testing.CliRunner().invoke(cli.main, ['serve', *arguments])
+
+
+def test_mistakes_are_one_message(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = tmp_path / 'models'
+    version(base, 1)
+    assert 'error: no model in production' in serve().output
+    assert "--name: 'a/b'" in serve('--model', str(base), '--name', 'a/b').output
+    assert serve('--port', '70000').exit_code == 2
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        found = serve('--python', '--model', str(base), '--port', port)
+    assert (found.exit_code, found.output.count('\n')) == (2, 1)
+    assert f'--port: {port} on 127.0.0.1 cannot be used' in found.output
+
+
+def test_without_its_libraries_it_says_what_to_install(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    version(tmp_path / 'models', 1)
+    monkeypatch.setattr('thawline.pipeline.server.process._LIBRARIES', ('no_such_library',))
+    found = serve('--python', '--model', 'models')
+    assert found.exit_code == 2
+    assert 'needs no_such_library; install with: pip install "thawline[serve]"' in found.output

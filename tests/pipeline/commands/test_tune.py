@@ -1,0 +1,123 @@
+"""What a person sees of a search, and what is refused before one."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+import rich.console
+import yaml
+
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.commands import tune
+from thawline.pipeline.config import models
+from thawline.pipeline.config.project import Project
+
+PRESENT = {
+    'fine_tune.blocks': 10,
+    'fine_tune.learning_rate': 6e-4,
+    'fine_tune.block_decay': 0.8,
+    'augmentation': 'standard',
+    'class_weights': 'none',
+}
+
+
+def parsed(text: str = '') -> models.Config:
+    return models.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
+
+
+def trial(loss: float | None, **changes: Any) -> dict[str, Any]:
+    known = {'accuracy': 0.9, 'kept': 'fine_tuned', 'seconds': 12.0, 'log_loss': loss}
+    if loss is None:
+        known = dict.fromkeys(known)
+    return {'values': {**PRESENT, **changes}, **known}
+
+
+def record(chosen: int = 1, **changes: Any) -> dict[str, Any]:
+    head = {
+        'features': 'blocks', 'class_weights': 'none', 'accuracy': 0.8, 'recall': 0.7,
+        'log_loss': 0.5, 'seconds': 1.0,
+    }  # fmt: skip
+    changed = {'fine_tune.learning_rate': 2.5e-4, 'augmentation': 'flip'}
+    found = {
+        'base': 'mobilenet_v2 at 224 px',
+        'mode': 'fine_tune',
+        'val_images': 100,
+        'standard_error': 0.03,
+        'heads': [head, {**head, 'features': 'top', 'accuracy': 0.75}],
+        'found': ['features: blocks stays'],
+        'features': 'blocks',
+        'trials': [trial(0.4), trial(0.3, **changed), trial(None)],
+        'left_out': 0,
+        'chosen': chosen,
+        'why': 'because of the numbers',
+    }
+    return json.loads(json.dumps(found | changes))
+
+
+def shown(found: dict[str, Any], width: int = 120) -> str:
+    file = io.StringIO()
+    tune.show(rich.console.Console(file=file, width=width), found, parsed())
+    return file.getvalue()
+
+
+def test_trials_are_sorted_and_marked() -> None:
+    lines = shown(record()).splitlines()
+    best, present, diverged = (
+        next(i for i, line in enumerate(lines) if line.strip().startswith(mark))
+        for mark in ('★  2', '● 1', '3')
+    )
+    assert best < present < diverged
+    assert '0.00025' in lines[best] and 'flip' in lines[best] and 'fine-tuned' in lines[best]
+    assert 'diverged' in lines[diverged]
+    assert ' 90.0 % ' in lines[best] and ' 0.300 ' in lines[best]
+    assert any(' 80.0 % ' in line and ' 70.0 % ' in line and ' 0.500 ' in line for line in lines)
+
+
+def test_choice_error_and_reason_are_said() -> None:
+    text = shown(record())
+    assert 'take trial 2: because of the numbers' in text
+    assert 'one standard error of an accuracy on 100 images is 3.0 points' in text
+    assert 'tuned: true' in text
+    kept = shown(record(chosen=0))
+    assert 'keep the present settings: because' in kept
+    assert 'nothing to change' in kept and 'tuned: true' not in kept
+
+
+def test_what_was_not_tried_is_said() -> None:
+    assert 'left out for the budget: 3 trainings' in shown(record(left_out=3))
+    assert 'mode is probe' in shown(record(mode='probe'))
+
+
+def test_yaml_lines_make_a_valid_project_file() -> None:
+    lines = tune.yaml_lines(record(features='top'))
+    assert yaml.safe_load(lines) == {
+        'embedding': {'features': 'top'},
+        'training': {'fine_tune': {'learning_rate': 2.5e-4}, 'augmentation': 'flip'},
+    }
+    written = parsed(lines)
+    assert written.training.fine_tune.learning_rate == 2.5e-4
+    assert written.embedding.features == 'top'
+
+
+def test_tuned_run_without_anything_tuned_is_refused(tmp_path) -> None:
+    project = Project.of(parsed(), tmp_path)
+    with pytest.raises(ConfigError, match='nothing was tuned yet in .*run thawline tune first'):
+        tune.require(project)
+
+
+@pytest.mark.parametrize(
+    ('text', 'says'),
+    [
+        ('tuning: {trials: 0}', 'tuning.trials'),
+        ('tuning: {trials: 51}', 'tuning.trials'),
+        ('tuning: {budget: 5}', 'tuning.budget'),
+        ('tuning: {epoch: 3}', 'tuning.epoch'),
+        ('training: {tuned: 1.5}', 'training.tuned'),
+    ],
+)
+def test_wrong_settings_are_named(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        parsed(text)

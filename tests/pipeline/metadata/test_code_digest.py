@@ -1,0 +1,81 @@
+"""Which edits change the digest of a node's code."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from thawline.pipeline.metadata import code_digest
+
+NODE = 'thawline.components.node.executor'
+SOURCES = {
+    '__init__.py': '"""Parts."""\n',
+    'errors.py': 'class Wrong(Exception): ...\n',
+    'node/__init__.py': '',
+    'node/executor.py': (
+        'from thawline.components import errors\nfrom thawline.components.node import work\n'
+    ),
+    'node/work.py': 'def late():\n    from thawline.components.bases.files import read\n',
+    'node/component.py': 'import thawline.components.other.part\n',
+    'node/assets/page.html': '<p>',
+    'bases/__init__.py': 'from thawline.components.bases.files import read\n',
+    'bases/files.py': 'read = 1\n',
+    'bases/by_name.py': 'import numpy\n',
+    'other/__init__.py': '"""Nothing but words."""\n',
+    'other/part.py': '',
+}
+
+
+@pytest.fixture
+def tree(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A small `components`, whose root the digest takes for its own."""
+    for name, text in SOURCES.items():
+        file = tmp_path / 'thawline' / 'components' / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, 'utf-8')
+    monkeypatch.setattr(code_digest, '_ROOT', tmp_path)
+    return tmp_path / 'thawline' / 'components'
+
+
+@pytest.mark.parametrize(
+    'file',
+    [
+        'node/executor.py',
+        'node/work.py',  # imported
+        'errors.py',  # imported from the root
+        'bases/files.py',  # imported inside a function
+        'bases/by_name.py',  # in a package that has code of its own
+        'node/assets/page.html',
+    ],
+)
+def test_an_edit_of_what_the_node_runs_changes_it(tree, file):
+    before = code_digest.of_code(NODE)
+    (tree / file).write_text(SOURCES[file] + '\n', 'utf-8')
+    assert code_digest.of_code(NODE) != before
+
+
+@pytest.mark.parametrize('file', ['node/component.py', 'other/part.py', 'other/__init__.py'])
+def test_an_edit_of_what_it_does_not_run_leaves_it(tree, file):
+    before = code_digest.of_code(NODE)
+    (tree / file).write_text(SOURCES[file] + '\n', 'utf-8')
+    assert code_digest.of_code(NODE) == before
+
+
+def test_a_module_that_does_not_exist_is_named():
+    with pytest.raises(FileNotFoundError, match=r'components\.data_gate\.no_such'):
+        code_digest.of_code('thawline.components.data_gate.no_such')
+
+
+def test_order_does_not_matter_and_other_code_is_another_digest():
+    gate, ingestion = (
+        'thawline.components.data_gate.executor',
+        'thawline.components.ingestion.executor',
+    )
+    assert code_digest.of_code(gate, ingestion) == code_digest.of_code(ingestion, gate)
+    assert code_digest.of_code(gate) != code_digest.of_code(ingestion)
+
+
+def test_heads_and_rates_are_no_part_of_the_embedders():
+    reached = code_digest._reached(('thawline.components.embedding.executor',))
+    assert not {file.name for file in reached if file.parent.name == 'training'}

@@ -1,0 +1,118 @@
+"""A project on its way into the cluster and back."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.orchestrators.kubeflow import payload
+
+CONFIG = config_lib.parse(
+    """
+name: stones
+data: {source: 'gs://b/x', group_pattern: '^(\\{\\{p\\d{2}\\}\\})', schema_file: mine.pbtxt}
+training: {budget: 5m}
+gate: {val_accuracy: 0.9}
+kubeflow: {image: 'x:1', retries: 3}
+output: elsewhere
+""",
+    'test',
+)
+PARAMETERS = payload.parameters(CONFIG)
+
+
+def test_the_way_there_and_back():
+    made = payload.of(CONFIG, reviewed='feature { name: "x" }\n')
+    assert payload.read(payload.text(made)) == made
+    found = payload.config_of(made, PARAMETERS)
+    assert found.data.group_pattern == CONFIG.data.group_pattern
+    assert found.training == CONFIG.training
+    assert found.gate == CONFIG.gate
+
+
+def test_what_concerns_this_machine_alone_stays_here():
+    content = payload.of(CONFIG, None).config
+    assert not {'kubeflow', 'airflow', 'output'} & content.keys()
+    assert 'schema_file' not in content['data']
+
+
+def test_a_new_image_changes_nothing_for_nodes():
+    other = CONFIG.model_copy(
+        update={'kubeflow': CONFIG.kubeflow.model_copy(update={'image': 'y:2'})}
+    )
+    assert payload.text(payload.of(other, None)) == payload.text(payload.of(CONFIG, None))
+
+
+@given(st.text())
+def test_no_argument_holds_what_argo_takes_for_a_placeholder(reviewed):
+    made = payload.of(CONFIG, reviewed + '{{$.inputs}}{{workflow.name}}')
+    written = payload.text(made)
+    assert '{{' not in written
+    assert written.isascii()
+    assert '\n' not in written
+    assert payload.read(written) == made
+
+
+def test_parameters_of_a_run():
+    assert PARAMETERS == {'data': 'gs://b/x', 'budget': '5m', 'gate': 0.9}
+    made = payload.of(CONFIG, None)
+    found = payload.config_of(made, {'data': 'gs://b/new', 'budget': '', 'gate': 0.75})
+    assert found.data.source == 'gs://b/new'
+    assert found.training.budget is None
+    assert found.gate.val_accuracy == 0.75
+    assert found.output == 'runs'
+
+
+def test_parameters_of_a_project_that_sets_none():
+    plain = Config.model_validate({'name': 'a', 'data': {'source': 's3://b/x'}})
+    assert payload.parameters(plain) == {'data': 's3://b/x', 'budget': '', 'gate': 0.8}
+    assert payload.config_of(payload.of(plain, None), payload.parameters(plain)).gate == plain.gate
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'budget': '5'}, "training.budget: must be a time above 0 with its unit.*received '5'"),
+        ({'gate': 95}, r'looks like a percentage; write it as a share: 0.95'),
+        ({'gate': 'high'}, "gate.val_accuracy: received 'high', expected a number"),
+        ({'data': 7}, 'data.source: received 7, expected text'),
+    ],
+)
+def test_parameters_are_checked(changes, message):
+    with pytest.raises(ConfigError, match=f'(?s)the parameters of the run: .*{message}'):
+        payload.config_of(payload.of(CONFIG, None), PARAMETERS | changes)
+
+
+def test_a_missing_parameter_is_told():
+    with pytest.raises(ConfigError, match='the run has no parameter gate'):
+        payload.config_of(payload.of(CONFIG, None), {'data': 'x', 'budget': ''})
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('thawline', '0.0.9', 'scheduled by thawline 0.0.9, this image has'),
+        ('code', 'abc', r'scheduled with other code \(abc\) than this image has'),
+    ],
+)
+def test_an_image_with_other_code_refuses(key, value, message):
+    content = json.loads(payload.text(payload.of(CONFIG, None)))
+    with pytest.raises(ConfigError, match=message):
+        payload.read(json.dumps(content | {key: value}))
+
+
+@given(st.one_of(st.text(), st.recursive(st.none() | st.text(), st.lists).map(json.dumps)))
+def test_anything_else_is_refused(text):
+    with pytest.raises(ConfigError, match='which thawline schedule kubeflow has not written'):
+        payload.read(text)
+
+
+def test_the_reviewed_schema_lies_under_its_content(tmp_path):
+    first = payload.write_schema('a', tmp_path)
+    assert first == payload.write_schema('a', tmp_path)
+    assert first.read_text('utf-8') == 'a'
+    assert payload.write_schema('b', tmp_path) != first

@@ -1,0 +1,237 @@
+"""Batch prediction with a real model: the answers, the quarantine, the files."""
+
+from __future__ import annotations
+
+import pathlib
+import pickle
+from collections.abc import Iterator
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from tests.components.evaluation import evaluating
+from tests.components.ingestion import images
+from tests.components.transformed import CLASSES, Transformed
+from tests.pipeline.prediction import predicting
+from thawline.components.bulk_prediction import listing
+from thawline.components.ingestion.sources import Columns
+from thawline.components.saved_model import card
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.prediction import batch, beam_pipeline, parts, tables
+
+
+@pytest.fixture(scope='module')
+def model(
+    transformed: Transformed, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[pathlib.Path]:
+    """A model of hostile class names."""
+    folder = tmp_path_factory.mktemp('model')
+    yield evaluating.exported(folder, transformed, CLASSES) / 'Format-Serving'
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Good and bad images with hostile names."""
+    root = tmp_path_factory.mktemp('images')
+    predicting.write(root, predicting.good() | predicting.bad())
+    predicting.write_not_utf8(root, predicting.good()['plain.jpg'])
+    return root
+
+
+@pytest.fixture(scope='module')
+def rows(
+    model: pathlib.Path, folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict]:
+    """The table of the folder."""
+    target = tmp_path_factory.mktemp('table') / 'out.jsonl'
+    predicting.predict([folder], model, target)
+    return predicting.read(target)
+
+
+def test_answers_are_those_of_the_chain(
+    model: pathlib.Path, folder: pathlib.Path, rows: list[dict]
+) -> None:
+    good = predicting.good()
+    assert [row['path'] for row in rows] == sorted(f'{folder}/{name}' for name in good)
+    assert len({row['label'] for row in rows}) > 1
+    for row in rows:
+        expected = predicting.reference(model, good[row['path'].removeprefix(f'{folder}/')])
+        assert row['label'] == expected['label'].decode()
+        assert list(row['probabilities']) == list(CLASSES)
+        found = np.array(list(row['probabilities'].values()), np.float32)
+        np.testing.assert_allclose(found, expected['probabilities'], atol=2e-6)
+        assert row['score'] == row['probabilities'][row['label']]
+
+
+@pytest.mark.parametrize('kind', ['csv', 'parquet'])
+def test_every_kind_of_table_says_the_same_and_nothing_is_lost(
+    kind: str,
+    model: pathlib.Path,
+    folder: pathlib.Path,
+    rows: list[dict],
+    tmp_path: pathlib.Path,
+) -> None:
+    target = tmp_path / f'out.{kind}'
+    result = predicting.predict([folder], model, target, abstain_below=0.6)
+    found = predicting.read(target)
+    abstained = [row.pop('abstained') for row in found]
+    for one, other in zip(found, rows, strict=True):
+        assert (one['path'], one['label']) == (other['path'], other['label'])
+        for name, value in other['probabilities'].items():
+            assert np.float32(one['probabilities'][name]) == pytest.approx(value, abs=2e-6)
+    assert abstained == [row['score'] < 0.6 for row in rows]
+    assert 0 < sum(abstained) < len(rows)
+    assert (result.predicted, result.abstained) == (len(rows), sum(abstained))
+
+    refused = predicting.quarantined(target)
+    bad = predicting.bad()
+    assert {path.removeprefix(f'{folder}/') for path in refused} == {*bad, 'sub/\\udcff.png'}
+    assert {name: refused[f'{folder}/{name}'] for name in bad} == {
+        'cut.jpg': 'truncated',
+        'empty.png': 'empty file',
+        'broken.png': 'broken image data',
+        'text.jpg': 'not an image',
+        'notes.txt': 'not an image',
+        'bomb.png': 'too many pixels',
+    }
+    assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, 'out.quarantine.csv']
+
+
+def test_records_and_lists(
+    model: pathlib.Path, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    good = list(predicting.good().values())
+    # More than one batch, so that bad ones are looked for in one of several.
+    some = [*good[:3], None, b'no image', predicting.bad()['cut.jpg'], *(good[:2] * 40)]
+    records = predicting.write_records(tmp_path / 'more.tfrecord.gz', some)
+    sheet = tmp_path / 'list.csv'
+    predicting.write(tmp_path, {'pictures/one.png': good[1], 'pictures/two.png': good[1]})
+    sheet.write_text(
+        'path,note\npictures/one.png,x\npictures/gone.png,y\npictures/one.png,z\n', 'utf-8'
+    )
+    target = tmp_path / 'out.csv'
+    result = predicting.predict([records, sheet], model, target)
+    found = predicting.read(target)
+    refused = predicting.quarantined(target)
+    assert result.predicted == len(found) == len(some) - 3 + 1
+    assert refused == {
+        f'{records}#000003': 'not an image',
+        f'{records}#000004': 'not an image',
+        f'{records}#000005': 'truncated',
+        f'{tmp_path}/pictures/gone.png': 'missing file',
+    }
+    assert [row['path'] for row in found] == [
+        f'{tmp_path}/pictures/one.png',
+        *(f'{records}#{i:06d}' for i in range(len(some)) if i not in (3, 4, 5)),
+    ]
+    expected = predicting.reference(model, good[1])
+    same = [row for row in found if row['label'] == expected['label'].decode()]
+    assert found[0] in same and found[2] in same
+
+
+@pytest.mark.parametrize('most', [3, 20_000])
+def test_several_workers_and_small_chunks(
+    model: pathlib.Path,
+    folder: pathlib.Path,
+    rows: list[dict],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:
+    """Of a listing in files (more than `most` images) or in the pipeline itself."""
+    monkeypatch.setattr(beam_pipeline, '_CHUNK', 3)
+    monkeypatch.setattr(beam_pipeline, '_IN_PIPELINE', most)
+    beam = ['--runner=FnApiRunner', '--direct_running_mode=multi_threading']
+    beam.append('--direct_num_workers=2')
+    target = tmp_path / 'out.jsonl'
+    result = predicting.predict([folder], model, target, beam=beam)
+    found = predicting.read(target)
+    assert [(row['path'], row['label']) for row in found] == [
+        (row['path'], row['label']) for row in rows
+    ]
+    assert len(result.rejected) == len(predicting.bad()) + 1
+
+
+def test_a_chunk_in_a_file_is_small_and_the_same(tmp_path: pathlib.Path) -> None:
+    names = ('a.jpg', 'é\udcff\n"b.png', '日本.gif')
+    chunk = beam_pipeline.Chunk(7, tuple(listing.Item(one, f'/data/{one}') for one in names))
+    light = chunk.in_file(tmp_path)
+    assert light.items == () and len(pickle.dumps(light)) < 500
+    assert pickle.loads(pickle.dumps(light)).of_file() == chunk
+    records = beam_pipeline.Chunk(8, records=listing.Item('a', 'a.tfrecord'))
+    assert records.in_file(tmp_path) is records and records.of_file() is records
+
+
+def test_nothing_that_can_be_used(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    root = predicting.write(tmp_path / 'images', {'a.jpg': b'', 'b.png': b'text'})
+    target = tmp_path / 'out.csv'
+    result = predicting.predict([root], model, target)
+    assert result.predicted == 0 and len(result.rejected) == 2
+    assert not target.exists()
+    assert set(predicting.quarantined(target)) == {f'{root}/a.jpg', f'{root}/b.png'}
+
+
+def test_failure_leaves_the_old_table_and_nothing_else(
+    model: pathlib.Path, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    target = tmp_path / 'out.csv'
+    target.write_text('old', 'utf-8')
+    # A worker that loses what it wrote, as a full disk may.
+    with (
+        mock.patch.object(parts, 'of_chunk_rows', lambda *_: iter(())),
+        pytest.raises(RuntimeError, match='20 images were listed|images were listed'),
+    ):
+        predicting.predict([folder], model, target)
+    assert target.read_text('utf-8') == 'old'
+    assert [path.name for path in tmp_path.iterdir()] == ['out.csv']
+
+
+def test_quarantine_of_an_earlier_table_goes(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    target = tmp_path / 'out.csv'
+    root = predicting.write(tmp_path / 'images', {'a.png': predicting.good()['grey.png']})
+    tables.quarantine_of(target).write_text('path,reason,detail\n', 'utf-8')
+    assert predicting.predict([root], model, target).rejected == ()
+    assert not tables.quarantine_of(target).exists()
+
+
+def test_model_without_a_card_or_no_model(
+    model: pathlib.Path, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    listed = listing.of_sources([str(folder)], Columns())
+
+    def predict(from_model: pathlib.Path) -> None:
+        batch.predict(
+            listed, str(from_model), tmp_path / 'out.csv', Columns(), predicting.BOUNDS,
+            predicting.BEAM,
+        )  # fmt: skip
+
+    with pytest.raises(ConfigError, match='has no assets.extra/thawline.json'):
+        predict(tmp_path)
+    (tmp_path / 'other').mkdir()
+    card.write(card.read(model), tmp_path / 'other')
+    with pytest.raises(ConfigError, match='cannot be loaded'):
+        predict(tmp_path / 'other')
+    assert [path.name for path in tmp_path.iterdir()] == ['other']
+
+
+def test_images_read_ahead_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[int] = []
+    taken = beam_pipeline._in_threads(lambda i: began.append(i) or i, range(10_000), 8, 128)
+    assert [next(taken) for _ in range(5)] == list(range(5))
+    assert len(began) <= 128 + 6
+    taken.close()
+
+
+def test_picture_with_pixels_that_only_one_decoder_takes(
+    model: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """A batch of which the graph refuses one image answers to all that ingestion would take."""
+    sound = images.encoded(images.picture(3, (40, 30)), 'JPEG')
+    forgiven = sound[:-20] + sound[-2:]  # its last pixels are missing, its end marker is not
+    root = predicting.write(tmp_path / 'images', {'a.jpg': sound, 'b.jpg': forgiven})
+    target = tmp_path / 'out.jsonl'
+    result = predicting.predict([root], model, target)
+    found = {row['path'] for row in predicting.read(target)}
+    assert f'{root}/a.jpg' in found
+    assert found | {one.path for one in result.rejected} == {f'{root}/a.jpg', f'{root}/b.jpg'}

@@ -1,0 +1,134 @@
+"""Which model is meant, and how the metadata are read."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.pipeline.registry.made_models import CACHED, Models
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.metadata import lineage
+from thawline.pipeline.registry import lookup
+from thawline.pipeline.registry import models as models_lib
+
+
+@pytest.fixture
+def found(models: Models) -> tuple[Models, int, int]:
+    first = models.add('20260102-100000.000', exported=True, infra=True, staged=1001)
+    second = models.add('20260102-110000.000')
+    models.promote(first)
+    return models, first, second
+
+
+def test_every_name_of_a_model(found):
+    models, first, second = found
+    registry = models.registry()
+    exported = registry.model(first).exported.id
+    names = {
+        first: (
+            str(first), str(exported), '20260102-100000.000', '20260102-10', 'production',
+            'staging', str(models.source('20260102-100000.000')), str(models.production / '1'),
+            str(models.staging / '1001'), registry.model(first).exported.uri,
+        ),
+        second: (str(second), '20260102-11', 'last'),
+    }  # fmt: skip
+    for id_, wanted in names.items():
+        assert [lookup.find(registry, one).id for one in wanted] == [id_] * len(wanted)
+
+
+def test_a_run_that_took_its_model_from_the_cache(found):
+    models, first, _ = found
+    models.record(
+        '20260103-100000.000', 'Trainer', {'examples': models.images['examples']}, state=CACHED,
+        again={'model': first},
+    )  # fmt: skip
+    registry = models.registry()
+    assert lookup.find(registry, 'last').id == first
+    assert [one.id for one in registry.models].count(first) == 1
+    assert 'taken from the cache by 1 later runs' in models.thawline('explain', 'last').output
+
+
+@pytest.mark.parametrize(
+    ('wanted', 'part'),
+    [
+        ('2026', '2 runs begin with'),
+        ('1999', "no model '1999'; the newest are: "),
+        ('', "no model ''"),
+        ('²', "no model '²'"),
+        ('/', 'is no model that the registry knows'),
+    ],
+)
+def test_no_such_model(found, wanted, part):
+    with pytest.raises(ConfigError) as error:
+        lookup.find(found[0].registry(), wanted)
+    assert part in str(error.value)
+
+
+def test_empty_stages_and_registries(models: Models):
+    with pytest.raises(ConfigError, match='no model yet'):
+        lookup.find(models.registry(), 'last')
+    assert 'no model yet' in models.thawline('models').output
+    models.add('r1')
+    for stage in ('production', 'staging'):
+        with pytest.raises(ConfigError, match=f'no model is in {stage}'):
+            lookup.find(models.registry(), stage)
+    assert 'nothing was promoted yet' in models.thawline('history').output
+
+
+def test_before_anything_ran(tmp_path, models: Models):
+    (models.output / 'metadata.sqlite').unlink()
+    for command in ('models', 'history', 'prune', 'rollback'):
+        done = models.thawline(command)
+        assert done.exit_code == 2
+        assert 'no run yet' in done.stderr
+
+
+def test_the_newest_judgement_counts(models: Models):
+    model = models.add('r1', blessed=True)
+    read = models.registry().model(model)
+    assert read.blessed is True
+    models.record(
+        'r2', 'Evaluator', {'model': model},
+        {'evaluation': ('ModelEvaluation', {}), 'blessing': ('ModelBlessing', {'blessed': 0})},
+    )  # fmt: skip
+    assert models.registry().model(model).blessed is False
+    again = {'evaluation': read.evaluation.id, 'blessing': read.blessing.id}
+    models.record('r3', 'Evaluator', {'model': model}, state=CACHED, again=again)
+    assert models.registry().model(model).blessed is True
+
+
+def test_the_story_from_the_metadata_alone(models: Models):
+    import shutil
+
+    model = models.add('r1', exported=True, infra=True, staged=1001)
+    models.promote(model, '--reason', 'better')
+    told = models.thawline('explain', str(model)).output
+    for part in (
+        'source images', 'f1f1f1f1f1f1', '202 images, 3 quarantined', 'train 122: ant 60, bee 62',
+        'tiny', 'ba5eba5e', 'BLESSED in run r1', 'val accuracy 90.0 % (85.0 to 94.0 %) on 395',
+        'val_accuracy=0.8', 'with litert', 'passed in run r1', 'Trainer c0df', 'better',
+        'pushed to staging as version 1001', 'promote to production as version 1',
+    ):  # fmt: skip
+        assert part in told, part
+    shutil.rmtree(models.output / 'artifacts')
+    later = models.thawline('explain', str(model))
+    assert later.exit_code == 0, later.output
+    assert 'files are gone' in later.output
+    assert 'val accuracy 90.0 % (85.0 to 94.0 %) on 395' in later.output
+
+
+def test_a_run_is_read_in_some_milliseconds(models: Models):
+    model = models.add('r1')
+    output = models.registry().model(model)
+    for number in range(25):
+        run = f'c{number}'
+        for node in range(12):
+            models.record(run, f'Node{node}', again=models.images, state=CACHED)
+        models.record(run, 'Trainer', models.images, again={'model': model}, state=CACHED)
+    began = time.process_time()
+    read = lineage.read(models.store)
+    found = models_lib.all_of(read)
+    assert time.process_time() - began < 0.5
+    assert [one.id for one in found] == [output.id]
+    assert len(read.executions) == 328

@@ -1,0 +1,97 @@
+"""Production in a bucket: the file that completes a version is written last and removed first."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.pipeline.registry import writable_files
+from tests.pipeline.registry.made_models import Models
+from tests.pipeline.registry.test_killed import intent
+from tests.pipeline.registry.test_promotion import refused
+from tests.pipeline.registry.writable_files import FILES, REMOVED, WRITTEN
+from thawline.pipeline.registry import consistency, destinations, ledger, model_files
+from thawline.pipeline.registry.model_files import Folder
+
+URL = f'{writable_files.SCHEME}://bucket/models/x'
+
+
+@pytest.fixture
+def models(tmp_path, template, loads) -> Models:
+    del loads
+    for held in (FILES, WRITTEN, REMOVED):
+        held.clear()
+    return Models(tmp_path, template, f'serving: {{production: {URL}/, keep: 2}}\n')
+
+
+def test_promote_roll_back_and_prune(models: Models):
+    a, b = models.add('ra'), models.add('rb')
+    models.promote(a)
+    assert WRITTEN[-1] == f'{URL}/1/saved_model.pb'
+    assert all(path.startswith(f'{URL}/1/') for path in WRITTEN)
+    expected = model_files.read(Folder(models.source('ra')))
+    place = destinations.of(URL)
+    assert model_files.read(place.source(1)) == expected
+    models.promote(b)
+    assert models.thawline('rollback', '--yes').exit_code == 0
+    assert place.versions() == [1, 2, 3]
+    assert model_files.read(place.source(3)) == expected
+    assert 'production 3' in models.thawline('models').output
+    assert models.thawline('prune', '--yes').exit_code == 0
+    assert place.versions() == [2, 3]
+    assert REMOVED[0] == f'{URL}/1/saved_model.pb'
+    assert not any(path.startswith(f'{URL}/1/') for path in FILES)
+    assert consistency.disagreements(models.registry()) == []
+
+
+def test_a_rollback_reads_the_bucket_where_the_artifact_is_gone(models: Models):
+    a, b = models.add('ra'), models.add('rb')
+    models.promote(a)
+    models.promote(b)
+    shutil.rmtree(models.source('ra'))
+    assert models.thawline('rollback', '--yes').exit_code == 0
+    place = destinations.of(URL)
+    assert model_files.read(place.source(3)) == model_files.read(place.source(1))
+
+
+def test_an_upload_that_stopped_anywhere_is_no_version_and_goes(models: Models):
+    model = models.add('r1')
+    count = len(Folder(models.source('r1')).files())
+    for objects in range(count):
+        move = intent(models, model, 1, URL)
+        source = Folder(models.source('r1'))
+        for name in [one for one in source.files() if one != model_files.MARKER][:objects]:
+            FILES[f'{URL}/1/{name}'] = (source.path / name).read_bytes()
+        assert destinations.of(URL).versions() == []
+        assert 'nothing of it is left' in models.thawline('models').output
+        assert not FILES
+        ended = {one.id: one.state for one in models.registry().moves}
+        assert ended[move.id] == 'canceled'
+    move = intent(models, model, 1, URL)
+    place, source = destinations.of(URL), Folder(models.source('r1'))
+    place.prepare(source, 1, '', model_files.silent)
+    place.finish(source, 1, '')
+    assert 'it counts' in models.thawline('models').output
+    assert models.registry().current('production').id == move.id
+
+
+def test_a_removal_that_stopped_is_finished(models: Models):
+    models.promote(models.add('ra'))
+    models.promote(models.add('rb'))
+    ledger.begin(models.store, ledger.Prune('production', URL, 'a@b', (1,), (), 'abc'))
+    del FILES[f'{URL}/1/saved_model.pb']
+    assert 'mended: a prune' in models.thawline('history').output
+    assert not any(path.startswith(f'{URL}/1/') for path in FILES)
+    assert consistency.disagreements(models.registry()) == []
+
+
+def test_a_scheme_that_nothing_reaches(models: Models):
+    (models.home / 'thawline.yaml').write_text(
+        'name: x\ndata: {source: images}\nserving: {production: nowhere://x}\n', 'utf-8'
+    )
+    done = models.thawline('promote', str(models.add('r1')), '--yes')
+    refused(done, 'serving.production', 'nowhere://x')
+    listed = models.thawline('models')
+    assert listed.exit_code == 0
+    assert 'note: serving.production: cannot reach nowhere://x' in listed.output

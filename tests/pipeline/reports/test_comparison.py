@@ -1,0 +1,246 @@
+"""Two runs on the same images: counts, words, what is left out, the page and the Markdown."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import scipy.stats
+from sklearn import metrics
+
+from tests import made_report
+from tests.made_runs import not_numbers, rows, side
+from thawline.components.report import formatting
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.reports import (
+    comparison,
+    comparison_markdown,
+    comparison_page,
+    comparison_wording,
+)
+
+CLASSES = ('ant', 'bee')
+
+
+@pytest.fixture
+def sides(tmp_path):
+    """B is right on 12 val images more and on one test image less."""
+    first = side(tmp_path, 'a', [*rows(20, 14), *rows(5, 5, 'test')], CLASSES, {'seed': 0})
+    second = side(tmp_path, 'b', [*rows(32, 2), *rows(4, 6, 'test')], CLASSES, {'seed': 1})
+    return first, second
+
+
+@pytest.fixture
+def told(sides):
+    return comparison.compare(*sides)
+
+
+def facts(told: comparison.Comparison) -> dict[str, str]:
+    return {fact.term: fact.value for card in told.cards for fact in card.facts}
+
+
+def test_numbers_are_those_of_scikit_learn_and_scipy(sides, told):
+    for split, part in told.parts.items():
+        for interval, one in ((part.first, sides[0]), (part.second, sides[1])):
+            found = one.predictions
+            mine = found.splits == split
+            share = metrics.accuracy_score(found.labels[mine], found.answers[mine])
+            assert interval.share == pytest.approx(share)
+    val = told.parts['val']
+    assert (val.only_first, val.only_second) == (0, 12)
+    assert val.test.different == pytest.approx(scipy.stats.binomtest(0, 12).pvalue)
+    assert val.difference.value == pytest.approx(12 / 34)
+    assert (told.together.only_first, told.together.only_second) == (1, 12)
+    measured = {one.name: one for one in val.metrics}
+    loss = measured['log_loss']
+    assert loss.difference.value == pytest.approx(loss.second - loss.first)
+    assert loss.difference.lower < loss.difference.value < loss.difference.upper < 0
+
+
+def test_the_words_say_who_is_better_and_how_sure_that_is(told):
+    assert comparison_wording.decision(told.together) == 'B is better'
+    assert comparison_wording.headline(told.together) == (
+        'B answers 11 more images right than A (p = 0.003): of 44 images B alone is right on 12, '
+        'A alone on 1.'
+    )
+    test = told.parts['test']
+    assert comparison_wording.decision(test) == 'No clear difference'
+    assert comparison_wording.headline(test) == (
+        'B answers 1 fewer image right than A, which may be chance (p = 1.000): of 10 images '
+        'B alone is right on 0, A alone on 1.'
+    )
+
+
+def test_the_other_way_round_a_is_better(sides):
+    told = comparison.compare(sides[1], sides[0])
+    assert comparison_wording.decision(told.together) == 'A is better'
+    assert 'B answers 11 fewer images right than A (p = 0.003)' in comparison_wording.headline(
+        told.together
+    )
+
+
+def test_a_run_does_not_differ_from_itself(sides):
+    told = comparison.compare(sides[0], sides[0])
+    assert comparison_wording.decision(told.together) == 'No difference'
+    assert (
+        comparison_wording.headline(told.together) == 'A and B answer the same of 44 images right.'
+    )
+    assert told.flips == ()
+    assert facts(told)['Configuration'] == 'the same'
+    assert 'There are no such images.' in comparison_page.render(told, {})
+    assert 'Images that flipped, 0 of 0' in comparison_markdown.render(told)
+
+
+def test_as_many_gained_as_lost(tmp_path):
+    first = side(tmp_path, 'a', [('1', 'val', 'ant', 'ant'), ('2', 'val', 'ant', 'bee')], CLASSES)
+    second = side(tmp_path, 'b', [('1', 'val', 'ant', 'bee'), ('2', 'val', 'ant', 'ant')], CLASSES)
+    told = comparison.compare(first, second)
+    assert 'B answers as many images right as A (p = 1.000)' in comparison_wording.headline(
+        told.together
+    )
+    assert [(one.id, one.gained) for one in told.flips] == [('1', False), ('2', True)]
+
+
+def test_images_of_one_run_only_are_counted_and_left_out(tmp_path):
+    first = side(tmp_path, 'a', rows(10, 0), CLASSES)
+    second = side(tmp_path, 'b', rows(6, 1, start=7), CLASSES)  # 7 to 13
+    told = comparison.compare(first, second)
+    assert told.together.first.n == 3
+    assert facts(told)['Only in A'] == '7'
+    assert facts(told)['Only in B'] == '4'
+
+
+def test_unlabelled_relabelled_and_moved_images(tmp_path):
+    first = side(
+        tmp_path, 'a',
+        [('1', 'val', 'ant', 'ant'), ('2', 'val', 'ant', 'ant'), ('3', 'test', 'ant', 'ant')],
+        CLASSES,
+    )  # fmt: skip
+    second = side(
+        tmp_path, 'b',
+        [('1', 'val', 'bee', 'bee'), ('2', 'val', None, 'ant'), ('3', 'val', 'ant', 'ant')],
+        CLASSES,
+    )  # fmt: skip
+    told = comparison.compare(first, second)
+    assert list(told.parts) == ['val']
+    assert told.together.first.n == 2
+    assert (told.together.only_first, told.together.only_second) == (0, 1)
+    said = facts(told)
+    assert said['Not comparable'] == said['Other label in A'] == said['Other split in A'] == '1'
+
+
+def test_other_classes_are_said_and_only_shared_ones_judged(tmp_path):
+    """A takes one image for a class that B does not know, and B has an image of a new class."""
+    first = side(tmp_path, 'a', [*rows(3, 0), ('w', 'val', 'ant', 'wasp')], ('ant', 'wasp'))
+    second = side(
+        tmp_path, 'b', [*rows(2, 1), ('w', 'val', 'ant', 'ant'), ('z', 'val', 'bee', 'bee')],
+        CLASSES,
+    )  # fmt: skip
+    told = comparison.compare(first, second)
+    assert told.together.first.n == 4
+    assert (told.together.only_first, told.together.only_second) == (1, 1)
+    said = facts(told)
+    assert said['Classes only in A'] == said['Classes only in B'] == '1'
+    assert [one.first_answer for one in told.flips if one.gained] == ['wasp']
+    assert [one.name for one in told.parts['val'].classes] == ['ant']
+
+
+@pytest.mark.parametrize(
+    ('other', 'classes', 'part'),
+    [
+        (rows(3, 0, start=50), CLASSES, 'no image was evaluated in both (3 and 3 images)'),
+        (
+            [('val0', 'val', 'wasp', 'wasp')], ('moth', 'wasp'),
+            'no class in common: ant, bee against moth, wasp',
+        ),
+        ([('val0', 'val', None, 'ant')], CLASSES, 'none of the 1 images'),
+    ],
+)  # fmt: skip
+def test_nothing_in_common(tmp_path, other, classes, part):
+    first = side(tmp_path, 'a', rows(3, 0), CLASSES)
+    second = side(tmp_path, 'b', other, classes)
+    with pytest.raises(ConfigError, match='runs a and b cannot be compared') as error:
+        comparison.compare(first, second)
+    assert part in str(error.value)
+
+
+def test_a_run_without_an_answer_is_wrong_and_its_measures_are_not_known(sides):
+    """The first image, of test, was answered right by both."""
+    whole, broken = sides[0], not_numbers(sides[1])
+    for first, second, mine in ((whole, broken, 'B'), (broken, whole, 'A')):
+        told = comparison.compare(first, second)
+        (flip,) = (one for one in told.flips if None in (one.first_score, one.second_score))
+        assert (flip.id, flip.split, flip.gained) == ('test0', 'test', mine == 'A')
+        answers = {'A': flip.first_answer, 'B': flip.second_answer}
+        assert answers[mine] == formatting.ABSENT
+        assert told.flips[-1] == flip, 'no mistake is less sure'
+        assert facts(told)[f'No answer in {mine}'] == '1'
+        known = {one.name for one in told.parts['test'].metrics if one.difference is not None}
+        assert known == {'balanced_accuracy', 'macro_f1'}
+        assert 'log_loss' in {one.name for one in told.parts['val'].metrics if one.difference}
+        assert 'NaN' not in re.sub('NaN or infinite', '', comparison_markdown.render(told))
+        assert 'No answer in' in comparison_page.render(told, {})
+
+
+def test_two_runs_without_any_answer_do_not_differ(sides):
+    broken = []
+    for one in sides:
+        probabilities = np.full_like(one.predictions.probabilities, np.nan)
+        found = dataclasses.replace(one.predictions, probabilities=probabilities)
+        broken.append(dataclasses.replace(one, predictions=found))
+    told = comparison.compare(*broken)
+    assert (told.together.first.share, told.flips) == (0.0, ())
+    assert comparison_wording.decision(told.together) == 'No difference'
+    assert (facts(told)['No answer in A'], facts(told)['No answer in B']) == ('44', '44')
+    comparison_page.render(told, {})
+
+
+def test_what_differs_in_the_configuration(told):
+    card = told.cards[-1]
+    assert [fact.detail for fact in card.facts if fact.term == 'Configuration'] == ['seed: 0 → 1']
+
+
+def test_the_page_shows_each_flip_under_its_direction(told):
+    page = comparison_page.render(told, {'val20': made_report.thumbnail(1)})
+    assert '<h1 id="decision">B is better</h1>' in page
+    assert page.count(made_report.thumbnail(1)) == 1
+    assert page.count('<span class="gone">no longer there</span>') == 12
+    assert (
+        page.index('Now right')
+        < page.index('data-picture="val20"')
+        < page.index('data-picture="test4"')
+    )
+    assert 'A answered bee, 80.0\u00a0% sure' in page
+
+
+def test_the_page_has_room_for_so_many_and_says_so(told, monkeypatch):
+    monkeypatch.setattr(comparison_page, 'MOST', 5)
+    page = comparison_page.render(told, {})
+    assert '5 of 12 are shown' in page
+    assert len(comparison_page.shown(told.flips)) == page.count('class="picture-card"') == 6
+
+
+def test_hostile_names_stay_text(tmp_path):
+    classes = made_report.HOSTILE
+    bad = made_report.HOSTILE_PATH
+    first = side(tmp_path, 'a', [(bad, 'val', classes[0], classes[1])], classes)
+    second = side(tmp_path, 'b', [(bad, 'val', classes[0], classes[0])], classes)
+    told = comparison.compare(first, second)
+    page = comparison_page.render(told, {})
+    assert '<img src=x' not in page
+    assert not re.search(r'<script>alert', page)
+    assert 'default-src &#39;none&#39;' in page or "default-src 'none'" in page
+    text = comparison_markdown.render(told)
+    assert '<' not in re.sub(r'p < 0', '', text)
+    table = text.split('### Images that flipped')[1].split('###')[0]
+    cells = [len(re.findall(r'(?<!\\)\|', line)) for line in table.splitlines() if line[:1] == '|']
+    assert cells == [5, 5, 5]
+
+
+def test_markdown_says_the_same(told):
+    text = comparison_markdown.render(told)
+    assert text.startswith('## B is better: garden insects\n')
+    assert '| Validation, 34 | 58.8\u00a0% | 94.1\u00a0% | +35.3 points |' in text
+    assert '- Configuration: 1 changed (seed: 0 → 1)' in text

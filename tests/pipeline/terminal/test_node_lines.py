@@ -1,0 +1,150 @@
+"""What training and the gate say of a run, and why a model was refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import rich.console
+
+from thawline.components.evaluation import verdict
+from thawline.components.evaluation.counts import Count, Numbers
+from thawline.components.evaluation.params import Gate
+from thawline.components.export import record as export_record
+from thawline.components.export.record import Export
+from thawline.components.serving_check import record as serving_record
+from thawline.components.serving_check.record import Latency
+from thawline.pipeline.config import models
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata.runs import NodeResult, Output
+from thawline.pipeline.runners import run
+from thawline.pipeline.terminal import node_lines
+
+
+def evaluator(folder: pathlib.Path, numbers: Numbers, gate: Gate) -> NodeResult:
+    found = verdict.judge(numbers, gate)
+    (folder / verdict.FILE).write_text(verdict.to_json(found), 'utf-8')
+    outputs = {
+        'evaluation': Output(1, str(folder), {}),
+        'blessing': Output(2, '', {'blessed': int(found.blessed)}),
+    }
+    return NodeResult('Evaluator', 'complete', outputs, 1.0)
+
+
+def pusher(properties: Mapping[str, Any]) -> NodeResult:
+    return NodeResult('Pusher', 'complete', {'pushed_model': Output(3, '', properties)}, 1.0)
+
+
+def line(node: NodeResult, home: pathlib.Path) -> str:
+    settings = models.parse('name: x\ndata: {source: images}\n', 'thawline.yaml')
+    return node_lines.line(node, settings, Project.of(settings, home))
+
+
+def test_accuracies_are_told_in_percent_with_a_plain_space(tmp_path: pathlib.Path) -> None:
+    record = {
+        'probe': {'val': {'accuracy': 0.891}},
+        'fine_tune': {'val': {'accuracy': 0.9062}, 'best_epoch': 2, 'history': [{}, {}, {}]},
+        'val': {'accuracy': 0.9},
+        'kept': 'interpolated',
+        'left_out': [],
+        'decision': {'positive': None},
+    }
+    (tmp_path / 'training.json').write_text(json.dumps(record), 'utf-8')
+    trained = NodeResult('Trainer', 'complete', {'model_run': Output(1, str(tmp_path), {})}, 1.0)
+    assert line(trained, tmp_path) == (
+        'frozen base: val accuracy 89.1 %, fine-tuned: 90.6 % (epoch 2 of 3); kept: interpolated, '
+        '90.0 %'
+    )
+    record['augmentation'] = {'policy': 'flips', 'measured': {'standard': {}}}
+    (tmp_path / 'training.json').write_text(json.dumps(record), 'utf-8')
+    assert line(trained, tmp_path).endswith(
+        '90.0 %; augmentation flips, for the images do not bear standard'
+    )
+    numbers = {'val_accuracy': 0.906, 'val_lower': 0.874, 'val_upper': 0.931}
+    outputs = {'evaluation': Output(1, '', numbers), 'blessing': Output(2, '', {'blessed': 1})}
+    assert line(NodeResult('Evaluator', 'complete', outputs, 1.0), tmp_path) == (
+        'val accuracy 90.6 % (87.4 to 93.1 %), gate 80.0 %: BLESSED'
+    )
+
+
+def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.Path) -> None:
+    # Square brackets are markup to rich, which must not swallow them.
+    classes = {'[bold]cat': Count(1, 100), 'dog': Count(99, 100)}
+    node = evaluator(
+        tmp_path, Numbers(Count(100, 200), Count(90, 200), classes), Gate(worst_class_recall=0.5)
+    )
+    lines = node_lines.refusal_lines(node)
+    assert len(lines) == 2
+    assert lines[0].startswith('The lower bound of val accuracy, 42.9 %, is below 80.0 %')
+    assert lines[0].endswith('more images at this accuracy would not change it.')
+    assert lines[1].endswith('50 right instead of 1 would do.')
+
+    shown = io.StringIO()
+    outcome = run.summary(rich.console.Console(file=shown), [node, pusher({'pushed': 0})])
+    assert outcome is run.Outcome.NOT_BLESSED
+    assert shown.getvalue().startswith('NOT BLESSED, nothing was pushed\n')
+    for line in lines:
+        assert line in shown.getvalue()
+    assert "'[bold]cat'" in shown.getvalue()
+
+
+def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
+    node = evaluator(tmp_path, Numbers(Count(190, 200), Count(190, 200), {}), Gate())
+    assert node_lines.refusal_lines(node) == []
+    pushed = pusher({'pushed': 1, 'pushed_destination': '/models/1'})
+    shown = io.StringIO()
+    assert run.summary(rich.console.Console(file=shown), [node, pushed]) is run.Outcome.BLESSED
+    assert '/models/1' in shown.getvalue()
+
+
+def served_line(node: str, key: str, folder: pathlib.Path, serving: str = '{}') -> str:
+    text = f'name: x\ndata: {{source: images}}\nserving: {serving}\n'
+    parsed = models.parse(text, 'thawline.yaml')
+    result = NodeResult(node, 'complete', {key: Output(1, str(folder), {})}, 1.0)
+    return node_lines.line(result, parsed, Project.of(parsed, folder))
+
+
+def test_exports_that_were_refused_are_told_with_the_reason(tmp_path: pathlib.Path) -> None:
+    some = (
+        Export('litert', True, 'the same answers', megabytes=13.4),
+        Export('litert_int8', False, 'a loss cannot be ruled out', megabytes=3.9),
+    )
+    made = export_record.Record(True, 14.02, 9.0, some, None, 'no score assures 0.99')
+    export_record.write(made, tmp_path)
+    assert served_line('Exporter', 'exports', tmp_path) == (
+        'SavedModel 14.0 MB; litert 13.4 MB; litert_int8 REFUSED: a loss cannot be ruled out; '
+        'no abstention: no score assures 0.99'
+    )
+    export_record.write(export_record.Record(False, 14.02, None, (), None, ''), tmp_path)
+    assert served_line('Exporter', 'exports', tmp_path) == 'SavedModel 14.0 MB'
+    told = served_line('Exporter', 'exports', tmp_path, '{exports: [litert]}')
+    assert told.endswith('nothing else of a model that was not blessed')
+
+
+def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
+    tmp_path: pathlib.Path,
+) -> None:
+    latency = {'serving_bytes': Latency(11.6, 14.2)}
+    good = serving_record.Record(
+        True, True, latency=latency, memory_mb=612.0, load_seconds=2.0, first_answer_seconds=1.25
+    )
+    serving_record.write(good, tmp_path)
+    assert served_line('ServingCheck', 'serving_record', tmp_path) == (
+        'answers as evaluated, 12 ms an image (p95 14), 612 MB, cold start 3.2 s'
+    )
+    bad = serving_record.Record(True, False, ('it died [bold]at: huge image',))
+    serving_record.write(bad, tmp_path)
+    assert 'REFUSED: it died' in served_line('ServingCheck', 'serving_record', tmp_path)
+    judged = evaluator(tmp_path, Numbers(Count(199, 200), Count(99, 100), {}), Gate())
+    checked = NodeResult(
+        'ServingCheck', 'complete', {'serving_record': Output(4, str(tmp_path), {})}, 1.0
+    )
+    file = io.StringIO()
+    ended = run.summary(rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})])
+    assert ended is run.Outcome.NOT_BLESSED
+    said = file.getvalue()
+    assert 'BLESSED, but refused by the serving check: nothing was pushed' in said
+    assert 'it died [bold]at: huge image' in said and 'NOT BLESSED' not in said

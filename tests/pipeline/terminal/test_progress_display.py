@@ -1,0 +1,64 @@
+"""What a person sees, with and without a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import rich.console
+
+from thawline.components.shared import progress
+from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.terminal import progress_display
+
+
+def shown(terminal: bool) -> tuple[progress_display.Display, io.StringIO]:
+    out = io.StringIO()
+    console = rich.console.Console(file=out, force_terminal=terminal, width=200, color_system=None)
+    return progress_display.Display(console, lambda result: f'found by {result.node}'), out
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'text'),
+    [(0.04, '0.0 s'), (9.94, '9.9 s'), (9.96, '10 s'), (59.4, '59 s'), (59.6, '1 min 00 s'),
+     (185.2, '3 min 05 s'), (3600, '60 min 00 s')],
+)  # fmt: skip
+def test_duration(seconds, text):
+    assert progress_display.duration(seconds) == text
+
+
+def test_log_names_start_and_end_of_each_node():
+    screen, out = shown(terminal=False)
+    with screen.started('Trainer'):
+        progress.start('steps', 10)
+        progress.advance()
+    screen.ended(NodeResult('Trainer', 'complete', {}, 12.3))
+    lines = out.getvalue().splitlines()
+    assert lines[0] == '> Trainer'
+    assert lines[1].startswith('✓ Trainer') and '12 s' in lines[1]
+    assert lines[1].endswith('found by Trainer')
+    assert len(lines) == 2, 'short work is not told of in between'
+
+
+def test_cached_node_shows_no_seconds():
+    screen, out = shown(terminal=False)
+    screen.ended(NodeResult('Transform', 'cached', {}, 0.1))
+    assert 'cached' in out.getvalue() and '0.1 s' not in out.getvalue()
+
+
+def test_terminal_shows_a_bar_with_counts_and_remark():
+    screen, out = shown(terminal=True)
+    with screen.started('Trainer'):
+        progress.start('steps', 1200)
+        progress.advance(300)
+        progress.note('val accuracy 0.871')
+    assert '300/1,200 steps' in out.getvalue()
+    assert 'val accuracy 0.871' in out.getvalue()
+
+
+def test_names_with_brackets_are_shown_as_they_are():
+    out = io.StringIO()
+    console = rich.console.Console(file=out, width=200, color_system=None)
+    screen = progress_display.Display(console, lambda result: "no class '[bold]a[/x]'")
+    screen.ended(NodeResult('DataGate', 'complete', {}, 0.1))
+    assert "no class '[bold]a[/x]'" in out.getvalue()
