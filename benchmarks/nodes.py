@@ -29,6 +29,7 @@ from collections.abc import Sequence
 
 from benchmarks import images, report
 from thawline.components.shared import metadata_store
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.task_grouping import Policy
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.orchestrators.airflow import tasks
@@ -121,7 +122,7 @@ def _processor() -> float:
 
 def in_nodes(home: pathlib.Path) -> dict[str, float]:
     """Seconds of each node of the only run of a project."""
-    project = run.project_of(home)[1]
+    project = loading.load_project(home)
     (only,) = runs.runs(metadata_store.open_sqlite(project.metadata), project.name)
     return {node.node: node.seconds for node in only.nodes}
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from thawline.pipeline.config import loading
 from thawline.pipeline.engines import engine as engine_lib
 from thawline.pipeline.runners import run as run_lib
 
@@ -80,8 +81,8 @@ def measure(root: pathlib.Path, number: int, size: int) -> dict[str, tuple[float
             csv.writer(file).writerows([('path', 'label'), *images])
         Measured.seconds = {}
         engine_lib.Engine = Measured  # type: ignore[misc]
-        config, project = run_lib.project_of(home)
-        outcome = run_lib.execute(config, project, run_lib.Options(last=('Evaluator',)))
+        project = loading.load_project(home)
+        outcome = run_lib.execute(project, run_lib.Options(last=('Evaluator',)))
         if outcome not in (run_lib.Outcome.BLESSED, run_lib.Outcome.NOT_BLESSED):
             raise SystemExit(f'the run ended with {outcome.name}')
         found = {'the photographs': (0.0, float(sum((root / p).stat().st_size for p, _ in images)))}

@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 
 from benchmarks import images, recipes, report, thawline
-from thawline.pipeline.config import models
+from thawline.pipeline.config import loading
 
 PRESET = 'solar_cells'
 PUBLISHED = 0.8842
@@ -55,7 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.sets != [images.SOLAR]:
         parser.error(f'this is about {images.SOLAR} alone')
-    preset = models.parse(models.read_preset(PRESET), PRESET)
+    preset = loading.parse(loading.read_preset(PRESET), PRESET)
     size = arguments.size or preset.image_size
     base = recipes.base(preset.model.backbone, arguments.shared, size)
     base = dataclasses.replace(base, weights=preset.model.weights)

@@ -102,12 +102,13 @@ def run(
     """Runs the chain: from images to a blessed model, or to the reason why not."""
     if only and (first or last):
         raise click.UsageError('--only cannot be combined with --from or --to')
+    from thawline.pipeline.config import loading
     from thawline.pipeline.runners import run as run_lib
 
     if only:
         first = last = (only,)
     options: Options = run_lib.Options(first, last, not no_cache, engine=engine)
-    outcome = run_lib.execute(*run_lib.project_of(config), options)
+    outcome = run_lib.execute(loading.load_project(config), options)
     run_lib.leave(outcome)
 
 
@@ -117,18 +118,18 @@ def run(
 def runs(config: pathlib.Path | None, count: int) -> None:
     """Lists past runs, from the metadata."""
     from thawline.pipeline.commands import runs
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    runs.show(run_lib.project_of(config)[1], count)
+    runs.show(loading.load_project(config), count)
 
 
 def _run_of_project(run: str, config: pathlib.Path | None) -> tuple[str, Project]:
     """The run that is meant and its project: a path alone is the project, not the run."""
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
     if config is None and run != _LAST and (run.endswith('.yaml') or pathlib.Path(run).exists()):
         run, config = _LAST, pathlib.Path(run)
-    return run, run_lib.project_of(config)[1]
+    return run, loading.load_project(config)
 
 
 @main.command()
@@ -177,9 +178,9 @@ def compare(first: str, second: str, config: pathlib.Path | None, kind: str, bro
     A and B are ids of runs as `thawline runs` prints them, their beginnings, or `last`.
     """
     from thawline.pipeline.commands import compare
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    compare.execute(run_lib.project_of(config)[1], first, second, kind, browse)
+    compare.execute(loading.load_project(config), first, second, kind, browse)
 
 
 @main.command()
@@ -222,11 +223,12 @@ def bases(
     """Ranks the bases that are here for your images, by accuracy and cost, in minutes."""
     from thawline.pipeline.base_ranking import compare as bases_lib
     from thawline.pipeline.commands import bases
+    from thawline.pipeline.config import loading
     from thawline.pipeline.runners import run as run_lib
 
     chosen, at = bases_lib.names(names), bases_lib.sizes(sizes)
-    project = run_lib.project_of(config)
-    run_lib.leave(bases.execute(*project, images, chosen, at, weights, download))
+    project = loading.load_project(config)
+    run_lib.leave(bases.execute(project, images, chosen, at, weights, download))
 
 
 @main.command()
@@ -235,9 +237,10 @@ def bases(
 def tune(config: pathlib.Path | None, no_cache: bool) -> None:
     """Tries other settings of training on your images; takes as long as a few trainings."""
     from thawline.pipeline.commands import tune
+    from thawline.pipeline.config import loading
     from thawline.pipeline.runners import run as run_lib
 
-    run_lib.leave(tune.execute(*run_lib.project_of(config), not no_cache))
+    run_lib.leave(tune.execute(loading.load_project(config), not no_cache))
 
 
 @main.command()
@@ -246,9 +249,9 @@ def tune(config: pathlib.Path | None, no_cache: bool) -> None:
 def schema(config: pathlib.Path | None, force: bool) -> None:
     """Writes a schema proposal from the latest run, to review and keep."""
     from thawline.pipeline.commands import schema
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    schema.propose(*run_lib.project_of(config), force)
+    schema.propose(loading.load_project(config), force)
 
 
 @main.command()

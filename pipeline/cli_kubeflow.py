@@ -32,10 +32,11 @@ def kubeflow(
     A run has the parameters `data`, `budget` and `gate`. What is not given is taken from
     `kubeflow:` in the configuration.
     """
+    from thawline.pipeline.config import loading
     from thawline.pipeline.orchestrators.kubeflow import export as kubeflow_lib
     from thawline.pipeline.runners import run as run_lib
 
-    kubeflow_lib.write(*run_lib.project_of(config), out, given)
+    kubeflow_lib.write(loading.load_project(config), out, given)
     run_lib.leave(run_lib.Outcome.BLESSED)
 
 

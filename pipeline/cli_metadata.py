@@ -20,9 +20,9 @@ def metadata_() -> None:
 def check(config: pathlib.Path | None, create: bool) -> None:
     """Says where runs are recorded, and whether that can be reached and used."""
     from thawline.pipeline.commands import metadata
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    metadata.check(run_lib.project_of(config)[1], create)
+    metadata.check(loading.load_project(config), create)
 
 
 @metadata_.command()
@@ -33,9 +33,9 @@ def migrate(config: pathlib.Path | None) -> None:
     The database has to be empty; metadata.sqlite is left as it is.
     """
     from thawline.pipeline import migrate_command
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    migrate_command.execute(run_lib.project_of(config)[1])
+    migrate_command.execute(loading.load_project(config))
 
 
 COMMANDS = (metadata_,)

@@ -53,10 +53,11 @@ def predict(
     Files that cannot be used are in FILE.quarantine.csv, with the reasons.
     """
     from thawline.pipeline.commands import predict
+    from thawline.pipeline.config import loading
     from thawline.pipeline.runners import run as run_lib
 
     outcome = predict.execute(
-        *run_lib.project_of(config), sources, wanted, target, abstain_below, force, engine
+        loading.load_project(config), sources, wanted, target, abstain_below, force, engine
     )
     run_lib.leave(outcome)
 
@@ -131,12 +132,12 @@ def serve(
     the same REST interface.
     """
     from thawline.pipeline.commands import serve
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
     from thawline.pipeline.server.limits import Limits
 
     limits = Limits(max_body * 2**20, max_batch, max_pixels)
     asked = serve.Options(limits=limits, **options)
-    sys.exit(serve.execute(*run_lib.project_of(config), asked))
+    sys.exit(serve.execute(loading.load_project(config), asked))
 
 
 @click.command('models')
@@ -145,9 +146,9 @@ def serve(
 def models_(config: pathlib.Path | None, count: int) -> None:
     """Lists models: what they were made from, how good they are, where they are served."""
     from thawline.pipeline.commands import models
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    models.execute(*run_lib.project_of(config), count)
+    models.execute(loading.load_project(config), count)
 
 
 @click.command()
@@ -172,10 +173,10 @@ def promote(
     folder of a model. What is in production is compared with it before you are asked.
     """
     from thawline.pipeline.commands import promote
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    project = run_lib.project_of(config)
-    sys.exit(promote.execute(*project, model, stage, reason, force, yes))
+    project = loading.load_project(config)
+    sys.exit(promote.execute(project, model, stage, reason, force, yes))
 
 
 @click.command()
@@ -185,9 +186,9 @@ def promote(
 def rollback(config: pathlib.Path | None, reason: str, yes: bool) -> None:
     """Serves again what was in production before; once more goes back one step more."""
     from thawline.pipeline.commands import rollback
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    sys.exit(rollback.execute(*run_lib.project_of(config), reason, yes))
+    sys.exit(rollback.execute(loading.load_project(config), reason, yes))
 
 
 @click.command('history')
@@ -196,9 +197,9 @@ def rollback(config: pathlib.Path | None, reason: str, yes: bool) -> None:
 def ledger(config: pathlib.Path | None, count: int) -> None:
     """Lists promotions, rollbacks and prunes: when, what, who and why."""
     from thawline.pipeline.commands import history
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    history.execute(*run_lib.project_of(config), count)
+    history.execute(loading.load_project(config), count)
 
 
 @click.command()
@@ -209,9 +210,9 @@ def ledger(config: pathlib.Path | None, count: int) -> None:
 def prune(config: pathlib.Path | None, dry_run: bool, unknown: bool, yes: bool) -> None:
     """Removes old versions from where models are served; the newest `serving.keep` stay."""
     from thawline.pipeline.commands import prune
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    sys.exit(prune.execute(*run_lib.project_of(config), dry_run, unknown, yes))
+    sys.exit(prune.execute(loading.load_project(config), dry_run, unknown, yes))
 
 
 @click.command()
@@ -224,9 +225,9 @@ def explain(model: str, config: pathlib.Path | None) -> None:
     `last`, or the folder of a model.
     """
     from thawline.pipeline.commands import explain
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    explain.execute(*run_lib.project_of(config), model)
+    explain.execute(loading.load_project(config), model)
 
 
 COMMANDS = (predict, serve, models_, promote, rollback, ledger, prune, explain)

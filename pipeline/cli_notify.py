@@ -16,9 +16,9 @@ from thawline.pipeline.commands.arguments import config_argument
 def notify(config: pathlib.Path | None, test: bool) -> None:
     """Lists whom a run tells how it ended, or tests whether they can be told."""
     from thawline.pipeline.commands import notify
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.config import loading
 
-    sys.exit(notify.execute(*run_lib.project_of(config), test))
+    sys.exit(notify.execute(loading.load_project(config), test))
 
 
 COMMANDS = (notify,)

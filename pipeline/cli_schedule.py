@@ -36,9 +36,10 @@ Exit codes:
 def compile_(config: pathlib.Path | None, out: pathlib.Path | None) -> None:
     """Compiles the pipeline to a file that schedulers and `thawline run-node` read."""
     from thawline.pipeline.commands import compile
+    from thawline.pipeline.config import loading
     from thawline.pipeline.runners import run as run_lib
 
-    compile.execute(*run_lib.project_of(config), out)
+    compile.execute(loading.load_project(config), out)
     run_lib.leave(run_lib.Outcome.BLESSED)
 
 

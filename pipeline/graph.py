@@ -19,7 +19,6 @@ from thawline.components.training.component import ImageTrainer
 from thawline.components.transform.component import ImageTransform
 from thawline.components.tuning.component import ImageTuner
 from thawline.pipeline import tfx_imports as tfx
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines import beam_options
 from thawline.pipeline.metadata import code_digest
@@ -32,16 +31,14 @@ from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import (  # is
 SPLITS = ['train', 'val', 'test']
 
 
-def build(
-    config: Config, project: Project, use_cache: bool = True, tune: bool = False
-) -> tfx.Pipeline:
+def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.Pipeline:
     """Wires the chain for a project, with a Tuner where it is to `tune`; nothing runs here."""
     images = ImageExampleGen(
-        source=project.source_spec(config),
-        fractions=config.data.split.fractions,
-        seed=config.data.split.seed,
-        max_side=config.data.max_side,
-        max_pixels=config.data.max_pixels,
+        source=project.source_spec(),
+        fractions=project.config.data.split.fractions,
+        seed=project.config.data.split.seed,
+        max_side=project.config.data.max_side,
+        max_pixels=project.config.data.max_pixels,
         code_digest=code_digest.of_code('thawline.components.ingestion.executor'),
     )
     examples = images.outputs['examples']
@@ -66,11 +63,14 @@ def build(
         statistics=statistics.outputs['statistics'],
         anomalies=validator.outputs['anomalies'],
         quarantine=images.outputs['quarantine'],
-        policy=config.data_gate.model_dump_json(),
+        policy=project.config.data_gate.model_dump_json(),
         code_digest=code_digest.of_code('thawline.components.data_gate.executor'),
     )
 
-    preprocessing = {'image_size': config.image_size, 'resize': config.preprocessing.resize}
+    preprocessing = {
+        'image_size': project.config.image_size,
+        'resize': project.config.preprocessing.resize,
+    }
     transform = ImageTransform(
         examples=examples,
         schema=schema,
@@ -86,16 +86,16 @@ def build(
 
     transformed = transform.outputs['transformed_examples']
 
-    base = project.located_model(config)
+    base = project.located_model()
     embedder = Embedder(
         examples=transformed,
         model=base,
-        weights_digest=project.weights_digest(config),
-        image_size=config.image_size,
-        augmentation=config.training.views_augmentation,
-        views=config.embedding.views,
-        seed=config.training.seed,
-        features=config.embedding.features,
+        weights_digest=project.weights_digest(),
+        image_size=project.config.image_size,
+        augmentation=project.config.training.views_augmentation,
+        views=project.config.embedding.views,
+        seed=project.config.training.seed,
+        features=project.config.embedding.features,
         code_digest=code_digest.of_code('thawline.components.embedding.executor'),
     )
 
@@ -109,7 +109,7 @@ def build(
     recipe = {
         **preprocessing,
         'model': base.model_dump_json(),
-        'weights_digest': project.weights_digest(config),
+        'weights_digest': project.weights_digest(),
         'code_digest': code_digest.of_code('thawline.components.training.run_fn'),
     }
 
@@ -121,13 +121,13 @@ def build(
             **training,
             custom_config={
                 **recipe,
-                'training': config.training.model_dump_json(exclude={'tuned'}),
-                'tuning': config.tuning.model_dump_json(),
+                'training': project.config.training.model_dump_json(exclude={'tuned'}),
+                'tuning': project.config.tuning.model_dump_json(),
                 'search_digest': code_digest.of_code('thawline.components.tuning.tuner_fn'),
             },
         ).with_id('Tuner')
         tuning, hyperparameters = [tuner], tuner.outputs['best_hyperparameters']
-    elif config.training.tuned:
+    elif project.config.training.tuned:
         tuned = tfx.Resolver(
             strategy_class=LatestArtifactStrategy,
             hyperparameters=tfx.Channel(type=tfx.standard_artifacts.HyperParameters),
@@ -142,7 +142,7 @@ def build(
         hyperparameters=hyperparameters,
         custom_config={
             **recipe,
-            'training': config.training.model_dump_json(),
+            'training': project.config.training.model_dump_json(),
             'checkpoints': str(project.checkpoints),
         },
     ).with_id('Trainer')
@@ -161,8 +161,8 @@ def build(
         model=model,
         embeddings=embedder.outputs['embeddings'],
         baseline_model=baseline.outputs['model'],
-        gate=config.gate,
-        slicing=config.evaluation,
+        gate=project.config.gate,
+        slicing=project.config.evaluation,
         code_digest=code_digest.of_code('thawline.components.evaluation.executor'),
     ).with_id('Evaluator')
 
@@ -173,7 +173,7 @@ def build(
         transformed_examples=transformed,
         evaluation=evaluator.outputs['evaluation'],
         blessing=evaluator.outputs['blessing'],
-        settings=config.serving.exported,
+        settings=project.config.serving.exported,
         code_digest=code_digest.of_code('thawline.components.export.executor'),
     )
     exported = exporter.outputs['exported_model']
@@ -183,7 +183,7 @@ def build(
         examples=examples,
         evaluation=evaluator.outputs['evaluation'],
         blessing=evaluator.outputs['blessing'],
-        check=config.serving.check,
+        check=project.config.serving.check,
         code_digest=code_digest.of_code(
             'thawline.components.serving_check.executor', 'thawline.components.serving_check.probe'
         ),
@@ -216,7 +216,9 @@ def build(
         exports=exporter.outputs['exports'],
         serving_record=serving_check.outputs['serving_record'],
         previous=previous.outputs['report'],
-        config=config.model_dump_json(exclude={'airflow', 'beam', 'metadata', 'notifications'}),
+        config=project.config.model_dump_json(
+            exclude={'airflow', 'beam', 'metadata', 'notifications'}
+        ),
         code_digest=code_digest.of_code('thawline.components.report.executor'),
     ).with_id('Report')
     # A blessed model is pushed also where its report fails.
@@ -224,12 +226,12 @@ def build(
     previous.add_upstream_node(pusher)
 
     bulk: list[Any] = []
-    if config.serving.bulk is not None:
+    if project.config.serving.bulk is not None:
         unlabelled = UnlabelledExampleGen(
-            source=project.bulk_source(config.serving.bulk),
-            columns=project.source_spec(config).columns,
-            max_side=config.data.max_side,
-            max_pixels=config.data.max_pixels,
+            source=project.bulk_source(project.config.serving.bulk),
+            columns=project.source_spec().columns,
+            max_side=project.config.data.max_side,
+            max_pixels=project.config.data.max_pixels,
             code_digest=code_digest.of_code('thawline.components.bulk_prediction.executor'),
         )
         inferrer = ImageBulkInferrer(
@@ -242,7 +244,7 @@ def build(
         bulk = [unlabelled, inferrer]
 
     return tfx.Pipeline(
-        pipeline_name=config.name,
+        pipeline_name=project.name,
         pipeline_root=str(project.artifacts),
         components=[
             images,

@@ -102,7 +102,6 @@ def sizes(text: str | None) -> tuple[int, ...]:
 
 
 def find(
-    config: Config,
     project: Project,
     chosen: Sequence[str],
     at: Sequence[int],
@@ -118,13 +117,17 @@ def find(
         download: whether Keras may fetch weights.
     """
     wanted = [(n, size) for n in chosen for size in at or (backbones.entry(n).default_size,)]
-    if not at and config.model.backbone in chosen and config.model.weights != 'random':
-        wanted.append((config.model.backbone, config.image_size))
+    if (
+        not at
+        and project.config.model.backbone in chosen
+        and project.config.model.weights != 'random'
+    ):
+        wanted.append((project.config.model.backbone, project.config.image_size))
     files = {}
     folders = [folder] if folder else []
-    if config.model.weights not in WEIGHTS_BY_NAME:
-        path = pathlib.Path(project.weights(config))
-        files[config.model.backbone] = (path, config.model.weights)
+    if project.config.model.weights not in WEIGHTS_BY_NAME:
+        path = pathlib.Path(project.weights())
+        files[project.config.model.backbone] = (path, project.config.model.weights)
         folders.append(path.parent)
     return candidates.find(wanted, files, folders, download)
 

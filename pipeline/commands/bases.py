@@ -36,7 +36,6 @@ from thawline.pipeline.terminal import progress_display
 
 
 def execute(
-    config: Config,
     project: Project,
     images: int,
     chosen: Sequence[str],
@@ -59,20 +58,17 @@ def execute(
     began = time.monotonic()
     if folder is not None and not folder.is_dir():
         raise ConfigError(f'--weights takes a folder with weights files; received {folder}')
-    found, missing = compare.find(config, project, chosen, at, folder, download)
+    found, missing = compare.find(project, chosen, at, folder, download)
     if not found:
         why = '\n'.join(f'  {item.backbone}: {item.reason}' for item in missing)
         raise ConfigError(f'there are no weights of any of the bases\n{why}')
-    split = ingested_images.train_split(config, project)
+    split = ingested_images.train_split(project)
     if split is None:
         # Images do not depend on the base; with random weights the run asks for no weights.
-        model = config.model.model_copy(update={'weights': 'random'})
         outcome = run_lib.execute(
-            config.model_copy(update={'model': model}),
-            project,
-            run_lib.Options(last=('ImageExampleGen',)),
+            project.with_weights('random'), run_lib.Options(last=('ImageExampleGen',))
         )
-        split = ingested_images.train_split(config, project)
+        split = ingested_images.train_split(project)
         if outcome is not Outcome.BLESSED or split is None:
             return outcome or Outcome.CRASHED
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
@@ -80,7 +76,7 @@ def execute(
     with signals.listening(), log_redirect.diverted(log) as terminal:
         console = progress_display.roomy_console(terminal)
         try:
-            comparison = _measure(console, config, split, images, found, missing)
+            comparison = _measure(console, project.config, split, images, found, missing)
         except Exception as error:
             if signals.requested():
                 progress_display.say(
@@ -95,10 +91,10 @@ def execute(
             )
             progress_display.say(console, f'  log     {log}')
             return Outcome.CRASHED
-        show(console, comparison, config)
+        show(console, comparison, project.config)
         file = project.output / 'bases' / f'{stamp}.json'
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(compare.record(comparison, config), indent=1), 'utf-8')
+        file.write_text(json.dumps(compare.record(comparison, project.config), indent=1), 'utf-8')
         progress_display.say(
             console, f'  time    {progress_display.duration(time.monotonic() - began)}'
         )

@@ -7,20 +7,19 @@ import rich.table
 import rich.text
 
 from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import access, consistency
 from thawline.pipeline.registry.ledger import Move, Prune
 
 
-def execute(config: Config, project: Project, count: int) -> None:
+def execute(project: Project, count: int) -> None:
     """Prints the latest `count` entries, newest first, and where the folders say otherwise.
 
     Raises:
         ConfigError: nothing ran yet.
     """
     console = registry_console.console()
-    registry = access.to_look(config, project, lambda line: registry_console.say(console, line))
+    registry = access.to_look(project, lambda line: registry_console.say(console, line))
     entries: list[Move | Prune] = sorted(
         (*registry.moves, *registry.prunes), key=lambda one: one.id, reverse=True
     )

@@ -16,7 +16,7 @@ from thawline.components import backbones
 from thawline.components.ingestion import sources
 from thawline.components.shared.errors import ConfigError
 from thawline.components.training import params
-from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config import loading
 
 _TEMPLATE = string.Template("""\
 # A Thawline project. Keys that are left out have sensible values; see the config reference in the
@@ -133,7 +133,7 @@ def write(folder: pathlib.Path, data: str, force: bool) -> None:
         ConfigError: the file exists already.
         DataError: the images cannot be used as they are.
     """
-    target = folder / config_lib.PROJECT_FILE
+    target = folder / loading.PROJECT_FILE
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
     local = '://' not in data and not data.startswith('package:')
@@ -144,7 +144,7 @@ def write(folder: pathlib.Path, data: str, force: bool) -> None:
     inside = local and pathlib.Path(located).is_relative_to(folder.resolve())
     source = os.path.relpath(located, folder.resolve()) if inside else located
     text = render(project_name(folder), source, listing, str(target))
-    config_lib.parse(text, str(target))  # what is written must be readable
+    loading.parse(text, str(target))  # what is written must be readable
     target.write_text(text, 'utf-8')
     for note in listing.notes:
         click.echo(f'note: {note}')

@@ -8,7 +8,6 @@ import rich.text
 
 from thawline.components.shared.percentages import between, percent
 from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import access, consistency, models, promotion_checks
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGES
@@ -16,14 +15,14 @@ from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
 
-def execute(config: Config, project: Project, count: int) -> None:
+def execute(project: Project, count: int) -> None:
     """Prints the latest `count` models, newest first, and where the folders say otherwise.
 
     Raises:
         ConfigError: nothing ran yet.
     """
     console = registry_console.console()
-    registry = access.to_look(config, project, lambda line: registry_console.say(console, line))
+    registry = access.to_look(project, lambda line: registry_console.say(console, line))
     if not registry.models:
         registry_console.say(console, 'no model yet; train one with: thawline run')
         return

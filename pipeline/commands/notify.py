@@ -9,7 +9,6 @@ import sys
 import rich.console
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.notifications import EVENTS
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.notifications import body, messages, notify, targets
@@ -19,19 +18,19 @@ from thawline.pipeline.notifications.targets import Resolved
 from thawline.pipeline.terminal import progress_display
 
 
-def execute(config: Config, project: Project, test: bool) -> int:
+def execute(project: Project, test: bool) -> int:
     """Lists the targets or, as a test, tells each of them; 1 when one could not be told.
 
     Raises:
         ConfigError: there is no target, or the environment lacks what one needs.
     """
-    if not config.notifications:
+    if not project.config.notifications:
         raise ConfigError(
             'notifications: there is no target; for example notifications: '
             '[{webhook_env: THAWLINE_WEBHOOK}]'
         )
-    targets.check(config.notifications, os.environ, project.home)
-    found, _ = targets.resolve(config.notifications, os.environ, project.home)
+    targets.check(project.config.notifications, os.environ, project.home)
+    found, _ = targets.resolve(project.config.notifications, os.environ, project.home)
     console = rich.console.Console(file=sys.stdout)
     if not test:
         for one in found:
@@ -40,7 +39,7 @@ def execute(config: Config, project: Project, test: bool) -> int:
             console, 'nothing was sent; to send a test to each: thawline notify --test'
         )
         return 0
-    came = notify.send(console, example(config.name), found)
+    came = notify.send(console, example(project.name), found)
     for told in came:
         mark = ('✓ ', 'green') if told.done else ('✗ ', 'red')
         progress_display.say(console, mark, (told.shown, 'bold'), f'  {_came(told)}')

@@ -18,7 +18,6 @@ from thawline.components.ingestion import quarantine
 from thawline.components.ingestion.sources import Columns
 from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.config import beam
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.prediction import model_card, tables
 from thawline.pipeline.registry import files
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 
 def execute(
-    config: Config,
     project: Project,
     sources: Sequence[str],
     wanted: str,
@@ -56,10 +54,10 @@ def execute(
         ConfigError, DataError: what a person can mend.
     """
     began = time.monotonic()
-    config = config.model_copy(update={'beam': beam.on(config.beam, on)})
+    config = project.config.model_copy(update={'beam': beam.on(project.config.beam, on)})
     _check_target(target, force)
     target = target.absolute()
-    folder = files.saved_model(config, project, wanted)
+    folder = files.saved_model(project, wanted)
     bound = model_card.abstention(model_card.read_card(folder))
     if abstain_below is None:
         abstain_below = bound
@@ -72,7 +70,7 @@ def execute(
         console = progress_display.roomy_console(terminal)
         progress_display.say(console, ('predict', 'bold'), f'  {_counted(listed)} with {folder}')
         try:
-            result = _predict(console, config, project, listed, folder, target, abstain_below)
+            result = _predict(console, project, listed, folder, target, abstain_below)
         except Exception as error:
             if signals.requested():
                 progress_display.say(
@@ -125,7 +123,6 @@ def _counted(listed: listing.Listing) -> str:
 
 def _predict(
     console: rich.console.Console,
-    config: Config,
     project: Project,
     listed: listing.Listing,
     folder: pathlib.Path,
@@ -142,7 +139,7 @@ def _predict(
     paths = [one.path for one in (*listed.items, *listed.records)]
     with (
         shown.started('Predict'),
-        Engine(config.beam, config.name, project.home, project.engine_logs) as engine,
+        Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
     ):
         megabytes = input_size.of_files(paths) if engine.sizes else 0.0
         placed = engine.place('Predict', megabytes, uuid.uuid4().hex[:8])
@@ -152,8 +149,8 @@ def _predict(
                 listing.anywhere(listed),
                 str(folder.absolute()),
                 target,
-                Columns(**config.data.columns.model_dump()),
-                batch.Bounds(config.data.max_side, config.data.max_pixels),
+                Columns(**project.config.data.columns.model_dump()),
+                batch.Bounds(project.config.data.max_side, project.config.data.max_pixels),
                 placed.options,
                 abstain_below,
             )

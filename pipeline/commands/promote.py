@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
 from thawline.pipeline.registry.model_files import Folder
@@ -12,13 +11,11 @@ from thawline.pipeline.registry.promotion import Plan
 from thawline.pipeline.registry.registry import Registry
 
 
-def execute(
-    config: Config, project: Project, wanted: str, stage: str, reason: str, force: bool, yes: bool
-) -> int:
+def execute(project: Project, wanted: str, stage: str, reason: str, force: bool, yes: bool) -> int:
     """Promotes a model.
 
     Args:
-        config, project: whose model it is.
+        project: whose model it is.
         wanted: as `naming.find` takes it.
         stage: one of `ledger.STAGES`.
         reason: why, in words.
@@ -37,16 +34,16 @@ def execute(
     def say(line: str) -> None:
         registry_console.say(console, line)
 
-    registry = access.to_look(config, project, say)
+    registry = access.to_look(project, say)
     model = lookup.find(registry, wanted)
     promotion_checks.admit(registry, model, stage, force, reason)
     before = registry.current(stage)
-    for line in _told(registry, model, stage, config.name):
+    for line in _told(registry, model, stage, project.name):
         say(line)
     if not registry_console.agreed(console, f'put model {model.id} into {stage}?', yes):
         return registry_console.DECLINED
     # The question may have been answered long after: everything is looked at again.
-    with access.to_change(config, project, f'promote {wanted}', say) as registry:
+    with access.to_change(project, f'promote {wanted}', say) as registry:
         found = registry.model(model.id)
         assert found is not None, 'the metadata forget nothing'
         forced = promotion_checks.admit(registry, found, stage, force, reason)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import rich.console
 
 from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import access, retention
 from thawline.pipeline.registry.registry import Registry
 from thawline.pipeline.registry.retention import Leaving
 
 
-def execute(config: Config, project: Project, dry_run: bool, unknown: bool, yes: bool) -> int:
+def execute(project: Project, dry_run: bool, unknown: bool, yes: bool) -> int:
     """Removes all but the newest `serving.keep` versions of each stage.
 
     Args:
-        config, project: whose stages they are.
+        project: whose stages they are.
         dry_run: whether only to tell what would go.
         unknown: whether versions that the registry does not know go too.
         yes: whether to go ahead without a question.
@@ -32,16 +31,16 @@ def execute(config: Config, project: Project, dry_run: bool, unknown: bool, yes:
     def say(line: str) -> None:
         registry_console.say(console, line)
 
-    registry = access.to_look(config, project, say)
-    found = _leaving(registry, config.serving.keep, unknown)
-    _tell(console, registry, found, config.serving.keep)
+    registry = access.to_look(project, say)
+    found = _leaving(registry, project.config.serving.keep, unknown)
+    _tell(console, registry, found, project.config.serving.keep)
     if dry_run or not any(one.versions for one in found):
         return 0
     if not registry_console.agreed(console, 'remove them?', yes):
         return registry_console.DECLINED
-    with access.to_change(config, project, 'prune', say) as registry:
+    with access.to_change(project, 'prune', say) as registry:
         shown = {one.stage: set(one.versions) for one in found}
-        for one in _leaving(registry, config.serving.keep, unknown):
+        for one in _leaving(registry, project.config.serving.keep, unknown):
             # Only what was shown goes, of what may still go.
             going = tuple(version for version in one.versions if version in shown[one.stage])
             if going:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import access, ledger, promotion
 from thawline.pipeline.registry.ledger import PRODUCTION
 from thawline.pipeline.registry.promotion import Plan
 
 
-def execute(config: Config, project: Project, reason: str, yes: bool) -> int:
+def execute(project: Project, reason: str, yes: bool) -> int:
     """Goes back one step.
 
     Args:
-        config, project: whose production it is.
+        project: whose production it is.
         reason: why, in words.
         yes: whether to go ahead without a question.
 
@@ -30,7 +29,7 @@ def execute(config: Config, project: Project, reason: str, yes: bool) -> int:
     def say(line: str) -> None:
         registry_console.say(console, line)
 
-    registry = access.to_look(config, project, say)
+    registry = access.to_look(project, say)
     leaving, restored = promotion.restoration(registry)
     before = registry.current(PRODUCTION)
     say(f'out of production: model {leaving.model}, promoted {leaving.when:%Y-%m-%d %H:%M}')
@@ -38,7 +37,7 @@ def execute(config: Config, project: Project, reason: str, yes: bool) -> int:
     say(f'back into it:      model {restored.model}, version {restored.version} then{forced}')
     if not registry_console.agreed(console, f'serve model {restored.model} again?', yes):
         return registry_console.DECLINED
-    with access.to_change(config, project, 'rollback', say) as registry:
+    with access.to_change(project, 'rollback', say) as registry:
         plan = Plan(
             action=ledger.ROLLBACK,
             stage=PRODUCTION,

@@ -37,10 +37,11 @@ def airflow(config: pathlib.Path | None, out: pathlib.Path, **given: str | None)
 
     What is not given is taken from `airflow:` in the configuration.
     """
+    from thawline.pipeline.config import loading
     from thawline.pipeline.orchestrators.airflow import export
     from thawline.pipeline.runners import run as run_lib
 
-    export.write_airflow(*run_lib.project_of(config), out, given)
+    export.write_airflow(loading.load_project(config), out, given)
     run_lib.leave(run_lib.Outcome.BLESSED)
 
 

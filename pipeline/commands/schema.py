@@ -12,7 +12,6 @@ import pathlib
 import click
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.stores import opening
@@ -64,7 +63,7 @@ def _label_values(schema: object, label: object) -> list[str]:
     return sorted(next((d.value for d in domains if d.name == name), []))
 
 
-def propose(config: Config, project: Project, force: bool) -> None:
+def propose(project: Project, force: bool) -> None:
     """Writes the proposal from the latest run that inferred a schema.
 
     Raises:
@@ -83,7 +82,7 @@ def propose(config: Config, project: Project, force: bool) -> None:
     if inferred is None:
         raise ConfigError(f'no run in {project.output} has inferred a schema yet; thawline run')
     run_id, file = inferred
-    curated = (importlib.resources.files('schemas') / _CURATED).read_text('utf-8')
+    curated = (importlib.resources.files('thawline.schemas') / _CURATED).read_text('utf-8')
     text = merge(curated, file.read_text('utf-8'))
-    target.write_text(_HEADER.format(name=config.name, run=run_id) + text, 'utf-8')
+    target.write_text(_HEADER.format(name=project.name, run=run_id) + text, 'utf-8')
     click.echo(f'wrote {target}; review it, keep it under version control, and run again')

@@ -22,7 +22,6 @@ import rich.console
 
 from thawline.components.saved_model import version_folders
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.server import process, tensorflow_serving
 from thawline.pipeline.server.limits import Limits
@@ -130,7 +129,7 @@ def _at_path(path: pathlib.Path) -> Target:
     )
 
 
-def recorded_model(config: Config, project: Project, wanted: str) -> pathlib.Path:
+def recorded_model(project: Project, wanted: str) -> pathlib.Path:
     """The folder of a model by its id or that of its run, from the metadata.
 
     Raises:
@@ -138,27 +137,27 @@ def recorded_model(config: Config, project: Project, wanted: str) -> pathlib.Pat
     """
     from thawline.pipeline.registry import files  # ML Metadata only for those who ask
 
-    return files.saved_model(config, project, wanted)
+    return files.saved_model(project, wanted)
 
 
-def stages_of(config: Config, project: Project) -> dict[str, str]:
+def stages_of(project: Project) -> dict[str, str]:
     """Where each stage keeps its versions."""
-    return {'production': project.production(config), 'staging': str(project.staging)}
+    return {'production': project.production(), 'staging': str(project.staging)}
 
 
-def execute(config: Config, project: Project, options: Options) -> int:
+def execute(project: Project, options: Options) -> int:
     """Serves until somebody stops it; returns the exit code.
 
     Raises:
         ConfigError: there is no model, or the address cannot be used.
     """
-    name = options.name or config.name
+    name = options.name or project.name
     if not re.fullmatch(r'[A-Za-z0-9_.-]{1,100}', name):
         raise ConfigError(
             f'--name: {name!r}; letters, digits, _, . and - are known to every client'
         )
-    stages = stages_of(config, project)
-    served = target(stages, options, functools.partial(recorded_model, config, project))
+    stages = stages_of(project)
+    served = target(stages, options, functools.partial(recorded_model, project))
     console = rich.console.Console(file=sys.stdout)
     if not options.python:
         found, why = tensorflow_serving.find()
@@ -166,7 +165,7 @@ def execute(config: Config, project: Project, options: Options) -> int:
             return _run_tensorflow_serving(found, served, name, options, console)
         progress_display.say(console, (f'{why}: a small server in Python instead', 'dim'))
     asked = process.Asked(
-        served.folder, served.find, name, options.host, options.port, config.data.max_side,
+        served.folder, served.find, name, options.host, options.port, project.config.data.max_side,
         options.limits, options.grace,
     )  # fmt: skip
     process.execute(asked, _log(project))

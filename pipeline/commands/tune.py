@@ -32,20 +32,20 @@ _TITLES = {
 }
 
 
-def execute(config: Config, project: Project, use_cache: bool = True) -> Outcome:
+def execute(project: Project, use_cache: bool = True) -> Outcome:
     """Runs the chain up to the Tuner and shows what it found; returns how it ended.
 
     Raises:
         ConfigError, DataError: what a person can mend, before anything runs.
     """
     options = run_lib.Options(last=('Tuner',), use_cache=use_cache, tune=True)
-    outcome = run_lib.execute(config, project, options)
+    outcome = run_lib.execute(project, options)
     if outcome is not Outcome.BLESSED:
         return outcome
     run = metadata.latest_run_with(lookup.open_store(project), ['Tuner'], project.name)
     assert run is not None
     record = node_lines.tuning_record(next(node for node in run.nodes if node.node == 'Tuner'))
-    show(progress_display.roomy_console(sys.stdout), record, config)
+    show(progress_display.roomy_console(sys.stdout), record, project.config)
     return outcome
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Hashable
 from typing import Any
 
 import pydantic
-import yaml
 
 from thawline.pipeline.system import urls
 
@@ -27,23 +25,6 @@ _EXPECTED = {
 
 # Keys of notifications that nobody puts a secret into.
 _OPEN = {'events', 'format', 'timeout', 'retry_for'}
-
-
-class UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice; YAML's own would keep the last silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """As the base class, and raises `yaml.constructor.ConstructorError` on a repeated key."""
-        seen = set()
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                continue
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f'the key {key_node.value!r} is given twice', key_node.start_mark
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
 
 
 def echo(value: Any) -> str:

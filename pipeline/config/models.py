@@ -7,13 +7,10 @@ few values that they need, never the whole configuration.
 
 from __future__ import annotations
 
-import importlib.resources
-import pathlib
 import re
 from typing import Annotated, Literal, Self
 
 import pydantic
-import yaml
 
 from thawline.components import backbones
 from thawline.components.backbones.params import Model
@@ -21,20 +18,15 @@ from thawline.components.data_gate.policy import DataGate
 from thawline.components.embedding.params import Embedding
 from thawline.components.evaluation.params import Gate
 from thawline.components.evaluation.slices import Evaluation
-from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.settings import Count, Section, Share
 from thawline.components.training.params import Training
 from thawline.components.tuning.params import Tuning
-from thawline.pipeline.config import errors
 from thawline.pipeline.config.airflow import Airflow
 from thawline.pipeline.config.beam import Beam
 from thawline.pipeline.config.kubeflow import Kubeflow
 from thawline.pipeline.config.metadata import Metadata
 from thawline.pipeline.config.notifications import Target
 from thawline.pipeline.config.serving import Serving
-
-PROJECT_FILE = 'thawline.yaml'
-DEFAULT_PRESET = 'solar_cells'
 
 
 class Columns(Section):
@@ -189,60 +181,3 @@ class Config(Section):
     def image_size(self) -> int:
         """Side of the square that the base sees, in pixels."""
         return self.preprocessing.image_size or backbones.entry(self.model.backbone).default_size
-
-
-def parse(text: str, name: str) -> Config:
-    """Reads a configuration; `name` is how errors call it.
-
-    Raises:
-        ConfigError: not YAML, an unknown key, a wrong type or an impossible combination.
-    """
-    try:
-        raw = yaml.load(text, Loader=errors.UniqueKeyLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f'{name} is not valid YAML: {error}') from error
-    except RecursionError as error:
-        raise ConfigError(f'{name} is nested too deeply to be a configuration') from error
-    if not isinstance(raw, dict):
-        raise ConfigError(
-            f'{name} holds {errors.echo(raw)}; it must hold keys such as name: and data:'
-        )
-    try:
-        return Config.model_validate(raw)
-    except pydantic.ValidationError as error:
-        raise ConfigError(errors.explain(error, Config, name)) from error
-
-
-def preset_names() -> list[str]:
-    """Names of the projects that come with the package."""
-    folder = importlib.resources.files('pipeline') / 'presets'
-    return sorted(p.name.removesuffix('.yaml') for p in folder.iterdir() if p.name[-5:] == '.yaml')
-
-
-def read_preset(name: str) -> str:
-    """The text of a preset.
-
-    Raises:
-        ConfigError: there is no preset of that name.
-    """
-    if name not in preset_names():
-        raise ConfigError(f'no preset {name!r}; there are: {", ".join(preset_names())}')
-    return (importlib.resources.files('pipeline') / 'presets' / f'{name}.yaml').read_text('utf-8')
-
-
-def read_file(path: pathlib.Path) -> str:
-    """The text of a project file.
-
-    Raises:
-        ConfigError: it does not exist, cannot be read, or is not UTF-8.
-    """
-    try:
-        return path.read_text('utf-8-sig')
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f'no configuration at {path}; write one with: thawline init {path.parent} --data FOLDER'
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f'{path} is not UTF-8 text (byte {error.start})') from error
-    except OSError as error:
-        raise ConfigError(f'{path} cannot be read: {error.strerror}') from error

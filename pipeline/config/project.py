@@ -6,9 +6,12 @@ import dataclasses
 import hashlib
 import pathlib
 
+import pydantic
+
 from thawline.components.backbones.params import Model
 from thawline.components.bulk_prediction.params import Bulk
 from thawline.components.ingestion.sources import Columns, SourceSpec
+from thawline.pipeline.config import beam
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.config.models import Config
 
@@ -18,21 +21,19 @@ WEIGHTS_BY_NAME = ('imagenet', 'package', 'random')
 
 @dataclasses.dataclass(frozen=True)
 class Project:
-    """The folders of one project.
+    """One project: its configuration, and the folders where it keeps its things.
 
     Attributes:
+        config: what its file says.
         home: the folder of the configuration file, which relative paths are relative to.
         output: where runs are kept.
         schema: where the reviewed schema is, or would be.
-        name: of the project and its pipeline.
-        postgresql: the database that records runs; None for the file `metadata`.
     """
 
+    config: Config
     home: pathlib.Path
     output: pathlib.Path
     schema: pathlib.Path
-    name: str
-    postgresql: PostgreSQL | None = None
 
     @classmethod
     def of(cls, config: Config, home: pathlib.Path, is_preset: bool = False) -> Project:
@@ -43,8 +44,28 @@ class Project:
         home = home.resolve()
         output = home / (config.output or f'runs/{config.name}')
         named = pathlib.Path(config.data.schema_file or SCHEMA_FILE).expanduser()
-        schema = (output if is_preset else home) / named
-        return cls(home, output, schema, config.name, config.metadata.postgresql)
+        return cls(config, home, output, (output if is_preset else home) / named)
+
+    def on_engine(self, engine: str | None) -> Project:
+        """The same project with another engine of Beam; None leaves the configured one."""
+        return self._with(beam=beam.on(self.config.beam, engine))
+
+    def with_weights(self, weights: str) -> Project:
+        """The same project with other weights of its base."""
+        return self._with(model=self.config.model.model_copy(update={'weights': weights}))
+
+    def _with(self, **sections: pydantic.BaseModel) -> Project:
+        return dataclasses.replace(self, config=self.config.model_copy(update=sections))
+
+    @property
+    def name(self) -> str:
+        """Of the project and its pipeline."""
+        return self.config.name
+
+    @property
+    def postgresql(self) -> PostgreSQL | None:
+        """The database that records runs; None for the file `metadata`."""
+        return self.config.metadata.postgresql
 
     @property
     def artifacts(self) -> pathlib.Path:
@@ -61,9 +82,9 @@ class Project:
         """Blessed models, in TensorFlow Serving's layout: one folder a version."""
         return self.output / 'serving' / 'staging'
 
-    def production(self, config: Config) -> str:
+    def production(self) -> str:
         """Promoted models, in the same layout: a folder, or a URL that Beam reaches."""
-        named = config.serving.production
+        named = self.config.serving.production
         return self._located(named) if named else str(self.output / 'serving' / 'production')
 
     @property
@@ -106,9 +127,9 @@ class Project:
             return path
         return str(self.home / pathlib.Path(path).expanduser())
 
-    def source_spec(self, config: Config) -> SourceSpec:
+    def source_spec(self) -> SourceSpec:
         """The images to ingest."""
-        data = config.data
+        data = self.config.data
         return SourceSpec(
             source=self._located(data.source),
             format=data.format,
@@ -136,19 +157,19 @@ class Project:
         copy.write_bytes(content)
         return copy
 
-    def weights(self, config: Config) -> str:
+    def weights(self) -> str:
         """The base's weights: a name, or the full path of a file."""
-        weights = config.model.weights
+        weights = self.config.model.weights
         return weights if weights in WEIGHTS_BY_NAME else self._located(weights)
 
-    def weights_digest(self, config: Config) -> str:
+    def weights_digest(self) -> str:
         """Changes with the content of a weights file; empty for weights that have a name."""
-        weights = self.weights(config)
+        weights = self.weights()
         if weights in WEIGHTS_BY_NAME:
             return ''
         with open(weights, 'rb') as file:
             return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
 
-    def located_model(self, config: Config) -> Model:
+    def located_model(self) -> Model:
         """The base's settings with the full path of its weights."""
-        return config.model.model_copy(update={'weights': self.weights(config)})
+        return self.config.model.model_copy(update={'weights': self.weights()})

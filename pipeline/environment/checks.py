@@ -261,14 +261,14 @@ def check_writable(folder: pathlib.Path) -> Result:
 
 def check_metadata(folder: pathlib.Path) -> Result:
     """Can the place be reached where the project in `folder` has its runs recorded?"""
-    from thawline.pipeline.config import models, project
+    from thawline.pipeline.config import loading, project
     from thawline.pipeline.metadata.stores import opening
 
-    name, file = 'Metadata', folder / models.PROJECT_FILE
+    name, file = 'Metadata', folder / loading.PROJECT_FILE
     if not file.is_file():
         return Result(name, Status.OK, "SQLite, among a project's runs")
     try:
-        parsed = models.parse(models.read_file(file), str(file))
+        parsed = loading.parse(loading.read_file(file), str(file))
     except UserError as error:
         return Result(name, Status.WARN, f'cannot be told: {error}', 'Mend the configuration.')
     try:

@@ -6,7 +6,6 @@ import json
 import pathlib
 
 from thawline.components.ingestion import sources
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import code_digest, runs
 from thawline.pipeline.metadata.stores import opening
@@ -14,7 +13,7 @@ from thawline.pipeline.metadata.stores import opening
 _INGESTION = 'thawline.components.ingestion.component.ImageExampleGen'  # its type in the metadata
 
 
-def train_split(config: Config, project: Project) -> pathlib.Path | None:
+def train_split(project: Project) -> pathlib.Path | None:
     """The train split as last ingested from these very images with these settings, or None.
 
     The execution's parameters are compared as TFX's cache would, without TFX's start-up time.
@@ -25,14 +24,14 @@ def train_split(config: Config, project: Project) -> pathlib.Path | None:
     store = opening.to_read(project)
     if store is None:
         return None
-    spec = project.source_spec(config)
+    spec = project.source_spec()
     wanted = {
         'source_spec': spec.to_json(),
         'source_fingerprint': sources.list_source(spec).fingerprint,
-        'fractions': json.dumps(config.data.split.fractions),
-        'seed': config.data.split.seed,
-        'max_side': config.data.max_side,
-        'max_pixels': config.data.max_pixels,
+        'fractions': json.dumps(project.config.data.split.fractions),
+        'seed': project.config.data.split.seed,
+        'max_side': project.config.data.max_side,
+        'max_pixels': project.config.data.max_pixels,
         'code_digest': code_digest.of_code('thawline.components.ingestion.executor'),
     }
     mine = store.get_context_by_type_and_name('pipeline', project.name)

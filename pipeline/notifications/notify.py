@@ -19,22 +19,19 @@ from thawline.pipeline.notifications.targets import Resolved
 from thawline.pipeline.terminal import progress_display
 
 if TYPE_CHECKING:
-    from thawline.pipeline.config.models import Config
     from thawline.pipeline.config.project import Project
 
 
-def notify(
-    console: rich.console.Console, config: Config, project: Project, ending: Ending
-) -> list[Told]:
+def notify(console: rich.console.Console, project: Project, ending: Ending) -> list[Told]:
     """Tells each target of the configuration that wants this ending, and shows what came of it.
 
     Takes as long as the slowest target may take, and never raises an exception: what goes wrong,
     even a Ctrl-C, is a line at the prompt and in the log.
     """
-    if not config.notifications:
+    if not project.config.notifications:
         return []
     try:
-        return _notify(console, config, project, ending)
+        return _notify(console, project, ending)
     except Exception as error:
         logging.exception('notifications were cut short')
         reason = str(error) or type(error).__name__
@@ -42,19 +39,17 @@ def notify(
         return []
 
 
-def _notify(
-    console: rich.console.Console, config: Config, project: Project, ending: Ending
-) -> list[Told]:
-    wanting = [target for target in config.notifications if ending.event in target.events]
+def _notify(console: rich.console.Console, project: Project, ending: Ending) -> list[Told]:
+    wanting = [target for target in project.config.notifications if ending.event in target.events]
     if not wanting:
         return []
-    found, wrong = targets.resolve(config.notifications, os.environ, project.home)
+    found, wrong = targets.resolve(project.config.notifications, os.environ, project.home)
     for line in wrong:
         # A run that was refused for it has said so already.
         if line not in (ending.message or ''):
             _warn(console, f'not told: {line}')
     found = [one for one in found if ending.event in one.events]
-    details = gather.details(ending, config.name, config.gate.val_accuracy)
+    details = gather.details(ending, project.name, project.config.gate.val_accuracy)
     told = body.of(details, datetime.datetime.now().astimezone())
     return show(console, send(console, told, found))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.registry import lock, recovery
@@ -15,17 +14,17 @@ from thawline.pipeline.registry.registry import Registry
 Say = Callable[[str], None]
 
 
-def to_look(config: Config, project: Project, say: Say) -> Registry:
+def to_look(project: Project, say: Say) -> Registry:
     """The registry for a command that changes nothing; `say` hears what was mended, or who is busy.
 
     Raises:
         ConfigError: nothing ran yet.
     """
-    registry = state.read(config, project)
+    registry = state.read(project)
     if not registry.unfinished:
         return registry
     try:
-        with to_change(config, project, 'mend', say) as registry:
+        with to_change(project, 'mend', say) as registry:
             return registry
     except lock.Busy as error:
         say(f'note: {error}')
@@ -33,7 +32,7 @@ def to_look(config: Config, project: Project, say: Say) -> Registry:
 
 
 @contextlib.contextmanager
-def to_change(config: Config, project: Project, command: str, say: Say) -> Iterator[Registry]:
+def to_change(project: Project, command: str, say: Say) -> Iterator[Registry]:
     """The registry for a command that changes it, which holds the lock for the time of the block.
 
     Raises:
@@ -42,8 +41,8 @@ def to_change(config: Config, project: Project, command: str, say: Say) -> Itera
     """
     opening.require_mine(project)
     with lock.held(project.promotions, command, opening.lock(project)):
-        registry = state.read(config, project)
+        registry = state.read(project)
         lines = recovery.mend(registry)
         for line in lines:
             say(line)
-        yield state.read(config, project) if lines else registry
+        yield state.read(project) if lines else registry

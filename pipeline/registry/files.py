@@ -7,7 +7,6 @@ import pathlib
 from thawline.components.ingestion import storage
 from thawline.components.saved_model import version_folders
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import lookup, registry
 from thawline.pipeline.registry.destinations import local_versions
@@ -20,11 +19,11 @@ _HOW = {
 }
 
 
-def saved_model(config: Config, project: Project, wanted: str) -> pathlib.Path:
+def saved_model(project: Project, wanted: str) -> pathlib.Path:
     """The SavedModel that is meant.
 
     Args:
-        config, project: whose models.
+        project: whose models.
         wanted: its folder, or what `naming.find` takes. A stage is its highest version, whoever
             put it there.
 
@@ -35,11 +34,11 @@ def saved_model(config: Config, project: Project, wanted: str) -> pathlib.Path:
     if version_folders.is_model(folder):
         return folder.resolve()
     if wanted in STAGES:
-        places = {PRODUCTION: project.production(config), STAGING: str(project.staging)}
+        places = {PRODUCTION: project.production(), STAGING: str(project.staging)}
         return _newest(places[wanted], wanted)
     if '/' in wanted or folder.is_dir():
         raise ConfigError(f'--model: there is no SavedModel in {folder}: it has no {MARKER}')
-    found = lookup.find(registry.read(config, project), wanted)
+    found = lookup.find(registry.read(project), wanted)
     if found.folder is None:
         raise ConfigError(f'--model {wanted}: {found.folders[0]} was deleted; name another model')
     return found.folder

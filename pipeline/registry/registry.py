@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import ml_metadata as mlmd
 
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import lineage
 from thawline.pipeline.metadata.lineage import Graph
@@ -67,7 +66,7 @@ class Registry:
         return tuple(one for one in both if one.state == 'running')
 
 
-def read(config: Config, project: Project) -> Registry:
+def read(project: Project) -> Registry:
     """The registry of a project.
 
     Raises:
@@ -83,7 +82,7 @@ def read(config: Config, project: Project) -> Registry:
         tuple(ledger.moves(found)),
         tuple(ledger.prunes(found)),
         {
-            PRODUCTION: destinations.of(project.production(config)),
+            PRODUCTION: destinations.of(project.production()),
             STAGING: destinations.of(str(project.staging)),
         },
     )

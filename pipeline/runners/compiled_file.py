@@ -85,9 +85,8 @@ class Envelope(Section):
 
     @property
     def project(self) -> Project:
-        """Where the project keeps its things."""
-        database = self.config.metadata.postgresql
-        return Project(self.home, self.output, self.schema_path, self.name, database)
+        """The project as it was compiled."""
+        return Project(self.config, self.home, self.output, self.schema_path)
 
     @property
     def upstream(self) -> dict[str, tuple[str, ...]]:
@@ -107,17 +106,16 @@ class Envelope(Section):
         return [node for node in known if node in names]
 
 
-def files_of(config: Config, project: Project) -> dict[str, str]:
+def files_of(project: Project) -> dict[str, str]:
     """Digests of the files that a configuration names, as they are now."""
     schema = project.schema.read_bytes() if project.schema.is_file() else b''
     return {
-        'weights': project.weights_digest(config),
+        'weights': project.weights_digest(),
         'schema': hashlib.sha256(schema).hexdigest()[:16] if schema else '',
     }
 
 
 def envelope(
-    config: Config,
     project: Project,
     nodes: Sequence[Mapping[str, Any]],
     compiled: Mapping[str, Any],
@@ -134,12 +132,12 @@ def envelope(
         'format': FORMAT,
         'thawline': thawline.__version__,
         'code': code_digest.of_all_code(),
-        'name': config.name,
+        'name': project.name,
         'home': str(project.home),
         'output': str(project.output),
         'schema': str(project.schema),
-        'files': files_of(config, project),
-        'config': config.model_dump(mode='json'),
+        'files': files_of(project),
+        'config': project.config.model_dump(mode='json'),
         'nodes': list(nodes),
         'pipeline': compiled,
     }
@@ -263,9 +261,9 @@ def require_unchanged(found: Envelope) -> None:
     Raises:
         ConfigError: the weights or the reviewed schema have changed.
     """
-    now = files_of(found.config, found.project)
+    now = files_of(found.project)
     for name, before, what in (
-        ('weights', found.files.weights, found.project.weights(found.config)),
+        ('weights', found.files.weights, found.project.weights()),
         ('schema', found.files.schema_file, str(found.project.schema)),
     ):
         if now[name] != before:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from thawline.pipeline import graph, tfx_imports
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 
 from google.protobuf import json_format  # isort: skip - after tfx_imports
@@ -13,9 +12,9 @@ from tfx.dsl.compiler import compiler  # isort: skip
 from tfx.orchestration.local import runner_utils  # isort: skip
 
 
-def of_project(config: Config, project: Project) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def of_project(project: Project) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Nodes (`compiled_file.Node`), and the pipeline: the same for the same project."""
-    return compiled(graph.build(config, project))
+    return compiled(graph.build(project))
 
 
 def compiled(wired: tfx_imports.Pipeline) -> tuple[list[dict[str, Any]], dict[str, Any]]:

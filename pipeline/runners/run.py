@@ -21,7 +21,6 @@ from thawline.components.bulk_prediction import listing as to_predict
 from thawline.components.ingestion import sources
 from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.config import beam
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import opening
@@ -65,43 +64,43 @@ def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
     return file_locks.held(project.lock, str(os.getpid()), busy=busy)
 
 
-def check(config: Config, project: Project) -> sources.Listing:
+def check(project: Project) -> sources.Listing:
     """Finds what can be found wrong before anything heavy starts.
 
     Raises:
         ConfigError, DataError: with what is wrong and how to mend it.
     """
-    check_files(config, project)
+    check_files(project)
     opening.to_run(project)
-    targets.check(config.notifications, os.environ, project.home)
-    if config.serving.bulk is not None:
+    targets.check(project.config.notifications, os.environ, project.home)
+    if project.config.serving.bulk is not None:
         # Read last in a run: after a training is late to hear that nothing is there.
         try:
             to_predict.of_sources(
-                [project.bulk_source(config.serving.bulk)], project.source_spec(config).columns
+                [project.bulk_source(project.config.serving.bulk)], project.source_spec().columns
             )
         except UserError as error:
             raise type(error)(f'serving.bulk.data: {error}') from error
-    return sources.list_source(project.source_spec(config))
+    return sources.list_source(project.source_spec())
 
 
-def check_files(config: Config, project: Project) -> None:
+def check_files(project: Project) -> None:
     """Refuses a configuration that names weights or a schema which are not there.
 
     Raises:
         ConfigError: with the path.
     """
-    weights = project.weights(config)
+    weights = project.weights()
     if weights not in WEIGHTS_BY_NAME and not pathlib.Path(weights).is_file():
         raise ConfigError(
             f'model.weights: there is no file {weights}; give the path of a weights file, or one '
             f'of {", ".join(WEIGHTS_BY_NAME)}'
         )
-    if config.data.schema_file is not None and not project.schema.is_file():
+    if project.config.data.schema_file is not None and not project.schema.is_file():
         raise ConfigError(f'data.schema_file: there is no file {project.schema}')
 
 
-def check_weights(config: Config, project: Project) -> None:
+def check_weights(project: Project) -> None:
     """Refuses weights that the Trainer could not use, before anything runs.
 
     A file is loaded into its base once, which takes a second or two and proves that it fits;
@@ -109,10 +108,10 @@ def check_weights(config: Config, project: Project) -> None:
     """
     from thawline.components import backbones
 
-    model = project.located_model(config)
+    model = project.located_model()
     state = backbones.availability(model.backbone).get(model.weights, 'absent')
     if model.weights != 'random' and not state.startswith('present'):
-        backbones.build(model.backbone, config.image_size, model.weights)
+        backbones.build(model.backbone, project.config.image_size, model.weights)
 
 
 def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
@@ -176,9 +175,11 @@ def summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome
     return Outcome.NOT_BLESSED
 
 
-def execute(config: Config, project: Project, options: Options) -> Outcome:
+def execute(project: Project, options: Options) -> Outcome:
     """Runs the chain and tells the terminal; returns how it ended."""
-    config = config.model_copy(update={'beam': beam.on(config.beam, options.engine)})
+    config = project.config.model_copy(
+        update={'beam': beam.on(project.config.beam, options.engine)}
+    )
     run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
     log = project.logs / f'{run_id}.log'
     began = time.monotonic()
@@ -190,7 +191,7 @@ def execute(config: Config, project: Project, options: Options) -> Outcome:
         results: list[NodeResult] = []
         message = node = None
         try:
-            _run_graph(console, config, project, options, run_id, results)
+            _run_graph(console, project, options, run_id, results)
             outcome = summary(console, results)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the run ended:\n%s', traceback.format_exc())
@@ -200,20 +201,19 @@ def execute(config: Config, project: Project, options: Options) -> Outcome:
         console.print(f'  time    {progress_display.duration(seconds)}', highlight=False)
         console.print(f'  log     {log}', highlight=False, soft_wrap=True)
         ending = details.Ending(run_id, outcome, seconds, results, message, node, log)
-        notify.notify(console, config, project, ending)
+        notify.notify(console, project, ending)
     return outcome
 
 
 def _run_graph(
     console: rich.console.Console,
-    config: Config,
     project: Project,
     options: Options,
     run_id: str,
     results: list[NodeResult],
 ) -> None:
     """Runs the chain; the `results` of nodes that ended well are there after a failure too."""
-    listing = check(config, project)
+    listing = check(project)
     for note in listing.notes:
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
     with (
@@ -226,19 +226,17 @@ def _run_graph(
         from thawline.pipeline.engines.engine import Engine
         from thawline.pipeline.runners import failures, local
 
-    if config.training.tuned and not options.tune:
+    if project.config.training.tuned and not options.tune:
         tune.require(project)
-    check_weights(config, project)
-    shown = progress_display.Display(
-        console, lambda result: node_lines.line(result, config, project)
-    )
+    check_weights(project)
+    shown = progress_display.Display(console, lambda result: node_lines.line(result, project))
     selection = local.Selection(options.first, options.last)
-    wired = graph.build(config, project, options.use_cache, options.tune)
+    wired = graph.build(project, options.use_cache, options.tune)
     known = [node.id for node in wired.components]
     for name in (*options.first, *options.last):
         if name not in known:
             raise ConfigError(f'no node {name!r}; there are: {", ".join(known)}')
-    with Engine(config.beam, config.name, project.home, project.engine_logs) as engine:
+    with Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine:
         runner = local.LocalRunner(run_id, shown, selection, engine)
         try:
             runner.run(wired)
@@ -247,27 +245,6 @@ def _run_graph(
             raise
         finally:
             results += runner.results
-
-
-def project_of(path: pathlib.Path | None) -> tuple[Config, Project]:
-    """The configuration at `path`, else ./thawline.yaml, else the default preset.
-
-    Raises:
-        ConfigError: it cannot be read or is not valid.
-    """
-    from thawline.pipeline.config import models as config_lib
-
-    here = pathlib.Path.cwd()
-    if path is None and (here / config_lib.PROJECT_FILE).is_file():
-        path = here / config_lib.PROJECT_FILE
-    if path is None:
-        name = config_lib.DEFAULT_PRESET
-        config = config_lib.parse(config_lib.read_preset(name), f'preset {name}')
-        return config, Project.of(config, here, is_preset=True)
-    if path.is_dir():
-        path = path / config_lib.PROJECT_FILE
-    config = config_lib.parse(config_lib.read_file(path), str(path))
-    return config, Project.of(config, path.parent)
 
 
 def leave(outcome: Outcome) -> NoReturn:

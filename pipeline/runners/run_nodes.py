@@ -20,7 +20,7 @@ import rich.console
 from thawline.components.ingestion import sources
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import tune
-from thawline.pipeline.config import beam as params
+from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines.engine import Engine
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import NodeResult
@@ -65,8 +65,7 @@ def execute(
     order = found.in_order(nodes)
     if not order:
         raise ConfigError('--node: name at least one node')
-    beam = params.on(found.config.beam, on)
-    project, began = found.project, time.monotonic()
+    project, began = found.project.on_engine(on), time.monotonic()
     log = project.logs / log_name(run_id, order)
     with signals.listening(), log_redirect.diverted(log) as terminal:
         console = rich.console.Console(file=terminal)
@@ -74,7 +73,7 @@ def execute(
         console.print(named, highlight=False, soft_wrap=True)
         progress_display.say(console, f'  log     {log}')
         logging.info('nodes %s of %s, %s', ', '.join(order), path, found.digest)
-        call = _Call(console, found, order, run_id, log, beam)
+        call = _Call(console, found, project, order, run_id, log)
         try:
             outcome = call.run(force)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
@@ -100,17 +99,15 @@ class _Call:
         self,
         console: rich.console.Console,
         found: Envelope,
+        project: Project,
         nodes: Sequence[str],
         run_id: str,
         log: pathlib.Path,
-        beam: params.Beam,
     ) -> None:
-        self._beam = beam
         self._console, self._found, self._nodes = console, found, nodes
-        self._run_id, self._log = run_id, log
-        self._config, self._project = found.config, found.project
+        self._project, self._run_id, self._log = project, run_id, log
         self._shown = progress_display.Display(
-            console, lambda result: node_lines.line(result, self._config, self._project)
+            console, lambda result: node_lines.line(result, project)
         )
 
     def run(self, force: bool) -> Outcome:
@@ -118,7 +115,7 @@ class _Call:
         project = self._project
         with (
             self._beside_others(),
-            Engine(self._beam, self._found.name, project.home, project.engine_logs) as engine,
+            Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
         ):
             runner = NodeRunner(self._found, self._run_id, self._shown, engine)
             if runner.has_to_run(self._nodes, force):
@@ -144,13 +141,13 @@ class _Call:
         Raises:
             ConfigError, DataError: with what is wrong and how to mend it.
         """
-        config, project = self._config, self._project
-        run_lib.check_files(config, project)
+        project = self._project
+        run_lib.check_files(project)
         compiled_file.require_unchanged(self._found)
         opening.to_run(project)
-        targets.check(config.notifications, os.environ, project.home)
+        targets.check(project.config.notifications, os.environ, project.home)
         if 'ImageExampleGen' in self._nodes:
-            for note in sources.list_source(project.source_spec(config)).notes:
+            for note in sources.list_source(project.source_spec()).notes:
                 progress_display.say(self._console, f'  note    {note}')
         if 'Tuned' in self._nodes:
             tune.require(project)
@@ -162,7 +159,7 @@ class _Call:
                 f'this environment lacks what nodes need ({error}); run: thawline doctor'
             ) from error
         if set(self._nodes) & set(_BASES):
-            run_lib.check_weights(config, project)
+            run_lib.check_weights(project)
 
     def _waiting(self, what: str) -> contextlib.AbstractContextManager[object]:
         if self._console.is_terminal:
@@ -193,7 +190,7 @@ class _Call:
             outcome = Outcome.INPUTS_MISSING
         message = run_lib.explain(self._console, error, outcome)
         is_to_wait = outcome is Outcome.INPUTS_MISSING or isinstance(error, UnderWay)
-        if self._config.notifications and not is_to_wait:
+        if self._project.config.notifications and not is_to_wait:
             self._notify(self._found_so_far(), outcome, message, node)
         return outcome
 
@@ -216,4 +213,4 @@ class _Call:
         good = [result for result in results if result.state in runs.GOOD_STATES]
         seconds = sum(result.seconds for result in good)
         ending = details.Ending(self._run_id, outcome, seconds, good, message, node, self._log)
-        notify.notify(self._console, self._config, self._project, ending)
+        notify.notify(self._console, self._project, ending)

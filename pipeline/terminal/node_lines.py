@@ -10,7 +10,6 @@ from thawline.components.ingestion import quarantine
 from thawline.components.serving_check import record as serving_record_lib
 from thawline.components.serving_check.record import Record as ServingRecord
 from thawline.components.shared import percentages
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import NodeResult
@@ -27,7 +26,7 @@ def refusal_lines(result: NodeResult) -> list[str]:
     return [' '.join(filter(None, (rule.sentence, rule.change))) for rule in failed]
 
 
-def _ingested(result: NodeResult, config: Config, project: Project) -> str:
+def _ingested(result: NodeResult, project: Project) -> str:
     refused = result.outputs['quarantine']
     summary = json.loads(refused.properties['summary'])
     splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary['splits'].items())
@@ -37,24 +36,24 @@ def _ingested(result: NodeResult, config: Config, project: Project) -> str:
     return f'{line}; {splits}'
 
 
-def _statistics(result: NodeResult, config: Config, project: Project) -> str:
+def _statistics(result: NodeResult, project: Project) -> str:
     names = json.loads(result.outputs['statistics'].properties.get('split_names', '[]'))
     return f'statistics of {", ".join(names)}'
 
 
-def _inferred_schema(result: NodeResult, config: Config, project: Project) -> str:
+def _inferred_schema(result: NodeResult, project: Project) -> str:
     return f'inferred; to review and keep it: thawline schema (writes {project.schema})'
 
 
-def _imported_schema(result: NodeResult, config: Config, project: Project) -> str:
+def _imported_schema(result: NodeResult, project: Project) -> str:
     return f'reviewed schema {project.schema}'
 
 
-def _validated(result: NodeResult, config: Config, project: Project) -> str:
+def _validated(result: NodeResult, project: Project) -> str:
     return 'compared with the schema'
 
 
-def _gated(result: NodeResult, config: Config, project: Project) -> str:
+def _gated(result: NodeResult, project: Project) -> str:
     verdict = json.loads(
         pathlib.Path(result.outputs['verdict'].uri, 'verdict.json').read_text('utf-8')
     )
@@ -65,11 +64,12 @@ def _gated(result: NodeResult, config: Config, project: Project) -> str:
     return '; '.join([passed, *remarks])
 
 
-def _transformed(result: NodeResult, config: Config, project: Project) -> str:
-    return f'{config.image_size} x {config.image_size} pixels, {config.preprocessing.resize}'
+def _transformed(result: NodeResult, project: Project) -> str:
+    size = project.config.image_size
+    return f'{size} x {size} pixels, {project.config.preprocessing.resize}'
 
 
-def _embedded(result: NodeResult, config: Config, project: Project) -> str:
+def _embedded(result: NodeResult, project: Project) -> str:
     found = result.outputs['embeddings'].properties
     images, views = found['count'], found['views']
     line = f'{images:,} images'
@@ -91,7 +91,7 @@ def tuning_record(result: NodeResult) -> dict:
     return json.loads(path.read_text('utf-8'))
 
 
-def _trained(result: NodeResult, config: Config, project: Project) -> str:
+def _trained(result: NodeResult, project: Project) -> str:
     record = training_record(result)
     line = f'frozen base: val accuracy {percentages.percent(record["probe"]["val"]["accuracy"])}'
     if 'fine_tune' in record:
@@ -111,23 +111,23 @@ def _trained(result: NodeResult, config: Config, project: Project) -> str:
     return line
 
 
-def _searched(result: NodeResult, config: Config, project: Project) -> str:
+def _searched(result: NodeResult, project: Project) -> str:
     record = tuning_record(result)
     chosen = 'the present settings' if record['chosen'] == 0 else f'trial {record["chosen"] + 1}'
     return f'{len(record["trials"])} trainings; chosen: {chosen}'
 
 
-def _taken(result: NodeResult, config: Config, project: Project) -> str:
+def _taken(result: NodeResult, project: Project) -> str:
     found = result.outputs.get('hyperparameters')
     return f'settings of tuning {found.id}' if found else 'nothing was tuned'
 
 
-def _baseline(result: NodeResult, config: Config, project: Project) -> str:
+def _baseline(result: NodeResult, project: Project) -> str:
     found = result.outputs.get('model')
     return f'compared with model {found.id}' if found else 'no earlier blessed model'
 
 
-def _evaluated(result: NodeResult, config: Config, project: Project) -> str:
+def _evaluated(result: NodeResult, project: Project) -> str:
     evaluation, blessing = result.outputs['evaluation'], result.outputs['blessing']
     parts = []
     for split in ('val', 'test'):
@@ -135,11 +135,11 @@ def _evaluated(result: NodeResult, config: Config, project: Project) -> str:
         if reached:
             parts.append(f'{split} accuracy {reached}')
     verdict = 'BLESSED' if blessing.properties.get('blessed') == 1 else 'NOT BLESSED'
-    parts.insert(1, f'gate {percentages.percent(config.gate.val_accuracy)}: {verdict}')
+    parts.insert(1, f'gate {percentages.percent(project.config.gate.val_accuracy)}: {verdict}')
     return ', '.join(parts)
 
 
-def _exported(result: NodeResult, config: Config, project: Project) -> str:
+def _exported(result: NodeResult, project: Project) -> str:
     from thawline.components.export import record
 
     found = record.read(pathlib.Path(result.outputs['exports'].uri))
@@ -147,7 +147,7 @@ def _exported(result: NodeResult, config: Config, project: Project) -> str:
     for one in found.exports:
         size = f' {one.megabytes:.1f} MB' if one.megabytes is not None else ''
         parts.append(f'{one.kind}{size}' if one.placed else f'{one.kind} REFUSED: {one.why}')
-    if not found.blessed and config.serving.exports:
+    if not found.blessed and project.config.serving.exports:
         parts.append('nothing else of a model that was not blessed')
     if found.abstain:
         parts.append(
@@ -164,7 +164,7 @@ def serving_record(result: NodeResult) -> ServingRecord:
     return serving_record_lib.read(pathlib.Path(result.outputs['serving_record'].uri))
 
 
-def _checked(result: NodeResult, config: Config, project: Project) -> str:
+def _checked(result: NodeResult, project: Project) -> str:
     found = serving_record(result)
     if not found.checked:
         return 'not asked: the model was not blessed'
@@ -179,14 +179,14 @@ def _checked(result: NodeResult, config: Config, project: Project) -> str:
     return f'{line}, cold start {found.cold_start:.1f} s' if found.cold_start else line
 
 
-def _pushed(result: NodeResult, config: Config, project: Project) -> str:
+def _pushed(result: NodeResult, project: Project) -> str:
     properties = result.outputs['pushed_model'].properties
     if properties.get('pushed') != 1:
         return 'NOT PUSHED: the model was not blessed by the gate, or not by the serving check'
     return f'version {properties["pushed_version"]} in {project.staging}'
 
 
-def _unlabelled(result: NodeResult, config: Config, project: Project) -> str:
+def _unlabelled(result: NodeResult, project: Project) -> str:
     refused = result.outputs['quarantine']
     summary = json.loads(refused.properties['summary'])
     line = f'{summary["written"]:,} images to predict, {summary["quarantined"]:,} quarantined'
@@ -195,23 +195,23 @@ def _unlabelled(result: NodeResult, config: Config, project: Project) -> str:
     return line
 
 
-def _inferred(result: NodeResult, config: Config, project: Project) -> str:
+def _inferred(result: NodeResult, project: Project) -> str:
     folder = pathlib.Path(result.outputs['inference_result'].uri)
     if not any(folder.glob('prediction_logs-*')):
         return 'NOTHING PREDICTED: the model was not blessed'
     return f'predictions in {folder}'
 
 
-def _last_report(result: NodeResult, config: Config, project: Project) -> str:
+def _last_report(result: NodeResult, project: Project) -> str:
     found = result.outputs.get('report')
     return f'compared with report {found.id}' if found else 'no earlier report'
 
 
-def _reported(result: NodeResult, config: Config, project: Project) -> str:
+def _reported(result: NodeResult, project: Project) -> str:
     return f'{result.outputs["report"].uri}/report.html'
 
 
-_LINES: dict[str, Callable[[NodeResult, Config, Project], str]] = {
+_LINES: dict[str, Callable[[NodeResult, Project], str]] = {
     'ImageExampleGen': _ingested,
     'StatisticsGen': _statistics,
     'SchemaGen': _inferred_schema,
@@ -235,7 +235,7 @@ _LINES: dict[str, Callable[[NodeResult, Config, Project], str]] = {
 }
 
 
-def line(result: NodeResult, config: Config, project: Project) -> str:
+def line(result: NodeResult, project: Project) -> str:
     """What the node found, or nothing for a node without a line of its own."""
     describe = _LINES.get(result.node)
-    return describe(result, config, project) if describe else ''
+    return describe(result, project) if describe else ''

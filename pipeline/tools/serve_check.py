@@ -31,7 +31,7 @@ import rich.console
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.commands import serve
 from thawline.pipeline.commands.serve import Options
-from thawline.pipeline.runners import run as run_lib
+from thawline.pipeline.config import loading
 from thawline.pipeline.server import tensorflow_serving
 from thawline.pipeline.terminal import progress_display
 
@@ -259,9 +259,9 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
 
 
 def _target(config: pathlib.Path | None, model: str | None) -> serve.Target:
-    settings, project = run_lib.project_of(config)
-    stages = serve.stages_of(settings, project)
-    recorded = functools.partial(serve.recorded_model, settings, project)
+    project = loading.load_project(config)
+    stages = serve.stages_of(project)
+    recorded = functools.partial(serve.recorded_model, project)
     try:
         return serve.target(stages, Options(model=model), recorded)
     except ConfigError:

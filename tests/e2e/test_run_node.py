@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.e2e.conftest import Project
+from thawline.pipeline.config import loading
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.runners import run
 
 pytestmark = pytest.mark.e2e
 
@@ -35,7 +35,7 @@ def nodes_of(project: Project, *nodes: str, run_id: str = 'r1', force: bool = Fa
 
 
 def runs_of(project: Project) -> dict[str, runs.Run]:
-    found = run.project_of(project.home)[1]
+    found = loading.load_project(project.home)
     return {one.id: one for one in runs.runs(opening.to_read(found), 'stones')}
 
 

@@ -13,7 +13,7 @@ import zlib
 import pytest
 
 from thawline.pipeline import cli
-from thawline.pipeline.config import models
+from thawline.pipeline.config import loading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RED_DOT = bytes.fromhex(
@@ -239,7 +239,7 @@ def test_init_of_a_csv_mentions_the_confidence_of_labels(project):
     text = (project / 'thawline.yaml').read_text('utf-8')
     assert '  # columns: {confidence: agreement}' in text
     active = text.replace('# columns:', 'columns:')
-    assert models.parse(active, 'x').data.columns.confidence == 'agreement'
+    assert loading.parse(active, 'x').data.columns.confidence == 'agreement'
 
 
 def test_decompression_bomb_is_not_read_at_listing(project):

@@ -6,7 +6,7 @@ import json
 import pathlib
 
 from thawline.pipeline import graph
-from thawline.pipeline.config import models
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 
 
@@ -15,8 +15,8 @@ def nodes(tmp_path: pathlib.Path, training: str = '{}', tune: bool = False) -> d
         'name: x\ndata: {source: images}\nmodel: {backbone: mobilenet_v2_035, weights: random}\n'
         f'training: {training}\n'
     )
-    parsed = models.parse(text, 'thawline.yaml')
-    wired = graph.build(parsed, Project.of(parsed, tmp_path), tune=tune)
+    parsed = loading.parse(text, 'thawline.yaml')
+    wired = graph.build(Project.of(parsed, tmp_path), tune=tune)
     return {node.id: node for node in wired.components}
 
 

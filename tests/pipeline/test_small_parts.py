@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from thawline.pipeline.config import models
+from thawline.pipeline.config import loading, models
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.system import log_redirect
 
@@ -42,36 +42,36 @@ def test_diverting_ends_also_after_an_error(tmp_path):
 
 
 def parsed(text: str) -> models.Config:
-    return models.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
+    return loading.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
 
 
 def test_paths_are_relative_to_the_file(tmp_path):
     plain = parsed('')
     project = Project.of(plain, tmp_path)
     assert project.output == tmp_path / 'runs' / 'x'
-    assert project.source_spec(plain).source == str(tmp_path / 'images')
+    assert project.source_spec().source == str(tmp_path / 'images')
     assert Project.of(parsed('output: ../elsewhere'), tmp_path).output == tmp_path / '../elsewhere'
     absolute = parsed('output: /data/x')
     assert Project.of(absolute, tmp_path).output == pathlib.Path('/data/x')
 
 
 def test_urls_packages_and_names_are_left_as_they_are(tmp_path):
-    remote = models.parse('name: x\ndata: {source: "gs://bucket/images"}', 'thawline.yaml')
-    assert Project.of(remote, tmp_path).source_spec(remote).source == 'gs://bucket/images'
-    assert Project.of(remote, tmp_path).weights(remote) == 'imagenet'
+    remote = loading.parse('name: x\ndata: {source: "gs://bucket/images"}', 'thawline.yaml')
+    assert Project.of(remote, tmp_path).source_spec().source == 'gs://bucket/images'
+    assert Project.of(remote, tmp_path).weights() == 'imagenet'
     own = parsed('model: {backbone: mobilenet_v2, weights: w/base.h5}')
-    assert Project.of(own, tmp_path).weights(own) == str(tmp_path / 'w' / 'base.h5')
-    assert Project.of(own, tmp_path).located_model(own).backbone == 'mobilenet_v2'
+    assert Project.of(own, tmp_path).weights() == str(tmp_path / 'w' / 'base.h5')
+    assert Project.of(own, tmp_path).located_model().backbone == 'mobilenet_v2'
 
 
 def test_another_content_of_the_weights_file_is_another_digest(tmp_path):
     own = parsed('model: {backbone: mobilenet_v2, weights: base.h5}')
     project = Project.of(own, tmp_path)
     (tmp_path / 'base.h5').write_bytes(b'one')
-    first = project.weights_digest(own)
+    first = project.weights_digest()
     (tmp_path / 'base.h5').write_bytes(b'two')
-    assert first and project.weights_digest(own) != first
-    assert project.weights_digest(parsed('')) == ''
+    assert first and project.weights_digest() != first
+    assert Project.of(parsed(''), tmp_path).weights_digest() == ''
 
 
 def test_reviewed_schema_is_pinned_by_its_content(tmp_path):
@@ -91,7 +91,7 @@ def test_reviewed_schema_lies_beside_the_file_or_with_the_runs_of_a_preset(tmp_p
     assert Project.of(plain, tmp_path).schema == tmp_path / 'schema.pbtxt'
     preset = Project.of(plain, tmp_path, is_preset=True)
     assert preset.schema == tmp_path / 'runs' / 'x' / 'schema.pbtxt'
-    named = models.parse('name: x\ndata: {source: a, schema_file: s/own.pbtxt}', 'thawline.yaml')
+    named = loading.parse('name: x\ndata: {source: a, schema_file: s/own.pbtxt}', 'thawline.yaml')
     assert Project.of(named, tmp_path).schema == tmp_path / 's' / 'own.pbtxt'
 
 

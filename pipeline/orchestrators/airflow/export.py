@@ -53,9 +53,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def write_airflow(
-    config: Config, project: Project, out: pathlib.Path, given: Mapping[str, Any]
-) -> None:
+def write_airflow(project: Project, out: pathlib.Path, given: Mapping[str, Any]) -> None:
     """Compiles a project and writes its DAG into Airflow's folder of DAGs.
 
     Args:
@@ -67,10 +65,10 @@ def write_airflow(
     Raises:
         ConfigError: the project cannot be compiled, or the folder not be written.
     """
-    settings = settings_of(config, given)
-    folder = out.expanduser().resolve() / config.name
+    settings = settings_of(project.config, given)
+    folder = out.expanduser().resolve() / project.name
     dag_folder.check(folder, project.home)
-    content = compile.compiled(config, project)
+    content = compile.compiled(project)
     made = tasks.dag(content, settings, command('run-node'), environment())
     dag_folder.write(folder, content, made)
     console = rich.console.Console()

@@ -47,9 +47,7 @@ def settings_of(config: Config, given: Mapping[str, Any]) -> Kubeflow:
     return found
 
 
-def write(
-    config: Config, project: Project, out: pathlib.Path | None, given: Mapping[str, Any]
-) -> None:
+def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) -> None:
     """Compiles a project for Kubeflow and writes the file that is submitted.
 
     Args:
@@ -61,10 +59,10 @@ def write(
     Raises:
         ConfigError: kfp is missing, or tasks in the cluster could not run.
     """
-    settings = settings_of(config, given)
+    settings = settings_of(project.config, given)
     folder = storage.folder(settings)
-    storage.require_visible(config, settings)
-    if config.data.schema_file is not None and not project.schema.is_file():
+    storage.require_visible(project.config, settings)
+    if project.config.data.schema_file is not None and not project.schema.is_file():
         raise ConfigError(f'data.schema_file: there is no file {project.schema}')
     if importlib.util.find_spec('kfp') is None:
         raise ConfigError("kfp is not installed; install it with: pip install 'thawline[kfp]'")
@@ -73,27 +71,23 @@ def write(
         console = rich.console.Console(file=terminal)
         waiting = console.status('starting TFX, compiling')
         with waiting if console.is_terminal else contextlib.nullcontext():
-            tasks = kubeflow_tasks.tasks(_nodes(config, project), settings)
-            text = _compiled(config, settings, tasks, folder, reviewed)
+            tasks = kubeflow_tasks.tasks(_nodes(project), settings)
+            text = _compiled(project.config, settings, tasks, folder, reviewed)
         path = project.output / FILE if out is None else out
         _write(path, text)
         nodes = sum(len(task.nodes) for task in tasks)
         progress_display.say(console, f'wrote {path}: {nodes} nodes in {len(tasks)} tasks')
-        for note in notes(config, settings):
+        for note in notes(project.config, settings):
             progress_display.say(console, f'  note    {note}')
 
 
-def _nodes(config: Config, project: Project) -> list[compiled_file.Node]:
+def _nodes(project: Project) -> list[compiled_file.Node]:
     """The nodes of the chain; which there are does not depend on files that tasks alone see."""
     from thawline.pipeline.runners import compiling
 
-    weights = config.model.weights
-    if weights not in WEIGHTS_BY_NAME:
-        weights = 'random'
-    here = config.model_copy(update={'model': config.model.model_copy(update={'weights': weights})})
-    return [
-        compiled_file.Node.model_validate(node) for node in compiling.of_project(here, project)[0]
-    ]
+    if project.config.model.weights not in WEIGHTS_BY_NAME:
+        project = project.with_weights('random')
+    return [compiled_file.Node.model_validate(node) for node in compiling.of_project(project)[0]]
 
 
 def _compiled(

@@ -16,7 +16,8 @@ import yaml
 
 from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.commands import compile
-from thawline.pipeline.config.models import PROJECT_FILE, Config
+from thawline.pipeline.config.loading import PROJECT_FILE
+from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.kubeflow import outputs
 from thawline.pipeline.orchestrators.kubeflow import payload as kubeflow_payload
@@ -27,8 +28,8 @@ from thawline.pipeline.runners.run import Outcome
 
 def project_of(
     payload: kubeflow_payload.Payload, given: outputs.Task, folder: pathlib.Path
-) -> tuple[Config, Project]:
-    """The configuration of the run, and where the project is for tasks.
+) -> Project:
+    """The project of the run, where tasks see it.
 
     Raises:
         ConfigError: the folder is not there, or a parameter cannot be used.
@@ -47,7 +48,7 @@ def project_of(
         config = config.model_copy(
             update={'data': config.data.model_copy(update={'schema_file': str(path)})}
         )
-    return config, Project.of(config, home)
+    return Project.of(config, home)
 
 
 def _keep_configuration(home: pathlib.Path, config: Config) -> None:
@@ -84,14 +85,14 @@ def execute(
     Raises:
         ConfigError: something cannot be used.
     """
-    config, project = project_of(payload, given, folder)
+    project = project_of(payload, given, folder)
     with tempfile.TemporaryDirectory() as scratch:
         # Not in the project's folder, where tasks of other runs would write it at the same time.
         path = pathlib.Path(scratch, compiled_file.FILE)
-        compiled_file.write(path, compile.compiled(config, project))
+        compiled_file.write(path, compile.compiled(project))
         outcome = run_nodes.execute(path, nodes, run, force=False)
     if outcome in (Outcome.BLESSED, Outcome.NOT_BLESSED):
-        outputs.write(given, config, project, run, outcome, page)
+        outputs.write(given, project, run, outcome, page)
         # A refused model is no failure: the branch not-blessed shows it, and the report follows.
         return Outcome.BLESSED
     return outcome

@@ -14,7 +14,6 @@ from typing import Any
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config import errors
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import NodeResult
@@ -72,7 +71,6 @@ def task_of(text: str) -> Task:
 
 def write(
     task: Task,
-    config: Config,
     project: Project,
     run: str,
     outcome: Outcome,
@@ -89,7 +87,7 @@ def write(
         page: where a copy of the report goes, where the nodes make one.
     """
     store = opening.to_read(project)
-    results = runs.results(store, run, config.name) if store else []
+    results = runs.results(store, run, project.name) if store else []
     by_node = {result.node: result for result in results}
     if known.VERDICT in task.values:
         _put(

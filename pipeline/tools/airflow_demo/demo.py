@@ -19,9 +19,8 @@ import rich.console
 import yaml
 
 from thawline.components.shared.errors import UserError
-from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config import loading
 from thawline.pipeline.orchestrators.airflow import export
-from thawline.pipeline.runners import run as run_lib
 from thawline.pipeline.system import signals
 from thawline.pipeline.terminal import progress_display
 from thawline.pipeline.tools.airflow_demo import file_server, server
@@ -40,10 +39,10 @@ def solar_cells(folder: pathlib.Path) -> pathlib.Path:
     Args:
         folder: where the project is made.
     """
-    preset = config_lib.DEFAULT_PRESET
-    settings = yaml.safe_load(config_lib.read_preset(preset))
+    preset = loading.DEFAULT_PRESET
+    settings = yaml.safe_load(loading.read_preset(preset))
     settings['training']['mode'] = 'probe'
-    path = folder / preset / config_lib.PROJECT_FILE
+    path = folder / preset / loading.PROJECT_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(settings, sort_keys=False), 'utf-8')
     return path
@@ -105,13 +104,13 @@ def main(project: pathlib.Path | None, folder: pathlib.Path, once: bool) -> None
     state = ''
     try:
         path = solar_cells(folder) if project is None else project.resolve()
-        config, where = run_lib.project_of(path)
+        where = loading.load_project(path)
         with signals.listening(), contextlib.ExitStack() as stack:
             with _step(console, 'installing Airflow in an environment of its own'):
                 server.install(airflow.environment)
             port = server.free_port(_FILES_PORT)
             files = stack.enter_context(file_server.served(where.output, port))
-            with _step(console, f'compiling {config.name} and writing its DAG'):
+            with _step(console, f'compiling {where.name} and writing its DAG'):
                 command = export.command('schedule', 'airflow', str(path))
                 command += ['--out', str(airflow.dags), '--url', files]
                 if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
@@ -119,7 +118,7 @@ def main(project: pathlib.Path | None, folder: pathlib.Path, once: bool) -> None
             with _step(console, 'starting Airflow'):
                 port = server.free_port(_PORT)
                 api = stack.enter_context(server.running(airflow, port))
-            state = _run(console, api, config.name, files)
+            state = _run(console, api, where.name, files)
             if not once:
                 console.print('Airflow goes on until Ctrl-C')
                 while True:

@@ -20,10 +20,10 @@ import click
 import yaml
 
 from thawline.components.shared.errors import ConfigError, UserError
-from thawline.pipeline.config.models import PROJECT_FILE, Config
+from thawline.pipeline.config import loading
+from thawline.pipeline.config.loading import PROJECT_FILE
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines import processes
-from thawline.pipeline.runners import run as run_lib
 from thawline.pipeline.system import signals
 from thawline.pipeline.terminal import progress_display
 from thawline.pipeline.tools.cluster_demo import cluster, flink, spark
@@ -52,7 +52,7 @@ def main(
     folder = (folder or pathlib.Path('runs') / f'{engine}_demo').absolute()
     try:
         with signals.listening():
-            same = demonstrate(engine, *run_lib.project_of(config), folder, kill, stay)
+            same = demonstrate(engine, loading.load_project(config), folder, kill, stay)
     except UserError as error:
         click.echo(f'error: {error}', err=True)
         sys.exit(2)
@@ -64,7 +64,6 @@ def main(
 
 def demonstrate(
     engine: str,
-    config: Config,
     project: Project,
     folder: pathlib.Path,
     kill: str | None,
@@ -84,7 +83,7 @@ def demonstrate(
         click.echo(f'{cluster.LEADER} and {cluster.slots()} {cluster.WORKER}s: {cluster.page}')
         os.environ |= cluster.VARIABLES
         homes = {
-            name: _write(config, project, folder / name, beam)
+            name: _write(project, folder / name, beam)
             for name, beam in (('local', {}), (engine, cluster.settings()))
         }
         seconds = {'local': _thawline('run', str(homes['local']))}
@@ -107,12 +106,10 @@ def demonstrate(
     return not found
 
 
-def _write(
-    config: Config, project: Project, home: pathlib.Path, beam: dict[str, Any]
-) -> pathlib.Path:
+def _write(project: Project, home: pathlib.Path, beam: dict[str, Any]) -> pathlib.Path:
     """A copy of the project with another engine, and of the recipe no more than the head."""
-    content = config.model_dump(mode='json', exclude_unset=True)
-    content['data']['source'] = project.source_spec(config).source
+    content = project.config.model_dump(mode='json', exclude_unset=True)
+    content['data']['source'] = project.source_spec().source
     training = {**content.get('training', {}), 'mode': 'probe'}
     content |= {'beam': beam, 'output': 'run', 'training': training}
     home.mkdir(parents=True)

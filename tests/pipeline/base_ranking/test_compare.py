@@ -25,7 +25,7 @@ from thawline.pipeline.base_ranking.crossval import Transfer
 from thawline.pipeline.base_ranking.embedding import Cost
 from thawline.pipeline.base_ranking.images import Sample
 from thawline.pipeline.commands import bases as bases_command
-from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import ingested_images
 
@@ -35,8 +35,7 @@ GROUPS = np.arange(N)
 
 def project(home: pathlib.Path, model: str = '{backbone: mobilenet_v2, weights: w/my.h5}'):
     text = f'name: x\ndata: {{source: images}}\npreprocessing: {{image_size: 96}}\nmodel: {model}\n'
-    config = config_lib.parse(text, 'thawline.yaml')
-    return config, Project.of(config, home)
+    return Project.of(loading.parse(text, 'thawline.yaml'), home)
 
 
 def row(candidate: Candidate, right: int, milliseconds: float) -> compare.Row:
@@ -68,7 +67,7 @@ def said(
 ) -> str:
     out = io.StringIO()
     console = rich.console.Console(file=out, width=width, color_system=None)
-    bases_command.show(console, found, project(tmp_path, model)[0])
+    bases_command.show(console, found, project(tmp_path, model).config)
     return out.getvalue()
 
 
@@ -91,10 +90,10 @@ def test_sizes_and_names():
 def test_the_project_as_it_is_takes_part(tmp_path):
     (tmp_path / 'w').mkdir()
     (tmp_path / 'w' / 'my.h5').touch()
-    found, missing = compare.find(*project(tmp_path), ('mobilenet_v2',), ())
+    found, missing = compare.find(project(tmp_path), ('mobilenet_v2',), ())
     assert [(c.image_size, c.weights) for c in found] == [(96, 'w/my.h5'), (224, 'w/my.h5')]
     assert found[0].load == str(tmp_path / 'w' / 'my.h5') and not missing
-    found, _ = compare.find(*project(tmp_path), ('mobilenet_v2',), (128,))
+    found, _ = compare.find(project(tmp_path), ('mobilenet_v2',), (128,))
     assert [c.image_size for c in found] == [128]
 
 
@@ -103,12 +102,12 @@ def test_weights_beside_the_projects_own_are_found(tmp_path, monkeypatch):
     (tmp_path / 'w').mkdir()
     file = registry.entry('resnet50').cached_imagenet_file(224)
     (tmp_path / 'w' / file.name).touch()
-    found, _ = compare.find(*project(tmp_path), ('resnet50', 'resnet50_v2'), ())
+    found, _ = compare.find(project(tmp_path), ('resnet50', 'resnet50_v2'), ())
     assert [c.backbone for c in found] == ['resnet50']
 
 
 def test_nothing_ingested_yet(tmp_path):
-    assert ingested_images.train_split(*project(tmp_path)) is None
+    assert ingested_images.train_split(project(tmp_path)) is None
 
 
 def test_time_left_follows_work_and_counts_each_new_size_once():
@@ -139,7 +138,7 @@ def test_the_better_base_is_recommended_with_lines_that_parse(tmp_path):
         'preprocessing': {'image_size': 224},
         'model': {'backbone': 'resnet50', 'weights': 'imagenet'},
     }
-    config_lib.parse('name: x\ndata: {source: i}\n' + yaml.safe_dump(lines), 'x')
+    loading.parse('name: x\ndata: {source: i}\n' + yaml.safe_dump(lines), 'x')
 
 
 def test_the_cheaper_of_equals_is_recommended(tmp_path):
@@ -220,7 +219,7 @@ def test_a_whole_comparison_leaves_out_what_does_not_load(tmp_path):
         found.rows[0].transfer.probe_hits, found.random.transfer.probe_hits
     )
     assert not found.verdict.over_random.is_gain
-    noted = json.loads(json.dumps(compare.record(found, project(tmp_path)[0])))
+    noted = json.loads(json.dumps(compare.record(found, project(tmp_path).config)))
     assert noted['images']['classes'] == {
         'green': int((colours == 0).sum()),
         'red': int(sum(colours)),

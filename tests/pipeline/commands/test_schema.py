@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from thawline.pipeline.commands import schema
 
-CURATED = (importlib.resources.files('schemas') / 'images.pbtxt').read_text('utf-8')
+CURATED = (importlib.resources.files('thawline.schemas') / 'images.pbtxt').read_text('utf-8')
 INFERRED = """
 feature { name: "label" type: BYTES domain: "label" presence { min_fraction: 1.0 min_count: 1 } }
 feature { name: "image" type: BYTES presence { min_fraction: 1.0 min_count: 1 } }

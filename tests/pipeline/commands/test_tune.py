@@ -12,7 +12,7 @@ import yaml
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import tune
-from thawline.pipeline.config import models
+from thawline.pipeline.config import loading, models
 from thawline.pipeline.config.project import Project
 
 PRESENT = {
@@ -25,7 +25,7 @@ PRESENT = {
 
 
 def parsed(text: str = '') -> models.Config:
-    return models.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
+    return loading.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
 
 
 def trial(loss: float | None, **changes: Any) -> dict[str, Any]:

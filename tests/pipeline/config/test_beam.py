@@ -6,18 +6,18 @@ import pytest
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config import beam as params
-from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.beam import Beam
 
 PROJECT = 'name: stones\ndata: {source: images}\n'
 
 
 def parsed(beam: str) -> Beam:
-    return config_lib.parse(f'{PROJECT}beam: {beam}\n', 'thawline.yaml').beam
+    return loading.parse(f'{PROJECT}beam: {beam}\n', 'thawline.yaml').beam
 
 
 def test_nothing_is_needed():
-    beam = config_lib.parse(PROJECT, 'thawline.yaml').beam
+    beam = loading.parse(PROJECT, 'thawline.yaml').beam
     assert (beam.engine, beam.workers, beam.options) == ('local', 'auto', ())
 
 

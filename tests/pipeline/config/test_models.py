@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import errors, models
+from thawline.pipeline.config import errors, loading, models
 from thawline.pipeline.tools import write_docs
 
 MINIMAL = 'name: x\ndata: {source: images}\n'
@@ -18,19 +18,19 @@ MINIMAL = 'name: x\ndata: {source: images}\n'
 
 def complaint(text: str) -> str:
     with pytest.raises(ConfigError) as raised:
-        models.parse(text, 'thawline.yaml')
+        loading.parse(text, 'thawline.yaml')
     return str(raised.value)
 
 
-@pytest.mark.parametrize('name', models.preset_names())
+@pytest.mark.parametrize('name', loading.preset_names())
 def test_presets_are_valid_and_named_as_their_file(name):
-    parsed = models.parse(models.read_preset(name), name)
+    parsed = loading.parse(loading.read_preset(name), name)
     assert parsed.name == name
     assert parsed.image_size >= 32
 
 
 def test_defaults_fit_together():
-    parsed = models.parse(MINIMAL, 'thawline.yaml')
+    parsed = loading.parse(MINIMAL, 'thawline.yaml')
     assert sum(parsed.data.split.fractions.values()) == pytest.approx(1)
     assert parsed.gate.strictness == 'bound'
     assert parsed.image_size == 224
@@ -89,7 +89,7 @@ def test_all_mistakes_are_told_at_once():
 @hypothesis.given(st.text(max_size=200))
 def test_any_text_is_a_configuration_or_a_config_error(text):
     try:
-        models.parse(text, 'thawline.yaml')
+        loading.parse(text, 'thawline.yaml')
     except ConfigError as error:
         assert 'thawline.yaml' in str(error)
 
@@ -107,28 +107,28 @@ _VALUES = st.recursive(
 @hypothesis.given(st.dictionaries(st.sampled_from(sorted(models.Config.model_fields)), _VALUES))
 def test_any_tree_is_a_configuration_or_a_config_error(tree):
     try:
-        models.parse(yaml.safe_dump(tree), 'thawline.yaml')
+        loading.parse(yaml.safe_dump(tree), 'thawline.yaml')
     except ConfigError as error:
         assert 'thawline.yaml' in str(error)
 
 
 def test_file_errors_name_the_file(tmp_path: pathlib.Path):
     with pytest.raises(ConfigError, match='thawline init'):
-        models.read_file(tmp_path / 'thawline.yaml')
+        loading.read_file(tmp_path / 'thawline.yaml')
     latin = tmp_path / 'latin.yaml'
     latin.write_bytes('name: grün'.encode('latin-1'))
     with pytest.raises(ConfigError, match=r'latin\.yaml is not UTF-8 text \(byte 8\)'):
-        models.read_file(latin)
+        loading.read_file(latin)
     with pytest.raises(ConfigError, match='cannot be read'):
-        models.read_file(tmp_path)
+        loading.read_file(tmp_path)
     marked = tmp_path / 'marked.yaml'
     marked.write_bytes(b'\xef\xbb\xbf' + MINIMAL.encode())
-    assert models.parse(models.read_file(marked), 'marked.yaml').name == 'x'
+    assert loading.parse(loading.read_file(marked), 'marked.yaml').name == 'x'
 
 
 def test_unknown_preset_lists_the_known_ones():
     with pytest.raises(ConfigError, match='solar_cells'):
-        models.read_preset('lunar_cells')
+        loading.read_preset('lunar_cells')
 
 
 def test_written_descriptions_are_those_of_the_code():

@@ -11,7 +11,7 @@ import yaml
 
 from tests.pipeline.notifications.conftest import target
 from tests.pipeline.notifications.receiver import listening
-from thawline.pipeline.config import models, notifications
+from thawline.pipeline.config import loading, notifications
 from thawline.pipeline.notifications import command, delivery, signature
 from thawline.pipeline.notifications.body import Notification
 from thawline.pipeline.notifications.targets import Webhook
@@ -29,7 +29,7 @@ def block(kind: str) -> str:
 
 def test_configuration_is_valid() -> None:
     text = 'name: x\ndata: {source: images}\n' + block('yaml')
-    assert len(models.parse(text, 'page').notifications) == 3
+    assert len(loading.parse(text, 'page').notifications) == 3
 
 
 def test_code_for_receivers_tells_genuine_from_forged(told: Notification) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.pipeline.notifications.receiver import Answer, listening
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import notify
-from thawline.pipeline.runners import run
+from thawline.pipeline.config import loading
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, '-m', 'thawline']
@@ -171,4 +171,4 @@ def test_notify_without_what_a_target_needs(
     monkeypatch.delenv('NOT_SET_HERE', raising=False)
     project(tmp_path, '[{webhook_env: NOT_SET_HERE}]')
     with pytest.raises(ConfigError, match='NOT_SET_HERE is not set'):
-        notify.execute(*run.project_of(tmp_path), test)
+        notify.execute(loading.load_project(tmp_path), test)

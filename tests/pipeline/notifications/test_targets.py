@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import models
+from thawline.pipeline.config import loading, models
 from thawline.pipeline.config.notifications import EVENTS, Target
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.notifications import signature, targets
@@ -20,7 +20,7 @@ SLACK = 'https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/verysecrettoken'
 
 def parsed(targets: str) -> models.Config:
     text = f'name: x\ndata: {{source: images}}\nnotifications: {targets}\n'
-    return models.parse(text, 'thawline.yaml')
+    return loading.parse(text, 'thawline.yaml')
 
 
 def complaint(targets: str) -> str:
@@ -30,7 +30,7 @@ def complaint(targets: str) -> str:
 
 
 def test_defaults_are_all_endings_as_json() -> None:
-    assert models.parse('name: x\ndata: {source: images}\n', 'x').notifications == ()
+    assert loading.parse('name: x\ndata: {source: images}\n', 'x').notifications == ()
     (only,) = parsed('[{webhook_env: HOOK}]').notifications
     assert only.events == EVENTS
     assert (only.format, only.timeout, only.retry_for) == ('json', '10s', '30s')
@@ -184,7 +184,7 @@ def test_a_run_is_refused_before_anything_runs(
         update={'model': models.Model(weights='random')}
     )
     with pytest.raises(ConfigError, match='HOOK is not set'):
-        run.check(asked, Project.of(asked, tmp_path))
+        run.check(Project.of(asked, tmp_path))
 
 
 def test_secret_as_receivers_write_it() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import promote, prune, rollback
+from thawline.pipeline.config import loading
 from thawline.pipeline.registry import comparing, ledger  # noqa: F401  imported before the fork
-from thawline.pipeline.runners import run
 
 STARTED, BEGUN, ENDED = 'started', 'begun', 'ended'
 
@@ -29,16 +29,16 @@ def act(home: str, kind: str, wanted: str, tell: Any) -> None:
         return written
 
     ledger.begin = begin
-    project = run.project_of(pathlib.Path(home))
+    project = loading.load_project(pathlib.Path(home))
     tell.send((STARTED, ''))
     refused = ''
     try:
         if kind == 'promote':
-            promote.execute(*project, wanted, 'production', '', False, True)
+            promote.execute(project, wanted, 'production', '', False, True)
         elif kind == 'rollback':
-            rollback.execute(*project, '', True)
+            rollback.execute(project, '', True)
         else:
-            prune.execute(*project, False, False, True)
+            prune.execute(project, False, False, True)
     except ConfigError as error:
         refused = str(error)
     tell.send((ENDED, refused))

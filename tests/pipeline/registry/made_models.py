@@ -19,9 +19,9 @@ from tests import made_runs
 from tests.made_runs import Row
 from thawline.components.shared import metadata_store
 from thawline.pipeline import cli
+from thawline.pipeline.config import loading
 from thawline.pipeline.registry import registry
 from thawline.pipeline.registry.registry import Registry
-from thawline.pipeline.runners import run
 
 DIGESTS = pathlib.Path('assets.extra', 'digests.json')
 COMPLETE, CACHED = pb.Execution.COMPLETE, pb.Execution.CACHED
@@ -232,7 +232,7 @@ class Models:
 
     def registry(self) -> Registry:
         """As it is now."""
-        return registry.read(*run.project_of(self.home))
+        return registry.read(loading.load_project(self.home))
 
     def thawline(self, command: str, *arguments: str) -> Result:
         """Runs a command on the project."""

@@ -13,6 +13,7 @@ import pytest
 
 from tests.pipeline.registry import killed, made_models
 from tests.pipeline.registry.made_models import Models
+from thawline.pipeline.config import loading
 from thawline.pipeline.registry import (
     access,
     consistency,
@@ -25,7 +26,6 @@ from thawline.pipeline.registry import (
 from thawline.pipeline.registry.ledger import PRODUCTION, PROMOTE
 from thawline.pipeline.registry.model_files import Folder
 from thawline.pipeline.registry.registry import Registry
-from thawline.pipeline.runners import run
 
 SIZE = 10_000_000  # so that copying and verifying take their time
 KEEP = 2
@@ -142,7 +142,7 @@ def test_fifty_kills(forks, models: Models):
         if not before.unfinished:
             check(before, models)
         said: list[str] = []
-        registry = access.to_look(*run.project_of(models.home), said.append)
+        registry = access.to_look(loading.load_project(models.home), said.append)
         assert [line.startswith('mended: ') for line in said] == [True] * len(before.unfinished)
         mended += len(said)
         check(registry, models)
@@ -225,7 +225,7 @@ def test_a_prune_that_stopped_half_way(models: Models):
 
 def test_what_is_busy_is_not_mended(models: Models):
     intent(models, models.add('r1'), 1)
-    project = run.project_of(models.home)[1]
+    project = loading.load_project(models.home)
     with lock.held(project.promotions, 'promote 7'):
         said = models.thawline('models').output
     assert 'note: thawline promote 7 of' in said

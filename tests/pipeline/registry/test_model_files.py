@@ -8,14 +8,14 @@ import pytest
 
 from tests.made_runs import Runs
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import files
 
 
-def project(home: pathlib.Path, more: str = '') -> tuple[config_lib.Config, Project]:
-    parsed = config_lib.parse(f'name: x\ndata: {{source: images}}\n{more}', 'thawline.yaml')
-    return parsed, Project.of(parsed, home)
+def project(home: pathlib.Path, more: str = '') -> Project:
+    parsed = loading.parse(f'name: x\ndata: {{source: images}}\n{more}', 'thawline.yaml')
+    return Project.of(parsed, home)
 
 
 def saved_model(folder: pathlib.Path) -> pathlib.Path:
@@ -25,7 +25,7 @@ def saved_model(folder: pathlib.Path) -> pathlib.Path:
 
 
 def resolved(home: pathlib.Path, wanted: str) -> pathlib.Path:
-    return files.saved_model(*project(home), wanted)
+    return files.saved_model(project(home), wanted)
 
 
 def test_a_stage_is_its_highest_version(tmp_path: pathlib.Path) -> None:
@@ -50,9 +50,7 @@ def test_nothing_is_there_yet(tmp_path: pathlib.Path) -> None:
         with pytest.raises(ConfigError, match=hint):
             resolved(tmp_path, wanted)
     with pytest.raises(ConfigError, match='is at gs://b/models'):
-        files.saved_model(
-            *project(tmp_path, 'serving: {production: "gs://b/models"}'), 'production'
-        )
+        files.saved_model(project(tmp_path, 'serving: {production: "gs://b/models"}'), 'production')
 
 
 def test_models_of_runs(tmp_path: pathlib.Path) -> None:

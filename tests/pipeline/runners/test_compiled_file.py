@@ -13,7 +13,7 @@ import pytest
 
 import thawline
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import models
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import compiled_file
 
@@ -38,8 +38,8 @@ JSON = st.recursive(
 
 def content(home: pathlib.Path, rest: str = '') -> dict[str, Any]:
     text = f'name: x\ndata: {{source: images}}\nmodel: {{weights: random}}\n{rest}'
-    parsed = models.parse(text, 'thawline.yaml')
-    return compiled_file.envelope(parsed, Project.of(parsed, home), NODES, COMPILED)
+    parsed = loading.parse(text, 'thawline.yaml')
+    return compiled_file.envelope(Project.of(parsed, home), NODES, COMPILED)
 
 
 @pytest.fixture
@@ -183,10 +183,10 @@ def test_weights_and_schema_must_be_those_that_it_was_compiled_for(tmp_path):
     weights = tmp_path / 'base.h5'
     weights.write_bytes(b'one')
     text = 'name: x\ndata: {source: images}\nmodel: {backbone: mobilenet_v2, weights: base.h5}\n'
-    parsed = models.parse(text, 'thawline.yaml')
+    parsed = loading.parse(text, 'thawline.yaml')
     compiled_file.write(
         tmp_path / 'p.json',
-        compiled_file.envelope(parsed, Project.of(parsed, tmp_path), NODES, COMPILED),
+        compiled_file.envelope(Project.of(parsed, tmp_path), NODES, COMPILED),
     )
     found = compiled_file.read(tmp_path / 'p.json')
     compiled_file.require_unchanged(found)

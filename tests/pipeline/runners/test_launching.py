@@ -23,7 +23,7 @@ from thawline.pipeline.runners.launching import CompiledRun, from_json
 
 @pytest.fixture
 def project(tmp_path: pathlib.Path) -> Project:
-    return tiny_nodes.made(tmp_path)[1]
+    return tiny_nodes.made(tmp_path)
 
 
 def run_of(project: Project, run_id: str = 'r1', **changes) -> CompiledRun:

@@ -29,7 +29,7 @@ class Called:
 
     def __init__(self, home: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
         self.home, self._capfd = home, capfd
-        self.project = tiny_nodes.made(home)[1]
+        self.project = tiny_nodes.made(home)
 
     def __call__(self, *nodes: str, run_id: str = 'r1', force: bool = False) -> tuple[int, str]:
         outcome = run_nodes.execute(self.home / compiled_file.FILE, nodes, run_id, force)

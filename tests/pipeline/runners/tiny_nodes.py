@@ -11,8 +11,7 @@ import time
 
 from thawline.components.shared.errors import DataError
 from thawline.pipeline import tfx_imports as tfx
-from thawline.pipeline.config import models
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.stores import connection
 from thawline.pipeline.runners import compiled_file, compiling
@@ -100,19 +99,17 @@ def wired(project: Project, cache: bool = True, push: str = '', **words: str) ->
     )
 
 
-def made(home: pathlib.Path, rest: str = '') -> tuple[Config, Project]:
+def made(home: pathlib.Path, rest: str = '') -> Project:
     """A project in a folder; `rest` is more of its configuration."""
     text = f'name: tiny\ndata: {{source: images}}\nmodel: {{weights: random}}\n{rest}'
-    settings = models.parse(text, 'thawline.yaml')
-    return settings, Project.of(settings, home)
+    settings = loading.parse(text, 'thawline.yaml')
+    return Project.of(settings, home)
 
 
 def written(home: pathlib.Path, cache: bool = True, rest: str = '', **words: str) -> pathlib.Path:
     """The compiled pipeline of a project in a folder, as a file."""
-    settings, project = made(home, rest)
-    content = compiled_file.envelope(
-        settings, project, *compiling.compiled(wired(project, cache, **words))
-    )
+    project = made(home, rest)
+    content = compiled_file.envelope(project, *compiling.compiled(wired(project, cache, **words)))
     compiled_file.write(home / compiled_file.FILE, content)
     return home / compiled_file.FILE
 

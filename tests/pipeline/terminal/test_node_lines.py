@@ -17,7 +17,7 @@ from thawline.components.export import record as export_record
 from thawline.components.export.record import Export
 from thawline.components.serving_check import record as serving_record
 from thawline.components.serving_check.record import Latency
-from thawline.pipeline.config import models
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult, Output
 from thawline.pipeline.runners import run
@@ -39,8 +39,8 @@ def pusher(properties: Mapping[str, Any]) -> NodeResult:
 
 
 def line(node: NodeResult, home: pathlib.Path) -> str:
-    settings = models.parse('name: x\ndata: {source: images}\n', 'thawline.yaml')
-    return node_lines.line(node, settings, Project.of(settings, home))
+    settings = loading.parse('name: x\ndata: {source: images}\n', 'thawline.yaml')
+    return node_lines.line(node, Project.of(settings, home))
 
 
 def test_accuracies_are_told_in_percent_with_a_plain_space(tmp_path: pathlib.Path) -> None:
@@ -102,9 +102,9 @@ def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
 
 def served_line(node: str, key: str, folder: pathlib.Path, serving: str = '{}') -> str:
     text = f'name: x\ndata: {{source: images}}\nserving: {serving}\n'
-    parsed = models.parse(text, 'thawline.yaml')
+    parsed = loading.parse(text, 'thawline.yaml')
     result = NodeResult(node, 'complete', {key: Output(1, str(folder), {})}, 1.0)
-    return node_lines.line(result, parsed, Project.of(parsed, folder))
+    return node_lines.line(result, Project.of(parsed, folder))
 
 
 def test_exports_that_were_refused_are_told_with_the_reason(tmp_path: pathlib.Path) -> None:

@@ -19,12 +19,12 @@ from tests.pipeline.metadata.stores.executions import move, put
 from thawline.components.shared import metadata_store
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline import cli
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import lineage, runs
 from thawline.pipeline.metadata.stores import connection, opening, ownership, table_copy
 from thawline.pipeline.metadata.stores import postgresql as server
 from thawline.pipeline.registry import ledger
-from thawline.pipeline.runners import run as run_lib
 
 pytestmark = [postgresql.needs_postgresql, pytest.mark.slow]
 
@@ -111,7 +111,7 @@ class Moving:
 
     @property
     def project(self) -> Project:
-        return run_lib.project_of(self.home)[1]
+        return loading.load_project(self.home)
 
     def thawline(self, *arguments: str) -> Result:
         return CliRunner().invoke(cli.main, [*arguments, str(self.home)])

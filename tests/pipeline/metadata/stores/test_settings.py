@@ -12,6 +12,7 @@ from ml_metadata.proto import metadata_store_service_pb2 as service_pb
 
 from thawline.components.shared import postgresql_store
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config import loading
 from thawline.pipeline.config import models as config_lib
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.config.project import Project
@@ -22,7 +23,7 @@ FIELDS = st.text(st.characters(exclude_characters='\n\r', exclude_categories=['C
 
 
 def parsed(metadata: str) -> config_lib.Config:
-    return config_lib.parse(f'name: x\ndata: {{source: i}}\nmetadata: {metadata}', 'file')
+    return loading.parse(f'name: x\ndata: {{source: i}}\nmetadata: {metadata}', 'file')
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_errors_say_what_is_right_and_echo_nothing_that_may_be_a_password(metada
 
 
 def test_sqlite_is_the_default(tmp_path: pathlib.Path):
-    config = config_lib.parse('name: x\ndata: {source: i}', 'file')
+    config = loading.parse('name: x\ndata: {source: i}', 'file')
     project = Project.of(config, tmp_path)
     assert project.postgresql is None
     described = opening.described(project)

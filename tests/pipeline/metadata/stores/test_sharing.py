@@ -15,7 +15,7 @@ from tests import postgresql
 from tests.pipeline.metadata.stores.executions import move, put
 from thawline.components.shared import metadata_store
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import annotations as recording
@@ -35,9 +35,9 @@ pytestmark = [postgresql.needs_postgresql, pytest.mark.slow]
 
 
 def project_at(home: pathlib.Path, database: PostgreSQL | None, name: str = 'x') -> Project:
-    config = config_lib.parse(f'name: {name}\ndata: {{source: images}}', 'file')
-    found = Project.of(config, home)
-    return Project(found.home, found.output, found.schema, found.name, database)
+    config = loading.parse(f'name: {name}\ndata: {{source: images}}', 'file')
+    metadata = config.metadata.model_copy(update={'postgresql': database})
+    return Project.of(config.model_copy(update={'metadata': metadata}), home)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.kubeflow import export
 
@@ -13,8 +13,8 @@ WELL = {'image': 'reg/x:1', 'root': 'gs://bucket/a', 'volume': 'claim'}
 
 
 def write(tmp_path, text='data: {source: gs://b/x}\n', **given):
-    config = config_lib.parse(f'name: stones\n{text}', 'test')
-    export.write(config, Project.of(config, tmp_path), None, given)
+    config = loading.parse(f'name: stones\n{text}', 'test')
+    export.write(Project.of(config, tmp_path), None, given)
 
 
 def test_an_image_is_needed(tmp_path):
@@ -29,7 +29,7 @@ def test_options_are_checked_together(tmp_path):
 
 def test_options_count_before_the_configuration(tmp_path):
     text = 'data: {source: gs://b/x}\nkubeflow: {image: "a:1", root: gs://bucket/x, retries: 3}\n'
-    config = config_lib.parse(f'name: stones\n{text}', 'test')
+    config = loading.parse(f'name: stones\n{text}', 'test')
     found = export.settings_of(config, {'image': 'b:2', 'root': None})
     assert (found.image, found.root, found.retries) == ('b:2', 'gs://bucket/x', 3)
 
@@ -57,6 +57,6 @@ def test_kfp_is_looked_for_before_anything_starts(tmp_path, monkeypatch):
 @pytest.mark.parametrize('weights', ['package', '/thawline/base.h5'])
 def test_notes_on_sqlite(weights):
     model = f'model: {{backbone: efficientnet_lite0, weights: {weights}}}\n'
-    config = config_lib.parse(f'name: a\ndata: {{source: gs://b/x}}\n{model}', 'test')
+    config = loading.parse(f'name: a\ndata: {{source: gs://b/x}}\n{model}', 'test')
     (note,) = export.notes(config, export.settings_of(config, WELL))
     assert note.startswith('metadata in SQLite: right on a volume of a disk')

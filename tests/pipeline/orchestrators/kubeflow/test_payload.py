@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import models as config_lib
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.orchestrators.kubeflow import payload
 
-CONFIG = config_lib.parse(
+CONFIG = loading.parse(
     """
 name: stones
 data: {source: 'gs://b/x', group_pattern: '^(\\{\\{p\\d{2}\\}\\})', schema_file: mine.pbtxt}

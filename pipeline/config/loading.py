@@ -1,0 +1,112 @@
+"""Reads a project: its file or a preset, as text, as a configuration, as the project."""
+
+from __future__ import annotations
+
+import importlib.resources
+import pathlib
+from collections.abc import Hashable
+from typing import Any
+
+import pydantic
+import yaml
+
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config import errors
+from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.project import Project
+
+PROJECT_FILE = 'thawline.yaml'
+DEFAULT_PRESET = 'solar_cells'
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice; YAML's own would keep the last silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """As the base class, and raises `yaml.constructor.ConstructorError` on a repeated key."""
+        seen = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'the key {key_node.value!r} is given twice', key_node.start_mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def parse(text: str, name: str) -> Config:
+    """Reads a configuration; `name` is how errors call it.
+
+    Raises:
+        ConfigError: not YAML, an unknown key, a wrong type or an impossible combination.
+    """
+    try:
+        raw = yaml.load(text, Loader=UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f'{name} is not valid YAML: {error}') from error
+    except RecursionError as error:
+        raise ConfigError(f'{name} is nested too deeply to be a configuration') from error
+    if not isinstance(raw, dict):
+        raise ConfigError(
+            f'{name} holds {errors.echo(raw)}; it must hold keys such as name: and data:'
+        )
+    try:
+        return Config.model_validate(raw)
+    except pydantic.ValidationError as error:
+        raise ConfigError(errors.explain(error, Config, name)) from error
+
+
+def preset_names() -> list[str]:
+    """Names of the projects that come with the package."""
+    folder = importlib.resources.files('thawline.pipeline') / 'presets'
+    return sorted(p.name.removesuffix('.yaml') for p in folder.iterdir() if p.name[-5:] == '.yaml')
+
+
+def read_preset(name: str) -> str:
+    """The text of a preset.
+
+    Raises:
+        ConfigError: there is no preset of that name.
+    """
+    if name not in preset_names():
+        raise ConfigError(f'no preset {name!r}; there are: {", ".join(preset_names())}')
+    return (importlib.resources.files('thawline.pipeline') / 'presets' / f'{name}.yaml').read_text(
+        'utf-8'
+    )
+
+
+def read_file(path: pathlib.Path) -> str:
+    """The text of a project file.
+
+    Raises:
+        ConfigError: it does not exist, cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text('utf-8-sig')
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f'no configuration at {path}; write one with: thawline init {path.parent} --data FOLDER'
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f'{path} is not UTF-8 text (byte {error.start})') from error
+    except OSError as error:
+        raise ConfigError(f'{path} cannot be read: {error.strerror}') from error
+
+
+def load_project(path: pathlib.Path | None) -> Project:
+    """The project at `path`, a file or its folder, else ./thawline.yaml, else the default preset.
+
+    Raises:
+        ConfigError: its configuration cannot be read or is not valid.
+    """
+    here = pathlib.Path.cwd()
+    if path is None and (here / PROJECT_FILE).is_file():
+        path = here / PROJECT_FILE
+    if path is None:
+        config = parse(read_preset(DEFAULT_PRESET), f'preset {DEFAULT_PRESET}')
+        return Project.of(config, here, is_preset=True)
+    if path.is_dir():
+        path = path / PROJECT_FILE
+    return Project.of(parse(read_file(path), str(path)), path.parent)
