@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 
+from thawline import ROOT
+
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
-ROOT = RESULTS.parents[1]
 _NODE = re.compile(r'^✓ (\w+)\s+(cached|[\d.]+ s|\d+ min \d+ s)\s+(.*)$', re.MULTILINE)
 
 
@@ -24,7 +25,11 @@ def run(folder: pathlib.Path) -> tuple[int, float, str]:
     done = subprocess.run(
         [sys.executable, '-m', 'thawline', 'run'],
         cwd=folder,
-        env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(pathlib.Path.home())},
+        env={
+            'PYTHONPATH': str(ROOT),
+            'PATH': '/usr/bin:/bin',
+            'HOME': str(pathlib.Path.home()),
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 
+from thawline import ROOT
+
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
-ROOT = RESULTS.parents[1]
 ENGINES = ('local', 'multiprocess', 'portable')
 NODES = ('ImageExampleGen', 'StatisticsGen', 'Transform', 'Embedder')
 PROJECT = """name: cells

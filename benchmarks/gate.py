@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from benchmarks import report
+from thawline import ROOT
 from thawline.components.evaluation.params import Gate
 from thawline.components.statistics import proportions
 
@@ -33,7 +34,7 @@ ABOVE = (0.02, 0.05, 0.10)
 SIZES = (50, 100, 200, 500, 1000)
 EVERY = range(50, 1001)
 MOST = 6000
-PLOT = pathlib.Path(__file__).parents[1] / 'docs' / 'gate.svg'
+PLOT = ROOT / 'docs' / 'gate.svg'
 STYLE: Any = {
     'font.size': 12,
     'axes.spines.top': False,

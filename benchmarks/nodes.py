@@ -28,6 +28,7 @@ import typing
 from collections.abc import Sequence
 
 from benchmarks import images, report
+from thawline import ROOT
 from thawline.components.shared import metadata_store
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.task_grouping import Policy
@@ -35,7 +36,6 @@ from thawline.pipeline.metadata import runs
 from thawline.pipeline.orchestrators.airflow import tasks
 from thawline.pipeline.runners import compiled_file, run
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 RUN_ID = 'scheduled'
 LOCAL = 'local'
 POLICIES: dict[str, Policy] = {one: one for one in reversed(typing.get_args(Policy))}

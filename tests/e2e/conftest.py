@@ -13,7 +13,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from thawline import ROOT
+
 COMMAND = [sys.executable, '-m', 'thawline']
 CLASSES = ('coral', 'moss', 'slate')
 

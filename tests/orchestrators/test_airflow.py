@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import Project, draw_classes
+from thawline import ROOT
 from thawline.pipeline.config.airflow import Airflow as Settings
 from thawline.pipeline.orchestrators.airflow import dag_folder
 from thawline.pipeline.orchestrators.airflow import tasks as airflow_lib
@@ -19,7 +20,7 @@ from thawline.pipeline.tools.airflow_demo.server import Airflow, Api, wait_until
 
 pytestmark = pytest.mark.orchestrators
 
-BUILD = pathlib.Path(__file__).resolve().parents[2] / 'build' / 'airflow'
+BUILD = ROOT / 'build' / 'airflow'
 LOCKS = {3: server.LOCK, 2: pathlib.Path(__file__).with_name('airflow-2.lock')}
 ODD = 'a "b" \'c\' $(touch x) `d` {{ 7*7 }} {% e %} \\n \u00e9\u4e2d'
 RUN_MINUTES = 30  # three processes that import TensorFlow; a busy machine takes its time

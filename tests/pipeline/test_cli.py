@@ -12,10 +12,10 @@ import zlib
 
 import pytest
 
+from thawline import ROOT
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 RED_DOT = bytes.fromhex(
     '89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0'
     '000003010100c9fe92ef0000000049454e44ae426082'

@@ -9,11 +9,10 @@ import sys
 
 import pytest
 
+from thawline import ROOT
 from thawline.pipeline.config import loading, models
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.system import log_redirect
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):

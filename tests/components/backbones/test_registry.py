@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
+from thawline import ROOT
 from thawline.components import backbones
 from thawline.components.backbones import package_weights, registry
 from thawline.components.shared.errors import ConfigError
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 REQUIRED = {
     'mobilenet_v2',
     'resnet50',

@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.shared import SHARED, needs_shared
+from thawline import ROOT
 from thawline.components import backbones
 from thawline.components.backbones import weights_file
 from thawline.components.shared.errors import ConfigError
 
 NAME = 'mobilenet_v2_035'
 SIZE = 32
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 @functools.cache
@@ -297,7 +297,11 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str
     environment = {**os.environ, 'KERAS_HOME': str(folder), 'TF_CPP_MIN_LOG_LEVEL': '3'}
     environment |= {'https_proxy': nowhere, 'http_proxy': nowhere, 'no_proxy': ''}
     done = subprocess.run(
-        [sys.executable, '-c', DOWNLOADS], cwd=ROOT, env=environment, capture_output=True, text=True
+        [sys.executable, '-c', DOWNLOADS],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return cached, done.stdout

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.components.ingestion.images import class_folders
+from thawline import ROOT
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.sources import Listing, SourceSpec, list_source
 from thawline.components.shared.errors import ConfigError, DataError
@@ -191,6 +192,6 @@ def test_listing_needs_no_heavy_import(tmp_path: pathlib.Path) -> None:
     done = subprocess.run(
         [sys.executable, '-c', code, str(tmp_path)],
         capture_output=True, text=True, check=False,
-        cwd=pathlib.Path(__file__).resolve().parents[3],
+        cwd=ROOT,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr.strip()) == ('6', '')

@@ -8,9 +8,11 @@ import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+from thawline import ROOT
+
 CODE = """
 import sys
+
 from thawline.components.shared.errors import UserError
 from thawline.components.ingestion.sources import SourceSpec, list_source
 try:

@@ -13,6 +13,7 @@ import time
 import click.testing
 import pytest
 
+from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline import cli
 from thawline.pipeline.commands import serve as serve_command
@@ -20,7 +21,6 @@ from thawline.pipeline.commands.serve import Options, Target
 from thawline.pipeline.server import tensorflow_serving
 from thawline.pipeline.server.tensorflow_serving import Found, Ports
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Stands for the program that no package index has: says how it was called and waits to be ended.
 BINARY = """#!/bin/sh
 trap 'echo ended; exit 143' TERM

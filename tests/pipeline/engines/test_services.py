@@ -15,6 +15,7 @@ import time
 import pytest
 from apache_beam.portability.api import beam_job_api_pb2_grpc  # noqa: F401 - a run has it by then
 
+from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.beam import Beam
 from thawline.pipeline.engines import health_checks, java, processes
@@ -199,7 +200,7 @@ def _runs(pid: int) -> bool:
 def test_environment_finds_this_python_first():
     found = processes.environment()
     assert found['PATH'].split(os.pathsep)[0] == str(pathlib.Path(sys.executable).parent)
-    assert str(pathlib.Path(__file__).parents[3]) in found['PYTHONPATH'].split(os.pathsep)
+    assert str(ROOT) in found['PYTHONPATH'].split(os.pathsep)
 
 
 def test_nothing_is_started_for_small_data(tmp_path, nobody):

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thawline import ROOT
 from thawline.pipeline.environment import checks, lockfile
 from thawline.pipeline.environment.checks import GIB, Check, Status
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def test_the_whole_examination_is_quick_and_names_every_check(tmp_path):

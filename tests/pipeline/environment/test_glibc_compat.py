@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thawline import ROOT
 from thawline.pipeline.environment import glibc_compat
 from thawline.pipeline.environment.glibc_compat import CompatError, State
 from thawline.pipeline.environment.native_builds import MODULES, REPLACEMENTS, NativeModule
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 each_module = pytest.mark.parametrize('module', MODULES, ids=lambda module: module.distribution)
 old_glibc = pytest.mark.skipif(
     glibc_compat.glibc_version() >= glibc_compat.NATIVE_GLIBC,

@@ -17,11 +17,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import thawline
+from thawline import ROOT, __version__
 from thawline.pipeline.environment import lockfile
 from thawline.pipeline.environment.native_builds import MODULES
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOCK = ROOT / 'requirements.lock'
 pytestmark = pytest.mark.skipif(not LOCK.is_file(), reason='not run from a checkout')
 
@@ -42,7 +41,7 @@ def declared() -> dict[str, object]:
 
 
 def test_version_is_stated_once():
-    assert declared()['version'] == thawline.__version__
+    assert declared()['version'] == __version__
 
 
 def test_every_declared_requirement_is_pinned_within_its_bounds():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import pathlib
 import re
 from typing import Any
 
@@ -11,14 +10,13 @@ import yaml
 
 from tests.pipeline.notifications.conftest import target
 from tests.pipeline.notifications.receiver import listening
+from thawline import ROOT
 from thawline.pipeline.config import loading, notifications
 from thawline.pipeline.notifications import command, delivery, signature
 from thawline.pipeline.notifications.body import Notification
 from thawline.pipeline.notifications.targets import Webhook
 
-PAGE = (pathlib.Path(__file__).resolve().parents[3] / 'docs' / 'notifications.md').read_text(
-    'utf-8'
-)
+PAGE = (ROOT / 'docs' / 'notifications.md').read_text('utf-8')
 
 
 def block(kind: str) -> str:

@@ -14,11 +14,11 @@ import time
 import pytest
 
 from tests.pipeline.notifications.receiver import Answer, listening
+from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import notify
 from thawline.pipeline.config import loading
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, '-m', 'thawline']
 SECRET = 'whsec_' + 'QUJD' * 8
 TOKEN = 'verysecrettoken99'

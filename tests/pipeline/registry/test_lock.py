@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
 from tests.pipeline.registry.made_models import Models
+from thawline import ROOT
 from thawline.pipeline.registry import lock
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def start(models: Models, *arguments: str) -> subprocess.Popen[str]:

@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 
 from tests import made_report
 from tests.made_runs import Runs, rows
+from thawline import ROOT
 from thawline.components.report import content
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline import cli
@@ -28,7 +29,6 @@ from thawline.pipeline.commands import review
 from thawline.pipeline.reports import lookup
 from thawline.pipeline.system import signals
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIRST, SECOND = '20260102-100000.000', '20260102-110000.000'
 BARE = '20260103-100000.000'
 

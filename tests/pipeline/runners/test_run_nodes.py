@@ -14,14 +14,13 @@ import time
 import pytest
 
 from tests.pipeline.runners import tiny_nodes
+from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.runners import compiled_file, run_nodes
 from thawline.pipeline.system import file_locks
 from thawline.pipeline.terminal import progress_display
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Called:

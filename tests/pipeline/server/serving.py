@@ -20,6 +20,7 @@ from PIL import Image
 
 from tests.components.training import tiny
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
+from thawline import ROOT
 from thawline.components.backbones import classifier as model
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.version_folders import complete
@@ -130,6 +131,6 @@ def listening(made: Site, loaded: bool = True) -> Iterator[str]:
 
 def environment() -> dict[str, str]:
     """For a process of our own that must find the checkout."""
-    root = str(pathlib.Path(__file__).resolve().parents[3])
+    root = str(ROOT)
     path = os.pathsep.join(filter(None, (root, os.environ.get('PYTHONPATH', ''))))
     return {**os.environ, 'PYTHONPATH': path}

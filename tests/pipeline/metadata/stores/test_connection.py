@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests import postgresql
+from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.metadata.stores import connection
 from thawline.pipeline.metadata.stores import postgresql as server
 
 pytestmark = [postgresql.needs_postgresql, pytest.mark.slow]
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 @contextlib.contextmanager

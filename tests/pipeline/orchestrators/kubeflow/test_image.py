@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from thawline import ROOT
+
 DOCKERFILE = (ROOT / 'Dockerfile').read_text('utf-8')
 GLIBC_2_39 = ('trixie', 'noble')  # Debian 13 and Ubuntu 24.04, the first that have it
 
