@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 
 import rich.console
 
-from thawline.components.saved_model import version_folders
+from thawline.pipeline.registry import version_folders
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.server import process, tensorflow_serving

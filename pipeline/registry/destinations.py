@@ -14,7 +14,7 @@ import shutil
 from typing import Protocol
 
 from thawline.components.ingestion import storage
-from thawline.components.saved_model.version_folders import complete
+from thawline.pipeline.registry.version_folders import complete
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.registry import model_files
 from thawline.pipeline.registry.model_files import Advance, Folder, Source, Tree

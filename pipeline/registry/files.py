@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from thawline.components.ingestion import storage
-from thawline.components.saved_model import version_folders
+from thawline.pipeline.registry import version_folders
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import lookup, registry

@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
-from thawline.components.saved_model import version_folders
+from thawline.pipeline.registry import version_folders
 from thawline.components.shared.errors import ConfigError
 
 MARKER = version_folders.MODEL_FILE  # without it no loader takes the folder for a model

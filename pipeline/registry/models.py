@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from thawline.components.saved_model import version_folders
+from thawline.pipeline.registry import version_folders
 from thawline.pipeline.metadata.lineage import Graph, Made
 from thawline.pipeline.metadata.runs import Output
 

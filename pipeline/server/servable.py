@@ -15,7 +15,7 @@ from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from thawline.components.saved_model import card as card_lib
-from thawline.components.saved_model.version_folders import MODEL_FILE
+from thawline.pipeline.registry.version_folders import MODEL_FILE
 from thawline.pipeline.server.answering import Refused
 from thawline.pipeline.server.predict_json import Input
 

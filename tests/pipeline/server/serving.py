@@ -23,7 +23,7 @@ from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline import ROOT
 from thawline.components.backbones import classifier as model
 from thawline.components.saved_model import signatures
-from thawline.components.saved_model.version_folders import complete
+from thawline.pipeline.registry.version_folders import complete
 from thawline.pipeline.server import running
 from thawline.pipeline.server.app import Settings, build
 from thawline.pipeline.server.hosting import Hosting

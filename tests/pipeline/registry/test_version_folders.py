@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from thawline.components.saved_model import version_folders
+from thawline.pipeline.registry import version_folders
 
 
 @pytest.mark.parametrize(
