@@ -21,7 +21,8 @@ import numpy as np
 import sklearn.model_selection
 import tensorflow as tf
 
-from thawline.components.ingestion.sources import PACKAGE_PREFIX, SourceSpec, list_source
+from thawline.components.ingestion.source_types import PACKAGE_PREFIX, SourceSpec
+from thawline.components.ingestion.sources import list_source
 from thawline.components.shared.errors import DataError
 from thawline.components.training.image_set import ImageSet
 from thawline.components.transform import preprocessing

@@ -50,7 +50,7 @@ from thawline.components import backbones
 from thawline.components.backbones import classifier as training
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import canonical
-from thawline.components.ingestion.sources import Columns
+from thawline.components.ingestion.params import Columns
 from thawline.components.saved_model import signatures
 from thawline.components.transform import preprocessing
 from thawline.pipeline.prediction import batch, encoded_images, model

@@ -15,6 +15,7 @@ from thawline.components.report.artifacts import Report
 from thawline.components.report.component import ReportGen
 from thawline.components.report.previous_report import EarlierReportStrategy
 from thawline.components.serving_check.component import ServingCheck
+from thawline.components.shared.splits import SPLITS
 from thawline.components.training.component import ImageTrainer
 from thawline.components.transform.component import ImageTransform
 from thawline.components.tuning.component import ImageTuner
@@ -27,8 +28,6 @@ from thawline.pipeline.metadata.stores import opening
 from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import (  # isort: skip
     LatestArtifactStrategy,
 )
-
-SPLITS = ['train', 'val', 'test']
 
 
 def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.Pipeline:
@@ -75,7 +74,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         examples=examples,
         schema=schema,
         preprocessing_fn='thawline.components.transform.preprocessing.preprocessing_fn',
-        splits_config=tfx.SplitsConfig(analyze=['train'], transform=SPLITS),
+        splits_config=tfx.SplitsConfig(analyze=['train'], transform=list(SPLITS)),
         custom_config={
             **preprocessing,
             'code_digest': code_digest.of_code('thawline.components.transform.preprocessing'),

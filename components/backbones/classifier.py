@@ -18,7 +18,7 @@ import tensorflow as tf
 from thawline.components import backbones
 from thawline.components.backbones.features import Features, feature_model, split_features
 from thawline.components.backbones.mirrored_views import averaged, stacked
-from thawline.components.training.params import Views
+from thawline.components.backbones.params import Views
 
 Inputs: TypeAlias = 'tf.Tensor | list[tf.Tensor]'
 

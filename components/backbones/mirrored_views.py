@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from thawline.components.training.params import Views
+from thawline.components.backbones.params import Views
 
 # Axes of [N, H, W, C] along which each view beside the image itself is turned round.
 _MIRRORED: dict[Views, Sequence[Sequence[int]]] = {

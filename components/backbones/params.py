@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 import pydantic
 
 from thawline.components.backbones import registry
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.settings import Section
+
+Views = Literal['none', 'flip', 'flips']
 
 
 class Model(Section):

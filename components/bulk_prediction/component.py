@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 from tfx import types
@@ -12,7 +11,7 @@ from tfx.types import component_spec, standard_artifacts
 
 from thawline.components.bulk_prediction import driver, executor, inferrer
 from thawline.components.ingestion.artifacts import Quarantine
-from thawline.components.ingestion.sources import Columns
+from thawline.components.ingestion.params import Columns
 
 
 class UnlabelledExampleGenSpec(component_spec.ComponentSpec):
@@ -59,7 +58,7 @@ class UnlabelledExampleGen(base_beam_component.BaseBeamComponent):
         super().__init__(
             UnlabelledExampleGenSpec(
                 source=source,
-                columns=json.dumps(dataclasses.asdict(columns), sort_keys=True),
+                columns=json.dumps(columns.model_dump(), sort_keys=True),
                 max_side=max_side,
                 max_pixels=max_pixels,
                 code_digest=code_digest,

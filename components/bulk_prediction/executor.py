@@ -17,9 +17,10 @@ from tfx.types.artifact import Artifact
 
 from thawline.components.bulk_prediction import listing
 from thawline.components.bulk_prediction.listing import Listing, without_labels
-from thawline.components.ingestion import beam_pipeline, quarantine, sources
+from thawline.components.ingestion import beam_pipeline, quarantine, source_types
 from thawline.components.ingestion import executor as ingestion
-from thawline.components.ingestion.sources import Columns, SourceItem
+from thawline.components.ingestion.params import Columns
+from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.ingestion.storage import Entry
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
@@ -90,9 +91,9 @@ def listed(properties: Mapping[str, Any]) -> tuple[Listing, Columns]:
     return listing.of_sources([str(properties['source'])], columns), without_labels(columns)
 
 
-def _to_ingest(found: Listing) -> sources.Listing:
+def _to_ingest(found: Listing) -> source_types.Listing:
     """The same as ingestion has it."""
-    return sources.Listing(
+    return source_types.Listing(
         tuple(SourceItem(item.path, item.name) for item in found.items),
         found.rejected,
         (),

@@ -19,8 +19,9 @@ from collections.abc import Collection, Iterator, Sequence
 from thawline.components.ingestion import manifest, storage, tfrecord
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.folder import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
-from thawline.components.ingestion.sources import Columns, SourceSpec, is_utf8
+from thawline.components.ingestion.source_types import SourceSpec, is_utf8
 from thawline.components.shared.errors import ConfigError, DataError
 
 # A name that no feature of an example has: which split or group it was in does not matter.

@@ -10,8 +10,7 @@ import pydantic
 
 from thawline.components.shared import percentages
 from thawline.components.shared.settings import Count, Section, Share
-
-SPLITS = ('train', 'val', 'test')
+from thawline.components.shared.splits import SPLITS
 
 
 class DataGate(Section):

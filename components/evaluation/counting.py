@@ -12,8 +12,8 @@ from thawline.components.evaluation.counts import Count, Numbers, Paired, Reset,
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.params import Gate
 from thawline.components.evaluation.predictions import Predictions
+from thawline.components.shared.splits import TEST, VAL
 
-SPLITS = VAL, TEST = 'val', 'test'
 EMPTY = Numbers(val=Count(0, 0), test=Count(0, 0), classes={})
 
 

@@ -33,6 +33,7 @@ from thawline.components.evaluation.slices import Evaluation
 from thawline.components.saved_model import card
 from thawline.components.shared import progress, split_files
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.splits import EVALUATED, TEST, VAL
 from thawline.components.statistics import proportions
 
 import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
@@ -117,7 +118,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         files = split_files.files(artifact_utils.get_single_instance(input_dict['examples']))
         progress.start(
-            'images through the model', sum(known.images.get(split, 0) for split in counting.SPLITS)
+            'images through the model', sum(known.images.get(split, 0) for split in EVALUATED)
         )
         embedded = input_dict.get('embeddings')
         job = inference.Job(
@@ -129,11 +130,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         with inference.held(job.folders) as servers:
             with self._make_beam_pipeline() as pipeline:
-                evaluated = [file for split in counting.SPLITS for file in files[split]]
+                evaluated = [file for split in EVALUATED for file in files[split]]
                 inference.run(pipeline, evaluated, job, uri)
             if gate.max_latency_ms is None:
                 return None
-            return serving_cost.latency_ms(servers[0], files[counting.VAL])
+            return serving_cost.latency_ms(servers[0], files[VAL])
 
     def _analyse(
         self,
@@ -192,7 +193,7 @@ def _check_agreement(decided: verdict.Verdict, validation: tfma.ValidationResult
 
 
 def _note(evaluation: Artifact, counted: Numbers) -> None:
-    counts: Mapping[str, Any] = {counting.VAL: counted.val, counting.TEST: counted.test}
+    counts: Mapping[str, Any] = {VAL: counted.val, TEST: counted.test}
     for split, count in counts.items():
         interval = proportions.wilson(count.hits, count.n)
         if interval.share is None:

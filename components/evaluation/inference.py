@@ -23,11 +23,12 @@ import pyarrow as pa
 import tensorflow as tf
 from apache_beam.utils import shared
 
-from thawline.components.evaluation import cached_features, counting, predictions, slices
+from thawline.components.evaluation import cached_features, predictions, slices
 from thawline.components.ingestion import examples
 from thawline.components.saved_model import card
 from thawline.components.shared import progress, tf_data
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.splits import EVALUATED
 
 BATCH = 64
 _FACTS = ('brightness', 'contrast', 'sharpness')
@@ -138,7 +139,7 @@ class _Predict(beam.DoFn):
         ]
         self._cached = None
         if uri is not None and any(self._by_features):
-            self._cached = cached_features.CachedFeatures(uri, counting.SPLITS)
+            self._cached = cached_features.CachedFeatures(uri, EVALUATED)
         self._schema = predictions.schema(
             self._models[0].classes, self._job.metadata, dict(self._job.edges)
         )

@@ -12,6 +12,7 @@ import tensorflow_model_analysis as tfma  # isort: skip
 from thawline.components.evaluation import tfma_metrics, verdict
 from thawline.components.evaluation.counting import EMPTY
 from thawline.components.evaluation.params import Gate
+from thawline.components.statistics.proportions import Interval
 
 CANDIDATE, BASELINE = 'candidate', 'baseline'
 LONE = ''  # the name that TFMA gives to the only model
@@ -88,3 +89,24 @@ def _bounds(gate: Gate) -> dict[str, float]:
     rules = verdict.judge(EMPTY, tfma_metrics.without_measured(gate)).rules
     found = {rule.name: rule.bound for rule in rules if rule.bound is not None}
     return {**found, 'finite_probabilities': 0.0}
+
+
+def interval(uri: str, split: str, model: str = CANDIDATE) -> Interval | None:
+    """Accuracy of `model` on a split with its interval, or None where the split has no image."""
+    # TFMA names the models only where there are two; a lone candidate has the empty name.
+    found = [tfma.load_eval_result(uri, model_name=name) for name in (model, '')]
+    for key, sections in (pair for result in found for pair in result.slicing_metrics):
+        if key != (('split', split),):
+            continue
+        values = {
+            name: value['doubleValue']
+            for name, value in sections[''][''].items()
+            if 'doubleValue' in value
+        }
+        return Interval(
+            values[tfma_metrics.ACCURACY],
+            values[tfma_metrics.LOWER],
+            values[tfma_metrics.UPPER],
+            int(values[tfma_metrics.IMAGES]),
+        )
+    return None

@@ -14,7 +14,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from thawline.components.evaluation import counting, predictions, serving_cost
+from thawline.components.evaluation import predictions, serving_cost
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.export import abstention, copying, making, origin, record, warmup
 from thawline.components.export.params import Exports
@@ -22,6 +22,7 @@ from thawline.components.saved_model import card
 from thawline.components.saved_model.card import Abstain
 from thawline.components.shared import metadata_store, progress, split_files
 from thawline.components.shared.percentages import between, percent
+from thawline.components.shared.splits import EVALUATED, TEST, VAL
 
 
 class Executor(base_executor.BaseExecutor):
@@ -68,7 +69,7 @@ class Executor(base_executor.BaseExecutor):
                 origin.noted(metadata_store.borrowed(), found['model'].id, found['examples'].id),
                 found['model'].id,
                 _base(found['model_run'].uri),
-                {split: _hits(table, split) for split in counting.SPLITS},
+                {split: _hits(table, split) for split in EVALUATED},
                 blessed,
             ),
         )
@@ -78,7 +79,7 @@ class Executor(base_executor.BaseExecutor):
         size = serving_cost.size_mb(str(model))
         files = split_files.files(found['transformed_examples'])
         given = making.Given(
-            model, described, table, files['train'], files[counting.VAL], settings.exports_tolerance
+            model, described, table, files['train'], files[VAL], settings.exports_tolerance
         )
         made, latency = making.make(settings.exports if blessed else (), given)
         written = record.Record(blessed, size, latency, made, abstain, note)
@@ -113,7 +114,7 @@ def _abstain(table: Predictions, settings: Exports) -> tuple[Abstain | None, str
     """The threshold, and a remark on it."""
     if settings.abstain is None:
         return None, ''
-    rows, wanted = _rows(table, counting.VAL), settings.abstain.accuracy
+    rows, wanted = _rows(table, VAL), settings.abstain.accuracy
     found = abstention.calibrate(table.scores[rows], _right(table, rows), wanted)
     if found is None:
         needed = abstention.images_needed(wanted)
@@ -121,7 +122,7 @@ def _abstain(table: Predictions, settings: Exports) -> tuple[Abstain | None, str
         if needed is not None and len(rows) < needed:
             why += f'; it takes {needed:,} images even if all are answered right'
         return None, why
-    test = _rows(table, counting.TEST)
+    test = _rows(table, TEST)
     if not len(test):
         return found, ''
     there = abstention.measured(table.scores[test], _right(table, test), found.threshold)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.evaluation import counting
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.export import images, libraries, litert, onnx_format, parity
 from thawline.components.export.images import Batch
@@ -23,6 +22,7 @@ from thawline.components.saved_model import card
 from thawline.components.saved_model.card import Card
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.splits import VAL
 
 FOLDER = pathlib.Path('assets.extra', 'exports')
 CARD = 'thawline.json'
@@ -127,7 +127,7 @@ def _compare(run: Run, given: Given) -> parity.Parity:
     rows = {
         str(name): row
         for row, (name, split) in enumerate(zip(table.ids, table.splits, strict=True))
-        if split == counting.VAL
+        if split == VAL
     }
     progress.start('val images through the export', len(rows))
     mine, places = [], []

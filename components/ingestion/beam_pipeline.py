@@ -21,9 +21,10 @@ import tensorflow as tf
 from thawline.components.ingestion import examples, facts, storage, tfrecord
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.canonical import BadImage, Canonical, canonicalise
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.plan import Plan, Row
 from thawline.components.ingestion.quarantine import Rejected
-from thawline.components.ingestion.sources import Columns, Listing, SourceItem
+from thawline.components.ingestion.source_types import Listing, SourceItem
 from thawline.components.shared import progress
 
 _NO_COMPRESSION = 'uncompressed'

@@ -11,8 +11,10 @@ from tfx.types import component_spec, standard_artifacts
 
 from thawline.components.ingestion import driver, executor
 from thawline.components.ingestion.artifacts import Quarantine
-from thawline.components.ingestion.sources import SourceSpec, detect_format, group_finder
+from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.ingestion.sources import detect_format, group_finder
 from thawline.components.ingestion.split import check_fractions
+from thawline.components.shared.splits import SPLITS
 
 DEFAULT_FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
 DEFAULT_MAX_SIDE = 1024
@@ -80,7 +82,7 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
         super().__init__(
             ImageExampleGenSpec(
                 source_spec=source.to_json(),
-                fractions=json.dumps({s: shares[s] for s in ('train', 'val', 'test')}),
+                fractions=json.dumps({s: shares[s] for s in SPLITS}),
                 seed=seed,
                 max_side=max_side,
                 max_pixels=max_pixels,

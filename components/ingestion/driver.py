@@ -9,7 +9,8 @@ from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.portable import base_driver, data_types
 from tfx.proto.orchestration import driver_output_pb2
 
-from thawline.components.ingestion.sources import SourceSpec, list_source
+from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.ingestion.sources import list_source
 from thawline.components.shared.errors import UserError
 
 FINGERPRINT = 'source_fingerprint'

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from thawline.components.ingestion.canonical import Canonical
 from thawline.components.ingestion.facts import Facts
-from thawline.components.ingestion.sources import SourceItem, metadata_features
+from thawline.components.ingestion.source_types import SourceItem, metadata_features
 
 
 def image_id(data: bytes) -> str:

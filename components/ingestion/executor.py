@@ -16,7 +16,8 @@ from tfx.types.artifact import Artifact
 from thawline.components.ingestion import beam_pipeline, quarantine
 from thawline.components.ingestion.plan import Row, make_plan
 from thawline.components.ingestion.quarantine import Rejected
-from thawline.components.ingestion.sources import Listing, SourceSpec, list_source
+from thawline.components.ingestion.source_types import Listing, SourceSpec
+from thawline.components.ingestion.sources import list_source
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
 

@@ -11,15 +11,15 @@ from thawline.components.ingestion.quarantine import (
     UNSUPPORTED,
     Rejected,
 )
-from thawline.components.ingestion.sources import (
+from thawline.components.ingestion.source_types import (
     SPLIT_ALIASES,
-    SPLITS,
     Listing,
     SourceItem,
     SourceSpec,
     fingerprint,
 )
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.splits import SPLITS
 
 IMAGE_SUFFIXES = frozenset({
     'jpg', 'jpeg', 'jpe', 'jfif', 'png', 'bmp', 'dib', 'gif', 'webp', 'tif', 'tiff', 'mpo', 'avif',

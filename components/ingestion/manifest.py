@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from thawline.components.ingestion import labels as label_rules
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion import storage
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
-from thawline.components.ingestion.sources import (
+from thawline.components.ingestion.source_types import (
     SPLIT_ALIASES,
-    Columns,
     Listing,
     SourceItem,
     SourceSpec,
@@ -155,7 +155,7 @@ def resolve_columns(header: tuple[str, ...], wanted: Columns, name: str) -> Colu
     if metadata is None:
         taken = {wanted.path, wanted.label, wanted.confidence, split, group}
         metadata = tuple(c for c in header if c and c not in taken)
-    return dataclasses.replace(wanted, split=split, group=group, metadata=metadata)
+    return wanted.model_copy(update={'split': split, 'group': group, 'metadata': metadata})
 
 
 class Files:

@@ -7,7 +7,7 @@ import pathlib
 
 from thawline.components.ingestion import labels, storage
 from thawline.components.ingestion.quarantine import MISSING_FILE, Rejected
-from thawline.components.ingestion.sources import (
+from thawline.components.ingestion.source_types import (
     PACKAGE_PREFIX,
     Listing,
     SourceItem,

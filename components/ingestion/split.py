@@ -13,8 +13,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from thawline.components.shared.errors import ConfigError
-
-SPLITS = ('train', 'val', 'test')
+from thawline.components.shared.splits import SPLITS
 
 
 def check_fractions(fractions: Mapping[str, float]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from thawline.components.ingestion import labels, storage
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import BAD_RECORD, NO_LABEL, NOT_AN_IMAGE, Rejected
-from thawline.components.ingestion.sources import (
+from thawline.components.ingestion.source_types import (
     SPLIT_ALIASES,
-    Columns,
     Listing,
     SourceItem,
     SourceSpec,

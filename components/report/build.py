@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thawline.components.evaluation import counting, slices
+from thawline.components.evaluation import slices
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import (
@@ -24,6 +24,7 @@ from thawline.components.report.content import Card, Cell, Content, Fact, Part, 
 from thawline.components.report.data_card import Means
 from thawline.components.report.model_card import ModelFacts
 from thawline.components.report.similarity import Embedded
+from thawline.components.shared.splits import EVALUATED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ def content(given: Given) -> Content:
     together, not_sliced = slices.slices(
         predictions.columns, given.groups.crossed, given.groups.most_values
     )
-    for split in counting.SPLITS:
+    for split in EVALUATED:
         mine = np.flatnonzero(predictions.labelled & (predictions.splits == split))
         if len(mine):
             images = given.data.summary['splits'].get(data_card.TRAIN, {})

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.evaluation import counting
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.ingestion import examples
 from thawline.components.serving_check import verdict
 from thawline.components.serving_check.params import Check
 from thawline.components.serving_check.record import Record
 from thawline.components.shared import progress
+from thawline.components.shared.splits import VAL
 
 # A program, not a module: it must be able to run where nothing of this project is installed.
 PROGRAM = pathlib.Path(__file__).with_name('probe.py')
@@ -51,7 +51,7 @@ def replay(files: Sequence[str], table: Predictions, most: int) -> Replay:
     rows = {
         str(name): row
         for row, (name, split) in enumerate(zip(table.ids, table.splits, strict=True))
-        if split == counting.VAL
+        if split == VAL
     }
     some: list[bytes] = []
     places: list[int] = []

@@ -12,12 +12,13 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
-from thawline.components.evaluation import counting, predictions
+from thawline.components.evaluation import predictions
 from thawline.components.serving_check import asking, record
 from thawline.components.serving_check.params import Check
 from thawline.components.serving_check.record import Record
 from thawline.components.shared import split_files
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.splits import VAL
 
 # What TFX's InfraValidator writes and Pusher reads.
 _BLESSED, _FILES = 'blessed', {True: 'INFRA_BLESSED', False: 'INFRA_NOT_BLESSED'}
@@ -50,7 +51,7 @@ class Executor(base_executor.BaseExecutor):
         made = Record(checked=False, passed=False, problems=('the model was not blessed',))
         if model_utils.is_model_blessed(found['blessing']):
             limits = Check.model_validate_json(exec_properties['check'])
-            files = split_files.files(found['examples'])[counting.VAL]
+            files = split_files.files(found['examples'])[VAL]
             given = asking.replay(files, predictions.read(found['evaluation'].uri), limits.images)
             if not given.serialized:
                 raise DataError('there is no evaluated val image to ask the exported model about')

@@ -6,13 +6,13 @@ from typing import Annotated, Literal, Self
 
 import pydantic
 
+from thawline.components.backbones.params import Views
 from thawline.components.shared.settings import Count, Duration, Fraction, Rate, Section, Share
 
 PolicyName = Literal[
     'none', 'flip', 'flips', 'light', 'standard', 'strong', 'trivial', 'any_orientation'
 ]
 AugmentationName = PolicyName | Literal['auto']
-Views = Literal['none', 'flip', 'flips']
 
 
 class FineTune(Section):

@@ -14,6 +14,7 @@ import yaml
 
 from thawline.components import backbones
 from thawline.components.ingestion import sources
+from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.shared.errors import ConfigError
 from thawline.components.training import params
 from thawline.pipeline.config import loading
@@ -69,7 +70,7 @@ def project_name(folder: pathlib.Path) -> str:
     return name[:63] or 'project'
 
 
-def scan(listing: sources.Listing) -> Mapping[str, int]:
+def scan(listing: Listing) -> Mapping[str, int]:
     """Images a class, largest first."""
     counts = collections.Counter(item.label or '' for item in listing.items)
     return dict(counts.most_common())
@@ -83,7 +84,7 @@ def _base() -> tuple[str, str]:
     return 'mobilenet_v2', 'imagenet'
 
 
-def render(name: str, source: str, listing: sources.Listing, file: str) -> str:
+def render(name: str, source: str, listing: Listing, file: str) -> str:
     """The text of the project file."""
     counts = scan(listing)
     total = sum(counts.values())
@@ -101,7 +102,7 @@ def render(name: str, source: str, listing: sources.Listing, file: str) -> str:
     columns = (
         '  # A column or feature with the probability that the label is right, if there is one:\n'
         '  # columns: {confidence: agreement}\n'
-        if sources.detect_format(sources.SourceSpec(source)) in ('csv', 'tfrecord')
+        if sources.detect_format(SourceSpec(source)) in ('csv', 'tfrecord')
         else ''
     )
     return _TEMPLATE.substitute(
@@ -138,7 +139,7 @@ def write(folder: pathlib.Path, data: str, force: bool) -> None:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
     local = '://' not in data and not data.startswith('package:')
     located = str(pathlib.Path(data).expanduser().resolve()) if local else data
-    listing = sources.list_source(sources.SourceSpec(source=located))
+    listing = sources.list_source(SourceSpec(source=located))
     folder.mkdir(parents=True, exist_ok=True)
     # Relative where the data lie inside the project, so that the project can be moved as a whole.
     inside = local and pathlib.Path(located).is_relative_to(folder.resolve())

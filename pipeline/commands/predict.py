@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import quarantine
-from thawline.components.ingestion.sources import Columns
 from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.config import beam
 from thawline.pipeline.config.project import Project
@@ -61,7 +60,7 @@ def execute(
     bound = model_card.abstention(model_card.read_card(folder))
     if abstain_below is None:
         abstain_below = bound
-    columns = Columns(**config.data.columns.model_dump())
+    columns = config.data.columns
     # A table in the folder of images is no image of it.
     written = {str(target), str(tables.quarantine_of(target))}
     listed = listing.of_sources(sources, columns, written)
@@ -149,7 +148,7 @@ def _predict(
                 listing.anywhere(listed),
                 str(folder.absolute()),
                 target,
-                Columns(**project.config.data.columns.model_dump()),
+                project.config.data.columns,
                 batch.Bounds(project.config.data.max_side, project.config.data.max_pixels),
                 placed.options,
                 abstain_below,

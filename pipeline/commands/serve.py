@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping
 
 import rich.console
 
-from thawline.pipeline.registry import version_folders
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.registry import version_folders
 from thawline.pipeline.server import process, tensorflow_serving
 from thawline.pipeline.server.limits import Limits
 from thawline.pipeline.terminal import progress_display

@@ -10,7 +10,7 @@ import pydantic
 
 from thawline.components.backbones.params import Model
 from thawline.components.bulk_prediction.params import Bulk
-from thawline.components.ingestion.sources import Columns, SourceSpec
+from thawline.components.ingestion.source_types import SourceSpec
 from thawline.pipeline.config import beam
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.config.models import Config
@@ -134,7 +134,7 @@ class Project:
             source=self._located(data.source),
             format=data.format,
             root=None if data.root is None else self._located(data.root),
-            columns=Columns(**data.columns.model_dump()),
+            columns=data.columns,
             group_pattern=data.group_pattern,
             normalise_labels=data.normalise_labels,
         )

@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from thawline.components.ingestion.sources import SourceSpec, list_source
+from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.ingestion.sources import list_source
 from thawline.components.shared.errors import UserError
 
 _MB = 1e6

@@ -19,8 +19,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from thawline.components.bulk_prediction.listing import Listing
 from thawline.components.ingestion import quarantine
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
-from thawline.components.ingestion.sources import Columns
 from thawline.components.shared import progress
 from thawline.pipeline.prediction import beam_pipeline, model, parts, tables
 from thawline.pipeline.prediction.beam_pipeline import Chunk, Job

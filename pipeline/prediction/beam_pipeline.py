@@ -26,8 +26,8 @@ from thawline.components.bulk_prediction.listing import Item, Listing, without_l
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion import storage, tfrecord
 from thawline.components.ingestion.canonical import BadImage
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
-from thawline.components.ingestion.sources import Columns
 from thawline.components.shared import progress
 from thawline.pipeline.prediction import encoded_images, model, parts
 

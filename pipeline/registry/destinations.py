@@ -14,10 +14,10 @@ import shutil
 from typing import Protocol
 
 from thawline.components.ingestion import storage
-from thawline.pipeline.registry.version_folders import complete
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.registry import model_files
 from thawline.pipeline.registry.model_files import Advance, Folder, Source, Tree
+from thawline.pipeline.registry.version_folders import complete
 
 INCOMING = '.incoming-'  # begins the names of folders in which versions are prepared
 

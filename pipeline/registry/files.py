@@ -5,10 +5,9 @@ from __future__ import annotations
 import pathlib
 
 from thawline.components.ingestion import storage
-from thawline.pipeline.registry import version_folders
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import lookup, registry
+from thawline.pipeline.registry import lookup, registry, version_folders
 from thawline.pipeline.registry.destinations import local_versions
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGES, STAGING
 from thawline.pipeline.registry.model_files import MARKER

@@ -12,9 +12,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from thawline.pipeline.registry import version_folders
 from thawline.pipeline.metadata.lineage import Graph, Made
 from thawline.pipeline.metadata.runs import Output
+from thawline.pipeline.registry import version_folders
 
 TRAINER, INGESTION, PUSHER = 'Trainer', 'ImageExampleGen', 'Pusher'
 _FORMAT = 'Format-Serving'  # where TFX's Trainer puts it inside of its artifact

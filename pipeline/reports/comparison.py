@@ -11,15 +11,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from thawline.components.evaluation import counting
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import formatting, metrics
 from thawline.components.report.content import Card, Fact
 from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.splits import EVALUATED
+from thawline.components.statistics.paired import Difference, of_shares
 from thawline.components.statistics.proportions import Interval, McNemar, mcnemar
 from thawline.pipeline.reports import bootstrap, comparison_cards
-from thawline.pipeline.reports.bootstrap import Difference
 from thawline.pipeline.reports.comparison_cards import Side as Side
 
 
@@ -136,7 +136,7 @@ def compare(first: Side, second: Side) -> Comparison:
     splits = b.splits[judged]
     parts = {
         split: _split(answers_a, answers_b, splits == split, classes)
-        for split in counting.SPLITS
+        for split in EVALUATED
         if (splits == split).any()
     }
     return Comparison(
@@ -236,7 +236,7 @@ def _classes(first: Answers, second: Answers, classes: tuple[str, ...]) -> Itera
 
 
 def _difference(hits: np.ndarray, others: np.ndarray) -> Difference:
-    return bootstrap.of_shares(int((hits & ~others).sum()), int((others & ~hits).sum()), len(hits))
+    return of_shares(int((hits & ~others).sum()), int((others & ~hits).sum()), len(hits))
 
 
 def _metrics(first: Answers, second: Answers) -> tuple[Measure, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thawline.components.report import formatting
-from thawline.pipeline.reports.bootstrap import Difference
+from thawline.components.statistics.paired import Difference
 from thawline.pipeline.reports.comparison import Comparison, Flip, PairedPart
 
 LEVEL = 0.05

@@ -19,6 +19,7 @@ import rich.text
 
 from thawline.components.bulk_prediction import listing as to_predict
 from thawline.components.ingestion import sources
+from thawline.components.ingestion.source_types import Listing
 from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.config import beam
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
@@ -64,7 +65,7 @@ def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
     return file_locks.held(project.lock, str(os.getpid()), busy=busy)
 
 
-def check(project: Project) -> sources.Listing:
+def check(project: Project) -> Listing:
     """Finds what can be found wrong before anything heavy starts.
 
     Raises:

@@ -114,8 +114,13 @@ def reached(graph: Graph, starts: Iterable[str]) -> set[str]:
 
 
 def entry_points(files: Mapping[str, pathlib.Path]) -> list[str]:
-    """Modules of `components` that the wiring names: as imports or as text, for TFX to import."""
+    """Modules of `components` that the wiring names, as imports or as text for TFX to import.
+
+    Settings count too: the configuration alone composes them, and hands them to the nodes.
+    """
     wiring = files['thawline.pipeline.graph']
+    settings = _imported(files['thawline.pipeline.config.models'], files)
+    settings |= _imported(files['thawline.pipeline.config.serving'], files)
     texts = {
         node.value
         for node in ast.walk(ast.parse(wiring.read_bytes()))
@@ -123,7 +128,7 @@ def entry_points(files: Mapping[str, pathlib.Path]) -> list[str]:
     }
     named = {text for text in texts} | {text.rpartition('.')[0] for text in texts}
     components = {name for name in files if name.startswith('thawline.components')}
-    return sorted(components & (named | _imported(wiring, files)))
+    return sorted(components & (named | settings | _imported(wiring, files)))
 
 
 def problems(root: pathlib.Path = thawline.ROOT) -> Iterator[str]:

@@ -18,8 +18,8 @@ from thawline.pipeline.system import log_redirect
 def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):
     code = (
         'import os, sys, logging, pathlib\n'
-        'from pipeline import logs\n'
-        f'with logs.diverted(pathlib.Path({str(tmp_path / "run.log")!r})) as terminal:\n'
+        'from thawline.pipeline.system import log_redirect\n'
+        f'with log_redirect.diverted(pathlib.Path({str(tmp_path / "run.log")!r})) as terminal:\n'
         '    print("printed"); os.write(2, b"from C\\n"); logging.info("logged")\n'
         '    terminal.write("for the person\\n"); terminal.flush()\n'
         'print("after")\n'
@@ -92,13 +92,3 @@ def test_reviewed_schema_lies_beside_the_file_or_with_the_runs_of_a_preset(tmp_p
     assert preset.schema == tmp_path / 'runs' / 'x' / 'schema.pbtxt'
     named = loading.parse('name: x\ndata: {source: a, schema_file: s/own.pbtxt}', 'thawline.yaml')
     assert Project.of(named, tmp_path).schema == tmp_path / 's' / 'own.pbtxt'
-
-
-def test_columns_of_the_configuration_are_those_of_ingestion():
-    import dataclasses
-
-    from thawline.components.ingestion.sources import Columns
-
-    theirs = {field.name: field.default for field in dataclasses.fields(Columns)}
-    ours = {name: field.default for name, field in models.Columns.model_fields.items()}
-    assert ours == theirs

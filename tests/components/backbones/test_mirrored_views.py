@@ -13,22 +13,23 @@ from tests.components.training import tiny
 from tests.components.training.whole import Images, train
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline.components.backbones import mirrored_views
+from thawline.components.backbones.params import Views
 from thawline.components.export import libraries, litert, onnx_format
 from thawline.components.export.params import Kind
 from thawline.components.saved_model import card, signatures
-from thawline.components.training import params, scores
+from thawline.components.training import scores
 
-KINDS: tuple[tuple[params.Views, int], ...] = (('none', 1), ('flip', 2), ('flips', 4))
+KINDS: tuple[tuple[Views, int], ...] = (('none', 1), ('flip', 2), ('flips', 4))
 
 
-def turned(pixels: np.ndarray, kind: params.Views) -> list[np.ndarray]:
+def turned(pixels: np.ndarray, kind: Views) -> list[np.ndarray]:
     """The views, by numpy."""
     both = [pixels, pixels[:, :, ::-1], pixels[:, ::-1], pixels[:, ::-1, ::-1]]
     return both[: dict(KINDS)[kind]]
 
 
 @pytest.mark.parametrize(('kind', 'count'), KINDS)
-def test_stacked_views_are_the_images_mirrored(kind: params.Views, count: int) -> None:
+def test_stacked_views_are_the_images_mirrored(kind: Views, count: int) -> None:
     images = np.arange(2 * 3 * 4 * 3, dtype=np.float32).reshape(2, 3, 4, 3)
     found = mirrored_views.stacked(tf.constant(images), kind).numpy()
     assert len(found) == 2 * count
@@ -36,7 +37,7 @@ def test_stacked_views_are_the_images_mirrored(kind: params.Views, count: int) -
 
 
 @pytest.mark.parametrize(('kind', 'count'), KINDS)
-def test_average_is_over_the_views_of_each_image(kind: params.Views, count: int) -> None:
+def test_average_is_over_the_views_of_each_image(kind: Views, count: int) -> None:
     outputs = np.arange(count * 3 * 2, dtype=np.float32).reshape(count * 3, 2)
     found = mirrored_views.averaged(tf.constant(outputs), kind).numpy()
     np.testing.assert_allclose(found, outputs.reshape(count, 3, 2).mean(0))

@@ -63,7 +63,8 @@ def test_unknown_name_says_what_is_close(wrong: str, hint: str) -> None:
 
 def test_importing_the_registry_imports_no_keras() -> None:
     code = (
-        'import sys; from components import backbones as b; b.availability("mobilenet_v2"); '
+        'import sys; from thawline.components import backbones as b; '
+        'b.availability("mobilenet_v2"); '
         'b.availability("efficientnet_lite0"); '
         'print(sorted({"keras", "tensorflow", "h5py", "numpy"} & set(sys.modules)))'
     )

@@ -271,7 +271,7 @@ def test_real_weights_of_another_width_are_refused() -> None:
 
 
 DOWNLOADS = """
-from components import backbones
+from thawline.components import backbones
 from thawline.components.shared.errors import ConfigError
 for name in ('resnet50', 'mobilenet_v2'):
     try:

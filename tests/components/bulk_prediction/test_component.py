@@ -19,7 +19,7 @@ from tests.components.transformed import CLASSES, Transformed
 from tests.pipeline.prediction import predicting
 from thawline.components.bulk_prediction import component, driver, executor, inferrer
 from thawline.components.ingestion.artifacts import Quarantine
-from thawline.components.ingestion.sources import Columns
+from thawline.components.ingestion.params import Columns
 from thawline.components.shared.errors import DataError
 
 

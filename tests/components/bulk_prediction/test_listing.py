@@ -9,7 +9,7 @@ import pytest
 
 from tests.components.ingestion import memory_files
 from thawline.components.bulk_prediction import listing
-from thawline.components.ingestion.sources import Columns
+from thawline.components.ingestion.params import Columns
 from thawline.components.shared.errors import ConfigError, DataError
 
 assert memory_files.MemoryFiles  # Beam finds it by its scheme

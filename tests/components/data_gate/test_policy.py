@@ -10,7 +10,8 @@ import hypothesis.strategies as st
 import pydantic
 import pytest
 
-from thawline.components.data_gate.policy import SPLITS, DataGate, Facts, Finding, judge
+from thawline.components.data_gate.policy import DataGate, Facts, Finding, judge
+from thawline.components.shared.splits import SPLITS
 
 SANE = {
     'train': {'cat': 70, 'dog': 60},

@@ -23,7 +23,7 @@ from thawline.components.evaluation import executor, predictions
 from thawline.components.evaluation.params import Gate
 from thawline.components.evaluation.slices import Evaluation
 from thawline.components.ingestion import canonical, examples, facts
-from thawline.components.ingestion.sources import SourceItem
+from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
 

@@ -16,7 +16,7 @@ from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.evaluation.evaluating import Evaluated
 from tests.components.transformed import Row, Transformed
-from thawline.components.evaluation import results, verdict
+from thawline.components.evaluation import tfma_config, verdict
 from thawline.components.evaluation.params import Gate
 from thawline.components.evaluation.slices import Evaluation
 from thawline.components.evaluation.verdict import Verdict
@@ -98,7 +98,7 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
             rows_of_site = np.arange(len(labels)) % 2 == n
             assert site['accuracy'] == (answers == labels)[rows_of_site].mean()
             assert site['small_slice'] == (rows_of_site.sum() < 16)
-        interval = results.interval(found.evaluation.uri, split)
+        interval = tfma_config.interval(found.evaluation.uri, split)
         assert interval is not None and interval.n == len(some)
         assert found.evaluation.get_float_custom_property(f'{split}_accuracy') == interval.share
         assert found.evaluation.get_float_custom_property(f'{split}_lower') == interval.lower
@@ -203,7 +203,7 @@ def test_other_classes_unlabelled_and_unknown_images_and_one_answer_for_all(
     baseline = evaluating.exported(tmp_path / 'baseline', transformed, ('maybe', 'no', 'yes'))
     gate = Gate(val_accuracy=0.5, strictness='point', worst_class_recall=0.1)
     found = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
-    interval = results.interval(found.evaluation.uri, 'val')
+    interval = tfma_config.interval(found.evaluation.uri, 'val')
     assert interval is not None
     assert (interval.share, interval.n) == (6 / 7, 7)
     table = found.predictions

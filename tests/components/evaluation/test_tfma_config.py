@@ -19,7 +19,6 @@ from tensorflow_model_analysis.evaluators import metrics_validator  # isort: ski
 
 from thawline.components.evaluation import (
     predictions,
-    results,
     tfma_config,
     tfma_metrics,
     tfma_run,
@@ -176,9 +175,9 @@ def test_rules_and_slices_on_predictions(compared: bool, tmp_path: pathlib.Path)
     site = slices[frozenset({('split', 'val'), ('meta_site', 'a')})]
     assert site['images']['doubleValue'] == 25
     assert not any(('meta_site', None) in key for key in slices)
-    interval = results.interval(str(tmp_path), 'val')
+    interval = tfma_config.interval(str(tmp_path), 'val')
     assert interval is not None and (interval.share, interval.n) == (0.9, 100)
-    of_baseline = results.interval(str(tmp_path), 'test', tfma_config.BASELINE)
+    of_baseline = tfma_config.interval(str(tmp_path), 'test', tfma_config.BASELINE)
     assert (of_baseline is not None and of_baseline.share == 1.0) is compared
     (plot,) = [sections[''][''] for key, sections in result.plots if key == (('split', 'val'),)]
     (matrix,) = plot['multiClassConfusionMatrixAtThresholds']['matrices']

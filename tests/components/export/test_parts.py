@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from thawline.components.export import abstention, copying, origin, parity, record
 from thawline.components.saved_model.card import Abstain
 from thawline.components.shared import metadata_store
-from thawline.pipeline.reports.bootstrap import of_shares
+from thawline.components.statistics.paired import of_shares
 
 
 def compared(n: int, lost: int, won: int, change: float = 0.2) -> parity.Parity:

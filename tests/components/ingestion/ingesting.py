@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.component import ImageExampleGen
 from thawline.components.ingestion.executor import Executor
-from thawline.components.ingestion.sources import SourceSpec
+from thawline.components.ingestion.source_types import SourceSpec
 
 RUNNER = '--runner=FnApiRunner'
 

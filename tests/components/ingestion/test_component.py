@@ -14,7 +14,7 @@ from tests.components.ingestion.images import class_folders, encoded, picture
 from tests.components.ingestion.ingesting import RUNNER
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.component import ImageExampleGen
-from thawline.components.ingestion.sources import SourceSpec
+from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared.errors import ConfigError
 
 

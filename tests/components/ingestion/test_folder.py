@@ -12,7 +12,8 @@ import pytest
 from tests.components.ingestion.images import class_folders
 from thawline import ROOT
 from thawline.components.ingestion import quarantine as reasons
-from thawline.components.ingestion.sources import Listing, SourceSpec, list_source
+from thawline.components.ingestion.source_types import Listing, SourceSpec
+from thawline.components.ingestion.sources import list_source
 from thawline.components.shared.errors import ConfigError, DataError
 
 

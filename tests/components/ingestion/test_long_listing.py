@@ -9,7 +9,7 @@ import PIL.Image
 
 from tests.components.ingestion.ingesting import ingest, strings
 from thawline.components.ingestion import beam_pipeline
-from thawline.components.ingestion.sources import SourceItem, SourceSpec
+from thawline.components.ingestion.source_types import SourceItem, SourceSpec
 
 
 def test_a_long_listing_gives_the_same_examples(tmp_path, monkeypatch):

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from tests.components.ingestion.images import class_folders
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.manifest import parse
-from thawline.components.ingestion.sources import Columns, Listing, SourceSpec, list_source
+from thawline.components.ingestion.params import Columns
+from thawline.components.ingestion.source_types import Listing, SourceSpec
+from thawline.components.ingestion.sources import list_source
 from thawline.components.shared.errors import DataError
 
 ROWS = [f'{c}/{i:03d}.png,{c}' for c in ('cat', 'dog') for i in range(3)]

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import pydantic
 import pytest
 
 from thawline import ROOT
@@ -24,9 +25,17 @@ except UserError as error:
 """
 
 
+# What settings are made of, and what that needs.
+NEEDED = (
+    'annotated_types', 'pydantic', 'pydantic_core', 'typing_extensions.py', 'typing_inspection',
+)  # fmt: skip
+
+
 def run(path: pathlib.Path, *options: str) -> str:
     # -S: without site-packages, so that only what the test lays out is installed.
     code = f'import sys; sys.path[:0] = [{str(path)!r}, {str(ROOT)!r}]\n{CODE}'
+    for name in NEEDED:
+        (path / name).symlink_to(pathlib.Path(pydantic.__file__).parents[1] / name)
     done = subprocess.run(
         [sys.executable, '-S', *options, '-c', code], capture_output=True, text=True, check=False
     )

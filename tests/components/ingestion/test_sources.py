@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.components.ingestion.sources import Columns, SourceSpec, detect_format, list_source
+from thawline.components.ingestion.params import Columns
+from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.ingestion.sources import detect_format, list_source
 from thawline.components.shared.errors import ConfigError
 
 TEXTS = st.text(max_size=9)
@@ -20,8 +22,8 @@ MAYBE = st.none() | TEXTS
     st.builds(
         SourceSpec, TEXTS, TEXTS, MAYBE,
         st.builds(
-            Columns, TEXTS, TEXTS, MAYBE, MAYBE, st.none() | st.lists(TEXTS).map(tuple),
-            confidence=MAYBE,
+            Columns, path=TEXTS, label=TEXTS, split=MAYBE, group=MAYBE, confidence=MAYBE,
+            metadata=st.none() | st.lists(TEXTS).map(tuple),
         ),
         MAYBE, st.booleans(),
     )

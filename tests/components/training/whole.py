@@ -12,6 +12,7 @@ import tensorflow as tf
 from tests.components.training import tiny
 from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones.features import Features
+from thawline.components.backbones.params import Views
 from thawline.components.training import checkpoint, image_set, params, recipe
 
 NAMES = ('cat', 'dog', 'owl', 'yak')
@@ -31,7 +32,7 @@ def train(
     soft_labels: bool = True,
     kind: Features = 'top',
     images: Callable[[], Images] | None = None,
-    views: params.Views = 'none',
+    views: Views = 'none',
     **tune: Any,
 ) -> recipe.Trained:
     settings = params.Training(

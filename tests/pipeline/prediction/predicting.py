@@ -17,7 +17,7 @@ from PIL import Image
 from tests.components.ingestion import images
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import canonical
-from thawline.components.ingestion.sources import Columns
+from thawline.components.ingestion.params import Columns
 from thawline.pipeline.prediction import batch
 from thawline.pipeline.prediction.batch import Bounds, Result
 

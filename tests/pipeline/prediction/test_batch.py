@@ -15,7 +15,7 @@ from tests.components.ingestion import images
 from tests.components.transformed import CLASSES, Transformed
 from tests.pipeline.prediction import predicting
 from thawline.components.bulk_prediction import listing
-from thawline.components.ingestion.sources import Columns
+from thawline.components.ingestion.params import Columns
 from thawline.components.saved_model import card
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.prediction import batch, beam_pipeline, parts, tables

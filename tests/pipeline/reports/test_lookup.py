@@ -269,7 +269,7 @@ def test_review_prints_its_address_serves_and_ends_when_told(stop, runs):
 
 def test_no_command_of_these_needs_tensorflow(runs):
     code = (
-        'import sys; from pipeline import compare_command, report_command, review_command; '
+        'import sys; from thawline.pipeline.commands import compare, report, review; '
         'sys.exit(", ".join({"tensorflow", "tfx", "apache_beam", "keras"} & set(sys.modules)) '
         'or None)'
     )

@@ -1,0 +1,108 @@
+"""The settings of ingestion: where images are, names of columns, shares of the splits."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+import pydantic
+
+from thawline.components.shared.settings import Count, Section, Share
+from thawline.components.shared.splits import SPLITS
+
+
+class Columns(Section):
+    """Names in a CSV manifest (columns) or in tf.Examples (features)."""
+
+    path: str = pydantic.Field(default='path', description='Path of the image (CSV).')
+    label: str = pydantic.Field(default='label', description='The class.')
+    image: str = pydantic.Field(default='image', description='The encoded image (tf.Example).')
+    split: str | None = pydantic.Field(
+        default=None, description='A given split, which is kept: train, val or test.'
+    )
+    group: str | None = pydantic.Field(
+        default=None, description='What must not be split, such as a patient.'
+    )
+    confidence: str | None = pydantic.Field(
+        default=None,
+        description='How sure the label is: a probability above 0 and at most 1; empty: certain.',
+    )
+    metadata: tuple[str, ...] | None = pydantic.Field(
+        default=None, description='Columns to keep as meta_<name>; all other columns by default.'
+    )
+
+
+class Split(Section):
+    """Shares of train, val and test; the seed decides which group of images goes where."""
+
+    train: Share = 0.70
+    val: Share = 0.15
+    test: Share = 0.15
+    seed: int = pydantic.Field(default=0, description='Another seed, another split.')
+
+    @pydantic.model_validator(mode='after')
+    def _whole(self) -> Self:
+        total = self.train + self.val + self.test
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(
+                f'train + val + test is {total:g}; the three shares must add up to 1, '
+                'for example 0.7, 0.15 and 0.15'
+            )
+        for name in SPLITS:
+            if getattr(self, name) == 0.0:
+                raise ValueError(f'{name} is 0; every split needs a share above 0')
+        return self
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Share of each split by name."""
+        return {'train': self.train, 'val': self.val, 'test': self.test}
+
+
+class Data(Section):
+    """Where the images are and how they are read."""
+
+    source: str = pydantic.Field(
+        description='A folder with a folder a class, a CSV manifest, TFRecord files (a pattern), '
+        'or package:elpv_dataset.'
+    )
+    format: Literal['auto', 'folder', 'csv', 'tfrecord', 'package'] = pydantic.Field(
+        default='auto', description='Told from the name of the source by default.'
+    )
+    root: str | None = pydantic.Field(
+        default=None, description='What the paths of a CSV are relative to; default: its folder.'
+    )
+    columns: Columns = Columns()
+    group_pattern: str | None = pydantic.Field(
+        default=None,
+        description='A regular expression with one group, matched on the relative path; images '
+        'with the same match are never split.',
+    )
+    normalise_labels: bool = pydantic.Field(
+        default=False, description='Merge labels that differ only in case or outer spaces.'
+    )
+    max_side: Annotated[int, pydantic.Field(ge=32)] = pydantic.Field(
+        default=1024, description='Longest side, in pixels, that is kept at ingestion.'
+    )
+    max_pixels: Count = pydantic.Field(
+        default=100_000_000, description='Larger images (decompression bombs) are quarantined.'
+    )
+    split: Split = Split()
+    schema_file: str | None = pydantic.Field(
+        default=None, description='The reviewed schema; default: schema.pbtxt beside this file.'
+    )
+
+    @pydantic.field_validator('group_pattern')
+    @classmethod
+    def _one_group(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f'not a regular expression: {error}') from error
+        if groups != 1:
+            raise ValueError(
+                f'has {groups} groups; exactly one is needed, for example ^(patient_\\d+)'
+            )
+        return value

@@ -1,0 +1,134 @@
+"""What a source is and what it lists, as all of ingestion speaks of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from thawline.components.ingestion import storage
+from thawline.components.ingestion.params import Columns
+from thawline.components.ingestion.quarantine import Rejected
+from thawline.components.shared.errors import DataError
+
+FORMATS = ('auto', 'folder', 'csv', 'tfrecord', 'package')
+SPLIT_ALIASES = {
+    'train': 'train', 'training': 'train',
+    'val': 'val', 'valid': 'val', 'validation': 'val', 'dev': 'val',
+    'test': 'test', 'testing': 'test',
+}  # fmt: skip
+PACKAGE_PREFIX = 'package:'
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceSpec:
+    """Where images and labels come from.
+
+    Attributes:
+      source: a folder, a CSV file, TFRecord file(s) (a glob is fine) or 'package:<name>'; local
+        or any URL that Beam has a file system for.
+      format: one of `FORMATS`.
+      root: what paths in a CSV are relative to; None: the CSV's own folder.
+      columns: names of columns or features.
+      group_pattern: a regular expression with one group, searched in the relative path; what it
+        captures is the group (what must not be split).
+      normalise_labels: merge labels that differ only in case or surrounding spaces.
+    """
+
+    source: str
+    format: str = 'auto'
+    root: str | None = None
+    columns: Columns = dataclasses.field(default_factory=Columns)
+    group_pattern: str | None = None
+    normalise_labels: bool = False
+
+    def to_json(self) -> str:
+        """Canonical JSON: the same spec gives the same text (it is part of a cache key)."""
+        fields = {**vars(self), 'columns': self.columns.model_dump()}
+        return json.dumps(fields, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> SourceSpec:
+        """Reads what `to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        columns = Columns.model_validate(fields.pop('columns', {}))
+        return cls(columns=columns, **fields)
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceItem:
+    """One image as listed: `path` is what to read, `relative_path` what a person knows it by.
+
+    `confidence` is the probability, in (0, 1], that the label is right. A source gives it for all
+    of its images (1 for those that are certain) or, as None, for none of them: the schema that is
+    inferred then says the same of every split.
+    """
+
+    path: str
+    relative_path: str
+    label: str | None = None
+    split: str | None = None
+    group: str | None = None
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+    confidence: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What a source holds.
+
+    Attributes:
+      items: images to read, sorted by relative path. Empty for TFRecords.
+      rejected: entries known to be unusable before reading them.
+      notes: remarks for the person.
+      record_files: TFRecord files; their images are only known when read.
+      fingerprint: changes when a listed file or the manifest changes.
+    """
+
+    items: tuple[SourceItem, ...]
+    rejected: tuple[Rejected, ...]
+    notes: tuple[str, ...]
+    record_files: tuple[storage.Entry, ...] = ()
+    fingerprint: str = ''
+
+
+def metadata_features(columns: Iterable[str]) -> dict[str, str]:
+    """Column name -> feature name ('meta_' and letters, digits, underscores).
+
+    Raises:
+      DataError: two columns would get one feature name.
+    """
+    names: dict[str, str] = {}
+    for column in sorted(columns):
+        name = 'meta_' + re.sub(r'\W', '_', column.strip())
+        for other, taken in names.items():
+            if taken == name:
+                raise DataError(
+                    f'The metadata columns {other!r} and {column!r} would both become the feature '
+                    f'{name!r}; rename one, or choose columns with data.columns.metadata.'
+                )
+        names[column] = name
+    return names
+
+
+def is_utf8(text: str) -> bool:
+    # Names that are not UTF-8 on disk reach Python with lone surrogates in them.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def fingerprint(entries: list[storage.Entry], *contents: bytes) -> str:
+    """A digest over names, sizes and change stamps of files, and over whole small contents."""
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(hashlib.sha256(content).digest())
+    for entry in sorted(entries, key=lambda e: e.relative):
+        line = f'{entry.relative}\0{entry.size}\0{entry.stamp}\n'
+        digest.update(line.encode('utf-8', 'surrogatepass'))
+    return digest.hexdigest()

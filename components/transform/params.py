@@ -1,0 +1,22 @@
+"""The settings of Transform."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from thawline.components.shared.settings import Section
+
+
+class Preprocessing(Section):
+    """Decode and resize, the same graph in training and in serving."""
+
+    image_size: Annotated[int, pydantic.Field(ge=32, le=1024)] | None = pydantic.Field(
+        default=None, description="Side in pixels; default: the base's own."
+    )
+    resize: Literal['stretch', 'crop', 'letterbox'] = pydantic.Field(
+        default='stretch',
+        description='stretch ignores the aspect ratio, crop keeps the central square, letterbox '
+        'keeps all of the image between grey bars.',
+    )
