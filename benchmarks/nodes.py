@@ -34,7 +34,8 @@ from thawline.pipeline.config import loading
 from thawline.pipeline.config.task_grouping import Policy
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.orchestrators.airflow import tasks
-from thawline.pipeline.runners import compiled_file, run
+from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.terminal import exit_codes
 
 RUN_ID = 'scheduled'
 LOCAL = 'local'
@@ -110,7 +111,7 @@ def call(home: pathlib.Path, *arguments: str) -> Spent:
         check=False,
     )
     spent = Spent(time.monotonic() - began, _processor() - before)
-    if done.returncode not in (run.Outcome.BLESSED, run.Outcome.NOT_BLESSED):
+    if done.returncode not in (exit_codes.Outcome.BLESSED, exit_codes.Outcome.NOT_BLESSED):
         raise SystemExit(f'thawline {" ".join(arguments)}: {done.stdout}{done.stderr}')
     return spent
 

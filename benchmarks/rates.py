@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from thawline.pipeline.config import loading
 from thawline.pipeline.engines import engine as engine_lib
 from thawline.pipeline.runners import run as run_lib
+from thawline.pipeline.terminal import exit_codes
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 # Node -> the output whose bytes count.
@@ -83,7 +84,7 @@ def measure(root: pathlib.Path, number: int, size: int) -> dict[str, tuple[float
         engine_lib.Engine = Measured  # type: ignore[misc]
         project = loading.load_project(home)
         outcome = run_lib.execute(project, run_lib.Options(last=('Evaluator',)))
-        if outcome not in (run_lib.Outcome.BLESSED, run_lib.Outcome.NOT_BLESSED):
+        if outcome not in (exit_codes.Outcome.BLESSED, exit_codes.Outcome.NOT_BLESSED):
             raise SystemExit(f'the run ended with {outcome.name}')
         found = {'the photographs': (0.0, float(sum((root / p).stat().st_size for p, _ in images)))}
         for node, key in NODES.items():

@@ -104,12 +104,13 @@ def run(
         raise click.UsageError('--only cannot be combined with --from or --to')
     from thawline.pipeline.config import loading
     from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.terminal import exit_codes
 
     if only:
         first = last = (only,)
     options: Options = run_lib.Options(first, last, not no_cache, engine=engine)
     outcome = run_lib.execute(loading.load_project(config), options)
-    run_lib.leave(outcome)
+    exit_codes.leave(outcome)
 
 
 @main.command()
@@ -224,11 +225,11 @@ def bases(
     from thawline.pipeline.base_ranking import compare as bases_lib
     from thawline.pipeline.commands import bases
     from thawline.pipeline.config import loading
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.terminal import exit_codes
 
     chosen, at = bases_lib.names(names), bases_lib.sizes(sizes)
     project = loading.load_project(config)
-    run_lib.leave(bases.execute(project, images, chosen, at, weights, download))
+    exit_codes.leave(bases.execute(project, images, chosen, at, weights, download))
 
 
 @main.command()
@@ -238,9 +239,9 @@ def tune(config: pathlib.Path | None, no_cache: bool) -> None:
     """Tries other settings of training on your images; takes as long as a few trainings."""
     from thawline.pipeline.commands import tune
     from thawline.pipeline.config import loading
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.terminal import exit_codes
 
-    run_lib.leave(tune.execute(loading.load_project(config), not no_cache))
+    exit_codes.leave(tune.execute(loading.load_project(config), not no_cache))
 
 
 @main.command()

@@ -34,10 +34,10 @@ def kubeflow(
     """
     from thawline.pipeline.config import loading
     from thawline.pipeline.orchestrators.kubeflow import export as kubeflow_lib
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.terminal import exit_codes
 
     kubeflow_lib.write(loading.load_project(config), out, given)
-    run_lib.leave(run_lib.Outcome.BLESSED)
+    exit_codes.leave(exit_codes.Outcome.BLESSED)
 
 
 COMMANDS = (kubeflow,)

@@ -54,12 +54,12 @@ def predict(
     """
     from thawline.pipeline.commands import predict
     from thawline.pipeline.config import loading
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.terminal import exit_codes
 
     outcome = predict.execute(
         loading.load_project(config), sources, wanted, target, abstain_below, force, engine
     )
-    run_lib.leave(outcome)
+    exit_codes.leave(outcome)
 
 
 @click.command()
@@ -133,10 +133,11 @@ def serve(
     """
     from thawline.pipeline.commands import serve
     from thawline.pipeline.config import loading
+    from thawline.pipeline.server import target
     from thawline.pipeline.server.limits import Limits
 
     limits = Limits(max_body * 2**20, max_batch, max_pixels)
-    asked = serve.Options(limits=limits, **options)
+    asked = target.Options(limits=limits, **options)
     sys.exit(serve.execute(loading.load_project(config), asked))
 
 

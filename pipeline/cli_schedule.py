@@ -37,10 +37,10 @@ def compile_(config: pathlib.Path | None, out: pathlib.Path | None) -> None:
     """Compiles the pipeline to a file that schedulers and `thawline run-node` read."""
     from thawline.pipeline.commands import compile
     from thawline.pipeline.config import loading
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.terminal import exit_codes
 
     compile.execute(loading.load_project(config), out)
-    run_lib.leave(run_lib.Outcome.BLESSED)
+    exit_codes.leave(exit_codes.Outcome.BLESSED)
 
 
 @click.command('run-node', help=_RUN_NODE)
@@ -62,10 +62,10 @@ def run_node(
     path: pathlib.Path, nodes: tuple[str, ...], run_id: str, force: bool, engine: str | None
 ) -> None:
     """See `_RUN_NODE`: click's mark for text that keeps its lines is no docstring's."""
-    from thawline.pipeline.runners import run as run_lib
     from thawline.pipeline.runners import run_nodes
+    from thawline.pipeline.terminal import exit_codes
 
-    run_lib.leave(run_nodes.execute(path, nodes, run_id, force, engine))
+    exit_codes.leave(run_nodes.execute(path, nodes, run_id, force, engine))
 
 
 COMMANDS = (compile_, run_node)

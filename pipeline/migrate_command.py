@@ -11,7 +11,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.stores import migration
 from thawline.pipeline.registry import lock
 from thawline.pipeline.system import file_locks
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import roomy_console, say
 
 _SHOWN = ('Artifact', 'Execution', 'Context', 'Event')
 
@@ -22,7 +22,7 @@ def execute(project: Project) -> None:
     Raises:
         ConfigError: they cannot be copied; the database is as it was then.
     """
-    console = progress_display.roomy_console(sys.stdout)
+    console = roomy_console(sys.stdout)
 
     def busy(process: str) -> ConfigError:
         return ConfigError(
@@ -36,16 +36,12 @@ def execute(project: Project) -> None:
     ):
         moved = migration.migrate(project, lambda table, rows: tell(f'{table} {rows:,}', 0, 0))
     if not moved.rows:
-        progress_display.say(
-            console, f'the records were in {moved.place} already, and are the same'
-        )
+        say(console, f'the records were in {moved.place} already, and are the same')
         return
     counted = ', '.join(f'{moved.rows[name]:,} {name.lower()}s' for name in _SHOWN)
-    progress_display.say(console, ('✓ ', 'green'), f'copied {counted} to {moved.place}')
-    progress_display.say(
+    say(console, ('✓ ', 'green'), f'copied {counted} to {moved.place}')
+    say(
         console, f'  compared  {sum(moved.rows.values()):,} rows of {len(moved.rows)} tables: equal'
     )
-    progress_display.say(
-        console, '  numbers   as before, so that the cache, reports and models stay valid'
-    )
-    progress_display.say(console, f'  kept      {project.metadata}, which is not used any more')
+    say(console, '  numbers   as before, so that the cache, reports and models stay valid')
+    say(console, f'  kept      {project.metadata}, which is not used any more')

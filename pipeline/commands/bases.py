@@ -30,9 +30,10 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import ingested_images
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.runners import run as run_lib
-from thawline.pipeline.runners.run import Outcome
 from thawline.pipeline.system import log_redirect, signals
 from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import ROOMY, duration, roomy_console, say
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 
 def execute(
@@ -74,31 +75,25 @@ def execute(
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
     log = project.logs / f'{stamp}-bases.log'
     with signals.listening(), log_redirect.diverted(log) as terminal:
-        console = progress_display.roomy_console(terminal)
+        console = roomy_console(terminal)
         try:
             comparison = _measure(console, project.config, split, images, found, missing)
         except Exception as error:
             if signals.requested():
-                progress_display.say(
-                    console, ('error: ', 'bold red'), 'stopped on request; nothing was changed'
-                )
+                say(console, ('error: ', 'bold red'), 'stopped on request; nothing was changed')
                 return Outcome.INTERRUPTED
             if isinstance(error, UserError):
                 raise
             logging.exception('the comparison crashed')
-            progress_display.say(
-                console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})'
-            )
-            progress_display.say(console, f'  log     {log}')
+            say(console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})')
+            say(console, f'  log     {log}')
             return Outcome.CRASHED
         show(console, comparison, project.config)
         file = project.output / 'bases' / f'{stamp}.json'
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(compare.record(comparison, project.config), indent=1), 'utf-8')
-        progress_display.say(
-            console, f'  time    {progress_display.duration(time.monotonic() - began)}'
-        )
-        progress_display.say(console, f'  numbers {file}')
+        say(console, f'  time    {duration(time.monotonic() - began)}')
+        say(console, f'  numbers {file}')
     return Outcome.BLESSED
 
 
@@ -110,7 +105,7 @@ def _measure(
     found: Sequence[Candidate],
     missing: Sequence[Missing],
 ) -> Comparison:
-    progress_display.say(
+    say(
         console,
         (config.name, 'bold'),
         f'  compares {", ".join(c.label for c in found)} and random weights on at most {count:,} '
@@ -121,7 +116,7 @@ def _measure(
         from thawline.pipeline.base_ranking import crossval, images
 
     sample = images.load(split, count, config.training.seed, crossval.FOLDS)
-    progress_display.say(
+    say(
         console,
         f'  images  {len(sample.labels):,} of {sample.of:,}, {len(sample.classes)} classes',
     )
@@ -144,9 +139,9 @@ def _measure(
         shown.ended(NodeResult(key, 'complete', {}, row.seconds))
         if first and rest:
             left = compare.seconds_left(row, len(sample.labels), rest)
-            progress_display.say(
+            say(
                 console,
-                (f'  about {progress_display.duration(left)} for the other {len(rest)}', 'dim'),
+                (f'  about {duration(left)} for the other {len(rest)}', 'dim'),
             )
         first = False
 
@@ -159,10 +154,10 @@ def _measure(
 def show(console: rich.console.Console, comparison: Comparison, config: Config) -> None:
     """Prints the table, what it means, and what to put into the project file."""
     _left_out(console, comparison.missing)
-    console.print(table(comparison, config, console.width >= progress_display.ROOMY))
+    console.print(table(comparison, config, console.width >= ROOMY))
     for line in conclusions(comparison, config):
         console.print(line, highlight=False, soft_wrap=True)
-    progress_display.say(console, ('\nin thawline.yaml:\n', 'bold'))
+    say(console, ('\nin thawline.yaml:\n', 'bold'))
     console.print(
         yaml_lines(comparison.rows[comparison.verdict.recommended].candidate),
         highlight=False, markup=False, soft_wrap=True,
@@ -172,9 +167,9 @@ def show(console: rich.console.Console, comparison: Comparison, config: Config) 
 def _left_out(console: rich.console.Console, missing: Sequence[Missing]) -> None:
     for item in missing:
         file = f'; its file: {item.file}' if item.file else ''
-        progress_display.say(console, (f'  left out  {item.backbone}: {item.reason}{file}', 'dim'))
+        say(console, (f'  left out  {item.backbone}: {item.reason}{file}', 'dim'))
     if any(item.file for item in missing):
-        progress_display.say(
+        say(
             console,
             '  to compare those without weights too: --download, or put their files into '
             f'{registry.keras_home() / "models"} or a folder given with --weights',

@@ -17,6 +17,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.components.statistics.proportions import Interval
 from thawline.pipeline.commands import report
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.reports import (
     comparison,
     comparison_markdown,
@@ -26,7 +27,7 @@ from thawline.pipeline.reports import (
 )
 from thawline.pipeline.reports.lookup import Found
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import say
 
 FOLDER = 'comparisons'
 LOG = 'compare.log'
@@ -45,7 +46,7 @@ def execute(project: Project, first: str, second: str, kind: str, browse: bool) 
         ConfigError: a run or its report is missing, or the two have no image in common.
         DataError: predictions cannot be used.
     """
-    store = lookup.open_store(project)
+    store = opening.open_store(project)
     found = [lookup.find(store, wanted, project.name) for wanted in (first, second)]
     if found[0].run.id == found[1].run.id:
         raise ConfigError(f'A and B are the same run, {found[0].run.id}; give two')
@@ -74,16 +75,16 @@ def _share(one: Interval) -> str:
 
 def _show(told: comparison.Comparison, path: pathlib.Path) -> None:
     console = rich.console.Console(file=sys.stdout)
-    progress_display.say(console, (comparison_wording.decision(told.together), 'bold'))
-    progress_display.say(console, comparison_wording.headline(told.together))
+    say(console, (comparison_wording.decision(told.together), 'bold'))
+    say(console, comparison_wording.headline(told.together))
     for title, part in comparison_wording.accuracies(told):
-        progress_display.say(
+        say(
             console,
             f'  {title:<10}  A {_share(part.first)}  B {_share(part.second)}  '
             f'{comparison_wording.difference(part.difference)}, 95 % interval '
             f'{comparison_wording.ends(part.difference)} ({comparison_wording.p_value(part)})',
         )
-    progress_display.say(console, f'  page        {path}')
+    say(console, f'  page        {path}')
 
 
 def thumbnails(

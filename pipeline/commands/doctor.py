@@ -7,7 +7,9 @@ import pathlib
 import rich.console
 import rich.text
 
+from thawline.components.shared.errors import UserError
 from thawline.pipeline.environment import checks
+from thawline.pipeline.environment.checks import Result, Status
 
 _MARKS = {
     checks.Status.OK: ('✓', 'green'),
@@ -38,3 +40,21 @@ def show(config: pathlib.Path | None) -> int:
         words + (f', {warned} to look at' if warned else ''), style='bold', highlight=False
     )
     return 1 if failed else 0
+
+
+def check_metadata(folder: pathlib.Path) -> Result:
+    """Can the place be reached where the project in `folder` has its runs recorded?"""
+    from thawline.pipeline.config import loading, project
+    from thawline.pipeline.metadata.stores import opening
+
+    name, file = 'Metadata', folder / loading.PROJECT_FILE
+    if not file.is_file():
+        return Result(name, Status.OK, "SQLite, among a project's runs")
+    try:
+        parsed = loading.parse(loading.read_file(file), str(file))
+    except UserError as error:
+        return Result(name, Status.WARN, f'cannot be told: {error}', 'Mend the configuration.')
+    try:
+        return Result(name, Status.OK, opening.reached(project.Project.of(parsed, folder)))
+    except UserError as error:
+        return Result(name, Status.FAIL, str(error), 'thawline metadata check')

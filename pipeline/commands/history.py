@@ -8,7 +8,7 @@ import rich.text
 
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import access, consistency
+from thawline.pipeline.registry import access, consistency, ledger
 from thawline.pipeline.registry.ledger import Move, Prune
 
 
@@ -50,7 +50,7 @@ def _row(one: Move | Prune) -> tuple[str, ...]:
     if isinstance(one, Prune):
         gone = ', '.join(map(str, one.removed)) or 'nothing'
         return when, f'prune of {gone}{state}', one.stage, one.who, ''
-    what = f'{registry_console.action(one)}: model {one.model} as version {one.version}'
+    what = f'{ledger.action(one)}: model {one.model} as version {one.version}'
     if one.replaced_model:
         what += f', instead of model {one.replaced_model}'
     return when, what + state, one.stage, one.who, one.reason

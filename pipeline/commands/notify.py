@@ -15,7 +15,7 @@ from thawline.pipeline.notifications import body, messages, notify, targets
 from thawline.pipeline.notifications.body import Details, Notification
 from thawline.pipeline.notifications.delivery import Told
 from thawline.pipeline.notifications.targets import Resolved
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import duration, say
 
 
 def execute(project: Project, test: bool) -> int:
@@ -34,15 +34,13 @@ def execute(project: Project, test: bool) -> int:
     console = rich.console.Console(file=sys.stdout)
     if not test:
         for one in found:
-            progress_display.say(console, *_line(one))
-        progress_display.say(
-            console, 'nothing was sent; to send a test to each: thawline notify --test'
-        )
+            say(console, *_line(one))
+        say(console, 'nothing was sent; to send a test to each: thawline notify --test')
         return 0
     came = notify.send(console, example(project.name), found)
     for told in came:
         mark = ('✓ ', 'green') if told.done else ('✗ ', 'red')
-        progress_display.say(console, mark, (told.shown, 'bold'), f'  {_came(told)}')
+        say(console, mark, (told.shown, 'bold'), f'  {_came(told)}')
     return 0 if all(told.done for told in came) else 1
 
 
@@ -69,7 +67,7 @@ def example(project: str) -> Notification:
 
 def _came(told: Told) -> str:
     tries = 'try' if told.tries == 1 else 'tries'
-    return f'{told.said} ({told.tries} {tries}, {progress_display.duration(told.seconds)})'
+    return f'{told.said} ({told.tries} {tries}, {duration(told.seconds)})'
 
 
 def _line(one: Resolved) -> tuple[str | tuple[str, str], ...]:

@@ -20,9 +20,10 @@ from thawline.pipeline.config import beam
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.prediction import model_card, tables
 from thawline.pipeline.registry import files
-from thawline.pipeline.runners.run import Outcome
 from thawline.pipeline.system import log_redirect, signals
 from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import duration, roomy_console, say
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
     import rich.console
@@ -66,31 +67,27 @@ def execute(
     listed = listing.of_sources(sources, columns, written)
     log = _log(project)
     with signals.listening(), log_redirect.diverted(log) as terminal:
-        console = progress_display.roomy_console(terminal)
-        progress_display.say(console, ('predict', 'bold'), f'  {_counted(listed)} with {folder}')
+        console = roomy_console(terminal)
+        say(console, ('predict', 'bold'), f'  {_counted(listed)} with {folder}')
         try:
             result = _predict(console, project, listed, folder, target, abstain_below)
         except Exception as error:
             if signals.requested():
-                progress_display.say(
-                    console, ('error: ', 'bold red'), 'stopped on request; nothing written'
-                )
+                say(console, ('error: ', 'bold red'), 'stopped on request; nothing written')
                 return Outcome.INTERRUPTED
             if isinstance(error, UserError):
                 raise
             logging.exception('the prediction crashed')
-            progress_display.say(
-                console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})'
-            )
-            progress_display.say(console, f'  log     {log}')
+            say(console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})')
+            say(console, f'  log     {log}')
             return Outcome.CRASHED
         if not result.predicted:
             raise DataError(
                 f'none of {len(result.rejected):,} images could be used: '
                 f'{quarantine.in_words(result.rejected)}. See {tables.quarantine_of(target)}.'
             )
-        took = progress_display.duration(time.monotonic() - began)
-        progress_display.say(console, ('✓ ', 'green'), summary(result, target), f' in {took}')
+        took = duration(time.monotonic() - began)
+        say(console, ('✓ ', 'green'), summary(result, target), f' in {took}')
     return Outcome.BLESSED
 
 

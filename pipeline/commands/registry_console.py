@@ -13,19 +13,20 @@ import rich.progress
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.registry.ledger import Move
 from thawline.pipeline.registry.promotion import Tell
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal import console as console_lib
+from thawline.pipeline.terminal.console import roomy_console
 
 DECLINED = 1  # exit code where the person at the prompt said no
 
 
 def console() -> rich.console.Console:
     """Where commands print."""
-    return progress_display.roomy_console(sys.stdout)
+    return roomy_console(sys.stdout)
 
 
 def say(to: rich.console.Console, line: str) -> None:
     """Prints a line; nothing in it is markup."""
-    progress_display.say(to, line)
+    console_lib.say(to, line)
 
 
 @contextlib.contextmanager
@@ -70,14 +71,9 @@ def megabytes(size: int) -> str:
     return f'{size / 1e6:,.1f} MB'
 
 
-def action(move: Move) -> str:
-    """'promote' or 'rollback', with what was overridden."""
-    return f'{move.action}, forced: {move.forced}' if move.forced else move.action
-
-
 def served(to: rich.console.Console, move: Move) -> None:
     """Says what is served now, where, and instead of what."""
-    progress_display.say(
+    console_lib.say(
         to, ('✓ ', 'green'), f'model {move.model} is in {move.stage} as version {move.version}'
     )
     say(to, f'  folder    {move.destination}/{move.version}')

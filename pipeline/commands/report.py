@@ -8,6 +8,7 @@ import click
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.reports import lookup, markdown
 
 
@@ -23,7 +24,7 @@ def execute(project: Project, wanted: str, kind: str, out: pathlib.Path | None) 
     Raises:
         ConfigError: there is no such run or report, or the file cannot be written.
     """
-    found = lookup.find(lookup.open_store(project), wanted, project.name)
+    found = lookup.find(opening.open_store(project), wanted, project.name)
     if kind == 'md':
         data = markdown.render(found.content).encode('utf-8')
     else:

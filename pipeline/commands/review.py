@@ -15,9 +15,10 @@ import rich.console
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.reports import lookup
 from thawline.pipeline.system import signals
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import say
 
 HOST = '127.0.0.1'
 _POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]*)"')
@@ -37,13 +38,13 @@ def execute(project: Project, wanted: str, port: int, browse: bool) -> None:
     Raises:
         ConfigError: there is no such run or report.
     """
-    found = lookup.find(lookup.open_store(project), wanted, project.name)
+    found = lookup.find(opening.open_store(project), wanted, project.name)
     page = found.file('html').read_bytes()
     console = rich.console.Console(file=sys.stdout)
     with signals.listening(), server(page, port) as serving:
         address = f'http://{HOST}:{serving.server_port}/'
-        progress_display.say(console, f'report of run {found.run.id}: ', (address, 'bold'))
-        progress_display.say(console, 'Ctrl-C ends it')
+        say(console, f'report of run {found.run.id}: ', (address, 'bold'))
+        say(console, 'Ctrl-C ends it')
         sys.stdout.flush()
         if browse and _has_browser():
             # A browser in the terminal holds its caller until it is left.

@@ -12,7 +12,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import Run
 from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import ROOMY, roomy_console
 
 
 def outcome(run: Run) -> str:
@@ -47,7 +47,7 @@ def accuracy(run: Run, split: str) -> str:
 
 def show(project: Project, count: int) -> None:
     """Prints the latest `count` runs, newest first."""
-    console = progress_display.roomy_console(sys.stdout)
+    console = roomy_console(sys.stdout)
     store = opening.to_read(project)
     found = runs.runs(store, project.name)[-count:] if store else []
     if not found:
@@ -55,7 +55,7 @@ def show(project: Project, count: int) -> None:
             f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True
         )
         return
-    console.print(table(found, console.width >= progress_display.ROOMY))
+    console.print(table(found, console.width >= ROOMY))
 
 
 def table(found: Sequence[Run], roomy: bool = True) -> rich.table.Table:

@@ -39,10 +39,10 @@ def airflow(config: pathlib.Path | None, out: pathlib.Path, **given: str | None)
     """
     from thawline.pipeline.config import loading
     from thawline.pipeline.orchestrators.airflow import export
-    from thawline.pipeline.runners import run as run_lib
+    from thawline.pipeline.terminal import exit_codes
 
     export.write_airflow(loading.load_project(config), out, given)
-    run_lib.leave(run_lib.Outcome.BLESSED)
+    exit_codes.leave(exit_codes.Outcome.BLESSED)
 
 
 COMMANDS = (schedule,)

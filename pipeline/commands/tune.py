@@ -13,15 +13,14 @@ import rich.text
 import yaml
 
 from thawline.components.shared import percentages
-from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.reports import lookup
 from thawline.pipeline.runners import run as run_lib
-from thawline.pipeline.runners.run import Outcome
-from thawline.pipeline.terminal import node_lines, progress_display
+from thawline.pipeline.terminal.console import duration, roomy_console, say
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 _TITLES = {
     'fine_tune.blocks': 'blocks',
@@ -42,27 +41,11 @@ def execute(project: Project, use_cache: bool = True) -> Outcome:
     outcome = run_lib.execute(project, options)
     if outcome is not Outcome.BLESSED:
         return outcome
-    run = metadata.latest_run_with(lookup.open_store(project), ['Tuner'], project.name)
+    run = metadata.latest_run_with(opening.open_store(project), ['Tuner'], project.name)
     assert run is not None
-    record = node_lines.tuning_record(next(node for node in run.nodes if node.node == 'Tuner'))
-    show(progress_display.roomy_console(sys.stdout), record, project.config)
+    record = node_records.tuning_record(next(node for node in run.nodes if node.node == 'Tuner'))
+    show(roomy_console(sys.stdout), record, project.config)
     return outcome
-
-
-def require(project: Project) -> None:
-    """Refuses a run with `training.tuned: true` before anything was tuned.
-
-    Raises:
-        ConfigError: there is no result of a Tuner.
-    """
-    store = opening.to_read(project)
-    runs = metadata.runs(store, project.name) if store else []
-    if any(run.output('Tuner', 'best_hyperparameters') for run in runs):
-        return
-    raise ConfigError(
-        f'training.tuned is true, but nothing was tuned yet in {project.output}; run thawline tune '
-        'first, or set it to false'
-    )
 
 
 def show(console: rich.console.Console, record: Mapping[str, Any], config: Config) -> None:
@@ -74,16 +57,16 @@ def show(console: rich.console.Console, record: Mapping[str, Any], config: Confi
     console.print('\n[bold]heads on the cached features[/bold] of the frozen base')
     console.print(heads_table(record['heads']))
     for line in record['found']:
-        progress_display.say(console, f'  {line}')
+        say(console, f'  {line}')
     console.print(f'\n[bold]trainings[/bold] of at most {config.tuning.epochs} epochs, best first')
     console.print(trials_table(record))
     for line in conclusions(record):
         console.print(line, highlight=False, soft_wrap=True)
-    progress_display.say(console, ('\nin thawline.yaml:', 'bold'))
+    say(console, ('\nin thawline.yaml:', 'bold'))
     console.print(yaml_lines(record), highlight=False, markup=False, soft_wrap=True)
     if record['chosen']:
-        progress_display.say(console, 'or, for whatever is tuned last:')
-        progress_display.say(console, 'training:\n  tuned: true')
+        say(console, 'or, for whatever is tuned last:')
+        say(console, 'training:\n  tuned: true')
 
 
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> rich.table.Table:
@@ -145,7 +128,7 @@ def trials_table(record: Mapping[str, Any]) -> rich.table.Table:
             cells += [
                 percentages.percent(trial['accuracy']),
                 f'{trial["log_loss"]:.3f}',
-                progress_display.duration(trial['seconds']).removesuffix(' s'),
+                duration(trial['seconds']).removesuffix(' s'),
                 trial['kept'].replace('_', '-'),
             ]
         table.add_row(*cells, style='bold green' if taken else None)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,13 +18,6 @@ from thawline.pipeline.engines import parent_death
 _LOOK = 0.1  # seconds between two looks at a process that starts
 _PATIENCE = 5.0  # seconds from SIGTERM to SIGKILL
 _QUOTED = 400  # characters of the end of a log that an error quotes
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return int(probe.getsockname()[1])
 
 
 def environment() -> dict[str, str]:

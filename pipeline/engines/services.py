@@ -13,6 +13,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.beam import Beam
 from thawline.pipeline.engines import health_checks, java, processes
 from thawline.pipeline.engines.beam_options import Endpoints
+from thawline.pipeline.system import ports
 
 _START = 90.0  # seconds that a job server may take on a busy machine
 _POOL = 900.0  # seconds for a worker pool, whose processes import TensorFlow and TFX each
@@ -78,7 +79,7 @@ class Services:
     def _job_server(self) -> str:
         if self._beam.job_endpoint is not None:
             return self._beam.job_endpoint
-        port = processes.free_port()
+        port = ports.free_port()
         address = f'localhost:{port}'
         name = {'flink': "Flink's job server", 'spark': "Spark's job server"}.get(
             self._beam.engine, "Beam's job service"
@@ -119,7 +120,7 @@ class Services:
                 'beam.worker_pool: the cluster is on other machines; run thawline workers --port '
                 '50000 beside each of its workers and write worker_pool: localhost:50000'
             )
-        port = processes.free_port()
+        port = ports.free_port()
         wanted = beam.most_workers if beam.workers == 'auto' else beam.workers
         number = min(wanted, os.cpu_count() or 1)
         command = [

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import thawline
 from thawline.components.shared.errors import UserError
+from thawline.pipeline.commands.doctor import check_metadata
 from thawline.pipeline.environment import glibc_compat, lockfile
 from thawline.pipeline.environment.native_builds import MODULES
 from thawline.pipeline.environment.native_programs import PROGRAMS
@@ -257,24 +258,6 @@ def check_writable(folder: pathlib.Path) -> Result:
             'Change its owner or permissions, or work in another folder.',
         )
     return Result(name, Status.OK, f'{folder} is writable')
-
-
-def check_metadata(folder: pathlib.Path) -> Result:
-    """Can the place be reached where the project in `folder` has its runs recorded?"""
-    from thawline.pipeline.config import loading, project
-    from thawline.pipeline.metadata.stores import opening
-
-    name, file = 'Metadata', folder / loading.PROJECT_FILE
-    if not file.is_file():
-        return Result(name, Status.OK, "SQLite, among a project's runs")
-    try:
-        parsed = loading.parse(loading.read_file(file), str(file))
-    except UserError as error:
-        return Result(name, Status.WARN, f'cannot be told: {error}', 'Mend the configuration.')
-    try:
-        return Result(name, Status.OK, opening.reached(project.Project.of(parsed, folder)))
-    except UserError as error:
-        return Result(name, Status.FAIL, str(error), 'thawline metadata check')
 
 
 def _available_memory(root: pathlib.Path) -> int | None:

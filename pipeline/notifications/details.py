@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from thawline.pipeline.config.notifications import Event
+from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import messages
 from thawline.pipeline.notifications.body import (
@@ -22,10 +23,9 @@ from thawline.pipeline.notifications.body import (
     Model,
     Verdict,
 )
-from thawline.pipeline.terminal import node_lines
 
 if TYPE_CHECKING:
-    from thawline.pipeline.runners.run import Outcome
+    from thawline.pipeline.terminal.exit_codes import Outcome
 
 _MESSAGE = 2000  # characters of an error: bodies are meant to stay below 20 kB
 _LINE, _LINES = 500, 20  # of what speaks against a model
@@ -127,12 +127,12 @@ def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> Verdict | Non
     evaluator = nodes['Evaluator']
     folder = pathlib.Path(evaluator.outputs['evaluation'].uri)
     found = verdict.from_json((folder / verdict.FILE).read_text('utf-8'))
-    refusals = node_lines.refusal_lines(evaluator)
+    refusals = node_records.refusal_lines(evaluator)
     refused_by: Literal['gate', 'serving_check'] | None = None
     if not found.blessed:
         refused_by = 'gate'
     elif 'ServingCheck' in nodes:
-        record = node_lines.serving_record(nodes['ServingCheck'])
+        record = node_records.serving_record(nodes['ServingCheck'])
         if not record.passed:
             refusals, refused_by = list(record.problems), 'serving_check'
     rules = {rule.name: rule.sentence for rule in found.rules}

@@ -16,7 +16,7 @@ from thawline.pipeline.notifications.body import Notification
 from thawline.pipeline.notifications.delivery import Told
 from thawline.pipeline.notifications.details import Ending
 from thawline.pipeline.notifications.targets import Resolved
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -67,7 +67,7 @@ def show(console: rich.console.Console, came: list[Told]) -> list[Told]:
     for one in came:
         if one.done:
             logging.info('told %s: %s', one.shown, one.sentence)
-            progress_display.say(console, f'  told    {one.shown}: {one.sentence}')
+            say(console, f'  told    {one.shown}: {one.sentence}')
         else:
             _warn(console, f'{one.shown} was not told: {one.sentence}')
     return came
@@ -75,4 +75,4 @@ def show(console: rich.console.Console, came: list[Told]) -> list[Told]:
 
 def _warn(console: rich.console.Console, text: str) -> None:
     logging.warning('%s', text)
-    progress_display.say(console, ('warning: ', 'bold yellow'), text)
+    say(console, ('warning: ', 'bold yellow'), text)

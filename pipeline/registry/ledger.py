@@ -249,3 +249,8 @@ def _event(kind: int, key: str, artifact: int | None = None) -> pb.Event:
     event.path.steps.add(key=key)
     event.path.steps.add(index=0)
     return event
+
+
+def action(move: Move) -> str:
+    """'promote' or 'rollback', with what was overridden."""
+    return f'{move.action}, forced: {move.forced}' if move.forced else move.action

@@ -14,14 +14,13 @@ from typing import Any
 
 from thawline.components.shared.percentages import percent
 from thawline.components.training.params import Training
-from thawline.pipeline.commands import registry_console
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.lineage import Made
-from thawline.pipeline.registry import models
+from thawline.pipeline.registry import ledger, models
 from thawline.pipeline.registry.ledger import Move
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal import console
 
 _DIGEST = 12  # of a digest that is shown
 # Of the serving check, by the name under which it is noted.
@@ -123,7 +122,7 @@ def _base(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _training(registry: Registry, model: Model) -> Iterator[str]:
-    yield f'took {progress_display.duration(model.trainer.seconds)}'
+    yield f'took {console.duration(model.trainer.seconds)}'
     record = _record(registry, model)
     if record:
         line = f'frozen base: val accuracy {percent(record["probe"]["val"]["accuracy"])}'
@@ -209,7 +208,7 @@ def _served(registry: Registry, model: Model) -> Iterator[str]:
 def _move(registry: Registry, move: Move) -> Iterator[str]:
     reason = f': {move.reason}' if move.reason else ''
     yield (
-        f'{move.when:%Y-%m-%d %H:%M} {registry_console.action(move)} to {move.stage} as version '
+        f'{move.when:%Y-%m-%d %H:%M} {ledger.action(move)} to {move.stage} as version '
         f'{move.version} by {move.who}{reason}'
     )
     if move.replaced_model:

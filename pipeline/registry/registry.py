@@ -10,11 +10,11 @@ import ml_metadata as mlmd
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import lineage
 from thawline.pipeline.metadata.lineage import Graph
+from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.registry import destinations, ledger, models
 from thawline.pipeline.registry.destinations import Place
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Move, Prune
 from thawline.pipeline.registry.models import Model
-from thawline.pipeline.reports import lookup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read(project: Project) -> Registry:
     Raises:
         ConfigError: nothing ran yet.
     """
-    store = lookup.open_store(project)
+    store = opening.open_store(project)
     found = lineage.read(store, project.name)
     return Registry(
         project.name,

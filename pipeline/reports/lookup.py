@@ -13,10 +13,8 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult, Output, Run
-from thawline.pipeline.metadata.stores import opening
 
 if TYPE_CHECKING:
     from thawline.components.report.content import Content
@@ -70,18 +68,6 @@ class Found:
             f'the report {self.file("json")} of run {self.run.id} cannot be read ({reason}); '
             'another version wrote it? make it anew with: thawline run --only Report'
         )
-
-
-def open_store(project: Project) -> mlmd.MetadataStore:
-    """The project's metadata.
-
-    Raises:
-        ConfigError: nothing ran yet.
-    """
-    store = opening.to_read(project)
-    if store is None:
-        raise ConfigError(f'no run yet in {project.output}; start one with: thawline run')
-    return store
 
 
 def find(store: mlmd.MetadataStore, wanted: str, pipeline: str | None = None) -> Found:

@@ -1,28 +1,53 @@
-"""Compiles a project to TFX's intermediate representation, as JSON."""
+"""Compiles a project to TFX's intermediate representation, as JSON. TFX is imported on use."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from typing import TYPE_CHECKING, Any
 
-from thawline.pipeline import graph, tfx_imports
+import rich.console
+
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.runners import checks, compiled_file
+from thawline.pipeline.system import log_redirect
 
-from google.protobuf import json_format  # isort: skip - after tfx_imports
-from tfx.dsl.compiler import compiler  # isort: skip
-from tfx.orchestration.local import runner_utils  # isort: skip
+if TYPE_CHECKING:
+    from thawline.pipeline import tfx_imports
 
 
-def of_project(project: Project) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def compile_project(project: Project) -> dict[str, Any]:
+    """The content of the file that schedulers read; the terminal says what takes so long.
+
+    Raises:
+        ConfigError: the project cannot be compiled.
+    """
+    checks.check_files(project)
+    with log_redirect.diverted(project.logs / 'compile.log') as terminal:
+        console = rich.console.Console(file=terminal)
+        waiting = console.status('starting TFX, compiling')
+        with waiting if console.is_terminal else contextlib.nullcontext():
+            return compiled_file.envelope(project, *nodes_and_pipeline(project))
+
+
+def nodes_and_pipeline(project: Project) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Nodes (`compiled_file.Node`), and the pipeline: the same for the same project."""
-    return compiled(graph.build(project))
+    from thawline.pipeline import graph
+
+    return compile_pipeline(graph.build(project))
 
 
-def compiled(wired: tfx_imports.Pipeline) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def compile_pipeline(
+    wired: tfx_imports.Pipeline,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Nodes and the pipeline of what was wired."""
-    made = compiler.Compiler().compile(wired)
-    deployment = runner_utils.extract_local_deployment_config(made)
+    from google.protobuf import json_format
+    from tfx.dsl.compiler import compiler
+    from tfx.orchestration.local import runner_utils
+
+    representation = compiler.Compiler().compile(wired)
+    deployment = runner_utils.extract_local_deployment_config(representation)
     nodes = []
-    for node in (one.pipeline_node for one in made.nodes):
+    for node in (entry.pipeline_node for entry in representation.nodes):
         spec = deployment.executor_specs.get(node.node_info.id)
         nodes.append(
             {
@@ -31,4 +56,4 @@ def compiled(wired: tfx_imports.Pipeline) -> tuple[list[dict[str, Any]], dict[st
                 'beam': spec is not None and spec.HasField('beam_executable_spec'),
             }
         )
-    return nodes, json_format.MessageToDict(made)
+    return nodes, json_format.MessageToDict(representation)

@@ -19,7 +19,6 @@ import rich.console
 
 from thawline.components.ingestion import sources
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.commands import tune
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines.engine import Engine
 from thawline.pipeline.metadata import runs
@@ -27,14 +26,14 @@ from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.notifications import details, notify, targets
 from thawline.pipeline.reports import lookup
-from thawline.pipeline.runners import compiled_file
-from thawline.pipeline.runners import run as run_lib
+from thawline.pipeline.runners import checks, compiled_file, endings
 from thawline.pipeline.runners.compiled_file import Envelope
 from thawline.pipeline.runners.failures import InputsMissing, UnderWay
 from thawline.pipeline.runners.node import NodeRunner
-from thawline.pipeline.runners.run import Outcome
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import node_lines, progress_display
+from thawline.pipeline.terminal.console import duration, say
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 _RUN_ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.:+~@=-]{0,127}')
 _BASES = ('Embedder', 'Trainer')  # nodes that load the base's weights first
@@ -71,7 +70,7 @@ def execute(
         console = rich.console.Console(file=terminal)
         named = f'[bold]{found.name}[/bold]  run {run_id}  in {project.output}'
         console.print(named, highlight=False, soft_wrap=True)
-        progress_display.say(console, f'  log     {log}')
+        say(console, f'  log     {log}')
         logging.info('nodes %s of %s, %s', ', '.join(order), path, found.digest)
         call = _Call(console, found, project, order, run_id, log)
         try:
@@ -79,9 +78,7 @@ def execute(
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the nodes ended:\n%s', traceback.format_exc())
             outcome = call.ended_by(error)
-        progress_display.say(
-            console, f'  time    {progress_display.duration(time.monotonic() - began)}'
-        )
+        say(console, f'  time    {duration(time.monotonic() - began)}')
         logging.info('exit code %d', outcome)
     return outcome
 
@@ -142,15 +139,15 @@ class _Call:
             ConfigError, DataError: with what is wrong and how to mend it.
         """
         project = self._project
-        run_lib.check_files(project)
+        checks.check_files(project)
         compiled_file.require_unchanged(self._found)
         opening.to_run(project)
         targets.check(project.config.notifications, os.environ, project.home)
         if 'ImageExampleGen' in self._nodes:
             for note in sources.list_source(project.source_spec()).notes:
-                progress_display.say(self._console, f'  note    {note}')
+                say(self._console, f'  note    {note}')
         if 'Tuned' in self._nodes:
-            tune.require(project)
+            checks.require(project)
         try:
             with self._waiting('starting TensorFlow and TFX'):
                 from thawline.pipeline import tfx_imports  # noqa: F401
@@ -159,24 +156,24 @@ class _Call:
                 f'this environment lacks what nodes need ({error}); run: thawline doctor'
             ) from error
         if set(self._nodes) & set(_BASES):
-            run_lib.check_weights(project)
+            checks.check_weights(project)
 
     def _waiting(self, what: str) -> contextlib.AbstractContextManager[object]:
         if self._console.is_terminal:
             return self._console.status(what)
-        progress_display.say(self._console, f'  {what}')
+        say(self._console, f'  {what}')
         return contextlib.nullcontext()
 
     def _outcome(self, runner: NodeRunner) -> Outcome:
         results, outcome = runner.whole_run(), Outcome.BLESSED
         if 'Pusher' in self._nodes:
-            outcome = run_lib.summary(self._console, results)
+            outcome = endings.summary(self._console, results)
         if 'Report' in self._nodes:
             link = self._project.report_link(self._run_id)
             lookup.link(results, link)
-            progress_display.say(self._console, f'  report  {link}')
+            say(self._console, f'  report  {link}')
         if runner.ran and runner.is_complete:
-            ended = run_lib.summary(rich.console.Console(quiet=True), results)
+            ended = endings.summary(rich.console.Console(quiet=True), results)
             self._notify(results, ended)
         return outcome
 
@@ -185,10 +182,10 @@ class _Call:
         node = getattr(error, 'node', None)
         if node is not None:
             self._shown.failed(node)
-        outcome = run_lib.outcome_of(error)
+        outcome = endings.outcome_of(error)
         if isinstance(error, InputsMissing) and outcome is not Outcome.INTERRUPTED:
             outcome = Outcome.INPUTS_MISSING
-        message = run_lib.explain(self._console, error, outcome)
+        message = endings.explain(self._console, error, outcome)
         is_to_wait = outcome is Outcome.INPUTS_MISSING or isinstance(error, UnderWay)
         if self._project.config.notifications and not is_to_wait:
             self._notify(self._found_so_far(), outcome, message, node)

@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from thawline.pipeline.server.servable import Servable
 
 
-class Refused(Exception):
-    """The model cannot make sense of its input (garbage instead of an image); says why."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Answer:
     """What the page shows of one image.

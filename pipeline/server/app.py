@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from thawline.components.ingestion import canonical
 from thawline.components.ingestion.quarantine import TOO_LARGE
-from thawline.pipeline.server import answering, guard, metrics, page
+from thawline.pipeline.server import answering, guard, metrics, page, servable
 from thawline.pipeline.server.hosting import Hosting, NotReady
 from thawline.pipeline.server.limits import Limits, TooLarge
 from thawline.pipeline.server.predict_json import BadRequest
@@ -45,7 +45,7 @@ _ENDPOINTS = {
     '/health/ready': 'health', '/metrics': 'metrics', '/monitoring/prometheus/metrics': 'metrics',
 }  # fmt: skip
 _STATUS: dict[type[Exception], int] = {
-    BadRequest: 400, answering.Refused: 400, canonical.BadImage: 400, NotFound: 404,
+    BadRequest: 400, servable.Refused: 400, canonical.BadImage: 400, NotFound: 404,
     TooLarge: 413, Busy: 503, NotReady: 503,
 }  # fmt: skip
 _WORDS = {

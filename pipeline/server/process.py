@@ -16,7 +16,7 @@ import rich.status
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.server.limits import Limits
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import duration, say
 
 if TYPE_CHECKING:
     from thawline.pipeline.server.hosting import Find
@@ -103,10 +103,10 @@ class _Teller:
         self._counters.version.set(version)
         self._counters.loads.labels('loaded').inc()
         self._counters.load_seconds.set(seconds)
-        progress_display.say(
+        say(
             self._console, ('✓ ', 'green'), f'version {version} in service',
             (
-                f' (loaded in {progress_display.duration(seconds)}, {warm_up} requests to warm up)',
+                f' (loaded in {duration(seconds)}, {warm_up} requests to warm up)',
                 'dim',
             ),
         )  # fmt: skip
@@ -116,7 +116,7 @@ class _Teller:
         self._counters.loads.labels('failed').inc()
         logging.error('version %d cannot be loaded', version, exc_info=error)
         text = ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
-        progress_display.say(
+        say(
             self._console, ('✗ ', 'red'),
             f'version {version} cannot be loaded: {text}; it is tried again later',
         )  # fmt: skip
@@ -130,10 +130,8 @@ def _serve(
     from thawline.pipeline.server.hosting import Hosting
 
     host, port = asked.host or LOOPBACK, listener.getsockname()[1]
-    progress_display.say(
-        console, f'{asked.name} from {asked.folder}: ', (_address(host, port), 'bold')
-    )
-    progress_display.say(console, 'Ctrl-C ends it', (f'   log: {log}', 'dim'))
+    say(console, f'{asked.name} from {asked.folder}: ', (_address(host, port), 'bold'))
+    say(console, 'Ctrl-C ends it', (f'   log: {log}', 'dim'))
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     counters = metrics.Metrics()
     hosting = Hosting(asked.find, _load, _Teller(console, counters))
@@ -142,13 +140,11 @@ def _serve(
     application = app.build(settings, hosting, counters)
 
     def asked_to_stop() -> None:
-        progress_display.say(console, ('ending: what has begun is answered first', 'dim'))
+        say(console, ('ending: what has begun is answered first', 'dim'))
 
     running.Server(application, asked.grace, asked_to_stop).serve_on(listener)
     if counters.cut_off:
-        progress_display.say(
-            console, ('✗ ', 'red'), f'requests that were cut off: {counters.cut_off}'
-        )
+        say(console, ('✗ ', 'red'), f'requests that were cut off: {counters.cut_off}')
     return counters.cut_off
 
 

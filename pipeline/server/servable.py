@@ -16,7 +16,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from thawline.components.saved_model import card as card_lib
 from thawline.pipeline.registry.version_folders import MODEL_FILE
-from thawline.pipeline.server.answering import Refused
 from thawline.pipeline.server.predict_json import Input
 
 WARM_UP_FILE = pathlib.Path('assets.extra', 'tf_serving_warmup_requests')
@@ -166,3 +165,7 @@ def _metadata(folder: pathlib.Path) -> dict[str, Any]:
         )
         for name in sorted(signatures)
     }
+
+
+class Refused(Exception):
+    """The model cannot make sense of its input (garbage instead of an image); says why."""

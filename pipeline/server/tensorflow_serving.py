@@ -5,7 +5,17 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import shutil
+import signal
+import socket
 import subprocess
+import sys
+import tempfile
+
+import rich.console
+
+from thawline.pipeline.server import process, tensorflow_serving
+from thawline.pipeline.server.target import Options, Target
+from thawline.pipeline.terminal.console import say
 
 BINARY = 'tensorflow_model_server'
 # The last release of the server; TensorFlow 2.21's SavedModels load in it.
@@ -95,3 +105,65 @@ def _link(source: str, target: str) -> None:
         pathlib.Path(target).hardlink_to(pathlib.Path(source).resolve())
     except OSError:
         shutil.copy2(source, target)
+
+
+_ENDED_BY_SIGNAL = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
+
+
+def _run_tensorflow_serving(
+    found: tensorflow_serving.Found,
+    served: Target,
+    name: str,
+    options: Options,
+    console: rich.console.Console,
+) -> int:
+    host = options.host or process.LOOPBACK
+    ports = tensorflow_serving.Ports(
+        *((_free_port(), _free_port()) if options.port == 0 else (options.port, options.grpc_port))
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        base = served.folder
+        if served.version is not None:
+            base = tensorflow_serving.as_base(base, served.version, pathlib.Path(scratch))
+        asked = tensorflow_serving.command(found, base.resolve(), name, host, ports)
+        what = 'in docker' if found.is_docker else found.program
+        say(console, f'TensorFlow Serving ({what}) on {base}')
+        if not found.is_docker:
+            say(console, ('it listens on every address of this machine', 'yellow'))
+        address = f'http://{process.LOOPBACK}:{ports.rest}/v1/models/{name}'
+        say(console, 'REST: ', (address, 'bold'), f'   gRPC: {process.LOOPBACK}:{ports.grpc}')
+        say(console, 'Ctrl-C ends it')
+        sys.stdout.flush()
+        return _passed_on(asked)
+
+
+def _passed_on(command: list[str]) -> int:
+    """Runs a program that writes where we do and hears of our signals; returns the exit code."""
+    child: subprocess.Popen[bytes] | None = None
+    asked_to_stop = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal asked_to_stop
+        asked_to_stop = True
+        if child is not None:
+            # Ctrl-C reaches the whole group of a terminal; a kill reaches us alone.
+            child.send_signal(signal.SIGTERM)
+
+    # Before the child is there: none may be left behind.
+    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with subprocess.Popen(command) as child:
+            if asked_to_stop:
+                child.send_signal(signal.SIGTERM)
+            code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0 if code in _ENDED_BY_SIGNAL else code
+
+
+def _free_port() -> int:
+    with socket.socket() as made:
+        made.bind((process.LOOPBACK, 0))
+        port: int = made.getsockname()[1]
+        return port

@@ -7,23 +7,11 @@ import pathlib
 from collections.abc import Callable
 
 from thawline.components.ingestion import quarantine
-from thawline.components.serving_check import record as serving_record_lib
-from thawline.components.serving_check.record import Record as ServingRecord
 from thawline.components.shared import percentages
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.node_records import serving_record, training_record, tuning_record
 from thawline.pipeline.metadata.runs import NodeResult
-
-
-def refusal_lines(result: NodeResult) -> list[str]:
-    """Every rule of the gate that the Evaluator found to fail, and what would change it."""
-    from thawline.components.evaluation import verdict  # with SciPy, which few commands need
-
-    path = pathlib.Path(result.outputs['evaluation'].uri, verdict.FILE)
-    failed = [
-        rule for rule in verdict.from_json(path.read_text('utf-8')).rules if rule.holds is False
-    ]
-    return [' '.join(filter(None, (rule.sentence, rule.change))) for rule in failed]
 
 
 def _ingested(result: NodeResult, project: Project) -> str:
@@ -77,18 +65,6 @@ def _embedded(result: NodeResult, project: Project) -> str:
         line += f', {views} augmented {"view" if views == 1 else "views"} of each of train'
     milliseconds = 1000 * found['seconds'] / max(images, 1)
     return f'{line}, {found["dimension"]:,} features, {milliseconds:.1f} ms an image'
-
-
-def training_record(result: NodeResult) -> dict:
-    """The Trainer's own record of a run."""
-    path = pathlib.Path(result.outputs['model_run'].uri, 'training.json')
-    return json.loads(path.read_text('utf-8'))
-
-
-def tuning_record(result: NodeResult) -> dict:
-    """The Tuner's own record of a search; see `components.tuning.record`."""
-    path = pathlib.Path(result.outputs['tuner_results'].uri, 'tuning.json')
-    return json.loads(path.read_text('utf-8'))
 
 
 def _trained(result: NodeResult, project: Project) -> str:
@@ -157,11 +133,6 @@ def _exported(result: NodeResult, project: Project) -> str:
     elif found.abstain_note:
         parts.append(f'no abstention: {found.abstain_note}')
     return '; '.join(parts)
-
-
-def serving_record(result: NodeResult) -> ServingRecord:
-    """What the serving check found."""
-    return serving_record_lib.read(pathlib.Path(result.outputs['serving_record'].uri))
 
 
 def _checked(result: NodeResult, project: Project) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import rich.console
 import rich.live
@@ -16,32 +15,9 @@ import rich.text
 
 from thawline.components.shared import progress
 from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.terminal.console import duration, say
 
-ROOMY = 116  # columns of text from which a table has room for every number
 _QUIET_SECONDS = 30.0  # how often a log without a terminal hears of long work
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 05 s`."""
-    if seconds < 9.95:
-        return f'{seconds:.1f} s'
-    if seconds < 59.5:
-        return f'{seconds:.0f} s'
-    whole = round(seconds)
-    return f'{whole // 60} min {whole % 60:02d} s'
-
-
-def roomy_console(file: Any) -> rich.console.Console:
-    """A console that takes `ROOMY` columns where what it writes to is no terminal."""
-    console = rich.console.Console(file=file)
-    if not console.is_terminal and console.width < ROOMY:
-        console.width = ROOMY  # a file has no edge
-    return console
-
-
-def say(console: rich.console.Console, *parts: str | tuple[str, str]) -> None:
-    """Prints a line of texts, each plain or with its style; nothing in them is markup."""
-    console.print(rich.text.Text.assemble(*parts), highlight=False, soft_wrap=True)
 
 
 def _words(state: progress.Progress) -> str:

@@ -30,10 +30,10 @@ import rich.console
 
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.commands import serve
-from thawline.pipeline.commands.serve import Options
 from thawline.pipeline.config import loading
-from thawline.pipeline.server import tensorflow_serving
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.server import target, tensorflow_serving
+from thawline.pipeline.server.target import Options
+from thawline.pipeline.terminal.console import say
 
 NAME = 'checked'
 _START_SECONDS = 300
@@ -237,17 +237,17 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
     """How many checks failed."""
     served = _target(config, model)
     folder = next(iter(served.find().values()))
-    progress_display.say(console, f'model: {folder}')
+    say(console, f'model: {folder}')
     with console.status('asking the model itself'):
         asked = questions(folder)
     on = ['--model', str(served.folder), '--port', '0']
-    progress_display.say(console, ('the server in Python', 'bold'))
+    say(console, ('the server in Python', 'bold'))
     with started([*on, '--python']) as said:
         wrong = _told(console, check_rest(address_of(said), asked))
     found, why = tensorflow_serving.find()
-    progress_display.say(console, ('TensorFlow Serving', 'bold'))
+    say(console, ('TensorFlow Serving', 'bold'))
     if found is None:
-        progress_display.say(console, f'  skipped: {why}')
+        say(console, f'  skipped: {why}')
         return wrong
     with started(on) as said:
         address = address_of(said)
@@ -258,16 +258,16 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
     return wrong
 
 
-def _target(config: pathlib.Path | None, model: str | None) -> serve.Target:
+def _target(config: pathlib.Path | None, model: str | None) -> target.Target:
     project = loading.load_project(config)
-    stages = serve.stages_of(project)
+    stages = target.stages_of(project)
     recorded = functools.partial(serve.recorded_model, project)
     try:
-        return serve.target(stages, Options(model=model), recorded)
+        return target.target(stages, Options(model=model), recorded)
     except ConfigError:
         if model is not None:
             raise
-        return serve.target(stages, Options(stage='staging'), recorded)
+        return target.target(stages, Options(stage='staging'), recorded)
 
 
 def _told(console: rich.console.Console, checks: Iterator[tuple[str, list[str]]]) -> int:
@@ -275,7 +275,7 @@ def _told(console: rich.console.Console, checks: Iterator[tuple[str, list[str]]]
     for name, wrong in checks:
         failed += bool(wrong)
         mark = ('  ✗ ', 'red') if wrong else ('  ✓ ', 'green')
-        progress_display.say(console, mark, name, f': {"; ".join(wrong)}' if wrong else '')
+        say(console, mark, name, f': {"; ".join(wrong)}' if wrong else '')
     return failed
 
 

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from tests.e2e.conftest import Project, draw_classes
-from thawline.pipeline.engines import processes
+from thawline.pipeline.system import ports
 from thawline.pipeline.tools.cluster_demo import compare_outputs
 
 pytestmark = pytest.mark.orchestrators
@@ -89,7 +89,7 @@ def test_nothing_outlives_the_run(both):
 def test_what_is_absent_ends_the_run_soon(tmp_path, what):
     draw_classes(tmp_path / 'images', 4)
     project = Project(tmp_path)
-    address = f'localhost:{processes.free_port()}'
+    address = f'localhost:{ports.free_port()}'
     project.write(**PROBE, beam=f'{{engine: portable, workers: 2, {what}: "{address}"}}')
     done = project.thawline('run')
     assert done.returncode == 2, done.stdout + done.stderr

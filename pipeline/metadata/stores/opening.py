@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import metadata_store
+from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata.stores import connection, ownership
+from thawline.pipeline.metadata.stores import connection, opening, ownership
+
+if TYPE_CHECKING:
+    pass
 
 # What speaks to PostgreSQL takes a tenth of a second to import, which projects on a file save.
 SECONDS = 60.0  # that making the tables may take
@@ -100,3 +105,15 @@ def lock(project: Project) -> Callable[[str], contextlib.AbstractContextManager[
     from thawline.pipeline.metadata.stores import postgresql_lock
 
     return functools.partial(postgresql_lock.held, described(project), project.name)
+
+
+def open_store(project: Project) -> mlmd.MetadataStore:
+    """The project's metadata.
+
+    Raises:
+        ConfigError: nothing ran yet.
+    """
+    store = opening.to_read(project)
+    if store is None:
+        raise ConfigError(f'no run yet in {project.output}; start one with: thawline run')
+    return store

@@ -14,13 +14,13 @@ import rich.console
 
 import thawline
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.commands import compile
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.airflow import Airflow
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.airflow import dag_folder, tasks
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.runners import compiling
+from thawline.pipeline.terminal.console import say
 
 
 def settings_of(config: Config, given: Mapping[str, Any]) -> Airflow:
@@ -68,17 +68,17 @@ def write_airflow(project: Project, out: pathlib.Path, given: Mapping[str, Any])
     settings = settings_of(project.config, given)
     folder = out.expanduser().resolve() / project.name
     dag_folder.check(folder, project.home)
-    content = compile.compiled(project)
+    content = compiling.compile_project(project)
     made = tasks.dag(content, settings, command('run-node'), environment())
     dag_folder.write(folder, content, made)
     console = rich.console.Console()
-    progress_display.say(
+    say(
         console,
         f'wrote {folder}: {len(content["nodes"])} nodes in {len(made["tasks"])} tasks, '
         f'{settings.schedule or "started by hand"}, {content["digest"][:19]}',
     )
     if settings.pool is not None:
-        progress_display.say(
+        say(
             console,
             f'  the pool must exist: airflow pools set {shlex.quote(settings.pool)} 1 '
             '"heavy nodes of thawline"',

@@ -23,7 +23,7 @@ from thawline.pipeline.orchestrators.kubeflow import storage
 from thawline.pipeline.orchestrators.kubeflow import tasks as kubeflow_tasks
 from thawline.pipeline.runners import compiled_file
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import say
 
 FILE = 'kubeflow.yaml'
 
@@ -76,9 +76,9 @@ def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) 
         path = project.output / FILE if out is None else out
         _write(path, text)
         nodes = sum(len(task.nodes) for task in tasks)
-        progress_display.say(console, f'wrote {path}: {nodes} nodes in {len(tasks)} tasks')
+        say(console, f'wrote {path}: {nodes} nodes in {len(tasks)} tasks')
         for note in notes(project.config, settings):
-            progress_display.say(console, f'  note    {note}')
+            say(console, f'  note    {note}')
 
 
 def _nodes(project: Project) -> list[compiled_file.Node]:
@@ -87,7 +87,9 @@ def _nodes(project: Project) -> list[compiled_file.Node]:
 
     if project.config.model.weights not in WEIGHTS_BY_NAME:
         project = project.with_weights('random')
-    return [compiled_file.Node.model_validate(node) for node in compiling.of_project(project)[0]]
+    return [
+        compiled_file.Node.model_validate(node) for node in compiling.nodes_and_pipeline(project)[0]
+    ]
 
 
 def _compiled(

@@ -15,15 +15,14 @@ import click
 import yaml
 
 from thawline.components.shared.errors import ConfigError, DataError, UserError
-from thawline.pipeline.commands import compile
 from thawline.pipeline.config.loading import PROJECT_FILE
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.kubeflow import outputs
 from thawline.pipeline.orchestrators.kubeflow import payload as kubeflow_payload
-from thawline.pipeline.runners import compiled_file, run_nodes
-from thawline.pipeline.runners import run as run_lib
-from thawline.pipeline.runners.run import Outcome
+from thawline.pipeline.runners import compiled_file, compiling, run_nodes
+from thawline.pipeline.terminal import exit_codes
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 
 def project_of(
@@ -89,7 +88,7 @@ def execute(
     with tempfile.TemporaryDirectory() as scratch:
         # Not in the project's folder, where tasks of other runs would write it at the same time.
         path = pathlib.Path(scratch, compiled_file.FILE)
-        compiled_file.write(path, compile.compiled(project))
+        compiled_file.write(path, compiling.compile_project(project))
         outcome = run_nodes.execute(path, nodes, run, force=False)
     if outcome in (Outcome.BLESSED, Outcome.NOT_BLESSED):
         outputs.write(given, project, run, outcome, page)
@@ -128,7 +127,7 @@ def main(
         click.echo(f'error: {error}', err=True)
         kind = Outcome.STOPPED_BY_DATA if isinstance(error, DataError) else None
         sys.exit(int(kind or Outcome.BAD_CONFIGURATION))
-    run_lib.leave(outcome)
+    exit_codes.leave(outcome)
 
 
 if __name__ == '__main__':

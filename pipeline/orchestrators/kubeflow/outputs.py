@@ -15,13 +15,12 @@ from typing import Any
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata import node_records, runs
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.orchestrators.kubeflow import tasks as known
 from thawline.pipeline.reports import lookup
-from thawline.pipeline.runners.run import Outcome
-from thawline.pipeline.terminal import node_lines
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 _SHOWN = ('val_accuracy', 'val_lower', 'val_upper', 'test_accuracy', 'test_lower', 'test_upper')
 _LONGEST = 2_000  # characters of the reasons: some platforms keep no more
@@ -118,9 +117,9 @@ def measures(by_node: dict[str, NodeResult]) -> dict[str, float]:
 
 def reasons(by_node: dict[str, NodeResult]) -> list[str]:
     """Why the model was not pushed; empty for one that was."""
-    lines = node_lines.refusal_lines(by_node[known.EVALUATOR])
+    lines = node_records.refusal_lines(by_node[known.EVALUATOR])
     if 'ServingCheck' in by_node:
-        lines += node_lines.serving_record(by_node['ServingCheck']).problems
+        lines += node_records.serving_record(by_node['ServingCheck']).problems
     return lines
 
 

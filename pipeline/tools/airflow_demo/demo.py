@@ -22,7 +22,7 @@ from thawline.components.shared.errors import UserError
 from thawline.pipeline.config import loading
 from thawline.pipeline.orchestrators.airflow import export
 from thawline.pipeline.system import signals
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal.console import duration
 from thawline.pipeline.tools.airflow_demo import file_server, server
 from thawline.pipeline.tools.airflow_demo.server import Airflow, Api
 
@@ -54,7 +54,7 @@ def _step(console: rich.console.Console, what: str) -> Iterator[None]:
     began = time.monotonic()
     console.print(f'> {what}')
     yield
-    console.print(f'  {progress_display.duration(time.monotonic() - began)}')
+    console.print(f'  {duration(time.monotonic() - began)}')
 
 
 def _show_tasks(console: rich.console.Console, api: Api, dag: str, run: str) -> str:

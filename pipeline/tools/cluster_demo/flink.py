@@ -6,6 +6,7 @@ from typing import Any
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.engines import health_checks, processes
+from thawline.pipeline.system import ports
 from thawline.pipeline.tools.cluster_demo import cluster, jars
 
 _JOB_MANAGER = 'org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint'
@@ -81,7 +82,7 @@ class Cluster(cluster.Cluster):
 
     def lead(self) -> processes.Service:
         """As its base's."""
-        rest, rpc = processes.free_port(), processes.free_port()
+        rest, rpc = ports.free_port(), ports.free_port()
         self._master = f'127.0.0.1:{rest}'
         self.page = f'http://{self._master}'
         (self.folder / 'tmp').mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.engines import health_checks, processes
+from thawline.pipeline.system import ports
 from thawline.pipeline.tools.cluster_demo import cluster, jars
 
 _MASTER = 'org.apache.spark.deploy.master.Master'
@@ -57,7 +58,7 @@ class Cluster(cluster.Cluster):
 
     def lead(self) -> processes.Service:
         """As its base's."""
-        port, page = processes.free_port(), processes.free_port()
+        port, page = ports.free_port(), ports.free_port()
         self._master, self.page = f'127.0.0.1:{port}', f'http://127.0.0.1:{page}'
         # Where Workers look for the jars of executors, by these two files and one variable.
         self._home = self.folder / 'home'

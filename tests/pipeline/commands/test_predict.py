@@ -14,7 +14,7 @@ from thawline.components.shared.errors import ConfigError, DataError
 from thawline.pipeline.commands import predict
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.runners.run import Outcome
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 
 @pytest.fixture(scope='module')

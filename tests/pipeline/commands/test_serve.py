@@ -16,9 +16,8 @@ import pytest
 from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline import cli
-from thawline.pipeline.commands import serve as serve_command
-from thawline.pipeline.commands.serve import Options, Target
-from thawline.pipeline.server import tensorflow_serving
+from thawline.pipeline.server import target, tensorflow_serving
+from thawline.pipeline.server.target import Options, Target
 from thawline.pipeline.server.tensorflow_serving import Found, Ports
 
 # Stands for the program that no package index has: says how it was called and waits to be ended.
@@ -48,7 +47,7 @@ def served(places: dict[str, str], **options: str) -> Target:
         assert wanted == '12'
         return pathlib.Path(places['staging'], '17')
 
-    return serve_command.target(places, Options(**options), recorded)
+    return target.target(places, Options(**options), recorded)
 
 
 def test_production_staging_or_a_path(tmp_path: pathlib.Path) -> None:

@@ -14,6 +14,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import tune
 from thawline.pipeline.config import loading, models
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.runners import checks
 
 PRESENT = {
     'fine_tune.blocks': 10,
@@ -105,7 +106,7 @@ def test_yaml_lines_make_a_valid_project_file() -> None:
 def test_tuned_run_without_anything_tuned_is_refused(tmp_path) -> None:
     project = Project.of(parsed(), tmp_path)
     with pytest.raises(ConfigError, match='nothing was tuned yet in .*run thawline tune first'):
-        tune.require(project)
+        checks.require(project)
 
 
 @pytest.mark.parametrize(

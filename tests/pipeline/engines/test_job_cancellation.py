@@ -12,8 +12,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability import local_job_service
 
 from thawline.pipeline.config.beam import Beam
-from thawline.pipeline.engines import job_cancellation, processes
+from thawline.pipeline.engines import job_cancellation
 from thawline.pipeline.engines.engine import Engine, Placed
+from thawline.pipeline.system import ports
 
 # Workers of these jobs are threads of this process.
 _GOES_ON = threading.Event()
@@ -73,7 +74,7 @@ def test_an_interrupted_node_cancels_its_job_and_no_other(job_server, tmp_path):
 
 
 def test_a_job_server_that_is_gone_is_logged_in_time(caplog):
-    nobody = f'localhost:{processes.free_port()}'
+    nobody = f'localhost:{ports.free_port()}'
     began = time.monotonic()
     job_cancellation.cancel(nobody, 'thawline-a-1')
     assert time.monotonic() - began < 15

@@ -21,6 +21,7 @@ from thawline.pipeline.config.beam import Beam
 from thawline.pipeline.engines import health_checks, java, processes
 from thawline.pipeline.engines.engine import Engine
 from thawline.pipeline.engines.services import Services
+from thawline.pipeline.system import ports
 
 SOON = 30.0  # seconds: what an absent service may cost at most
 
@@ -28,7 +29,7 @@ SOON = 30.0  # seconds: what an absent service may cost at most
 @pytest.fixture
 def nobody() -> str:
     """An address where nothing listens."""
-    return f'localhost:{processes.free_port()}'
+    return f'localhost:{ports.free_port()}'
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from thawline.pipeline.metadata.runs import NodeResult, Output
 from thawline.pipeline.notifications import body, details, messages
 from thawline.pipeline.notifications.body import Details, Notification
 from thawline.pipeline.notifications.details import Ending
-from thawline.pipeline.runners.run import Outcome
+from thawline.pipeline.terminal.exit_codes import Outcome
 from thawline.pipeline.tools import write_docs
 
 

@@ -16,7 +16,7 @@ from thawline.pipeline.notifications import details as gather
 from thawline.pipeline.notifications.body import Notification
 from thawline.pipeline.notifications.delivery import Told
 from thawline.pipeline.notifications.targets import Command
-from thawline.pipeline.runners.run import Outcome
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 
 def tell(

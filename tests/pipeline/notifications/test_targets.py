@@ -12,7 +12,7 @@ from thawline.pipeline.config import loading, models
 from thawline.pipeline.config.notifications import EVENTS, Target
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.notifications import signature, targets
-from thawline.pipeline.runners import run
+from thawline.pipeline.runners import checks
 
 SECRET = 'whsec_' + base64.b64encode(bytes(range(32))).decode()
 SLACK = 'https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/verysecrettoken'
@@ -184,7 +184,7 @@ def test_a_run_is_refused_before_anything_runs(
         update={'model': models.Model(weights='random')}
     )
     with pytest.raises(ConfigError, match='HOOK is not set'):
-        run.check(Project.of(asked, tmp_path))
+        checks.check(Project.of(asked, tmp_path))
 
 
 def test_secret_as_receivers_write_it() -> None:

@@ -28,7 +28,9 @@ def project(tmp_path: pathlib.Path) -> Project:
 
 def run_of(project: Project, run_id: str = 'r1', **changes) -> CompiledRun:
     project.output.mkdir(parents=True, exist_ok=True)
-    return from_json(tiny_nodes.compiling.compiled(tiny_nodes.wired(project, **changes))[1], run_id)
+    return from_json(
+        tiny_nodes.compiling.compile_pipeline(tiny_nodes.wired(project, **changes))[1], run_id
+    )
 
 
 def executions(project: Project, node: str) -> list[pb.Execution]:
@@ -127,7 +129,7 @@ def test_a_node_that_ran_again_counts_once_for_its_run_and_still_for_others(proj
 def test_a_definition_follows_what_the_node_is_and_is_noted(project):
     def of(**changes) -> dict[str, str]:
         return compiled_file.definitions(
-            tiny_nodes.compiling.compiled(tiny_nodes.wired(project, **changes))[1]
+            tiny_nodes.compiling.compile_pipeline(tiny_nodes.wired(project, **changes))[1]
         )
 
     assert of() == of(cache=False)

@@ -109,7 +109,9 @@ def made(home: pathlib.Path, rest: str = '') -> Project:
 def written(home: pathlib.Path, cache: bool = True, rest: str = '', **words: str) -> pathlib.Path:
     """The compiled pipeline of a project in a folder, as a file."""
     project = made(home, rest)
-    content = compiled_file.envelope(project, *compiling.compiled(wired(project, cache, **words)))
+    content = compiled_file.envelope(
+        project, *compiling.compile_pipeline(wired(project, cache, **words))
+    )
     compiled_file.write(home / compiled_file.FILE, content)
     return home / compiled_file.FILE
 

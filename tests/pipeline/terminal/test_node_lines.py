@@ -19,9 +19,10 @@ from thawline.components.serving_check import record as serving_record
 from thawline.components.serving_check.record import Latency
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata.runs import NodeResult, Output
-from thawline.pipeline.runners import run
-from thawline.pipeline.terminal import node_lines
+from thawline.pipeline.runners import endings
+from thawline.pipeline.terminal import exit_codes, node_lines
 
 
 def evaluator(folder: pathlib.Path, numbers: Numbers, gate: Gate) -> NodeResult:
@@ -76,15 +77,15 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     node = evaluator(
         tmp_path, Numbers(Count(100, 200), Count(90, 200), classes), Gate(worst_class_recall=0.5)
     )
-    lines = node_lines.refusal_lines(node)
+    lines = node_records.refusal_lines(node)
     assert len(lines) == 2
     assert lines[0].startswith('The lower bound of val accuracy, 42.9 %, is below 80.0 %')
     assert lines[0].endswith('more images at this accuracy would not change it.')
     assert lines[1].endswith('50 right instead of 1 would do.')
 
     shown = io.StringIO()
-    outcome = run.summary(rich.console.Console(file=shown), [node, pusher({'pushed': 0})])
-    assert outcome is run.Outcome.NOT_BLESSED
+    outcome = endings.summary(rich.console.Console(file=shown), [node, pusher({'pushed': 0})])
+    assert outcome is exit_codes.Outcome.NOT_BLESSED
     assert shown.getvalue().startswith('NOT BLESSED, nothing was pushed\n')
     for line in lines:
         assert line in shown.getvalue()
@@ -93,10 +94,13 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
 
 def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     node = evaluator(tmp_path, Numbers(Count(190, 200), Count(190, 200), {}), Gate())
-    assert node_lines.refusal_lines(node) == []
+    assert node_records.refusal_lines(node) == []
     pushed = pusher({'pushed': 1, 'pushed_destination': '/models/1'})
     shown = io.StringIO()
-    assert run.summary(rich.console.Console(file=shown), [node, pushed]) is run.Outcome.BLESSED
+    assert (
+        endings.summary(rich.console.Console(file=shown), [node, pushed])
+        is exit_codes.Outcome.BLESSED
+    )
     assert '/models/1' in shown.getvalue()
 
 
@@ -143,8 +147,10 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
         'ServingCheck', 'complete', {'serving_record': Output(4, str(tmp_path), {})}, 1.0
     )
     file = io.StringIO()
-    ended = run.summary(rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})])
-    assert ended is run.Outcome.NOT_BLESSED
+    ended = endings.summary(
+        rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})]
+    )
+    assert ended is exit_codes.Outcome.NOT_BLESSED
     said = file.getvalue()
     assert 'BLESSED, but refused by the serving check: nothing was pushed' in said
     assert 'it died [bold]at: huge image' in said and 'NOT BLESSED' not in said

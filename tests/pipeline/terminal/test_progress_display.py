@@ -9,7 +9,7 @@ import rich.console
 
 from thawline.components.shared import progress
 from thawline.pipeline.metadata.runs import NodeResult
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal import console, progress_display
 
 
 def shown(terminal: bool) -> tuple[progress_display.Display, io.StringIO]:
@@ -24,7 +24,7 @@ def shown(terminal: bool) -> tuple[progress_display.Display, io.StringIO]:
      (185.2, '3 min 05 s'), (3600, '60 min 00 s')],
 )  # fmt: skip
 def test_duration(seconds, text):
-    assert progress_display.duration(seconds) == text
+    assert console.duration(seconds) == text
 
 
 def test_log_names_start_and_end_of_each_node():

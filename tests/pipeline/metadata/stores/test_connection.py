@@ -138,19 +138,20 @@ def test_commands_end_with_the_message_alone(running, tmp_path):
 
 
 def test_the_doctor_asks_the_server(running, tmp_path):
+    from thawline.pipeline.commands import doctor
     from thawline.pipeline.environment import checks
 
-    assert checks.check_metadata(tmp_path).status is checks.Status.OK
+    assert doctor.check_metadata(tmp_path).status is checks.Status.OK
     file = tmp_path / 'thawline.yaml'
     file.write_text('name: x\ndata: {source: i}\n', 'utf-8')
-    assert 'SQLite' in checks.check_metadata(tmp_path).found
+    assert 'SQLite' in doctor.check_metadata(tmp_path).found
     section = running.section('postgres')
     file.write_text(f'name: x\ndata: {{source: i}}\nmetadata: {section}\n', 'utf-8')
-    found = checks.check_metadata(tmp_path)
+    found = doctor.check_metadata(tmp_path)
     assert found.status is checks.Status.OK and found.found.startswith('PostgreSQL ')
     section = section.replace(f'port: {running.port}', 'port: 9')
     file.write_text(f'name: x\ndata: {{source: i}}\nmetadata: {section}\n', 'utf-8')
-    found = checks.check_metadata(tmp_path)
+    found = doctor.check_metadata(tmp_path)
     assert found.status is checks.Status.FAIL and 'cannot be reached' in found.found
     file.write_text('name: 7', 'utf-8')
-    assert checks.check_metadata(tmp_path).status is checks.Status.WARN
+    assert doctor.check_metadata(tmp_path).status is checks.Status.WARN

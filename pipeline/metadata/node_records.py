@@ -1,0 +1,38 @@
+"""The records that nodes of a run left in their artifacts, as their readers want them."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+from thawline.components.serving_check import record as serving_record_lib
+from thawline.components.serving_check.record import Record as ServingRecord
+from thawline.pipeline.metadata.runs import NodeResult
+
+
+def refusal_lines(result: NodeResult) -> list[str]:
+    """Every rule of the gate that the Evaluator found to fail, and what would change it."""
+    from thawline.components.evaluation import verdict  # with SciPy, which few commands need
+
+    path = pathlib.Path(result.outputs['evaluation'].uri, verdict.FILE)
+    failed = [
+        rule for rule in verdict.from_json(path.read_text('utf-8')).rules if rule.holds is False
+    ]
+    return [' '.join(filter(None, (rule.sentence, rule.change))) for rule in failed]
+
+
+def training_record(result: NodeResult) -> dict:
+    """The Trainer's own record of a run."""
+    path = pathlib.Path(result.outputs['model_run'].uri, 'training.json')
+    return json.loads(path.read_text('utf-8'))
+
+
+def tuning_record(result: NodeResult) -> dict:
+    """The Tuner's own record of a search; see `components.tuning.record`."""
+    path = pathlib.Path(result.outputs['tuner_results'].uri, 'tuning.json')
+    return json.loads(path.read_text('utf-8'))
+
+
+def serving_record(result: NodeResult) -> ServingRecord:
+    """What the serving check found."""
+    return serving_record_lib.read(pathlib.Path(result.outputs['serving_record'].uri))

@@ -1,0 +1,81 @@
+"""What can be found wrong before anything heavy starts."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+from thawline.components.bulk_prediction import listing as to_predict
+from thawline.components.ingestion import sources
+from thawline.components.ingestion.source_types import Listing
+from thawline.components.shared.errors import ConfigError, UserError
+from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
+from thawline.pipeline.metadata import runs as metadata
+from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.notifications import targets
+
+
+def check(project: Project) -> Listing:
+    """Finds what can be found wrong before anything heavy starts.
+
+    Raises:
+        ConfigError, DataError: with what is wrong and how to mend it.
+    """
+    check_files(project)
+    opening.to_run(project)
+    targets.check(project.config.notifications, os.environ, project.home)
+    if project.config.serving.bulk is not None:
+        # Read last in a run: after a training is late to hear that nothing is there.
+        try:
+            to_predict.of_sources(
+                [project.bulk_source(project.config.serving.bulk)], project.source_spec().columns
+            )
+        except UserError as error:
+            raise type(error)(f'serving.bulk.data: {error}') from error
+    return sources.list_source(project.source_spec())
+
+
+def check_files(project: Project) -> None:
+    """Refuses a configuration that names weights or a schema which are not there.
+
+    Raises:
+        ConfigError: with the path.
+    """
+    weights = project.weights()
+    if weights not in WEIGHTS_BY_NAME and not pathlib.Path(weights).is_file():
+        raise ConfigError(
+            f'model.weights: there is no file {weights}; give the path of a weights file, or one '
+            f'of {", ".join(WEIGHTS_BY_NAME)}'
+        )
+    if project.config.data.schema_file is not None and not project.schema.is_file():
+        raise ConfigError(f'data.schema_file: there is no file {project.schema}')
+
+
+def check_weights(project: Project) -> None:
+    """Refuses weights that the Trainer could not use, before anything runs.
+
+    A file is loaded into its base once, which takes a second or two and proves that it fits;
+    weights that have to be downloaded are fetched now rather than after the images were prepared.
+    """
+    from thawline.components import backbones
+
+    model = project.located_model()
+    state = backbones.availability(model.backbone).get(model.weights, 'absent')
+    if model.weights != 'random' and not state.startswith('present'):
+        backbones.build(model.backbone, project.config.image_size, model.weights)
+
+
+def require(project: Project) -> None:
+    """Refuses a run with `training.tuned: true` before anything was tuned.
+
+    Raises:
+        ConfigError: there is no result of a Tuner.
+    """
+    store = opening.to_read(project)
+    runs = metadata.runs(store, project.name) if store else []
+    if any(run.output('Tuner', 'best_hyperparameters') for run in runs):
+        return
+    raise ConfigError(
+        f'training.tuned is true, but nothing was tuned yet in {project.output}; run thawline tune '
+        'first, or set it to false'
+    )

@@ -1,0 +1,73 @@
+"""What ended a run or a node, as an exit code and as words for the terminal."""
+
+from __future__ import annotations
+
+import rich.console
+import rich.text
+
+from thawline.components.shared.errors import ConfigError, DataError, UserError
+from thawline.pipeline.metadata import node_records
+from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.system import signals
+from thawline.pipeline.terminal.exit_codes import Outcome
+
+
+def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+    """The first exception of `kind` in the chain of causes."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, kind):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """How a run ended that ended with an exception."""
+    if signals.requested():
+        return Outcome.INTERRUPTED
+    if _cause(error, DataError):
+        return Outcome.STOPPED_BY_DATA
+    if _cause(error, ConfigError):
+        return Outcome.BAD_CONFIGURATION
+    return Outcome.CRASHED
+
+
+def explain(console: rich.console.Console, error: Exception, outcome: Outcome) -> str:
+    """Says why the run did not come to its end, and returns that."""
+    known = _cause(error, UserError)
+    if outcome is Outcome.INTERRUPTED:
+        message = 'stopped on request; nothing that was finished is lost, run again to go on'
+    elif known is not None:
+        message = str(known)
+    else:
+        message = f'{error} ({type(error.__cause__ or error).__name__})'
+    line = rich.text.Text.assemble(('error: ', 'bold red'), message)
+    console.print(line, highlight=False, soft_wrap=not console.is_terminal)
+    return message
+
+
+def summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome:
+    """Says what came of it, and returns that."""
+    by_node = {result.node: result for result in results}
+    if 'Tuner' in by_node:
+        return Outcome.BLESSED  # what it found is shown by those who asked for it
+    if 'Evaluator' not in by_node or 'Pusher' not in by_node:
+        console.print('part of the chain ran; no verdict on a model was asked for', style='bold')
+        return Outcome.BLESSED
+    blessed = by_node['Evaluator'].outputs['blessing'].properties.get('blessed') == 1
+    pushed = by_node['Pusher'].outputs['pushed_model'].properties
+    if blessed and pushed.get('pushed') == 1:
+        console.print(rich.text.Text('BLESSED and pushed', 'bold green'), highlight=False)
+        console.print(f'  model   {pushed["pushed_destination"]}', highlight=False, soft_wrap=True)
+        return Outcome.BLESSED
+    if blessed and 'ServingCheck' in by_node:
+        refused = 'BLESSED, but refused by the serving check: nothing was pushed'
+        console.print(rich.text.Text(refused, 'bold yellow'), highlight=False)
+        for line in node_records.serving_record(by_node['ServingCheck']).problems:
+            console.print(f'  {line}', highlight=False, markup=False, soft_wrap=True)
+        return Outcome.NOT_BLESSED
+    console.print(rich.text.Text('NOT BLESSED, nothing was pushed', 'bold yellow'), highlight=False)
+    for line in node_records.refusal_lines(by_node['Evaluator']):
+        console.print(f'  {line}', highlight=False, markup=False, soft_wrap=True)
+    return Outcome.NOT_BLESSED
