@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 
 import rich.console
@@ -9,7 +10,7 @@ import rich.text
 
 from thawline.components.shared.errors import UserError
 from thawline.pipeline.environment import checks
-from thawline.pipeline.environment.checks import Result, Status
+from thawline.pipeline.environment.checks import Check, Result, Status
 
 _MARKS = {
     checks.Status.OK: ('✓', 'green'),
@@ -20,9 +21,10 @@ _MARKS = {
 
 def show(config: pathlib.Path | None) -> int:
     """Prints one line a check and how to mend what is not sound; 0, or 1 when a check failed."""
-    folder = None if config is None else (config if config.is_dir() else config.parent)
+    path = config or pathlib.Path.cwd()
+    folder = path if path.is_dir() else path.parent
     console = rich.console.Console()
-    results = checks.run(folder)
+    results = checks.run(checks_of(folder))
     for result in results:
         mark, colour = _MARKS[result.status]
         line = rich.text.Text.assemble(
@@ -40,6 +42,14 @@ def show(config: pathlib.Path | None) -> int:
         words + (f', {warned} to look at' if warned else ''), style='bold', highlight=False
     )
     return 1 if failed else 0
+
+
+def checks_of(folder: pathlib.Path) -> list[Check]:
+    """All checks for a project in `folder`, in the order to show."""
+    return [
+        *checks.checks(folder),
+        Check('Metadata', functools.partial(check_metadata, folder)),
+    ]
 
 
 def check_metadata(folder: pathlib.Path) -> Result:

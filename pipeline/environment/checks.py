@@ -20,11 +20,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import thawline
 from thawline.components.shared.errors import UserError
-from thawline.pipeline.commands.doctor import check_metadata
 from thawline.pipeline.environment import glibc_compat, lockfile
 from thawline.pipeline.environment.native_builds import MODULES
 from thawline.pipeline.environment.native_programs import PROGRAMS
@@ -63,9 +62,8 @@ class Check:
     run: Callable[[], Result]
 
 
-def checks(project: pathlib.Path | None = None) -> list[Check]:
-    """Returns all checks, for `project` (default: the working folder), in the order to show."""
-    folder = project or pathlib.Path.cwd()
+def checks(folder: pathlib.Path) -> list[Check]:
+    """All checks of the environment, for a project in `folder`, in the order to show."""
     found = [
         Check('Python', check_python),
         Check('Packages', check_packages),
@@ -79,13 +77,11 @@ def checks(project: pathlib.Path | None = None) -> list[Check]:
         Check('Memory', check_memory),
         Check('Disk', functools.partial(check_disk, folder)),
         Check('Project folder', functools.partial(check_writable, folder)),
-        Check('Metadata', functools.partial(check_metadata, folder)),
     ]
 
 
-def run(project: pathlib.Path | None = None) -> list[Result]:
-    """Runs all checks at the same time; a check that breaks is a failed one."""
-    todo = checks(project)
+def run(todo: Sequence[Check]) -> list[Result]:
+    """Runs checks at the same time; a check that breaks is a failed one."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(todo)) as pool:
         return list(pool.map(_run_one, todo))
 

@@ -11,7 +11,6 @@ import pytest
 
 from tests.browser.conftest import Visit
 from tests.browser.test_report_page import CONTRASTS
-from tests.components.conftest import transformed  # noqa: F401 - a fixture
 from tests.pipeline.server.conftest import served_model  # noqa: F401 - a fixture
 
 ANSWERED = '.answer .five button'

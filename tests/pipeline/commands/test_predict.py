@@ -118,8 +118,8 @@ def test_nodes_by_choice(tmp_path: pathlib.Path) -> None:
     base = 'model: {backbone: mobilenet_v2_035, weights: random}\n'
 
     def nodes(more: str) -> dict:
-        config, where = project(tmp_path, base + more)
-        return {node.id: node for node in graph.build(config, where).components}
+        wired = graph.build(project(tmp_path, base + more))
+        return {node.id: node for node in wired.components}
 
     assert 'BulkInferrer' not in nodes('')
     found = nodes('serving: {bulk: {data: new/images}}')

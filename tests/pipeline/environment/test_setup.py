@@ -72,11 +72,12 @@ def test_every_import_is_a_declared_requirement():
     facts = declared()
     wanted = [*facts['install_requires'], *itertools.chain(*facts['extras_require'].values())]
     stated = {canonicalize_name(Requirement(item).name) for item in wanted}
-    own = {'pipeline', 'components', 'schemas', 'benchmarks', 'tests'}
+    folders = ('pipeline', 'components', 'schemas', 'benchmarks', 'tests')
+    own = {'thawline', 'benchmarks', 'tests'}
     known = importlib.metadata.packages_distributions()
     undeclared = {
         f'{path.relative_to(ROOT)}: {name}'
-        for folder in sorted(own)
+        for folder in folders
         for path in (ROOT / folder).rglob('*.py')
         if path != ELSEWHERE
         for name in imports_of(path.read_text()) - own - sys.stdlib_module_names
@@ -122,8 +123,10 @@ def test_data_files_travel_in_the_wheel(tmp_path):
     copy.mkdir()
     for name in ('setup.py', 'pyproject.toml', 'LICENSE'):
         shutil.copy(ROOT / name, copy)
-    for name in ('pipeline', 'components', 'schemas'):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns('__pycache__'))
+    for name in ('pipeline', 'components', 'schemas', 'thawline'):
+        shutil.copytree(
+            ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns('__pycache__')
+        )
     done = subprocess.run(
         [
             sys.executable,
@@ -138,15 +141,17 @@ def test_data_files_travel_in_the_wheel(tmp_path):
     assert done.returncode == 0, done.stderr
     (wheel,) = (copy / 'dist').glob('thawline-*.whl')
     held = set(zipfile.ZipFile(wheel).namelist())
-    patterns = (
-        'pipeline/**/*.py', 'components/**/*.py', 'pipeline/presets/*.yaml',
-        'schemas/*.pbtxt', 'schemas/*.json', '*/py.typed',
-    )  # fmt: skip
-    wanted = {str(path.relative_to(copy)) for p in patterns for path in copy.glob(p)}
-    wanted = {name for name in wanted if not name.startswith(('build/', 'dist/'))}
+    # Tools, demos among them, are for checkouts.
+    wanted = {
+        f'thawline/{path.relative_to(copy)}'
+        for folder in ('pipeline', 'components', 'schemas')
+        for path in (copy / folder).rglob('*.*')
+        if path.is_file() and 'tools' not in path.parts and path.suffix != '.sh'
+    }
     assert wanted
-    assert wanted <= held
-    assert not any(name.startswith('tests/') for name in held)
+    assert wanted | {'thawline/__main__.py', 'thawline/py.typed'} <= held
+    assert all(name.startswith('thawline') for name in held)
+    assert not any('tools' in name for name in held)
 
 
 def test_setup_says_what_is_missing_when_the_interpreter_does_not_suit(tmp_path):

@@ -72,7 +72,7 @@ def test_the_question_on_a_terminal(models: Models, answer, code, served):
 def test_reading_commands_need_no_tensorflow(models: Models):
     models.promote(models.add('r1'))
     code = (
-        'import sys, click.testing; from pipeline import cli; '
+        'import sys, click.testing; from thawline.pipeline import cli; '
         'done = [click.testing.CliRunner().invoke(cli.main, [*c, sys.argv[1]]) for c in '
         "(['models'], ['history'], ['explain', 'last'], ['prune', '--dry-run'])]; "
         "heavy = {'tensorflow', 'tfx', 'apache_beam', 'keras', 'scipy'} & set(sys.modules); "

@@ -100,7 +100,7 @@ def test_another_version_or_format_or_code_says_so(written, monkeypatch):
     assert 'has format 7' in refused(written)
     edit(written, format=1, thawline=thawline.__version__)
     compiled_file.read(written)
-    monkeypatch.setattr(compiled_file.digest, 'of_all_code', lambda: 'other')
+    monkeypatch.setattr(compiled_file.code_digest, 'of_all_code', lambda: 'other')
     assert 'other code than is installed' in refused(written)
 
 

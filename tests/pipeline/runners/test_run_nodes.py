@@ -185,9 +185,9 @@ def test_errors_at_the_prompt(call):
 def in_a_process(call: Called, code: str) -> subprocess.CompletedProcess[str]:
     """Runs code that knows `call(*nodes, run='r1')`, which returns the exit code."""
     before = (
-        'import pathlib, sys; from pipeline import run_node_command; '
+        'import pathlib, sys; from thawline.pipeline.runners import run_nodes; '
         "path = pathlib.Path('pipeline.json'); "
-        "call = lambda *n, run='r1': int(run_node_command.execute(path, n, run, False)); "
+        "call = lambda *n, run='r1': int(run_nodes.execute(path, n, run, False)); "
     )
     return subprocess.run(
         [sys.executable, '-c', before + code], cwd=call.home,

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.components.conftest import transformed  # noqa: F401 - a fixture
 from tests.pipeline.server.conftest import served_model  # noqa: F401 - a fixture
 from thawline.pipeline.tools import serve_check
 from thawline.pipeline.tools.serve_check import Question
