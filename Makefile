@@ -10,7 +10,7 @@ STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
 BIN := .venv/bin
 CODE := thawline/*.py pipeline components schemas tests benchmarks setup.py
 
-.PHONY: help setup run test test-unit test-e2e test-orchestrators airflow-demo flink-demo spark-demo serve-check bench docs lint format types doctor lock clean
+.PHONY: help setup run test test-unit test-e2e test-orchestrators golden airflow-demo flink-demo spark-demo serve-check bench docs lint format types doctor lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-e2e: setup ## run whole pipelines, two at a time: each has long stretches o
 test-orchestrators: setup ## run the pipeline under schedulers and engines of others
 	$(BIN)/python -m pytest -m orchestrators $(ARGS)
 
+golden: setup ## write the files that hold what people read anew, after a change of wording
+	THAWLINE_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q -m golden $(ARGS)
+
 flink-demo: setup ## run the solar cells on a Flink cluster started here (ARGS=PROJECT, --kill NODE)
 	@$(BIN)/python -m thawline.pipeline.tools.cluster_demo.demo flink $(ARGS)
 
@@ -53,9 +56,10 @@ bench: setup ## run the benchmarks and write their results
 docs: setup ## rewrite the config reference and the JSON Schema from the code
 	$(BIN)/python -m thawline.pipeline.tools.write_docs
 
-lint: setup ## check style and formatting
+lint: setup ## check style, formatting and the layout's rules
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/python -m thawline.pipeline.tools.import_graph
 
 format: setup ## apply style and formatting
 	$(BIN)/ruff check --fix $(CODE)

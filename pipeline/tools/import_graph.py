@@ -116,17 +116,22 @@ def reached(graph: Graph, starts: Iterable[str]) -> set[str]:
 def entry_points(files: Mapping[str, pathlib.Path]) -> list[str]:
     """Modules of `components` that the wiring names, as imports or as text for TFX to import.
 
-    Settings count too: the configuration alone composes them, and hands them to the nodes.
+    Settings (`params`) count too: the configuration alone composes them and hands them to nodes.
     """
     wiring = files['thawline.pipeline.graph']
-    settings = _imported(files['thawline.pipeline.config.models'], files)
-    settings |= _imported(files['thawline.pipeline.config.serving'], files)
+    settings = {
+        target
+        for name, file in files.items()
+        if name.startswith('thawline.pipeline.config')
+        for target in _imported(file, files)
+        if target.endswith('.params')
+    }
     texts = {
         node.value
         for node in ast.walk(ast.parse(wiring.read_bytes()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    named = {text for text in texts} | {text.rpartition('.')[0] for text in texts}
+    named = texts | {text.rpartition('.')[0] for text in texts}
     components = {name for name in files if name.startswith('thawline.components')}
     return sorted(components & (named | settings | _imported(wiring, files)))
 

@@ -1,0 +1,77 @@
+"""The layout's rules, on the code as it is and on small trees that break each of them."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from thawline.pipeline.tools import import_graph
+
+SOUND = {
+    'thawline/pipeline/graph.py': (
+        'from thawline.components.node.component import Node\n'
+        "run_fn = 'thawline.components.user.code.run_fn'\n"
+    ),
+    'thawline/pipeline/commands/run.py': 'from thawline.pipeline.terminal import console\n',
+    'thawline/pipeline/terminal/console.py': '',
+    'thawline/components/node/component.py': 'from thawline.components.shared import errors\n',
+    'thawline/components/shared/errors.py': '',
+    'thawline/components/user/code.py': '',
+}
+
+
+def tree(home: pathlib.Path, **changes: str) -> pathlib.Path:
+    for name, text in {
+        **SOUND,
+        **{k.replace('__', '/') + '.py': v for k, v in changes.items()},
+    }.items():
+        file = home / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        for folder in file.relative_to(home).parents:
+            if folder.parts[1:]:
+                (home / folder / '__init__.py').touch()
+    return home
+
+
+def test_the_code_keeps_to_the_layout():
+    assert list(import_graph.problems()) == []
+
+
+def test_a_sound_tree(tmp_path):
+    assert list(import_graph.problems(tree(tmp_path))) == []
+
+
+@pytest.mark.parametrize(
+    ('changes', 'problem'),
+    [
+        (
+            {'thawline__components__shared__errors': 'import thawline.pipeline.graph\n'},
+            'components must not know the pipeline',
+        ),
+        (
+            {'thawline__components__shared__errors': (
+                'def late():\n    from thawline.components.node import component\n'
+            )},
+            'modules import each other',
+        ),
+        (
+            {
+                'thawline__pipeline__terminal__wide': 'from thawline.pipeline.commands import a\n',
+                'thawline__pipeline__commands__a': '',
+            },
+            'folders import each other',
+        ),
+        ({'thawline__components__lonely__part': ''}, 'lonely.part is not reached from any node'),
+        (
+            {f'thawline__components__f{i}__a': f'from thawline.components.f{i + 1} import a\n'
+             for i in range(7)} | {'thawline__components__f7__a': '',
+             'thawline__components__user__code': 'from thawline.components.f0 import a\n'},
+            'has 9 floors, at most 6',
+        ),
+    ],
+)  # fmt: skip
+def test_what_breaks_a_rule_is_named(tmp_path, changes, problem):
+    found = list(import_graph.problems(tree(tmp_path, **changes)))
+    assert any(problem in line for line in found), found
