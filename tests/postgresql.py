@@ -8,7 +8,6 @@ import itertools
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.metadata.stores import connection, postgresql
 from thawline.pipeline.metadata.stores.postgresql import Session
+from thawline.pipeline.system.ports import free_port
 
 # What a connection string, a URL, a passfile and SQL each have to quote, and what YAML would take
 # for something else.
@@ -106,8 +106,7 @@ def running() -> Iterator[Server]:
     folder = pathlib.Path(tempfile.mkdtemp(prefix='pg'))
     if os.geteuid() == 0:  # by whom PostgreSQL refuses to be run
         shutil.chown(folder, 'postgres')
-    with socket.create_server(('127.0.0.1', 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     methods = ('--auth-local=trust', '--auth-host=scram-sha-256')
     options = f'-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off'
     started = Server(folder, port)

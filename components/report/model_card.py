@@ -11,6 +11,7 @@ import yaml
 from thawline.components.report.content import Card, Epoch, Fact, Training
 from thawline.components.saved_model.card import Card as Served
 from thawline.components.shared import percentages
+from thawline.components.shared.durations import duration
 from thawline.components.shared.lineage import Step
 
 
@@ -50,16 +51,6 @@ def training(record: Mapping[str, Any]) -> Training:
         kept_val=record['val']['accuracy'],
         left_out=tuple(record['left_out']),
     )
-
-
-def duration(seconds: float) -> str:
-    """In words: '8 min 34 s'."""
-    if seconds < 10:
-        return f'{seconds:.1f} s'
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, 'h'), (minutes, 'min'), (rest, 's')]
-    return ' '.join(f'{number} {unit}' for number, unit in parts if number)
 
 
 def card(facts: ModelFacts) -> Card:

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared import files
 
 FILE = pathlib.Path('assets.extra', 'thawline.json')
 FORMAT = 1
@@ -121,10 +121,8 @@ def write(card: Card, model: pathlib.Path) -> None:
     """
     path = model / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A new file in the place of the old one, which may be a hard link to that of another copy.
-    fresh = path.with_suffix('.new')
-    fresh.write_text(json.dumps(values(card), indent=1, ensure_ascii=False) + '\n', 'utf-8')
-    os.replace(fresh, path)
+    with files.replacement(path) as draft:  # the file may be a hard link to that of another copy
+        draft.write_text(json.dumps(values(card), indent=1, ensure_ascii=False) + '\n', 'utf-8')
 
 
 def read(model: pathlib.Path) -> Card:

@@ -19,6 +19,7 @@ import yaml
 
 from thawline.components.backbones import registry
 from thawline.components.shared import percentages
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.components.statistics import clustered
 from thawline.components.statistics.clustered import Difference, Estimate
@@ -32,7 +33,7 @@ from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.runners import run as run_lib
 from thawline.pipeline.system import log_redirect, signals
 from thawline.pipeline.terminal import progress_display
-from thawline.pipeline.terminal.console import ROOMY, duration, roomy_console, say
+from thawline.pipeline.terminal.console import ROOMY, roomy_console, say
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 

@@ -8,6 +8,7 @@ import sys
 
 import rich.console
 
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.notifications import EVENTS
 from thawline.pipeline.config.project import Project
@@ -15,7 +16,7 @@ from thawline.pipeline.notifications import body, messages, notify, targets
 from thawline.pipeline.notifications.body import Details, Notification
 from thawline.pipeline.notifications.delivery import Told
 from thawline.pipeline.notifications.targets import Resolved
-from thawline.pipeline.terminal.console import duration, say
+from thawline.pipeline.terminal.console import say
 
 
 def execute(project: Project, test: bool) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import quarantine
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.config import beam
 from thawline.pipeline.config.project import Project
@@ -22,7 +23,7 @@ from thawline.pipeline.prediction import model_card, tables
 from thawline.pipeline.registry import files
 from thawline.pipeline.system import log_redirect, signals
 from thawline.pipeline.terminal import progress_display
-from thawline.pipeline.terminal.console import duration, roomy_console, say
+from thawline.pipeline.terminal.console import roomy_console, say
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import html
-import http.server
+import io
 import os
 import re
 import sys
 import threading
 import webbrowser
-from typing import Any
 
 import rich.console
 
@@ -17,10 +16,9 @@ from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.reports import lookup
-from thawline.pipeline.system import signals
+from thawline.pipeline.system import loopback_server, signals
 from thawline.pipeline.terminal.console import say
 
-HOST = '127.0.0.1'
 _POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]*)"')
 _NO_POLICY = "default-src 'none'"
 _HEAD = 4096
@@ -42,7 +40,7 @@ def execute(project: Project, wanted: str, port: int, browse: bool) -> None:
     page = found.file('html').read_bytes()
     console = rich.console.Console(file=sys.stdout)
     with signals.listening(), server(page, port) as serving:
-        address = f'http://{HOST}:{serving.server_port}/'
+        address = f'{serving.url}/'
         say(console, f'report of run {found.run.id}: ', (address, 'bold'))
         say(console, 'Ctrl-C ends it')
         sys.stdout.flush()
@@ -63,17 +61,7 @@ def _has_browser() -> bool:
     return desktop or bool(os.environ.get('BROWSER'))
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A signal that comes while a request is given to its thread ends the server too."""
-        error = sys.exc_info()[1]
-        if isinstance(error, signals.Interrupted):
-            self.shutdown_request(request)
-            raise error
-        super().handle_error(request, client_address)
-
-
-def server(page: bytes, port: int = 0) -> http.server.ThreadingHTTPServer:
+def server(page: bytes, port: int = 0) -> loopback_server.Server:
     """A server on the loopback interface that knows one page, at `/`.
 
     Raises:
@@ -85,11 +73,11 @@ def server(page: bytes, port: int = 0) -> http.server.ThreadingHTTPServer:
         policy = _policy(page)
 
     try:
-        return _Server((HOST, port), Handler)
+        return loopback_server.Server(port, Handler)
     except OSError as error:
         raise ConfigError(
-            f'--port: {port} on {HOST} cannot be used ({error.strerror}); leave it out for a free '
-            'one'
+            f'--port: {port} on {loopback_server.HOST} cannot be used '
+            f'({error.strerror}); leave it out for a free one'
         ) from error
 
 
@@ -100,32 +88,16 @@ def _policy(page: bytes) -> str:
     return f"{policy}; frame-ancestors 'none'"
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(loopback_server.Handler):
     """Answers GET and HEAD of the page; everything else is refused by the base class."""
 
     content = b''
     policy = _NO_POLICY
-    server_version, sys_version = 'thawline', ''
-    timeout = 30
 
-    def do_GET(self) -> None:
-        if self._start():
-            self.wfile.write(self.content)
-
-    def do_HEAD(self) -> None:
-        self._start()
-
-    def _start(self) -> bool:
-        """Sends the head; returns whether the page may follow."""
-        assert isinstance(self.server, http.server.HTTPServer)
-        port = self.server.server_port
-        # A name of somebody else's that leads here would let their page read this one.
-        if self.headers.get('Host', '') not in (f'{HOST}:{port}', f'localhost:{port}'):
-            self.send_error(421)
-            return False
+    def send_head(self) -> io.BytesIO | None:
         if self.path.partition('?')[0] != '/':
             self.send_error(404)
-            return False
+            return None
         self.send_response(200)
         for name, value in (
             ('Content-Type', 'text/html; charset=utf-8'),
@@ -137,7 +109,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         ):
             self.send_header(name, value)
         self.end_headers()
-        return True
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: the terminal is for the address."""
+        return io.BytesIO(self.content)

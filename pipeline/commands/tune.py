@@ -13,13 +13,14 @@ import rich.text
 import yaml
 
 from thawline.components.shared import percentages
+from thawline.components.shared.durations import duration
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.runners import run as run_lib
-from thawline.pipeline.terminal.console import duration, roomy_console, say
+from thawline.pipeline.terminal.console import roomy_console, say
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 _TITLES = {

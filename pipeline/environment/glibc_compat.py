@@ -38,9 +38,9 @@ import pathlib
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 
+from thawline.components.shared import files
 from thawline.components.shared.errors import UserError
 from thawline.pipeline.environment.native_builds import MODULES, REPLACEMENTS, TOO_NEW, NativeModule
 
@@ -147,12 +147,8 @@ def rewrite(module: NativeModule, path: pathlib.Path) -> None:
     original = _sha256(path)
     if original not in module.builds:
         raise CompatError(f'{path}: not a known original. Received SHA-256: {original}.')
-    # Beside the target: a rename is atomic only within one file system. And never in place: the
-    # installer may have hard-linked the file to its cache.
-    descriptor, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
-    os.close(descriptor)
-    draft = pathlib.Path(name)
-    try:
+    # Never in place: the installer may have hard-linked the file to its cache.
+    with files.replacement(path) as draft:
         _write_replaced(path, draft, module.symbols)
         result = _sha256(draft)
         if result != module.builds[original]:
@@ -162,9 +158,6 @@ def rewrite(module: NativeModule, path: pathlib.Path) -> None:
             )
         _check_loads(draft, path)
         draft.chmod(path.stat().st_mode & 0o777)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def ensure(modules: Iterable[NativeModule] = MODULES) -> dict[str, State]:

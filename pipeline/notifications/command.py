@@ -11,10 +11,10 @@ import threading
 import time
 from typing import IO
 
+from thawline.components.shared.durations import duration
 from thawline.pipeline.notifications.attempt import Attempt, excerpt
 from thawline.pipeline.notifications.body import Details
 from thawline.pipeline.notifications.targets import Command
-from thawline.pipeline.terminal import console
 
 _LATER = os.EX_TEMPFAIL  # 75: by sysexits.h, the exit code that asks for another attempt
 _LOOK = 0.05  # seconds between two looks at a running command
@@ -93,7 +93,7 @@ def run(
 
 def _ended(code: int | None, timeout: float) -> str:
     if code is None:
-        return f'ended because it took longer than {console.duration(timeout)}'
+        return f'ended because it took longer than {duration(timeout)}'
     if code < 0:
         return f'killed by signal {-code}'
     return f'exit code {code}'

@@ -10,12 +10,12 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
+from thawline.components.shared.durations import duration
 from thawline.pipeline.notifications import body as body_lib
 from thawline.pipeline.notifications import command, log_redaction, messages
 from thawline.pipeline.notifications.attempt import Attempt
 from thawline.pipeline.notifications.body import Notification
 from thawline.pipeline.notifications.targets import Resolved, Webhook
-from thawline.pipeline.terminal import console
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0  # seconds
 _LEAST = 1.0  # seconds that an attempt must have left, or as many as it may take at most
@@ -46,7 +46,7 @@ class Told:
         """All of it: '503 Service Unavailable (4 tries in 28.3 s)'."""
         if self.tries < 2:
             return self.said
-        return f'{self.said} ({self.tries} tries in {console.duration(self.seconds)})'
+        return f'{self.said} ({self.tries} tries in {duration(self.seconds)})'
 
 
 # Makes one attempt that may take so many seconds.
@@ -134,7 +134,7 @@ def deliver(told: Notification, targets: Sequence[Resolved]) -> list[Told]:
         or Told(
             target.way.shown,
             False,
-            f'not done after {console.duration(took)}, and given up',
+            f'not done after {duration(took)}, and given up',
             1,
             took,
         )

@@ -13,11 +13,11 @@ import urllib3.exceptions
 import urllib3.util
 
 import thawline
+from thawline.components.shared.durations import duration
 from thawline.pipeline.notifications import signature
 from thawline.pipeline.notifications.attempt import Attempt, excerpt
 from thawline.pipeline.notifications.targets import Webhook
 from thawline.pipeline.system import urls
-from thawline.pipeline.terminal import console
 
 _AGAIN = (408, 429)
 _ANSWER = 2000  # bytes of an answer that are looked at
@@ -115,9 +115,9 @@ def _wait(headers: Mapping[str, str]) -> float | None:
 def _unanswered(error: Exception, timeout: float) -> Attempt:
     """Why there was no answer. The error's own text holds the address, which is a secret."""
     if isinstance(error, requests.ConnectTimeout):
-        return Attempt(False, f'no connection within {console.duration(timeout)}', again=True)
+        return Attempt(False, f'no connection within {duration(timeout)}', again=True)
     if isinstance(error, requests.Timeout):
-        return Attempt(False, f'no answer within {console.duration(timeout)}', again=True)
+        return Attempt(False, f'no answer within {duration(timeout)}', again=True)
     causes = list(_causes(error))
     for cause in causes:
         # A certificate that does not fit will not do so in a second either.

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import pathlib
-import uuid
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,6 +21,7 @@ import pyarrow as pa
 
 from thawline.components.ingestion import quarantine
 from thawline.components.ingestion.quarantine import Rejected
+from thawline.components.shared import files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,22 +76,15 @@ class Writer:
 @contextlib.contextmanager
 def writing(folder: pathlib.Path, number: int, classes: int) -> Iterator[Writer]:
     """The files of a chunk, for the time of the block."""
-    rows, rejected = paths(folder, number)
-    mark = uuid.uuid4().hex
-    unfinished = [path.with_name(f'{path.name}.{mark}') for path in (rows, rejected)]
-    try:
+    rows, rejected = map(files.replacement, paths(folder, number))
+    with rows as rows_draft, rejected as rejected_draft:  # the rows get their name last
         with (
-            pa.OSFile(str(unfinished[0]), 'wb') as sink,
+            pa.OSFile(str(rows_draft), 'wb') as sink,
             pa.ipc.new_stream(sink, schema(classes)) as stream,
         ):
             writer = Writer(stream)
             yield writer
-        unfinished[1].write_text(quarantine.to_jsonl(writer.rejected), 'utf-8')
-        os.replace(unfinished[1], rejected)
-        os.replace(unfinished[0], rows)
-    finally:
-        for path in unfinished:
-            path.unlink(missing_ok=True)
+        rejected_draft.write_text(quarantine.to_jsonl(writer.rejected), 'utf-8')
 
 
 def paths(folder: pathlib.Path, number: int) -> tuple[pathlib.Path, pathlib.Path]:

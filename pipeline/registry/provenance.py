@@ -12,6 +12,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from thawline.components.shared.durations import duration
 from thawline.components.shared.percentages import percent
 from thawline.components.training.params import Training
 from thawline.pipeline.metadata import runs
@@ -20,7 +21,6 @@ from thawline.pipeline.registry import ledger, models
 from thawline.pipeline.registry.ledger import Move
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
-from thawline.pipeline.terminal import console
 
 _DIGEST = 12  # of a digest that is shown
 # Of the serving check, by the name under which it is noted.
@@ -122,7 +122,7 @@ def _base(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _training(registry: Registry, model: Model) -> Iterator[str]:
-    yield f'took {console.duration(model.trainer.seconds)}'
+    yield f'took {duration(model.trainer.seconds)}'
     record = _record(registry, model)
     if record:
         line = f'frozen base: val accuracy {percent(record["probe"]["val"]["accuracy"])}'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult, Output, Run
@@ -100,9 +100,8 @@ def link(results: Sequence[NodeResult], at: pathlib.Path) -> None:
     """Puts a link to the page of a run's report `at` a place; the run must have a report."""
     report = next(result for result in results if result.node == 'Report').outputs['report']
     at.parent.mkdir(parents=True, exist_ok=True)
-    partial = at.with_name(f'.{at.name}-{os.getpid()}')
-    partial.symlink_to(pathlib.Path(report.uri, FILES['html']))
-    os.replace(partial, at)
+    with files.replacement(at) as link:
+        link.symlink_to(pathlib.Path(report.uri, FILES['html']))
 
 
 def _inputs(store: mlmd.MetadataStore, made: Output) -> dict[str, pathlib.Path]:

@@ -22,15 +22,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pathlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pydantic
 
 import thawline
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
@@ -175,16 +174,8 @@ def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f'.{path.name}-') as folder:
-            file = pathlib.Path(folder, path.name)
-            with file.open('w', encoding='ascii') as opened:
-                json.dump(content, opened, indent=1, sort_keys=True)  # TFX's order varies
-                opened.write('\n')
-            os.replace(file, path)
-    except OSError as error:
-        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
+    # Sorted: TFX's order varies.
+    files.write_text(path, json.dumps(content, indent=1, sort_keys=True) + '\n')
 
 
 def read(path: pathlib.Path) -> Envelope:

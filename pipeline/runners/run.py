@@ -13,6 +13,7 @@ import traceback
 import rich.console
 import rich.text
 
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config import beam
 from thawline.pipeline.config.project import Project
@@ -22,7 +23,6 @@ from thawline.pipeline.runners.checks import check, check_weights
 from thawline.pipeline.runners.endings import explain, outcome_of, summary
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import node_lines, progress_display
-from thawline.pipeline.terminal.console import duration
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 

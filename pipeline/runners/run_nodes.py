@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import rich.console
 
 from thawline.components.ingestion import sources
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines.engine import Engine
@@ -32,7 +33,7 @@ from thawline.pipeline.runners.failures import InputsMissing, UnderWay
 from thawline.pipeline.runners.node import NodeRunner
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import node_lines, progress_display
-from thawline.pipeline.terminal.console import duration, say
+from thawline.pipeline.terminal.console import say
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 _RUN_ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.:+~@=-]{0,127}')

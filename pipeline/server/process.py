@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 import rich.console
 import rich.status
 
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.server.limits import Limits
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import duration, say
+from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.server.hosting import Find

@@ -6,7 +6,6 @@ import dataclasses
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import rich.console
 
 from thawline.pipeline.server import process, tensorflow_serving
 from thawline.pipeline.server.target import Options, Target
+from thawline.pipeline.system.ports import free_port
 from thawline.pipeline.terminal.console import say
 
 BINARY = 'tensorflow_model_server'
@@ -119,7 +119,7 @@ def _run_tensorflow_serving(
 ) -> int:
     host = options.host or process.LOOPBACK
     ports = tensorflow_serving.Ports(
-        *((_free_port(), _free_port()) if options.port == 0 else (options.port, options.grpc_port))
+        *((free_port(), free_port()) if options.port == 0 else (options.port, options.grpc_port))
     )
     with tempfile.TemporaryDirectory() as scratch:
         base = served.folder
@@ -160,10 +160,3 @@ def _passed_on(command: list[str]) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0 if code in _ENDED_BY_SIGNAL else code
-
-
-def _free_port() -> int:
-    with socket.socket() as made:
-        made.bind((process.LOOPBACK, 0))
-        port: int = made.getsockname()[1]
-        return port

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared import files
 
 
 class Held(Exception):
@@ -41,10 +41,9 @@ def held(
         ConfigError: its folder cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
-    except OSError as error:
-        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
+        with files.write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
     except Held as error:
         if busy is None:
             raise

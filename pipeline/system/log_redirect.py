@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared import files
 
 # Thousands of lines a run about types and stages, which bury what one looks for.
 _CHATTY = ('apache_beam.typehints', 'apache_beam.runners', 'apache_beam.internal')
@@ -30,11 +30,9 @@ def diverted(path: pathlib.Path) -> Iterator[TextIO]:
     Raises:
         ConfigError: the file cannot be written.
     """
-    try:
+    with files.write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    except OSError as error:
-        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)

@@ -13,16 +13,6 @@ import rich.text
 ROOMY = 116  # columns of text from which a table has room for every number
 
 
-def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 05 s`."""
-    if seconds < 9.95:
-        return f'{seconds:.1f} s'
-    if seconds < 59.5:
-        return f'{seconds:.0f} s'
-    whole = round(seconds)
-    return f'{whole // 60} min {whole % 60:02d} s'
-
-
 def roomy_console(file: Any) -> rich.console.Console:
     """A console that takes `ROOMY` columns where what it writes to is no terminal."""
     console = rich.console.Console(file=file)

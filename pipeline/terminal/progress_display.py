@@ -14,8 +14,9 @@ import rich.progress
 import rich.text
 
 from thawline.components.shared import progress
+from thawline.components.shared.durations import duration
 from thawline.pipeline.metadata.runs import NodeResult
-from thawline.pipeline.terminal.console import duration, say
+from thawline.pipeline.terminal.console import say
 
 _QUIET_SECONDS = 30.0  # how often a log without a terminal hears of long work
 

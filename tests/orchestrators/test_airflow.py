@@ -15,6 +15,7 @@ from thawline import ROOT
 from thawline.pipeline.config.airflow import Airflow as Settings
 from thawline.pipeline.orchestrators.airflow import dag_folder
 from thawline.pipeline.orchestrators.airflow import tasks as airflow_lib
+from thawline.pipeline.system import ports
 from thawline.pipeline.tools.airflow_demo import server
 from thawline.pipeline.tools.airflow_demo.server import Airflow, Api, wait_until
 
@@ -208,7 +209,7 @@ PROBE = {
 @pytest.fixture(scope='module')
 def api(airflow3: Airflow, stones: Project) -> Iterator[Api]:
     schedule(airflow3, stones)
-    with server.running(airflow3, server.free_port()) as started:
+    with server.running(airflow3, ports.free_port()) as started:
         wait_until(lambda: started.knows('stones'), 300, 'the DAG')
         started.ask('PATCH', 'dags/stones', {'is_paused': False})
         yield started

@@ -11,12 +11,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,10 +63,7 @@ def mark_of(output: pathlib.Path) -> Mark | None:
 
 def put_mark(output: pathlib.Path, mark: Mark) -> None:
     """Writes the mark of a folder, all at once."""
-    output.mkdir(parents=True, exist_ok=True)
-    aside = output / f'.{FILE}-{os.getpid()}'
-    aside.write_text(json.dumps(dataclasses.asdict(mark), indent=1) + '\n', 'utf-8')
-    aside.replace(output / FILE)
+    files.write_text(output / FILE, json.dumps(dataclasses.asdict(mark), indent=1) + '\n')
 
 
 def owner_of(session: Session, pipeline: str) -> Owner | None:

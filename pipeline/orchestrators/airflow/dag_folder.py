@@ -10,14 +10,12 @@ name, so a DAG never meets another pipeline than its own.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.runners import compiled_file
 
@@ -62,25 +60,9 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], dag: Mapping[str, An
         ConfigError: it cannot be written.
     """
     compiled_file.write(folder / dag['ir'], content)
-    try:
-        _replace(folder / SETTINGS, json.dumps(dag, indent=1) + '\n')
-        _replace(folder / DAG, _SOURCE.read_text('utf-8'))
+    files.write_text(folder / SETTINGS, json.dumps(dag, indent=1) + '\n')
+    files.write_text(folder / DAG, _SOURCE.read_text('utf-8'))
+    with files.write_errors(folder):
         for former in folder.glob(_PIPELINES):
             if former.name != dag['ir']:
                 former.unlink()
-    except OSError as error:
-        raise ConfigError(f'{folder} cannot be written: {error.strerror}') from error
-
-
-def _replace(path: pathlib.Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        'w', encoding='utf-8', dir=path.parent, prefix=f'.{path.name}-', delete=False
-    ) as file:
-        file.write(text)
-    try:
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
-    except OSError:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(file.name)
-        raise

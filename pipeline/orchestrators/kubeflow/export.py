@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import pydantic
 import rich.console
 
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.kubeflow import Kubeflow
@@ -74,7 +73,7 @@ def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) 
             tasks = kubeflow_tasks.tasks(_nodes(project), settings)
             text = _compiled(project.config, settings, tasks, folder, reviewed)
         path = project.output / FILE if out is None else out
-        _write(path, text)
+        files.write_text(path, text)
         nodes = sum(len(task.nodes) for task in tasks)
         say(console, f'wrote {path}: {nodes} nodes in {len(tasks)} tasks')
         for note in notes(project.config, settings):
@@ -131,21 +130,3 @@ def notes(config: Config, settings: Kubeflow) -> list[str]:
             f'{storage.folder(settings)} is read by all'
         )
     return found
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    """Writes the file, all at once.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            'w', encoding='utf-8', dir=path.parent, prefix=f'.{path.name}-', delete=False
-        ) as file:
-            file.write(text)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
-    except OSError as error:
-        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error

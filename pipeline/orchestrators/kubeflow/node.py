@@ -14,6 +14,7 @@ import tempfile
 import click
 import yaml
 
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.config.loading import PROJECT_FILE
 from thawline.pipeline.config.models import Config
@@ -56,11 +57,7 @@ def _keep_configuration(home: pathlib.Path, config: Config) -> None:
     text = yaml.safe_dump(config.model_dump(mode='json', exclude_unset=True), sort_keys=False)
     if path.is_file() and path.read_text('utf-8') == text:
         return
-    home.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile('w', encoding='utf-8', dir=home, delete=False) as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    files.write_text(path, text)
 
 
 def execute(

@@ -15,6 +15,7 @@ from typing import Any
 import pydantic
 
 import thawline
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
@@ -133,6 +134,5 @@ def write_schema(reviewed: str, home: pathlib.Path) -> pathlib.Path:
     name = hashlib.sha256(reviewed.encode('utf-8')).hexdigest()[:16]
     path = home / 'scheduled_schemas' / f'{name}.pbtxt'
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(reviewed, 'utf-8')
+        files.write_text(path, reviewed)
     return path

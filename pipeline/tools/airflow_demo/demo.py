@@ -18,11 +18,11 @@ import requests
 import rich.console
 import yaml
 
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import UserError
 from thawline.pipeline.config import loading
 from thawline.pipeline.orchestrators.airflow import export
-from thawline.pipeline.system import signals
-from thawline.pipeline.terminal.console import duration
+from thawline.pipeline.system import ports, signals
 from thawline.pipeline.tools.airflow_demo import file_server, server
 from thawline.pipeline.tools.airflow_demo.server import Airflow, Api
 
@@ -108,15 +108,16 @@ def main(project: pathlib.Path | None, folder: pathlib.Path, once: bool) -> None
         with signals.listening(), contextlib.ExitStack() as stack:
             with _step(console, 'installing Airflow in an environment of its own'):
                 server.install(airflow.environment)
-            port = server.free_port(_FILES_PORT)
-            files = stack.enter_context(file_server.served(where.output, port))
+            files = stack.enter_context(
+                file_server.serve(where.output, ports.free_port(_FILES_PORT))
+            )
             with _step(console, f'compiling {where.name} and writing its DAG'):
                 command = export.command('schedule', 'airflow', str(path))
                 command += ['--out', str(airflow.dags), '--url', files]
                 if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
                     raise UserError(f'the DAG could not be written by: {" ".join(command)}')
             with _step(console, 'starting Airflow'):
-                port = server.free_port(_PORT)
+                port = ports.free_port(_PORT)
                 api = stack.enter_context(server.running(airflow, port))
             state = _run(console, api, where.name, files)
             if not once:

@@ -3,45 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.server
 import pathlib
 import posixpath
-import threading
 import urllib.parse
-from collections.abc import Iterator
 from typing import Any
+
+from thawline.pipeline.system import loopback_server
 
 _SHOWN = ('/logs/', '/reports/')
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Files of these two folders, for requests that name this server by its own address."""
+class _Handler(loopback_server.Handler):
+    """Files of these two folders, and nothing else."""
 
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, '.log': 'text/plain'}
+    extensions_map = {**loopback_server.Handler.extensions_map, '.log': 'text/plain'}
 
     def send_head(self) -> Any:
-        """As the base class; a page elsewhere may reach us under its own name (DNS rebinding)."""
-        own = f'127.0.0.1:{self.connection.getsockname()[1]}'
         path = posixpath.normpath(urllib.parse.unquote(urllib.parse.urlsplit(self.path).path))
-        if self.headers.get('Host') != own or not f'{path}/'.startswith(_SHOWN):
+        if not f'{path}/'.startswith(_SHOWN):
             self.send_error(http.HTTPStatus.NOT_FOUND)
             return None
         return super().send_head()
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
 
-
-@contextlib.contextmanager
-def served(folder: pathlib.Path, port: int) -> Iterator[str]:
+def serve(folder: pathlib.Path, port: int) -> contextlib.AbstractContextManager[str]:
     """Serves the folder of a project's runs for the time of the block; yields the address."""
-
-    def handler(*args: Any) -> _Handler:
-        return _Handler(*args, directory=str(folder))
-
-    with http.server.ThreadingHTTPServer(('127.0.0.1', port), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f'http://127.0.0.1:{server.server_address[1]}'
-        finally:
-            server.shutdown()
+    handler = functools.partial(_Handler, directory=str(folder))
+    return loopback_server.Server(port, handler).in_background()

@@ -14,7 +14,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from typing import Any
 import requests
 
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.system.ports import free_port
 
 LOCK = pathlib.Path(__file__).with_name('airflow-3.lock')
 _USER = 'admin'
@@ -101,16 +101,6 @@ def install(environment: pathlib.Path, lock: pathlib.Path = LOCK) -> None:
         if done.returncode:
             raise ConfigError(f'Airflow cannot be installed:\n{done.stderr.strip()}')
     stamp.write_text(digest, 'utf-8')
-
-
-def free_port(wanted: int = 0) -> int:
-    """A free port of the loopback interface: the wanted one, or another where that is taken."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(('127.0.0.1', wanted))
-        except OSError:
-            return free_port()
-        return int(probe.getsockname()[1])
 
 
 class Api:

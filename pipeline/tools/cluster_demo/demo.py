@@ -19,13 +19,13 @@ from typing import Any, Self
 import click
 import yaml
 
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.loading import PROJECT_FILE
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines import processes
 from thawline.pipeline.system import signals
-from thawline.pipeline.terminal import console
 from thawline.pipeline.tools.cluster_demo import cluster, flink, spark
 
 _CLUSTERS: dict[str, type[cluster.Cluster]] = {'flink': flink.Cluster, 'spark': spark.Cluster}
@@ -98,7 +98,7 @@ def demonstrate(
             tables = _predict(homes)  # while the killer's own worker lives
         found = _differences(homes, tables)
         for name, took in seconds.items():
-            click.echo(f'{name:<6} {console.duration(took)}')
+            click.echo(f'{name:<6} {duration(took)}')
         click.echo('the same results' if not found else '\n'.join(['NOT the same:', *found]))
         if stay:
             click.echo(f'{cluster.page} until Ctrl-C')

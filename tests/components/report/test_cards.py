@@ -114,14 +114,6 @@ def test_model_card_tells_how_images_were_augmented_and_why() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ('seconds', 'words'),
-    [(0.04, '0.0 s'), (9.94, '9.9 s'), (10, '10 s'), (60, '1 min'), (3725, '1 h 2 min 5 s')],
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert model_card.duration(seconds) == words
-
-
 def test_curves_of_a_thaw_and_without_one() -> None:
     plain = model_card.training(model_facts().record)
     assert (plain.epochs, plain.best_epoch, plain.probe_val) == ((), None, 0.5)

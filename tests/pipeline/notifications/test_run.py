@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import notify
 from thawline.pipeline.config import loading
+from thawline.pipeline.system.ports import free_port
 
 COMMAND = [sys.executable, '-m', 'thawline']
 SECRET = 'whsec_' + 'QUJD' * 8
@@ -90,9 +90,7 @@ def test_bad_configuration_is_told_to_those_who_can_be_told(tmp_path: pathlib.Pa
 
 
 def test_targets_that_fail_change_no_outcome(tmp_path: pathlib.Path) -> None:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with listening(Answer(500, body=b'oh')) as server:
         project(
             tmp_path,

@@ -22,6 +22,7 @@ from thawline.pipeline.notifications import delivery, signature
 from thawline.pipeline.notifications.body import Notification
 from thawline.pipeline.notifications.delivery import Told
 from thawline.pipeline.notifications.targets import Resolved, Webhook
+from thawline.pipeline.system.ports import free_port
 
 KEY = bytes(range(32))
 SECRET = 'whsec_' + base64.b64encode(KEY).decode()
@@ -177,10 +178,7 @@ def test_pauses_grow(told: Notification) -> None:
 
 
 def test_refused_connection_is_tried_again(hurried, told: Notification) -> None:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    came = only(told, target(Webhook(f'http://127.0.0.1:{port}/x'), retry_for=0.5))
+    came = only(told, target(Webhook(f'http://127.0.0.1:{free_port()}/x'), retry_for=0.5))
     assert not came.done and came.tries > 1
     assert came.said == 'connection refused'
 

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import io
 
-import pytest
 import rich.console
 
 from thawline.components.shared import progress
 from thawline.pipeline.metadata.runs import NodeResult
-from thawline.pipeline.terminal import console, progress_display
+from thawline.pipeline.terminal import progress_display
 
 
 def shown(terminal: bool) -> tuple[progress_display.Display, io.StringIO]:
     out = io.StringIO()
     console = rich.console.Console(file=out, force_terminal=terminal, width=200, color_system=None)
     return progress_display.Display(console, lambda result: f'found by {result.node}'), out
-
-
-@pytest.mark.parametrize(
-    ('seconds', 'text'),
-    [(0.04, '0.0 s'), (9.94, '9.9 s'), (9.96, '10 s'), (59.4, '59 s'), (59.6, '1 min 00 s'),
-     (185.2, '3 min 05 s'), (3600, '60 min 00 s')],
-)  # fmt: skip
-def test_duration(seconds, text):
-    assert console.duration(seconds) == text
 
 
 def test_log_names_start_and_end_of_each_node():

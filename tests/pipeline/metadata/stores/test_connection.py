@@ -20,6 +20,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.metadata.stores import connection
 from thawline.pipeline.metadata.stores import postgresql as server
+from thawline.pipeline.system.ports import free_port
 
 pytestmark = [postgresql.needs_postgresql, pytest.mark.slow]
 
@@ -51,8 +52,7 @@ def refused(wanted: PostgreSQL) -> str:
 
 
 def test_nobody_answers(running):
-    with socket.create_server(('127.0.0.1', 0)) as door:
-        free = door.getsockname()[1]
+    free = free_port()
     told = refused(running.settings(port=free))
     assert f'127.0.0.1:{free} cannot be reached: Connection refused' in told
     assert 'cannot be reached' in refused(running.settings(host='no.such.host.invalid'))

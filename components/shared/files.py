@@ -1,0 +1,50 @@
+"""Files that are replaced all at once, whoever may be reading them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import secrets
+from collections.abc import Iterator
+
+from thawline.components.shared.errors import ConfigError
+
+
+@contextlib.contextmanager
+def replacement(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A path beside `path` for what takes its place at the end of the block; not after an error.
+
+    A new file, not new content: `path` may be a hard link to a copy of somebody else's.
+    """
+    draft = path.with_name(f'.{path.name}-{secrets.token_hex(4)}')
+    try:
+        yield draft
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def write_errors(path: pathlib.Path) -> Iterator[None]:
+    """Words errors of the system in the block for people.
+
+    Raises:
+        ConfigError: `path` cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Replaces the content of a file; folders above it are made.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacement(path) as draft:
+            draft.write_text(text, 'utf-8')

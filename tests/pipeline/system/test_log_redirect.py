@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from thawline import ROOT
+from thawline.pipeline.system import log_redirect
+
+
+def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):
+    code = (
+        'import os, sys, logging, pathlib\n'
+        'from thawline.pipeline.system import log_redirect\n'
+        f'with log_redirect.diverted(pathlib.Path({str(tmp_path / "run.log")!r})) as terminal:\n'
+        '    print("printed"); os.write(2, b"from C\\n"); logging.info("logged")\n'
+        '    terminal.write("for the person\\n"); terminal.flush()\n'
+        'print("after")\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == 'for the person\nafter\n'
+    assert done.stderr == ''
+    log = (tmp_path / 'run.log').read_text()
+    assert 'printed' in log and 'from C' in log and 'logged' in log
+
+
+def test_diverting_ends_also_after_an_error(tmp_path):
+    with pytest.raises(ValueError, match='inside'), log_redirect.diverted(tmp_path / 'x.log'):
+        raise ValueError('inside')
+    os.write(1, b'')  # the descriptor is open again
