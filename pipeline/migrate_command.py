@@ -30,7 +30,7 @@ def execute(project: Project) -> None:
         )
 
     with (
-        file_locks.held(project.lock, str(os.getpid()), busy=busy),
+        file_locks.lock(project.lock, str(os.getpid()), busy=busy),
         lock.held(project.promotions, 'metadata migrate'),
         registry_console.progress(console) as tell,
     ):

@@ -75,12 +75,12 @@ def execute(
             return outcome or Outcome.CRASHED
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
     log = project.logs / f'{stamp}-bases.log'
-    with signals.listening(), log_redirect.diverted(log) as terminal:
+    with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
         console = roomy_console(terminal)
         try:
             comparison = _measure(console, project.config, split, images, found, missing)
         except Exception as error:
-            if signals.requested():
+            if signals.is_stop_requested():
                 say(console, ('error: ', 'bold red'), 'stopped on request; nothing was changed')
                 return Outcome.INTERRUPTED
             if isinstance(error, UserError):

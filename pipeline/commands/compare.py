@@ -105,7 +105,7 @@ def thumbnails(
     files = [str(path) for folder in folders for path in sorted(folder.glob('Split-*/*'))]
     if not missing or not files:
         return there
-    with log_redirect.diverted(log):
+    with log_redirect.redirect_output(log):
         # TensorFlow, which reads the examples, takes seconds to import.
         from thawline.components.report import pictures
 

@@ -67,13 +67,13 @@ def execute(
     written = {str(target), str(tables.quarantine_of(target))}
     listed = listing.of_sources(sources, columns, written)
     log = _log(project)
-    with signals.listening(), log_redirect.diverted(log) as terminal:
+    with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
         console = roomy_console(terminal)
         say(console, ('predict', 'bold'), f'  {_counted(listed)} with {folder}')
         try:
             result = _predict(console, project, listed, folder, target, abstain_below)
         except Exception as error:
-            if signals.requested():
+            if signals.is_stop_requested():
                 say(console, ('error: ', 'bold red'), 'stopped on request; nothing written')
                 return Outcome.INTERRUPTED
             if isinstance(error, UserError):

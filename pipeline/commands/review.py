@@ -39,7 +39,7 @@ def execute(project: Project, wanted: str, port: int, browse: bool) -> None:
     found = lookup.find(opening.open_store(project), wanted, project.name)
     page = found.file('html').read_bytes()
     console = rich.console.Console(file=sys.stdout)
-    with signals.listening(), server(page, port) as serving:
+    with signals.interruptible(), server(page, port) as serving:
         address = f'{serving.url}/'
         say(console, f'report of run {found.run.id}: ', (address, 'bold'))
         say(console, 'Ctrl-C ends it')

@@ -44,7 +44,7 @@ def _shown(path: tuple[Any, ...], value: Any) -> str:
         return echo(value)
     if isinstance(value, str):
         if 'webhook' in path:
-            return repr(urls.shown(value))
+            return repr(urls.public_part(value))
         return f'{len(value)} characters, which may be a secret'
     return f'a {type(value).__name__}'
 

@@ -97,7 +97,7 @@ class Target(Section):
             return value
         if wrong := urls.problem(value):
             raise ValueError(wrong)
-        if urls.userinfo(value):
+        if urls.credentials(value):
             raise ValueError(
                 'holds a user name or a password; put the whole address into an environment '
                 'variable and name that in webhook_env'

@@ -30,7 +30,7 @@ class Attempt:
 def excerpt(answer: bytes, secrets: tuple[str, ...]) -> str:
     """What others said, on one line: no secret, no control character, not too long."""
     text = answer.decode('utf-8', 'replace')
-    text = urls.cut(urls.without(text, secrets))
+    text = urls.redact_addresses(urls.redact_secrets(text, secrets))
     # Escape sequences could repaint the terminal.
     text = re.sub(r'[^\x20-\x7e\xa0-\U0010ffff]+|\s+', ' ', text).strip()
     return text if len(text) <= _MOST else text[: _MOST - 1] + '…'

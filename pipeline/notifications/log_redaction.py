@@ -18,8 +18,8 @@ class _Filter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrites the record; none is dropped."""
-        text = urls.without(record.getMessage(), self.hidden)
-        record.msg, record.args = urls.cut(text), ()
+        text = urls.redact_secrets(record.getMessage(), self.hidden)
+        record.msg, record.args = urls.redact_addresses(text), ()
         record.exc_info = None  # a traceback can quote it too
         return True
 

@@ -33,7 +33,7 @@ class Webhook:
     @property
     def shown(self) -> str:
         """How it is called where people read."""
-        return urls.shown(self.url)
+        return urls.public_part(self.url)
 
 
 @dataclasses.dataclass(frozen=True)

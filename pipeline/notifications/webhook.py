@@ -41,7 +41,7 @@ class _Authorization(requests.auth.AuthBase):
     """User name and password of the address, else none: requests would look into ~/.netrc."""
 
     def __init__(self, url: str) -> None:
-        self._userinfo = urls.userinfo(url)
+        self._userinfo = urls.credentials(url)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return requests.auth.HTTPBasicAuth(*self._userinfo)(request) if self._userinfo else request
@@ -82,7 +82,7 @@ def _judged(answer: requests.Response, secrets: tuple[str, ...]) -> Attempt:
     if 200 <= code < 300:
         return Attempt(True, said)
     if code in _REDIRECTS:
-        place = urls.shown(answer.headers.get('location', ''))
+        place = urls.public_part(answer.headers.get('location', ''))
         to = f' to {place}' if place != '…' else ''
         return Attempt(
             False, f'{said}: it redirects{to}, which is not followed; give the new address'

@@ -35,10 +35,10 @@ def held(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterat
     note = f'thawline {command} of {person.name()} (process {os.getpid()}, since {since})'
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(file_locks.held(path, note))
+            stack.enter_context(file_locks.lock(path, note))
             if beyond is not None:
                 stack.enter_context(beyond(note))
-        except file_locks.Held as error:
+        except file_locks.LockTaken as error:
             raise Busy(
                 f'{str(error) or "another command"} is at work on the served models; nothing was '
                 'changed here, try again when it has ended'

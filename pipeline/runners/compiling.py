@@ -22,7 +22,7 @@ def compile_project(project: Project) -> dict[str, Any]:
         ConfigError: the project cannot be compiled.
     """
     checks.check_files(project)
-    with log_redirect.diverted(project.logs / 'compile.log') as terminal:
+    with log_redirect.redirect_output(project.logs / 'compile.log') as terminal:
         console = rich.console.Console(file=terminal)
         waiting = console.status('starting TFX, compiling')
         with waiting if console.is_terminal else contextlib.nullcontext():

@@ -24,7 +24,7 @@ def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | N
 
 def outcome_of(error: Exception) -> Outcome:
     """How a run ended that ended with an exception."""
-    if signals.requested():
+    if signals.is_stop_requested():
         return Outcome.INTERRUPTED
     if _cause(error, DataError):
         return Outcome.STOPPED_BY_DATA

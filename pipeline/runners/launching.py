@@ -204,7 +204,7 @@ class CompiledRun:
         try:
             yield
         except Exception as error:
-            if signals.requested():
+            if signals.is_stop_requested():
                 with self.opened() as handle:
                     recording.mark_canceled(handle.store, self.run_id, name, self.pipeline)
             raise NodeFailed(name, str(error) or type(error).__name__) from error
@@ -239,7 +239,7 @@ def _pushing_alone(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
         return
     given = node.parameters.parameters['push_destination'].field_value.string_value
     target = pathlib.Path(json.loads(given)['filesystem']['base_directory'])
-    with file_locks.held(target.with_name('pushing'), f'process {os.getpid()}', wait=True):
+    with file_locks.lock(target.with_name('pushing'), f'process {os.getpid()}', wait=True):
         while any((target / str(int(time.time()) + ahead)).exists() for ahead in (0, 1)):
             time.sleep(0.05)
         yield

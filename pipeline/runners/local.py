@@ -64,7 +64,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         if not self._selection.is_all:
             self._select(run)
         for name in run.selected:
-            if signals.requested():  # and some library swallowed the exception
+            if signals.is_stop_requested():  # and some library swallowed the exception
                 raise signals.Interrupted
             with self._narrator.started(name):
                 result = run.launch(name)

@@ -92,7 +92,7 @@ class NodeRunner:
             NodeFailed: one raised.
         """
         for name in nodes:
-            if signals.requested():  # and some library swallowed the exception
+            if signals.is_stop_requested():  # and some library swallowed the exception
                 raise signals.Interrupted
             with self._held(name):
                 self._run_node(name, force)
@@ -104,7 +104,7 @@ class NodeRunner:
             return UnderWay(name, f'process {process} is running it; try again when that has ended')
 
         path = self._found.project.node_locks / f'{self._run_id}-{name}'
-        return file_locks.held(path, str(os.getpid()), remove=True, busy=busy)
+        return file_locks.lock(path, str(os.getpid()), remove=True, busy=busy)
 
     def _run_node(self, name: str, force: bool) -> None:
         why = self._reasons()

@@ -46,7 +46,7 @@ def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
             f'wait for it, or give this one another output than {project.output}'
         )
 
-    return file_locks.held(project.lock, str(os.getpid()), busy=busy)
+    return file_locks.lock(project.lock, str(os.getpid()), busy=busy)
 
 
 def execute(project: Project, options: Options) -> Outcome:
@@ -57,7 +57,7 @@ def execute(project: Project, options: Options) -> Outcome:
     run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
     log = project.logs / f'{run_id}.log'
     began = time.monotonic()
-    with _only_run(project), signals.listening(), log_redirect.diverted(log) as terminal:
+    with _only_run(project), signals.interruptible(), log_redirect.redirect_output(log) as terminal:
         console = rich.console.Console(file=terminal)
         console.print(
             f'[bold]{config.name}[/bold]  run {run_id}  in {project.output}', highlight=False

@@ -67,7 +67,7 @@ def execute(
         raise ConfigError('--node: name at least one node')
     project, began = found.project.on_engine(on), time.monotonic()
     log = project.logs / log_name(run_id, order)
-    with signals.listening(), log_redirect.diverted(log) as terminal:
+    with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
         console = rich.console.Console(file=terminal)
         named = f'[bold]{found.name}[/bold]  run {run_id}  in {project.output}'
         console.print(named, highlight=False, soft_wrap=True)
@@ -131,7 +131,7 @@ class _Call:
                 'that has ended',
             )
 
-        return file_locks.held(self._project.lock, str(os.getpid()), shared=True, busy=busy)
+        return file_locks.lock(self._project.lock, str(os.getpid()), shared=True, busy=busy)
 
     def _prepare(self) -> None:
         """Finds what can be found wrong before a node runs, and starts TFX.

@@ -77,7 +77,7 @@ def execute(asked: Asked, log: pathlib.Path) -> NoReturn:
             f'--port: {asked.port} on {asked.host or LOOPBACK} cannot be used '
             f'({error.strerror or error}); give another one, or 0 for any that is free'
         ) from error
-    with log_redirect.diverted(log) as terminal:
+    with log_redirect.redirect_output(log) as terminal:
         cut_off = _serve(asked, listener, rich.console.Console(file=terminal), log)
     # Threads may still be in TensorFlow, with answers that nobody waits for.
     os._exit(1 if cut_off else 0)

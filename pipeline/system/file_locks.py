@@ -12,12 +12,12 @@ from typing import TextIO
 from thawline.components.shared import files
 
 
-class Held(Exception):
-    """Another process holds the lock; the text is what that process noted."""
+class LockTaken(Exception):
+    """Another process holds the lock; the text is the note that it left."""
 
 
 @contextlib.contextmanager
-def held(
+def lock(
     path: pathlib.Path,
     note: str,
     *,
@@ -34,17 +34,17 @@ def held(
         shared: beside others that share it; nobody then holds it alone.
         wait: until it is free.
         remove: the file in the end, where there would be many.
-        busy: makes the error to raise in place of `Held`, of what the holder noted.
+        busy: makes the error to raise in place of `LockTaken`, from the holder's note.
 
     Raises:
-        Held: it is not free.
+        LockTaken: it is not free.
         ConfigError: its folder cannot be written.
     """
     try:
         with files.write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
-    except Held as error:
+            file = _acquire(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
+    except LockTaken as error:
         if busy is None:
             raise
         raise busy(str(error)) from error
@@ -61,7 +61,7 @@ def held(
         file.close()
 
 
-def _locked(path: pathlib.Path, kind: int, wait: bool) -> TextIO:
+def _acquire(path: pathlib.Path, kind: int, wait: bool) -> TextIO:
     while True:
         file = path.open('a+', encoding='utf-8')
         try:
@@ -71,9 +71,9 @@ def _locked(path: pathlib.Path, kind: int, wait: bool) -> TextIO:
                 return file
         except BlockingIOError as error:
             file.seek(0)
-            holder = file.read().strip()
+            note = file.read().strip()
             file.close()
-            raise Held(holder) from error
+            raise LockTaken(note) from error
         except FileNotFoundError:
             pass  # between the two looks at it
         except BaseException:

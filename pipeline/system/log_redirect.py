@@ -16,13 +16,13 @@ from typing import TextIO
 
 from thawline.components.shared import files
 
-# Thousands of lines a run about types and stages, which bury what one looks for.
+# Thousands of lines a run about types and stages, which bury everything else.
 _CHATTY = ('apache_beam.typehints', 'apache_beam.runners', 'apache_beam.internal')
 
 
 @contextlib.contextmanager
-def diverted(path: pathlib.Path) -> Iterator[TextIO]:
-    """Diverts descriptors 1 and 2 to `path` for the time of the block.
+def redirect_output(path: pathlib.Path) -> Iterator[TextIO]:
+    """Points descriptors 1 and 2 at `path` for the time of the block.
 
     Yields:
         A text stream to where standard output went before.
@@ -35,7 +35,7 @@ def diverted(path: pathlib.Path) -> Iterator[TextIO]:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
+    originals = os.dup(1), os.dup(2)
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.close(file)
@@ -47,7 +47,7 @@ def diverted(path: pathlib.Path) -> Iterator[TextIO]:
     root.setLevel(logging.INFO)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    terminal = os.fdopen(os.dup(kept[0]), 'w', encoding='utf-8', errors='replace')
+    terminal = os.fdopen(os.dup(originals[0]), 'w', encoding='utf-8', errors='replace')
     try:
         yield terminal
     finally:
@@ -56,6 +56,6 @@ def diverted(path: pathlib.Path) -> Iterator[TextIO]:
         root.removeHandler(handler)
         root.setLevel(before)
         terminal.close()
-        for saved, target in zip(kept, (1, 2), strict=True):
-            os.dup2(saved, target)
-            os.close(saved)
+        for original, target in zip(originals, (1, 2), strict=True):
+            os.dup2(original, target)
+            os.close(original)

@@ -19,7 +19,7 @@ class Interrupted(Exception):
     """
 
 
-def requested() -> bool:
+def is_stop_requested() -> bool:
     """Whether a stop was asked for.
 
     The exception can come up anywhere in TensorFlow or Beam, whose clean-up may replace it with one
@@ -29,7 +29,7 @@ def requested() -> bool:
 
 
 @contextlib.contextmanager
-def listening() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Turns Ctrl-C and SIGTERM into `Interrupted`; a second one ends the process at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:

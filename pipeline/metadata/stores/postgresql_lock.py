@@ -59,7 +59,7 @@ def _take(session: Session, key: int, note: str) -> None:
         if name in known:
             session.run('select set_config(:name, :value, false)', name=name, value=value)
     if session.run('select pg_try_advisory_lock(:key)', key=key) == [[False]]:
-        raise file_locks.Held(_holder(session, key))
+        raise file_locks.LockTaken(_holder(session, key))
 
 
 def _holder(session: Session, key: int) -> str:

@@ -66,7 +66,7 @@ def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) 
     if importlib.util.find_spec('kfp') is None:
         raise ConfigError("kfp is not installed; install it with: pip install 'thawline[kfp]'")
     reviewed = project.schema.read_text('utf-8') if project.schema.is_file() else None
-    with log_redirect.diverted(project.logs / 'schedule.log') as terminal:
+    with log_redirect.redirect_output(project.logs / 'schedule.log') as terminal:
         console = rich.console.Console(file=terminal)
         waiting = console.status('starting TFX, compiling')
         with waiting if console.is_terminal else contextlib.nullcontext():

@@ -105,7 +105,7 @@ def main(project: pathlib.Path | None, folder: pathlib.Path, once: bool) -> None
     try:
         path = solar_cells(folder) if project is None else project.resolve()
         where = loading.load_project(path)
-        with signals.listening(), contextlib.ExitStack() as stack:
+        with signals.interruptible(), contextlib.ExitStack() as stack:
             with _step(console, 'installing Airflow in an environment of its own'):
                 server.install(airflow.environment)
             files = stack.enter_context(

@@ -51,7 +51,7 @@ def main(
     """Runs a project (default: the preset solar_cells, its head only) locally and on a cluster."""
     folder = (folder or pathlib.Path('runs') / f'{engine}_demo').absolute()
     try:
-        with signals.listening():
+        with signals.interruptible():
             same = demonstrate(engine, loading.load_project(config), folder, kill, stay)
     except UserError as error:
         click.echo(f'error: {error}', err=True)

@@ -50,7 +50,7 @@ def test_defaults_are_all_endings_as_json() -> None:
             ['notifications.1.webhook', 'must begin with https://', 'ftp://a.example/…'],
         ),
         ('[{webhook: a.example}]', ['must begin with https://', "received '…'"]),
-        ('[{webhook: "https://:80/x"}]', ['names no host']),
+        ('[{webhook: "https://:80/x"}]', ['no host']),
         ('[{webhook: "https://me:pw123456@a.example/x"}]', ['a password', 'webhook_env']),
         ('[{webhook: 5}]', ['notifications.0.webhook', 'expected text']),
         ('[{webhok: "https://a.example"}]', ['webhok: unknown key', 'did you mean webhook?']),

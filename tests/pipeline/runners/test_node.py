@@ -152,7 +152,7 @@ def test_two_runs_side_by_side_do_not_see_each_other(home):
 def test_what_another_process_is_running_is_left_to_it(home):
     process = Process(home)
     path = process.found.project.node_locks / 'r1-One'
-    with file_locks.held(path, '4711'):
+    with file_locks.lock(path, '4711'):
         with pytest.raises(UnderWay, match='process 4711 is running it'):
             process.run('One')
         # And before TFX is started for it, which takes a while.

@@ -14,7 +14,8 @@ def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):
     code = (
         'import os, sys, logging, pathlib\n'
         'from thawline.pipeline.system import log_redirect\n'
-        f'with log_redirect.diverted(pathlib.Path({str(tmp_path / "run.log")!r})) as terminal:\n'
+        f'log = pathlib.Path({str(tmp_path / "run.log")!r})\n'
+        'with log_redirect.redirect_output(log) as terminal:\n'
         '    print("printed"); os.write(2, b"from C\\n"); logging.info("logged")\n'
         '    terminal.write("for the person\\n"); terminal.flush()\n'
         'print("after")\n'
@@ -30,6 +31,9 @@ def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):
 
 
 def test_diverting_ends_also_after_an_error(tmp_path):
-    with pytest.raises(ValueError, match='inside'), log_redirect.diverted(tmp_path / 'x.log'):
+    with (
+        pytest.raises(ValueError, match='inside'),
+        log_redirect.redirect_output(tmp_path / 'x.log'),
+    ):
         raise ValueError('inside')
     os.write(1, b'')  # the descriptor is open again

@@ -186,7 +186,7 @@ def test_the_lock_is_held_on_all_machines_until_its_process_ends(running):
     process.start()
     assert held.wait(60)
     with (
-        pytest.raises(file_locks.Held, match='promote of alice@far'),
+        pytest.raises(file_locks.LockTaken, match='promote of alice@far'),
         postgresql_lock.held(described, 'x', 'mine'),
     ):
         raise AssertionError('held twice')
@@ -199,7 +199,7 @@ def test_the_lock_is_held_on_all_machines_until_its_process_ends(running):
         try:
             with postgresql_lock.held(described, 'x', 'mine'):
                 break
-        except file_locks.Held:
+        except file_locks.LockTaken:
             assert time.monotonic() < deadline, 'not released by the kill'
             time.sleep(0.1)
 

@@ -1,1 +1,0 @@
-"""A real Spark cluster on this machine, to try the engine `spark` on."""
