@@ -48,7 +48,7 @@ def execute(
         wanted: as `files.saved_model` takes it.
         target: the table.
         abstain_below: takes the place of the model's own bound.
-        force: whether an existing table may be replaced.
+        force: whether an existing table may be replacement.
         on: name of an engine in place of the configuration's.
 
     Raises:
@@ -138,17 +138,17 @@ def _predict(
         shown.started('Predict'),
         Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
     ):
-        megabytes = input_size.of_files(paths) if engine.sizes else 0.0
-        placed = engine.place('Predict', megabytes, uuid.uuid4().hex[:8])
-        logging.info('Predict runs on: %s', placed.words)
-        with engine.running(placed):
+        megabytes = input_size.of_files(paths) if engine.needs_input_size else 0.0
+        placement = engine.place('Predict', megabytes, uuid.uuid4().hex[:8])
+        logging.info('Predict runs on: %s', placement.description)
+        with engine.supervise(placement):
             result = batch.predict(
                 listing.anywhere(listed),
                 str(folder.absolute()),
                 target,
                 project.config.data.columns,
                 batch.Bounds(project.config.data.max_side, project.config.data.max_pixels),
-                placed.options,
+                placement.options,
                 abstain_below,
             )
     return result

@@ -1,1 +1,1 @@
-"""Beam engines: which one runs the data-parallel nodes, with what around it."""
+"""Beam engines: what runs the data-parallel nodes, and the services around it."""

@@ -1,7 +1,7 @@
-"""TFX's operator of Beam executors, with the options of the run's engine for those compiled.
+"""TFX's operator of Beam executors, with the options of the run's engine in place of compiled ones.
 
-Options are chosen when a node is about to run, from what it reads. They are no part of the compiled
-pipeline: they would be a part of TFX's cache key there.
+Options are chosen when a node is about to run, by the size of its input. In the compiled pipeline
+they would be part of TFX's cache key.
 """
 
 from __future__ import annotations
@@ -24,17 +24,14 @@ class EngineOperator(beam_executor_operator.BeamExecutorOperator):
         self._engine = engine
 
     def run_executor(self, execution_info: Any, make_beam_pipeline_fn: Any = None) -> Any:
-        """As the base class.
-
-        Raises:
-            ConfigError: the engine is not there.
-        """
         node = execution_info.pipeline_node.node_info.id
-        megabytes = input_size.read_by(execution_info) if self._engine.sizes else 0.0
-        placed = self._engine.place(node, megabytes, str(execution_info.execution_id))
-        logging.info('%s runs on: %s', node, placed.words)
-        self.beam_pipeline_args = [_literal(option) for option in placed.options]
-        with self._engine.running(placed):
+        megabytes = 0.0
+        if self._engine.needs_input_size:
+            megabytes = input_size.of_node(execution_info)
+        placement = self._engine.place(node, megabytes, str(execution_info.execution_id))
+        logging.info('%s runs on: %s', node, placement.description)
+        self.beam_pipeline_args = [_literal(option) for option in placement.options]
+        with self._engine.supervise(placement):
             return super().run_executor(execution_info, make_beam_pipeline_fn)
 
 

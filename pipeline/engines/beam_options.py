@@ -1,4 +1,4 @@
-"""Beam options of a node, from the engine's settings and where its services are. Pure."""
+"""Beam options of a node, from the engine's settings and the addresses of its services. Pure."""
 
 from __future__ import annotations
 
@@ -7,46 +7,44 @@ import re
 
 from thawline.pipeline.config.beam import Beam, Dataflow
 
-# What is compiled into a pipeline, whatever engine it runs on: TFX makes Beam options a part of the
-# cache key, and another engine is no reason to run a node again.
+# Compiled into every pipeline, whatever engine it runs on: TFX makes Beam options part of the cache
+# key, and another engine is no reason to run a node again.
 IN_PROCESS = (
     # Beam's default runner first tries Prism, which downloads a binary.
     '--runner=FnApiRunner',
     '--direct_running_mode=in_memory',
-    # Without a flag that says where workers get TFX from, every Beam node packs TFX anew for remote
-    # workers (tfx.utils.dependency_utils, seconds a node). Workers here have it.
+    # Without a flag that says where workers get TFX from, every Beam node packages TFX for remote
+    # workers (tfx.utils.dependency_utils, seconds a node). Our workers have it installed.
     '--sdk_container_image=none',
 )
-# How long Flink and Spark keep a worker that has nothing to do, in milliseconds. By default a stage
-# ends its workers, and the next one asks for new ones.
-_KEEP_WORKERS = 5_000
-# Seconds that a call to the job server may take, beside the run itself.
-_CALL = 60
+# How long Flink and Spark keep an idle worker, in milliseconds. By default each stage ends its
+# workers, and the next one asks for new ones.
+_IDLE_WORKER_MILLIS = 5_000
+_JOB_SERVER_TIMEOUT = 60  # seconds a call, not counting the run itself
 
 
 @dataclasses.dataclass(frozen=True)
 class Endpoints:
-    """host:port of the job server and of the worker pool."""
+    """host:port of each service."""
 
     job_server: str
     worker_pool: str
 
 
 def in_process(beam: Beam) -> list[str]:
-    """Options of a node that runs in this process."""
     return [*IN_PROCESS, *beam.options]
 
 
-def of(beam: Beam, workers: int, endpoints: Endpoints | None, job: str) -> list[str]:
-    """Options of a node.
+def of_node(beam: Beam, workers: int, endpoints: Endpoints | None, job: str) -> list[str]:
+    """Options of a node with at least one worker.
 
     Args:
         beam: the settings.
         workers: at least 1.
-        endpoints: of engines that have them.
-        job: name of the job, as `job_name` makes it.
+        endpoints: None for engines without services.
+        job: name of the job, from `job_name`.
     """
-    found = {
+    options = {
         'local': lambda: list(IN_PROCESS),
         'multiprocess': lambda: _multiprocess(workers),
         'portable': lambda: [*_portable(endpoints), f'--direct_num_workers={workers}'],
@@ -54,8 +52,8 @@ def of(beam: Beam, workers: int, endpoints: Endpoints | None, job: str) -> list[
         'spark': lambda: _on_cluster(endpoints),
         'dataflow': lambda: _dataflow(beam.dataflow, workers),
     }[beam.engine]()
-    named = [] if beam.engine in ('local', 'multiprocess') else [f'--job_name={job}']
-    return [*found, *named, *beam.options]
+    name = [] if beam.engine in ('local', 'multiprocess') else [f'--job_name={job}']
+    return [*options, *name, *beam.options]
 
 
 def job_name(pipeline: str, node: str, number: str) -> str:
@@ -79,7 +77,7 @@ def _portable(endpoints: Endpoints | None) -> list[str]:
     return [
         '--runner=PortableRunner',
         f'--job_endpoint={endpoints.job_server}',
-        f'--job_server_timeout={_CALL}',
+        f'--job_server_timeout={_JOB_SERVER_TIMEOUT}',
         '--environment_type=EXTERNAL',
         f'--environment_config={endpoints.worker_pool}',
         IN_PROCESS[2],
@@ -87,13 +85,13 @@ def _portable(endpoints: Endpoints | None) -> list[str]:
 
 
 def _on_cluster(endpoints: Endpoints | None) -> list[str]:
-    return [*_portable(endpoints), f'--environment_cache_millis={_KEEP_WORKERS}']
+    return [*_portable(endpoints), f'--environment_cache_millis={_IDLE_WORKER_MILLIS}']
 
 
 def _dataflow(settings: Dataflow | None, workers: int) -> list[str]:
     if settings is None:
         raise ValueError('the section dataflow is missing. Received: None')
-    found = [
+    options = [
         '--runner=DataflowRunner',
         f'--project={settings.project}',
         f'--region={settings.region}',
@@ -106,7 +104,7 @@ def _dataflow(settings: Dataflow | None, workers: int) -> list[str]:
         '--experiments=use_runner_v2',
     ]
     if settings.service_account:
-        found.append(f'--service_account_email={settings.service_account}')
+        options.append(f'--service_account_email={settings.service_account}')
     if settings.accelerator:
-        found.append(f'--dataflow_service_options=worker_accelerator={settings.accelerator}')
-    return found
+        options.append(f'--dataflow_service_options=worker_accelerator={settings.accelerator}')
+    return options

@@ -1,6 +1,6 @@
-"""The engine of a run: which Beam options each node gets, with whatever has to run around it.
+"""The engine of a run: where each node runs, and the services that this takes.
 
-Nothing is started before a node is about to run: what comes from the cache costs nothing.
+Services start when the first node needs them: a run served from the cache costs nothing.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ _WITH_SERVICES = ('portable', 'flink', 'spark')
 
 
 @dataclasses.dataclass(frozen=True)
-class Placed:
+class Placement:
     """Where a node runs.
 
     Attributes:
         options: of Beam.
         workers: 0 for this process.
-        words: for people: `flink, 2 workers`.
+        description: for people: `flink, 2 workers`.
         job: its name at the job server.
     """
 
     options: tuple[str, ...]
     workers: int
-    words: str
+    description: str
     job: str
 
 
 class Engine:
-    """Runs nodes where the configuration says; a context that ends what it started."""
+    """Decides where nodes run; a context that ends the services it started."""
 
     def __init__(self, beam: Beam, pipeline: str, home: pathlib.Path, folder: pathlib.Path) -> None:
         """Starts nothing.
@@ -52,7 +52,7 @@ class Engine:
             beam: the settings.
             pipeline: its name.
             home: what paths in the settings are relative to.
-            folder: for the logs of what is started.
+            folder: for the logs of services.
         """
         self._beam, self._pipeline = beam, pipeline
         self._services = Services(beam, home, folder)
@@ -64,20 +64,20 @@ class Engine:
         self._services.close()
 
     @property
-    def sizes(self) -> bool:
+    def needs_input_size(self) -> bool:
         """Whether a node's workers depend on how much it reads."""
         return self._beam.engine != 'local' and self._beam.workers == 'auto'
 
-    def place(self, node: str, megabytes: float, number: str) -> Placed:
-        """Decides where a node runs, and has ready what that takes.
+    def place(self, node: str, megabytes: float, number: str) -> Placement:
+        """Decides where a node runs and makes the services ready.
 
         Args:
             node: its id.
-            megabytes: that it reads; without meaning where not `sizes`.
-            number: tells its jobs from those of all others.
+            megabytes: that it reads; ignored unless `needs_input_size`.
+            number: makes the name of its job unique.
 
         Raises:
-            ConfigError: the engine is not there.
+            ConfigError: the engine cannot be reached.
         """
         beam, workers = self._beam, 0
         if beam.engine != 'local':
@@ -87,51 +87,52 @@ class Engine:
                 else worker_count.workers(beam.engine, node, megabytes, beam.most_workers)
             )
         if workers == 0:
-            words = 'this process'
+            description = 'this process'
             if beam.engine != 'local':
-                words += f': {megabytes:,.0f} MB are too few for {beam.engine}'
-            return Placed(tuple(beam_options.in_process(beam)), 0, words, '')
-        workers = worker_count.within(
-            workers, self._services.slots(), is_given=beam.workers != 'auto'
+                description += f': {megabytes:,.0f} MB are too few for {beam.engine}'
+            return Placement(tuple(beam_options.in_process(beam)), 0, description, '')
+        workers = worker_count.limit_to_slots(
+            workers, self._services.slots(), is_explicit=beam.workers != 'auto'
         )
         endpoints = self._services.endpoints() if beam.engine in _WITH_SERVICES else None
         job = beam_options.job_name(self._pipeline, node, number)
-        words = f'{beam.engine}, {workers} worker{"" if workers == 1 else "s"}'
-        return Placed(tuple(beam_options.of(beam, workers, endpoints, job)), workers, words, job)
+        description = f'{beam.engine}, {workers} worker{"" if workers == 1 else "s"}'
+        options = beam_options.of_node(beam, workers, endpoints, job)
+        return Placement(tuple(options), workers, description, job)
 
     @contextlib.contextmanager
-    def running(self, placed: Placed) -> Iterator[None]:
-        """For the time of the block a node runs there; its job ends with the block.
+    def supervise(self, placement: Placement) -> Iterator[None]:
+        """Runs a node in the block; its job ends with the block.
 
-        Beam waits for a job but does not cancel it when the waiting ends: on a cluster it would go
-        on, and write where the next attempt writes.
+        Beam does not cancel a job when it stops waiting for it: on a cluster it would go on, and
+        write where the next attempt writes.
 
         Raises:
-            UserError: a worker raised it; as what arrives, it would look like a crash.
+            UserError: a worker raised it; in the form in which it arrives it looks like a crash.
         """
-        on_spark = self._beam.engine == 'spark' and placed.workers
+        on_spark = self._beam.engine == 'spark' and placement.workers
         log = self._services.job_log if on_spark else None
         with (
-            progress.elsewhere(placed.words if placed.workers else ''),
-            spark_wait.told(log, placed.words),
+            progress.elsewhere(placement.description if placement.workers else ''),
+            spark_wait.report_waiting(log, placement.description),
         ):
-            if placed.workers:
-                progress.start('')  # TFX's own nodes say nothing of what they do
+            if placement.workers:
+                progress.start('')  # TFX's own nodes report nothing
             try:
                 yield
             except BaseException as error:
-                self._cancel(placed)
-                mended = worker_errors.user_error(error)
-                if mended is not None:
-                    raise mended from error
+                self._cancel(placement)
+                user_error = worker_errors.user_error(error)
+                if user_error is not None:
+                    raise user_error from error
                 raise
 
-    def _cancel(self, placed: Placed) -> None:
-        """Jobs of our own services end with them, but for Flink's."""
+    def _cancel(self, placement: Placement) -> None:
+        """Cancels a job that would outlive our own services: at a given job server, or on Flink."""
         beam = self._beam
-        if not placed.job or beam.engine not in _WITH_SERVICES:
+        if not placement.job or beam.engine not in _WITH_SERVICES:
             return
         if beam.job_endpoint is not None:
-            job_cancellation.cancel(beam.job_endpoint, placed.job)
+            job_cancellation.cancel(beam.job_endpoint, placement.job)
         elif beam.engine == 'flink':
-            job_cancellation.cancel_on_flink(beam.flink.master, placed.job)
+            job_cancellation.cancel_on_flink(beam.flink.master, placement.job)

@@ -1,6 +1,6 @@
-"""Whether a service answers. Each look is bounded in time, so that nothing hangs on an absent one.
+"""Checks that services answer, each within bounded time.
 
-Beam itself waits minutes for a job server that is not there, and Flink for ever for a worker.
+Beam itself waits minutes for an absent job server, and Flink waits forever for a worker.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from thawline.components.shared.errors import ConfigError
 
-PATIENCE = 10.0  # seconds
+TIMEOUT = 10.0  # seconds
 
 
-def listens(address: str, seconds: float = 1.0) -> bool:
-    """Whether a gRPC server is at host:port within some seconds."""
+def is_listening(address: str, seconds: float = 1.0) -> bool:
+    """Whether a gRPC server accepts connections at host:port within some seconds."""
     import grpc
 
     with grpc.insecure_channel(address) as channel:
@@ -29,55 +29,54 @@ def listens(address: str, seconds: float = 1.0) -> bool:
     return True
 
 
-def job_server(address: str) -> None:
-    """Checks that a job server answers.
+def check_job_server(address: str) -> None:
+    """Checks that a Beam job server answers.
 
     Raises:
-        ConfigError: nothing does, or something else.
+        ConfigError: nothing answers, or something else does.
     """
     import grpc
     from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
-    what = f'beam.job_endpoint: no Beam job server answers at {address}'
-    if not listens(address, PATIENCE):
+    problem = f'beam.job_endpoint: no Beam job server answers at {address}'
+    if not is_listening(address, TIMEOUT):
         raise ConfigError(
-            f'{what} ({PATIENCE:g} s); start it, correct the address, or leave the key out to '
+            f'{problem} ({TIMEOUT:g} s); start it, correct the address, or remove the key to '
             'have one started'
         )
     with grpc.insecure_channel(address) as channel:
         try:
             beam_job_api_pb2_grpc.JobServiceStub(channel).DescribePipelineOptions(
-                beam_job_api_pb2.DescribePipelineOptionsRequest(), timeout=PATIENCE
+                beam_job_api_pb2.DescribePipelineOptionsRequest(), timeout=TIMEOUT
             )
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 logging.info('the job server at %s does not describe its options', address)
                 return
-            raise ConfigError(f'{what}: {error.code().name}') from error
+            raise ConfigError(f'{problem}: {error.code().name}') from error
 
 
-def worker_pool(address: str) -> None:
-    """Checks that something listens where workers are asked for.
+def check_worker_pool(address: str) -> None:
+    """Checks that something listens where workers are requested.
 
     Raises:
         ConfigError: nothing does.
     """
-    if not listens(address, PATIENCE):
+    if not is_listening(address, TIMEOUT):
         raise ConfigError(
-            f'beam.worker_pool: no worker pool answers at {address} ({PATIENCE:g} s); start one '
-            f'there with: thawline workers --port {address.rpartition(":")[2]}; or leave the key '
-            'out to have one started on this machine'
+            f'beam.worker_pool: no worker pool answers at {address} ({TIMEOUT:g} s); start one '
+            f'there with: thawline workers --port {address.rpartition(":")[2]}; or remove the key '
+            'to have one started on this machine'
         )
 
 
-def flink(master: str) -> int:
-    """Checks that a Flink cluster answers; returns its free and busy slots together.
+def flink_slots(master: str) -> int:
+    """The slots of a Flink cluster, free and busy ones together.
 
     Raises:
-        ConfigError: nothing does, or it has no slot.
+        ConfigError: no cluster answers, or it has no slot.
     """
-    found = flink_rest(master, '/overview')
-    slots = int(found['slots-total'])
+    slots = int(ask_flink(master, '/overview')['slots-total'])
     if slots < 1:
         raise ConfigError(
             f'the Flink cluster at {master} has no TaskManager with a slot; start one'
@@ -85,17 +84,15 @@ def flink(master: str) -> int:
     return slots
 
 
-def spark(address: str) -> None:
-    """Checks that something listens where a Spark cluster's master is said to be.
-
-    Spark itself tries for minutes.
+def check_spark(address: str) -> None:
+    """Checks that something listens at the address of a Spark master; Spark tries for minutes.
 
     Raises:
         ConfigError: nothing does.
     """
     host, _, port = address.rpartition(':')
     try:
-        socket.create_connection((host.strip('[]'), int(port)), timeout=PATIENCE).close()
+        socket.create_connection((host.strip('[]'), int(port)), timeout=TIMEOUT).close()
     except OSError as error:
         raise ConfigError(
             f'beam.spark.master: no Spark cluster answers at {address} ({error}); start it, or '
@@ -103,35 +100,34 @@ def spark(address: str) -> None:
         ) from error
 
 
-def flink_rest(master: str, path: str, method: str = 'GET') -> dict[str, Any]:
-    """What Flink's REST interface answers.
+def ask_flink(master: str, path: str, method: str = 'GET') -> dict[str, Any]:
+    """The answer of Flink's REST interface.
 
     Raises:
-        ConfigError: nothing answers, or something that is no Flink.
+        ConfigError: nothing answers, or something other than Flink does.
     """
-    url = f'http://{master}{path}'
     try:
-        found = answered(url, method)
-        if not isinstance(found, dict) or (path == '/overview' and 'slots-total' not in found):
-            raise ValueError('it is no Flink')
+        answer = fetch_json(f'http://{master}{path}', method)
+        if not isinstance(answer, dict) or (path == '/overview' and 'slots-total' not in answer):
+            raise ValueError('it is not Flink')
     except (OSError, ValueError, urllib.error.URLError) as error:
-        why = getattr(error, 'reason', None) or error
+        reason = getattr(error, 'reason', None) or error
         raise ConfigError(
-            f'beam.flink.master: no Flink cluster answers at {master} ({why}); start it, or '
+            f'beam.flink.master: no Flink cluster answers at {master} ({reason}); start it, or '
             'correct the address'
         ) from error
-    return found
+    return answer
 
 
-def answered(url: str, method: str = 'GET') -> Any:
-    """The JSON that a page of a cluster answers; an empty answer is {}.
+def fetch_json(url: str, method: str = 'GET') -> Any:
+    """The JSON at an address of a cluster; an empty answer is {}.
 
     Raises:
         OSError: nothing answers.
-        ValueError: something that is no JSON.
+        ValueError: the answer is not JSON.
     """
     request = urllib.request.Request(url, method=method)
-    # No proxy: the cluster is in the own network.
+    # No proxy: the cluster is in our own network.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=PATIENCE) as answer:
+    with opener.open(request, timeout=TIMEOUT) as answer:
         return json.loads(answer.read() or b'{}')

@@ -1,4 +1,4 @@
-"""How much a node has to do: megabytes that it reads."""
+"""How much work a node has: the megabytes that it reads."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from thawline.components.shared.errors import UserError
 
 _MB = 1e6
 _SAMPLE = 50  # images whose size is looked up
-_USUAL = 0.1 * _MB  # bytes of an image whose size cannot be looked up
+_DEFAULT_SIZE = 0.1 * _MB  # of an image whose size cannot be looked up
 
 
-def read_by(execution_info: Any) -> float:
-    """Megabytes that a node reads: its input artifacts, or the source that it ingests.
+def of_node(execution_info: Any) -> float:
+    """Megabytes of a node's input artifacts, or of the source that it ingests.
 
-    A model among the inputs is read by each worker and says nothing about the work.
+    Models do not count: each worker reads them whole.
     """
     properties = execution_info.exec_properties
     if 'source_spec' in properties:
-        return ingested(SourceSpec.from_json(str(properties['source_spec'])))
+        return of_source(SourceSpec.from_json(str(properties['source_spec'])))
     uris = [
         artifact.uri
         for artifacts in execution_info.input_dict.values()
@@ -34,20 +34,19 @@ def read_by(execution_info: Any) -> float:
     return sum(_size(path) for uri in uris for path in _files(uri)) / _MB
 
 
-def ingested(spec: SourceSpec) -> float:
+def of_source(spec: SourceSpec) -> float:
     """Megabytes of a source, from the sizes of some of its images."""
     try:
         listing = list_source(spec)
     except UserError:
-        return 0.0  # the executor says what is wrong with it
+        return 0.0  # the executor reports what is wrong with it
     files = [file.path for file in listing.record_files]
     return of_files(files or [item.path for item in listing.items])
 
 
 def of_files(paths: Sequence[str]) -> float:
     """Megabytes of files, from the sizes of some of them."""
-    some = paths[:: max(1, len(paths) // _SAMPLE)]
-    sizes = [_size(path) for path in some]
+    sizes = [_size(path) for path in paths[:: max(1, len(paths) // _SAMPLE)]]
     return len(paths) * (sum(sizes) / len(sizes) if sizes else 0.0) / _MB
 
 
@@ -60,4 +59,4 @@ def _size(path: str) -> float:
     try:
         return float(tf.io.gfile.stat(path).length)
     except tf.errors.OpError:
-        return _USUAL
+        return _DEFAULT_SIZE

@@ -1,4 +1,4 @@
-"""How programs of Java 17 are started here: Beam's job servers, and Flink for the demo."""
+"""Commands that start Java 17 programs: Beam's job servers, and clusters for the demos."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import shutil
 
 from thawline.components.shared.errors import ConfigError
 
-# Packages that Flink 1.19 and Spark 3.5 look into, which Java 17 keeps to itself: Flink's own
-# configuration (env.java.opts.all) and Spark's `JavaModuleOptions` open them.
+# Packages that Flink 1.19 and Spark 3.5 access and Java 17 hides, as Flink's own configuration
+# (env.java.opts.all) and Spark's `JavaModuleOptions` open them.
 _EXPORTS = ('sun.net.util',)
 _OPENS = (
     'java.lang', 'java.lang.invoke', 'java.lang.reflect', 'java.net', 'java.io', 'java.nio',
@@ -25,15 +25,15 @@ def program() -> str:
         ConfigError: there is none.
     """
     home = os.environ.get('JAVA_HOME')
-    found = shutil.which('java', path=f'{home}/bin') if home else None
-    found = found or shutil.which('java')
-    if found is None:
+    java = shutil.which('java', path=f'{home}/bin') if home else None
+    java = java or shutil.which('java')
+    if java is None:
         raise ConfigError(
             'there is no java, which the job server of this engine needs: install Java 17 (Debian: '
-            'openjdk-17-jre-headless), set JAVA_HOME, or name a job server that runs already in '
+            'openjdk-17-jre-headless), set JAVA_HOME, or name a running job server in '
             'beam.job_endpoint'
         )
-    return found
+    return java
 
 
 def class_path(jars: pathlib.Path) -> str:
@@ -59,16 +59,16 @@ def command(
     """A command that runs a class.
 
     Args:
-        jars: as `class_path` takes them.
+        jars: a jar, or a folder of jars.
         main: the class.
-        megabytes: of memory for objects.
+        megabytes: of heap.
         arguments: its own.
-        direct: megabytes of memory outside of that, for buffers; None: as many as for objects.
+        direct: megabytes of direct memory, for buffers; None: as many as of heap.
 
     Raises:
         ConfigError: there is no java, or no jar.
     """
-    opened = [
+    modules = [
         *(f'--add-exports=java.base/{name}=ALL-UNNAMED' for name in _EXPORTS),
         *(f'--add-opens=java.base/{name}=ALL-UNNAMED' for name in _OPENS),
     ]
@@ -76,4 +76,4 @@ def command(
     memory = ['-XX:+UseSerialGC', f'-Xmx{megabytes}m']
     if direct is not None:
         memory.append(f'-XX:MaxDirectMemorySize={direct}m')
-    return [program(), *memory, *opened, '-cp', class_path(jars), main, *arguments]
+    return [program(), *memory, *modules, '-cp', class_path(jars), main, *arguments]

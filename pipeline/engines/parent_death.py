@@ -1,8 +1,7 @@
-"""`python -m thawline.pipeline.engines.parent_death`: a command that ends with its parent.
+"""A command that dies with its parent: `python -m thawline.pipeline.engines.parent_death PID ...`.
 
-Linux sends the signal to a process whose parent has died (PR_SET_PDEATHSIG), and it stays set when
-another program takes the process over. A kill of the parent (SIGKILL), after which it cannot clean
-up any more, leaves nothing behind this way.
+Linux sends SIGKILL to a process whose parent has died (PR_SET_PDEATHSIG), even after `exec`:
+a parent that is killed and cannot clean up leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -15,19 +14,15 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def tie(parent: int) -> None:
-    """Ends this process as soon as the thread of `parent` that started it has ended.
-
-    Args:
-        parent: its process id, as it knows it: it may be gone already.
-    """
+def die_with(parent: int) -> None:
+    """Kills this process when the thread that started it in the process `parent` ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if os.getppid() != parent:  # it died before this call
         os._exit(1)
 
 
 def command(program: list[str]) -> list[str]:
-    """The command that runs `program` on the leash of this process."""
+    """The command that runs `program` so that it dies with this process."""
     return [
         sys.executable,
         '-m',
@@ -38,5 +33,5 @@ def command(program: list[str]) -> list[str]:
 
 
 if __name__ == '__main__':
-    tie(int(sys.argv[1]))
+    die_with(int(sys.argv[1]))
     os.execvp(sys.argv[2], sys.argv[2:])

@@ -1,4 +1,4 @@
-"""Processes that serve a run: started with a log of their own, ready or an error, gone with it."""
+"""Processes that serve a run: each has its own log and ends with the run."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import thawline
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.engines import parent_death
 
-_LOOK = 0.1  # seconds between two looks at a process that starts
-_PATIENCE = 5.0  # seconds from SIGTERM to SIGKILL
-_QUOTED = 400  # characters of the end of a log that an error quotes
+_POLL = 0.1  # seconds
+_KILL_AFTER = 5.0  # seconds from SIGTERM to SIGKILL
+_LOG_TAIL = 400  # characters that an error quotes
 
 
 def environment() -> dict[str, str]:
     """Variables for processes with our code: this checkout, and this environment's programs first.
 
-    Beam starts workers as `python`, whichever that is on the PATH.
+    Beam starts workers as `python`, whatever that is on the PATH.
     """
     path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get('PATH', '')])
     code = os.pathsep.join(filter(None, [str(thawline.ROOT), os.environ.get('PYTHONPATH', '')]))
@@ -31,7 +31,7 @@ def environment() -> dict[str, str]:
 
 
 class Service:
-    """A process that was started here.
+    """A process started here.
 
     Attributes:
         name: what errors call it.
@@ -45,7 +45,7 @@ class Service:
         log: pathlib.Path,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Starts it on a leash: it ends with this process, however that ends.
+        """Starts it; it ends with this process, however that ends.
 
         Raises:
             ConfigError: there is no such program.
@@ -60,19 +60,17 @@ class Service:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env={**environment(), **(variables or {})},
-                    start_new_session=True,  # Ctrl-C is for the run, which ends it in its turn
+                    start_new_session=True,  # Ctrl-C is for the run, which then ends this
                 )
             except OSError as error:
                 raise ConfigError(f'{name} cannot be started: {error}') from error
 
     @property
     def pid(self) -> int:
-        """Its process id."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
         return self._process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
@@ -85,12 +83,12 @@ class Service:
         while not ready():
             if not self.is_alive:
                 code = self._process.returncode
-                raise ConfigError(f'{self.name} ended with code {code}: {self._end_of_log()}')
+                raise ConfigError(f'{self.name} ended with code {code}: {self._log_tail()}')
             if time.monotonic() > deadline:
                 raise ConfigError(
-                    f'{self.name} was not ready after {seconds:g} s: {self._end_of_log()}'
+                    f'{self.name} was not ready after {seconds:g} s: {self._log_tail()}'
                 )
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
 
     def stop(self) -> None:
         """Ends it and what it started."""
@@ -98,9 +96,9 @@ class Service:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE)
+                self._process.wait(_KILL_AFTER)
                 return
 
-    def _end_of_log(self) -> str:
-        text = self.log.read_text('utf-8', 'replace')[-_QUOTED:].strip()
+    def _log_tail(self) -> str:
+        text = self.log.read_text('utf-8', 'replace')[-_LOG_TAIL:].strip()
         return f'{text or "it wrote nothing"} (log: {self.log})'

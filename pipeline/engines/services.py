@@ -1,4 +1,4 @@
-"""What an engine needs around it: found where it runs already, else started for the run."""
+"""The services that an engine needs: checked where they run already, else started for the run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from thawline.pipeline.engines import health_checks, java, processes
 from thawline.pipeline.engines.beam_options import Endpoints
 from thawline.pipeline.system import ports
 
-_START = 90.0  # seconds that a job server may take on a busy machine
-_POOL = 900.0  # seconds for a worker pool, whose processes import TensorFlow and TFX each
-_HERE = ('localhost', '127.0.0.1', '[::1]')
+_JOB_SERVER_START = 90.0  # seconds, on a busy machine
+_POOL_START = 900.0  # seconds; each process imports TensorFlow and TFX
+_LOCAL_HOSTS = ('localhost', '127.0.0.1', '[::1]')
 _FLINK_SERVER = 'org.apache.beam.runners.flink.FlinkJobServerDriver'
 _SPARK_SERVER = 'org.apache.beam.runners.spark.SparkJobServerDriver'
 
@@ -26,7 +26,7 @@ class Services:
     """The job server and the worker pool of a run.
 
     Attributes:
-        job_log: of the job server, where one was started here.
+        job_log: of a job server started here.
     """
 
     def __init__(self, beam: Beam, home: pathlib.Path, folder: pathlib.Path) -> None:
@@ -34,7 +34,7 @@ class Services:
 
         Args:
             beam: the settings.
-            home: what paths in them are relative to.
+            home: what paths in the settings are relative to.
             folder: for logs.
         """
         self._beam, self._home, self._folder = beam, home, folder
@@ -44,35 +44,35 @@ class Services:
         self.job_log: pathlib.Path | None = None
 
     def slots(self) -> int | None:
-        """How many workers a Flink cluster takes at once; None where nobody here can ask it.
+        """How many workers a Flink cluster runs at once; None where it cannot be asked.
 
         Raises:
-            ConfigError: it is not there, or has none.
+            ConfigError: it does not answer, or has no slot.
         """
         beam = self._beam
         if beam.engine == 'flink' and beam.job_endpoint is None and self._slots is None:
-            self._slots = health_checks.flink(beam.flink.master)
+            self._slots = health_checks.flink_slots(beam.flink.master)
         return self._slots
 
     def endpoints(self) -> Endpoints:
-        """Where they are; starts what is not given, and looks whether the others answer.
+        """Their addresses; checks those in the settings and starts the others.
 
         Raises:
-            ConfigError: one of them is not there, or cannot be started.
+            ConfigError: one does not answer, or cannot be started.
         """
         if self._endpoints is None:
-            # What is given is looked at before anything is started.
+            # Before anything is started.
             self.slots()
             if self._beam.job_endpoint is not None:
-                health_checks.job_server(self._beam.job_endpoint)
+                health_checks.check_job_server(self._beam.job_endpoint)
             elif self._beam.engine == 'spark' and self._beam.spark.address is not None:
-                health_checks.spark(self._beam.spark.address)
+                health_checks.check_spark(self._beam.spark.address)
             pool = self._worker_pool()
             self._endpoints = Endpoints(self._job_server(), pool)
         return self._endpoints
 
     def close(self) -> None:
-        """Ends what was started."""
+        """Ends the services started here."""
         self._started.close()
         self._endpoints = self.job_log = None
 
@@ -85,7 +85,7 @@ class Services:
             self._beam.engine, "Beam's job service"
         )
         service = self._start(name, 'job_server', self._job_server_command(port))
-        service.wait_until(lambda: health_checks.listens(address), _START)
+        service.wait_until(lambda: health_checks.is_listening(address), _JOB_SERVER_START)
         self.job_log = service.log
         return address
 
@@ -109,20 +109,20 @@ class Services:
     def _worker_pool(self) -> str:
         beam = self._beam
         master = {'flink': beam.flink.master, 'spark': beam.spark.address}.get(beam.engine)
-        elsewhere = master is not None and master.rpartition(':')[0] not in _HERE
+        is_remote = master is not None and master.rpartition(':')[0] not in _LOCAL_HOSTS
         if beam.worker_pool is not None:
-            # A name such as localhost means each machine of a cluster that is elsewhere.
-            if not elsewhere:
-                health_checks.worker_pool(beam.worker_pool)
+            # On a remote cluster, localhost is each of its machines.
+            if not is_remote:
+                health_checks.check_worker_pool(beam.worker_pool)
             return beam.worker_pool
-        if elsewhere:
+        if is_remote:
             raise ConfigError(
                 'beam.worker_pool: the cluster is on other machines; run thawline workers --port '
-                '50000 beside each of its workers and write worker_pool: localhost:50000'
+                '50000 beside each of its workers and set worker_pool: localhost:50000'
             )
         port = ports.free_port()
-        wanted = beam.most_workers if beam.workers == 'auto' else beam.workers
-        number = min(wanted, os.cpu_count() or 1)
+        most = beam.most_workers if beam.workers == 'auto' else beam.workers
+        number = min(most, os.cpu_count() or 1)
         command = [
             sys.executable, '-m', 'thawline.pipeline.engines.worker_pool', '--port', str(port),
             '--processes', str(number),
@@ -130,7 +130,7 @@ class Services:
         progress.start(f'starting {number} worker process{"es" if number > 1 else ""}')
         service = self._start('the worker pool', 'worker_pool', command)
         address = f'localhost:{port}'
-        service.wait_until(lambda: health_checks.listens(address), _POOL)
+        service.wait_until(lambda: health_checks.is_listening(address), _POOL_START)
         return address
 
     def _start(self, name: str, log: str, command: list[str]) -> processes.Service:

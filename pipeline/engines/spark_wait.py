@@ -1,4 +1,4 @@
-"""Tells whoever watches a run that Spark has no worker for it: Spark waits for one for ever."""
+"""Reports that Spark has no free worker for a job: Spark itself waits silently forever."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from collections.abc import Iterator
 
 from thawline.components.shared import progress
 
-_SAID = b'Initial job has not accepted any resources'  # by Spark's driver, every 15 s
-_LOOK = 5.0  # seconds between two looks at its log
-_PAST = 20.0  # seconds without the line after which it is no longer so
+_WAITING = b'Initial job has not accepted any resources'  # Spark's driver, every 15 s
+_POLL = 5.0  # seconds
+_OVER_AFTER = 20.0  # seconds without the line
 
 
 @contextlib.contextmanager
-def told(log: pathlib.Path | None, words: str) -> Iterator[None]:
-    """For the time of the block, remarks on the progress what the log of a job server says of it.
+def report_waiting(log: pathlib.Path | None, remark: str) -> Iterator[None]:
+    """Watches a job server's log in the block, and shows in the progress when Spark waits.
 
     Args:
-        log: of the job server; None: nothing is told.
-        words: the remark otherwise.
+        log: of the job server; None: there is nothing to watch.
+        remark: of the progress while Spark does not wait.
     """
     if log is None:
         yield
         return
     over = threading.Event()
-    watching = threading.Thread(target=_watch, args=(log, words, over), daemon=True)
-    watching.start()
+    watcher = threading.Thread(target=_watch, args=(log, remark, over), daemon=True)
+    watcher.start()
     try:
         yield
     finally:
         over.set()
-        watching.join()
+        watcher.join()
 
 
-def _watch(log: pathlib.Path, words: str, over: threading.Event) -> None:
-    at, last = log.stat().st_size, None
-    while not over.wait(_LOOK):
+def _watch(log: pathlib.Path, remark: str, over: threading.Event) -> None:
+    position, last = log.stat().st_size, None
+    while not over.wait(_POLL):
         with log.open('rb') as file:
-            file.seek(at)
+            file.seek(position)
             new = file.read()
-        at += len(new)
-        if _SAID in new:
+        position += len(new)
+        if _WAITING in new:
             if last is None:
-                logging.warning('Spark has no worker for the job; its log: %s', log)
+                logging.warning('Spark has no free worker for the job; its log: %s', log)
             last = time.monotonic()
-            progress.note(f'{words}; waits, for Spark has no free worker')
-        elif last is not None and time.monotonic() - last > _PAST:
+            progress.note(f'{remark}; waiting for a free Spark worker')
+        elif last is not None and time.monotonic() - last > _OVER_AFTER:
             last = None
-            progress.note(words)
+            progress.note(remark)

@@ -1,17 +1,16 @@
-"""How many workers a node is worth. Pure.
+"""How many workers a node gets. Pure.
 
-A worker pays when the work that it takes over is longer than what it costs to have it: starting it,
-and Beam's own way over gRPC instead of function calls. The work is estimated from the bytes that a
-node reads and a rate measured for it; a rate that is wrong by half moves the bounds by half and no
-result.
+A worker pays off when its share of the work takes longer than its overhead: its start, and Beam's
+calls over gRPC. The work is estimated from the bytes that a node reads and its measured rate; a
+rate that is off by half moves the limits by half and changes no result.
 """
 
 from __future__ import annotations
 
 from thawline.components.shared.errors import ConfigError
 
-# Megabytes that one core gets through in a second: photographs of 34 kB and a small base at 224
-# pixels (benchmarks/rates.md). What predicts decodes and runs the base in one.
+# Throughput of one core: photographs of 34 kB and a small base at 224 pixels (benchmarks/rates.md).
+# Prediction decodes images and runs the base.
 MB_PER_SECOND = {
     'ImageExampleGen': 4.0,
     'StatisticsGen': 40.0,
@@ -22,59 +21,59 @@ MB_PER_SECOND = {
     'BulkInferrer': 1.5,
     'Predict': 1.5,
 }
-_OTHER = 20.0
-# Seconds of work that one worker must have, by engine: twice what a run on it costs more than one
-# in this process.
-_WORTH_WHILE = {
+_OTHER_MB_PER_SECOND = 20.0
+# Seconds of work that justify one worker, by engine: twice the overhead of a run on it over one in
+# this process.
+_SECONDS_A_WORKER = {
     'multiprocess': 60.0,  # each job's processes import TensorFlow and TFX anew
-    'portable': 20.0,  # a pool that stays
+    'portable': 20.0,  # the pool stays
     'flink': 60.0,
     'spark': 60.0,
-    'dataflow': 600.0,  # machines have to be had first
+    'dataflow': 600.0,  # machines start first
 }
-# TensorFlow uses all cores of a machine from one process, so that more processes on it only add
-# memory: the base, or the model, once each.
-_THREADED = ('Embedder', 'Evaluator', 'BulkInferrer', 'Predict')
+# TensorFlow uses all cores from one process: more processes on a machine only add memory, the base
+# or the model once each.
+_MULTITHREADED = ('Embedder', 'Evaluator', 'BulkInferrer', 'Predict')
 
 
 def seconds(node: str, megabytes: float) -> float:
-    """Seconds that one core works on what a node reads."""
-    return megabytes / MB_PER_SECOND.get(node, _OTHER)
+    """Seconds of work for one core."""
+    return megabytes / MB_PER_SECOND.get(node, _OTHER_MB_PER_SECOND)
 
 
 def workers(engine: str, node: str, megabytes: float, most: int) -> int:
-    """Workers for a node; 0 where it is to run in this process.
+    """Workers for a node; 0 where it runs in this process.
 
     Args:
-        engine: of `params.Engine`.
-        node: id of the node.
+        engine: a `beam.Engine`.
+        node: its id.
         megabytes: that it reads, 10^6 bytes.
         most: upper bound, at least 1.
     """
-    if engine == 'local' or (engine in ('multiprocess', 'portable') and node in _THREADED):
+    if engine == 'local' or (engine in ('multiprocess', 'portable') and node in _MULTITHREADED):
         return 0
-    wanted = int(seconds(node, megabytes) / _WORTH_WHILE[engine])
-    # On this machine one worker does nothing that this process could not do without it.
+    number = int(seconds(node, megabytes) / _SECONDS_A_WORKER[engine])
+    # On this machine a single worker has nothing over this process.
     least = 1 if engine in ('flink', 'spark', 'dataflow') else 2
-    return min(wanted, most) if wanted >= least and most >= least else 0
+    return min(number, most) if min(number, most) >= least else 0
 
 
-def within(workers: int, slots: int | None, *, is_given: bool) -> int:
+def limit_to_slots(workers: int, slots: int | None, *, is_explicit: bool) -> int:
     """Workers that a cluster has slots for.
 
-    Flink would wait five minutes for a slot that is not there, and then fail the job.
+    Flink would wait five minutes for a missing slot, and then fail the job.
 
     Args:
-        workers: that are wanted.
-        slots: of the cluster; None where nobody knows.
-        is_given: whether a person asked for this number.
+        workers: the number to limit.
+        slots: of the cluster; None if unknown.
+        is_explicit: whether the user asked for this number.
 
     Raises:
-        ConfigError: a person asked for more than there are.
+        ConfigError: the user asked for more than there are.
     """
     if slots is None or workers <= slots:
         return workers
-    if is_given:
+    if is_explicit:
         raise ConfigError(
             f'beam.workers: the Flink cluster has {slots} slot{"" if slots == 1 else "s"}; ask for '
             f'no more, or add TaskManagers. Received: {workers}'

@@ -1,7 +1,7 @@
-"""One process of a worker pool: runs Beam's Python workers as threads, its imports done beforehand.
+"""One process of a worker pool: runs Beam's Python workers as threads, with all imports done.
 
 Beam's own pool starts a process for each worker of each job and stage, and each imports TensorFlow
-and TFX anew: ten seconds and more, a dozen times a run.
+and TFX: ten seconds and more, a dozen times a run.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _IMPORTS = (
     'thawline.pipeline.prediction.beam_pipeline',
     'thawline.components.bulk_prediction.inferrer',
 )
-# Of what a worker keeps of side inputs between bundles; without it each bundle fetches them anew.
+# Bytes of side inputs that a worker keeps between bundles; else each bundle fetches them again.
 _STATE_CACHE = 100 * 2**20
 
 
 class _Servicer(worker_pool_main.BeamFnExternalWorkerPoolServicer):
-    """Beam's, but for the end of workers."""
+    """Beam's, except that it stops no worker."""
 
     def StopWorker(  # noqa: N802 - the name is gRPC's
         self, stop_worker_request: beam_fn_api_pb2.StopWorkerRequest, unused_context: object
     ) -> beam_fn_api_pb2.StopWorkerResponse:
         """Does nothing: a worker ends with the runner's stream of work.
 
-        Ids are unique within a runner's process only. Two Flink TaskManagers that share a pool both
+        Ids are unique only within a runner's process. Two Flink TaskManagers that share a pool both
         call their workers 1-1, 2-1 and so on, and Beam's servicer would stop the other one's.
         """
         return beam_fn_api_pb2.StopWorkerResponse()
@@ -64,8 +64,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument('--parent', type=int, required=True)
     parser.add_argument('--ready', type=int, required=True, help='descriptor that gets the port')
-    given = parser.parse_args()
-    parent_death.tie(given.parent)
+    arguments = parser.parse_args()
+    parent_death.die_with(arguments.parent)
     logging.basicConfig(level=logging.INFO)
     # Hundreds of lines about types at each start.
     logging.getLogger('apache_beam.typehints').setLevel(logging.WARNING)
@@ -73,8 +73,8 @@ def main() -> None:
     for name in _IMPORTS:
         importlib.import_module(name)
     port, server = serve()
-    os.write(given.ready, f'{port}\n'.encode())
-    os.close(given.ready)
+    os.write(arguments.ready, f'{port}\n'.encode())
+    os.close(arguments.ready)
     server.wait_for_termination()
 
 

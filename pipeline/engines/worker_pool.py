@@ -1,10 +1,10 @@
-"""A pool of Beam's Python workers for engines that ask for them from outside (EXTERNAL).
+"""A pool of Beam's Python workers for engines that request them from outside (EXTERNAL).
 
-One address in front, some processes behind it, each with TensorFlow and TFX imported before work
-comes. Whoever asks for a worker gets it in the process with the fewest; a process that has crashed
-is replaced. Beside each Flink TaskManager, or each Spark worker, runs one pool.
+Behind one address are several processes that have imported TensorFlow and TFX before work comes. A
+new worker starts in the process with the fewest; a crashed process is replaced. One pool runs
+beside each Flink TaskManager or Spark worker.
 
-A pool runs whatever code it is sent, as every worker of Beam: it listens on the loopback interface.
+Like every Beam worker a pool runs whatever code it is sent: it listens on the loopback interface.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 from thawline.pipeline.engines import processes as processes_lib
 
-_CALLS = 16  # requests that are answered at once
+_THREADS = 16  # requests answered at once
 _LOG = logging.getLogger(__name__)
 
 
 class _Host:
-    """One process and the way to it."""
+    """One process and its address."""
 
     def __init__(self) -> None:
         read, write = os.pipe()
@@ -46,11 +46,10 @@ class _Host:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process runs."""
         return self._process.poll() is None
 
     def address(self) -> str:
-        """Where it listens; waits until it does.
+        """Where it listens, once it does.
 
         Raises:
             RuntimeError: it ended instead.
@@ -65,43 +64,40 @@ class _Host:
     def start_worker(
         self, request: beam_fn_api_pb2.StartWorkerRequest
     ) -> beam_fn_api_pb2.StartWorkerResponse:
-        """Starts a worker in the process."""
         with grpc.insecure_channel(self.address()) as channel:
             stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
             return stub.StartWorker(request, timeout=60)
 
     def end(self) -> None:
-        """Ends the process and all that run in it."""
         self._process.kill()
         self._process.wait()
         self._ready.close()
 
 
 class Front(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
-    """Hands requests for workers to the processes."""
+    """Distributes requests for workers among the processes."""
 
     def __init__(self, processes: int) -> None:
-        """Starts the processes; they import while others may already ask."""
+        """Starts the processes, without waiting for their imports."""
         self._lock = threading.Lock()
         self._hosts = [_Host() for _ in range(processes)]
 
     def wait(self) -> None:
-        """Until all processes are ready."""
         for host in self._hosts:
             host.address()
 
     def StartWorker(  # noqa: N802 - the name is gRPC's
         self, request: beam_fn_api_pb2.StartWorkerRequest, unused_context: object
     ) -> beam_fn_api_pb2.StartWorkerResponse:
-        """Starts a worker in the process that was given the fewest."""
+        """Starts a worker in the process with the fewest."""
         try:
             with self._lock:
                 self._replace_dead()
-                host = min(self._hosts, key=lambda one: one.started)
+                host = min(self._hosts, key=lambda host: host.started)
                 host.started += 1
             return host.start_worker(request)
         except (RuntimeError, grpc.RpcError) as error:
-            _LOG.exception('worker %s could not be started', request.worker_id)
+            _LOG.exception('worker %s cannot be started', request.worker_id)
             return beam_fn_api_pb2.StartWorkerResponse(error=str(error))
 
     def StopWorker(  # noqa: N802
@@ -111,26 +107,25 @@ class Front(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def close(self) -> None:
-        """Ends all processes."""
         for host in self._hosts:
             host.end()
 
     def _replace_dead(self) -> None:
         least = min(host.started for host in self._hosts)
-        for place, host in enumerate(self._hosts):
+        for position, host in enumerate(self._hosts):
             if not host.is_alive:
                 _LOG.warning('a worker process has ended and is replaced')
-                self._hosts[place] = _Host()
-                self._hosts[place].started = least
+                self._hosts[position] = _Host()
+                self._hosts[position].started = least
 
 
 def serve(front: Front, port: int, host: str) -> grpc.Server:
-    """Listens for engines that ask for workers.
+    """Listens for requests.
 
     Raises:
         RuntimeError: the port is in use.
     """
-    server = grpc.server(futures.ThreadPoolExecutor(_CALLS))
+    server = grpc.server(futures.ThreadPoolExecutor(_THREADS))
     server.add_insecure_port(f'{host}:{port}')
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(front, server)
     server.start()
@@ -138,7 +133,7 @@ def serve(front: Front, port: int, host: str) -> grpc.Server:
 
 
 def run(port: int, processes: int, host: str = '127.0.0.1') -> None:
-    """Serves until it is stopped; it listens once all of its processes are ready."""
+    """Serves until it is stopped, from when all processes are ready."""
     front = Front(processes)
     try:
         front.wait()
@@ -150,14 +145,14 @@ def run(port: int, processes: int, host: str = '127.0.0.1') -> None:
 
 
 def main() -> None:
-    """The program that a run starts for itself."""
+    """The program that a run starts."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--port', type=int, required=True)
     parser.add_argument('--processes', type=int, required=True)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that its processes end first
-    run(given.port, given.processes)
+    run(arguments.port, arguments.processes)
 
 
 if __name__ == '__main__':

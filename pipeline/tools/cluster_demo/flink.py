@@ -68,13 +68,13 @@ class Cluster(cluster.Cluster):
     def slots(self) -> int | None:
         """As its base's."""
         try:
-            return int(health_checks.flink_rest(self._master, '/overview')['slots-total'])
+            return int(health_checks.ask_flink(self._master, '/overview')['slots-total'])
         except ConfigError:
             return None
 
     def busy(self, node: str) -> str | None:
         """As its base's."""
-        for job in health_checks.flink_rest(self._master, '/jobs/overview')['jobs']:
+        for job in health_checks.ask_flink(self._master, '/jobs/overview')['jobs']:
             running = job['state'] == 'RUNNING' and job['tasks'].get('running', 0)
             if node in job['name'] and running:
                 return f'{job["name"]} ({running} tasks ran)'

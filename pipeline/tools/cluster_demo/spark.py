@@ -51,7 +51,7 @@ class Cluster(cluster.Cluster):
 
     def _state(self) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = health_checks.answered(f'{self.page}/json/')
+            found: dict[str, Any] = health_checks.fetch_json(f'{self.page}/json/')
         except (OSError, ValueError) as error:
             raise ConfigError(f"Spark's Master does not answer at {self.page}: {error}") from error
         return found

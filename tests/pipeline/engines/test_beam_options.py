@@ -26,7 +26,7 @@ def beam(engine: str, **more: object) -> Beam:
 
 @pytest.mark.parametrize('engine', ENGINES)
 def test_the_runner_is_always_given_and_own_options_come_last(engine):
-    found = beam_options.of(beam(engine, options=('--foo=bar',)), 3, WHERE, 'job')
+    found = beam_options.of_node(beam(engine, options=('--foo=bar',)), 3, WHERE, 'job')
     runners = [one for one in found if one.startswith('--runner=')]
     assert len(runners) == 1 and 'Prism' not in runners[0] and 'Direct' not in runners[0]
     assert found[-1] == '--foo=bar'
@@ -35,7 +35,7 @@ def test_the_runner_is_always_given_and_own_options_come_last(engine):
 
 
 def test_workers_reach_the_engine():
-    given = {engine: beam_options.of(beam(engine), 5, WHERE, 'job') for engine in ENGINES}
+    given = {engine: beam_options.of_node(beam(engine), 5, WHERE, 'job') for engine in ENGINES}
     assert '--direct_num_workers=5' in given['multiprocess']
     assert '--direct_num_workers=5' in given['portable']
     assert '--parallelism=5' in given['flink']
@@ -45,19 +45,19 @@ def test_workers_reach_the_engine():
 
 def test_clusters_keep_a_worker_from_one_stage_to_the_next():
     for engine in ENGINES:
-        found = beam_options.of(beam(engine), 2, WHERE, 'job')
+        found = beam_options.of_node(beam(engine), 2, WHERE, 'job')
         keeps = any(one.startswith('--environment_cache_millis=') for one in found)
         assert keeps == (engine in ('flink', 'spark')), engine
 
 
 @pytest.mark.parametrize('engine', ['portable', 'flink', 'spark'])
 def test_portable_engines_get_both_addresses(engine):
-    found = beam_options.of(beam(engine), 1, WHERE, 'job')
+    found = beam_options.of_node(beam(engine), 1, WHERE, 'job')
     assert '--job_endpoint=localhost:1' in found
     assert '--environment_type=EXTERNAL' in found
     assert '--environment_config=localhost:2' in found
     with pytest.raises(ValueError, match='endpoints are missing'):
-        beam_options.of(beam(engine), 1, None, 'job')
+        beam_options.of_node(beam(engine), 1, None, 'job')
 
 
 def test_beam_knows_every_option():
@@ -65,7 +65,7 @@ def test_beam_knows_every_option():
     from apache_beam.options.pipeline_options import PipelineOptions
 
     for engine in ('local', 'multiprocess', 'portable', 'dataflow'):
-        found = beam_options.of(beam(engine), 2, WHERE, 'job')
+        found = beam_options.of_node(beam(engine), 2, WHERE, 'job')
         known = PipelineOptions(found).get_all_options()
         names = {one.removeprefix('--').split('=')[0] for one in found}
         renamed = {'worker_machine_type': 'machine_type'}
@@ -115,8 +115,8 @@ def test_workers_are_within_bounds(engine, node, megabytes, most):
 
 
 def test_flink_is_asked_for_no_more_than_its_slots():
-    assert worker_count.within(8, 3, is_given=False) == 3
-    assert worker_count.within(3, 3, is_given=True) == 3
-    assert worker_count.within(8, None, is_given=True) == 8
+    assert worker_count.limit_to_slots(8, 3, is_explicit=False) == 3
+    assert worker_count.limit_to_slots(3, 3, is_explicit=True) == 3
+    assert worker_count.limit_to_slots(8, None, is_explicit=True) == 8
     with pytest.raises(ConfigError, match='has 1 slot; ask for no more.*Received: 2'):
-        worker_count.within(2, 1, is_given=True)
+        worker_count.limit_to_slots(2, 1, is_explicit=True)

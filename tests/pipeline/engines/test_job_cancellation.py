@@ -13,7 +13,7 @@ from apache_beam.runners.portability import local_job_service
 
 from thawline.pipeline.config.beam import Beam
 from thawline.pipeline.engines import job_cancellation
-from thawline.pipeline.engines.engine import Engine, Placed
+from thawline.pipeline.engines.engine import Engine, Placement
 from thawline.pipeline.system import ports
 
 # Workers of these jobs are threads of this process.
@@ -60,11 +60,11 @@ def state_after(result) -> str:
 def test_an_interrupted_node_cancels_its_job_and_no_other(job_server, tmp_path):
     mine, other = (started(job_server, name) for name in ('thawline-a-1', 'thawline-b-2'))
     settings = Beam.model_validate({'engine': 'portable', 'job_endpoint': job_server})
-    place = Placed((), 1, 'portable, 1 worker', 'thawline-a-1')
+    place = Placement((), 1, 'portable, 1 worker', 'thawline-a-1')
     with (
         pytest.raises(KeyboardInterrupt),
         Engine(settings, 'a', tmp_path, tmp_path / 'logs') as engine,
-        engine.running(place),
+        engine.supervise(place),
     ):
         raise KeyboardInterrupt
     assert state_after(mine) == 'CANCELLED'

@@ -74,8 +74,12 @@ def test_absent_spark_is_said_at_once(tmp_path, nobody):
 
 
 def test_a_server_that_says_nothing_is_no_hang(tmp_path, silent, monkeypatch):
-    monkeypatch.setattr(health_checks, 'PATIENCE', 1.0)
-    for look in (health_checks.job_server, health_checks.worker_pool, health_checks.flink):
+    monkeypatch.setattr(health_checks, 'TIMEOUT', 1.0)
+    for look in (
+        health_checks.check_job_server,
+        health_checks.check_worker_pool,
+        health_checks.flink_slots,
+    ):
         with pytest.raises(ConfigError, match=silent):
             look(silent)
 
@@ -107,14 +111,14 @@ def answering():
 
 
 def test_something_else_than_flink_is_told_from_it(answering):
-    with pytest.raises(ConfigError, match='it is no Flink'):
-        health_checks.flink(answering(b'{"hello": 1}'))
+    with pytest.raises(ConfigError, match='it is not Flink'):
+        health_checks.flink_slots(answering(b'{"hello": 1}'))
 
 
 def test_a_cluster_without_task_managers_is_told_from_one_with(answering):
     with pytest.raises(ConfigError, match='has no TaskManager with a slot'):
-        health_checks.flink(answering(b'{"slots-total": 0}'))
-    assert health_checks.flink(answering(b'{"slots-total": 3}')) == 3
+        health_checks.flink_slots(answering(b'{"slots-total": 0}'))
+    assert health_checks.flink_slots(answering(b'{"slots-total": 3}')) == 3
 
 
 def test_more_workers_than_slots_are_refused_before_anything_is_started(tmp_path, answering):
@@ -207,14 +211,14 @@ def test_environment_finds_this_python_first():
 def test_nothing_is_started_for_small_data(tmp_path, nobody):
     settings = {'engine': 'flink', 'job_endpoint': nobody}
     with Engine(Beam.model_validate(settings), 'stones', tmp_path, tmp_path) as engine:
-        placed = engine.place('Transform', 5.0, '1')
-    assert placed.workers == 0 and '--runner=FnApiRunner' in placed.options
-    assert placed.words == 'this process: 5 MB are too few for flink'
+        placement = engine.place('Transform', 5.0, '1')
+    assert placement.workers == 0 and '--runner=FnApiRunner' in placement.options
+    assert placement.description == 'this process: 5 MB are too few for flink'
 
 
 def test_a_given_number_of_workers_is_taken_whatever_the_data(tmp_path):
     beam = Beam(engine='multiprocess', workers=2)
     with Engine(beam, 'stones', tmp_path, tmp_path) as engine:
-        placed = engine.place('Transform', 0.0, '1')
-    assert placed.words == 'multiprocess, 2 workers'
-    assert '--direct_num_workers=2' in placed.options
+        placement = engine.place('Transform', 0.0, '1')
+    assert placement.description == 'multiprocess, 2 workers'
+    assert '--direct_num_workers=2' in placement.options

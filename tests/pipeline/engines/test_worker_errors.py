@@ -24,7 +24,7 @@ def test_an_error_of_a_person_comes_out_of_beam_as_itself(tmp_path):
         placed = engine.place('Embedder', 0.0, '1')
         root = beam.Pipeline(options=PipelineOptions(list(IN_PROCESS)))
         root | beam.Create([1]) | beam.ParDo(Fails())
-        with pytest.raises(DataError) as error, engine.running(placed):
+        with pytest.raises(DataError) as error, engine.supervise(placed):
             root.run().wait_until_finish()
     assert str(error.value) == (
         'a.gz is damaged (truncated); make it anew with: thawline run --no-cache'
@@ -79,7 +79,7 @@ def test_what_is_done_elsewhere_has_no_end_here(tmp_path):
     with (
         Engine(beam_settings, 'stones', tmp_path, tmp_path) as engine,
         progress.listening(seen.append),
-        engine.running(engine.place('Transform', 0.0, '1')),
+        engine.supervise(engine.place('Transform', 0.0, '1')),
     ):
         progress.start('images', 120)
     assert seen[-1] == progress.Progress('images', 0, None, 'multiprocess, 2 workers')
