@@ -15,6 +15,7 @@ from thawline.components.report.artifacts import Report
 from thawline.components.report.component import ReportGen
 from thawline.components.report.previous_report import EarlierReportStrategy
 from thawline.components.serving_check.component import ServingCheck
+from thawline.components.shared import code_digest
 from thawline.components.shared.splits import SPLITS
 from thawline.components.training.component import ImageTrainer
 from thawline.components.transform.component import ImageTransform
@@ -22,7 +23,6 @@ from thawline.components.tuning.component import ImageTuner
 from thawline.pipeline import tfx_imports as tfx
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines import beam_options
-from thawline.pipeline.metadata import code_digest
 from thawline.pipeline.metadata.stores import opening
 
 from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import (  # isort: skip

@@ -23,12 +23,11 @@ from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.components.statistics import clustered
 from thawline.components.statistics.clustered import Difference, Estimate
-from thawline.pipeline.base_ranking import compare
+from thawline.pipeline.base_ranking import compare, ingested_images
 from thawline.pipeline.base_ranking.candidates import Candidate, Missing
 from thawline.pipeline.base_ranking.compare import Comparison, Row
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import ingested_images
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.runners import run as run_lib
 from thawline.pipeline.system import log_redirect, signals

@@ -6,8 +6,9 @@ import json
 import pathlib
 
 from thawline.components.ingestion import sources
+from thawline.components.shared import code_digest
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import code_digest, runs
+from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.stores import opening
 
 _INGESTION = 'thawline.components.ingestion.component.ImageExampleGen'  # its type in the metadata

@@ -29,13 +29,12 @@ from typing import Any, Literal
 import pydantic
 
 import thawline
-from thawline.components.shared import files
+from thawline.components.shared import code_digest, files
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import code_digest
 
 FORMAT = 1
 FILE = 'pipeline.json'

@@ -15,12 +15,11 @@ from typing import Any
 import pydantic
 
 import thawline
-from thawline.components.shared import files
+from thawline.components.shared import code_digest, files
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.models import Config
-from thawline.pipeline.metadata import code_digest
 
 DATA, BUDGET, GATE = 'data', 'budget', 'gate'
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')  # of JSON

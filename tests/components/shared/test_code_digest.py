@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from thawline.pipeline.metadata import code_digest
+from thawline.components.shared import code_digest
 
 NODE = 'thawline.components.node.executor'
 SOURCES = {
