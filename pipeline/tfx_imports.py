@@ -17,31 +17,23 @@ os.environ.setdefault('KERAS_BACKEND', 'tensorflow')
 
 from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
-from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto.pusher_pb2 import PushDestination
-from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs
-from tfx.proto.transform_pb2 import SplitsConfig
-from tfx.types import Channel, standard_artifacts
+from tfx.types import standard_artifacts
 
 from tensorflow_data_validation import StatsOptions  # isort: skip - after TFX
 
 __all__ = [
-    'Channel',
-    'EvalArgs',
     'ExampleValidator',
     'ImportSchemaGen',
     'LocalDagRunner',
     'Pipeline',
     'PushDestination',
     'Pusher',
-    'Resolver',
     'SchemaGen',
-    'SplitsConfig',
     'StatisticsGen',
     'StatsOptions',
-    'TrainArgs',
     'standard_artifacts',
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -86,8 +85,8 @@ def listed(properties: Mapping[str, Any]) -> tuple[Listing, Columns]:
     Raises:
         UserError: it cannot be listed.
     """
-    names = json.loads(str(properties['columns']))
-    columns = Columns(**{**names, 'metadata': None})
+    columns = Columns.model_validate_json(str(properties['columns']))
+    columns = columns.model_copy(update={'metadata': None})
     return listing.of_sources([str(properties['source'])], columns), without_labels(columns)
 
 

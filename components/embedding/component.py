@@ -2,82 +2,41 @@
 
 from __future__ import annotations
 
-from tfx import types
-from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import component_spec, standard_artifacts
+from typing import Any
+
+from tfx.types import standard_artifacts
 
 from thawline.components.augmentation.policies import POLICIES
 from thawline.components.backbones.params import Model
 from thawline.components.embedding import executor
 from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.shared.component import Component
 
 
-class EmbedderSpec(component_spec.ComponentSpec):
-    """Contract of the Embedder; the parameters are all that its results depend on."""
-
-    INPUTS = {'examples': component_spec.ChannelParameter(type=standard_artifacts.Examples)}
-    OUTPUTS = {'embeddings': component_spec.ChannelParameter(type=Embeddings)}
-    PARAMETERS = {
-        'model': component_spec.ExecutionParameter(type=str),
-        'weights_digest': component_spec.ExecutionParameter(type=str),
-        'image_size': component_spec.ExecutionParameter(type=int),
-        'augmentation': component_spec.ExecutionParameter(type=str),
-        'views': component_spec.ExecutionParameter(type=int),
-        'seed': component_spec.ExecutionParameter(type=int),
-        'features': component_spec.ExecutionParameter(type=str),
-        'code_digest': component_spec.ExecutionParameter(type=str),
-    }
-
-
-class Embedder(base_beam_component.BaseBeamComponent):
+class Embedder(Component):
     """Runs every image, and augmented views of train, through the frozen base, once.
 
-    Outputs:
-        embeddings: `Embeddings`, with the splits of the examples.
+    The parameters are all that its results depend on.
     """
 
-    SPEC_CLASS = EmbedderSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+    EXECUTOR = executor.Executor
+    INPUTS = {'examples': standard_artifacts.Examples}  # transformed
+    OUTPUTS = {'embeddings': Embeddings}  # with the splits of the examples
+    PARAMETERS = {
+        'model': Model,
+        'weights_digest': str,  # of the weights file, if it is one
+        'image_size': int,
+        'augmentation': str,  # name of the policy of the views
+        'views': int,  # of each train image, beside the plain one
+        'seed': int,  # of the views, and of the base when its weights are random
+        'features': str,  # 'top' or 'blocks'
+    }
 
     def __init__(
-        self,
-        examples: types.BaseChannel,
-        model: Model,
-        weights_digest: str,
-        image_size: int,
-        augmentation: str,
-        views: int,
-        seed: int,
-        features: str,
-        code_digest: str,
+        self, *, model: Model, augmentation: str, views: int, seed: int, **values: Any
     ) -> None:
-        """What has no effect is brought to one form, so that changing it finds the cached result.
-
-        Args:
-            examples: Transform's.
-            model: the base.
-            weights_digest: of the weights file, if it is one.
-            image_size: side of the images, in pixels.
-            augmentation: name of the policy of the views.
-            views: augmented views of each train image, beside the plain one.
-            seed: of the views, and of the base when its weights are random.
-            features: 'top' or 'blocks'.
-            code_digest: of the code that runs.
-        """
+        """Brings what has no effect to one form, so that changing it finds the cached result."""
         if views == 0 or POLICIES[augmentation].is_identity:
             views, augmentation = 0, 'none'
             seed = seed if model.weights == 'random' else 0
-        super().__init__(
-            EmbedderSpec(
-                examples=examples,
-                model=model.model_dump_json(),
-                weights_digest=weights_digest,
-                image_size=image_size,
-                augmentation=augmentation,
-                views=views,
-                seed=seed,
-                features=features,
-                code_digest=code_digest,
-                embeddings=types.Channel(type=Embeddings),
-            )
-        )
+        super().__init__(model=model, augmentation=augmentation, views=views, seed=seed, **values)

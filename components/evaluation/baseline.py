@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.dsl.components.common import resolver
+from tfx.types import standard_artifacts
+
+from thawline.components.shared import node_names, property_names
 
 import ml_metadata as mlmd  # isort: skip - after tfx, whose import order it depends on
+
+
+def earlier_blessed_model(candidate: types.BaseChannel) -> resolver.Resolver:
+    """The node that finds it."""
+    return resolver.Resolver(
+        strategy_class=EarlierBlessedModelStrategy,
+        candidate=candidate,
+        model=types.Channel(type=standard_artifacts.Model),
+        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id(node_names.BASELINE)
 
 
 class EarlierBlessedModelStrategy(resolver.ResolverStrategy):
@@ -24,8 +37,8 @@ class EarlierBlessedModelStrategy(resolver.ResolverStrategy):
         models = {artifact.id: artifact for artifact in input_dict['model']}
         blessings = sorted(input_dict['model_blessing'], key=lambda b: b.id, reverse=True)
         for blessing in blessings:
-            blessed = blessing.get_int_custom_property('blessed') == 1
-            model = models.get(blessing.get_int_custom_property('current_model_id'))
+            blessed = blessing.get_int_custom_property(property_names.BLESSED) == 1
+            model = models.get(blessing.get_int_custom_property(property_names.CURRENT_MODEL_ID))
             if blessed and model is not None and model.id < candidate:
                 found = {'model': [model], 'model_blessing': [blessing]}
                 return {**input_dict, **found}

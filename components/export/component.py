@@ -2,84 +2,38 @@
 
 from __future__ import annotations
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import component_spec, standard_artifacts
+from tfx.types import BaseChannel, standard_artifacts
 
 from thawline.components.export import artifacts, executor, libraries, params
+from thawline.components.shared.component import Component
 
 
-class ExporterSpec(component_spec.ComponentSpec):
-    """Contract of the Exporter."""
-
-    INPUTS = {
-        'model': component_spec.ChannelParameter(type=standard_artifacts.Model),
-        'model_run': component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
-        'examples': component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        'transformed_examples': component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        'evaluation': component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        'blessing': component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
-    }
-    OUTPUTS = {
-        'exported_model': component_spec.ChannelParameter(type=standard_artifacts.Model),
-        'exports': component_spec.ChannelParameter(type=artifacts.Exports),
-    }
-    PARAMETERS = {
-        'settings': component_spec.ExecutionParameter(type=str),
-        'code_digest': component_spec.ExecutionParameter(type=str),
-    }
-
-
-class Exporter(base_component.BaseComponent):
+class Exporter(Component):
     """Copies the model, describes it, and makes other formats of a blessed one.
 
     Outputs:
-        exported_model: `standard_artifacts.Model`, complete in itself: the SavedModel with
-            `assets.extra/thawline.json`, `tf_serving_warmup_requests` and `exports/<kind>/`.
-        exports: `artifacts.Exports`, what was made and what was refused.
+        exported_model: complete in itself: the SavedModel with `assets.extra/thawline.json`,
+            `tf_serving_warmup_requests` and `exports/<kind>/`.
+        exports: what was made and what was refused.
     """
 
-    SPEC_CLASS = ExporterSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR = executor.Executor
+    INPUTS = {
+        'model': standard_artifacts.Model,
+        'model_run': standard_artifacts.ModelRun,  # for the base
+        'examples': standard_artifacts.Examples,  # as ingested, for their origin
+        'transformed_examples': standard_artifacts.Examples,  # to calibrate on, and to compare
+        'evaluation': standard_artifacts.ModelEvaluation,
+        'blessing': standard_artifacts.ModelBlessing,
+    }
+    OUTPUTS = {'exported_model': standard_artifacts.Model, 'exports': artifacts.Exports}
+    PARAMETERS = {'settings': params.Exports}
 
-    def __init__(
-        self,
-        model: types.BaseChannel,
-        model_run: types.BaseChannel,
-        examples: types.BaseChannel,
-        transformed_examples: types.BaseChannel,
-        evaluation: types.BaseChannel,
-        blessing: types.BaseChannel,
-        settings: params.Exports,
-        code_digest: str,
-    ) -> None:
+    def __init__(self, *, settings: params.Exports, **inputs: BaseChannel) -> None:
         """Checks that the formats can be made here.
-
-        Args:
-            model: of the Trainer.
-            model_run: its record, for the base.
-            examples: as ingested, for their origin.
-            transformed_examples: pixels to calibrate on (train) and to compare on (val).
-            evaluation: of the model, with its answers.
-            blessing: an unblessed model is copied without other formats.
-            settings: which formats, and what they may lose.
-            code_digest: of the code that runs.
 
         Raises:
             ConfigError: a format needs a library that is not installed.
         """
         libraries.check(settings.exports)
-        super().__init__(
-            ExporterSpec(
-                model=model,
-                model_run=model_run,
-                examples=examples,
-                transformed_examples=transformed_examples,
-                evaluation=evaluation,
-                blessing=blessing,
-                settings=settings.model_dump_json(),
-                code_digest=code_digest,
-                exported_model=types.Channel(type=standard_artifacts.Model),
-                exports=types.Channel(type=artifacts.Exports),
-            )
-        )
+        super().__init__(settings=settings, **inputs)

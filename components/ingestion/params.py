@@ -10,6 +10,9 @@ import pydantic
 from thawline.components.shared.settings import Count, Section, Share
 from thawline.components.shared.splits import SPLITS
 
+MAX_SIDE = 1024
+MAX_PIXELS = 100_000_000
+
 
 class Columns(Section):
     """Names in a CSV manifest (columns) or in tf.Examples (features)."""
@@ -82,10 +85,10 @@ class Data(Section):
         default=False, description='Merge labels that differ only in case or outer spaces.'
     )
     max_side: Annotated[int, pydantic.Field(ge=32)] = pydantic.Field(
-        default=1024, description='Longest side, in pixels, that is kept at ingestion.'
+        default=MAX_SIDE, description='Longest side, in pixels, that is kept at ingestion.'
     )
     max_pixels: Count = pydantic.Field(
-        default=100_000_000, description='Larger images (decompression bombs) are quarantined.'
+        default=MAX_PIXELS, description='Larger images (decompression bombs) are quarantined.'
     )
     split: Split = Split()
     schema_file: str | None = pydantic.Field(

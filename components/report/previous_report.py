@@ -5,7 +5,19 @@ from __future__ import annotations
 from tfx import types
 from tfx.dsl.components.common import resolver
 
+from thawline.components.report.artifacts import Report
+from thawline.components.shared import node_names
+
 import ml_metadata as mlmd  # isort: skip - after tfx, whose import order it depends on
+
+
+def earlier_report(candidate: types.BaseChannel) -> resolver.Resolver:
+    """The node that finds it."""
+    return resolver.Resolver(
+        strategy_class=EarlierReportStrategy,
+        candidate=candidate,
+        report=types.Channel(type=Report),
+    ).with_id(node_names.LAST_REPORT)
 
 
 class EarlierReportStrategy(resolver.ResolverStrategy):

@@ -2,99 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from tfx import types
-from tfx.components.trainer import executor as tfx_trainer
-from tfx.components.trainer.fn_args_utils import FnArgs
-from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
-from tfx.types import (
-    artifact_utils,
-    component_spec,
-    standard_artifacts,
-    standard_component_specs,
-)
-from tfx.types.artifact import Artifact
-from tfx.utils import json_utils
+from tfx.types import BaseChannel, standard_artifacts
 
 from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.shared import node_names
+from thawline.components.shared.component import Component
+from thawline.components.shared.splits import TRAIN, VAL
+from thawline.components.training import executor
+from thawline.components.training.params import Training
 
-EMBEDDINGS = 'embeddings'
-
-
-class ImageTrainerSpec(standard_component_specs.TrainerSpec):
-    """Contract of TFX's Trainer, and the embeddings."""
-
-    INPUTS = {
-        **standard_component_specs.TrainerSpec.INPUTS,
-        EMBEDDINGS: component_spec.ChannelParameter(type=Embeddings, optional=True),
-    }
+_MODULE = 'thawline.components.training.run_fn'
 
 
-class Executor(tfx_trainer.GenericExecutor):
-    """TFX's executor; the place of the embeddings travels in `custom_config['embeddings']`."""
-
-    def _GetFnArgs(  # noqa: N802 - the name is TFX's
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> FnArgs:
-        fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
-        if input_dict.get(EMBEDDINGS):
-            uri = artifact_utils.get_single_uri(input_dict[EMBEDDINGS])
-            fn_args.custom_config = {**(fn_args.custom_config or {}), EMBEDDINGS: uri}
-        return fn_args
-
-
-class ImageTrainer(base_component.BaseComponent):
+class ImageTrainer(Component):
     """TFX's Trainer but for its input. Its class cannot be extended: it makes its spec itself.
 
     Outputs:
-        model: `standard_artifacts.Model`.
-        model_run: `standard_artifacts.ModelRun`, the record and the logs of the training.
+        model: the classifier as a SavedModel, with the transform graph in it.
+        model_run: the record and the logs of the training.
     """
 
-    SPEC_CLASS = ImageTrainerSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    NAME = node_names.TRAINER
+    EXECUTOR = executor.Executor
+    CODE = (_MODULE,)
+    INPUTS = {
+        'examples': standard_artifacts.Examples,  # transformed
+        'transform_graph': standard_artifacts.TransformGraph,
+        'schema': standard_artifacts.Schema,  # of the images before Transform
+    }
+    OPTIONAL_INPUTS = {
+        executor.EMBEDDINGS: Embeddings,
+        'hyperparameters': standard_artifacts.HyperParameters,  # a Tuner's result
+    }
+    OUTPUTS = {'model': standard_artifacts.Model, 'model_run': standard_artifacts.ModelRun}
+    PARAMETERS = {
+        'run_fn': str,
+        'train_args': trainer_pb2.TrainArgs,
+        'eval_args': trainer_pb2.EvalArgs,
+        'custom_config': dict,
+    }
 
     def __init__(
         self,
-        run_fn: str,
-        examples: types.BaseChannel,
-        transform_graph: types.BaseChannel,
-        schema: types.BaseChannel,
-        train_args: trainer_pb2.TrainArgs,
-        eval_args: trainer_pb2.EvalArgs,
-        custom_config: dict[str, Any],
-        embeddings: types.BaseChannel | None = None,
-        hyperparameters: types.BaseChannel | None = None,
+        *,
+        base: Mapping[str, Any],
+        training: Training,
+        checkpoints: str,
+        **inputs: BaseChannel | None,
     ) -> None:
-        """The arguments of TFX's Trainer, and the Embedder's output.
+        """Trains on train and validates on val.
 
         Args:
-            run_fn: the function that trains, as 'package.module.function'.
-            examples: transformed.
-            transform_graph: becomes part of the exported model.
-            schema: of the images before Transform.
-            train_args, eval_args: which splits are trained on and validated with.
-            custom_config: JSON values for `run_fn`; part of the cache key.
-            embeddings: of the same examples.
-            hyperparameters: a Tuner's result.
+            base: `model` (JSON), `weights_digest`, `image_size` and `resize`.
+            training: the recipe.
+            checkpoints: a folder that outlives a failed execution.
+            inputs: by their names.
         """
-        optional = {EMBEDDINGS: embeddings, 'hyperparameters': hyperparameters}
         super().__init__(
-            ImageTrainerSpec(
-                run_fn=run_fn,
-                examples=examples,
-                transform_graph=transform_graph,
-                schema=schema,
-                train_args=train_args,
-                eval_args=eval_args,
-                custom_config=json_utils.dumps(custom_config),
-                model=types.Channel(type=standard_artifacts.Model),
-                model_run=types.Channel(type=standard_artifacts.ModelRun),
-                **{name: channel for name, channel in optional.items() if channel is not None},
-            )
+            run_fn=f'{_MODULE}.run_fn',
+            train_args=trainer_pb2.TrainArgs(splits=[TRAIN]),
+            eval_args=trainer_pb2.EvalArgs(splits=[VAL]),
+            custom_config={
+                **base,
+                'training': training.model_dump_json(),
+                'checkpoints': checkpoints,
+            },
+            **inputs,
         )

@@ -1,23 +1,39 @@
-"""TFX's Transform with bounded batches."""
+"""TFX's Transform with the graph from encoded bytes to pixels."""
 
 from __future__ import annotations
 
 from tfx.components import Transform
-from tfx.components.transform import executor as tfx_transform
 from tfx.dsl.components.base import executor_spec
+from tfx.proto import transform_pb2
+from tfx.types import BaseChannel
 
-# Beam would grow batches to 1,000 examples; at 300 x 300 pixels that is 270 MB a worker thread.
-_BATCH = 64
+from thawline.components.shared import code_digest, node_names
+from thawline.components.shared.property_names import CODE_DIGEST
+from thawline.components.shared.splits import SPLITS, TRAIN
+from thawline.components.transform import executor
 
-
-class Executor(tfx_transform.Executor):
-    """TFX's executor with batches of 64 images."""
-
-    def _GetDesiredBatchSize(self, *args: object) -> int:  # noqa: N802 - the name is TFX's
-        return _BATCH
+_MODULE = 'thawline.components.transform.preprocessing'
 
 
 class ImageTransform(Transform):
-    """TFX's Transform in everything but the size of its batches."""
+    """TFX's Transform in everything but its executor."""
 
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self, examples: BaseChannel, schema: BaseChannel, image_size: int, resize: str
+    ) -> None:
+        """Classes are those of train; all splits are transformed."""
+        super().__init__(
+            examples=examples,
+            schema=schema,
+            preprocessing_fn=f'{_MODULE}.preprocessing_fn',
+            splits_config=transform_pb2.SplitsConfig(analyze=[TRAIN], transform=SPLITS),
+            custom_config={
+                'image_size': image_size,
+                'resize': resize,
+                CODE_DIGEST: code_digest.of_code(_MODULE),
+            },
+            disable_statistics=True,
+        )
+        self.with_id(node_names.TRANSFORM)

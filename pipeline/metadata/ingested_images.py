@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 
-from thawline.components.ingestion import sources
-from thawline.components.shared import code_digest
+from thawline.components.ingestion import cache_key, sources
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.stores import opening
@@ -25,16 +23,12 @@ def train_split(project: Project) -> pathlib.Path | None:
     store = opening.to_read(project)
     if store is None:
         return None
-    spec = project.source_spec()
-    wanted = {
-        'source_spec': spec.to_json(),
-        'source_fingerprint': sources.list_source(spec).fingerprint,
-        'fractions': json.dumps(project.config.data.split.fractions),
-        'seed': project.config.data.split.seed,
-        'max_side': project.config.data.max_side,
-        'max_pixels': project.config.data.max_pixels,
-        'code_digest': code_digest.of_code('thawline.components.ingestion.executor'),
-    }
+    spec, data = project.source_spec(), project.config.data
+    parameters = cache_key.parameters(
+        spec, data.split.fractions, data.split.seed, data.max_side, data.max_pixels
+    )
+    fingerprint = sources.list_source(spec).fingerprint
+    wanted = cache_key.execution_properties(parameters, fingerprint)
     mine = store.get_context_by_type_and_name('pipeline', project.name)
     kinds = {kind.id for kind in store.get_execution_types() if kind.name == _INGESTION}
     executions = (

@@ -114,11 +114,12 @@ def reached(graph: Graph, starts: Iterable[str]) -> set[str]:
 
 
 def entry_points(files: Mapping[str, pathlib.Path]) -> list[str]:
-    """Modules of `components` that the wiring names, as imports or as text for TFX to import.
+    """Modules of `components` that the wiring names: imports, and text for TFX to import.
 
     Settings (`params`) count too: the configuration alone composes them and hands them to nodes.
     """
-    wiring = files['thawline.pipeline.graph']
+    wiring = _imported(files['thawline.pipeline.graph'], files)
+    texts = {text for name in wiring for text in _texts(files[name])}
     settings = {
         target
         for name, file in files.items()
@@ -126,14 +127,16 @@ def entry_points(files: Mapping[str, pathlib.Path]) -> list[str]:
         for target in _imported(file, files)
         if target.endswith('.params')
     }
-    texts = {
+    components = {name for name in files if name.startswith('thawline.components')}
+    return sorted(components & (wiring | texts | settings))
+
+
+def _texts(file: pathlib.Path) -> set[str]:
+    return {
         node.value
-        for node in ast.walk(ast.parse(wiring.read_bytes()))
+        for node in ast.walk(ast.parse(file.read_bytes()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    named = texts | {text.rpartition('.')[0] for text in texts}
-    components = {name for name in files if name.startswith('thawline.components')}
-    return sorted(components & (named | settings | _imported(wiring, files)))
 
 
 def problems(root: pathlib.Path = thawline.ROOT) -> Iterator[str]:

@@ -30,7 +30,9 @@ def artifact(kind: type[Artifact], folder: pathlib.Path) -> Artifact:
 
 
 def properties(source: pathlib.Path | str) -> dict[str, Any]:
-    made = component.UnlabelledExampleGen(str(source), Columns(), 1024, 10**7)
+    made = component.UnlabelledExampleGen(
+        source=str(source), columns=Columns(), max_side=1024, max_pixels=10**7
+    )
     return dict(made.exec_properties)
 
 

@@ -13,9 +13,11 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from tfx.types import standard_artifacts
 
 from thawline.components.data_gate import executor
-from thawline.components.data_gate.component import DataGate, DataVerdict
+from thawline.components.data_gate.artifacts import DataVerdict
+from thawline.components.data_gate.component import DataGate
 from thawline.components.data_gate.policy import DataGate as Policy
 from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.shared import code_digest
 from thawline.components.shared.errors import DataError
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
@@ -149,8 +151,10 @@ def test_component_takes_the_outputs_of_the_others() -> None:
         statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
         anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
         quarantine=types.Channel(type=Quarantine),
-        policy=Policy().model_dump_json(),
-        code_digest='x',
+        policy=Policy(),
     )
     assert component.outputs['verdict'].type is DataVerdict
-    assert component.exec_properties['code_digest'] == 'x'
+    assert component.exec_properties == {
+        'policy': Policy().model_dump_json(),
+        'code_digest': code_digest.of_code(executor.__name__),
+    }

@@ -21,7 +21,6 @@ def key(**changes: Any) -> dict[str, Any]:
         'views': 1,
         'seed': 0,
         'features': 'top',
-        'code_digest': 'x',
     } | changes
     examples = Channel(type=standard_artifacts.Examples)
     found: dict[str, Any] = Embedder(examples=examples, **parameters).spec.exec_properties
@@ -39,7 +38,6 @@ def key(**changes: Any) -> dict[str, Any]:
         {'views': 2},
         {'seed': 1},
         {'features': 'blocks'},
-        {'code_digest': 'y'},
     ],
 )
 def test_what_changes_the_features_changes_the_key(change: dict[str, Any]) -> None:

@@ -12,23 +12,24 @@ from tfx import v1 as tfx
 
 from tests.components.ingestion.images import class_folders, encoded, picture
 from tests.components.ingestion.ingesting import RUNNER
+from thawline.components.ingestion import executor
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.component import ImageExampleGen
 from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.shared import code_digest
 from thawline.components.shared.errors import ConfigError
 
 
 def test_contract() -> None:
-    component = ImageExampleGen(
-        SourceSpec('data'), {'test': 0.1, 'train': 0.8, 'val': 0.1}, 7, 256, 1000, 'abc'
-    )
+    shares = {'test': 0.1, 'train': 0.8, 'val': 0.1}
+    component = ImageExampleGen(SourceSpec('data'), shares, 7, 256, 1000)
     assert component.outputs['examples'].type is tfx.types.standard_artifacts.Examples
     assert component.outputs['quarantine'].type is Quarantine
     properties = component.exec_properties
     assert SourceSpec.from_json(properties['source_spec']) == SourceSpec('data')
     assert list(json.loads(properties['fractions'])) == ['train', 'val', 'test']
     assert [properties[k] for k in ('seed', 'max_side', 'max_pixels', 'code_digest')] == [
-        7, 256, 1000, 'abc'
+        7, 256, 1000, code_digest.of_code(executor.__name__)
     ]  # fmt: skip
 
 

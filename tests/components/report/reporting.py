@@ -17,7 +17,7 @@ from tests.components.evaluation import evaluating
 from tests.components.report import gathered
 from tests.components.training import tiny
 from tests.components.transformed import Row
-from thawline.components.data_gate.component import DataVerdict
+from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.ingestion.artifacts import Quarantine

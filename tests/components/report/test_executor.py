@@ -17,7 +17,7 @@ from tfx.types.artifact import Artifact
 from tests.components.report import gathered
 from tests.components.report.reporting import SPLITS, artifact, run, write_embeddings, write_json
 from tests.components.transformed import Transformed
-from thawline.components.data_gate.component import DataVerdict
+from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import predictions, verdict
 from thawline.components.ingestion.artifacts import Quarantine

@@ -11,14 +11,28 @@ from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.training.component import Executor, ImageTrainer
+from thawline.components.shared import code_digest
+from thawline.components.training import executor
+from thawline.components.training.component import ImageTrainer
+from thawline.components.training.executor import Executor
+from thawline.components.training.params import Training
 
 ARGUMENTS: dict[str, Any] = {
     'run_fn': 'thawline.components.training.run_fn.run_fn',
     'train_args': trainer_pb2.TrainArgs(splits=['train']),
     'eval_args': trainer_pb2.EvalArgs(splits=['val']),
-    'custom_config': {'training': '{}', 'image_size': 32},
 }
+SETTINGS: dict[str, Any] = {
+    'base': {'image_size': 32},
+    'training': Training(),
+    'checkpoints': 'kept',
+}
+CONFIG = {
+    'image_size': 32,
+    'training': Training().model_dump_json(),
+    'checkpoints': 'kept',
+}
+DIGEST = code_digest.of_code(executor.__name__, 'thawline.components.training.run_fn')
 
 
 def channels() -> dict[str, Channel]:
@@ -35,16 +49,16 @@ def placed(artifact: Artifact, uri: pathlib.Path) -> list[Artifact]:
 
 
 def test_properties_and_outputs_are_those_of_tfx_trainer() -> None:
-    ours = ImageTrainer(**ARGUMENTS, **channels(), embeddings=Channel(type=Embeddings))
-    theirs = Trainer(**ARGUMENTS, **channels())
+    ours = ImageTrainer(**SETTINGS, **channels(), embeddings=Channel(type=Embeddings))
+    theirs = Trainer(**ARGUMENTS, custom_config=CONFIG, **channels())
     expected = {k: v for k, v in theirs.spec.exec_properties.items() if v is not None}
-    assert ours.spec.exec_properties == expected
+    assert ours.spec.exec_properties == {**expected, 'code_digest': DIGEST}
     assert set(ours.outputs) == set(theirs.outputs)
     assert set(ours.inputs) == {*theirs.inputs, 'embeddings'}
 
 
 def test_without_embeddings_nothing_is_added() -> None:
-    assert set(ImageTrainer(**ARGUMENTS, **channels()).inputs) == set(channels())
+    assert set(ImageTrainer(**SETTINGS, **channels()).inputs) == set(channels())
 
 
 def test_place_of_the_embeddings_reaches_run_fn(tmp_path: pathlib.Path) -> None:
@@ -57,13 +71,14 @@ def test_place_of_the_embeddings_reaches_run_fn(tmp_path: pathlib.Path) -> None:
         'model': placed(standard_artifacts.Model(), tmp_path / 'model'),
         'model_run': placed(standard_artifacts.ModelRun(), tmp_path / 'run'),
     }
-    properties = ImageTrainer(**ARGUMENTS, **channels()).spec.exec_properties
+    properties = ImageTrainer(**SETTINGS, **channels()).spec.exec_properties
     plain = Executor()._GetFnArgs(inputs, outputs, dict(properties))
-    assert plain.custom_config == ARGUMENTS['custom_config']
+    assert plain.custom_config == {**CONFIG, 'code_digest': DIGEST}
     inputs['embeddings'] = placed(Embeddings(), tmp_path / 'embeddings')
     found = Executor()._GetFnArgs(inputs, outputs, dict(properties))
     assert found.custom_config == {
-        **ARGUMENTS['custom_config'],
+        **CONFIG,
+        'code_digest': DIGEST,
         'embeddings': str(tmp_path / 'embeddings'),
     }
     assert found.train_files == plain.train_files

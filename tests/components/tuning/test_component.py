@@ -20,9 +20,11 @@ from thawline.components.backbones.params import Model
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.shared import code_digest
 from thawline.components.training import feature_set, image_set, params, run_fn, tuned_settings
-from thawline.components.tuning import record
-from thawline.components.tuning.component import Executor, ImageTuner
+from thawline.components.tuning import executor, record
+from thawline.components.tuning.component import ImageTuner
+from thawline.components.tuning.executor import Executor
 from thawline.components.tuning.params import Tuning
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
@@ -36,13 +38,11 @@ def channels() -> dict[str, Channel]:
     }
 
 
-def arguments(config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        'tuner_fn': 'thawline.components.tuning.tuner_fn.tuner_fn',
-        'train_args': trainer_pb2.TrainArgs(splits=['train']),
-        'eval_args': trainer_pb2.EvalArgs(splits=['eval']),
-        'custom_config': config,
-    }
+ARGUMENTS: dict[str, Any] = {
+    'tuner_fn': 'thawline.components.tuning.tuner_fn.tuner_fn',
+    'train_args': trainer_pb2.TrainArgs(splits=['train']),
+    'eval_args': trainer_pb2.EvalArgs(splits=['val']),
+}
 
 
 def placed(artifact: Artifact, uri: pathlib.Path) -> list[Artifact]:
@@ -52,10 +52,22 @@ def placed(artifact: Artifact, uri: pathlib.Path) -> list[Artifact]:
 
 
 def test_properties_and_outputs_are_those_of_tfx_tuner() -> None:
-    ours = ImageTuner(**arguments({'a': 1}), **channels(), embeddings=Channel(type=Embeddings))
-    theirs = Tuner(**arguments({'a': 1}), **channels())
+    ours = ImageTuner(
+        base={'a': 1},
+        training=params.Training(tuned=True),
+        tuning=Tuning(),
+        **channels(),
+        embeddings=Channel(type=Embeddings),
+    )
+    config = {
+        'a': 1,
+        'training': params.Training().model_dump_json(exclude={'tuned'}),
+        'tuning': Tuning().model_dump_json(),
+    }
+    theirs = Tuner(**ARGUMENTS, custom_config=config, **channels())
     expected = {k: v for k, v in theirs.spec.exec_properties.items() if v is not None}
-    assert ours.spec.exec_properties == expected
+    digest = code_digest.of_code(executor.__name__, 'thawline.components.tuning.tuner_fn')
+    assert ours.spec.exec_properties == {**expected, 'code_digest': digest}
     assert {k: c.type for k, c in ours.outputs.items()} == {
         k: c.type for k, c in theirs.outputs.items()
     }
@@ -95,10 +107,10 @@ def outputs(
     folder = tmp_path_factory.mktemp('tuner')
     embed(folder / 'embeddings', transformed)
     examples = standard_artifacts.Examples()
-    examples.split_names = artifact_utils.encode_split_names(['train', 'eval'])
-    for split, source in transformed.examples.items():
-        (folder / 'examples').mkdir(exist_ok=True)
-        (folder / 'examples' / f'Split-{split}').symlink_to(source)
+    examples.split_names = artifact_utils.encode_split_names(['train', 'val'])
+    (folder / 'examples').mkdir()
+    for split, of in (('train', 'train'), ('val', 'eval')):
+        (folder / 'examples' / f'Split-{split}').symlink_to(transformed.examples[of])
     inputs = {
         'examples': placed(examples, folder / 'examples'),
         'transform_graph': placed(standard_artifacts.TransformGraph(), transformed.folder),
@@ -108,15 +120,14 @@ def outputs(
         'best_hyperparameters': placed(standard_artifacts.HyperParameters(), folder / 'best'),
         'tuner_results': placed(standard_artifacts.TunerResults(), folder / 'results'),
     }
-    config = {
-        'model': Model(backbone=BASE, weights='random').model_dump_json(),
-        'training': params.Training(
-            batch_size=10, fine_tune=params.FineTune(blocks=1, epochs=1)
-        ).model_dump_json(exclude={'tuned'}),
-        'tuning': Tuning(trials=2, epochs=1).model_dump_json(),
-        'image_size': SIZE,
-    }
-    component = ImageTuner(**arguments(config), **channels(), embeddings=Channel(type=Embeddings))
+    model = Model(backbone=BASE, weights='random').model_dump_json()
+    component = ImageTuner(
+        base={'model': model, 'image_size': SIZE},
+        training=params.Training(batch_size=10, fine_tune=params.FineTune(blocks=1, epochs=1)),
+        tuning=Tuning(trials=2, epochs=1),
+        **channels(),
+        embeddings=Channel(type=Embeddings),
+    )
     context = base_executor.BaseExecutor.Context(tmp_dir=str(folder / 'tmp'), unique_id='1')
     Executor(context).Do(inputs, made, dict(component.spec.exec_properties))
     return made

@@ -1,0 +1,57 @@
+"""Names of properties of executions and artifacts, as they stand in the metadata."""
+
+from __future__ import annotations
+
+# Of executions.
+CODE_DIGEST = 'code_digest'
+CUSTOM_CONFIG = 'custom_config'  # JSON; of Trainer and Tuner
+SOURCE_SPEC = 'source_spec'
+SOURCE_FINGERPRINT = 'source_fingerprint'
+FRACTIONS = 'fractions'
+SEED = 'seed'
+MAX_SIDE = 'max_side'
+MAX_PIXELS = 'max_pixels'
+WEIGHTS_DIGEST = 'weights_digest'
+
+# Of a Quarantine.
+SUMMARY = 'summary'
+QUARANTINED = 'quarantined'
+
+# Of blessings, as TFX writes them; a Report has the first too.
+BLESSED = 'blessed'
+CURRENT_MODEL_ID = 'current_model_id'
+BASELINE_MODEL_ID = 'baseline_model_id'
+
+# Of what the Exporter and the serving check record.
+PLACED = 'placed'
+CHECKED = 'checked'
+LATENCY_MS = 'latency_ms'
+MEMORY_MB = 'memory_mb'
+COLD_START = 'cold_start'
+PROBLEMS = 'problems'
+
+# Of a PushedModel, as TFX writes it.
+PUSHED = 'pushed'
+PUSHED_VERSION = 'pushed_version'
+
+HEADLINE = 'headline'  # of a Report
+
+
+def accuracy(split: str) -> str:
+    """Of a ModelEvaluation."""
+    return f'{split}_accuracy'
+
+
+def lower(split: str) -> str:
+    """Lower end of the accuracy's interval."""
+    return f'{split}_lower'
+
+
+def upper(split: str) -> str:
+    """Upper end of the accuracy's interval."""
+    return f'{split}_upper'
+
+
+def images(split: str) -> str:
+    """How many images of the split were evaluated."""
+    return f'{split}_images'
