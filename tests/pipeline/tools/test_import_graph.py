@@ -9,13 +9,13 @@ import pytest
 from thawline.pipeline.tools import import_graph
 
 SOUND = {
-    'thawline/pipeline/graph.py': (
-        'from thawline.components.node.component import Node\n'
-        "run_fn = 'thawline.components.user.code.run_fn'\n"
-    ),
+    'thawline/pipeline/graph.py': 'from thawline.components.node.component import Node\n',
     'thawline/pipeline/commands/run.py': 'from thawline.pipeline.terminal import console\n',
     'thawline/pipeline/terminal/console.py': '',
-    'thawline/components/node/component.py': 'from thawline.components.shared import errors\n',
+    'thawline/components/node/component.py': (
+        'from thawline.components.shared import errors\n'
+        "CODE = 'thawline.components.user.code'\n"
+    ),
     'thawline/components/shared/errors.py': '',
     'thawline/components/user/code.py': '',
 }
