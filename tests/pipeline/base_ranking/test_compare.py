@@ -19,7 +19,7 @@ from tests.pipeline.test_cli import thawline
 from thawline.components.backbones import registry
 from thawline.components.shared.errors import ConfigError
 from thawline.components.statistics import clustered
-from thawline.pipeline.base_ranking import compare, ranking
+from thawline.pipeline.base_ranking import compare, ingested_images, ranking
 from thawline.pipeline.base_ranking.candidates import Candidate, Missing
 from thawline.pipeline.base_ranking.crossval import Transfer
 from thawline.pipeline.base_ranking.embedding import Cost
@@ -27,7 +27,6 @@ from thawline.pipeline.base_ranking.images import Sample
 from thawline.pipeline.commands import bases as bases_command
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import ingested_images
 
 N = 200
 GROUPS = np.arange(N)

@@ -13,8 +13,7 @@ SOUND = {
     'thawline/pipeline/commands/run.py': 'from thawline.pipeline.terminal import console\n',
     'thawline/pipeline/terminal/console.py': '',
     'thawline/components/node/component.py': (
-        'from thawline.components.shared import errors\n'
-        "CODE = 'thawline.components.user.code'\n"
+        "from thawline.components.shared import errors\nCODE = 'thawline.components.user.code'\n"
     ),
     'thawline/components/shared/errors.py': '',
     'thawline/components/user/code.py': '',
