@@ -24,7 +24,7 @@ from scipy import stats
 
 from benchmarks import report
 from thawline import ROOT
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.statistics import proportions
 
 GATE = Gate()

@@ -21,7 +21,7 @@ from thawline.components.report.content import (
     Neighbour,
     Part,
     Picture,
-    Rule,
+    RuleResult,
     Slice,
     Training,
     Verdict,
@@ -162,16 +162,16 @@ def verdict(val: Part, threshold: float) -> Verdict:
     said += f'({percentages.percent(val.accuracy.share)} of {val.accuracy.n:,} images).'
     change = '' if holds else 'At this accuracy about 214 more val images (366 in all) would do.'
     rules = (
-        Rule('val_accuracy', 'Validation accuracy', holds, value, threshold, value - threshold,
-             said, change),
-        Rule('max_calibration_error', 'Calibration error', True, 0.031, 0.05, 0.019,
+        RuleResult('val_accuracy', 'Validation accuracy', holds, value, threshold,
+             value - threshold, said, change),
+        RuleResult('max_calibration_error', 'Calibration error', True, 0.031, 0.05, 0.019,
              'The expected calibration error, 3.1 %, keeps to 5.0 %.'),
-        Rule('paired_test', 'Paired test against the baseline', None, None, 0.05, None,
+        RuleResult('paired_test', 'Paired test against the baseline', None, None, 0.05, None,
              'There is no earlier blessed model.'),
-        Rule('test_contradiction', 'Test against val', True, 0.412, 0.05, 0.362,
+        RuleResult('test_contradiction', 'Test against val', True, 0.412, 0.05, 0.362,
              'Test accuracy 91.8 % is not significantly lower than val accuracy 92.8 % '
              '(p = 0.412, 150 images against 152).'),
-        Rule('max_latency_ms', 'Latency', True, 23.4, 50.0, 26.6,
+        RuleResult('max_latency_ms', 'Latency', True, 23.4, 50.0, 26.6,
              'The latency of one image at the 95th percentile, 23.4 ms, keeps to 50.0 ms.'),
     )  # fmt: skip
     head = 'Blessed: t' if holds else 'Not blessed: t'

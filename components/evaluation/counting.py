@@ -8,13 +8,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from thawline.components.evaluation import metrics
-from thawline.components.evaluation.counts import Count, Numbers, Paired, Reset, SliceCount
+from thawline.components.evaluation.gate.counts import (
+    ClassChange,
+    Counts,
+    HitCount,
+    PairedCount,
+    SliceCount,
+)
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.evaluation.params import Gate
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.shared.splits import TEST, VAL
 
-EMPTY = Numbers(val=Count(0, 0), test=Count(0, 0), classes={})
+EMPTY = Counts(val=HitCount(0, 0), test=HitCount(0, 0), classes={})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,26 +59,26 @@ def columns(gate: Gate) -> tuple[str, ...]:
 def numbers(
     images: Judged,
     classes: Sequence[str],
-    reset: Reset | None = None,
+    reset: ClassChange | None = None,
     latency_ms: float | None = None,
     size_mb: float | None = None,
-) -> Numbers:
+) -> Counts:
     """Counts.
 
     Args:
         images: labelled ones.
         classes: of the candidate.
         reset: the baseline, where it knows other classes and cannot be compared.
-        latency_ms, size_mb: as `Numbers` says.
+        latency_ms, size_mb: as `Counts` says.
     """
     answers, hits = images.answers, images.answers.hits
     val, test = images.splits == VAL, images.splits == TEST
-    baseline: Paired | Reset | None = reset
+    baseline: PairedCount | ClassChange | None = reset
     if images.baseline_answers is not None:
         theirs = images.baseline_answers == answers.labels
         won, lost = hits & ~theirs & val, theirs & ~hits & val
-        baseline = Paired(int(won.sum()), int(lost.sum()), int(val.sum()))
-    return Numbers(
+        baseline = PairedCount(int(won.sum()), int(lost.sum()), int(val.sum()))
+    return Counts(
         val=_count(hits, val),
         test=_count(hits, test),
         classes={
@@ -92,5 +98,5 @@ def numbers(
     )
 
 
-def _count(hits: np.ndarray, rows: np.ndarray) -> Count:
-    return Count(int(hits[rows].sum()), int(rows.sum()))
+def _count(hits: np.ndarray, rows: np.ndarray) -> HitCount:
+    return HitCount(int(hits[rows].sum()), int(rows.sum()))

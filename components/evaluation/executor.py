@@ -24,10 +24,10 @@ from thawline.components.evaluation import (
     tfma_config,
     tfma_metrics,
     tfma_run,
-    verdict,
 )
-from thawline.components.evaluation.counts import Numbers, Reset
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.counts import ClassChange, Counts
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.evaluation.slices import Evaluation
 from thawline.components.saved_model import card
@@ -160,7 +160,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             tfma_run.evaluate(pipeline, config, counting.columns(gate), models, uri)
 
 
-def _reset(classes: tuple[str, ...], baseline: str | None) -> Reset | None:
+def _reset(classes: tuple[str, ...], baseline: str | None) -> ClassChange | None:
     """The difference in classes that keeps the two models from being compared, if there is one."""
     if baseline is None:
         return None
@@ -173,7 +173,7 @@ def _reset(classes: tuple[str, ...], baseline: str | None) -> Reset | None:
         ) from error
     if set(theirs) == set(classes):
         return None
-    return Reset(
+    return ClassChange(
         tuple(name for name in classes if name not in theirs),
         tuple(name for name in theirs if name not in classes),
     )
@@ -192,7 +192,7 @@ def _check_agreement(decided: verdict.Verdict, validation: tfma.ValidationResult
         raise RuntimeError(f'the gate and TFMA disagree. Gate: {decided.rules}. TFMA: {validation}')
 
 
-def _note(evaluation: Artifact, counted: Numbers) -> None:
+def _note(evaluation: Artifact, counted: Counts) -> None:
     counts: Mapping[str, Any] = {VAL: counted.val, TEST: counted.test}
     for split, count in counts.items():
         interval = proportions.wilson(count.hits, count.n)

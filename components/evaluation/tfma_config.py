@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 import tfx.components  # noqa: F401  isort: skip
 import tensorflow_model_analysis as tfma  # isort: skip
 
-from thawline.components.evaluation import tfma_metrics, verdict
+from thawline.components.evaluation import tfma_metrics
 from thawline.components.evaluation.counting import EMPTY
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.statistics.proportions import Interval
 
 CANDIDATE, BASELINE = 'candidate', 'baseline'

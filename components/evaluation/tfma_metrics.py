@@ -21,10 +21,11 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
-from thawline.components.evaluation import counting, metrics, verdict
-from thawline.components.evaluation.counts import Numbers
+from thawline.components.evaluation import counting, metrics
+from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.counts import Counts
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.evaluation.params import Gate
 from thawline.components.statistics.proportions import wilson
 
 ACCURACY = 'accuracy'
@@ -186,7 +187,7 @@ def without_measured(gate: Gate) -> Gate:
     return gate.model_copy(update=dict.fromkeys(NOT_RULES))
 
 
-def rule_values(numbers: Numbers, gate: Gate, smallest: int) -> dict[str, float]:
+def rule_values(numbers: Counts, gate: Gate, smallest: int) -> dict[str, float]:
     """The number that each rule holds against its bound, by name.
 
     A rule that does not apply has its bound itself, which holds; one that could not be measured has

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from thawline.components.report.content import Bin, Interval, Rule, Training
+from thawline.components.report.content import Bin, Interval, RuleResult, Training
 from thawline.components.report.formatting import images, percent
 
 _WIDTH, _HEIGHT = 420.0, 280.0
@@ -84,7 +84,7 @@ def scale(floor: float) -> Markup:
     return _markup(svg)
 
 
-def bullet(rule: Rule) -> Markup:
+def bullet(rule: RuleResult) -> Markup:
     """The number of a rule against its bound; the side on which the rule holds is shaded.
 
     The axis is that of shares where both are shares, so that two rules can be compared, else from

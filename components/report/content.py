@@ -11,8 +11,8 @@ import dataclasses
 import json
 from typing import Any
 
-from thawline.components.evaluation.verdict import Rule as Rule
-from thawline.components.evaluation.verdict import Verdict as Verdict
+from thawline.components.evaluation.gate.verdict import RuleResult as RuleResult
+from thawline.components.evaluation.gate.verdict import Verdict as Verdict
 from thawline.components.statistics.proportions import Interval as Interval
 
 FORMAT = 1

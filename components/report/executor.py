@@ -17,13 +17,8 @@ from tfx.utils import path_utils
 
 from thawline.components.data_gate.executor import VERDICT_FILE
 from thawline.components.embedding import embeddings
-from thawline.components.evaluation import (
-    image_statistics,
-    predictions,
-    serving_cost,
-    slices,
-    verdict,
-)
+from thawline.components.evaluation import image_statistics, predictions, serving_cost, slices
+from thawline.components.evaluation.gate import verdict
 from thawline.components.export import record as export_record
 from thawline.components.report import (
     build,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from thawline.components.report.content import Interval, Part, Rule
+from thawline.components.report.content import Interval, Part, RuleResult
 from thawline.components.shared import percentages
 
 ABSENT = '–'  # noqa: RUF001  an en dash is the mark of an empty cell
@@ -77,7 +77,7 @@ def metric_value(name: str, value: float | None) -> str:
     return f'{value:.3f}'
 
 
-def rule_number(rule: Rule, value: float | None) -> str:
+def rule_number(rule: RuleResult, value: float | None) -> str:
     """The value or the bound of a rule in its unit."""
     if value is None:
         return ABSENT
@@ -88,7 +88,7 @@ def rule_number(rule: Rule, value: float | None) -> str:
     return points(value) if rule.name == 'max_drop' else percent(value)
 
 
-def rule_margin(rule: Rule) -> str:
+def rule_margin(rule: RuleResult) -> str:
     """By how much a rule holds or fails, in its unit."""
     if rule.margin is None:
         return ABSENT
@@ -99,7 +99,7 @@ def rule_margin(rule: Rule) -> str:
     return points(rule.margin)
 
 
-def outcome(rule: Rule) -> str:
+def outcome(rule: RuleResult) -> str:
     """'holds', 'fails' or 'does not apply'."""
     return 'does not apply' if rule.holds is None else 'holds' if rule.holds else 'fails'
 

@@ -15,7 +15,7 @@ from thawline.components import backbones
 from thawline.components.backbones.params import Model
 from thawline.components.data_gate.policy import DataGate
 from thawline.components.embedding.params import Embedding
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.slices import Evaluation
 from thawline.components.ingestion.params import Data
 from thawline.components.shared.settings import Section

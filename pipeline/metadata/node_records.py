@@ -12,7 +12,7 @@ from thawline.pipeline.metadata.runs import NodeResult
 
 def refusal_lines(result: NodeResult) -> list[str]:
     """Every rule of the gate that the Evaluator found to fail, and what would change it."""
-    from thawline.components.evaluation import verdict  # with SciPy, which few commands need
+    from thawline.components.evaluation.gate import verdict  # with SciPy, which few commands need
 
     path = pathlib.Path(result.outputs['evaluation'].uri, verdict.FILE)
     failed = [

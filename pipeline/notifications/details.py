@@ -122,7 +122,7 @@ def _pushed(nodes: Mapping[str, NodeResult]) -> bool:
 def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> Verdict | None:
     if 'Evaluator' not in nodes:
         return None
-    from thawline.components.evaluation import verdict  # with SciPy, which few commands need
+    from thawline.components.evaluation.gate import verdict  # with SciPy, which few commands need
 
     evaluator = nodes['Evaluator']
     folder = pathlib.Path(evaluator.outputs['evaluation'].uri)

@@ -20,7 +20,7 @@ from tests.components.transformed import RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import executor, predictions
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.slices import Evaluation
 from thawline.components.ingestion import canonical, examples, facts
 from thawline.components.ingestion.source_types import SourceItem

@@ -15,7 +15,7 @@ from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components import backbones
 from thawline.components.backbones import classifier
 from thawline.components.evaluation import cached_features
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.saved_model import signatures
 from thawline.components.transform import preprocessing
 

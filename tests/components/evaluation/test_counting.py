@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from thawline.components.evaluation import counting
-from thawline.components.evaluation.counts import Count, Paired, Reset, SliceCount
+from thawline.components.evaluation.gate.counts import (
+    ClassChange,
+    HitCount,
+    PairedCount,
+    SliceCount,
+)
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.evaluation.params import Gate
 
 SPLITS = np.array(['val'] * 5 + ['test'] * 2)
 LABELS = np.array([0, 0, 1, -1, 1, 0, 1])
@@ -25,21 +30,25 @@ def judged(probabilities: np.ndarray | None = None) -> counting.Judged:
 
 def test_counts() -> None:
     found = counting.numbers(judged(), ('x', 'y', 'none of these'))
-    assert (found.val, found.test) == (Count(3, 5), Count(1, 2))
-    assert found.classes == {'x': Count(1, 2), 'y': Count(2, 2), 'none of these': Count(0, 0)}
+    assert (found.val, found.test) == (HitCount(3, 5), HitCount(1, 2))
+    assert found.classes == {
+        'x': HitCount(1, 2),
+        'y': HitCount(2, 2),
+        'none of these': HitCount(0, 0),
+    }
     # Without a value an image is in no slice, and test is not asked.
     assert found.slices == (
-        SliceCount('meta_site', 'a', Count(2, 2)),
-        SliceCount('meta_site', 'b', Count(1, 2)),
+        SliceCount('meta_site', 'a', HitCount(2, 2)),
+        SliceCount('meta_site', 'b', HitCount(1, 2)),
     )
-    assert found.baseline == Paired(won=1, lost=1, n=5)
+    assert found.baseline == PairedCount(won=1, lost=1, n=5)
     assert found.calibration_error == pytest.approx(0.1)
     assert found.not_finite == 0
 
 
 def test_baseline_of_other_classes_is_handed_on() -> None:
     alone = counting.Judged(judged().answers, SPLITS, None, {})
-    reset = Reset(('y',), ('z',))
+    reset = ClassChange(('y',), ('z',))
     assert counting.numbers(alone, ('x', 'y'), reset).baseline == reset
     assert counting.numbers(alone, ('x', 'y')).baseline is None
 

@@ -16,10 +16,11 @@ from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.evaluation.evaluating import Evaluated
 from tests.components.transformed import Row, Transformed
-from thawline.components.evaluation import tfma_config, verdict
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation import tfma_config
+from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.verdict import Verdict
 from thawline.components.evaluation.slices import Evaluation
-from thawline.components.evaluation.verdict import Verdict
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared.errors import DataError
 
@@ -40,7 +41,7 @@ def verdict_of(found: Evaluated) -> Verdict:
     return verdict.from_json(pathlib.Path(found.evaluation.uri, verdict.FILE).read_text('utf-8'))
 
 
-def rule_of(found: Evaluated, name: str) -> verdict.Rule:
+def rule_of(found: Evaluated, name: str) -> verdict.RuleResult:
     (rule,) = (rule for rule in verdict_of(found).rules if rule.name == name)
     return rule
 

@@ -1,4 +1,4 @@
-"""Numbers of a group of images against scikit-learn, and at the edges of what can be computed."""
+"""Counts of a group of images against scikit-learn, and at the edges of what can be computed."""
 
 from __future__ import annotations
 

@@ -17,28 +17,29 @@ import tfx.components  # noqa: F401  isort: skip - tfma is not whole without it
 import tensorflow_model_analysis as tfma  # isort: skip
 from tensorflow_model_analysis.evaluators import metrics_validator  # isort: skip
 
-from thawline.components.evaluation import (
-    predictions,
-    tfma_config,
-    tfma_metrics,
-    tfma_run,
-    verdict,
+from thawline.components.evaluation import predictions, tfma_config, tfma_metrics, tfma_run
+from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.counts import (
+    ClassChange,
+    Counts,
+    HitCount,
+    PairedCount,
+    SliceCount,
 )
-from thawline.components.evaluation.counts import Count, Numbers, Paired, Reset, SliceCount
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 
 CLASSES = ('cat', 'dog', 'elk')
 
 
-def counts(most: int = 300) -> st.SearchStrategy[Count]:
+def counts(most: int = 300) -> st.SearchStrategy[HitCount]:
     pairs = st.integers(0, most).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
-    return pairs.map(lambda pair: Count(*pair))
+    return pairs.map(lambda pair: HitCount(*pair))
 
 
 SHARES = st.sampled_from([0.0, 0.1, 0.5, 0.8, 0.95, 1.0])
 MAYBE = st.none() | SHARES
 NUMBERS = st.builds(
-    Numbers,
+    Counts,
     val=counts(),
     test=counts(),
     classes=st.fixed_dictionaries({name: counts(40) for name in CLASSES}),
@@ -47,8 +48,10 @@ NUMBERS = st.builds(
     ).map(tuple),
     calibration_error=st.none() | SHARES | st.just(float('nan')),
     baseline=st.none()
-    | st.just(Reset(('dog',), ('fox',)))
-    | st.builds(lambda won, lost: Paired(won, lost, won + lost + 9), *[st.integers(0, 40)] * 2),
+    | st.just(ClassChange(('dog',), ('fox',)))
+    | st.builds(
+        lambda won, lost: PairedCount(won, lost, won + lost + 9), *[st.integers(0, 40)] * 2
+    ),
     not_finite=st.integers(0, 1),
     latency_ms=st.none() | st.just(5.0),
 )
@@ -96,7 +99,7 @@ def failures(gate: Gate, values: dict[str, float]) -> list[str]:
 
 @hypothesis.given(NUMBERS, GATES)
 @hypothesis.settings(deadline=None, max_examples=150)
-def test_tfma_fails_the_rules_that_the_gate_fails(numbers: Numbers, gate: Gate) -> None:
+def test_tfma_fails_the_rules_that_the_gate_fails(numbers: Counts, gate: Gate) -> None:
     rules = verdict.judge(numbers, gate, 20).rules
     expected = {rule.name for rule in rules if rule.holds is False} - set(tfma_metrics.NOT_RULES)
     assert set(failures(gate, tfma_metrics.rule_values(numbers, gate, 20))) == expected
@@ -104,7 +107,7 @@ def test_tfma_fails_the_rules_that_the_gate_fails(numbers: Numbers, gate: Gate) 
 
 def test_missing_number_fails() -> None:
     gate = Gate(worst_class_recall=0.5)
-    values = tfma_metrics.rule_values(Numbers(Count(9, 9), Count(9, 9), {}), gate, 20)
+    values = tfma_metrics.rule_values(Counts(HitCount(9, 9), HitCount(9, 9), {}), gate, 20)
     del values['worst_class_recall']
     assert 'worst_class_recall' in failures(gate, values)
 

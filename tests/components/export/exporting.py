@@ -14,7 +14,7 @@ from tfx.types.artifact import Artifact
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, Transformed
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.export import executor, record
 from thawline.components.export.artifacts import Exports as ExportsArtifact
 from thawline.components.export.params import Exports

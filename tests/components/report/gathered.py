@@ -13,8 +13,8 @@ from tests.components.training import tiny
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
 from thawline.components.evaluation import serving_cost, slices
+from thawline.components.evaluation.gate.verdict import RuleResult, Verdict
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.evaluation.verdict import Rule, Verdict
 from thawline.components.report import build, model_card, saliency
 from thawline.components.report.similarity import Embedded
 from thawline.components.saved_model import card, signatures
@@ -23,7 +23,11 @@ HOSTILE_PATH = 'a/"><img src=x onerror=alert(1)>.png'
 VERDICT = Verdict(
     False,
     'Not blessed: validation accuracy 0.500 is below 0.800.',
-    (Rule('val_accuracy', 'Validation accuracy', False, 0.5, 0.8, -0.3, 'Is below.', 'More.'),),
+    (
+        RuleResult(
+            'val_accuracy', 'Validation accuracy', False, 0.5, 0.8, -0.3, 'Is below.', 'More.'
+        ),
+    ),
 )
 RECORD = {
     'probe': {'train': {'accuracy': 0.9}, 'val': {'accuracy': 0.5}},

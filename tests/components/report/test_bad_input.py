@@ -11,7 +11,7 @@ from tests.components.evaluation import evaluating
 from tests.components.report import reporting
 from tests.components.report.reporting import Told
 from tests.components.transformed import Transformed
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.saved_model.decision_rule import Rule
 
 CLASSES = ('no', 'yes')

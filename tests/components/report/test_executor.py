@@ -19,7 +19,8 @@ from tests.components.report.reporting import SPLITS, artifact, run, write_embed
 from tests.components.transformed import Transformed
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.evaluation import predictions, verdict
+from thawline.components.evaluation import predictions
+from thawline.components.evaluation.gate import verdict
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.report import executor
 from thawline.components.report.build import Given

@@ -17,7 +17,7 @@ from tests.components.report import reporting
 from tests.components.report.reporting import Told
 from tests.components.transformed import Row, Transformed
 from tests.made_runs import Runs
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 from thawline.pipeline import cli
 
 SPLITS = {'train': making.rows(4, 0), 'val': making.rows(6, 1), 'test': making.rows(4, 2)}

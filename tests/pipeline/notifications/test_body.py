@@ -10,9 +10,9 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from thawline.components.evaluation import verdict
-from thawline.components.evaluation.counts import Count, Numbers, Paired
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.counts import Counts, HitCount, PairedCount
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.serving_check import record as serving_record
 from thawline.pipeline.metadata.runs import NodeResult, Output
 from thawline.pipeline.notifications import body, details, messages
@@ -34,8 +34,8 @@ def ingested() -> NodeResult:
 
 def evaluated(folder: pathlib.Path, right: int, noted: dict[str, Any] | None = None) -> NodeResult:
     folder.mkdir(exist_ok=True)
-    numbers = Numbers(
-        Count(right, 200), Count(right, 200), {}, baseline=Paired(won=30, lost=10, n=200)
+    numbers = Counts(
+        HitCount(right, 200), HitCount(right, 200), {}, baseline=PairedCount(won=30, lost=10, n=200)
     )
     found = verdict.judge(numbers, Gate())
     (folder / verdict.FILE).write_text(verdict.to_json(found), 'utf-8')

@@ -10,9 +10,9 @@ from typing import Any
 
 import rich.console
 
-from thawline.components.evaluation import verdict
-from thawline.components.evaluation.counts import Count, Numbers
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.counts import Counts, HitCount
+from thawline.components.evaluation.gate.params import Gate
 from thawline.components.export import record as export_record
 from thawline.components.export.record import Export
 from thawline.components.serving_check import record as serving_record
@@ -25,7 +25,7 @@ from thawline.pipeline.runners import endings
 from thawline.pipeline.terminal import exit_codes, node_lines
 
 
-def evaluator(folder: pathlib.Path, numbers: Numbers, gate: Gate) -> NodeResult:
+def evaluator(folder: pathlib.Path, numbers: Counts, gate: Gate) -> NodeResult:
     found = verdict.judge(numbers, gate)
     (folder / verdict.FILE).write_text(verdict.to_json(found), 'utf-8')
     outputs = {
@@ -73,9 +73,11 @@ def test_accuracies_are_told_in_percent_with_a_plain_space(tmp_path: pathlib.Pat
 
 def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.Path) -> None:
     # Square brackets are markup to rich, which must not swallow them.
-    classes = {'[bold]cat': Count(1, 100), 'dog': Count(99, 100)}
+    classes = {'[bold]cat': HitCount(1, 100), 'dog': HitCount(99, 100)}
     node = evaluator(
-        tmp_path, Numbers(Count(100, 200), Count(90, 200), classes), Gate(worst_class_recall=0.5)
+        tmp_path,
+        Counts(HitCount(100, 200), HitCount(90, 200), classes),
+        Gate(worst_class_recall=0.5),
     )
     lines = node_records.refusal_lines(node)
     assert len(lines) == 2
@@ -93,7 +95,7 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
 
 
 def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
-    node = evaluator(tmp_path, Numbers(Count(190, 200), Count(190, 200), {}), Gate())
+    node = evaluator(tmp_path, Counts(HitCount(190, 200), HitCount(190, 200), {}), Gate())
     assert node_records.refusal_lines(node) == []
     pushed = pusher({'pushed': 1, 'pushed_destination': '/models/1'})
     shown = io.StringIO()
@@ -142,7 +144,7 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
     bad = serving_record.Record(True, False, ('it died [bold]at: huge image',))
     serving_record.write(bad, tmp_path)
     assert 'REFUSED: it died' in served_line('ServingCheck', 'serving_record', tmp_path)
-    judged = evaluator(tmp_path, Numbers(Count(199, 200), Count(99, 100), {}), Gate())
+    judged = evaluator(tmp_path, Counts(HitCount(199, 200), HitCount(99, 100), {}), Gate())
     checked = NodeResult(
         'ServingCheck', 'complete', {'serving_record': Output(4, str(tmp_path), {})}, 1.0
     )

@@ -11,26 +11,32 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from thawline.components.evaluation import verdict
-from thawline.components.evaluation.counts import Count, Numbers, Paired, Reset, SliceCount
-from thawline.components.evaluation.params import Gate
-from thawline.components.evaluation.rules import Rule, told
-from thawline.components.evaluation.verdict import Verdict, judge
+from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.counts import (
+    ClassChange,
+    Counts,
+    HitCount,
+    PairedCount,
+    SliceCount,
+)
+from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.rules import RuleResult, told
+from thawline.components.evaluation.gate.verdict import Verdict, judge
 from thawline.components.statistics import proportions
 
-CLASSES = {'cat': Count(85, 100), 'dog': Count(91, 100)}
-GOOD = Numbers(Count(176, 200), Count(170, 200), CLASSES)
+CLASSES = {'cat': HitCount(85, 100), 'dog': HitCount(91, 100)}
+GOOD = Counts(HitCount(176, 200), HitCount(170, 200), CLASSES)
 
 
 def gate(**settings: Any) -> Gate:
     return Gate.model_validate({'val_accuracy': 0.8, 'max_drop': 0.02, **settings})
 
 
-def numbers(**changed: Any) -> Numbers:
+def numbers(**changed: Any) -> Counts:
     return dataclasses.replace(GOOD, **changed)
 
 
-def rule(found: Verdict, name: str) -> Rule:
+def rule(found: Verdict, name: str) -> RuleResult:
     (one,) = (one for one in found.rules if one.name == name)
     return one
 
@@ -50,12 +56,12 @@ def test_good_model_is_blessed_with_its_numbers() -> None:
         'right: 88.0 %, 95 % interval 82.8 to 91.8 %).'
     )
     assert rule(found, 'val_accuracy').change == '5 more mistakes on these images would fail.'
-    assert judge(numbers(val=Count(172, 200)), gate()).blessed
-    assert failed(judge(numbers(val=Count(171, 200)), gate())) == ['val_accuracy']
+    assert judge(numbers(val=HitCount(172, 200)), gate()).blessed
+    assert failed(judge(numbers(val=HitCount(171, 200)), gate())) == ['val_accuracy']
 
 
 def test_refusal_says_how_many_images_would_decide() -> None:
-    found = judge(numbers(val=Count(170, 200)), gate())
+    found = judge(numbers(val=HitCount(170, 200)), gate())
     assert not found.blessed
     assert found.headline.startswith('Not blessed: the lower bound of val accuracy, 79.3 %, is ')
     one = rule(found, 'val_accuracy')
@@ -70,16 +76,16 @@ def test_refusal_says_how_many_images_would_decide() -> None:
 @pytest.mark.parametrize(
     ('val', 'threshold', 'change'),
     [
-        (Count(150, 200), 0.8, '172 right instead of 150 would do; more images at this accuracy '
+        (HitCount(150, 200), 0.8, '172 right instead of 150 would do; more images at this accuracy '
                                'would not change it.'),
-        (Count(10, 10), 0.8, 'Not even all 10 images right would do; at least 17 val images are '
+        (HitCount(10, 10), 0.8, 'Not even all 10 images right would do; at least 17 val images are '
                              'needed.'),
-        (Count(200, 200), 1.0, 'Not even all 200 images right would do.'),
-        (Count(0, 9), 0.0, ''),
+        (HitCount(200, 200), 1.0, 'Not even all 200 images right would do.'),
+        (HitCount(0, 9), 0.0, ''),
     ],
 )  # fmt: skip
-def test_what_would_change_it_at_the_edges(val: Count, threshold: float, change: str) -> None:
-    found = judge(numbers(val=val, test=Count(0, 0)), gate(val_accuracy=threshold))
+def test_what_would_change_it_at_the_edges(val: HitCount, threshold: float, change: str) -> None:
+    found = judge(numbers(val=val, test=HitCount(0, 0)), gate(val_accuracy=threshold))
     assert rule(found, 'val_accuracy').change == change
 
 
@@ -93,7 +99,7 @@ def test_hits_that_are_said_to_decide_do(
 ) -> None:
     hits, n = case
     asked = gate(val_accuracy=threshold, strictness=strictness)
-    one = rule(judge(numbers(val=Count(hits, n)), asked), 'val_accuracy')
+    one = rule(judge(numbers(val=HitCount(hits, n)), asked), 'val_accuracy')
     words = one.change.replace(',', '').split()
     if one.holds and words:
         flipped = hits - int(words[0])
@@ -101,7 +107,7 @@ def test_hits_that_are_said_to_decide_do(
         flipped = int(words[0])
     else:
         return
-    other = rule(judge(numbers(val=Count(flipped, n)), asked), 'val_accuracy')
+    other = rule(judge(numbers(val=HitCount(flipped, n)), asked), 'val_accuracy')
     assert other.holds is not one.holds
 
 
@@ -113,14 +119,16 @@ def test_point_is_the_plain_comparison(case: tuple[int, int], threshold: float) 
     hits, n = case
     asked = gate(val_accuracy=threshold, strictness='point')
     # Both tests of chance would refuse this one.
-    found = judge(numbers(val=Count(hits, n), test=Count(0, 500), baseline=Paired(9, 9, n)), asked)
+    found = judge(
+        numbers(val=HitCount(hits, n), test=HitCount(0, 500), baseline=PairedCount(9, 9, n)), asked
+    )
     assert found.blessed is (hits / n >= threshold)
     assert rule(found, 'test_contradiction').holds is None
 
 
 def test_point_tells_what_the_tests_of_chance_find() -> None:
     asked = gate(strictness='point', max_drop=None)
-    found = judge(numbers(test=Count(100, 200), baseline=Paired(1, 20, 200)), asked)
+    found = judge(numbers(test=HitCount(100, 200), baseline=PairedCount(1, 20, 200)), asked)
     assert found.blessed
     for name in ('paired_test', 'test_contradiction'):
         one = rule(found, name)
@@ -131,23 +139,23 @@ def test_point_tells_what_the_tests_of_chance_find() -> None:
 def test_where_the_approximate_interval_reaches_it_is_said() -> None:
     """One of the counts with which Wilson's interval alone blesses too many."""
     assert proportions.wilson(49, 54).lower >= 0.8
-    found = judge(numbers(val=Count(49, 54)), gate())
+    found = judge(numbers(val=HitCount(49, 54)), gate())
     assert failed(found) == ['val_accuracy']
     assert 'counted exactly, chance is not ruled out' in rule(found, 'val_accuracy').sentence
 
 
 def test_no_val_image_is_not_blessed() -> None:
-    found = judge(Numbers(Count(0, 0), Count(0, 0), {}), gate())
+    found = judge(Counts(HitCount(0, 0), HitCount(0, 0), {}), gate())
     assert failed(found) == ['val_accuracy']
     assert 'there is no val image' in found.headline
 
 
 def test_constant_answers_are_told() -> None:
-    constant = {'cat': Count(180, 180), 'dog': Count(0, 20)}
-    found = judge(numbers(val=Count(180, 200), classes=constant), gate())
+    constant = {'cat': HitCount(180, 180), 'dog': HitCount(0, 20)}
+    found = judge(numbers(val=HitCount(180, 200), classes=constant), gate())
     assert "It is right on images of 'cat' alone." in found.headline
-    common = {'cat': Count(178, 180), 'dog': Count(2, 20)}
-    found = judge(numbers(val=Count(180, 200), classes=common), gate())
+    common = {'cat': HitCount(178, 180), 'dog': HitCount(2, 20)}
+    found = judge(numbers(val=HitCount(180, 200), classes=common), gate())
     assert "To answer 'cat' always would be right on 90.0 % of them." in found.headline
 
 
@@ -163,10 +171,10 @@ def test_worst_class_is_held_against_its_measured_recall() -> None:
 
 
 def test_tiny_and_missing_classes() -> None:
-    tiny = {'cat': Count(4, 5), 'dog': Count(90, 100)}
+    tiny = {'cat': HitCount(4, 5), 'dog': HitCount(90, 100)}
     one = rule(judge(numbers(classes=tiny), gate(worst_class_recall=0.5)), 'worst_class_recall')
     assert one.holds and 'With 5 images this says little.' in one.sentence
-    missing = {**CLASSES, 'a': Count(0, 0), 'b': Count(0, 0)}
+    missing = {**CLASSES, 'a': HitCount(0, 0), 'b': HitCount(0, 0)}
     found = judge(numbers(classes=missing), gate(worst_class_recall=0.1))
     assert failed(found) == ['worst_class_recall']
     assert "no val image of 'a', 'b'" in rule(found, 'worst_class_recall').sentence
@@ -174,16 +182,16 @@ def test_tiny_and_missing_classes() -> None:
 
 
 def test_five_hundred_classes_are_not_all_named() -> None:
-    many = {f'class {i}': Count(0, 1) for i in range(500)}
+    many = {f'class {i}': HitCount(0, 1) for i in range(500)}
     one = rule(judge(numbers(classes=many), gate(worst_class_recall=0.5)), 'worst_class_recall')
     assert "500 classes are below: 'class 0', 'class 1', 'class 2' and 497 more." in one.sentence
 
 
 SLICES = (
-    SliceCount('meta_site', 'A', Count(90, 100)),
-    SliceCount('meta_site', 'B', Count(60, 100)),
-    SliceCount('meta_site', 'C', Count(0, 3)),
-    SliceCount('split', 'B', Count(0, 100)),
+    SliceCount('meta_site', 'A', HitCount(90, 100)),
+    SliceCount('meta_site', 'B', HitCount(60, 100)),
+    SliceCount('meta_site', 'C', HitCount(0, 3)),
+    SliceCount('split', 'B', HitCount(0, 100)),
 )
 
 
@@ -208,7 +216,7 @@ def test_slices_that_must_hold(floor: dict[str, Any], holds: bool, said: str) ->
 
 
 def test_thousand_slices_are_one_rule() -> None:
-    many = tuple(SliceCount('meta_id', str(i), Count(i % 2, 1)) for i in range(1000))
+    many = tuple(SliceCount('meta_id', str(i), HitCount(i % 2, 1)) for i in range(1000))
     found = judge(numbers(slices=many), gate(slices=[{'column': 'meta_id', 'accuracy': 0.5}]))
     one = rule(found, 'slices.0')
     assert "500 slices are below: '0', '2', '4' and 497 more" in one.sentence
@@ -224,7 +232,10 @@ def test_rules_that_nobody_asked_for() -> None:
 def test_without_a_baseline_nothing_is_compared() -> None:
     for baseline, said in (
         (None, 'There is no earlier blessed model.'),
-        (Reset(('x',), ('y', 'z')), "knows other classes (new 'x'; gone 'y', 'z'): comparing"),
+        (
+            ClassChange(('x',), ('y', 'z')),
+            "knows other classes (new 'x'; gone 'y', 'z'): comparing",
+        ),
     ):
         found = judge(numbers(baseline=baseline), gate())
         assert found.blessed
@@ -235,21 +246,21 @@ def test_without_a_baseline_nothing_is_compared() -> None:
 
 
 def test_worse_than_the_baseline() -> None:
-    found = judge(numbers(baseline=Paired(3, 14, 200)), gate())
+    found = judge(numbers(baseline=PairedCount(3, 14, 200)), gate())
     assert failed(found) == ['paired_test', 'max_drop']
     one = rule(found, 'paired_test')
     assert one.value == proportions.mcnemar(3, 14).worse
     assert 'it alone is right on 3 and the baseline alone on 14' in one.sentence
     assert one.change == 'Of these 17 the baseline alone may be right on 12 at most.'
     assert found.headline.endswith('Also fails: drop against the baseline.')
-    assert rule(judge(numbers(baseline=Paired(5, 12, 200)), gate()), 'paired_test').holds
-    assert failed(judge(numbers(baseline=Paired(3, 14, 1000)), gate())) == ['paired_test']
-    assert judge(numbers(baseline=Paired(14, 3, 200)), gate()).blessed
+    assert rule(judge(numbers(baseline=PairedCount(5, 12, 200)), gate()), 'paired_test').holds
+    assert failed(judge(numbers(baseline=PairedCount(3, 14, 1000)), gate())) == ['paired_test']
+    assert judge(numbers(baseline=PairedCount(14, 3, 200)), gate()).blessed
 
 
 @pytest.mark.parametrize(('lost', 'holds'), [(0, True), (4, True), (5, False)])
 def test_drop_is_the_measured_one(lost: int, holds: bool) -> None:
-    found = judge(numbers(baseline=Paired(0, lost, 200)), gate(paired_test=None))
+    found = judge(numbers(baseline=PairedCount(0, lost, 200)), gate(paired_test=None))
     assert found.blessed is holds
     one = rule(found, 'max_drop')
     assert one.value == lost / 200
@@ -260,16 +271,16 @@ def test_drop_is_the_measured_one(lost: int, holds: bool) -> None:
 
 
 def test_test_must_not_contradict_val() -> None:
-    found = judge(numbers(test=Count(150, 200)), gate())
+    found = judge(numbers(test=HitCount(150, 200)), gate())
     assert failed(found) == ['test_contradiction']
     assert 'test accuracy 75.0 % is significantly lower than val accuracy 88.0 %' in found.headline
     one = rule(found, 'test_contradiction')
     needed = int(one.change.split()[0])
-    assert judge(numbers(test=Count(needed, 200)), gate()).blessed
-    assert not judge(numbers(test=Count(needed - 1, 200)), gate()).blessed
-    assert judge(numbers(test=Count(200, 200)), gate()).blessed
-    assert judge(numbers(test=Count(150, 200)), gate(test_contradiction=None)).blessed
-    empty = rule(judge(numbers(test=Count(0, 0)), gate()), 'test_contradiction')
+    assert judge(numbers(test=HitCount(needed, 200)), gate()).blessed
+    assert not judge(numbers(test=HitCount(needed - 1, 200)), gate()).blessed
+    assert judge(numbers(test=HitCount(200, 200)), gate()).blessed
+    assert judge(numbers(test=HitCount(150, 200)), gate(test_contradiction=None)).blessed
+    empty = rule(judge(numbers(test=HitCount(0, 0)), gate()), 'test_contradiction')
     assert empty.holds is None and empty.sentence == 'Test has no image to compare with.'
 
 
@@ -302,7 +313,7 @@ def test_probabilities_that_are_no_numbers() -> None:
 
 
 def test_verdict_survives_json_and_others_are_refused() -> None:
-    hostile = {'<img src=x>"\'': Count(1, 90), '\U0001f408 \u202egpj': Count(2, 90)}
+    hostile = {'<img src=x>"\'': HitCount(1, 90), '\U0001f408 \u202egpj': HitCount(2, 90)}
     found = judge(numbers(classes=hostile), gate(worst_class_recall=0.5))
     text = verdict.to_json(found)
     assert json.loads(text)['format'] == verdict.FORMAT

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
-class Count:
+class HitCount:
     """`hits` of `n` images that were answered right."""
 
     hits: int
@@ -25,11 +25,11 @@ class SliceCount:
 
     column: str
     value: str
-    count: Count
+    count: HitCount
 
 
 @dataclasses.dataclass(frozen=True)
-class Paired:
+class PairedCount:
     """The candidate beside the blessed baseline on the same `n` val images.
 
     Attributes:
@@ -44,7 +44,7 @@ class Paired:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reset:
+class ClassChange:
     """A blessed baseline that knows other classes, so that it cannot be compared.
 
     Attributes:
@@ -57,7 +57,7 @@ class Reset:
 
 
 @dataclasses.dataclass(frozen=True)
-class Numbers:
+class Counts:
     """All that the gate judges.
 
     Attributes:
@@ -71,12 +71,12 @@ class Numbers:
         not_finite: val and test images with a probability that is NaN or infinite.
     """
 
-    val: Count
-    test: Count
-    classes: Mapping[str, Count]
+    val: HitCount
+    test: HitCount
+    classes: Mapping[str, HitCount]
     slices: tuple[SliceCount, ...] = ()
     calibration_error: float | None = None
-    baseline: Paired | Reset | None = None
+    baseline: PairedCount | ClassChange | None = None
     latency_ms: float | None = None
     size_mb: float | None = None
     not_finite: int = 0

@@ -7,7 +7,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from thawline.components.evaluation.params import Gate
+from thawline.components.evaluation.gate.params import Gate
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable
 
-from thawline.components.evaluation.counts import Count, Numbers
-from thawline.components.evaluation.params import Gate, SliceFloor
+from thawline.components.evaluation.gate.counts import Counts, HitCount
+from thawline.components.evaluation.gate.params import Gate, SliceFloor
 from thawline.components.shared import percentages
 from thawline.components.statistics import proportions
 
@@ -26,7 +26,7 @@ Tell = Callable[[float, int], str]
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
+class RuleResult:
     """One rule of the gate and what came of it.
 
     Attributes:
@@ -93,17 +93,17 @@ def images(n: int, of: str = '') -> str:
     return f'{n:,} {kind}{"image" if n == 1 else "images"}'
 
 
-def unmeasured(name: str, title: str, bound: float, why: str, change: str = '') -> Rule:
+def unmeasured(name: str, title: str, bound: float, why: str, change: str = '') -> RuleResult:
     """A rule that was asked for and cannot be judged does not hold."""
-    return Rule(name, title, False, None, bound, None, f'{title}: {why}.', change)
+    return RuleResult(name, title, False, None, bound, None, f'{title}: {why}.', change)
 
 
-def _interval(count: Count) -> str:
+def _interval(count: HitCount) -> str:
     found = proportions.wilson(count.hits, count.n)
     return f'95 % interval {percentages.between(found.lower, found.upper)}'
 
 
-def val_accuracy(numbers: Numbers, gate: Gate) -> Rule:
+def val_accuracy(numbers: Counts, gate: Gate) -> RuleResult:
     """The threshold of the gate, on the bound or on the measured accuracy."""
     name, title = 'val_accuracy', 'Validation accuracy'
     hits, n, threshold = numbers.val.hits, numbers.val.n, gate.val_accuracy
@@ -121,7 +121,7 @@ def val_accuracy(numbers: Numbers, gate: Gate) -> Rule:
     if by_bound and not holds and proportions.wilson(hits, n).lower >= threshold:
         sentence += ' The interval is approximate; counted exactly, chance is not ruled out.'
     sentence += _one_class(numbers, threshold)
-    return Rule(
+    return RuleResult(
         name,
         title,
         holds,
@@ -133,7 +133,7 @@ def val_accuracy(numbers: Numbers, gate: Gate) -> Rule:
     )
 
 
-def _val_change(val: Count, threshold: float, by_bound: bool) -> str:
+def _val_change(val: HitCount, threshold: float, by_bound: bool) -> str:
     """What would turn the decision: mistakes to spare, or hits and images that are missing."""
     hits, n = val.hits, val.n
     needed = proportions.hits_needed(n, threshold) if by_bound else _fewest(n, threshold)
@@ -155,7 +155,7 @@ def _val_change(val: Count, threshold: float, by_bound: bool) -> str:
     return '; '.join(parts) + '.'
 
 
-def _more_images(val: Count, threshold: float) -> str:
+def _more_images(val: HitCount, threshold: float) -> str:
     share = val.hits / val.n
     decide = proportions.images_needed(share, threshold)
     if decide is None:
@@ -164,7 +164,7 @@ def _more_images(val: Count, threshold: float) -> str:
     return f'at this accuracy about {images(more, "more val")} ({val.n + more:,} in all) would do'
 
 
-def _one_class(numbers: Numbers, threshold: float) -> str:
+def _one_class(numbers: Counts, threshold: float) -> str:
     """A remark where accuracy alone would deceive: one class makes up the threshold."""
     counts = {name: count for name, count in numbers.classes.items() if count.n}
     if len(counts) < 2:
@@ -181,7 +181,7 @@ def _one_class(numbers: Numbers, threshold: float) -> str:
     return ''
 
 
-def worst_class_recall(numbers: Numbers, floor: float) -> Rule:
+def worst_class_recall(numbers: Counts, floor: float) -> RuleResult:
     """The measured recall of each class."""
     name, title = 'worst_class_recall', 'Worst-class recall'
     empty = [repr(key) for key, count in numbers.classes.items() if not count.n]
@@ -205,8 +205,8 @@ def _fewest(n: int, share: float) -> int:
 
 
 def _floor(
-    name: str, title: str, floor: float, what: str, worst: Count, below: list[str], kind: str
-) -> Rule:
+    name: str, title: str, floor: float, what: str, worst: HitCount, below: list[str], kind: str
+) -> RuleResult:
     """The worst of several parts of val against what each must reach."""
     value = worst.share
     sentence = (
@@ -219,10 +219,12 @@ def _floor(
         sentence += f' With {images(worst.n)} this says little.'
     needed = _fewest(worst.n, floor)
     change = '' if value >= floor else f'{needed:,} right instead of {worst.hits:,} would do.'
-    return Rule(name, title, value >= floor, value, floor, value - floor, sentence, change)
+    return RuleResult(name, title, value >= floor, value, floor, value - floor, sentence, change)
 
 
-def slice_accuracy(numbers: Numbers, floor: SliceFloor, position: int, smallest_slice: int) -> Rule:
+def slice_accuracy(
+    numbers: Counts, floor: SliceFloor, position: int, smallest_slice: int
+) -> RuleResult:
     """One slice, or each slice of a column that has enough images."""
     named = floor.value is not None
     title = f'Accuracy where {floor.column} is {floor.value!r}' if named else (
@@ -270,19 +272,19 @@ def limit(
     value: float | None,
     most: float,
     tell: Tell,
-) -> Rule:
+) -> RuleResult:
     """A number that must not be above `most`; `what` and `tell` are for the sentence."""
     if value is None or not math.isfinite(value):
         return unmeasured(name, title, most, 'could not be measured')
     first, second = told(value, most, tell=tell)
     keeps = 'keeps to' if value <= most else 'is above'
     sentence = f'The {what}, {first}, {keeps} {second}.'
-    return Rule(name, title, value <= most, value, most, most - value, sentence)
+    return RuleResult(name, title, value <= most, value, most, most - value, sentence)
 
 
-def finite(numbers: Numbers) -> Rule:
+def finite(numbers: Counts) -> RuleResult:
     """No answer of a model that returns NaN can be trusted."""
-    return Rule(
+    return RuleResult(
         'finite_probabilities',
         'Finite probabilities',
         numbers.not_finite == 0,

@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from thawline.components.evaluation import comparisons, rules
-from thawline.components.evaluation.counts import Count as Count
-from thawline.components.evaluation.counts import Numbers as Numbers
-from thawline.components.evaluation.counts import Paired as Paired
-from thawline.components.evaluation.counts import Reset as Reset
-from thawline.components.evaluation.counts import SliceCount as SliceCount
-from thawline.components.evaluation.params import Gate
-from thawline.components.evaluation.rules import Rule as Rule
+from thawline.components.evaluation.gate import comparisons, rules
+from thawline.components.evaluation.gate.counts import ClassChange as ClassChange
+from thawline.components.evaluation.gate.counts import Counts as Counts
+from thawline.components.evaluation.gate.counts import HitCount as HitCount
+from thawline.components.evaluation.gate.counts import PairedCount as PairedCount
+from thawline.components.evaluation.gate.counts import SliceCount as SliceCount
+from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.rules import RuleResult as RuleResult
 from thawline.components.shared import percentages
 from thawline.components.statistics.proportions import Interval as Interval
 
@@ -30,10 +30,10 @@ class Verdict:
 
     blessed: bool
     headline: str
-    rules: tuple[Rule, ...]
+    rules: tuple[RuleResult, ...]
 
 
-def judge(numbers: Numbers, gate: Gate, smallest_slice: int = 1) -> Verdict:
+def judge(numbers: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
     """Holds the numbers against every rule of the gate; blessed where none fails.
 
     Rules that the configuration leaves out are not in the verdict.
@@ -96,7 +96,7 @@ def judge(numbers: Numbers, gate: Gate, smallest_slice: int = 1) -> Verdict:
     return Verdict(blessed, _headline(blessed, found), tuple(found))
 
 
-def _headline(blessed: bool, found: list[Rule]) -> str:
+def _headline(blessed: bool, found: list[RuleResult]) -> str:
     """The decision with its reason: the first rule that fails, and the names of the others."""
     failed = [rule for rule in found if rule.holds is False]
     if blessed:
@@ -127,5 +127,5 @@ def from_json(text: str) -> Verdict:
     if not isinstance(values, dict) or values.get('format') != FORMAT:
         raise ValueError(f'not a verdict of format {FORMAT}. Received: {text[:80]}')
     return Verdict(
-        values['blessed'], values['headline'], tuple(Rule(**rule) for rule in values['rules'])
+        values['blessed'], values['headline'], tuple(RuleResult(**rule) for rule in values['rules'])
     )
