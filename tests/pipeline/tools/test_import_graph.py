@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import pytest
 
+from thawline import ROOT
 from thawline.pipeline.tools import import_graph
 
 SOUND = {
@@ -74,3 +76,16 @@ def test_a_sound_tree(tmp_path):
 def test_what_breaks_a_rule_is_named(tmp_path, changes, problem):
     found = list(import_graph.problems(tree(tmp_path, **changes)))
     assert any(problem in line for line in found), found
+
+
+def test_the_map_in_the_docs_lists_every_folder_above_what_it_imports():
+    page = (ROOT / 'docs/architecture.md').read_text('utf-8')
+    named = re.findall(r'^\| `([\w/]+?)(?:/|\.py)?` \|', page, re.MULTILINE)
+    listed = [f'thawline.{name.replace("/", ".")}' for name in named]
+    files = import_graph.modules()
+    folders = import_graph.folders(import_graph.imports(files), files)
+    plain = {*import_graph.PACKAGES, 'thawline.pipeline.orchestrators'}  # `__init__` alone
+    assert sorted(listed) == sorted(set(folders) - plain)
+    for name in listed:
+        above = set(listed[: listed.index(name)])
+        assert not folders[name] & above, name
