@@ -9,7 +9,7 @@ import ast
 import functools
 import hashlib
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import thawline
 
@@ -27,20 +27,22 @@ def of_code(*modules: str) -> str:
     Raises:
         FileNotFoundError: there is no such module.
     """
-    digest = hashlib.sha256()
-    for file in sorted(_reached(modules)):
-        digest.update(str(file.relative_to(_ROOT)).encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
+    return _digest(_reached(modules))
 
 
 def of_all_code() -> str:
-    """A digest over everything that nodes may run: all files below `components`."""
+    """A digest over everything that nodes may run: all modules below `components`.
+
+    A page's style or script is none of them: a compiled pipeline outlives an edit to its looks.
+    """
+    return _digest(_ROOT.joinpath(*_CODE.split('.')).rglob('*.py'))
+
+
+def _digest(files: Iterable[pathlib.Path]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(_ROOT.joinpath(*_CODE.split('.')).rglob('*.*')):
-        if file.is_file() and file.suffix != '.pyc':
-            digest.update(str(file.relative_to(_ROOT)).encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for file in sorted(files):
+        digest.update(str(file.relative_to(_ROOT)).encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 
 import pytest
 
+from thawline import ROOT
 from thawline.components.shared import code_digest
 
 NODE = 'thawline.components.node.executor'
@@ -79,3 +81,34 @@ def test_order_does_not_matter_and_other_code_is_another_digest():
 def test_heads_and_rates_are_no_part_of_the_embedders():
     reached = code_digest._reached(('thawline.components.embedding.executor',))
     assert not {file.name for file in reached if file.parent.name == 'training'}
+
+
+@pytest.fixture(scope='module')
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A copy of the code, to be edited."""
+    copy = tmp_path_factory.mktemp('checkout')
+    for name in ('thawline', 'pipeline', 'components', 'schemas'):
+        ignored = shutil.ignore_patterns('__pycache__')
+        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=ignored)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ('file', 'refused'),
+    [
+        ('pipeline/server/app.py', False),
+        ('pipeline/server/assets/try.js', False),
+        ('pipeline/commands/run.py', False),
+        ('pipeline/reports/assets/comparison.html', False),
+        ('components/report/assets/page.css', False),
+        ('components/report/assets/page.html', False),
+        ('components/training/probe.py', True),
+        ('components/report/executor.py', True),
+    ],
+)
+def test_which_edits_refuse_a_compiled_pipeline(checkout, file, refused, monkeypatch):
+    monkeypatch.setattr(code_digest, '_ROOT', checkout)
+    before = code_digest.of_all_code()
+    with (checkout / file).open('a') as edited:
+        edited.write('\n')
+    assert (code_digest.of_all_code() != before) is refused
