@@ -20,7 +20,7 @@ import tensorflow as tf
 from benchmarks.images import Parts
 from benchmarks.recipes import Base, Outcome, Point, fresh
 from thawline.components import augmentation, backbones
-from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import FrozenBase, Settings
 from thawline.components.embedding.params import Embedding
 from thawline.components.training import (
     checkpoint,

@@ -18,7 +18,12 @@ from apache_beam.io.tfrecordio import _TFRecordUtil  # Has no public name.
 from apache_beam.ml.inference.base import RunInference
 
 from thawline.components.embedding import embeddings, shards
-from thawline.components.embedding.frozen_base import Batch, Embedded, FrozenBaseHandler, Settings
+from thawline.components.embedding.feature_extractor import (
+    Batch,
+    Embedded,
+    FrozenBaseHandler,
+    Settings,
+)
 
 
 def embed(

@@ -10,7 +10,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from thawline.components.backbones.params import Model
-from thawline.components.embedding import beam_pipeline, embeddings, frozen_base, shards
+from thawline.components.embedding import beam_pipeline, embeddings, feature_extractor, shards
 from thawline.components.shared import progress, split_files
 
 
@@ -39,7 +39,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(input_dict['examples'])
         output = artifact_utils.get_single_instance(output_dict['embeddings'])
         chosen = Model.model_validate_json(exec_properties['model'])
-        settings = frozen_base.Settings(
+        settings = feature_extractor.Settings(
             backbone=chosen.backbone,
             weights=chosen.weights,
             image_size=int(exec_properties['image_size']),
@@ -56,7 +56,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             for file in files[split]
         )
         progress.start('images through the frozen base', passes)
-        with frozen_base.held(settings) as base:
+        with feature_extractor.held(settings) as base:
             started = time.monotonic()
             with self._make_beam_pipeline() as pipeline:
                 beam_pipeline.embed(pipeline, files, settings, output.uri)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from thawline.components.embedding.frozen_base import Batch
+from thawline.components.embedding.feature_extractor import Batch
 from thawline.components.shared import tf_data
 from thawline.components.shared.errors import DataError
 from thawline.components.transform import preprocessing

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from thawline.components.backbones import constants
+from thawline.components.backbones import constant_weights
 from thawline.components.backbones.classifier import Classifier
 from thawline.components.backbones.mirrored_views import averaged, stacked
 
@@ -44,7 +44,9 @@ class Network(tf.Module):
         # Numpy arrays, so that each function that is traced has constants of its own graph.
         self.kernel, self.bias = classifier.head.get_weights()
         self._views = classifier.views
-        self._call = constants.inference(both) if size <= most_constant else _with_variables(both)
+        self._call = (
+            constant_weights.inference(both) if size <= most_constant else _with_variables(both)
+        )
         if size > most_constant:
             # The C++ loader of TensorFlow Serving finds variables that a module tracks; those of a
             # Keras 3 model are not among them.

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from thawline.components.embedding import embeddings
-from thawline.components.embedding.frozen_base import Batch, FrozenBase
+from thawline.components.embedding.feature_extractor import Batch, FrozenBase
 from thawline.components.shared import progress
 from thawline.components.training.image_set import ImageSet
 

@@ -18,10 +18,10 @@ import numpy as np
 from thawline.components.backbones import classifier
 from thawline.components.shared import percentages, progress
 from thawline.components.training import budget, checkpoint, image_set, params, scores
-from thawline.components.training.epochs import Epochs
+from thawline.components.training.best_epoch import Epoch
+from thawline.components.training.epoch_trainer import Epochs
 from thawline.components.training.learning_curves import sparkline
 from thawline.components.training.model_selection import Seen
-from thawline.components.training.state import Epoch
 
 
 @dataclasses.dataclass(frozen=True)

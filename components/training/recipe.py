@@ -35,9 +35,9 @@ from thawline.components.training import (
     scores,
     targets,
 )
+from thawline.components.training.best_epoch import Epoch
 from thawline.components.training.feature_set import FeatureSet
 from thawline.components.training.model_selection import Seen
-from thawline.components.training.state import Epoch
 from thawline.components.training.weight_interpolation import keep_the_better
 
 _Set = TypeVar('_Set', FeatureSet, image_set.ImageSet)

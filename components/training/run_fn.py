@@ -19,8 +19,8 @@ from thawline.components.shared import progress
 from thawline.components.training import (
     checkpoint,
     image_set,
-    inputs,
     learning_curves,
+    node_inputs,
     params,
     precision,
     recipe,
@@ -54,7 +54,7 @@ def run_fn(fn_args: FnArgs) -> None:
         tuned_values = tuned_settings.read(fn_args.hyperparameters, base)
 
     started = time.monotonic()
-    given = inputs.read(config, fn_args.transform_output)
+    given = node_inputs.read(config, fn_args.transform_output)
     backbone = given.backbone
     if tuned_values is not None:
         settings = tuned_settings.merged(settings, tuned_values, len(backbone.blocks))
@@ -63,7 +63,7 @@ def run_fn(fn_args: FnArgs) -> None:
     spool = run_folder / 'spool'
 
     def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
-        return inputs.images(fn_args.train_files, fn_args.eval_files, size, spool)
+        return node_inputs.images(fn_args.train_files, fn_args.eval_files, size, spool)
 
     # A state is of this training only if images, settings, weights and code are all the same.
     files = [fn_args.train_files, fn_args.eval_files]

@@ -13,9 +13,9 @@ from keras_tuner.engine import trial as trial_lib
 
 from thawline.components.shared import progress
 from thawline.components.training import budget, params, tuned_settings
-from thawline.components.tuning import verdict
-from thawline.components.tuning.bench import Bench, Tried
-from thawline.components.tuning.heads import Heads
+from thawline.components.tuning import settings_choice
+from thawline.components.tuning.head_comparison import Heads
+from thawline.components.tuning.trial_runner import Bench, Tried
 
 OBJECTIVE = 'val_log_loss'
 
@@ -144,7 +144,7 @@ class RecipeTuner(base_tuner.BaseTuner):
         Raises:
             ValueError: all of it diverged.
         """
-        return verdict.choose([tried.measured if tried else None for tried in self.tried])
+        return settings_choice.choose([tried.measured if tried else None for tried in self.tried])
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """The chosen ones; KerasTuner would take the lowest loss, within noise or not."""

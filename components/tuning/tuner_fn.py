@@ -9,10 +9,10 @@ from tfx.components.tuner.component import TunerFnResult
 
 from thawline.components.backbones.params import Model
 from thawline.components.shared.settings import seconds_of
-from thawline.components.training import budget, image_set, inputs, params, tuned_settings
-from thawline.components.tuning import heads, search, space
-from thawline.components.tuning.bench import Bench
+from thawline.components.training import budget, image_set, node_inputs, params, tuned_settings
+from thawline.components.tuning import head_comparison, search, search_space
 from thawline.components.tuning.params import Tuning
+from thawline.components.tuning.trial_runner import Bench
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -31,16 +31,16 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     tuning = Tuning.model_validate_json(config['tuning'])
     deadline = budget.Deadline(seconds_of(tuning.budget) if tuning.budget else None)
     size, folder = int(config['image_size']), pathlib.Path(fn_args.working_dir)
-    given = inputs.read(config, fn_args.transform_graph_path)
+    given = node_inputs.read(config, fn_args.transform_graph_path)
 
     def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
-        return inputs.images(fn_args.train_files, fn_args.eval_files, size, folder / 'spool')
+        return node_inputs.images(fn_args.train_files, fn_args.eval_files, size, folder / 'spool')
 
     bench = Bench(given.backbone, given.classes, given.embedded, images, folder / 'state')
-    found = heads.compare(bench, settings)
+    found = head_comparison.compare(bench, settings)
     base = tuned_settings.base_name(chosen.backbone, size)
-    searched = space.space(settings, len(given.backbone.blocks), base)
-    points = space.candidates(searched, tuning.trials, settings.seed, found.class_weights)
+    searched = search_space.space(settings, len(given.backbone.blocks), base)
+    points = search_space.candidates(searched, tuning.trials, settings.seed, found.class_weights)
     tuner = search.RecipeTuner(
         bench, found, settings, searched, points, tuning.epochs, deadline, folder / 'tuner'
     )

@@ -11,7 +11,7 @@ from thawline.components import backbones
 from thawline.components.backbones import classifier as model
 from thawline.components.backbones.backbone import Backbone
 from thawline.components.backbones.features import Features, feature_model, feature_slices
-from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import FrozenBase, Settings
 from thawline.components.training import feature_set
 
 SIDE = 32

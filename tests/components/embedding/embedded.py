@@ -11,12 +11,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 import apache_beam as beam  # isort: skip
 
-from thawline.components.embedding import beam_pipeline, embeddings, frozen_base
+from thawline.components.embedding import beam_pipeline, embeddings, feature_extractor
 from thawline.components.transform import preprocessing
 
 SIZE = 32
 # The smallest base; random weights, so that nothing is downloaded.
-SETTINGS = frozen_base.Settings('mobilenet_v2_035', 'random', SIZE, 'top', 'standard', 2, seed=3)
+SETTINGS = feature_extractor.Settings(
+    'mobilenet_v2_035', 'random', SIZE, 'top', 'standard', 2, seed=3
+)
 
 
 def pictures(n: int, seed: int = 0) -> np.ndarray:
@@ -56,11 +58,11 @@ def write_shard(
 def embed(
     files: Mapping[str, Sequence[str]],
     out: pathlib.Path,
-    settings: frozen_base.Settings = SETTINGS,
-) -> frozen_base.FrozenBase:
+    settings: feature_extractor.Settings = SETTINGS,
+) -> feature_extractor.FrozenBase:
     """Runs the pipeline as the executor does and writes the spec; returns the base."""
     options = PipelineOptions(['--runner=FnApiRunner', '--direct_running_mode=in_memory'])
-    with frozen_base.held(settings) as base:
+    with feature_extractor.held(settings) as base:
         with beam.Pipeline(options=options) as root:
             beam_pipeline.embed(root, files, settings, str(out))
         spec = embeddings.Spec(

@@ -7,7 +7,7 @@ import pytest
 
 from tests.components.training import tiny
 from thawline.components.training import augmentation_choice, image_set, params
-from thawline.components.training.epochs import Epochs
+from thawline.components.training.epoch_trainer import Epochs
 
 SIDE = 32
 MIDDLE = (SIDE - 1) / 2

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.components.training import tiny
 from thawline.components.embedding import embeddings
-from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import FrozenBase, Settings
 from thawline.components.shared import progress
 from thawline.components.training import feature_set
 

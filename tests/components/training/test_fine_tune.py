@@ -17,9 +17,9 @@ import scipy.special
 from tests.components.training import tiny, tuning
 from tests.components.training.tuning import run, settings
 from thawline.components.shared import progress
-from thawline.components.training import epochs as epochs_lib
+from thawline.components.training import epoch_trainer as epochs_lib
 from thawline.components.training import image_set, optimizer, scores
-from thawline.components.training.state import Epoch
+from thawline.components.training.best_epoch import Epoch
 
 
 @pytest.mark.parametrize('batch_norm', ['frozen', 'affine', 'updated'])

@@ -14,7 +14,7 @@ from tests.components.training import tiny, tuning
 from thawline.components import backbones
 from thawline.components.backbones import classifier
 from thawline.components.training import optimizer, params, precision
-from thawline.components.training.step import training_step
+from thawline.components.training.training_step import training_step
 
 
 @pytest.mark.parametrize('setting', ['float32', 'mixed_bfloat16'])

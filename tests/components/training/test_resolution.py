@@ -14,7 +14,7 @@ import tensorflow as tf
 from tests.components.training import tiny, tuning
 from thawline.components import augmentation
 from thawline.components.training import image_set, params, resolution, scores
-from thawline.components.training.epochs import Epochs
+from thawline.components.training.epoch_trainer import Epochs
 from thawline.components.training.targets import Targets
 
 SIDE = 96

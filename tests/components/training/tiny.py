@@ -13,7 +13,7 @@ from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones import classifier as model
 from thawline.components.backbones.features import Features
 from thawline.components.embedding import embeddings
-from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import FrozenBase, Settings
 from thawline.components.training import feature_set, image_set, recipe
 
 SIDE = 16

@@ -14,7 +14,7 @@ from tests.components.training import tiny
 from thawline.components.backbones import classifier as model
 from thawline.components.shared import progress
 from thawline.components.training import budget, checkpoint, fine_tune, image_set, params
-from thawline.components.training.state import Epoch
+from thawline.components.training.best_epoch import Epoch
 
 WHAT = 'fine-tuning steps'
 

@@ -19,7 +19,7 @@ from tests.components.transformed import RESIZE, SIZE, Transformed
 from thawline.components.backbones.params import Model
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import FrozenBase, Settings
 from thawline.components.shared import code_digest
 from thawline.components.training import feature_set, image_set, params, run_fn, tuned_settings
 from thawline.components.tuning import executor, record

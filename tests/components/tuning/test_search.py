@@ -11,12 +11,18 @@ import numpy as np
 import pytest
 
 from tests.components.training import tiny
-from tests.components.tuning import benches
+from tests.components.tuning import trial_runners
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
 from thawline.components.training import budget, params, tuned_settings
-from thawline.components.tuning import heads, record, search, space, verdict
-from thawline.components.tuning.bench import Bench
+from thawline.components.tuning import (
+    head_comparison,
+    record,
+    search,
+    search_space,
+    settings_choice,
+)
+from thawline.components.tuning.trial_runner import Bench
 
 # KerasTuner asks the current thread's name in an old way.
 pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
@@ -42,10 +48,10 @@ def tuner(
     deadline: budget.Deadline | None = None,
     epochs: int = 1,
 ) -> search.RecipeTuner:
-    bench = bench or benches.bench(folder)
-    found = heads.compare(bench, settings)
-    searched = space.space(settings, tiny.BLOCKS, BASE)
-    points = candidates or space.candidates(searched, trials, 0, found.class_weights)
+    bench = bench or trial_runners.bench(folder)
+    found = head_comparison.compare(bench, settings)
+    searched = search_space.space(settings, tiny.BLOCKS, BASE)
+    points = candidates or search_space.candidates(searched, trials, 0, found.class_weights)
     return search.RecipeTuner(
         bench,
         found,
@@ -60,14 +66,17 @@ def tuner(
 
 @pytest.fixture(scope='module')
 def searched(tmp_path_factory: pytest.TempPathFactory) -> search.RecipeTuner:
-    made = tuner(tmp_path_factory.mktemp('tuner'), benches.settings())
+    made = tuner(tmp_path_factory.mktemp('tuner'), trial_runners.settings())
     made.search()
     return made
 
 
 def test_first_trial_has_the_present_settings(searched: search.RecipeTuner) -> None:
     first = searched.oracle.get_trial('0').hyperparameters.values
-    assert tuned_settings.merged(benches.settings(), first, tiny.BLOCKS) == benches.settings()
+    assert (
+        tuned_settings.merged(trial_runners.settings(), first, tiny.BLOCKS)
+        == trial_runners.settings()
+    )
     assert len(searched.tried) == len(searched.oracle.trials) == 3
 
 
@@ -104,9 +113,9 @@ def test_record_tells_all_of_it(searched: search.RecipeTuner) -> None:
 
 def test_weights_of_the_base_are_restored_between_trainings(tmp_path: pathlib.Path) -> None:
     base = tiny.backbone()
-    bench = benches.bench(tmp_path, base)
+    bench = trial_runners.bench(tmp_path, base)
     before = tiny.weights_of(base)
-    settings = benches.settings(
+    settings = trial_runners.settings(
         fine_tune=params.FineTune(blocks='all', epochs=1, learning_rate=3e-2, warmup=0.0)
     )
     one = bench.train(settings)
@@ -119,14 +128,14 @@ def test_weights_of_the_base_are_restored_between_trainings(tmp_path: pathlib.Pa
 
 def test_weights_are_restored_after_a_stop(tmp_path: pathlib.Path) -> None:
     base = tiny.backbone()
-    bench = benches.bench(tmp_path, base)
+    bench = trial_runners.bench(tmp_path, base)
     before = tiny.weights_of(base)
 
     def stop(now: progress.Progress) -> None:
         if now.what.endswith('fine-tuning steps') and now.done == 2:
             raise RuntimeError('stopped here')
 
-    made = tuner(tmp_path, benches.settings(), bench=bench)
+    made = tuner(tmp_path, trial_runners.settings(), bench=bench)
     with (
         pytest.raises(keras_tuner.errors.FatalError, match='stopped here') as raised,
         progress.listening(stop),
@@ -141,7 +150,7 @@ def test_budget_ends_the_search_but_not_before_the_present_settings(
     tmp_path: pathlib.Path,
 ) -> None:
     clock = Clock()
-    made = tuner(tmp_path, benches.settings(), deadline=budget.Deadline(1e-6, clock))
+    made = tuner(tmp_path, trial_runners.settings(), deadline=budget.Deadline(1e-6, clock))
     clock.now = 1.0
     made.search()
     assert len(made.tried) == 1
@@ -151,7 +160,7 @@ def test_budget_ends_the_search_but_not_before_the_present_settings(
 
 def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> None:
     """The second thaws four times as much: three times the first's cost."""
-    settings = benches.settings()
+    settings = trial_runners.settings()
     first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
     deeper = {**first, tuned_settings.BLOCKS: tiny.BLOCKS}
     clock = Clock()
@@ -166,10 +175,10 @@ def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> N
 
 
 def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> None:
-    settings = benches.settings()
+    settings = trial_runners.settings()
     first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
     base = tiny.backbone()
-    bench = benches.bench(tmp_path, base)
+    bench = trial_runners.bench(tmp_path, base)
     made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 5e-4}], bench)
     kernel = base.blocks[-1].layers[0].kernel
     good = np.array(kernel)
@@ -192,20 +201,26 @@ def test_data_that_allow_no_training_are_named(tmp_path: pathlib.Path) -> None:
     one = train.take(np.flatnonzero(train.labels == 0))
     base = tiny.backbone()
     bench = Bench(
-        base, benches.NAMES, tiny.embedded(base, one, val, 'none'), lambda: (one, val), tmp_path
+        base,
+        trial_runners.NAMES,
+        tiny.embedded(base, one, val, 'none'),
+        lambda: (one, val),
+        tmp_path,
     )
     with pytest.raises(DataError, match='two classes'):
-        heads.compare(bench, benches.settings())
+        head_comparison.compare(bench, trial_runners.settings())
 
 
 def test_images_of_unknown_classes_do_not_take_part(tmp_path: pathlib.Path) -> None:
     train, val = tiny.images(24), tiny.images(20, seed=1)
     base = tiny.backbone()
-    more = benches.unknown(val)
-    embedded = tiny.embedded(base, benches.unknown(train), more, 'none')
-    bench = Bench(base, benches.NAMES, embedded, lambda: (benches.unknown(train), more), tmp_path)
-    known = benches.bench(tmp_path).train(benches.settings())
-    found = bench.train(benches.settings())
+    more = trial_runners.unknown(val)
+    embedded = tiny.embedded(base, trial_runners.unknown(train), more, 'none')
+    bench = Bench(
+        base, trial_runners.NAMES, embedded, lambda: (trial_runners.unknown(train), more), tmp_path
+    )
+    known = trial_runners.bench(tmp_path).train(trial_runners.settings())
+    found = bench.train(trial_runners.settings())
     assert len(found.measured.hits) == 20
     np.testing.assert_allclose(found.measured.losses, known.measured.losses, rtol=1e-3)
 
@@ -217,8 +232,10 @@ def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
     def images() -> Any:
         raise AssertionError('no image is needed for heads')
 
-    bench = Bench(base, benches.NAMES, tiny.embedded(base, train, val, 'none'), images, tmp_path)
-    made = tuner(tmp_path, benches.settings(mode='probe'), bench=bench)
+    bench = Bench(
+        base, trial_runners.NAMES, tiny.embedded(base, train, val, 'none'), images, tmp_path
+    )
+    made = tuner(tmp_path, trial_runners.settings(mode='probe'), bench=bench)
     made.search()
     tried = made.tried[0]
     assert tried is not None and tried.kept == 'probe'
@@ -226,12 +243,14 @@ def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
 
 
 def test_choice_is_by_the_verdict_and_not_by_the_lowest_loss(tmp_path: pathlib.Path) -> None:
-    settings = benches.settings()
+    settings = trial_runners.settings()
     first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
     made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 2e-4}])
     made.search()
     losses = [tried.measured.log_loss for tried in made.tried if tried is not None]
-    assert made.verdict == verdict.choose([tried and tried.measured for tried in made.tried])
+    assert made.verdict == settings_choice.choose(
+        [tried and tried.measured for tried in made.tried]
+    )
     assert made.verdict.chosen == 0, losses
 
 
@@ -240,7 +259,7 @@ def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> N
     base = tiny.backbone()
     first_layer = base.blocks[0].layers[0]
     first_layer.set_weights([np.zeros(first_layer.kernel.shape), np.zeros(8)])
-    settings = benches.settings(
+    settings = trial_runners.settings(
         augmentation='none',
         fine_tune=params.FineTune(
             blocks=1, epochs=6, learning_rate=1e-6, block_decay=1.0, dropout=0.0
@@ -249,7 +268,7 @@ def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> N
     present = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
     better = {**present, tuned_settings.BLOCKS: tiny.BLOCKS, tuned_settings.RATE: 0.03}
     made = tuner(
-        tmp_path, settings, [present, better], benches.bench(tmp_path, base, n=96), epochs=6
+        tmp_path, settings, [present, better], trial_runners.bench(tmp_path, base, n=96), epochs=6
     )
     made.search()
     assert made.verdict.chosen == 1

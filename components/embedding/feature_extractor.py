@@ -12,7 +12,7 @@ import tensorflow as tf
 from apache_beam.ml.inference.base import ModelHandler
 
 from thawline.components import augmentation, backbones
-from thawline.components.backbones import constants, seeding
+from thawline.components.backbones import constant_weights, seeding
 from thawline.components.backbones.features import Features, feature_model
 from thawline.components.embedding.embeddings import TRAIN
 from thawline.components.shared import progress
@@ -92,7 +92,7 @@ class FrozenBase:
         self.backbone = backbone
         model = feature_model(self.backbone, settings.features)
         self.dimension: int = model.output_shape[-1]
-        features = constants.inference(model)
+        features = constant_weights.inference(model)
         policy = augmentation.POLICIES[settings.augmentation]
         pixels = tf.TensorSpec([None, settings.image_size, settings.image_size, 3], tf.uint8)
         draws = tf.TensorSpec([None, augmentation.DRAWS], tf.float32)

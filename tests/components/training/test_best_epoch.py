@@ -16,8 +16,8 @@ from tests.components.training import tuning
 from tests.components.training.tuning import Killed, attempt, run, settings, timeless
 from thawline.components.shared import progress
 from thawline.components.training import budget, checkpoint, fine_tune, optimizer, params, scores
+from thawline.components.training.best_epoch import Epoch, Reached, Snapshot
 from thawline.components.training.model_selection import Seen
-from thawline.components.training.state import Epoch, Reached, Snapshot
 
 EPOCHS = 4
 STEPS = 3  # of 24 images in batches of 8

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tests.components.training import tiny
-from tests.components.tuning import benches
+from tests.components.tuning import trial_runners
 from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones.features import feature_slices
-from thawline.components.embedding.frozen_base import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import FrozenBase, Settings
 from thawline.components.training import feature_set, recipe
-from thawline.components.tuning import heads
-from thawline.components.tuning.bench import Bench
+from thawline.components.tuning import head_comparison
+from thawline.components.tuning.trial_runner import Bench
 
 
 def staged() -> backbone_lib.Backbone:
@@ -43,12 +43,12 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         feature_set.of_images(frozen, 'val', val),
     )
     folder = tmp_path_factory.mktemp('heads')
-    return Bench(base, benches.NAMES, embedded, lambda: (train, val), folder)
+    return Bench(base, trial_runners.NAMES, embedded, lambda: (train, val), folder)
 
 
 def test_top_is_compared_where_blocks_were_embedded(bench: Bench) -> None:
     assert len(feature_slices(bench.backbone, 'blocks')) > 1
-    found = heads.compare(bench, benches.settings())
+    found = head_comparison.compare(bench, trial_runners.settings())
     assert [(head.features, head.class_weights) for head in found.found] == [
         ('blocks', 'none'), ('blocks', 'balanced'), ('top', 'none'),
     ]  # fmt: skip
@@ -70,21 +70,21 @@ def test_useless_earlier_blocks_are_advised_against(bench: Bench) -> None:
         'blocks', hinted(bench.embedded.train, 1.0), hinted(bench.embedded.val, -1.0)
     )
     misled = Bench(
-        bench.backbone, benches.NAMES, embedded, bench._images, pathlib.Path(bench._folder)
+        bench.backbone, trial_runners.NAMES, embedded, bench._images, pathlib.Path(bench._folder)
     )
-    found = heads.compare(misled, benches.settings())
+    found = head_comparison.compare(misled, trial_runners.settings())
     assert found.features == 'top'
     assert 'features: top is better beyond noise than blocks' in found.why
 
 
 def test_balanced_is_an_aim_and_stays(bench: Bench) -> None:
-    found = heads.compare(bench, benches.settings(class_weights='balanced'))
+    found = head_comparison.compare(bench, trial_runners.settings(class_weights='balanced'))
     assert found.class_weights == 'balanced'
     assert found.why[0].startswith('class_weights: balanced stays')
 
 
 def test_top_alone_says_how_to_compare(tmp_path: pathlib.Path) -> None:
-    found = heads.compare(benches.bench(tmp_path), benches.settings())
+    found = head_comparison.compare(trial_runners.bench(tmp_path), trial_runners.settings())
     assert found.features == 'top' and len(found.found) == 2
     assert 'embedding.features: blocks' in found.why[1]
     assert all(np.isfinite(head.tried.recall) for head in found.found)

@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from thawline.components.shared.errors import ConfigError
 from thawline.components.training import params, tuned_settings
-from thawline.components.tuning import space
+from thawline.components.tuning import search_space
 
 BASE = tuned_settings.base_name('mobilenet_v2', 96)
 
 SETTINGS = st.builds(
     params.Training,
     mode=st.sampled_from(['fine_tune', 'probe']),
-    augmentation=st.sampled_from(['auto', 'trivial', *space.AUGMENTATIONS, *space.WITHOUT_AN_UP]),
+    augmentation=st.sampled_from(
+        ['auto', 'trivial', *search_space.AUGMENTATIONS, *search_space.WITHOUT_AN_UP]
+    ),
     class_weights=st.sampled_from(['none', 'balanced']),
     fine_tune=st.builds(
         params.FineTune,
@@ -34,10 +36,10 @@ WEIGHTS = st.sampled_from(['none', 'balanced'])
 def test_every_candidate_round_trips_through_the_artifact(
     settings: params.Training, blocks: int, count: int, seed: int, weights: str
 ) -> None:
-    found = space.space(settings, blocks, BASE)
-    points = space.candidates(found, count, seed, weights)
+    found = search_space.space(settings, blocks, BASE)
+    points = search_space.candidates(found, count, seed, weights)
     assert 1 <= len(points) <= count
-    assert points == space.candidates(found, count, seed, weights)
+    assert points == search_space.candidates(found, count, seed, weights)
     for values in points:
         point = found.copy()
         point.values = dict(values)
@@ -49,7 +51,7 @@ def test_every_candidate_round_trips_through_the_artifact(
             settings.model_dump(exclude={'augmentation', 'class_weights', 'fine_tune'})
         )
     assert tuned_settings.merged(settings, points[0], blocks) == settings
-    assert not space.changes(points[0], tuned_settings.of(settings, blocks))
+    assert not search_space.changes(points[0], tuned_settings.of(settings, blocks))
     assert all(values[tuned_settings.CLASS_WEIGHTS] == weights for values in points[1:])
 
 
@@ -57,15 +59,17 @@ def test_every_candidate_round_trips_through_the_artifact(
 def test_upside_down_is_tried_only_where_the_project_has_no_up(
     settings: params.Training, blocks: int
 ) -> None:
-    points = space.candidates(space.space(settings, blocks, BASE), 40, 0, settings.class_weights)
-    if settings.augmentation not in space.WITHOUT_AN_UP:
+    points = search_space.candidates(
+        search_space.space(settings, blocks, BASE), 40, 0, settings.class_weights
+    )
+    if settings.augmentation not in search_space.WITHOUT_AN_UP:
         tried = {values.get(tuned_settings.AUGMENTATION) for values in points}
-        assert tried.isdisjoint(space.WITHOUT_AN_UP)
+        assert tried.isdisjoint(search_space.WITHOUT_AN_UP)
 
 
 def test_points_are_spread_over_the_whole_space() -> None:
     settings = params.Training()
-    points = space.candidates(space.space(settings, 18, BASE), 6, 0, 'none')
+    points = search_space.candidates(search_space.space(settings, 18, BASE), 6, 0, 'none')
     others = points[1:]
     tried = sorted(values[tuned_settings.AUGMENTATION] for values in others)
     assert tried == ['auto', 'flip', 'light', 'none', 'strong']
@@ -78,17 +82,19 @@ def test_points_are_spread_over_the_whole_space() -> None:
 
 def test_probe_mode_has_nothing_but_the_head() -> None:
     settings = params.Training(mode='probe')
-    found = space.space(settings, 18, BASE)
-    assert space.candidates(found, 6, 0, 'none') == [
+    found = search_space.space(settings, 18, BASE)
+    assert search_space.candidates(found, 6, 0, 'none') == [
         {tuned_settings.BASE: BASE, tuned_settings.CLASS_WEIGHTS: 'none'}
     ]
-    assert len(space.candidates(found, 6, 0, 'balanced')) == 2
+    assert len(search_space.candidates(found, 6, 0, 'balanced')) == 2
 
 
 def test_chosen_class_weights_are_first_tried_alone() -> None:
-    points = space.candidates(space.space(params.Training(), 18, BASE), 6, 0, 'balanced')
+    points = search_space.candidates(
+        search_space.space(params.Training(), 18, BASE), 6, 0, 'balanced'
+    )
     present = tuned_settings.of(params.Training(), 18)
-    assert space.changes(points[1], present) == {tuned_settings.CLASS_WEIGHTS: 'balanced'}
+    assert search_space.changes(points[1], present) == {tuned_settings.CLASS_WEIGHTS: 'balanced'}
 
 
 def config(**values: Any) -> dict[str, Any]:

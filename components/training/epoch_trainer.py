@@ -25,9 +25,9 @@ from thawline.components.training import (
     precision,
     resolution,
 )
-from thawline.components.training.state import Reached, Snapshot
-from thawline.components.training.step import Step, training_step
+from thawline.components.training.best_epoch import Reached, Snapshot
 from thawline.components.training.targets import Targets, class_weights
+from thawline.components.training.training_step import Step, training_step
 
 _TIMED_STEPS = 4
 

@@ -9,7 +9,7 @@ import numpy as np
 from tests.components.training import tiny
 from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.training import image_set, params
-from thawline.components.tuning.bench import Bench
+from thawline.components.tuning.trial_runner import Bench
 
 NAMES = ('cat', 'dog')
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from thawline.components import backbones
 from thawline.components.training import checkpoint, image_set, params, recipe
-from thawline.components.training.state import Snapshot
-from thawline.components.tuning import verdict
-from thawline.components.tuning.verdict import Measured
+from thawline.components.training.best_epoch import Snapshot
+from thawline.components.tuning import settings_choice
+from thawline.components.tuning.settings_choice import Measured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +99,6 @@ class Bench:
             self._base.restore()
             kept.clear()
         labels = data.val.labels
-        measured = verdict.measure(trained.val_logits, labels)
+        measured = settings_choice.measure(trained.val_logits, labels)
         recall = float(np.mean([measured.hits[labels == c].mean() for c in np.unique(labels)]))
         return Tried(measured, trained.kept, recall, time.monotonic() - began)

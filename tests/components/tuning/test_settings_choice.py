@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from thawline.components.tuning import verdict
-from thawline.components.tuning.verdict import Measured
+from thawline.components.tuning import settings_choice
+from thawline.components.tuning.settings_choice import Measured
 
 
 def measured(n: int, seed: int, loss: float = 0.0, hits: float = 0.8) -> Measured:
@@ -22,14 +22,14 @@ def test_measure_counts_hits_and_scales_confidence_away() -> None:
     labels = np.array([0, 1, 1, 0] * 10)
     logits = np.where(np.eye(2)[labels] > 0, 1.0, -1.0)
     logits[0] = logits[0][::-1]
-    found = verdict.measure(logits, labels)
+    found = settings_choice.measure(logits, labels)
     assert found.accuracy == pytest.approx(39 / 40)
     assert found.standard_error == pytest.approx(np.sqrt(39 / 40 * 1 / 40 / 40))
-    assert verdict.measure(logits * 7, labels).log_loss == pytest.approx(found.log_loss)
+    assert settings_choice.measure(logits * 7, labels).log_loss == pytest.approx(found.log_loss)
 
 
 def test_clear_gain_is_taken() -> None:
-    chosen = verdict.choose([measured(60, 0), measured(60, 1), measured(60, 2, loss=-0.1)])
+    chosen = settings_choice.choose([measured(60, 0), measured(60, 1), measured(60, 2, loss=-0.1)])
     assert chosen.chosen == 2
     assert 'beyond noise' in chosen.why and 'log loss -0.1' in chosen.why
 
@@ -37,14 +37,14 @@ def test_clear_gain_is_taken() -> None:
 def test_gain_within_noise_is_not() -> None:
     present = measured(40, 0)
     luckier = Measured(present.hits, present.losses - np.random.default_rng(0).normal(0.01, 1, 40))
-    chosen = verdict.choose([present, luckier])
+    chosen = settings_choice.choose([present, luckier])
     assert chosen.chosen == 0
     assert chosen.why.startswith(('nothing', 'no other'))
 
 
 def test_lower_loss_with_fewer_hits_is_not() -> None:
     present = measured(60, 0, hits=0.9)
-    assert verdict.choose([present, measured(60, 1, loss=-0.1, hits=0.7)]).chosen == 0
+    assert settings_choice.choose([present, measured(60, 1, loss=-0.1, hits=0.7)]).chosen == 0
 
 
 def test_more_hits_are_taken_where_mcnemar_says_so() -> None:
@@ -53,7 +53,7 @@ def test_more_hits_are_taken_where_mcnemar_says_so() -> None:
     rng = np.random.default_rng(0)
     better = Measured(np.ones(n, bool), 0.49 + rng.normal(0, 0.5, n) * 0.2)
     better = Measured(better.hits, better.losses - better.losses.mean() + 0.499)
-    found = verdict.gain(better, present)
+    found = settings_choice.gain(better, present)
     assert found.lower < 0 < found.loss and found.p_value < 1e-4
     assert found.beyond_noise
 
@@ -65,23 +65,23 @@ def test_many_comparisons_ask_for_more() -> None:
         rng = np.random.default_rng(seed)
         hits = np.ones(50, bool)
         trials = [Measured(hits, rng.normal(1.0, 0.3, 50)) for _ in range(21)]
-        taken += verdict.choose(trials).chosen != 0
+        taken += settings_choice.choose(trials).chosen != 0
     assert taken <= 8
 
 
 def test_diverged_trainings_are_passed_over() -> None:
-    assert verdict.choose([None, measured(9, 1), measured(9, 2, loss=-1.0)]).chosen == 2
-    assert 'diverged' in verdict.choose([None, measured(9, 1)]).why
-    assert verdict.choose([measured(9, 0), None]).chosen == 0
+    assert settings_choice.choose([None, measured(9, 1), measured(9, 2, loss=-1.0)]).chosen == 2
+    assert 'diverged' in settings_choice.choose([None, measured(9, 1)]).why
+    assert settings_choice.choose([measured(9, 0), None]).chosen == 0
     with pytest.raises(ValueError, match='no training'):
-        verdict.choose([None, None])
+        settings_choice.choose([None, None])
 
 
 @hypothesis.given(st.integers(1, 50), st.integers(0, 9), st.integers(0, 9))
 def test_gain_is_antisymmetric_and_never_both_ways(n: int, one: int, other: int) -> None:
     a, b = measured(n, one), measured(n, other)
-    forward, back = verdict.gain(a, b), verdict.gain(b, a)
+    forward, back = settings_choice.gain(a, b), settings_choice.gain(b, a)
     assert forward.loss == pytest.approx(-back.loss)
     assert forward.accuracy == -back.accuracy
     assert not (forward.beyond_noise and back.beyond_noise)
-    assert not verdict.gain(a, a).beyond_noise
+    assert not settings_choice.gain(a, a).beyond_noise

@@ -9,8 +9,8 @@ from thawline.components.backbones.features import Features, feature_slices
 from thawline.components.shared import progress
 from thawline.components.training import params, recipe
 from thawline.components.training.feature_set import FeatureSet
-from thawline.components.tuning import verdict
-from thawline.components.tuning.bench import Bench, Tried
+from thawline.components.tuning import settings_choice
+from thawline.components.tuning.trial_runner import Bench, Tried
 
 ClassWeights = Literal['none', 'balanced']
 
@@ -76,9 +76,9 @@ def compare(bench: Bench, settings: params.Training) -> Heads:
         top = Head('top', settings.class_weights, bench.train(quick, _top(bench)))
         found.append(top)
 
-    level = verdict.LEVEL / (len(found) - 1)
+    level = settings_choice.LEVEL / (len(found) - 1)
     weights, features = settings.class_weights, kind
-    gained = verdict.gain(weighted.tried.measured, present.tried.measured, level)
+    gained = settings_choice.gain(weighted.tried.measured, present.tried.measured, level)
     if balanced:
         why.append(
             f'class_weights: balanced stays; none changes accuracy by '
@@ -94,11 +94,11 @@ def compare(bench: Bench, settings: params.Training) -> Heads:
             'features: top are all that was embedded; to compare them with those of earlier '
             'blocks, set embedding.features: blocks and tune again'
         )
-    elif verdict.gain(top.tried.measured, present.tried.measured, level).beyond_noise:
+    elif settings_choice.gain(top.tried.measured, present.tried.measured, level).beyond_noise:
         features = 'top'
         why.append('features: top is better beyond noise than blocks')
     else:
-        saved = verdict.gain(present.tried.measured, top.tried.measured)
+        saved = settings_choice.gain(present.tried.measured, top.tried.measured)
         why.append(
             f'features: blocks stays; top changes accuracy by {-100 * saved.accuracy:+.1f} points'
         )
