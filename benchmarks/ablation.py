@@ -32,7 +32,7 @@ import yaml
 from benchmarks import images, recipes, report, thawline
 from thawline.components import backbones
 from thawline.components.backbones import classifier as model
-from thawline.components.embedding.feature_extractor import Settings
+from thawline.components.embedding.feature_extractor import EmbeddingSettings
 from thawline.components.embedding.params import Embedding
 from thawline.components.training import checkpoint, fine_tune, params, scores
 
@@ -120,7 +120,7 @@ def random_head(
     )
     keras.utils.set_random_seed(training.seed)
     with tempfile.TemporaryDirectory() as folder:
-        kept = checkpoint.Checkpoint(pathlib.Path(folder), 'benchmark')
+        kept = checkpoint.CheckpointFile(pathlib.Path(folder), 'benchmark')
         fine_tune.run(classifier, parts.train, parts.val, training, kept, lambda epoch: None)
     passed = time.monotonic() - started
     test = scores.score(classifier.predict(parts.test.pixels), parts.test.labels).accuracy
@@ -133,7 +133,7 @@ def measure(
     parts: images.Parts,
     classes: tuple[str, ...],
     seed: int,
-    known: dict[Settings, thawline.Embedded],
+    known: dict[EmbeddingSettings, thawline.Embedded],
 ) -> dict[str, Result]:
     """One change; the default's run also answers for no interpolation."""
     if change == RANDOM_HEAD:
@@ -223,7 +223,7 @@ def main() -> None:
         for name, found in sets.items():
             split = images.split(found.labels, seed)
             parts = images.parts(pixels[name], found.labels, split, found.confidence)
-            known: dict[Settings, thawline.Embedded] = {}
+            known: dict[EmbeddingSettings, thawline.Embedded] = {}
             # The default first, so that a killed run has something to compare with.
             for change in (DEFAULT, *report.in_turn(arguments.changes, seed)):
                 with report.narrated(f'{name}, seed {seed}, {change}'):

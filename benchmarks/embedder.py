@@ -40,9 +40,11 @@ RESULTS = pathlib.Path(__file__).with_suffix('.md')
 BEAM = ('--runner=FnApiRunner', '--direct_running_mode=in_memory')
 
 
-def settings(backbone: str, size: int, views: int) -> feature_extractor.Settings:
+def settings(backbone: str, size: int, views: int) -> feature_extractor.EmbeddingSettings:
     """Random weights: the work is the same."""
-    return feature_extractor.Settings(backbone, 'random', size, 'top', 'light', views, seed=0)
+    return feature_extractor.EmbeddingSettings(
+        backbone, 'random', size, 'top', 'light', views, seed=0
+    )
 
 
 def draw(n: int, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -76,7 +78,9 @@ def write(path: pathlib.Path, n: int, size: int) -> np.ndarray:
     return pixels
 
 
-def embed(shard: pathlib.Path, chosen: feature_extractor.Settings, out: pathlib.Path) -> None:
+def embed(
+    shard: pathlib.Path, chosen: feature_extractor.EmbeddingSettings, out: pathlib.Path
+) -> None:
     """The whole Beam pipeline."""
     with beam.Pipeline(options=PipelineOptions(list(BEAM))) as root:
         beam_pipeline.embed(root, {'train': [str(shard)]}, chosen, str(out))
@@ -92,7 +96,7 @@ def timed(work: Callable[[], None]) -> np.ndarray:
 def throughput(backbone: str, size: int, n: int, repetitions: int) -> np.ndarray:
     """[pairs, 2 (bare, Embedder), 2 (wall, CPU)] seconds."""
     chosen = settings(backbone, size, views=0)
-    with tempfile.TemporaryDirectory() as folder, feature_extractor.held(chosen) as base:
+    with tempfile.TemporaryDirectory() as folder, feature_extractor.preload(chosen) as base:
         shard = pathlib.Path(folder, 'shard.gz')
         pixels = np.resize(write(shard, n, size), (n, size, size, 3))  # repeats them in turn
 
@@ -127,7 +131,7 @@ def peak(shard: pathlib.Path, backbone: str, size: int) -> list[float]:
     Each image has one augmented view.
     """
     chosen = settings(backbone, size, views=1)
-    with tempfile.TemporaryDirectory() as folder, feature_extractor.held(chosen):
+    with tempfile.TemporaryDirectory() as folder, feature_extractor.preload(chosen):
         before = _peak_so_far()
         embed(shard, chosen, pathlib.Path(folder))
     return [before, _peak_so_far()]

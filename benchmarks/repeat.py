@@ -45,8 +45,8 @@ def once(arguments: argparse.Namespace, out: pathlib.Path) -> None:
     settings = thawline.frozen_settings(base, training, Embedding())
     embedded = thawline.embed(settings, backbone, parts).splits
 
-    def train(settings: params.Training, folder: str) -> recipe.Trained:
-        kept = checkpoint.Checkpoint(pathlib.Path(folder, 'state'), 'benchmark')
+    def train(settings: params.Training, folder: str) -> recipe.TrainedClassifier:
+        kept = checkpoint.CheckpointFile(pathlib.Path(folder, 'state'), 'benchmark')
         log = tf.summary.create_file_writer(folder)
         chosen = (parts.train, parts.val)
         return recipe.train(backbone, found.classes, embedded, lambda: chosen, settings, kept, log)

@@ -20,7 +20,7 @@ import tensorflow as tf
 from benchmarks.images import Parts
 from benchmarks.recipes import Base, Outcome, Point, fresh
 from thawline.components import augmentation, backbones
-from thawline.components.embedding.feature_extractor import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.embedding.params import Embedding
 from thawline.components.training import (
     checkpoint,
@@ -37,7 +37,7 @@ from thawline.components.training.image_set import ImageSet
 class Embedded:
     """Features of all splits by the frozen base; `seconds` are of train and val."""
 
-    splits: recipe.Embedded
+    splits: recipe.FeatureSets
     test: feature_set.FeatureSet
     seconds: float
 
@@ -63,7 +63,7 @@ class Thawed(Outcome):
     record: dict[str, Any]
 
 
-class Watched(checkpoint.Checkpoint):
+class Watched(checkpoint.CheckpointFile):
     """Also keeps the weights of every epoch, with the time when they were saved."""
 
     def __init__(self, folder: pathlib.Path) -> None:
@@ -71,7 +71,7 @@ class Watched(checkpoint.Checkpoint):
         self.epochs: list[tuple[float, list[np.ndarray]]] = []
         self.best: list[np.ndarray] = []
 
-    def save(self, state: checkpoint.State) -> None:
+    def save(self, state: checkpoint.Checkpoint) -> None:
         """As the product does, and notes the time after it."""
         super().save(state)
         count = sum(name.startswith('best') for name in state.arrays)
@@ -80,21 +80,23 @@ class Watched(checkpoint.Checkpoint):
         self.epochs.append((time.monotonic(), now))
 
 
-def frozen_settings(chosen: Base, training: params.Training, embedding: Embedding) -> Settings:
+def frozen_settings(
+    chosen: Base, training: params.Training, embedding: Embedding
+) -> EmbeddingSettings:
     """What the Embedder is given for these settings."""
     name, views = training.views_augmentation, embedding.views
     if views == 0 or augmentation.POLICIES[name].is_identity:
         name, views = 'none', 0
-    return Settings(
+    return EmbeddingSettings(
         chosen.name, chosen.weights, chosen.size, embedding.features, name, views, training.seed
     )
 
 
-def embed(settings: Settings, backbone: backbones.Backbone, parts: Parts) -> Embedded:
+def embed(settings: EmbeddingSettings, backbone: backbones.Backbone, parts: Parts) -> Embedded:
     """Features of all splits by a base that was built."""
     started = time.monotonic()
-    frozen = FrozenBase(settings, backbone)
-    splits = recipe.Embedded(
+    frozen = FeatureExtractor(settings, backbone)
+    splits = recipe.FeatureSets(
         settings.features,
         feature_set.of_images(frozen, 'train', parts.train),
         feature_set.of_images(frozen, 'val', parts.val),
@@ -110,7 +112,7 @@ def run(
     training: params.Training,
     embedding: Embedding | None = None,
     on_train: bool = False,
-    known: dict[Settings, Embedded] | None = None,
+    known: dict[EmbeddingSettings, Embedded] | None = None,
 ) -> Thawed:
     """Builds the base, embeds train and val, fits the probe, thaws, keeps the better.
 
@@ -136,7 +138,7 @@ def run(
         watched = Watched(pathlib.Path(folder, 'state'))
         log = tf.summary.create_file_writer(folder)
 
-        def train(settings: params.Training) -> recipe.Trained:
+        def train(settings: params.Training) -> recipe.TrainedClassifier:
             images = (parts.train, parts.val)
             return recipe.train(
                 backbone, classes, embedded.splits, lambda: images, settings, watched, log
@@ -191,10 +193,10 @@ def run(
     )
 
 
-def _candidate(values: dict[str, Any]) -> model_selection.Candidate:
+def _candidate(values: dict[str, Any]) -> model_selection.CalibratedScores:
     """Read back from the record."""
     rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
-    return model_selection.Candidate(scores.Scores(**rest), values['calibrated_log_loss'])
+    return model_selection.CalibratedScores(scores.Scores(**rest), values['calibrated_log_loss'])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,7 +210,7 @@ class _Found:
 
 
 def _scored(
-    trained: recipe.Trained,
+    trained: recipe.TrainedClassifier,
     watched: Watched,
     parts: Parts,
     training: params.Training,

@@ -7,7 +7,7 @@ code, and the other way round.
 from __future__ import annotations
 
 from thawline.components.augmentation.augment import augment
-from thawline.components.augmentation.draws import DRAWS, keyed
+from thawline.components.augmentation.draws import DRAWS, view_draws
 from thawline.components.augmentation.policies import POLICIES, Policy
 
-__all__ = ['DRAWS', 'POLICIES', 'Policy', 'augment', 'keyed']
+__all__ = ['DRAWS', 'POLICIES', 'Policy', 'augment', 'view_draws']

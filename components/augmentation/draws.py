@@ -24,7 +24,7 @@ import numpy as np
 DRAWS = 12
 
 
-def keyed(seed: int, image_id: bytes, view: int) -> np.ndarray:
+def view_draws(seed: int, image_id: bytes, view: int) -> np.ndarray:
     """The draws of one view of one image, whatever batch, worker or order it comes in.
 
     The bytes of an extendable hash (SHAKE-256) rather than a generator's: the same on every machine

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from thawline.components.backbones.registry import Entry, availability, entry, names
+from thawline.components.backbones.registry import BackboneEntry, availability, entry, names
 
 if TYPE_CHECKING:
     from thawline.components.backbones.backbone import Backbone, Block, set_trainable, split_at
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     'Backbone',
+    'BackboneEntry',
     'Block',
-    'Entry',
     'availability',
     'build',
     'entry',

@@ -70,13 +70,13 @@ def build(name: str, image_size: int, weights: str | None) -> Backbone:
     return _assemble(entry, model, _file_digest(path), source)
 
 
-def _construct(entry: registry.Entry, image_size: int, weights: str | None) -> keras.Model:
+def _construct(entry: registry.BackboneEntry, image_size: int, weights: str | None) -> keras.Model:
     pixels = keras.Input((image_size, image_size, 3), dtype='float32', name='pixels')
     base = getattr(families, entry.name)(pixels, weights)
     return keras.Model(base.inputs[0], base.outputs[0], name=entry.name)
 
 
-def _download(entry: registry.Entry, image_size: int) -> keras.Model:
+def _download(entry: registry.BackboneEntry, image_size: int) -> keras.Model:
     try:
         with warnings.catch_warnings():
             # Weights of 224 pixels at another size: what is wanted, and said in the registry.
@@ -96,7 +96,9 @@ def _download(entry: registry.Entry, image_size: int) -> keras.Model:
         ) from error
 
 
-def _assemble(entry: registry.Entry, model: keras.Model, digest: str, source: str) -> Backbone:
+def _assemble(
+    entry: registry.BackboneEntry, model: keras.Model, digest: str, source: str
+) -> Backbone:
     blocks = sort_into_blocks(model, entry.block_pattern)
     block_edges(model, blocks)  # a Keras that builds this network otherwise shows here, not later
     return Backbone(entry.name, model, blocks, weights_digest=digest, weights_source=source)

@@ -17,10 +17,10 @@ import tensorflow as tf
 
 from thawline.components import backbones
 from thawline.components.backbones.features import Features, feature_model, split_features
-from thawline.components.backbones.mirrored_views import averaged, stacked
+from thawline.components.backbones.mirrored_views import average_views, stack_views
 from thawline.components.backbones.params import Views
 
-Inputs: TypeAlias = 'tf.Tensor | list[tf.Tensor]'
+NetworkInput: TypeAlias = 'tf.Tensor | list[tf.Tensor]'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Classifier:
     def _forward(self) -> Callable[[np.ndarray], tf.Tensor]:
         """Traced once; weights are variables, so that later values of theirs are used."""
         return tf.function(
-            lambda images: averaged(
-                self.model(stacked(tf.cast(images, tf.float32), self.views), training=False),
+            lambda images: average_views(
+                self.model(stack_views(tf.cast(images, tf.float32), self.views), training=False),
                 self.views,
             ),
             input_signature=[tf.TensorSpec(self.model.input_shape, tf.uint8)],
@@ -101,12 +101,12 @@ class InferenceMode(keras.layers.Layer):
         super().__init__(name='base')
         self.base = base
 
-    def call(self, inputs: Inputs) -> tf.Tensor:
+    def call(self, inputs: NetworkInput) -> tf.Tensor:
         """What the base takes -> float32 [N, D]."""
         return self.base(inputs, training=False)
 
 
-def _called(base: keras.Model, inputs: Inputs, updated_statistics: bool) -> keras.KerasTensor:
+def _called(base: keras.Model, inputs: NetworkInput, updated_statistics: bool) -> keras.KerasTensor:
     return base(inputs) if updated_statistics else InferenceMode(base)(inputs)
 
 

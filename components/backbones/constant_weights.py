@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 
-def inference(model: keras.Model) -> Callable[[tf.Tensor], Any]:
+def inference_function(model: keras.Model) -> Callable[[tf.Tensor], Any]:
     """The model in inference, its weights traced as constants and not read from variables.
 
     TensorFlow then folds BatchNorm into the convolutions below it, which it cannot do with

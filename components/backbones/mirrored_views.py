@@ -21,7 +21,7 @@ _MIRRORED: dict[Views, Sequence[Sequence[int]]] = {
 }
 
 
-def stacked(images: tf.Tensor, views: Views) -> tf.Tensor:
+def stack_views(images: tf.Tensor, views: Views) -> tf.Tensor:
     """All views of all images, a whole batch of one view after the other.
 
     Args:
@@ -35,8 +35,8 @@ def stacked(images: tf.Tensor, views: Views) -> tf.Tensor:
     return tf.concat([images, *turned], 0) if turned else images
 
 
-def averaged(outputs: tf.Tensor, views: Views) -> tf.Tensor:
-    """The mean over the views of `stacked`: [V * N, K] -> [N, K]."""
+def average_views(outputs: tf.Tensor, views: Views) -> tf.Tensor:
+    """The mean over the views of `stack_views`: [V * N, K] -> [N, K]."""
     count = 1 + len(_MIRRORED[views])
     if count == 1:
         return outputs

@@ -13,7 +13,7 @@ from thawline.components.shared.settings import Section
 Views = Literal['none', 'flip', 'flips']
 
 
-class Model(Section):
+class PretrainedBase(Section):
     """The pretrained base."""
 
     backbone: str = pydantic.Field(

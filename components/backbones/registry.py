@@ -16,7 +16,7 @@ from thawline.components.shared.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class BackboneEntry:
     """One backbone.
 
     Attributes:
@@ -63,7 +63,7 @@ _MOBILENET_FILE = 'mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{{siz
 _MOBILENET_SIZES = (96, 128, 160, 192, 224)
 
 _ENTRIES = (
-    Entry(
+    BackboneEntry(
         name='mobilenet_v2',
         default_size=224,
         sizes=_MOBILENET_SIZES,
@@ -75,7 +75,7 @@ _ENTRIES = (
     ),
     # Width is part of the name, not read from the weights file: the same configuration then means
     # the same network with 'imagenet', a file or random weights.
-    Entry(
+    BackboneEntry(
         name='mobilenet_v2_035',
         default_size=224,
         sizes=_MOBILENET_SIZES,
@@ -85,7 +85,7 @@ _ENTRIES = (
         imagenet_sizes=_MOBILENET_SIZES,
         megabytes=2,
     ),
-    Entry(
+    BackboneEntry(
         name='resnet50',
         default_size=224,
         sizes=(160, 192, 224, 256, 288),
@@ -94,7 +94,7 @@ _ENTRIES = (
         imagenet_file='resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5',
         megabytes=94,
     ),
-    Entry(
+    BackboneEntry(
         name='resnet50_v2',
         default_size=224,
         sizes=(160, 192, 224, 256, 288),
@@ -103,7 +103,7 @@ _ENTRIES = (
         imagenet_file='resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5',
         megabytes=94,
     ),
-    Entry(
+    BackboneEntry(
         name='efficientnet_v2_b0',
         default_size=224,
         sizes=(160, 192, 224, 256, 288),
@@ -112,7 +112,7 @@ _ENTRIES = (
         imagenet_file='efficientnetv2-b0_notop.h5',
         megabytes=24,
     ),
-    Entry(
+    BackboneEntry(
         name='efficientnet_b0',
         default_size=224,
         sizes=(160, 192, 224, 256, 288),
@@ -121,7 +121,7 @@ _ENTRIES = (
         imagenet_file='efficientnetb0_notop.h5',
         megabytes=16,
     ),
-    Entry(
+    BackboneEntry(
         name='mobilenet_v3_large',
         default_size=224,
         sizes=(160, 192, 224, 256),
@@ -130,7 +130,7 @@ _ENTRIES = (
         imagenet_file='weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5',
         megabytes=12,
     ),
-    Entry(
+    BackboneEntry(
         name='convnext_tiny',
         default_size=224,
         sizes=(160, 192, 224, 256, 288),
@@ -139,7 +139,7 @@ _ENTRIES = (
         imagenet_file='convnext_tiny_notop.h5',
         megabytes=111,
     ),
-    Entry(
+    BackboneEntry(
         name='efficientnet_lite0',
         default_size=224,
         sizes=(128, 160, 192, 224, 256, 288),
@@ -156,7 +156,7 @@ def names() -> tuple[str, ...]:
     return tuple(_BY_NAME)
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> BackboneEntry:
     """The entry called `name`.
 
     Raises:

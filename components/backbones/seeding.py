@@ -19,7 +19,7 @@ _ONE = threading.Lock()
 
 
 @contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def fixed_seed(seed: int) -> Iterator[None]:
     """For the time of the block Keras draws as after `keras.utils.set_random_seed`, undisturbed."""
     with _ONE:
         keras.utils.set_random_seed(seed)

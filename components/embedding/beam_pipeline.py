@@ -19,15 +19,15 @@ from apache_beam.ml.inference.base import RunInference
 
 from thawline.components.embedding import embeddings, shards
 from thawline.components.embedding.feature_extractor import (
-    Batch,
-    Embedded,
-    FrozenBaseHandler,
-    Settings,
+    EmbeddingSettings,
+    FeatureBatch,
+    FeatureExtractorHandler,
+    ImageBatch,
 )
 
 
 def embed(
-    root: beam.Pipeline, files: Mapping[str, Sequence[str]], settings: Settings, uri: str
+    root: beam.Pipeline, files: Mapping[str, Sequence[str]], settings: EmbeddingSettings, uri: str
 ) -> None:
     """Adds the pipeline.
 
@@ -43,7 +43,7 @@ def embed(
         | 'Shards' >> beam.Create([(split, file) for split in files for file in files[split]])
         | 'Share out' >> beam.Reshuffle()  # else one worker would get all of them
         | 'Read' >> beam.ParDo(_Read(settings.image_size))
-        | 'Embed' >> RunInference(FrozenBaseHandler(settings))
+        | 'Embed' >> RunInference(FeatureExtractorHandler(settings))
         | 'Encode' >> beam.ParDo(_Encode())
         # One sink for all splits: a WriteToTFRecord each takes Beam a tenth of a second each.
         | 'Write'
@@ -82,14 +82,14 @@ class _Read(beam.DoFn):
     def __init__(self, size: int) -> None:
         self._size = size
 
-    def process(self, shard: tuple[str, str]) -> Iterator[Batch]:
-        yield from shards.batches(*shard, self._size)
+    def process(self, shard: tuple[str, str]) -> Iterator[ImageBatch]:
+        yield from shards.read_batches(*shard, self._size)
 
 
 class _Encode(beam.DoFn):
     """Embedded -> (split, serialized tf.Example) of each image."""
 
-    def process(self, done: Embedded) -> Iterator[tuple[str, bytes]]:
+    def process(self, done: FeatureBatch) -> Iterator[tuple[str, bytes]]:
         records = embeddings.encode(done.ids, done.labels, done.confidence, done.features)
         for example in records:
             yield done.split, example

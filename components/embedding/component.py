@@ -7,7 +7,7 @@ from typing import Any
 from tfx.types import standard_artifacts
 
 from thawline.components.augmentation.policies import POLICIES
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import executor
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.shared.component import Component
@@ -23,7 +23,7 @@ class Embedder(Component):
     INPUTS = {'examples': standard_artifacts.Examples}  # transformed
     OUTPUTS = {'embeddings': Embeddings}  # with the splits of the examples
     PARAMETERS = {
-        'model': Model,
+        'model': PretrainedBase,
         'weights_digest': str,  # of the weights file, if it is one
         'image_size': int,
         'augmentation': str,  # name of the policy of the views
@@ -33,7 +33,7 @@ class Embedder(Component):
     }
 
     def __init__(
-        self, *, model: Model, augmentation: str, views: int, seed: int, **values: Any
+        self, *, model: PretrainedBase, augmentation: str, views: int, seed: int, **values: Any
     ) -> None:
         """Brings what has no effect to one form, so that changing it finds the cached result."""
         if views == 0 or POLICIES[augmentation].is_identity:

@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import beam_pipeline, embeddings, feature_extractor, shards
 from thawline.components.shared import progress, split_files
 
@@ -38,8 +38,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict['examples'])
         output = artifact_utils.get_single_instance(output_dict['embeddings'])
-        chosen = Model.model_validate_json(exec_properties['model'])
-        settings = feature_extractor.Settings(
+        chosen = PretrainedBase.model_validate_json(exec_properties['model'])
+        settings = feature_extractor.EmbeddingSettings(
             backbone=chosen.backbone,
             weights=chosen.weights,
             image_size=int(exec_properties['image_size']),
@@ -56,7 +56,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             for file in files[split]
         )
         progress.start('images through the frozen base', passes)
-        with feature_extractor.held(settings) as base:
+        with feature_extractor.preload(settings) as base:
             started = time.monotonic()
             with self._make_beam_pipeline() as pipeline:
                 beam_pipeline.embed(pipeline, files, settings, output.uri)

@@ -19,7 +19,7 @@ from thawline.components.shared import progress
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class EmbeddingSettings:
     """All that the features of an image depend on, beside its pixels and its id.
 
     Attributes:
@@ -45,7 +45,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Batch:
+class ImageBatch:
     """Images of one split: bytes [n], int64 [n], float32 [n], uint8 [n, S, S, 3]."""
 
     split: str
@@ -59,7 +59,7 @@ class Batch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Embedded:
+class FeatureBatch:
     """Features of a batch: float32 [n, V, D], row 0 of the plain images."""
 
     split: str
@@ -69,7 +69,7 @@ class Embedded:
     features: np.ndarray
 
 
-class FrozenBase:
+class FeatureExtractor:
     """A base that was built, and its two compiled functions.
 
     Attributes:
@@ -77,7 +77,9 @@ class FrozenBase:
         dimension: D.
     """
 
-    def __init__(self, settings: Settings, backbone: backbones.Backbone | None = None) -> None:
+    def __init__(
+        self, settings: EmbeddingSettings, backbone: backbones.Backbone | None = None
+    ) -> None:
         """Builds the base, or takes one that was built from the same settings.
 
         Raises:
@@ -87,12 +89,12 @@ class FrozenBase:
         if backbone is None:
             # Random weights too are those of every worker, and of the Trainer.
             is_random = settings.weights == 'random'
-            with seeding.seeded(settings.seed) if is_random else contextlib.nullcontext():
+            with seeding.fixed_seed(settings.seed) if is_random else contextlib.nullcontext():
                 backbone = backbones.build(settings.backbone, settings.image_size, settings.weights)
         self.backbone = backbone
         model = feature_model(self.backbone, settings.features)
         self.dimension: int = model.output_shape[-1]
-        features = constant_weights.inference(model)
+        features = constant_weights.inference_function(model)
         policy = augmentation.POLICIES[settings.augmentation]
         pixels = tf.TensorSpec([None, settings.image_size, settings.image_size, 3], tf.uint8)
         draws = tf.TensorSpec([None, augmentation.DRAWS], tf.float32)
@@ -111,24 +113,24 @@ class FrozenBase:
         """Rows of each image's embedding."""
         return self._settings.rows(split)
 
-    def embed(self, batch: Batch) -> Embedded:
+    def embed(self, batch: ImageBatch) -> FeatureBatch:
         """Features of the plain images, and in train of their augmented views."""
         settings = self._settings
         views = [self._plain(batch.pixels).numpy()]
         progress.advance(len(batch))
         for view in range(1, settings.rows(batch.split)):
-            draws = np.stack([augmentation.keyed(settings.seed, i, view) for i in batch.ids])
+            draws = np.stack([augmentation.view_draws(settings.seed, i, view) for i in batch.ids])
             views.append(self._augmented(batch.pixels, draws).numpy())
             progress.advance(len(batch))
         features = np.stack(views, axis=1)
-        return Embedded(batch.split, batch.ids, batch.labels, batch.confidence, features)
+        return FeatureBatch(batch.split, batch.ids, batch.labels, batch.confidence, features)
 
 
-_held: dict[Settings, FrozenBase] = {}
+_held: dict[EmbeddingSettings, FeatureExtractor] = {}
 
 
 @contextlib.contextmanager
-def held(settings: Settings) -> Iterator[FrozenBase]:
+def preload(settings: EmbeddingSettings) -> Iterator[FeatureExtractor]:
     """Builds the base for the time of the block, for the workers of this process too.
 
     A base that cannot be built is then an error of the caller, with its type and message, and not
@@ -137,7 +139,7 @@ def held(settings: Settings) -> Iterator[FrozenBase]:
     Raises:
         ConfigError: there is no such base, or its weights cannot be used.
     """
-    base = FrozenBase(settings)
+    base = FeatureExtractor(settings)
     _held[settings] = base
     try:
         yield base
@@ -145,25 +147,25 @@ def held(settings: Settings) -> Iterator[FrozenBase]:
         del _held[settings]
 
 
-class FrozenBaseHandler(ModelHandler[Batch, Embedded, FrozenBase]):
+class FeatureExtractorHandler(ModelHandler[ImageBatch, FeatureBatch, FeatureExtractor]):
     """Tells RunInference how to get the base, once a process, and how to use it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: EmbeddingSettings) -> None:
         """The base is built where it runs; only the settings travel."""
         super().__init__()
         self._settings = settings
 
-    def load_model(self) -> FrozenBase:
+    def load_model(self) -> FeatureExtractor:
         """The base that this process holds, or a new one."""
-        return _held.get(self._settings) or FrozenBase(self._settings)
+        return _held.get(self._settings) or FeatureExtractor(self._settings)
 
     def run_inference(
         self,
         batch: Any,  # a Batch; the base class asks for a Sequence
-        model: FrozenBase,
+        model: FeatureExtractor,
         inference_args: dict[str, Any] | None = None,
-    ) -> Iterable[Embedded]:
-        """One `Batch` is one element: RunInference would else rebuild batches image by image."""
+    ) -> Iterable[FeatureBatch]:
+        """One batch is one element: RunInference would otherwise rebuild batches image by image."""
         return [model.embed(batch)]
 
     def should_skip_batching(self) -> bool:

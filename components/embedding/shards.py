@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from thawline.components.embedding.feature_extractor import Batch
+from thawline.components.embedding.feature_extractor import ImageBatch
 from thawline.components.shared import tf_data
 from thawline.components.shared.errors import DataError
 from thawline.components.transform import preprocessing
@@ -16,7 +16,7 @@ BATCH = 64
 _FRAMING = 16  # bytes of length and checksums around a TFRecord
 
 
-def batches(split: str, file: str, size: int) -> Iterator[Batch]:
+def read_batches(split: str, file: str, size: int) -> Iterator[ImageBatch]:
     """Reads one shard of transformed examples.
 
     Raises:
@@ -41,7 +41,7 @@ def batches(split: str, file: str, size: int) -> Iterator[Batch]:
     parsed = tf_data.batches(file, BATCH, parse)
     try:
         for ids, labels, confidence, pixels in parsed.as_numpy_iterator():
-            yield Batch(split, ids, labels, confidence, pixels)
+            yield ImageBatch(split, ids, labels, confidence, pixels)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         raise _damaged(file, error) from error
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from thawline.components.backbones import constant_weights
 from thawline.components.backbones.classifier import Classifier
-from thawline.components.backbones.mirrored_views import averaged, stacked
+from thawline.components.backbones.mirrored_views import average_views, stack_views
 
 # A protocol buffer holds 2 GiB at most, the graph and its constants together.
 MOST_CONSTANT_BYTES = 1_500_000_000
@@ -45,7 +45,9 @@ class Network(tf.Module):
         self.kernel, self.bias = classifier.head.get_weights()
         self._views = classifier.views
         self._call = (
-            constant_weights.inference(both) if size <= most_constant else _with_variables(both)
+            constant_weights.inference_function(both)
+            if size <= most_constant
+            else _with_variables(both)
         )
         if size > most_constant:
             # The C++ loader of TensorFlow Serving finds variables that a module tracks; those of a
@@ -80,7 +82,9 @@ class Network(tf.Module):
 
         Padding by a number that the graph finds out leaves no known side of the images behind.
         """
-        return self.head(averaged(self._base(stacked(images, self._views))[1], self._views))
+        return self.head(
+            average_views(self._base(stack_views(images, self._views))[1], self._views)
+        )
 
 
 def _never_empty(images: tf.Tensor) -> tf.Tensor:

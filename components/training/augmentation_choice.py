@@ -107,7 +107,7 @@ def choose(
     def augmented(policy: augmentation.Policy) -> Callable[[np.ndarray], np.ndarray]:
         def change(rows: np.ndarray) -> np.ndarray:
             # Number 0 is the plain image, as in the embeddings.
-            draws = np.stack([augmentation.keyed(seed, val.ids[row], 1) for row in rows])
+            draws = np.stack([augmentation.view_draws(seed, val.ids[row], 1) for row in rows])
             images = augmentation.augment(val.pixels[rows], policy, draws)
             return tf.cast(tf.round(images), tf.uint8).numpy()
 
@@ -123,7 +123,7 @@ def choose(
     return chosen, found
 
 
-def settle(
+def resolve(
     settings: params.Training, logits: Logits, plain: np.ndarray, val: image_set.ImageSet
 ) -> tuple[params.Training, dict[str, Any]]:
     """The settings with a policy in the place of `auto`.

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 
 from thawline.components.training import budget, checkpoint, scores
-from thawline.components.training.model_selection import Candidate, Seen, choose
+from thawline.components.training.model_selection import CalibratedScores, ValPredictions, choose
 
 
 @dataclasses.dataclass(frozen=True)
-class Epoch:
+class EpochRecord:
     """What one epoch reached.
 
     `train_accuracy` is measured while training, on augmented images, against the heaviest class of
@@ -46,7 +46,7 @@ class Snapshot:
             variable.assign(array)
 
 
-class Reached:
+class EpochHistory:
     """The history, the best epoch, and every variable that training changes.
 
     Attributes:
@@ -71,28 +71,28 @@ class Reached:
         self.weights = list(weights)
         self._changing = {f'v{i}': v for i, v in enumerate([*self.weights, *others])}
         self._labels = labels
-        self.history: list[Epoch] = []
+        self.history: list[EpochRecord] = []
         self.best_epoch = 0
-        self.best: Seen | None = None
-        self._judged: Candidate | None = None
-        self.planned = budget.Plan(0, 0)
+        self.best: ValPredictions | None = None
+        self._judged: CalibratedScores | None = None
+        self.planned = budget.ThawPlan(0, 0)
         self._best_weights = Snapshot(self.weights)
 
-    def resume(self, state: checkpoint.State | None) -> bool:
+    def resume(self, state: checkpoint.Checkpoint | None) -> bool:
         """Takes up a kept state, where there is one that fits; whether there was."""
         if state is None or not set(self._changing) <= set(state.arrays):
             return False
         for name, variable in self._changing.items():
             variable.assign(state.arrays[name])
         self._best_weights.arrays = [state.arrays[f'best{i}'] for i in range(len(self.weights))]
-        self.history = [Epoch(**epoch) for epoch in state.meta['history']]
+        self.history = [EpochRecord(**epoch) for epoch in state.meta['history']]
         self.best_epoch = state.meta['best_epoch']
-        self.best = Seen(state.arrays['logits'], scores.Scores(**state.meta['best_val']))
+        self.best = ValPredictions(state.arrays['logits'], scores.Scores(**state.meta['best_val']))
         self._judged = self.best.judged(self._labels)
-        self.planned = budget.Plan(state.meta['epochs'], state.meta['blocks'])
+        self.planned = budget.ThawPlan(state.meta['epochs'], state.meta['blocks'])
         return True
 
-    def state(self, spent: float) -> checkpoint.State:
+    def state(self, spent: float) -> checkpoint.Checkpoint:
         """The inverse of `resume`; `spent`: seconds of the training so far. There is an epoch."""
         assert self.best is not None
         arrays = {name: np.asarray(variable) for name, variable in self._changing.items()}
@@ -106,13 +106,13 @@ class Reached:
             'blocks': self.planned.blocks,
             'spent': spent,
         }
-        return checkpoint.State(arrays, meta)
+        return checkpoint.Checkpoint(arrays, meta)
 
     def snapshot(self) -> Snapshot:
         """All that training changes, as it is now."""
         return Snapshot(list(self._changing.values()))
 
-    def add(self, epoch: Epoch, seen: Seen) -> None:
+    def add(self, epoch: EpochRecord, seen: ValPredictions) -> None:
         """Notes a finished epoch and what it makes of val, and the weights when it is the best."""
         self.history.append(epoch)
         candidates = {epoch.epoch: seen.judged(self._labels)}

@@ -36,7 +36,7 @@ class Deadline:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class ThawPlan:
     """What fits.
 
     Attributes:
@@ -64,7 +64,7 @@ def plan(
     epochs: int,
     blocks: int,
     measure: Callable[[int], Callable[[int], float]],
-) -> Plan:
+) -> ThawPlan:
     """The deepest thaw of which enough epochs fit, and how many do.
 
     Fewer blocks make each step cheaper, because nothing flows back below them; fewer epochs come
@@ -77,14 +77,14 @@ def plan(
             that so many epochs of it take in all, rising with their number.
     """
     if deadline.left is None:
-        return Plan(epochs, blocks)
+        return ThawPlan(epochs, blocks)
     wanted, depth = min(MIN_EPOCHS, epochs), blocks
     while deadline.left > 0:
         seconds = measure(depth)
         fitting = bisect.bisect_right(range(1, epochs + 1), deadline.left, key=seconds)
         if fitting >= wanted:
-            return Plan(fitting, depth, seconds(fitting) / fitting)
+            return ThawPlan(fitting, depth, seconds(fitting) / fitting)
         if depth == 1:
             break
         depth = max(1, depth // 2)
-    return Plan(0, depth)
+    return ThawPlan(0, depth)

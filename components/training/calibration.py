@@ -28,7 +28,8 @@ import scipy.special
 
 from thawline.components.training import scores
 
-COLDEST, HOTTEST = 0.05, 20.0  # outside of these the logits, not the temperature, are at fault
+# Beyond these, the logits are at fault, not the temperature.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 BINS = 15
 
 
@@ -39,7 +40,7 @@ class Calibration:
     Attributes:
         temperature: T; above 1 the model was too sure of itself, below 1 not sure enough.
         log_loss_before, log_loss_after: mean, in nats.
-        error_before, error_after: `expected_error`, in [0, 1].
+        error_before, error_after: `expected_calibration_error`, in [0, 1].
     """
 
     temperature: float
@@ -50,7 +51,7 @@ class Calibration:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature with the lowest log loss, between `COLDEST` and `HOTTEST`.
+    """The temperature with the lowest log loss, between `MIN_TEMPERATURE` and `MAX_TEMPERATURE`.
 
     The loss is convex in 1/T, so its slope, which is monotone, is brought to zero. To the images is
     added one whose label is each class in equal parts, at their average loss: Laplace's rule of
@@ -82,15 +83,15 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     if not np.ptp(exact, axis=1).any():
         return 1.0
-    low, high = 1 / HOTTEST, 1 / COLDEST
+    low, high = 1 / MAX_TEMPERATURE, 1 / MIN_TEMPERATURE
     if slope(low) >= 0:
-        return HOTTEST
+        return MAX_TEMPERATURE
     if slope(high) <= 0:
-        return COLDEST
+        return MIN_TEMPERATURE
     return float(1 / scipy.optimize.brentq(slope, low, high, xtol=1e-9))
 
 
-def expected_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
+def expected_calibration_error(logits: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
     """Expected calibration error: how far stated confidence is from accuracy, in [0, 1].
 
     Images are sorted by the probability of their most probable class and cut into `bins` of equal
@@ -123,6 +124,6 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
         temperature,
         scores.score(logits, labels).log_loss,
         scores.score(scaled, labels).log_loss,
-        expected_error(logits, labels),
-        expected_error(scaled, labels),
+        expected_calibration_error(logits, labels),
+        expected_calibration_error(scaled, labels),
     )

@@ -28,14 +28,14 @@ _DAMAGE = (
 
 
 @dataclasses.dataclass(frozen=True)
-class State:
+class Checkpoint:
     """Arrays by name and whatever else is needed, as JSON values."""
 
     arrays: dict[str, np.ndarray]
     meta: dict[str, Any]
 
 
-class Checkpoint:
+class CheckpointFile:
     """Keeps one state in `folder`, valid for one `key` only.
 
     The key covers everything that the training depends on; a state with another key is of another
@@ -47,7 +47,7 @@ class Checkpoint:
         self._path = folder / 'state.npz'
         self._key = key
 
-    def save(self, state: State) -> None:
+    def save(self, state: Checkpoint) -> None:
         """Replaces the kept state."""
         self._folder.mkdir(parents=True, exist_ok=True)
         meta = json.dumps({'key': self._key, 'names': sorted(state.arrays), **state.meta})
@@ -62,7 +62,7 @@ class Checkpoint:
             logging.info('%s was removed: another run does this training too', partial)
         self._sweep()
 
-    def load(self) -> State | None:
+    def load(self) -> Checkpoint | None:
         """The kept state, or None when there is none for this key that can be read."""
         if not self._path.exists():
             return None
@@ -82,7 +82,7 @@ class Checkpoint:
                 'checkpoint %s cannot be read and is not used: it lacks arrays', self._path
             )
             return None
-        return State(arrays, meta)
+        return Checkpoint(arrays, meta)
 
     def clear(self) -> None:
         """Forgets the state: the training is complete."""

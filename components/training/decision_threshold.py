@@ -41,7 +41,7 @@ RESOLUTION = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class ThresholdScores:
     """What a threshold does to a set of images; shares in [0, 1], those of nothing being 0.
 
     Attributes:
@@ -116,12 +116,14 @@ def _counts(
     return found, alarms, positives[below], below - positives[below]
 
 
-def _outcomes(scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> list[Outcome]:
+def _outcomes(
+    scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray
+) -> list[ThresholdScores]:
     def share(part: int, whole: int) -> float:
         return float(part / whole) if whole else 0.0
 
     return [
-        Outcome(
+        ThresholdScores(
             share(tp + tn, len(scores)),
             share(tp, tp + fn),
             share(tp, tp + fp),
@@ -159,7 +161,7 @@ def choose_threshold(
     # A hair less, because 0.95 of 20 images is 19 of them, whatever 0.95 is in binary.
     needed = (at_least or 0.0) - 1e-9
 
-    def worth(one: Outcome) -> tuple[float, ...]:
+    def worth(one: ThresholdScores) -> tuple[float, ...]:
         if aim == 'recall':
             return float(one.recall >= needed), one.precision, one.recall
         return (one.accuracy if aim == 'accuracy' else one.f1,)
@@ -184,7 +186,7 @@ def decide(
     Returns:
         The rule, and JSON values for the run's record: `aim`, `temperature`, `threshold`,
         `positive` (a name, or None), `calibration` (fields of `Calibration`), `summary` (one line
-        for people), and with a positive class `val` and `val_argmax` (fields of `Outcome`).
+        for people), and with a positive class `val` and `val_argmax` (fields of `ThresholdScores`).
 
     Raises:
         ConfigError, DataError: as `check`.

@@ -25,14 +25,14 @@ from thawline.components.training import (
     precision,
     resolution,
 )
-from thawline.components.training.best_epoch import Reached, Snapshot
+from thawline.components.training.best_epoch import EpochHistory, Snapshot
 from thawline.components.training.targets import Targets, class_weights
-from thawline.components.training.training_step import Step, training_step
+from thawline.components.training.training_step import Step, compile_step
 
 _TIMED_STEPS = 4
 
 
-def depth_of(epoch: int, epochs: int, blocks: int, stages: int) -> int:
+def thawed_blocks(epoch: int, epochs: int, blocks: int, stages: int) -> int:
     """Thawed blocks in an epoch: `stages` equal parts of the first half, all of them after it.
 
     Block-wise gradual unfreezing (Howard & Ruder, "Universal Language Model Fine-tuning for Text
@@ -44,7 +44,7 @@ def depth_of(epoch: int, epochs: int, blocks: int, stages: int) -> int:
     return max(1, round(blocks * stage / stages))
 
 
-class Epochs:
+class EpochTrainer:
     """One fine-tuning: the variables, and a compiled step for each depth.
 
     Attributes:
@@ -94,22 +94,28 @@ class Epochs:
         statistics = [v for v in fixed if updated and 'moving_' in v.path]
         seeds = [v for v in fixed if 'seed' in v.path]
         # The rate is assigned before each step, so it is no state.
-        self.reached = Reached(
+        self.reached = EpochHistory(
             [*self._trained, *statistics], [*seeds, *self.adam.variables], self._val.labels
         )
-        self._boundary: frozen_activations.Boundary | None = None
+        self._boundary: frozen_activations.SplitClassifier | None = None
         self._views: frozen_activations.CachedViews | None = None
         if blocks < len(self._classifier.backbone.blocks):
-            self._boundary = frozen_activations.Boundary(self._classifier, blocks, self._policy)
+            self._boundary = frozen_activations.SplitClassifier(
+                self._classifier, blocks, self._policy
+            )
             if tune.cached_views:
                 # Without a change all views would be the same one.
                 views = 1 if self._policy.is_identity else tune.cached_views
                 self._views = frozen_activations.CachedViews(
                     self._boundary, self._train, views, self._settings.seed, self._spool
                 )
-        self.look = frozen_activations.Looks(self._classifier, self._val.pixels, self._boundary)
+        self.look = frozen_activations.ValPredictor(
+            self._classifier, self._val.pixels, self._boundary
+        )
 
-    def begin(self, state: checkpoint.State | None, deadline: budget.Deadline) -> budget.Plan:
+    def begin(
+        self, state: checkpoint.Checkpoint | None, deadline: budget.Deadline
+    ) -> budget.ThawPlan:
         """Takes up a kept training with its plan, or plans a new one."""
         if state is not None:
             self.prepare(state.meta['blocks'])
@@ -134,8 +140,8 @@ class Epochs:
     def _step(self, blocks: int) -> Step:
         if blocks not in self._compiled:
             self._thaw(blocks)
-            with precision.computing_in(
-                precision.chosen(self._settings.precision), self._classifier.backbone
+            with precision.use_dtype_policy(
+                precision.dtype_policy(self._settings.precision), self._classifier.backbone
             ):
                 self._compiled = {blocks: self._traced()}
         return self._compiled[blocks]
@@ -145,17 +151,17 @@ class Epochs:
         weights = list(network.trainable_variables)
         if self._views is not None and self._boundary is not None:
             upper = self._boundary.upper
-            return training_step(upper, weights, self.adam, self._boundary.specs)
+            return compile_step(upper, weights, self.adam, self._boundary.specs)
         shape = network.input_shape
         if resolution.varies(self._tune):
             # One trace for all sides; a known side makes a faster graph.
             self._classifier.take_any_size()
             shape = (None, None, None, 3)
-        return training_step(network, weights, self.adam, tf.TensorSpec(shape, tf.float32))
+        return compile_step(network, weights, self.adam, tf.TensorSpec(shape, tf.float32))
 
     def depth(self, number: int, epochs: int) -> int:
         """Thawed blocks in an epoch."""
-        return depth_of(number, epochs, self.blocks, self._tune.stages)
+        return thawed_blocks(number, epochs, self.blocks, self._tune.stages)
 
     def sides(self, epochs: int) -> np.ndarray:
         """The side of the images in each of so many epochs, in pixels: int64 [epochs]."""
@@ -165,7 +171,7 @@ class Epochs:
         """Learning rate of the head and the top block in a step of an epoch."""
         peak, warmup = self._tune.learning_rate, self._tune.warmup
         done = (number - 1) * self.steps + step
-        return optimizer.rate(peak, done, epochs * self.steps, warmup)
+        return optimizer.learning_rate(peak, done, epochs * self.steps, warmup)
 
     def epoch(self, number: int, epochs: int) -> tuple[float, float]:
         """Trains one epoch: (loss sum, hits)."""

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from thawline.components.embedding import embeddings
-from thawline.components.embedding.feature_extractor import Batch, FrozenBase
+from thawline.components.embedding.feature_extractor import FeatureExtractor, ImageBatch
 from thawline.components.shared import progress
 from thawline.components.training.image_set import ImageSet
 
@@ -54,7 +54,7 @@ def read(uri: str, split: str) -> FeatureSet:
     return FeatureSet(*embeddings.load(uri, split))
 
 
-def of_images(base: FrozenBase, split: str, images: ImageSet) -> FeatureSet:
+def of_images(base: FeatureExtractor, split: str, images: ImageSet) -> FeatureSet:
     """Embeds images in this process, for those who have them in memory already.
 
     Args:
@@ -66,7 +66,9 @@ def of_images(base: FrozenBase, split: str, images: ImageSet) -> FeatureSet:
     parts = []
     for start in range(0, len(images), _BATCH):
         some = images.take(np.arange(start, min(start + _BATCH, len(images))))
-        parts.append(base.embed(Batch(split, some.ids, some.labels, some.confidence, some.pixels)))
+        parts.append(
+            base.embed(ImageBatch(split, some.ids, some.labels, some.confidence, some.pixels))
+        )
     return FeatureSet(
         np.concatenate([p.features for p in parts]), images.labels, images.ids, images.confidence
     )

@@ -18,14 +18,14 @@ import numpy as np
 from thawline.components.backbones import classifier
 from thawline.components.shared import percentages, progress
 from thawline.components.training import budget, checkpoint, image_set, params, scores
-from thawline.components.training.best_epoch import Epoch
-from thawline.components.training.epoch_trainer import Epochs
+from thawline.components.training.best_epoch import EpochRecord
+from thawline.components.training.epoch_trainer import EpochTrainer
 from thawline.components.training.learning_curves import sparkline
-from thawline.components.training.model_selection import Seen
+from thawline.components.training.model_selection import ValPredictions
 
 
 @dataclasses.dataclass(frozen=True)
-class FineTuned:
+class FineTuning:
     """The phase's outcome.
 
     Attributes:
@@ -39,10 +39,10 @@ class FineTuned:
     """
 
     best_epoch: int
-    history: tuple[Epoch, ...]
-    plan: budget.Plan
+    history: tuple[EpochRecord, ...]
+    plan: budget.ThawPlan
     left_out: list[str]
-    best: Seen = dataclasses.field(compare=False)
+    best: ValPredictions = dataclasses.field(compare=False)
     look: Callable[[], np.ndarray] = dataclasses.field(compare=False)
 
 
@@ -51,11 +51,11 @@ def run(
     train: image_set.ImageSet,
     val: image_set.ImageSet,
     settings: params.Training,
-    kept: checkpoint.Checkpoint,
-    on_epoch: Callable[[Epoch], None],
+    kept: checkpoint.CheckpointFile,
+    on_epoch: Callable[[EpochRecord], None],
     deadline: budget.Deadline | None = None,
     spool: pathlib.Path | None = None,
-) -> FineTuned | None:
+) -> FineTuning | None:
     """Thaws and trains; on return the model has the weights of its best epoch.
 
     Args:
@@ -74,7 +74,7 @@ def run(
         FloatingPointError: the loss is no longer finite.
     """
     deadline = deadline or budget.Deadline(None)
-    tune, epochs = settings.fine_tune, Epochs(classifier, train, val, settings, spool)
+    tune, epochs = settings.fine_tune, EpochTrainer(classifier, train, val, settings, spool)
     planned = epochs.begin(kept.load(), deadline)
     if not planned.epochs:
         return None
@@ -104,7 +104,7 @@ def run(
                 f'lower training.fine_tune.learning_rate (now {tune.learning_rate:g})'
             )
         found = scores.score(logits, val.labels)
-        epoch = Epoch(
+        epoch = EpochRecord(
             number,
             losses / len(train),
             hits / len(train),
@@ -115,7 +115,7 @@ def run(
             time.monotonic() - began,
             side,
         )
-        reached.add(epoch, Seen(logits, found))
+        reached.add(epoch, ValPredictions(logits, found))
         if raw is not None:
             raw.restore()
         on_epoch(epoch)
@@ -125,7 +125,7 @@ def run(
         kept.save(reached.state(deadline.spent))
     reached.restore_best()
     assert reached.best is not None
-    return FineTuned(
+    return FineTuning(
         reached.best_epoch,
         tuple(reached.history),
         planned,

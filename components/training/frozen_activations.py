@@ -24,7 +24,7 @@ Activations = list[np.ndarray]
 _BATCH = 64
 
 
-class Boundary:
+class SplitClassifier:
     """A classifier in two parts: what stays frozen, and what is trained.
 
     Attributes:
@@ -95,11 +95,14 @@ class Boundary:
         )
 
 
-class Looks:
+class ValPredictor:
     """Logits of val by the weights of now, the frozen part of the way computed once."""
 
     def __init__(
-        self, classifier: classifier.Classifier, pixels: np.ndarray, boundary: Boundary | None
+        self,
+        classifier: classifier.Classifier,
+        pixels: np.ndarray,
+        boundary: SplitClassifier | None,
     ) -> None:
         """Computes nothing yet; `pixels` are uint8 [N, H, W, 3]."""
         self._classifier, self._pixels = classifier, pixels
@@ -129,7 +132,7 @@ class CachedViews:
 
     def __init__(
         self,
-        boundary: Boundary,
+        boundary: SplitClassifier,
         train: image_set.ImageSet,
         views: int,
         seed: int,
@@ -151,7 +154,9 @@ class CachedViews:
         for start in range(0, len(self._train), _BATCH):
             rows = slice(start, start + _BATCH)
             # Number 0 is the plain image, as in the embeddings.
-            draws = [augmentation.keyed(self._seed, i, view + 1) for i in self._train.ids[rows]]
+            draws = [
+                augmentation.view_draws(self._seed, i, view + 1) for i in self._train.ids[rows]
+            ]
             found = self._boundary.augmented(self._train.pixels[rows], np.stack(draws))
             _put([array[view] for array in self._arrays], rows, found)
 

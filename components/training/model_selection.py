@@ -13,7 +13,7 @@ from thawline.components.training import calibration, scores
 
 
 @dataclasses.dataclass(frozen=True)
-class Candidate:
+class CalibratedScores:
     """How good some weights are on val: their scores, and the log loss once it is calibrated."""
 
     val: scores.Scores
@@ -21,7 +21,7 @@ class Candidate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class ValPredictions:
     """What some weights make of val: logits float32 [N, C], and their scores."""
 
     logits: np.ndarray
@@ -32,16 +32,16 @@ class Seen:
         """With the scores of `logits`, float32 [N, C], against `labels`, int [N]."""
         return cls(logits, scores.score(logits, labels))
 
-    def judged(self, labels: np.ndarray) -> Candidate:
+    def judged(self, labels: np.ndarray) -> CalibratedScores:
         """With the log loss at the temperature that fits `labels`, int [N], best."""
         scaled = self.logits / calibration.fit_temperature(self.logits, labels)
-        return Candidate(self.val, scores.score(scaled, labels).log_loss)
+        return CalibratedScores(self.val, scores.score(scaled, labels).log_loss)
 
 
 _Name = TypeVar('_Name', bound=float)
 
 
-def choose(candidates: Mapping[_Name, Candidate], seen: float = 0.0) -> _Name:
+def choose(candidates: Mapping[_Name, CalibratedScores], seen: float = 0.0) -> _Name:
     """The name of the best: lowest calibrated log loss among those of about best accuracy.
 
     On a few hundred images accuracies differ by chance alone, by a standard error of some two

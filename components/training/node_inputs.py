@@ -11,7 +11,7 @@ import keras
 import tensorflow_transform as tft
 
 from thawline.components import backbones
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import embeddings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
@@ -20,7 +20,7 @@ from thawline.components.transform import preprocessing
 
 
 @dataclasses.dataclass(frozen=True)
-class Inputs:
+class NodeInputs:
     """Read but for the images, which the second phase alone needs.
 
     Attributes:
@@ -30,11 +30,11 @@ class Inputs:
     """
 
     classes: tuple[str, ...]
-    embedded: recipe.Embedded
+    embedded: recipe.FeatureSets
     backbone: backbones.Backbone
 
 
-def read(config: Mapping[str, Any], transform_output: str) -> Inputs:
+def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
     """Reads them.
 
     Args:
@@ -44,14 +44,14 @@ def read(config: Mapping[str, Any], transform_output: str) -> Inputs:
     Raises:
         DataError: the embeddings are damaged, or of other weights.
     """
-    chosen = Model.model_validate_json(config['model'])
+    chosen = PretrainedBase.model_validate_json(config['model'])
     vocabulary = tft.TFTransformOutput(transform_output).vocabulary_by_name(
         preprocessing.CLASSES_FILE
     )
     progress.start('reading embeddings')
     uri = config['embeddings']
     spec = embeddings.read_spec(uri)
-    embedded = recipe.Embedded(
+    embedded = recipe.FeatureSets(
         spec.features, feature_set.read(uri, 'train'), feature_set.read(uri, 'val')
     )
     # The very base of the embeddings: where its weights are random, their seed makes them.
@@ -62,10 +62,12 @@ def read(config: Mapping[str, Any], transform_output: str) -> Inputs:
             f'the embeddings at {uri} are of other weights of {spec.backbone}; make them anew '
             'with: thawline run --no-cache'
         )
-    return Inputs(tuple(name.decode('utf-8') for name in sorted(vocabulary)), embedded, backbone)
+    return NodeInputs(
+        tuple(name.decode('utf-8') for name in sorted(vocabulary)), embedded, backbone
+    )
 
 
-def images(
+def read_images(
     train_files: Sequence[str], val_files: Sequence[str], size: int, spool: pathlib.Path
 ) -> tuple[image_set.ImageSet, image_set.ImageSet]:
     """The train and val images; `spool` is a folder for those that are too many for memory."""

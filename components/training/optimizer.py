@@ -51,7 +51,7 @@ def block_multiples(decay: float, thawed: int) -> list[float]:
     return [decay ** (thawed - 1 - i) for i in range(thawed)]
 
 
-def rate(peak: float, step: int, steps: int, warmup: float) -> float:
+def learning_rate(peak: float, step: int, steps: int, warmup: float) -> float:
     """The common rate of step 0 to steps - 1: up to `peak` in a share of them, then a cosine to 0.
 
     Computed here and assigned before each step, not by a schedule in the graph: the number of steps

@@ -19,7 +19,7 @@ FLOAT32, MIXED = 'float32', 'mixed_bfloat16'
 _WITH_BFLOAT16 = (8, 0)  # compute capability of the first NVIDIA GPUs that have it
 
 
-def chosen(setting: str) -> str:
+def dtype_policy(setting: str) -> str:
     """The Keras dtype policy for `setting`, of params.Training.precision, on this machine."""
     if setting != 'auto':
         return setting
@@ -30,7 +30,7 @@ def chosen(setting: str) -> str:
 
 
 @contextlib.contextmanager
-def computing_in(policy: str, backbone: backbones.Backbone) -> Iterator[None]:
+def use_dtype_policy(policy: str, backbone: backbones.Backbone) -> Iterator[None]:
     """Makes the base compute by the Keras dtype policy `policy` in whatever is traced in the block.
 
     Functions that were traced before or are traced after it do not change. The scaling of the

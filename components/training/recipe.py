@@ -35,16 +35,16 @@ from thawline.components.training import (
     scores,
     targets,
 )
-from thawline.components.training.best_epoch import Epoch
+from thawline.components.training.best_epoch import EpochRecord
 from thawline.components.training.feature_set import FeatureSet
-from thawline.components.training.model_selection import Seen
-from thawline.components.training.weight_interpolation import keep_the_better
+from thawline.components.training.model_selection import ValPredictions
+from thawline.components.training.weight_interpolation import keep_best
 
 _Set = TypeVar('_Set', FeatureSet, image_set.ImageSet)
 
 
 @dataclasses.dataclass(frozen=True)
-class Embedded:
+class FeatureSets:
     """What the frozen base made of the images.
 
     Attributes:
@@ -59,7 +59,7 @@ class Embedded:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
+class TrainedClassifier:
     """A trained classifier and how it came about.
 
     Attributes:
@@ -77,7 +77,7 @@ class Trained:
     val_logits: np.ndarray
 
 
-def known(data: _Set, split: str) -> _Set:
+def drop_unknown_classes(data: _Set, split: str) -> _Set:
     """Drops images of classes that training never saw: they cannot be learnt or scored."""
     rows = np.flatnonzero(data.labels >= 0)
     if len(rows) == len(data):
@@ -104,7 +104,10 @@ def _images_of(
 ) -> tuple[image_set.ImageSet, image_set.ImageSet]:
     """Reads the images and makes sure that they are those of the embeddings, in their order."""
     read = images()
-    train_images, val_images = known(read[0], 'train'), known(read[1], 'val')
+    train_images, val_images = (
+        drop_unknown_classes(read[0], 'train'),
+        drop_unknown_classes(read[1], 'val'),
+    )
     for name, one, other in (('train', train_images, train), ('val', val_images, val)):
         if not np.array_equal(one.ids, other.ids):
             raise DataError(
@@ -135,13 +138,13 @@ def _fit_probe(
 def train(
     backbone: backbones.Backbone,
     classes: tuple[str, ...],
-    embedded: Embedded,
+    embedded: FeatureSets,
     images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
     settings: params.Training,
-    kept: checkpoint.Checkpoint,
+    kept: checkpoint.CheckpointFile,
     log: tf.summary.SummaryWriter,
     spool: pathlib.Path | None = None,
-) -> Trained:
+) -> TrainedClassifier:
     """Runs the recipe.
 
     Args:
@@ -161,7 +164,10 @@ def train(
         FloatingPointError: the training diverged.
     """
     deadline = budget.Deadline(seconds_of(settings.budget) if settings.budget else None)
-    train_set, val_set = known(embedded.train, 'train'), known(embedded.val, 'val')
+    train_set, val_set = (
+        drop_unknown_classes(embedded.train, 'train'),
+        drop_unknown_classes(embedded.val, 'val'),
+    )
     _check(classes, train_set, val_set)
     decision_threshold.check(settings.decision, classes, val_set.labels)
 
@@ -196,7 +202,7 @@ def train(
         'left_out': [],
     }
     _log(log, 0, head.train.accuracy, head.val)
-    chosen = Seen(head.logits(val_set.features[:, 0]), head.val)
+    chosen = ValPredictions(head.logits(val_set.features[:, 0]), head.val)
     views = settings.test_time_augmentation
     if settings.mode == 'fine_tune' or views != 'none':
         started = time.monotonic()
@@ -205,16 +211,16 @@ def train(
         record['seconds']['read'] = time.monotonic() - started
     if settings.mode == 'fine_tune':
         started = time.monotonic()
-        settings, settled = augmentation_choice.settle(
+        settings, settled = augmentation_choice.resolve(
             settings, classifier.predict, chosen.logits, val_images
         )
         record['seconds']['augmentation'] = time.monotonic() - started
 
-        def on_epoch(epoch: Epoch) -> None:
+        def on_epoch(epoch: EpochRecord) -> None:
             found = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
             _log(log, epoch.epoch, epoch.train_accuracy, found)
 
-        def thaw() -> fine_tune.FineTuned | None:
+        def thaw() -> fine_tune.FineTuning | None:
             return fine_tune.run(
                 classifier, train_images, val_images, settings, kept, on_epoch, deadline, spool
             )
@@ -225,21 +231,21 @@ def train(
     if views != 'none':
         classifier = dataclasses.replace(classifier, views=views)
         record['without_test_time_augmentation'] = record['val']
-        chosen = Seen.of(classifier.predict(val_images.pixels), val_images.labels)
+        chosen = ValPredictions.of(classifier.predict(val_images.pixels), val_images.labels)
         record['val'] = dataclasses.asdict(chosen.val)
     rule, record['decision'] = decision_threshold.decide(
         chosen.logits, val_set.labels, classes, settings.decision
     )
-    return Trained(classifier, rule, record['kept'], record, chosen.logits)
+    return TrainedClassifier(classifier, rule, record['kept'], record, chosen.logits)
 
 
 def _fine_tuned(
     classifier: model.Classifier,
-    thaw: Callable[[], fine_tune.FineTuned | None],
-    probed: Seen,
+    thaw: Callable[[], fine_tune.FineTuning | None],
+    probed: ValPredictions,
     labels: np.ndarray,
     record: dict[str, Any],
-) -> Seen:
+) -> ValPredictions:
     """The second phase and the choice after it.
 
     Args:
@@ -267,7 +273,7 @@ def _fine_tuned(
         'val': dataclasses.asdict(tuned.best.val),
         'history': [dataclasses.asdict(epoch) for epoch in tuned.history],
     }
-    seen, share, candidates = keep_the_better(
+    seen, share, candidates = keep_best(
         classifier.model, (frozen, probed), tuned.best, tuned.look, labels
     )
     record['interpolation'] = {

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.saved_model import signatures
 from thawline.components.shared import progress
 from thawline.components.training import (
@@ -45,7 +45,7 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     config = fn_args.custom_config
     settings = params.Training.model_validate_json(config['training'])
-    chosen = Model.model_validate_json(config['model'])
+    chosen = PretrainedBase.model_validate_json(config['model'])
     size = int(config['image_size'])
     run_folder = pathlib.Path(fn_args.model_run_dir)
     tuned_values = None
@@ -57,19 +57,19 @@ def run_fn(fn_args: FnArgs) -> None:
     given = node_inputs.read(config, fn_args.transform_output)
     backbone = given.backbone
     if tuned_values is not None:
-        settings = tuned_settings.merged(settings, tuned_values, len(backbone.blocks))
+        settings = tuned_settings.override(settings, tuned_values, len(backbone.blocks))
     read = time.monotonic() - started
 
     spool = run_folder / 'spool'
 
     def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
-        return node_inputs.images(fn_args.train_files, fn_args.eval_files, size, spool)
+        return node_inputs.read_images(fn_args.train_files, fn_args.eval_files, size, spool)
 
     # A state is of this training only if images, settings, weights and code are all the same.
     files = [fn_args.train_files, fn_args.eval_files]
     identity = [*files, backbone.weights_digest, dict(config), tuned_values]
     key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
-    kept = checkpoint.Checkpoint(pathlib.Path(config['checkpoints']) / key[:16], key)
+    kept = checkpoint.CheckpointFile(pathlib.Path(config['checkpoints']) / key[:16], key)
     log = tf.summary.create_file_writer(str(run_folder / 'tensorboard'))
     trained = recipe.train(
         backbone, given.classes, given.embedded, images, settings, kept, log, spool
@@ -99,7 +99,7 @@ def run_fn(fn_args: FnArgs) -> None:
         'python': platform.python_version(),
         'tensorflow': tf.__version__,
         'keras': keras.__version__,
-        'precision': precision.chosen(settings.precision),
+        'precision': precision.dtype_policy(settings.precision),
     }
     run_folder.mkdir(parents=True, exist_ok=True)
     (run_folder / RECORD_FILE).write_text(json.dumps(trained.record, indent=1), 'utf-8')

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from thawline.components.backbones import classifier
 
-Step = Callable[[classifier.Inputs, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Step = Callable[[classifier.NetworkInput, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def training_step(
+def compile_step(
     network: keras.Model,
     weights: Sequence[keras.Variable],
     adam: keras.optimizers.Optimizer,
@@ -33,7 +33,7 @@ def training_step(
     @tf.function(
         input_signature=[inputs, tf.TensorSpec([None, network.output_shape[-1]], tf.float32)]
     )
-    def step(images: classifier.Inputs, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def step(images: classifier.NetworkInput, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = network(images, training=True)  # (n, C)
             losses = -tf.reduce_sum(targets * tf.nn.log_softmax(logits))

@@ -22,7 +22,7 @@ def base_name(backbone: str, image_size: int) -> str:
     return f'{backbone} at {image_size} px'
 
 
-def of(settings: Training, blocks: int) -> dict[str, Any]:
+def tunable_values(settings: Training, blocks: int) -> dict[str, Any]:
     """The values of `NAMES` in `settings`; depth as a number of the base's `blocks`."""
     tune = settings.fine_tune
     wanted = blocks if tune.blocks == 'all' else min(tune.blocks, blocks)
@@ -35,13 +35,13 @@ def of(settings: Training, blocks: int) -> dict[str, Any]:
     }
 
 
-def merged(settings: Training, values: Mapping[str, Any], blocks: int) -> Training:
+def override(settings: Training, values: Mapping[str, Any], blocks: int) -> Training:
     """`settings` with those of `NAMES` that `values` holds; equal ones keep their own wording.
 
     Raises:
         ValueError: a value is not valid there (pydantic's `ValidationError`).
     """
-    present, raw = of(settings, blocks), settings.model_dump()
+    present, raw = tunable_values(settings, blocks), settings.model_dump()
     for name in NAMES:
         if name in values and values[name] != present[name]:
             *path, key = name.split('.')

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from thawline.components.training.model_selection import Candidate, Seen, choose
+from thawline.components.training.model_selection import CalibratedScores, ValPredictions, choose
 
 SHARES = (0.25, 0.5, 0.75)
 
 
-def keep_the_better(
+def keep_best(
     network: keras.Model,
-    frozen: tuple[list[np.ndarray], Seen],
-    tuned: Seen,
+    frozen: tuple[list[np.ndarray], ValPredictions],
+    tuned: ValPredictions,
     look: Callable[[], np.ndarray],
     labels: np.ndarray,
-) -> tuple[Seen, float, Mapping[float, Candidate]]:
+) -> tuple[ValPredictions, float, Mapping[float, CalibratedScores]]:
     """Leaves the weights that are best on val in the model.
 
     Fine-tuning on little data can lose what the frozen base had, so it is shipped only when it is
@@ -51,7 +51,7 @@ def keep_the_better(
         put(share)
         logits = look()
         if np.isfinite(logits).all():
-            seen[share] = Seen.of(logits, labels)
+            seen[share] = ValPredictions.of(logits, labels)
     candidates = {share: found.judged(labels) for share, found in sorted(seen.items())}
     best = choose(candidates)
     put(best)

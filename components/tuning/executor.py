@@ -42,4 +42,6 @@ class Executor(executor.Executor):
         assert isinstance(tuner, RecipeTuner)
         executor.write_best_hyperparameters(tuner, output_dict)
         results = pathlib.Path(artifact_utils.get_single_uri(output_dict['tuner_results']))
-        (results / record.FILE).write_text(json.dumps(record.of(tuner), indent=1), 'utf-8')
+        (results / record.FILE).write_text(
+            json.dumps(record.tuning_record(tuner), indent=1), 'utf-8'
+        )

@@ -10,18 +10,18 @@ from thawline.components.shared import progress
 from thawline.components.training import params, recipe
 from thawline.components.training.feature_set import FeatureSet
 from thawline.components.tuning import settings_choice
-from thawline.components.tuning.trial_runner import Bench, Tried
+from thawline.components.tuning.trial_runner import TrialResult, TrialRunner
 
 ClassWeights = Literal['none', 'balanced']
 
 
 @dataclasses.dataclass(frozen=True)
-class Head:
+class HeadTrial:
     """One head, and what it reached."""
 
     features: Features
     class_weights: ClassWeights
-    tried: Tried
+    tried: TrialResult
 
     def record(self) -> dict[str, Any]:
         """As JSON values."""
@@ -36,7 +36,7 @@ class Head:
 
 
 @dataclasses.dataclass(frozen=True)
-class Heads:
+class HeadComparison:
     """All of them, the present one first, and what follows.
 
     Attributes:
@@ -46,13 +46,13 @@ class Heads:
         why: what was found, a sentence each, for people.
     """
 
-    found: tuple[Head, ...]
+    found: tuple[HeadTrial, ...]
     features: Features
     class_weights: ClassWeights
     why: tuple[str, ...]
 
 
-def compare(bench: Bench, settings: params.Training) -> Heads:
+def compare(bench: TrialRunner, settings: params.Training) -> HeadComparison:
     """Fits a head for each choice of columns and of class weights, one choice changed at a time.
 
     `class_weights: balanced` says that all classes matter the same, which accuracy does not
@@ -64,16 +64,18 @@ def compare(bench: Bench, settings: params.Training) -> Heads:
     progress.start('heads on cached features')
     kind: Features = bench.embedded.kind
     quick = settings.model_copy(update={'mode': 'probe'})
-    present = Head(kind, settings.class_weights, bench.train(quick))
+    present = HeadTrial(kind, settings.class_weights, bench.train(quick))
     found, why = [present], []
 
     balanced = settings.class_weights == 'balanced'
     other: ClassWeights = 'none' if balanced else 'balanced'
-    weighted = Head(kind, other, bench.train(quick.model_copy(update={'class_weights': other})))
+    weighted = HeadTrial(
+        kind, other, bench.train(quick.model_copy(update={'class_weights': other}))
+    )
     found.append(weighted)
     top = None
     if kind == 'blocks':
-        top = Head('top', settings.class_weights, bench.train(quick, _top(bench)))
+        top = HeadTrial('top', settings.class_weights, bench.train(quick, _top(bench)))
         found.append(top)
 
     level = settings_choice.LEVEL / (len(found) - 1)
@@ -102,10 +104,10 @@ def compare(bench: Bench, settings: params.Training) -> Heads:
         why.append(
             f'features: blocks stays; top changes accuracy by {-100 * saved.accuracy:+.1f} points'
         )
-    return Heads(tuple(found), features, weights, tuple(why))
+    return HeadComparison(tuple(found), features, weights, tuple(why))
 
 
-def _top(bench: Bench) -> recipe.Embedded:
+def _top(bench: TrialRunner) -> recipe.FeatureSets:
     """The columns of the last feature map alone."""
     name, columns = feature_slices(bench.backbone, 'blocks')[-1]
     assert name == 'top'
@@ -113,4 +115,4 @@ def _top(bench: Bench) -> recipe.Embedded:
     def cut(data: FeatureSet) -> FeatureSet:
         return dataclasses.replace(data, features=data.features[..., columns])
 
-    return recipe.Embedded('top', cut(bench.embedded.train), cut(bench.embedded.val))
+    return recipe.FeatureSets('top', cut(bench.embedded.train), cut(bench.embedded.val))

@@ -10,13 +10,13 @@ from thawline.components.tuning.search import RecipeTuner
 FILE = 'tuning.json'
 
 
-def of(tuner: RecipeTuner) -> dict[str, Any]:
+def tuning_record(tuner: RecipeTuner) -> dict[str, Any]:
     """What was tried and what is taken.
 
     `trials` are in the order in which they ran, the first with the present settings; `accuracy`,
     `log_loss` (after temperature scaling), `kept` are None where a training diverged.
     """
-    chosen = tuner.verdict
+    chosen = tuner.choice
     first = next(tried for tried in tuner.tried if tried is not None).measured
     trials = []
     for values, tried in zip(tuner.candidates, tuner.tried, strict=False):

@@ -14,13 +14,13 @@ from keras_tuner.engine import trial as trial_lib
 from thawline.components.shared import progress
 from thawline.components.training import budget, params, tuned_settings
 from thawline.components.tuning import settings_choice
-from thawline.components.tuning.head_comparison import Heads
-from thawline.components.tuning.trial_runner import Bench, Tried
+from thawline.components.tuning.head_comparison import HeadComparison
+from thawline.components.tuning.trial_runner import TrialResult, TrialRunner
 
 OBJECTIVE = 'val_log_loss'
 
 
-class Trials(keras_tuner.Oracle):
+class CandidateOracle(keras_tuner.Oracle):
     """Gives out settled candidates one by one, while `fits` says that there is time."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Trials(keras_tuner.Oracle):
 
 
 class RecipeTuner(base_tuner.BaseTuner):
-    """Runs the recipe with each candidate; the best is what `verdict.choose` takes.
+    """Runs the recipe with each candidate; the best is what `settings_choice.choose` takes.
 
     Attributes:
         heads: what the first phase found.
@@ -63,8 +63,8 @@ class RecipeTuner(base_tuner.BaseTuner):
 
     def __init__(
         self,
-        bench: Bench,
-        heads: Heads,
+        bench: TrialRunner,
+        heads: HeadComparison,
         settings: params.Training,
         space: keras_tuner.HyperParameters,
         candidates: Sequence[Mapping[str, Any]],
@@ -92,9 +92,9 @@ class RecipeTuner(base_tuner.BaseTuner):
         self._bench, self._deadline = bench, deadline
         self._blocks = len(bench.backbone.blocks)
         self.candidates = [dict(values) for values in candidates]
-        self.tried: list[Tried | None] = []
+        self.tried: list[TrialResult | None] = []
         super().__init__(
-            Trials(space, self.candidates, self._fits),
+            CandidateOracle(space, self.candidates, self._fits),
             directory=str(directory),
             project_name='tuning',
             overwrite=True,
@@ -123,7 +123,7 @@ class RecipeTuner(base_tuner.BaseTuner):
             keras_tuner.errors.FatalError: anything else; KerasTuner would note and go on.
         """
         try:
-            settings = tuned_settings.merged(
+            settings = tuned_settings.override(
                 self._shorter, trial.hyperparameters.values, self._blocks
             )
             with progress.within(f'trial {len(self.tried) + 1} of {len(self.candidates)}'):
@@ -138,8 +138,8 @@ class RecipeTuner(base_tuner.BaseTuner):
         return {OBJECTIVE: tried.measured.log_loss, 'val_accuracy': tried.measured.accuracy}
 
     @property
-    def verdict(self) -> verdict.Verdict:
-        """Over what was tried.
+    def choice(self) -> settings_choice.SettingsChoice:
+        """Among the trials so far.
 
         Raises:
             ValueError: all of it diverged.
@@ -149,5 +149,5 @@ class RecipeTuner(base_tuner.BaseTuner):
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """The chosen ones; KerasTuner would take the lowest loss, within noise or not."""
         found = self.oracle.get_space()
-        found.values = dict(self.candidates[self.verdict.chosen])
+        found.values = dict(self.candidates[self.choice.chosen])
         return [found][:num_trials]

@@ -32,7 +32,7 @@ def space(settings: params.Training, blocks: int, base: str) -> keras_tuner.Hype
         blocks: how many the base has.
         base: what the values are found for; see `tuned.base_name`.
     """
-    present = tuned_settings.of(settings, blocks)
+    present = tuned_settings.tunable_values(settings, blocks)
     found = keras_tuner.HyperParameters()
     found.Fixed(tuned_settings.BASE, base)
     found.Choice(

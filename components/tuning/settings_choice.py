@@ -31,7 +31,7 @@ LEVEL = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class ValMeasurement:
     """What a training answers on val: its hits, and the log loss of each image, in nats."""
 
     hits: np.ndarray
@@ -53,7 +53,7 @@ class Measured:
         return math.sqrt(self.accuracy * (1 - self.accuracy) / len(self.hits))
 
 
-def measure(logits: np.ndarray, labels: np.ndarray) -> Measured:
+def measure(logits: np.ndarray, labels: np.ndarray) -> ValMeasurement:
     """Judges answers.
 
     Raises:
@@ -61,7 +61,7 @@ def measure(logits: np.ndarray, labels: np.ndarray) -> Measured:
     """
     scaled = logits.astype(np.float64) / calibration.fit_temperature(logits, labels)
     losses = -scipy.special.log_softmax(scaled, axis=1)[np.arange(len(labels)), labels]
-    return Measured(logits.argmax(axis=1) == labels, losses)
+    return ValMeasurement(logits.argmax(axis=1) == labels, losses)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Gain:
     beyond_noise: bool
 
 
-def gain(one: Measured, other: Measured, level: float = LEVEL) -> Gain:
+def gain(one: ValMeasurement, other: ValMeasurement, level: float = LEVEL) -> Gain:
     """How far `one` is above `other`.
 
     Raises:
@@ -105,14 +105,14 @@ def gain(one: Measured, other: Measured, level: float = LEVEL) -> Gain:
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class SettingsChoice:
     """Which one is taken, and why, as a clause for people."""
 
     chosen: int
     why: str
 
 
-def choose(measured: Sequence[Measured | None]) -> Verdict:
+def choose(measured: Sequence[ValMeasurement | None]) -> SettingsChoice:
     """Takes the first, the present one, unless another is better beyond noise.
 
     Args:
@@ -127,23 +127,25 @@ def choose(measured: Sequence[Measured | None]) -> Verdict:
     if present is None:
         if not others:
             raise ValueError('no training came to an end')
-        return Verdict(by_loss[0], 'the training with the present settings diverged')
+        return SettingsChoice(by_loss[0], 'the training with the present settings diverged')
     if not others:
-        return Verdict(0, 'nothing else was tried')
+        return SettingsChoice(0, 'nothing else was tried')
     level = LEVEL / len(others)
     gains = {i: gain(_of(measured, i), present, level) for i in by_loss}
     better = [i for i in by_loss if gains[i].beyond_noise]
     if better:
-        return Verdict(
+        return SettingsChoice(
             better[0], f'better than the present settings beyond noise: {_said(gains[better[0]])}'
         )
     best = by_loss[0]
     if gains[best].loss <= 0:
-        return Verdict(0, 'no other settings have a lower log loss')
-    return Verdict(0, f'nothing is better beyond noise; the lowest log loss: {_said(gains[best])}')
+        return SettingsChoice(0, 'no other settings have a lower log loss')
+    return SettingsChoice(
+        0, f'nothing is better beyond noise; the lowest log loss: {_said(gains[best])}'
+    )
 
 
-def _of(measured: Sequence[Measured | None], i: int) -> Measured:
+def _of(measured: Sequence[ValMeasurement | None], i: int) -> ValMeasurement:
     found = measured[i]
     assert found is not None
     return found

@@ -14,34 +14,34 @@ from thawline.components import backbones
 from thawline.components.training import checkpoint, image_set, params, recipe
 from thawline.components.training.best_epoch import Snapshot
 from thawline.components.tuning import settings_choice
-from thawline.components.tuning.settings_choice import Measured
+from thawline.components.tuning.settings_choice import ValMeasurement
 
 
 @dataclasses.dataclass(frozen=True)
-class Tried:
+class TrialResult:
     """What one training reached.
 
     Attributes:
         measured: on val.
-        kept: as `recipe.Trained.kept`.
+        kept: as `recipe.TrainedClassifier.kept`.
         recall: mean over the classes that val has, in [0, 1].
         seconds: of the training and its answers.
     """
 
-    measured: Measured
+    measured: ValMeasurement
     kept: str
     recall: float
     seconds: float
 
 
-class Bench:
+class TrialRunner:
     """One base for all trainings; its weights are restored after each of them."""
 
     def __init__(
         self,
         backbone: backbones.Backbone,
         classes: tuple[str, ...],
-        embedded: recipe.Embedded,
+        embedded: recipe.FeatureSets,
         images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
         folder: pathlib.Path,
     ) -> None:
@@ -57,8 +57,8 @@ class Bench:
         self.backbone, self.classes = backbone, classes
         self.embedded = dataclasses.replace(
             embedded,
-            train=recipe.known(embedded.train, 'train'),
-            val=recipe.known(embedded.val, 'val'),
+            train=recipe.drop_unknown_classes(embedded.train, 'train'),
+            val=recipe.drop_unknown_classes(embedded.val, 'val'),
         )
         self._read, self._folder = images, folder
         self._held: tuple[image_set.ImageSet, image_set.ImageSet] | None = None
@@ -67,10 +67,15 @@ class Bench:
     def _images(self) -> tuple[image_set.ImageSet, image_set.ImageSet]:
         if self._held is None:
             train, val = self._read()
-            self._held = recipe.known(train, 'train'), recipe.known(val, 'val')
+            self._held = (
+                recipe.drop_unknown_classes(train, 'train'),
+                recipe.drop_unknown_classes(val, 'val'),
+            )
         return self._held
 
-    def train(self, settings: params.Training, embedded: recipe.Embedded | None = None) -> Tried:
+    def train(
+        self, settings: params.Training, embedded: recipe.FeatureSets | None = None
+    ) -> TrialResult:
         """Runs the recipe whole, up to its choice of weights; the base is as before afterwards.
 
         Args:
@@ -82,7 +87,7 @@ class Bench:
         """
         began = time.monotonic()
         data = embedded or self.embedded
-        kept = checkpoint.Checkpoint(self._folder, 'tuning')
+        kept = checkpoint.CheckpointFile(self._folder, 'tuning')
         kept.clear()  # of a training that was stopped
         try:
             trained = recipe.train(
@@ -101,4 +106,4 @@ class Bench:
         labels = data.val.labels
         measured = settings_choice.measure(trained.val_logits, labels)
         recall = float(np.mean([measured.hits[labels == c].mean() for c in np.unique(labels)]))
-        return Tried(measured, trained.kept, recall, time.monotonic() - began)
+        return TrialResult(measured, trained.kept, recall, time.monotonic() - began)

@@ -7,12 +7,12 @@ import pathlib
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.shared.settings import seconds_of
 from thawline.components.training import budget, image_set, node_inputs, params, tuned_settings
 from thawline.components.tuning import head_comparison, search, search_space
 from thawline.components.tuning.params import Tuning
-from thawline.components.tuning.trial_runner import Bench
+from thawline.components.tuning.trial_runner import TrialRunner
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -27,16 +27,18 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """
     config = fn_args.custom_config
     settings = params.Training.model_validate_json(config['training'])
-    chosen = Model.model_validate_json(config['model'])
+    chosen = PretrainedBase.model_validate_json(config['model'])
     tuning = Tuning.model_validate_json(config['tuning'])
     deadline = budget.Deadline(seconds_of(tuning.budget) if tuning.budget else None)
     size, folder = int(config['image_size']), pathlib.Path(fn_args.working_dir)
     given = node_inputs.read(config, fn_args.transform_graph_path)
 
     def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
-        return node_inputs.images(fn_args.train_files, fn_args.eval_files, size, folder / 'spool')
+        return node_inputs.read_images(
+            fn_args.train_files, fn_args.eval_files, size, folder / 'spool'
+        )
 
-    bench = Bench(given.backbone, given.classes, given.embedded, images, folder / 'state')
+    bench = TrialRunner(given.backbone, given.classes, given.embedded, images, folder / 'state')
     found = head_comparison.compare(bench, settings)
     base = tuned_settings.base_name(chosen.backbone, size)
     searched = search_space.space(settings, len(given.backbone.blocks), base)

@@ -112,7 +112,7 @@ def find(
 
 
 def _located(
-    entry: backbones.Entry,
+    entry: backbones.BackboneEntry,
     size: int,
     files: Mapping[str, tuple[pathlib.Path, str]],
     folders: Sequence[pathlib.Path],
@@ -137,7 +137,7 @@ def _located(
     return Candidate(entry.name, size, 'imagenet', 'imagenet') if download else None
 
 
-def _absent(entry: backbones.Entry, size: int) -> Missing:
+def _absent(entry: backbones.BackboneEntry, size: int) -> Missing:
     cached = entry.cached_imagenet_file(size)
     if cached is None:
         how = backbones.availability(entry.name)['package'].removeprefix('absent: ')

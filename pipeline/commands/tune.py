@@ -53,7 +53,7 @@ def show(console: rich.console.Console, record: Mapping[str, Any], config: Confi
     """Prints what the heads say, all trainings, which one is taken and what to write.
 
     Args:
-        record: as `components.tuning.record.of` makes it.
+        record: as `components.tuning.record.tuning_record` makes it.
     """
     console.print('\n[bold]heads on the cached features[/bold] of the frozen base')
     console.print(heads_table(record['heads']))

@@ -12,7 +12,7 @@ from typing import Annotated, Self
 import pydantic
 
 from thawline.components import backbones
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.data_gate.policy import DataGate
 from thawline.components.embedding.params import Embedding
 from thawline.components.evaluation.gate.params import Gate
@@ -39,7 +39,7 @@ class Config(Section):
     data: Data
     data_gate: DataGate = DataGate()
     preprocessing: Preprocessing = Preprocessing()
-    model: Model = Model()
+    model: PretrainedBase = PretrainedBase()
     embedding: Embedding = Embedding()
     training: Training = Training()
     tuning: Tuning = Tuning()

@@ -8,7 +8,7 @@ import pathlib
 
 import pydantic
 
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.bulk_prediction.params import Bulk
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.pipeline.config import beam
@@ -170,6 +170,6 @@ class Project:
         with open(weights, 'rb') as file:
             return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
 
-    def located_model(self) -> Model:
+    def located_model(self) -> PretrainedBase:
         """The base's settings with the full path of its weights."""
         return self.config.model.model_copy(update={'weights': self.weights()})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from thawline.components.augmentation import DRAWS, POLICIES, Policy, augment, keyed
+from thawline.components.augmentation import DRAWS, POLICIES, Policy, augment, view_draws
 
 SIDE = 16
 
@@ -124,16 +124,16 @@ def test_single_changes_one_kind_at_a_time() -> None:
 
 @hypothesis.given(st.integers(0, 2**31 - 1), st.binary(max_size=40), st.integers(0, 16))
 def test_keyed_draws_are_a_function_of_all_three(seed: int, image_id: bytes, view: int) -> None:
-    draws = keyed(seed, image_id, view)
+    draws = view_draws(seed, image_id, view)
     assert draws.shape == (DRAWS,) and draws.dtype == np.float32
     assert draws.min() >= 0.0 and draws.max() < 1.0
-    np.testing.assert_array_equal(draws, keyed(seed, image_id, view))
+    np.testing.assert_array_equal(draws, view_draws(seed, image_id, view))
     for other in ((seed + 1, image_id, view), (seed, image_id + b'x', view), (seed, image_id, 17)):
-        assert (draws != keyed(*other)).any()
+        assert (draws != view_draws(*other)).any()
 
 
 def test_keyed_draws_are_uniform() -> None:
-    draws = np.array([keyed(0, f'{i}'.encode(), 1) for i in range(4000)])
+    draws = np.array([view_draws(0, f'{i}'.encode(), 1) for i in range(4000)])
     np.testing.assert_allclose(draws.mean(axis=0), 0.5, atol=0.02)  # 4 standard errors
     np.testing.assert_allclose(draws.var(axis=0), 1 / 12, atol=0.005)
     correlation = np.corrcoef(draws.T) - np.eye(DRAWS)

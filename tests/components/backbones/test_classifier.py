@@ -11,7 +11,7 @@ from thawline.components import backbones
 from thawline.components.backbones import classifier as model
 from thawline.components.backbones.backbone import Backbone
 from thawline.components.backbones.features import Features, feature_model, feature_slices
-from thawline.components.embedding.feature_extractor import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.training import feature_set
 
 SIDE = 32
@@ -44,7 +44,9 @@ def test_head_fitted_on_embeddings_answers_the_same_on_pixels(
 ) -> None:
     """Row 0 of an embedding is what the classifier's head sees, column by column."""
     data = tiny.images(12, side=SIDE)
-    frozen = FrozenBase(Settings(real.name, 'random', SIDE, kind, 'none', 0, 0), real)
+    frozen = FeatureExtractor(
+        EmbeddingSettings(real.name, 'random', SIDE, kind, 'none', 0, 0), real
+    )
     embedded = feature_set.of_images(frozen, 'val', data).features[:, 0]
     slices = feature_slices(real, kind)
     assert embedded.shape == (12, slices[-1][1].stop)

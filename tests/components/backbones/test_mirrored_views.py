@@ -31,7 +31,7 @@ def turned(pixels: np.ndarray, kind: Views) -> list[np.ndarray]:
 @pytest.mark.parametrize(('kind', 'count'), KINDS)
 def test_stacked_views_are_the_images_mirrored(kind: Views, count: int) -> None:
     images = np.arange(2 * 3 * 4 * 3, dtype=np.float32).reshape(2, 3, 4, 3)
-    found = mirrored_views.stacked(tf.constant(images), kind).numpy()
+    found = mirrored_views.stack_views(tf.constant(images), kind).numpy()
     assert len(found) == 2 * count
     np.testing.assert_array_equal(found, np.concatenate(turned(images, kind)))
 
@@ -39,7 +39,7 @@ def test_stacked_views_are_the_images_mirrored(kind: Views, count: int) -> None:
 @pytest.mark.parametrize(('kind', 'count'), KINDS)
 def test_average_is_over_the_views_of_each_image(kind: Views, count: int) -> None:
     outputs = np.arange(count * 3 * 2, dtype=np.float32).reshape(count * 3, 2)
-    found = mirrored_views.averaged(tf.constant(outputs), kind).numpy()
+    found = mirrored_views.average_views(tf.constant(outputs), kind).numpy()
     np.testing.assert_allclose(found, outputs.reshape(count, 3, 2).mean(0))
 
 

@@ -27,11 +27,11 @@ def test_threads_that_draw_random_numbers_do_not_change_it():
     thread = threading.Thread(target=draw)
     thread.start()
     try:
-        with seeding.seeded(7):
+        with seeding.fixed_seed(7):
             found = digest()
     finally:
         over.set()
         thread.join()
     assert found == expected
-    with seeding.seeded(8):
+    with seeding.fixed_seed(8):
         assert digest() != expected

@@ -16,7 +16,7 @@ from thawline.components.transform import preprocessing
 
 SIZE = 32
 # The smallest base; random weights, so that nothing is downloaded.
-SETTINGS = feature_extractor.Settings(
+SETTINGS = feature_extractor.EmbeddingSettings(
     'mobilenet_v2_035', 'random', SIZE, 'top', 'standard', 2, seed=3
 )
 
@@ -58,11 +58,11 @@ def write_shard(
 def embed(
     files: Mapping[str, Sequence[str]],
     out: pathlib.Path,
-    settings: feature_extractor.Settings = SETTINGS,
-) -> feature_extractor.FrozenBase:
+    settings: feature_extractor.EmbeddingSettings = SETTINGS,
+) -> feature_extractor.FeatureExtractor:
     """Runs the pipeline as the executor does and writes the spec; returns the base."""
     options = PipelineOptions(['--runner=FnApiRunner', '--direct_running_mode=in_memory'])
-    with feature_extractor.held(settings) as base:
+    with feature_extractor.preload(settings) as base:
         with beam.Pipeline(options=options) as root:
             beam_pipeline.embed(root, files, settings, str(out))
         spec = embeddings.Spec(

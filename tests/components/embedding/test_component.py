@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from tfx.types import Channel, standard_artifacts
 
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding.component import Embedder
 
 
 def key(**changes: Any) -> dict[str, Any]:
     """The execution properties of an Embedder with these parameters."""
     parameters = {
-        'model': Model(),
+        'model': PretrainedBase(),
         'weights_digest': '',
         'image_size': 224,
         'augmentation': 'light',
@@ -30,8 +30,8 @@ def key(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     'change',
     [
-        {'model': Model(backbone='resnet50')},
-        {'model': Model(weights='random')},
+        {'model': PretrainedBase(backbone='resnet50')},
+        {'model': PretrainedBase(weights='random')},
         {'weights_digest': 'abc'},
         {'image_size': 128},
         {'augmentation': 'flips'},
@@ -51,5 +51,5 @@ def test_without_views_neither_policy_nor_seed_matter() -> None:
 
 
 def test_seed_of_a_random_base_always_matters() -> None:
-    random = {'model': Model(weights='random'), 'views': 0}
+    random = {'model': PretrainedBase(weights='random'), 'views': 0}
     assert key(**random, seed=1) != key(**random, seed=2)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.components.training import tiny
 from thawline.components.training import augmentation_choice, image_set, params
-from thawline.components.training.epoch_trainer import Epochs
+from thawline.components.training.epoch_trainer import EpochTrainer
 
 SIDE = 32
 MIDDLE = (SIDE - 1) / 2
@@ -75,7 +75,7 @@ def test_named_policy_is_taken_without_a_look() -> None:
     plain = matched.logits(matched.val.pixels)
     matched.looked = 0
     settings = params.Training(augmentation='strong')
-    settled, record = augmentation_choice.settle(settings, matched.logits, plain, matched.val)
+    settled, record = augmentation_choice.resolve(settings, matched.logits, plain, matched.val)
     assert settled == settings and matched.looked == 0
     assert record == {'policy': 'strong', 'measured': {}}
 
@@ -83,7 +83,7 @@ def test_named_policy_is_taken_without_a_look() -> None:
 def test_settled_settings_have_the_name_of_a_policy() -> None:
     matched = Matched(STRIPES)
     plain = matched.logits(matched.val.pixels)
-    settled, record = augmentation_choice.settle(
+    settled, record = augmentation_choice.resolve(
         params.Training(), matched.logits, plain, matched.val
     )
     assert settled == params.Training(augmentation='flips')
@@ -94,4 +94,4 @@ def test_settled_settings_have_the_name_of_a_policy() -> None:
 def test_fine_tuning_asks_for_a_settled_policy() -> None:
     train = tiny.images(8)
     with pytest.raises(ValueError, match='affinity.settle'):
-        Epochs(tiny.classifier(), train, train, params.Training(), None)
+        EpochTrainer(tiny.classifier(), train, train, params.Training(), None)

@@ -16,8 +16,8 @@ from tests.components.training import tuning
 from tests.components.training.tuning import Killed, attempt, run, settings, timeless
 from thawline.components.shared import progress
 from thawline.components.training import budget, checkpoint, fine_tune, optimizer, params, scores
-from thawline.components.training.best_epoch import Epoch, Reached, Snapshot
-from thawline.components.training.model_selection import Seen
+from thawline.components.training.best_epoch import EpochHistory, EpochRecord, Snapshot
+from thawline.components.training.model_selection import ValPredictions
 
 EPOCHS = 4
 STEPS = 3  # of 24 images in batches of 8
@@ -39,7 +39,7 @@ def variant(name: str) -> params.Training:
 
 
 @functools.cache
-def undisturbed(name: str) -> tuple[fine_tune.FineTuned, list[np.ndarray]]:
+def undisturbed(name: str) -> tuple[fine_tune.FineTuning, list[np.ndarray]]:
     """The end of the training that nobody kills or hurries: its outcome and all weights."""
     chosen = variant(name)
     classifier = tuning.classifier(chosen)
@@ -49,7 +49,7 @@ def undisturbed(name: str) -> tuple[fine_tune.FineTuned, list[np.ndarray]]:
 
 
 def kept_epochs(folder: pathlib.Path) -> int:
-    state = checkpoint.Checkpoint(folder, 'key').load()
+    state = checkpoint.CheckpointFile(folder, 'key').load()
     assert state is not None
     return len(state.meta['history'])
 
@@ -71,7 +71,7 @@ def assert_resumes(folder: pathlib.Path, name: str, epochs_kept: int) -> None:
 
 
 def test_killed_between_epochs(tmp_path: pathlib.Path) -> None:
-    def kill(epoch: Epoch) -> None:
+    def kill(epoch: EpochRecord) -> None:
         if epoch.epoch == 3:
             raise Killed
 
@@ -140,7 +140,7 @@ def test_without_time_the_model_stays_as_it_was(
     assert tuned is None
     assert any('timing' in now.what for now in seen) is (looks > 0)
     tuning.assert_equal([np.array(v) for v in classifier.model.variables], before)
-    assert checkpoint.Checkpoint(tmp_path, 'key').load() is None
+    assert checkpoint.CheckpointFile(tmp_path, 'key').load() is None
 
 
 def test_budget_that_runs_out_ends_after_the_epoch(
@@ -148,7 +148,7 @@ def test_budget_that_runs_out_ends_after_the_epoch(
 ) -> None:
     clock = Clock()
 
-    def late(epoch: Epoch) -> None:
+    def late(epoch: EpochRecord) -> None:
         clock.seconds += 1000.0 if epoch.epoch == 2 else 0.0
 
     chosen = variant('plain')
@@ -170,8 +170,8 @@ def test_seconds_before_a_kill_are_of_the_budget_too(
     chosen = variant('plain')
     seen: list[int] = []
 
-    def attempt_with(clock: Clock, kill_at: int | None) -> fine_tune.FineTuned:
-        def late(epoch: Epoch) -> None:
+    def attempt_with(clock: Clock, kill_at: int | None) -> fine_tune.FineTuning:
+        def late(epoch: EpochRecord) -> None:
             if epoch.epoch in seen:  # shown again, not trained again
                 return
             if epoch.epoch == kill_at:
@@ -196,7 +196,7 @@ def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_the
 ) -> None:
     chosen = settings(epochs=100_000)  # more than fit, however fast
 
-    def kill(epoch: Epoch) -> None:
+    def kill(epoch: EpochRecord) -> None:
         if epoch.epoch == 3:
             raise Killed
 
@@ -208,14 +208,14 @@ def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_the
             on_epoch=kill,
             deadline=budget.Deadline(60.0, Clock()),
         )
-    state = checkpoint.Checkpoint(tmp_path, 'key').load()
+    state = checkpoint.CheckpointFile(tmp_path, 'key').load()
     assert state is not None
     planned = state.meta['epochs']
     assert 3 < planned < 100_000
     seen: list[progress.Progress] = []
     rates: list[float] = []
 
-    def note(epoch: Epoch) -> None:
+    def note(epoch: EpochRecord) -> None:
         rates.append(epoch.rate)
         kill(epoch)
 
@@ -223,7 +223,7 @@ def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_the
     with pytest.raises(Killed), progress.listening(seen.append):
         run(tuning.classifier(chosen), tmp_path, chosen, on_epoch=note)
     assert seen[0].total == planned * STEPS
-    expected = [optimizer.rate(1e-2, step, planned * STEPS, 0.1) for step in range(9)]
+    expected = [optimizer.learning_rate(1e-2, step, planned * STEPS, 0.1) for step in range(9)]
     assert rates == [max(expected[i : i + 3]) for i in (0, 3, 6)]
 
 
@@ -231,20 +231,20 @@ def variable(value: float) -> keras.Variable:
     return keras.Variable(np.full(2, value, np.float32))
 
 
-def an_epoch(number: int, val: float = 0.5) -> Epoch:
-    return Epoch(number, 1.0, 0.5, 1.0, val, 2, 0.01, 1.0, 16)
+def an_epoch(number: int, val: float = 0.5) -> EpochRecord:
+    return EpochRecord(number, 1.0, 0.5, 1.0, val, 2, 0.01, 1.0, 16)
 
 
 LABELS = np.array([0, 1] * 4)
 
 
-def seen(right: int, sure: float) -> Seen:
+def seen(right: int, sure: float) -> ValPredictions:
     """So many of eight right; of equal ones the calibrated loss is lower where it is as `sure`."""
     says = np.where(np.arange(8) < right, LABELS, 1 - LABELS)
     found = np.eye(2, dtype=np.float32)[says]
     # A right answer counts for more than a wrong one, by so much.
     found[:right] *= sure
-    return Seen(found, scores.score(found, LABELS))
+    return ValPredictions(found, scores.score(found, LABELS))
 
 
 def test_snapshot_goes_back() -> None:
@@ -259,7 +259,7 @@ def test_snapshot_goes_back() -> None:
 
 def test_the_best_epoch_is_that_of_the_lowest_calibrated_loss_among_about_equals() -> None:
     weight = variable(0.0)
-    reached = Reached([weight], [], LABELS)
+    reached = EpochHistory([weight], [], LABELS)
     assert (reached.best_epoch, reached.best) == (0, None)
     # The third is surer where it is right; the fourth is the same; the fifth is surer still, but
     # clearly less accurate.
@@ -277,13 +277,13 @@ def test_state_goes_round_and_one_of_another_training_is_not_taken_up(
     tmp_path: pathlib.Path,
 ) -> None:
     weight, other = variable(1.0), variable(5.0)
-    reached = Reached([weight], [other], LABELS)
-    reached.planned = budget.Plan(3, 2, epoch_seconds=1.5)
+    reached = EpochHistory([weight], [other], LABELS)
+    reached.planned = budget.ThawPlan(3, 2, epoch_seconds=1.5)
     reached.add(an_epoch(1), seen(4, 1.0))
     weight.assign(np.full(2, 2.0, np.float32))
-    kept = checkpoint.Checkpoint(tmp_path, 'key')
+    kept = checkpoint.CheckpointFile(tmp_path, 'key')
     kept.save(reached.state(spent=2.5))
-    again = Reached([variable(9.0)], [variable(9.0)], LABELS)
+    again = EpochHistory([variable(9.0)], [variable(9.0)], LABELS)
     state = kept.load()
     assert again.resume(state)
     assert state is not None and state.meta['spent'] == 2.5
@@ -291,12 +291,12 @@ def test_state_goes_round_and_one_of_another_training_is_not_taken_up(
     np.testing.assert_array_equal(again.best.logits, reached.best.logits, strict=True)
     assert again.history == reached.history
     assert (again.best_epoch, again.best.val) == (1, reached.best.val)
-    assert again.planned == budget.Plan(3, 2)
+    assert again.planned == budget.ThawPlan(3, 2)
     np.testing.assert_array_equal(again.weights[0], [2.0, 2.0])
     again.restore_best()
     np.testing.assert_array_equal(again.weights[0], [1.0, 1.0])
     # One variable more than the state has.
-    larger = Reached([variable(9.0)], [variable(9.0), variable(9.0)], LABELS)
+    larger = EpochHistory([variable(9.0)], [variable(9.0), variable(9.0)], LABELS)
     assert not larger.resume(kept.load()) and not larger.resume(None)
     np.testing.assert_array_equal(larger.weights[0], [9.0, 9.0])
     assert larger.history == []

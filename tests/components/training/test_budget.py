@@ -9,7 +9,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from thawline.components.training.budget import MIN_EPOCHS, Deadline, Plan, plan
+from thawline.components.training.budget import MIN_EPOCHS, Deadline, ThawPlan, plan
 
 
 class Clock:
@@ -37,7 +37,7 @@ class Measuring:
 
 def planned(
     seconds: float | None, epochs: int, blocks: int, each: float, cost: float = 0.0
-) -> tuple[Plan, list[int]]:
+) -> tuple[ThawPlan, list[int]]:
     clock = Clock()
     measuring = Measuring(clock, each, cost)
     return plan(Deadline(seconds, clock), epochs, blocks, measuring), measuring.depths
@@ -69,14 +69,14 @@ def test_epochs_that_take_longer_and_longer() -> None:
         return epochs * (epochs + 1) / 2
 
     clock = Clock()
-    assert plan(Deadline(10.0, clock), 9, 3, lambda blocks: total) == Plan(4, 3, 2.5)
-    assert plan(Deadline(9.9, clock), 9, 3, lambda blocks: total) == Plan(3, 3, 2.0)
-    assert plan(Deadline(1e3, clock), 9, 3, lambda blocks: total) == Plan(9, 3, 5.0)
+    assert plan(Deadline(10.0, clock), 9, 3, lambda blocks: total) == ThawPlan(4, 3, 2.5)
+    assert plan(Deadline(9.9, clock), 9, 3, lambda blocks: total) == ThawPlan(3, 3, 2.0)
+    assert plan(Deadline(1e3, clock), 9, 3, lambda blocks: total) == ThawPlan(9, 3, 5.0)
 
 
 def test_without_a_budget_there_is_no_deadline_and_nothing_is_measured() -> None:
     assert Deadline(None).left is None and Deadline(None).seconds is None
-    assert planned(None, 7, 10, 1e9) == (Plan(7, 10), [])
+    assert planned(None, 7, 10, 1e9) == (ThawPlan(7, 10), [])
 
 
 def test_real_clock_goes_by_itself() -> None:
@@ -86,38 +86,38 @@ def test_real_clock_goes_by_itself() -> None:
 
 
 def test_all_fits() -> None:
-    assert planned(1000, 7, 8, each=10) == (Plan(7, 8, 80), [8])
+    assert planned(1000, 7, 8, each=10) == (ThawPlan(7, 8, 80), [8])
 
 
 def test_fewer_epochs_come_before_fewer_blocks() -> None:
-    assert planned(200, 7, 8, each=10) == (Plan(2, 8, 80), [8])
+    assert planned(200, 7, 8, each=10) == (ThawPlan(2, 8, 80), [8])
 
 
 def test_blocks_are_halved_until_two_epochs_fit() -> None:
-    assert planned(45, 7, 8, each=10) == (Plan(2, 2, 20), [8, 4, 2])
-    assert planned(45, 7, 7, each=10) == (Plan(4, 1, 10), [7, 3, 1])
+    assert planned(45, 7, 8, each=10) == (ThawPlan(2, 2, 20), [8, 4, 2])
+    assert planned(45, 7, 7, each=10) == (ThawPlan(4, 1, 10), [7, 3, 1])
 
 
 def test_one_epoch_is_enough_where_one_is_asked_for() -> None:
-    assert planned(85, 1, 8, each=10) == (Plan(1, 8, 80), [8])
+    assert planned(85, 1, 8, each=10) == (ThawPlan(1, 8, 80), [8])
 
 
 def test_measuring_takes_its_own_time() -> None:
-    assert planned(200, 7, 8, each=10, cost=39) == (Plan(2, 8, 80), [8])
-    assert planned(200, 7, 8, each=10, cost=41) == (Plan(2, 4, 40), [8, 4])
+    assert planned(200, 7, 8, each=10, cost=39) == (ThawPlan(2, 8, 80), [8])
+    assert planned(200, 7, 8, each=10, cost=41) == (ThawPlan(2, 4, 40), [8, 4])
 
 
 def test_nothing_fits() -> None:
-    assert planned(15, 7, 8, each=10) == (Plan(0, 1), [8, 4, 2, 1])
+    assert planned(15, 7, 8, each=10) == (ThawPlan(0, 1), [8, 4, 2, 1])
     # The time is over while measuring: what is left is not spent on measuring more.
-    assert planned(15, 7, 8, each=10, cost=16) == (Plan(0, 4), [8])
+    assert planned(15, 7, 8, each=10, cost=16) == (ThawPlan(0, 4), [8])
 
 
 def test_budget_that_is_already_spent_measures_nothing() -> None:
     clock = Clock()
     deadline, measuring = Deadline(5.0, clock), Measuring(clock, 0.001)
     clock.seconds += 5.0
-    assert plan(deadline, 7, 8, measuring) == Plan(0, 8)
+    assert plan(deadline, 7, 8, measuring) == ThawPlan(0, 8)
     assert measuring.depths == []
 
 
@@ -148,11 +148,11 @@ def test_what_is_planned_fits_and_is_worth_it(
 @pytest.mark.parametrize(
     ('found', 'missing'),
     [
-        (Plan(7, 8), []),
-        (Plan(2, 8), ['5 of 7 epochs']),
-        (Plan(7, 2), ['6 of 8 thawed blocks']),
-        (Plan(6, 4), ['1 of 7 epochs', '4 of 8 thawed blocks']),
+        (ThawPlan(7, 8), []),
+        (ThawPlan(2, 8), ['5 of 7 epochs']),
+        (ThawPlan(7, 2), ['6 of 8 thawed blocks']),
+        (ThawPlan(6, 4), ['1 of 7 epochs', '4 of 8 thawed blocks']),
     ],
 )
-def test_what_is_missing_is_said(found: Plan, missing: list[str]) -> None:
+def test_what_is_missing_is_said(found: ThawPlan, missing: list[str]) -> None:
     assert found.left_out(epochs=7, blocks=8) == missing

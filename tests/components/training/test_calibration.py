@@ -49,9 +49,9 @@ def test_finds_the_temperature_that_labels_were_drawn_with(
 def test_no_other_temperature_has_a_lower_loss(case: tuple[np.ndarray, np.ndarray]) -> None:
     logits, labels = case
     found = calibration.fit_temperature(logits, labels)
-    assert calibration.COLDEST <= found <= calibration.HOTTEST
+    assert calibration.MIN_TEMPERATURE <= found <= calibration.MAX_TEMPERATURE
     reached = smoothed_loss(logits, labels, found)
-    for other in np.geomspace(calibration.COLDEST, calibration.HOTTEST, 60):
+    for other in np.geomspace(calibration.MIN_TEMPERATURE, calibration.MAX_TEMPERATURE, 60):
         assert reached <= smoothed_loss(logits, labels, other) + 1e-6 * max(1, abs(reached))
 
 
@@ -72,7 +72,7 @@ def test_follows_the_scale_and_nothing_else(
     )
     scaled = calibration.fit_temperature(logits * scale, labels)
     if np.ptp(logits, axis=1).any() and {found, scaled}.isdisjoint(
-        {calibration.COLDEST, calibration.HOTTEST}
+        {calibration.MIN_TEMPERATURE, calibration.MAX_TEMPERATURE}
     ):
         assert scaled == pytest.approx(found * scale, rel=1e-4)
 
@@ -97,22 +97,22 @@ def test_perfect_separation_claims_no_more_than_its_number_of_images() -> None:
         # Laplace: n of n right says (n + 1) / (n + 2); the added image is half of each class here.
         assert sure == pytest.approx((n + 0.5) / (n + 1))
         rates.append(found)
-    assert rates[0] > rates[1] > rates[2] > calibration.COLDEST
+    assert rates[0] > rates[1] > rates[2] > calibration.MIN_TEMPERATURE
 
 
 def test_bounds() -> None:
     logits = np.array([[1e-3, 0.0]] * 1000, np.float32)
-    assert calibration.fit_temperature(logits, np.zeros(1000, int)) == calibration.COLDEST
-    assert calibration.fit_temperature(-logits, np.zeros(1000, int)) == calibration.HOTTEST
+    assert calibration.fit_temperature(logits, np.zeros(1000, int)) == calibration.MIN_TEMPERATURE
+    assert calibration.fit_temperature(-logits, np.zeros(1000, int)) == calibration.MAX_TEMPERATURE
     huge = np.array([[1e30, -1e30], [-1e30, 1e30]], np.float32)
-    assert calibration.fit_temperature(huge, np.array([0, 0])) == calibration.HOTTEST
+    assert calibration.fit_temperature(huge, np.array([0, 0])) == calibration.MAX_TEMPERATURE
 
 
 def test_one_image_and_a_class_that_no_image_has() -> None:
     logits = np.array([[1.0, 0.0, -1.0]], np.float32)
     right = calibration.fit_temperature(logits, np.array([0]))
     wrong = calibration.fit_temperature(logits, np.array([2]))
-    assert calibration.COLDEST < right < wrong == calibration.HOTTEST
+    assert calibration.MIN_TEMPERATURE < right < wrong == calibration.MAX_TEMPERATURE
     logits, labels = drawn(300, 4, 2.0)
     without = labels != 3
     found = calibration.fit_temperature(logits[without], labels[without])
@@ -128,7 +128,7 @@ def test_nothing_and_divergence_are_refused() -> None:
     with pytest.raises(ValueError, match='no image'):
         calibration.fit_temperature(np.empty((0, 2)), np.empty(0, int))
     with pytest.raises(ValueError, match='no image'):
-        calibration.expected_error(np.empty((0, 2)), np.empty(0, int))
+        calibration.expected_calibration_error(np.empty((0, 2)), np.empty(0, int))
     with pytest.raises(ValueError, match='diverged'):
         calibration.fit_temperature(np.array([[np.nan, 0.0]]), np.array([0]))
 
@@ -138,14 +138,16 @@ def test_error_of_known_cases() -> None:
     logits = np.log(np.tile([[0.9, 0.1]], (100, 1)))
     for right in (50, 90, 100):
         labels = (np.arange(100) >= right).astype(int)
-        found = calibration.expected_error(logits, labels, bins=1)
+        found = calibration.expected_calibration_error(logits, labels, bins=1)
         assert found == pytest.approx(abs(0.9 - right / 100))
         shuffled = np.random.default_rng(right).permutation(labels)
-        assert calibration.expected_error(logits, shuffled) == pytest.approx(
-            calibration.expected_error(logits, labels)
+        assert calibration.expected_calibration_error(logits, shuffled) == pytest.approx(
+            calibration.expected_calibration_error(logits, labels)
         )
     two = np.log([[0.6, 0.4], [0.8, 0.2]])
-    assert calibration.expected_error(two, np.array([1, 0])) == pytest.approx((0.6 + 0.2) / 2)
+    assert calibration.expected_calibration_error(two, np.array([1, 0])) == pytest.approx(
+        (0.6 + 0.2) / 2
+    )
 
 
 def test_calibrating_an_overconfident_model_lowers_both() -> None:

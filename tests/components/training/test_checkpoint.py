@@ -14,18 +14,18 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from thawline.components.training.checkpoint import Checkpoint, State
+from thawline.components.training.checkpoint import Checkpoint, CheckpointFile
 
 
-def a_state(value: float = 1.0) -> State:
+def a_state(value: float = 1.0) -> Checkpoint:
     arrays: dict[str, np.ndarray] = {
         'v0': np.full((2, 3), value, np.float32),
         'v1': np.array(7, np.int64),
     }
-    return State(arrays, {'history': [{'epoch': 1}], 'best_epoch': 1})
+    return Checkpoint(arrays, {'history': [{'epoch': 1}], 'best_epoch': 1})
 
 
-def assert_same(found: State | None, expected: State) -> None:
+def assert_same(found: Checkpoint | None, expected: Checkpoint) -> None:
     assert found is not None
     assert found.meta == expected.meta
     assert found.arrays.keys() == expected.arrays.keys()
@@ -35,21 +35,21 @@ def assert_same(found: State | None, expected: State) -> None:
 
 def saved_bytes() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        Checkpoint(pathlib.Path(folder), 'key').save(a_state())
+        CheckpointFile(pathlib.Path(folder), 'key').save(a_state())
         return pathlib.Path(folder, 'state.npz').read_bytes()
 
 
 WHOLE = saved_bytes()
 
 
-def load_bytes(data: bytes) -> State | None:
+def load_bytes(data: bytes) -> Checkpoint | None:
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, 'state.npz').write_bytes(data)
-        return Checkpoint(pathlib.Path(folder), 'key').load()
+        return CheckpointFile(pathlib.Path(folder), 'key').load()
 
 
 def test_round_trip_and_clear(tmp_path: pathlib.Path) -> None:
-    kept = Checkpoint(tmp_path / 'not' / 'yet', 'key')
+    kept = CheckpointFile(tmp_path / 'not' / 'yet', 'key')
     assert kept.load() is None
     kept.save(a_state(1.0))
     kept.save(a_state(2.0))
@@ -61,13 +61,13 @@ def test_round_trip_and_clear(tmp_path: pathlib.Path) -> None:
 
 
 def test_state_of_another_training_is_not_used(tmp_path: pathlib.Path) -> None:
-    Checkpoint(tmp_path, 'one').save(a_state())
-    assert Checkpoint(tmp_path, 'other').load() is None
-    assert_same(Checkpoint(tmp_path, 'one').load(), a_state())
+    CheckpointFile(tmp_path, 'one').save(a_state())
+    assert CheckpointFile(tmp_path, 'other').load() is None
+    assert_same(CheckpointFile(tmp_path, 'one').load(), a_state())
 
 
 def test_kill_while_writing_leaves_the_old_state(tmp_path: pathlib.Path) -> None:
-    kept = Checkpoint(tmp_path, 'key')
+    kept = CheckpointFile(tmp_path, 'key')
     kept.save(a_state(1.0))
     (tmp_path / 'state.partial').write_bytes(WHOLE[: len(WHOLE) // 2])
     assert_same(kept.load(), a_state(1.0))
@@ -82,7 +82,7 @@ def test_truncated_file_is_ignored_with_a_warning(
 ) -> None:
     (tmp_path / 'state.npz').write_bytes(WHOLE[:length])
     with caplog.at_level(logging.WARNING):
-        assert Checkpoint(tmp_path, 'key').load() is None
+        assert CheckpointFile(tmp_path, 'key').load() is None
     assert f'{tmp_path / "state.npz"} cannot be read' in caplog.text
 
 
@@ -133,7 +133,7 @@ def test_pickle_in_the_file_is_not_run(
         v0=np.array([Bomb(trace)], object),
     )
     with caplog.at_level(logging.WARNING):
-        assert Checkpoint(tmp_path, 'key').load() is None
+        assert CheckpointFile(tmp_path, 'key').load() is None
     assert 'cannot be read' in caplog.text
     assert not trace.exists()
     # The same file read without the guard would have run it: the test tests something.
@@ -143,6 +143,6 @@ def test_pickle_in_the_file_is_not_run(
 
 
 def test_file_is_a_plain_archive_of_arrays(tmp_path: pathlib.Path) -> None:
-    Checkpoint(tmp_path, 'key').save(a_state())
+    CheckpointFile(tmp_path, 'key').save(a_state())
     with zipfile.ZipFile(tmp_path / 'state.npz') as archive:
         assert sorted(archive.namelist()) == ['meta.npy', 'v0.npy', 'v1.npy']

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from thawline.components.training.checkpoint import Checkpoint, State
+from thawline.components.training.checkpoint import Checkpoint, CheckpointFile
 
 
 def _saves(folder: pathlib.Path, started: Any, ended: Any) -> None:
-    kept = Checkpoint(folder, 'k')
+    kept = CheckpointFile(folder, 'k')
     for epoch in range(40):
-        kept.save(State({'a': np.full(1000, epoch)}, {'epoch': epoch}))
+        kept.save(Checkpoint({'a': np.full(1000, epoch)}, {'epoch': epoch}))
         if epoch == 0:
             started.release()
     ended.put('well')
@@ -28,7 +28,7 @@ def test_two_runs_may_do_the_same_training_at_once(tmp_path: pathlib.Path) -> No
         one.start()
     for _ in saving:
         assert started.acquire(timeout=60)
-    first, seen = Checkpoint(tmp_path, 'k'), 0
+    first, seen = CheckpointFile(tmp_path, 'k'), 0
     for _ in range(20):
         found = first.load()
         seen += found is not None

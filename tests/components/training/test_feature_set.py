@@ -9,15 +9,15 @@ import numpy as np
 
 from tests.components.training import tiny
 from thawline.components.embedding import embeddings
-from thawline.components.embedding.feature_extractor import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.shared import progress
 from thawline.components.training import feature_set
 
 
-def frozen(views: int = 2, seed: int = 0) -> FrozenBase:
+def frozen(views: int = 2, seed: int = 0) -> FeatureExtractor:
     """The tiny base, whose features are its own."""
-    settings = Settings('tiny', 'random', tiny.SIDE, 'top', 'standard', views, seed)
-    return FrozenBase(settings, tiny.backbone())
+    settings = EmbeddingSettings('tiny', 'random', tiny.SIDE, 'top', 'standard', views, seed)
+    return FeatureExtractor(settings, tiny.backbone())
 
 
 def test_features_are_in_order_and_views_differ() -> None:

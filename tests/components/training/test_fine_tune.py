@@ -19,7 +19,7 @@ from tests.components.training.tuning import run, settings
 from thawline.components.shared import progress
 from thawline.components.training import epoch_trainer as epochs_lib
 from thawline.components.training import image_set, optimizer, scores
-from thawline.components.training.best_epoch import Epoch
+from thawline.components.training.best_epoch import EpochRecord
 
 
 @pytest.mark.parametrize('batch_norm', ['frozen', 'affine', 'updated'])
@@ -66,7 +66,7 @@ def test_first_step_moves_every_block_by_its_own_rate(tmp_path: pathlib.Path) ->
     with progress.listening(steps):
         run(classifier, tmp_path, chosen)
     assert len(steps.seen) == 2 * 3
-    first = optimizer.rate(1e-2, 0, 6, 0.5)
+    first = optimizer.learning_rate(1e-2, 0, 6, 0.5)
     assert first == pytest.approx(1e-2 / 4)
     for block in range(tiny.BLOCKS):
         path = f'block{block}_conv/kernel'
@@ -81,7 +81,7 @@ def test_history_tells_depth_and_rate_of_each_epoch(tmp_path: pathlib.Path) -> N
     chosen = settings(epochs=4, blocks='all', stages=2, warmup=0.25)
     tuned = run(tuning.classifier(chosen), tmp_path, chosen)
     assert [epoch.blocks for epoch in tuned.history] == [2, 4, 4, 4]
-    rates = [optimizer.rate(1e-2, step, 12, 0.25) for step in range(12)]
+    rates = [optimizer.learning_rate(1e-2, step, 12, 0.25) for step in range(12)]
     expected = [max(rates[i : i + 3]) for i in range(0, 12, 3)]
     assert [epoch.rate for epoch in tuned.history] == expected
     assert all(epoch.seconds > 0 for epoch in tuned.history)
@@ -91,7 +91,9 @@ def test_history_tells_depth_and_rate_of_each_epoch(tmp_path: pathlib.Path) -> N
 def test_depth_grows_from_the_top_until_all_blocks_have_half_of_the_epochs(
     epochs: int, blocks: int, stages: int
 ) -> None:
-    depths = [epochs_lib.depth_of(epoch, epochs, blocks, stages) for epoch in range(1, epochs + 1)]
+    depths = [
+        epochs_lib.thawed_blocks(epoch, epochs, blocks, stages) for epoch in range(1, epochs + 1)
+    ]
     assert depths == sorted(depths)
     assert depths[0] >= 1 and depths[-1] == blocks
     assert all(depth == blocks for depth in depths[-(-epochs // 2) :])
@@ -108,7 +110,7 @@ def test_lower_blocks_wait_for_their_stage(tmp_path: pathlib.Path) -> None:
     classifier = tuning.classifier(chosen)
     states = [tiny.weights_of(classifier.backbone)]
 
-    def look(epoch: Epoch) -> None:
+    def look(epoch: EpochRecord) -> None:
         del epoch
         states.append(tiny.weights_of(classifier.backbone))
 

@@ -27,8 +27,8 @@ def classifier(updated: bool = False) -> model.Classifier:
 def test_upper_part_answers_as_the_whole(thawed: int, updated: bool) -> None:
     one = classifier(updated=updated)
     data = tiny.images(70, side=64)  # more than a batch
-    look = frozen_activations.Looks(
-        one, data.pixels, frozen_activations.Boundary(one, thawed, POLICY)
+    look = frozen_activations.ValPredictor(
+        one, data.pixels, frozen_activations.SplitClassifier(one, thawed, POLICY)
     )
     for _ in range(2):
         np.testing.assert_allclose(look(), one.predict(data.pixels), rtol=1e-5, atol=1e-6)
@@ -43,9 +43,9 @@ def test_stages_below_the_boundary_reach_the_head(tmp_path: pathlib.Path) -> Non
     base = backbones.build('mobilenet_v2_035', 32, 'random')
     one = model.build(base, 'blocks', 2, 0.0, 0)
     data, val = tiny.images(12, side=32), tiny.images(8, side=32, seed=1)
-    edge = frozen_activations.Boundary(one, 2, POLICY)
+    edge = frozen_activations.SplitClassifier(one, 2, POLICY)
     assert [len(spec.shape) for spec in edge.specs] == [4, 2]
-    look = frozen_activations.Looks(one, data.pixels, edge)
+    look = frozen_activations.ValPredictor(one, data.pixels, edge)
     expected = one.predict(data.pixels)
     np.testing.assert_allclose(look(), expected, atol=1e-4 * np.abs(expected).max())
     tuned = tuning.run(one, tmp_path, tuning.settings(cached_views=1), data, val)
@@ -56,7 +56,9 @@ def test_stages_below_the_boundary_reach_the_head(tmp_path: pathlib.Path) -> Non
 def test_frozen_part_is_computed_once() -> None:
     one = classifier()
     data = tiny.images(8, side=64)
-    look = frozen_activations.Looks(one, data.pixels, frozen_activations.Boundary(one, 2, POLICY))
+    look = frozen_activations.ValPredictor(
+        one, data.pixels, frozen_activations.SplitClassifier(one, 2, POLICY)
+    )
     before = look()
     first = one.backbone.blocks[0].layers[0]
     first.set_weights([np.zeros_like(weight) for weight in first.get_weights()])
@@ -69,18 +71,18 @@ def test_without_a_boundary_or_memory_the_whole_is_computed(
 ) -> None:
     one = classifier()
     data = tiny.images(8, side=64)
-    edge = frozen_activations.Boundary(one, 2, POLICY)
+    edge = frozen_activations.SplitClassifier(one, 2, POLICY)
     assert edge.bytes_of(8) == 8 * 16 * 16 * 8 * 4
-    monkeypatch.setattr(frozen_activations.dataset, 'IN_MEMORY_BYTES', edge.bytes_of(8) - 1)
+    monkeypatch.setattr(frozen_activations.image_set, 'IN_MEMORY_BYTES', edge.bytes_of(8) - 1)
     first = one.backbone.blocks[0].layers[0]
-    looks = [frozen_activations.Looks(one, data.pixels, given) for given in (None, edge)]
+    looks = [frozen_activations.ValPredictor(one, data.pixels, given) for given in (None, edge)]
     before = [look() for look in looks]
     first.set_weights([np.zeros_like(weight) for weight in first.get_weights()])
     assert all((look() != was).any() for look, was in zip(looks, before, strict=True))
 
 
 def test_large_activations_lie_in_a_file_that_goes_with_them(tmp_path: pathlib.Path) -> None:
-    edge = frozen_activations.Boundary(classifier(), 2, POLICY)
+    edge = frozen_activations.SplitClassifier(classifier(), 2, POLICY)
     (array,) = edge.empty((2, 3), tmp_path / 'spool', in_memory_bytes=10)
     assert isinstance(array, np.memmap)
     assert (array.shape, array.dtype) == ((2, 3, 16, 16, 8), np.float32)
@@ -94,7 +96,7 @@ def test_large_activations_lie_in_a_file_that_goes_with_them(tmp_path: pathlib.P
 def test_views_are_of_the_image_and_the_number_and_come_in_any_order() -> None:
     one = classifier()
     data = tiny.images(10, side=64)
-    edge = frozen_activations.Boundary(one, 2, POLICY)
+    edge = frozen_activations.SplitClassifier(one, 2, POLICY)
     views = frozen_activations.CachedViews(edge, data, 2, 5, None)
     found = {}
     for view, epoch in ((1, 2), (0, 1), (1, 4)):
@@ -107,7 +109,7 @@ def test_views_are_of_the_image_and_the_number_and_come_in_any_order() -> None:
         found[view, epoch] = rows[np.argsort(order)]
     np.testing.assert_array_equal(found[1, 2], found[1, 4])
     assert (found[0, 1] != found[1, 2]).any()
-    draws = np.stack([augmentation.keyed(5, image_id, 1) for image_id in data.ids])
+    draws = np.stack([augmentation.view_draws(5, image_id, 1) for image_id in data.ids])
     images = augmentation.augment(data.pixels, POLICY, draws)
     lower, _ = one.split(2)
     np.testing.assert_allclose(found[0, 1], lower(images, training=False), rtol=1e-4, atol=1e-5)

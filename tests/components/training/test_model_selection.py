@@ -14,9 +14,9 @@ from thawline.components.training import model_selection, scores
 N = 400
 
 
-def candidate(accuracy: float, loss: float, n: int = N) -> model_selection.Candidate:
+def candidate(accuracy: float, loss: float, n: int = N) -> model_selection.CalibratedScores:
     # The log loss before calibration says the opposite, so that a choice by it would fail.
-    return model_selection.Candidate(scores.Scores(accuracy, 10 - loss, n), loss)
+    return model_selection.CalibratedScores(scores.Scores(accuracy, 10 - loss, n), loss)
 
 
 def test_lower_calibrated_loss_wins_between_accuracies_that_differ_by_chance() -> None:
@@ -69,7 +69,9 @@ def test_scale_of_the_logits_does_not_count() -> None:
     labels = rng.integers(3, size=200)
     logits = rng.normal(size=(200, 3)) + 2 * np.eye(3)[labels]
     once, thrice = (
-        model_selection.Seen(scale * logits, scores.score(scale * logits, labels)).judged(labels)
+        model_selection.ValPredictions(scale * logits, scores.score(scale * logits, labels)).judged(
+            labels
+        )
         for scale in (1, 3)
     )
     assert once.val.log_loss != pytest.approx(thrice.val.log_loss, rel=0.05)

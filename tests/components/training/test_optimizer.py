@@ -76,7 +76,7 @@ def test_rate_warms_up_and_falls_to_zero() -> None:
     """The rate that is assigned is the one that a compiled step uses, traced once or not."""
     classifier = tiny.classifier()
     optimizer = built(classifier)
-    rates = [optimizer_lib.rate(0.01, i, 20, 0.25) for i in range(21)]
+    rates = [optimizer_lib.learning_rate(0.01, i, 20, 0.25) for i in range(21)]
     warm = [0.01 * (i + 1) / 6 for i in range(5)]
     falling = [0.01 * (1 + math.cos(math.pi * i / 15)) / 2 for i in range(16)]
     np.testing.assert_allclose(rates, warm + falling, rtol=1e-6, atol=1e-12)
@@ -106,7 +106,7 @@ def test_rate_warms_up_and_falls_to_zero() -> None:
 def test_rate_rises_then_falls_and_never_leaves_its_range(
     peak: float, steps: int, warmup: float, at: float
 ) -> None:
-    rates = [optimizer_lib.rate(peak, step, steps, warmup) for step in range(steps)]
+    rates = [optimizer_lib.learning_rate(peak, step, steps, warmup) for step in range(steps)]
     warm = int(steps * warmup)
     assert all(0 < rate <= peak for rate in rates)
     assert rates[:warm] == sorted(rates[:warm])
@@ -114,11 +114,13 @@ def test_rate_rises_then_falls_and_never_leaves_its_range(
     if warm < steps:
         assert max(rates) == rates[warm] == peak
         # A step after the last would stand still.
-        assert optimizer_lib.rate(peak, steps, steps, warmup) == pytest.approx(0, abs=1e-12)
+        assert optimizer_lib.learning_rate(peak, steps, steps, warmup) == pytest.approx(
+            0, abs=1e-12
+        )
     # What is left to do depends on the share that is done, not on how many steps make it up.
     done = int(at * (steps - 1))
-    twice = optimizer_lib.rate(peak, 2 * done, 2 * steps, 0.0)
-    assert twice == pytest.approx(optimizer_lib.rate(peak, done, steps, 0.0))
+    twice = optimizer_lib.learning_rate(peak, 2 * done, 2 * steps, 0.0)
+    assert twice == pytest.approx(optimizer_lib.learning_rate(peak, done, steps, 0.0))
 
 
 def test_weight_decay_spares_biases_and_batchnorm_scales() -> None:

@@ -14,12 +14,12 @@ from tests.components.training import tiny, tuning
 from thawline.components import backbones
 from thawline.components.backbones import classifier
 from thawline.components.training import optimizer, params, precision
-from thawline.components.training.training_step import training_step
+from thawline.components.training.training_step import compile_step
 
 
 @pytest.mark.parametrize('setting', ['float32', 'mixed_bfloat16'])
 def test_what_is_said_is_chosen(setting: str) -> None:
-    assert precision.chosen(setting) == setting
+    assert precision.dtype_policy(setting) == setting
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_auto_is_mixed_on_gpus_that_can(
     monkeypatch.setattr(tf.config, 'list_physical_devices', lambda kind: range(len(capabilities)))
     details = [{'compute_capability': one} if one else {} for one in capabilities]
     monkeypatch.setattr(tf.config.experimental, 'get_device_details', details.__getitem__)
-    assert precision.chosen('auto') == expected
+    assert precision.dtype_policy('auto') == expected
 
 
 def kernels(graph: tf.Graph) -> set[tuple[str, str]]:
@@ -65,8 +65,8 @@ def test_step_computes_in_it_and_answers_do_not(policy: str) -> None:
     pixels = tiny.images(4, side=32).pixels
     before = one.predict(pixels)
     spec = tf.TensorSpec(one.model.input_shape, tf.float32)
-    with precision.computing_in(policy, base):
-        step = training_step(one.model, one.model.trainable_variables, adam, spec)
+    with precision.use_dtype_policy(policy, base):
+        step = compile_step(one.model, one.model.trainable_variables, adam, spec)
     found = kernels(step.get_concrete_function().graph)  # type: ignore[attr-defined]
     inside = 'bfloat16' if policy == 'mixed_bfloat16' else 'float32'
     assert {dtype for op, dtype in found if op != 'MatMul'} == {inside}
@@ -87,7 +87,7 @@ def test_step_computes_in_it_and_answers_do_not(policy: str) -> None:
 def test_policies_are_as_before_also_after_an_error() -> None:
     base = tiny.backbone()
     before = [layer.dtype_policy for layer in base.model.layers]
-    with pytest.raises(KeyError), precision.computing_in('mixed_bfloat16', base):
+    with pytest.raises(KeyError), precision.use_dtype_policy('mixed_bfloat16', base):
         inside = [layer.compute_dtype for layer in base.model.layers]
         raise KeyError
     assert inside == ['float32', 'float32', *['bfloat16'] * 3 * tiny.BLOCKS]  # pixels and scaling

@@ -23,7 +23,7 @@ from thawline.components.training import (
 )
 
 
-def shipped(trained: recipe.Trained, data: image_set.ImageSet) -> scores.Scores:
+def shipped(trained: recipe.TrainedClassifier, data: image_set.ImageSet) -> scores.Scores:
     return scores.score(trained.classifier.predict(data.pixels), data.labels)
 
 
@@ -64,7 +64,7 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     for share, values in record['interpolation'].items():
         rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
         found = scores.Scores(**rest)
-        candidates[share] = model_selection.Candidate(found, values['calibrated_log_loss'])
+        candidates[share] = model_selection.CalibratedScores(found, values['calibrated_log_loss'])
     assert list(candidates) == ['0', '0.25', '0.5', '0.75', '1']
     assert candidates['0'].val == scores.Scores(**record['probe']['val'])
     assert candidates['1'].val == scores.Scores(**record['fine_tune']['val'])

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tests.components.training import tiny, tuning
 from thawline.components import augmentation
 from thawline.components.training import image_set, params, resolution, scores
-from thawline.components.training.epoch_trainer import Epochs
+from thawline.components.training.epoch_trainer import EpochTrainer
 from thawline.components.training.targets import Targets
 
 SIDE = 96
@@ -89,7 +89,7 @@ def test_seconds_of_epochs_follow_their_area() -> None:
     settings = tuning.settings(epochs=5, start_resolution=0.3)
     classifier = tuning.classifier(settings, side=SIDE)
     train, val = tiny.images(24, side=SIDE), tiny.images(16, side=SIDE, seed=1)
-    epochs = Epochs(classifier, train, val, settings, None)
+    epochs = EpochTrainer(classifier, train, val, settings, None)
     seconds = epochs.measure(2)
     (step,) = epochs._compiled.values()
     assert step.experimental_get_tracing_count() == 1  # type: ignore[attr-defined]

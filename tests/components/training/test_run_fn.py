@@ -15,8 +15,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tests.components.embedding import embedded
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline.components import backbones
-from thawline.components.backbones.params import Model
-from thawline.components.embedding.feature_extractor import Settings
+from thawline.components.backbones.params import PretrainedBase
+from thawline.components.embedding.feature_extractor import EmbeddingSettings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
 from thawline.components.training import params, run_fn
@@ -44,7 +44,7 @@ def arguments(
         fine_tune=params.FineTune(blocks=1, **tune),
     )
     config = {
-        'model': Model(backbone=BACKBONE, weights=weights).model_dump_json(),
+        'model': PretrainedBase(backbone=BACKBONE, weights=weights).model_dump_json(),
         'training': training.model_dump_json(),
         'image_size': SIZE,
         'resize': RESIZE,
@@ -66,7 +66,7 @@ def embed(
     transformed: Transformed, folder: pathlib.Path, weights: str = 'random', seed: int = 3
 ) -> pathlib.Path:
     """Runs the Embedder's pipeline on the examples; returns where its files are."""
-    settings = Settings(BACKBONE, weights, SIZE, 'blocks', 'light', 1, seed)
+    settings = EmbeddingSettings(BACKBONE, weights, SIZE, 'blocks', 'light', 1, seed)
     files = {
         'train': sorted(map(str, transformed.examples['train'].glob('*.gz'))),
         'val': sorted(map(str, transformed.examples['eval'].glob('*.gz'))),

@@ -13,7 +13,7 @@ from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones import classifier as model
 from thawline.components.backbones.features import Features
 from thawline.components.embedding import embeddings
-from thawline.components.embedding.feature_extractor import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.training import feature_set, image_set, recipe
 
 SIDE = 16
@@ -65,12 +65,12 @@ def embedded(
     val: image_set.ImageSet,
     augmentation: str = 'light',
     kind: Features = 'top',
-) -> recipe.Embedded:
+) -> recipe.FeatureSets:
     """Their features by the base, one augmented view of each train image."""
     views = 0 if augmentation == 'none' else 1
     side = base.model.input_shape[1]
-    settings = Settings('tiny', 'random', side, kind, augmentation, views, 0)
-    frozen = FrozenBase(settings, base)
+    settings = EmbeddingSettings('tiny', 'random', side, kind, augmentation, views, 0)
+    frozen = FeatureExtractor(settings, base)
 
     def of(split: str, data: image_set.ImageSet) -> feature_set.FeatureSet:
         if not len(data):
@@ -78,7 +78,7 @@ def embedded(
             return feature_set.FeatureSet(np.empty(shape, np.float32), data.labels, data.ids)
         return feature_set.of_images(frozen, split, data)
 
-    return recipe.Embedded(kind, of('train', train), of('val', val))
+    return recipe.FeatureSets(kind, of('train', train), of('val', val))
 
 
 def write_embeddings(

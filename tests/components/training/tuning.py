@@ -14,7 +14,7 @@ from tests.components.training import tiny
 from thawline.components.backbones import classifier as model
 from thawline.components.shared import progress
 from thawline.components.training import budget, checkpoint, fine_tune, image_set, params
-from thawline.components.training.best_epoch import Epoch
+from thawline.components.training.best_epoch import EpochRecord
 
 WHAT = 'fine-tuning steps'
 
@@ -56,7 +56,7 @@ def settings(
     )
 
 
-def nothing(epoch: Epoch) -> None:
+def nothing(epoch: EpochRecord) -> None:
     del epoch
 
 
@@ -75,29 +75,29 @@ def attempt(
     chosen: params.Training,
     train: image_set.ImageSet | None = None,
     val: image_set.ImageSet | None = None,
-    on_epoch: Callable[[Epoch], None] = nothing,
+    on_epoch: Callable[[EpochRecord], None] = nothing,
     deadline: budget.Deadline | None = None,
-) -> fine_tune.FineTuned | None:
+) -> fine_tune.FineTuning | None:
     """Fine-tunes on 24 images unless others are given, with its state in `folder`."""
     return fine_tune.run(
         one,
         tiny.images(24) if train is None else train,
         tiny.images(16, seed=1) if val is None else val,
         chosen,
-        checkpoint.Checkpoint(folder, 'key'),
+        checkpoint.CheckpointFile(folder, 'key'),
         on_epoch,
         deadline,
     )
 
 
-def run(*arguments: Any, **more: Any) -> fine_tune.FineTuned:
+def run(*arguments: Any, **more: Any) -> fine_tune.FineTuning:
     """As `attempt`, where there is time."""
     tuned = attempt(*arguments, **more)
     assert tuned is not None
     return tuned
 
 
-def timeless(tuned: fine_tune.FineTuned) -> fine_tune.FineTuned:
+def timeless(tuned: fine_tune.FineTuning) -> fine_tune.FineTuning:
     """Without what the clock said."""
     return dataclasses.replace(
         tuned,

@@ -34,7 +34,7 @@ def train(
     images: Callable[[], Images] | None = None,
     views: Views = 'none',
     **tune: Any,
-) -> recipe.Trained:
+) -> recipe.TrainedClassifier:
     settings = params.Training(
         mode=mode,
         budget=budget,
@@ -55,14 +55,14 @@ def train(
         tiny.embedded(base, train_set, val_set, settings.views_augmentation, kind),
         images or (lambda: (train_set, val_set)),
         settings,
-        checkpoint.Checkpoint(folder / 'state', 'key'),
+        checkpoint.CheckpointFile(folder / 'state', 'key'),
         log,
     )
     log.close()
     return trained
 
 
-def weights(trained: recipe.Trained) -> list[np.ndarray]:
+def weights(trained: recipe.TrainedClassifier) -> list[np.ndarray]:
     return [np.array(w) for w in trained.classifier.model.get_weights()]
 
 

@@ -16,10 +16,10 @@ from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
 from tests.components.transformed import RESIZE, SIZE, Transformed
-from thawline.components.backbones.params import Model
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.embedding.feature_extractor import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.shared import code_digest
 from thawline.components.training import feature_set, image_set, params, run_fn, tuned_settings
 from thawline.components.tuning import executor, record
@@ -76,8 +76,8 @@ def test_properties_and_outputs_are_those_of_tfx_tuner() -> None:
 
 def embed(folder: pathlib.Path, transformed: Transformed) -> None:
     """What the Embedder would write, of a base with random weights from seed 0."""
-    settings = Settings(BASE, 'random', SIZE, 'blocks', 'none', 0, 0)
-    base = FrozenBase(settings)
+    settings = EmbeddingSettings(BASE, 'random', SIZE, 'blocks', 'none', 0, 0)
+    base = FeatureExtractor(settings)
     counts = {}
     for split, name in (('train', 'train'), ('eval', 'val')):
         data = image_set.load([f'{transformed.examples[split]}/*.gz'], SIZE)
@@ -120,7 +120,7 @@ def outputs(
         'best_hyperparameters': placed(standard_artifacts.HyperParameters(), folder / 'best'),
         'tuner_results': placed(standard_artifacts.TunerResults(), folder / 'results'),
     }
-    model = Model(backbone=BASE, weights='random').model_dump_json()
+    model = PretrainedBase(backbone=BASE, weights='random').model_dump_json()
     component = ImageTuner(
         base={'model': model, 'image_size': SIZE},
         training=params.Training(batch_size=10, fine_tune=params.FineTune(blocks=1, epochs=1)),
@@ -160,7 +160,7 @@ def trained(
             model_run_dir=str(folder / 'run'),
             hyperparameters=hyperparameters,
             custom_config={
-                'model': Model(backbone=BASE, weights='random').model_dump_json(),
+                'model': PretrainedBase(backbone=BASE, weights='random').model_dump_json(),
                 'training': training.model_dump_json(),
                 'image_size': SIZE,
                 'resize': RESIZE,

@@ -12,10 +12,10 @@ from tests.components.training import tiny
 from tests.components.tuning import trial_runners
 from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones.features import feature_slices
-from thawline.components.embedding.feature_extractor import FrozenBase, Settings
+from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.training import feature_set, recipe
 from thawline.components.tuning import head_comparison
-from thawline.components.tuning.trial_runner import Bench
+from thawline.components.tuning.trial_runner import TrialRunner
 
 
 def staged() -> backbone_lib.Backbone:
@@ -32,21 +32,21 @@ def staged() -> backbone_lib.Backbone:
 
 
 @pytest.fixture(scope='module')
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> TrialRunner:
     base = staged()
     train, val = tiny.images(40, side=32), tiny.images(30, side=32, seed=1)
-    settings = Settings('staged', 'random', 32, 'blocks', 'none', 0, 0)
-    frozen = FrozenBase(settings, base)
-    embedded = recipe.Embedded(
+    settings = EmbeddingSettings('staged', 'random', 32, 'blocks', 'none', 0, 0)
+    frozen = FeatureExtractor(settings, base)
+    embedded = recipe.FeatureSets(
         'blocks',
         feature_set.of_images(frozen, 'train', train),
         feature_set.of_images(frozen, 'val', val),
     )
     folder = tmp_path_factory.mktemp('heads')
-    return Bench(base, trial_runners.NAMES, embedded, lambda: (train, val), folder)
+    return TrialRunner(base, trial_runners.NAMES, embedded, lambda: (train, val), folder)
 
 
-def test_top_is_compared_where_blocks_were_embedded(bench: Bench) -> None:
+def test_top_is_compared_where_blocks_were_embedded(bench: TrialRunner) -> None:
     assert len(feature_slices(bench.backbone, 'blocks')) > 1
     found = head_comparison.compare(bench, trial_runners.settings())
     assert [(head.features, head.class_weights) for head in found.found] == [
@@ -57,7 +57,7 @@ def test_top_is_compared_where_blocks_were_embedded(bench: Bench) -> None:
     assert losses[0] != losses[2]
 
 
-def test_useless_earlier_blocks_are_advised_against(bench: Bench) -> None:
+def test_useless_earlier_blocks_are_advised_against(bench: TrialRunner) -> None:
     """Earlier blocks that hold a wrong hint, strong in train and turned round in val."""
     columns = feature_slices(bench.backbone, 'blocks')[0][1]
 
@@ -66,10 +66,10 @@ def test_useless_earlier_blocks_are_advised_against(bench: Bench) -> None:
         found[..., columns] = sign * (2.0 * data.labels[:, None, None] - 1)
         return feature_set.FeatureSet(found, data.labels, data.ids)
 
-    embedded = recipe.Embedded(
+    embedded = recipe.FeatureSets(
         'blocks', hinted(bench.embedded.train, 1.0), hinted(bench.embedded.val, -1.0)
     )
-    misled = Bench(
+    misled = TrialRunner(
         bench.backbone, trial_runners.NAMES, embedded, bench._images, pathlib.Path(bench._folder)
     )
     found = head_comparison.compare(misled, trial_runners.settings())
@@ -77,7 +77,7 @@ def test_useless_earlier_blocks_are_advised_against(bench: Bench) -> None:
     assert 'features: top is better beyond noise than blocks' in found.why
 
 
-def test_balanced_is_an_aim_and_stays(bench: Bench) -> None:
+def test_balanced_is_an_aim_and_stays(bench: TrialRunner) -> None:
     found = head_comparison.compare(bench, trial_runners.settings(class_weights='balanced'))
     assert found.class_weights == 'balanced'
     assert found.why[0].startswith('class_weights: balanced stays')

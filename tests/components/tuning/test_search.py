@@ -22,7 +22,7 @@ from thawline.components.tuning import (
     search_space,
     settings_choice,
 )
-from thawline.components.tuning.trial_runner import Bench
+from thawline.components.tuning.trial_runner import TrialRunner
 
 # KerasTuner asks the current thread's name in an old way.
 pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
@@ -43,7 +43,7 @@ def tuner(
     folder: pathlib.Path,
     settings: params.Training,
     candidates: list[dict[str, Any]] | None = None,
-    bench: Bench | None = None,
+    bench: TrialRunner | None = None,
     trials: int = 3,
     deadline: budget.Deadline | None = None,
     epochs: int = 1,
@@ -74,7 +74,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> search.RecipeTuner:
 def test_first_trial_has_the_present_settings(searched: search.RecipeTuner) -> None:
     first = searched.oracle.get_trial('0').hyperparameters.values
     assert (
-        tuned_settings.merged(trial_runners.settings(), first, tiny.BLOCKS)
+        tuned_settings.override(trial_runners.settings(), first, tiny.BLOCKS)
         == trial_runners.settings()
     )
     assert len(searched.tried) == len(searched.oracle.trials) == 3
@@ -82,7 +82,7 @@ def test_first_trial_has_the_present_settings(searched: search.RecipeTuner) -> N
 
 def test_best_hyperparameters_are_those_of_the_verdict(searched: search.RecipeTuner) -> None:
     (best,) = searched.get_best_hyperparameters()
-    chosen = searched.verdict.chosen
+    chosen = searched.choice.chosen
     assert best.values == searched.candidates[chosen]
     config = json.loads(json.dumps(best.get_config()))
     read = tuned_settings.read(config, BASE)
@@ -93,13 +93,13 @@ def test_best_hyperparameters_are_those_of_the_verdict(searched: search.RecipeTu
 
 def test_chosen_is_never_worse_than_the_present_settings(searched: search.RecipeTuner) -> None:
     measured = [tried.measured for tried in searched.tried if tried is not None]
-    chosen = measured[searched.verdict.chosen]
+    chosen = measured[searched.choice.chosen]
     assert chosen.accuracy >= measured[0].accuracy
     assert chosen.log_loss <= measured[0].log_loss
 
 
 def test_record_tells_all_of_it(searched: search.RecipeTuner) -> None:
-    found = json.loads(json.dumps(record.of(searched)))
+    found = json.loads(json.dumps(record.tuning_record(searched)))
     assert found['base'] == BASE and found['val_images'] == 20
     assert len(found['trials']) == 3 and found['left_out'] == 0
     first = found['trials'][0]
@@ -154,14 +154,14 @@ def test_budget_ends_the_search_but_not_before_the_present_settings(
     clock.now = 1.0
     made.search()
     assert len(made.tried) == 1
-    assert record.of(made)['left_out'] == 2
+    assert record.tuning_record(made)['left_out'] == 2
     assert made.get_best_hyperparameters()[0].values == made.candidates[0]
 
 
 def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> None:
     """The second thaws four times as much: three times the first's cost."""
     settings = trial_runners.settings()
-    first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
+    first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     deeper = {**first, tuned_settings.BLOCKS: tiny.BLOCKS}
     clock = Clock()
     made = tuner(tmp_path, settings, [first, deeper], deadline=budget.Deadline(1e4, clock))
@@ -176,7 +176,7 @@ def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> N
 
 def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> None:
     settings = trial_runners.settings()
-    first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
+    first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     base = tiny.backbone()
     bench = trial_runners.bench(tmp_path, base)
     made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 5e-4}], bench)
@@ -191,8 +191,8 @@ def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> No
     with progress.listening(break_it):
         made.search()
     assert made.tried[0] is not None and made.tried[1] is None
-    assert made.verdict.chosen == 0
-    assert record.of(made)['trials'][1]['accuracy'] is None
+    assert made.choice.chosen == 0
+    assert record.tuning_record(made)['trials'][1]['accuracy'] is None
     np.testing.assert_array_equal(np.array(kernel), good)
 
 
@@ -200,7 +200,7 @@ def test_data_that_allow_no_training_are_named(tmp_path: pathlib.Path) -> None:
     train, val = tiny.images(8), tiny.images(4, seed=1)
     one = train.take(np.flatnonzero(train.labels == 0))
     base = tiny.backbone()
-    bench = Bench(
+    bench = TrialRunner(
         base,
         trial_runners.NAMES,
         tiny.embedded(base, one, val, 'none'),
@@ -216,7 +216,7 @@ def test_images_of_unknown_classes_do_not_take_part(tmp_path: pathlib.Path) -> N
     base = tiny.backbone()
     more = trial_runners.unknown(val)
     embedded = tiny.embedded(base, trial_runners.unknown(train), more, 'none')
-    bench = Bench(
+    bench = TrialRunner(
         base, trial_runners.NAMES, embedded, lambda: (trial_runners.unknown(train), more), tmp_path
     )
     known = trial_runners.bench(tmp_path).train(trial_runners.settings())
@@ -232,7 +232,7 @@ def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
     def images() -> Any:
         raise AssertionError('no image is needed for heads')
 
-    bench = Bench(
+    bench = TrialRunner(
         base, trial_runners.NAMES, tiny.embedded(base, train, val, 'none'), images, tmp_path
     )
     made = tuner(tmp_path, trial_runners.settings(mode='probe'), bench=bench)
@@ -244,14 +244,12 @@ def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
 
 def test_choice_is_by_the_verdict_and_not_by_the_lowest_loss(tmp_path: pathlib.Path) -> None:
     settings = trial_runners.settings()
-    first = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
+    first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 2e-4}])
     made.search()
     losses = [tried.measured.log_loss for tried in made.tried if tried is not None]
-    assert made.verdict == settings_choice.choose(
-        [tried and tried.measured for tried in made.tried]
-    )
-    assert made.verdict.chosen == 0, losses
+    assert made.choice == settings_choice.choose([tried and tried.measured for tried in made.tried])
+    assert made.choice.chosen == 0, losses
 
 
 def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> None:
@@ -265,12 +263,12 @@ def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> N
             blocks=1, epochs=6, learning_rate=1e-6, block_decay=1.0, dropout=0.0
         ),
     )
-    present = {tuned_settings.BASE: BASE, **tuned_settings.of(settings, tiny.BLOCKS)}
+    present = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     better = {**present, tuned_settings.BLOCKS: tiny.BLOCKS, tuned_settings.RATE: 0.03}
     made = tuner(
         tmp_path, settings, [present, better], trial_runners.bench(tmp_path, base, n=96), epochs=6
     )
     made.search()
-    assert made.verdict.chosen == 1
-    assert 'beyond noise' in made.verdict.why
+    assert made.choice.chosen == 1
+    assert 'beyond noise' in made.choice.why
     assert made.get_best_hyperparameters()[0].values[tuned_settings.RATE] == 0.03

@@ -44,14 +44,14 @@ def test_every_candidate_round_trips_through_the_artifact(
         point = found.copy()
         point.values = dict(values)
         read = tuned_settings.read(point.get_config(), BASE)
-        merged = tuned_settings.merged(settings, read, blocks)
-        reached = tuned_settings.of(merged, blocks)
+        merged = tuned_settings.override(settings, read, blocks)
+        reached = tuned_settings.tunable_values(merged, blocks)
         assert {name: reached[name] for name in read} == read
         assert merged.model_dump(exclude={'augmentation', 'class_weights', 'fine_tune'}) == (
             settings.model_dump(exclude={'augmentation', 'class_weights', 'fine_tune'})
         )
-    assert tuned_settings.merged(settings, points[0], blocks) == settings
-    assert not search_space.changes(points[0], tuned_settings.of(settings, blocks))
+    assert tuned_settings.override(settings, points[0], blocks) == settings
+    assert not search_space.changes(points[0], tuned_settings.tunable_values(settings, blocks))
     assert all(values[tuned_settings.CLASS_WEIGHTS] == weights for values in points[1:])
 
 
@@ -93,7 +93,7 @@ def test_chosen_class_weights_are_first_tried_alone() -> None:
     points = search_space.candidates(
         search_space.space(params.Training(), 18, BASE), 6, 0, 'balanced'
     )
-    present = tuned_settings.of(params.Training(), 18)
+    present = tuned_settings.tunable_values(params.Training(), 18)
     assert search_space.changes(points[1], present) == {tuned_settings.CLASS_WEIGHTS: 'balanced'}
 
 
@@ -115,4 +115,4 @@ def test_what_was_tuned_for_another_base_is_refused() -> None:
 
 def test_value_outside_of_what_is_valid_is_refused() -> None:
     with pytest.raises(ValueError, match='learning_rate'):
-        tuned_settings.merged(params.Training(), {tuned_settings.RATE: -1.0}, 18)
+        tuned_settings.override(params.Training(), {tuned_settings.RATE: -1.0}, 18)

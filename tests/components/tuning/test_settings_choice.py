@@ -8,14 +8,14 @@ import pytest
 from hypothesis import strategies as st
 
 from thawline.components.tuning import settings_choice
-from thawline.components.tuning.settings_choice import Measured
+from thawline.components.tuning.settings_choice import ValMeasurement
 
 
-def measured(n: int, seed: int, loss: float = 0.0, hits: float = 0.8) -> Measured:
+def measured(n: int, seed: int, loss: float = 0.0, hits: float = 0.8) -> ValMeasurement:
     """Losses and hits of n images; the difficulty of each is common to all seeds."""
     difficulty = np.random.default_rng(n).uniform(size=n)
     noise = np.random.default_rng([n, seed]).normal(0, 0.02, n)
-    return Measured(difficulty < hits, difficulty + loss + noise)
+    return ValMeasurement(difficulty < hits, difficulty + loss + noise)
 
 
 def test_measure_counts_hits_and_scales_confidence_away() -> None:
@@ -36,7 +36,9 @@ def test_clear_gain_is_taken() -> None:
 
 def test_gain_within_noise_is_not() -> None:
     present = measured(40, 0)
-    luckier = Measured(present.hits, present.losses - np.random.default_rng(0).normal(0.01, 1, 40))
+    luckier = ValMeasurement(
+        present.hits, present.losses - np.random.default_rng(0).normal(0.01, 1, 40)
+    )
     chosen = settings_choice.choose([present, luckier])
     assert chosen.chosen == 0
     assert chosen.why.startswith(('nothing', 'no other'))
@@ -49,10 +51,10 @@ def test_lower_loss_with_fewer_hits_is_not() -> None:
 
 def test_more_hits_are_taken_where_mcnemar_says_so() -> None:
     n = 100
-    present = Measured(np.arange(n) >= 20, np.full(n, 0.5))
+    present = ValMeasurement(np.arange(n) >= 20, np.full(n, 0.5))
     rng = np.random.default_rng(0)
-    better = Measured(np.ones(n, bool), 0.49 + rng.normal(0, 0.5, n) * 0.2)
-    better = Measured(better.hits, better.losses - better.losses.mean() + 0.499)
+    better = ValMeasurement(np.ones(n, bool), 0.49 + rng.normal(0, 0.5, n) * 0.2)
+    better = ValMeasurement(better.hits, better.losses - better.losses.mean() + 0.499)
     found = settings_choice.gain(better, present)
     assert found.lower < 0 < found.loss and found.p_value < 1e-4
     assert found.beyond_noise
@@ -64,7 +66,7 @@ def test_many_comparisons_ask_for_more() -> None:
     for seed in range(40):
         rng = np.random.default_rng(seed)
         hits = np.ones(50, bool)
-        trials = [Measured(hits, rng.normal(1.0, 0.3, 50)) for _ in range(21)]
+        trials = [ValMeasurement(hits, rng.normal(1.0, 0.3, 50)) for _ in range(21)]
         taken += settings_choice.choose(trials).chosen != 0
     assert taken <= 8
 

@@ -9,7 +9,7 @@ import numpy as np
 from tests.components.training import tiny
 from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.training import image_set, params
-from thawline.components.tuning.trial_runner import Bench
+from thawline.components.tuning.trial_runner import TrialRunner
 
 NAMES = ('cat', 'dog')
 
@@ -22,12 +22,14 @@ def settings(**changes: object) -> params.Training:
     )
 
 
-def bench(folder: pathlib.Path, base: backbone_lib.Backbone | None = None, n: int = 24) -> Bench:
+def bench(
+    folder: pathlib.Path, base: backbone_lib.Backbone | None = None, n: int = 24
+) -> TrialRunner:
     """The tiny base with n train and 20 val images."""
     base = base or tiny.backbone()
     train, val = tiny.images(n), tiny.images(20, seed=1)
     embedded = tiny.embedded(base, train, val, 'none')
-    return Bench(base, NAMES, embedded, lambda: (train, val), folder / 'state')
+    return TrialRunner(base, NAMES, embedded, lambda: (train, val), folder / 'state')
 
 
 def unknown(data: image_set.ImageSet) -> image_set.ImageSet:
