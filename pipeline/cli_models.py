@@ -133,11 +133,11 @@ def serve(
     """
     from thawline.pipeline.commands import serve
     from thawline.pipeline.config import loading
-    from thawline.pipeline.server import target
+    from thawline.pipeline.server import model_choice
     from thawline.pipeline.server.limits import Limits
 
     limits = Limits(max_body * 2**20, max_batch, max_pixels)
-    asked = target.Options(limits=limits, **options)
+    asked = model_choice.Options(limits=limits, **options)
     sys.exit(serve.execute(loading.load_project(config), asked))
 
 

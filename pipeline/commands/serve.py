@@ -17,8 +17,8 @@ import rich.console
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.server import process, tensorflow_serving
-from thawline.pipeline.server.target import Options, stages_of, target
+from thawline.pipeline.server import python_server, tensorflow_serving
+from thawline.pipeline.server.model_choice import Options, stages_of, target
 from thawline.pipeline.server.tensorflow_serving import _run_tensorflow_serving
 from thawline.pipeline.terminal.console import say
 
@@ -53,11 +53,11 @@ def execute(project: Project, options: Options) -> int:
         if found is not None:
             return _run_tensorflow_serving(found, served, name, options, console)
         say(console, (f'{why}: a small server in Python instead', 'dim'))
-    asked = process.Asked(
+    asked = python_server.Asked(
         served.folder, served.find, name, options.host, options.port, project.config.data.max_side,
         options.limits, options.grace,
     )  # fmt: skip
-    process.execute(asked, _log(project))
+    python_server.execute(asked, _log(project))
 
 
 def _log(project: Project) -> pathlib.Path:

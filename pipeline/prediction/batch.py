@@ -22,7 +22,7 @@ from thawline.components.ingestion import quarantine
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared import progress
-from thawline.pipeline.prediction import beam_pipeline, model, parts, tables
+from thawline.pipeline.prediction import beam_pipeline, chunk_files, model, tables
 from thawline.pipeline.prediction.beam_pipeline import Chunk, Job
 
 import apache_beam as beam  # isort: skip
@@ -92,7 +92,7 @@ def predict(
         unfinished = folder / f'table.{kind}'
         rows = _checked(folder, some)
         written = tables.write(unfinished, kind, rows, classes, abstain_below)
-        rejected = tuple(sorted({*listing.rejected, *parts.rejected(folder, len(some))}))
+        rejected = tuple(sorted({*listing.rejected, *chunk_files.rejected(folder, len(some))}))
         _put(folder, target, unfinished if written.rows else None, rejected)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -106,8 +106,8 @@ def _checked(folder: pathlib.Path, some: Sequence[Chunk]) -> Iterator[pa.RecordB
         RuntimeError: images were lost, or are there twice.
     """
     for chunk in some:
-        names = [one.path for one in parts.of_chunk_rejected(folder, chunk.number)]
-        for batch in parts.of_chunk_rows(folder, chunk.number):
+        names = [one.path for one in chunk_files.of_chunk_rejected(folder, chunk.number)]
+        for batch in chunk_files.of_chunk_rows(folder, chunk.number):
             names += batch.column('path').to_pylist()
             yield batch
         expected = [item.name for item in chunk.items]

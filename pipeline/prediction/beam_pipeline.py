@@ -29,7 +29,7 @@ from thawline.components.ingestion.canonical import BadImage
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared import progress
-from thawline.pipeline.prediction import encoded_images, model, parts
+from thawline.pipeline.prediction import chunk_files, encoded_images, model
 
 BATCH = 64
 _CHUNK = 8 * BATCH  # images
@@ -137,7 +137,7 @@ class _Predict(beam.DoFn):
 
     def process(self, chunk: Chunk) -> Iterator[int]:
         folder = pathlib.Path(self._job.folder)
-        with parts.writing(folder, chunk.number, len(self._model.classes)) as writer:
+        with chunk_files.writing(folder, chunk.number, len(self._model.classes)) as writer:
             batches = _batches(self._outcomes(chunk))
             for rows, bad in _in_threads(self._answer, batches, _IN_FLIGHT, _IN_FLIGHT):
                 if rows is not None:
@@ -210,7 +210,7 @@ def answer(
 
 def _rows(predictor: model.Predictor, some: list[Loaded]) -> Any:
     answers = predictor.answers([one.image for one in some])
-    return parts.batch([one.name for one in some], answers)
+    return chunk_files.batch([one.name for one in some], answers)
 
 
 def _batches(outcomes: Iterable[Loaded | Rejected]) -> Iterator[list[Loaded | Rejected]]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from apache_beam.utils import shared
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.prediction import model_card, parts
+from thawline.pipeline.prediction import chunk_files, model_card
 
 _SIGNATURE = 'serving_bytes'
 
@@ -42,14 +42,14 @@ class Predictor:
             )
         self._answer = self._loaded.signatures[_SIGNATURE]
 
-    def answers(self, images: Sequence[bytes]) -> parts.Answers:
+    def answers(self, images: Sequence[bytes]) -> chunk_files.Answers:
         """Answers to encoded images; n may be 0.
 
         Raises:
             tf.errors.InvalidArgumentError: at least one of them cannot be decoded.
         """
         found = self._answer(image_bytes=tf.constant(list(images), tf.string))
-        return parts.Answers(
+        return chunk_files.Answers(
             [name.decode() for name in found['label'].numpy()],
             found['score'].numpy(),
             found['probabilities'].numpy(),

@@ -29,12 +29,12 @@ from starlette.routing import Route
 
 from thawline.components.ingestion import canonical
 from thawline.components.ingestion.quarantine import TOO_LARGE
-from thawline.pipeline.server import answering, guard, metrics, page, servable
-from thawline.pipeline.server.hosting import Hosting, NotReady
+from thawline.pipeline.server import classification, guard, metrics, page, servable
 from thawline.pipeline.server.limits import Limits, TooLarge
 from thawline.pipeline.server.predict_json import BadRequest
+from thawline.pipeline.server.request_queue import Busy, Work
 from thawline.pipeline.server.rest import NotFound, Rest
-from thawline.pipeline.server.work import Busy, Work
+from thawline.pipeline.server.version_manager import Hosting, NotReady
 
 TOP = 5
 # A body that was refused is read on for a while: a connection closed in its middle would reach the
@@ -188,7 +188,7 @@ class _Endpoints:
         self._counters.images.labels('page').inc()
         return _json(json.dumps(dataclasses.asdict(answer), ensure_ascii=False).encode())
 
-    def _classified(self, body: bytes, explained: int | None) -> answering.Answer:
+    def _classified(self, body: bytes, explained: int | None) -> classification.Answer:
         limits = self._settings.limits
         try:
             image = canonical.canonicalise(body, self._settings.max_side, limits.pixels)
@@ -200,7 +200,7 @@ class _Endpoints:
             classes = len(model.card.classes)
             if explained is not None and explained >= classes:
                 raise BadRequest(f'explain: there is no class {explained}; there are {classes}')
-            return answering.classify(model, image.image, TOP, explained)
+            return classification.classify(model, image.image, TOP, explained)
 
     async def page(self, request: Request) -> Response:
         model = self._hosting.current

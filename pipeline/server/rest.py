@@ -14,9 +14,9 @@ import re
 from typing import Any
 
 from thawline.pipeline.server import predict_json
-from thawline.pipeline.server.hosting import Hosting, NoSuchVersion
 from thawline.pipeline.server.limits import Limits
 from thawline.pipeline.server.servable import Refused
+from thawline.pipeline.server.version_manager import Hosting, NoSuchVersion
 
 _MODEL = r'(?i:/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,19}))?'
 _STATUS = re.compile(_MODEL + r'(?P<metadata>/metadata)?/?)')

@@ -12,8 +12,8 @@ import tempfile
 
 import rich.console
 
-from thawline.pipeline.server import process, tensorflow_serving
-from thawline.pipeline.server.target import Options, Target
+from thawline.pipeline.server import python_server, tensorflow_serving
+from thawline.pipeline.server.model_choice import Options, Target
 from thawline.pipeline.system.ports import free_port
 from thawline.pipeline.terminal.console import say
 
@@ -117,7 +117,7 @@ def _run_tensorflow_serving(
     options: Options,
     console: rich.console.Console,
 ) -> int:
-    host = options.host or process.LOOPBACK
+    host = options.host or python_server.LOOPBACK
     ports = tensorflow_serving.Ports(
         *((free_port(), free_port()) if options.port == 0 else (options.port, options.grpc_port))
     )
@@ -130,8 +130,8 @@ def _run_tensorflow_serving(
         say(console, f'TensorFlow Serving ({what}) on {base}')
         if not found.is_docker:
             say(console, ('it listens on every address of this machine', 'yellow'))
-        address = f'http://{process.LOOPBACK}:{ports.rest}/v1/models/{name}'
-        say(console, 'REST: ', (address, 'bold'), f'   gRPC: {process.LOOPBACK}:{ports.grpc}')
+        address = f'http://{python_server.LOOPBACK}:{ports.rest}/v1/models/{name}'
+        say(console, 'REST: ', (address, 'bold'), f'   gRPC: {python_server.LOOPBACK}:{ports.grpc}')
         say(console, 'Ctrl-C ends it')
         sys.stdout.flush()
         return _passed_on(asked)

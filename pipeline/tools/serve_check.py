@@ -31,8 +31,8 @@ import rich.console
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.commands import serve
 from thawline.pipeline.config import loading
-from thawline.pipeline.server import target, tensorflow_serving
-from thawline.pipeline.server.target import Options
+from thawline.pipeline.server import model_choice, tensorflow_serving
+from thawline.pipeline.server.model_choice import Options
 from thawline.pipeline.terminal.console import say
 
 NAME = 'checked'
@@ -258,16 +258,16 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
     return wrong
 
 
-def _target(config: pathlib.Path | None, model: str | None) -> target.Target:
+def _target(config: pathlib.Path | None, model: str | None) -> model_choice.Target:
     project = loading.load_project(config)
-    stages = target.stages_of(project)
+    stages = model_choice.stages_of(project)
     recorded = functools.partial(serve.recorded_model, project)
     try:
-        return target.target(stages, Options(model=model), recorded)
+        return model_choice.target(stages, Options(model=model), recorded)
     except ConfigError:
         if model is not None:
             raise
-        return target.target(stages, Options(stage='staging'), recorded)
+        return model_choice.target(stages, Options(stage='staging'), recorded)
 
 
 def _told(console: rich.console.Console, checks: Iterator[tuple[str, list[str]]]) -> int:

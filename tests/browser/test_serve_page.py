@@ -23,13 +23,13 @@ def address(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """Of a server in a thread; `browser` first, for without one nothing is made."""
-    from tests.pipeline.server import serving
+    from tests.pipeline.server import server_setup
     from thawline.pipeline.server.limits import Limits
 
     base = tmp_path_factory.mktemp('page') / 'models'
-    serving.put(served_model, base, 1)
-    site = serving.site(base, limits=Limits(body=300_000))
-    with serving.listening(site) as found:
+    server_setup.put(served_model, base, 1)
+    site = server_setup.site(base, limits=Limits(body=300_000))
+    with server_setup.listening(site) as found:
         yield f'{found}/'
 
 
@@ -47,14 +47,14 @@ def visit(browser: Any, address: str) -> Iterator[Callable[..., Visit]]:
 
 
 def picture(name: str = 'cat.png', seed: int = 0, side: int = 90) -> dict[str, Any]:
-    from tests.pipeline.server import serving
+    from tests.pipeline.server import server_setup
 
-    return {'name': name, 'mimeType': 'image/png', 'buffer': serving.png(side, seed)}
+    return {'name': name, 'mimeType': 'image/png', 'buffer': server_setup.png(side, seed)}
 
 
 def events(seen: Visit, kind: str, name: str) -> None:
     """A drop or a paste of one picture, as the browser would tell the page of it."""
-    from tests.pipeline.server import serving
+    from tests.pipeline.server import server_setup
 
     seen.page.evaluate(
         """async ([kind, name, text]) => {
@@ -67,7 +67,7 @@ def events(seen: Visit, kind: str, name: str) -> None:
             : new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true });
           target.dispatchEvent(made);
         }""",
-        [kind, name, base64.b64encode(serving.png(40)).decode()],
+        [kind, name, base64.b64encode(server_setup.png(40)).decode()],
     )
 
 
@@ -80,15 +80,15 @@ def test_who_comes_before_the_model_is_loaded_gets_the_page_when_it_is(
     served_model: pathlib.Path,  # noqa: F811 - the fixture
     tmp_path: pathlib.Path,
 ) -> None:
-    from tests.pipeline.server import serving
+    from tests.pipeline.server import server_setup
 
     base = tmp_path / 'models'
     base.mkdir()
     context = browser.new_context()
-    with serving.listening(serving.site(base), loaded=False) as address:
+    with server_setup.listening(server_setup.site(base), loaded=False) as address:
         seen = Visit(context, f'{address}/')
         assert seen.page.text_content('h1') == 'Loading the model'
-        serving.put(served_model, base, 1)
+        server_setup.put(served_model, base, 1)
         seen.page.wait_for_selector('#choose', state='attached')
         assert seen.page.text_content('h1') == 'Try the model'
     context.close()

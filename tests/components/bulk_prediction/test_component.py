@@ -16,7 +16,7 @@ from tfx.types.artifact import Artifact
 
 from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, Transformed
-from tests.pipeline.prediction import predicting
+from tests.pipeline.prediction import prediction_setup
 from thawline.components.bulk_prediction import component, driver, executor, inferrer
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.params import Columns
@@ -37,7 +37,7 @@ def properties(source: pathlib.Path | str) -> dict[str, Any]:
 
 
 def context() -> BaseBeamExecutor.Context:
-    return BaseBeamExecutor.Context(beam_pipeline_args=list(predicting.BEAM))
+    return BaseBeamExecutor.Context(beam_pipeline_args=list(prediction_setup.BEAM))
 
 
 def ingest(source: pathlib.Path | str, out: pathlib.Path) -> dict[str, list[Artifact]]:
@@ -80,17 +80,19 @@ def test_bulk_inferrer_answers_as_predict_does(
     transformed: Transformed, tmp_path: pathlib.Path
 ) -> None:
     model = evaluating.exported(tmp_path / 'model', transformed, CLASSES)
-    root = predicting.write(tmp_path / 'images', predicting.good() | predicting.bad())
+    root = prediction_setup.write(
+        tmp_path / 'images', prediction_setup.good() | prediction_setup.bad()
+    )
     made = ingest(root, tmp_path)
     (examples,), (quarantine,) = made['examples'], made['quarantine']
     assert examples.split_names == '["unlabelled"]'
     assert not (tmp_path / 'quarantine' / 'staging').exists()
-    assert quarantine.get_int_custom_property('written') == len(predicting.good())
-    assert quarantine.get_int_custom_property('quarantined') == len(predicting.bad())
+    assert quarantine.get_int_custom_property('written') == len(prediction_setup.good())
+    assert quarantine.get_int_custom_property('quarantined') == len(prediction_setup.bad())
 
     target = tmp_path / 'out.jsonl'
-    predicting.predict([root], model / 'Format-Serving', target)
-    expected = {row['path']: row for row in predicting.read(target)}
+    prediction_setup.predict([root], model / 'Format-Serving', target)
+    expected = {row['path']: row for row in prediction_setup.read(target)}
     logs = infer(examples, model, True, tmp_path)
     found = {}
     for log in logs:
@@ -118,13 +120,13 @@ def test_batches_are_bounded() -> None:
 
 
 def test_nothing_that_can_be_used(tmp_path: pathlib.Path) -> None:
-    root = predicting.write(tmp_path / 'images', {'a.jpg': b'text'})
+    root = prediction_setup.write(tmp_path / 'images', {'a.jpg': b'text'})
     with pytest.raises(DataError, match='none of the images of .*images can be used: 1 x not an'):
         ingest(root, tmp_path)
 
 
 def test_fingerprint_follows_the_files(tmp_path: pathlib.Path) -> None:
-    root = predicting.write(tmp_path / 'images', {'a.png': b'1', 'b.png': b'2'})
+    root = prediction_setup.write(tmp_path / 'images', {'a.png': b'1', 'b.png': b'2'})
 
     def fingerprint(source: pathlib.Path) -> str:
         info = data_types.ExecutionInfo(exec_properties=properties(source))
@@ -133,10 +135,10 @@ def test_fingerprint_follows_the_files(tmp_path: pathlib.Path) -> None:
 
     first = fingerprint(root)
     assert fingerprint(root) == first
-    predicting.write(root, {'b.png': b'22'})
+    prediction_setup.write(root, {'b.png': b'22'})
     second = fingerprint(root)
     assert second != first
-    predicting.write(root, {'c.png': b'3'})
+    prediction_setup.write(root, {'c.png': b'3'})
     assert fingerprint(root) not in (first, second)
     nowhere = tmp_path / 'nowhere'
     assert fingerprint(nowhere) != fingerprint(nowhere)

@@ -8,8 +8,8 @@ import pathlib
 import pytest
 
 from tests.components.evaluation import evaluating
-from tests.components.report import reporting
-from tests.components.report.reporting import Told
+from tests.components.report import report_node
+from tests.components.report.report_node import Told
 from tests.components.transformed import Transformed
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.saved_model.decision_rule import Rule
@@ -24,12 +24,12 @@ def odd(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> T
     home = tmp_path_factory.mktemp('odd')
     classes = (*CLASSES, 'rare')
     splits = {
-        'train': reporting.rows(classes, 4, 0),
+        'train': report_node.rows(classes, 4, 0),
         'val': [
             dataclasses.replace(row, image_id=f's{i}')
-            for i, row in enumerate(reporting.rows(CLASSES, 20, 1) * (SERIALS // 40))
+            for i, row in enumerate(report_node.rows(CLASSES, 20, 1) * (SERIALS // 40))
         ],
-        'test': reporting.rows(classes, 6, 2),
+        'test': report_node.rows(classes, 6, 2),
     }
     model = evaluating.exported(home / 'model', transformed, classes)
     baseline = evaluating.exported(home / 'baseline', transformed, ('maybe', 'no', 'yes'))
@@ -38,7 +38,7 @@ def odd(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> T
         for path in (home / 'examples' / 'Split-test').iterdir():
             path.unlink()
 
-    return reporting.report(
+    return report_node.report(
         home, model, splits, classes, lambda row: {'serial': row.image_id}, delete,
         baseline=baseline, gate=Gate(worst_class_recall=0.1),
     )  # fmt: skip
@@ -80,11 +80,12 @@ def test_images_deleted_since_the_run_leave_a_gap_and_keep_their_numbers(odd: To
 
 def test_all_answers_are_one_class(transformed: Transformed, tmp_path: pathlib.Path) -> None:
     splits = {
-        name: reporting.rows(CLASSES, 6, seed) for seed, name in enumerate(('train', 'val', 'test'))
+        name: report_node.rows(CLASSES, 6, seed)
+        for seed, name in enumerate(('train', 'val', 'test'))
     }
     always = Rule(threshold=0.0, positive=0)
     model = evaluating.exported(tmp_path / 'model', transformed, CLASSES, always)
-    told = reporting.report(tmp_path, model, splits, CLASSES)
+    told = report_node.report(tmp_path, model, splits, CLASSES)
     part = told.content['parts']['val']
     assert {cell['answer'] for cell in part['confusion']} == {0}
     answered, never = part['classes']

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.components.report import gathered
+from tests.components.report import report_inputs
 from tests.components.transformed import CLASSES, Transformed
 from thawline.components.report import build, content, picture_choice
 from thawline.components.report.content import Content
@@ -24,7 +24,7 @@ def given(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> build.Given:
     folder = tmp_path_factory.mktemp('given')
-    return gathered.given(transformed, folder, CLASSES[: request.param])
+    return report_inputs.given(transformed, folder, CLASSES[: request.param])
 
 
 @pytest.fixture(scope='module')
@@ -89,7 +89,7 @@ def test_every_picture_that_is_named_is_there_and_of_its_cell(told: Content) -> 
 
 
 def test_hostile_names_stay_as_they_are(told: Content) -> None:
-    assert gathered.HOSTILE_PATH in {picture.path for picture in told.pictures.values()}
+    assert report_inputs.HOSTILE_PATH in {picture.path for picture in told.pictures.values()}
     assert json.loads(content.to_json(told))['classes'] == list(told.classes)
 
 
@@ -108,7 +108,7 @@ def test_what_changed_is_told_from_the_summary_of_the_report_before(
     given: build.Given, told: Content
 ) -> None:
     before = json.loads(json.dumps(content.summary(told)))
-    config = {**gathered.CONFIG, 'gate': {'val_accuracy': 0.9}}
+    config = {**report_inputs.CONFIG, 'gate': {'val_accuracy': 0.9}}
     later = dataclasses.replace(
         given, before=before, model=dataclasses.replace(given.model, config=config)
     )

@@ -7,7 +7,7 @@ import tensorflow_data_validation as tfdv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.components.report import gathered
+from tests.components.report import report_inputs
 from thawline.components.report import changes_card, data_card, model_card
 from thawline.components.report.content import Fact, Interval
 from thawline.components.saved_model.card import Card
@@ -77,7 +77,7 @@ def model_facts(**record: object) -> model_card.ModelFacts:
     steps = [Step('Trainer', 'r1', 514.2, {'model': 4}), Step('Evaluator', 'r2', 7.26, {})]
     served = Card(('bad', 'good'), 160, 'crop', Rule(1.5, 0.31, 0))
     return model_card.ModelFacts(
-        {**gathered.RECORD, **record}, served, 14.25, {'name': 'x', 'a': {'b': [1]}}, steps, 4
+        {**report_inputs.RECORD, **record}, served, 14.25, {'name': 'x', 'a': {'b': [1]}}, steps, 4
     )
 
 
@@ -93,7 +93,7 @@ def test_model_card() -> None:
 
 
 def test_model_card_tells_what_mirrored_views_gained() -> None:
-    with_views = {**gathered.RECORD['val'], 'accuracy': 0.9}
+    with_views = {**report_inputs.RECORD['val'], 'accuracy': 0.9}
     without = {**with_views, 'accuracy': 0.875}
     made = model_facts(val=with_views, without_test_time_augmentation=without)
     found = facts(model_card.card(made))['Test-time augmentation']
@@ -158,7 +158,7 @@ def test_differences_of_nested_values() -> None:
 
 
 def test_first_report_and_other_classes() -> None:
-    verdict = gathered.VERDICT
+    verdict = report_inputs.VERDICT
     (only,) = changes_card.card(verdict, {}, ('a', 'b'), {}, None).facts
     assert 'first report' in only.value
     before = {

@@ -14,8 +14,8 @@ import tensorflow_data_validation as tfdv
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
-from tests.components.report import gathered
-from tests.components.report.reporting import SPLITS, artifact, run, write_embeddings, write_json
+from tests.components.report import report_inputs
+from tests.components.report.report_node import SPLITS, artifact, run, write_embeddings, write_json
 from tests.components.transformed import Transformed
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding.artifacts import Embeddings
@@ -50,7 +50,7 @@ def inputs(
 ) -> dict[str, list[Artifact]]:
     """One artifact of each kind, of a tiny exported model."""
     home = tmp_path_factory.mktemp('artifacts')
-    given = gathered.given(transformed, home / 'given')
+    given = report_inputs.given(transformed, home / 'given')
     kinds = {
         'examples': standard_artifacts.Examples,
         'quarantine': Quarantine,
@@ -93,13 +93,13 @@ def test_report_of_a_refused_model_and_of_the_next(
 ) -> None:
     report, folder = run({**inputs, 'previous': []}, tmp_path / 'first')
     assert report.get_int_custom_property('blessed') == 0
-    assert report.get_string_custom_property('headline') == gathered.VERDICT.headline
+    assert report.get_string_custom_property('headline') == report_inputs.VERDICT.headline
     found = json.loads((folder / executor.CONTENT).read_text('utf-8'))
     assert all(picture['thumbnail'] for picture in found['pictures'].values())
     summary = json.loads((folder / executor.SUMMARY).read_text('utf-8'))
     assert summary['parts'] == found['parts'] and 'pictures' not in summary
     page = (folder / executor.HTML).read_text('utf-8')
-    assert 'accuracy 0.500 is below 0.800' in page and gathered.HOSTILE_PATH not in page
+    assert 'accuracy 0.500 is below 0.800' in page and report_inputs.HOSTILE_PATH not in page
 
     _, later = run({**inputs, 'previous': [report]}, tmp_path / 'second')
     cards = json.loads((later / executor.CONTENT).read_text('utf-8'))['cards']
@@ -118,9 +118,10 @@ def test_plain_images_of_all_splits_are_embedded(inputs: dict[str, list[Artifact
 
 def test_features_that_are_no_numbers_have_no_neighbours(tmp_path: pathlib.Path) -> None:
     every = {
-        split: [gathered.Drawn(f'{split}{i}', '', 'a', b'') for i in range(3)] for split in SPLITS
+        split: [report_inputs.Drawn(f'{split}{i}', '', 'a', b'') for i in range(3)]
+        for split in SPLITS
     }
-    given = gathered.embedded(every, ('a', 'b'))
+    given = report_inputs.embedded(every, ('a', 'b'))
     given.features[0, 0], given.features[-1, 1] = np.nan, np.inf
     write_embeddings(tmp_path, given)
     found = executor.read_embedded(str(tmp_path))

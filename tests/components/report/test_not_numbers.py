@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
-from tests.components.report import reporting
-from tests.components.report.reporting import Told
+from tests.components.report import report_node
+from tests.components.report.report_node import Told
 from tests.components.transformed import Row, Transformed
 from tests.made_runs import Runs
 from thawline.components.evaluation.gate.params import Gate
@@ -59,7 +59,7 @@ def broken(
     assert len(bad) == 50 if request.param == 'all' else 0 < len(bad) < 50
     right = np.array([row.label.encode() for row in evaluated], object) == served['label']
     hits = {row.image_id for row, one in zip(evaluated, right & finite, strict=True) if one}
-    told = reporting.report(home, model, SPLITS, CLASSES, gate=Gate(val_accuracy=0.0))
+    told = report_node.report(home, model, SPLITS, CLASSES, gate=Gate(val_accuracy=0.0))
     return Broken(told, bad, hits)
 
 
@@ -154,7 +154,7 @@ def test_report_passes_it_on_in_every_form(broken: Broken, runs: Runs) -> None:
     assert 'Finite probabilities' in text and not PYTHONS.search(
         text.replace('NaN or infinite', '')
     )
-    told = reporting.strictly(thawline(runs, 'report', BROKEN, '--format', 'json').stdout)
+    told = report_node.strictly(thawline(runs, 'report', BROKEN, '--format', 'json').stdout)
     assert told == broken.told.content
     assert thawline(runs, 'report', BROKEN, '--format', 'html').stdout == broken.told.page
 

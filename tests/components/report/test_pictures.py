@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.components.report import gathered
+from tests.components.report import report_inputs
 from thawline.components.report import picture_choice, pictures
 
 
@@ -82,10 +82,12 @@ def test_no_heat_is_clear_and_full_heat_leaves_the_picture_visible() -> None:
 
 
 def test_scan_finds_what_is_wanted_and_counts_groups(tmp_path: pathlib.Path) -> None:
-    rows = [gathered.Drawn(f'id{i}', f'a/{i}.png', f'c{i % 2}', encoded(8, 8)) for i in range(5)]
+    rows = [
+        report_inputs.Drawn(f'id{i}', f'a/{i}.png', f'c{i % 2}', encoded(8, 8)) for i in range(5)
+    ]
     files = {
-        'train': [gathered.write(tmp_path / 'train.gz', rows[:3], group='one')],
-        'val': [gathered.write(tmp_path / 'val.gz', rows[3:])],
+        'train': [report_inputs.write(tmp_path / 'train.gz', rows[:3], group='one')],
+        'val': [report_inputs.write(tmp_path / 'val.gz', rows[3:])],
         'test': [],
     }
     found = pictures.scan(files, {'id1', 'id4', 'absent'})
@@ -96,8 +98,8 @@ def test_scan_finds_what_is_wanted_and_counts_groups(tmp_path: pathlib.Path) -> 
 
 
 def test_examples_that_are_gone_or_damaged_are_passed_by(tmp_path: pathlib.Path) -> None:
-    row = gathered.Drawn('id', 'a.png', 'c', encoded(8, 8))
-    whole = gathered.write(tmp_path / 'whole.gz', [row])
+    row = report_inputs.Drawn('id', 'a.png', 'c', encoded(8, 8))
+    whole = report_inputs.write(tmp_path / 'whole.gz', [row])
     damaged = tmp_path / 'damaged.gz'
     damaged.write_bytes(tf.io.gfile.GFile(whole, 'rb').read()[:40])
     found = pictures.scan(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, Transformed
-from tests.pipeline.prediction import predicting
+from tests.pipeline.prediction import prediction_setup
 from tests.pipeline.test_cli import thawline
 from thawline.components.shared.errors import ConfigError, DataError
 from thawline.pipeline.commands import predict
@@ -37,7 +37,7 @@ def test_a_whole_prediction(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     model = evaluating.exported(tmp_path / 'model', transformed, CLASSES) / 'Format-Serving'
-    predicting.write(tmp_path / 'in', predicting.good() | predicting.bad())
+    prediction_setup.write(tmp_path / 'in', prediction_setup.good() | prediction_setup.bad())
     where = project(tmp_path)
     target = pathlib.Path('in/out.csv')  # among the images
 
@@ -46,13 +46,13 @@ def test_a_whole_prediction(
 
     assert execute() is Outcome.BLESSED
     said = capfd.readouterr().out.replace('\n', ' ')
-    good, bad = predicting.good(), predicting.bad()
-    rows = predicting.read(target)
+    good, bad = prediction_setup.good(), prediction_setup.bad()
+    rows = prediction_setup.read(target)
     assert [row['path'] for row in rows] == sorted(f'in/{name}' for name in good)
     abstained = sum(row['abstained'] for row in rows)
     assert f'✓ {len(rows)} images in {tmp_path}/in/out.csv, {abstained} of them abstained' in said
     assert f'; {len(bad)} quarantined (see {tmp_path}/in/out.quarantine.csv) in ' in said
-    assert set(predicting.quarantined(target)) == {f'in/{name}' for name in bad}
+    assert set(prediction_setup.quarantined(target)) == {f'in/{name}' for name in bad}
 
     with pytest.raises(ConfigError, match='out.csv exists already; .* --force'):
         execute()
@@ -61,11 +61,11 @@ def test_a_whole_prediction(
     assert target.read_bytes() == before  # and is not among the images that it is about
     assert not [path for path in (tmp_path / 'in').iterdir() if path.name.startswith('.')]
 
-    predicting.write(tmp_path / 'poor', {'a.jpg': b''})
+    prediction_setup.write(tmp_path / 'poor', {'a.jpg': b''})
     with pytest.raises(DataError, match='none of 1 images could be used: 1 x empty file'):
         predict.execute(where, ['poor'], str(model), pathlib.Path('p.csv'))
     assert not pathlib.Path('p.csv').exists()
-    assert predicting.quarantined(pathlib.Path('p.csv')) == {'poor/a.jpg': 'empty file'}
+    assert prediction_setup.quarantined(pathlib.Path('p.csv')) == {'poor/a.jpg': 'empty file'}
 
 
 def test_what_cannot_be_written_is_refused_first(tmp_path: pathlib.Path) -> None:
@@ -92,7 +92,9 @@ def test_a_model_that_does_not_name_its_classes(tmp_path: pathlib.Path) -> None:
 
 
 def test_command_line(tmp_path: pathlib.Path) -> None:
-    predicting.write(tmp_path, {'in/a.jpg': b'x', 'thawline.yaml': b'name: x\ndata: {source: in}'})
+    prediction_setup.write(
+        tmp_path, {'in/a.jpg': b'x', 'thawline.yaml': b'name: x\ndata: {source: in}'}
+    )
     done = thawline('predict', 'in', '--config', '.', cwd=tmp_path)
     assert done.returncode == 2 and 'promote one with thawline promote' in done.stderr
     done = thawline('predict', 'nowhere', '--model', 'staging', cwd=tmp_path)

@@ -16,8 +16,8 @@ import pytest
 from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline import cli
-from thawline.pipeline.server import target, tensorflow_serving
-from thawline.pipeline.server.target import Options, Target
+from thawline.pipeline.server import model_choice, tensorflow_serving
+from thawline.pipeline.server.model_choice import Options, Target
 from thawline.pipeline.server.tensorflow_serving import Found, Ports
 
 # Stands for the program that no package index has: says how it was called and waits to be ended.
@@ -47,7 +47,7 @@ def served(places: dict[str, str], **options: str) -> Target:
         assert wanted == '12'
         return pathlib.Path(places['staging'], '17')
 
-    return target.target(places, Options(**options), recorded)
+    return model_choice.target(places, Options(**options), recorded)
 
 
 def test_production_staging_or_a_path(tmp_path: pathlib.Path) -> None:
@@ -199,7 +199,7 @@ def test_without_its_libraries_it_says_what_to_install(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     version(tmp_path / 'models', 1)
-    monkeypatch.setattr('thawline.pipeline.server.process._LIBRARIES', ('no_such_library',))
+    monkeypatch.setattr('thawline.pipeline.server.python_server._LIBRARIES', ('no_such_library',))
     found = serve('--python', '--model', 'models')
     assert found.exit_code == 2
     assert 'needs no_such_library; install with: pip install "thawline[serve]"' in found.output

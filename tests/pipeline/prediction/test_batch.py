@@ -13,12 +13,12 @@ import pytest
 from tests.components.evaluation import evaluating
 from tests.components.ingestion import images
 from tests.components.transformed import CLASSES, Transformed
-from tests.pipeline.prediction import predicting
+from tests.pipeline.prediction import prediction_setup
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion.params import Columns
 from thawline.components.saved_model import card
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.prediction import batch, beam_pipeline, parts, tables
+from thawline.pipeline.prediction import batch, beam_pipeline, chunk_files, tables
 
 
 @pytest.fixture(scope='module')
@@ -34,8 +34,8 @@ def model(
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Good and bad images with hostile names."""
     root = tmp_path_factory.mktemp('images')
-    predicting.write(root, predicting.good() | predicting.bad())
-    predicting.write_not_utf8(root, predicting.good()['plain.jpg'])
+    prediction_setup.write(root, prediction_setup.good() | prediction_setup.bad())
+    prediction_setup.write_not_utf8(root, prediction_setup.good()['plain.jpg'])
     return root
 
 
@@ -45,18 +45,18 @@ def rows(
 ) -> list[dict]:
     """The table of the folder."""
     target = tmp_path_factory.mktemp('table') / 'out.jsonl'
-    predicting.predict([folder], model, target)
-    return predicting.read(target)
+    prediction_setup.predict([folder], model, target)
+    return prediction_setup.read(target)
 
 
 def test_answers_are_those_of_the_chain(
     model: pathlib.Path, folder: pathlib.Path, rows: list[dict]
 ) -> None:
-    good = predicting.good()
+    good = prediction_setup.good()
     assert [row['path'] for row in rows] == sorted(f'{folder}/{name}' for name in good)
     assert len({row['label'] for row in rows}) > 1
     for row in rows:
-        expected = predicting.reference(model, good[row['path'].removeprefix(f'{folder}/')])
+        expected = prediction_setup.reference(model, good[row['path'].removeprefix(f'{folder}/')])
         assert row['label'] == expected['label'].decode()
         assert list(row['probabilities']) == list(CLASSES)
         found = np.array(list(row['probabilities'].values()), np.float32)
@@ -73,8 +73,8 @@ def test_every_kind_of_table_says_the_same_and_nothing_is_lost(
     tmp_path: pathlib.Path,
 ) -> None:
     target = tmp_path / f'out.{kind}'
-    result = predicting.predict([folder], model, target, abstain_below=0.6)
-    found = predicting.read(target)
+    result = prediction_setup.predict([folder], model, target, abstain_below=0.6)
+    found = prediction_setup.read(target)
     abstained = [row.pop('abstained') for row in found]
     for one, other in zip(found, rows, strict=True):
         assert (one['path'], one['label']) == (other['path'], other['label'])
@@ -84,8 +84,8 @@ def test_every_kind_of_table_says_the_same_and_nothing_is_lost(
     assert 0 < sum(abstained) < len(rows)
     assert (result.predicted, result.abstained) == (len(rows), sum(abstained))
 
-    refused = predicting.quarantined(target)
-    bad = predicting.bad()
+    refused = prediction_setup.quarantined(target)
+    bad = prediction_setup.bad()
     assert {path.removeprefix(f'{folder}/') for path in refused} == {*bad, 'sub/\\udcff.png'}
     assert {name: refused[f'{folder}/{name}'] for name in bad} == {
         'cut.jpg': 'truncated',
@@ -101,19 +101,19 @@ def test_every_kind_of_table_says_the_same_and_nothing_is_lost(
 def test_records_and_lists(
     model: pathlib.Path, folder: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    good = list(predicting.good().values())
+    good = list(prediction_setup.good().values())
     # More than one batch, so that bad ones are looked for in one of several.
-    some = [*good[:3], None, b'no image', predicting.bad()['cut.jpg'], *(good[:2] * 40)]
-    records = predicting.write_records(tmp_path / 'more.tfrecord.gz', some)
+    some = [*good[:3], None, b'no image', prediction_setup.bad()['cut.jpg'], *(good[:2] * 40)]
+    records = prediction_setup.write_records(tmp_path / 'more.tfrecord.gz', some)
     sheet = tmp_path / 'list.csv'
-    predicting.write(tmp_path, {'pictures/one.png': good[1], 'pictures/two.png': good[1]})
+    prediction_setup.write(tmp_path, {'pictures/one.png': good[1], 'pictures/two.png': good[1]})
     sheet.write_text(
         'path,note\npictures/one.png,x\npictures/gone.png,y\npictures/one.png,z\n', 'utf-8'
     )
     target = tmp_path / 'out.csv'
-    result = predicting.predict([records, sheet], model, target)
-    found = predicting.read(target)
-    refused = predicting.quarantined(target)
+    result = prediction_setup.predict([records, sheet], model, target)
+    found = prediction_setup.read(target)
+    refused = prediction_setup.quarantined(target)
     assert result.predicted == len(found) == len(some) - 3 + 1
     assert refused == {
         f'{records}#000003': 'not an image',
@@ -125,7 +125,7 @@ def test_records_and_lists(
         f'{tmp_path}/pictures/one.png',
         *(f'{records}#{i:06d}' for i in range(len(some)) if i not in (3, 4, 5)),
     ]
-    expected = predicting.reference(model, good[1])
+    expected = prediction_setup.reference(model, good[1])
     same = [row for row in found if row['label'] == expected['label'].decode()]
     assert found[0] in same and found[2] in same
 
@@ -145,12 +145,12 @@ def test_several_workers_and_small_chunks(
     beam = ['--runner=FnApiRunner', '--direct_running_mode=multi_threading']
     beam.append('--direct_num_workers=2')
     target = tmp_path / 'out.jsonl'
-    result = predicting.predict([folder], model, target, beam=beam)
-    found = predicting.read(target)
+    result = prediction_setup.predict([folder], model, target, beam=beam)
+    found = prediction_setup.read(target)
     assert [(row['path'], row['label']) for row in found] == [
         (row['path'], row['label']) for row in rows
     ]
-    assert len(result.rejected) == len(predicting.bad()) + 1
+    assert len(result.rejected) == len(prediction_setup.bad()) + 1
 
 
 def test_a_chunk_in_a_file_is_small_and_the_same(tmp_path: pathlib.Path) -> None:
@@ -164,12 +164,12 @@ def test_a_chunk_in_a_file_is_small_and_the_same(tmp_path: pathlib.Path) -> None
 
 
 def test_nothing_that_can_be_used(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    root = predicting.write(tmp_path / 'images', {'a.jpg': b'', 'b.png': b'text'})
+    root = prediction_setup.write(tmp_path / 'images', {'a.jpg': b'', 'b.png': b'text'})
     target = tmp_path / 'out.csv'
-    result = predicting.predict([root], model, target)
+    result = prediction_setup.predict([root], model, target)
     assert result.predicted == 0 and len(result.rejected) == 2
     assert not target.exists()
-    assert set(predicting.quarantined(target)) == {f'{root}/a.jpg', f'{root}/b.png'}
+    assert set(prediction_setup.quarantined(target)) == {f'{root}/a.jpg', f'{root}/b.png'}
 
 
 def test_failure_leaves_the_old_table_and_nothing_else(
@@ -179,19 +179,21 @@ def test_failure_leaves_the_old_table_and_nothing_else(
     target.write_text('old', 'utf-8')
     # A worker that loses what it wrote, as a full disk may.
     with (
-        mock.patch.object(parts, 'of_chunk_rows', lambda *_: iter(())),
+        mock.patch.object(chunk_files, 'of_chunk_rows', lambda *_: iter(())),
         pytest.raises(RuntimeError, match='20 images were listed|images were listed'),
     ):
-        predicting.predict([folder], model, target)
+        prediction_setup.predict([folder], model, target)
     assert target.read_text('utf-8') == 'old'
     assert [path.name for path in tmp_path.iterdir()] == ['out.csv']
 
 
 def test_quarantine_of_an_earlier_table_goes(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
     target = tmp_path / 'out.csv'
-    root = predicting.write(tmp_path / 'images', {'a.png': predicting.good()['grey.png']})
+    root = prediction_setup.write(
+        tmp_path / 'images', {'a.png': prediction_setup.good()['grey.png']}
+    )
     tables.quarantine_of(target).write_text('path,reason,detail\n', 'utf-8')
-    assert predicting.predict([root], model, target).rejected == ()
+    assert prediction_setup.predict([root], model, target).rejected == ()
     assert not tables.quarantine_of(target).exists()
 
 
@@ -202,8 +204,8 @@ def test_model_without_a_card_or_no_model(
 
     def predict(from_model: pathlib.Path) -> None:
         batch.predict(
-            listed, str(from_model), tmp_path / 'out.csv', Columns(), predicting.BOUNDS,
-            predicting.BEAM,
+            listed, str(from_model), tmp_path / 'out.csv', Columns(), prediction_setup.BOUNDS,
+            prediction_setup.BEAM,
         )  # fmt: skip
 
     with pytest.raises(ConfigError, match='has no assets.extra/thawline.json'):
@@ -229,9 +231,9 @@ def test_picture_with_pixels_that_only_one_decoder_takes(
     """A batch of which the graph refuses one image answers to all that ingestion would take."""
     sound = images.encoded(images.picture(3, (40, 30)), 'JPEG')
     forgiven = sound[:-20] + sound[-2:]  # its last pixels are missing, its end marker is not
-    root = predicting.write(tmp_path / 'images', {'a.jpg': sound, 'b.jpg': forgiven})
+    root = prediction_setup.write(tmp_path / 'images', {'a.jpg': sound, 'b.jpg': forgiven})
     target = tmp_path / 'out.jsonl'
-    result = predicting.predict([root], model, target)
-    found = {row['path'] for row in predicting.read(target)}
+    result = prediction_setup.predict([root], model, target)
+    found = {row['path'] for row in prediction_setup.read(target)}
     assert f'{root}/a.jpg' in found
     assert found | {one.path for one in result.rejected} == {f'{root}/a.jpg', f'{root}/b.jpg'}

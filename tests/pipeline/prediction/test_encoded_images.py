@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.components.ingestion import images
-from tests.pipeline.prediction import predicting
+from tests.pipeline.prediction import prediction_setup
 from thawline.components.ingestion import beam_pipeline, canonical
 from thawline.components.ingestion.canonical import BadImage
 from thawline.pipeline.prediction import encoded_images
@@ -42,7 +42,7 @@ def by_prediction(data: bytes) -> bytes | str:
 def turned_behind_its_pixels() -> bytes:
     """A PNG whose EXIF comes last, where it is only found by reading to the end."""
     plain = images.encoded(images.picture(1, (40, 20)), 'PNG')
-    exif = images.encoded(images.picture(1, (40, 20)), 'PNG', exif=predicting.turned())
+    exif = images.encoded(images.picture(1, (40, 20)), 'PNG', exif=prediction_setup.turned())
     start = exif.index(b'eXIf') - 4
     chunk = exif[start : start + 12 + int.from_bytes(exif[start : start + 4], 'big')]
     end = plain.index(b'IEND') - 4
@@ -56,14 +56,14 @@ def described() -> bytes:
     return images.encoded(images.picture(1), 'PNG', pnginfo=information)
 
 
-@pytest.mark.parametrize('name', [*predicting.good(), *predicting.bad()])
+@pytest.mark.parametrize('name', [*prediction_setup.good(), *prediction_setup.bad()])
 def test_every_kind_is_seen_as_ingestion_sees_it(name: str) -> None:
-    data = (predicting.good() | predicting.bad())[name]
+    data = (prediction_setup.good() | prediction_setup.bad())[name]
     assert by_prediction(data) == by_ingestion(data)
 
 
 def test_canonical_files_stay_and_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    good = predicting.good()
+    good = prediction_setup.good()
     monkeypatch.setattr(canonical, 'canonicalise', None)
     for data in (good['plain.jpg'], good['grey.png'], described()):
         assert encoded_images.servable(data, *BOUNDS) is data

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.prediction import parts, tables
+from thawline.pipeline.prediction import chunk_files, tables
 
 CLASSES = ('path', 'a,b', 'say "x"', 'line\nbreak', '', 'קטן')
 NAMES = ['plain.jpg', 'a,"b"\n.jpg', "it's.jpg"]
@@ -22,9 +22,9 @@ def made() -> list:
     probabilities = rng.dirichlet(np.ones(len(CLASSES)), len(NAMES)).astype(np.float32)
     best = probabilities.argmax(axis=1)
     labels = [CLASSES[i] for i in best]
-    answers = parts.Answers(labels, probabilities.max(axis=1), probabilities)
-    none = parts.Answers([], np.empty(0, np.float32), np.empty((0, len(CLASSES)), np.float32))
-    return [parts.batch([], none), parts.batch(NAMES, answers)]
+    answers = chunk_files.Answers(labels, probabilities.max(axis=1), probabilities)
+    none = chunk_files.Answers([], np.empty(0, np.float32), np.empty((0, len(CLASSES)), np.float32))
+    return [chunk_files.batch([], none), chunk_files.batch(NAMES, answers)]
 
 
 def test_csv_is_quoted_and_exact(tmp_path: pathlib.Path) -> None:
@@ -65,7 +65,7 @@ def test_json_and_parquet_are_nested_by_class(tmp_path: pathlib.Path) -> None:
 
 def test_no_number_abstains_and_is_null(tmp_path: pathlib.Path) -> None:
     nan = np.full((1, 2), np.nan, np.float32)
-    rows = [parts.batch(['a'], parts.Answers(['x'], nan[0, :1], nan))]
+    rows = [chunk_files.batch(['a'], chunk_files.Answers(['x'], nan[0, :1], nan))]
     assert tables.write(tmp_path / 'o.jsonl', 'jsonl', rows, ('x', 'y'), 0.0).abstained == 1
     assert json.loads((tmp_path / 'o.jsonl').read_text('utf-8')) == {
         'path': 'a', 'label': 'x', 'score': None, 'probabilities': {'x': None, 'y': None},

@@ -280,13 +280,13 @@ def test_no_command_of_these_needs_tensorflow(runs):
 
 
 def test_pictures_that_no_report_shows_come_from_the_examples(runs):
-    from tests.components.report import gathered
+    from tests.components.report import report_inputs
 
     folder = runs.examples / 'Split-val'
     folder.mkdir(parents=True)
     image = base64.b64decode(made_report.thumbnail(3).partition(',')[2])
-    kept = [gathered.Drawn(f'val{i}', f'val{i}.jpg', 'ant', image) for i in range(12)]
-    gathered.write(folder / 'data.gz', kept)
+    kept = [report_inputs.Drawn(f'val{i}', f'val{i}.jpg', 'ant', image) for i in range(12)]
+    report_inputs.write(folder / 'data.gz', kept)
     done = thawline(runs, 'compare', FIRST, SECOND, project(runs))
     assert done.exit_code == 0, done.output
     page = (runs.output / 'comparisons' / f'{FIRST}-{SECOND}.html').read_text('utf-8')

@@ -15,12 +15,12 @@ from PIL import Image
 
 from tests.components import transformed as making
 from tests.components.transformed import CLASSES, SIZE, Row
-from tests.pipeline.server import serving
-from tests.pipeline.server.serving import NAME, Site
+from tests.pipeline.server import server_setup
+from tests.pipeline.server.server_setup import NAME, Site
 from thawline.components.saved_model import card
 
 PREDICT = f'/v1/models/{NAME}:predict'
-IMAGES = [serving.png(seed=i) for i in range(3)]
+IMAGES = [server_setup.png(seed=i) for i in range(3)]
 EXAMPLES = [making.example(Row(image, CLASSES[0], str(i))) for i, image in enumerate(IMAGES)]
 
 
@@ -151,15 +151,15 @@ def test_status_and_metadata(site: Site, served_model: pathlib.Path) -> None:
 
 
 def test_the_page_takes_what_the_pipeline_takes(site: Site, signatures: Any) -> None:
-    upright = Image.open(io.BytesIO(serving.png(40)))
+    upright = Image.open(io.BytesIO(server_setup.png(40)))
     turned, tiff = io.BytesIO(), io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
     upright.transpose(Image.Transpose.ROTATE_90).save(turned, 'PNG', exif=exif)
     upright.save(tiff, 'TIFF')
-    direct = signatures['serving_bytes'](image_bytes=tf.constant([serving.png(40)]))
+    direct = signatures['serving_bytes'](image_bytes=tf.constant([server_setup.png(40)]))
     probabilities = direct['probabilities'].numpy()[0]
-    for data in (serving.png(40), turned.getvalue(), tiff.getvalue()):
+    for data in (server_setup.png(40), turned.getvalue(), tiff.getvalue()):
         told = site.ask('POST', '/classify', content=data).json()
         assert told['version'] == 7 and told['abstained'] is False and told['heat'] == []
         assert [i for i, *_ in told['top']] == np.argsort(-probabilities).tolist()[:5]
@@ -178,10 +178,10 @@ def test_the_page_is_told_what_speaks_for_a_class(site: Site) -> None:
 def test_scores_below_the_bound_of_the_card_are_uncertain(
     served_model: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    folder = serving.put(served_model, tmp_path / 'models', 1)
+    folder = server_setup.put(served_model, tmp_path / 'models', 1)
     bound = card.Abstain(0.99, 1.0, 0.1, 1.0, 0.99, 50)
     card.write(dataclasses.replace(card.read(folder), abstain=bound), folder)
-    made = serving.site(tmp_path / 'models')
+    made = server_setup.site(tmp_path / 'models')
     made.hosting.look()
     assert made.ask('POST', '/classify', content=IMAGES[0]).json()['abstained'] is True
     assert 'leaves the answer to you' in made.ask('GET', '/').text
@@ -190,7 +190,7 @@ def test_scores_below_the_bound_of_the_card_are_uncertain(
 def test_limits_of_a_request(served_model: pathlib.Path, site: Site) -> None:
     from thawline.pipeline.server.limits import Limits
 
-    small = serving.site(site.base, limits=Limits(body=20_000, batch=2, pixels=2000))
+    small = server_setup.site(site.base, limits=Limits(body=20_000, batch=2, pixels=2000))
     small.hosting.look()
     for path, options, words in (
         (PREDICT, {'content': b' ' * 20_001}, '20,001 bytes or more; at most 20,000'),
@@ -198,12 +198,12 @@ def test_limits_of_a_request(served_model: pathlib.Path, site: Site) -> None:
         (PREDICT, {'json': {'signature_name': 'serving_bytes', 'instances': b64(IMAGES)}},
          '3 rows; at most 2'),
         (PREDICT, {'json': {'signature_name': 'serving_bytes',
-                            'instances': b64([serving.png(60)])}}, '4,080 pixels'),
-        ('/classify', {'content': serving.png(60)}, '60'),
+                            'instances': b64([server_setup.png(60)])}}, '4,080 pixels'),
+        ('/classify', {'content': server_setup.png(60)}, '60'),
     ):  # fmt: skip
         found = small.ask('POST', path, **options)
         assert found.status_code == 413 and words in found.json()['error'], found.text
-    assert small.ask('POST', '/classify', content=serving.png(20)).status_code == 200
+    assert small.ask('POST', '/classify', content=server_setup.png(20)).status_code == 200
     packed = small.ask('POST', PREDICT, content=b'x', headers={'content-encoding': 'gzip'})
     assert packed.status_code == 415
 
@@ -214,17 +214,17 @@ def test_only_its_own_names_and_pages_may_ask(site: Site) -> None:
         ({'host': 'evil.example:8501'}, 421),
         ({'origin': 'https://evil.example'}, 403),
         ({'origin': 'null'}, 403),
-        ({'origin': f'http://{serving.HOST}'}, 200),
+        ({'origin': f'http://{server_setup.HOST}'}, 200),
     ):
         found = site.ask('GET', '/health', headers=headers)
         assert found.status_code == status, headers
-    anybody = serving.site(site.base)
+    anybody = server_setup.site(site.base)
     anybody.app.user_middleware[0].kwargs['hosts'] = None
     assert anybody.ask('GET', '/health/live', headers={'host': 'x'}).status_code == 200
 
 
 def test_before_a_version_is_in_service_it_lives_but_is_not_ready(tmp_path: pathlib.Path) -> None:
-    made = serving.site(tmp_path)
+    made = server_setup.site(tmp_path)
     assert made.ask('GET', '/health/live').status_code == 200
     health = made.ask('GET', '/health')
     assert (health.status_code, health.json()) == (
@@ -264,4 +264,4 @@ def test_the_page_runs_nothing_that_a_name_says(site: Site) -> None:
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
     assert 'unsafe' not in policy and 'http' not in policy
     assert found.headers['x-content-type-options'] == 'nosniff'
-    assert f'http://{serving.HOST}/v1/models/{NAME}:predict' in found.text
+    assert f'http://{server_setup.HOST}/v1/models/{NAME}:predict' in found.text

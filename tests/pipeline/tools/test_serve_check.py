@@ -26,11 +26,11 @@ def address(
     served_model: pathlib.Path,  # noqa: F811 - the fixture
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
-    from tests.pipeline.server import serving
+    from tests.pipeline.server import server_setup
 
     base = tmp_path_factory.mktemp('checked') / 'models'
-    serving.put(served_model, base, 1)
-    with serving.listening(serving.site(base, name=serve_check.NAME)) as found:
+    server_setup.put(served_model, base, 1)
+    with server_setup.listening(server_setup.site(base, name=serve_check.NAME)) as found:
         yield found
 
 

@@ -14,7 +14,7 @@ from tfx.types.artifact import Artifact
 
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
-from tests.components.report import gathered
+from tests.components.report import report_inputs
 from tests.components.training import tiny
 from tests.components.transformed import Row
 from thawline.components.data_gate.artifacts import DataVerdict
@@ -62,7 +62,7 @@ def write_embeddings(folder: pathlib.Path, embedded: Embedded) -> None:
 def run(inputs: dict[str, list[Artifact]], home: pathlib.Path) -> tuple[Artifact, pathlib.Path]:
     """Runs the executor; returns the artifact and its folder."""
     report = artifact(Report, home / 'report', 99)
-    properties = {'config': json.dumps(gathered.CONFIG)}
+    properties = {'config': json.dumps(report_inputs.CONFIG)}
     executor.Executor().Do(inputs, {'report': [report]}, properties)
     return report, pathlib.Path(report.uri)
 
@@ -102,10 +102,10 @@ def rows(classes: Sequence[str], per_class: int, seed: int) -> list[Row]:
 
 def embedded(splits: Mapping[str, Sequence[Row]], classes: tuple[str, ...]) -> Embedded:
     every = {
-        split: [gathered.Drawn(row.image_id, '', row.label, row.image) for row in of]
+        split: [report_inputs.Drawn(row.image_id, '', row.label, row.image) for row in of]
         for split, of in splits.items()
     }
-    return gathered.embedded(every, classes)
+    return report_inputs.embedded(every, classes)
 
 
 def report(
@@ -157,7 +157,7 @@ def report(
     verdict = {'findings': [], 'facts': {'anomalies': {}}}
     write_json(home / 'quarantine', 'summary.json', summary)
     write_json(home / 'data_verdict', 'verdict.json', verdict)
-    write_json(home / 'model_run', 'training.json', gathered.RECORD)
+    write_json(home / 'model_run', 'training.json', report_inputs.RECORD)
     write_embeddings(home / 'embeddings', embedded(splits, classes))
     made['model'] = artifact(standard_artifacts.Model, model, evaluating.MODEL_ID)
     made['evaluation'] = evaluated.evaluation

@@ -18,16 +18,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.pipeline.server import serving
+from tests.pipeline.server import server_setup
 
 SECONDS = 240  # a busy machine takes its time to import TensorFlow
 BODY = json.dumps(
     {
         'signature_name': 'serving_bytes',
-        'instances': [{'b64': base64.b64encode(serving.png()).decode()}],
+        'instances': [{'b64': base64.b64encode(server_setup.png()).decode()}],
     }
 )
-PATH = f'/v1/models/{serving.NAME}:predict'
+PATH = f'/v1/models/{server_setup.NAME}:predict'
 
 
 class Served:
@@ -35,11 +35,11 @@ class Served:
 
     def __init__(self, base: pathlib.Path, log: pathlib.Path, *options: str) -> None:
         command = [sys.executable, '-m', 'thawline', 'serve', '--python', '--port', '0',
-                   '--model', str(base), '--name', serving.NAME, *options]  # fmt: skip
+                   '--model', str(base), '--name', server_setup.NAME, *options]  # fmt: skip
         self._log = log
         with log.open('w') as file:
             self.process = subprocess.Popen(
-                command, stdout=file, stderr=file, cwd=base.parent, env=serving.environment()
+                command, stdout=file, stderr=file, cwd=base.parent, env=server_setup.environment()
             )
         found = self._until(lambda: re.search(r'http://127\.0\.0\.1:(\d+)/', self.said()))
         self.port = int(found[1])
@@ -110,7 +110,7 @@ def test_no_request_fails_during_promotions_nor_at_the_end(
     served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
 ) -> None:
     base = tmp_path / 'models'
-    serving.put(served_model, base, 1)
+    server_setup.put(served_model, base, 1)
     served = Served(base, tmp_path / 'log')
     started.append(served)
     assert served.get('/health/live')[0] == 200  # while TensorFlow is being imported
@@ -120,7 +120,7 @@ def test_no_request_fails_during_promotions_nor_at_the_end(
     for load in loads:
         load.start()
     for version in range(2, 7):
-        serving.put(served_model, base, version)
+        server_setup.put(served_model, base, version)
         served.wait_for(version)
     for load in loads:
         load.enough.set()
@@ -129,7 +129,7 @@ def test_no_request_fails_during_promotions_nor_at_the_end(
     assert set(statuses) == {200} and statuses[200] >= 20, statuses
     states = {
         one['version']: one['state']
-        for one in served.get(f'/v1/models/{serving.NAME}')[1]['model_version_status']
+        for one in served.get(f'/v1/models/{server_setup.NAME}')[1]['model_version_status']
     }
     assert states == {**{str(v): 'END' for v in range(1, 6)}, '6': 'AVAILABLE'}
 
@@ -157,7 +157,7 @@ def test_a_request_that_never_ends_is_cut_off(
     served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
 ) -> None:
     base = tmp_path / 'models'
-    serving.put(served_model, base, 1)
+    server_setup.put(served_model, base, 1)
     served = Served(base, tmp_path / 'log', '--grace', '1')
     started.append(served)
     with contextlib.closing(served.connect()) as connection:

@@ -24,11 +24,11 @@ from thawline import ROOT
 from thawline.components.backbones import classifier as model
 from thawline.components.saved_model import signatures
 from thawline.pipeline.registry.version_folders import complete
-from thawline.pipeline.server import running
+from thawline.pipeline.server import uvicorn_server
 from thawline.pipeline.server.app import Settings, build
-from thawline.pipeline.server.hosting import Hosting
 from thawline.pipeline.server.metrics import Metrics
 from thawline.pipeline.server.servable import Servable
+from thawline.pipeline.server.version_manager import Hosting
 
 NAME = 'cats'
 HOST = 'testserver'
@@ -113,10 +113,10 @@ def site(base: pathlib.Path, **settings: Any) -> Site:
 @contextlib.contextmanager
 def listening(made: Site, loaded: bool = True) -> Iterator[str]:
     """Serves the application from a thread; yields its address, by default once it can answer."""
-    listener = running.listen('127.0.0.1', 0)
+    listener = uvicorn_server.listen('127.0.0.1', 0)
     host = f'127.0.0.1:{listener.getsockname()[1]}'
     made.app.user_middleware[0].kwargs['hosts'] = {host}
-    server = running.Server(made.app, 5, lambda: None)
+    server = uvicorn_server.Server(made.app, 5, lambda: None)
     thread = threading.Thread(target=server.serve_on, args=(listener,))
     thread.start()
     try:

@@ -20,9 +20,9 @@ from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
-    from thawline.pipeline.server.hosting import Find
     from thawline.pipeline.server.metrics import Metrics
     from thawline.pipeline.server.servable import Servable
+    from thawline.pipeline.server.version_manager import Find
 
 LOOPBACK = '127.0.0.1'
 _LIBRARIES = ('starlette', 'uvicorn', 'prometheus_client')
@@ -68,10 +68,10 @@ def execute(asked: Asked, log: pathlib.Path) -> NoReturn:
         raise ConfigError(
             f'the server needs {", ".join(missing)}; install with: pip install "thawline[serve]"'
         )
-    from thawline.pipeline.server import running
+    from thawline.pipeline.server import uvicorn_server
 
     try:
-        listener = running.listen(asked.host or LOOPBACK, asked.port)
+        listener = uvicorn_server.listen(asked.host or LOOPBACK, asked.port)
     except OSError as error:
         raise ConfigError(
             f'--port: {asked.port} on {asked.host or LOOPBACK} cannot be used '
@@ -127,8 +127,8 @@ def _serve(
     asked: Asked, listener: socket.socket, console: rich.console.Console, log: pathlib.Path
 ) -> int:
     """Serves until the end; returns how many requests were cut off."""
-    from thawline.pipeline.server import app, metrics, running
-    from thawline.pipeline.server.hosting import Hosting
+    from thawline.pipeline.server import app, metrics, uvicorn_server
+    from thawline.pipeline.server.version_manager import Hosting
 
     host, port = asked.host or LOOPBACK, listener.getsockname()[1]
     say(console, f'{asked.name} from {asked.folder}: ', (_address(host, port), 'bold'))
@@ -143,7 +143,7 @@ def _serve(
     def asked_to_stop() -> None:
         say(console, ('ending: what has begun is answered first', 'dim'))
 
-    running.Server(application, asked.grace, asked_to_stop).serve_on(listener)
+    uvicorn_server.Server(application, asked.grace, asked_to_stop).serve_on(listener)
     if counters.cut_off:
         say(console, ('✗ ', 'red'), f'requests that were cut off: {counters.cut_off}')
     return counters.cut_off

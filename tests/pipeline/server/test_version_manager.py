@@ -14,31 +14,31 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.components.transformed import CLASSES
-from tests.pipeline.server import serving
-from thawline.pipeline.server import hosting as hosting_lib
-from thawline.pipeline.server.hosting import NoSuchVersion, NotReady
+from tests.pipeline.server import server_setup
+from thawline.pipeline.server import version_manager as hosting_lib
 from thawline.pipeline.server.servable import WARM_UP_FILE
+from thawline.pipeline.server.version_manager import NoSuchVersion, NotReady
 
 
 def test_the_highest_version_is_taken_and_the_old_one_freed_after_its_last_request(
     served_model: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     base = tmp_path / 'models'
-    serving.put(served_model, base, 2)
-    made = serving.site(base)
+    server_setup.put(served_model, base, 2)
+    made = server_setup.site(base)
     with pytest.raises(NotReady), made.hosting.lease():
         pass
     made.hosting.look()
     old = weakref.ref(made.hosting.current)
     with made.hosting.lease() as held:
-        serving.put(served_model, base, 10)
+        server_setup.put(served_model, base, 10)
         made.hosting.look()
         assert made.hosting.states == {2: 'UNLOADING', 10: 'AVAILABLE'}
         with made.hosting.lease(10) as new:
             assert new.version == 10
         with pytest.raises(NoSuchVersion), made.hosting.lease(2):
             pass
-        image = np.array([serving.png()], object)
+        image = np.array([server_setup.png()], object)
         assert len(held.predict('serving_bytes', {'image_bytes': image})['label']) == 1
         del held, new
     assert made.hosting.states == {2: 'END', 10: 'AVAILABLE'}
@@ -52,22 +52,24 @@ def test_a_broken_version_is_passed_by_and_tried_again(
     served_model: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = tmp_path / 'models'
-    serving.put(served_model, base, 1)
+    server_setup.put(served_model, base, 1)
     (base / '2').mkdir()
     (base / '2' / 'saved_model.pb').write_bytes(b'half')
     shutil.copytree(served_model / 'assets.extra', base / '2' / 'assets.extra')
-    made = serving.site(base)
+    made = server_setup.site(base)
     made.hosting.look()
     assert made.hosting.current.version == 1
     made.hosting.look()  # not at once again
     assert made.heard.told == [('loading', 2), ('failed', 2), ('loading', 1), ('changed', 1)]
     shutil.rmtree(base / '2')
-    serving.put(served_model, base, 2)
+    server_setup.put(served_model, base, 2)
     made.hosting.look()
     assert made.hosting.current.version == 1
     later = hosting_lib.time.monotonic() + 11
     monkeypatch.setattr(hosting_lib.time, 'monotonic', lambda: later)
-    monkeypatch.setattr(serving.Heard, 'changed', lambda self, *told: self.told.append(told[:1]))
+    monkeypatch.setattr(
+        server_setup.Heard, 'changed', lambda self, *told: self.told.append(told[:1])
+    )
     made.hosting.look()
     assert made.hosting.current.version == 2
 
@@ -76,13 +78,13 @@ def test_what_serves_goes_on_when_the_folder_is_gone(
     served_model: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     base = tmp_path / 'models'
-    serving.put(served_model, base, 3)
-    made = serving.site(base)
+    server_setup.put(served_model, base, 3)
+    made = server_setup.site(base)
     made.hosting.look()
     shutil.rmtree(base)
     made.hosting.look()
     assert made.hosting.current.version == 3
-    serving.put(served_model, base, 2)  # somebody went back by hand
+    server_setup.put(served_model, base, 2)  # somebody went back by hand
     made.hosting.look()
     assert made.hosting.current.version == 2
 
@@ -90,9 +92,9 @@ def test_what_serves_goes_on_when_the_folder_is_gone(
 def test_a_model_without_a_card_is_refused(
     served_model: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    folder = serving.put(served_model, tmp_path / 'models', 1)
+    folder = server_setup.put(served_model, tmp_path / 'models', 1)
     shutil.rmtree(folder / 'assets.extra')
-    made = serving.site(tmp_path / 'models')
+    made = server_setup.site(tmp_path / 'models')
     made.hosting.look()
     assert made.hosting.current is None
     assert made.heard.told == [('loading', 1), ('failed', 1)]
@@ -101,16 +103,16 @@ def test_a_model_without_a_card_is_refused(
 def test_recorded_requests_warm_it_up(served_model: pathlib.Path, tmp_path: pathlib.Path) -> None:
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    folder = serving.put(served_model, tmp_path / 'models', 1)
+    folder = server_setup.put(served_model, tmp_path / 'models', 1)
     with tf.io.TFRecordWriter(str(folder / WARM_UP_FILE)) as writer:
         for seed in range(3):
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = 'serving_bytes'
-            value = tf.make_tensor_proto([serving.png(seed=seed)])
+            value = tf.make_tensor_proto([server_setup.png(seed=seed)])
             request.inputs['image_bytes'].CopyFrom(value)
             log = prediction_log_pb2.PredictLog(request=request)
             writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
-    made = serving.site(tmp_path / 'models')
+    made = server_setup.site(tmp_path / 'models')
     made.hosting.look()
     assert made.heard.warm_up == 3
 
@@ -119,11 +121,11 @@ def test_watching_notices_a_promotion_and_ends(
     served_model: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     base = tmp_path / 'models'
-    made = serving.site(base)
+    made = server_setup.site(base)
     thread = threading.Thread(target=made.hosting.watch)
     thread.start()
     try:
-        serving.put(served_model, base, 4)
+        server_setup.put(served_model, base, 4)
         for _ in range(600):
             if made.hosting.current is not None:
                 break
@@ -138,7 +140,7 @@ def test_watching_notices_a_promotion_and_ends(
 def test_an_early_model_cannot_explain_but_answers(
     served_model: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    folder = serving.put(served_model, tmp_path / 'models', 1)
+    folder = server_setup.put(served_model, tmp_path / 'models', 1)
     file = folder / 'saved_model.pb'
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     del saved.meta_graphs[0].signature_def['explain']
@@ -148,8 +150,8 @@ def test_an_early_model_cannot_explain_but_answers(
             del node.children[:]
             node.children.extend(kept)
     file.write_bytes(saved.SerializeToString())
-    made = serving.site(tmp_path / 'models')
+    made = server_setup.site(tmp_path / 'models')
     made.hosting.look()
     assert made.heard.told == [('loading', 1), ('changed', 1)]
-    told = made.ask('POST', '/classify?explain=answer', content=serving.png()).json()
+    told = made.ask('POST', '/classify?explain=answer', content=server_setup.png()).json()
     assert told['explained'] is None and told['heat'] == [] and told['label'] in CLASSES
