@@ -59,7 +59,7 @@ RESULTS = pathlib.Path(__file__).with_suffix('.md')
 WIDTH, HEIGHT = 500, 375
 CLASSES = ('defective', 'functional')
 BATCH = 64
-BOUNDS = batch.Bounds(1024, 100_000_000)
+BOUNDS = batch.SizeLimits(1024, 100_000_000)
 _DIFFERENT = 200  # images; they are repeated under other names
 
 
@@ -166,7 +166,7 @@ def canonicalising() -> dict[str, float]:
             lambda: preprocessing.decode(tf.constant(data))
         ),
         'by its header, as prediction does': milliseconds(
-            lambda: encoded_images.servable(data, BOUNDS.max_side, BOUNDS.max_pixels)
+            lambda: encoded_images.to_servable(data, BOUNDS.max_side, BOUNDS.max_pixels)
         ),
     }
 

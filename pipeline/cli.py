@@ -227,7 +227,7 @@ def bases(
     from thawline.pipeline.config import loading
     from thawline.pipeline.terminal import exit_codes
 
-    chosen, at = bases_lib.names(names), bases_lib.sizes(sizes)
+    chosen, at = bases_lib.parse_bases(names), bases_lib.parse_sizes(sizes)
     project = loading.load_project(config)
     exit_codes.leave(bases.execute(project, images, chosen, at, weights, download))
 

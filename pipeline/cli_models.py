@@ -134,10 +134,10 @@ def serve(
     from thawline.pipeline.commands import serve
     from thawline.pipeline.config import loading
     from thawline.pipeline.server import model_choice
-    from thawline.pipeline.server.limits import Limits
+    from thawline.pipeline.server.limits import RequestLimits
 
-    limits = Limits(max_body * 2**20, max_batch, max_pixels)
-    asked = model_choice.Options(limits=limits, **options)
+    limits = RequestLimits(max_body * 2**20, max_batch, max_pixels)
+    asked = model_choice.ServeOptions(limits=limits, **options)
     sys.exit(serve.execute(loading.load_project(config), asked))
 
 

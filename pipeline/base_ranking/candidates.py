@@ -54,7 +54,7 @@ class Candidate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Missing:
+class MissingBase:
     """A base that is left out.
 
     Attributes:
@@ -68,7 +68,7 @@ class Missing:
     file: str = ''
 
 
-def smallest() -> str:
+def smallest_base() -> str:
     """Name of the base with the fewest weights."""
     return min(backbones.names(), key=lambda name: backbones.entry(name).megabytes)
 
@@ -78,7 +78,7 @@ def find(
     files: Mapping[str, tuple[pathlib.Path, str]],
     folders: Sequence[pathlib.Path],
     download: bool,
-) -> tuple[list[Candidate], list[Missing]]:
+) -> tuple[list[Candidate], list[MissingBase]]:
     """Looks for the weights of each base.
 
     In this order: the file that the project names for it, the package, Keras's own cache, a file of
@@ -101,17 +101,17 @@ def find(
         entry = backbones.entry(name)
         if size < entry.min_size:
             reason = f'takes images of at least {entry.min_size} pixels a side, not {size}'
-            missing[name, size] = Missing(name, reason)
+            missing[name, size] = MissingBase(name, reason)
         elif name in files and not files[name][0].is_file():
-            missing[name, 0] = Missing(name, f'there is no file {files[name][0]}')
-        elif candidate := _located(entry, size, files, folders, download):
+            missing[name, 0] = MissingBase(name, f'there is no file {files[name][0]}')
+        elif candidate := _locate(entry, size, files, folders, download):
             found.append(candidate)
         else:
-            missing[name, 0] = _absent(entry, size)
+            missing[name, 0] = _missing_weights(entry, size)
     return sorted(found, key=lambda c: (c.image_size, c.work)), list(missing.values())
 
 
-def _located(
+def _locate(
     entry: backbones.BackboneEntry,
     size: int,
     files: Mapping[str, tuple[pathlib.Path, str]],
@@ -137,9 +137,9 @@ def _located(
     return Candidate(entry.name, size, 'imagenet', 'imagenet') if download else None
 
 
-def _absent(entry: backbones.BackboneEntry, size: int) -> Missing:
+def _missing_weights(entry: backbones.BackboneEntry, size: int) -> MissingBase:
     cached = entry.cached_imagenet_file(size)
     if cached is None:
         how = backbones.availability(entry.name)['package'].removeprefix('absent: ')
-        return Missing(entry.name, how)
-    return Missing(entry.name, f'weights are not here ({entry.megabytes} MB)', cached.name)
+        return MissingBase(entry.name, how)
+    return MissingBase(entry.name, f'weights are not here ({entry.megabytes} MB)', cached.name)

@@ -12,23 +12,23 @@ from thawline.components import backbones
 from thawline.components.shared import progress
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.base_ranking import candidates
-from thawline.pipeline.base_ranking.candidates import Candidate, Missing
+from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from thawline.pipeline.base_ranking.crossval import Transfer
-    from thawline.pipeline.base_ranking.embedding import Cost
-    from thawline.pipeline.base_ranking.images import Sample
-    from thawline.pipeline.base_ranking.ranking import Verdict
+    from thawline.pipeline.base_ranking.crossval import ProbeScores
+    from thawline.pipeline.base_ranking.embedding import BaseCost
+    from thawline.pipeline.base_ranking.images import ImageSample
+    from thawline.pipeline.base_ranking.ranking import Ranking
 
 _LARGEST_SIDE = 1024
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class MeasuredBase:
     """One base as measured.
 
     Attributes:
@@ -40,8 +40,8 @@ class Row:
     """
 
     candidate: Candidate
-    transfer: Transfer
-    cost: Cost
+    transfer: ProbeScores
+    cost: BaseCost
     weights_digest: str
     weights_source: str
     seconds: float
@@ -49,7 +49,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class BaseComparison:
     """All that was measured.
 
     Attributes:
@@ -60,14 +60,14 @@ class Comparison:
         verdict: positions are those of `rows`.
     """
 
-    rows: tuple[Row, ...]
-    random: Row
-    missing: tuple[Missing, ...]
-    sample: Sample
-    verdict: Verdict
+    rows: tuple[MeasuredBase, ...]
+    random: MeasuredBase
+    missing: tuple[MissingBase, ...]
+    sample: ImageSample
+    verdict: Ranking
 
 
-def names(text: str | None) -> tuple[str, ...]:
+def parse_bases(text: str | None) -> tuple[str, ...]:
     """Bases from `mobilenet_v2,resnet50`; all there are without a text.
 
     Raises:
@@ -81,7 +81,7 @@ def names(text: str | None) -> tuple[str, ...]:
     return tuple(backbones.entry(name).name for name in asked)
 
 
-def sizes(text: str | None) -> tuple[int, ...]:
+def parse_sizes(text: str | None) -> tuple[int, ...]:
     """Image sides from `128,224`; none without a text.
 
     Raises:
@@ -101,13 +101,13 @@ def sizes(text: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def find(
+def find_candidates(
     project: Project,
     chosen: Sequence[str],
     at: Sequence[int],
     folder: pathlib.Path | None = None,
     download: bool = False,
-) -> tuple[list[Candidate], list[Missing]]:
+) -> tuple[list[Candidate], list[MissingBase]]:
     """What can be compared now, and what cannot (see `candidates.find`).
 
     Args:
@@ -132,15 +132,15 @@ def find(
     return candidates.find(wanted, files, folders, download)
 
 
-def compare(
+def compare_bases(
     found: Sequence[Candidate],
-    missing: Sequence[Missing],
-    sample: Sample,
+    missing: Sequence[MissingBase],
+    sample: ImageSample,
     resize: str,
     seed: int,
-    measured: Callable[[Row, Sequence[Candidate]], None],
+    measured: Callable[[MeasuredBase, Sequence[Candidate]], None],
     started: Callable[[Candidate], Any],
-) -> Comparison:
+) -> BaseComparison:
     """Measures each base, then random weights, on the same images and folds.
 
     A base whose weights turn out not to be usable is left out, with its reason.
@@ -161,31 +161,31 @@ def compare(
 
     pixels: dict[int, np.ndarray] = {}
 
-    def measure(candidate: Candidate) -> Row:
+    def measure(candidate: Candidate) -> MeasuredBase:
         began = time.monotonic()
         size = candidate.image_size
         if size not in pixels:
             pixels.clear()  # one size at a time is in memory
-            pixels[size] = embedding.pixels(sample.encoded, size, resize)
+            pixels[size] = embedding.decode(sample.encoded, size, resize)
         decoded = time.monotonic()
         progress.start('building the base')
         keras.utils.set_random_seed(seed)
         base = backbones.build(candidate.backbone, size, candidate.load)
         features, cost = embedding.embed(base, pixels[size])
-        transfer = crossval.cross_validated(
+        transfer = crossval.cross_validate(
             features, sample.labels, sample.groups, crossval.FOLDS, seed
         )
         source = base.weights_source
         keras.backend.clear_session()  # or the graphs of all bases stay in memory
         ended = time.monotonic()
-        return Row(
+        return MeasuredBase(
             candidate, transfer, cost, base.weights_digest, source, ended - began, decoded - began
         )
 
     # Last, at the size that is in memory by then.
-    floor = Candidate(candidates.smallest(), found[-1].image_size, 'random', 'random')
+    floor = Candidate(candidates.smallest_base(), found[-1].image_size, 'random', 'random')
     work = [*found, floor]
-    rows: list[Row] = []
+    rows: list[MeasuredBase] = []
     left_out = list(missing)
     for position, candidate in enumerate(work):
         if candidate is floor and not rows:
@@ -194,7 +194,7 @@ def compare(
             with started(candidate):
                 rows.append(measure(candidate))
         except ConfigError as error:
-            left_out.append(Missing(candidate.label, str(error)))
+            left_out.append(MissingBase(candidate.label, str(error)))
             continue
         measured(rows[-1], work[position + 1 :])
     if not rows:
@@ -203,16 +203,16 @@ def compare(
             + '; '.join(f'{item.backbone}: {item.reason}' for item in left_out)
         )
     random = rows.pop()
-    verdict = ranking.judge(
+    verdict = ranking.rank(
         [row.transfer for row in rows],
         [row.cost.milliseconds for row in rows],
         random.transfer,
         sample.groups,
     )
-    return Comparison(tuple(rows), random, tuple(left_out), sample, verdict)
+    return BaseComparison(tuple(rows), random, tuple(left_out), sample, verdict)
 
 
-def seconds_left(row: Row, images: int, rest: Sequence[Candidate]) -> float:
+def seconds_left(row: MeasuredBase, images: int, rest: Sequence[Candidate]) -> float:
     """About how long the rest will take, by what one base took: forward pass by its work."""
     forward = row.cost.milliseconds / 1000 * images
     besides = max(0.0, row.seconds - row.decoding - forward)
@@ -221,11 +221,11 @@ def seconds_left(row: Row, images: int, rest: Sequence[Candidate]) -> float:
     return passes + len(other_sizes) * row.decoding
 
 
-def record(comparison: Comparison, config: Config) -> dict[str, Any]:
+def to_json(comparison: BaseComparison, config: Config) -> dict[str, Any]:
     """All numbers as JSON; hits are a string of 0 and 1 in the order of `images.ids`."""
     sample, verdict = comparison.sample, comparison.verdict
 
-    def row(one: Row) -> dict[str, Any]:
+    def row(one: MeasuredBase) -> dict[str, Any]:
         transfer = one.transfer
         return {
             'backbone': one.candidate.backbone,

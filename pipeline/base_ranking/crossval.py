@@ -30,7 +30,7 @@ NEIGHBOURS = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Transfer:
+class ProbeScores:
     """What the features are worth; everything is out of fold.
 
     Attributes:
@@ -52,7 +52,7 @@ class Transfer:
     strengths: tuple[float, ...]
 
 
-def fold_of(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
+def assign_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Which fold each image is tested in: int [N]; stratified as far as whole groups allow.
 
     Fewer folds than asked for where there are fewer groups, or no class has as many images.
@@ -87,13 +87,13 @@ def fold_of(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np
     return fold
 
 
-def cross_validated(
+def cross_validate(
     features: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
     folds: int = FOLDS,
     seed: int = 0,
-) -> Transfer:
+) -> ProbeScores:
     """Accuracy of a probe and of nearest neighbours on images that they have not seen.
 
     The probe is the recipe's own kind of head: standardised features, multinomial logistic
@@ -116,7 +116,7 @@ def cross_validated(
     if not np.isfinite(features).all():
         raise ValueError('a feature is not finite')
     classes, targets = np.unique(labels, return_inverse=True)
-    fold = fold_of(targets, groups, folds, seed)
+    fold = assign_folds(targets, groups, folds, seed)
     used = np.unique(fold)
     probabilities = np.zeros((len(targets), len(classes)), np.float32)
     neighbours, most = np.empty_like(targets), np.empty_like(targets)
@@ -130,17 +130,19 @@ def cross_validated(
             seen = ~held_out
             scaler = sklearn.preprocessing.StandardScaler().fit(features[seen])
             scaled = scaler.transform(features)
-            strength = _strength(scaled[seen], targets[seen], groups[seen], seed)
-            *_, model = _path(scaled[seen], targets[seen], strength)
+            strength = _choose_strength(scaled[seen], targets[seen], groups[seen], seed)
+            *_, model = _probe_path(scaled[seen], targets[seen], strength)
             rows = np.flatnonzero(held_out)
             probabilities[np.ix_(rows, model.classes_)] = model.predict_proba(scaled[held_out])
-            neighbours[held_out] = _neighbours(features[seen], targets[seen], features[held_out])
+            neighbours[held_out] = _predict_neighbours(
+                features[seen], targets[seen], features[held_out]
+            )
             most[held_out] = np.bincount(targets[seen]).argmax()
             strengths.append(strength)
             progress.advance()
     probe_hits = probabilities.argmax(axis=1) == targets
     knn_hits, majority_hits = neighbours == targets, most == targets
-    return Transfer(
+    return ProbeScores(
         clustered.estimate(probe_hits, groups),
         clustered.estimate(knn_hits, groups),
         clustered.estimate(majority_hits, groups),
@@ -152,13 +154,15 @@ def cross_validated(
     )
 
 
-def _strength(scaled: np.ndarray, targets: np.ndarray, groups: np.ndarray, seed: int) -> float:
+def _choose_strength(
+    scaled: np.ndarray, targets: np.ndarray, groups: np.ndarray, seed: int
+) -> float:
     """The inverse L2 strength with the lowest log loss on a held-out part.
 
     Log loss and not accuracy, which on a hundred images steps by a point and mostly ties.
     """
     try:
-        inner = fold_of(targets, groups, FOLDS, seed) == 0
+        inner = assign_folds(targets, groups, FOLDS, seed) == 0
     except DataError:  # one class or one group is left: nothing to choose by
         return L2_PATH[1]
     # Classes that the inner training part lacks cannot be scored.
@@ -166,7 +170,7 @@ def _strength(scaled: np.ndarray, targets: np.ndarray, groups: np.ndarray, seed:
     if len(np.unique(targets[~inner])) < 2 or not scored.any():
         return L2_PATH[1]
     best, chosen = np.inf, L2_PATH[0]
-    path = _path(scaled[~inner], targets[~inner], L2_PATH[-1])
+    path = _probe_path(scaled[~inner], targets[~inner], L2_PATH[-1])
     for strength, model in zip(L2_PATH, path, strict=True):
         predicted = model.predict_proba(scaled[scored])
         loss = sklearn.metrics.log_loss(targets[scored], predicted, labels=model.classes_)
@@ -176,7 +180,7 @@ def _strength(scaled: np.ndarray, targets: np.ndarray, groups: np.ndarray, seed:
     return chosen
 
 
-def _path(
+def _probe_path(
     scaled: np.ndarray, targets: np.ndarray, last: float
 ) -> Iterator[sklearn.linear_model.LogisticRegression | sklearn.dummy.DummyClassifier]:
     """The probe at each L2 strength up to `last`, each solved from the one before.
@@ -195,7 +199,7 @@ def _path(
             yield model.fit(scaled, targets)
 
 
-def _neighbours(seen: np.ndarray, targets: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def _predict_neighbours(seen: np.ndarray, targets: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """The class that the nearest images by cosine vote for, nearer ones with more weight."""
     voters = min(NEIGHBOURS, len(seen))
     model = sklearn.neighbors.KNeighborsClassifier(voters, weights='distance', metric='cosine')

@@ -17,7 +17,7 @@ _BATCH = 32
 
 
 @dataclasses.dataclass(frozen=True)
-class Cost:
+class BaseCost:
     """What a base costs.
 
     Attributes:
@@ -31,7 +31,7 @@ class Cost:
     megabytes: float
 
 
-def pixels(encoded: np.ndarray, size: int, mode: str) -> np.ndarray:
+def decode(encoded: np.ndarray, size: int, mode: str) -> np.ndarray:
     """Decodes and resizes as the chain does: bytes [N] -> uint8 [N, size, size, 3]."""
     out = np.empty((len(encoded), size, size, 3), np.uint8)
     decode = tf.function(
@@ -46,7 +46,7 @@ def pixels(encoded: np.ndarray, size: int, mode: str) -> np.ndarray:
     return out
 
 
-def embed(backbone: backbones.Backbone, images: np.ndarray) -> tuple[np.ndarray, Cost]:
+def embed(backbone: backbones.Backbone, images: np.ndarray) -> tuple[np.ndarray, BaseCost]:
     """Pooled features of every image in order, and the cost.
 
     Args:
@@ -75,6 +75,6 @@ def embed(backbone: backbones.Backbone, images: np.ndarray) -> tuple[np.ndarray,
         progress.advance(len(batch))
     weights = backbone.model.weights
     size_in_bytes = sum(int(np.prod(w.shape)) * tf.as_dtype(w.dtype).size for w in weights)
-    return np.concatenate(features), Cost(
+    return np.concatenate(features), BaseCost(
         statistics.median(seconds) * 1000, backbone.model.count_params(), size_in_bytes / 1e6
     )

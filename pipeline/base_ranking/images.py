@@ -15,7 +15,7 @@ _STRINGS = ('image_id', 'label', 'group')
 
 
 @dataclasses.dataclass(frozen=True)
-class Sample:
+class ImageSample:
     """Images in the order of their ids.
 
     Attributes:
@@ -35,7 +35,7 @@ class Sample:
     of: int
 
 
-def stratified(labels: np.ndarray, count: int, seed: int, at_least: int) -> np.ndarray:
+def stratified_sample(labels: np.ndarray, count: int, seed: int, at_least: int) -> np.ndarray:
     """Rows of a random sample in which classes keep their shares: int [N] -> int [n], n <= count.
 
     Args:
@@ -57,7 +57,7 @@ def stratified(labels: np.ndarray, count: int, seed: int, at_least: int) -> np.n
     return np.sort(order[:count])
 
 
-def load(folder: pathlib.Path, count: int, seed: int, at_least: int) -> Sample:
+def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> ImageSample:
     """Reads a stratified sample of one split of gzipped tf.Examples.
 
     Two passes, so that only the sampled images are in memory. Images without a label are left out.
@@ -88,15 +88,15 @@ def load(folder: pathlib.Path, count: int, seed: int, at_least: int) -> Sample:
             f'all {len(rows)} images of the train split are {classes[0]!r}; a comparison of bases '
             'needs at least two classes'
         )
-    chosen = stratified(labels, count, seed, at_least)
-    encoded = _encoded(files, ids[chosen])
-    return Sample(
+    chosen = stratified_sample(labels, count, seed, at_least)
+    encoded = _read_images(files, ids[chosen])
+    return ImageSample(
         encoded, labels[chosen].astype(np.int64), groups[chosen], ids[chosen],
         tuple(classes.tolist()), len(rows),
     )  # fmt: skip
 
 
-def _encoded(files: list[str], ids: np.ndarray) -> np.ndarray:
+def _read_images(files: list[str], ids: np.ndarray) -> np.ndarray:
     """The encoded images with these ids, in their order."""
     wanted = set(ids)
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ('image_id', 'image')}

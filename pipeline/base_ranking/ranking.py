@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from thawline.components.statistics import clustered
-from thawline.pipeline.base_ranking.crossval import Transfer
+from thawline.pipeline.base_ranking.crossval import ProbeScores
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class Ranking:
     """What a comparison came to; positions in the sequence that was compared.
 
     Attributes:
@@ -32,12 +32,12 @@ class Verdict:
     over_majority: clustered.Difference
 
 
-def judge(
-    transfers: Sequence[Transfer],
+def rank(
+    transfers: Sequence[ProbeScores],
     milliseconds: Sequence[float],
-    random: Transfer,
+    random: ProbeScores,
     groups: np.ndarray,
-) -> Verdict:
+) -> Ranking:
     """Ranks bases that were measured on the same images and folds.
 
     The one standard error rule (Breiman, Friedman, Olshen & Stone, "Classification and Regression
@@ -59,7 +59,7 @@ def judge(
     # The best itself has no gap and no error; without a single comparison it stays.
     equal = [i for i, gap in enumerate(gaps) if i == best or gap.mean <= gap.standard_error]
     recommended = min(equal, key=lambda i: (milliseconds[i], -shares[i]))
-    return Verdict(
+    return Ranking(
         tuple(order),
         best,
         recommended,

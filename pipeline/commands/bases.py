@@ -24,8 +24,8 @@ from thawline.components.shared.errors import ConfigError, UserError
 from thawline.components.statistics import clustered
 from thawline.components.statistics.clustered import Difference, Estimate
 from thawline.pipeline.base_ranking import compare, ingested_images
-from thawline.pipeline.base_ranking.candidates import Candidate, Missing
-from thawline.pipeline.base_ranking.compare import Comparison, Row
+from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
+from thawline.pipeline.base_ranking.compare import BaseComparison, MeasuredBase
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
@@ -59,7 +59,7 @@ def execute(
     began = time.monotonic()
     if folder is not None and not folder.is_dir():
         raise ConfigError(f'--weights takes a folder with weights files; received {folder}')
-    found, missing = compare.find(project, chosen, at, folder, download)
+    found, missing = compare.find_candidates(project, chosen, at, folder, download)
     if not found:
         why = '\n'.join(f'  {item.backbone}: {item.reason}' for item in missing)
         raise ConfigError(f'there are no weights of any of the bases\n{why}')
@@ -91,7 +91,7 @@ def execute(
         show(console, comparison, project.config)
         file = project.output / 'bases' / f'{stamp}.json'
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(compare.record(comparison, project.config), indent=1), 'utf-8')
+        file.write_text(json.dumps(compare.to_json(comparison, project.config), indent=1), 'utf-8')
         say(console, f'  time    {duration(time.monotonic() - began)}')
         say(console, f'  numbers {file}')
     return Outcome.BLESSED
@@ -103,8 +103,8 @@ def _measure(
     split: pathlib.Path,
     count: int,
     found: Sequence[Candidate],
-    missing: Sequence[Missing],
-) -> Comparison:
+    missing: Sequence[MissingBase],
+) -> BaseComparison:
     say(
         console,
         (config.name, 'bold'),
@@ -115,7 +115,7 @@ def _measure(
     with starting if console.is_terminal else contextlib.nullcontext():
         from thawline.pipeline.base_ranking import crossval, images
 
-    sample = images.load(split, count, config.training.seed, crossval.FOLDS)
+    sample = images.load_sample(split, count, config.training.seed, crossval.FOLDS)
     say(
         console,
         f'  images  {len(sample.labels):,} of {sample.of:,}, {len(sample.classes)} classes',
@@ -129,7 +129,7 @@ def _measure(
         label = 'random weights' if candidate.weights == 'random' else candidate.label
         return f'{label:<{width}}'
 
-    def measured(row: Row, rest: Sequence[Candidate]) -> None:
+    def measured(row: MeasuredBase, rest: Sequence[Candidate]) -> None:
         nonlocal first
         key = name(row.candidate)
         said[key] = (
@@ -145,13 +145,13 @@ def _measure(
             )
         first = False
 
-    return compare.compare(
+    return compare.compare_bases(
         found, missing, sample, config.preprocessing.resize, config.training.seed,
         measured, lambda candidate: shown.started(name(candidate)),
     )  # fmt: skip
 
 
-def show(console: rich.console.Console, comparison: Comparison, config: Config) -> None:
+def show(console: rich.console.Console, comparison: BaseComparison, config: Config) -> None:
     """Prints the table, what it means, and what to put into the project file."""
     _left_out(console, comparison.missing)
     console.print(table(comparison, config, console.width >= ROOMY))
@@ -164,7 +164,7 @@ def show(console: rich.console.Console, comparison: Comparison, config: Config) 
     )  # fmt: skip
 
 
-def _left_out(console: rich.console.Console, missing: Sequence[Missing]) -> None:
+def _left_out(console: rich.console.Console, missing: Sequence[MissingBase]) -> None:
     for item in missing:
         file = f'; its file: {item.file}' if item.file else ''
         say(console, (f'  left out  {item.backbone}: {item.reason}{file}', 'dim'))
@@ -176,7 +176,7 @@ def _left_out(console: rich.console.Console, missing: Sequence[Missing]) -> None
         )
 
 
-def table(comparison: Comparison, config: Config, roomy: bool = True) -> rich.table.Table:
+def table(comparison: BaseComparison, config: Config, roomy: bool = True) -> rich.table.Table:
     """Bases, best first, then what random weights and guessing reach.
 
     Without room the bars are short and stand for the intervals.
@@ -197,7 +197,7 @@ def table(comparison: Comparison, config: Config, roomy: bool = True) -> rich.ta
     for title in ('kNN', 'ms', 'M par.', 'MB') if roomy else ('kNN', 'ms', 'MB'):
         out.add_column(title, justify='right', no_wrap=True)
 
-    def add(name: str, style: str, row: Row | None, probe: Estimate) -> None:
+    def add(name: str, style: str, row: MeasuredBase | None, probe: Estimate) -> None:
         interval = f' ({percentages.between(probe.lower, probe.upper)})' if roomy else ''
         cells = [
             rich.text.Text(name, style),
@@ -244,7 +244,7 @@ def _points(difference: Difference) -> str:
     return f'{mean:+.1f} points (95 %: {lower:+.1f} to {upper:+.1f})'
 
 
-def conclusions(comparison: Comparison, config: Config) -> list[rich.text.Text]:
+def conclusions(comparison: BaseComparison, config: Config) -> list[rich.text.Text]:
     """What the numbers say, a line each."""
     verdict = comparison.verdict
     best, chosen = comparison.rows[verdict.best], comparison.rows[verdict.recommended]

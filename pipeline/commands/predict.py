@@ -29,7 +29,7 @@ from thawline.pipeline.terminal.exit_codes import Outcome
 if TYPE_CHECKING:
     import rich.console
 
-    from thawline.pipeline.prediction.batch import Result
+    from thawline.pipeline.prediction.batch import PredictionResult
 
 
 def execute(
@@ -59,12 +59,12 @@ def execute(
     _check_target(target, force)
     target = target.absolute()
     folder = files.saved_model(project, wanted)
-    bound = model_card.abstention(model_card.read_card(folder))
+    bound = model_card.abstention_threshold(model_card.read_card(folder))
     if abstain_below is None:
         abstain_below = bound
     columns = config.data.columns
     # A table in the folder of images is no image of it.
-    written = {str(target), str(tables.quarantine_of(target))}
+    written = {str(target), str(tables.quarantine_path(target))}
     listed = listing.of_sources(sources, columns, written)
     log = _log(project)
     with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
@@ -85,7 +85,7 @@ def execute(
         if not result.predicted:
             raise DataError(
                 f'none of {len(result.rejected):,} images could be used: '
-                f'{quarantine.in_words(result.rejected)}. See {tables.quarantine_of(target)}.'
+                f'{quarantine.in_words(result.rejected)}. See {tables.quarantine_path(target)}.'
             )
         took = duration(time.monotonic() - began)
         say(console, ('✓ ', 'green'), summary(result, target), f' in {took}')
@@ -96,10 +96,10 @@ def _check_target(target: pathlib.Path, force: bool) -> None:
     """Refuses what could not be written in the end, before anything heavy starts."""
     if re.match(r'[A-Za-z][\w+.-]*:/', str(target)):  # pathlib makes one slash of two
         raise ConfigError(f'--to must be a file on this machine. Received: {str(target)!r}.')
-    tables.kind_of(target)
+    tables.table_kind(target)
     if not target.absolute().parent.is_dir():
         raise ConfigError(f'--to: there is no folder {target.absolute().parent}')
-    for path in (target, tables.quarantine_of(target)):
+    for path in (target, tables.quarantine_path(target)):
         if path.is_dir() or (path.exists() and not force):
             how = '' if path.is_dir() else '; replace it with --force'
             raise ConfigError(f'{path} exists already; choose another name with --to{how}')
@@ -125,7 +125,7 @@ def _predict(
     folder: pathlib.Path,
     target: pathlib.Path,
     abstain_below: float | None,
-) -> Result:
+) -> PredictionResult:
     starting = console.status('starting TensorFlow')
     with starting if console.is_terminal else contextlib.nullcontext():
         from thawline.pipeline.engines import input_size
@@ -147,18 +147,18 @@ def _predict(
                 str(folder.absolute()),
                 target,
                 project.config.data.columns,
-                batch.Bounds(project.config.data.max_side, project.config.data.max_pixels),
+                batch.SizeLimits(project.config.data.max_side, project.config.data.max_pixels),
                 placement.options,
                 abstain_below,
             )
     return result
 
 
-def summary(result: Result, target: pathlib.Path) -> str:
+def summary(result: PredictionResult, target: pathlib.Path) -> str:
     """What came of it, in a line."""
     line = f'{result.predicted:,} images in {target}'
     if result.abstained is not None:
         line += f', {result.abstained:,} of them abstained'
     if result.rejected:
-        line += f'; {len(result.rejected):,} quarantined (see {tables.quarantine_of(target)})'
+        line += f'; {len(result.rejected):,} quarantined (see {tables.quarantine_path(target)})'
     return line

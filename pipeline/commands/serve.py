@@ -1,6 +1,6 @@
-"""`thawline serve`: a model behind HTTP, by TensorFlow Serving where it is, else by our own.
+"""`thawline serve`: serves a model over HTTP, by TensorFlow Serving or our own server in Python.
 
-Which model: the highest version in the project's production folder, or in staging, or a path.
+The model: the highest version in the project's production folder or in staging, or a path.
 """
 
 from __future__ import annotations
@@ -18,46 +18,43 @@ import rich.console
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.server import python_server, tensorflow_serving
-from thawline.pipeline.server.model_choice import Options, stages_of, target
-from thawline.pipeline.server.tensorflow_serving import _run_tensorflow_serving
+from thawline.pipeline.server.model_choice import ServeOptions, choose_model, stages_of
 from thawline.pipeline.terminal.console import say
 
 
-def recorded_model(project: Project, wanted: str) -> pathlib.Path:
+def recorded_model(project: Project, model_id: str) -> pathlib.Path:
     """The folder of a model by its id or that of its run, from the metadata.
 
     Raises:
         ConfigError: there is none.
     """
-    from thawline.pipeline.registry import files  # ML Metadata only for those who ask
+    from thawline.pipeline.registry import files  # imports ML Metadata
 
-    return files.saved_model(project, wanted)
+    return files.saved_model(project, model_id)
 
 
-def execute(project: Project, options: Options) -> int:
-    """Serves until somebody stops it; returns the exit code.
+def execute(project: Project, options: ServeOptions) -> int:
+    """Serves until it is stopped; returns the exit code.
 
     Raises:
         ConfigError: there is no model, or the address cannot be used.
     """
     name = options.name or project.name
     if not re.fullmatch(r'[A-Za-z0-9_.-]{1,100}', name):
-        raise ConfigError(
-            f'--name: {name!r}; letters, digits, _, . and - are known to every client'
-        )
+        raise ConfigError(f'--name takes letters, digits, _, . and -. Received: {name!r}')
     stages = stages_of(project)
-    served = target(stages, options, functools.partial(recorded_model, project))
+    served = choose_model(stages, options, functools.partial(recorded_model, project))
     console = rich.console.Console(file=sys.stdout)
     if not options.python:
-        found, why = tensorflow_serving.find()
-        if found is not None:
-            return _run_tensorflow_serving(found, served, name, options, console)
-        say(console, (f'{why}: a small server in Python instead', 'dim'))
-    asked = python_server.Asked(
-        served.folder, served.find, name, options.host, options.port, project.config.data.max_side,
-        options.limits, options.grace,
+        installation, why_none = tensorflow_serving.find_installation()
+        if installation is not None:
+            return tensorflow_serving.serve(installation, served, name, options, console)
+        say(console, (f'{why_none}: starting the server in Python', 'dim'))
+    settings = python_server.ServiceSettings(
+        served.folder, served.versions, name, options.host, options.port,
+        project.config.data.max_side, options.limits, options.grace,
     )  # fmt: skip
-    python_server.execute(asked, _log(project))
+    python_server.serve(settings, _log(project))
 
 
 def _log(project: Project) -> pathlib.Path:

@@ -23,13 +23,13 @@ from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared import progress
 from thawline.pipeline.prediction import beam_pipeline, chunk_files, model, tables
-from thawline.pipeline.prediction.beam_pipeline import Chunk, Job
+from thawline.pipeline.prediction.beam_pipeline import Chunk, PredictionJob
 
 import apache_beam as beam  # isort: skip
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
+class PredictionResult:
     """What came of all images.
 
     Attributes:
@@ -44,7 +44,7 @@ class Result:
 
 
 @dataclasses.dataclass(frozen=True)
-class Bounds:
+class SizeLimits:
     """As ingestion has them: see `pipeline.prediction.encoded_images.servable`."""
 
     max_side: int
@@ -56,10 +56,10 @@ def predict(
     predictor: str,
     target: pathlib.Path,
     columns: Columns,
-    bounds: Bounds,
+    bounds: SizeLimits,
     beam_args: Sequence[str],
     abstain_below: float | None = None,
-) -> Result:
+) -> PredictionResult:
     """Predicts all images and writes `target`, and its quarantine where there is something in it.
 
     Where nothing could be predicted, only the quarantine is written and `target` left alone.
@@ -77,37 +77,37 @@ def predict(
         ConfigError: the model cannot be used.
         RuntimeError: an image was lost.
     """
-    kind = tables.kind_of(target)
-    some = beam_pipeline.chunks(listing)
+    kind = tables.table_kind(target)
+    some = beam_pipeline.split_into_chunks(listing)
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f'.{target.name}.parts-', dir=target.parent))
     try:
-        job = Job(predictor, str(folder), columns, bounds.max_side, bounds.max_pixels)
+        job = PredictionJob(predictor, str(folder), columns, bounds.max_side, bounds.max_pixels)
         with model.held(predictor) as held:
             progress.start('images', None if listing.records else len(listing.items))
             # The pipeline runs when its block ends.
             with beam.Pipeline(options=PipelineOptions(list(beam_args))) as root:
-                beam_pipeline.run(root, some, job)
+                beam_pipeline.add_pipeline(root, some, job)
             classes = held.classes
         progress.start('rows')
         unfinished = folder / f'table.{kind}'
-        rows = _checked(folder, some)
-        written = tables.write(unfinished, kind, rows, classes, abstain_below)
-        rejected = tuple(sorted({*listing.rejected, *chunk_files.rejected(folder, len(some))}))
-        _put(folder, target, unfinished if written.rows else None, rejected)
+        rows = _verify_rows(folder, some)
+        written = tables.write_table(unfinished, kind, rows, classes, abstain_below)
+        rejected = tuple(sorted({*listing.rejected, *chunk_files.all_rejected(folder, len(some))}))
+        _publish(folder, target, unfinished if written.rows else None, rejected)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Result(written.rows, written.abstained, rejected)
+    return PredictionResult(written.rows, written.abstained, rejected)
 
 
-def _checked(folder: pathlib.Path, some: Sequence[Chunk]) -> Iterator[pa.RecordBatch]:
+def _verify_rows(folder: pathlib.Path, some: Sequence[Chunk]) -> Iterator[pa.RecordBatch]:
     """Rows of all chunks in turn, each chunk with as many as it must have.
 
     Raises:
         RuntimeError: images were lost, or are there twice.
     """
     for chunk in some:
-        names = [one.path for one in chunk_files.of_chunk_rejected(folder, chunk.number)]
-        for batch in chunk_files.of_chunk_rows(folder, chunk.number):
+        names = [one.path for one in chunk_files.read_rejected(folder, chunk.number)]
+        for batch in chunk_files.read_rows(folder, chunk.number):
             names += batch.column('path').to_pylist()
             yield batch
         expected = [item.name for item in chunk.items]
@@ -121,14 +121,14 @@ def _checked(folder: pathlib.Path, some: Sequence[Chunk]) -> Iterator[pa.RecordB
             )
 
 
-def _put(
+def _publish(
     folder: pathlib.Path,
     target: pathlib.Path,
     table: pathlib.Path | None,
     rejected: Sequence[Rejected],
 ) -> None:
     """Gives the files their names, the table last: where it is, the quarantine is its own."""
-    beside = tables.quarantine_of(target)
+    beside = tables.quarantine_path(target)
     if rejected:
         text = folder / 'quarantine.csv'
         text.write_text(quarantine.to_csv(rejected), 'utf-8', 'backslashreplace')

@@ -42,7 +42,7 @@ _IN_FLIGHT = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class PredictionJob:
     """What is the same for all images.
 
     Attributes:
@@ -93,7 +93,7 @@ class Chunk:
 
 
 @dataclasses.dataclass(frozen=True)
-class Loaded:
+class EncodedImage:
     """An image that the graph should be able to decode: what it is called, and its bytes."""
 
     name: str
@@ -101,7 +101,7 @@ class Loaded:
     image: bytes
 
 
-def chunks(listing: Listing) -> list[Chunk]:
+def split_into_chunks(listing: Listing) -> list[Chunk]:
     """The whole listing in pieces, in the order in which rows are to come out."""
     items = listing.items
     pieces = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
@@ -110,7 +110,7 @@ def chunks(listing: Listing) -> list[Chunk]:
     return found + [Chunk(start + i, records=file) for i, file in enumerate(listing.records)]
 
 
-def run(root: beam.Pipeline, some: Sequence[Chunk], job: Job) -> None:
+def add_pipeline(root: beam.Pipeline, some: Sequence[Chunk], job: PredictionJob) -> None:
     """Adds the pipeline.
 
     What is created in it goes to the engine in one message: a long listing travels in files.
@@ -121,14 +121,14 @@ def run(root: beam.Pipeline, some: Sequence[Chunk], job: Job) -> None:
         root
         | 'Chunks' >> beam.Create(list(some))
         | 'Share out' >> beam.Reshuffle()  # else one worker would get all of them
-        | 'Predict' >> beam.ParDo(_Predict(job))
+        | 'Predict' >> beam.ParDo(_PredictChunk(job))
     )
 
 
-class _Predict(beam.DoFn):
+class _PredictChunk(beam.DoFn):
     """Chunk -> its number, when its parts are written."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: PredictionJob) -> None:
         self._job = job
         self._shared = shared.Shared()
 
@@ -137,29 +137,29 @@ class _Predict(beam.DoFn):
 
     def process(self, chunk: Chunk) -> Iterator[int]:
         folder = pathlib.Path(self._job.folder)
-        with chunk_files.writing(folder, chunk.number, len(self._model.classes)) as writer:
-            batches = _batches(self._outcomes(chunk))
-            for rows, bad in _in_threads(self._answer, batches, _IN_FLIGHT, _IN_FLIGHT):
+        with chunk_files.write_chunk(folder, chunk.number, len(self._model.classes)) as writer:
+            batches = _split_into_batches(self._outcomes(chunk))
+            for rows, bad in _parallel_map(self._answer, batches, _IN_FLIGHT, _IN_FLIGHT):
                 if rows is not None:
                     writer.add(rows)
                 writer.rejected += bad
         yield chunk.number
 
-    def _answer(self, outcomes: list[Loaded | Rejected]) -> tuple[Any, list[Rejected]]:
-        good = [one for one in outcomes if isinstance(one, Loaded)]
+    def _answer(self, outcomes: list[EncodedImage | Rejected]) -> tuple[Any, list[Rejected]]:
+        good = [one for one in outcomes if isinstance(one, EncodedImage)]
         bad = [one for one in outcomes if isinstance(one, Rejected)]
-        rows, refused = answer(self._model, good, self._job)
+        rows, refused = predict_images(self._model, good, self._job)
         progress.advance(len(outcomes))
         return rows, bad + refused
 
-    def _outcomes(self, chunk: Chunk) -> Iterator[Loaded | Rejected]:
+    def _outcomes(self, chunk: Chunk) -> Iterator[EncodedImage | Rejected]:
         if chunk.records is None:
-            return _in_threads(self._read, chunk.of_file().items, _READERS, _AHEAD)
+            return _parallel_map(self._read, chunk.of_file().items, _READERS, _AHEAD)
         columns = without_labels(self._job.columns)
         found = tfrecord.records(chunk.records.path, chunk.records.name, columns)
-        return _in_threads(self._unpacked, found, _READERS, _AHEAD)
+        return _parallel_map(self._unpacked, found, _READERS, _AHEAD)
 
-    def _read(self, item: Item) -> Loaded | Rejected:
+    def _read(self, item: Item) -> EncodedImage | Rejected:
         try:
             data = storage.read(item.path)
         except FileNotFoundError:
@@ -168,28 +168,28 @@ class _Predict(beam.DoFn):
             return Rejected(item.name, reasons.UNREADABLE, str(error.strerror or error))
         return self._checked(item.name, data)
 
-    def _unpacked(self, record: Any) -> Loaded | Rejected:
+    def _unpacked(self, record: Any) -> EncodedImage | Rejected:
         if isinstance(record, Rejected):
             return record
         item, data = record
         return self._checked(item.relative_path, data)
 
-    def _checked(self, name: str, data: bytes) -> Loaded | Rejected:
+    def _checked(self, name: str, data: bytes) -> EncodedImage | Rejected:
         try:
-            image = encoded_images.servable(data, self._job.max_side, self._job.max_pixels)
+            image = encoded_images.to_servable(data, self._job.max_side, self._job.max_pixels)
         except BadImage as bad:
             return Rejected(name, bad.reason, bad.detail)
-        return Loaded(name, data if image is data else b'', image)
+        return EncodedImage(name, data if image is data else b'', image)
 
 
-def answer(
-    predictor: model.Predictor, some: list[Loaded], job: Job
+def predict_images(
+    predictor: model.Predictor, some: list[EncodedImage], job: PredictionJob
 ) -> tuple[Any | None, list[Rejected]]:
     """Rows of those that the graph can decode, in their order, and the others."""
     if not some:
         return None, []
     try:
-        return _rows(predictor, some), []
+        return _predict_rows(predictor, some), []
     except tf.errors.InvalidArgumentError:
         pass
     good, bad = [], []
@@ -197,7 +197,7 @@ def answer(
         try:
             # What was encoded by us has no source any more, and is no suspect.
             image = (
-                encoded_images.mended(one.source, job.max_side, job.max_pixels)
+                encoded_images.repair(one.source, job.max_side, job.max_pixels)
                 if one.source
                 else None
             )
@@ -205,21 +205,23 @@ def answer(
             bad.append(Rejected(one.name, error.reason, error.detail))
         else:
             good.append(dataclasses.replace(one, image=image or one.image))
-    return _rows(predictor, good) if good else None, bad
+    return _predict_rows(predictor, good) if good else None, bad
 
 
-def _rows(predictor: model.Predictor, some: list[Loaded]) -> Any:
+def _predict_rows(predictor: model.Predictor, some: list[EncodedImage]) -> Any:
     answers = predictor.answers([one.image for one in some])
-    return chunk_files.batch([one.name for one in some], answers)
+    return chunk_files.record_batch([one.name for one in some], answers)
 
 
-def _batches(outcomes: Iterable[Loaded | Rejected]) -> Iterator[list[Loaded | Rejected]]:
+def _split_into_batches(
+    outcomes: Iterable[EncodedImage | Rejected],
+) -> Iterator[list[EncodedImage | Rejected]]:
     pending = iter(outcomes)
     while found := list(itertools.islice(pending, BATCH)):
         yield found
 
 
-def _in_threads(
+def _parallel_map(
     work: Callable[[Any], Any], some: Iterable[Any], threads: int, ahead: int
 ) -> Iterator[Any]:
     """`map` in threads, in order, at most `ahead` results before the one that is taken."""

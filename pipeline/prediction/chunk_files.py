@@ -25,7 +25,7 @@ from thawline.components.shared import files
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class ModelAnswers:
     """Of n images: names of classes [n], float32 [n], float32 [n, C]."""
 
     labels: Sequence[str]
@@ -45,7 +45,7 @@ def schema(classes: int) -> pa.Schema:
     )
 
 
-def batch(names: Sequence[str], answers: Answers) -> pa.RecordBatch:
+def record_batch(names: Sequence[str], answers: ModelAnswers) -> pa.RecordBatch:
     """Rows of n images."""
     flat = np.ascontiguousarray(answers.probabilities, np.float32).ravel()
     classes = answers.probabilities.shape[1]
@@ -60,7 +60,7 @@ def batch(names: Sequence[str], answers: Answers) -> pa.RecordBatch:
     )
 
 
-class Writer:
+class ChunkWriter:
     """Writes what comes of one chunk; complete when the block ends well."""
 
     def __init__(self, rows: pa.ipc.RecordBatchStreamWriter) -> None:
@@ -74,7 +74,7 @@ class Writer:
 
 
 @contextlib.contextmanager
-def writing(folder: pathlib.Path, number: int, classes: int) -> Iterator[Writer]:
+def write_chunk(folder: pathlib.Path, number: int, classes: int) -> Iterator[ChunkWriter]:
     """The files of a chunk, for the time of the block."""
     rows, rejected = map(files.replacement, paths(folder, number))
     with rows as rows_draft, rejected as rejected_draft:  # the rows get their name last
@@ -82,7 +82,7 @@ def writing(folder: pathlib.Path, number: int, classes: int) -> Iterator[Writer]
             pa.OSFile(str(rows_draft), 'wb') as sink,
             pa.ipc.new_stream(sink, schema(classes)) as stream,
         ):
-            writer = Writer(stream)
+            writer = ChunkWriter(stream)
             yield writer
         rejected_draft.write_text(quarantine.to_jsonl(writer.rejected), 'utf-8')
 
@@ -92,7 +92,7 @@ def paths(folder: pathlib.Path, number: int) -> tuple[pathlib.Path, pathlib.Path
     return folder / f'part-{number:06d}.arrow', folder / f'part-{number:06d}.jsonl'
 
 
-def of_chunk_rows(folder: pathlib.Path, number: int) -> Iterator[pa.RecordBatch]:
+def read_rows(folder: pathlib.Path, number: int) -> Iterator[pa.RecordBatch]:
     """Rows of a chunk.
 
     Raises:
@@ -105,13 +105,13 @@ def of_chunk_rows(folder: pathlib.Path, number: int) -> Iterator[pa.RecordBatch]
         yield from stream
 
 
-def of_chunk_rejected(folder: pathlib.Path, number: int) -> list[Rejected]:
+def read_rejected(folder: pathlib.Path, number: int) -> list[Rejected]:
     """What was rejected of a chunk."""
     path = paths(folder, number)[1]
     return quarantine.from_jsonl(path.read_text('utf-8')) if path.is_file() else []
 
 
-def rejected(folder: pathlib.Path, numbers: int) -> Iterator[Rejected]:
+def all_rejected(folder: pathlib.Path, numbers: int) -> Iterator[Rejected]:
     """All that was rejected, chunk by chunk."""
     for number in range(numbers):
-        yield from of_chunk_rejected(folder, number)
+        yield from read_rejected(folder, number)

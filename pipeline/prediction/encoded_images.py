@@ -15,13 +15,12 @@ import tensorflow as tf
 from PIL import Image
 
 from thawline.components.ingestion import canonical
-from thawline.components.ingestion.canonical import BadImage
 
 # Chunks of a PNG that may say, behind the pixels, how the image is to be turned.
 _TURNING_CHUNKS = (b'eXIf', b'tEXt', b'zTXt', b'iTXt')
 
 
-def servable(data: bytes, max_side: int, max_pixels: int) -> bytes:
+def to_servable(data: bytes, max_side: int, max_pixels: int) -> bytes:
     """The image as the served graph is to see it: `data` itself where it is canonical already.
 
     Args:
@@ -37,7 +36,7 @@ def servable(data: bytes, max_side: int, max_pixels: int) -> bytes:
     return canonical.canonicalise(data, max_side, max_pixels).image
 
 
-def mended(data: bytes, max_side: int, max_pixels: int) -> bytes:
+def repair(data: bytes, max_side: int, max_pixels: int) -> bytes:
     """The same for an image of a batch that the graph has refused: decoded in every way.
 
     Raises:
@@ -84,6 +83,3 @@ def _decodes(data: bytes) -> bool:
     except tf.errors.InvalidArgumentError:
         return False
     return True
-
-
-__all__ = ['BadImage', 'mended', 'servable']

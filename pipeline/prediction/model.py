@@ -42,14 +42,14 @@ class Predictor:
             )
         self._answer = self._loaded.signatures[_SIGNATURE]
 
-    def answers(self, images: Sequence[bytes]) -> chunk_files.Answers:
+    def answers(self, images: Sequence[bytes]) -> chunk_files.ModelAnswers:
         """Answers to encoded images; n may be 0.
 
         Raises:
             tf.errors.InvalidArgumentError: at least one of them cannot be decoded.
         """
         found = self._answer(image_bytes=tf.constant(list(images), tf.string))
-        return chunk_files.Answers(
+        return chunk_files.ModelAnswers(
             [name.decode() for name in found['label'].numpy()],
             found['score'].numpy(),
             found['probabilities'].numpy(),

@@ -25,6 +25,6 @@ def read_card(folder: pathlib.Path) -> card.Card:
         raise ConfigError(f'{folder / card.FILE} cannot be read: {error}') from error
 
 
-def abstention(of: card.Card) -> float | None:
+def abstention_threshold(of: card.Card) -> float | None:
     """The score below which the model rather says nothing; None where it has no such bound."""
     return of.abstain.threshold if of.abstain else None

@@ -34,10 +34,10 @@ from thawline.components.shared.errors import ConfigError
 KINDS = ('csv', 'jsonl', 'parquet')
 _ROW_GROUP = 8192  # rows of Parquet that are in memory at once
 
-Write = Callable[[pa.RecordBatch], None]
+AddRows = Callable[[pa.RecordBatch], None]
 
 
-def kind_of(path: pathlib.Path) -> str:
+def table_kind(path: pathlib.Path) -> str:
     """Told by the suffix.
 
     Raises:
@@ -51,38 +51,38 @@ def kind_of(path: pathlib.Path) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Written:
+class RowCounts:
     """How many rows, and how many of them abstain; None where there was no bound."""
 
     rows: int
     abstained: int | None
 
 
-def quarantine_of(table: pathlib.Path) -> pathlib.Path:
+def quarantine_path(table: pathlib.Path) -> pathlib.Path:
     """What is beside a table: `out.csv` -> `out.quarantine.csv`."""
     return table.with_name(f'{table.stem}.quarantine.csv')
 
 
-def write(
+def write_table(
     path: pathlib.Path,
     kind: str,
     rows: Iterable[pa.RecordBatch],
     classes: Sequence[str],
     abstain_below: float | None,
-) -> Written:
+) -> RowCounts:
     """Writes all rows, as `parts` reads them, to a new file."""
     count = abstained = 0
-    make = {'csv': _csv, 'jsonl': _jsonl, 'parquet': _parquet}[kind]
+    make = {'csv': _csv_writer, 'jsonl': _jsonl_writer, 'parquet': _parquet_writer}[kind]
     with path.open('xb') as file:
         with make(file, tuple(classes), abstain_below) as add:
             for batch in rows:
                 add(batch)
                 count += batch.num_rows
                 if abstain_below is not None:
-                    abstained += int(_abstained(batch, abstain_below).sum())
+                    abstained += int(_abstentions(batch, abstain_below).sum())
         file.flush()
         os.fsync(file.fileno())
-    return Written(count, None if abstain_below is None else abstained)
+    return RowCounts(count, None if abstain_below is None else abstained)
 
 
 def _probabilities(batch: pa.RecordBatch, classes: Sequence[str]) -> np.ndarray:
@@ -92,14 +92,14 @@ def _probabilities(batch: pa.RecordBatch, classes: Sequence[str]) -> np.ndarray:
     return found
 
 
-def _abstained(batch: pa.RecordBatch, below: float) -> np.ndarray:
+def _abstentions(batch: pa.RecordBatch, below: float) -> np.ndarray:
     """For each row, bool [n]; true for a score that is no number."""
     found: np.ndarray = ~(batch.column('score').to_numpy() >= np.float32(below))
     return found
 
 
 @contextlib.contextmanager
-def _csv(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[Write]:
+def _csv_writer(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[AddRows]:
     header = ['path', 'label', 'score', *(f'probability_{name}' for name in classes)]
     if below is not None:
         header.append('abstained')
@@ -117,25 +117,27 @@ def _csv(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[W
             columns = [batch.column(name) for name in ('path', 'label', 'score')]
             columns += [pa.array(column) for column in _probabilities(batch, classes).T.copy()]
             if below is not None:
-                columns.append(pa.array(_abstained(batch, below)))
+                columns.append(pa.array(_abstentions(batch, below)))
             writer.write_batch(pa.record_batch(columns, schema=schema))
 
         yield add
 
 
 @contextlib.contextmanager
-def _jsonl(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[Write]:
+def _jsonl_writer(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[AddRows]:
     def add(batch: pa.RecordBatch) -> None:
         probabilities = _probabilities(batch, classes)
-        abstained = None if below is None else _abstained(batch, below)
+        abstained = None if below is None else _abstentions(batch, below)
         names, labels = batch.column('path').to_pylist(), batch.column('label').to_pylist()
         scores = batch.column('score').to_numpy()
         for i, name in enumerate(names):
             row: dict[str, Any] = {
                 'path': name,
                 'label': labels[i],
-                'score': _number(scores[i]),
-                'probabilities': dict(zip(classes, map(_number, probabilities[i]), strict=True)),
+                'score': _json_number(scores[i]),
+                'probabilities': dict(
+                    zip(classes, map(_json_number, probabilities[i]), strict=True)
+                ),
             }
             if abstained is not None:
                 row['abstained'] = bool(abstained[i])
@@ -144,13 +146,13 @@ def _jsonl(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator
     yield add
 
 
-def _number(value: np.float32) -> float | None:
+def _json_number(value: np.float32) -> float | None:
     # Through the text, which has the digits of a float32 and not those of a float64.
     return float(str(value)) if math.isfinite(value) else None
 
 
 @contextlib.contextmanager
-def _parquet(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[Write]:
+def _parquet_writer(file: Any, classes: tuple[str, ...], below: float | None) -> Iterator[AddRows]:
     of_class = [pa.field(name, pa.float32()) for name in classes]
     fields = [
         ('path', pa.string()),
@@ -172,7 +174,7 @@ def _parquet(file: Any, classes: tuple[str, ...], below: float | None) -> Iterat
             columns = [batch.column(name) for name in ('path', 'label', 'score')]
             columns.append(pa.StructArray.from_arrays(by_class, fields=of_class))
             if below is not None:
-                columns.append(pa.array(_abstained(batch, below)))
+                columns.append(pa.array(_abstentions(batch, below)))
             waiting.append(pa.record_batch(columns, schema=schema))
             if sum(one.num_rows for one in waiting) >= _ROW_GROUP:
                 flush()

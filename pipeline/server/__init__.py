@@ -1,6 +1,6 @@
-"""A small HTTP server for one model, with the REST interface of TensorFlow Serving, and its page.
+"""A small HTTP server for one model: TensorFlow Serving's REST interface, and a page to try it.
 
-Read from the bottom up: `versions` finds models, `servable` runs one, `hosting` changes it for a
-newer one, `predict_json` and `limits` are the interface's rules as pure functions, `app` joins
-them, `running` is the process. `tensorflow_serving` starts the real one instead.
+Read from the bottom up: `servable` runs one version, `version_manager` replaces it by a newer one,
+`predict_json` and `limits` are the interface's rules as pure functions, `app` joins them,
+`python_server` is the process. `tensorflow_serving` starts the original instead.
 """

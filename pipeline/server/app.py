@@ -4,7 +4,7 @@ Which path gives what:
 
 /v1/...        TensorFlow Serving's REST interface (`rest`)
 /              the page
-POST /classify what the page asks: one image in any format that the pipeline reads
+POST /classify the page's own request: one image in any format that the pipeline reads
 /health        {"live": true, "ready": ..., "version": ...}; 503 until a version is in service
 /health/live   200 as long as the process answers
 /metrics       Prometheus' text, also at TensorFlow Serving's /monitoring/prometheus/metrics
@@ -30,70 +30,70 @@ from starlette.routing import Route
 from thawline.components.ingestion import canonical
 from thawline.components.ingestion.quarantine import TOO_LARGE
 from thawline.pipeline.server import classification, guard, metrics, page, servable
-from thawline.pipeline.server.limits import Limits, TooLarge
+from thawline.pipeline.server.limits import RequestLimits, TooLarge
 from thawline.pipeline.server.predict_json import BadRequest
-from thawline.pipeline.server.request_queue import Busy, Work
-from thawline.pipeline.server.rest import NotFound, Rest
-from thawline.pipeline.server.version_manager import Hosting, NotReady
+from thawline.pipeline.server.request_queue import QueueFull, RequestQueue
+from thawline.pipeline.server.rest import RestInterface, UnknownModel
+from thawline.pipeline.server.version_manager import NotReady, VersionManager
 
 TOP = 5
-# A body that was refused is read on for a while: a connection closed in its middle would reach the
-# client before the reason does.
+# A body that is too large is read on for a while: closing the connection in its middle would reach
+# the client before the error does.
 _DRAINED_TIMES = 4
 _ENDPOINTS = {
     '/': 'page', '/classify': 'classify', '/health': 'health', '/health/live': 'health',
     '/health/ready': 'health', '/metrics': 'metrics', '/monitoring/prometheus/metrics': 'metrics',
 }  # fmt: skip
 _STATUS: dict[type[Exception], int] = {
-    BadRequest: 400, servable.Refused: 400, canonical.BadImage: 400, NotFound: 404,
-    TooLarge: 413, Busy: 503, NotReady: 503,
+    BadRequest: 400, servable.InvalidInput: 400, canonical.BadImage: 400, UnknownModel: 404,
+    TooLarge: 413, QueueFull: 503, NotReady: 503,
 }  # fmt: skip
-_WORDS = {
-    Busy: 'too many requests wait already; try again in a moment',
+_MESSAGES = {
+    QueueFull: 'too many requests are waiting; try again in a moment',
     NotReady: 'the model is being loaded; try again in a moment',
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class AppSettings:
     """How the server behaves.
 
     Attributes:
         name: of the model, in the paths.
-        hosts: what the Host header may say; None: anything.
+        hosts: values of the Host header that are accepted; None accepts any.
         limits: of one request.
         max_side: longest side of an image as the pipeline keeps it, for `/classify`.
-        body_seconds: until when a body must have come.
+        body_seconds: time limit for receiving a body.
         threads: of inference.
     """
 
     name: str
     hosts: Collection[str] | None = None
-    limits: Limits = dataclasses.field(default_factory=Limits)
+    limits: RequestLimits = dataclasses.field(default_factory=RequestLimits)
     max_side: int = 1024
     body_seconds: float = 60.0
     threads: int = 2
 
 
 def endpoint_name(path: str) -> str:
-    """What metrics call a path."""
+    """The name of a path in the metrics."""
     if path.startswith('/v1/'):
         return 'predict' if path.lower().endswith(':predict') else 'model'
     return _ENDPOINTS.get(path, 'other')
 
 
-def build(settings: Settings, hosting: Hosting, counters: metrics.Metrics) -> Starlette:
-    """The application; it starts and ends the watching of `hosting` with its own life."""
-    endpoints = _Endpoints(settings, hosting, counters)
+def build(settings: AppSettings, versions: VersionManager, counters: metrics.Metrics) -> Starlette:
+    """The application; it watches for versions from its start to its end."""
+    endpoints = _Endpoints(settings, versions, counters)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        threading.Thread(target=hosting.watch, name='watch', daemon=True).start()
+        threading.Thread(target=versions.watch, name='watch', daemon=True).start()
         try:
             yield
         finally:
-            hosting.stop()
-            endpoints.work.close()
+            versions.stop()
+            endpoints.queue.close()
 
     return Starlette(
         routes=[
@@ -107,11 +107,13 @@ def build(settings: Settings, hosting: Hosting, counters: metrics.Metrics) -> St
             Route('/monitoring/prometheus/metrics', endpoints.metrics),
         ],
         middleware=[
-            Middleware(guard.Guard, metrics=counters, endpoint=endpoint_name, hosts=settings.hosts)
+            Middleware(
+                guard.RequestGuard, metrics=counters, endpoint=endpoint_name, hosts=settings.hosts
+            )
         ],
         exception_handlers={
             HTTPException: _http_error,
-            ClientDisconnect: _gone,
+            ClientDisconnect: _client_gone,
             **dict.fromkeys(_STATUS, _error),
         },
         lifespan=lifespan,
@@ -125,35 +127,37 @@ def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
 def _error(_: Request, error: Exception) -> Response:
     status = _STATUS[type(error)]
     headers = {'Retry-After': '1'} if status == 503 else None
-    return _json(guard.error_body(_WORDS.get(type(error)) or str(error)), status, headers)
+    return _json(guard.error_body(_MESSAGES.get(type(error)) or str(error)), status, headers)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    # The framework's own: no such path, or not with this method.
+    # From the framework: no such path, or not with this method.
     text = f'{error.detail}: {request.method} {request.url.path}'
     return _json(guard.error_body(text), error.status_code, dict(error.headers or {}))
 
 
-def _gone(_: Request, error: Exception) -> Response:
+def _client_gone(_: Request, error: Exception) -> Response:
     return Response(status_code=499)
 
 
 class _Endpoints:
     """The functions behind the routes."""
 
-    def __init__(self, settings: Settings, hosting: Hosting, counters: metrics.Metrics) -> None:
-        self._settings, self._hosting, self._counters = settings, hosting, counters
-        self._rest = Rest(settings.name, hosting, settings.limits)
-        self.work = Work(settings.threads)
+    def __init__(
+        self, settings: AppSettings, versions: VersionManager, counters: metrics.Metrics
+    ) -> None:
+        self._settings, self._versions, self._counters = settings, versions, counters
+        self._rest = RestInterface(settings.name, versions, settings.limits)
+        self.queue = RequestQueue(settings.threads)
 
-    async def _with_body(self, request: Request, use: Callable[[bytes], Any]) -> Any:
-        """Reads the body within its limits and gives it to `use` in a thread."""
+    async def _run_on_body(self, request: Request, use: Callable[[bytes], Any]) -> Any:
+        """Reads the body within its limits and calls `use` on it in a thread."""
         limits = self._settings.limits
         encoding = request.headers.get('content-encoding', 'identity')
         if encoding != 'identity':
-            raise HTTPException(415, f'Content-Encoding {encoding} is not taken')
-        with self.work.holding() as hold:
+            raise HTTPException(415, f'Content-Encoding {encoding} is not supported')
+        with self.queue.reserve_bytes() as reserve:
             parts: list[bytes] = []
             size = 0
             try:
@@ -161,34 +165,34 @@ class _Endpoints:
                     async for part in request.stream():
                         size += len(part)
                         if size <= limits.body:
-                            hold(len(part))
+                            reserve(len(part))
                             parts.append(part)
                         elif size > limits.body * _DRAINED_TIMES:
                             break
             except TimeoutError:
-                raise HTTPException(408, 'the body did not come in time') from None
+                raise HTTPException(408, 'the body was not received in time') from None
             limits.check_body(size)
             body = b''.join(parts)
             del parts
-            return await self.work.run(lambda: use(body))
+            return await self.queue.run(lambda: use(body))
 
     async def v1(self, request: Request) -> Response:
         path = request.url.path
         if request.method != 'POST':
             return _json(self._rest.get(path))
-        answer, signature, rows = await self._with_body(
+        answer, signature, rows = await self._run_on_body(
             request, lambda body: self._rest.post(path, body)
         )
         self._counters.images.labels(signature).inc(rows)
         return _json(answer)
 
     async def classify(self, request: Request) -> Response:
-        explained = _explained(request.query_params.get('explain'))
-        answer = await self._with_body(request, lambda body: self._classified(body, explained))
+        explained = _class_to_explain(request.query_params.get('explain'))
+        answer = await self._run_on_body(request, lambda body: self._classify_body(body, explained))
         self._counters.images.labels('page').inc()
         return _json(json.dumps(dataclasses.asdict(answer), ensure_ascii=False).encode())
 
-    def _classified(self, body: bytes, explained: int | None) -> classification.Answer:
+    def _classify_body(self, body: bytes, explained: int | None) -> classification.Classification:
         limits = self._settings.limits
         try:
             image = canonical.canonicalise(body, self._settings.max_side, limits.pixels)
@@ -196,32 +200,36 @@ class _Endpoints:
             if error.reason == TOO_LARGE:
                 raise TooLarge(str(error)) from None
             raise
-        with self._hosting.lease() as model:
+        with self._versions.lease() as model:
             classes = len(model.card.classes)
             if explained is not None and explained >= classes:
-                raise BadRequest(f'explain: there is no class {explained}; there are {classes}')
+                raise BadRequest(
+                    f'explain: class {explained} does not exist; there are {classes} classes'
+                )
             return classification.classify(model, image.image, TOP, explained)
 
     async def page(self, request: Request) -> Response:
-        model = self._hosting.current
+        model = self._versions.current
         if model is None:
-            ahead = page.waiting(self._settings.name)
-            # The header is no standard, but every browser follows it; a meta element would do the
-            # same, and a script the policy would have to allow.
-            headers = {'Content-Security-Policy': ahead.policy, 'Refresh': '1', 'Retry-After': '1'}
-            return Response(ahead.html, 503, headers, media_type='text/html')
-        shown = page.render(
-            page.Shown(
+            loading = page.loading_page(self._settings.name)
+            # No standard defines the header, but every browser follows it; a meta element would do
+            # the same, and a script would need a place in the policy.
+            headers = {
+                'Content-Security-Policy': loading.policy, 'Refresh': '1', 'Retry-After': '1'
+            }  # fmt: skip
+            return Response(loading.html, 503, headers, media_type='text/html')
+        ready = page.model_page(
+            page.ModelInfo(
                 self._settings.name, model.version, model.card.classes, model.card.resize,
                 model.abstain_below, model.card.lineage, self._settings.limits.body,
                 str(request.base_url),
             )
         )  # fmt: skip
-        headers = {'Content-Security-Policy': shown.policy}
-        return Response(shown.html, headers=headers, media_type='text/html')
+        headers = {'Content-Security-Policy': ready.policy}
+        return Response(ready.html, headers=headers, media_type='text/html')
 
     async def health(self, request: Request) -> Response:
-        model = self._hosting.current
+        model = self._versions.current
         version = model and model.version
         body = json.dumps({'live': True, 'ready': model is not None, 'version': version})
         return _json(body.encode(), 200 if model else 503)
@@ -230,16 +238,16 @@ class _Endpoints:
         return _json(b'{"live": true}')
 
     async def metrics(self, request: Request) -> Response:
-        return Response(self._counters.text(), headers={'Content-Type': metrics.CONTENT_TYPE})
+        return Response(self._counters.exposition(), headers={'Content-Type': metrics.CONTENT_TYPE})
 
 
-def _explained(text: str | None) -> int | None:
-    """Index of a class, -1 for the answered one."""
+def _class_to_explain(text: str | None) -> int | None:
+    """The requested class by its index, -1 for the predicted one; None without a request."""
     if text in (None, ''):
         return None
     assert text is not None
     if text == 'answer':
         return -1
     if not (text.isascii() and text.isdigit() and len(text) < 9):
-        raise BadRequest(f'explain: the number of a class, or answer. Received: {text[:60]!r}')
+        raise BadRequest(f'explain takes the number of a class, or answer. Received: {text[:60]!r}')
     return int(text)

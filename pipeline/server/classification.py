@@ -1,4 +1,4 @@
-"""One image and what the page shows of its answer. Imports no TensorFlow, which takes its time."""
+"""The answer to one image, as the page shows it. Imports no TensorFlow, which takes seconds."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """What the page shows of one image.
+class Classification:
+    """The answer to one image.
 
     Attributes:
-        version: of the model that answered.
-        label: the answer.
+        version: of the model.
+        label: the predicted class.
         score: its probability.
-        abstained: whether the score is below what the card asks for.
+        abstained: whether the score is below the model's threshold.
         top: index, name and probability of the most probable classes, best first.
-        explained: index of the class that `heat` speaks for, None where it was not asked for or
-            the model cannot say.
+        explained: index of the class that `heat` belongs to; None where no heat map was requested
+            or the model has none.
         heat: [h, w] in [0, 1].
     """
 
@@ -35,28 +35,36 @@ class Answer:
     heat: tuple[tuple[float, ...], ...] = ()
 
 
-def classify(model: Servable, image: bytes, top: int, explained: int | None) -> Answer:
-    """Answers one canonical image.
+def classify(model: Servable, image: bytes, top: int, explained: int | None) -> Classification:
+    """Classifies one canonical image.
 
     Args:
-        model: the version that answers.
+        model: the version in service.
         image: JPEG or PNG.
-        top: how many classes to tell of.
-        explained: index of the class to explain; -1 for the answered one, None for none.
+        top: number of classes to return.
+        explained: index of the class to explain; -1 for the predicted class, None for no heat map.
 
     Raises:
-        Refused: the model cannot decode the image.
+        InvalidInput: the model cannot decode the image.
     """
-    found = model.predict('serving_bytes', {'image_bytes': np.array([image], object)})
-    probabilities, label = found['probabilities'][0], found['label'][0].decode('utf-8', 'replace')
-    score = float(found['score'][0])
-    order = np.argsort(-probabilities, kind='stable')[:top]
-    abstained = model.abstain_below is not None and score < model.abstain_below
-    best = tuple((int(i), model.card.classes[i], round(float(probabilities[i]), 6)) for i in order)
+    outputs = model.predict('serving_bytes', {'image_bytes': np.array([image], object)})
+    probabilities = outputs['probabilities'][0]
+    label = outputs['label'][0].decode('utf-8', 'replace')
+    score = float(outputs['score'][0])
+    answer = Classification(
+        model.version,
+        label,
+        score,
+        model.abstain_below is not None and score < model.abstain_below,
+        tuple(
+            (int(i), model.card.classes[i], round(float(probabilities[i]), 6))
+            for i in np.argsort(-probabilities, kind='stable')[:top]
+        ),
+    )
     if explained is None or not model.can_explain:
-        return Answer(model.version, label, score, abstained, best)
+        return answer
     if explained < 0:
         explained = model.card.classes.index(label)
     heat = np.round(model.explain(image, explained).astype(np.float64), 3)
     rows = tuple(map(tuple, heat.tolist()))
-    return Answer(model.version, label, score, abstained, best, explained, rows)
+    return dataclasses.replace(answer, explained=explained, heat=rows)

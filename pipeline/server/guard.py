@@ -1,4 +1,4 @@
-"""What stands before every endpoint: who may ask, how long it took, how errors look."""
+"""Runs before every endpoint: checks the origin, measures the time, formats errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def error_body(message: str) -> bytes:
     return json.dumps({'error': message}, ensure_ascii=False).encode('utf-8', 'replace')
 
 
-class Guard:
+class RequestGuard:
     """ASGI middleware."""
 
     def __init__(
@@ -38,22 +38,22 @@ class Guard:
         """Wraps `app`.
 
         Args:
-            app: what answers.
-            metrics: are told of every request.
-            endpoint: the name of a path for them; there must be few.
-            hosts: what the Host header may say; None: anything.
+            app: the application.
+            metrics: count every request.
+            endpoint: maps a path to its name in the metrics; there must be few names.
+            hosts: values of the Host header that are accepted; None accepts any.
         """
         self._app, self._metrics, self._endpoint = app, metrics, endpoint
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request, or refuses it."""
+        """Passes a request on, or refuses it."""
         if scope['type'] != 'http':
             await self._app(scope, receive, send)
             return
         start, status = time.monotonic(), 0
 
-        async def sending(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message['type'] == 'http.response.start':
                 status = message['status']
@@ -65,34 +65,34 @@ class Guard:
         try:
             refusal = self._refusal(Headers(scope=scope))
             if refusal:
-                await _refuse(sending, *refusal)
+                await _send_error(send_with_headers, *refusal)
             else:
-                await self._app(scope, receive, sending)
+                await self._app(scope, receive, send_with_headers)
         except asyncio.CancelledError:
             self._metrics.cut_off += 1
             raise
         except Exception:
             logging.exception('%s %s failed', scope['method'], scope['path'])
             if status:
-                raise  # too late to say anything else
-            await _refuse(sending, 500, 'the server failed on this request; its log says why')
+                raise  # too late for another answer
+            await _send_error(send_with_headers, 500, 'internal error; see the log of the server')
         finally:
             seconds = time.monotonic() - start
-            self._metrics.answered(self._endpoint(scope['path']), status or 499, seconds)
+            self._metrics.count_request(self._endpoint(scope['path']), status or 499, seconds)
 
     def _refusal(self, headers: Headers) -> tuple[int, str] | None:
         if self._hosts is None:
             return None
-        # A name of somebody else's that leads here would let their page read what is answered.
+        # A foreign name that resolves to this machine would let its pages read our answers.
         if headers.get('host', '') not in self._hosts:
-            return 421, f'this server answers to {" or ".join(sorted(self._hosts))}'
+            return 421, f'this server accepts only the host {" or ".join(sorted(self._hosts))}'
         origin = headers.get('origin')
         if origin is not None and origin.partition('://')[2] not in self._hosts:
-            return 403, 'pages of other sites may not ask this server'
+            return 403, 'requests from pages of other sites are refused'
         return None
 
 
-async def _refuse(send: Send, status: int, message: str) -> None:
+async def _send_error(send: Send, status: int, message: str) -> None:
     body = error_body(message)
     headers = [
         (b'content-type', b'application/json'),

@@ -1,4 +1,4 @@
-"""How large a request may be: its body, its batch, and the pixels that it makes us hold."""
+"""Limits on a request: size of the body, rows, and pixels after decoding."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _JPEG_XL = (b'\xff\x0a', b'\x00\x00\x00\x0cJXL ')
 
 
 class TooLarge(Exception):
-    """A limit is passed; the message names it."""
+    """The request exceeds a limit; the message names it."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
-    """What one request may ask for.
+class RequestLimits:
+    """The most that one request may have.
 
     Attributes:
         body: bytes.
         batch: rows.
-        pixels: of all its images together, before they are resized.
+        pixels: of all its images together, before resizing.
     """
 
     body: int = 32 * 2**20
@@ -35,49 +35,49 @@ class Limits:
     pixels: int = 50_000_000
 
     def check_body(self, size: int) -> None:
-        """Raises TooLarge for more bytes than allowed."""
+        """Raises TooLarge for too many bytes."""
         if size > self.body:
-            raise TooLarge(f'the body has {size:,} bytes or more; at most {self.body:,} are taken')
+            raise TooLarge(f'the body has at least {size:,} bytes; the limit is {self.body:,}')
 
     def check_pixels(self, count: int) -> None:
-        """Raises TooLarge for more pixels than allowed."""
+        """Raises TooLarge for too many pixels."""
         if count > self.pixels:
             raise TooLarge(
-                f'the images have {count:,} pixels; a request may have {self.pixels:,} in all'
+                f'the images have {count:,} pixels together; the limit is {self.pixels:,}'
             )
 
     def check(self, inputs: Mapping[str, np.ndarray]) -> int:
-        """Looks at the inputs of a signature and returns the number of rows.
+        """Checks the inputs of a signature and returns the number of rows.
 
         Raises:
-            TooLarge: they pass a limit.
-            BadRequest: an image is of a kind whose size cannot be told before it is decoded.
+            TooLarge: they exceed a limit.
+            BadRequest: the size of an image cannot be read before it is decoded.
         """
         rows = max((len(value) for value in inputs.values() if value.ndim), default=0)
         if rows > self.batch:
-            raise TooLarge(f'the batch has {rows:,} rows; at most {self.batch:,} are taken')
+            raise TooLarge(f'the batch has {rows:,} rows; the limit is {self.batch:,}')
         if PIXELS in inputs:
             self.check_pixels(int(np.prod(inputs[PIXELS].shape[:-1], dtype=np.int64)))
         if IMAGE_BYTES in inputs:
             self._check_encoded(inputs[IMAGE_BYTES])
         if EXAMPLES in inputs:
-            self._check_encoded(map(_image_of, inputs[EXAMPLES]))
+            self._check_encoded(map(_image_in_example, inputs[EXAMPLES]))
         return rows
 
     def _check_encoded(self, images: Iterable[bytes]) -> None:
         total = 0
-        for one in images:
-            if one.startswith(_JPEG_XL):
-                # TensorFlow might decode it, but no image that was trained on was one.
-                raise BadRequest('JPEG XL is not taken')
-            total += image_size.pixels(one) or 0
+        for image in images:
+            if image.startswith(_JPEG_XL):
+                # TensorFlow might decode it, but the model was trained on none.
+                raise BadRequest('JPEG XL is not supported')
+            total += image_size.pixel_count(image) or 0
         self.check_pixels(total)
 
 
-def _image_of(example: bytes) -> bytes:
+def _image_in_example(example: bytes) -> bytes:
     """The image in a serialized tf.Example; empty where there is none."""
     from google.protobuf.message import DecodeError
-    from tensorflow.core.example import example_pb2  # a process that serves has TensorFlow
+    from tensorflow.core.example import example_pb2  # the server has TensorFlow loaded
 
     try:
         feature = example_pb2.Example.FromString(example).features.feature.get('image')

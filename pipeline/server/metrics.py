@@ -1,64 +1,64 @@
-"""What Prometheus may ask: requests, their time, images, errors, the version in service."""
+"""Metrics for Prometheus: requests, durations, images, errors, the version in service."""
 
 from __future__ import annotations
 
 import prometheus_client as prometheus
 
-# Without these, every counter would come with a second one: the time of its birth.
+# Else every counter comes with a second metric, the time it was created.
 prometheus.disable_created_metrics()
 _SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0, 30.0)
 
 
 class Metrics:
-    """The counters of one server; several may live in a process.
+    """The metrics of one server; a process may have several servers.
 
     Attributes:
-        cut_off: requests that the end of the server left without an answer.
+        cut_off: requests that had no answer when the server stopped.
     """
 
     def __init__(self) -> None:
-        """Registers them with a registry of their own."""
+        """Registers the metrics in a registry of their own."""
         self.registry = registry = prometheus.CollectorRegistry()
         self.requests = prometheus.Counter(
             'thawline_requests', 'Requests by endpoint and status.', ['endpoint', 'status'],
             registry=registry,
         )  # fmt: skip
         self.seconds = prometheus.Histogram(
-            'thawline_request_seconds', 'From the first byte in to the last one out.',
+            'thawline_request_seconds', 'From the first byte received to the last byte sent.',
             ['endpoint'], buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self.errors = prometheus.Counter(
-            'thawline_errors', 'Requests answered with an error, by what is to blame.',
+            'thawline_errors', 'Requests answered with an error, by who caused it.',
             ['endpoint', 'blame'], registry=registry,
         )  # fmt: skip
         self.images = prometheus.Counter(
-            'thawline_images', 'Rows that were answered, by signature.', ['signature'],
+            'thawline_images', 'Images (rows) answered, by signature.', ['signature'],
             registry=registry,
         )  # fmt: skip
         self.version = prometheus.Gauge(
-            'thawline_version_in_service', 'The version that answers; 0: none yet.',
+            'thawline_version_in_service', 'The version in service; 0 before the first.',
             registry=registry,
         )  # fmt: skip
         self.loads = prometheus.Counter(
-            'thawline_version_loads', 'Versions that were loaded, or not.', ['outcome'],
+            'thawline_version_loads', 'Attempts to load a version, by outcome.', ['outcome'],
             registry=registry,
         )  # fmt: skip
         self.load_seconds = prometheus.Gauge(
-            'thawline_version_load_seconds', 'Loading and warming up of the version in service.',
+            'thawline_version_load_seconds', 'Loading and warm-up of the version in service.',
             registry=registry,
         )  # fmt: skip
         prometheus.ProcessCollector(registry=registry)
         self.cut_off = 0
 
-    def answered(self, endpoint: str, status: int, seconds: float) -> None:
+    def count_request(self, endpoint: str, status: int, seconds: float) -> None:
         """Counts one request."""
         self.requests.labels(endpoint, str(status)).inc()
         self.seconds.labels(endpoint).observe(seconds)
         if status >= 400:
             self.errors.labels(endpoint, 'client' if status < 500 else 'server').inc()
 
-    def text(self) -> bytes:
-        """All of them in Prometheus' text format."""
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
         return prometheus.generate_latest(self.registry)
 
 

@@ -1,4 +1,4 @@
-"""Which model is to be served, from what was asked for at the prompt."""
+"""Which model `thawline serve` serves."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Callable, Mapping
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import version_folders
-from thawline.pipeline.server.limits import Limits
+from thawline.pipeline.server.limits import RequestLimits
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """What was asked for at the prompt.
+class ServeOptions:
+    """The options of `thawline serve`.
 
     Attributes:
         stage: 'production' or 'staging'.
-        model: a path, a stage, or the id of a model or run instead.
-        name: of the model in the paths; None: the project's.
-        host: None: this machine alone.
-        port: of REST and the page; 0: any free one.
+        model: a path, a stage, or the id of a model or run; takes the place of `stage`.
+        name: of the model in URLs; None: the project's name.
+        host: address to listen on; None: 127.0.0.1.
+        port: of REST and the page; 0: any free port.
         grpc_port: of TensorFlow Serving.
-        python: whether to take our own server anyway.
+        python: whether to use the server in Python even where TensorFlow Serving is available.
         limits: of one request.
-        grace: seconds that requests have to end.
+        grace: seconds that running requests have to finish at shutdown.
     """
 
     stage: str = 'production'
@@ -35,82 +35,82 @@ class Options:
     port: int = 8501
     grpc_port: int = 8500
     python: bool = False
-    limits: Limits = dataclasses.field(default_factory=Limits)
+    limits: RequestLimits = dataclasses.field(default_factory=RequestLimits)
     grace: int = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Target:
-    """What is served.
+class ServedModel:
+    """A folder of versions, or one model.
 
     Attributes:
-        folder: of versions, or of one model.
+        folder: of the versions, or of the model.
         version: of the one model; None for a folder of versions.
     """
 
     folder: pathlib.Path
     version: int | None
 
-    def find(self) -> Mapping[int, pathlib.Path]:
-        """The versions that are there, the highest first."""
+    def versions(self) -> Mapping[int, pathlib.Path]:
+        """The complete versions, the highest first."""
         if self.version is None:
             return version_folders.complete(self.folder)
         return {self.version: self.folder}
 
 
-def target(
-    stages: Mapping[str, str], options: Options, recorded: Callable[[str], pathlib.Path]
-) -> Target:
-    """Finds what is to be served.
+def choose_model(
+    stages: Mapping[str, str], options: ServeOptions, find_recorded: Callable[[str], pathlib.Path]
+) -> ServedModel:
+    """Chooses the model to serve.
 
     Args:
-        stages: where each stage keeps its versions.
-        options: what was asked for.
-        recorded: the folder of a model that the metadata know by an id.
+        stages: the folder of versions of each stage.
+        options: of the command.
+        find_recorded: finds the folder of a model by an id in the metadata.
 
     Raises:
-        ConfigError: there is nothing.
+        ConfigError: there is no such model.
     """
-    wanted = options.model
-    if wanted is not None and wanted not in stages:
-        path = pathlib.Path(wanted).expanduser()
-        return _at_path(path if path.exists() or '/' in wanted else recorded(wanted))
-    stage = wanted or options.stage
-    place = stages[stage]
-    if '://' in place:
+    name = options.model
+    if name is not None and name not in stages:
+        path = pathlib.Path(name).expanduser()
+        return _model_at(path if path.exists() or '/' in name else find_recorded(name))
+    stage = name or options.stage
+    location = stages[stage]
+    if '://' in location:
         raise ConfigError(
-            f'serving.production: {place} is no folder on this machine; let the server there read '
-            'it, or serve --stage staging'
+            f'serving.production: {location} is not a folder on this machine; run a server where '
+            'it is, or serve --stage staging'
         )
-    folder = pathlib.Path(place)
+    folder = pathlib.Path(location)
     if version_folders.complete(folder):
-        return Target(folder, None)
+        return ServedModel(folder, None)
     if stage == 'staging':
         raise ConfigError(f'no model in staging ({folder}); train one with: thawline run')
-    waiting = version_folders.complete(pathlib.Path(stages['staging']))
+    staged = version_folders.complete(pathlib.Path(stages['staging']))
     raise ConfigError(
         f'no model in production ({folder}); '
         + (
-            'promote one with: thawline promote MODEL, or serve what waits with: '
+            'promote one with: thawline promote MODEL, or serve the model in staging with: '
             'thawline serve --stage staging'
-            if waiting
+            if staged
             else 'train one with: thawline run, then: thawline promote last'
         )
     )
 
 
-def _at_path(path: pathlib.Path) -> Target:
+def _model_at(path: pathlib.Path) -> ServedModel:
     folder = path.resolve()
     if version_folders.is_model(folder):
         number = version_folders.number(folder.name)
-        return Target(folder, 1 if number is None else number)
+        return ServedModel(folder, 1 if number is None else number)
     if version_folders.complete(folder):
-        return Target(folder, None)
+        return ServedModel(folder, None)
     raise ConfigError(
         f'--model: {path} is neither a SavedModel nor a folder of versions (named by numbers)'
     )
 
 
 def stages_of(project: Project) -> dict[str, str]:
-    """Where each stage keeps its versions."""
+    """The folder of versions of each stage."""
     return {'production': project.production(), 'staging': str(project.staging)}

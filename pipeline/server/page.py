@@ -26,7 +26,7 @@ _NAMED = 6
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
+class ModelInfo:
     """What the page tells of the model.
 
     Attributes:
@@ -90,7 +90,7 @@ def _parts() -> _Parts:
     return _Parts(page, waiting, style, script, policy)
 
 
-def record(lineage: Mapping[str, Any]) -> str:
+def accuracy_sentence(lineage: Mapping[str, Any]) -> str:
     """How often the model was right, in a sentence; empty where its card does not say."""
     said = []
     for split, words in (('val', 'validation'), ('test', 'test')):
@@ -106,20 +106,20 @@ def record(lineage: Mapping[str, Any]) -> str:
     return f'It was right on {" and ".join(said)}{run}.'
 
 
-def waiting(name: str) -> Page:
+def loading_page(name: str) -> Page:
     """What people see who come before the model is loaded; to be sent with a Refresh header."""
     parts = _parts()
     html = parts.waiting.render(name=name, style=Markup(parts.style))
     return Page(html, parts.policy)
 
 
-def render(shown: Shown) -> Page:
+def model_page(shown: ModelInfo) -> Page:
     """The page of a model."""
     parts = _parts()
     html = parts.page.render(
         shown=shown,
         named=shown.classes[:_NAMED],
-        record=record(shown.lineage),
+        record=accuracy_sentence(shown.lineage),
         more=max(0, len(shown.classes) - _NAMED),
         payload={
             'resize': shown.resize,

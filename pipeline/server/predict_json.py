@@ -1,10 +1,10 @@
-"""TensorFlow Serving's REST form of a prediction: JSON to arrays and back.
+"""TensorFlow Serving's JSON for predictions, to arrays and back.
 
-https://www.tensorflow.org/tfx/serving/api_rest; where that page is silent, `json_tensor.cc` of the
-server decides. Request: {"signature_name": NAME, "instances": ROWS}, or "inputs" with columns;
-bytes are {"b64": "..."}. Answer: {"predictions": [...]} to rows, {"outputs": ...} to columns; a
-single output stands without its name. Stricter than the original in one thing: a number that does
-not fit an integer type is refused, where the original takes it modulo 256.
+Specified at https://www.tensorflow.org/tfx/serving/api_rest and, where that page is silent, by the
+server's `json_tensor.cc`. Request: {"signature_name": NAME, "instances": ROWS}, or "inputs" with
+columns; bytes are {"b64": "..."}. Answer: {"predictions": [...]} to rows, {"outputs": ...} to
+columns; a single output has no name. Stricter than the original in one point: a number that does
+not fit an integer type is refused; the original takes it modulo 256.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _MOST_RANK = 8
 
 
 class BadRequest(Exception):
-    """The request cannot be answered; the message is for whoever sent it."""
+    """The client's mistake; the message is for the client."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Input:
+class InputSpec:
     """A tensor that a signature takes.
 
     Attributes:
         dtype: numpy's name of the type, or 'string'.
-        shape: None where a side is free; None instead of all where the rank is.
+        shape: with None for a free dimension; None altogether for a free rank.
     """
 
     dtype: str
     shape: tuple[int | None, ...] | None
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether a tensor of this shape can be given."""
+        """Whether a tensor of this shape is accepted."""
         if self.shape is None:
             return True
         pairs = zip(self.shape, shape, strict=False)
@@ -58,12 +58,12 @@ class Input:
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
-    """A request, parsed.
+class PredictRequest:
+    """A parsed request.
 
     Attributes:
         signature: its name.
-        by_row: whether the answer is to be by row.
+        by_row: whether the answer has one entry a row.
         inputs: arrays by name; strings are bytes in an array of objects.
     """
 
@@ -72,40 +72,40 @@ class Asked:
     inputs: dict[str, np.ndarray]
 
 
-Signatures = Mapping[str, Mapping[str, Input]]
+Signatures = Mapping[str, Mapping[str, InputSpec]]
 
 
-def parse(body: bytes, signatures: Signatures) -> Asked:
-    """Reads a request to one of `signatures`.
+def parse_request(body: bytes, signatures: Signatures) -> PredictRequest:
+    """Parses a request to one of `signatures`.
 
     Raises:
-        BadRequest: it is no JSON, or does not fit the signature.
+        BadRequest: it is not JSON, or does not fit the signature.
     """
-    document = _document(body)
-    wanted = document.get('signature_name', '')
-    if not isinstance(wanted, str):
-        raise BadRequest(f"'signature_name' must be a string. Received: {_echo(wanted)}")
-    wanted = wanted or DEFAULT_SIGNATURE
-    if wanted not in signatures:
+    document = _parse_json(body)
+    name = document.get('signature_name', '')
+    if not isinstance(name, str):
+        raise BadRequest(f"'signature_name' must be a string. Received: {_echo(name)}")
+    name = name or DEFAULT_SIGNATURE
+    if name not in signatures:
         raise BadRequest(
-            f'Serving signature name: "{wanted[:_ECHO]}" not found in signature def; there are: '
+            f'Serving signature name: "{name[:_ECHO]}" not found in signature def; there are: '
             f'{", ".join(sorted(signatures))}'
         )
-    specs = signatures[wanted]
-    given = [key for key in ('instances', 'inputs') if key in document]
-    if not given:
+    specs = signatures[name]
+    keys = [key for key in ('instances', 'inputs') if key in document]
+    if not keys:
         raise BadRequest("Missing 'inputs' or 'instances' key")
-    if len(given) > 1:
+    if len(keys) > 1:
         raise BadRequest("Not formatted correctly: expecting only one of 'inputs' and 'instances'")
-    by_row = given == ['instances']
-    columns = (_of_rows if by_row else _of_columns)(document[given[0]], specs)
-    return Asked(wanted, by_row, {n: _tensor(n, v, specs[n]) for n, v in columns.items()})
+    by_row = keys == ['instances']
+    columns = (_columns_from_rows if by_row else _columns_from_object)(document[keys[0]], specs)
+    return PredictRequest(name, by_row, {n: _tensor(n, v, specs[n]) for n, v in columns.items()})
 
 
-def _document(body: bytes) -> dict[str, Any]:
+def _parse_json(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
-    # ValueError: no JSON, no UTF-8, or a number of thousands of digits.
+    # ValueError: not JSON, not UTF-8, or a number of thousands of digits.
     except (ValueError, RecursionError) as error:
         raise BadRequest(f'JSON Parse error: {str(error)[:200]}') from None
     if not isinstance(document, dict):
@@ -128,7 +128,7 @@ def _is_named(value: object) -> bool:
     return isinstance(value, dict) and not _is_bytes(value)
 
 
-def _of_rows(rows: object, specs: Mapping[str, Input]) -> dict[str, list[Any]]:
+def _columns_from_rows(rows: object, specs: Mapping[str, InputSpec]) -> dict[str, list[Any]]:
     """The values of each input, from a list of values or of objects."""
     if not isinstance(rows, list):
         raise BadRequest(f"Expecting 'instances' to be a list. Received: {_echo(rows)}")
@@ -156,8 +156,8 @@ def _of_rows(rows: object, specs: Mapping[str, Input]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in specs}
 
 
-def _of_columns(columns: object, specs: Mapping[str, Input]) -> dict[str, Any]:
-    """The value of each input, from one value or an object; further keys are passed by."""
+def _columns_from_object(columns: object, specs: Mapping[str, InputSpec]) -> dict[str, Any]:
+    """The value of each input, from one value or an object; further keys are ignored."""
     if not _is_named(columns):
         if len(specs) > 1:
             raise BadRequest(
@@ -173,10 +173,10 @@ def _of_columns(columns: object, specs: Mapping[str, Input]) -> dict[str, Any]:
     return {name: columns[name] for name in specs}
 
 
-def _tensor(name: str, value: object, spec: Input) -> np.ndarray:
+def _tensor(name: str, value: object, spec: InputSpec) -> np.ndarray:
     try:
-        shape, leaves = _flattened(value)
-        flat = (_strings if spec.dtype == 'string' else _numbers)(leaves, spec.dtype)
+        shape, leaves = _flatten(value)
+        flat = (_bytes_array if spec.dtype == 'string' else _number_array)(leaves, spec.dtype)
     except BadRequest as error:
         raise BadRequest(f'{name}: {error}') from None
     if not spec.fits(shape):
@@ -184,7 +184,7 @@ def _tensor(name: str, value: object, spec: Input) -> np.ndarray:
     return flat.reshape(shape)
 
 
-def _flattened(value: object) -> tuple[tuple[int, ...], list[Any]]:
+def _flatten(value: object) -> tuple[tuple[int, ...], list[Any]]:
     """Shape and leaves of nested lists, level by level, at the speed of C."""
     shape: list[int] = []
     items: list[Any] = [value]
@@ -204,14 +204,13 @@ def _flattened(value: object) -> tuple[tuple[int, ...], list[Any]]:
     return tuple(shape), items
 
 
-def _strings(leaves: Sequence[Any], dtype: str) -> np.ndarray:
-    found = np.empty(len(leaves), object)
-    for i, leaf in enumerate(leaves):
-        found[i] = _bytes_of(leaf)
-    return found
+def _bytes_array(leaves: Sequence[Any], dtype: str) -> np.ndarray:
+    array = np.empty(len(leaves), object)
+    array[:] = [_to_bytes(leaf) for leaf in leaves]
+    return array
 
 
-def _bytes_of(leaf: object) -> bytes:
+def _to_bytes(leaf: object) -> bytes:
     if isinstance(leaf, str):
         try:
             return leaf.encode('utf-8')
@@ -228,7 +227,7 @@ def _bytes_of(leaf: object) -> bytes:
         raise BadRequest('Unable to base64 decode') from None
 
 
-def _numbers(leaves: Sequence[Any], dtype: str) -> np.ndarray:
+def _number_array(leaves: Sequence[Any], dtype: str) -> np.ndarray:
     kind = np.dtype(dtype)
     if kind.kind == 'b':
         allowed: set[type] = {bool}
@@ -240,16 +239,16 @@ def _numbers(leaves: Sequence[Any], dtype: str) -> np.ndarray:
         raise BadRequest(f'{_echo(odd)} Type: {_NAMES[type(odd)]} is not of expected type: {dtype}')
     if leaves and kind.kind in 'iu':
         bounds = np.iinfo(kind)
-        for one in (min(leaves), max(leaves)):
-            if not bounds.min <= one <= bounds.max:
-                raise BadRequest(f'{_echo(one)} is outside of {dtype}')
+        for leaf in (min(leaves), max(leaves)):
+            if not bounds.min <= leaf <= bounds.max:
+                raise BadRequest(f'{_echo(leaf)} is outside of {dtype}')
     if kind.kind == 'f':
-        _lossless(leaves, kind)
+        _check_precision(leaves, kind)
     return np.array(leaves, kind)
 
 
-def _lossless(leaves: Sequence[Any], kind: np.dtype) -> None:
-    """As the original: whole numbers must be exact, others within the type's range."""
+def _check_precision(leaves: Sequence[Any], kind: np.dtype) -> None:
+    """As in the original: whole numbers must be exact, others within the type's range."""
     exact, most = 2 ** (np.finfo(kind).nmant + 1) - 1, float(np.finfo(kind).max)
     for leaf in leaves:
         size = abs(leaf)
@@ -257,34 +256,32 @@ def _lossless(leaves: Sequence[Any], kind: np.dtype) -> None:
             raise BadRequest(f'{_echo(leaf)} cannot be {kind.name} without loss of precision')
 
 
-def answer(outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
+def encode_outputs(outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
     """The JSON of a model's outputs.
 
     Raises:
-        BadRequest: rows were asked for, and the outputs are not one a row.
+        BadRequest: rows were requested, and the outputs are not one a row.
     """
-    values = {name: _plain(name, value) for name, value in outputs.items()}
+    values = {name: _to_json(name, value) for name, value in outputs.items()}
     single = len(values) == 1
     if not by_row:
-        whole = next(iter(values.values())) if single else values
-        return _written({'outputs': whole})
+        return _encode({'outputs': next(iter(values.values())) if single else values})
     sizes = {name: value.shape[0] if value.ndim else 0 for name, value in outputs.items()}
     if len(set(sizes.values())) != 1 or 0 in sizes.values():
-        raise BadRequest(f'outputs that are not one a row; their batch sizes are {sizes}')
+        raise BadRequest(f'the outputs are not one a row; their batch sizes are {sizes}')
     if single:
-        return _written({'predictions': next(iter(values.values()))})
+        return _encode({'predictions': next(iter(values.values()))})
     rows = zip(*values.values(), strict=True)
-    return _written({'predictions': [dict(zip(values, row, strict=True)) for row in rows]})
+    return _encode({'predictions': [dict(zip(values, row, strict=True)) for row in rows]})
 
 
-def _written(document: object) -> bytes:
+def _encode(document: object) -> bytes:
     # NaN and Infinity are written as such, as the original does.
-    return json.dumps(document, ensure_ascii=False, separators=(',', ':')).encode(
-        'utf-8', 'replace'
-    )
+    text = json.dumps(document, ensure_ascii=False, separators=(',', ':'))
+    return text.encode('utf-8', 'replace')
 
 
-def _plain(name: str, value: np.ndarray) -> Any:
+def _to_json(name: str, value: np.ndarray) -> Any:
     if value.dtype.kind == 'f':
         # The shortest digits that are this float32, instead of those of the nearest float64.
         return value.astype(str).astype(np.float64).tolist()
@@ -292,12 +289,11 @@ def _plain(name: str, value: np.ndarray) -> Any:
         return value.tolist()
     as_bytes = name.endswith(_BYTES_SUFFIX)
     texts = np.empty(value.size, object)
-    for i, one in enumerate(value.ravel().tolist()):
-        texts[i] = _text(one, as_bytes)
+    texts[:] = [_string_to_json(text, as_bytes) for text in value.ravel().tolist()]
     return texts.reshape(value.shape).tolist()
 
 
-def _text(value: bytes, as_bytes: bool) -> str | dict[str, str]:
+def _string_to_json(value: bytes, as_bytes: bool) -> str | dict[str, str]:
     if as_bytes:
         return {_B64: base64.b64encode(value).decode()}
     return value.decode('utf-8', 'replace')

@@ -1,4 +1,4 @@
-"""Runs what takes time in threads, so that the event loop stays free, and bounds what may wait."""
+"""Runs blocking work in threads, so that the event loop stays free, and bounds what may wait."""
 
 from __future__ import annotations
 
@@ -11,72 +11,71 @@ from typing import TypeVar
 _T = TypeVar('_T')
 
 
-class Busy(Exception):
-    """Too much waits already."""
+class QueueFull(Exception):
+    """Too many requests, or too many bytes of them, are waiting already."""
 
 
-class Work:
-    """Threads, and bounds of what waits for them; to be used from one event loop."""
+class RequestQueue:
+    """Threads, and bounds on what waits for them; for use from one event loop."""
 
-    def __init__(self, threads: int = 2, waiting: int = 64, held: int = 256 * 2**20) -> None:
+    def __init__(
+        self, threads: int = 2, most_waiting: int = 64, most_bytes: int = 256 * 2**20
+    ) -> None:
         """Starts nothing.
 
         Args:
-            threads: of work done at a time.
-            waiting: pieces of work beyond these.
-            held: bytes of requests that are being read, wait or are worked on.
+            threads: requests that run at a time.
+            most_waiting: requests that wait beyond these.
+            most_bytes: of request bodies that are being read, wait or run.
         """
         self._executor = concurrent.futures.ThreadPoolExecutor(threads, 'work')
-        self._most = threads + waiting
-        self._free = held
-        self.under_way = 0
+        self._most_pending = threads + most_waiting
+        self._free_bytes = most_bytes
+        self.pending = 0
 
     async def run(self, function: Callable[[], _T]) -> _T:
         """Runs a function in a thread.
 
         Raises:
-            Busy: too many wait.
+            QueueFull: too many wait.
         """
-        if self.under_way >= self._most:
-            raise Busy
+        if self.pending >= self._most_pending:
+            raise QueueFull
         future = self._executor.submit(function)
-        self.under_way += 1
-        future.add_done_callback(self._done_from(asyncio.get_running_loop()))
+        self.pending += 1
+        loop = asyncio.get_running_loop()
+
+        def on_done(_: concurrent.futures.Future[_T]) -> None:
+            # After the loop has ended nobody counts any more.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._count_done)
+
+        future.add_done_callback(on_done)
         return await asyncio.wrap_future(future)
 
-    def _done_from(
-        self, loop: asyncio.AbstractEventLoop
-    ) -> Callable[[concurrent.futures.Future[_T]], None]:
-        def done(_: concurrent.futures.Future[_T]) -> None:
-            # After the loop's end nobody counts any more.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._ended)
-
-        return done
-
-    def _ended(self) -> None:
-        self.under_way -= 1
+    def _count_done(self) -> None:
+        self.pending -= 1
 
     @contextlib.contextmanager
-    def holding(self) -> Iterator[Callable[[int], None]]:
-        """A function that takes note of further bytes; the end of the block gives them back.
+    def reserve_bytes(self) -> Iterator[Callable[[int], None]]:
+        """Yields a function that reserves further bytes; the end of the block frees them.
 
-        It raises Busy where there is no room.
+        The function raises QueueFull where there is no room.
         """
-        taken = 0
+        reserved = 0
 
-        def hold(size: int) -> None:
-            nonlocal taken
-            if size > self._free:
-                raise Busy
-            self._free -= size
-            taken += size
+        def reserve(size: int) -> None:
+            nonlocal reserved
+            if size > self._free_bytes:
+                raise QueueFull
+            self._free_bytes -= size
+            reserved += size
 
         try:
-            yield hold
+            yield reserve
         finally:
-            self._free += taken
+            self._free_bytes += reserved
 
     def close(self) -> None:
-        """Takes no more; what has not begun is dropped."""
+        """Accepts nothing more and drops what has not begun."""
         self._executor.shutdown(wait=False, cancel_futures=True)

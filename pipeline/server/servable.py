@@ -16,7 +16,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from thawline.components.saved_model import card as card_lib
 from thawline.pipeline.registry.version_folders import MODEL_FILE
-from thawline.pipeline.server.predict_json import Input
+from thawline.pipeline.server.predict_json import InputSpec
 
 WARM_UP_FILE = pathlib.Path('assets.extra', 'tf_serving_warmup_requests')
 _MOST_WARM_UP = 1000  # as TensorFlow Serving, which refuses more
@@ -72,7 +72,7 @@ class Servable:
         """Runs one signature; from any thread.
 
         Raises:
-            Refused: the input does not suit the model.
+            InvalidInput: the input does not suit the model.
         """
         specs = self.signatures[signature]
         given = {
@@ -84,7 +84,7 @@ class Servable:
             return {name: value.numpy() for name, value in outputs.items()}
         except (tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError,
                 tf.errors.OutOfRangeError, tf.errors.UnimplementedError) as error:  # fmt: skip
-            raise Refused(_reason(error)) from None
+            raise InvalidInput(_reason(error)) from None
 
     def explain(self, image: bytes, class_index: int) -> np.ndarray:
         """Heat of a class over what the model sees of an image: -> float32 [h, w] in [0, 1]."""
@@ -143,10 +143,10 @@ def _recorded(file: pathlib.Path) -> Iterator[tuple[str, Outputs]]:
         yield request.model_spec.signature_name or 'serving_default', inputs
 
 
-def _inputs_of(function: Any) -> dict[str, Input]:
+def _inputs_of(function: Any) -> dict[str, InputSpec]:
     specs = function.structured_input_signature[1]
     return {
-        name: Input(
+        name: InputSpec(
             'string' if spec.dtype == tf.string else spec.dtype.name,
             None if spec.shape.rank is None else tuple(spec.shape.as_list()),
         )
@@ -167,5 +167,5 @@ def _metadata(folder: pathlib.Path) -> dict[str, Any]:
     }
 
 
-class Refused(Exception):
+class InvalidInput(Exception):
     """The model cannot make sense of its input (garbage instead of an image); says why."""

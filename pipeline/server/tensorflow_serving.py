@@ -1,4 +1,4 @@
-"""TensorFlow Serving itself: whether it is here, and how it is started on a folder of versions."""
+"""TensorFlow Serving: finds it on this machine and starts it on a folder of versions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import tempfile
 
 import rich.console
 
-from thawline.pipeline.server import python_server, tensorflow_serving
-from thawline.pipeline.server.model_choice import Options, Target
+from thawline.pipeline.server.model_choice import ServedModel, ServeOptions
+from thawline.pipeline.server.python_server import LOOPBACK
 from thawline.pipeline.system.ports import free_port
 from thawline.pipeline.terminal.console import say
 
@@ -24,12 +24,12 @@ _DAEMON_SECONDS = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """What can be started here.
+class Installation:
+    """How to start it.
 
     Attributes:
         program: path of the binary, or of docker.
-        is_docker: whether it is the latter.
+        is_docker: whether the program is docker.
     """
 
     program: str
@@ -38,69 +38,73 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Ports:
-    """Where the server listens."""
-
     rest: int
     grpc: int
 
 
-def find() -> tuple[Found | None, str]:
-    """What can be started here, and where it is nothing, why not."""
+def find_installation() -> tuple[Installation | None, str]:
+    """The installation on this machine; None with the reason where there is none."""
     binary = shutil.which(BINARY)
     if binary:
-        return Found(binary, False), ''
+        return Installation(binary, False), ''
     docker = shutil.which('docker')
     if docker is None:
-        return None, f'there is no {BINARY} and no docker here'
-    asked = [docker, 'version', '--format', '{{.Server.Version}}']
+        return None, f'found neither {BINARY} nor docker'
+    version_command = [docker, 'version', '--format', '{{.Server.Version}}']
     try:
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=_DAEMON_SECONDS)
+        daemon = subprocess.run(
+            version_command, capture_output=True, text=True, timeout=_DAEMON_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired):
-        return None, f'there is no {BINARY} here, and docker does not answer'
-    if told.returncode:
-        return None, f'there is no {BINARY} here, and docker has no daemon to run it'
-    return Found(docker, True), ''
+        return None, f'found no {BINARY}, and docker does not answer'
+    if daemon.returncode:
+        return None, f'found no {BINARY}, and the docker daemon is not running'
+    return Installation(docker, True), ''
 
 
-def command(
-    found: Found, base: pathlib.Path, name: str, host: str, ports: Ports, image: str = IMAGE
+def command_line(
+    installation: Installation,
+    base: pathlib.Path,
+    name: str,
+    host: str,
+    ports: Ports,
+    image: str = IMAGE,
 ) -> list[str]:
     """The command line that serves the highest version in a folder.
 
     Args:
-        found: what is started.
+        installation: what to start.
         base: folder of versions.
         name: of the model.
         host: the address to listen on; the binary by itself listens on every one.
         ports: of both interfaces.
-        image: of docker.
+        image: for docker.
     """
-    if not found.is_docker:
+    if not installation.is_docker:
         return [
-            found.program, f'--port={ports.grpc}', f'--rest_api_port={ports.rest}',
+            installation.program, f'--port={ports.grpc}', f'--rest_api_port={ports.rest}',
             f'--model_name={name}', f'--model_base_path={base}',
         ]  # fmt: skip
     address = f'[{host}]' if ':' in host else host
     return [
-        found.program, 'run', '--rm', '--init',
+        installation.program, 'run', '--rm', '--init',
         '--publish', f'{address}:{ports.grpc}:8500', '--publish', f'{address}:{ports.rest}:8501',
         '--mount', f'type=bind,source={base},target=/models/{name},readonly',
         '--env', f'MODEL_NAME={name}', image,
     ]  # fmt: skip
 
 
-def as_base(model: pathlib.Path, version: int, folder: pathlib.Path) -> pathlib.Path:
-    """A folder of versions that holds one model alone, made in `folder` by hard links.
+def link_as_version(model: pathlib.Path, version: int, folder: pathlib.Path) -> pathlib.Path:
+    """Makes a folder of versions with one model, inside `folder`, by hard links.
 
-    A link to the folder would not be seen inside a container; where the files cannot be linked
-    they are copied.
+    A symbolic link would not resolve inside a container; files that cannot be linked are copied.
     """
     base = folder / 'models'
-    shutil.copytree(model, base / str(version), copy_function=_link)
+    shutil.copytree(model, base / str(version), copy_function=_link_or_copy)
     return base
 
 
-def _link(source: str, target: str) -> None:
+def _link_or_copy(source: str, target: str) -> None:
     try:
         pathlib.Path(target).hardlink_to(pathlib.Path(source).resolve())
     except OSError:
@@ -110,50 +114,51 @@ def _link(source: str, target: str) -> None:
 _ENDED_BY_SIGNAL = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
-def _run_tensorflow_serving(
-    found: tensorflow_serving.Found,
-    served: Target,
+def serve(
+    installation: Installation,
+    served: ServedModel,
     name: str,
-    options: Options,
+    options: ServeOptions,
     console: rich.console.Console,
 ) -> int:
-    host = options.host or python_server.LOOPBACK
-    ports = tensorflow_serving.Ports(
+    """Serves until it is stopped; returns the exit code."""
+    host = options.host or LOOPBACK
+    ports = Ports(
         *((free_port(), free_port()) if options.port == 0 else (options.port, options.grpc_port))
     )
     with tempfile.TemporaryDirectory() as scratch:
         base = served.folder
         if served.version is not None:
-            base = tensorflow_serving.as_base(base, served.version, pathlib.Path(scratch))
-        asked = tensorflow_serving.command(found, base.resolve(), name, host, ports)
-        what = 'in docker' if found.is_docker else found.program
+            base = link_as_version(base, served.version, pathlib.Path(scratch))
+        command = command_line(installation, base.resolve(), name, host, ports)
+        what = 'in docker' if installation.is_docker else installation.program
         say(console, f'TensorFlow Serving ({what}) on {base}')
-        if not found.is_docker:
-            say(console, ('it listens on every address of this machine', 'yellow'))
-        address = f'http://{python_server.LOOPBACK}:{ports.rest}/v1/models/{name}'
-        say(console, 'REST: ', (address, 'bold'), f'   gRPC: {python_server.LOOPBACK}:{ports.grpc}')
-        say(console, 'Ctrl-C ends it')
+        if not installation.is_docker:
+            say(console, ('it listens on all addresses of this machine', 'yellow'))
+        address = f'http://{LOOPBACK}:{ports.rest}/v1/models/{name}'
+        say(console, 'REST: ', (address, 'bold'), f'   gRPC: {LOOPBACK}:{ports.grpc}')
+        say(console, 'Stop with Ctrl-C')
         sys.stdout.flush()
-        return _passed_on(asked)
+        return _run_in_foreground(command)
 
 
-def _passed_on(command: list[str]) -> int:
-    """Runs a program that writes where we do and hears of our signals; returns the exit code."""
+def _run_in_foreground(command: list[str]) -> int:
+    """Runs a program with our output and our signals; returns its exit code."""
     child: subprocess.Popen[bytes] | None = None
-    asked_to_stop = False
+    stopping = False
 
     def stop(number: int, frame: object) -> None:
-        nonlocal asked_to_stop
-        asked_to_stop = True
+        nonlocal stopping
+        stopping = True
         if child is not None:
-            # Ctrl-C reaches the whole group of a terminal; a kill reaches us alone.
+            # Ctrl-C reaches the whole process group; `kill` reaches us alone.
             child.send_signal(signal.SIGTERM)
 
-    # Before the child is there: none may be left behind.
+    # Before the child starts, so that none is left behind.
     before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         with subprocess.Popen(command) as child:
-            if asked_to_stop:
+            if stopping:
                 child.send_signal(signal.SIGTERM)
             code = child.wait()
     finally:

@@ -1,4 +1,4 @@
-"""The process around the application: its socket, its signals, its end."""
+"""uvicorn with our own shutdown: it finishes running requests, then returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BACKLOG = 512
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket at the address; nobody is let in before `serve`.
+    """A socket at the address; connections wait until `serve_on`.
 
     Raises:
         OSError: the address cannot be used.
@@ -25,36 +25,36 @@ def listen(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
-    made = socket.socket(family, kind, protocol)
+    listener = socket.socket(family, kind, protocol)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-        made.listen(_BACKLOG)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
     except OSError:
-        made.close()
+        listener.close()
         raise
-    made.setblocking(False)
-    return made
+    listener.setblocking(False)
+    return listener
 
 
-class Server(uvicorn.Server):
-    """Ends on SIGINT and SIGTERM: takes no new connections, answers what has begun, then returns.
+class UvicornServer(uvicorn.Server):
+    """Stops on SIGINT and SIGTERM: accepts no new connections, finishes running requests, returns.
 
-    A second signal, or the end of the time for it, cuts off what is left.
+    A second signal, or the end of the grace period, cuts off what is left.
     """
 
-    def __init__(self, app: ASGIApp, grace: int, asked_to_stop: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, grace: int, on_stop: Callable[[], None]) -> None:
         """Serves nothing yet.
 
         Args:
-            app: what answers.
-            grace: seconds that requests have to end.
-            asked_to_stop: is called at the first signal.
+            app: the application.
+            grace: seconds that running requests have to finish.
+            on_stop: is called at the first signal.
         """
         super().__init__(
             uvicorn.Config(
                 app,
-                # One way on every machine, whatever else is installed.
+                # The same on every machine, whatever else is installed.
                 loop='asyncio',
                 http='h11',
                 ws='none',
@@ -66,24 +66,24 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=grace,
             )
         )
-        self._asked_to_stop = asked_to_stop
+        self._on_stop = on_stop
         self._stopping = False
 
     def serve_on(self, listener: socket.socket) -> None:
-        """Answers until the end."""
+        """Serves until it is stopped."""
         self.run(sockets=[listener])
 
     def stop(self) -> None:
-        """What a signal does; to be called from the loop's thread."""
+        """The reaction to a signal; call it on the loop's thread."""
         if self._stopping:
             self.force_exit = True
             return
         self._stopping = self.should_exit = True
-        self._asked_to_stop()
+        self._on_stop()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Instead of uvicorn's own, which ends the process by the signal once it has answered."""
+        """Replaces uvicorn's own, which kills the process by the signal after the last answer."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -1,8 +1,8 @@
-"""Keeps the highest version in service: loads a newer one beside it, then lets the old one go.
+"""Keeps the highest version in service: loads a newer one beside it, then frees the old one.
 
-One thread (`watch`) looks, loads and frees; requests come from others and hold a version for as
-long as they need it (`lease`). A version that cannot be loaded is tried again later, at growing
-intervals, and the next lower one serves if nothing does yet.
+One thread (`watch`) checks for versions, loads and frees them; requests run on other threads and
+keep a version for as long as they need it (`lease`). A version that cannot be loaded is retried at
+growing intervals; until one loads, the next lower one serves.
 """
 
 from __future__ import annotations
@@ -24,161 +24,165 @@ _FIRST_RETRY = 10.0
 _LAST_RETRY = 300.0
 _REMEMBERED = 20
 
-Find = Callable[[], Mapping[int, pathlib.Path]]
-Load = Callable[[pathlib.Path, int], 'Servable']
+FindVersions = Callable[[], Mapping[int, pathlib.Path]]
+LoadVersion = Callable[[pathlib.Path, int], 'Servable']
 
 
 class NoSuchVersion(Exception):
-    """Another version was asked for than the one in service."""
+    """The request names a version that is not the one in service."""
 
 
 class NotReady(Exception):
     """No version is in service yet."""
 
 
-class Listener(Protocol):
-    """Who hears of changes; from the watching thread."""
+class VersionListener(Protocol):
+    """Receives changes of the version in service, on the watching thread."""
 
-    def loading(self, version: int) -> None: ...
-    def changed(self, version: int, seconds: float, warm_up: int) -> None: ...
-    def failed(self, version: int, error: Exception) -> None: ...
+    def on_loading(self, version: int) -> None: ...
+    def on_loaded(self, version: int, seconds: float, warm_up: int) -> None: ...
+    def on_failed(self, version: int, error: Exception) -> None: ...
 
 
 @dataclasses.dataclass
-class _Held:
+class _LoadedVersion:
     model: Servable
     users: int = 0
     retired: bool = False
 
 
 @dataclasses.dataclass
-class _Trouble:
-    again: float
+class _LoadFailure:
+    retry_at: float
     delay: float
-    error: Exception
 
 
-class Hosting:
-    """The version in service."""
+class VersionManager:
+    """Keeps one version in service."""
 
-    def __init__(self, find: Find, load: Load, listener: Listener, interval: float = 1.0) -> None:
-        """Nothing is loaded yet.
+    def __init__(
+        self,
+        find: FindVersions,
+        load: LoadVersion,
+        listener: VersionListener,
+        interval: float = 1.0,
+    ) -> None:
+        """Loads nothing yet.
 
         Args:
-            find: the complete versions that are there, the highest first.
-            load: makes one of them ready.
-            listener: hears of changes and failures.
-            interval: seconds between two looks.
+            find: lists the complete versions, the highest first.
+            load: loads one of them.
+            listener: receives changes and failures.
+            interval: seconds between two checks for new versions.
         """
         self._find, self._load, self._listener = find, load, listener
         self._interval = interval
         self._lock = threading.Lock()
-        self._current: _Held | None = None
+        self._current: _LoadedVersion | None = None
         self._states: dict[int, str] = {}
-        self._trouble: dict[int, _Trouble] = {}
+        self._failures: dict[int, _LoadFailure] = {}
         self._stop = threading.Event()
         self._garbage = threading.Event()
 
     @property
     def current(self) -> Servable | None:
-        """The model in service, to read its card from; to run it, lease it."""
-        held = self._current
-        return None if held is None else held.model
+        """The model in service, for reading its card; to run it, lease it."""
+        return None if self._current is None else self._current.model
 
     @property
     def states(self) -> dict[int, str]:
-        """What became of each version, in TensorFlow Serving's words."""
+        """State of each version, named as in TensorFlow Serving."""
         with self._lock:
             return dict(self._states)
 
     @contextlib.contextmanager
     def lease(self, version: int | None = None) -> Iterator[Servable]:
-        """Holds the version in service for the time of the block.
+        """Keeps the version in service loaded during the block.
 
         Raises:
-            NotReady: none is.
-            NoSuchVersion: another one is.
+            NotReady: no version is in service.
+            NoSuchVersion: another version is in service.
         """
         with self._lock:
-            held = self._current
-            if held is None:
+            loaded = self._current
+            if loaded is None:
                 raise NotReady
-            if version not in (None, held.model.version):
+            if version not in (None, loaded.model.version):
                 raise NoSuchVersion(version)
-            held.users += 1
+            loaded.users += 1
         try:
-            yield held.model
+            yield loaded.model
         finally:
             with self._lock:
-                held.users -= 1
-                self._let_go(held)
+                loaded.users -= 1
+                self._unload_if_unused(loaded)
 
-    def _let_go(self, held: _Held) -> None:
-        """With the lock held: frees a retired version after its last request."""
-        if held.retired and not held.users:
-            self._set(held.model.version, 'END')
+    def _unload_if_unused(self, loaded: _LoadedVersion) -> None:
+        """Needs the lock; frees a retired version after its last request."""
+        if loaded.retired and not loaded.users:
+            self._set_state(loaded.model.version, 'END')
             self._garbage.set()
 
-    def _set(self, version: int, state: str) -> None:
+    def _set_state(self, version: int, state: str) -> None:
         self._states.pop(version, None)
         self._states[version] = state
         for old in list(self._states)[:-_REMEMBERED]:
             del self._states[old]
 
-    def look(self) -> None:
-        """Takes the highest version that can be loaded, if it is another one than in service."""
+    def update(self) -> None:
+        """Puts the highest version that can be loaded into service."""
         serving = None if self._current is None else self._current.model.version
         for version, folder in self._find().items():
             if version == serving:
                 return
-            trouble = self._trouble.get(version)
-            if trouble and time.monotonic() < trouble.again:
+            failure = self._failures.get(version)
+            if failure and time.monotonic() < failure.retry_at:
                 continue
-            if self._take(version, folder):
+            if self._replace(version, folder):
                 return
 
-    def _take(self, version: int, folder: pathlib.Path) -> bool:
+    def _replace(self, version: int, folder: pathlib.Path) -> bool:
         with self._lock:
-            self._set(version, 'LOADING')
-        self._listener.loading(version)
+            self._set_state(version, 'LOADING')
+        self._listener.on_loading(version)
         start = time.monotonic()
         try:
             model = self._load(folder, version)
             warm_up = model.warm_up()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the old version goes on
-            delay = 2 * self._trouble[version].delay if version in self._trouble else _FIRST_RETRY
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old version keeps serving
+            delay = 2 * self._failures[version].delay if version in self._failures else _FIRST_RETRY
             delay = min(delay, _LAST_RETRY)
-            self._trouble[version] = _Trouble(time.monotonic() + delay, delay, error)
+            self._failures[version] = _LoadFailure(time.monotonic() + delay, delay)
             with self._lock:
-                self._set(version, 'END')
-            self._listener.failed(version, error)
+                self._set_state(version, 'END')
+            self._listener.on_failed(version, error)
             return False
-        self._trouble.pop(version, None)
+        self._failures.pop(version, None)
         with self._lock:
-            old, self._current = self._current, _Held(model)
-            self._set(version, 'AVAILABLE')
+            old, self._current = self._current, _LoadedVersion(model)
+            self._set_state(version, 'AVAILABLE')
             if old is not None:
                 old.retired = True
-                self._set(old.model.version, 'UNLOADING')
-                self._let_go(old)
-        self._listener.changed(version, time.monotonic() - start, warm_up)
+                self._set_state(old.model.version, 'UNLOADING')
+                self._unload_if_unused(old)
+        self._listener.on_loaded(version, time.monotonic() - start, warm_up)
         return True
 
     def watch(self) -> None:
-        """Looks again and again until `stop`; to be run in a thread of its own."""
-        said = ''
+        """Checks for new versions until `stop`; runs in a thread of its own."""
+        logged = ''
         while not self._stop.is_set():
             try:
-                self.look()
-            except Exception as error:  # a file system may fail for a while; the service goes on
-                if str(error) != said:
-                    logging.exception('looking for versions failed')
-                said = str(error)
+                self.update()
+            except Exception as error:  # a file system may fail for a while; serving goes on
+                if str(error) != logged:
+                    logging.exception('cannot list the versions')
+                logged = str(error)
             if self._garbage.is_set():
                 self._garbage.clear()
                 gc.collect()  # TensorFlow's functions are cycles
             self._stop.wait(self._interval)
 
     def stop(self) -> None:
-        """Ends `watch` after what it does at present."""
+        """Ends `watch` after its current step."""
         self._stop.set()

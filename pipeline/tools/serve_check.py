@@ -32,7 +32,7 @@ from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.commands import serve
 from thawline.pipeline.config import loading
 from thawline.pipeline.server import model_choice, tensorflow_serving
-from thawline.pipeline.server.model_choice import Options
+from thawline.pipeline.server.model_choice import ServeOptions
 from thawline.pipeline.terminal.console import say
 
 NAME = 'checked'
@@ -236,7 +236,7 @@ def main(config: pathlib.Path | None, model: str | None) -> None:
 def _check(config: pathlib.Path | None, model: str | None, console: rich.console.Console) -> int:
     """How many checks failed."""
     served = _target(config, model)
-    folder = next(iter(served.find().values()))
+    folder = next(iter(served.versions().values()))
     say(console, f'model: {folder}')
     with console.status('asking the model itself'):
         asked = questions(folder)
@@ -244,7 +244,7 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
     say(console, ('the server in Python', 'bold'))
     with started([*on, '--python']) as said:
         wrong = _told(console, check_rest(address_of(said), asked))
-    found, why = tensorflow_serving.find()
+    found, why = tensorflow_serving.find_installation()
     say(console, ('TensorFlow Serving', 'bold'))
     if found is None:
         say(console, f'  skipped: {why}')
@@ -258,16 +258,16 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
     return wrong
 
 
-def _target(config: pathlib.Path | None, model: str | None) -> model_choice.Target:
+def _target(config: pathlib.Path | None, model: str | None) -> model_choice.ServedModel:
     project = loading.load_project(config)
     stages = model_choice.stages_of(project)
     recorded = functools.partial(serve.recorded_model, project)
     try:
-        return model_choice.target(stages, Options(model=model), recorded)
+        return model_choice.choose_model(stages, ServeOptions(model=model), recorded)
     except ConfigError:
         if model is not None:
             raise
-        return model_choice.target(stages, Options(stage='staging'), recorded)
+        return model_choice.choose_model(stages, ServeOptions(stage='staging'), recorded)
 
 
 def _told(console: rich.console.Console, checks: Iterator[tuple[str, list[str]]]) -> int:

@@ -24,11 +24,11 @@ def address(
 ) -> Iterator[str]:
     """Of a server in a thread; `browser` first, for without one nothing is made."""
     from tests.pipeline.server import server_setup
-    from thawline.pipeline.server.limits import Limits
+    from thawline.pipeline.server.limits import RequestLimits
 
     base = tmp_path_factory.mktemp('page') / 'models'
     server_setup.put(served_model, base, 1)
-    site = server_setup.site(base, limits=Limits(body=300_000))
+    site = server_setup.site(base, limits=RequestLimits(body=300_000))
     with server_setup.listening(site) as found:
         yield f'{found}/'
 

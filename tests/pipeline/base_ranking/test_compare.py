@@ -20,10 +20,10 @@ from thawline.components.backbones import registry
 from thawline.components.shared.errors import ConfigError
 from thawline.components.statistics import clustered
 from thawline.pipeline.base_ranking import compare, ingested_images, ranking
-from thawline.pipeline.base_ranking.candidates import Candidate, Missing
-from thawline.pipeline.base_ranking.crossval import Transfer
-from thawline.pipeline.base_ranking.embedding import Cost
-from thawline.pipeline.base_ranking.images import Sample
+from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
+from thawline.pipeline.base_ranking.crossval import ProbeScores
+from thawline.pipeline.base_ranking.embedding import BaseCost
+from thawline.pipeline.base_ranking.images import ImageSample
 from thawline.pipeline.commands import bases as bases_command
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
@@ -37,21 +37,23 @@ def project(home: pathlib.Path, model: str = '{backbone: mobilenet_v2, weights: 
     return Project.of(loading.parse(text, 'thawline.yaml'), home)
 
 
-def row(candidate: Candidate, right: int, milliseconds: float) -> compare.Row:
+def row(candidate: Candidate, right: int, milliseconds: float) -> compare.MeasuredBase:
     """A base that is right on the first `right` images."""
     hits, guess = right > GROUPS, GROUPS < 60
     share, majority = clustered.estimate(hits, GROUPS), clustered.estimate(guess, GROUPS)
-    transfer = Transfer(share, share, majority, hits, hits, guess, np.zeros((N, 2)), (0.1,))
-    return compare.Row(candidate, transfer, Cost(milliseconds, 2_000_000, 8.0), 'd', 's', 9.0, 2.0)
+    transfer = ProbeScores(share, share, majority, hits, hits, guess, np.zeros((N, 2)), (0.1,))
+    return compare.MeasuredBase(
+        candidate, transfer, BaseCost(milliseconds, 2_000_000, 8.0), 'd', 's', 9.0, 2.0
+    )
 
 
-def comparison(*rows: compare.Row, random: int = 70, missing=()) -> compare.Comparison:
+def comparison(*rows: compare.MeasuredBase, random: int = 70, missing=()) -> compare.BaseComparison:
     floor = row(Candidate('mobilenet_v2_035', 96, 'random', 'random'), random, 1.0)
     ids = np.array([f'{i:03d}' for i in range(N)], dtype=object)
-    sample = Sample(ids, (GROUPS >= 60).astype(np.int64), ids, ids, ('a', 'b'), 250)
+    sample = ImageSample(ids, (GROUPS >= 60).astype(np.int64), ids, ids, ('a', 'b'), 250)
     transfers, times = [r.transfer for r in rows], [r.cost.milliseconds for r in rows]
-    verdict = ranking.judge(transfers, times, floor.transfer, GROUPS)
-    return compare.Comparison(rows, floor, tuple(missing), sample, verdict)
+    verdict = ranking.rank(transfers, times, floor.transfer, GROUPS)
+    return compare.BaseComparison(rows, floor, tuple(missing), sample, verdict)
 
 
 SMALL = Candidate('mobilenet_v2', 96, '/p/w/my.h5', 'w/my.h5')
@@ -59,7 +61,7 @@ LARGE = Candidate('resnet50', 224, 'imagenet', 'imagenet')
 
 
 def said(
-    found: compare.Comparison,
+    found: compare.BaseComparison,
     tmp_path: pathlib.Path,
     width: int = 120,
     model: str = '{backbone: mobilenet_v2, weights: w/my.h5}',
@@ -73,26 +75,26 @@ def said(
 @pytest.mark.parametrize('text', ['12', '128,x', '', '128,,224', '-128', '1e2', '4096', '²'])
 def test_sizes_that_make_no_sense(text):
     with pytest.raises(ConfigError, match='--sizes takes whole pixels'):
-        compare.sizes(text)
+        compare.parse_sizes(text)
 
 
 def test_sizes_and_names():
-    assert compare.sizes(None) == () and compare.sizes('128, 224,128') == (128, 224)
-    assert compare.names(None) == registry.names()
-    assert compare.names('resnet50, mobilenet_v2') == ('resnet50', 'mobilenet_v2')
+    assert compare.parse_sizes(None) == () and compare.parse_sizes('128, 224,128') == (128, 224)
+    assert compare.parse_bases(None) == registry.names()
+    assert compare.parse_bases('resnet50, mobilenet_v2') == ('resnet50', 'mobilenet_v2')
     with pytest.raises(ConfigError, match='did you mean resnet50'):
-        compare.names('resnet_50')
+        compare.parse_bases('resnet_50')
     with pytest.raises(ConfigError, match='names none'):
-        compare.names(' , ')
+        compare.parse_bases(' , ')
 
 
 def test_the_project_as_it_is_takes_part(tmp_path):
     (tmp_path / 'w').mkdir()
     (tmp_path / 'w' / 'my.h5').touch()
-    found, missing = compare.find(project(tmp_path), ('mobilenet_v2',), ())
+    found, missing = compare.find_candidates(project(tmp_path), ('mobilenet_v2',), ())
     assert [(c.image_size, c.weights) for c in found] == [(96, 'w/my.h5'), (224, 'w/my.h5')]
     assert found[0].load == str(tmp_path / 'w' / 'my.h5') and not missing
-    found, _ = compare.find(project(tmp_path), ('mobilenet_v2',), (128,))
+    found, _ = compare.find_candidates(project(tmp_path), ('mobilenet_v2',), (128,))
     assert [c.image_size for c in found] == [128]
 
 
@@ -101,7 +103,7 @@ def test_weights_beside_the_projects_own_are_found(tmp_path, monkeypatch):
     (tmp_path / 'w').mkdir()
     file = registry.entry('resnet50').cached_imagenet_file(224)
     (tmp_path / 'w' / file.name).touch()
-    found, _ = compare.find(project(tmp_path), ('resnet50', 'resnet50_v2'), ())
+    found, _ = compare.find_candidates(project(tmp_path), ('resnet50', 'resnet50_v2'), ())
     assert [c.backbone for c in found] == ['resnet50']
 
 
@@ -123,7 +125,7 @@ def test_time_left_follows_work_and_counts_each_new_size_once():
 
 
 def test_the_better_base_is_recommended_with_lines_that_parse(tmp_path):
-    missing = [Missing('convnext_tiny', 'weights are not here (111 MB)', 'convnext.h5')]
+    missing = [MissingBase('convnext_tiny', 'weights are not here (111 MB)', 'convnext.h5')]
     output = said(
         comparison(row(SMALL, 150, 2.0), row(LARGE, 180, 30.0), missing=missing), tmp_path
     )
@@ -169,7 +171,7 @@ def test_transfer_that_does_not_help_is_warned_of(tmp_path, right, random, part)
 
 def test_a_narrow_terminal_loses_no_base_and_no_bar(tmp_path):
     wide = row(Candidate('mobilenet_v3_large', 96, 'imagenet', 'imagenet'), 200, 130.0)
-    heavy = dataclasses.replace(wide, cost=Cost(130.0, 5_400_000, 111.0))
+    heavy = dataclasses.replace(wide, cost=BaseCost(130.0, 5_400_000, 111.0))
     found = comparison(row(SMALL, 150, 2.0), row(LARGE, 180, 30.0), heavy)
     output = said(found, tmp_path, 80, '{backbone: mobilenet_v3_large}')
     table = output.split('take ')[0]
@@ -199,12 +201,12 @@ def test_a_whole_comparison_leaves_out_what_does_not_load(tmp_path):
     ids = np.array([f'{i:02d}' for i in range(40)], dtype=object)
     data = np.empty(40, object)
     data[:] = raw
-    sample = Sample(data, colours.astype(np.int64), ids, ids, ('green', 'red'), 40)
+    sample = ImageSample(data, colours.astype(np.int64), ids, ids, ('green', 'red'), 40)
     (tmp_path / 'broken.h5').write_bytes(b'no weights')
     broken = Candidate('mobilenet_v2', 32, str(tmp_path / 'broken.h5'), 'broken.h5')
     works = Candidate('mobilenet_v2_035', 32, 'random', 'w.h5')
     told = []
-    found = compare.compare(
+    found = compare.compare_bases(
         [works, broken], [], sample, 'stretch', 0,
         lambda row, rest: told.append((row.candidate.weights, len(rest))),
         lambda candidate: contextlib.nullcontext(),
@@ -218,7 +220,7 @@ def test_a_whole_comparison_leaves_out_what_does_not_load(tmp_path):
         found.rows[0].transfer.probe_hits, found.random.transfer.probe_hits
     )
     assert not found.verdict.over_random.is_gain
-    noted = json.loads(json.dumps(compare.record(found, project(tmp_path).config)))
+    noted = json.loads(json.dumps(compare.to_json(found, project(tmp_path).config)))
     assert noted['images']['classes'] == {
         'green': int((colours == 0).sum()),
         'red': int(sum(colours)),
@@ -226,7 +228,9 @@ def test_a_whole_comparison_leaves_out_what_does_not_load(tmp_path):
     assert noted['bases'][0]['probe_hits'].count('1') == found.rows[0].transfer.probe_hits.sum()
     assert noted['recommended'] == 'mobilenet_v2_035 32'
     with pytest.raises(ConfigError, match='no base could be measured: mobilenet_v2 32: .*broken'):
-        compare.compare([broken], [], sample, 'stretch', 0, lambda *_: None, contextlib.nullcontext)
+        compare.compare_bases(
+            [broken], [], sample, 'stretch', 0, lambda *_: None, contextlib.nullcontext
+        )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def base() -> backbones.Backbone:
 
 def test_pixels_are_those_of_the_chain():
     raw = np.array([encoded(picture(i), 'PNG') for i in range(35)], dtype=object)
-    found = embedding.pixels(raw, 32, 'letterbox')
+    found = embedding.decode(raw, 32, 'letterbox')
     assert found.shape == (35, 32, 32, 3) and found.dtype == np.uint8
     wanted = preprocessing.pixels_from_bytes(tf.constant(list(raw)), 32, 'letterbox')
     np.testing.assert_array_equal(found, wanted.numpy())

@@ -31,7 +31,7 @@ def write(folder: pathlib.Path, rows: list[tuple[str, str | None, str]]) -> path
 
 def test_images_come_back_with_their_labels_and_groups(tmp_path):
     rows = [(f'{i:03d}', 'äb'[i % 2], f'g{i // 3}') for i in range(30)]
-    sample = images.load(write(tmp_path, [*reversed(rows), ('x', None, 'g')]), 100, 0, 5)
+    sample = images.load_sample(write(tmp_path, [*reversed(rows), ('x', None, 'g')]), 100, 0, 5)
     assert sample.of == len(sample.ids) == 30, 'without a label it is left out'
     assert sample.classes == ('b', 'ä')
     assert list(zip(sample.ids, sample.groups, strict=True)) == [(i, g) for i, _, g in rows]
@@ -41,14 +41,14 @@ def test_images_come_back_with_their_labels_and_groups(tmp_path):
 
 def test_copies_of_one_file_share_an_id(tmp_path):
     rows = [('same', 'a', 'g'), ('same', 'a', 'g'), ('other', 'b', 'h')]
-    sample = images.load(write(tmp_path, rows), 10, 0, 5)
+    sample = images.load_sample(write(tmp_path, rows), 10, 0, 5)
     assert sorted(sample.encoded) == [b'other', b'same', b'same']
 
 
 @pytest.mark.parametrize('rows', [[('1', None, 'g')], [('1', 'a', 'g'), ('2', 'a', 'h')]])
 def test_without_two_classes_there_is_nothing_to_compare(tmp_path, rows):
     with pytest.raises(DataError, match='comparison of bases needs'):
-        images.load(write(tmp_path, rows), 10, 0, 5)
+        images.load_sample(write(tmp_path, rows), 10, 0, 5)
 
 
 @hypothesis.given(
@@ -56,9 +56,9 @@ def test_without_two_classes_there_is_nothing_to_compare(tmp_path, rows):
 )
 def test_a_sample_keeps_the_shares_of_classes(sizes, count, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    rows = images.stratified(labels, count, seed, at_least=5)
+    rows = images.stratified_sample(labels, count, seed, at_least=5)
     assert len(rows) == len(set(rows)) == min(count, len(labels))
-    np.testing.assert_array_equal(rows, images.stratified(labels, count, seed, at_least=5))
+    np.testing.assert_array_equal(rows, images.stratified_sample(labels, count, seed, at_least=5))
     if count >= 5 * len(sizes):
         kept = np.bincount(labels[rows], minlength=len(sizes))
         assert (kept >= np.minimum(5, sizes)).all()
@@ -66,7 +66,7 @@ def test_a_sample_keeps_the_shares_of_classes(sizes, count, seed):
 
 def test_shares_are_exact_to_an_image_where_no_class_is_rare():
     labels = np.repeat([0, 1, 2], [600, 300, 100])
-    kept = np.bincount(labels[images.stratified(labels, 200, 0, at_least=5)])
+    kept = np.bincount(labels[images.stratified_sample(labels, 200, 0, at_least=5)])
     assert np.abs(kept - [120, 60, 20]).max() <= 1
-    other = images.stratified(labels, 200, 1, at_least=5)
-    assert set(other) != set(images.stratified(labels, 200, 0, at_least=5))
+    other = images.stratified_sample(labels, 200, 1, at_least=5)
+    assert set(other) != set(images.stratified_sample(labels, 200, 0, at_least=5))

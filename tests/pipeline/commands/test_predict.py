@@ -106,11 +106,11 @@ def test_command_line(tmp_path: pathlib.Path) -> None:
 
 def test_words_of_the_last_line(tmp_path: pathlib.Path) -> None:
     from thawline.components.ingestion.quarantine import Rejected
-    from thawline.pipeline.prediction.batch import Result
+    from thawline.pipeline.prediction.batch import PredictionResult
 
     target = tmp_path / 'out.parquet'
-    assert predict.summary(Result(1204, None, ()), target) == f'1,204 images in {target}'
-    found = predict.summary(Result(2, 1, (Rejected('a', 'b'),)), target)
+    assert predict.summary(PredictionResult(1204, None, ()), target) == f'1,204 images in {target}'
+    found = predict.summary(PredictionResult(2, 1, (Rejected('a', 'b'),)), target)
     assert found.endswith(f'1 of them abstained; 1 quarantined (see {tmp_path}/out.quarantine.csv)')
 
 

@@ -17,8 +17,8 @@ from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline import cli
 from thawline.pipeline.server import model_choice, tensorflow_serving
-from thawline.pipeline.server.model_choice import Options, Target
-from thawline.pipeline.server.tensorflow_serving import Found, Ports
+from thawline.pipeline.server.model_choice import ServedModel, ServeOptions
+from thawline.pipeline.server.tensorflow_serving import Installation, Ports
 
 # Stands for the program that no package index has: says how it was called and waits to be ended.
 BINARY = """#!/bin/sh
@@ -40,31 +40,31 @@ def stages(tmp_path: pathlib.Path) -> dict[str, str]:
     return {'production': str(tmp_path / 'production'), 'staging': str(tmp_path / 'staging')}
 
 
-def served(places: dict[str, str], **options: str) -> Target:
-    """The target, where the metadata know one model: 12, at `<staging>/17`."""
+def served(places: dict[str, str], **options: str) -> ServedModel:
+    """The target, where the metadata has one model: 12, at `<staging>/17`."""
 
     def recorded(wanted: str) -> pathlib.Path:
         assert wanted == '12'
         return pathlib.Path(places['staging'], '17')
 
-    return model_choice.target(places, Options(**options), recorded)
+    return model_choice.choose_model(places, ServeOptions(**options), recorded)
 
 
 def test_production_staging_or_a_path(tmp_path: pathlib.Path) -> None:
     version(tmp_path / 'production', 3)
     single = version(tmp_path / 'staging', 17)
     places = stages(tmp_path)
-    assert served(places) == Target(tmp_path / 'production', None)
-    assert list(served(places).find()) == [3]
+    assert served(places) == ServedModel(tmp_path / 'production', None)
+    assert list(served(places).versions()) == [3]
     staging = served(places, stage='staging')
-    assert staging == Target(tmp_path / 'staging', None)
+    assert staging == ServedModel(tmp_path / 'staging', None)
     assert served(places, model=str(tmp_path / 'staging')) == staging
-    assert served(places, model=str(single)) == Target(single, 17)
+    assert served(places, model=str(single)) == ServedModel(single, 17)
     assert served(places, model='staging') == staging
-    assert served(places, model='12') == Target(single, 17)
+    assert served(places, model='12') == ServedModel(single, 17)
     other = single.rename(tmp_path / 'exported')
     found = served(places, model=str(other))
-    assert found.find() == {1: other}
+    assert found.versions() == {1: other}
 
 
 @pytest.mark.parametrize(
@@ -85,23 +85,26 @@ def test_what_waits_in_staging_is_named_and_buckets_are_not_read(tmp_path: pathl
     version(tmp_path / 'staging', 1)
     with pytest.raises(ConfigError, match='thawline promote MODEL, or .*--stage staging'):
         served(stages(tmp_path))
-    with pytest.raises(ConfigError, match='gs://bucket/models is no folder on this machine'):
+    with pytest.raises(ConfigError, match='serving.production: gs://bucket/models'):
         served({**stages(tmp_path), 'production': 'gs://bucket/models'})
 
 
 def test_command_lines_of_the_real_server(tmp_path: pathlib.Path) -> None:
-    binary, docker = Found('/bin/tensorflow_model_server', False), Found('/bin/docker', True)
+    binary, docker = (
+        Installation('/bin/tensorflow_model_server', False),
+        Installation('/bin/docker', True),
+    )
     ports = Ports(8501, 8500)
-    assert tensorflow_serving.command(binary, tmp_path, 'cats', '127.0.0.1', ports) == [
+    assert tensorflow_serving.command_line(binary, tmp_path, 'cats', '127.0.0.1', ports) == [
         '/bin/tensorflow_model_server', '--port=8500', '--rest_api_port=8501',
         '--model_name=cats', f'--model_base_path={tmp_path}',
     ]  # fmt: skip
-    asked = tensorflow_serving.command(docker, tmp_path, 'cats', '127.0.0.1', ports)
+    asked = tensorflow_serving.command_line(docker, tmp_path, 'cats', '127.0.0.1', ports)
     assert asked[:4] == ['/bin/docker', 'run', '--rm', '--init']
     assert '127.0.0.1:8501:8501' in asked and '127.0.0.1:8500:8500' in asked
     assert f'type=bind,source={tmp_path},target=/models/cats,readonly' in asked
     assert asked[-1] == tensorflow_serving.IMAGE
-    six = tensorflow_serving.command(docker, tmp_path, 'cats', '::1', ports)
+    six = tensorflow_serving.command_line(docker, tmp_path, 'cats', '::1', ports)
     assert '[::1]:8501:8501' in six
 
 
@@ -109,7 +112,7 @@ def test_a_single_model_is_given_to_it_as_a_folder_of_versions(tmp_path: pathlib
     model = version(tmp_path / 'staging', 5)
     version(tmp_path / 'staging', 6)
     (tmp_path / 'scratch').mkdir()
-    base = tensorflow_serving.as_base(model, 5, tmp_path / 'scratch')
+    base = tensorflow_serving.link_as_version(model, 5, tmp_path / 'scratch')
     assert [one.name for one in base.iterdir()] == ['5']
     assert (base / '5' / 'variables' / 'variables.index').read_bytes() == b'index'
 
@@ -125,8 +128,8 @@ def programs(folder: pathlib.Path, **texts: str) -> str:
 @pytest.mark.parametrize(
     ('texts', 'found', 'why'),
     [
-        ({}, None, 'no tensorflow_model_server and no docker here'),
-        ({'docker': '#!/bin/sh\nexit 1\n'}, None, 'docker has no daemon'),
+        ({}, None, 'found neither tensorflow_model_server nor docker'),
+        ({'docker': '#!/bin/sh\nexit 1\n'}, None, 'docker daemon'),
         ({'docker': '#!/bin/sh\necho 28.1\n'}, 'docker', ''),
         ({'docker': '#!/bin/sh\necho 28.1\n', 'tensorflow_model_server': BINARY},
          'tensorflow_model_server', ''),
@@ -141,7 +144,7 @@ def test_what_can_be_started_here(
 ) -> None:
     folder = programs(tmp_path / 'bin', **texts)
     monkeypatch.setenv('PATH', folder)
-    known, reason = tensorflow_serving.find()
+    known, reason = tensorflow_serving.find_installation()
     assert (known and pathlib.Path(known.program).name) == found
     assert why in reason and bool(reason) == (found is None)
 
@@ -171,7 +174,7 @@ def test_the_binary_is_started_and_its_output_and_our_signals_are_passed_on(
         started.wait()
     said = log.read_text()
     assert f'--model_base_path={base}' in said and 'ended' in said
-    assert 'it listens on every address' in said and '/v1/models/solar_cells' in said
+    assert 'all addresses' in said and '/v1/models/solar_cells' in said
 
 
 def serve(*arguments: str) -> click.testing.Result:
@@ -183,7 +186,7 @@ def test_mistakes_are_one_message(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
     base = tmp_path / 'models'
     version(base, 1)
     assert 'error: no model in production' in serve().output
-    assert "--name: 'a/b'" in serve('--model', str(base), '--name', 'a/b').output
+    assert "'a/b'" in serve('--model', str(base), '--name', 'a/b').output
     assert serve('--port', '70000').exit_code == 2
     with socket.socket() as taken:
         taken.bind(('127.0.0.1', 0))
@@ -191,7 +194,7 @@ def test_mistakes_are_one_message(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
         port = str(taken.getsockname()[1])
         found = serve('--python', '--model', str(base), '--port', port)
     assert (found.exit_code, found.output.count('\n')) == (2, 1)
-    assert f'--port: {port} on 127.0.0.1 cannot be used' in found.output
+    assert '--port: ' in found.output and f'127.0.0.1, port {port}' in found.output
 
 
 def test_without_its_libraries_it_says_what_to_install(

@@ -19,10 +19,10 @@ from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import canonical
 from thawline.components.ingestion.params import Columns
 from thawline.pipeline.prediction import batch
-from thawline.pipeline.prediction.batch import Bounds, Result
+from thawline.pipeline.prediction.batch import PredictionResult, SizeLimits
 
 BEAM = ('--runner=FnApiRunner', '--direct_running_mode=in_memory')
-BOUNDS = Bounds(1024, 10**7)
+BOUNDS = SizeLimits(1024, 10**7)
 EXIF_TURNED = 6
 
 
@@ -106,7 +106,7 @@ def predict(
     target: pathlib.Path,
     abstain_below: float | None = None,
     beam: Sequence[str] = BEAM,
-) -> Result:
+) -> PredictionResult:
     """Predicts what a listing of the sources finds."""
     listed = listing.of_sources([str(source) for source in sources], Columns())
     return batch.predict(listed, str(model), target, Columns(), BOUNDS, beam, abstain_below)

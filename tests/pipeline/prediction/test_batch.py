@@ -192,9 +192,9 @@ def test_quarantine_of_an_earlier_table_goes(model: pathlib.Path, tmp_path: path
     root = prediction_setup.write(
         tmp_path / 'images', {'a.png': prediction_setup.good()['grey.png']}
     )
-    tables.quarantine_of(target).write_text('path,reason,detail\n', 'utf-8')
+    tables.quarantine_path(target).write_text('path,reason,detail\n', 'utf-8')
     assert prediction_setup.predict([root], model, target).rejected == ()
-    assert not tables.quarantine_of(target).exists()
+    assert not tables.quarantine_path(target).exists()
 
 
 def test_model_without_a_card_or_no_model(
@@ -219,7 +219,7 @@ def test_model_without_a_card_or_no_model(
 
 def test_images_read_ahead_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     began: list[int] = []
-    taken = beam_pipeline._in_threads(lambda i: began.append(i) or i, range(10_000), 8, 128)
+    taken = beam_pipeline._parallel_map(lambda i: began.append(i) or i, range(10_000), 8, 128)
     assert [next(taken) for _ in range(5)] == list(range(5))
     assert len(began) <= 128 + 6
     taken.close()

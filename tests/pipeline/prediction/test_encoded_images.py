@@ -31,9 +31,9 @@ def by_ingestion(data: bytes) -> bytes | str:
 def by_prediction(data: bytes) -> bytes | str:
     """The same of what the graph gets to see."""
     try:
-        image = encoded_images.servable(data, *BOUNDS)
+        image = encoded_images.to_servable(data, *BOUNDS)
         if image is data and not encoded_images._decodes(data):
-            image = encoded_images.mended(data, *BOUNDS)
+            image = encoded_images.repair(data, *BOUNDS)
     except BadImage as bad:
         return bad.reason
     return image
@@ -66,12 +66,12 @@ def test_canonical_files_stay_and_are_not_decoded(monkeypatch: pytest.MonkeyPatc
     good = prediction_setup.good()
     monkeypatch.setattr(canonical, 'canonicalise', None)
     for data in (good['plain.jpg'], good['grey.png'], described()):
-        assert encoded_images.servable(data, *BOUNDS) is data
+        assert encoded_images.to_servable(data, *BOUNDS) is data
 
 
 def test_exif_behind_the_pixels_turns() -> None:
     data = turned_behind_its_pixels()
-    image = Image.open(io.BytesIO(encoded_images.servable(data, *BOUNDS)))
+    image = Image.open(io.BytesIO(encoded_images.to_servable(data, *BOUNDS)))
     assert image.size == (20, 40)
     assert by_prediction(data) == by_ingestion(data)
 

@@ -22,15 +22,17 @@ def made() -> list:
     probabilities = rng.dirichlet(np.ones(len(CLASSES)), len(NAMES)).astype(np.float32)
     best = probabilities.argmax(axis=1)
     labels = [CLASSES[i] for i in best]
-    answers = chunk_files.Answers(labels, probabilities.max(axis=1), probabilities)
-    none = chunk_files.Answers([], np.empty(0, np.float32), np.empty((0, len(CLASSES)), np.float32))
-    return [chunk_files.batch([], none), chunk_files.batch(NAMES, answers)]
+    answers = chunk_files.ModelAnswers(labels, probabilities.max(axis=1), probabilities)
+    none = chunk_files.ModelAnswers(
+        [], np.empty(0, np.float32), np.empty((0, len(CLASSES)), np.float32)
+    )
+    return [chunk_files.record_batch([], none), chunk_files.record_batch(NAMES, answers)]
 
 
 def test_csv_is_quoted_and_exact(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'out.csv'
     batches = made()
-    assert tables.write(path, 'csv', batches, CLASSES, 0.5) == tables.Written(
+    assert tables.write_table(path, 'csv', batches, CLASSES, 0.5) == tables.RowCounts(
         3, int((batches[1].column('score').to_numpy() < 0.5).sum())
     )
     with path.open(newline='', encoding='utf-8') as file:
@@ -48,8 +50,8 @@ def test_csv_is_quoted_and_exact(tmp_path: pathlib.Path) -> None:
 
 def test_json_and_parquet_are_nested_by_class(tmp_path: pathlib.Path) -> None:
     batches = made()
-    tables.write(tmp_path / 'out.jsonl', 'jsonl', batches, CLASSES, None)
-    tables.write(tmp_path / 'out.parquet', 'parquet', batches, CLASSES, None)
+    tables.write_table(tmp_path / 'out.jsonl', 'jsonl', batches, CLASSES, None)
+    tables.write_table(tmp_path / 'out.parquet', 'parquet', batches, CLASSES, None)
     lines = (tmp_path / 'out.jsonl').read_text('utf-8').removesuffix('\n').split('\n')
     by_line = [json.loads(line) for line in lines]
     by_column = pq.read_table(tmp_path / 'out.parquet').to_pylist()
@@ -65,8 +67,8 @@ def test_json_and_parquet_are_nested_by_class(tmp_path: pathlib.Path) -> None:
 
 def test_no_number_abstains_and_is_null(tmp_path: pathlib.Path) -> None:
     nan = np.full((1, 2), np.nan, np.float32)
-    rows = [chunk_files.batch(['a'], chunk_files.Answers(['x'], nan[0, :1], nan))]
-    assert tables.write(tmp_path / 'o.jsonl', 'jsonl', rows, ('x', 'y'), 0.0).abstained == 1
+    rows = [chunk_files.record_batch(['a'], chunk_files.ModelAnswers(['x'], nan[0, :1], nan))]
+    assert tables.write_table(tmp_path / 'o.jsonl', 'jsonl', rows, ('x', 'y'), 0.0).abstained == 1
     assert json.loads((tmp_path / 'o.jsonl').read_text('utf-8')) == {
         'path': 'a', 'label': 'x', 'score': None, 'probabilities': {'x': None, 'y': None},
         'abstained': True,
@@ -77,12 +79,12 @@ def test_many_rows_of_parquet_are_few_row_groups(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, '_ROW_GROUP', 5)
-    written = tables.write(tmp_path / 'o.parquet', 'parquet', made() * 4, CLASSES, None)
-    assert written == tables.Written(12, None)
+    written = tables.write_table(tmp_path / 'o.parquet', 'parquet', made() * 4, CLASSES, None)
+    assert written == tables.RowCounts(12, None)
     assert pq.ParquetFile(tmp_path / 'o.parquet').metadata.num_row_groups == 2
 
 
 def test_a_kind_that_is_unknown() -> None:
-    assert tables.kind_of(pathlib.Path('x.CSV')) == 'csv'
+    assert tables.table_kind(pathlib.Path('x.CSV')) == 'csv'
     with pytest.raises(ConfigError, match="one of .csv, .jsonl, .parquet. Received: 'out.xlsx'"):
-        tables.kind_of(pathlib.Path('out.xlsx'))
+        tables.table_kind(pathlib.Path('out.xlsx'))

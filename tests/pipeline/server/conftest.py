@@ -30,5 +30,5 @@ def site(served_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -
     base = tmp_path_factory.mktemp('versions')
     server_setup.put(served_model, base, 7)
     made = server_setup.site(base)
-    made.hosting.look()
+    made.versions.update()
     return made

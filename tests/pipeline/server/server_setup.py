@@ -25,10 +25,10 @@ from thawline.components.backbones import classifier as model
 from thawline.components.saved_model import signatures
 from thawline.pipeline.registry.version_folders import complete
 from thawline.pipeline.server import uvicorn_server
-from thawline.pipeline.server.app import Settings, build
+from thawline.pipeline.server.app import AppSettings, build
 from thawline.pipeline.server.metrics import Metrics
 from thawline.pipeline.server.servable import Servable
-from thawline.pipeline.server.version_manager import Hosting
+from thawline.pipeline.server.version_manager import VersionManager
 
 NAME = 'cats'
 HOST = 'testserver'
@@ -58,24 +58,24 @@ def png(side: int = 24, seed: int = 0) -> bytes:
     return file.getvalue()
 
 
-class Heard:
-    """Remembers what a `Hosting` told."""
+class VersionEvents:
+    """Records what a `VersionManager` reports."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, int]] = []
+        self.log: list[tuple[str, int]] = []
         self.warm_up = 0
 
-    def loading(self, version: int) -> None:
-        self.told.append(('loading', version))
+    def on_loading(self, version: int) -> None:
+        self.log.append(('loading', version))
 
-    def changed(self, version: int, seconds: float, warm_up: int) -> None:
+    def on_loaded(self, version: int, seconds: float, warm_up: int) -> None:
         assert seconds > 0
         self.warm_up = warm_up
-        self.told.append(('changed', version))
+        self.log.append(('changed', version))
 
-    def failed(self, version: int, error: Exception) -> None:
+    def on_failed(self, version: int, error: Exception) -> None:
         assert str(error)
-        self.told.append(('failed', version))
+        self.log.append(('failed', version))
 
 
 @dataclasses.dataclass
@@ -83,8 +83,8 @@ class Site:
     """An application and its folder of versions."""
 
     base: pathlib.Path
-    hosting: Hosting
-    heard: Heard
+    versions: VersionManager
+    events: VersionEvents
     metrics: Metrics
     app: Any
 
@@ -104,10 +104,10 @@ class Site:
 
 def site(base: pathlib.Path, **settings: Any) -> Site:
     """The application on a folder of versions, of which none is loaded yet."""
-    heard, counters = Heard(), Metrics()
-    hosting = Hosting(lambda: complete(base), Servable, heard, interval=0.05)
-    app = build(Settings(**{'name': NAME, 'hosts': {HOST}, **settings}), hosting, counters)
-    return Site(base, hosting, heard, counters, app)
+    events, counters = VersionEvents(), Metrics()
+    versions = VersionManager(lambda: complete(base), Servable, events, interval=0.05)
+    app = build(AppSettings(**{'name': NAME, 'hosts': {HOST}, **settings}), versions, counters)
+    return Site(base, versions, events, counters, app)
 
 
 @contextlib.contextmanager
@@ -116,11 +116,11 @@ def listening(made: Site, loaded: bool = True) -> Iterator[str]:
     listener = uvicorn_server.listen('127.0.0.1', 0)
     host = f'127.0.0.1:{listener.getsockname()[1]}'
     made.app.user_middleware[0].kwargs['hosts'] = {host}
-    server = uvicorn_server.Server(made.app, 5, lambda: None)
+    server = uvicorn_server.UvicornServer(made.app, 5, lambda: None)
     thread = threading.Thread(target=server.serve_on, args=(listener,))
     thread.start()
     try:
-        while loaded and made.hosting.current is None:
+        while loaded and made.versions.current is None:
             time.sleep(0.05)
         yield f'http://{host}'
     finally:

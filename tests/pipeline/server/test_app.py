@@ -103,7 +103,7 @@ def test_default_signature_and_named_version(site: Site) -> None:
         (f'/v1/models/{NAME}:explode', b'{}', 400, 'Malformed request'),
         ('/classify', b'hello', 400, 'text'),
         ('/classify', b'', 400, 'empty file'),
-        ('/classify?explain=5', IMAGES[0], 400, 'no class 5'),
+        ('/classify?explain=5', IMAGES[0], 400, 'Received: 5'),
         ('/classify?explain=-1', IMAGES[0], 400, 'number of a class'),
         ('/nothing', b'', 404, 'Not Found'),
         ('/', b'', 405, 'Method Not Allowed'),
@@ -182,21 +182,21 @@ def test_scores_below_the_bound_of_the_card_are_uncertain(
     bound = card.Abstain(0.99, 1.0, 0.1, 1.0, 0.99, 50)
     card.write(dataclasses.replace(card.read(folder), abstain=bound), folder)
     made = server_setup.site(tmp_path / 'models')
-    made.hosting.look()
+    made.versions.update()
     assert made.ask('POST', '/classify', content=IMAGES[0]).json()['abstained'] is True
     assert 'leaves the answer to you' in made.ask('GET', '/').text
 
 
 def test_limits_of_a_request(served_model: pathlib.Path, site: Site) -> None:
-    from thawline.pipeline.server.limits import Limits
+    from thawline.pipeline.server.limits import RequestLimits
 
-    small = server_setup.site(site.base, limits=Limits(body=20_000, batch=2, pixels=2000))
-    small.hosting.look()
+    small = server_setup.site(site.base, limits=RequestLimits(body=20_000, batch=2, pixels=2000))
+    small.versions.update()
     for path, options, words in (
-        (PREDICT, {'content': b' ' * 20_001}, '20,001 bytes or more; at most 20,000'),
-        ('/classify', {'content': b'x' * 90_000}, 'at most 20,000'),
+        (PREDICT, {'content': b' ' * 20_001}, '20,001 bytes; the limit is 20,000'),
+        ('/classify', {'content': b'x' * 90_000}, 'the limit is 20,000'),
         (PREDICT, {'json': {'signature_name': 'serving_bytes', 'instances': b64(IMAGES)}},
-         '3 rows; at most 2'),
+         '3 rows; the limit is 2'),
         (PREDICT, {'json': {'signature_name': 'serving_bytes',
                             'instances': b64([server_setup.png(60)])}}, '4,080 pixels'),
         ('/classify', {'content': server_setup.png(60)}, '60'),

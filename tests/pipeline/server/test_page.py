@@ -7,7 +7,7 @@ import hashlib
 import re
 
 from thawline.pipeline.server import page
-from thawline.pipeline.server.page import Shown
+from thawline.pipeline.server.page import ModelInfo
 
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" </script>'
 LINEAGE = {
@@ -19,16 +19,16 @@ LINEAGE = {
 }
 
 
-def shown(**changes: object) -> Shown:
+def shown(**changes: object) -> ModelInfo:
     values = {
         'name': 'cats', 'version': 3, 'classes': ('a', HOSTILE), 'resize': 'crop',
         'abstain_below': None, 'lineage': {}, 'max_bytes': 2**20, 'address': 'http://h/',
     }  # fmt: skip
-    return Shown(**{**values, **changes})  # type: ignore[arg-type]
+    return ModelInfo(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def test_names_are_text_and_only_its_own_code_runs() -> None:
-    made = page.render(shown(name=HOSTILE, address=f'http://{HOSTILE}/'))
+    made = page.model_page(shown(name=HOSTILE, address=f'http://{HOSTILE}/'))
     assert HOSTILE not in made.html and '<img src=x' not in made.html
     for tag, kind in (('style', 'style-src'), ('script type="module"', 'script-src')):
         (code,) = re.findall(f'<{tag}>(.*?)</{tag.split()[0]}>', made.html, re.DOTALL)
@@ -38,16 +38,16 @@ def test_names_are_text_and_only_its_own_code_runs() -> None:
 
 
 def test_many_classes_are_counted() -> None:
-    text = page.render(shown(classes=[f'class {i}' for i in range(1006)])).html
+    text = page.model_page(shown(classes=[f'class {i}' for i in range(1006)])).html
     assert 'class 5<' in text and 'class 6<' not in text and 'and 1,000 more classes' in text
 
 
 def test_it_tells_what_the_card_knows() -> None:
-    assert page.record({}) == page.record({'accuracy': {}, 'run': None}) == ''
-    text = page.record(LINEAGE)
+    assert page.accuracy_sentence({}) == page.accuracy_sentence({'accuracy': {}, 'run': None}) == ''
+    text = page.accuracy_sentence(LINEAGE)
     assert text == (
         'It was right on 90.6 % of 395 validation images (87.4 to 93.1 %), '
         'measured in run 20261121-142548.995.'
     )
-    made = page.render(shown(lineage=LINEAGE, abstain_below=0.912)).html
+    made = page.model_page(shown(lineage=LINEAGE, abstain_below=0.912)).html
     assert text in made and 'Below a score of 91.2&nbsp;%' in made

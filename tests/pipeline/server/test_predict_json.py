@@ -11,15 +11,21 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 
-from thawline.pipeline.server.predict_json import Asked, BadRequest, Input, answer, parse
+from thawline.pipeline.server.predict_json import (
+    BadRequest,
+    InputSpec,
+    PredictRequest,
+    encode_outputs,
+    parse_request,
+)
 
 SIGNATURES = {
-    'serving_default': {'examples': Input('string', (None,))},
-    'serving_pixels': {'pixels': Input('uint8', (None, None, None, 3))},
-    'serving_features': {'features': Input('float32', (None, 4))},
+    'serving_default': {'examples': InputSpec('string', (None,))},
+    'serving_pixels': {'pixels': InputSpec('uint8', (None, None, None, 3))},
+    'serving_features': {'features': InputSpec('float32', (None, 4))},
     'explain': {
-        'pixels': Input('uint8', (None, 2, 2, 3)),
-        'class_index': Input('int64', (None,)),
+        'pixels': InputSpec('uint8', (None, 2, 2, 3)),
+        'class_index': InputSpec('int64', (None,)),
     },
 }
 VALUES = {
@@ -43,8 +49,8 @@ JSON = st.recursive(
 )
 
 
-def asked(**document: object) -> Asked:
-    return parse(json.dumps(document).encode(), SIGNATURES)
+def asked(**document: object) -> PredictRequest:
+    return parse_request(json.dumps(document).encode(), SIGNATURES)
 
 
 def b64(data: bytes) -> dict[str, str]:
@@ -55,13 +61,13 @@ def b64(data: bytes) -> dict[str, str]:
 def test_numbers_come_back_as_they_were(data: st.DataObject, dtype: str, by_row: bool) -> None:
     shape = data.draw(arrays.array_shapes(min_dims=1, max_dims=3, max_side=3))
     sent = data.draw(arrays.arrays(dtype, shape, elements=VALUES[dtype]))
-    body = json.loads(answer({'x': sent}, by_row))
+    body = json.loads(encode_outputs({'x': sent}, by_row))
     key, word = ('predictions', 'instances') if by_row else ('outputs', 'inputs')
-    signatures = {'serving_default': {'x': Input(dtype, (None,) * len(shape))}}
+    signatures = {'serving_default': {'x': InputSpec(dtype, (None,) * len(shape))}}
     again = json.dumps({word: body[key]}).encode()
     if dtype.startswith('float') and np.any(np.abs(sent) > np.finfo(dtype).max):
         assert np.isinf(sent).any()  # written as Infinity, and read again
-    found = parse(again, signatures)
+    found = parse_request(again, signatures)
     assert found.by_row is by_row
     np.testing.assert_array_equal(found.inputs['x'], sent)
     assert found.inputs['x'].dtype == sent.dtype
@@ -91,7 +97,7 @@ def test_base64_as_it_is_often_written() -> None:
 @example('{"instances": ["x"]}'.encode('utf-16'))
 def test_anything_is_an_answer_or_a_reason(body: bytes) -> None:
     try:
-        found = parse(body, SIGNATURES)
+        found = parse_request(body, SIGNATURES)
     except BadRequest as error:
         assert 0 < len(str(error)) < 400
     else:
@@ -173,25 +179,27 @@ def test_answers_by_row_and_by_column() -> None:
         'score': np.array([0.1, 1.0], np.float32),
         'raw_bytes': np.array([b'\x00\xff', b''], object),
     }
-    assert json.loads(answer(outputs, True)) == {
+    assert json.loads(encode_outputs(outputs, True)) == {
         'predictions': [
             {'label': 'קטן', 'score': 0.1, 'raw_bytes': {'b64': 'AP8='}},
             {'label': '\ufffd', 'score': 1.0, 'raw_bytes': {'b64': ''}},
         ]
     }
-    assert json.loads(answer(outputs, False))['outputs']['score'] == [0.1, 1.0]
+    assert json.loads(encode_outputs(outputs, False))['outputs']['score'] == [0.1, 1.0]
     single = {'score': outputs['score']}
-    assert answer(single, True) == b'{"predictions":[0.1,1.0]}'
-    assert answer(single, False) == b'{"outputs":[0.1,1.0]}'
-    assert answer({'x': np.array([np.nan, -np.inf])}, False) == b'{"outputs":[NaN,-Infinity]}'
+    assert encode_outputs(single, True) == b'{"predictions":[0.1,1.0]}'
+    assert encode_outputs(single, False) == b'{"outputs":[0.1,1.0]}'
+    assert (
+        encode_outputs({'x': np.array([np.nan, -np.inf])}, False) == b'{"outputs":[NaN,-Infinity]}'
+    )
 
 
 def test_no_rows_cannot_be_answered_by_row() -> None:
     none = {'score': np.empty(0, np.float32)}
-    assert answer(none, False) == b'{"outputs":[]}'
+    assert encode_outputs(none, False) == b'{"outputs":[]}'
     with pytest.raises(BadRequest, match='one a row'):
-        answer(none, True)
+        encode_outputs(none, True)
     with pytest.raises(BadRequest, match='one a row'):
-        answer({'a': np.zeros(2), 'b': np.zeros(3)}, True)
+        encode_outputs({'a': np.zeros(2), 'b': np.zeros(3)}, True)
     with pytest.raises(BadRequest, match='one a row'):
-        answer({'a': np.float32(1)}, True)
+        encode_outputs({'a': np.float32(1)}, True)

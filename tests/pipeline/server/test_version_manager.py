@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.components.transformed import CLASSES
 from tests.pipeline.server import server_setup
-from thawline.pipeline.server import version_manager as hosting_lib
+from thawline.pipeline.server import version_manager
 from thawline.pipeline.server.servable import WARM_UP_FILE
 from thawline.pipeline.server.version_manager import NoSuchVersion, NotReady
 
@@ -26,26 +26,26 @@ def test_the_highest_version_is_taken_and_the_old_one_freed_after_its_last_reque
     base = tmp_path / 'models'
     server_setup.put(served_model, base, 2)
     made = server_setup.site(base)
-    with pytest.raises(NotReady), made.hosting.lease():
+    with pytest.raises(NotReady), made.versions.lease():
         pass
-    made.hosting.look()
-    old = weakref.ref(made.hosting.current)
-    with made.hosting.lease() as held:
+    made.versions.update()
+    old = weakref.ref(made.versions.current)
+    with made.versions.lease() as held:
         server_setup.put(served_model, base, 10)
-        made.hosting.look()
-        assert made.hosting.states == {2: 'UNLOADING', 10: 'AVAILABLE'}
-        with made.hosting.lease(10) as new:
+        made.versions.update()
+        assert made.versions.states == {2: 'UNLOADING', 10: 'AVAILABLE'}
+        with made.versions.lease(10) as new:
             assert new.version == 10
-        with pytest.raises(NoSuchVersion), made.hosting.lease(2):
+        with pytest.raises(NoSuchVersion), made.versions.lease(2):
             pass
         image = np.array([server_setup.png()], object)
         assert len(held.predict('serving_bytes', {'image_bytes': image})['label']) == 1
         del held, new
-    assert made.hosting.states == {2: 'END', 10: 'AVAILABLE'}
+    assert made.versions.states == {2: 'END', 10: 'AVAILABLE'}
     gc.collect()
     assert old() is None
-    made.hosting.look()
-    assert made.heard.told == [('loading', 2), ('changed', 2), ('loading', 10), ('changed', 10)]
+    made.versions.update()
+    assert made.events.log == [('loading', 2), ('changed', 2), ('loading', 10), ('changed', 10)]
 
 
 def test_a_broken_version_is_passed_by_and_tried_again(
@@ -57,21 +57,21 @@ def test_a_broken_version_is_passed_by_and_tried_again(
     (base / '2' / 'saved_model.pb').write_bytes(b'half')
     shutil.copytree(served_model / 'assets.extra', base / '2' / 'assets.extra')
     made = server_setup.site(base)
-    made.hosting.look()
-    assert made.hosting.current.version == 1
-    made.hosting.look()  # not at once again
-    assert made.heard.told == [('loading', 2), ('failed', 2), ('loading', 1), ('changed', 1)]
+    made.versions.update()
+    assert made.versions.current.version == 1
+    made.versions.update()  # not at once again
+    assert made.events.log == [('loading', 2), ('failed', 2), ('loading', 1), ('changed', 1)]
     shutil.rmtree(base / '2')
     server_setup.put(served_model, base, 2)
-    made.hosting.look()
-    assert made.hosting.current.version == 1
-    later = hosting_lib.time.monotonic() + 11
-    monkeypatch.setattr(hosting_lib.time, 'monotonic', lambda: later)
+    made.versions.update()
+    assert made.versions.current.version == 1
+    later = version_manager.time.monotonic() + 11
+    monkeypatch.setattr(version_manager.time, 'monotonic', lambda: later)
     monkeypatch.setattr(
-        server_setup.Heard, 'changed', lambda self, *told: self.told.append(told[:1])
+        server_setup.VersionEvents, 'on_loaded', lambda self, *event: self.log.append(event[:1])
     )
-    made.hosting.look()
-    assert made.hosting.current.version == 2
+    made.versions.update()
+    assert made.versions.current.version == 2
 
 
 def test_what_serves_goes_on_when_the_folder_is_gone(
@@ -80,13 +80,13 @@ def test_what_serves_goes_on_when_the_folder_is_gone(
     base = tmp_path / 'models'
     server_setup.put(served_model, base, 3)
     made = server_setup.site(base)
-    made.hosting.look()
+    made.versions.update()
     shutil.rmtree(base)
-    made.hosting.look()
-    assert made.hosting.current.version == 3
+    made.versions.update()
+    assert made.versions.current.version == 3
     server_setup.put(served_model, base, 2)  # somebody went back by hand
-    made.hosting.look()
-    assert made.hosting.current.version == 2
+    made.versions.update()
+    assert made.versions.current.version == 2
 
 
 def test_a_model_without_a_card_is_refused(
@@ -95,9 +95,9 @@ def test_a_model_without_a_card_is_refused(
     folder = server_setup.put(served_model, tmp_path / 'models', 1)
     shutil.rmtree(folder / 'assets.extra')
     made = server_setup.site(tmp_path / 'models')
-    made.hosting.look()
-    assert made.hosting.current is None
-    assert made.heard.told == [('loading', 1), ('failed', 1)]
+    made.versions.update()
+    assert made.versions.current is None
+    assert made.events.log == [('loading', 1), ('failed', 1)]
 
 
 def test_recorded_requests_warm_it_up(served_model: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -113,8 +113,8 @@ def test_recorded_requests_warm_it_up(served_model: pathlib.Path, tmp_path: path
             log = prediction_log_pb2.PredictLog(request=request)
             writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
     made = server_setup.site(tmp_path / 'models')
-    made.hosting.look()
-    assert made.heard.warm_up == 3
+    made.versions.update()
+    assert made.events.warm_up == 3
 
 
 def test_watching_notices_a_promotion_and_ends(
@@ -122,17 +122,17 @@ def test_watching_notices_a_promotion_and_ends(
 ) -> None:
     base = tmp_path / 'models'
     made = server_setup.site(base)
-    thread = threading.Thread(target=made.hosting.watch)
+    thread = threading.Thread(target=made.versions.watch)
     thread.start()
     try:
         server_setup.put(served_model, base, 4)
         for _ in range(600):
-            if made.hosting.current is not None:
+            if made.versions.current is not None:
                 break
             threading.Event().wait(0.05)
-        assert made.hosting.current.version == 4
+        assert made.versions.current.version == 4
     finally:
-        made.hosting.stop()
+        made.versions.stop()
         thread.join(60)
     assert not thread.is_alive()
 
@@ -151,7 +151,7 @@ def test_an_early_model_cannot_explain_but_answers(
             node.children.extend(kept)
     file.write_bytes(saved.SerializeToString())
     made = server_setup.site(tmp_path / 'models')
-    made.hosting.look()
-    assert made.heard.told == [('loading', 1), ('changed', 1)]
+    made.versions.update()
+    assert made.events.log == [('loading', 1), ('changed', 1)]
     told = made.ask('POST', '/classify?explain=answer', content=server_setup.png()).json()
     assert told['explained'] is None and told['heat'] == [] and told['label'] in CLASSES
