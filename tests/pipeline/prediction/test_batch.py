@@ -179,7 +179,7 @@ def test_failure_leaves_the_old_table_and_nothing_else(
     target.write_text('old', 'utf-8')
     # A worker that loses what it wrote, as a full disk may.
     with (
-        mock.patch.object(chunk_files, 'of_chunk_rows', lambda *_: iter(())),
+        mock.patch.object(chunk_files, 'read_rows', lambda *_: iter(())),
         pytest.raises(RuntimeError, match='20 images were listed|images were listed'),
     ):
         prediction_setup.predict([folder], model, target)

@@ -103,7 +103,7 @@ def test_default_signature_and_named_version(site: Site) -> None:
         (f'/v1/models/{NAME}:explode', b'{}', 400, 'Malformed request'),
         ('/classify', b'hello', 400, 'text'),
         ('/classify', b'', 400, 'empty file'),
-        ('/classify?explain=5', IMAGES[0], 400, 'Received: 5'),
+        ('/classify?explain=5', IMAGES[0], 400, 'class 5 '),
         ('/classify?explain=-1', IMAGES[0], 400, 'number of a class'),
         ('/nothing', b'', 404, 'Not Found'),
         ('/', b'', 405, 'Method Not Allowed'),
