@@ -1,4 +1,4 @@
-"""`thawline notify`: whom a run tells how it ended, and whether they can be told."""
+"""`thawline notify`: the targets that a run notifies, and a test of each."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from thawline.pipeline.config.notifications import EVENTS
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.notifications import body, messages, notify, targets
 from thawline.pipeline.notifications.body import Details, Notification
-from thawline.pipeline.notifications.delivery import Told
-from thawline.pipeline.notifications.targets import Resolved
+from thawline.pipeline.notifications.delivery import Delivery
+from thawline.pipeline.notifications.targets import ResolvedTarget
 from thawline.pipeline.terminal.console import say
 
 
 def execute(project: Project, test: bool) -> int:
-    """Lists the targets or, as a test, tells each of them; 1 when one could not be told.
+    """Lists the targets or, as a test, notifies each of them; returns 1 if one fails.
 
     Raises:
         ConfigError: there is no target, or the environment lacks what one needs.
@@ -31,23 +31,23 @@ def execute(project: Project, test: bool) -> int:
             '[{webhook_env: THAWLINE_WEBHOOK}]'
         )
     targets.check(project.config.notifications, os.environ, project.home)
-    found, _ = targets.resolve(project.config.notifications, os.environ, project.home)
+    resolved, _ = targets.resolve(project.config.notifications, os.environ, project.home)
     console = rich.console.Console(file=sys.stdout)
     if not test:
-        for one in found:
-            say(console, *_line(one))
-        say(console, 'nothing was sent; to send a test to each: thawline notify --test')
+        for target in resolved:
+            say(console, *_line(target))
+        say(console, 'nothing was sent; send a test to each with: thawline notify --test')
         return 0
-    came = notify.send(console, example(project.name), found)
-    for told in came:
-        mark = ('✓ ', 'green') if told.done else ('✗ ', 'red')
-        say(console, mark, (told.shown, 'bold'), f'  {_came(told)}')
-    return 0 if all(told.done for told in came) else 1
+    deliveries = notify.send(console, example(project.name), resolved)
+    for delivery in deliveries:
+        mark = ('✓ ', 'green') if delivery.succeeded else ('✗ ', 'red')
+        say(console, mark, (delivery.target, 'bold'), f'  {_result(delivery)}')
+    return 0 if all(delivery.succeeded for delivery in deliveries) else 1
 
 
 def example(project: str) -> Notification:
-    """The notification of a test; it has the keys of all, and no run."""
-    made = Details(
+    """The notification of a test: all keys, and no run."""
+    details = Details(
         version=body.VERSION,
         event='test',
         project=project,
@@ -62,21 +62,21 @@ def example(project: str) -> Notification:
         report=None,
         log=None,
     )
-    made = made.model_copy(update={'text': '\n'.join(messages.lines(made))})
-    return body.of(made, datetime.datetime.now().astimezone())
+    details = details.model_copy(update={'text': '\n'.join(messages.lines(details))})
+    return body.notification(details, datetime.datetime.now().astimezone())
 
 
-def _came(told: Told) -> str:
-    tries = 'try' if told.tries == 1 else 'tries'
-    return f'{told.said} ({told.tries} {tries}, {duration(told.seconds)})'
+def _result(delivery: Delivery) -> str:
+    attempts = 'attempt' if delivery.attempts == 1 else 'attempts'
+    return f'{delivery.message} ({delivery.attempts} {attempts}, {duration(delivery.seconds)})'
 
 
-def _line(one: Resolved) -> tuple[str | tuple[str, str], ...]:
-    events = 'every ending' if set(one.events) == set(EVENTS) else ', '.join(one.events)
-    way = one.way
+def _line(target: ResolvedTarget) -> tuple[str | tuple[str, str], ...]:
+    events = 'every ending' if set(target.events) == set(EVENTS) else ', '.join(target.events)
+    channel = target.channel
     facts = [events]
-    if isinstance(way, targets.Webhook):
-        facts.append(way.format)
-        facts.append('signed' if way.keys else 'not signed')
-        facts += [f'header {name}' for name in way.headers]
-    return (way.shown, 'bold'), f'  {"; ".join(facts)}'
+    if isinstance(channel, targets.Webhook):
+        facts.append(channel.format)
+        facts.append('signed' if channel.keys else 'not signed')
+        facts += [f'header {name}' for name in channel.headers]
+    return (channel.label, 'bold'), f'  {"; ".join(facts)}'

@@ -1,1 +1,1 @@
-"""Tells people and programs how a run ended: by webhook, and by a command."""
+"""Notifications of how a run ended: by webhook, or by a command."""

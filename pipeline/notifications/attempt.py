@@ -1,4 +1,4 @@
-"""What came of one attempt to tell somebody."""
+"""The result of one attempt to notify a target."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import re
 
 from thawline.pipeline.system import urls
 
-_MOST = 300
+_LONGEST = 300  # characters
 
 
 @dataclasses.dataclass(frozen=True)
-class Attempt:
+class DeliveryAttempt:
     """One attempt.
 
     Attributes:
-        done: whether it was taken.
-        said: what came, in words; never an address.
-        again: whether it may be taken a little later.
-        wait: seconds that the other side asks to wait before that, or None.
+        succeeded: whether the target accepted it.
+        message: the answer or the reason, without any address.
+        retry: whether it may succeed a little later.
+        retry_after: seconds that the target asks to wait, or None.
     """
 
-    done: bool
-    said: str
-    again: bool = False
-    wait: float | None = None
+    succeeded: bool
+    message: str
+    retry: bool = False
+    retry_after: float | None = None
 
 
 def excerpt(answer: bytes, secrets: tuple[str, ...]) -> str:
-    """What others said, on one line: no secret, no control character, not too long."""
+    """An answer on one line: without secrets and control characters, and not too long."""
     text = answer.decode('utf-8', 'replace')
     text = urls.redact_addresses(urls.redact_secrets(text, secrets))
     # Escape sequences could repaint the terminal.
     text = re.sub(r'[^\x20-\x7e\xa0-\U0010ffff]+|\s+', ' ', text).strip()
-    return text if len(text) <= _MOST else text[: _MOST - 1] + '…'
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'

@@ -1,7 +1,7 @@
-"""What is told of an ending: the body of a notification, version 1.
+"""The body of a notification, version 1.
 
-`schemas/notification.schema.json` is made from these models (`pipeline.tools.write_docs`). Within a
-version keys are only added. There is no name of a machine and no secret in it.
+`schemas/notification.schema.json` is generated from these models (`pipeline.tools.write_docs`).
+Within a version keys are only added. A body holds no name of a machine and no secret.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from thawline.pipeline.config.notifications import Event
 VERSION: Literal[1] = 1
 
 
-def _characters(value: object) -> object:
-    """Halves of surrogate pairs, which names of files can hold, are no characters: they become ?"""
+def _without_surrogates(value: object) -> object:
+    """Lone surrogates, which file names can hold, cannot be encoded: they become ?"""
     return value.encode('utf-8', 'replace').decode() if isinstance(value, str) else value
 
 
-Text = Annotated[str, pydantic.BeforeValidator(_characters)]
+Text = Annotated[str, pydantic.BeforeValidator(_without_surrogates)]
 
 
 class _Part(pydantic.BaseModel):
@@ -38,16 +38,15 @@ class Accuracy(_Part):
     upper: float
 
 
-class Verdict(_Part):
-    """What the gate and the serving check decided."""
+class RunVerdict(_Part, title='Verdict'):
+    """The decisions of the gate and of the serving check."""
 
     blessed: bool = pydantic.Field(description='By the gate.')
     pushed: bool = pydantic.Field(description='Into staging.')
     refused_by: Literal['gate', 'serving_check'] | None = pydantic.Field(
-        description='Who keeps the model back; null where it was pushed, or where the run ended '
-        'before that.'
+        description='What held the model back; null where it was pushed, or the run ended earlier.'
     )
-    headline: Text = pydantic.Field(description="The gate's decision with its reason.")
+    headline: Text = pydantic.Field(description="The gate's decision and its reason.")
     threshold: float = pydantic.Field(description='`gate.val_accuracy`.')
     val: Accuracy | None
     test: Accuracy | None
@@ -55,35 +54,35 @@ class Verdict(_Part):
         description='The comparison with the latest blessed model, in a sentence.'
     )
     refusals: tuple[Text, ...] = pydantic.Field(
-        description='Every rule that does not hold, with what would change it.'
+        description='Every rule that fails, and what would change that.'
     )
 
 
-class Model(_Part):
+class PushedModel(_Part, title='Model'):
     """The pushed model."""
 
     path: Text
     version: Text
 
 
-class Data(_Part):
+class RunData(_Part, title='Data'):
     """The images of the run."""
 
-    images: int = pydantic.Field(description='That the run used.')
-    quarantined: int = pydantic.Field(description='That could not be used.')
+    images: int = pydantic.Field(description='Used by the run.')
+    quarantined: int = pydantic.Field(description='Images that cannot be used.')
     classes: int
     splits: dict[str, int] = pydantic.Field(description='Images of train, val and test.')
 
 
 class Failure(_Part):
-    """Why a run did not come to its end."""
+    """Why a run did not finish."""
 
     message: Text
-    node: Text | None = pydantic.Field(description='In which node, where it was one.')
+    node: Text | None = pydantic.Field(description='The node that failed, if any.')
 
 
 class Details(_Part):
-    """All that is told of the ending of a run."""
+    """How a run ended."""
 
     version: Literal[1] = pydantic.Field(description='Of this format.')
     event: Event | Literal['test']
@@ -91,22 +90,22 @@ class Details(_Part):
     run: Text = pydantic.Field(description='Id, as `thawline runs` prints it.')
     exit_code: int = pydantic.Field(description='Of `thawline run`.')
     seconds: float
-    text: Text = pydantic.Field(description='The whole in words, a few lines.')
-    verdict: Verdict | None = pydantic.Field(description='null where no model was judged.')
-    model: Model | None = pydantic.Field(description='null where none was pushed.')
-    data: Data | None = pydantic.Field(description='null where no image was read.')
+    text: Text = pydantic.Field(description='A summary in a few lines.')
+    verdict: RunVerdict | None = pydantic.Field(description='null where no model was evaluated.')
+    model: PushedModel | None = pydantic.Field(description='null where none was pushed.')
+    data: RunData | None = pydantic.Field(description='null where no image was read.')
     error: Failure | None = pydantic.Field(
-        description='null where the run came to its end, with whatever verdict.'
+        description='null where the run finished, whatever the verdict.'
     )
-    report: Text | None = pydantic.Field(description='Path of the page, where one was made.')
+    report: Text | None = pydantic.Field(description='Path of the page, if there is one.')
     log: Text | None = pydantic.Field(description='Path.')
 
 
 class Notification(_Part):
-    """How a run of Thawline ended, in the structure that Standard Webhooks proposes."""
+    """How a run of Thawline ended, in the structure of Standard Webhooks."""
 
     type: str = pydantic.Field(
-        description='run.<event>: blessed, refused, finished (ended well without a verdict), '
+        description='run.<event>: blessed, refused, finished (no model to push), '
         'stopped_by_data, bad_configuration, failed, interrupted; or test.'
     )
     timestamp: str = pydantic.Field(
@@ -116,20 +115,19 @@ class Notification(_Part):
     data: Details
 
 
-def of(details: Details, ended: datetime.datetime) -> Notification:
-    """The body for an ending at `ended`, which knows its time zone."""
+def notification(details: Details, ended: datetime.datetime) -> Notification:
+    """The body for a run that ended at an aware time."""
     kind = details.event if details.event == 'test' else f'run.{details.event}'
     utc = ended.astimezone(datetime.UTC).isoformat(timespec='milliseconds')
     return Notification(type=kind, timestamp=utc.replace('+00:00', 'Z'), data=details)
 
 
-def encoded(values: Mapping[str, Any]) -> bytes:
-    """Compact JSON in ASCII, as it is signed and sent."""
+def encode(values: Mapping[str, Any]) -> bytes:
+    """Compact JSON in ASCII."""
     return json.dumps(values, allow_nan=False, separators=(',', ':')).encode('ascii')
 
 
 def json_schema() -> str:
-    """JSON Schema of the body."""
-    schema = {'$schema': 'https://json-schema.org/draft/2020-12/schema'}
-    made = Notification.model_json_schema(mode='serialization')
-    return json.dumps(schema | made, indent=2) + '\n'
+    schema = Notification.model_json_schema(mode='serialization')
+    dialect = {'$schema': 'https://json-schema.org/draft/2020-12/schema'}
+    return json.dumps(dialect | schema, indent=2) + '\n'

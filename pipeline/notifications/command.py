@@ -1,4 +1,4 @@
-"""One attempt to tell a command."""
+"""One attempt to notify by a command."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import time
 from typing import IO
 
 from thawline.components.shared.durations import duration
-from thawline.pipeline.notifications.attempt import Attempt, excerpt
+from thawline.pipeline.notifications.attempt import DeliveryAttempt, excerpt
 from thawline.pipeline.notifications.body import Details
 from thawline.pipeline.notifications.targets import Command
 
-_LATER = os.EX_TEMPFAIL  # 75: by sysexits.h, the exit code that asks for another attempt
-_LOOK = 0.05  # seconds between two looks at a running command
-_PATIENCE = 2.0  # seconds from SIGTERM to SIGKILL
-_OUTPUT = 2000  # bytes of the end of the output that are looked at
+_RETRY = os.EX_TEMPFAIL  # 75: the exit code that asks for another attempt (sysexits.h)
+_POLL = 0.05  # seconds
+_KILL_AFTER = 2.0  # seconds from SIGTERM to SIGKILL
+_OUTPUT_TAIL = 2000  # bytes
 _LONGEST = 32_000  # characters of a variable; Linux takes 128 kB
 
 
 def variables(details: Details) -> dict[str, str]:
-    """The most important facts as environment variables; what is not known is empty."""
+    """The most important facts as environment variables; empty where unknown."""
     verdict, model, error = details.verdict, details.model, details.error
     facts: dict[str, object] = {
         'event': details.event,
@@ -51,62 +51,63 @@ def variables(details: Details) -> dict[str, str]:
 
 
 def run(
-    what: Command,
+    command: Command,
     body: bytes,
     details: Details,
     timeout: float,
     secrets: tuple[str, ...],
     stop: threading.Event,
-) -> Attempt:
+) -> DeliveryAttempt:
     """Runs the command once and waits for it.
 
-    Input and output are files: the command need not read the one, and cannot fill a pipe with the
-    other.
+    Input and output are files: the command need not read the one, nor can it block on the other.
 
     Args:
-        timeout: seconds until it is ended, with all that it started.
-        secrets: what is cut out of an output that is quoted.
-        stop: set by who no longer waits.
+        timeout: seconds after which it is killed, with all that it started.
+        secrets: removed from output that is quoted.
+        stop: set when nobody waits any more.
     """
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output:
-        given.write(body)
-        given.seek(0)
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as output:
+        stdin.write(body)
+        stdin.seek(0)
         try:
             process = subprocess.Popen(
-                what.arguments,
-                cwd=what.folder,
+                command.arguments,
+                cwd=command.folder,
                 env={**os.environ, **variables(details)},
-                stdin=given,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
-            return Attempt(False, f'cannot be run: {(error.strerror or str(error)).lower()}')
+            return DeliveryAttempt(
+                False, f'cannot be run: {(error.strerror or str(error)).lower()}'
+            )
         code = _wait(process, timeout, stop)
-        quoted = excerpt(_end(output), secrets)
-    said = 'exit code 0' if code == 0 else _ended(code, timeout)
-    if quoted and code != 0:
-        said += f': {quoted}'
-    return Attempt(code == 0, said, again=code == _LATER)
+        tail = excerpt(_tail(output), secrets)
+    message = _ending(code, timeout)
+    if tail and code != 0:
+        message += f': {tail}'
+    return DeliveryAttempt(code == 0, message, retry=code == _RETRY)
 
 
-def _ended(code: int | None, timeout: float) -> str:
+def _ending(code: int | None, timeout: float) -> str:
     if code is None:
-        return f'ended because it took longer than {duration(timeout)}'
+        return f'killed after {duration(timeout)}'
     if code < 0:
         return f'killed by signal {-code}'
     return f'exit code {code}'
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float, stop: threading.Event) -> int | None:
-    """The exit code, or None where it had to be ended."""
+    """The exit code; None where it was killed."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and not stop.is_set():
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(_LOOK)
-    # All of its group, which is its own: what it started may outlive it.
-    for number, seconds in ((signal.SIGTERM, _PATIENCE), (signal.SIGKILL, None)):
+            return process.wait(_POLL)
+    # The whole process group: what the command started may outlive it.
+    for number, seconds in ((signal.SIGTERM, _KILL_AFTER), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -114,7 +115,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float, stop: threading.Even
     return None
 
 
-def _end(output: IO[bytes]) -> bytes:
+def _tail(output: IO[bytes]) -> bytes:
     size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - _OUTPUT))
+    output.seek(max(0, size - _OUTPUT_TAIL))
     return output.read()

@@ -1,4 +1,4 @@
-"""Tells several targets at the same time, each again until it is told or time is up."""
+"""Delivers a notification to all targets at the same time, each with retries until time is up."""
 
 from __future__ import annotations
 
@@ -11,55 +11,53 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from thawline.components.shared.durations import duration
-from thawline.pipeline.notifications import body as body_lib
-from thawline.pipeline.notifications import command, log_redaction, messages
-from thawline.pipeline.notifications.attempt import Attempt
+from thawline.pipeline.notifications import body, command, log_redaction, messages
+from thawline.pipeline.notifications.attempt import DeliveryAttempt
 from thawline.pipeline.notifications.body import Notification
-from thawline.pipeline.notifications.targets import Resolved, Webhook
+from thawline.pipeline.notifications.targets import ResolvedTarget, Webhook
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0  # seconds
-_LEAST = 1.0  # seconds that an attempt must have left, or as many as it may take at most
-_GRACE = 3.0  # seconds that a thread gets beyond its time to say what came
-_PARTING = 0.5  # and when nobody waits any more
+_LEAST = 1.0  # seconds that an attempt must have left, unless its own timeout is shorter
+_GRACE = 3.0  # seconds that a thread gets beyond its time to report its result
+_GRACE_AFTER_STOP = 0.5  # the same when nobody waits any more
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
-    """What came of one target.
+class Delivery:
+    """The result for one target.
 
     Attributes:
-        shown: how it is called.
-        done: whether it was told.
-        said: what came last, in words.
-        tries: how many attempts there were.
-        seconds: what all took.
+        target: its label.
+        succeeded: whether it accepted the notification.
+        message: of the last attempt.
+        attempts: how many there were.
+        seconds: that they took together.
     """
 
-    shown: str
-    done: bool
-    said: str
-    tries: int
+    target: str
+    succeeded: bool
+    message: str
+    attempts: int
     seconds: float
 
     @property
-    def sentence(self) -> str:
-        """All of it: '503 Service Unavailable (4 tries in 28.3 s)'."""
-        if self.tries < 2:
-            return self.said
-        return f'{self.said} ({self.tries} tries in {duration(self.seconds)})'
+    def summary(self) -> str:
+        """The result with the effort: '503 Service Unavailable (4 attempts in 28.3 s)'."""
+        if self.attempts < 2:
+            return self.message
+        return f'{self.message} ({self.attempts} attempts in {duration(self.seconds)})'
 
 
-# Makes one attempt that may take so many seconds.
-Try = Callable[[float], Attempt]
+Attempt = Callable[[float], DeliveryAttempt]  # that takes at most so many seconds
 
 
-def persist(
-    attempt: Try, timeout: float, retry_for: float, stop: threading.Event
-) -> tuple[Attempt, int]:
-    """Tries until it is done, refused for good, or the next attempt would begin too late.
+def retry(
+    attempt: Attempt, timeout: float, retry_for: float, stop: threading.Event
+) -> tuple[DeliveryAttempt, int]:
+    """Tries until the target accepts or rejects, or the next attempt would begin too late.
 
-    urllib3's own retries would send the first signature again, which dates from the first attempt,
-    and have no bound of time.
+    urllib3's own retries would repeat the signature of the first attempt, and are not bounded in
+    time.
 
     Args:
         timeout: of one attempt, in seconds; the last ones get what is left.
@@ -73,43 +71,48 @@ def persist(
     left, number = max(timeout, retry_for), 0
     while True:
         number += 1
-        tried = attempt(min(timeout, left))
-        # Half of it is random, so that many that failed together do not come back together.
+        result = attempt(min(timeout, left))
+        # Half of it is random, so that runs that failed together do not come back together.
         pause = min(_FIRST_PAUSE * 2 ** (number - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
-        left = retry_for - (time.monotonic() - began) - max(pause, tried.wait or 0.0)
-        if tried.done or not tried.again:
-            return tried, number
+        asked = result.retry_after or 0.0
+        left = retry_for - (time.monotonic() - began) - max(pause, asked)
+        if result.succeeded or not result.retry:
+            return result, number
         if left < min(timeout, _LEAST):
-            late = tried.wait is not None and tried.wait > pause
-            asks = f'; it asks to wait {tried.wait:,.0f} s, which is too long' if late else ''
-            return dataclasses.replace(tried, said=tried.said + asks), number
-        if stop.wait(max(pause, tried.wait or 0.0)):
-            return tried, number
+            reason = f'; it asks to wait {asked:,.0f} s, which is too long' if asked > pause else ''
+            return dataclasses.replace(result, message=result.message + reason), number
+        if stop.wait(max(pause, asked)):
+            return result, number
 
 
-def deliver(told: Notification, targets: Sequence[Resolved]) -> list[Told]:
-    """Tells all targets, and comes back when each was told or its time is up.
+def deliver(notification: Notification, targets: Sequence[ResolvedTarget]) -> list[Delivery]:
+    """Notifies all targets; returns when each has answered or its time is up.
 
-    Nothing that a target does holds this up for longer: where a thread hangs, in the resolution of
-    a name or in an answer that comes byte by byte, it is left behind.
+    No target can delay this further: a thread that hangs, while it resolves a name or reads an
+    answer byte by byte, is left behind.
     """
     message_id = f'msg_{uuid.uuid4().hex}'
     secrets = tuple({secret for target in targets for secret in target.secrets})
     log_redaction.hide(secrets)
     stop = threading.Event()
-    found: dict[int, Told] = {}
+    deliveries: dict[int, Delivery] = {}
 
-    def work(position: int, target: Resolved) -> None:
+    def work(position: int, target: ResolvedTarget) -> None:
         began = time.monotonic()
         try:
-            attempt = _attempt(told, target, message_id, secrets, stop)
-            tried, number = persist(attempt, target.timeout, target.retry_for, stop)
-        except Exception as error:  # noqa: BLE001 - one target must not cost the others theirs
+            attempt = _attempt(notification, target, message_id, secrets, stop)
+            result, number = retry(attempt, target.timeout, target.retry_for, stop)
+        except Exception as error:  # noqa: BLE001 - the other targets must get theirs
             # Its text may hold anything, secrets too; its kind and place don't.
-            logging.error('telling %s failed: %s', target.way.shown, _place(error))
-            tried, number = Attempt(False, f'failed ({type(error).__name__})'), 1
-        took = time.monotonic() - began
-        found[position] = Told(target.way.shown, tried.done, tried.said, number, took)
+            logging.error('notifying %s failed: %s', target.channel.label, _place(error))
+            result, number = DeliveryAttempt(False, f'failed ({type(error).__name__})'), 1
+        deliveries[position] = Delivery(
+            target.channel.label,
+            result.succeeded,
+            result.message,
+            number,
+            time.monotonic() - began,
+        )
 
     began = time.monotonic()
     threads = [
@@ -125,38 +128,32 @@ def deliver(told: Notification, targets: Sequence[Resolved]) -> list[Told]:
     except BaseException:
         stop.set()
         for thread in threads:
-            thread.join(_PARTING)  # a running command has to be ended
+            thread.join(_GRACE_AFTER_STOP)  # to kill a running command
         raise
     stop.set()
     took = time.monotonic() - began
     return [
-        found.get(position)
-        or Told(
-            target.way.shown,
-            False,
-            f'not done after {duration(took)}, and given up',
-            1,
-            took,
-        )
+        deliveries.get(position)
+        or Delivery(target.channel.label, False, f'gave up after {duration(took)}', 1, took)
         for position, target in enumerate(targets)
     ]
 
 
 def _attempt(
-    told: Notification,
-    target: Resolved,
+    notification: Notification,
+    target: ResolvedTarget,
     message_id: str,
     secrets: tuple[str, ...],
     stop: threading.Event,
-) -> Try:
-    way = target.way
-    if isinstance(way, Webhook):
-        from thawline.pipeline.notifications import webhook  # requests, which other ends don't need
+) -> Attempt:
+    channel = target.channel
+    if isinstance(channel, Webhook):
+        from thawline.pipeline.notifications import webhook  # requests, which commands don't need
 
-        sent = body_lib.encoded(messages.message(told, way.format))
-        return lambda seconds: webhook.post(way, sent, message_id, seconds, secrets)
-    given = body_lib.encoded(told.model_dump())
-    return lambda seconds: command.run(way, given, told.data, seconds, secrets, stop)
+        content = body.encode(messages.message(notification, channel.format))
+        return lambda seconds: webhook.post(channel, content, message_id, seconds, secrets)
+    content = body.encode(notification.model_dump())
+    return lambda seconds: command.run(channel, content, notification.data, seconds, secrets, stop)
 
 
 def _place(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What is known of the ending of a run, as the body of a notification."""
+"""The facts about how a run ended, as the body of a notification."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from thawline.pipeline.notifications import messages
 from thawline.pipeline.notifications.body import (
     VERSION,
     Accuracy,
-    Data,
     Details,
     Failure,
-    Model,
-    Verdict,
+    PushedModel,
+    RunData,
+    RunVerdict,
 )
 
 if TYPE_CHECKING:
     from thawline.pipeline.terminal.exit_codes import Outcome
 
-_MESSAGE = 2000  # characters of an error: bodies are meant to stay below 20 kB
-_LINE, _LINES = 500, 20  # of what speaks against a model
+_LONGEST_ERROR = 2000  # characters: bodies should stay below 20 kB
+_LONGEST_LINE, _MOST_REFUSALS = 500, 20
 _EVENTS: Mapping[str, Event] = {
     'NOT_BLESSED': 'refused',
     'STOPPED_BY_DATA': 'stopped_by_data',
     'BAD_CONFIGURATION': 'bad_configuration',
     'INTERRUPTED': 'interrupted',
 }
-_Found = TypeVar('_Found')
+_Value = TypeVar('_Value')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Ending:
 
     Attributes:
         run: its id.
-        outcome: the ending, whose value is the exit code.
-        seconds: what the run took.
-        results: the nodes of the run that ended well; those of other processes too.
-        message: what the person at the prompt is told, where the run did not come to its end.
-        node: in which node that was, where it was in one.
-        log: the log's path.
+        outcome: its value is the exit code.
+        seconds: that the run took.
+        results: of the nodes that succeeded, in any process.
+        message: the error at the prompt, where the run did not finish.
+        node: the node that failed, if any.
+        log: path of the log.
     """
 
     run: str
@@ -62,14 +62,13 @@ class Ending:
 
     @property
     def event(self) -> Event:
-        """What it is called in notifications."""
         if self.outcome.name == 'BLESSED':
             return 'blessed' if _pushed(_by_node(self.results)) else 'finished'
         return _EVENTS.get(self.outcome.name, 'failed')
 
 
-def details(ending: Ending, project: str, threshold: float) -> Details:
-    """All that can be told; what cannot be read, such as a file that is gone, is left out.
+def of_ending(ending: Ending, project: str, threshold: float) -> Details:
+    """All facts that can be read; a file that is gone, for example, costs only its own.
 
     Args:
         project: its name.
@@ -77,7 +76,7 @@ def details(ending: Ending, project: str, threshold: float) -> Details:
     """
     nodes = _by_node(ending.results)
     message = ending.message
-    made = Details(
+    details = Details(
         version=VERSION,
         event=ending.event,
         project=project,
@@ -90,22 +89,22 @@ def details(ending: Ending, project: str, threshold: float) -> Details:
         data=_readable(lambda: _data(nodes)),
         error=None
         if message is None
-        else Failure(message=_short(message, _MESSAGE), node=ending.node),
+        else Failure(message=_short(message, _LONGEST_ERROR), node=ending.node),
         report=_readable(lambda: _report(nodes)),
         log=None if ending.log is None else str(ending.log),
     )
-    return made.model_copy(update={'text': '\n'.join(messages.lines(made))})
+    return details.model_copy(update={'text': '\n'.join(messages.lines(details))})
 
 
 def _by_node(results: Sequence[NodeResult]) -> dict[str, NodeResult]:
     return {result.node: result for result in results}
 
 
-def _readable(read: Callable[[], _Found]) -> _Found | None:
+def _readable(read: Callable[[], _Value]) -> _Value | None:
     try:
         return read()
     except (OSError, ValueError, LookupError, TypeError):
-        logging.exception('a part of the notification cannot be told')
+        logging.exception('a part of the notification cannot be read')
         return None
 
 
@@ -119,66 +118,67 @@ def _pushed(nodes: Mapping[str, NodeResult]) -> bool:
     )
 
 
-def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> Verdict | None:
+def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> RunVerdict | None:
     if 'Evaluator' not in nodes:
         return None
     from thawline.components.evaluation.gate import verdict  # with SciPy, which few commands need
 
     evaluator = nodes['Evaluator']
     folder = pathlib.Path(evaluator.outputs['evaluation'].uri)
-    found = verdict.from_json((folder / verdict.FILE).read_text('utf-8'))
+    decision = verdict.from_json((folder / verdict.FILE).read_text('utf-8'))
     refusals = node_records.refusal_lines(evaluator)
     refused_by: Literal['gate', 'serving_check'] | None = None
-    if not found.blessed:
+    if not decision.blessed:
         refused_by = 'gate'
     elif 'ServingCheck' in nodes:
         record = node_records.serving_record(nodes['ServingCheck'])
         if not record.passed:
             refusals, refused_by = list(record.problems), 'serving_check'
-    rules = {rule.name: rule.sentence for rule in found.rules}
-    return Verdict(
-        blessed=found.blessed,
+    rules = {rule.name: rule.sentence for rule in decision.rules}
+    return RunVerdict(
+        blessed=decision.blessed,
         pushed=_pushed(nodes),
         refused_by=refused_by,
-        headline=_short(found.headline, _LINE),
+        headline=_short(decision.headline, _LONGEST_LINE),
         threshold=threshold,
         val=_accuracy(evaluator, 'val'),
         test=_accuracy(evaluator, 'test'),
         baseline=rules.get('paired_test') or rules.get('max_drop'),
-        refusals=tuple(_short(line, _LINE) for line in refusals[:_LINES]),
+        refusals=tuple(_short(line, _LONGEST_LINE) for line in refusals[:_MOST_REFUSALS]),
     )
 
 
 def _accuracy(evaluator: NodeResult, split: str) -> Accuracy | None:
-    noted = evaluator.outputs['evaluation'].properties
-    if f'{split}_accuracy' not in noted:
+    properties = evaluator.outputs['evaluation'].properties
+    if f'{split}_accuracy' not in properties:
         return None
     accuracy, lower, upper = (
-        float(noted[f'{split}_{end}']) for end in ('accuracy', 'lower', 'upper')
+        float(properties[f'{split}_{end}']) for end in ('accuracy', 'lower', 'upper')
     )
     if not all(map(math.isfinite, (accuracy, lower, upper))):
         return None  # JSON has no such numbers
     return Accuracy(accuracy=accuracy, lower=lower, upper=upper)
 
 
-def _model(nodes: Mapping[str, NodeResult]) -> Model | None:
+def _model(nodes: Mapping[str, NodeResult]) -> PushedModel | None:
     if not _pushed(nodes):
         return None
-    noted = nodes['Pusher'].outputs['pushed_model'].properties
-    return Model(path=str(noted['pushed_destination']), version=str(noted['pushed_version']))
+    properties = nodes['Pusher'].outputs['pushed_model'].properties
+    return PushedModel(
+        path=str(properties['pushed_destination']), version=str(properties['pushed_version'])
+    )
 
 
-def _data(nodes: Mapping[str, NodeResult]) -> Data | None:
+def _data(nodes: Mapping[str, NodeResult]) -> RunData | None:
     if 'ImageExampleGen' not in nodes:
         return None
-    noted = nodes['ImageExampleGen'].outputs['quarantine'].properties['summary']
-    summary = json.loads(noted)
+    summary = json.loads(nodes['ImageExampleGen'].outputs['quarantine'].properties['summary'])
     splits: Mapping[str, Mapping[str, int]] = summary['splits']
-    return Data(
+    return RunData(
         images=summary['written'],
         quarantined=summary['quarantined'],
-        classes=len({label for of_split in splits.values() for label in of_split}),
-        splits={name: sum(of_split.values()) for name, of_split in splits.items()},
+        classes=len({label for labels in splits.values() for label in labels}),
+        splits={name: sum(labels.values()) for name, labels in splits.items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""Keeps addresses out of what the HTTP library logs."""
+"""Keeps secrets out of the logs of the HTTP library."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from thawline.pipeline.system import urls
 
-# It writes whole addresses into warnings, such as that of headers which cannot be parsed.
+# They write whole addresses into warnings, for example of headers that cannot be parsed.
 _LOGGERS = ('urllib3.connection', 'urllib3.connectionpool')
 
 
@@ -28,7 +28,7 @@ _filter = _Filter()
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """From now on these are not in the log, nor is any address beyond its host."""
+    """Keeps these out of the log from now on, and all but the host of any address."""
     _filter.hidden.update(secrets)
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_filter)  # once, however often it is added

@@ -1,4 +1,4 @@
-"""The ending of a run in words, and as the message of a chat."""
+"""How a run ended: in words, and as the message of a chat."""
 
 from __future__ import annotations
 
@@ -11,33 +11,32 @@ from thawline.pipeline.notifications.body import Accuracy, Details, Notification
 
 _HEADS = {
     'refused': 'NOT BLESSED, nothing was pushed',
-    'finished': 'finished, no model was to be pushed',
+    'finished': 'finished, no model to push',
     'stopped_by_data': 'STOPPED by the data',
-    'bad_configuration': 'bad configuration, the run was refused',
+    'bad_configuration': 'bad configuration, the run did not start',
     'failed': 'FAILED',
     'interrupted': 'interrupted',
-    'test': 'test of the notifications, no run has ended',
+    'test': 'test notification, no run has ended',
 }
-_DISCORD_MOST = 2000  # characters of a message
-_SLACK_MOST = 4000  # from which on messages are cut in two
-# Of a message there are 28 kB in Teams, in UTF-16: https://learn.microsoft.com/microsoftteams
-_TEAMS_MOST = 8000
+# Characters of a message. Slack splits longer ones; Teams takes 28 kB in UTF-16
+# (https://learn.microsoft.com/microsoftteams).
+_DISCORD_MOST, _SLACK_MOST, _TEAMS_MOST = 2000, 4000, 8000
 
 
 def lines(details: Details) -> list[str]:
-    """The ending in words, the most important first."""
+    """The most important first."""
     verdict = details.verdict
     out = [f'{details.project}: {_head(details)}']
     if details.error is not None:
         out[0] += f' in {details.error.node}' if details.error.node else ''
         out.append(details.error.message)
     if verdict is not None:
-        measured = [
-            f'{split} accuracy {_measured(found)}'
-            for split, found in (('val', verdict.val), ('test', verdict.test))
-            if found is not None
+        accuracies = [
+            f'{split} accuracy {_interval(accuracy)}'
+            for split, accuracy in (('val', verdict.val), ('test', verdict.test))
+            if accuracy is not None
         ]
-        out.append(', '.join([*measured, f'gate {percentages.percent(verdict.threshold)}']))
+        out.append(', '.join([*accuracies, f'gate {percentages.percent(verdict.threshold)}']))
         out += verdict.refusals
         if verdict.baseline and verdict.baseline not in ' '.join(verdict.refusals):
             out.append(verdict.baseline)
@@ -66,27 +65,26 @@ def _head(details: Details) -> str:
     return _HEADS[details.event]
 
 
-def _measured(found: Accuracy) -> str:
-    return (
-        f'{percentages.percent(found.accuracy)} ({percentages.between(found.lower, found.upper)})'
-    )
+def _interval(value: Accuracy) -> str:
+    interval = percentages.between(value.lower, value.upper)
+    return f'{percentages.percent(value.accuracy)} ({interval})'
 
 
-def message(told: Notification, form: Format) -> Mapping[str, Any]:
-    """The body of a webhook in one of the forms, as values of JSON."""
-    text = told.data.text
+def message(notification: Notification, form: Format) -> Mapping[str, Any]:
+    """The body of a webhook in one of the formats, as values of JSON."""
+    text = notification.data.text
     if form == 'slack':
         return {'text': _slack(text)}
     if form == 'discord':
-        # Nobody is called by what happens to stand in an error.
+        # An error's text must not mention anybody.
         return {'content': _cut(text, _DISCORD_MOST), 'allowed_mentions': {'parse': []}}
     if form == 'teams':
         return _card(_cut(text, _TEAMS_MOST))
-    return told.model_dump()
+    return notification.model_dump()
 
 
 def _cut(text: str, most: int) -> str:
-    """A text of at most so many UTF-16 units, which is how chats count."""
+    """At most so many UTF-16 units, as chats count."""
     units = text.encode('utf-16-le')
     if len(units) <= 2 * most:
         return text
@@ -99,14 +97,14 @@ def _slack(text: str) -> str:
         text = text.replace(sign, written)
     if len(text) <= _SLACK_MOST:
         return text
-    # Not in the middle of what was escaped.
-    whole = text[: _SLACK_MOST - 1]
-    head, sign, tail = whole.rpartition('&')
-    return (head if sign and ';' not in tail and len(tail) < 4 else whole) + '…'
+    start = text[: _SLACK_MOST - 1]
+    head, sign, tail = start.rpartition('&')
+    is_cut_inside_escape = sign and ';' not in tail and len(tail) < 4
+    return (head if is_cut_inside_escape else start) + '…'
 
 
 def _card(text: str) -> Mapping[str, Any]:
-    """An adaptive card, the only form that workflows of Teams take."""
+    """An adaptive card, the only format that workflows of Teams accept."""
     blocks = [
         {
             'type': 'TextBlock',

@@ -1,4 +1,4 @@
-"""Signatures of webhooks as Standard Webhooks 1.0 asks for them (standardwebhooks.com)."""
+"""Signatures of webhooks by Standard Webhooks 1.0 (standardwebhooks.com)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import hmac
 from collections.abc import Iterable
 
 PREFIX = 'whsec_'
-_LEAST, _MOST = 24, 64  # bytes of a key, as the specification has it
+_LEAST, _MOST = 24, 64  # bytes of a key, by the specification
 
 
-def keys(text: str) -> tuple[bytes, ...]:
-    """The keys in a text of one or more secrets, parted by spaces.
+def parse_keys(text: str) -> tuple[bytes, ...]:
+    """The keys in a text of one or more secrets, separated by spaces.
 
-    Several sign each request, so that a receiver can change from one to the next without a gap.
+    Each of them signs each request, so that a receiver can change keys without a gap.
 
     Raises:
-        ValueError: with what is wrong with which of them, in words that do not repeat it.
+        ValueError: with what is wrong with which of them, without repeating it.
     """
     parts = text.split()
     if not parts:
         raise ValueError('is empty')
-    found = []
+    keys = []
     for number, part in enumerate(parts, 1):
         name = 'the secret' if len(parts) == 1 else f'secret {number} of {len(parts)}'
         if not part.startswith(PREFIX):
@@ -34,21 +34,19 @@ def keys(text: str) -> tuple[bytes, ...]:
         except (binascii.Error, ValueError):
             raise ValueError(f'{name} is not base64 after {PREFIX}') from None
         if not _LEAST <= len(key) <= _MOST:
-            raise ValueError(
-                f'{name} has {len(key)} bytes; it must have {_LEAST} at least and {_MOST} at most'
-            )
-        found.append(key)
-    return tuple(found)
+            raise ValueError(f'{name} has {len(key)} bytes; it must have {_LEAST} to {_MOST}')
+        keys.append(key)
+    return tuple(keys)
 
 
 def sign(keys: Iterable[bytes], message_id: str, timestamp: int, body: bytes) -> str:
     """The value of the header `webhook-signature`: one signature a key.
 
     Args:
-        message_id: the same for every attempt; without full stops, which part what is signed.
+        message_id: the same for every attempt, without full stops.
         timestamp: of this attempt, in seconds since 1970.
         body: exactly as it is sent.
     """
     signed = b'.'.join((message_id.encode(), str(timestamp).encode(), body))
-    made = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
-    return ' '.join(f'v1,{base64.b64encode(one).decode()}' for one in made)
+    digests = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
+    return ' '.join(f'v1,{base64.b64encode(digest).decode()}' for digest in digests)

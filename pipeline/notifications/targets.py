@@ -1,7 +1,7 @@
-"""Whom to tell, with what the environment holds for it: addresses, keys, headers.
+"""Targets of notifications with what the environment holds for them: addresses, keys, headers.
 
-Secrets are in these values alone, which are made when a run starts or ends and never stored. Their
-`repr` leaves secrets out.
+Only these values hold secrets. They are made when a run starts or ends, are never stored, and leave
+secrets out of their `repr`.
 """
 
 from __future__ import annotations
@@ -23,44 +23,40 @@ _MAKE_SECRET = 'echo "whsec_$(openssl rand -base64 32)"'
 
 @dataclasses.dataclass(frozen=True)
 class Webhook:
-    """Where to post, and how."""
-
     url: str = dataclasses.field(repr=False)
     format: Format = 'json'
     keys: tuple[bytes, ...] = dataclasses.field(default=(), repr=False)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
-    def shown(self) -> str:
-        """How it is called where people read."""
+    def label(self) -> str:
         return urls.public_part(self.url)
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What to run, and in which folder."""
-
     arguments: tuple[str, ...]
     folder: pathlib.Path
 
     @property
-    def shown(self) -> str:
-        """How it is called where people read: its arguments may hold what is secret."""
+    def label(self) -> str:
+        """Without its arguments, which may hold secrets."""
         return f'command {pathlib.PurePath(self.arguments[0]).name}'
 
 
 @dataclasses.dataclass(frozen=True)
-class Resolved:
-    """A target that can be told.
+class ResolvedTarget:
+    """A target that can be notified.
 
     Attributes:
-        events: the endings that it is told.
+        channel: the webhook or command.
+        events: the endings that it is notified of.
         timeout: of one attempt, in seconds.
-        retry_for: how long it is tried, in seconds.
+        retry_for: seconds in which attempts may begin.
         secrets: texts that nobody may see.
     """
 
-    way: Webhook | Command
+    channel: Webhook | Command
     events: tuple[Event, ...]
     timeout: float
     retry_for: float
@@ -69,47 +65,47 @@ class Resolved:
 
 def resolve(
     targets: Sequence[Target], environment: Mapping[str, str], home: pathlib.Path
-) -> tuple[list[Resolved], list[str]]:
-    """The targets that can be told, and what is wrong with each of the others.
+) -> tuple[list[ResolvedTarget], list[str]]:
+    """The targets that can be notified, and the problem with each of the others.
 
     Args:
-        environment: where secrets are.
+        environment: holds the secrets.
         home: the folder of the project file, in which commands run.
     """
-    found, wrong = [], []
+    resolved, problems = [], []
     for position, target in enumerate(targets):
         try:
-            found.append(_resolved(target, environment, home))
+            resolved.append(_resolve(target, environment, home))
         except ConfigError as error:
-            wrong.append(f'notifications.{position}.{error}')
-    return found, wrong
+            problems.append(f'notifications.{position}.{error}')
+    return resolved, problems
 
 
 def check(targets: Sequence[Target], environment: Mapping[str, str], home: pathlib.Path) -> None:
-    """Refuses targets that cannot be told, all at once.
+    """Refuses targets that cannot be notified, all at once.
 
     Raises:
-        ConfigError: an environment variable is not set or does not hold what it should, or a
-            command is not there.
+        ConfigError: an environment variable is not set or holds the wrong thing, or a command does
+            not exist.
     """
-    _, wrong = resolve(targets, environment, home)
-    if wrong:
-        raise ConfigError('\n'.join(wrong))
+    _, problems = resolve(targets, environment, home)
+    if problems:
+        raise ConfigError('\n'.join(problems))
 
 
-def _resolved(target: Target, environment: Mapping[str, str], home: pathlib.Path) -> Resolved:
+def _resolve(target: Target, environment: Mapping[str, str], home: pathlib.Path) -> ResolvedTarget:
     timeout, retry_for = seconds_of(target.timeout), seconds_of(target.retry_for)
     if target.command is not None:
-        _find(target.command[0], environment, home)
-        return Resolved(Command(target.command, home), target.events, timeout, retry_for)
+        _require_program(target.command[0], environment, home)
+        return ResolvedTarget(Command(target.command, home), target.events, timeout, retry_for)
     url = target.webhook or _url(target.webhook_env, environment)
     keys, secret = _keys(target.secret_env, environment)
     headers = {
         name: _header(name, variable, environment) for name, variable in target.headers_env.items()
     }
-    # A token stands behind the word 'Bearer': that alone may be what somebody echoes.
+    # An answer may echo the token alone, without the word 'Bearer' before it.
     words = [word for value in headers.values() for word in (value, *value.split())]
-    return Resolved(
+    return ResolvedTarget(
         Webhook(url, target.format, keys, headers),
         target.events,
         timeout,
@@ -118,22 +114,22 @@ def _resolved(target: Target, environment: Mapping[str, str], home: pathlib.Path
     )
 
 
-def _find(program: str, environment: Mapping[str, str], home: pathlib.Path) -> None:
-    """Refuses a program that is not there."""
-    # A name with a slash is a path, relative to the project's folder; others are on the PATH.
-    wanted = str(home / program) if '/' in program else program
-    if shutil.which(wanted, path=environment.get('PATH')) is None:
+def _require_program(program: str, environment: Mapping[str, str], home: pathlib.Path) -> None:
+    # A name with a slash is a path relative to the project's folder; others are on the PATH.
+    location = str(home / program) if '/' in program else program
+    if shutil.which(location, path=environment.get('PATH')) is None:
         raise ConfigError(
-            f'command: there is no program {program}; give one that is on the PATH, or its path '
-            f'from {home}'
+            f'command: there is no program {program}; name one on the PATH, or give its path from '
+            f'{home}'
         )
 
 
-def _value(key: str, variable: str, environment: Mapping[str, str], what: str) -> str:
+def _value(key: str, variable: str, environment: Mapping[str, str], content: str) -> str:
     value = environment.get(variable, '').strip()
     if not value:
         raise ConfigError(
-            f'{key}: the environment variable {variable} is not set or empty; it must hold {what}'
+            f'{key}: the environment variable {variable} is not set or empty; it must hold '
+            f'{content}'
         )
     return value
 
@@ -141,22 +137,24 @@ def _value(key: str, variable: str, environment: Mapping[str, str], what: str) -
 def _url(variable: str | None, environment: Mapping[str, str]) -> str:
     assert variable is not None
     url = _value('webhook_env', variable, environment, 'the address of the webhook')
-    if wrong := urls.problem(url):
-        raise ConfigError(f'webhook_env: what the environment variable {variable} holds {wrong}')
+    if problem := urls.problem(url):
+        raise ConfigError(
+            f'webhook_env: the value of the environment variable {variable} {problem}'
+        )
     return url
 
 
 def _keys(variable: str | None, environment: Mapping[str, str]) -> tuple[tuple[bytes, ...], str]:
-    """The keys, and the text that they were made from."""
+    """The keys, and the text that holds them."""
     if variable is None:
         return (), ''
-    what = f'the secret that signs; make one with: {_MAKE_SECRET}'
-    text = _value('secret_env', variable, environment, what)
+    content = f'the signing secret; create one with: {_MAKE_SECRET}'
+    text = _value('secret_env', variable, environment, content)
     try:
-        return signature.keys(text), text
+        return signature.parse_keys(text), text
     except ValueError as error:
         raise ConfigError(
-            f'secret_env: in the environment variable {variable} {error}; make a secret with: '
+            f'secret_env: in the environment variable {variable} {error}; create a secret with: '
             f'{_MAKE_SECRET}'
         ) from None
 
@@ -166,7 +164,7 @@ def _header(name: str, variable: str, environment: Mapping[str, str]) -> str:
     value = _value(key, variable, environment, f'the value of the header {name}')
     if re.search(r'[^\x20-\x7e\xa0-\xff]', value):
         raise ConfigError(
-            f'{key}: what the environment variable {variable} holds cannot be a header: it has a '
+            f'{key}: the value of the environment variable {variable} cannot be a header: it has a '
             'line break or a character that is not Latin'
         )
     return value

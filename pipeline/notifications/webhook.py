@@ -15,17 +15,18 @@ import urllib3.util
 import thawline
 from thawline.components.shared.durations import duration
 from thawline.pipeline.notifications import signature
-from thawline.pipeline.notifications.attempt import Attempt, excerpt
+from thawline.pipeline.notifications.attempt import DeliveryAttempt, excerpt
 from thawline.pipeline.notifications.targets import Webhook
 from thawline.pipeline.system import urls
 
-_AGAIN = (408, 429)
-_ANSWER = 2000  # bytes of an answer that are looked at
+_RETRY = (408, 429)
+_ANSWER_START = 2000  # bytes
+_LOST = 'the connection was lost'
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 def headers(to: Webhook, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """All headers of a request; signed where there is a key."""
+    """All headers of a request; signed if there is a key."""
     signed = {'webhook-signature': signature.sign(to.keys, message_id, timestamp, body)}
     return {
         'user-agent': f'thawline/{thawline.__version__}',
@@ -38,24 +39,24 @@ def headers(to: Webhook, message_id: str, timestamp: int, body: bytes) -> dict[s
 
 
 class _Authorization(requests.auth.AuthBase):
-    """User name and password of the address, else none: requests would look into ~/.netrc."""
+    """User name and password of the address, or none: requests would look into ~/.netrc."""
 
     def __init__(self, url: str) -> None:
-        self._userinfo = urls.credentials(url)
+        self._basic = urls.credentials(url)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return requests.auth.HTTPBasicAuth(*self._userinfo)(request) if self._userinfo else request
+        return requests.auth.HTTPBasicAuth(*self._basic)(request) if self._basic else request
 
 
 def post(
     to: Webhook, body: bytes, message_id: str, timeout: float, secrets: tuple[str, ...]
-) -> Attempt:
-    """Posts once; the time of signature is now.
+) -> DeliveryAttempt:
+    """Posts once, signed now.
 
     Args:
         message_id: the same for every attempt.
         timeout: seconds to connect, and between two pieces of the answer.
-        secrets: what is cut out of an answer that is quoted.
+        secrets: removed from an answer that is quoted.
     """
     try:
         answer = requests.post(
@@ -68,83 +69,83 @@ def post(
             stream=True,
         )
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        return _unanswered(error, timeout)
+        return _failure(error, timeout)
     with answer:
-        return _judged(answer, secrets)
+        return _result(answer, secrets)
 
 
-def _judged(answer: requests.Response, secrets: tuple[str, ...]) -> Attempt:
+def _result(answer: requests.Response, secrets: tuple[str, ...]) -> DeliveryAttempt:
     code = answer.status_code
     try:
-        said = f'{code} {http.HTTPStatus(code).phrase}'
+        message = f'{code} {http.HTTPStatus(code).phrase}'
     except ValueError:
-        said = str(code)
+        message = str(code)
     if 200 <= code < 300:
-        return Attempt(True, said)
+        return DeliveryAttempt(True, message)
     if code in _REDIRECTS:
-        place = urls.public_part(answer.headers.get('location', ''))
-        to = f' to {place}' if place != '…' else ''
-        return Attempt(
-            False, f'{said}: it redirects{to}, which is not followed; give the new address'
+        location = urls.public_part(answer.headers.get('location', ''))
+        to = f' to {location}' if location != '…' else ''
+        return DeliveryAttempt(
+            False, f'{message}: redirects{to} are not followed; give the new address'
         )
-    if quoted := excerpt(_beginning(answer), secrets):
-        said += f': {quoted}'
-    again = code in _AGAIN or 500 <= code < 600
-    return Attempt(False, said, again, _wait(answer.headers) if again else None)
+    if start := excerpt(_start(answer), secrets):
+        message += f': {start}'
+    retry = code in _RETRY or 500 <= code < 600
+    return DeliveryAttempt(False, message, retry, _retry_after(answer.headers) if retry else None)
 
 
-def _beginning(answer: requests.Response) -> bytes:
+def _start(answer: requests.Response) -> bytes:
     try:
-        # What has come so far: one that sends a byte a second may do so as long as it wants.
-        return answer.raw.read1(_ANSWER, decode_content=True) or b''
+        # Only what has arrived: a server may go on sending a byte a second.
+        return answer.raw.read1(_ANSWER_START, decode_content=True) or b''
     except (urllib3.exceptions.HTTPError, OSError, ValueError):
         return b''
 
 
-def _wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` asks for, be it a number or a date."""
-    asked = headers.get('retry-after')
-    if asked is None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that `Retry-After` asks for, as a number or a date."""
+    value = headers.get('retry-after')
+    if value is None:
         return None
     try:
-        return urllib3.util.Retry().parse_retry_after(asked)
+        return urllib3.util.Retry().parse_retry_after(value)
     except (urllib3.exceptions.HTTPError, ValueError, OverflowError):
         return None
 
 
-def _unanswered(error: Exception, timeout: float) -> Attempt:
-    """Why there was no answer. The error's own text holds the address, which is a secret."""
+def _failure(error: Exception, timeout: float) -> DeliveryAttempt:
+    """Why there was no answer; the error's own text holds the address, which is a secret."""
     if isinstance(error, requests.ConnectTimeout):
-        return Attempt(False, f'no connection within {duration(timeout)}', again=True)
+        return DeliveryAttempt(False, f'no connection within {duration(timeout)}', retry=True)
     if isinstance(error, requests.Timeout):
-        return Attempt(False, f'no answer within {duration(timeout)}', again=True)
+        return DeliveryAttempt(False, f'no answer within {duration(timeout)}', retry=True)
     causes = list(_causes(error))
     for cause in causes:
-        # A certificate that does not fit will not do so in a second either.
-        if verified := getattr(cause, 'verify_message', ''):
-            return Attempt(False, f'its certificate cannot be trusted: {verified}')
+        # A retry does not help.
+        if problem := getattr(cause, 'verify_message', ''):
+            return DeliveryAttempt(False, f'its certificate cannot be trusted: {problem}')
     proxy = 'the proxy: ' if isinstance(error, requests.exceptions.ProxyError) else ''
     if isinstance(error, requests.ConnectionError):
-        reason = next((e.strerror for e in reversed(causes) if _system(e)), None)
-        return Attempt(False, f'{proxy}{(reason or "the connection broke off").lower()}', True)
+        reason = next((e.strerror for e in reversed(causes) if _is_system_error(e)), None)
+        return DeliveryAttempt(False, proxy + (reason or _LOST).lower(), retry=True)
     if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError)):
-        return Attempt(False, 'the connection broke off', True)
-    return Attempt(False, f'cannot be asked ({type(error).__name__})')
+        return DeliveryAttempt(False, _LOST, retry=True)
+    return DeliveryAttempt(False, f'cannot be posted to ({type(error).__name__})')
 
 
-def _system(error: Any) -> bool:
+def _is_system_error(error: Any) -> bool:
     return isinstance(error, OSError) and bool(error.strerror)
 
 
 def _causes(error: BaseException) -> Iterator[Any]:
-    """An exception and all that it came from, the last cause last."""
+    """An exception and all its causes, the first cause last."""
     waiting: list[Any] = [error]
     seen: set[int] = set()
     while waiting:
-        one = waiting.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
+        cause = waiting.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        # requests and urllib3 hand the original on as an argument or a reason, too.
-        waiting += [*one.args, getattr(one, 'reason', None), one.__cause__, one.__context__]
+        seen.add(id(cause))
+        yield cause
+        # requests and urllib3 also pass the original on as an argument or a reason.
+        waiting += [*cause.args, getattr(cause, 'reason', None), cause.__cause__, cause.__context__]

@@ -74,7 +74,7 @@ def test_every_ending_is_told(make_project, monkeypatch: pytest.MonkeyPatch) -> 
         assert data['data']['images'] == sum(data['data']['splits'].values()) == 120
         assert pathlib.Path(data['report']).is_file() and pathlib.Path(data['log']).is_file()
         assert json.loads((project.home / 'got.json').read_text('utf-8'))['data'] == data
-        assert '  told    command sh: exit code 0' in blessed.stdout
+        assert '  sent    command sh: exit code 0' in blessed.stdout
 
     texts = [file.read_bytes() for file in project.home.rglob('*') if file.is_file()]
     with sqlite3.connect(project.output / 'metadata.sqlite') as store:

@@ -10,7 +10,7 @@ from thawline.pipeline.commands import notify
 from thawline.pipeline.config.notifications import EVENTS
 from thawline.pipeline.notifications import body, delivery
 from thawline.pipeline.notifications.body import Notification
-from thawline.pipeline.notifications.targets import Command, Resolved, Webhook
+from thawline.pipeline.notifications.targets import Command, ResolvedTarget, Webhook
 
 
 @pytest.fixture(autouse=True)
@@ -29,15 +29,15 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def told() -> Notification:
+def notification() -> Notification:
     details = notify.example('stones').data.model_copy(update={'event': 'failed'})
-    return body.of(details, datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC))
+    return body.notification(details, datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC))
 
 
 def target(
-    way: Webhook | Command,
+    channel: Webhook | Command,
     timeout: float = 5.0,
     retry_for: float = 5.0,
     secrets: tuple[str, ...] = (),
-) -> Resolved:
-    return Resolved(way, EVENTS, timeout, retry_for, secrets)
+) -> ResolvedTarget:
+    return ResolvedTarget(channel, EVENTS, timeout, retry_for, secrets)

@@ -1,4 +1,4 @@
-"""What is told: from the nodes of a run to JSON, to words and to the messages of chats."""
+"""Notifications: from the nodes of a run to JSON, to words and to the messages of chats."""
 
 from __future__ import annotations
 
@@ -53,30 +53,32 @@ def pushed(version: int | None) -> NodeResult:
     return node('Pusher', pushed_model=Output(4, '', noted))
 
 
-def told(
+def details_of(
     outcome: Outcome, *results: NodeResult, message: str | None = None, at: str | None = None
 ) -> Details:
     ending = Ending('r1', outcome, 61.5, results, message, at, pathlib.Path('/x/logs/r1.log'))
-    return details.details(ending, 'stones', 0.8)
+    return details.of_ending(ending, 'stones', 0.8)
 
 
 def test_blessed_run(tmp_path: pathlib.Path) -> None:
     report = node('Report', report=Output(9, '/x/report', {}))
-    made = told(Outcome.BLESSED, ingested(), evaluated(tmp_path, 190), pushed(7), report)
-    assert (made.event, made.exit_code, made.error) == ('blessed', 0, None)
-    assert made.verdict is not None and made.verdict.val is not None
-    assert made.verdict.blessed and made.verdict.pushed and made.verdict.refused_by is None
-    assert made.verdict.val.accuracy == pytest.approx(0.95)
-    assert made.verdict.test is None
-    assert made.verdict.baseline is not None and 'baseline' in made.verdict.baseline
-    assert made.model == body.Model(path='/m/7', version='7')
-    assert made.data is not None
-    assert made.data.splits == {'train': 140, 'val': 30, 'test': 30} and made.data.classes == 2
-    assert made.report == '/x/report/report.html' and made.log == '/x/logs/r1.log'
-    assert made.text.splitlines() == [
+    content = details_of(Outcome.BLESSED, ingested(), evaluated(tmp_path, 190), pushed(7), report)
+    assert (content.event, content.exit_code, content.error) == ('blessed', 0, None)
+    assert content.verdict is not None and content.verdict.val is not None
+    assert content.verdict.blessed and content.verdict.pushed and content.verdict.refused_by is None
+    assert content.verdict.val.accuracy == pytest.approx(0.95)
+    assert content.verdict.test is None
+    assert content.verdict.baseline is not None and 'baseline' in content.verdict.baseline
+    assert content.model == body.PushedModel(path='/m/7', version='7')
+    assert content.data is not None
+    assert (
+        content.data.splits == {'train': 140, 'val': 30, 'test': 30} and content.data.classes == 2
+    )
+    assert content.report == '/x/report/report.html' and content.log == '/x/logs/r1.log'
+    assert content.text.splitlines() == [
         'stones: BLESSED and pushed',
         'val accuracy 95.0 % (91.0 to 98.0 %), gate 80.0 %',
-        made.verdict.baseline,
+        content.verdict.baseline,
         '200 images, 3 quarantined; train 140, val 30, test 30',
         'model /m/7',
         'report /x/report/report.html',
@@ -85,11 +87,11 @@ def test_blessed_run(tmp_path: pathlib.Path) -> None:
 
 
 def test_run_that_the_gate_refused(tmp_path: pathlib.Path) -> None:
-    made = told(Outcome.NOT_BLESSED, evaluated(tmp_path, 140), pushed(None))
-    assert made.event == 'refused' and made.exit_code == 3 and made.model is None
-    assert made.verdict is not None and made.verdict.refused_by == 'gate'
-    assert len(made.verdict.refusals) >= 1 and made.verdict.refusals[0] in made.text
-    assert 'NOT BLESSED' in made.text.splitlines()[0]
+    content = details_of(Outcome.NOT_BLESSED, evaluated(tmp_path, 140), pushed(None))
+    assert content.event == 'refused' and content.exit_code == 3 and content.model is None
+    assert content.verdict is not None and content.verdict.refused_by == 'gate'
+    assert len(content.verdict.refusals) >= 1 and content.verdict.refusals[0] in content.text
+    assert 'NOT BLESSED' in content.text.splitlines()[0]
 
 
 def test_run_that_the_serving_check_refused(tmp_path: pathlib.Path) -> None:
@@ -97,12 +99,12 @@ def test_run_that_the_serving_check_refused(tmp_path: pathlib.Path) -> None:
     served.mkdir()
     serving_record.write(serving_record.Record(True, False, ('other answers',)), served)
     check = node('ServingCheck', serving_record=Output(5, str(served), {}))
-    made = told(Outcome.NOT_BLESSED, evaluated(tmp_path / 'e', 190), check, pushed(None))
-    assert made.event == 'refused'
-    assert made.verdict is not None and made.verdict.blessed and not made.verdict.pushed
-    assert made.verdict.refused_by == 'serving_check'
-    assert made.verdict.refusals == ('other answers',)
-    assert 'refused by the serving check' in made.text and 'other answers' in made.text
+    content = details_of(Outcome.NOT_BLESSED, evaluated(tmp_path / 'e', 190), check, pushed(None))
+    assert content.event == 'refused'
+    assert content.verdict is not None and content.verdict.blessed and not content.verdict.pushed
+    assert content.verdict.refused_by == 'serving_check'
+    assert content.verdict.refusals == ('other answers',)
+    assert 'refused by the serving check' in content.text and 'other answers' in content.text
 
 
 @pytest.mark.parametrize(
@@ -117,20 +119,20 @@ def test_run_that_the_serving_check_refused(tmp_path: pathlib.Path) -> None:
 )
 def test_other_endings(outcome: Outcome, event: str) -> None:
     message = None if outcome is Outcome.BLESSED else 'the reason'
-    made = told(outcome, ingested(), message=message, at='DataGate' if message else None)
-    assert made.event == event and made.verdict is None and made.model is None
-    assert made.exit_code == int(outcome)
+    content = details_of(outcome, ingested(), message=message, at='DataGate' if message else None)
+    assert content.event == event and content.verdict is None and content.model is None
+    assert content.exit_code == int(outcome)
     if message:
-        assert made.error == body.Failure(message='the reason', node='DataGate')
-        assert made.text.splitlines()[0].endswith('in DataGate')
-        assert 'the reason' in made.text and 'log /x/logs/r1.log' in made.text
+        assert content.error == body.Failure(message='the reason', node='DataGate')
+        assert content.text.splitlines()[0].endswith('in DataGate')
+        assert 'the reason' in content.text and 'log /x/logs/r1.log' in content.text
     else:
-        assert made.error is None
-        assert made.text.startswith('stones: finished')
+        assert content.error is None
+        assert content.text.startswith('stones: finished')
 
 
 def test_every_outcome_has_an_event() -> None:
-    assert {told(outcome).event for outcome in Outcome} == {
+    assert {details_of(outcome).event for outcome in Outcome} == {
         'finished', 'failed', 'bad_configuration', 'refused', 'stopped_by_data', 'interrupted',
     }  # fmt: skip
 
@@ -141,33 +143,33 @@ def test_what_cannot_be_read_costs_only_itself(
     evaluator = evaluated(tmp_path, 190)
     (tmp_path / verdict.FILE).unlink()
     broken = node('ImageExampleGen', quarantine=Output(1, '', {'summary': '[]'}))
-    made = told(Outcome.BLESSED, broken, evaluator, pushed(7))
-    assert made.event == 'blessed' and made.verdict is None and made.data is None
-    assert made.model is not None and 'cannot be told' in caplog.text
+    content = details_of(Outcome.BLESSED, broken, evaluator, pushed(7))
+    assert content.event == 'blessed' and content.verdict is None and content.data is None
+    assert content.model is not None and 'cannot be read' in caplog.text
 
 
 def test_numbers_that_json_does_not_have_are_left_out(tmp_path: pathlib.Path) -> None:
     noted = {f'val_{end}': float('nan') for end in ('accuracy', 'lower', 'upper')}
-    made = told(Outcome.NOT_BLESSED, evaluated(tmp_path, 100, noted), pushed(None))
-    assert made.verdict is not None and made.verdict.val is None
-    body.encoded(made.model_dump())
+    content = details_of(Outcome.NOT_BLESSED, evaluated(tmp_path, 100, noted), pushed(None))
+    assert content.verdict is not None and content.verdict.val is None
+    body.encode(content.model_dump())
 
 
 def test_long_errors_stay_below_what_receivers_take() -> None:
-    made = told(Outcome.CRASHED, message='x' * 10**6)
-    assert len(body.encoded(made.model_dump())) < 20_000
+    content = details_of(Outcome.CRASHED, message='x' * 10**6)
+    assert len(body.encode(content.model_dump())) < 20_000
 
 
 @hypothesis.given(st.text(st.characters(), max_size=300), st.sampled_from(list(Outcome)))
 def test_any_message_becomes_json_of_the_schema_and_of_every_chat(
     message: str, outcome: Outcome
 ) -> None:
-    made = told(outcome, message=message)
+    content = details_of(outcome, message=message)
     kinds = []
     for form in ('json', 'slack', 'teams', 'discord'):
-        sent = body.encoded(messages.message(sample(made), form))  # type: ignore[arg-type]
+        sent = body.encode(messages.message(sample(content), form))  # type: ignore[arg-type]
         kinds.append(json.loads(sent.decode('ascii')))
-    assert Notification.model_validate(kinds[0]) == sample(made)
+    assert Notification.model_validate(kinds[0]) == sample(content)
     assert list(kinds[1]) == ['text'] and len(kinds[1]['text']) <= 4000
     assert kinds[2]['attachments'][0]['content']['type'] == 'AdaptiveCard'
     assert len(kinds[3]['content']) <= 2000 and kinds[3]['allowed_mentions'] == {'parse': []}
@@ -178,21 +180,23 @@ def sample(details: Details) -> Notification:
 
 
 def test_messages_cannot_call_people_or_forge_links() -> None:
-    made = sample(told(Outcome.CRASHED, message='<!channel> <https://evil.example|ok> & @everyone'))
-    slack = messages.message(made, 'slack')['text']
+    content = sample(
+        details_of(Outcome.CRASHED, message='<!channel> <https://evil.example|ok> & @everyone')
+    )
+    slack = messages.message(content, 'slack')['text']
     assert '&lt;!channel&gt; &lt;https://evil.example|ok&gt; &amp; @everyone' in slack
     assert '<' not in slack
-    assert messages.message(made, 'discord')['allowed_mentions'] == {'parse': []}
+    assert messages.message(content, 'discord')['allowed_mentions'] == {'parse': []}
 
 
 @pytest.mark.parametrize('shift', range(6))
 def test_long_messages_are_cut_between_characters(shift: int) -> None:
     text = 'y' * shift + '<😀' * 3000
-    made = sample(told(Outcome.CRASHED).model_copy(update={'text': text}))
-    slack = messages.message(made, 'slack')['text']
+    content = sample(details_of(Outcome.CRASHED).model_copy(update={'text': text}))
+    slack = messages.message(content, 'slack')['text']
     assert len(slack) <= 4000 and slack.endswith('…')
     assert slack.removesuffix('…').replace('&lt;', '').replace('😀', '').strip('y') == ''
-    content = messages.message(made, 'discord')['content']
+    content = messages.message(content, 'discord')['content']
     assert len(content.encode('utf-16-le')) <= 4000 and content.endswith('…')
 
 

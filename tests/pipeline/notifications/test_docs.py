@@ -30,14 +30,14 @@ def test_configuration_is_valid() -> None:
     assert len(loading.parse(text, 'page').notifications) == 3
 
 
-def test_code_for_receivers_tells_genuine_from_forged(told: Notification) -> None:
+def test_code_for_receivers_tells_genuine_from_forged(notification: Notification) -> None:
     secret = 'whsec_' + base64.b64encode(bytes(range(32))).decode()
     scope: dict[str, Any] = {}
     exec(block('python'), scope)
     with listening() as server:
-        way = Webhook(server.url, keys=signature.keys(secret))
-        (came,) = delivery.deliver(told, [target(way)])
-    assert came.done
+        channel = Webhook(server.url, keys=signature.parse_keys(secret))
+        (result,) = delivery.deliver(notification, [target(channel)])
+    assert result.succeeded
     (request,) = server.requests
     assert scope['is_genuine'](request.headers, request.body, secret)
     assert not scope['is_genuine'](request.headers, request.body + b' ', secret)
@@ -51,10 +51,10 @@ def test_body_is_of_the_schema() -> None:
     assert made.model_dump(mode='json') == shown
 
 
-def test_all_names_are_on_the_page(told: Notification) -> None:
+def test_all_names_are_on_the_page(notification: Notification) -> None:
     for name in (
         *notifications.EVENTS,
         *notifications.Target.model_fields,
-        *command.variables(told.data),
+        *command.variables(notification.data),
     ):
         assert f'`{name}`' in PAGE, name

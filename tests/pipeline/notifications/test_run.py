@@ -1,4 +1,4 @@
-"""Runs that end early, as a user starts them: each ending is told and keeps its exit code."""
+"""Runs that end early, as a user starts them: each ending is notified and keeps its exit code."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_run_stopped_by_data_is_told_signed_and_without_a_trace(tmp_path: pathli
     (message,) = slack.requests
     assert json.loads(message.body)['text'].startswith('x: STOPPED by the data')
     log = pathlib.Path(sent['data']['log'])
-    assert 'told command sh: exit code 0' in log.read_text('utf-8')
+    assert 'notified command sh: exit code 0' in log.read_text('utf-8')
     for line in ('127.0.0.1', 'command sh: exit code 0'):
-        assert f'told    {line}' in done.stdout.replace('http://', '')
+        assert f'sent    {line}' in done.stdout.replace('http://', '')
     left = [file for file in tmp_path.rglob('*') if file.is_file()]
     texts = [file.read_bytes() for file in left] + [done.stdout.encode(), done.stderr.encode()]
     assert len(left) >= 4
@@ -101,11 +101,11 @@ def test_targets_that_fail_change_no_outcome(tmp_path: pathlib.Path) -> None:
         done = thawline(tmp_path, 'run')
     assert done.returncode == 4, done.stdout + done.stderr
     assert done.stdout.count('warning: ') == 3
-    assert 'was not told: connection refused' in done.stdout
-    assert 'was not told: 500 Internal Server Error: oh' in done.stdout
-    assert 'warning: command false was not told: exit code 1' in done.stdout
+    assert f'cannot notify http://127.0.0.1:{port}/…: connection refused' in done.stdout
+    assert ': 500 Internal Server Error: oh' in done.stdout
+    assert 'warning: cannot notify command false: exit code 1' in done.stdout
     (log,) = (tmp_path / 'runs' / 'x' / 'logs').iterdir()
-    assert 'was not told: connection refused' in log.read_text('utf-8')
+    assert ': connection refused' in log.read_text('utf-8')
 
 
 def test_ctrl_c_while_telling_keeps_the_outcome(tmp_path: pathlib.Path) -> None:
@@ -134,13 +134,13 @@ def test_notify_lists_and_tests(tmp_path: pathlib.Path) -> None:
             f'[{{webhook_env: SLACK, format: slack, events: [failed, blessed]}},'
             f' {{webhook: "{bad.url}/x", secret_env: SECRET}}, {{command: ["true"]}}]',
         )
-        told = {'SLACK': f'{good.url}/services/{TOKEN}', 'SECRET': SECRET}
-        listed = thawline(tmp_path, 'notify', **told)
+        variables = {'SLACK': f'{good.url}/services/{TOKEN}', 'SECRET': SECRET}
+        listed = thawline(tmp_path, 'notify', **variables)
         assert listed.returncode == 0, listed.stderr
         assert f'{good.url}/…  failed, blessed; slack; not signed' in listed.stdout
         assert f'{bad.url}/…  every ending; json; signed' in listed.stdout
         assert 'nothing was sent' in listed.stdout and good.requests == bad.requests == []
-        tested = thawline(tmp_path, 'notify', '--test', **told)
+        tested = thawline(tmp_path, 'notify', '--test', **variables)
         assert tested.returncode == 1, tested.stderr
         assert f'✓ {good.url}/…  200 OK' in tested.stdout
         assert f'✗ {bad.url}/…  403 Forbidden: invalid_token' in tested.stdout

@@ -98,7 +98,7 @@ def test_mistakes_repeat_no_secret(text: str) -> None:
     assert 'notifications' in message
 
 
-def resolve(text: str, environment: dict[str, str], home: pathlib.Path) -> targets.Resolved:
+def resolve(text: str, environment: dict[str, str], home: pathlib.Path) -> targets.ResolvedTarget:
     found, wrong = targets.resolve(parsed(text).notifications, environment, home)
     assert wrong == []
     return found[0]
@@ -112,11 +112,11 @@ def test_environment_gives_what_is_secret(tmp_path: pathlib.Path) -> None:
         environment,
         tmp_path,
     )
-    assert isinstance(made.way, targets.Webhook)
-    assert made.way.url == SLACK and made.way.keys == (bytes(range(32)),)
-    assert made.way.headers == {'Authorization': 'Bearer hunter2hunter2'}
+    assert isinstance(made.channel, targets.Webhook)
+    assert made.channel.url == SLACK and made.channel.keys == (bytes(range(32)),)
+    assert made.channel.headers == {'Authorization': 'Bearer hunter2hunter2'}
     assert (made.timeout, made.retry_for, made.events) == (2.0, 60.0, ('refused',))
-    assert made.way.shown == 'https://hooks.slack.com/…'
+    assert made.channel.label == 'https://hooks.slack.com/…'
     for secret in ('verysecrettoken', 'hunter2', SECRET[6:]):
         assert secret not in repr(made)
         assert any(secret in text for text in made.secrets)
@@ -134,7 +134,7 @@ def test_environment_gives_what_is_secret(tmp_path: pathlib.Path) -> None:
         (
             '{webhook: "http://a", secret_env: S}',
             {'S': 'whsec_dmVyeXNlY3JldHRva2Vu'},
-            ['has 15 bytes', '24 at least and 64 at most', 'openssl'],
+            ['has 15 bytes', '24 to 64', 'openssl'],
         ),
         ('{webhook: "http://a", secret_env: S}', {'S': 'whsec_a!b'}, ['not base64']),
         (
@@ -170,7 +170,7 @@ def test_all_that_is_missing_is_told_at_once(tmp_path: pathlib.Path) -> None:
     asked = parsed('[{webhook_env: A}, {command: ["true"]}, {webhook_env: B}]').notifications
     environment = {'PATH': '/usr/bin:/bin'}
     found, wrong = targets.resolve(asked, environment, tmp_path)
-    assert [type(one.way) for one in found] == [targets.Command]
+    assert [type(one.channel) for one in found] == [targets.Command]
     assert len(wrong) == 2
     with pytest.raises(ConfigError, match='notifications.0.*\nnotifications.2'):
         targets.check(asked, environment, tmp_path)
@@ -191,8 +191,8 @@ def test_secret_as_receivers_write_it() -> None:
     key = bytes(range(25))
     encoded = base64.b64encode(key).decode()
     assert encoded.endswith('==')
-    assert signature.keys(f'whsec_{encoded}') == (key,)
-    assert signature.keys(f'whsec_{encoded.rstrip("=")}') == (key,)
+    assert signature.parse_keys(f'whsec_{encoded}') == (key,)
+    assert signature.parse_keys(f'whsec_{encoded.rstrip("=")}') == (key,)
 
 
 def test_targets_cannot_be_changed() -> None:

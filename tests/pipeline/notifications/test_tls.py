@@ -64,28 +64,28 @@ def listening(certificate: pathlib.Path) -> Iterator[receiver.Receiver]:
 
 
 def test_certificate_that_nobody_signed_is_refused_at_once(
-    hurried: None, told: Notification, certificate: pathlib.Path
+    hurried: None, notification: Notification, certificate: pathlib.Path
 ) -> None:
     with listening(certificate) as server:
-        (came,) = delivery.deliver(told, [target(Webhook(f'{server.url}/secretpath'))])
-    assert not came.done and came.tries == 1
+        (result,) = delivery.deliver(notification, [target(Webhook(f'{server.url}/secretpath'))])
+    assert not result.succeeded and result.attempts == 1
     assert server.requests == []
-    assert came.said == 'its certificate cannot be trusted: self-signed certificate'
+    assert result.message == 'its certificate cannot be trusted: self-signed certificate'
 
 
 def test_a_companys_own_certificates_can_be_named(
-    told: Notification, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    notification: Notification, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', str(certificate))
     with listening(certificate) as server:
-        (came,) = delivery.deliver(told, [target(Webhook(server.url))])
-        assert came.done, came.sentence
+        (result,) = delivery.deliver(notification, [target(Webhook(server.url))])
+        assert result.succeeded, result.summary
         assert len(server.requests) == 1
 
 
-def test_plain_server_behind_an_https_address(hurried: None, told: Notification) -> None:
+def test_plain_server_behind_an_https_address(hurried: None, notification: Notification) -> None:
     with receiver.listening() as server:
         url = server.url.replace('http://', 'https://')
-        (came,) = delivery.deliver(told, [target(Webhook(url), retry_for=0.3)])
-    assert not came.done
-    assert 'https' not in came.said and came.said
+        (result,) = delivery.deliver(notification, [target(Webhook(url), retry_for=0.3)])
+    assert not result.succeeded
+    assert 'https' not in result.message and result.message
