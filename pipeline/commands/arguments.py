@@ -1,4 +1,4 @@
-"""What several commands of `thawline` take."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,18 +9,52 @@ import click
 
 from thawline.pipeline.config.task_grouping import Policy
 
-config_argument = click.argument(
-    'config', required=False, type=click.Path(path_type=pathlib.Path), metavar='[CONFIG]'
+if typing.TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+
+PATH = click.Path(path_type=pathlib.Path)
+_LAST = 'last'
+
+
+def _load_project(
+    context: click.Context, parameter: click.Parameter, config: pathlib.Path | None
+) -> Project:
+    from thawline.pipeline.config import loading
+
+    return loading.load_project(config)
+
+
+def run_and_project(run: str, config: pathlib.Path | None) -> tuple[str, Project]:
+    """Resolves `[RUN] [CONFIG]`: a lone path is the project, not the run."""
+    from thawline.pipeline.config import loading
+
+    if config is None and run != _LAST and (run.endswith('.yaml') or pathlib.Path(run).exists()):
+        run, config = _LAST, pathlib.Path(run)
+    return run, loading.load_project(config)
+
+
+run_argument = click.argument('run', default=_LAST, metavar='[RUN]')
+config_argument = click.argument('config', required=False, type=PATH, metavar='[CONFIG]')
+project_argument = click.argument(
+    'project', required=False, type=PATH, metavar='[CONFIG]', callback=_load_project
+)
+project_option = click.option(
+    '--config', 'project', type=PATH, metavar='CONFIG', callback=_load_project,
+    help='Project file or its folder.',
+)  # fmt: skip
+cache_option = click.option(
+    '--no-cache', is_flag=True, help='Run every node, even if nothing changed.'
 )
 engine_option = click.option(
     '--engine',
     metavar='ENGINE',
-    help="Beam's engine in place of beam.engine: local, multiprocess, portable, flink, spark, "
+    help='Beam engine, overrides beam.engine: local, multiprocess, portable, flink, spark or '
     'dataflow.',
 )
 group_option = click.option(
     '--group',
     type=click.Choice(typing.get_args(Policy)),
-    help='Nodes that share a task: none, cheap ones with the one before, those of a phase, or all '
-    'but the push.',
+    help='Which nodes share a task: none; cheap ones join the node before them; those of a phase; '
+    'or all up to the push.',
 )
+yes_option = click.option('--yes', is_flag=True, help='Skip the confirmation prompt.')

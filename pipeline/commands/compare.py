@@ -1,4 +1,4 @@
-"""`thawline compare`: two runs on the same images, as a page, in Markdown or in the terminal."""
+"""`thawline compare`: two runs on the same images, as a page or in Markdown."""
 
 from __future__ import annotations
 
@@ -6,108 +6,101 @@ import pathlib
 import sys
 import webbrowser
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import click
 import rich.console
 
-from thawline.components.evaluation import predictions
-from thawline.components.report import content, formatting
-from thawline.components.shared import percentages
 from thawline.components.shared.errors import ConfigError
-from thawline.components.statistics.proportions import Interval
 from thawline.pipeline.commands import report
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.reports import (
-    comparison,
-    comparison_markdown,
-    comparison_page,
-    comparison_wording,
-    lookup,
-)
-from thawline.pipeline.reports.lookup import Found
-from thawline.pipeline.system import log_redirect
+from thawline.pipeline.commands.arguments import project_argument
 from thawline.pipeline.terminal.console import say
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.reports.comparison import Comparison, Side
+    from thawline.pipeline.reports.lookup import Found
 
 FOLDER = 'comparisons'
 LOG = 'compare.log'
 
 
-def execute(project: Project, first: str, second: str, kind: str, browse: bool) -> None:
-    """Compares two runs of a project and writes or prints what came of it.
+@click.command()
+@click.argument('first', metavar='A')
+@click.argument('second', metavar='B')
+@project_argument
+@click.option(
+    '--format', 'kind', default='html', show_default=True, type=click.Choice(['html', 'md'])
+)
+@click.option('--open', 'browse', is_flag=True, help='Open the page in the browser.')
+def command(project: Project, first: str, second: str, kind: str, browse: bool) -> None:
+    """Compare run B with run A on the images that both evaluated.
 
-    Args:
-        project: whose runs they are.
-        first, second: as `reports.find` takes them.
-        kind: 'html' writes a page and says where it is, 'md' prints Markdown.
-        browse: whether to open the page in a browser.
-
-    Raises:
-        ConfigError: a run or its report is missing, or the two have no image in common.
-        DataError: predictions cannot be used.
+    A and B are run ids from `thawline runs`, the start of one, or `last`. html writes a page and
+    prints its path; md prints Markdown.
     """
+    from thawline.pipeline.metadata.stores import opening
+    from thawline.pipeline.reports import comparison, comparison_markdown, comparison_page, lookup
+
     store = opening.open_store(project)
-    found = [lookup.find(store, wanted, project.name) for wanted in (first, second)]
-    if found[0].run.id == found[1].run.id:
-        raise ConfigError(f'A and B are the same run, {found[0].run.id}; give two')
-    told = comparison.compare(*map(_side, found))
+    reports = [lookup.find(store, run, project.name) for run in (first, second)]
+    if reports[0].run.id == reports[1].run.id:
+        raise ConfigError(f'A and B are the same run, {reports[0].run.id}; name two runs')
+    result = comparison.compare(*map(_side, reports))
     if kind == 'md':
-        click.echo(comparison_markdown.render(told).encode('utf-8'), nl=False)
+        click.echo(comparison_markdown.render(result).encode('utf-8'), nl=False)
         return
-    path = project.output / FOLDER / f'{told.first}-{told.second}.html'
-    wanted = {one.id for one in comparison_page.shown(told.flips)}
-    page = comparison_page.render(told, thumbnails(found, wanted, project.logs / LOG))
+    path = project.output / FOLDER / f'{result.first}-{result.second}.html'
+    images = {flip.id for flip in comparison_page.shown(result.flips)}
+    page = comparison_page.render(result, thumbnails(reports, images, project.logs / LOG))
     report.save(path, page.encode('utf-8'))
-    _show(told, path)
+    _print(result, path)
     if browse:
         webbrowser.open(path.as_uri())
 
 
-def _side(found: Found) -> comparison.Side:
+def _side(found: Found) -> Side:
+    from thawline.components.evaluation import predictions
+    from thawline.components.report import content
+    from thawline.pipeline.reports import comparison
+
     answers = predictions.read(str(found.inputs['evaluation']))
     return comparison.Side(found.run.id, answers, content.summary(found.content))
 
 
-def _share(one: Interval) -> str:
-    text = formatting.ABSENT if one.share is None else percentages.percent(one.share)
-    return f'{text:>7}'
+def _print(result: Comparison, path: pathlib.Path) -> None:
+    from thawline.pipeline.reports import comparison_wording
 
-
-def _show(told: comparison.Comparison, path: pathlib.Path) -> None:
     console = rich.console.Console(file=sys.stdout)
-    say(console, (comparison_wording.decision(told.together), 'bold'))
-    say(console, comparison_wording.headline(told.together))
-    for title, part in comparison_wording.accuracies(told):
-        say(
-            console,
-            f'  {title:<10}  A {_share(part.first)}  B {_share(part.second)}  '
-            f'{comparison_wording.difference(part.difference)}, 95 % interval '
-            f'{comparison_wording.ends(part.difference)} ({comparison_wording.p_value(part)})',
-        )
+    say(console, (comparison_wording.decision(result.together), 'bold'))
+    say(console, comparison_wording.headline(result.together))
+    for line in comparison_wording.accuracy_lines(result):
+        say(console, f'  {line}')
     say(console, f'  page        {path}')
 
 
 def thumbnails(
-    found: Collection[Found], wanted: Collection[str], log: pathlib.Path
+    reports: Collection[Found], images: Collection[str], log: pathlib.Path
 ) -> dict[str, str]:
-    """Thumbnails by id of the image: those of the reports, others from the examples.
+    """Thumbnails by id of the image, from the reports or else from the examples.
 
-    Images that are no longer there are left out. What TensorFlow says goes to `log`.
+    Images that no longer exist are left out. TensorFlow's messages go to `log`.
     """
-    there = {
+    known = {
         key: picture.thumbnail
-        for one in found
-        for key, picture in one.content.pictures.items()
-        if key in wanted and picture.thumbnail
+        for report in reports
+        for key, picture in report.content.pictures.items()
+        if key in images and picture.thumbnail
     }
-    missing = set(wanted) - there.keys()
-    folders = sorted({one.inputs['examples'] for one in found})
+    missing = set(images) - known.keys()
+    folders = sorted({report.inputs['examples'] for report in reports})
     files = [str(path) for folder in folders for path in sorted(folder.glob('Split-*/*'))]
     if not missing or not files:
-        return there
+        return known
+    from thawline.pipeline.system import log_redirect
+
     with log_redirect.redirect_output(log):
-        # TensorFlow, which reads the examples, takes seconds to import.
         from thawline.components.report import pictures
 
-        images = pictures.scan({'all': files}, missing).images
-    return there | {key: pictures.thumbnail(image.encoded) for key, image in images.items()}
+        scanned = pictures.scan({'all': files}, missing).images
+    return known | {key: pictures.thumbnail(image.encoded) for key, image in scanned.items()}

@@ -1,24 +1,37 @@
-"""`thawline compile`: the pipeline as a file that schedulers and `thawline run-node` read."""
+"""`thawline compile`: the pipeline as a file for schedulers and `thawline run-node`."""
 
 from __future__ import annotations
 
 import pathlib
+from typing import TYPE_CHECKING
 
-import rich.console
+import click
 
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.runners import compiled_file, compiling
-from thawline.pipeline.terminal import console
+from thawline.pipeline.commands.arguments import PATH, project_argument
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
 
 
-def execute(project: Project, out: pathlib.Path | None) -> None:
-    """Compiles a project; the file goes to its output folder where no other place is given.
+@click.command()
+@project_argument
+@click.option(
+    '--out', type=PATH, metavar='FILE', help="Default: pipeline.json in the project's output."
+)
+def command(project: Project, out: pathlib.Path | None) -> None:
+    """Compile the pipeline to a file for schedulers.
 
-    Raises:
-        ConfigError: the project cannot be compiled, or the file not be written.
+    `thawline run-node` runs its nodes.
     """
-    path = project.output / compiled_file.FILE if out is None else out
+    import rich.console
+
+    from thawline.pipeline.runners import compiled_file, compiling
+    from thawline.pipeline.terminal import exit_codes
+    from thawline.pipeline.terminal.console import say
+
+    path = out or project.output / compiled_file.FILE
     content = compiling.compile_project(project)
     compiled_file.write(path, content)
     nodes, digest = content['nodes'], content['digest']
-    console.say(rich.console.Console(), f'wrote {path}: {len(nodes)} nodes, {digest[:19]}')
+    say(rich.console.Console(), f'wrote {path}: {len(nodes)} nodes, {digest[:19]}')
+    exit_codes.leave(exit_codes.Outcome.BLESSED)

@@ -1,70 +1,70 @@
-"""Shows what the doctor found."""
+"""`thawline doctor`: the checks of the environment and of the metadata."""
 
 from __future__ import annotations
 
 import functools
 import pathlib
+import sys
+from typing import TYPE_CHECKING
 
+import click
 import rich.console
-import rich.text
 
 from thawline.components.shared.errors import UserError
-from thawline.pipeline.environment import checks
-from thawline.pipeline.environment.checks import Check, Result, Status
+from thawline.pipeline.commands.arguments import config_argument
+from thawline.pipeline.terminal.console import say
 
-_MARKS = {
-    checks.Status.OK: ('✓', 'green'),
-    checks.Status.WARN: ('!', 'yellow'),
-    checks.Status.FAIL: ('✗', 'red'),
-}
+if TYPE_CHECKING:
+    from thawline.pipeline.environment.checks import Check, Result
+
+_MARKS = {'ok': ('✓ ', 'green'), 'warn': ('! ', 'yellow'), 'fail': ('✗ ', 'red')}
 
 
-def show(config: pathlib.Path | None) -> int:
-    """Prints one line a check and how to mend what is not sound; 0, or 1 when a check failed."""
+@click.command()
+@config_argument
+def command(config: pathlib.Path | None) -> None:
+    """Check the environment and show how to fix what is wrong."""
+    from thawline.pipeline.environment import checks
+    from thawline.pipeline.environment.checks import Status
+
     path = config or pathlib.Path.cwd()
-    folder = path if path.is_dir() else path.parent
     console = rich.console.Console()
-    results = checks.run(checks_of(folder))
+    results = checks.run(checks_of(path if path.is_dir() else path.parent))
     for result in results:
-        mark, colour = _MARKS[result.status]
-        line = rich.text.Text.assemble(
-            (f'{mark} ', colour), (f'{result.name:<30}', 'bold'), result.found
-        )
-        console.print(line, highlight=False, soft_wrap=True)
-        if result.remedy and result.status is not checks.Status.OK:
-            console.print(f'    {result.remedy}', highlight=False, markup=False, soft_wrap=True)
-    failed = sum(result.status is checks.Status.FAIL for result in results)
-    warned = sum(result.status is checks.Status.WARN for result in results)
-    words = (
-        'the environment is sound' if not failed else f'{failed} of {len(results)} checks failed'
+        say(console, _MARKS[result.status.value], (f'{result.name:<30}', 'bold'), result.found)
+        if result.remedy and result.status is not Status.OK:
+            say(console, f'    {result.remedy}')
+    failed, warned = (
+        sum(result.status is status for result in results) for status in (Status.FAIL, Status.WARN)
     )
-    console.print(
-        words + (f', {warned} to look at' if warned else ''), style='bold', highlight=False
-    )
-    return 1 if failed else 0
+    verdict = f'{failed} of {len(results)} checks failed' if failed else 'no check failed'
+    warnings = f', {warned} warning{"s" if warned > 1 else ""}' if warned else ''
+    say(console, (verdict + warnings, 'bold'))
+    sys.exit(1 if failed else 0)
 
 
 def checks_of(folder: pathlib.Path) -> list[Check]:
     """All checks for a project in `folder`, in the order to show."""
-    return [
-        *checks.checks(folder),
-        Check('Metadata', functools.partial(check_metadata, folder)),
-    ]
+    from thawline.pipeline.environment import checks
+
+    metadata = checks.Check('Metadata', functools.partial(check_metadata, folder))
+    return [*checks.checks(folder), metadata]
 
 
 def check_metadata(folder: pathlib.Path) -> Result:
-    """Can the place be reached where the project in `folder` has its runs recorded?"""
+    """Can the database that records the runs of the project in `folder` be reached?"""
     from thawline.pipeline.config import loading, project
+    from thawline.pipeline.environment.checks import Result, Status
     from thawline.pipeline.metadata.stores import opening
 
     name, file = 'Metadata', folder / loading.PROJECT_FILE
     if not file.is_file():
-        return Result(name, Status.OK, "SQLite, among a project's runs")
+        return Result(name, Status.OK, "SQLite, in the project's output")
     try:
-        parsed = loading.parse(loading.read_file(file), str(file))
+        config = loading.parse(loading.read_file(file), str(file))
     except UserError as error:
-        return Result(name, Status.WARN, f'cannot be told: {error}', 'Mend the configuration.')
+        return Result(name, Status.WARN, f'not checked: {error}', 'Fix the configuration.')
     try:
-        return Result(name, Status.OK, opening.reached(project.Project.of(parsed, folder)))
+        return Result(name, Status.OK, opening.reached(project.Project.of(config, folder)))
     except UserError as error:
         return Result(name, Status.FAIL, str(error), 'thawline metadata check')

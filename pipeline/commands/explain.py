@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import rich.text
+import functools
+import sys
+from typing import TYPE_CHECKING
 
-from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import access, lookup, provenance
+import click
+
+from thawline.pipeline.commands.arguments import project_argument
+from thawline.pipeline.terminal.console import roomy_console, say
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
 
 
-def execute(project: Project, wanted: str) -> None:
-    """Prints the story of a model.
+@click.command()
+@click.argument('model', metavar='MODEL')
+@project_argument
+def command(model: str, project: Project) -> None:
+    """Show where a model came from, from its images to production.
 
-    Raises:
-        ConfigError: there is no such model.
+    MODEL is an id from `thawline models`, a run id or the start of one, `production`, `staging`,
+    `last`, or a model's folder.
     """
-    console = registry_console.console()
-    registry = access.to_look(project, lambda line: registry_console.say(console, line))
-    for chapter in provenance.tell(registry, lookup.find(registry, wanted)):
-        console.print(rich.text.Text(chapter.title, 'bold'))
+    from thawline.pipeline.registry import access, lookup, provenance
+
+    console = roomy_console(sys.stdout)
+    registry = access.to_look(project, functools.partial(say, console))
+    for chapter in provenance.tell(registry, lookup.find(registry, model)):
+        say(console, (chapter.title, 'bold'))
         for line in chapter.lines:
-            registry_console.say(console, f'  {line}')
+            say(console, f'  {line}')

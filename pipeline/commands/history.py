@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+from typing import TYPE_CHECKING
+
+import click
 import rich.box
 import rich.table
 import rich.text
 
-from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import access, consistency, ledger
-from thawline.pipeline.registry.ledger import Move, Prune
+from thawline.pipeline.commands.arguments import project_argument
+from thawline.pipeline.terminal.console import roomy_console, say
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.registry.ledger import Move, Prune
 
 
-def execute(project: Project, count: int) -> None:
-    """Prints the latest `count` entries, newest first, and where the folders say otherwise.
+@click.command()
+@project_argument
+@click.option('--last', 'count', default=20, show_default=True, help='Number of entries to list.')
+def command(project: Project, count: int) -> None:
+    """List promotions, rollbacks and prunes: when, what, who and why."""
+    from thawline.pipeline.registry import access, consistency
 
-    Raises:
-        ConfigError: nothing ran yet.
-    """
-    console = registry_console.console()
-    registry = access.to_look(project, lambda line: registry_console.say(console, line))
-    entries: list[Move | Prune] = sorted(
-        (*registry.moves, *registry.prunes), key=lambda one: one.id, reverse=True
-    )
-    if not entries:
-        registry_console.say(
-            console, 'nothing was promoted yet; begin with: thawline promote MODEL'
-        )
-    else:
+    console = roomy_console(sys.stdout)
+    registry = access.to_look(project, functools.partial(say, console))
+    entries: list[Move | Prune] = [*registry.moves, *registry.prunes]
+    if entries:
         table = rich.table.Table(
             rich.table.Column('when', no_wrap=True),
             'what',
@@ -36,21 +38,25 @@ def execute(project: Project, count: int) -> None:
             'reason',
             box=rich.box.SIMPLE,
         )
-        for one in entries[:count]:
+        for entry in sorted(entries, key=lambda entry: entry.id, reverse=True)[:count]:
             # As texts: a reason may look like markup.
-            table.add_row(*(rich.text.Text(cell) for cell in _row(one)))
+            table.add_row(*map(rich.text.Text, _row(entry)))
         console.print(table)
+    else:
+        say(console, 'nothing promoted yet; start with: thawline promote MODEL')
     for line in consistency.disagreements(registry):
-        registry_console.say(console, f'note: {line}')
+        say(console, f'note: {line}')
 
 
-def _row(one: Move | Prune) -> tuple[str, ...]:
-    when = f'{one.when:%Y-%m-%d %H:%M:%S}'
-    state = '' if one.state == 'complete' else f' ({one.state}: nothing came of it)'
-    if isinstance(one, Prune):
-        gone = ', '.join(map(str, one.removed)) or 'nothing'
-        return when, f'prune of {gone}{state}', one.stage, one.who, ''
-    what = f'{ledger.action(one)}: model {one.model} as version {one.version}'
-    if one.replaced_model:
-        what += f', instead of model {one.replaced_model}'
-    return when, what + state, one.stage, one.who, one.reason
+def _row(entry: Move | Prune) -> tuple[str, ...]:
+    from thawline.pipeline.registry import ledger
+
+    when = f'{entry.when:%Y-%m-%d %H:%M:%S}'
+    state = '' if entry.state == 'complete' else f' ({entry.state}: without effect)'
+    if isinstance(entry, ledger.Prune):
+        removed = ', '.join(map(str, entry.removed)) or 'nothing'
+        return when, f'prune of {removed}{state}', entry.stage, entry.who, ''
+    what = f'{ledger.action(entry)}: model {entry.model} as version {entry.version}'
+    if entry.replaced_model:
+        what += f', instead of model {entry.replaced_model}'
+    return when, what + state, entry.stage, entry.who, entry.reason

@@ -1,4 +1,4 @@
-"""`thawline init`: a commented project file for somebody's own images, from a quick scan."""
+"""`thawline init`: a commented project file for your own images, from a quick scan."""
 
 from __future__ import annotations
 
@@ -8,38 +8,37 @@ import pathlib
 import re
 import string
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 import yaml
 
-from thawline.components import backbones
-from thawline.components.ingestion import sources
-from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.shared.errors import ConfigError
-from thawline.components.training import params
-from thawline.pipeline.config import loading
+from thawline.pipeline.commands.arguments import PATH
+
+if TYPE_CHECKING:
+    from thawline.components.ingestion.source_types import Listing
 
 _TEMPLATE = string.Template("""\
-# A Thawline project. Keys that are left out have sensible values; see the config reference in the
-# README. Check and run it with:
+# A Thawline project. Omitted keys have sensible defaults; docs/config.md lists them all. Run it:
 #
 #   thawline run $file
 #
 name: $name
 
 data:
-  # $found
+  # $summary
   source: $source
-  # Images with the same match are never in two splits (a patient, a part, a place):
+  # Keep images of the same patient, part or place in one split: those whose paths match alike.
   # group_pattern: '^[^/]+/(\\d+)_'
 $columns$split
 data_gate:
   min_images_per_class: $minimum
-  # Largest share of files that may be unusable before the run stops:
+  # The run stops if a larger share of the files is unusable:
   max_quarantined: 0.05
 
 preprocessing:
-  # stretch, crop (centre) or letterbox; $shapes
+  # stretch, crop (centre) or letterbox; stretch is right for most images.
   resize: stretch
   image_size: $size
 
@@ -51,89 +50,29 @@ model:
 
 training:
   seed: 0
-  # auto: as much as val shows that the images bear. Or none, flip, flips, light, standard, strong,
-  # trivial; any_orientation (as flips) is for pictures without an up.
+  # auto: the strongest that does not lower accuracy on val. Or none, flip, flips, light, standard,
+  # strong, trivial; any_orientation (like flips) is for images without a fixed upright.
   augmentation: auto
   fine_tune:
     epochs: $epochs
 
 gate:
-  # The lower end of the 95 % interval of val accuracy must reach this. The largest class alone
-  # would give $majority.
+  # A model is blessed if the lower end of the 95 % interval of its val accuracy reaches this.
+  # Always answering the largest class would score $majority.
   val_accuracy: $threshold
 """)
 
 
-def project_name(folder: pathlib.Path) -> str:
-    """A valid project name from a folder's name."""
-    name = re.sub(r'[^a-z0-9_-]+', '_', folder.resolve().name.lower()).strip('_-')
-    return name[:63] or 'project'
+@click.command()
+@click.argument('folder', type=PATH)
+@click.option('--data', required=True, help='Folder, CSV manifest or TFRecord files with images.')
+@click.option('--force', is_flag=True, help='Replace an existing thawline.yaml.')
+def command(folder: pathlib.Path, data: str, force: bool) -> None:
+    """Write a commented thawline.yaml for your own images."""
+    from thawline.components.ingestion import sources
+    from thawline.components.ingestion.source_types import SourceSpec
+    from thawline.pipeline.config import loading
 
-
-def scan(listing: Listing) -> Mapping[str, int]:
-    """Images a class, largest first."""
-    counts = collections.Counter(item.label or '' for item in listing.items)
-    return dict(counts.most_common())
-
-
-def _base() -> tuple[str, str]:
-    """A base whose weights are here already, else the default, whose weights are downloaded."""
-    for name, weights in (('efficientnet_lite0', 'package'), ('mobilenet_v2', 'imagenet')):
-        if backbones.availability(name).get(weights, '').startswith('present'):
-            return name, weights
-    return 'mobilenet_v2', 'imagenet'
-
-
-def render(name: str, source: str, listing: Listing, file: str) -> str:
-    """The text of the project file."""
-    counts = scan(listing)
-    total = sum(counts.values())
-    majority = max(counts.values()) / total if total else 0.0
-    given = {item.split for item in listing.items} - {None}
-    classes = ', '.join(f'{label} {n:,}' for label, n in list(counts.items())[:8])
-    more = f' and {len(counts) - 8} more' if len(counts) > 8 else ''
-    backbone, weights = _base()
-    kept = ', '.join(sorted(str(split) for split in given))
-    split = (
-        f'  # The splits that the source gives are kept: {kept}.\n'
-        if given
-        else '  split: {train: 0.7, val: 0.15, test: 0.15, seed: 0}\n'
-    )
-    columns = (
-        '  # A column or feature with the probability that the label is right, if there is one:\n'
-        '  # columns: {confidence: agreement}\n'
-        if sources.detect_format(SourceSpec(source)) in ('csv', 'tfrecord')
-        else ''
-    )
-    return _TEMPLATE.substitute(
-        file=file,
-        name=name,
-        found=f'Found {total:,} images in {len(counts)} classes: {classes}{more}'
-        if total
-        else 'TFRecord files; their images are counted when they are read.',
-        source=yaml.safe_dump(source, width=1000).splitlines()[0],
-        columns=columns,
-        split=split,
-        minimum=max(1, min(10, min(counts.values(), default=10))),
-        shapes='stretch is right for most',
-        size=backbones.entry(backbone).default_size,
-        backbones=', '.join(backbones.names()),
-        backbone=backbone,
-        weights=weights,
-        epochs=params.FineTune().epochs,
-        majority=f'{majority:.2f}',
-        # Halfway between the trivial answer and perfection: a start, to be set with care.
-        threshold=f'{(1 + majority) / 2:.2f}',
-    )
-
-
-def write(folder: pathlib.Path, data: str, force: bool) -> None:
-    """Scans `data` and writes `folder`/thawline.yaml.
-
-    Raises:
-        ConfigError: the file exists already.
-        DataError: the images cannot be used as they are.
-    """
     target = folder / loading.PROJECT_FILE
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
@@ -141,14 +80,78 @@ def write(folder: pathlib.Path, data: str, force: bool) -> None:
     located = str(pathlib.Path(data).expanduser().resolve()) if local else data
     listing = sources.list_source(SourceSpec(source=located))
     folder.mkdir(parents=True, exist_ok=True)
-    # Relative where the data lie inside the project, so that the project can be moved as a whole.
+    # Relative if the images are inside the project, so that the project can be moved as a whole.
     inside = local and pathlib.Path(located).is_relative_to(folder.resolve())
     source = os.path.relpath(located, folder.resolve()) if inside else located
-    text = render(project_name(folder), source, listing, str(target))
-    loading.parse(text, str(target))  # what is written must be readable
+    text = _render(_project_name(folder), source, listing, str(target))
+    loading.parse(text, str(target))  # it must be readable
     target.write_text(text, 'utf-8')
     for note in listing.notes:
         click.echo(f'note: {note}')
-    counts = scan(listing)
+    counts = _class_counts(listing)
     click.echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
-    click.echo(f'wrote {target}; look through it, then: thawline run {target}')
+    click.echo(f'wrote {target}; review it, then: thawline run {target}')
+
+
+def _project_name(folder: pathlib.Path) -> str:
+    name = re.sub(r'[^a-z0-9_-]+', '_', folder.resolve().name.lower()).strip('_-')
+    return name[:63] or 'project'
+
+
+def _class_counts(listing: Listing) -> Mapping[str, int]:
+    """Images per class, largest first."""
+    return dict(collections.Counter(item.label or '' for item in listing.items).most_common())
+
+
+def _backbone_and_weights() -> tuple[str, str]:
+    """A backbone whose weights are on this machine, else the default, whose are downloaded."""
+    from thawline.components import backbones
+
+    for name, weights in (('efficientnet_lite0', 'package'), ('mobilenet_v2', 'imagenet')):
+        if backbones.availability(name).get(weights, '').startswith('present'):
+            return name, weights
+    return 'mobilenet_v2', 'imagenet'
+
+
+def _render(name: str, source: str, listing: Listing, file: str) -> str:
+    from thawline.components import backbones
+    from thawline.components.ingestion import sources
+    from thawline.components.ingestion.source_types import SourceSpec
+    from thawline.components.training import params
+
+    counts = _class_counts(listing)
+    total = sum(counts.values())
+    majority = max(counts.values()) / total if total else 0.0
+    classes = ', '.join(f'{label} {n:,}' for label, n in list(counts.items())[:8])
+    more = f' and {len(counts) - 8} more' if len(counts) > 8 else ''
+    splits = ', '.join(sorted(str(split) for split in {i.split for i in listing.items} - {None}))
+    has_columns = sources.detect_format(SourceSpec(source)) in ('csv', 'tfrecord')
+    backbone, weights = _backbone_and_weights()
+    return _TEMPLATE.substitute(
+        file=file,
+        name=name,
+        summary=f'{total:,} images in {len(counts)} classes: {classes}{more}'
+        if total
+        else 'TFRecord files; their images are counted when they are read.',
+        source=yaml.safe_dump(source, width=1000).splitlines()[0],
+        columns=(
+            '  # A column or feature with the probability that the label is right, if any:\n'
+            '  # columns: {confidence: agreement}\n'
+            if has_columns
+            else ''
+        ),
+        split=(
+            f'  # The source defines the splits: {splits}.\n'
+            if splits
+            else '  split: {train: 0.7, val: 0.15, test: 0.15, seed: 0}\n'
+        ),
+        minimum=max(1, min(10, min(counts.values(), default=10))),
+        size=backbones.entry(backbone).default_size,
+        backbones=', '.join(backbones.names()),
+        backbone=backbone,
+        weights=weights,
+        epochs=params.FineTune().epochs,
+        majority=f'{majority:.2f}',
+        # Halfway between the trivial answer and perfection: a starting point for the user.
+        threshold=f'{(1 + majority) / 2:.2f}',
+    )

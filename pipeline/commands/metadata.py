@@ -1,51 +1,101 @@
-"""`thawline metadata check`: where runs are recorded, and whether that works."""
+"""`thawline metadata`: the database that records runs; whether it works, and the move to it."""
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import runs as metadata_lib
-from thawline.pipeline.metadata.stores import connection, opening, ownership
+import click
+
+from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.commands import registry_console
+from thawline.pipeline.commands.arguments import project_argument
 from thawline.pipeline.terminal.console import roomy_console, say
 
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
 
+_COUNTED = ('Artifact', 'Execution', 'Context', 'Event')
+
+
+@click.group()
+def command() -> None:
+    """Check or migrate the database that records runs."""
+
+
+@command.command()
+@project_argument
+@click.option('--create', is_flag=True, help='Create the database and its tables if missing.')
 def check(project: Project, create: bool) -> None:
-    """Prints where runs are recorded and what is there.
+    """Show where runs are recorded, and whether it can be reached and used."""
+    from thawline.pipeline.metadata import runs
+    from thawline.pipeline.metadata.stores import connection, opening, ownership
 
-    Raises:
-        ConfigError: it cannot be reached or used.
-    """
     console = roomy_console(sys.stdout)
     described = opening.described(project)
     say(console, f'runs of {project.name} are recorded in {connection.name(described)}')
     if project.postgresql is None:
         ownership.check_sqlite(project.output)
         store = opening.to_read(project)
-        found = len(metadata_lib.runs(store, project.name)) if store else 0
-        say(console, f'  runs      {found:,}' if store else '  no run yet')
+        count = len(runs.runs(store, project.name)) if store else 0
+        say(console, f'  runs      {count:,}' if store else '  no run yet')
         return
     from thawline.pipeline.metadata.stores import postgresql, postgresql_tables
 
     if create and postgresql.create(described):
-        say(console, f'  made      database {project.postgresql.database}')
+        say(console, f'  created   database {project.postgresql.database}')
     say(console, f'  server    {opening.reached(project).partition(",")[0]}')
     with postgresql.session(described, seconds=opening.SECONDS) as session:
         if create and postgresql_tables.make(session, described):
-            say(console, "  made      ML Metadata's tables")
-        there = postgresql_tables.are_there(session, described)
-        owner = ownership.owner_of(session, project.name)
+            say(console, "  created   ML Metadata's tables")
+        has_tables = postgresql_tables.are_there(session, described)
         ownership.check(
-            owner,
+            ownership.owner_of(session, project.name),
             ownership.mark_of(project.output),
             project.name,
             project.output,
             connection.name(described),
         )
-    if not there:
-        say(console, '  tables    none yet; the first run makes them')
+    if not has_tables:
+        say(console, '  tables    none yet; the first run creates them')
         return
     store = postgresql_tables.opened(described)
-    pipelines = sorted(one.name for one in metadata_lib.contexts_of(store, 'pipeline'))
+    pipelines = sorted(context.name for context in runs.contexts_of(store, 'pipeline'))
     say(console, f'  pipelines {", ".join(pipelines) or "none yet"}')
-    say(console, f'  runs      {len(metadata_lib.runs(store, project.name)):,}')
+    say(console, f'  runs      {len(runs.runs(store, project.name)):,}')
+
+
+@command.command()
+@project_argument
+def migrate(project: Project) -> None:
+    """Copy the records of all runs from metadata.sqlite to the configured database.
+
+    The database must be empty; metadata.sqlite is left unchanged.
+    """
+    from thawline.pipeline.metadata.stores import migration
+    from thawline.pipeline.registry import lock
+    from thawline.pipeline.system import file_locks
+
+    console = roomy_console(sys.stdout)
+
+    def busy(process: str) -> ConfigError:
+        return ConfigError(
+            f'a run of this project is under way (process {process}); migrate after it has ended'
+        )
+
+    with (
+        file_locks.lock(project.lock, str(os.getpid()), busy=busy),
+        lock.held(project.promotions, 'metadata migrate'),
+        registry_console.progress(console) as tell,
+    ):
+        copied = migration.migrate(project, lambda table, rows: tell(f'{table} {rows:,}', 0, 0))
+    if not copied.rows:
+        say(console, f'the records are already in {copied.place}, and are the same')
+        return
+    counts = ', '.join(f'{copied.rows[name]:,} {name.lower()}s' for name in _COUNTED)
+    total = sum(copied.rows.values())
+    say(console, ('✓ ', 'green'), f'copied {counts} to {copied.place}')
+    say(console, f'  compared  {total:,} rows of {len(copied.rows)} tables: equal')
+    say(console, '  ids       unchanged, so the cache, reports and models stay valid')
+    say(console, f'  kept      {project.metadata}, no longer used')

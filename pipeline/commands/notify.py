@@ -1,33 +1,36 @@
-"""`thawline notify`: the targets that a run notifies, and a test of each."""
+"""`thawline notify`: where a run sends notifications when it ends, and a test of them."""
 
 from __future__ import annotations
 
 import datetime
 import os
 import sys
+from typing import TYPE_CHECKING
 
+import click
 import rich.console
 
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.notifications import EVENTS
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.notifications import body, messages, notify, targets
-from thawline.pipeline.notifications.body import Details, Notification
-from thawline.pipeline.notifications.delivery import Delivery
-from thawline.pipeline.notifications.targets import ResolvedTarget
+from thawline.pipeline.commands.arguments import project_argument
 from thawline.pipeline.terminal.console import say
 
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.notifications.body import Notification
+    from thawline.pipeline.notifications.targets import ResolvedTarget
 
-def execute(project: Project, test: bool) -> int:
-    """Lists the targets or, as a test, notifies each of them; returns 1 if one fails.
 
-    Raises:
-        ConfigError: there is no target, or the environment lacks what one needs.
-    """
+@click.command()
+@project_argument
+@click.option('--test', is_flag=True, help='Send a test notification to each target.')
+def command(project: Project, test: bool) -> None:
+    """List or test the notifications that are sent when a run ends."""
+    from thawline.pipeline.notifications import notify, targets
+
     if not project.config.notifications:
         raise ConfigError(
-            'notifications: there is no target; for example notifications: '
+            'notifications: no targets; for example: notifications: '
             '[{webhook_env: THAWLINE_WEBHOOK}]'
         )
     targets.check(project.config.notifications, os.environ, project.home)
@@ -35,19 +38,23 @@ def execute(project: Project, test: bool) -> int:
     console = rich.console.Console(file=sys.stdout)
     if not test:
         for target in resolved:
-            say(console, *_line(target))
-        say(console, 'nothing was sent; send a test to each with: thawline notify --test')
-        return 0
+            say(console, *_describe(target))
+        say(console, 'nothing was sent; to send a test to each target: thawline notify --test')
+        return
     deliveries = notify.send(console, example(project.name), resolved)
     for delivery in deliveries:
         mark = ('✓ ', 'green') if delivery.succeeded else ('✗ ', 'red')
-        say(console, mark, (delivery.target, 'bold'), f'  {_result(delivery)}')
-    return 0 if all(delivery.succeeded for delivery in deliveries) else 1
+        attempts = f'{delivery.attempts} attempt{"" if delivery.attempts == 1 else "s"}'
+        result = f'{delivery.message} ({attempts}, {duration(delivery.seconds)})'
+        say(console, mark, (delivery.target, 'bold'), f'  {result}')
+    sys.exit(0 if all(delivery.succeeded for delivery in deliveries) else 1)
 
 
 def example(project: str) -> Notification:
-    """The notification of a test: all keys, and no run."""
-    details = Details(
+    """The notification of a test: all keys, but no run."""
+    from thawline.pipeline.notifications import body, messages
+
+    details = body.Details(
         version=body.VERSION,
         event='test',
         project=project,
@@ -66,15 +73,12 @@ def example(project: str) -> Notification:
     return body.notification(details, datetime.datetime.now().astimezone())
 
 
-def _result(delivery: Delivery) -> str:
-    attempts = 'attempt' if delivery.attempts == 1 else 'attempts'
-    return f'{delivery.message} ({delivery.attempts} {attempts}, {duration(delivery.seconds)})'
+def _describe(target: ResolvedTarget) -> tuple[str | tuple[str, str], ...]:
+    from thawline.pipeline.config.notifications import EVENTS
+    from thawline.pipeline.notifications import targets
 
-
-def _line(target: ResolvedTarget) -> tuple[str | tuple[str, str], ...]:
-    events = 'every ending' if set(target.events) == set(EVENTS) else ', '.join(target.events)
     channel = target.channel
-    facts = [events]
+    facts = ['all events' if set(target.events) == set(EVENTS) else ', '.join(target.events)]
     if isinstance(channel, targets.Webhook):
         facts.append(channel.format)
         facts.append('signed' if channel.keys else 'not signed')

@@ -1,4 +1,4 @@
-"""`thawline predict`: a model's answers to a folder, a list or TFRecords, as one table."""
+"""`thawline predict`: a model's predictions for a folder, a list or TFRecords, as one table."""
 
 from __future__ import annotations
 
@@ -13,68 +13,112 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from thawline.components.bulk_prediction import listing
-from thawline.components.ingestion import quarantine
+import click
+import rich.console
+
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, DataError, UserError
-from thawline.pipeline.config import beam
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.prediction import model_card, tables
-from thawline.pipeline.registry import files
+from thawline.pipeline.commands.arguments import PATH, engine_option, project_option
 from thawline.pipeline.system import log_redirect, signals
-from thawline.pipeline.terminal import progress_display
+from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.console import roomy_console, say
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
-    import rich.console
-
+    from thawline.components.bulk_prediction.listing import Listing
+    from thawline.pipeline.config.project import Project
     from thawline.pipeline.prediction.batch import PredictionResult
 
 
-def execute(
+@click.command()
+@click.argument('sources', nargs=-1, required=True, metavar='FOLDER|CSV|TFRECORD|IMAGE...')
+@click.option(
+    '--model',
+    default='production',
+    show_default=True,
+    metavar='MODEL',
+    help='production, staging, last, the id of a model or run, or a folder.',
+)
+@click.option(
+    '--to',
+    'target',
+    default='predictions.csv',
+    show_default=True,
+    type=PATH,
+    metavar='FILE',
+    help='Table to write: .csv, .jsonl or .parquet.',
+)
+@project_option
+@click.option(
+    '--abstain-below',
+    type=click.FloatRange(0, 1),
+    metavar='SCORE',
+    help="Mark predictions with a lower score; default: the model's own threshold, if any.",
+)
+@click.option('--force', is_flag=True, help='Replace an existing table.')
+@engine_option
+def command(
+    project: Project,
+    sources: tuple[str, ...],
+    model: str,
+    target: pathlib.Path,
+    abstain_below: float | None,
+    force: bool,
+    engine: str | None,
+) -> None:
+    """Predict many images and write the results to a table.
+
+    The table has label, score and probabilities of each image. Unusable files go to
+    FILE.quarantine.csv, with the reasons.
+    """
+    project = project.on_engine(engine)
+    exit_codes.leave(predict(project, sources, model, target, abstain_below, force))
+
+
+def predict(
     project: Project,
     sources: Sequence[str],
-    wanted: str,
+    model: str,
     target: pathlib.Path,
     abstain_below: float | None = None,
     force: bool = False,
-    on: str | None = None,
 ) -> Outcome:
-    """Predicts and tells the terminal; returns how it ended.
+    """Predicts and prints what came of it.
 
     Args:
         sources: folders, CSV lists, TFRecord files and images.
-        wanted: as `files.saved_model` takes it.
+        model: as `files.saved_model` takes it.
         target: the table.
-        abstain_below: takes the place of the model's own bound.
-        force: whether an existing table may be replacement.
-        on: name of an engine in place of the configuration's.
+        abstain_below: replaces the model's own threshold.
+        force: whether an existing table may be replaced.
 
     Raises:
-        ConfigError, DataError: what a person can mend.
+        ConfigError, DataError: what the user can fix.
     """
+    from thawline.components.bulk_prediction import listing
+    from thawline.components.ingestion import quarantine
+    from thawline.pipeline.prediction import model_card, tables
+    from thawline.pipeline.registry import files
+
     began = time.monotonic()
-    config = project.config.model_copy(update={'beam': beam.on(project.config.beam, on)})
     _check_target(target, force)
     target = target.absolute()
-    folder = files.saved_model(project, wanted)
-    bound = model_card.abstention_threshold(model_card.read_card(folder))
+    folder = files.saved_model(project, model)
+    threshold = model_card.abstention_threshold(model_card.read_card(folder))
     if abstain_below is None:
-        abstain_below = bound
-    columns = config.data.columns
-    # A table in the folder of images is no image of it.
+        abstain_below = threshold
+    # A table in the folder of images is not one of them.
     written = {str(target), str(tables.quarantine_path(target))}
-    listed = listing.of_sources(sources, columns, written)
+    images = listing.of_sources(sources, project.config.data.columns, written)
     log = _log(project)
     with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
         console = roomy_console(terminal)
-        say(console, ('predict', 'bold'), f'  {_counted(listed)} with {folder}')
+        say(console, ('predict', 'bold'), f'  {_counted(images)} with {folder}')
         try:
-            result = _predict(console, project, listed, folder, target, abstain_below)
+            result = _run(console, project, images, folder, target, abstain_below)
         except Exception as error:
             if signals.is_stop_requested():
-                say(console, ('error: ', 'bold red'), 'stopped on request; nothing written')
+                say(console, ('error: ', 'bold red'), 'interrupted; nothing was written')
                 return Outcome.INTERRUPTED
             if isinstance(error, UserError):
                 raise
@@ -93,7 +137,9 @@ def execute(
 
 
 def _check_target(target: pathlib.Path, force: bool) -> None:
-    """Refuses what could not be written in the end, before anything heavy starts."""
+    """Refuses a table that could not be written, before anything heavy starts."""
+    from thawline.pipeline.prediction import tables
+
     if re.match(r'[A-Za-z][\w+.-]*:/', str(target)):  # pathlib makes one slash of two
         raise ConfigError(f'--to must be a file on this machine. Received: {str(target)!r}.')
     tables.table_kind(target)
@@ -101,61 +147,65 @@ def _check_target(target: pathlib.Path, force: bool) -> None:
         raise ConfigError(f'--to: there is no folder {target.absolute().parent}')
     for path in (target, tables.quarantine_path(target)):
         if path.is_dir() or (path.exists() and not force):
-            how = '' if path.is_dir() else '; replace it with --force'
-            raise ConfigError(f'{path} exists already; choose another name with --to{how}')
+            remedy = '' if path.is_dir() else '; replace it with --force'
+            raise ConfigError(f'{path} exists already; choose another name with --to{remedy}')
 
 
 def _log(project: Project) -> pathlib.Path:
-    """With the project's others; a model of a path alone may have no project."""
+    """Among the project's logs, if it has ever run."""
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
     folder = project.logs if project.output.is_dir() else pathlib.Path(tempfile.gettempdir())
     return folder / f'{stamp}-predict.log'
 
 
-def _counted(listed: listing.Listing) -> str:
+def _counted(images: Listing) -> str:
     """`1,204 images and 2 TFRecord files`."""
-    found = [(len(listed.items), 'image'), (len(listed.records), 'TFRecord file')]
-    return ' and '.join(f'{n:,} {what}{"" if n == 1 else "s"}' for n, what in found if n)
+    counts = [(len(images.items), 'image'), (len(images.records), 'TFRecord file')]
+    return ' and '.join(f'{n:,} {what}{"" if n == 1 else "s"}' for n, what in counts if n)
 
 
-def _predict(
+def _run(
     console: rich.console.Console,
     project: Project,
-    listed: listing.Listing,
+    images: Listing,
     folder: pathlib.Path,
     target: pathlib.Path,
     abstain_below: float | None,
 ) -> PredictionResult:
     starting = console.status('starting TensorFlow')
     with starting if console.is_terminal else contextlib.nullcontext():
+        from thawline.components.bulk_prediction import listing
         from thawline.pipeline.engines import input_size
         from thawline.pipeline.engines.engine import Engine
         from thawline.pipeline.prediction import batch
+        from thawline.pipeline.terminal import progress_display
 
-    shown = progress_display.Display(console, lambda result: '')
-    paths = [one.path for one in (*listed.items, *listed.records)]
+    display = progress_display.Display(console, lambda result: '')
+    paths = [item.path for item in (*images.items, *images.records)]
+    data = project.config.data
     with (
-        shown.started('Predict'),
+        display.started('Predict'),
         Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
     ):
         megabytes = input_size.of_files(paths) if engine.needs_input_size else 0.0
         placement = engine.place('Predict', megabytes, uuid.uuid4().hex[:8])
         logging.info('Predict runs on: %s', placement.description)
         with engine.supervise(placement):
-            result = batch.predict(
-                listing.anywhere(listed),
+            return batch.predict(
+                listing.anywhere(images),
                 str(folder.absolute()),
                 target,
-                project.config.data.columns,
-                batch.SizeLimits(project.config.data.max_side, project.config.data.max_pixels),
+                data.columns,
+                batch.SizeLimits(data.max_side, data.max_pixels),
                 placement.options,
                 abstain_below,
             )
-    return result
 
 
 def summary(result: PredictionResult, target: pathlib.Path) -> str:
-    """What came of it, in a line."""
+    """The outcome in one line."""
+    from thawline.pipeline.prediction import tables
+
     line = f'{result.predicted:,} images in {target}'
     if result.abstained is not None:
         line += f', {result.abstained:,} of them abstained'

@@ -2,88 +2,127 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from thawline.components.shared.errors import UserError
 from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
-from thawline.pipeline.registry.model_files import Folder
-from thawline.pipeline.registry.models import Model
-from thawline.pipeline.registry.promotion import Plan
-from thawline.pipeline.registry.registry import Registry
+from thawline.pipeline.commands.arguments import project_argument, yes_option
+from thawline.pipeline.terminal.console import roomy_console, say
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.registry.models import Model
+    from thawline.pipeline.registry.registry import Registry
+    from thawline.pipeline.reports.comparison import Side
 
 
-def execute(project: Project, wanted: str, stage: str, reason: str, force: bool, yes: bool) -> int:
-    """Promotes a model.
+@click.command()
+@click.argument('model', metavar='MODEL')
+@project_argument
+@click.option(
+    '--to',
+    'stage',
+    default='production',
+    show_default=True,
+    type=click.Choice(['staging', 'production']),
+)
+@click.option('--reason', default='', metavar='TEXT', help='Why; recorded with the promotion.')
+@click.option('--force', is_flag=True, help='Allow a model that is not blessed; needs --reason.')
+@yes_option
+def command(model: str, project: Project, stage: str, reason: str, force: bool, yes: bool) -> None:
+    """Promote a blessed model to production as its next version.
 
-    Args:
-        project: whose model it is.
-        wanted: as `naming.find` takes it.
-        stage: one of `ledger.STAGES`.
-        reason: why, in words.
-        force: whether to override what speaks against it.
-        yes: whether to go ahead without a question.
-
-    Returns:
-        The exit code: 0, or `showing.DECLINED`.
-
-    Raises:
-        ConfigError: there is no such model, it may not be served, another command is at work, or
-            something else is served by now.
+    MODEL is an id from `thawline models`, a run id or the start of one, `staging`, `last`, or a
+    model's folder. You see how it compares with the model in production before you confirm. Clients
+    never see half a version.
     """
-    console = registry_console.console()
+    from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
+    from thawline.pipeline.registry.model_files import Folder
 
-    def say(line: str) -> None:
-        registry_console.say(console, line)
-
-    registry = access.to_look(project, say)
-    model = lookup.find(registry, wanted)
-    promotion_checks.admit(registry, model, stage, force, reason)
+    console = roomy_console(sys.stdout)
+    show = functools.partial(say, console)
+    registry = access.to_look(project, show)
+    candidate = lookup.find(registry, model)
+    promotion_checks.admit(registry, candidate, stage, force, reason)
     before = registry.current(stage)
-    for line in _told(registry, model, stage, project.name):
-        say(line)
-    if not registry_console.agreed(console, f'put model {model.id} into {stage}?', yes):
-        return registry_console.DECLINED
-    # The question may have been answered long after: everything is looked at again.
-    with access.to_change(project, f'promote {wanted}', say) as registry:
-        found = registry.model(model.id)
-        assert found is not None, 'the metadata forget nothing'
-        forced = promotion_checks.admit(registry, found, stage, force, reason)
-        assert found.folder is not None, 'admitted'
-        plan = Plan(
+    for line in _candidate_lines(registry, candidate, stage, project.name):
+        show(line)
+    question = f'promote model {candidate.id} to {stage}?'
+    if not registry_console.confirm(console, question, yes):
+        sys.exit(registry_console.DECLINED)
+    # Time may have passed at the prompt: everything is checked again.
+    with access.to_change(project, f'promote {model}', show) as registry:
+        again = registry.model(candidate.id)
+        assert again is not None, 'metadata is never deleted'
+        forced = promotion_checks.admit(registry, again, stage, force, reason)
+        assert again.folder is not None, 'admitted'
+        plan = promotion.Plan(
             action=ledger.PROMOTE,
             stage=stage,
-            model=found.id,
-            source=Folder(found.folder),
+            model=again.id,
+            source=Folder(again.folder),
             replaces=before,
             reason=reason.strip(),
             forced=forced,
         )
         with registry_console.progress(console) as tell:
             move = promotion.serve(registry, plan, tell)
-    registry_console.served(console, move)
-    return 0
+    registry_console.print_move(console, move)
 
 
-def _told(registry: Registry, model: Model, stage: str, project: str) -> list[str]:
-    """What is to be served, against what is."""
-    # Both with SciPy behind them, which takes a second to import.
+def _candidate_lines(registry: Registry, candidate: Model, stage: str, project: str) -> list[str]:
+    """The candidate, beside the model that it would replace."""
     from thawline.pipeline.metadata import runs
-    from thawline.pipeline.registry import comparing
+    from thawline.pipeline.registry import promotion_checks
 
-    lines = [f'model {model.id} of run {model.run}']
+    lines = [f'model {candidate.id} of run {candidate.run}']
     for split in ('val', 'test'):
-        reached = model.evaluation and runs.accuracy(model.evaluation, split)
-        if reached:
-            lines.append(f'  {split} accuracy  {reached}')
-    for objection in promotion_checks.objections(model):
+        accuracy = candidate.evaluation and runs.accuracy(candidate.evaluation, split)
+        if accuracy:
+            lines.append(f'  {split} accuracy  {accuracy}')
+    for objection in promotion_checks.objections(candidate):
         lines.append(f'  overridden: {objection.sentence}')
     current = registry.current(stage)
     served = registry.model(current.model) if current else None
     if current is None or served is None:
-        return [*lines, f'  nothing was promoted to {stage} before']
+        return [*lines, f'  {stage} has had no promotion yet']
     lines.append(
-        f'in {stage} is model {served.id} of run {served.run}, version {current.version}, since '
+        f'{stage} serves model {served.id} of run {served.run}, version {current.version}, since '
         f'{current.when:%Y-%m-%d %H:%M}'
     )
-    if served.id == model.id:
-        return lines
-    return [*lines, *(f'  {line}' for line in comparing.lines(served, model, project))]
+    if served.id != candidate.id:
+        lines += [f'  {line}' for line in _comparison_lines(served, candidate, project)]
+    return lines
+
+
+def _comparison_lines(served: Model, candidate: Model, project: str) -> list[str]:
+    """A, the served model, against B on the images that both evaluated, or why not."""
+    # SciPy, behind both, takes a second to import.
+    from thawline.pipeline.reports import comparison, comparison_wording
+
+    try:
+        result = comparison.compare(_side(served, project), _side(candidate, project))
+    except (UserError, OSError) as error:
+        return [f'cannot be compared with model {served.id}: {error}']
+    lines = [f'A is model {served.id}, B is model {candidate.id}']
+    lines.append(comparison_wording.headline(result.together))
+    if comparison_wording.better(result.together) == 'A':
+        lines.append('B is significantly WORSE than the model it replaces')
+    return lines + comparison_wording.accuracy_lines(result)
+
+
+def _side(model: Model, project: str) -> Side:
+    from thawline.components.evaluation import predictions
+    from thawline.pipeline.reports import comparison
+
+    if model.evaluation is None:
+        raise UserError(f'model {model.id} was never evaluated')
+    answers = predictions.read(model.evaluation.uri)
+    verdict = {'blessed': bool(model.blessed), 'headline': ''}
+    return comparison.Side(
+        model.run, answers, {'project': project, 'verdict': verdict, 'facts': {}}
+    )

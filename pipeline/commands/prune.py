@@ -2,71 +2,71 @@
 
 from __future__ import annotations
 
-import rich.console
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
 
 from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import access, retention
-from thawline.pipeline.registry.registry import Registry
-from thawline.pipeline.registry.retention import Leaving
+from thawline.pipeline.commands.arguments import project_argument, yes_option
+from thawline.pipeline.terminal.console import roomy_console, say
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.registry.registry import Registry
+    from thawline.pipeline.registry.retention import Leaving
 
 
-def execute(project: Project, dry_run: bool, unknown: bool, yes: bool) -> int:
-    """Removes all but the newest `serving.keep` versions of each stage.
+@click.command()
+@project_argument
+@click.option('--dry-run', is_flag=True, help='Only list what would be deleted.')
+@click.option('--unknown', is_flag=True, help='Also delete versions unknown to the registry.')
+@yes_option
+def command(project: Project, dry_run: bool, unknown: bool, yes: bool) -> None:
+    """Delete old versions; the newest `serving.keep` of each stage stay."""
+    from thawline.pipeline.registry import access, retention
 
-    Args:
-        project: whose stages they are.
-        dry_run: whether only to tell what would go.
-        unknown: whether versions that the registry does not know go too.
-        yes: whether to go ahead without a question.
-
-    Returns:
-        The exit code: 0, or `showing.DECLINED`.
-
-    Raises:
-        ConfigError: another command is at work, or a version cannot be removed.
-    """
-    console = registry_console.console()
-
-    def say(line: str) -> None:
-        registry_console.say(console, line)
-
-    registry = access.to_look(project, say)
-    found = _leaving(registry, project.config.serving.keep, unknown)
-    _tell(console, registry, found, project.config.serving.keep)
-    if dry_run or not any(one.versions for one in found):
-        return 0
-    if not registry_console.agreed(console, 'remove them?', yes):
-        return registry_console.DECLINED
-    with access.to_change(project, 'prune', say) as registry:
-        shown = {one.stage: set(one.versions) for one in found}
-        for one in _leaving(registry, project.config.serving.keep, unknown):
-            # Only what was shown goes, of what may still go.
-            going = tuple(version for version in one.versions if version in shown[one.stage])
-            if going:
-                done = retention.prune(registry, Leaving(one.stage, going, one.size, ()))
-                say(f'✓ removed {len(done.removed)} versions of {one.stage}')
-    return 0
+    console = roomy_console(sys.stdout)
+    show = functools.partial(say, console)
+    keep = project.config.serving.keep
+    registry = access.to_look(project, show)
+    stages = _old_versions(registry, keep, unknown)
+    _print(show, registry, stages, keep)
+    if dry_run or not any(stage.versions for stage in stages):
+        return
+    if not registry_console.confirm(console, 'delete them?', yes):
+        sys.exit(registry_console.DECLINED)
+    with access.to_change(project, 'prune', show) as registry:
+        listed = {stage.stage: set(stage.versions) for stage in stages}
+        for stage in _old_versions(registry, keep, unknown):
+            # Only what the user confirmed, and what may still go.
+            versions = tuple(v for v in stage.versions if v in listed[stage.stage])
+            if versions:
+                leaving = retention.Leaving(stage.stage, versions, stage.size, ())
+                removed = retention.prune(registry, leaving).removed
+                show(f'✓ deleted {len(removed)} versions of {stage.stage}')
 
 
-def _leaving(registry: Registry, keep: int, unknown: bool) -> list[Leaving]:
+def _old_versions(registry: Registry, keep: int, unknown: bool) -> list[Leaving]:
+    from thawline.pipeline.registry import retention
+
     return [retention.leaving(registry, stage, keep, unknown) for stage in registry.places]
 
 
-def _tell(
-    console: rich.console.Console, registry: Registry, found: list[Leaving], keep: int
+def _print(
+    show: Callable[[str], None], registry: Registry, stages: Sequence[Leaving], keep: int
 ) -> None:
-    for one in found:
-        owners, place = registry.owners(one.stage), registry.places[one.stage]
-        for version in one.versions:
-            model = f'model {owners[version]}' if version in owners else 'not known'
-            registry_console.say(console, f'goes   {one.stage} version {version} ({model})')
-        for line in one.kept:
-            registry_console.say(console, f'stays  {one.stage}: {line}')
-        there = len(place.versions())
-        size = f', {registry_console.megabytes(one.size)}' if one.versions else ''
-        registry_console.say(
-            console,
-            f'{one.stage}: {len(one.versions)} of {there} versions in {place.name} go{size}; the '
-            f'newest {keep} stay',
+    for stage in stages:
+        owners, place = registry.owners(stage.stage), registry.places[stage.stage]
+        for version in stage.versions:
+            model = f'model {owners[version]}' if version in owners else 'unknown'
+            show(f'delete  {stage.stage} version {version} ({model})')
+        for line in stage.kept:
+            show(f'keep    {stage.stage}: {line}')
+        size = f' ({registry_console.megabytes(stage.size)})' if stage.versions else ''
+        show(
+            f'{stage.stage}: delete {len(stage.versions)} of {len(place.versions())} versions in '
+            f'{place.name}{size}; the newest {keep} stay'
         )

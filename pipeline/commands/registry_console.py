@@ -1,38 +1,30 @@
-"""How commands on the registry speak to the terminal."""
+"""What the commands on the registry print with, and how they ask."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 import rich.console
 import rich.progress
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.registry.ledger import Move
-from thawline.pipeline.registry.promotion import Tell
-from thawline.pipeline.terminal import console as console_lib
-from thawline.pipeline.terminal.console import roomy_console
+from thawline.pipeline.terminal.console import say
 
-DECLINED = 1  # exit code where the person at the prompt said no
+if TYPE_CHECKING:
+    from thawline.pipeline.registry.ledger import Move
+    from thawline.pipeline.registry.promotion import Tell
 
-
-def console() -> rich.console.Console:
-    """Where commands print."""
-    return roomy_console(sys.stdout)
-
-
-def say(to: rich.console.Console, line: str) -> None:
-    """Prints a line; nothing in it is markup."""
-    console_lib.say(to, line)
+DECLINED = 1  # exit code of a command whose confirmation was declined
 
 
 @contextlib.contextmanager
-def progress(to: rich.console.Console) -> Iterator[Tell]:
-    """Shows a bar for work that is counted and a spinner for other work, on a terminal."""
-    if not to.is_terminal:
+def progress(console: rich.console.Console) -> Iterator[Tell]:
+    """On a terminal, shows a bar for counted work and a spinner for other work."""
+    if not console.is_terminal:
         yield lambda what, done, total: None
         return
     bar = rich.progress.Progress(
@@ -40,7 +32,7 @@ def progress(to: rich.console.Console) -> Iterator[Tell]:
         rich.progress.TextColumn('{task.description}'),
         rich.progress.BarColumn(bar_width=24),
         rich.progress.TimeElapsedColumn(),
-        console=to,
+        console=console,
         transient=True,
     )
     with bar:
@@ -50,19 +42,19 @@ def progress(to: rich.console.Console) -> Iterator[Tell]:
         )
 
 
-def agreed(to: rich.console.Console, question: str, yes: bool) -> bool:
-    """Whether the person at the prompt agrees.
+def confirm(console: rich.console.Console, question: str, yes: bool) -> bool:
+    """Whether the user confirms, at the prompt or by --yes.
 
     Raises:
-        ConfigError: there is none to ask, and no --yes.
+        ConfigError: there is neither a prompt nor --yes.
     """
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise ConfigError('there is no terminal to ask for confirmation; add --yes to go ahead')
+        raise ConfigError('cannot ask for confirmation without a terminal; add --yes to go ahead')
     if click.confirm(question):
         return True
-    say(to, 'nothing was changed')
+    say(console, 'nothing was changed')
     return False
 
 
@@ -71,14 +63,12 @@ def megabytes(size: int) -> str:
     return f'{size / 1e6:,.1f} MB'
 
 
-def served(to: rich.console.Console, move: Move) -> None:
-    """Says what is served now, where, and instead of what."""
-    console_lib.say(
-        to, ('✓ ', 'green'), f'model {move.model} is in {move.stage} as version {move.version}'
-    )
-    say(to, f'  folder    {move.destination}/{move.version}')
-    say(
-        to, f'  verified  {megabytes(move.size)}, digest {move.digest[:12]}, {move.loaded} loads it'
-    )
+def print_move(console: rich.console.Console, move: Move) -> None:
+    """Prints what a stage serves now, and what it replaced."""
+    where = f'in {move.stage} as version {move.version}'
+    say(console, ('✓ ', 'green'), f'model {move.model} is {where}')
+    say(console, f'  folder    {move.destination}/{move.version}')
+    checks = f'{megabytes(move.size)}, digest {move.digest[:12]}, loads in {move.loaded}'
+    say(console, f'  verified  {checks}')
     if move.replaced_model:
-        say(to, f'  replaced  model {move.replaced_model}, version {move.replaced_version}')
+        say(console, f'  replaced  model {move.replaced_model}, version {move.replaced_version}')

@@ -1,4 +1,4 @@
-"""`thawline report`: what a run's report says, in a form to pass on."""
+"""`thawline report`: the report of a run, in a form to pass on."""
 
 from __future__ import annotations
 
@@ -7,28 +7,36 @@ import pathlib
 import click
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.reports import lookup, markdown
+from thawline.pipeline.commands.arguments import (
+    PATH,
+    config_argument,
+    run_and_project,
+    run_argument,
+)
 
 
-def execute(project: Project, wanted: str, kind: str, out: pathlib.Path | None) -> None:
-    """Writes the report of a run to a file, or prints it.
+@click.command()
+@run_argument
+@config_argument
+@click.option(
+    '--format', 'kind', default='md', show_default=True, type=click.Choice(['md', 'html', 'json'])
+)
+@click.option('--out', type=PATH, metavar='FILE', help='Write to this file instead of printing.')
+def command(run: str, config: pathlib.Path | None, kind: str, out: pathlib.Path | None) -> None:
+    """Print the report of a run as Markdown, HTML or JSON.
 
-    Args:
-        project: whose run it is.
-        wanted: as `reports.find` takes it.
-        kind: 'md', or one of `reports.FILES`.
-        out: a file; None for standard output.
-
-    Raises:
-        ConfigError: there is no such run or report, or the file cannot be written.
+    RUN is a run id from `thawline runs`, the start of one, or `last`. The Markdown fits a pull
+    request.
     """
-    found = lookup.find(opening.open_store(project), wanted, project.name)
+    from thawline.pipeline.metadata.stores import opening
+    from thawline.pipeline.reports import lookup, markdown
+
+    run, project = run_and_project(run, config)
+    report = lookup.find(opening.open_store(project), run, project.name)
     if kind == 'md':
-        data = markdown.render(found.content).encode('utf-8')
+        data = markdown.render(report.content).encode('utf-8')
     else:
-        data = found.file(kind).read_bytes()
+        data = report.file(kind).read_bytes()
     if out is None:
         click.echo(data, nl=False)
         return
@@ -37,7 +45,7 @@ def execute(project: Project, wanted: str, kind: str, out: pathlib.Path | None) 
 
 
 def save(path: pathlib.Path, data: bytes) -> None:
-    """Writes a file, its folder too.
+    """Writes a file and its folder.
 
     Raises:
         ConfigError: it cannot be written.
@@ -46,4 +54,4 @@ def save(path: pathlib.Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     except OSError as error:
-        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
+        raise ConfigError(f'cannot write {path}: {error.strerror}') from error

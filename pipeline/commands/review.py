@@ -5,17 +5,17 @@ from __future__ import annotations
 import html
 import io
 import os
+import pathlib
 import re
 import sys
 import threading
 import webbrowser
 
+import click
 import rich.console
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.reports import lookup
+from thawline.pipeline.commands.arguments import config_argument, run_and_project, run_argument
 from thawline.pipeline.system import loopback_server, signals
 from thawline.pipeline.terminal.console import say
 
@@ -24,28 +24,33 @@ _NO_POLICY = "default-src 'none'"
 _HEAD = 4096
 
 
-def execute(project: Project, wanted: str, port: int, browse: bool) -> None:
-    """Serves the report of a run until somebody stops it.
+@click.command()
+@run_argument
+@config_argument
+@click.option(
+    '--port', default=0, type=click.IntRange(0, 65_535), help='Port; default: a free one.'
+)
+@click.option('--no-open', is_flag=True, help='Print the address without opening a browser.')
+def command(run: str, config: pathlib.Path | None, port: int, no_open: bool) -> None:
+    """Open the report of a run in the browser.
 
-    Args:
-        project: whose run it is.
-        wanted: as `reports.find` takes it.
-        port: 0 for any that is free.
-        browse: whether to open a browser.
-
-    Raises:
-        ConfigError: there is no such run or report.
+    RUN is a run id from `thawline runs`, the start of one, or `last`. Only this machine can reach
+    the server; it runs until Ctrl-C.
     """
-    found = lookup.find(opening.open_store(project), wanted, project.name)
-    page = found.file('html').read_bytes()
+    from thawline.pipeline.metadata.stores import opening
+    from thawline.pipeline.reports import lookup
+
+    run, project = run_and_project(run, config)
+    report = lookup.find(opening.open_store(project), run, project.name)
+    page = report.file('html').read_bytes()
     console = rich.console.Console(file=sys.stdout)
     with signals.interruptible(), server(page, port) as serving:
         address = f'{serving.url}/'
-        say(console, f'report of run {found.run.id}: ', (address, 'bold'))
-        say(console, 'Ctrl-C ends it')
+        say(console, f'report of run {report.run.id}: ', (address, 'bold'))
+        say(console, 'press Ctrl-C to stop')
         sys.stdout.flush()
-        if browse and _has_browser():
-            # A browser in the terminal holds its caller until it is left.
+        if not no_open and _has_browser():
+            # A text browser blocks its caller until the user quits it.
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         try:
             serving.serve_forever()

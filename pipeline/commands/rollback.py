@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
 from thawline.pipeline.commands import registry_console
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import access, ledger, promotion
-from thawline.pipeline.registry.ledger import PRODUCTION
-from thawline.pipeline.registry.promotion import Plan
+from thawline.pipeline.commands.arguments import project_argument, yes_option
+from thawline.pipeline.terminal.console import roomy_console, say
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
 
 
-def execute(project: Project, reason: str, yes: bool) -> int:
-    """Goes back one step.
+@click.command()
+@project_argument
+@click.option('--reason', default='', metavar='TEXT', help='Why; recorded with the rollback.')
+@yes_option
+def command(project: Project, reason: str, yes: bool) -> None:
+    """Return production to the previous model.
 
-    Args:
-        project: whose production it is.
-        reason: why, in words.
-        yes: whether to go ahead without a question.
-
-    Returns:
-        The exit code: 0, or `showing.DECLINED`.
-
-    Raises:
-        ConfigError: there is nothing to go back to, its files are gone, another command is at work,
-            or something else is served by now.
+    Another rollback goes back one model further.
     """
-    console = registry_console.console()
+    from thawline.pipeline.registry import access, ledger, promotion
 
-    def say(line: str) -> None:
-        registry_console.say(console, line)
-
-    registry = access.to_look(project, say)
+    console = roomy_console(sys.stdout)
+    show = functools.partial(say, console)
+    registry = access.to_look(project, show)
     leaving, restored = promotion.restoration(registry)
-    before = registry.current(PRODUCTION)
-    say(f'out of production: model {leaving.model}, promoted {leaving.when:%Y-%m-%d %H:%M}')
+    before = registry.current(ledger.PRODUCTION)
     forced = f' (forced: {restored.forced})' if restored.forced else ''
-    say(f'back into it:      model {restored.model}, version {restored.version} then{forced}')
-    if not registry_console.agreed(console, f'serve model {restored.model} again?', yes):
-        return registry_console.DECLINED
-    with access.to_change(project, 'rollback', say) as registry:
-        plan = Plan(
+    show(f'leaves production:   model {leaving.model}, promoted {leaving.when:%Y-%m-%d %H:%M}')
+    show(f'returns to it:       model {restored.model}, then version {restored.version}{forced}')
+    if not registry_console.confirm(console, f'serve model {restored.model} again?', yes):
+        sys.exit(registry_console.DECLINED)
+    with access.to_change(project, 'rollback', show) as registry:
+        plan = promotion.Plan(
             action=ledger.ROLLBACK,
-            stage=PRODUCTION,
+            stage=ledger.PRODUCTION,
             model=restored.model,
             source=promotion.files_of(registry, restored),
             replaces=before,
@@ -51,5 +51,4 @@ def execute(project: Project, reason: str, yes: bool) -> int:
         )
         with registry_console.progress(console) as tell:
             move = promotion.serve(registry, plan, tell)
-    registry_console.served(console, move)
-    return 0
+    registry_console.print_move(console, move)

@@ -1,22 +1,75 @@
-"""Past runs of a project as a table, read from the metadata alone."""
+"""`thawline runs`: past runs as a table, from the metadata alone."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import click
 import rich.box
 import rich.table
 
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import runs
-from thawline.pipeline.metadata.runs import Run
-from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.terminal.console import ROOMY, roomy_console
+from thawline.pipeline.commands.arguments import project_argument
+from thawline.pipeline.terminal.console import ROOMY, roomy_console, say
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.metadata.runs import Run
+
+
+@click.command()
+@project_argument
+@click.option('--last', 'count', default=20, show_default=True, help='Number of runs to list.')
+def command(project: Project, count: int) -> None:
+    """List past runs and how they ended."""
+    from thawline.pipeline.metadata import runs
+    from thawline.pipeline.metadata.stores import opening
+
+    console = roomy_console(sys.stdout)
+    store = opening.to_read(project)
+    latest = runs.runs(store, project.name)[-count:] if store else []
+    if latest:
+        console.print(table(latest, console.width >= ROOMY))
+    else:
+        say(console, f'no run yet in {project.output}; start one with: thawline run')
+
+
+def table(latest: Sequence[Run], roomy: bool = True) -> rich.table.Table:
+    """Runs, newest first; in a narrow terminal an interval stands below its accuracy."""
+    rows = rich.table.Table(
+        rich.table.Column('run', no_wrap=True),
+        'cached',
+        rich.table.Column('val accuracy', no_wrap=True),
+        rich.table.Column('test accuracy', no_wrap=True),
+        rich.table.Column('outcome', overflow='fold'),
+        box=rich.box.SIMPLE,
+    )
+    before = ' (' if roomy else '\n('
+    for run in reversed(latest):
+        cached = sum(node.state == 'cached' for node in run.nodes)
+        rows.add_row(
+            run.id,
+            f'{cached} of {len(run.nodes)}',
+            accuracy(run, 'val').replace(' (', before),
+            accuracy(run, 'test').replace(' (', before),
+            outcome(run),
+        )
+    return rows
+
+
+def accuracy(run: Run, split: str) -> str:
+    """Accuracy on a split with its interval, or a dash."""
+    from thawline.pipeline.metadata import runs
+
+    evaluation = run.output('Evaluator', 'evaluation')
+    return (evaluation and runs.accuracy(evaluation, split)) or '-'
 
 
 def outcome(run: Run) -> str:
     """How a run ended, in a few words."""
+    from thawline.pipeline.metadata import runs
+
     bad = next((node for node in run.nodes if node.state not in runs.GOOD_STATES), None)
     if bad is not None:
         return {
@@ -37,45 +90,3 @@ def outcome(run: Run) -> str:
     if pushed is None or pushed.properties.get('pushed') != 1:
         return 'blessed'
     return f'blessed, pushed as {pushed.properties["pushed_version"]}'
-
-
-def accuracy(run: Run, split: str) -> str:
-    """Accuracy on a split with its interval, or a dash."""
-    evaluation = run.output('Evaluator', 'evaluation')
-    return (evaluation and runs.accuracy(evaluation, split)) or '-'
-
-
-def show(project: Project, count: int) -> None:
-    """Prints the latest `count` runs, newest first."""
-    console = roomy_console(sys.stdout)
-    store = opening.to_read(project)
-    found = runs.runs(store, project.name)[-count:] if store else []
-    if not found:
-        console.print(
-            f'no run yet in {project.output}; start one with: thawline run', soft_wrap=True
-        )
-        return
-    console.print(table(found, console.width >= ROOMY))
-
-
-def table(found: Sequence[Run], roomy: bool = True) -> rich.table.Table:
-    """Runs, newest first; without room an interval stands below its accuracy."""
-    out = rich.table.Table(
-        rich.table.Column('run', no_wrap=True),
-        'cached',
-        rich.table.Column('val accuracy', no_wrap=True),
-        rich.table.Column('test accuracy', no_wrap=True),
-        rich.table.Column('outcome', overflow='fold'),
-        box=rich.box.SIMPLE,
-    )
-    before = ' (' if roomy else '\n('
-    for run in reversed(found):
-        cached = sum(node.state == 'cached' for node in run.nodes)
-        out.add_row(
-            run.id,
-            f'{cached} of {len(run.nodes)}',
-            accuracy(run, 'val').replace(' (', before),
-            accuracy(run, 'test').replace(' (', before),
-            outcome(run),
-        )
-    return out

@@ -1,63 +1,127 @@
-"""`thawline serve`: serves a model over HTTP, by TensorFlow Serving or our own server in Python.
-
-The model: the highest version in the project's production folder or in staging, or a path.
-"""
+"""`thawline serve`: a model behind HTTP, by TensorFlow Serving if it is installed, else our own."""
 
 from __future__ import annotations
 
-import functools
 import os
 import pathlib
 import re
 import sys
 import tempfile
 import time
+from typing import TYPE_CHECKING, Any
 
-import rich.console
+import click
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.server import python_server, tensorflow_serving
-from thawline.pipeline.server.model_choice import ServeOptions, choose_model, stages_of
-from thawline.pipeline.terminal.console import say
+from thawline.pipeline.commands.arguments import project_argument
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+
+_PORT = click.IntRange(0, 65_535)
 
 
-def recorded_model(project: Project, model_id: str) -> pathlib.Path:
-    """The folder of a model by its id or that of its run, from the metadata.
+@click.command()
+@project_argument
+@click.option(
+    '--stage',
+    default='production',
+    show_default=True,
+    type=click.Choice(['production', 'staging']),
+    help='Serve the highest version of this stage.',
+)
+@click.option(
+    '--model',
+    metavar='MODEL',
+    help='Serve this instead: a SavedModel, a folder of versions, or a model or run id.',
+)
+@click.option('--name', metavar='NAME', help="Name in the URLs; default: the project's.")
+@click.option('--host', metavar='ADDRESS', help='Address to listen on; default: loopback only.')
+@click.option(
+    '--port',
+    default=8501,
+    show_default=True,
+    type=_PORT,
+    help='Port of REST and the page; 0 picks a free one.',
+)
+@click.option(
+    '--grpc-port',
+    default=8500,
+    show_default=True,
+    type=click.IntRange(1, 65_535),
+    help='gRPC port of TensorFlow Serving.',
+)
+@click.option('--python', is_flag=True, help='Use the Python server even with TensorFlow Serving.')
+@click.option(
+    '--max-body',
+    default=32,
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    metavar='MB',
+    help='Largest request.',
+)
+@click.option(
+    '--max-batch',
+    default=256,
+    show_default=True,
+    type=click.IntRange(1),
+    help='Most rows per request.',
+)
+@click.option(
+    '--max-pixels',
+    default=50_000_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help='Most pixels per request, all images together.',
+)
+@click.option(
+    '--grace',
+    default=20,
+    show_default=True,
+    type=click.IntRange(0, 3600),
+    metavar='SECONDS',
+    help='Time for running requests to finish on shutdown.',
+)
+def command(
+    project: Project, max_body: int, max_batch: int, max_pixels: int, **options: Any
+) -> None:
+    """Serve the production model over HTTP, with a page to try it out.
 
-    Raises:
-        ConfigError: there is none.
+    Uses TensorFlow Serving if tensorflow_model_server or docker is installed, else a small Python
+    server with the same REST API.
     """
-    from thawline.pipeline.registry import files  # imports ML Metadata
+    import rich.console
 
-    return files.saved_model(project, model_id)
+    from thawline.pipeline.server import model_choice, python_server, tensorflow_serving
+    from thawline.pipeline.server.limits import RequestLimits
+    from thawline.pipeline.terminal.console import say
 
-
-def execute(project: Project, options: ServeOptions) -> int:
-    """Serves until it is stopped; returns the exit code.
-
-    Raises:
-        ConfigError: there is no model, or the address cannot be used.
-    """
-    name = options.name or project.name
+    limits = RequestLimits(max_body * 2**20, max_batch, max_pixels)
+    chosen = model_choice.ServeOptions(limits=limits, **options)
+    name = chosen.name or project.name
     if not re.fullmatch(r'[A-Za-z0-9_.-]{1,100}', name):
-        raise ConfigError(f'--name takes letters, digits, _, . and -. Received: {name!r}')
-    stages = stages_of(project)
-    served = choose_model(stages, options, functools.partial(recorded_model, project))
+        raise ConfigError(f'--name: use 1 to 100 letters, digits, _, . or -; received {name!r}')
+
+    def recorded_model(model: str) -> pathlib.Path:
+        from thawline.pipeline.registry import files
+
+        return files.saved_model(project, model)
+
+    served = model_choice.choose_model(model_choice.stages_of(project), chosen, recorded_model)
     console = rich.console.Console(file=sys.stdout)
-    if not options.python:
-        installation, why_none = tensorflow_serving.find_installation()
+    if not chosen.python:
+        installation, why = tensorflow_serving.find_installation()
         if installation is not None:
-            return tensorflow_serving.serve(installation, served, name, options, console)
-        say(console, (f'{why_none}: starting the server in Python', 'dim'))
+            sys.exit(tensorflow_serving.serve(installation, served, name, chosen, console))
+        say(console, (f'{why}: starting the server in Python', 'dim'))
     settings = python_server.ServiceSettings(
-        served.folder, served.versions, name, options.host, options.port,
-        project.config.data.max_side, options.limits, options.grace,
+        served.folder, served.versions, name, chosen.host, chosen.port,
+        project.config.data.max_side, chosen.limits, chosen.grace,
     )  # fmt: skip
     python_server.serve(settings, _log(project))
 
 
 def _log(project: Project) -> pathlib.Path:
-    """With the project's other logs, where it has had a run."""
+    """Among the project's logs, if it has ever run."""
     folder = project.logs if project.output.is_dir() else pathlib.Path(tempfile.gettempdir())
     return folder / f'serve-{time.strftime("%Y%m%d-%H%M%S")}-{os.getpid()}.log'

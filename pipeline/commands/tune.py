@@ -1,11 +1,12 @@
-"""`thawline tune`: other settings of training, tried and compared, as a person sees it."""
+"""`thawline tune`: training settings, searched and compared."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import click
 import rich.box
 import rich.console
 import rich.table
@@ -14,14 +15,14 @@ import yaml
 
 from thawline.components.shared import percentages
 from thawline.components.shared.durations import duration
-from thawline.pipeline.config.models import Config
-from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import node_records
-from thawline.pipeline.metadata import runs as metadata
-from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.runners import run as run_lib
+from thawline.pipeline.commands.arguments import cache_option, project_argument
+from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.console import roomy_console, say
 from thawline.pipeline.terminal.exit_codes import Outcome
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.models import Config
+    from thawline.pipeline.config.project import Project
 
 _TITLES = {
     'fine_tune.blocks': 'blocks',
@@ -32,46 +33,49 @@ _TITLES = {
 }
 
 
-def execute(project: Project, use_cache: bool = True) -> Outcome:
-    """Runs the chain up to the Tuner and shows what it found; returns how it ended.
+@click.command()
+@project_argument
+@cache_option
+def command(project: Project, no_cache: bool) -> None:
+    """Search for better training settings."""
+    from thawline.pipeline.metadata import node_records, runs
+    from thawline.pipeline.metadata.stores import opening
+    from thawline.pipeline.runners import run
 
-    Raises:
-        ConfigError, DataError: what a person can mend, before anything runs.
-    """
-    options = run_lib.Options(last=('Tuner',), use_cache=use_cache, tune=True)
-    outcome = run_lib.execute(project, options)
-    if outcome is not Outcome.BLESSED:
-        return outcome
-    run = metadata.latest_run_with(opening.open_store(project), ['Tuner'], project.name)
-    assert run is not None
-    record = node_records.tuning_record(next(node for node in run.nodes if node.node == 'Tuner'))
-    show(roomy_console(sys.stdout), record, project.config)
-    return outcome
+    outcome = run.execute(project, run.Options(last=('Tuner',), use_cache=not no_cache, tune=True))
+    if outcome is Outcome.BLESSED:
+        latest = runs.latest_run_with(opening.open_store(project), ['Tuner'], project.name)
+        assert latest is not None
+        tuner = next(node for node in latest.nodes if node.node == 'Tuner')
+        show(roomy_console(sys.stdout), node_records.tuning_record(tuner), project.config)
+    exit_codes.leave(outcome)
 
 
 def show(console: rich.console.Console, record: Mapping[str, Any], config: Config) -> None:
-    """Prints what the heads say, all trainings, which one is taken and what to write.
+    """Prints the heads, all trainings, the choice and the lines of thawline.yaml.
 
     Args:
+        console: where.
         record: as `components.tuning.record.tuning_record` makes it.
+        config: of the project.
     """
-    console.print('\n[bold]heads on the cached features[/bold] of the frozen base')
+    console.print('\n[bold]heads[/bold] on the cached features of the frozen base')
     console.print(heads_table(record['heads']))
     for line in record['found']:
         say(console, f'  {line}')
-    console.print(f'\n[bold]trainings[/bold] of at most {config.tuning.epochs} epochs, best first')
+    console.print(f'\n[bold]trainings[/bold] of up to {config.tuning.epochs} epochs, best first')
     console.print(trials_table(record))
     for line in conclusions(record):
         console.print(line, highlight=False, soft_wrap=True)
     say(console, ('\nin thawline.yaml:', 'bold'))
     console.print(yaml_lines(record), highlight=False, markup=False, soft_wrap=True)
     if record['chosen']:
-        say(console, 'or, for whatever is tuned last:')
+        say(console, 'or always use the latest tuning:')
         say(console, 'training:\n  tuned: true')
 
 
 def heads_table(heads: Sequence[Mapping[str, Any]]) -> rich.table.Table:
-    """Heads, the present one first."""
+    """Heads, the current one first."""
     table = rich.table.Table(
         'features',
         'class weights',
@@ -95,7 +99,7 @@ def heads_table(heads: Sequence[Mapping[str, Any]]) -> rich.table.Table:
 
 
 def trials_table(record: Mapping[str, Any]) -> rich.table.Table:
-    """Trainings, lowest log loss first; ● is of the present settings, ★ what is taken."""
+    """Trainings, lowest log loss first; ● marks the current settings, ★ the choice."""
     trials = record['trials']
     names = [name for name in _TITLES if name in trials[0]['values']]
     numbers = ('val accuracy', 'log loss', 'seconds')
@@ -107,22 +111,21 @@ def trials_table(record: Mapping[str, Any]) -> rich.table.Table:
         box=rich.box.SIMPLE,
         pad_edge=False,
     )
-    worst = float('inf')
-    present = trials[0]['values']
+    current = trials[0]['values']
 
     def loss(number: int) -> float:
-        found = trials[number]['log_loss']
-        return worst if found is None else float(found)
+        value = trials[number]['log_loss']
+        return float('inf') if value is None else float(value)
 
     for number in sorted(range(len(trials)), key=loss):
         trial = trials[number]
-        taken = number == record['chosen']
-        marks = ('★' if taken else ' ') + ('●' if number == 0 else ' ')
+        chosen = number == record['chosen']
+        marks = ('★' if chosen else ' ') + ('●' if number == 0 else ' ')
         cells = [f'{marks} {number + 1}']
         for name in names:
             value = trial['values'][name]
             text = f'{value:g}' if isinstance(value, float) else str(value)
-            cells.append(text if number == 0 or value != present[name] else f'[dim]{text}[/dim]')
+            cells.append(text if number == 0 or value != current[name] else f'[dim]{text}[/dim]')
         if trial['accuracy'] is None:
             cells += ['diverged', '', '', '']
         else:
@@ -132,47 +135,47 @@ def trials_table(record: Mapping[str, Any]) -> rich.table.Table:
                 duration(trial['seconds']).removesuffix(' s'),
                 trial['kept'].replace('_', '-'),
             ]
-        table.add_row(*cells, style='bold green' if taken else None)
+        table.add_row(*cells, style='bold green' if chosen else None)
     return table
 
 
 def conclusions(record: Mapping[str, Any]) -> list[rich.text.Text]:
-    """What is taken and how sure that is, a line each."""
+    """The choice and how certain it is, one line each."""
     error, n = record['standard_error'], record['val_images']
     text = rich.text.Text.assemble
     chosen = record['chosen']
-    name = 'the present settings' if chosen == 0 else f'trial {chosen + 1}'
-    verb = 'keep' if chosen == 0 else 'take'
+    name = 'the current settings' if chosen == 0 else f'trial {chosen + 1}'
+    verb = 'keep' if chosen == 0 else 'use'
     lines = [
-        text(f'● present settings, ★ taken; {n:,} val images'),
+        text(f'● current settings, ★ chosen; {n:,} val images'),
         text((f'{verb} ', 'bold'), (name, 'bold green'), f': {record["why"]}'),
         text(
             f'one standard error of an accuracy on {n:,} images is {100 * error:.1f} points; '
-            'differences within it are noise, and another seed would change them too'
+            'smaller differences are noise and would change with another seed'
         ),
     ]
     if record['left_out']:
         many = 'training' if record['left_out'] == 1 else 'trainings'
-        lines.append(text(f'left out for the budget: {record["left_out"]} {many}'))
+        lines.append(text(f'{record["left_out"]} {many} left out to stay within the budget'))
     if record['mode'] == 'probe':
-        lines.append(text('training.mode is probe: depth, rates and augmentation were not tried'))
+        lines.append(text('training.mode is probe: depth, rates and augmentation were not tuned'))
     return lines
 
 
 def yaml_lines(record: Mapping[str, Any]) -> str:
-    """The lines of a project file that differ from the present ones, or that none do."""
+    """The lines of a project file that change, or a comment that none do."""
     trials = record['trials']
-    present, taken = trials[0]['values'], trials[record['chosen']]['values']
-    wanted: dict[str, Any] = {}
+    current, chosen = trials[0]['values'], trials[record['chosen']]['values']
+    changes: dict[str, Any] = {}
     if record['features'] != record['heads'][0]['features']:
-        wanted['embedding'] = {'features': record['features']}
-    for name, value in taken.items():
-        if value != present[name]:
-            section = wanted.setdefault('training', {})
+        changes['embedding'] = {'features': record['features']}
+    for name, value in chosen.items():
+        if value != current[name]:
+            section = changes.setdefault('training', {})
             *path, key = name.split('.')
             for part in path:
                 section = section.setdefault(part, {})
             section[key] = value
-    if not wanted:
+    if not changes:
         return '# nothing to change'
-    return yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True, width=1000).rstrip()
+    return yaml.safe_dump(changes, sort_keys=False, allow_unicode=True, width=1000).rstrip()

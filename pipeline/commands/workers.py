@@ -1,4 +1,4 @@
-"""Commands for Beam's engines. Imports are light, as in `cli`."""
+"""`thawline workers`: Beam's workers beside a cluster's own."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import click
     '--processes',
     default=os.cpu_count() or 1,
     type=click.IntRange(1, 256),
-    help='By default one a core; each needs about 1 GB.',
+    help='Default: one per core; each needs about 1 GB.',
 )
-def workers(port: int, processes: int) -> None:
-    """Serves Beam's workers to a Flink or Spark worker on the same machine, until Ctrl-C.
+def command(port: int, processes: int) -> None:
+    """Serve Beam workers to a Flink or Spark worker on this machine.
 
-    It runs whatever code it is sent, so it listens on the loopback interface alone. Run one beside
-    each TaskManager, with the same version of Thawline as where runs are started.
+    Start one beside each TaskManager, with the Thawline version that starts the runs. It executes
+    any code it receives, so it listens on loopback only. It runs until Ctrl-C.
     """
     from thawline.components.shared.errors import ConfigError
     from thawline.pipeline.engines import worker_pool
@@ -30,9 +30,6 @@ def workers(port: int, processes: int) -> None:
     try:
         worker_pool.run(port, processes)
     except RuntimeError as error:
-        raise ConfigError(f'workers cannot be served at port {port}: {error}') from error
+        raise ConfigError(f'cannot serve workers on port {port}: {error}') from error
     except KeyboardInterrupt:
         click.echo('stopped')
-
-
-COMMANDS = (workers,)

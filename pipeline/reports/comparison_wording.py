@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from thawline.components.report import formatting
+from thawline.components.shared import percentages
 from thawline.components.statistics.paired import Difference
+from thawline.components.statistics.proportions import Interval
 from thawline.pipeline.reports.comparison import Comparison, Flip, PairedPart
 
 LEVEL = 0.05
@@ -68,6 +70,20 @@ def accuracies(told: Comparison) -> list[tuple[str, PairedPart]]:
     """A row for all images together, where there is more than one split, and one a split."""
     rows = [(formatting.part_title(name), part) for name, part in told.parts.items()]
     return [('Both', told.together), *rows] if len(rows) > 1 else rows
+
+
+def accuracy_lines(comparison: Comparison) -> list[str]:
+    """The rows of `accuracies` for a terminal."""
+    return [
+        f'{title:<10}  A {_share(part.first)}  B {_share(part.second)}  '
+        f'{difference(part.difference)}, 95 % interval {ends(part.difference)} ({p_value(part)})'
+        for title, part in accuracies(comparison)
+    ]
+
+
+def _share(interval: Interval) -> str:
+    share = interval.share
+    return f'{formatting.ABSENT if share is None else percentages.percent(share):>7}'
 
 
 def note(flip: Flip) -> str:

@@ -29,8 +29,8 @@ import numpy as np
 import rich.console
 
 from thawline.components.shared.errors import ConfigError, UserError
-from thawline.pipeline.commands import serve
 from thawline.pipeline.config import loading
+from thawline.pipeline.registry import files
 from thawline.pipeline.server import model_choice, tensorflow_serving
 from thawline.pipeline.server.model_choice import ServeOptions
 from thawline.pipeline.terminal.console import say
@@ -261,7 +261,7 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
 def _target(config: pathlib.Path | None, model: str | None) -> model_choice.ServedModel:
     project = loading.load_project(config)
     stages = model_choice.stages_of(project)
-    recorded = functools.partial(serve.recorded_model, project)
+    recorded = functools.partial(files.saved_model, project)
     try:
         return model_choice.choose_model(stages, ServeOptions(model=model), recorded)
     except ConfigError:

@@ -42,7 +42,7 @@ def test_a_whole_prediction(
     target = pathlib.Path('in/out.csv')  # among the images
 
     def execute(force: bool = False) -> Outcome:
-        return predict.execute(where, ['in'], str(model), target, 0.6, force)
+        return predict.predict(where, ['in'], str(model), target, 0.6, force)
 
     assert execute() is Outcome.BLESSED
     said = capfd.readouterr().out.replace('\n', ' ')
@@ -63,7 +63,7 @@ def test_a_whole_prediction(
 
     prediction_setup.write(tmp_path / 'poor', {'a.jpg': b''})
     with pytest.raises(DataError, match='none of 1 images could be used: 1 x empty file'):
-        predict.execute(where, ['poor'], str(model), pathlib.Path('p.csv'))
+        predict.predict(where, ['poor'], str(model), pathlib.Path('p.csv'))
     assert not pathlib.Path('p.csv').exists()
     assert prediction_setup.quarantined(pathlib.Path('p.csv')) == {'poor/a.jpg': 'empty file'}
 
@@ -76,7 +76,7 @@ def test_what_cannot_be_written_is_refused_first(tmp_path: pathlib.Path) -> None
         ('gs://bucket/out.csv', 'must be a file on this machine'),
     ):
         with pytest.raises(ConfigError, match=why):
-            predict.execute(where, ['in'], 'staging', pathlib.Path(target))
+            predict.predict(where, ['in'], 'staging', pathlib.Path(target))
 
 
 def test_a_model_that_does_not_name_its_classes(tmp_path: pathlib.Path) -> None:
@@ -84,11 +84,11 @@ def test_a_model_that_does_not_name_its_classes(tmp_path: pathlib.Path) -> None:
     model.mkdir()
     (model / 'saved_model.pb').write_bytes(b'x')
     with pytest.raises(ConfigError, match='has no assets.extra/thawline.json, which names its'):
-        predict.execute(project(tmp_path), ['in'], str(model), tmp_path / 'out.csv')
+        predict.predict(project(tmp_path), ['in'], str(model), tmp_path / 'out.csv')
     (model / 'assets.extra').mkdir()
     (model / 'assets.extra' / 'thawline.json').write_text('{"format": 9}', 'utf-8')
     with pytest.raises(ConfigError, match='cannot be read: .*has format 9; known: 1'):
-        predict.execute(project(tmp_path), ['in'], str(model), tmp_path / 'out.csv')
+        predict.predict(project(tmp_path), ['in'], str(model), tmp_path / 'out.csv')
 
 
 def test_command_line(tmp_path: pathlib.Path) -> None:

@@ -79,16 +79,16 @@ def test_trials_are_sorted_and_marked() -> None:
 
 def test_choice_error_and_reason_are_said() -> None:
     text = shown(record())
-    assert 'take trial 2: because of the numbers' in text
+    assert 'use trial 2: because of the numbers' in text
     assert 'one standard error of an accuracy on 100 images is 3.0 points' in text
     assert 'tuned: true' in text
     kept = shown(record(chosen=0))
-    assert 'keep the present settings: because' in kept
+    assert 'keep the current settings: because' in kept
     assert 'nothing to change' in kept and 'tuned: true' not in kept
 
 
 def test_what_was_not_tried_is_said() -> None:
-    assert 'left out for the budget: 3 trainings' in shown(record(left_out=3))
+    assert '3 trainings left out' in shown(record(left_out=3))
     assert 'mode is probe' in shown(record(mode='probe'))
 
 

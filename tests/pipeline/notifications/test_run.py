@@ -16,7 +16,6 @@ from tests.pipeline.notifications.receiver import Answer, listening
 from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import notify
-from thawline.pipeline.config import loading
 from thawline.pipeline.system.ports import free_port
 
 COMMAND = [sys.executable, '-m', 'thawline']
@@ -138,7 +137,7 @@ def test_notify_lists_and_tests(tmp_path: pathlib.Path) -> None:
         listed = thawline(tmp_path, 'notify', **variables)
         assert listed.returncode == 0, listed.stderr
         assert f'{good.url}/…  failed, blessed; slack; not signed' in listed.stdout
-        assert f'{bad.url}/…  every ending; json; signed' in listed.stdout
+        assert f'{bad.url}/…  all events; json; signed' in listed.stdout
         assert 'nothing was sent' in listed.stdout and good.requests == bad.requests == []
         tested = thawline(tmp_path, 'notify', '--test', **variables)
         assert tested.returncode == 1, tested.stderr
@@ -159,7 +158,7 @@ def test_notify_without_somebody_to_tell(tmp_path: pathlib.Path) -> None:
     project(tmp_path, '[]')
     done = thawline(tmp_path, 'notify')
     assert done.returncode == 2
-    assert 'there is no target' in done.stderr and 'Traceback' not in done.stderr
+    assert 'no targets' in done.stderr and 'Traceback' not in done.stderr
 
 
 @pytest.mark.parametrize('test', [False, True])
@@ -169,4 +168,5 @@ def test_notify_without_what_a_target_needs(
     monkeypatch.delenv('NOT_SET_HERE', raising=False)
     project(tmp_path, '[{webhook_env: NOT_SET_HERE}]')
     with pytest.raises(ConfigError, match='NOT_SET_HERE is not set'):
-        notify.execute(loading.load_project(tmp_path), test)
+        arguments = [str(tmp_path), *(['--test'] if test else [])]
+        notify.command.main(arguments, standalone_mode=False)

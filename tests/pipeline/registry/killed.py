@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Any
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import promote, prune, rollback
-from thawline.pipeline.config import loading
-from thawline.pipeline.registry import comparing, ledger  # noqa: F401  imported before the fork
+from thawline.pipeline.registry import access, ledger, lookup, promotion, retention  # noqa: F401
+from thawline.pipeline.reports import comparison_wording  # noqa: F401  all imported before the fork
 
 STARTED, BEGUN, ENDED = 'started', 'begun', 'ended'
 
@@ -29,16 +28,12 @@ def act(home: str, kind: str, wanted: str, tell: Any) -> None:
         return written
 
     ledger.begin = begin
-    project = loading.load_project(pathlib.Path(home))
     tell.send((STARTED, ''))
     refused = ''
     try:
-        if kind == 'promote':
-            promote.execute(project, wanted, 'production', '', False, True)
-        elif kind == 'rollback':
-            rollback.execute(project, '', True)
-        else:
-            prune.execute(project, False, False, True)
+        command = {'promote': promote, 'rollback': rollback, 'prune': prune}[kind].command
+        arguments = [wanted] if kind == 'promote' else []
+        command.main([*arguments, home, '--yes'], standalone_mode=False)
     except ConfigError as error:
         refused = str(error)
     tell.send((ENDED, refused))

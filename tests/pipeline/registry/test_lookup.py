@@ -73,7 +73,7 @@ def test_empty_stages_and_registries(models: Models):
     for stage in ('production', 'staging'):
         with pytest.raises(ConfigError, match=f'no model is in {stage}'):
             lookup.find(models.registry(), stage)
-    assert 'nothing was promoted yet' in models.thawline('history').output
+    assert 'thawline promote MODEL' in models.thawline('history').output
 
 
 def test_before_anything_ran(tmp_path, models: Models):

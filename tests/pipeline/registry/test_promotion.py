@@ -140,7 +140,7 @@ def test_a_model_that_does_not_load_leaves_nothing(models: Models):
     assert list(models.production.iterdir()) == []
     (move,) = models.registry().moves
     assert move.state == 'canceled'
-    assert 'canceled: nothing came of it' in models.thawline('history').output
+    assert 'canceled: ' in models.thawline('history').output
 
 
 def test_a_model_without_signatures(models: Models):

@@ -84,7 +84,7 @@ def test_staging_is_pruned_too(models: Models):
     for number in range(1, 5):
         models.add(f'r{number}', staged=1000 + number)
     told = models.thawline('prune', '--yes').output
-    assert 'staging: 2 of 4 versions' in told
+    assert 'staging: delete 2 of 4 versions' in told
     assert sorted(path.name for path in models.staging.iterdir()) == ['1003', '1004']
 
 

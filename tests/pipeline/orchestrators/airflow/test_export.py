@@ -291,11 +291,11 @@ def test_the_command_runs_this_code_from_any_folder(tmp_path):
         cwd=tmp_path, env=export.environment(), capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert 'Runs one or more nodes of a compiled pipeline' in done.stdout
+    assert 'run-node [OPTIONS]' in done.stdout
 
 
 def test_help_names_every_setting():
-    done = click.testing.CliRunner().invoke(schedule.schedule, ['airflow', '--help'])
+    done = click.testing.CliRunner().invoke(schedule.command, ['airflow', '--help'])
     assert done.exit_code == 0
     missing = {
         name for name in Airflow.model_fields if f'--{name.replace("_", "-")}' not in done.output

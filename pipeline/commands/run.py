@@ -1,0 +1,39 @@
+"""`thawline run`: the whole pipeline, or a part of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from thawline.pipeline.commands.arguments import cache_option, engine_option, project_argument
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+
+
+@click.command()
+@project_argument
+@click.option('--from', 'first', multiple=True, metavar='NODE', help='Start at this node.')
+@click.option('--to', 'last', multiple=True, metavar='NODE', help='Stop after this node.')
+@click.option('--only', metavar='NODE', help='Run this node alone, on the latest results.')
+@cache_option
+@engine_option
+def command(
+    project: Project,
+    first: tuple[str, ...],
+    last: tuple[str, ...],
+    only: str | None,
+    no_cache: bool,
+    engine: str | None,
+) -> None:
+    """Run the pipeline, from images to a blessed model."""
+    if only and (first or last):
+        raise click.UsageError('--only cannot be combined with --from or --to')
+    from thawline.pipeline.runners import run
+    from thawline.pipeline.terminal import exit_codes
+
+    if only:
+        first = last = (only,)
+    options = run.Options(first, last, not no_cache, engine=engine)
+    exit_codes.leave(run.execute(project, options))
