@@ -134,7 +134,7 @@ def test_a_path_alone_is_the_project(runs):
 def test_a_file_that_cannot_be_written(runs, tmp_path):
     (tmp_path / 'file').write_text('')
     out = str(tmp_path / 'file' / 'x.md')
-    refused(thawline(runs, 'report', FIRST, project(runs), '--out', out), out, 'cannot be written')
+    refused(thawline(runs, 'report', FIRST, project(runs), '--out', out), out, 'cannot write')
 
 
 def test_compare_writes_a_page_and_says_what_came_of_it(runs):
