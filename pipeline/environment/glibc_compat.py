@@ -52,8 +52,8 @@ class CompatError(UserError):
     """A native module is not one that this tool knows, or cannot be made to load."""
 
 
-class State(enum.Enum):
-    """How a native module stands, with words for the person who reads it."""
+class ModuleState(enum.Enum):
+    """The state of a native module, in words for people."""
 
     NATIVE = 'needs no rewrite on this glibc'
     ORIGINAL = 'as shipped: not yet rewritten for this glibc'
@@ -61,7 +61,7 @@ class State(enum.Enum):
 
 
 def glibc_version() -> tuple[int, int]:
-    """Returns the running glibc's version, e.g. `(2, 36)`.
+    """The running glibc's version, e.g. `(2, 36)`.
 
     Raises:
       CompatError: this is not x86-64 Linux with glibc, for which the native packages have no build.
@@ -81,7 +81,7 @@ def glibc_version() -> tuple[int, int]:
 
 
 def needs_rewrite(glibc: tuple[int, int]) -> bool:
-    """Says whether the modules have to be rewritten for this glibc.
+    """Whether the modules must be rewritten for this glibc.
 
     Raises:
       CompatError: it is too old even for rewritten modules.
@@ -95,7 +95,7 @@ def needs_rewrite(glibc: tuple[int, int]) -> bool:
 
 
 def installed_path(module: NativeModule) -> pathlib.Path:
-    """Returns where the module lies in the running interpreter's environment.
+    """Where the module is in the running interpreter's environment.
 
     Raises:
       CompatError: its distribution is absent or has another version.
@@ -114,26 +114,26 @@ def installed_path(module: NativeModule) -> pathlib.Path:
     return pathlib.Path(str(distribution.locate_file(module.file)))
 
 
-def inspect(module: NativeModule, path: pathlib.Path) -> State:
-    """Says whether the file is as shipped or as rewritten.
+def inspect(module: NativeModule, path: pathlib.Path) -> ModuleState:
+    """Whether the file is as shipped or as rewritten.
 
     Raises:
       CompatError: it is neither, or missing.
     """
-    found = _sha256(path)
-    if found in module.builds:
-        return State.ORIGINAL
-    if found in module.builds.values():
-        return State.REWRITTEN
-    if found == _shipped_sha256(module, path):
+    digest = _sha256(path)
+    if digest in module.builds:
+        return ModuleState.ORIGINAL
+    if digest in module.builds.values():
+        return ModuleState.REWRITTEN
+    if digest == _shipped_sha256(module, path):
         raise CompatError(
             f'{path}: a build of {module.distribution} {module.version} that is not known to work '
-            f'on a glibc older than {_dotted(NATIVE_GLIBC)}. Received SHA-256: {found}. '
+            f'on a glibc older than {_dotted(NATIVE_GLIBC)}. Received SHA-256: {digest}. '
             f'Use CPython 3.11 to 3.13 and the wheels of requirements.lock (`make clean setup`).'
         )
     raise CompatError(
         f'{path}: changed since {module.distribution} {module.version} was installed. Received '
-        f'SHA-256: {found}. Reinstall the environment with `make clean setup`.'
+        f'SHA-256: {digest}. Reinstall the environment with `make clean setup`.'
     )
 
 
@@ -160,23 +160,23 @@ def rewrite(module: NativeModule, path: pathlib.Path) -> None:
         draft.chmod(path.stat().st_mode & 0o777)
 
 
-def ensure(modules: Iterable[NativeModule] = MODULES) -> dict[str, State]:
+def ensure(modules: Iterable[NativeModule] = MODULES) -> dict[str, ModuleState]:
     """Rewrites what needs it in the running interpreter's environment.
 
     Returns:
-      How each distribution's module stood before: `ORIGINAL` means that it was rewritten now.
+      The state of each distribution's module before: `ORIGINAL` means that it was rewritten now.
 
     Raises:
       CompatError: see `glibc_version`, `needs_rewrite`, `installed_path`, `inspect`, `rewrite`.
     """
     if not needs_rewrite(glibc_version()):
-        return {module.distribution: State.NATIVE for module in modules}
-    # All are looked at before any is touched.
-    found = [(module, path := installed_path(module), inspect(module, path)) for module in modules]
-    for module, path, state in found:
-        if state is State.ORIGINAL:
+        return {module.distribution: ModuleState.NATIVE for module in modules}
+    # All are inspected before any is changed.
+    states = [(module, path := installed_path(module), inspect(module, path)) for module in modules]
+    for module, path, state in states:
+        if state is ModuleState.ORIGINAL:
             rewrite(module, path)
-    return {module.distribution: state for module, _, state in found}
+    return {module.distribution: state for module, _, state in states}
 
 
 def _write_replaced(source: pathlib.Path, target: pathlib.Path, symbols: frozenset[str]) -> None:
@@ -210,12 +210,12 @@ def _write_replaced(source: pathlib.Path, target: pathlib.Path, symbols: frozens
 
 def _version(symbol: object) -> str | None:
     version = getattr(symbol, 'symbol_version', None)
-    named = version.symbol_version_auxiliary if version is not None else None
-    return named.name if named is not None else None
+    auxiliary = version.symbol_version_auxiliary if version is not None else None
+    return auxiliary.name if auxiliary is not None else None
 
 
 def _check_loads(draft: pathlib.Path, path: pathlib.Path) -> None:
-    """Has a fresh process resolve every symbol of the draft."""
+    """Resolves every symbol of the draft in a fresh process."""
     code = 'import ctypes, os, sys; ctypes.CDLL(sys.argv[1], os.RTLD_NOW)'
     done = subprocess.run(
         [sys.executable, '-c', code, str(draft)], capture_output=True, text=True, timeout=60
@@ -253,15 +253,17 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def main() -> int:
-    """Rewrites what needs it, one line a module; returns the exit code."""
+    """Rewrites what needs it and prints a line a module; returns the exit code."""
     try:
         states = ensure()
     except CompatError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     for distribution, state in states.items():
-        now = 'rewritten now' if state is State.ORIGINAL else f'{state.value} (nothing to do)'
-        print(f'{distribution}: {now}')
+        text = (
+            'rewritten now' if state is ModuleState.ORIGINAL else f'{state.value} (nothing to do)'
+        )
+        print(f'{distribution}: {text}')
     return 0
 
 

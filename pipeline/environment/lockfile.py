@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 
 def read_lock(text: str) -> dict[str, str]:
-    """Returns normalised name -> version of the lock's pins that apply to this interpreter.
+    """Normalised name -> version of the lock's pins that apply to this interpreter.
 
     Raises:
       packaging.requirements.InvalidRequirement: a line is no requirement.
@@ -28,7 +28,7 @@ def read_lock(text: str) -> dict[str, str]:
 
 
 def read_installed() -> dict[str, str]:
-    """Returns normalised name -> version of all that the running interpreter can import."""
+    """Normalised name -> version of all that the running interpreter can import."""
     return {
         canonicalize_name(item.name): item.version for item in importlib.metadata.distributions()
     }

@@ -1,6 +1,6 @@
-"""The native modules whose wheels ask for glibc 2.39, and the builds of them that are known.
+"""The native modules whose wheels ask for glibc 2.39, and their known builds.
 
-What may change with a new release stands here; how it is used, in `glibc_compat`.
+All that may change with a new release is here; `glibc_compat` uses it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What proves that each native library loads: the shortest program that uses it.
+"""The shortest program that proves that a native library loads, for each library.
 
-Importing TensorFlow or TFX whole takes 10 to 35 s; the programs below take half a second together.
+A full import of TensorFlow or TFX takes 10 to 35 s; these programs take half a second together.
 Each is Python source, then its arguments.
 """
 

@@ -75,7 +75,7 @@ def test_lock_is_read_with_markers_and_normalised_names():
 @pytest.mark.parametrize(
     ('installed', 'status', 'words'),
     [
-        ({'absl-py': '1.4.0', 'zope-interface': '8.1', 'more': '1'}, Status.OK, '2 as in the lock'),
+        ({'absl-py': '1.4.0', 'zope-interface': '8.1', 'more': '1'}, Status.OK, '2 match the lock'),
         ({'absl-py': '1.4.0'}, Status.FAIL, 'missing: zope-interface'),
         ({'absl-py': '2', 'zope-interface': '8.1'}, Status.WARN, 'absl-py 2 instead of 1.4.0'),
     ],

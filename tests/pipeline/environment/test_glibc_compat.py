@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from thawline import ROOT
 from thawline.pipeline.environment import glibc_compat
-from thawline.pipeline.environment.glibc_compat import CompatError, State
+from thawline.pipeline.environment.glibc_compat import CompatError, ModuleState
 from thawline.pipeline.environment.native_builds import MODULES, REPLACEMENTS, NativeModule
 
 each_module = pytest.mark.parametrize('module', MODULES, ids=lambda module: module.distribution)
@@ -64,13 +64,13 @@ def loads(path: pathlib.Path) -> subprocess.CompletedProcess[str]:
 def test_rewrites_the_original_into_one_that_loads(module, tmp_path):
     path = original_of(module, tmp_path)
     before = path.read_bytes()
-    assert glibc_compat.inspect(module, path) is State.ORIGINAL
+    assert glibc_compat.inspect(module, path) is ModuleState.ORIGINAL
     assert loads(path).returncode != 0
     assert 'not found' in loads(path).stderr  # version `GLIBCXX_3.4.32' not found
 
     glibc_compat.rewrite(module, path)
 
-    assert glibc_compat.inspect(module, path) is State.REWRITTEN
+    assert glibc_compat.inspect(module, path) is ModuleState.REWRITTEN
     assert digest(path) == module.builds[hashlib.sha256(before).hexdigest()]
     assert loads(path).returncode == 0
     assert path.stat().st_mode & 0o777 == 0o755
