@@ -9,6 +9,9 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
+from thawline.components.evaluation.gate.counts import Counts, HitCount
+from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.verdict import judge
 from thawline.components.report.content import (
     Bin,
     Card,
@@ -21,12 +24,10 @@ from thawline.components.report.content import (
     Neighbour,
     Part,
     Picture,
-    RuleResult,
     Slice,
     Training,
     Verdict,
 )
-from thawline.components.shared import percentages
 from thawline.components.statistics import proportions
 
 HOSTILE_CLASS = '"><img src=x onerror=alert(1)>'
@@ -154,28 +155,10 @@ def _part(
 
 
 def verdict(val: Part, threshold: float) -> Verdict:
-    """A verdict in the words of the gate's own rules."""
-    value = val.accuracy.lower
-    holds = value >= threshold
-    said = f'The lower bound of val accuracy, {percentages.percent(value)}, '
-    said += f'{"reaches" if holds else "is below"} {percentages.percent(threshold)} '
-    said += f'({percentages.percent(val.accuracy.share)} of {val.accuracy.n:,} images).'
-    change = '' if holds else 'At this accuracy about 214 more val images (366 in all) would do.'
-    rules = (
-        RuleResult('val_accuracy', 'Validation accuracy', holds, value, threshold,
-             value - threshold, said, change),
-        RuleResult('max_calibration_error', 'Calibration error', True, 0.031, 0.05, 0.019,
-             'The expected calibration error, 3.1 %, keeps to 5.0 %.'),
-        RuleResult('paired_test', 'Paired test against the baseline', None, None, 0.05, None,
-             'There is no earlier blessed model.'),
-        RuleResult('test_contradiction', 'Test against val', True, 0.412, 0.05, 0.362,
-             'Test accuracy 91.8 % is not significantly lower than val accuracy 92.8 % '
-             '(p = 0.412, 150 images against 152).'),
-        RuleResult('max_latency_ms', 'Latency', True, 23.4, 50.0, 26.6,
-             'The latency of one image at the 95th percentile, 23.4 ms, keeps to 50.0 ms.'),
-    )  # fmt: skip
-    head = 'Blessed: t' if holds else 'Not blessed: t'
-    return Verdict(holds, head + said[1:], rules)
+    hits = HitCount(round((val.accuracy.share or 0) * val.accuracy.n), val.accuracy.n)
+    counts = Counts(hits, HitCount(138, 150), {}, calibration_error=0.031, latency_ms=23.4)
+    gate = Gate(val_accuracy=threshold, max_calibration_error=0.05, max_latency_ms=50.0)
+    return judge(counts, gate)
 
 
 def content(

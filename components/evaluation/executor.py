@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -22,12 +21,12 @@ from thawline.components.evaluation import (
     serving_cost,
     slices,
     tfma_config,
-    tfma_metrics,
     tfma_run,
 )
 from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import ClassChange, Counts
 from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.verdict import Verdict
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.evaluation.slices import Evaluation
 from thawline.components.saved_model import card
@@ -77,30 +76,25 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             if name in (_MODEL, _BASELINE) and artifacts
         }
         candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
-        reset = _reset(card.read(pathlib.Path(candidate)).classes, baseline)
-        compared = None if reset else baseline
-        latency = self._predict(input_dict, candidate, compared, evaluation.uri, gate)
+        class_change = _class_change(card.read(pathlib.Path(candidate)).classes, baseline)
+        compared = None if class_change else baseline
+        latency_ms = self._predict(input_dict, candidate, compared, evaluation.uri, gate)
 
         progress.start('evaluating')
-        found = predictions.read(evaluation.uri)
-        self._analyse(found, candidate, compared, evaluation.uri, gate, settings)
-        counted = counting.numbers(
-            counting.judged(found, gate),
-            found.classes,
-            reset,
-            latency,
-            None if gate.max_size_mb is None else serving_cost.size_mb(candidate),
-        )
-        decided = verdict.judge(counted, gate, settings.smallest_slice)
-        _check_agreement(decided, tfma.load_validation_result(evaluation.uri))
+        table = predictions.read(evaluation.uri)
+        self._run_tfma(table, candidate, compared, evaluation.uri, gate, settings)
+        size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
+        counts = counting.count(table, gate, class_change, latency_ms, size_mb)
+        decision = verdict.judge(counts, gate, settings.smallest_slice)
+        _check_agreement(decision, tfma.load_validation_result(evaluation.uri))
         with tf.io.gfile.GFile(os.path.join(evaluation.uri, verdict.FILE), 'w') as file:
-            file.write(verdict.to_json(decided))
-        _note(evaluation, counted)
+            file.write(verdict.to_json(decision))
+        _set_accuracies(evaluation, counts)
         _bless(
             artifact_utils.get_single_instance(output_dict['blessing']),
             input_dict[_MODEL][0],
             input_dict[_BASELINE][0] if compared else None,
-            decided.blessed,
+            decision.blessed,
             exec_properties.get('current_component_id'),
         )
 
@@ -136,9 +130,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 return None
             return serving_cost.latency_ms(servers[0], files[VAL])
 
-    def _analyse(
+    def _run_tfma(
         self,
-        found: Predictions,
+        table: Predictions,
         candidate: str,
         baseline: str | None,
         uri: str,
@@ -148,53 +142,50 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes TFMA's results."""
         for position, name in enumerate(floor.column for floor in gate.slices):
             where = f'gate.slices[{position}].column'
-            slices.check_column(name, slices.columns(found.columns), where)
-        sliced, _ = slices.slices(found.columns, settings.crossed, settings.most_values)
+            slices.check_column(name, slices.columns(table.columns), where)
+        sliced, _ = slices.slices(table.columns, settings.crossed, settings.most_values)
         models = {tfma_config.LONE: candidate}
         if baseline is not None:
             models = {tfma_config.CANDIDATE: candidate, tfma_config.BASELINE: baseline}
         config = tfma_config.build(
-            gate, found.classes, sliced, settings.smallest_slice, baseline is not None
+            gate, table.classes, sliced, settings.smallest_slice, baseline is not None
         )
         with self._make_beam_pipeline() as pipeline:
-            tfma_run.evaluate(pipeline, config, counting.columns(gate), models, uri)
+            tfma_run.evaluate(pipeline, config, models, uri)
 
 
-def _reset(classes: tuple[str, ...], baseline: str | None) -> ClassChange | None:
-    """The difference in classes that keeps the two models from being compared, if there is one."""
+def _class_change(classes: tuple[str, ...], baseline: str | None) -> ClassChange | None:
+    """The difference in classes that rules out a comparison, if there is one."""
     if baseline is None:
         return None
     try:
-        theirs = card.read(pathlib.Path(baseline)).classes
+        baseline_classes = card.read(pathlib.Path(baseline)).classes
     except FileNotFoundError as error:
         raise DataError(
-            f'The blessed baseline is gone from {baseline}: put it back, or begin anew in another '
-            'folder (output: in the configuration).'
+            f'The blessed baseline is missing from {baseline}: restore it, or start over with '
+            'another `output` folder in the configuration.'
         ) from error
-    if set(theirs) == set(classes):
+    if set(baseline_classes) == set(classes):
         return None
     return ClassChange(
-        tuple(name for name in classes if name not in theirs),
-        tuple(name for name in theirs if name not in classes),
+        tuple(name for name in classes if name not in baseline_classes),
+        tuple(name for name in baseline_classes if name not in classes),
     )
 
 
-def _check_agreement(decided: verdict.Verdict, validation: tfma.ValidationResult) -> None:
-    """The rules that are thresholds of TFMA must come to what TFMA came to.
+def _check_agreement(decision: Verdict, validation: tfma.ValidationResult) -> None:
+    """TFMA, which computes val accuracy by another way, must decide on it as the gate does.
 
     Raises:
-        RuntimeError: they do not, which is an error in this package.
+        RuntimeError: it does not, which is an error in this package.
     """
-    holds = all(
-        rule.holds is not False for rule in decided.rules if rule.name not in tfma_metrics.NOT_RULES
-    )
-    if holds != validation.validation_ok:
-        raise RuntimeError(f'the gate and TFMA disagree. Gate: {decided.rules}. TFMA: {validation}')
+    (rule,) = (rule for rule in decision.rules if rule.name == 'val_accuracy')
+    if rule.holds != validation.validation_ok:
+        raise RuntimeError(f'the gate and TFMA disagree. Gate: {rule}. TFMA: {validation}')
 
 
-def _note(evaluation: Artifact, counted: Counts) -> None:
-    counts: Mapping[str, Any] = {VAL: counted.val, TEST: counted.test}
-    for split, count in counts.items():
+def _set_accuracies(evaluation: Artifact, counts: Counts) -> None:
+    for split, count in ((VAL, counts.val), (TEST, counts.test)):
         interval = proportions.wilson(count.hits, count.n)
         if interval.share is None:
             continue

@@ -1,4 +1,4 @@
-"""The evaluation as TFMA expresses it: models, slices, metrics and the thresholds that bless."""
+"""The evaluation as TFMA expresses it: models, slices, the metric and one threshold."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ import tfx.components  # noqa: F401  isort: skip
 import tensorflow_model_analysis as tfma  # isort: skip
 
 from thawline.components.evaluation import tfma_metrics
-from thawline.components.evaluation.counting import EMPTY
-from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.statistics.proportions import Interval
+from thawline.components.shared.splits import VAL
 
 CANDIDATE, BASELINE = 'candidate', 'baseline'
 LONE = ''  # the name that TFMA gives to the only model
-_AT_MOST = ('max_calibration_error', 'max_drop', 'finite_probabilities')
 
 
 def build(
@@ -29,34 +26,39 @@ def build(
 ) -> tfma.EvalConfig:
     """The evaluation of one candidate and, where there is one, a baseline.
 
-    `val` and `test` are evaluated together and told apart by slicing on the feature `split`. A rule
-    of the gate compares parts of them, so each is a metric of the slice of all images, with a
-    threshold on its value. There is no threshold on a change of TFMA's own: it is skipped while
-    there is no baseline, and knows nothing of chance.
+    `val` and `test` are evaluated together and told apart by slicing on the feature `split`. Of the
+    gate TFMA knows the threshold on val accuracy alone. What compares splits, classes or models is
+    judged in `gate`: TFMA's thresholds see one slice at a time, and its thresholds on a change are
+    skipped without a baseline and know nothing of chance.
 
     Args:
-        gate: the rules.
+        gate: its threshold on val accuracy.
         classes: of the candidate.
         sliced: columns to slice each split on, alone or together.
-        smallest_slice: slices with fewer images are marked, and not judged.
+        smallest_slice: slices with fewer images are marked.
         has_baseline: whether the baseline's predictions are there.
     """
     names = (CANDIDATE, BASELINE) if has_baseline else (LONE,)
-    common = {'classes': list(classes), 'smallest_slice': smallest_slice}
+    metric = tfma_metrics.SliceScores
     spec = tfma.MetricsSpec(
         model_names=names,
         metrics=[
-            _metric(tfma_metrics.SliceScores, **common),
-            _metric(tfma_metrics.GateRules, gate=gate.model_dump(mode='json'), **common),
+            tfma.MetricConfig(
+                class_name=metric.__name__,
+                module=metric.__module__,
+                config=json.dumps({'classes': list(classes), 'smallest_slice': smallest_slice}),
+            )
         ],
     )
-    everything = tfma.SlicingSpec()
-    for name, bound in _bounds(gate).items():
-        limits = {'upper_bound' if name in _AT_MOST else 'lower_bound': {'value': bound}}
-        threshold = tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(**limits))
-        spec.per_slice_thresholds[tfma_metrics.RULE + name].thresholds.add(
-            slicing_specs=[everything], threshold=threshold
-        )
+    by_bound = gate.strictness == 'bound'
+    judged = tfma_metrics.GATE_BOUND if by_bound else tfma_metrics.ACCURACY
+    spec.per_slice_thresholds[judged].thresholds.add(
+        slicing_specs=[tfma.SlicingSpec(feature_values={'split': VAL})],
+        threshold=tfma.MetricThreshold(
+            value_threshold=tfma.GenericValueThreshold(lower_bound={'value': gate.val_accuracy})
+        ),
+    )
+    columns = [(), ('split',), ('split', 'label'), *(('split', *group) for group in sliced)]
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -68,46 +70,6 @@ def build(
             )
             for name in names
         ],
-        slicing_specs=[
-            everything,
-            *(
-                tfma.SlicingSpec(feature_keys=['split', *columns])
-                for columns in [(), ('label',), *sliced]
-            ),
-        ],
+        slicing_specs=[tfma.SlicingSpec(feature_keys=keys) for keys in columns],
         metrics_specs=[spec],
     )
-
-
-def _metric(metric: type[tfma.metrics.Metric], **config: object) -> tfma.MetricConfig:
-    return tfma.MetricConfig(
-        class_name=metric.__name__, module=metric.__module__, config=json.dumps(config)
-    )
-
-
-def _bounds(gate: Gate) -> dict[str, float]:
-    """What the number of each rule is held against, by name."""
-    rules = verdict.judge(EMPTY, tfma_metrics.without_measured(gate)).rules
-    found = {rule.name: rule.bound for rule in rules if rule.bound is not None}
-    return {**found, 'finite_probabilities': 0.0}
-
-
-def interval(uri: str, split: str, model: str = CANDIDATE) -> Interval | None:
-    """Accuracy of `model` on a split with its interval, or None where the split has no image."""
-    # TFMA names the models only where there are two; a lone candidate has the empty name.
-    found = [tfma.load_eval_result(uri, model_name=name) for name in (model, '')]
-    for key, sections in (pair for result in found for pair in result.slicing_metrics):
-        if key != (('split', split),):
-            continue
-        values = {
-            name: value['doubleValue']
-            for name, value in sections[''][''].items()
-            if 'doubleValue' in value
-        }
-        return Interval(
-            values[tfma_metrics.ACCURACY],
-            values[tfma_metrics.LOWER],
-            values[tfma_metrics.UPPER],
-            int(values[tfma_metrics.IMAGES]),
-        )
-    return None

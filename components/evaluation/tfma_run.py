@@ -1,4 +1,4 @@
-"""Runs TFMA over predictions that have been made, and reads its decision.
+"""Runs TFMA over the predictions of the evaluation.
 
 TFMA's own extractors would decode every image and load every model a second time, to learn what the
 table of predictions holds already, and slice image by image. Its metrics, thresholds and writers
@@ -7,13 +7,13 @@ are what is used here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 
-# tfma is not whole until tfx has been imported, which `eval_config` does.
+# tfma is not whole until tfx has been imported, which `tfma_config` does.
 from thawline.components.evaluation import predictions, tfma_config, tfma_metrics
 from thawline.components.evaluation.predictions import Predictions
 
@@ -24,17 +24,12 @@ _PIECE = 4096  # images of a slice that are handed over together
 
 
 def evaluate(
-    root: beam.Pipeline,
-    config: tfma.EvalConfig,
-    named: Sequence[str],
-    models: Mapping[str, str],
-    uri: str,
+    root: beam.Pipeline, config: tfma.EvalConfig, models: Mapping[str, str], uri: str
 ) -> None:
-    """Adds the pipeline; `tfma.load_eval_result` reads what it leaves behind.
+    """Adds the pipeline; `tfma.load_eval_result` reads its results.
 
     Args:
-        config: what to evaluate, see `eval_config.build`.
-        named: columns that rules name.
+        config: what to evaluate, see `tfma_config.build`.
         models: folder of each model, by its name in the configuration.
         uri: of the evaluation, where the predictions are and the results go.
     """
@@ -44,7 +39,7 @@ def evaluate(
         root
         # The columns alone: Beam packs what is created into the pipeline itself, with bzip2.
         | 'Columns' >> beam.Create([tuple(spec.feature_keys) for spec in config.slicing_specs])
-        | 'Slices' >> beam.ParDo(_Slices(uri, named))
+        | 'Slices' >> beam.ParDo(_Slices(uri))
         | tfma.ExtractAndEvaluate(
             extractors=[],
             evaluators=[tfma.evaluators.MetricsPlotsAndValidationsEvaluator(config, run_after='')],
@@ -56,43 +51,39 @@ def evaluate(
 class _Slices(beam.DoFn):
     """Columns -> extracts of the labelled images, slice by slice."""
 
-    def __init__(self, uri: str, named: Sequence[str]) -> None:
-        self._uri, self._named = uri, named
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
 
     def setup(self) -> None:
-        self._found = predictions.read(self._uri)
+        self._predictions = predictions.read(self._uri)
 
     def process(self, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        found = self._found
-        names = np.array([*found.classes, None], object)  # at -1, for unknown classes
+        table = self._predictions
+        names = np.array([*table.classes, None], object)  # at -1, for unknown classes
         values = {
-            **found.columns,
-            'split': found.splits.astype(object),
-            'label': names[found.labels],
+            **table.columns,
+            'split': table.splits.astype(object),
+            'label': names[table.labels],
         }
         keys = sorted(columns)  # the order in which TFMA looks slices up
-        groups: dict[tfma_metrics.Key, list[int]] = {}
-        for row in np.flatnonzero(found.labelled).tolist():
+        groups: dict[tfma_metrics.SliceKey, list[int]] = {}
+        for row in np.flatnonzero(table.labelled).tolist():
             groups.setdefault(tuple((key, values[key][row]) for key in keys), []).append(row)
         for slice_key, rows in groups.items():
             if any(value is None for _, value in slice_key):
                 continue  # an image without a value is in none of the column's slices
             for start in range(0, len(rows), _PIECE):
-                yield _extracts(found, self._named, slice_key, rows[start : start + _PIECE])
+                piece = rows[start : start + _PIECE]
+                outputs = _outputs(table, piece)
+                yield tfma_metrics.extracts(slice_key, table.labels[piece], outputs)
 
 
-def _extracts(
-    found: Predictions, named: Sequence[str], key: tfma_metrics.Key, rows: list[int]
-) -> dict[str, Any]:
-    outputs = {tfma_config.LONE: (found.answers[rows], found.probabilities[rows])}
-    if found.baseline_answers is not None and found.baseline_probabilities is not None:
-        outputs = {
-            tfma_config.CANDIDATE: outputs[tfma_config.LONE],
-            tfma_config.BASELINE: (
-                found.baseline_answers[rows],
-                found.baseline_probabilities[rows],
-            ),
-        }
-    columns = {'split': found.splits, **{name: found.columns[name] for name in named}}
-    features = {} if key else {name: values[rows] for name, values in columns.items()}
-    return tfma_metrics.extracts(key, found.labels[rows], features, outputs)
+def _outputs(table: Predictions, rows: list[int]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Answers and probabilities of each model, by its name."""
+    candidate = table.answers[rows], table.probabilities[rows]
+    if table.baseline_answers is None or table.baseline_probabilities is None:
+        return {tfma_config.LONE: candidate}
+    return {
+        tfma_config.CANDIDATE: candidate,
+        tfma_config.BASELINE: (table.baseline_answers[rows], table.baseline_probabilities[rows]),
+    }

@@ -103,6 +103,11 @@ def hits_needed(n: int, threshold: float, confidence: float = CONFIDENCE) -> int
     return low
 
 
+def hits_for_share(n: int, share: float) -> int:
+    """The fewest hits among `n` whose measured share is at least `share`."""
+    return next(hits for hits in range(math.floor(share * n), n + 1) if hits / n >= share)
+
+
 def images_needed(share: float, threshold: float, confidence: float = CONFIDENCE) -> int | None:
     """From how many images on a measured share of `share` has a bound that reaches `threshold`.
 

@@ -70,13 +70,13 @@ def test_pixels_are_bit_identical_everywhere(project):
 def test_evaluator_counted_what_the_served_model_answers(project):
     import tensorflow as tf
 
-    from thawline.components.evaluation import tfma_config
+    from tests.components.evaluation import evaluating
 
     served = tf.saved_model.load(str(project.versions()[-1])).signatures['serving_default']
     for split in ('val', 'test'):
         examples = raw_examples(project, split)
         answers = served(examples=tf.constant(examples))['label'].numpy()
         hits = np.mean([a == feature(e, 'label') for a, e in zip(answers, examples, strict=True)])
-        found = tfma_config.interval(str(project.artifact('Evaluator', 'evaluation')), split)
+        found = evaluating.interval(str(project.artifact('Evaluator', 'evaluation')), split)
         assert found is not None and found.n == len(examples)
         assert found.share == pytest.approx(hits)

@@ -5,22 +5,97 @@ from __future__ import annotations
 import dataclasses
 
 from thawline.components.evaluation.gate.counts import ClassChange, Counts, PairedCount
-from thawline.components.evaluation.gate.rules import RuleResult, few, images, told, unmeasured
+from thawline.components.evaluation.gate.rule_result import (
+    RuleResult,
+    abbreviate,
+    at_least,
+    at_most,
+    format_pair,
+    image_count,
+    unmeasured,
+)
 from thawline.components.shared import percentages
 from thawline.components.statistics import proportions
 
 
-def _reset(reset: ClassChange) -> str:
-    parts = [
-        f'{word} {few(repr(name) for name in names)}'
-        for word, names in (('new', reset.added), ('gone', reset.removed))
-        if names
-    ]
-    return f'The blessed baseline knows other classes ({"; ".join(parts)}): comparing starts anew.'
+def max_drop(counts: Counts, limit: float) -> RuleResult:
+    """The measured difference to the baseline."""
+    name, title, paired = 'max_drop', 'Drop against the baseline', counts.baseline
+    if not isinstance(paired, PairedCount):
+        return _not_compared(name, title, limit, paired)
+    if not paired.n:
+        sentence = 'The drop against the baseline cannot be measured without val images.'
+        return unmeasured(name, title, limit, sentence)
+    value = (paired.lost - paired.won) / paired.n
+    points, allowed = format_pair(abs(value), limit, form=_points)
+    moved = (
+        f'is {points} {"below" if value > 0 else "above"} that of' if value else 'equals that of'
+    )
+    sentence = f'Val accuracy {moved} the blessed baseline; a drop of up to {allowed} is allowed.'
+    return at_most(name, title, value, limit, sentence)
 
 
-def _no_baseline(name: str, title: str, bound: float, baseline: ClassChange | None) -> RuleResult:
-    sentence = 'There is no earlier blessed model.' if baseline is None else _reset(baseline)
+def paired_test(counts: Counts, level: float, decides: bool) -> RuleResult:
+    """McNemar's exact test against the baseline on the same images."""
+    name, title, paired = 'paired_test', 'Paired test against the baseline', counts.baseline
+    if not isinstance(paired, PairedCount):
+        return _not_compared(name, title, level, paired)
+    p = proportions.mcnemar(paired.won, paired.lost).worse
+    differ = paired.won + paired.lost
+    sentence = (
+        f'The model is {"" if p < level else "not "}significantly worse than the blessed baseline '
+        f'({_p_value(p, level)}): they differ on {differ:,} of {image_count(paired.n)}, with only '
+        f'the model correct on {paired.won:,} and only the baseline correct on {paired.lost:,}.'
+    )
+    allowed = proportions.losses_allowed(differ, level)
+    change = (
+        f'It would pass with only the baseline correct on at most {allowed:,} of these {differ:,}.'
+    )
+    return _test(name, title, p, level, sentence, change, decides)
+
+
+def test_contradiction(counts: Counts, level: float, decides: bool) -> RuleResult:
+    """Fisher's exact test of test accuracy against val accuracy."""
+    name, title = 'test_contradiction', 'Test against val'
+    val, test = counts.val, counts.test
+    if not val.n or not test.n:
+        sentence = f'There are no {"test" if val.n else "val"} images to compare.'
+        return RuleResult(name, title, None, None, level, None, sentence)
+    p = proportions.significantly_lower(test.hits, test.n, val.hits, val.n)
+    sentence = (
+        f'Test accuracy ({percentages.percent(test.share)} of {image_count(test.n)}) is '
+        f'{"" if p < level else "not "}significantly lower than val accuracy '
+        f'({percentages.percent(val.share)} of {image_count(val.n)}): {_p_value(p, level)}.'
+    )
+    needed = proportions.hits_not_lower(test.n, val.hits, val.n, level)
+    change = (
+        f'{needed:,} test images correct instead of {test.hits:,} would be consistent with val. '
+        'Look for the cause: near-duplicates across train and val, images from other sources in '
+        'test, or many models compared on the same val images.'
+    )
+    return _test(name, title, p, level, sentence, change, decides)
+
+
+def _test(
+    name: str, title: str, p: float, level: float, sentence: str, change: str, decides: bool
+) -> RuleResult:
+    """A significance test is shown under every strictness, but decides nothing under 'point'."""
+    result = at_least(name, title, p, level, sentence, change if p < level else '')
+    if decides:
+        return result
+    sentence += ' This does not affect the decision (strictness: point).'
+    return dataclasses.replace(result, holds=None, sentence=sentence, change='')
+
+
+def _not_compared(name: str, title: str, bound: float, baseline: ClassChange | None) -> RuleResult:
+    sentence = 'There is no blessed model to compare with yet.'
+    if baseline is not None:
+        changes = {'added': baseline.added, 'removed': baseline.removed}
+        listed = [f'{kind} {abbreviate(names)}' for kind, names in changes.items() if names]
+        sentence = (
+            f'The blessed baseline has different classes ({"; ".join(listed)}), so the two models '
+            'are not compared.'
+        )
     return RuleResult(name, title, None, None, bound, None, sentence)
 
 
@@ -28,78 +103,7 @@ def _points(difference: float, decimals: int) -> str:
     return f'{100 * difference:.{decimals}f} points'
 
 
-def max_drop(numbers: Counts, most: float) -> RuleResult:
-    """The measured difference to the baseline."""
-    name, title = 'max_drop', 'Drop against the baseline'
-    paired = numbers.baseline
-    if not isinstance(paired, PairedCount):
-        return _no_baseline(name, title, most, paired)
-    if not paired.n:
-        return unmeasured(name, title, most, 'there is no val image to compare on')
-    value = (paired.lost - paired.won) / paired.n
-    shown, allowed = told(abs(value), most, tell=_points)
-    moved = f'fell by {shown}' if value > 0 else f'rose by {shown}' if value < 0 else 'is the same'
-    sentence = f'Val accuracy {moved} against the blessed baseline; {allowed} may be lost.'
-    return RuleResult(name, title, value <= most, value, most, most - value, sentence)
-
-
-def paired_test(numbers: Counts, level: float, decides: bool) -> RuleResult:
-    """McNemar's exact test against the baseline on the same images."""
-    name, title = 'paired_test', 'PairedCount test against the baseline'
-    paired = numbers.baseline
-    if not isinstance(paired, PairedCount):
-        return _no_baseline(name, title, level, paired)
-    p = proportions.mcnemar(paired.won, paired.lost).worse
-    worse, differ = p < level, paired.won + paired.lost
-    sentence = (
-        f'The model is {"" if worse else "not "}significantly worse than the blessed baseline '
-        f'({_p(p, level)}): on {images(differ)} of {paired.n:,} the two differ, it alone is right '
-        f'on {paired.won:,} and the baseline alone on {paired.lost:,}.'
-    )
-    change = ''
-    if worse:
-        allowed = proportions.losses_allowed(differ, level)
-        change = f'Of these {differ:,} the baseline alone may be right on {allowed:,} at most.'
-    return _test(RuleResult(name, title, not worse, p, level, p - level, sentence, change), decides)
-
-
-def test_contradiction(numbers: Counts, level: float, decides: bool) -> RuleResult:
-    """Fisher's exact test of test accuracy against val accuracy."""
-    name, title = 'test_contradiction', 'Test against val'
-    val, test = numbers.val, numbers.test
-    if not val.n or not test.n:
-        sentence = f'{"test" if val.n else "val"} has no image to compare with.'
-        return RuleResult(name, title, None, None, level, None, sentence.capitalize())
-    p = proportions.significantly_lower(test.hits, test.n, val.hits, val.n)
-    lower = p < level
-    sentence = (
-        f'Test accuracy {percentages.percent(test.share)} is {"" if lower else "not "}'
-        f'significantly lower than val accuracy {percentages.percent(val.share)} '
-        f'({_p(p, level)}, {images(test.n)} '
-        f'against {val.n:,}).'
-    )
-    change = ''
-    if lower:
-        needed = proportions.hits_not_lower(test.n, val.hits, val.n, level)
-        change = (
-            f'{needed:,} test images right instead of {test.hits:,} would be in line with val. '
-            'Look for what sets the two apart: near-duplicates in train and val, other sources in '
-            'test, or a model chosen among many on the same val images.'
-        )
-    return _test(RuleResult(name, title, not lower, p, level, p - level, sentence, change), decides)
-
-
-def _number(value: float, decimals: int) -> str:
-    return f'{value:.{decimals}f}'
-
-
-def _p(p: float, level: float) -> str:
-    return f'p = {told(p, level, 3, _number)[0]}' if p >= 0.001 else 'p < 0.001'
-
-
-def _test(rule: RuleResult, decides: bool) -> RuleResult:
-    """A test of chance decides nothing in the plain comparison, but is told."""
-    if decides:
-        return rule
-    sentence = f'{rule.sentence} It does not decide: strictness is point.'
-    return dataclasses.replace(rule, holds=None, sentence=sentence, change='')
+def _p_value(p: float, level: float) -> str:
+    if p < 0.001:
+        return 'p < 0.001'
+    return f'p = {format_pair(p, level, 3, lambda value, decimals: f"{value:.{decimals}f}")[0]}'

@@ -1,4 +1,4 @@
-"""What the gate judges: counts of one candidate's answers, and a few numbers beside them."""
+"""What the gate judges: counts of correct answers, and a few metrics beside them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 @dataclasses.dataclass(frozen=True)
 class HitCount:
-    """`hits` of `n` images that were answered right."""
+    """`hits` of `n` images are classified correctly."""
 
     hits: int
     n: int
@@ -33,8 +33,8 @@ class PairedCount:
     """The candidate beside the blessed baseline on the same `n` val images.
 
     Attributes:
-        won: images that the candidate alone answers right.
-        lost: images that the baseline alone answers right.
+        won: images that only the candidate classifies correctly.
+        lost: images that only the baseline classifies correctly.
         n: all of them.
     """
 
@@ -45,12 +45,7 @@ class PairedCount:
 
 @dataclasses.dataclass(frozen=True)
 class ClassChange:
-    """A blessed baseline that knows other classes, so that it cannot be compared.
-
-    Attributes:
-        added: classes that it does not know.
-        removed: classes that it alone knows.
-    """
+    """How the candidate's classes differ from the baseline's, which rules out a comparison."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -61,8 +56,8 @@ class Counts:
     """All that the gate judges.
 
     Attributes:
-        val, test: the served answers.
-        classes: val images by their label; each class of the model, with n = 0 if it has none.
+        val, test: labelled images.
+        classes: val images by label; each class of the model, with n = 0 if it has none.
         slices: val images of every slice whose column a rule names, small ones too.
         calibration_error: expected calibration error on val, None or NaN where it has none.
         baseline: None without one.

@@ -1,7 +1,7 @@
 """The gate's decision from counts alone: every rule with its number, and what would change it.
 
-Needs neither TensorFlow nor TFX. What TFMA can express as a threshold is expressed there too
-(`eval_config`); the two must agree.
+A rule that is set and cannot be measured fails; one that does not apply decides nothing. Needs
+neither TensorFlow nor TFX.
 """
 
 from __future__ import annotations
@@ -9,16 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from thawline.components.evaluation.gate import comparisons, rules
-from thawline.components.evaluation.gate.counts import ClassChange as ClassChange
-from thawline.components.evaluation.gate.counts import Counts as Counts
-from thawline.components.evaluation.gate.counts import HitCount as HitCount
-from thawline.components.evaluation.gate.counts import PairedCount as PairedCount
-from thawline.components.evaluation.gate.counts import SliceCount as SliceCount
+from thawline.components.evaluation.gate import comparisons, floors, limits
+from thawline.components.evaluation.gate.counts import Counts
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.gate.rules import RuleResult as RuleResult
-from thawline.components.shared import percentages
-from thawline.components.statistics.proportions import Interval as Interval
+from thawline.components.evaluation.gate.rule_result import RuleResult
+from thawline.components.evaluation.gate.val_accuracy import val_accuracy
 
 FILE = 'verdict.json'
 FORMAT = 1
@@ -33,81 +28,53 @@ class Verdict:
     rules: tuple[RuleResult, ...]
 
 
-def judge(numbers: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
-    """Holds the numbers against every rule of the gate; blessed where none fails.
-
-    Rules that the configuration leaves out are not in the verdict.
+def judge(counts: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
+    """Applies every rule that is set; blessed where none fails.
 
     Args:
-        numbers: of one candidate.
+        counts: of one candidate.
         gate: the rules.
         smallest_slice: slices with fewer images are not judged.
     """
-    by_chance = gate.strictness == 'bound'
-    found = [rules.val_accuracy(numbers, gate)]
+    tests_decide = gate.strictness == 'bound'
+    results = [val_accuracy(counts, gate)]
+    if counts.not_finite:
+        results.insert(0, limits.finite_probabilities(counts))  # the cause comes before its effects
     if gate.worst_class_recall is not None:
-        found.append(rules.worst_class_recall(numbers, gate.worst_class_recall))
+        results.append(floors.worst_class_recall(counts, gate.worst_class_recall))
     if gate.max_calibration_error is not None:
-        found.append(
-            rules.limit(
-                'max_calibration_error',
-                'Calibration error',
-                'expected calibration error',
-                numbers.calibration_error,
-                gate.max_calibration_error,
-                percentages.percent,
-            )
-        )
-    found += [
-        rules.slice_accuracy(numbers, floor, position, smallest_slice)
-        for position, floor in enumerate(gate.slices)
-    ]
+        results.append(limits.calibration_error(counts, gate.max_calibration_error))
+    for position, floor in enumerate(gate.slices):
+        results.append(floors.slice_accuracy(counts, floor, position, smallest_slice))
     if gate.paired_test is not None:
-        found.append(comparisons.paired_test(numbers, gate.paired_test, by_chance))
+        results.append(comparisons.paired_test(counts, gate.paired_test, tests_decide))
     if gate.max_drop is not None:
-        found.append(comparisons.max_drop(numbers, gate.max_drop))
+        results.append(comparisons.max_drop(counts, gate.max_drop))
     if gate.test_contradiction is not None:
-        found.append(comparisons.test_contradiction(numbers, gate.test_contradiction, by_chance))
+        results.append(
+            comparisons.test_contradiction(counts, gate.test_contradiction, tests_decide)
+        )
     if gate.max_latency_ms is not None:
-        found.append(
-            rules.limit(
-                'max_latency_ms',
-                'Latency',
-                'latency of one image at the 95th percentile',
-                numbers.latency_ms,
-                gate.max_latency_ms,
-                rules.in_unit('ms'),
-            )
-        )
+        results.append(limits.latency(counts, gate.max_latency_ms))
     if gate.max_size_mb is not None:
-        found.append(
-            rules.limit(
-                'max_size_mb',
-                'Size of the model',
-                'size of the exported model',
-                numbers.size_mb,
-                gate.max_size_mb,
-                rules.in_unit('MB'),
-            )
-        )
-    if numbers.not_finite:
-        found.insert(0, rules.finite(numbers))  # what it is the cause of comes after it
-    blessed = all(rule.holds is not False for rule in found)
-    return Verdict(blessed, _headline(blessed, found), tuple(found))
+        results.append(limits.size(counts, gate.max_size_mb))
+    return Verdict(
+        all(result.holds is not False for result in results), _headline(results), tuple(results)
+    )
 
 
-def _headline(blessed: bool, found: list[RuleResult]) -> str:
+def _headline(results: list[RuleResult]) -> str:
     """The decision with its reason: the first rule that fails, and the names of the others."""
-    failed = [rule for rule in found if rule.holds is False]
-    if blessed:
-        return f'Blessed: {_continued(found[0].sentence)}'
-    headline = f'Not blessed: {_continued(failed[0].sentence)}'
-    if others := [rule.title[0].lower() + rule.title[1:] for rule in failed[1:]]:
-        headline += f' Also fails: {", ".join(others)}.'
+    failed = [result for result in results if result.holds is False]
+    if not failed:
+        return f'Blessed: {_lower_first(results[0].sentence)}'
+    headline = f'Not blessed: {_lower_first(failed[0].sentence)}'
+    if len(failed) > 1:
+        headline += f' Also failed: {", ".join(_lower_first(rule.title) for rule in failed[1:])}.'
     return headline
 
 
-def _continued(sentence: str) -> str:
+def _lower_first(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
 
 

@@ -19,13 +19,16 @@ from tests.components.training import tiny
 from tests.components.transformed import RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.evaluation import executor, predictions
+from thawline.components.evaluation import executor, predictions, tfma_config
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.slices import Evaluation
 from thawline.components.ingestion import canonical, examples, facts
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.statistics.proportions import Interval
+
+import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 
 BEAM = ['--runner=FnApiRunner', '--direct_running_mode=in_memory']
 MODEL_ID, BASELINE_ID = 7, 3
@@ -150,3 +153,15 @@ def evaluate(
     }
     executor.Executor(context).Do(inputs, outputs, properties)
     return Evaluated(outputs['evaluation'][0], outputs['blessing'][0])
+
+
+def interval(uri: str, split: str, model: str = tfma_config.CANDIDATE) -> Interval | None:
+    """Accuracy of a model on a split, as TFMA has it; None where there is no such slice."""
+    # TFMA names the models only where there are two; a lone candidate has the empty name.
+    results = [tfma.load_eval_result(uri, model_name=name) for name in (model, '')]
+    for key, sections in (pair for result in results for pair in result.slicing_metrics):
+        if key == (('split', split),):
+            names = ('accuracy', 'accuracy_lower_bound', 'accuracy_upper_bound', 'images')
+            values = [sections[''][''][name]['doubleValue'] for name in names]
+            return Interval(*values[:3], n=int(values[3]))
+    return None

@@ -11,13 +11,15 @@ import sklearn.metrics
 
 import tfx.components  # noqa: F401  isort: skip - tfma is not whole without it
 import tensorflow_model_analysis as tfma  # isort: skip
+from tensorflow_model_analysis.proto.validation_result_pb2 import ValidationResult  # isort: skip
 
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.evaluation.evaluating import Evaluated
 from tests.components.transformed import Row, Transformed
-from thawline.components.evaluation import tfma_config
+from thawline.components.evaluation import executor
 from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import Verdict
 from thawline.components.evaluation.slices import Evaluation
@@ -99,7 +101,7 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
             rows_of_site = np.arange(len(labels)) % 2 == n
             assert site['accuracy'] == (answers == labels)[rows_of_site].mean()
             assert site['small_slice'] == (rows_of_site.sum() < 16)
-        interval = tfma_config.interval(found.evaluation.uri, split)
+        interval = evaluating.interval(found.evaluation.uri, split)
         assert interval is not None and interval.n == len(some)
         assert found.evaluation.get_float_custom_property(f'{split}_accuracy') == interval.share
         assert found.evaluation.get_float_custom_property(f'{split}_lower') == interval.lower
@@ -204,7 +206,7 @@ def test_other_classes_unlabelled_and_unknown_images_and_one_answer_for_all(
     baseline = evaluating.exported(tmp_path / 'baseline', transformed, ('maybe', 'no', 'yes'))
     gate = Gate(val_accuracy=0.5, strictness='point', worst_class_recall=0.1)
     found = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
-    interval = tfma_config.interval(found.evaluation.uri, 'val')
+    interval = evaluating.interval(found.evaluation.uri, 'val')
     assert interval is not None
     assert (interval.share, interval.n) == (6 / 7, 7)
     table = found.predictions
@@ -212,10 +214,13 @@ def test_other_classes_unlabelled_and_unknown_images_and_one_answer_for_all(
     assert (~table.labelled).sum() == 1
     assert (table.labels == -1).sum() == 2
     assert set(table.answers) == {0}
-    assert "gone 'maybe'" in rule_of(found, 'paired_test').sentence
-    assert "no val image of 'yes'" in rule_of(found, 'worst_class_recall').sentence
+    assert rule_of(found, 'paired_test').holds is None
+    assert "removed 'maybe'" in rule_of(found, 'paired_test').sentence
+    assert rule_of(found, 'worst_class_recall').holds is False
+    assert "'yes'" in rule_of(found, 'worst_class_recall').sentence
     assert not verdict_of(found).blessed
-    assert not tfma.load_validation_result(found.evaluation.uri).validation_ok
+    # Of the gate's rules TFMA knows that on val accuracy.
+    assert tfma.load_validation_result(found.evaluation.uri).validation_ok
 
 
 def test_probabilities_that_are_no_numbers_are_refused_in_words(
@@ -228,14 +233,21 @@ def test_probabilities_that_are_no_numbers_are_refused_in_words(
     gate = Gate(val_accuracy=0.0, strictness='point')
     found = evaluating.evaluate(tmp_path, splits, model, gate=gate)
     assert not verdict_of(found).blessed
+    assert rule_of(found, 'finite_probabilities').holds is False
     assert 'NaN or infinite' in rule_of(found, 'finite_probabilities').sentence
-    assert '(0 of 6 images right' in rule_of(found, 'val_accuracy').sentence
+    assert '0 of 6 images' in rule_of(found, 'val_accuracy').sentence
     assert {numbers['accuracy'] for numbers in loaded(found).values()} == {0.0}
-    assert not tfma.load_validation_result(found.evaluation.uri).validation_ok
 
 
-def test_baseline_that_is_gone_is_named(transformed: Transformed, tmp_path: pathlib.Path) -> None:
+def test_missing_baseline_is_named(transformed: Transformed, tmp_path: pathlib.Path) -> None:
     some = [evaluating.example(row, 'val') for row in rows(('no', 'yes'), 1, 1)]
     model = evaluating.exported(tmp_path / 'model', transformed, ('no', 'yes'))
-    with pytest.raises(DataError, match=f'baseline is gone from {tmp_path}/old'):
+    with pytest.raises(DataError, match=f'baseline is missing from {tmp_path}/old'):
         evaluating.evaluate(tmp_path, {'val': some, 'test': some}, model, tmp_path / 'old')
+
+
+def test_disagreement_with_tfma_is_an_error() -> None:
+    result = verdict.judge(Counts(HitCount(9, 9), HitCount(9, 9), {}), Gate(val_accuracy=0.5))
+    executor._check_agreement(result, ValidationResult(validation_ok=True))
+    with pytest.raises(RuntimeError, match='disagree'):
+        executor._check_agreement(result, ValidationResult(validation_ok=False))

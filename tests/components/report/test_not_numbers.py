@@ -78,7 +78,7 @@ def test_the_verdict_and_its_reasons_come_first(broken: Broken) -> None:
     places = [told.page.index(words) for words in order]
     assert places == sorted(places)
     hits = len(broken.hits & ids('val'))
-    assert f'({hits} of 30 images right' in told.rules['val_accuracy']['sentence']
+    assert f'({hits} of 30 images correct' in told.rules['val_accuracy']['sentence']
     assert told.facts['No answer']['value'] == f'{len(broken.bad)} of 50 images'
 
 

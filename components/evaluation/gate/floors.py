@@ -1,0 +1,94 @@
+"""Floors for parts of val, that is for classes and slices.
+
+They compare the measured share whatever the strictness: parts are small, and a bound on each would
+refuse nearly every good model (docs/gate.md has the numbers).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from thawline.components.evaluation.gate.counts import Counts, HitCount
+from thawline.components.evaluation.gate.params import SliceFloor
+from thawline.components.evaluation.gate.rule_result import (
+    RuleResult,
+    abbreviate,
+    at_least,
+    compare,
+    image_count,
+    unmeasured,
+)
+from thawline.components.statistics import proportions
+
+# Below so many images a measured share says little: its 95 % interval is some 40 points wide.
+_FEW_IMAGES = 20
+
+
+def worst_class_recall(counts: Counts, floor: float) -> RuleResult:
+    """The measured recall of each class."""
+    name, title, classes = 'worst_class_recall', 'Worst-class recall', counts.classes
+    empty = [label for label, count in classes.items() if not count.n]
+    if empty or not classes:
+        missing = abbreviate(empty) or 'any class'
+        sentence = f'Recall cannot be measured without val images of {missing}.'
+        return unmeasured(name, title, floor, sentence, f'Add such images, or remove gate.{name}.')
+    worst = min(classes, key=lambda label: classes[label].share)
+    below = [label for label, count in classes.items() if count.share < floor]
+    what = f'The lowest recall, of {worst!r},'
+    return _floor(name, title, floor, what, classes[worst], below, 'classes')
+
+
+def slice_accuracy(
+    counts: Counts, floor: SliceFloor, position: int, smallest_slice: int
+) -> RuleResult:
+    """One slice, or each slice of a column that has enough images."""
+    name, named = f'slices.{position}', floor.value is not None
+    title = f'Accuracy where {floor.column} is {floor.value!r}'
+    if not named:
+        title = f'Accuracy for each {floor.column}'
+    slices = [
+        part
+        for part in counts.slices
+        if part.column == floor.column and floor.value in (None, part.value)
+    ]
+    least = max(smallest_slice, 1)
+    large = [part for part in slices if part.count.n >= least]
+    if not large:
+        n = max((part.count.n for part in slices), default=0)
+        sentence = (
+            f'{title} cannot be judged: the {"" if named else "largest "}slice has '
+            f'{image_count(n, "val")}, and at least {least:,} are required.'
+        )
+        change = f'Add such images, or remove gate.slices[{position}].'
+        return unmeasured(name, title, floor.accuracy, sentence, change)
+    worst = min(large, key=lambda part: part.count.share)
+    what = title if named else f'The lowest accuracy, where {worst.column} is {worst.value!r},'
+    below = [part.value for part in large if part.count.share < floor.accuracy]
+    result = _floor(name, title, floor.accuracy, what, worst.count, below, 'slices')
+    small = [part.value for part in slices if part.count.n < least]
+    if not small:
+        return result
+    remark = f' Not judged, with fewer than {image_count(least)}: {abbreviate(small)}.'
+    return dataclasses.replace(result, sentence=result.sentence + remark)
+
+
+def _floor(
+    name: str,
+    title: str,
+    floor: float,
+    what: str,
+    worst: HitCount,
+    below: Sequence[str],
+    kind: str,
+) -> RuleResult:
+    """The worst of several parts of val against what each must reach."""
+    sentence, change = compare(what, worst.share, floor, 'required', worst), ''
+    if worst.n < _FEW_IMAGES:
+        sentence += f' This is based on only {image_count(worst.n)}.'
+    if len(below) > 1:
+        sentence += f' {len(below):,} {kind} are below the required value: {abbreviate(below)}.'
+    if worst.share < floor:
+        needed = proportions.hits_for_share(worst.n, floor)
+        change = f'It would pass with {needed:,} correct instead of {worst.hits:,}.'
+    return at_least(name, title, worst.share, floor, sentence, change)

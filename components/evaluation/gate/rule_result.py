@@ -1,0 +1,93 @@
+"""The result of one rule, and the wording that all rules share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+from thawline.components.evaluation.gate.counts import HitCount
+from thawline.components.shared import percentages
+from thawline.components.statistics import proportions
+
+_LISTED = 3
+
+# Formats a number with so many decimals.
+Format = Callable[[float, int], str]
+
+
+@dataclasses.dataclass(frozen=True)
+class RuleResult:
+    """One rule of the gate and what came of it.
+
+    Attributes:
+        name: its key in the configuration, such as 'val_accuracy'.
+        title: for people, such as 'Validation accuracy'.
+        holds: None where it does not apply, such as a comparison without a baseline.
+        value: as measured, None where it does not apply.
+        bound: what the value is compared with.
+        margin: by how much it holds (positive) or fails (negative), in the unit of `value`.
+        sentence: the outcome in words, with its numbers.
+        change: what would change it, such as how many more images; may be empty.
+    """
+
+    name: str
+    title: str
+    holds: bool | None
+    value: float | None
+    bound: float | None
+    margin: float | None
+    sentence: str
+    change: str = ''
+
+
+def at_least(
+    name: str, title: str, value: float, bound: float, sentence: str, change: str = ''
+) -> RuleResult:
+    return RuleResult(name, title, value >= bound, value, bound, value - bound, sentence, change)
+
+
+def at_most(
+    name: str, title: str, value: float, bound: float, sentence: str, change: str = ''
+) -> RuleResult:
+    return RuleResult(name, title, value <= bound, value, bound, bound - value, sentence, change)
+
+
+def unmeasured(name: str, title: str, bound: float, sentence: str, change: str = '') -> RuleResult:
+    """A rule that is set and cannot be measured fails."""
+    return RuleResult(name, title, False, None, bound, None, sentence, change)
+
+
+def format_pair(
+    value: float, bound: float, decimals: int = 1, form: Format = percentages.percent
+) -> tuple[str, str]:
+    """Both with so many decimals, or as many more as it takes to tell them apart."""
+    for more in range(decimals, 10):
+        first, second = form(value, more), form(bound, more)
+        if first != second or value == bound:
+            return first, second
+    return repr(value), repr(bound)
+
+
+def compare(what: str, value: float, bound: float, kind: str, count: HitCount) -> str:
+    """'Val accuracy is 85.0 %, which meets the threshold of 80.0 % (...)'."""
+    first, second = format_pair(value, bound)
+    outcome = 'which meets' if value >= bound else 'below'
+    share = '' if value == count.share else f', {percentages.percent(count.share)}'
+    ends = proportions.wilson(count.hits, count.n)
+    return (
+        f'{what} is {first}, {outcome} the {kind} {second} ({count.hits:,} of '
+        f'{image_count(count.n)} correct{share}; 95 % interval '
+        f'{percentages.between(ends.lower, ends.upper)}).'
+    )
+
+
+def abbreviate(names: Iterable[object]) -> str:
+    """The first names, quoted, and how many more there are."""
+    listed = [repr(name) for name in names]
+    shown = ', '.join(listed[:_LISTED])
+    return shown if len(listed) <= _LISTED else f'{shown} and {len(listed) - _LISTED:,} more'
+
+
+def image_count(n: int, kind: str = '') -> str:
+    """'1 image', '200 val images'."""
+    return f'{n:,} {kind}{" " if kind else ""}{"image" if n == 1 else "images"}'

@@ -1,0 +1,81 @@
+"""What the gate says of each rule, whether it holds, fails or does not apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import golden
+from tests.components.evaluation.gate.test_verdict import GOOD, SLICES, counts, gate
+from thawline.components.evaluation.gate.counts import (
+    ClassChange,
+    Counts,
+    HitCount,
+    PairedCount,
+)
+from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.verdict import judge
+
+NOTHING = Counts(HitCount(0, 0), HitCount(0, 0), {})
+
+
+def val_cases() -> Iterator[tuple[str, Counts, Gate]]:
+    yield 'good model', GOOD, gate()
+    yield 'exactly at the threshold', counts(val=HitCount(160, 200)), gate(strictness='point')
+    yield 'too few correct', counts(val=HitCount(170, 200)), gate()
+    yield 'too few correct, measured', counts(val=HitCount(150, 200)), gate(strictness='point')
+    yield 'accuracy below the threshold', counts(val=HitCount(150, 200)), gate()
+    yield 'too few images', counts(val=HitCount(9, 10)), gate()
+    yield 'too few images, all correct', counts(val=HitCount(10, 10)), gate()
+    yield 'a threshold of 1', counts(val=HitCount(200, 200)), gate(val_accuracy=1)
+    yield 'approximate interval', counts(val=HitCount(49, 54)), gate()
+    constant = {'cat': HitCount(180, 180), 'dog': HitCount(0, 20)}
+    yield 'one class correct', counts(val=HitCount(180, 200), classes=constant), gate()
+    common = {'cat': HitCount(178, 180), 'dog': HitCount(2, 20)}
+    yield 'one class is enough', counts(val=HitCount(180, 200), classes=common), gate()
+    limits = {'max_calibration_error': 0.05, 'max_latency_ms': 20, 'max_size_mb': 8}
+    yield 'no images', NOTHING, gate(worst_class_recall=0.5, **limits)
+    within = counts(calibration_error=0.03, latency_ms=20.0, size_mb=8.0)
+    yield 'within the limits', within, gate(**limits)
+    above = counts(calibration_error=0.06, latency_ms=21.0, size_mb=8.01, not_finite=1)
+    yield 'above the limits', above, gate(**limits)
+
+
+def part_cases() -> Iterator[tuple[str, Counts, Gate]]:
+    yield 'recall meets the floor', GOOD, gate(worst_class_recall=0.85)
+    few = {'cat': HitCount(4, 5), 'dog': HitCount(80, 100)}
+    yield 'recall below the floor', counts(classes=few), gate(worst_class_recall=0.9)
+    missing = {'cat': HitCount(0, 0), 'dog': HitCount(80, 100)}
+    yield 'class without images', counts(classes=missing), gate(worst_class_recall=0.9)
+    site = {'column': 'meta_site', 'accuracy': 0.7}
+    floors = [{**site, 'value': 'A'}, {**site, 'value': 'C'}, site, {**site, 'column': 'meta_x'}]
+    yield 'slices', counts(slices=SLICES), gate(slices=floors)
+
+
+def comparison_cases() -> Iterator[tuple[str, Counts, Gate]]:
+    change = ClassChange(('x',), ('y', 'z'))
+    yield 'other classes', counts(baseline=change), gate()
+    yield 'worse than the baseline', counts(baseline=PairedCount(3, 14, 200)), gate()
+    yield 'better than the baseline', counts(baseline=PairedCount(14, 3, 200)), gate()
+    yield 'as good as the baseline', counts(baseline=PairedCount(3, 3, 200)), gate()
+    contradicts = counts(test=HitCount(150, 200), baseline=PairedCount(1, 20, 200))
+    yield 'test contradicts val', contradicts, gate()
+    yield 'strictness: point', contradicts, gate(strictness='point')
+    yield 'no test images', counts(test=HitCount(0, 0), baseline=PairedCount(0, 0, 0)), gate()
+
+
+@pytest.mark.golden
+def test_wording() -> None:
+    lines: list[str] = []
+    for title, candidate, settings in (*val_cases(), *part_cases(), *comparison_cases()):
+        decision = judge(candidate, settings, smallest_slice=10)
+        lines += [f'# {title}', decision.headline]
+        for rule in decision.rules:
+            if f'  {rule.sentence}' in lines:
+                continue
+            outcome = {True: 'holds', False: 'fails', None: 'does not apply'}[rule.holds]
+            lines += [f'- {rule.title} ({rule.name}) {outcome}', f'  {rule.sentence}']
+            lines += [f'  {rule.change}'] if rule.change else []
+        lines.append('')
+    golden.check('gate_verdicts.txt', '\n'.join(lines))
