@@ -11,7 +11,7 @@ import dataclasses
 import json
 from typing import Any
 
-from thawline.components.evaluation.gate.verdict import RuleResult as RuleResult
+from thawline.components.evaluation.gate.rule_result import RuleResult as RuleResult
 from thawline.components.evaluation.gate.verdict import Verdict as Verdict
 from thawline.components.statistics.proportions import Interval as Interval
 

@@ -57,13 +57,13 @@ def test_a_class_without_a_validation_image(odd: Told) -> None:
     assert val['name'] == 'rare' and (val['images'], test['images']) == (0, 6)
     assert val['recall'] == {'share': None, 'lower': 0.0, 'upper': 1.0, 'n': 0}
     assert (val['f1'], val['auc']) == (None, None) and test['auc'] is not None
-    assert 'no val image of &#39;rare&#39;' in odd.page
+    assert 'val images of &#39;rare&#39;' in odd.page
 
 
 def test_a_baseline_with_other_classes(odd: Told) -> None:
     rule = odd.rules['paired_test']
     assert rule['holds'] is None and rule['value'] is None
-    assert "new 'rare'" in rule['sentence'] and "gone 'maybe'" in rule['sentence']
+    assert "added 'rare'" in rule['sentence'] and "removed 'maybe'" in rule['sentence']
     assert all(part['baseline'] is None for part in odd.content['parts'].values())
     assert 'does not apply' in odd.page
 
@@ -92,4 +92,4 @@ def test_all_answers_are_one_class(transformed: Transformed, tmp_path: pathlib.P
     assert (answered['recall']['share'], answered['precision']) == (1.0, 0.5)
     assert (never['recall']['share'], never['precision'], never['f1']) == (0.0, None, 0.0)
     assert part['metrics']['balanced_accuracy'] == part['accuracy']['share'] == 0.5
-    assert 'It is right on images of &#39;no&#39; alone.' in told.page
+    assert 'Only images of &#39;no&#39; are classified correctly.' in told.page
