@@ -10,6 +10,7 @@ from tfx.proto.orchestration import driver_output_pb2
 
 from thawline.components.bulk_prediction import executor
 from thawline.components.ingestion import driver
+from thawline.components.shared import property_names
 from thawline.components.shared.errors import UserError
 
 
@@ -27,5 +28,7 @@ class Driver(driver.Driver):
         except UserError:
             value = f'unlisted-{uuid.uuid4()}'
         output = driver_output_pb2.DriverOutput()
-        data_types_utils.set_metadata_value(output.exec_properties[driver.FINGERPRINT], value)
+        data_types_utils.set_metadata_value(
+            output.exec_properties[property_names.SOURCE_FINGERPRINT], value
+        )
         return output

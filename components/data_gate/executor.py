@@ -14,7 +14,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from thawline.components.data_gate import policy as policy_lib
-from thawline.components.shared import split_files
+from thawline.components.shared import property_names, split_files
 from thawline.components.shared.errors import DataError
 
 VERDICT_FILE = 'verdict.json'
@@ -73,7 +73,7 @@ class Executor(base_executor.BaseExecutor):
             message = anomalies_pb2.Anomalies()
             message.ParseFromString(pathlib.Path(folder, 'SchemaDiff.pb').read_bytes())
             found[split] = anomaly_lines(message)
-        summary = json.loads(refused.get_string_custom_property('summary'))
+        summary = json.loads(refused.get_string_custom_property(property_names.SUMMARY))
         facts = policy_lib.Facts(
             counts, summary['total'], summary['quarantined'], summary['reasons'], found
         )

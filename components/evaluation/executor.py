@@ -30,7 +30,7 @@ from thawline.components.evaluation.gate.verdict import Verdict
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.evaluation.slices import Evaluation
 from thawline.components.saved_model import card
-from thawline.components.shared import progress, split_files
+from thawline.components.shared import progress, property_names, split_files
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
 from thawline.components.statistics import proportions
@@ -189,10 +189,10 @@ def _set_accuracies(evaluation: Artifact, counts: Counts) -> None:
         interval = proportions.wilson(count.hits, count.n)
         if interval.share is None:
             continue
-        evaluation.set_float_custom_property(f'{split}_accuracy', interval.share)
-        evaluation.set_float_custom_property(f'{split}_lower', interval.lower)
-        evaluation.set_float_custom_property(f'{split}_upper', interval.upper)
-        evaluation.set_int_custom_property(f'{split}_images', interval.n)
+        evaluation.set_float_custom_property(property_names.accuracy(split), interval.share)
+        evaluation.set_float_custom_property(property_names.lower(split), interval.lower)
+        evaluation.set_float_custom_property(property_names.upper(split), interval.upper)
+        evaluation.set_int_custom_property(property_names.images(split), interval.n)
 
 
 def _bless(

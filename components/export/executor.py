@@ -20,7 +20,7 @@ from thawline.components.export import abstention, copying, making, origin, reco
 from thawline.components.export.params import Exports
 from thawline.components.saved_model import card
 from thawline.components.saved_model.card import Abstain
-from thawline.components.shared import metadata_store, progress, split_files
+from thawline.components.shared import metadata_store, progress, property_names, split_files
 from thawline.components.shared.percentages import between, percent
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
 
@@ -85,7 +85,7 @@ class Executor(base_executor.BaseExecutor):
         written = record.Record(blessed, size, latency, made, abstain, note)
         told = artifact_utils.get_single_instance(output_dict['exports'])
         record.write(written, pathlib.Path(told.uri))
-        told.set_string_custom_property('placed', json.dumps(written.placed))
+        told.set_string_custom_property(property_names.PLACED, json.dumps(written.placed))
 
 
 def _base(uri: str) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.shared.property_names import SOURCE_FINGERPRINT
 from thawline.components.statistics.proportions import wilson
-
-_FINGERPRINT = 'source_fingerprint'
 
 
 def noted(store: mlmd.MetadataStore | None, model_id: int, examples_id: int) -> dict[str, str]:
@@ -23,8 +22,8 @@ def noted(store: mlmd.MetadataStore | None, model_id: int, examples_id: int) -> 
         found['run'] = names.get('pipeline_run', '')
     if (ingested := _maker(store, examples_id)) is not None:
         for values in (ingested.custom_properties, ingested.properties):
-            if _FINGERPRINT in values:
-                found['data'] = values[_FINGERPRINT].string_value
+            if SOURCE_FINGERPRINT in values:
+                found['data'] = values[SOURCE_FINGERPRINT].string_value
     return {name: value for name, value in found.items() if value}
 
 

@@ -12,8 +12,7 @@ from tfx.proto.orchestration import driver_output_pb2
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.shared.errors import UserError
-
-FINGERPRINT = 'source_fingerprint'
+from thawline.components.shared.property_names import SOURCE_FINGERPRINT, SOURCE_SPEC
 
 
 class Driver(classic_base_driver.BaseDriver, base_driver.BaseDriver):
@@ -35,11 +34,11 @@ class Driver(classic_base_driver.BaseDriver, base_driver.BaseDriver):
         raises the error, and the launcher records a failed execution. An error raised here would
         leave the execution recorded as running.
         """
-        spec = SourceSpec.from_json(str(execution_info.exec_properties['source_spec']))
+        spec = SourceSpec.from_json(str(execution_info.exec_properties[SOURCE_SPEC]))
         try:
             value = list_source(spec).fingerprint
         except UserError:
             value = f'unlisted-{uuid.uuid4()}'
         output = driver_output_pb2.DriverOutput()
-        data_types_utils.set_metadata_value(output.exec_properties[FINGERPRINT], value)
+        data_types_utils.set_metadata_value(output.exec_properties[SOURCE_FINGERPRINT], value)
         return output

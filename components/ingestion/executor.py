@@ -18,7 +18,7 @@ from thawline.components.ingestion.plan import Row, make_plan
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
-from thawline.components.shared import progress
+from thawline.components.shared import progress, property_names
 from thawline.components.shared.errors import DataError
 
 SUMMARY = 'summary.json'
@@ -45,16 +45,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
           DataError: the source cannot be used, or too little of it survives.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        spec = SourceSpec.from_json(exec_properties['source_spec'])
-        fractions: dict[str, float] = json.loads(exec_properties['fractions'])
-        seed = int(exec_properties['seed'])
+        spec = SourceSpec.from_json(exec_properties[property_names.SOURCE_SPEC])
+        fractions: dict[str, float] = json.loads(exec_properties[property_names.FRACTIONS])
+        seed = int(exec_properties[property_names.SEED])
         examples = artifact_utils.get_single_instance(output_dict['examples'])
         report = artifact_utils.get_single_instance(output_dict['quarantine'])
         staging = os.path.join(report.uri, 'staging')
         fileio.makedirs(staging)
         try:
             listing = list_source(spec)
-            bounds = int(exec_properties['max_side']), int(exec_properties['max_pixels'])
+            bounds = (
+                int(exec_properties[property_names.MAX_SIDE]),
+                int(exec_properties[property_names.MAX_PIXELS]),
+            )
             rows, rejected = self._read(listing, spec, staging, *bounds)
             try:
                 plan = make_plan(rows, seed, fractions, spec.normalise_labels)
@@ -172,4 +175,6 @@ def write_report(report: Artifact, rejected: list[Rejected], summary: dict[str, 
             file.write(text)
     for key in ('total', 'written', 'quarantined', 'classes'):
         report.set_int_custom_property(key, summary[key])
-    report.set_string_custom_property('summary', json.dumps(summary, ensure_ascii=False))
+    report.set_string_custom_property(
+        property_names.SUMMARY, json.dumps(summary, ensure_ascii=False)
+    )

@@ -32,7 +32,13 @@ from thawline.components.report import (
 from thawline.components.report.similarity import Embedded
 from thawline.components.saved_model import card
 from thawline.components.serving_check import record as serving_record
-from thawline.components.shared import lineage, metadata_store, progress, split_files
+from thawline.components.shared import (
+    lineage,
+    metadata_store,
+    progress,
+    property_names,
+    split_files,
+)
 
 HTML, CONTENT, SUMMARY = 'report.html', 'content.json', 'summary.json'
 _PREVIOUS = 'previous'
@@ -94,8 +100,8 @@ class Executor(base_executor.BaseExecutor):
         told = build.content(given)
         report = artifact_utils.get_single_instance(output_dict['report'])
         write(told, pathlib.Path(report.uri))
-        report.set_int_custom_property('blessed', int(told.verdict.blessed))
-        report.set_string_custom_property('headline', told.verdict.headline)
+        report.set_int_custom_property(property_names.BLESSED, int(told.verdict.blessed))
+        report.set_string_custom_property(property_names.HEADLINE, told.verdict.headline)
 
 
 def write(told: content.Content, folder: pathlib.Path) -> None:

@@ -16,7 +16,7 @@ from thawline.components.evaluation import predictions
 from thawline.components.serving_check import asking, record
 from thawline.components.serving_check.params import Check
 from thawline.components.serving_check.record import Record
-from thawline.components.shared import split_files
+from thawline.components.shared import property_names, split_files
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.splits import VAL
 
@@ -64,15 +64,17 @@ class Executor(base_executor.BaseExecutor):
 
 
 def _note(artifact: Artifact, made: Record) -> None:
-    artifact.set_int_custom_property('checked', int(made.checked))
+    artifact.set_int_custom_property(property_names.CHECKED, int(made.checked))
     if 'serving_bytes' in made.latency:
-        artifact.set_float_custom_property('latency_ms', made.latency['serving_bytes'].p50)
+        artifact.set_float_custom_property(
+            property_names.LATENCY_MS, made.latency['serving_bytes'].p50
+        )
     if made.memory_mb is not None:
-        artifact.set_float_custom_property('memory_mb', made.memory_mb)
+        artifact.set_float_custom_property(property_names.MEMORY_MB, made.memory_mb)
     if made.cold_start is not None:
-        artifact.set_float_custom_property('cold_start', made.cold_start)
+        artifact.set_float_custom_property(property_names.COLD_START, made.cold_start)
     if made.problems:
-        artifact.set_string_custom_property('problems', '; '.join(made.problems))
+        artifact.set_string_custom_property(property_names.PROBLEMS, '; '.join(made.problems))
 
 
 def _bless(blessing: Artifact, passed: bool) -> None:

@@ -33,6 +33,7 @@ PROBLEMS = 'problems'
 # Of a PushedModel, as TFX writes it.
 PUSHED = 'pushed'
 PUSHED_VERSION = 'pushed_version'
+PUSHED_DESTINATION = 'pushed_destination'
 
 HEADLINE = 'headline'  # of a Report
 

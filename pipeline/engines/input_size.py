@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import list_source
+from thawline.components.shared import property_names
 from thawline.components.shared.errors import UserError
 
 _MB = 1e6
@@ -24,7 +25,7 @@ def of_node(execution_info: Any) -> float:
     """
     properties = execution_info.exec_properties
     if 'source_spec' in properties:
-        return of_source(SourceSpec.from_json(str(properties['source_spec'])))
+        return of_source(SourceSpec.from_json(str(properties[property_names.SOURCE_SPEC])))
     uris = [
         artifact.uri
         for artifacts in execution_info.input_dict.values()

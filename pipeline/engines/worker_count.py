@@ -7,18 +7,19 @@ rate that is off by half moves the limits by half and changes no result.
 
 from __future__ import annotations
 
+from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 
 # Throughput of one core: photographs of 34 kB and a small base at 224 pixels (benchmarks/rates.md).
 # Prediction decodes images and runs the base.
 MB_PER_SECOND = {
-    'ImageExampleGen': 4.0,
-    'StatisticsGen': 40.0,
-    'Transform': 7.0,
-    'Embedder': 6.0,
-    'Evaluator': 30.0,
-    'UnlabelledExampleGen': 4.0,
-    'BulkInferrer': 1.5,
+    node_names.IMAGE_EXAMPLE_GEN: 4.0,
+    node_names.STATISTICS_GEN: 40.0,
+    node_names.TRANSFORM: 7.0,
+    node_names.EMBEDDER: 6.0,
+    node_names.EVALUATOR: 30.0,
+    node_names.UNLABELLED_EXAMPLE_GEN: 4.0,
+    node_names.BULK_INFERRER: 1.5,
     'Predict': 1.5,
 }
 _OTHER_MB_PER_SECOND = 20.0
@@ -33,7 +34,7 @@ _SECONDS_A_WORKER = {
 }
 # TensorFlow uses all cores from one process: more processes on a machine only add memory, the base
 # or the model once each.
-_MULTITHREADED = ('Embedder', 'Evaluator', 'BulkInferrer', 'Predict')
+_MULTITHREADED = (node_names.EMBEDDER, node_names.EVALUATOR, node_names.BULK_INFERRER, 'Predict')
 
 
 def seconds(node: str, megabytes: float) -> float:

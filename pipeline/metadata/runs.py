@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.components.shared import percentages
+from thawline.components.shared import percentages, property_names
 
 STATES = {
     pb.Execution.COMPLETE: 'complete',
@@ -29,6 +29,14 @@ SUPERSEDED = 'superseded'
 DEFINITION = 'definition'
 
 
+class Accuracy(NamedTuple):
+    """A share of right answers with the ends of its interval."""
+
+    share: float
+    lower: float
+    upper: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Output:
     """One artifact: where it is and what is noted of it."""
@@ -36,6 +44,25 @@ class Output:
     id: int
     uri: str
     properties: Mapping[str, Any]
+
+    @property
+    def blessed(self) -> bool:
+        """Of a blessing: whether it is one."""
+        return self.properties.get(property_names.BLESSED) == 1
+
+    @property
+    def pushed_version(self) -> str | None:
+        """Of a PushedModel: its version; None where nothing was pushed."""
+        pushed = self.properties.get(property_names.PUSHED) == 1
+        return str(self.properties[property_names.PUSHED_VERSION]) if pushed else None
+
+    def accuracy(self, split: str) -> Accuracy | None:
+        """Of an evaluation: the accuracy on a split; None where the split was not evaluated."""
+        names = (
+            f(split) for f in (property_names.accuracy, property_names.lower, property_names.upper)
+        )
+        noted = [self.properties[name] for name in names if name in self.properties]
+        return Accuracy(*map(float, noted)) if noted else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,12 +229,10 @@ def attempts(
 
 def accuracy(evaluation: Output, split: str) -> str | None:
     """Accuracy on a split with its interval, in words; None where the split was not evaluated."""
-    if f'{split}_accuracy' not in evaluation.properties:
+    found = evaluation.accuracy(split)
+    if found is None:
         return None
-    share, lower, upper = (
-        evaluation.properties[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper')
-    )
-    return f'{percentages.percent(share)} ({percentages.between(lower, upper)})'
+    return f'{percentages.percent(found.share)} ({percentages.between(found.lower, found.upper)})'
 
 
 def is_superseded(execution: pb.Execution) -> bool:

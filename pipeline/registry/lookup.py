@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.registry import models
 from thawline.pipeline.registry.destinations import LocalPlace
@@ -50,7 +51,9 @@ def find(registry: Registry, wanted: str) -> Model:
 
 def _runs(registry: Registry) -> list[str]:
     """Ids of runs that have a model, oldest first."""
-    made = (m for m in registry.graph.of_node(models.TRAINER) if m.good and 'model' in m.outputs)
+    made = (
+        m for m in registry.graph.of_node(node_names.TRAINER) if m.good and 'model' in m.outputs
+    )
     return list(dict.fromkeys(one.run for one in made))
 
 
@@ -60,7 +63,7 @@ def _of_runs(registry: Registry, wanted: str, runs: list[str]) -> Model:
             f'{len(runs)} runs begin with {wanted!r}: {", ".join(reversed(runs[-_SHOWN:]))}; give '
             'more of one'
         )
-    made = [m for m in registry.graph.of_node(models.TRAINER) if m.good and m.run == runs[0]]
+    made = [m for m in registry.graph.of_node(node_names.TRAINER) if m.good and m.run == runs[0]]
     output = registry.graph.output(made[-1], 'model')
     found = registry.model(output.id) if output else None
     if found is None:

@@ -12,11 +12,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from thawline.components.shared import node_names, property_names
 from thawline.pipeline.metadata.lineage import Graph, Made
 from thawline.pipeline.metadata.runs import Output
 from thawline.pipeline.registry import version_folders
 
-TRAINER, INGESTION, PUSHER = 'Trainer', 'ImageExampleGen', 'Pusher'
 _FORMAT = 'Format-Serving'  # where TFX's Trainer puts it inside of its artifact
 
 
@@ -87,12 +87,12 @@ class Model:
         The check leaves models alone that the Evaluator did not bless.
         """
         noted = self.serving_record.properties if self.serving_record else {}
-        return None if noted.get('checked') == 0 else _blessed(self.infra_blessing)
+        return None if noted.get(property_names.CHECKED) == 0 else _blessed(self.infra_blessing)
 
     @property
     def formats(self) -> tuple[str, ...]:
         """Other formats that travel with the exported form."""
-        noted = self.exports.properties.get('placed') if self.exports else None
+        noted = self.exports.properties.get(property_names.PLACED) if self.exports else None
         return tuple(map(str, json.loads(noted))) if noted else ()
 
     @property
@@ -112,7 +112,7 @@ class Model:
 
 
 def _blessed(blessing: Output | None) -> bool | None:
-    return None if blessing is None else blessing.properties.get('blessed') == 1
+    return None if blessing is None else blessing.blessed
 
 
 def saved_model(uri: str) -> pathlib.Path:
@@ -124,7 +124,7 @@ def saved_model(uri: str) -> pathlib.Path:
 def all_of(graph: Graph) -> list[Model]:
     """Every model, oldest first."""
     found = []
-    for one in graph.of_node(TRAINER):
+    for one in graph.of_node(node_names.TRAINER):
         model = graph.output(one, 'model')
         if one.state == 'complete' and model is not None:
             found.append(_model(graph, one, model))
@@ -171,9 +171,9 @@ def owner(graph: Graph, artifact: int) -> int:
 def staged(graph: Graph) -> dict[int, int]:
     """Version in staging -> id of the model, for all that Pusher ever put there."""
     found = {}
-    for pusher in graph.of_node(PUSHER):
+    for pusher in graph.of_node(node_names.PUSHER):
         pushed = graph.output(pusher, 'pushed_model')
-        version = str(pushed.properties.get('pushed_version', '')) if pushed else ''
+        version = str(pushed.properties.get(property_names.PUSHED_VERSION, '')) if pushed else ''
         for artifact in pusher.inputs.get('model', ()) if version.isdigit() else ():
             found[int(version)] = owner(graph, artifact)
     return found
@@ -181,22 +181,24 @@ def staged(graph: Graph) -> dict[int, int]:
 
 def images(graph: Graph, model: Model) -> Images | None:
     """What it was made from; None where the metadata do not reach back so far."""
-    made = next((m for m in graph.ancestors(model.id) if m.node == INGESTION), None)
+    made = next(
+        (m for m in graph.ancestors(model.id) if m.node == node_names.IMAGE_EXAMPLE_GEN), None
+    )
     noted = graph.output(made, 'quarantine')
     if made is None or noted is None:
         return None
-    summary = _json(noted.properties.get('summary'))
+    summary = _json(noted.properties.get(property_names.SUMMARY))
     return Images(
-        source=str(_json(made.properties.get('source_spec')).get('source', '')),
+        source=str(_json(made.properties.get(property_names.SOURCE_SPEC)).get('source', '')),
         splits=summary.get('splits', {}),
-        quarantined=int(noted.properties.get('quarantined', 0)),
-        fingerprint=str(made.properties.get('source_fingerprint', '')),
+        quarantined=int(noted.properties.get(property_names.QUARANTINED, 0)),
+        fingerprint=str(made.properties.get(property_names.SOURCE_FINGERPRINT, '')),
     )
 
 
 def settings(model: Model) -> dict[str, Any]:
     """What the Trainer was told: `model` (the base), `training`, `image_size` and so on."""
-    told = _json(model.trainer.properties.get('custom_config'))
+    told = _json(model.trainer.properties.get(property_names.CUSTOM_CONFIG))
     nested = {key: _json(told.get(key)) for key in ('model', 'training')}
     return {**told, **nested}
 

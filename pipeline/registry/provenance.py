@@ -12,6 +12,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from thawline.components.shared import node_names, property_names
 from thawline.components.shared.durations import duration
 from thawline.components.shared.percentages import percent
 from thawline.components.training.params import Training
@@ -25,9 +26,9 @@ from thawline.pipeline.registry.registry import Registry
 _DIGEST = 12  # of a digest that is shown
 # Of the serving check, by the name under which it is noted.
 _MEASURED = {
-    'latency_ms': '{:.0f} ms an image',
-    'memory_mb': '{:,.0f} MB',
-    'cold_start': 'cold start {:.1f} s',
+    property_names.LATENCY_MS: '{:.0f} ms an image',
+    property_names.MEMORY_MB: '{:,.0f} MB',
+    property_names.COLD_START: 'cold start {:.1f} s',
 }
 
 
@@ -62,7 +63,7 @@ def _model(registry: Registry, model: Model) -> Iterator[str]:
     yield f'trained in run {model.run}, {model.made:%Y-%m-%d %H:%M}'
     others = [
         one.run
-        for one in registry.graph.of_node(models.TRAINER)
+        for one in registry.graph.of_node(node_names.TRAINER)
         if one.state == 'cached' and model.id in one.outputs.get('model', ())
     ]
     if others:
@@ -73,7 +74,7 @@ def _model(registry: Registry, model: Model) -> Iterator[str]:
 
 def _images(registry: Registry, model: Model) -> Iterator[str]:
     found = models.images(registry.graph, model)
-    made = _step(registry, model, models.INGESTION)
+    made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
     if found is None or made is None:
         return
     yield f'source {found.source}, read in run {made.run}'
@@ -82,16 +83,18 @@ def _images(registry: Registry, model: Model) -> Iterator[str]:
     for split, counts in found.splits.items():
         each = ', '.join(f'{name} {count:,}' for name, count in counts.items())
         yield f'{split} {sum(counts.values()):,}: {each}'
-    seed = made.properties.get('seed')
-    yield f'split by group and seed {seed}; longest side {made.properties.get("max_side")} pixels'
+    seed, side = (made.properties.get(p) for p in (property_names.SEED, property_names.MAX_SIDE))
+    yield f'split by group and seed {seed}; longest side {side} pixels'
 
 
 def _gates(registry: Registry, model: Model) -> Iterator[str]:
-    schema = _step(registry, model, 'ImportSchemaGen') or _step(registry, model, 'SchemaGen')
+    schema = _step(registry, model, node_names.IMPORT_SCHEMA_GEN) or _step(
+        registry, model, node_names.SCHEMA_GEN
+    )
     if schema is not None:
         reviewed = schema.properties.get('schema_file')
         yield f'schema reviewed, {reviewed}' if reviewed else 'schema inferred from the images'
-    made = _step(registry, model, models.INGESTION)
+    made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
     quarantine = registry.graph.output(made, 'quarantine')
     gate = (
         registry.graph.newest_user(quarantine.id, 'quarantine', 'verdict') if quarantine else None
@@ -110,11 +113,11 @@ def _base(registry: Registry, model: Model) -> Iterator[str]:
     told = models.settings(model)
     yield f'{told["model"].get("backbone", "?")}, weights {told["model"].get("weights", "?")}'
     noted = registry.graph.output(model.trainer, 'model_run')
-    digest = (noted.properties.get('weights_digest') if noted else None) or (
+    digest = (noted.properties.get(property_names.WEIGHTS_DIGEST) if noted else None) or (
         _record(registry, model).get('base', {}).get('weights_digest')
     )
     yield f'hash of the weights {digest or "no longer there"}'
-    embedder = _step(registry, model, 'Embedder')
+    embedder = _step(registry, model, node_names.EMBEDDER)
     features = registry.graph.output(embedder, 'embeddings')
     if features is not None:
         noted_of = features.properties
@@ -146,10 +149,10 @@ def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
     for split in ('val', 'test'):
         reached = runs.accuracy(model.evaluation, split)
         if reached:
-            images = model.evaluation.properties.get(f'{split}_images', '?')
+            images = model.evaluation.properties.get(property_names.images(split), '?')
             yield f'{split} accuracy {reached} on {images} images'
     noted = model.blessing.properties if model.blessing else {}
-    against = noted.get('baseline_model_id')
+    against = noted.get(property_names.BASELINE_MODEL_ID)
     yield f'compared with model {against}' if against else 'compared with no earlier model'
     rules = _json(pathlib.Path(model.evaluation.uri, 'verdict.json')).get('rules')
     if not rules:
@@ -170,7 +173,7 @@ def _check(registry: Registry, model: Model) -> Iterator[str]:
     if model.checker is None:
         return
     noted = model.serving_record.properties if model.serving_record else {}
-    if not noted.get('checked', 1):
+    if not noted.get(property_names.CHECKED, 1):
         yield 'not asked: the model was not blessed'
         return
     passed = {True: 'passed', False: 'FAILED', None: 'not asked'}[model.infra_blessed]
@@ -178,17 +181,17 @@ def _check(registry: Registry, model: Model) -> Iterator[str]:
     measured = [told.format(noted[name]) for name, told in _MEASURED.items() if name in noted]
     if measured:
         yield ', '.join(measured)
-    if noted.get('problems'):
-        yield str(noted['problems'])
+    if noted.get(property_names.PROBLEMS):
+        yield str(noted[property_names.PROBLEMS])
 
 
 def _code(registry: Registry, model: Model) -> Iterator[str]:
     steps = registry.graph.ancestors(model.id)
     steps += [one for one in (model.evaluator, model.exporter, model.checker) if one]
     for one in steps:
-        told = {**_parsed(one.properties.get('custom_config')), **one.properties}
-        if told.get('code_digest'):
-            yield f'{one.node} {told["code_digest"]}'
+        told = {**_parsed(one.properties.get(property_names.CUSTOM_CONFIG)), **one.properties}
+        if told.get(property_names.CODE_DIGEST):
+            yield f'{one.node} {told[property_names.CODE_DIGEST]}'
     version = registry.graph.artifacts[model.id].properties.get('tfx_version')
     if version:
         yield f'TFX {version}'

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.components.shared import files
+from thawline.components.shared import files, node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult, Output, Run
@@ -83,7 +83,7 @@ def find(store: mlmd.MetadataStore, wanted: str, pipeline: str | None = None) ->
     """
     runs = metadata.runs(store, pipeline)
     run = _run(runs, wanted)
-    report = run.output('Report', 'report')
+    report = run.output(node_names.REPORT, 'report')
     if report is None:
         raise ConfigError(f'run {run.id} has no report; {_others(runs)}')
     folder = pathlib.Path(report.uri)
@@ -98,7 +98,9 @@ def find(store: mlmd.MetadataStore, wanted: str, pipeline: str | None = None) ->
 
 def link(results: Sequence[NodeResult], at: pathlib.Path) -> None:
     """Puts a link to the page of a run's report `at` a place; the run must have a report."""
-    report = next(result for result in results if result.node == 'Report').outputs['report']
+    report = next(result for result in results if result.node == node_names.REPORT).outputs[
+        'report'
+    ]
     at.parent.mkdir(parents=True, exist_ok=True)
     with files.replacement(at) as link:
         link.symlink_to(pathlib.Path(report.uri, FILES['html']))
@@ -138,7 +140,7 @@ def _others(runs: list[Run]) -> str:
     """Which runs have a report, the newest first, or that none has."""
     there = []
     for run in reversed(runs):
-        report = run.output('Report', 'report')
+        report = run.output(node_names.REPORT, 'report')
         if report and all(pathlib.Path(report.uri, name).is_file() for name in FILES.values()):
             there.append(run.id)
     if not there:

@@ -8,6 +8,7 @@ import pathlib
 from thawline.components.bulk_prediction import listing as to_predict
 from thawline.components.ingestion import sources
 from thawline.components.ingestion.source_types import Listing
+from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 from thawline.pipeline.metadata import runs as metadata
@@ -73,7 +74,7 @@ def require(project: Project) -> None:
     """
     store = opening.to_read(project)
     runs = metadata.runs(store, project.name) if store else []
-    if any(run.output('Tuner', 'best_hyperparameters') for run in runs):
+    if any(run.output(node_names.TUNER, 'best_hyperparameters') for run in runs):
         return
     raise ConfigError(
         f'training.tuned is true, but nothing was tuned yet in {project.output}; run thawline tune '

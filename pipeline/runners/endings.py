@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich.console
 import rich.text
 
+from thawline.components.shared import node_names, property_names
 from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata.runs import NodeResult
@@ -50,24 +51,25 @@ def explain(console: rich.console.Console, error: Exception, outcome: Outcome) -
 def summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome:
     """Says what came of it, and returns that."""
     by_node = {result.node: result for result in results}
-    if 'Tuner' in by_node:
+    if node_names.TUNER in by_node:
         return Outcome.BLESSED  # what it found is shown by those who asked for it
-    if 'Evaluator' not in by_node or 'Pusher' not in by_node:
+    if node_names.EVALUATOR not in by_node or node_names.PUSHER not in by_node:
         console.print('part of the chain ran; no verdict on a model was asked for', style='bold')
         return Outcome.BLESSED
-    blessed = by_node['Evaluator'].outputs['blessing'].properties.get('blessed') == 1
-    pushed = by_node['Pusher'].outputs['pushed_model'].properties
-    if blessed and pushed.get('pushed') == 1:
+    blessed = by_node[node_names.EVALUATOR].outputs['blessing'].blessed
+    pushed = by_node[node_names.PUSHER].outputs['pushed_model']
+    if blessed and pushed.pushed_version is not None:
         console.print(rich.text.Text('BLESSED and pushed', 'bold green'), highlight=False)
-        console.print(f'  model   {pushed["pushed_destination"]}', highlight=False, soft_wrap=True)
+        place = pushed.properties[property_names.PUSHED_DESTINATION]
+        console.print(f'  model   {place}', highlight=False, soft_wrap=True)
         return Outcome.BLESSED
-    if blessed and 'ServingCheck' in by_node:
+    if blessed and node_names.SERVING_CHECK in by_node:
         refused = 'BLESSED, but refused by the serving check: nothing was pushed'
         console.print(rich.text.Text(refused, 'bold yellow'), highlight=False)
-        for line in node_records.serving_record(by_node['ServingCheck']).problems:
+        for line in node_records.serving_record(by_node[node_names.SERVING_CHECK]).problems:
             console.print(f'  {line}', highlight=False, markup=False, soft_wrap=True)
         return Outcome.NOT_BLESSED
     console.print(rich.text.Text('NOT BLESSED, nothing was pushed', 'bold yellow'), highlight=False)
-    for line in node_records.refusal_lines(by_node['Evaluator']):
+    for line in node_records.refusal_lines(by_node[node_names.EVALUATOR]):
         console.print(f'  {line}', highlight=False, markup=False, soft_wrap=True)
     return Outcome.NOT_BLESSED

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import rich.console
 
 from thawline.components.ingestion import sources
+from thawline.components.shared import node_names
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
@@ -37,7 +38,7 @@ from thawline.pipeline.terminal.console import say
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 _RUN_ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.:+~@=-]{0,127}')
-_BASES = ('Embedder', 'Trainer')  # nodes that load the base's weights first
+_BASES = (node_names.EMBEDDER, node_names.TRAINER)  # nodes that load the base's weights first
 
 
 def execute(
@@ -144,10 +145,10 @@ class _Call:
         compiled_file.require_unchanged(self._found)
         opening.to_run(project)
         targets.check(project.config.notifications, os.environ, project.home)
-        if 'ImageExampleGen' in self._nodes:
+        if node_names.IMAGE_EXAMPLE_GEN in self._nodes:
             for note in sources.list_source(project.source_spec()).notes:
                 say(self._console, f'  note    {note}')
-        if 'Tuned' in self._nodes:
+        if node_names.TUNED in self._nodes:
             checks.require(project)
         try:
             with self._waiting('starting TensorFlow and TFX'):
@@ -167,9 +168,9 @@ class _Call:
 
     def _outcome(self, runner: NodeRunner) -> Outcome:
         results, outcome = runner.whole_run(), Outcome.BLESSED
-        if 'Pusher' in self._nodes:
+        if node_names.PUSHER in self._nodes:
             outcome = endings.summary(self._console, results)
-        if 'Report' in self._nodes:
+        if node_names.REPORT in self._nodes:
             link = self._project.report_link(self._run_id)
             lookup.link(results, link)
             say(self._console, f'  report  {link}')

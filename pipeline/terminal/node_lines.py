@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable
 
 from thawline.components.ingestion import quarantine
-from thawline.components.shared import percentages
+from thawline.components.shared import node_names, percentages
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.node_records import serving_record, training_record, tuning_record
@@ -110,7 +110,7 @@ def _evaluated(result: NodeResult, project: Project) -> str:
         reached = runs.accuracy(evaluation, split)
         if reached:
             parts.append(f'{split} accuracy {reached}')
-    verdict = 'BLESSED' if blessing.properties.get('blessed') == 1 else 'NOT BLESSED'
+    verdict = 'BLESSED' if blessing.blessed else 'NOT BLESSED'
     parts.insert(1, f'gate {percentages.percent(project.config.gate.val_accuracy)}: {verdict}')
     return ', '.join(parts)
 
@@ -151,10 +151,10 @@ def _checked(result: NodeResult, project: Project) -> str:
 
 
 def _pushed(result: NodeResult, project: Project) -> str:
-    properties = result.outputs['pushed_model'].properties
-    if properties.get('pushed') != 1:
+    version = result.outputs['pushed_model'].pushed_version
+    if version is None:
         return 'NOT PUSHED: the model was not blessed by the gate, or not by the serving check'
-    return f'version {properties["pushed_version"]} in {project.staging}'
+    return f'version {version} in {project.staging}'
 
 
 def _unlabelled(result: NodeResult, project: Project) -> str:
@@ -183,26 +183,26 @@ def _reported(result: NodeResult, project: Project) -> str:
 
 
 _LINES: dict[str, Callable[[NodeResult, Project], str]] = {
-    'ImageExampleGen': _ingested,
-    'StatisticsGen': _statistics,
-    'SchemaGen': _inferred_schema,
-    'ImportSchemaGen': _imported_schema,
-    'ExampleValidator': _validated,
-    'DataGate': _gated,
-    'Transform': _transformed,
-    'Embedder': _embedded,
-    'Tuner': _searched,
-    'Tuned': _taken,
-    'Trainer': _trained,
-    'Baseline': _baseline,
-    'Evaluator': _evaluated,
-    'Exporter': _exported,
-    'ServingCheck': _checked,
-    'Pusher': _pushed,
-    'UnlabelledExampleGen': _unlabelled,
-    'BulkInferrer': _inferred,
-    'LastReport': _last_report,
-    'Report': _reported,
+    node_names.IMAGE_EXAMPLE_GEN: _ingested,
+    node_names.STATISTICS_GEN: _statistics,
+    node_names.SCHEMA_GEN: _inferred_schema,
+    node_names.IMPORT_SCHEMA_GEN: _imported_schema,
+    node_names.EXAMPLE_VALIDATOR: _validated,
+    node_names.DATA_GATE: _gated,
+    node_names.TRANSFORM: _transformed,
+    node_names.EMBEDDER: _embedded,
+    node_names.TUNER: _searched,
+    node_names.TUNED: _taken,
+    node_names.TRAINER: _trained,
+    node_names.BASELINE: _baseline,
+    node_names.EVALUATOR: _evaluated,
+    node_names.EXPORTER: _exported,
+    node_names.SERVING_CHECK: _checked,
+    node_names.PUSHER: _pushed,
+    node_names.UNLABELLED_EXAMPLE_GEN: _unlabelled,
+    node_names.BULK_INFERRER: _inferred,
+    node_names.LAST_REPORT: _last_report,
+    node_names.REPORT: _reported,
 }
 
 

@@ -10,16 +10,16 @@ import graphlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from thawline.components.shared import node_names
 from thawline.components.shared.settings import seconds_of
 from thawline.pipeline.config.airflow import Airflow
 from thawline.pipeline.config.task_grouping import Policy
 from thawline.pipeline.runners import compiled_file, run_nodes
 
 FORMAT = 1
-PUSHER = 'Pusher'
-_HEAVY = ('Trainer', 'Tuner')  # beside all that Beam does
+_HEAVY = (node_names.TRAINER, node_names.TUNER)  # beside all that Beam does
 # Each begins what people would try again, or look into, by itself.
-_PHASES = ('Transform', 'Tuner', 'Trainer', 'Evaluator')
+_PHASES = (node_names.TRANSFORM, node_names.TUNER, node_names.TRAINER, node_names.EVALUATOR)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ def groups(nodes: Sequence[compiled_file.Node], policy: Policy) -> list[Group]:
         if not wanted and members:
             wanted = [len(members) - 1]
         for at in wanted if _joins(node, policy) else ():
-            if members[at] != [PUSHER] and not _detour(at, node, place, before):
+            if members[at] != [node_names.PUSHER] and not _detour(at, node, place, before):
                 members[at].append(node.id)
                 break
         else:
@@ -76,7 +76,7 @@ def groups(nodes: Sequence[compiled_file.Node], policy: Policy) -> list[Group]:
 
 def _joins(node: compiled_file.Node, policy: Policy) -> bool:
     """Whether a node may share the process of those before it."""
-    if node.id == PUSHER:
+    if node.id == node_names.PUSHER:
         return False
     return {
         'none': False,
@@ -125,7 +125,7 @@ def tasks(nodes: Sequence[compiled_file.Node], settings: Airflow) -> list[dict[s
     heavy = {node.id for node in nodes if is_heavy(node)}
     found = groups(nodes, settings.group)
     ids = [task_id(group.nodes) for group in found]
-    pushing = [number for number, group in enumerate(found) if PUSHER in group.nodes]
+    pushing = [number for number, group in enumerate(found) if node_names.PUSHER in group.nodes]
     return [
         {
             'id': ids[number],
@@ -174,7 +174,7 @@ def dag(
         'command': list(command),
         'environment': dict(environment),
         'tasks': made,
-        'push': PUSHER,
+        'push': node_names.PUSHER,
     }
 
 

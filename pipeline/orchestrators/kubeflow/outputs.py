@@ -12,6 +12,7 @@ import pathlib
 import shutil
 from typing import Any
 
+from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.project import Project
@@ -94,10 +95,11 @@ def write(
             known.REFUSED if outcome is Outcome.NOT_BLESSED else known.BLESSED,
         )
         _put(task.values[known.WHY], '; '.join(reasons(by_node))[:_LONGEST])
-    if page is not None and known.REPORT in by_node:
+    if page is not None and node_names.REPORT in by_node:
         page.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(
-            pathlib.Path(by_node[known.REPORT].outputs['report'].uri, lookup.FILES['html']), page
+            pathlib.Path(by_node[node_names.REPORT].outputs['report'].uri, lookup.FILES['html']),
+            page,
         )
     if known.MEASURES in task.artifacts and task.output is not None:
         noted = {**task.artifacts[known.MEASURES], 'metadata': measures(by_node)}
@@ -106,9 +108,9 @@ def write(
 
 def measures(by_node: dict[str, NodeResult]) -> dict[str, float]:
     """What the Evaluator measured, as numbers."""
-    result = by_node[known.EVALUATOR]
+    result = by_node[node_names.EVALUATOR]
     found = result.outputs['evaluation'].properties
-    blessed = result.outputs['blessing'].properties.get('blessed') == 1
+    blessed = result.outputs['blessing'].blessed
     return {
         **{name: float(found[name]) for name in _SHOWN if name in found},
         'blessed': float(blessed),
@@ -117,9 +119,9 @@ def measures(by_node: dict[str, NodeResult]) -> dict[str, float]:
 
 def reasons(by_node: dict[str, NodeResult]) -> list[str]:
     """Why the model was not pushed; empty for one that was."""
-    lines = node_records.refusal_lines(by_node[known.EVALUATOR])
-    if 'ServingCheck' in by_node:
-        lines += node_records.serving_record(by_node['ServingCheck']).problems
+    lines = node_records.refusal_lines(by_node[node_names.EVALUATOR])
+    if node_names.SERVING_CHECK in by_node:
+        lines += node_records.serving_record(by_node[node_names.SERVING_CHECK]).problems
     return lines
 
 

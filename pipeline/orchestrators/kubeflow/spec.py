@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.kubeflow import Kubeflow, Resources
 from thawline.pipeline.orchestrators.kubeflow import tasks as known
@@ -27,9 +28,9 @@ except ImportError as error:
     ) from error
 
 _OUTPUTS = {
-    known.EVALUATOR: {known.MEASURES: 'Metrics'},
-    known.PUSHER: {known.VERDICT: 'String', known.WHY: 'String'},
-    known.REPORT: {known.PAGE: 'HTML'},
+    node_names.EVALUATOR: {known.MEASURES: 'Metrics'},
+    node_names.PUSHER: {known.VERDICT: 'String', known.WHY: 'String'},
+    node_names.REPORT: {known.PAGE: 'HTML'},
 }
 _INPUTS = {'data': 'String', 'budget': 'String', 'gate': 'Float'}
 _COMMAND = ['python', '-m', 'thawline.pipeline.orchestrators.kubeflow.node']
@@ -72,7 +73,7 @@ def compiled(
             if settings.platform == 'kubeflow':
                 _attach(one, settings, secrets, mount)
             made.append(one)
-            if known.PUSHER in task.nodes:
+            if node_names.PUSHER in task.nodes:
                 with dsl.If(one.outputs[known.VERDICT] == known.REFUSED, name='not-blessed'):
                     told = _told(str(settings.image))(why=one.outputs[known.WHY])
                     told.set_caching_options(False)

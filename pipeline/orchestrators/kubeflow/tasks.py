@@ -6,12 +6,12 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
+from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.kubeflow import Kubeflow, Resources
 from thawline.pipeline.orchestrators.airflow import tasks as airflow
 from thawline.pipeline.runners import compiled_file
 
-EVALUATOR, PUSHER, REPORT = 'Evaluator', 'Pusher', 'Report'
 # Outputs of tasks with these nodes, by the names that Kubeflow shows.
 MEASURES, VERDICT, WHY, PAGE = 'measures', 'verdict', 'why', 'report'
 BLESSED, REFUSED = 'blessed', 'refused'  # what a verdict says
@@ -19,7 +19,13 @@ BLESSED, REFUSED = 'blessed', 'refused'  # what a verdict says
 _LIGHT = Resources(cpu=2, memory='4Gi')
 _BEAM = Resources(cpu=4, memory='8Gi')
 _MODEL = Resources(cpu=8, memory='16Gi')
-_RUN_THE_MODEL = ('Embedder', 'Tuner', 'Trainer', 'Evaluator', 'BulkInferrer')
+_RUN_THE_MODEL = (
+    node_names.EMBEDDER,
+    node_names.TUNER,
+    node_names.TRAINER,
+    node_names.EVALUATOR,
+    node_names.BULK_INFERRER,
+)
 _UNITS = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12} | {
     'Ki': 2**10, 'Mi': 2**20, 'Gi': 2**30, 'Ti': 2**40,
 }  # fmt: skip

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from thawline.components.shared import node_names
+
 # Sums of floating point numbers depend on their order, and convolutions on the batch.
 TOLERANCE = 1e-4
 
@@ -21,11 +23,13 @@ def differences(one: pathlib.Path, other: pathlib.Path) -> list[str]:
         one, other: output folders of runs of the same images and settings.
     """
     return [
-        *_records('images', *_both(one, other, 'ImageExampleGen', 'examples')),
-        *_statistics(*_both(one, other, 'StatisticsGen', 'statistics')),
-        *_records('transformed images', *_both(one, other, 'Transform', 'transformed_examples')),
-        *_embeddings(*_both(one, other, 'Embedder', 'embeddings')),
-        *_predictions(*_both(one, other, 'Evaluator', 'evaluation')),
+        *_records('images', *_both(one, other, node_names.IMAGE_EXAMPLE_GEN, 'examples')),
+        *_statistics(*_both(one, other, node_names.STATISTICS_GEN, 'statistics')),
+        *_records(
+            'transformed images', *_both(one, other, node_names.TRANSFORM, 'transformed_examples')
+        ),
+        *_embeddings(*_both(one, other, node_names.EMBEDDER, 'embeddings')),
+        *_predictions(*_both(one, other, node_names.EVALUATOR, 'evaluation')),
     ]
 
 

@@ -19,6 +19,7 @@ from typing import Any, Self
 import click
 import yaml
 
+from thawline.components.shared import node_names
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.config import loading
@@ -136,8 +137,8 @@ def _predict(homes: dict[str, pathlib.Path]) -> list[pathlib.Path]:
     from thawline.pipeline.tools.cluster_demo import compare_outputs
 
     output = homes['local'] / 'run'
-    images = compare_outputs.newest(output, 'ImageExampleGen', 'examples') / 'Split-test'
-    exported = compare_outputs.newest(output, 'Exporter', 'exported_model')
+    images = compare_outputs.newest(output, node_names.IMAGE_EXAMPLE_GEN, 'examples') / 'Split-test'
+    exported = compare_outputs.newest(output, node_names.EXPORTER, 'exported_model')
     model = next(exported.rglob('saved_model.pb')).parent
     tables = []
     for name, home in homes.items():

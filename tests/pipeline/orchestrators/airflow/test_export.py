@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import schedule
 from thawline.pipeline.config.airflow import PRESETS, Airflow
@@ -99,7 +100,7 @@ def graphs(draw) -> list[compiled_file.Node]:
     size = draw(st.integers(1, 12))
     names = [f'N{number}' for number in range(size)]
     if draw(st.booleans()):
-        names[draw(st.integers(0, size - 1))] = tasks.PUSHER
+        names[draw(st.integers(0, size - 1))] = node_names.PUSHER
     return [
         compiled_file.Node(
             id=name,
@@ -128,8 +129,8 @@ def test_groups_keep_every_order_that_nodes_need(nodes, policy):
                 assert inside.index(one) < inside.index(node.id)
             else:
                 assert place[one] in reach[place[node.id]]
-    if tasks.PUSHER in place:
-        assert found[place[tasks.PUSHER]].nodes == (tasks.PUSHER,)
+    if node_names.PUSHER in place:
+        assert found[place[node_names.PUSHER]].nodes == (node_names.PUSHER,)
 
 
 def test_the_pool_is_for_tasks_with_a_heavy_node_alone():
