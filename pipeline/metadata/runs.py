@@ -51,10 +51,9 @@ class Output:
         return self.properties.get(property_names.BLESSED) == 1
 
     @property
-    def pushed_version(self) -> str | None:
-        """Of a PushedModel: its version; None where nothing was pushed."""
-        pushed = self.properties.get(property_names.PUSHED) == 1
-        return str(self.properties[property_names.PUSHED_VERSION]) if pushed else None
+    def pushed(self) -> bool:
+        """Of a PushedModel: whether a model was."""
+        return self.properties.get(property_names.PUSHED) == 1
 
     def accuracy(self, split: str) -> Accuracy | None:
         """Of an evaluation: the accuracy on a split; None where the split was not evaluated."""

@@ -58,7 +58,7 @@ def summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome
         return Outcome.BLESSED
     blessed = by_node[node_names.EVALUATOR].outputs['blessing'].blessed
     pushed = by_node[node_names.PUSHER].outputs['pushed_model']
-    if blessed and pushed.pushed_version is not None:
+    if blessed and pushed.pushed:
         console.print(rich.text.Text('BLESSED and pushed', 'bold green'), highlight=False)
         place = pushed.properties[property_names.PUSHED_DESTINATION]
         console.print(f'  model   {place}', highlight=False, soft_wrap=True)

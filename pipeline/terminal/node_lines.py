@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable
 
 from thawline.components.ingestion import quarantine
-from thawline.components.shared import node_names, percentages
+from thawline.components.shared import node_names, percentages, property_names
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.node_records import serving_record, training_record, tuning_record
@@ -16,7 +16,7 @@ from thawline.pipeline.metadata.runs import NodeResult
 
 def _ingested(result: NodeResult, project: Project) -> str:
     refused = result.outputs['quarantine']
-    summary = json.loads(refused.properties['summary'])
+    summary = json.loads(refused.properties[property_names.SUMMARY])
     splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary['splits'].items())
     line = f'{summary["written"]:,} images, {summary["quarantined"]:,} quarantined'
     if summary['quarantined']:
@@ -151,15 +151,15 @@ def _checked(result: NodeResult, project: Project) -> str:
 
 
 def _pushed(result: NodeResult, project: Project) -> str:
-    version = result.outputs['pushed_model'].pushed_version
-    if version is None:
+    pushed = result.outputs['pushed_model']
+    if not pushed.pushed:
         return 'NOT PUSHED: the model was not blessed by the gate, or not by the serving check'
-    return f'version {version} in {project.staging}'
+    return f'version {pushed.properties[property_names.PUSHED_VERSION]} in {project.staging}'
 
 
 def _unlabelled(result: NodeResult, project: Project) -> str:
     refused = result.outputs['quarantine']
-    summary = json.loads(refused.properties['summary'])
+    summary = json.loads(refused.properties[property_names.SUMMARY])
     line = f'{summary["written"]:,} images to predict, {summary["quarantined"]:,} quarantined'
     if summary['quarantined']:
         line += f' (see {refused.uri}/{quarantine.REPORT_CSV})'
