@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 import rich.console
 
-from thawline.components.shared import percentages
+from thawline.components.shared import node_names, percentages
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.commands.arguments import PATH, project_argument
@@ -85,7 +85,7 @@ def _rank(
     split = ingested_images.train_split(project)
     if split is None:
         # Ingestion does not depend on the base; with random weights the run needs no weights file.
-        options = run.Options(last=('ImageExampleGen',))
+        options = run.Options(last=(node_names.IMAGE_EXAMPLE_GEN,))
         outcome = run.execute(project.with_weights('random'), options)
         split = ingested_images.train_split(project)
         if outcome is not Outcome.BLESSED or split is None:

@@ -71,11 +71,10 @@ def _table(registry: Registry, count: int) -> rich.table.Table:
 
 
 def _accuracy(model: Model, split: str) -> str:
-    properties = model.evaluation.properties if model.evaluation else {}
-    if f'{split}_accuracy' not in properties:
+    accuracy = model.evaluation.accuracy(split) if model.evaluation else None
+    if accuracy is None:
         return '-'
-    share, low, high = (properties[f'{split}_{end}'] for end in ('accuracy', 'lower', 'upper'))
-    return f'{percent(share)}\n{between(low, high)}'
+    return f'{percent(accuracy.share)}\n{between(accuracy.lower, accuracy.upper)}'
 
 
 def _blessed(registry: Registry, model: Model) -> str:

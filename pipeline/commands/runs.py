@@ -10,6 +10,7 @@ import click
 import rich.box
 import rich.table
 
+from thawline.components.shared import node_names, property_names
 from thawline.pipeline.commands.arguments import project_argument
 from thawline.pipeline.terminal.console import ROOMY, roomy_console, say
 
@@ -62,7 +63,7 @@ def accuracy(run: Run, split: str) -> str:
     """Accuracy on a split with its interval, or a dash."""
     from thawline.pipeline.metadata import runs
 
-    evaluation = run.output('Evaluator', 'evaluation')
+    evaluation = run.output(node_names.EVALUATOR, 'evaluation')
     return (evaluation and runs.accuracy(evaluation, split)) or '-'
 
 
@@ -78,15 +79,15 @@ def outcome(run: Run) -> str:
             'running': f'under way or killed in {bad.node}',
             'not run': f'ended before {bad.node}: its inputs were missing',
         }.get(bad.state, f'{bad.state} in {bad.node}')
-    blessing = run.output('Evaluator', 'blessing')
+    blessing = run.output(node_names.EVALUATOR, 'blessing')
     if blessing is None:
         return f'ended at {run.nodes[-1].node}' if run.nodes else 'nothing ran'
-    if blessing.properties.get('blessed') != 1:
+    if not blessing.blessed:
         return 'not blessed'
-    check = run.output('ServingCheck', 'infra_blessing')
-    if check is not None and check.properties.get('blessed') != 1:
+    check = run.output(node_names.SERVING_CHECK, 'infra_blessing')
+    if check is not None and not check.blessed:
         return 'blessed, but refused by the serving check'
-    pushed = run.output('Pusher', 'pushed_model')
-    if pushed is None or pushed.properties.get('pushed') != 1:
+    pushed = run.output(node_names.PUSHER, 'pushed_model')
+    if pushed is None or not pushed.pushed:
         return 'blessed'
-    return f'blessed, pushed as {pushed.properties["pushed_version"]}'
+    return f'blessed, pushed as {pushed.properties[property_names.PUSHED_VERSION]}'

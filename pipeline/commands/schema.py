@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import project_argument
 
@@ -50,7 +51,7 @@ def _latest_inferred(project: Project) -> tuple[str, pathlib.Path]:
 
     store = opening.to_read(project)
     for run in reversed(runs.runs(store, project.name) if store else ()):
-        output = run.output('SchemaGen', 'schema')
+        output = run.output(node_names.SCHEMA_GEN, 'schema')
         file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
         if file and file.is_file():
             return run.id, file

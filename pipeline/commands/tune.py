@@ -13,7 +13,7 @@ import rich.table
 import rich.text
 import yaml
 
-from thawline.components.shared import percentages
+from thawline.components.shared import node_names, percentages
 from thawline.components.shared.durations import duration
 from thawline.pipeline.commands.arguments import cache_option, project_argument
 from thawline.pipeline.terminal import exit_codes
@@ -42,11 +42,13 @@ def command(project: Project, no_cache: bool) -> None:
     from thawline.pipeline.metadata.stores import opening
     from thawline.pipeline.runners import run
 
-    outcome = run.execute(project, run.Options(last=('Tuner',), use_cache=not no_cache, tune=True))
+    outcome = run.execute(
+        project, run.Options(last=(node_names.TUNER,), use_cache=not no_cache, tune=True)
+    )
     if outcome is Outcome.BLESSED:
-        latest = runs.latest_run_with(opening.open_store(project), ['Tuner'], project.name)
+        latest = runs.latest_run_with(opening.open_store(project), [node_names.TUNER], project.name)
         assert latest is not None
-        tuner = next(node for node in latest.nodes if node.node == 'Tuner')
+        tuner = next(node for node in latest.nodes if node.node == node_names.TUNER)
         show(roomy_console(sys.stdout), node_records.tuning_record(tuner), project.config)
     exit_codes.leave(outcome)
 

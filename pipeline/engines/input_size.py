@@ -24,7 +24,7 @@ def of_node(execution_info: Any) -> float:
     Models do not count: each worker reads them whole.
     """
     properties = execution_info.exec_properties
-    if 'source_spec' in properties:
+    if property_names.SOURCE_SPEC in properties:
         return of_source(SourceSpec.from_json(str(properties[property_names.SOURCE_SPEC])))
     uris = [
         artifact.uri

@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from thawline.components.shared import node_names, property_names
 from thawline.pipeline.config.notifications import Event
 from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata.runs import NodeResult
@@ -113,25 +114,24 @@ def _short(text: str, most: int) -> str:
 
 
 def _pushed(nodes: Mapping[str, NodeResult]) -> bool:
-    return 'Pusher' in nodes and (
-        nodes['Pusher'].outputs['pushed_model'].properties.get('pushed') == 1
-    )
+    pusher = nodes.get(node_names.PUSHER)
+    return pusher is not None and pusher.outputs['pushed_model'].pushed
 
 
 def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> RunVerdict | None:
-    if 'Evaluator' not in nodes:
+    if node_names.EVALUATOR not in nodes:
         return None
     from thawline.components.evaluation.gate import verdict  # with SciPy, which few commands need
 
-    evaluator = nodes['Evaluator']
+    evaluator = nodes[node_names.EVALUATOR]
     folder = pathlib.Path(evaluator.outputs['evaluation'].uri)
     decision = verdict.from_json((folder / verdict.FILE).read_text('utf-8'))
     refusals = node_records.refusal_lines(evaluator)
     refused_by: Literal['gate', 'serving_check'] | None = None
     if not decision.blessed:
         refused_by = 'gate'
-    elif 'ServingCheck' in nodes:
-        record = node_records.serving_record(nodes['ServingCheck'])
+    elif node_names.SERVING_CHECK in nodes:
+        record = node_records.serving_record(nodes[node_names.SERVING_CHECK])
         if not record.passed:
             refusals, refused_by = list(record.problems), 'serving_check'
     rules = {rule.name: rule.sentence for rule in decision.rules}
@@ -149,30 +149,27 @@ def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> RunVerdict | 
 
 
 def _accuracy(evaluator: NodeResult, split: str) -> Accuracy | None:
-    properties = evaluator.outputs['evaluation'].properties
-    if f'{split}_accuracy' not in properties:
-        return None
-    accuracy, lower, upper = (
-        float(properties[f'{split}_{end}']) for end in ('accuracy', 'lower', 'upper')
-    )
-    if not all(map(math.isfinite, (accuracy, lower, upper))):
+    interval = evaluator.outputs['evaluation'].accuracy(split)
+    if interval is None or not all(map(math.isfinite, interval)):
         return None  # JSON has no such numbers
-    return Accuracy(accuracy=accuracy, lower=lower, upper=upper)
+    return Accuracy(accuracy=interval.share, lower=interval.lower, upper=interval.upper)
 
 
 def _model(nodes: Mapping[str, NodeResult]) -> PushedModel | None:
     if not _pushed(nodes):
         return None
-    properties = nodes['Pusher'].outputs['pushed_model'].properties
+    properties = nodes[node_names.PUSHER].outputs['pushed_model'].properties
     return PushedModel(
-        path=str(properties['pushed_destination']), version=str(properties['pushed_version'])
+        path=str(properties[property_names.PUSHED_DESTINATION]),
+        version=str(properties[property_names.PUSHED_VERSION]),
     )
 
 
 def _data(nodes: Mapping[str, NodeResult]) -> RunData | None:
-    if 'ImageExampleGen' not in nodes:
+    if node_names.IMAGE_EXAMPLE_GEN not in nodes:
         return None
-    summary = json.loads(nodes['ImageExampleGen'].outputs['quarantine'].properties['summary'])
+    quarantine = nodes[node_names.IMAGE_EXAMPLE_GEN].outputs['quarantine']
+    summary = json.loads(quarantine.properties[property_names.SUMMARY])
     splits: Mapping[str, Mapping[str, int]] = summary['splits']
     return RunData(
         images=summary['written'],
@@ -183,4 +180,5 @@ def _data(nodes: Mapping[str, NodeResult]) -> RunData | None:
 
 
 def _report(nodes: Mapping[str, NodeResult]) -> str | None:
-    return f'{nodes["Report"].outputs["report"].uri}/report.html' if 'Report' in nodes else None
+    report = nodes.get(node_names.REPORT)
+    return f'{report.outputs["report"].uri}/report.html' if report else None
