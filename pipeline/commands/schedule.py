@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+import rich.console
 
 from thawline.pipeline.commands.arguments import PATH, group_option, project_argument
+from thawline.pipeline.terminal import exit_codes
+from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -39,10 +43,8 @@ def airflow(project: Project, out: pathlib.Path, **options: str | None) -> None:
     Options that are left out come from `airflow:` in the configuration.
     """
     from thawline.pipeline.orchestrators.airflow import export
-    from thawline.pipeline.terminal import exit_codes
 
-    export.write_airflow(project, out, options)
-    exit_codes.leave(exit_codes.Outcome.BLESSED)
+    _print(export.write_airflow(project, out, options))
 
 
 @command.command()
@@ -66,7 +68,12 @@ def kubeflow(project: Project, out: pathlib.Path | None, **options: str | int | 
     `kubeflow:` in the configuration.
     """
     from thawline.pipeline.orchestrators.kubeflow import export
-    from thawline.pipeline.terminal import exit_codes
 
-    export.write(project, out, options)
+    _print(export.write(project, out, options))
+
+
+def _print(lines: Sequence[str]) -> NoReturn:
+    console = rich.console.Console()
+    for line in lines:
+        say(console, line)
     exit_codes.leave(exit_codes.Outcome.BLESSED)

@@ -1,6 +1,7 @@
 """Which folder imports which: `make lint` ends with an error where the layout's rules are broken.
 
 - `components` never imports `pipeline`, and all of it is reached from what nodes run.
+- Nothing imports `pipeline/commands` but commands: `cli` imports the one that is used, by its name.
 - Folders import downwards only: no circle, neither of modules nor of folders.
 - The floors of folders, the longest way down through the imports, stay few.
 
@@ -19,6 +20,7 @@ import thawline
 Graph = Mapping[str, frozenset[str]]
 
 PACKAGES = ('thawline.components', 'thawline.pipeline', 'thawline.schemas')
+COMMANDS = 'thawline.pipeline.commands'
 MOST_FLOORS = {'thawline.components': 6, 'thawline.pipeline': 9}
 
 
@@ -147,6 +149,9 @@ def problems(root: pathlib.Path = thawline.ROOT) -> Iterator[str]:
         upward = [target for target in targets if target.startswith('thawline.pipeline')]
         if module.startswith('thawline.components') and upward:
             yield f'{module} imports {", ".join(upward)}: components must not know the pipeline'
+        commands = [target for target in targets if target.startswith(COMMANDS)]
+        if commands and not module.startswith(COMMANDS):
+            yield f'{module} imports {", ".join(commands)}: only commands import commands'
     if modules_circle := circle(graph):
         yield f'modules import each other: {" -> ".join(modules_circle)}'
     between = folders(graph, files)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pydantic
-import rich.console
 
 import thawline
 from thawline.components.shared.errors import ConfigError
@@ -20,7 +19,6 @@ from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.airflow import dag_folder, tasks
 from thawline.pipeline.runners import compiling
-from thawline.pipeline.terminal.console import say
 
 
 def settings_of(config: Config, given: Mapping[str, Any]) -> Airflow:
@@ -53,14 +51,16 @@ def environment() -> dict[str, str]:
     }
 
 
-def write_airflow(project: Project, out: pathlib.Path, given: Mapping[str, Any]) -> None:
+def write_airflow(project: Project, out: pathlib.Path, given: Mapping[str, Any]) -> list[str]:
     """Compiles a project and writes its DAG into Airflow's folder of DAGs.
 
     Args:
-        config: of the project.
-        project: its folders.
+        project: what to run.
         out: Airflow's folder of DAGs.
         given: settings that take the place of those in the configuration; None: not given.
+
+    Returns:
+        Lines for the terminal.
 
     Raises:
         ConfigError: the project cannot be compiled, or the folder not be written.
@@ -71,15 +71,11 @@ def write_airflow(project: Project, out: pathlib.Path, given: Mapping[str, Any])
     content = compiling.compile_project(project)
     made = tasks.dag(content, settings, command('run-node'), environment())
     dag_folder.write(folder, content, made)
-    console = rich.console.Console()
-    say(
-        console,
+    lines = [
         f'wrote {folder}: {len(content["nodes"])} nodes in {len(made["tasks"])} tasks, '
-        f'{settings.schedule or "started by hand"}, {content["digest"][:19]}',
-    )
+        f'{settings.schedule or "started by hand"}, {content["digest"][:19]}'
+    ]
     if settings.pool is not None:
-        say(
-            console,
-            f'  the pool must exist: airflow pools set {shlex.quote(settings.pool)} 1 '
-            '"heavy nodes of thawline"',
-        )
+        create = f'airflow pools set {shlex.quote(settings.pool)} 1 "heavy nodes of thawline"'
+        lines.append(f'  the pool must exist: {create}')
+    return lines

@@ -22,7 +22,6 @@ from thawline.pipeline.orchestrators.kubeflow import storage
 from thawline.pipeline.orchestrators.kubeflow import tasks as kubeflow_tasks
 from thawline.pipeline.runners import compiled_file
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import say
 
 FILE = 'kubeflow.yaml'
 
@@ -46,14 +45,16 @@ def settings_of(config: Config, given: Mapping[str, Any]) -> Kubeflow:
     return found
 
 
-def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) -> None:
+def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) -> list[str]:
     """Compiles a project for Kubeflow and writes the file that is submitted.
 
     Args:
-        config: of the project.
-        project: its folders.
+        project: what to run.
         out: the file; by default in the project's output folder.
         given: options at the prompt, by their names in `kubeflow:`.
+
+    Returns:
+        Lines for the terminal.
 
     Raises:
         ConfigError: kfp is missing, or tasks in the cluster could not run.
@@ -72,12 +73,13 @@ def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) 
         with waiting if console.is_terminal else contextlib.nullcontext():
             tasks = kubeflow_tasks.tasks(_nodes(project), settings)
             text = _compiled(project.config, settings, tasks, folder, reviewed)
-        path = project.output / FILE if out is None else out
-        files.write_text(path, text)
-        nodes = sum(len(task.nodes) for task in tasks)
-        say(console, f'wrote {path}: {nodes} nodes in {len(tasks)} tasks')
-        for note in notes(project.config, settings):
-            say(console, f'  note    {note}')
+    path = out or project.output / FILE
+    files.write_text(path, text)
+    nodes = sum(len(task.nodes) for task in tasks)
+    return [
+        f'wrote {path}: {nodes} nodes in {len(tasks)} tasks',
+        *(f'  note    {note}' for note in notes(project.config, settings)),
+    ]
 
 
 def _nodes(project: Project) -> list[compiled_file.Node]:

@@ -64,6 +64,13 @@ def test_a_sound_tree(tmp_path):
             },
             'folders import each other',
         ),
+        (
+            {'thawline__pipeline__graph': (
+                'from thawline.components.node import component\n'
+                'from thawline.pipeline.commands import run\n'
+            )},
+            'only commands import commands',
+        ),
         ({'thawline__components__lonely__part': ''}, 'lonely.part is not reached from any node'),
         (
             {f'thawline__components__f{i}__a': f'from thawline.components.f{i + 1} import a\n'
