@@ -1,8 +1,8 @@
-"""`make serve-check`: asks running servers what clients ask, and compares with the model itself.
+"""`make serve-check`: compares the answers of running servers with those of the model itself.
 
-The server in Python always, TensorFlow Serving where it is here, each as `thawline serve` starts it
-on the production folder (or staging, where nothing is in production yet, or `--model`). REST by row
-and by column and, of TensorFlow Serving, gRPC with its own client.
+Checks the server in Python, and TensorFlow Serving if it is installed, each as `thawline serve`
+starts it on the production folder (or staging, where nothing is in production yet, or `--model`):
+by REST in rows and columns and, for TensorFlow Serving, by gRPC with its own client.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """Inputs of a signature, and what the model itself answers."""
+    """Inputs of a signature, and the model's own answer."""
 
     signature: str
     inputs: Arrays
@@ -51,15 +51,15 @@ class Question:
 
 
 def questions(model: pathlib.Path) -> list[Question]:
-    """Drawn images for every signature that predicts."""
+    """Synthetic images for every signature that predicts."""
     from thawline.pipeline.server.servable import Servable
 
     loaded = Servable(model, 1)
-    images = [_drawn(kind, side) for kind, side in (('PNG', 40), ('JPEG', 300), ('BMP', 64))]
+    images = [_draw(kind, side) for kind, side in (('PNG', 40), ('JPEG', 300), ('BMP', 64))]
     rng = np.random.default_rng(0)
     inputs: dict[str, Arrays] = {
         'serving_bytes': {'image_bytes': _objects(images)},
-        'serving_default': {'examples': _objects([_example(one) for one in images])},
+        'serving_default': {'examples': _objects([_example(image) for image in images])},
         'serving_pixels': {'pixels': rng.integers(0, 256, (3, 30, 20, 3), np.uint8)},
     }
     if 'serving_features' in loaded.signatures:
@@ -67,10 +67,10 @@ def questions(model: pathlib.Path) -> list[Question]:
         assert features.shape is not None
         width = features.shape[1] or 1
         inputs['serving_features'] = {'features': rng.normal(size=(3, width)).astype(np.float32)}
-    return [Question(name, given, loaded.predict(name, given)) for name, given in inputs.items()]
+    return [Question(name, arrays, loaded.predict(name, arrays)) for name, arrays in inputs.items()]
 
 
-def _drawn(kind: str, side: int) -> bytes:
+def _draw(kind: str, side: int) -> bytes:
     from PIL import Image
 
     noise = np.random.default_rng(side).integers(0, 256, (side, side + 7, 3), np.uint8)
@@ -84,36 +84,36 @@ def _example(image: bytes) -> bytes:
 
     message = example_pb2.Example()
     message.features.feature['image'].bytes_list.value.append(image)
-    whole: bytes = message.SerializeToString()
-    return whole
+    serialized: bytes = message.SerializeToString()
+    return serialized
 
 
 def _objects(values: Sequence[bytes]) -> np.ndarray:
-    found = np.empty(len(values), object)
-    found[:] = values
-    return found
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
 
 
 def _as_json(value: np.ndarray) -> Any:
     if value.dtype == object:
-        return [{'b64': base64.b64encode(one).decode()} for one in value]
+        return [{'b64': base64.b64encode(item).decode()} for item in value]
     return value.tolist()
 
 
-def differences(found: Mapping[str, Any], expected: Arrays) -> list[str]:
-    """What is not as it should be, a line an output; strings may be bytes or text."""
-    wrong = [f'the outputs are {sorted(found)}'] if found.keys() != expected.keys() else []
-    for name in found.keys() & expected.keys():
+def differences(outputs: Mapping[str, Any], expected: Arrays) -> list[str]:
+    """A line for each output that differs; strings may be bytes or text."""
+    problems = [] if outputs.keys() == expected.keys() else [f'the outputs are {sorted(outputs)}']
+    for name in outputs.keys() & expected.keys():
         value = expected[name]
         if value.dtype == object:
-            texts = [t.decode() if isinstance(t, bytes) else t for t in list(found[name])]
+            texts = [t.decode() if isinstance(t, bytes) else t for t in list(outputs[name])]
             same = texts == [t.decode() for t in value]
         else:
-            given = np.array(found[name], value.dtype)
-            same = given.shape == value.shape and np.allclose(given, value, atol=_TOLERANCE)
+            output = np.array(outputs[name], value.dtype)
+            same = output.shape == value.shape and np.allclose(output, value, atol=_TOLERANCE)
         if not same:
-            wrong.append(f'{name} differs')
-    return wrong
+            problems.append(f'{name} differs')
+    return problems
 
 
 def post(address: str, path: str, document: object) -> tuple[int, Any]:
@@ -127,28 +127,29 @@ def post(address: str, path: str, document: object) -> tuple[int, Any]:
 
 
 def check_rest(address: str, asked: Sequence[Question]) -> Iterator[tuple[str, list[str]]]:
-    """Asks over REST: name of each check, and what is wrong."""
+    """Asks over REST; yields the name of each check, and its problems."""
     path = f'/v1/models/{NAME}:predict'
-    for one in asked:
-        columns = {name: _as_json(value) for name, value in one.inputs.items()}
+    for question in asked:
+        columns = {name: _as_json(value) for name, value in question.inputs.items()}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        status, told = post(address, path, {'signature_name': one.signature, 'inputs': columns})
-        outputs = told.get('outputs', {}) if status == 200 else {}
-        yield f'{one.signature} by column', differences(outputs, one.answer)
-        status, told = post(address, path, {'signature_name': one.signature, 'instances': rows})
-        by_row = told.get('predictions', []) if status == 200 else []
-        joined = {name: [row[name] for row in by_row] for name in (by_row or [{}])[0]}
-        yield f'{one.signature} by row', differences(joined, one.answer)
+        request = {'signature_name': question.signature}
+        status, answer = post(address, path, {**request, 'inputs': columns})
+        outputs = answer.get('outputs', {}) if status == 200 else {}
+        yield f'{question.signature} by column', differences(outputs, question.answer)
+        status, answer = post(address, path, {**request, 'instances': rows})
+        by_row = answer.get('predictions', []) if status == 200 else []
+        outputs = {name: [row[name] for row in by_row] for name in (by_row or [{}])[0]}
+        yield f'{question.signature} by row', differences(outputs, question.answer)
     garbage = {'signature_name': 'serving_bytes', 'instances': [{'b64': 'AAAA'}]}
-    for words, where, document, wanted in (
+    for title, where, document, expected in (
         ('garbage', path, garbage, 400),
         ('an unknown signature', path, {'signature_name': 'x', 'instances': [1]}, 400),
         ('no rows', path, {'instances': []}, 400),
         ('an unknown model', '/v1/models/x:predict', {'instances': ['x']}, 404),
     ):
-        status, told = post(address, where, document)
-        good = status == wanted and list(told) == ['error']
-        yield f'{words}: {wanted}', [] if good else [f'status {status}: {told}']
+        status, answer = post(address, where, document)
+        is_right = status == expected and list(answer) == ['error']
+        yield f'{title}: {expected}', [] if is_right else [f'status {status}: {answer}']
 
 
 def check_grpc(target: str, asked: Sequence[Question]) -> Iterator[tuple[str, list[str]]]:
@@ -159,20 +160,20 @@ def check_grpc(target: str, asked: Sequence[Question]) -> Iterator[tuple[str, li
 
     with grpc.insecure_channel(target) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        for one in asked:
+        for question in asked:
             request = predict_pb2.PredictRequest()
             request.model_spec.name = NAME
-            request.model_spec.signature_name = one.signature
-            for name, value in one.inputs.items():
+            request.model_spec.signature_name = question.signature
+            for name, value in question.inputs.items():
                 request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-            told = stub.Predict(request, timeout=120)
-            found = {name: tf.make_ndarray(value) for name, value in told.outputs.items()}
-            yield f'{one.signature} over gRPC', differences(found, one.answer)
+            response = stub.Predict(request, timeout=120)
+            outputs = {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
+            yield f'{question.signature} over gRPC', differences(outputs, question.answer)
 
 
 @contextlib.contextmanager
-def started(arguments: Sequence[str]) -> Iterator[Callable[[], str]]:
-    """`thawline serve` as a process; yields what it has said so far."""
+def serving(arguments: Sequence[str]) -> Iterator[Callable[[], str]]:
+    """`thawline serve` as a process; yields a function that reads its output so far."""
     with tempfile.NamedTemporaryFile('a+') as log:
         command = [
             sys.executable,
@@ -185,15 +186,15 @@ def started(arguments: Sequence[str]) -> Iterator[Callable[[], str]]:
         ]
         process = subprocess.Popen(command, stdout=log, stderr=log)
 
-        def said() -> str:
-            # Not by `log`: the process writes at the place that it shares.
+        def output() -> str:
+            # Not by `log`, whose position it shares with the process.
             text = pathlib.Path(log.name).read_text('utf-8', 'replace')
             if process.poll() is not None:
                 raise ConfigError(f'the server ended with {process.returncode}: {text[-2000:]}')
             return text
 
         try:
-            yield said
+            yield output
         finally:
             process.terminate()
             try:
@@ -203,7 +204,7 @@ def started(arguments: Sequence[str]) -> Iterator[Callable[[], str]]:
                 process.wait()
 
 
-def address_of(said: Callable[[], str]) -> str:
+def address_of(output: Callable[[], str]) -> str:
     """Where a server answers, once it does.
 
     Raises:
@@ -211,51 +212,51 @@ def address_of(said: Callable[[], str]) -> str:
     """
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
-        found = re.search(r'http://127\.0\.0\.1:\d+', said())
+        address = re.search(r'http://127\.0\.0\.1:\d+', output())
         with contextlib.suppress(OSError):
-            if found:
-                urllib.request.urlopen(f'{found[0]}/v1/models/{NAME}/metadata', timeout=5)
-                return found[0]
+            if address:
+                urllib.request.urlopen(f'{address[0]}/v1/models/{NAME}/metadata', timeout=5)
+                return address[0]
         time.sleep(0.2)
-    raise ConfigError(f'the server was not ready within {_START_SECONDS} s: {said()[-2000:]}')
+    raise ConfigError(f'the server was not ready within {_START_SECONDS} s: {output()[-2000:]}')
 
 
 @click.command()
 @click.argument('config', required=False, type=click.Path(path_type=pathlib.Path))
 @click.option('--model', metavar='MODEL', help='As thawline serve takes it.')
 def main(config: pathlib.Path | None, model: str | None) -> None:
-    """Checks the servers that are here on a model; exit code 1 where an answer is wrong."""
+    """Checks the installed servers on a model; exit code 1 where an answer is wrong."""
     console = rich.console.Console()
     try:
-        wrong = _check(config, model, console)
+        failed = _check(config, model, console)
     except UserError as error:
         raise SystemExit(f'error: {error}') from error
-    raise SystemExit(1 if wrong else 0)
+    raise SystemExit(1 if failed else 0)
 
 
 def _check(config: pathlib.Path | None, model: str | None, console: rich.console.Console) -> int:
-    """How many checks failed."""
+    """The number of failed checks."""
     served = _target(config, model)
     folder = next(iter(served.versions().values()))
     say(console, f'model: {folder}')
     with console.status('asking the model itself'):
         asked = questions(folder)
-    on = ['--model', str(served.folder), '--port', '0']
+    arguments = ['--model', str(served.folder), '--port', '0']
     say(console, ('the server in Python', 'bold'))
-    with started([*on, '--python']) as said:
-        wrong = _told(console, check_rest(address_of(said), asked))
-    found, why = tensorflow_serving.find_installation()
+    with serving([*arguments, '--python']) as output:
+        failed = _report(console, check_rest(address_of(output), asked))
+    program, reason = tensorflow_serving.find_installation()
     say(console, ('TensorFlow Serving', 'bold'))
-    if found is None:
-        say(console, f'  skipped: {why}')
-        return wrong
-    with started(on) as said:
-        address = address_of(said)
-        wrong += _told(console, check_rest(address, asked))
-        grpc = re.search(r'gRPC: (\S+)', said())
+    if program is None:
+        say(console, f'  skipped: {reason}')
+        return failed
+    with serving(arguments) as output:
+        address = address_of(output)
+        failed += _report(console, check_rest(address, asked))
+        grpc = re.search(r'gRPC: (\S+)', output())
         assert grpc is not None
-        wrong += _told(console, check_grpc(grpc[1], asked))
-    return wrong
+        failed += _report(console, check_grpc(grpc[1], asked))
+    return failed
 
 
 def _target(config: pathlib.Path | None, model: str | None) -> model_choice.ServedModel:
@@ -270,12 +271,12 @@ def _target(config: pathlib.Path | None, model: str | None) -> model_choice.Serv
         return model_choice.choose_model(stages, ServeOptions(stage='staging'), recorded)
 
 
-def _told(console: rich.console.Console, checks: Iterator[tuple[str, list[str]]]) -> int:
+def _report(console: rich.console.Console, checks: Iterator[tuple[str, list[str]]]) -> int:
     failed = 0
-    for name, wrong in checks:
-        failed += bool(wrong)
-        mark = ('  ✗ ', 'red') if wrong else ('  ✓ ', 'green')
-        say(console, mark, name, f': {"; ".join(wrong)}' if wrong else '')
+    for name, problems in checks:
+        failed += bool(problems)
+        mark = ('  ✗ ', 'red') if problems else ('  ✓ ', 'green')
+        say(console, mark, name, f': {"; ".join(problems)}' if problems else '')
     return failed
 
 

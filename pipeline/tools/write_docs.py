@@ -1,7 +1,6 @@
-"""The configuration, described: its JSON Schema for editors, its reference for people.
+"""The JSON Schema of the configuration for editors, and its reference for people.
 
-Both are made from the typed models, so that they cannot drift: `make docs` writes them and a test
-holds them to the code.
+Both are generated from the typed models: `make docs` writes them, and a test compares them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ NOTIFICATION = thawline.ROOT / 'schemas' / 'notification.schema.json'
 
 
 def json_schema() -> str:
-    """JSON Schema of a project file, for completion and checks in an editor."""
+    """JSON Schema of a project file, for an editor."""
     schema = {'$schema': 'https://json-schema.org/draft/2020-12/schema'}
     return json.dumps(schema | Config.model_json_schema(), indent=2) + '\n'
 
@@ -49,8 +48,7 @@ def _type(annotation: Any) -> str:
 def _bounds(field: Any) -> str:
     signs = {'ge': '≥', 'gt': '>', 'le': '≤', 'lt': '<'}
     parts = []
-    holders = list(field.metadata)
-    for holder in holders:
+    for holder in field.metadata:
         for attribute, sign in signs.items():
             value = getattr(holder, attribute, None)
             if value is not None:
@@ -83,7 +81,6 @@ def _rows(model: type[pydantic.BaseModel], prefix: str) -> Iterator[tuple[str, .
 
 
 def reference() -> str:
-    """The reference as Markdown."""
     lines = [
         '# Configuration reference',
         '',
@@ -99,7 +96,6 @@ def reference() -> str:
 
 
 def main() -> None:
-    """Writes all files."""
     SCHEMA.write_text(json_schema(), 'utf-8')
     REFERENCE.write_text(reference(), 'utf-8')
     NOTIFICATION.write_text(body.json_schema(), 'utf-8')

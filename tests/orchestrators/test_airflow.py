@@ -17,7 +17,7 @@ from thawline.pipeline.orchestrators.airflow import dag_folder
 from thawline.pipeline.orchestrators.airflow import tasks as airflow_lib
 from thawline.pipeline.system import ports
 from thawline.pipeline.tools.airflow_demo import server
-from thawline.pipeline.tools.airflow_demo.server import Airflow, Api, wait_until
+from thawline.pipeline.tools.airflow_demo.server import Api, Installation, wait_until
 
 pytestmark = pytest.mark.orchestrators
 
@@ -80,19 +80,19 @@ needs_old_python = pytest.mark.skipif(
 
 
 @pytest.fixture(scope='module', params=[3, pytest.param(2, marks=needs_old_python)])
-def airflow(request, tmp_path_factory) -> Airflow:
+def airflow(request, tmp_path_factory) -> Installation:
     return installed(request.param, tmp_path_factory.mktemp(f'airflow{request.param}'))
 
 
 @pytest.fixture(scope='module')
-def airflow3(tmp_path_factory) -> Airflow:
+def airflow3(tmp_path_factory) -> Installation:
     return installed(3, tmp_path_factory.mktemp('airflow3'))
 
 
-def installed(version: int, folder: pathlib.Path) -> Airflow:
+def installed(version: int, folder: pathlib.Path) -> Installation:
     environment = BUILD / ('venv' if version == 3 else f'venv{version}')
     server.install(environment, LOCKS[version])
-    made = Airflow(environment, folder / 'home', folder / 'dags')
+    made = Installation(environment, folder / 'home', folder / 'dags')
     done = made.call('db', 'migrate')
     assert done.returncode == 0, done.stderr
     return made
@@ -116,7 +116,7 @@ def write(
     dag_folder.write(folder / name, content, made)
 
 
-def read(airflow: Airflow, folder: pathlib.Path) -> dict:
+def read(airflow: Installation, folder: pathlib.Path) -> dict:
     done = subprocess.run(
         [airflow.environment / 'bin' / 'python', *STRICT, '-c', READ, folder],
         env=airflow.variables(), capture_output=True, text=True, timeout=600, check=True,
@@ -207,7 +207,7 @@ PROBE = {
 
 
 @pytest.fixture(scope='module')
-def api(airflow3: Airflow, stones: Project) -> Iterator[Api]:
+def api(airflow3: Installation, stones: Project) -> Iterator[Api]:
     schedule(airflow3, stones)
     with server.running(airflow3, ports.free_port()) as started:
         wait_until(lambda: started.knows('stones'), 300, 'the DAG')
@@ -215,7 +215,7 @@ def api(airflow3: Airflow, stones: Project) -> Iterator[Api]:
         yield started
 
 
-def schedule(airflow: Airflow, project: Project) -> str:
+def schedule(airflow: Installation, project: Project) -> str:
     """Writes the DAG of a project; returns its digest."""
     done = project.thawline('schedule', 'airflow', '--out', str(airflow.dags))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -259,7 +259,7 @@ def test_switched_on_it_runs_the_last_date_alone_and_links_to_log_and_report(api
     assert run.startswith('scheduled__')
     assert ended(api, run) == BLESSED
     assert runs() == [run]  # no catch-up
-    named = server.quoted(run)
+    named = server.quote(run)
     task = f'dags/stones/dagRuns/{named}/taskInstances/LastReport-Report'
     assert api.ask('GET', f'{task}/links')['extra_links'] == {
         'Log of the nodes': f'http://127.0.0.1:9/stones/logs/{named}-LastReport..Report.log',
@@ -312,7 +312,7 @@ def test_a_failed_task_goes_on_after_it_was_cleared(api, stones):
     away.rename(images)
     assert (broken[''], broken[FIRST]) == ('failed', 'failed')
     assert {broken[one] for one in REFUSED if one not in ('', FIRST)} == {'upstream_failed'}
-    path = f'dags/stones/dagRuns/{server.quoted(run)}'
+    path = f'dags/stones/dagRuns/{server.quote(run)}'
     first = api.ask('GET', f'{path}/taskInstances/{FIRST}')
     assert first['try_number'] == 1  # no image, no retry
     cleared = {'dry_run': False, 'dag_run_id': run, 'only_failed': True}

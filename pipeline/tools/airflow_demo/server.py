@@ -1,8 +1,8 @@
-"""Airflow 3 in an environment of its own on this machine: for the demo and for tests.
+"""Airflow 3 in an environment of its own on this machine, for the demo and for tests.
 
-Its pages and its REST interface listen on the loopback interface alone (its log servers, on ports
-that nobody else has, answer requests alone that it has signed itself). It keeps all in one folder
-and is no way to run Airflow for others: `airflow standalone`, SQLite, one user.
+Its pages and its REST interface listen on the loopback interface alone (its log servers, on free
+ports, answer only requests that it has signed itself). All its files are in one folder. Not for
+production: `airflow standalone`, SQLite, one user.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ LOCK = pathlib.Path(__file__).with_name('airflow-3.lock')
 _USER = 'admin'
 _START_SECONDS = 600.0
 _STOP_SECONDS = 60.0
-_AGAIN_SECONDS = (1.0, 2.0, 4.0, 8.0)  # before another try where its SQLite was locked
+_RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # where its SQLite was locked
 _ANSWER_SECONDS = 60.0
 _PASSED_ON = ('HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ', 'SSL_CERT_FILE')
 
 
 @dataclasses.dataclass(frozen=True)
-class Airflow:
+class Installation:
     """An installed Airflow.
 
     Attributes:
@@ -50,13 +50,13 @@ class Airflow:
     dags: pathlib.Path
 
     def variables(self, **settings: str) -> dict[str, str]:
-        """The process environment of its commands; nothing of Python's is passed on.
+        """The environment variables of its commands, without any of Python's.
 
         Args:
-            settings: further settings, as `core__parallelism='2'`.
+            settings: further settings, such as `core__parallelism='2'`.
         """
         passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        given = {
+        configuration = {
             'core__dags_folder': str(self.dags),
             'core__load_examples': 'False',
             'usage_data_collection__enabled': 'False',
@@ -67,7 +67,7 @@ class Airflow:
             'PATH': f'{self.environment / "bin"}{os.pathsep}{os.environ.get("PATH", os.defpath)}',
             'AIRFLOW_HOME': str(self.home),
             'NO_COLOR': '1',
-            **{f'AIRFLOW__{name.upper()}': value for name, value in given.items()},
+            **{f'AIRFLOW__{name.upper()}': value for name, value in configuration.items()},
         }
 
     def call(self, *arguments: str, timeout: float = 900.0) -> subprocess.CompletedProcess[str]:
@@ -79,7 +79,7 @@ class Airflow:
 
 
 def install(environment: pathlib.Path, lock: pathlib.Path = LOCK) -> None:
-    """Makes the virtual environment from its lock; does nothing where it is that already.
+    """Makes the virtual environment from its lock, unless it exists already.
 
     Raises:
         ConfigError: it cannot be installed.
@@ -88,12 +88,12 @@ def install(environment: pathlib.Path, lock: pathlib.Path = LOCK) -> None:
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text('utf-8') == digest:
         return
-    beside = pathlib.Path(sys.executable).with_name('uv')
-    uv = str(beside) if beside.is_file() else 'uv'
-    make = [uv, 'venv', '--quiet', '--clear', '--python', sys.executable, str(environment)]
+    own_uv = pathlib.Path(sys.executable).with_name('uv')
+    uv = str(own_uv) if own_uv.is_file() else 'uv'
+    create = [uv, 'venv', '--quiet', '--clear', '--python', sys.executable, str(environment)]
     fill = [uv, 'pip', 'install', '--quiet', '--require-hashes', '--requirements', str(lock)]
     fill += ['--python', str(environment / 'bin' / 'python')]
-    for command in (make, fill):
+    for command in (create, fill):
         try:
             done = subprocess.run(command, capture_output=True, text=True)
         except OSError as error:
@@ -104,7 +104,7 @@ def install(environment: pathlib.Path, lock: pathlib.Path = LOCK) -> None:
 
 
 class Api:
-    """Airflow's REST interface, as far as it is needed here."""
+    """The part of Airflow's REST interface that is needed here."""
 
     def __init__(self, url: str, password: str) -> None:
         self.url, self.user, self.password = url, _USER, password
@@ -112,25 +112,27 @@ class Api:
         self._session.trust_env = False  # a proxy has no business on the loopback interface
 
     def _login(self) -> None:
-        given = {'username': self.user, 'password': self.password}
-        answer = self._session.post(f'{self.url}/auth/token', json=given, timeout=_ANSWER_SECONDS)
+        credentials = {'username': self.user, 'password': self.password}
+        answer = self._session.post(
+            f'{self.url}/auth/token', json=credentials, timeout=_ANSWER_SECONDS
+        )
         answer.raise_for_status()
         self._session.headers['Authorization'] = f'Bearer {answer.json()["access_token"]}'
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:
-        """Asks and returns the answer.
+        """The answer to a request.
 
         Raises:
             requests.HTTPError: it was refused.
         """
         if 'Authorization' not in self._session.headers:
             self._login()
-        for seconds in (*_AGAIN_SECONDS, None):
+        for seconds in (*_RETRY_SECONDS, None):
             try:
                 answer = self._session.request(
                     method, f'{self.url}/api/v2/{path}', json=content, timeout=_ANSWER_SECONDS
                 )
-            except requests.Timeout:  # a busy machine; what it was told it may do all the same
+            except requests.Timeout:  # a busy machine; it may still have done what it was asked
                 if seconds is None or method != 'GET':
                     raise
             else:
@@ -149,55 +151,55 @@ class Api:
         """
         for error in self.ask('GET', 'importErrors')['import_errors']:
             raise ConfigError(f'Airflow cannot import the DAG:\n{error["stack_trace"]}')
-        return any(one['dag_id'] == dag for one in self.ask('GET', 'dags')['dags'])
+        return any(known['dag_id'] == dag for known in self.ask('GET', 'dags')['dags'])
 
     def trigger(self, dag: str) -> str:
-        """Starts a run of a DAG, which need not be active before; returns the id of the run."""
+        """Activates a DAG and starts a run of it; returns the id of the run."""
         self.ask('PATCH', f'dags/{dag}', {'is_paused': False})
         return str(self.ask('POST', f'dags/{dag}/dagRuns', {'logical_date': None})['dag_run_id'])
 
     def state(self, dag: str, run: str) -> str:
         """State of a run: queued, running, success or failed."""
-        return str(self.ask('GET', f'dags/{dag}/dagRuns/{quoted(run)}')['state'])
+        return str(self.ask('GET', f'dags/{dag}/dagRuns/{quote(run)}')['state'])
 
     def tasks(self, dag: str, run: str) -> dict[str, str]:
         """State of each task of a run, in the order in which they began; '' for none yet."""
-        found = self.ask('GET', f'dags/{dag}/dagRuns/{quoted(run)}/taskInstances')
-        began = sorted(found['task_instances'], key=lambda one: one['start_date'] or '~')
-        return {one['task_id']: one['state'] or '' for one in began}
+        answer = self.ask('GET', f'dags/{dag}/dagRuns/{quote(run)}/taskInstances')
+        tasks = sorted(answer['task_instances'], key=lambda task: task['start_date'] or '~')
+        return {task['task_id']: task['state'] or '' for task in tasks}
 
     def stop(self, dag: str, run: str) -> None:
-        """Ends a run; what runs of it is asked to end."""
-        self.ask('PATCH', f'dags/{dag}/dagRuns/{quoted(run)}', {'state': 'failed'})
+        """Ends a run and asks its running tasks to end."""
+        self.ask('PATCH', f'dags/{dag}/dagRuns/{quote(run)}', {'state': 'failed'})
 
 
-def quoted(run: str) -> str:
+def quote(run: str) -> str:
     """The id of a run as a part of an address."""
     return urllib.parse.quote(run, safe='')
 
 
 def report_url(files: str, run: str) -> str:
     """Address of a run's report where the output folder is served."""
-    return f'{files}/reports/{quoted(run)}.html'
+    return f'{files}/reports/{quote(run)}.html'
 
 
-def wait_until(done: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Asks until the answer is true, and returns it.
+def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Waits until a condition is true, and returns its value.
 
     Raises:
         TimeoutError: it was not in time.
     """
     end = time.monotonic() + seconds
-    while not (found := done()):
+    while not (answer := condition()):
         if time.monotonic() > end:
             raise TimeoutError(f'{what}: not within {seconds:.0f} s')
         time.sleep(1)
-    return found
+    return answer
 
 
 @contextlib.contextmanager
-def running(airflow: Airflow, port: int, **settings: str) -> Iterator[Api]:
-    """Runs Airflow for the time of the block, from when all its parts are there.
+def running(airflow: Installation, port: int, **settings: str) -> Iterator[Api]:
+    """Runs Airflow for the time of the block, once all its parts are ready.
 
     Args:
         airflow: an installed one.
@@ -214,7 +216,7 @@ def running(airflow: Airflow, port: int, **settings: str) -> Iterator[Api]:
         api__base_url=url,
         api__workers='1',
         core__parallelism='4',
-        # Its own 5 s fail tasks that have not begun where the machine is busy with the others.
+        # With its own 5 s, tasks fail that have not begun on a busy machine.
         workers__execution_api_timeout='60',
         logging__worker_log_server_port=str(free_port()),
         logging__trigger_log_server_port=str(free_port()),
@@ -251,20 +253,20 @@ def _healthy(url: str) -> bool:
         parts = requests.get(f'{url}/api/v2/monitor/health', timeout=10).json()
     except (requests.RequestException, ValueError):
         return False
-    wanted = ('metadatabase', 'scheduler', 'dag_processor')
-    return all(parts.get(part, {}).get('status') == 'healthy' for part in wanted)
+    required = ('metadatabase', 'scheduler', 'dag_processor')
+    return all(parts.get(part, {}).get('status') == 'healthy' for part in required)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends Airflow and all its parts, which share a process group; tasks end what they run."""
+    """Ends Airflow and all its parts, which share a process group; tasks end their own commands."""
     for number, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, 10.0)):
         with contextlib.suppress(ProcessLookupError, TimeoutError):
             os.killpg(process.pid, number)
-            wait_until(lambda: not _any_left(process), seconds, 'the end of Airflow')
+            wait_until(lambda: not _is_any_left(process), seconds, 'the end of Airflow')
     process.wait()
 
 
-def _any_left(process: subprocess.Popen[bytes]) -> bool:
+def _is_any_left(process: subprocess.Popen[bytes]) -> bool:
     process.poll()
     try:
         os.killpg(process.pid, 0)

@@ -1,1 +1,1 @@
-"""A real Flink cluster on this machine, to try the engine `flink` on."""
+"""Real Flink and Spark clusters on this machine, to try the engines on."""

@@ -1,4 +1,4 @@
-"""Clusters on the loopback interface, for demos: what those of Flink and Spark have in common."""
+"""Clusters on the loopback interface, for demos: the common part of Flink's and Spark's."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any, Self
 from thawline.pipeline.engines import java, processes
 from thawline.pipeline.tools.cluster_demo.jars import Jars
 
-_START = 180.0  # seconds that Java and a cluster may take on a busy machine
+_START = 180.0  # seconds, on a busy machine
 
 
 class Cluster(abc.ABC):
-    """A context that ends the cluster: one process that leads, and workers with a slot each.
+    """A context that ends the cluster: a leader, and workers with a slot each.
 
     Attributes:
         JARS: its programs.
-        LEADER, WORKER: what they are called.
-        VARIABLES: that runs on it need beside those of this process.
+        LEADER, WORKER: their names.
+        VARIABLES: environment variables that runs on it need.
         place: folder of the jars.
         folder: for its configuration, logs and temporary files.
         page: address of its web page.
@@ -34,49 +34,49 @@ class Cluster(abc.ABC):
     VARIABLES: Mapping[str, str] = {}
 
     def __init__(self, folder: pathlib.Path, workers: int = 2) -> None:
-        """Gets the jars and starts nothing yet.
+        """Downloads the jars and starts nothing yet.
 
         Raises:
-            ConfigError: the jars cannot be had.
+            ConfigError: the jars cannot be downloaded.
         """
-        self.place = self.JARS.fetched()
-        self.folder, self._wanted = folder, workers
-        self._all = contextlib.ExitStack()
+        self.place = self.JARS.fetch()
+        self.folder, self._size = folder, workers
+        self._cleanup = contextlib.ExitStack()
         self._workers: list[processes.Service] = []
         self.page = ''
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self.lead().wait_until(lambda: self.slots() is not None, _START)
-            for _ in range(self._wanted):
+            self.start_leader().wait_until(lambda: self.slots() is not None, _START)
+            for _ in range(self._size):
                 self.add_worker()
             self.wait()
         except BaseException:
-            self._all.close()
+            self._cleanup.close()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._all.close()
+        self._cleanup.close()
 
     def add_worker(self) -> None:
-        """Starts one more; it offers its slot some seconds later."""
-        self._workers.append(self.work(len(self._workers) + 1))
+        """Starts another one; it offers its slot some seconds later."""
+        self._workers.append(self.start_worker(len(self._workers) + 1))
 
     def kill_worker(self, number: int = 0) -> None:
-        """Kills one and what it started (SIGKILL), as a machine that is lost."""
+        """Kills one and what it started (SIGKILL), like the loss of a machine."""
         os.killpg(self._workers[number].pid, signal.SIGKILL)
 
     def wait(self) -> None:
-        """Until the slots of all workers that live are there.
+        """Waits for the slots of all living workers.
 
         Raises:
             ConfigError: one ended, or took too long.
         """
-        alive = [one for one in self._workers if one.is_alive]
-        for one in alive:
-            one.wait_until(lambda: (self.slots() or 0) >= len(alive), _START)
+        alive = [worker for worker in self._workers if worker.is_alive]
+        for worker in alive:
+            worker.wait_until(lambda: (self.slots() or 0) >= len(alive), _START)
 
     @abc.abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -84,25 +84,25 @@ class Cluster(abc.ABC):
 
     @abc.abstractmethod
     def slots(self) -> int | None:
-        """How many workers offer theirs; None while nobody leads."""
+        """Slots that workers offer; None while there is no leader."""
 
     @abc.abstractmethod
     def busy(self, node: str) -> str | None:
-        """Name of the job of a node that is at work now, if one is; `node` in lower case.
+        """The running job of a node, described; None if there is none. `node` is in lower case.
 
         Raises:
             ConfigError: the cluster does not answer.
         """
 
     @abc.abstractmethod
-    def lead(self) -> processes.Service:
-        """Starts the process that leads, and sets `page`."""
+    def start_leader(self) -> processes.Service:
+        """Starts the leader and sets `page`."""
 
     @abc.abstractmethod
-    def work(self, number: int) -> processes.Service:
+    def start_worker(self, number: int) -> processes.Service:
         """Starts a worker."""
 
-    def start(
+    def start_java(
         self,
         name: str,
         main: str,
@@ -116,5 +116,5 @@ class Cluster(abc.ABC):
         log = self.folder / f'{name.lower().replace(" ", "_")}.log'
         title = f"{self.JARS.title}'s {name}"
         service = processes.Service(title, command, log, variables)
-        self._all.callback(service.stop)
+        self._cleanup.callback(service.stop)
         return service

@@ -1,4 +1,4 @@
-"""Whether two runs of a project came to the same: what an engine must not change."""
+"""Compares the results of two runs of a project: an engine must not change them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOLERANCE = 1e-4
 
 
 def differences(one: pathlib.Path, other: pathlib.Path) -> list[str]:
-    """What differs between the newest artifacts of two outputs, in words; empty where nothing does.
+    """The differences between the newest artifacts of two outputs, a line each.
 
     Args:
         one, other: output folders of runs of the same images and settings.
@@ -41,13 +41,13 @@ def _both(
 
 def newest(output: pathlib.Path, node: str, key: str) -> pathlib.Path:
     """The newest artifact of a node."""
-    return max((output / 'artifacts' / node / key).iterdir(), key=lambda one: int(one.name))
+    return max((output / 'artifacts' / node / key).iterdir(), key=lambda folder: int(folder.name))
 
 
 def _read(folder: pathlib.Path) -> dict[str, list[bytes]]:
     """Records of each split, sorted: engines keep no order.
 
-    Fields of a tf.Example have none either: Transform writes them in another one in each process.
+    Nor have fields of a tf.Example one: Transform orders them differently in each process.
     """
     return {
         split.name: sorted(
@@ -61,13 +61,13 @@ def _read(folder: pathlib.Path) -> dict[str, list[bytes]]:
     }
 
 
-def _records(what: str, one: pathlib.Path, other: pathlib.Path) -> Iterator[str]:
+def _records(title: str, one: pathlib.Path, other: pathlib.Path) -> Iterator[str]:
     ours, theirs = _read(one), _read(other)
     for split in sorted({*ours, *theirs}):
         a, b = ours.get(split, []), theirs.get(split, [])
         if a != b:
             shared = len(set(a) & set(b))
-            yield f'{what}, {split}: {len(a)} and {len(b)} records, {shared} of them equal'
+            yield f'{title}, {split}: {len(a)} and {len(b)} records, {shared} of them equal'
 
 
 def _statistics(one: pathlib.Path, other: pathlib.Path) -> Iterator[str]:
@@ -80,15 +80,15 @@ def _statistics(one: pathlib.Path, other: pathlib.Path) -> Iterator[str]:
 
 
 def _feature_counts(path: pathlib.Path) -> dict[str, list[float]]:
-    """Of each feature: how many have it, smallest, largest, mean, deviation; or distinct values."""
-    found = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets[0]
-    counts: dict[str, list[float]] = {'examples': [float(found.num_examples)]}
-    for feature in found.features:
+    """Of each feature: count, minimum, maximum, mean, deviation; or count, distinct values."""
+    dataset = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets[0]
+    counts: dict[str, list[float]] = {'examples': [float(dataset.num_examples)]}
+    for feature in dataset.features:
         name = '.'.join(feature.path.step) or feature.name
         if feature.HasField('num_stats'):
             numbers = feature.num_stats
-            has = float(numbers.common_stats.num_non_missing)
-            counts[name] = [has, numbers.min, numbers.max, numbers.mean, numbers.std_dev]
+            present = float(numbers.common_stats.num_non_missing)
+            counts[name] = [present, numbers.min, numbers.max, numbers.mean, numbers.std_dev]
         elif feature.HasField('string_stats'):
             texts = feature.string_stats
             counts[name] = [float(texts.common_stats.num_non_missing), float(texts.unique)]

@@ -1,7 +1,7 @@
-"""`make flink-demo`, `make spark-demo`: a pipeline on a real cluster on this machine, and without.
+"""`make flink-demo`, `make spark-demo`: a pipeline on a real cluster on this machine.
 
-Starts the cluster with two workers, runs the chain in this process and on the cluster, each from
-nothing, predicts with the model that came of it both ways, and compares all that was made.
+Starts the cluster with two workers, runs the chain locally and on the cluster, each from scratch,
+predicts with the resulting model both ways, and compares all outputs.
 """
 
 from __future__ import annotations
@@ -27,10 +27,14 @@ from thawline.pipeline.config.loading import PROJECT_FILE
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines import processes
 from thawline.pipeline.system import signals
-from thawline.pipeline.tools.cluster_demo import cluster, flink, spark
+from thawline.pipeline.tools.cluster_demo import flink, spark
+from thawline.pipeline.tools.cluster_demo.cluster import Cluster
 
-_CLUSTERS: dict[str, type[cluster.Cluster]] = {'flink': flink.Cluster, 'spark': spark.Cluster}
-_LOOK = 0.5  # seconds between two looks at the cluster
+_CLUSTERS: dict[str, type[Cluster]] = {
+    'flink': flink.FlinkCluster,
+    'spark': spark.SparkCluster,
+}
+_POLL = 0.5  # seconds
 
 
 @click.command()
@@ -38,10 +42,10 @@ _LOOK = 0.5  # seconds between two looks at the cluster
 @click.argument('config', required=False, type=click.Path(path_type=pathlib.Path))
 @click.option(
     '--folder', type=click.Path(path_type=pathlib.Path),
-    help='Made anew for its runs and logs; default: runs/ENGINE_demo.',
+    help='For runs and logs, emptied first; default: runs/ENGINE_demo.',
 )  # fmt: skip
 @click.option('--kill', metavar='NODE', help='Kill a worker of the cluster while this node runs.')
-@click.option('--stay', is_flag=True, help='Keep the cluster until Ctrl-C, to look at its page.')
+@click.option('--stay', is_flag=True, help='Keep the cluster and its page until Ctrl-C.')
 def main(
     engine: str,
     config: pathlib.Path | None,
@@ -53,14 +57,14 @@ def main(
     folder = (folder or pathlib.Path('runs') / f'{engine}_demo').absolute()
     try:
         with signals.interruptible():
-            same = demonstrate(engine, loading.load_project(config), folder, kill, stay)
+            is_same = demonstrate(engine, loading.load_project(config), folder, kill, stay)
     except UserError as error:
         click.echo(f'error: {error}', err=True)
         sys.exit(2)
     except signals.Interrupted:
         click.echo('stopped')
         sys.exit(130)
-    sys.exit(0 if same else 1)
+    sys.exit(0 if is_same else 1)
 
 
 def demonstrate(
@@ -70,17 +74,17 @@ def demonstrate(
     kill: str | None,
     stay: bool,
 ) -> bool:
-    """Runs all of it and tells the terminal; returns whether both ways came to the same.
+    """Runs the demo; returns whether the results are the same.
 
     Raises:
-        ConfigError: a part of it cannot be had.
+        ConfigError: a part of it is missing or fails.
     """
     for name in ('local', engine, 'cluster'):
         shutil.rmtree(folder / name, ignore_errors=True)
-    made = _CLUSTERS[engine](folder / 'cluster')
-    jars = made.JARS
-    click.echo(f'{jars.title} {jars.version} with the runner of Beam {jars.beam}: {made.place}')
-    with made as cluster:
+    cluster = _CLUSTERS[engine](folder / 'cluster')
+    jars = cluster.JARS
+    click.echo(f'{jars.title} {jars.version} with the runner of Beam {jars.beam}: {cluster.place}')
+    with cluster:
         click.echo(f'{cluster.LEADER} and {cluster.slots()} {cluster.WORKER}s: {cluster.page}')
         os.environ |= cluster.VARIABLES
         homes = {
@@ -94,21 +98,23 @@ def demonstrate(
             except ConfigError:
                 if not killer.has_killed:
                     raise
-                click.echo(f'the job was lost with its {cluster.WORKER}; the same command again:')
+                click.echo(f'the job was lost with its {cluster.WORKER}; running it again:')
                 seconds[engine] = _thawline('run', str(homes[engine]))
             tables = _predict(homes)  # while the killer's own worker lives
-        found = _differences(homes, tables)
-        for name, took in seconds.items():
-            click.echo(f'{name:<6} {duration(took)}')
-        click.echo('the same results' if not found else '\n'.join(['NOT the same:', *found]))
+        differences = _differences(homes, tables)
+        for name, elapsed in seconds.items():
+            click.echo(f'{name:<6} {duration(elapsed)}')
+        click.echo(
+            '\n'.join(['NOT the same:', *differences]) if differences else 'the same results'
+        )
         if stay:
             click.echo(f'{cluster.page} until Ctrl-C')
             threading.Event().wait()
-    return not found
+    return not differences
 
 
 def _write(project: Project, home: pathlib.Path, beam: dict[str, Any]) -> pathlib.Path:
-    """A copy of the project with another engine, and of the recipe no more than the head."""
+    """Writes a copy of the project with another engine, which trains the head alone."""
     content = project.config.model_dump(mode='json', exclude_unset=True)
     content['data']['source'] = project.source_spec().source
     training = {**content.get('training', {}), 'mode': 'probe'}
@@ -122,7 +128,7 @@ def _thawline(*arguments: str) -> float:
     """Runs the command; returns its seconds.
 
     Raises:
-        ConfigError: it did not end well; 3 (not blessed) is an ending as good as any.
+        ConfigError: it failed; exit code 3 (not blessed) counts as success.
     """
     began = time.monotonic()
     command = [sys.executable, '-m', 'thawline', *arguments]
@@ -133,7 +139,7 @@ def _thawline(*arguments: str) -> float:
 
 
 def _predict(homes: dict[str, pathlib.Path]) -> list[pathlib.Path]:
-    """The test images through the model of the local run, by both engines."""
+    """Predicts the test images with the model of the local run, on both engines."""
     from thawline.pipeline.tools.cluster_demo import compare_outputs
 
     output = homes['local'] / 'run'
@@ -155,27 +161,29 @@ def _differences(homes: dict[str, pathlib.Path], tables: list[pathlib.Path]) -> 
     from thawline.pipeline.tools.cluster_demo import compare_outputs
 
     one, other = (home / 'run' for home in homes.values())
-    found = compare_outputs.differences(one, other)
+    differences = compare_outputs.differences(one, other)
     ours, theirs = (
         [json.loads(line) for line in table.read_text('utf-8').splitlines()] for table in tables
     )
     answers = [[(row['path'], row['label']) for row in rows] for rows in (ours, theirs)]
     if answers[0] != answers[1]:
-        found.append(f'batch prediction: {len(ours)} and {len(theirs)} rows, not the same answers')
-    return found
+        differences.append(
+            f'batch prediction: {len(ours)} and {len(theirs)} rows, not the same answers'
+        )
+    return differences
 
 
 class _Killer:
     """Kills a worker while a node's job runs, and starts another, as a supervisor would."""
 
-    def __init__(self, cluster: cluster.Cluster, node: str | None) -> None:
+    def __init__(self, cluster: Cluster, node: str | None) -> None:
         self._cluster, self._node = cluster, node
         self._over = threading.Event()
         self.has_killed = False
 
     def __enter__(self) -> Self:
         if self._node is not None:
-            # On the thread of the process that outlives it: see `leash`.
+            # A thread that outlives the new worker: see `parent_death`.
             self._thread = threading.Thread(target=self._wait, args=(self._node.lower(),))
             self._thread.start()
         return self
@@ -184,7 +192,7 @@ class _Killer:
         self._over.set()
 
     def _wait(self, node: str) -> None:
-        while not self._over.wait(_LOOK):
+        while not self._over.wait(_POLL):
             try:
                 job = self._cluster.busy(node)
             except ConfigError:
@@ -194,7 +202,7 @@ class _Killer:
                 self.has_killed = True
                 self._cluster.kill_worker()
                 self._cluster.add_worker()
-                self._over.wait()  # the leash is held by this thread
+                self._over.wait()  # the worker dies with this thread
                 return
 
 

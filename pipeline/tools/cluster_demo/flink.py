@@ -14,14 +14,13 @@ _TASK_MANAGER = 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner'
 # Megabytes off the heap of a TaskManager: of tasks, of the framework, of the network.
 _OFF_HEAP = {'tasks': 1024, 'framework': 128, 'network': 256}
 
-# A TaskManager passes bytes on and works on none: it needs few objects. But Beam sends a hundred
-# messages of 1 MB, or of one larger image, to each stage's worker before it looks whether that one
-# keeps up (`DirectStreamObserver`), and they wait off the heap: with 64 MB for them the 2,624 solar
-# cells ended as "call is closed", with an OutOfMemoryError in the TaskManager's log. Its sizes are
-# given one by one, which is what Flink's own start script would work out. A job whose TaskManager
-# is lost is tried again three times, from the last exchange whose data are still there. This
-# strategy takes failures within its delay as one; fixed-delay would count each of the lost tasks,
-# of which our jobs have a dozen.
+# A TaskManager only passes bytes on and needs a small heap. But Beam sends a hundred messages, of
+# 1 MB or one larger image each, to each stage's worker before it checks whether that keeps up
+# (`DirectStreamObserver`), and they wait off the heap: with 64 MB for them the 2,624 solar cells
+# ended as "call is closed", with an OutOfMemoryError in the TaskManager's log. All sizes are given,
+# as Flink's own start script would compute them. A job whose TaskManager is lost is retried three
+# times, from the last exchange whose data survive. This strategy counts failures within its delay
+# as one; fixed-delay would count each of the dozen lost tasks of a job.
 _CONFIGURATION = """\
 jobmanager.rpc.address: 127.0.0.1
 jobmanager.rpc.port: {rpc}
@@ -54,46 +53,39 @@ restart-strategy.exponential-delay.attempts-before-reset-backoff: 3
 """
 
 
-class Cluster(cluster.Cluster):
-    """See `clusters.Cluster`."""
-
+class FlinkCluster(cluster.Cluster):
     JARS = jars.FLINK
     LEADER, WORKER = 'JobManager', 'TaskManager'
 
     def settings(self) -> dict[str, Any]:
-        """As its base's."""
         flink = {'master': self._master, 'job_server': str(self.place)}
-        return {'engine': 'flink', 'workers': self._wanted, 'flink': flink}
+        return {'engine': 'flink', 'workers': self._size, 'flink': flink}
 
     def slots(self) -> int | None:
-        """As its base's."""
         try:
             return int(health_checks.ask_flink(self._master, '/overview')['slots-total'])
         except ConfigError:
             return None
 
     def busy(self, node: str) -> str | None:
-        """As its base's."""
         for job in health_checks.ask_flink(self._master, '/jobs/overview')['jobs']:
             running = job['state'] == 'RUNNING' and job['tasks'].get('running', 0)
             if node in job['name'] and running:
                 return f'{job["name"]} ({running} tasks ran)'
         return None
 
-    def lead(self) -> processes.Service:
-        """As its base's."""
+    def start_leader(self) -> processes.Service:
         rest, rpc = ports.free_port(), ports.free_port()
         self._master = f'127.0.0.1:{rest}'
         self.page = f'http://{self._master}'
         (self.folder / 'tmp').mkdir(exist_ok=True)
         text = _CONFIGURATION.format(rest=rest, rpc=rpc, folder=self.folder, **_OFF_HEAP)
         (self.folder / 'config.yaml').write_text(text, 'utf-8')
-        return self.start(self.LEADER, _JOB_MANAGER, 512, '--configDir', str(self.folder))
+        return self.start_java(self.LEADER, _JOB_MANAGER, 512, '--configDir', str(self.folder))
 
-    def work(self, number: int) -> processes.Service:
-        """As its base's."""
+    def start_worker(self, number: int) -> processes.Service:
         configured = '--configDir', str(self.folder)
-        return self.start(
+        return self.start_java(
             f'{self.WORKER} {number}',
             _TASK_MANAGER,
             384,

@@ -1,4 +1,4 @@
-"""A cluster's program and Beam's job server for it, as jars from Maven Central, each checked."""
+"""The jars of a cluster and of Beam's job server for it, from Maven Central, each verified."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PATIENCE = 1800  # seconds
 
 @dataclasses.dataclass(frozen=True)
 class Jars:
-    """All that a pom.xml asks for.
+    """All jars of a pom.xml.
 
     Attributes:
         title: of the program, for people.
-        version: its own.
-        beam: version of the runner.
+        version: of the program.
+        beam: version of Beam's runner.
         megabytes: to download.
     """
 
@@ -36,62 +36,64 @@ class Jars:
     megabytes: int
 
     @property
-    def _listed(self) -> pathlib.Path:
+    def _assets(self) -> pathlib.Path:
         return _ASSETS / self.title.lower()
 
     def folder(self) -> pathlib.Path:
-        """Where they are kept, for all projects of the user."""
+        """Their folder in the user's cache."""
         cache = os.environ.get('XDG_CACHE_HOME') or str(pathlib.Path.home() / '.cache')
         name = f'{self.title.lower()}-{self.version}-beam-{self.beam}'
         return pathlib.Path(cache) / 'thawline' / name
 
     def expected(self) -> dict[str, str]:
         """SHA-256 of each file by its name."""
-        text = (self._listed / 'jars.sha256').read_text('utf-8')
+        text = (self._assets / 'jars.sha256').read_text('utf-8')
         return {name: digest for digest, name in (line.split() for line in text.splitlines())}
 
     def missing(self) -> bool:
-        """Whether they are still to be had."""
-        return bool(wrong(self.folder(), self.expected()))
+        """Whether any must be downloaded."""
+        return bool(mismatches(self.folder(), self.expected()))
 
-    def fetched(self) -> pathlib.Path:
-        """The folder with all of them; gets them where they are not there yet.
+    def fetch(self) -> pathlib.Path:
+        """The folder with all of them; downloads them if they are missing.
 
         Raises:
-            ConfigError: they cannot be had, or are not what they should be.
+            ConfigError: they cannot be downloaded, or do not match their hashes.
         """
-        place, wanted = self.folder(), self.expected()
-        if not wrong(place, wanted):
-            return place
+        folder, expected = self.folder(), self.expected()
+        if not mismatches(folder, expected):
+            return folder
         maven = shutil.which('mvn')
         if maven is None:
-            raise ConfigError(f'the jars of {self.title} come by Maven; install it (Debian: maven)')
-        place.parent.mkdir(parents=True, exist_ok=True)
+            raise ConfigError(f'the jars of {self.title} need Maven; install it (Debian: maven)')
+        folder.parent.mkdir(parents=True, exist_ok=True)
         progress.start(
             f'downloading {self.title} {self.version} and its job server, {self.megabytes} MB'
         )
-        with tempfile.TemporaryDirectory(dir=place.parent) as made:
-            new = pathlib.Path(made) / 'jars'
-            _download(maven, self._listed / 'pom.xml', new)
-            if bad := wrong(new, wanted):
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            new = pathlib.Path(temporary) / 'jars'
+            _download(maven, self._assets / 'pom.xml', new)
+            if bad := mismatches(new, expected):
                 raise ConfigError(
-                    f'{len(bad)} downloaded files are not what pipeline/tools/cluster_demo/assets/'
-                    f'{self._listed.name}/jars.sha256 says: {", ".join(bad[:3])}'
+                    f'{len(bad)} downloaded files do not match pipeline/tools/cluster_demo/assets/'
+                    f'{self._assets.name}/jars.sha256: {", ".join(bad[:3])}'
                 )
-            shutil.rmtree(place, ignore_errors=True)
-            new.rename(place)
-        return place
+            shutil.rmtree(folder, ignore_errors=True)
+            new.rename(folder)
+        return folder
 
 
 FLINK = Jars('Flink', '1.19.0', '2.62.0', 150)
 SPARK = Jars('Spark', '3.5.0', '2.62.0', 300)
 
 
-def wrong(place: pathlib.Path, wanted: Mapping[str, str]) -> list[str]:
-    """Names of files that are missing, are not what they should be, or should not be there."""
-    names = {path.name for path in place.glob('*')} if place.is_dir() else set()
-    found = {name: _digest(place / name) for name in names & set(wanted)}
-    return sorted(name for name in names | set(wanted) if found.get(name, '') != wanted.get(name))
+def mismatches(folder: pathlib.Path, expected: Mapping[str, str]) -> list[str]:
+    """Names of missing, changed and unexpected files."""
+    names = {path.name for path in folder.glob('*')} if folder.is_dir() else set()
+    actual = {name: _digest(folder / name) for name in names & set(expected)}
+    return sorted(
+        name for name in names | set(expected) if actual.get(name, '') != expected.get(name)
+    )
 
 
 def _download(maven: str, pom: pathlib.Path, target: pathlib.Path) -> None:

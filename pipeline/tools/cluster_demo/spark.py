@@ -11,7 +11,7 @@ from thawline.pipeline.tools.cluster_demo import cluster, jars
 
 _MASTER = 'org.apache.spark.deploy.master.Master'
 _WORKER = 'org.apache.spark.deploy.worker.Worker'
-# Each job leaves a copy of all jars with each Worker, 300 MB; without this, until the Worker ends.
+# Each job leaves a copy of all jars, 300 MB, with each Worker: until the Worker ends, without this.
 _PROPERTIES = """\
 spark.worker.cleanup.enabled true
 spark.worker.cleanup.interval 10
@@ -20,47 +20,41 @@ spark.worker.cleanup.appDataTtl 1
 _SETTLED = 5_000  # milliseconds after which a job has executors and works
 
 
-class Cluster(cluster.Cluster):
-    """See `clusters.Cluster`."""
-
+class SparkCluster(cluster.Cluster):
     JARS = jars.SPARK
     LEADER, WORKER = 'Master', 'Worker'
     # The name of this machine may be that of another interface.
     VARIABLES = {'SPARK_LOCAL_IP': '127.0.0.1'}
 
     def settings(self) -> dict[str, Any]:
-        """As its base's."""
         spark = {'master': f'spark://{self._master}', 'job_server': str(self.place)}
-        return {'engine': 'spark', 'workers': self._wanted, 'spark': spark}
+        return {'engine': 'spark', 'workers': self._size, 'spark': spark}
 
     def slots(self) -> int | None:
-        """As its base's."""
         try:
             return int(self._state()['aliveworkers'])
         except ConfigError:
             return None
 
     def busy(self, node: str) -> str | None:
-        """As its base's."""
         state = self._state()
         for job in state['activeapps']:
-            works = state['coresused'] and job['duration'] >= _SETTLED
-            if node in job['name'] and job['state'] == 'RUNNING' and works:
+            is_working = state['coresused'] and job['duration'] >= _SETTLED
+            if node in job['name'] and job['state'] == 'RUNNING' and is_working:
                 return f'{job["name"]} ({state["coresused"]} cores worked)'
         return None
 
     def _state(self) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = health_checks.fetch_json(f'{self.page}/json/')
+            state: dict[str, Any] = health_checks.fetch_json(f'{self.page}/json/')
         except (OSError, ValueError) as error:
             raise ConfigError(f"Spark's Master does not answer at {self.page}: {error}") from error
-        return found
+        return state
 
-    def lead(self) -> processes.Service:
-        """As its base's."""
+    def start_leader(self) -> processes.Service:
         port, page = ports.free_port(), ports.free_port()
         self._master, self.page = f'127.0.0.1:{port}', f'http://127.0.0.1:{page}'
-        # Where Workers look for the jars of executors, by these two files and one variable.
+        # Workers find the jars of executors by these two files and one variable.
         self._home = self.folder / 'home'
         self._home.mkdir()
         (self._home / 'RELEASE').touch()
@@ -68,16 +62,15 @@ class Cluster(cluster.Cluster):
         self._properties = self._home / 'worker.properties'
         self._properties.write_text(_PROPERTIES, 'utf-8')
         arguments = '--host', '127.0.0.1', '--port', str(port), '--webui-port', str(page)
-        return self.start(self.LEADER, _MASTER, 384, *arguments, variables=self.VARIABLES)
+        return self.start_java(self.LEADER, _MASTER, 384, *arguments, variables=self.VARIABLES)
 
-    def work(self, number: int) -> processes.Service:
-        """As its base's."""
+    def start_worker(self, number: int) -> processes.Service:
         arguments = (
             '--host', '127.0.0.1', '--cores', '1', '--memory', '1g', '--webui-port', '0',
             '--work-dir', str(self.folder / f'work_{number}'),
             '--properties-file', str(self._properties), f'spark://{self._master}',
         )  # fmt: skip
         home = {'SPARK_HOME': str(self._home), 'SPARK_SCALA_VERSION': '2.12'}
-        return self.start(
+        return self.start_java(
             f'{self.WORKER} {number}', _WORKER, 256, *arguments, variables=self.VARIABLES | home
         )

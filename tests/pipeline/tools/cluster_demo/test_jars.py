@@ -27,23 +27,23 @@ def test_each_jar_has_its_hash(found):
 
 
 def test_missing_changed_and_added_files_are_found(tmp_path):
-    assert jars.wrong(tmp_path, {}) == []
+    assert jars.mismatches(tmp_path, {}) == []
     (tmp_path / 'a.jar').write_bytes(b'a')
     (tmp_path / 'b.jar').write_bytes(b'b')
     wanted = {name: hashlib.sha256(name[0].encode()).hexdigest() for name in ('a.jar', 'b.jar')}
-    assert jars.wrong(tmp_path, wanted) == []
+    assert jars.mismatches(tmp_path, wanted) == []
     (tmp_path / 'a.jar').write_bytes(b'changed')
     (tmp_path / 'c.jar').write_bytes(b'c')
     (tmp_path / 'b.jar').unlink()
-    assert jars.wrong(tmp_path, wanted) == ['a.jar', 'b.jar', 'c.jar']
-    assert jars.wrong(tmp_path / 'none', wanted) == ['a.jar', 'b.jar']
+    assert jars.mismatches(tmp_path, wanted) == ['a.jar', 'b.jar', 'c.jar']
+    assert jars.mismatches(tmp_path / 'none', wanted) == ['a.jar', 'b.jar']
 
 
 def test_without_maven_it_says_what_to_install(tmp_path, monkeypatch, found):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     monkeypatch.setenv('PATH', str(tmp_path))
-    with pytest.raises(ConfigError, match=f'{found.title} come by Maven; install it'):
-        found.fetched()
+    with pytest.raises(ConfigError, match=f'the jars of {found.title} need Maven; install it'):
+        found.fetch()
 
 
 def test_files_that_are_not_what_they_should_be_are_not_taken(tmp_path, monkeypatch, found):
@@ -56,6 +56,6 @@ def test_files_that_are_not_what_they_should_be_are_not_taken(tmp_path, monkeypa
     program.chmod(0o755)
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
     monkeypatch.setenv('PATH', f'{tmp_path}:/usr/bin:/bin')
-    with pytest.raises(ConfigError, match='downloaded files are not what'):
-        found.fetched()
+    with pytest.raises(ConfigError, match='downloaded files do not match'):
+        found.fetch()
     assert found.missing() and not found.folder().exists()
