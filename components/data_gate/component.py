@@ -1,17 +1,18 @@
-"""DataGate: ends a run whose data are not fit to train on, and says why in one line."""
+"""DataGate: stops a run whose data are unfit for training, with the reasons in one line."""
 
 from __future__ import annotations
 
 from tfx.types import standard_artifacts
 
-from thawline.components.data_gate import executor, policy
+from thawline.components.data_gate import executor
 from thawline.components.data_gate.artifacts import DataVerdict
+from thawline.components.data_gate.params import DataPolicy
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.shared.component import Component
 
 
 class DataGate(Component):
-    """Stops the run on what the policy calls fatal; ExampleValidator by itself never does."""
+    """Stops the run on fatal findings; ExampleValidator by itself never does."""
 
     EXECUTOR = executor.Executor
     INPUTS = {
@@ -20,4 +21,4 @@ class DataGate(Component):
         'quarantine': Quarantine,
     }
     OUTPUTS = {'verdict': DataVerdict}
-    PARAMETERS = {'policy': policy.DataGate}
+    PARAMETERS = {'policy': DataPolicy}

@@ -7,7 +7,7 @@ from tfx.types import standard_artifacts
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import executor
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.slices import Evaluation
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.shared import node_names
 from thawline.components.shared.component import Component
 

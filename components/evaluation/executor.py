@@ -27,8 +27,8 @@ from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import ClassChange, Counts
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import Verdict
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.evaluation.slices import Evaluation
 from thawline.components.saved_model import card
 from thawline.components.shared import progress, property_names, split_files
 from thawline.components.shared.errors import DataError

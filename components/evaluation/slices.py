@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
-
-import pydantic
 
 from thawline.components.shared.errors import ConfigError
-from thawline.components.shared.settings import Count, Section
 
 BUCKETS = {
     'brightness': ('dark', 'medium', 'bright'),
@@ -24,21 +20,6 @@ BUCKETS = {
 }
 SUFFIX = '_bucket'
 METADATA = 'meta_'
-
-
-class Evaluation(Section):
-    """Which groups of val and test images are looked at by themselves."""
-
-    smallest_slice: Count = pydantic.Field(
-        default=20, description='Groups with fewer images are marked small and never judged.'
-    )
-    most_values: Count = pydantic.Field(
-        default=50, description='Columns with more values than this are not sliced on.'
-    )
-    crossed: tuple[Annotated[tuple[str, ...], pydantic.Field(min_length=2)], ...] = pydantic.Field(
-        default=(),
-        description='Columns to slice on together, such as [[meta_site, brightness_bucket]].',
-    )
 
 
 def bucket(fact: str, value: float, edges: tuple[float, float]) -> str:

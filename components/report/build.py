@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from thawline.components.data_gate.findings import DataRecord
 from thawline.components.evaluation import slices
 from thawline.components.evaluation.metrics import Answers
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import (
     changes_card,
@@ -33,13 +35,13 @@ class Data:
 
     Attributes:
         summary: the ingestion's `summary.json`.
-        verdict: the data gate's `verdict.json`.
+        record: of the data gate.
         means: of the facts of the images of each split.
         files: split -> examples.
     """
 
     summary: Mapping[str, Any]
-    verdict: Mapping[str, Any]
+    record: DataRecord
     means: Means
     files: Mapping[str, Sequence[str]]
 
@@ -72,7 +74,7 @@ class Given:
     data: Data
     model: ModelFacts
     explain: galleries.Explain
-    groups: slices.Evaluation
+    groups: Evaluation
     before: Mapping[str, Any] | None
     serving: Card | None = None
 
@@ -105,8 +107,8 @@ def content(given: Given) -> Content:
     compared = int((given.embedded.labels >= 0).sum())
     about = data_card.DataFacts(
         given.data.summary,
-        [finding['message'] for finding in given.data.verdict['findings']],
-        given.data.verdict['facts']['anomalies'],
+        [finding.message for finding in given.data.record.findings],
+        given.data.record.facts.anomalies,
         given.data.means,
         shown.scan.groups,
         len(suspects),

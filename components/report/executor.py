@@ -15,10 +15,11 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from thawline.components.data_gate.executor import VERDICT_FILE
+from thawline.components.data_gate import findings
 from thawline.components.embedding import embeddings
-from thawline.components.evaluation import image_statistics, predictions, serving_cost, slices
+from thawline.components.evaluation import image_statistics, predictions, serving_cost
 from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.export import record as export_record
 from thawline.components.report import (
     build,
@@ -93,7 +94,7 @@ class Executor(base_executor.BaseExecutor):
                 model_id=found['model'].id,
             ),
             explain=saliency.Explainer(model),
-            groups=slices.Evaluation.model_validate(config.get('evaluation', {})),
+            groups=Evaluation.model_validate(config.get('evaluation', {})),
             before=read_summary(previous.uri) if previous else None,
             serving=_serving(found),
         )
@@ -152,7 +153,7 @@ def _data(found: dict[str, Artifact]) -> build.Data:
     }
     return build.Data(
         _json(found['quarantine'].uri, 'summary.json'),
-        _json(found['data_verdict'].uri, VERDICT_FILE),
+        findings.read(found['data_verdict'].uri),
         means,
         split_files.files(found['examples']),
     )

@@ -13,10 +13,10 @@ import pydantic
 
 from thawline.components import backbones
 from thawline.components.backbones.params import PretrainedBase
-from thawline.components.data_gate.policy import DataGate
+from thawline.components.data_gate.params import DataPolicy
 from thawline.components.embedding.params import Embedding
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.slices import Evaluation
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.ingestion.params import Data
 from thawline.components.shared.settings import Section
 from thawline.components.training.params import Training
@@ -37,7 +37,7 @@ class Config(Section):
         description='Lower-case letters, digits, _ and -.'
     )
     data: Data
-    data_gate: DataGate = DataGate()
+    data_gate: DataPolicy = DataPolicy()
     preprocessing: Preprocessing = Preprocessing()
     model: PretrainedBase = PretrainedBase()
     embedding: Embedding = Embedding()

@@ -6,6 +6,7 @@ import json
 import pathlib
 from collections.abc import Callable
 
+from thawline.components.data_gate import findings
 from thawline.components.ingestion import quarantine
 from thawline.components.shared import node_names, percentages, property_names
 from thawline.pipeline.config.project import Project
@@ -42,12 +43,9 @@ def _validated(result: NodeResult, project: Project) -> str:
 
 
 def _gated(result: NodeResult, project: Project) -> str:
-    verdict = json.loads(
-        pathlib.Path(result.outputs['verdict'].uri, 'verdict.json').read_text('utf-8')
-    )
-    counts = verdict['facts']['class_counts']
-    classes = {label for split in counts.values() for label in split}
-    remarks = [finding['message'] for finding in verdict['findings']]
+    record = findings.read(result.outputs['verdict'].uri)
+    classes = {label for split in record.facts.class_counts.values() for label in split}
+    remarks = [finding.message for finding in record.findings]
     passed = f'{len(classes)} classes, fit to train on'
     return '; '.join([passed, *remarks])
 

@@ -7,11 +7,11 @@ import dataclasses
 from thawline.components.evaluation.gate.counts import ClassChange, Counts, PairedCount
 from thawline.components.evaluation.gate.rule_result import (
     RuleResult,
-    abbreviate,
     at_least,
     at_most,
     format_pair,
     image_count,
+    quote,
     unmeasured,
 )
 from thawline.components.shared import percentages
@@ -91,7 +91,7 @@ def _not_compared(name: str, title: str, bound: float, baseline: ClassChange | N
     sentence = 'There is no blessed model to compare with yet.'
     if baseline is not None:
         changes = {'added': baseline.added, 'removed': baseline.removed}
-        listed = [f'{kind} {abbreviate(names)}' for kind, names in changes.items() if names]
+        listed = [f'{kind} {quote(names)}' for kind, names in changes.items() if names]
         sentence = (
             f'The blessed baseline has different classes ({"; ".join(listed)}), so the two models '
             'are not compared.'

@@ -13,10 +13,10 @@ from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import SliceFloor
 from thawline.components.evaluation.gate.rule_result import (
     RuleResult,
-    abbreviate,
     at_least,
     compare,
     image_count,
+    quote,
     unmeasured,
 )
 from thawline.components.statistics import proportions
@@ -30,7 +30,7 @@ def worst_class_recall(counts: Counts, floor: float) -> RuleResult:
     name, title, classes = 'worst_class_recall', 'Worst-class recall', counts.classes
     empty = [label for label, count in classes.items() if not count.n]
     if empty or not classes:
-        missing = abbreviate(empty) or 'any class'
+        missing = quote(empty) or 'any class'
         sentence = f'Recall cannot be measured without val images of {missing}.'
         return unmeasured(name, title, floor, sentence, f'Add such images, or remove gate.{name}.')
     worst = min(classes, key=lambda label: classes[label].share)
@@ -69,7 +69,7 @@ def slice_accuracy(
     small = [part.value for part in slices if part.count.n < least]
     if not small:
         return result
-    remark = f' Not judged, with fewer than {image_count(least)}: {abbreviate(small)}.'
+    remark = f' Not judged, with fewer than {image_count(least)}: {quote(small)}.'
     return dataclasses.replace(result, sentence=result.sentence + remark)
 
 
@@ -87,7 +87,7 @@ def _floor(
     if worst.n < _FEW_IMAGES:
         sentence += f' This is based on only {image_count(worst.n)}.'
     if len(below) > 1:
-        sentence += f' {len(below):,} {kind} are below the required value: {abbreviate(below)}.'
+        sentence += f' {len(below):,} {kind} are below the required value: {quote(below)}.'
     if worst.share < floor:
         needed = proportions.hits_for_share(worst.n, floor)
         change = f'It would pass with {needed:,} correct instead of {worst.hits:,}.'

@@ -1,4 +1,4 @@
-"""What a model must reach to be blessed."""
+"""Settings of the gate."""
 
 from __future__ import annotations
 
@@ -11,60 +11,64 @@ from thawline.components.shared.settings import Positive, Section, Share
 _Level = Annotated[Share, pydantic.Field(gt=0.0, le=0.5)]
 
 
-def _not_percent(value: Any) -> Any:
+def _reject_percentage(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool) and 1 < value <= 100:
         raise ValueError(f'looks like a percentage; write it as a share: {value / 100:g}')
     return value
 
 
-_Accuracy = Annotated[Share, pydantic.BeforeValidator(_not_percent)]
+_Accuracy = Annotated[Share, pydantic.BeforeValidator(_reject_percentage)]
 
 
 class SliceFloor(Section):
-    """What a group of val images must reach."""
+    """The accuracy that a slice of val must reach."""
 
     column: Annotated[str, pydantic.Field(min_length=1)] = pydantic.Field(
-        description='A column that is sliced on, such as meta_site or brightness_bucket.'
+        description='A column to slice on, such as meta_site or brightness_bucket.'
     )
     value: str | None = pydantic.Field(
-        default=None, description='One value of it; default: each that has enough images.'
+        default=None, description='One value of the column; default: each with enough images.'
     )
-    accuracy: _Accuracy = pydantic.Field(description='The least measured accuracy.')
+    accuracy: _Accuracy = pydantic.Field(description='Lowest accuracy allowed, as measured.')
 
 
 class Gate(Section):
     """What a model must reach to be blessed."""
 
-    val_accuracy: _Accuracy = pydantic.Field(default=0.80, description='The threshold of the gate.')
+    val_accuracy: _Accuracy = pydantic.Field(
+        default=0.80, description='The threshold for val accuracy.'
+    )
     strictness: Literal['bound', 'point'] = pydantic.Field(
         default='bound',
         description='bound: the lower end of the 95 % interval must reach val_accuracy; '
-        'point: the measured accuracy itself, and no test of chance refuses.',
+        'point: the measured accuracy must reach it, and significance tests decide nothing.',
     )
     worst_class_recall: _Accuracy | None = pydantic.Field(
-        default=None, description='The least measured recall of each class on val.'
+        default=None, description='Lowest recall allowed for any class on val, as measured.'
     )
     max_calibration_error: _Accuracy | None = pydantic.Field(
-        default=None, description='The most that the expected calibration error on val may be.'
+        default=None, description='Highest expected calibration error allowed on val.'
     )
     slices: tuple[SliceFloor, ...] = pydantic.Field(
-        default=(), description='Groups of val images that must reach an accuracy of their own.'
+        default=(), description='Slices of val that must reach an accuracy of their own.'
     )
     max_drop: _Accuracy | None = pydantic.Field(
         default=None,
-        description='Most that the measured val accuracy may fall below the blessed baseline.',
+        description='Largest drop allowed in measured val accuracy against the blessed baseline.',
     )
     paired_test: _Level | None = pydantic.Field(
         default=0.05,
-        description="Level at which McNemar's exact test calls a model worse than the baseline.",
+        description="Significance level of McNemar's exact test for a model worse than the "
+        'baseline.',
     )
     test_contradiction: _Level | None = pydantic.Field(
         default=0.05,
-        description='Level at which test accuracy is called lower than val accuracy.',
+        description="Significance level of Fisher's exact test for test accuracy lower than val "
+        'accuracy.',
     )
     max_latency_ms: Positive | None = pydantic.Field(
-        default=None, description='Most milliseconds for one image (95th percentile).'
+        default=None, description='Highest latency allowed for one image, in ms (95th percentile).'
     )
     max_size_mb: Positive | None = pydantic.Field(
-        default=None, description='Most megabytes (10^6 bytes) of the exported model.'
+        default=None, description='Largest size allowed for the exported model, in 10^6 bytes.'
     )

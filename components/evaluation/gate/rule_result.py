@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 
 from thawline.components.evaluation.gate.counts import HitCount
 from thawline.components.shared import percentages
+from thawline.components.shared.text import abbreviate
 from thawline.components.statistics import proportions
-
-_LISTED = 3
 
 # Formats a number with so many decimals.
 Format = Callable[[float, int], str]
@@ -81,11 +80,9 @@ def compare(what: str, value: float, bound: float, kind: str, count: HitCount) -
     )
 
 
-def abbreviate(names: Iterable[object]) -> str:
+def quote(names: Iterable[str]) -> str:
     """The first names, quoted, and how many more there are."""
-    listed = [repr(name) for name in names]
-    shown = ', '.join(listed[:_LISTED])
-    return shown if len(listed) <= _LISTED else f'{shown} and {len(listed) - _LISTED:,} more'
+    return abbreviate(map(repr, names), 3)
 
 
 def image_count(n: int, kind: str = '') -> str:

@@ -15,7 +15,8 @@ from tfx.types import standard_artifacts
 from thawline.components.data_gate import executor
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.data_gate.component import DataGate
-from thawline.components.data_gate.policy import DataGate as Policy
+from thawline.components.data_gate.findings import FILE, read
+from thawline.components.data_gate.params import DataPolicy
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.shared import code_digest
 from thawline.components.shared.errors import DataError
@@ -104,7 +105,7 @@ class Run:
         summary = {'total': 201, 'quarantined': quarantined, 'reasons': {'truncated': quarantined}}
         self._quarantine.set_string_custom_property('summary', json.dumps(summary))
 
-    def judge(self, policy: Policy) -> None:
+    def judge(self, policy: DataPolicy) -> None:
         executor.Executor().Do(
             {
                 'statistics': [self._statistics],
@@ -119,8 +120,8 @@ class Run:
 def test_verdict_of_sane_data(sane: Statistics, tmp_path: pathlib.Path) -> None:
     run = Run(tmp_path)
     run.write(sane, anomalies_pb2.Anomalies(), quarantined=2)
-    run.judge(Policy())
-    text = pathlib.Path(run.verdict.uri, executor.VERDICT_FILE).read_text('utf-8')
+    run.judge(DataPolicy())
+    text = pathlib.Path(run.verdict.uri, FILE).read_text('utf-8')
     verdict = json.loads(text)
     assert verdict['findings'] == []
     assert verdict['facts']['class_counts'] == {s: COUNTS for s in ('train', 'val', 'test')}
@@ -134,14 +135,13 @@ def test_fatal_data_stop_with_every_reason(sane: Statistics, tmp_path: pathlib.P
     run = Run(tmp_path)
     run.write(strange, anomalies, quarantined=150)
     with pytest.raises(DataError) as caught:
-        run.judge(Policy(min_images_per_class=10))
+        run.judge(DataPolicy(min_images_per_class=10))
     for part in ("'owl' (3)", '150 of 201 files', 'anomaly in val', 'truncated'):
         assert part in str(caught.value)
-    run.judge(Policy(min_images_per_class=1, max_quarantined=0.9, anomalies='warn'))
-    verdict = json.loads(pathlib.Path(run.verdict.uri, executor.VERDICT_FILE).read_text('utf-8'))
-    remarks = [f['message'] for f in verdict['findings'] if not f['fatal']]
-    assert len(remarks) == len(verdict['findings'])
-    assert sum(message.startswith('anomaly in') for message in remarks) == 3
+    run.judge(DataPolicy(min_images_per_class=1, max_quarantined=0.9, anomalies='warn'))
+    findings = read(run.verdict.uri).findings
+    assert not any(finding.fatal for finding in findings)
+    assert sum(finding.message.startswith('anomaly in') for finding in findings) == 3
 
 
 def test_component_takes_the_outputs_of_the_others() -> None:
@@ -151,10 +151,10 @@ def test_component_takes_the_outputs_of_the_others() -> None:
         statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
         anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
         quarantine=types.Channel(type=Quarantine),
-        policy=Policy(),
+        policy=DataPolicy(),
     )
     assert component.outputs['verdict'].type is DataVerdict
     assert component.exec_properties == {
-        'policy': Policy().model_dump_json(),
+        'policy': DataPolicy().model_dump_json(),
         'code_digest': code_digest.of_code(executor.__name__),
     }

@@ -21,7 +21,7 @@ from thawline.components.backbones import classifier
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import executor, predictions, tfma_config
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.slices import Evaluation
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.ingestion import canonical, examples, facts
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures

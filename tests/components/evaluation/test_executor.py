@@ -22,7 +22,7 @@ from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import Verdict
-from thawline.components.evaluation.slices import Evaluation
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared.errors import DataError
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from thawline.components.evaluation import slices
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.shared.errors import ConfigError
 
 
@@ -55,4 +56,4 @@ def test_unknown_column_is_refused_with_the_nearest() -> None:
 @pytest.mark.parametrize('value', [{'crossed': [['one']]}, {'smallest_slice': 0}, {'typo': 1}])
 def test_settings_are_strict(value: dict) -> None:
     with pytest.raises(ValueError, match='validation error'):
-        slices.Evaluation.model_validate(value)
+        Evaluation.model_validate(value)

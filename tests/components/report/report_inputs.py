@@ -12,8 +12,10 @@ import tensorflow as tf
 from tests.components.training import tiny
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
-from thawline.components.evaluation import serving_cost, slices
+from thawline.components.data_gate.findings import DataFacts, DataRecord
+from thawline.components.evaluation import serving_cost
 from thawline.components.evaluation.gate.verdict import RuleResult, Verdict
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import build, model_card, saliency
 from thawline.components.report.similarity import Embedded
@@ -171,7 +173,7 @@ def given(
                 'classes': len(classes), 'reasons': {'truncated': 2}, 'splits': counts,
                 'notes': ['a note'],
             },
-            {'findings': [], 'facts': {'anomalies': {'train': [], 'val': ['a strange value']}}},
+            DataRecord(DataFacts({}, 0, 0, {}, {'train': [], 'val': ['a strange value']}), []),
             {'train': {'brightness': (0.5, 0.1, 100)}, 'val': {'brightness': (0.6, 0.1, 50)}},
             {
                 split: [write(tmp_path / f'{split}.gz', of)]
@@ -182,6 +184,6 @@ def given(
             RECORD, card.read(folder), serving_cost.size_mb(str(folder)), CONFIG, (), 7
         ),
         explain=saliency.Explainer(folder),
-        groups=slices.Evaluation(smallest_slice=3, most_values=10),
+        groups=Evaluation(smallest_slice=3, most_values=10),
         before=None,
     )  # fmt: skip

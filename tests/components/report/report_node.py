@@ -17,7 +17,9 @@ from tests.components.evaluation import evaluating
 from tests.components.report import report_inputs
 from tests.components.training import tiny
 from tests.components.transformed import Row
+from thawline.components.data_gate import findings
 from thawline.components.data_gate.artifacts import DataVerdict
+from thawline.components.data_gate.findings import DataFacts, DataRecord
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.ingestion.artifacts import Quarantine
@@ -154,9 +156,9 @@ def report(
         'total': written, 'written': written, 'quarantined': 0, 'classes': len(classes),
         'reasons': {}, 'splits': counts, 'notes': [],
     }  # fmt: skip
-    verdict = {'findings': [], 'facts': {'anomalies': {}}}
+    data_record = DataRecord(DataFacts({}, written, 0, {}, {}), [])
     write_json(home / 'quarantine', 'summary.json', summary)
-    write_json(home / 'data_verdict', 'verdict.json', verdict)
+    findings.write(data_record, str(home / 'data_verdict'))
     write_json(home / 'model_run', 'training.json', report_inputs.RECORD)
     write_embeddings(home / 'embeddings', embedded(splits, classes))
     made['model'] = artifact(standard_artifacts.Model, model, evaluating.MODEL_ID)

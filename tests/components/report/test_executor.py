@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -78,7 +79,7 @@ def inputs(
     (home / 'given' / 'model').rename(folder['model'] / 'Format-Serving')
     for name, file, values in (
         ('quarantine', 'summary.json', given.data.summary),
-        ('data_verdict', 'verdict.json', given.data.verdict),
+        ('data_verdict', 'verdict.json', dataclasses.asdict(given.data.record)),
         ('model_run', 'training.json', given.model.record),
     ):
         write_json(folder[name], file, values)
