@@ -1,7 +1,7 @@
-"""Random changes of images: what the Trainer and the Embedder share.
+"""Random changes of images, for the Trainer and the Embedder.
 
 A package of its own, so that an edit of the recipe does not change the digest of the Embedder's
-code, and the other way round.
+code.
 """
 
 from __future__ import annotations

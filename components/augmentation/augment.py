@@ -1,8 +1,8 @@
-"""Random augmentation as one TensorFlow function of the images and of random numbers given to it.
+"""Random augmentation as one TensorFlow function of images and random numbers.
 
 Tensor contract: images float32 [N, H, H, 3] in [0, 255] in and out; draws float32 [N, DRAWS] in
-[0, 1). Who calls makes the draws: the Trainer a batch at once from (seed, step), so that a resumed
-training sees the very same images; the Embedder image by image from the image's id.
+[0, 1). The caller makes the draws: the Trainer for a batch at once from (seed, step), so that a
+resumed training sees the very same images; the Embedder for each image from its id.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _sign(draws: tf.Tensor, column: int, enabled: bool) -> tf.Tensor:
     return tf.where(drawn < 0.5, -1.0, 1.0) if enabled else tf.ones_like(drawn)
 
 
-# What changes together when a policy is `single`.
+# What changes together where a policy is `single`.
 _KINDS = (
     (columns.ANGLE,),
     (columns.ZOOM,),
@@ -38,8 +38,8 @@ _KINDS = (
 )
 
 
-def _only_one(policy: Policy, draws: tf.Tensor) -> tf.Tensor:
-    """Draws of which all but one kind, or all, are such that they change nothing."""
+def _keep_one_kind(policy: Policy, draws: tf.Tensor) -> tf.Tensor:
+    """Draws in which all kinds of change but one, or all, are neutral."""
     neutral = [0.5] * columns.DRAWS  # the middle of every range, but for zoom, is no change
     low, high = policy.zoom
     neutral[columns.ZOOM] = (1.0 - low) / (high - low) if high > low else 0.5
@@ -80,7 +80,7 @@ def _projection(policy: Policy, draws: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
     return tf.stack([a0, a1, a2, b0, b1, b2, zeros, zeros], axis=1)
 
 
-def _resampled(policy: Policy, draws: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+def _resample(policy: Policy, draws: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     size = tf.shape(images)[1:3]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
@@ -92,7 +92,7 @@ def _resampled(policy: Policy, draws: tf.Tensor, images: tf.Tensor) -> tf.Tensor
     )
 
 
-def _mirrored(policy: Policy, draws: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+def _mirror(policy: Policy, draws: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     """Moves pixels and changes none."""
     for enabled, column, axis in (
         (policy.flip_horizontal, columns.FLIP_X, 2),
@@ -104,7 +104,7 @@ def _mirrored(policy: Policy, draws: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     return images
 
 
-def _coloured(policy: Policy, draws: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+def _change_colours(policy: Policy, draws: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     def change(column: int, width: float) -> tf.Tensor:
         return _between(draws, column, -width, width)[:, None, None, None]
 
@@ -134,6 +134,6 @@ def augment(images: tf.Tensor, policy: Policy, draws: tf.Tensor) -> tf.Tensor:
     if policy.is_identity:
         return images
     if policy.single:
-        draws = _only_one(policy, draws)
-    moved = (_resampled if policy.resamples else _mirrored)(policy, draws, images)
-    return tf.ensure_shape(_coloured(policy, draws, moved), images.shape)
+        draws = _keep_one_kind(policy, draws)
+    moved = (_resample if policy.resamples else _mirror)(policy, draws, images)
+    return tf.ensure_shape(_change_colours(policy, draws, moved), images.shape)

@@ -1,10 +1,10 @@
-"""Which augmentation suits the images, measured with the head on the frozen base.
+"""Which augmentation suits the images, as the head on the frozen base shows.
 
 What helps photographs can ruin other pictures: a rotated photovoltaic cell has bent busbars, as no
-cell has. The affinity of an augmentation tells (Gontijo-Lopes et al., "Tradeoffs in Data
-Augmentation: An Empirical Study", ICLR 2021): what a model trained on plain images makes of
-augmented ones of val. Measured with MobileNetV2 at 128 px, calibrated log loss on the images of val
-as they are and changed, means of three splits:
+real cell has. The affinity of an augmentation shows it: how well a model trained on plain images
+does on augmented ones of val (Gontijo-Lopes et al., "Tradeoffs in Data Augmentation: An Empirical
+Study", ICLR 2021). Calibrated log loss on val, plain and augmented, of MobileNetV2 at 128 px, mean of
+three splits:
 
 | set         | plain | flip  | up-down half the time | light | standard |
 |-------------|-------|-------|-----------------------|-------|----------|
@@ -17,6 +17,7 @@ as they are and changed, means of three splits:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import math
 from collections.abc import Callable
@@ -29,14 +30,14 @@ from thawline.components import augmentation
 from thawline.components.shared import progress
 from thawline.components.training import calibration, image_set, params, scores
 
-# From what is best for photographs to what changes least.
+# From the best for photographs to the weakest.
 CANDIDATES: tuple[params.PolicyName, ...] = ('standard', 'light', 'flip', 'none')
-UP_DOWN: params.PolicyName = 'flips'  # instead of 'flip', where upside down is the same to it
-MOST_IMAGES = 512
-# Shares of the log loss on plain images, which counts as at least the smallest. What is compared
-# with them is for standard 3 on the solar cells and at most 0.33 on other sets, and for upside down
-# 0.03 to 0.25 on the solar cells (224 px, eight splits), 0.4 to 0.8 on flowers5.
-_FOREIGN, _SAME, _SMALLEST = 0.5, 0.3, 0.2
+UP_DOWN: params.PolicyName = 'flips'  # instead of 'flip', where upside down is harmless
+MAX_IMAGES = 512
+# Increase of the log loss as a share of that on plain images, which counts as at least the minimum.
+# Standard: 3 on the solar cells, at most 0.33 on other sets; upside down: 0.03 to 0.25 on the solar
+# cells (224 px, eight splits), 0.4 to 0.8 on flowers5.
+_HARMFUL, _HARMLESS, _MIN_LOSS = 0.5, 0.3, 0.2
 _BATCH = 64
 
 Logits = Callable[[np.ndarray], np.ndarray]  # uint8 [N, H, W, 3] -> float32 [N, C]
@@ -44,13 +45,13 @@ Logits = Callable[[np.ndarray], np.ndarray]  # uint8 [N, H, W, 3] -> float32 [N,
 
 @dataclasses.dataclass(frozen=True)
 class Affinity:
-    """How much higher the log loss is on changed images.
+    """How much higher the log loss is on augmented images.
 
     Attributes:
-        accuracy: on the changed images.
+        accuracy: on the augmented images.
         increase: mean over the images, in nats.
         error: its standard error; infinite for one image.
-        plain: log loss on the same images as they are.
+        plain: log loss on the plain images.
     """
 
     accuracy: float
@@ -59,86 +60,79 @@ class Affinity:
     plain: float
 
     @property
-    def is_foreign(self) -> bool:
-        """Beyond its standard error, the change costs more than half the log loss again."""
-        return self.increase - self.error > _FOREIGN * max(self.plain, _SMALLEST)
+    def is_harmful(self) -> bool:
+        """Whether the loss clearly increases by more than half; clearly: by a standard error."""
+        return self.increase - self.error > _HARMFUL * max(self.plain, _MIN_LOSS)
 
     @property
-    def is_same(self) -> bool:
-        """The change and its standard error cost less than three tenths of the log loss."""
-        return self.increase + self.error < _SAME * max(self.plain, _SMALLEST)
+    def is_harmless(self) -> bool:
+        """Whether the loss clearly increases by less than three tenths."""
+        return self.increase + self.error < _HARMLESS * max(self.plain, _MIN_LOSS)
 
 
 def choose(
     logits: Logits, plain: np.ndarray, val: image_set.ImageSet, seed: int
 ) -> tuple[params.PolicyName, dict[str, Affinity]]:
-    """The first of `CANDIDATES` whose pictures are not foreign to the model.
+    """The first of `CANDIDATES` that is not harmful.
 
-    That needs clear evidence, so on few images it is what is best for photographs. Mirroring up and
-    down is added to 'flip' the other way round: only where it clearly costs next to nothing.
+    Harm needs clear evidence, so few images get what is best for photographs. Mirroring up and down
+    is the other way round: it is added to 'flip' only where it is clearly harmless.
 
     Args:
-        logits: the model, as trained on plain images.
-        plain: what it makes of `val`, float32 [N, C].
-        val: every label in [0, C); of more than `MOST_IMAGES` the first are looked at.
+        logits: the model, trained on plain images.
+        plain: its logits of `val`, float32 [N, C].
+        val: every label in [0, C); the first `MAX_IMAGES` are used.
         seed: of the random changes.
 
     Returns:
-        The policy's name, and the affinity of all that was looked at ('up_down': every image
-        mirrored).
+        The policy's name, and the affinity of each change that was tried ('up_down': every image
+        upside down).
     """
-    count = min(len(val), MOST_IMAGES)
+    count = min(len(val), MAX_IMAGES)
     val, plain = val.take(np.arange(count)), plain[:count]
     temperature = calibration.fit_temperature(plain, val.labels)
     before = scores.losses(plain / temperature, val.labels)
-    found: dict[str, Affinity] = {}
+    affinities: dict[str, Affinity] = {}
 
-    def look(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Affinity:
+    def measure(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Affinity:
         progress.note(f'augmentation {name} on the frozen base')
         rows = range(0, count, _BATCH)
         changed = [logits(change(np.arange(i, min(i + _BATCH, count)))) for i in rows]
         answers = np.concatenate(changed)
-        more = scores.losses(answers / temperature, val.labels) - before
-        error = float(more.std(ddof=1) / math.sqrt(count)) if count > 1 else math.inf
-        hits = answers.argmax(axis=1) == val.labels
-        found[name] = Affinity(float(hits.mean()), float(more.mean()), error, float(before.mean()))
-        return found[name]
+        increases = scores.losses(answers / temperature, val.labels) - before
+        error = float(increases.std(ddof=1) / math.sqrt(count)) if count > 1 else math.inf
+        accuracy = float((answers.argmax(axis=1) == val.labels).mean())
+        affinity = Affinity(accuracy, float(increases.mean()), error, float(before.mean()))
+        return affinities.setdefault(name, affinity)
 
-    def augmented(policy: augmentation.Policy) -> Callable[[np.ndarray], np.ndarray]:
-        def change(rows: np.ndarray) -> np.ndarray:
-            # Number 0 is the plain image, as in the embeddings.
-            draws = np.stack([augmentation.view_draws(seed, val.ids[row], 1) for row in rows])
-            images = augmentation.augment(val.pixels[rows], policy, draws)
-            return tf.cast(tf.round(images), tf.uint8).numpy()
-
-        return change
+    def augment(policy: augmentation.Policy, rows: np.ndarray) -> np.ndarray:
+        draws = augmentation.view_draws(seed, val.ids[rows], 1)
+        images = augmentation.augment(val.pixels[rows], policy, draws)
+        return tf.cast(tf.round(images), tf.uint8).numpy()
 
     chosen: params.PolicyName = CANDIDATES[-1]
     for name in CANDIDATES[:-1]:
-        if not look(name, augmented(augmentation.POLICIES[name])).is_foreign:
+        policy = augmentation.POLICIES[name]
+        if not measure(name, functools.partial(augment, policy)).is_harmful:
             chosen = name
             break
-    if chosen == 'flip' and look('up_down', lambda rows: val.pixels[rows][:, ::-1]).is_same:
+    if chosen == 'flip' and measure('up_down', lambda rows: val.pixels[rows][:, ::-1]).is_harmless:
         chosen = UP_DOWN
-    return chosen, found
+    return chosen, affinities
 
 
 def resolve(
     settings: params.Training, logits: Logits, plain: np.ndarray, val: image_set.ImageSet
 ) -> tuple[params.Training, dict[str, Any]]:
-    """The settings with a policy in the place of `auto`.
-
-    Args:
-        settings: of the recipe.
-        logits, plain, val: as `choose` takes them.
+    """Replaces augmentation `auto` by a policy; `logits`, `plain` and `val` are those of `choose`.
 
     Returns:
-        The settings, and for the run's record the name of the policy and what was measured.
+        The settings, and for the run's record the name of the policy and the affinities.
     """
     if settings.augmentation != 'auto':
         return settings, {'policy': settings.augmentation, 'measured': {}}
-    chosen, found = choose(logits, plain, val, settings.seed)
-    logging.info('augmentation %s: %s', chosen, found)
-    measured = {name: dataclasses.asdict(one) for name, one in found.items()}
+    chosen, affinities = choose(logits, plain, val, settings.seed)
+    logging.info('augmentation %s: %s', chosen, affinities)
+    measured = {name: dataclasses.asdict(affinity) for name, affinity in affinities.items()}
     record = {'policy': chosen, 'measured': measured}
     return settings.model_copy(update={'augmentation': chosen}), record

@@ -1,4 +1,7 @@
-"""How far a fine-tuning is: all that a resumed one needs, and the weights of the best epoch."""
+"""The epochs of a fine-tuning so far, and the weights of the best one on val.
+
+Together with the other variables that training changes, this is all that a resumed one needs.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,18 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from thawline.components.training import budget, checkpoint, scores
+from thawline.components.training import budget, scores
+from thawline.components.training.checkpoint import Checkpoint
 from thawline.components.training.model_selection import CalibratedScores, ValPredictions, choose
 
 
 @dataclasses.dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch reached.
+    """One finished epoch.
 
     `train_accuracy` is measured while training, on augmented images, against the heaviest class of
-    each target; `blocks` is how many were thawed; `rate` the peak of the learning rate in it;
-    `side` that of its images, in pixels.
+    each target; `blocks` is how many were thawed; `rate` the peak of its learning rate; `side` that
+    of its images, in pixels.
     """
 
     epoch: int
@@ -36,12 +40,12 @@ class Snapshot:
     """Values of variables, to go back to."""
 
     def __init__(self, variables: Sequence[keras.Variable]) -> None:
-        """Copies the values of now."""
+        """Copies the present values."""
         self._variables = list(variables)
         self.arrays = [np.array(variable) for variable in self._variables]
 
     def restore(self) -> None:
-        """Gives the variables the copied values."""
+        """Assigns the copied values."""
         for variable, array in zip(self._variables, self.arrays, strict=True):
             variable.assign(array)
 
@@ -51,11 +55,11 @@ class EpochHistory:
 
     Attributes:
         weights: variables of the model that training changes.
-        history: the finished epochs.
-        best_epoch: by `choice.choose`, so that chance on few images neither ends a training nor
-            picks one of its first epochs; of equals the earlier; 0 while there is none.
-        best: what the weights of that epoch make of val; None while there is none.
-        planned: a resumed training does not plan anew.
+        epochs: the finished ones.
+        best_epoch: by `model_selection.choose`, so that chance on few images neither ends a
+            training nor picks one of its first epochs. Of equals the earlier; 0 without an epoch.
+        best: predictions of that epoch's weights; None while there is none.
+        plan: a resumed training does not plan anew.
     """
 
     def __init__(
@@ -64,66 +68,69 @@ class EpochHistory:
         others: Sequence[keras.Variable],
         labels: np.ndarray,
     ) -> None:
-        """`others` are what else must be as it was: of the optimizer, and of random layers.
+        """Starts without an epoch.
 
-        `labels` are those of val, int [N].
+        Args:
+            weights: variables of the model that training changes.
+            others: what else it changes: variables of the optimizer and of random layers.
+            labels: of val, int [N].
         """
         self.weights = list(weights)
         self._changing = {f'v{i}': v for i, v in enumerate([*self.weights, *others])}
         self._labels = labels
-        self.history: list[EpochRecord] = []
+        self.epochs: list[EpochRecord] = []
         self.best_epoch = 0
         self.best: ValPredictions | None = None
-        self._judged: CalibratedScores | None = None
-        self.planned = budget.ThawPlan(0, 0)
+        self._best_scores: CalibratedScores | None = None
+        self.plan = budget.ThawPlan(0, 0)
         self._best_weights = Snapshot(self.weights)
 
-    def resume(self, state: checkpoint.Checkpoint | None) -> bool:
-        """Takes up a kept state, where there is one that fits; whether there was."""
-        if state is None or not set(self._changing) <= set(state.arrays):
+    def resume(self, saved: Checkpoint | None) -> bool:
+        """Restores a checkpoint; False where there is none, or it is of other variables."""
+        if saved is None or not set(self._changing) <= set(saved.arrays):
             return False
         for name, variable in self._changing.items():
-            variable.assign(state.arrays[name])
-        self._best_weights.arrays = [state.arrays[f'best{i}'] for i in range(len(self.weights))]
-        self.history = [EpochRecord(**epoch) for epoch in state.meta['history']]
-        self.best_epoch = state.meta['best_epoch']
-        self.best = ValPredictions(state.arrays['logits'], scores.Scores(**state.meta['best_val']))
-        self._judged = self.best.judged(self._labels)
-        self.planned = budget.ThawPlan(state.meta['epochs'], state.meta['blocks'])
+            variable.assign(saved.arrays[name])
+        self._best_weights.arrays = [saved.arrays[f'best{i}'] for i in range(len(self.weights))]
+        self.epochs = [EpochRecord(**epoch) for epoch in saved.meta['history']]
+        self.best_epoch = saved.meta['best_epoch']
+        self.best = ValPredictions(saved.arrays['logits'], scores.Scores(**saved.meta['best_val']))
+        self._best_scores = self.best.calibrated_scores(self._labels)
+        self.plan = budget.ThawPlan(saved.meta['epochs'], saved.meta['blocks'])
         return True
 
-    def state(self, spent: float) -> checkpoint.Checkpoint:
-        """The inverse of `resume`; `spent`: seconds of the training so far. There is an epoch."""
+    def checkpoint(self, elapsed: float) -> Checkpoint:
+        """For `resume`, after at least one epoch; `elapsed`: seconds of the training so far."""
         assert self.best is not None
         arrays = {name: np.asarray(variable) for name, variable in self._changing.items()}
         arrays |= {f'best{i}': array for i, array in enumerate(self._best_weights.arrays)}
         arrays['logits'] = self.best.logits
         meta = {
-            'history': [dataclasses.asdict(epoch) for epoch in self.history],
+            'history': [dataclasses.asdict(epoch) for epoch in self.epochs],
             'best_epoch': self.best_epoch,
             'best_val': dataclasses.asdict(self.best.val),
-            'epochs': self.planned.epochs,
-            'blocks': self.planned.blocks,
-            'spent': spent,
+            'epochs': self.plan.epochs,
+            'blocks': self.plan.blocks,
+            'elapsed': elapsed,
         }
-        return checkpoint.Checkpoint(arrays, meta)
+        return Checkpoint(arrays, meta)
 
     def snapshot(self) -> Snapshot:
-        """All that training changes, as it is now."""
+        """Present values of all that training changes."""
         return Snapshot(list(self._changing.values()))
 
-    def add(self, epoch: EpochRecord, seen: ValPredictions) -> None:
-        """Notes a finished epoch and what it makes of val, and the weights when it is the best."""
-        self.history.append(epoch)
-        candidates = {epoch.epoch: seen.judged(self._labels)}
-        if self._judged is not None:
-            candidates[self.best_epoch] = self._judged
-        top = max(past.val_accuracy for past in self.history)
+    def add(self, epoch: EpochRecord, predictions: ValPredictions) -> None:
+        """Appends a finished epoch with its predictions; keeps its weights if it is the best."""
+        self.epochs.append(epoch)
+        candidates = {epoch.epoch: predictions.calibrated_scores(self._labels)}
+        if self._best_scores is not None:
+            candidates[self.best_epoch] = self._best_scores
+        top = max(past.val_accuracy for past in self.epochs)
         if choose(candidates, top) == epoch.epoch:
-            self.best_epoch, self.best = epoch.epoch, seen
-            self._judged = candidates[epoch.epoch]
+            self.best_epoch, self.best = epoch.epoch, predictions
+            self._best_scores = candidates[epoch.epoch]
             self._best_weights = Snapshot(self.weights)
 
     def restore_best(self) -> None:
-        """Gives the model the weights of its best epoch."""
+        """Puts the weights of the best epoch into the model."""
         self._best_weights.restore()

@@ -1,4 +1,4 @@
-"""Fits fine-tuning into a given time, by what its steps were measured to take."""
+"""Fits fine-tuning into the time budget, by the measured time of its steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MIN_EPOCHS = 2
 
 
 class Deadline:
-    """When training is to be over; without a budget, never."""
+    """When training must end; never, without a budget."""
 
     def __init__(self, seconds: float | None, now: Callable[[], float] = time.monotonic) -> None:
         """The clock starts now."""
@@ -21,42 +21,42 @@ class Deadline:
         self.seconds = seconds
 
     @property
-    def spent(self) -> float:
+    def elapsed(self) -> float:
         """Seconds since the start, and those of `resume`."""
         return self._now() - self._began
 
     @property
-    def left(self) -> float | None:
+    def remaining(self) -> float | None:
         """Seconds; None without a budget."""
-        return None if self.seconds is None else self.seconds - self.spent
+        return None if self.seconds is None else self.seconds - self.elapsed
 
-    def resume(self, spent: float) -> None:
-        """Counts the seconds that an earlier, killed attempt spent."""
-        self._began -= spent
+    def resume(self, elapsed: float) -> None:
+        """Counts the seconds that an earlier, killed attempt took."""
+        self._began -= elapsed
 
 
 @dataclasses.dataclass(frozen=True)
 class ThawPlan:
-    """What fits.
+    """What fits into the time.
 
     Attributes:
-        epochs: 0 where even the fewest blocks have no time.
+        epochs: 0 where there is no time even for the fewest blocks.
         blocks: how many are thawed.
-        epoch_seconds: mean over the epochs of that depth, as measured; None without a budget.
+        epoch_seconds: mean over the epochs, as measured; None without a budget.
     """
 
     epochs: int
     blocks: int
     epoch_seconds: float | None = None
 
-    def left_out(self, epochs: int, blocks: int) -> list[str]:
-        """What was asked for and has no place, for people."""
-        missing = []
+    def omissions(self, epochs: int, blocks: int) -> list[str]:
+        """What was asked for and does not fit, for people."""
+        omissions = []
         if self.epochs < epochs:
-            missing.append(f'{epochs - self.epochs} of {epochs} epochs')
+            omissions.append(f'{epochs - self.epochs} of {epochs} epochs')
         if self.blocks < blocks:
-            missing.append(f'{blocks - self.blocks} of {blocks} thawed blocks')
-        return missing
+            omissions.append(f'{blocks - self.blocks} of {blocks} thawed blocks')
+        return omissions
 
 
 def plan(
@@ -73,16 +73,16 @@ def plan(
     Args:
         deadline: of the training.
         epochs, blocks: what is asked for.
-        measure: times a thaw of so many blocks, which takes its own time, and returns the seconds
-            that so many epochs of it take in all, rising with their number.
+        measure: takes a number of thawed blocks, times them, and returns a function from a number
+            of epochs to the seconds that they take in all.
     """
-    if deadline.left is None:
+    if deadline.remaining is None:
         return ThawPlan(epochs, blocks)
-    wanted, depth = min(MIN_EPOCHS, epochs), blocks
-    while deadline.left > 0:
+    enough, depth = min(MIN_EPOCHS, epochs), blocks
+    while deadline.remaining > 0:
         seconds = measure(depth)
-        fitting = bisect.bisect_right(range(1, epochs + 1), deadline.left, key=seconds)
-        if fitting >= wanted:
+        fitting = bisect.bisect_right(range(1, epochs + 1), deadline.remaining, key=seconds)
+        if fitting >= enough:
             return ThawPlan(fitting, depth, seconds(fitting) / fitting)
         if depth == 1:
             break

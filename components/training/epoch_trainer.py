@@ -1,4 +1,4 @@
-"""The epochs of one fine-tuning: what thaws in them, at what side and rate, and what they take."""
+"""Trains the epochs of a fine-tuning, and times them: their blocks, side and learning rate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from thawline.components.backbones import classifier
 from thawline.components.shared import progress
 from thawline.components.training import (
     budget,
-    checkpoint,
     frozen_activations,
     image_set,
     optimizer,
@@ -26,6 +25,7 @@ from thawline.components.training import (
     resolution,
 )
 from thawline.components.training.best_epoch import EpochHistory, Snapshot
+from thawline.components.training.checkpoint import Checkpoint
 from thawline.components.training.targets import Targets, class_weights
 from thawline.components.training.training_step import Step, compile_step
 
@@ -45,14 +45,14 @@ def thawed_blocks(epoch: int, epochs: int, blocks: int, stages: int) -> int:
 
 
 class EpochTrainer:
-    """One fine-tuning: the variables, and a compiled step for each depth.
+    """The variables of one fine-tuning, and a compiled step for each depth.
 
     Attributes:
-        wanted: blocks that are to thaw.
-        blocks: that thaw in the end, once `begin` has planned; fewer where time is short.
+        requested_blocks: as the settings say.
+        blocks: that thaw in the end, once `start` has planned; fewer where time is short.
         steps: of an epoch.
-        reached: how far the training is.
-        look: logits of val by the weights of now.
+        history: the epochs so far.
+        predict_val: logits of val by the present weights.
     """
 
     def __init__(
@@ -63,15 +63,15 @@ class EpochTrainer:
         settings: params.Training,
         spool: pathlib.Path | None,
     ) -> None:
-        """Nothing is thawed or compiled yet; the arguments are those of `fine_tune.run`."""
+        """Thaws and compiles nothing yet; the arguments are those of `fine_tune.run`."""
         self._classifier, self._train, self._val = classifier, train, val
         self._settings, self._tune, self._spool = settings, settings.fine_tune, spool
         if settings.augmentation == 'auto':
-            raise ValueError('augmentation auto is settled before: see `affinity.settle`')
+            raise ValueError('augmentation is auto; augmentation_choice.resolve comes before')
         self._policy = augmentation.POLICIES[settings.augmentation]
         count = len(classifier.backbone.blocks)
         blocks = self._tune.blocks
-        self.wanted = count if blocks == 'all' else min(blocks, count)
+        self.requested_blocks = count if blocks == 'all' else min(blocks, count)
         self.steps = -(-len(train) // settings.batch_size)
         self._targets = Targets(
             self._tune.label_smoothing,
@@ -79,11 +79,11 @@ class EpochTrainer:
             class_weights(train.labels, classifier.head.units, settings.class_weights),
             settings.soft_labels,
         )
-        if self._tune.cached_views and self.wanted == count:
-            logging.warning('cached_views does nothing: all %d blocks are thawed', count)
+        if self._tune.cached_views and self.requested_blocks == count:
+            logging.warning('cached_views has no effect: all %d blocks are thawed', count)
 
     def prepare(self, blocks: int) -> None:
-        """Thaws so many blocks at the end, all in one optimizer; nothing is compiled yet."""
+        """Thaws so many blocks, all in one optimizer; compiles nothing yet."""
         self.blocks, tune = blocks, self._tune
         self._thaw(blocks)
         self.adam = optimizer.build(self._classifier, tune, blocks)
@@ -94,42 +94,38 @@ class EpochTrainer:
         statistics = [v for v in fixed if updated and 'moving_' in v.path]
         seeds = [v for v in fixed if 'seed' in v.path]
         # The rate is assigned before each step, so it is no state.
-        self.reached = EpochHistory(
+        self.history = EpochHistory(
             [*self._trained, *statistics], [*seeds, *self.adam.variables], self._val.labels
         )
-        self._boundary: frozen_activations.SplitClassifier | None = None
+        self._split: frozen_activations.SplitClassifier | None = None
         self._views: frozen_activations.CachedViews | None = None
         if blocks < len(self._classifier.backbone.blocks):
-            self._boundary = frozen_activations.SplitClassifier(
-                self._classifier, blocks, self._policy
-            )
+            self._split = frozen_activations.SplitClassifier(self._classifier, blocks, self._policy)
             if tune.cached_views:
                 # Without a change all views would be the same one.
                 views = 1 if self._policy.is_identity else tune.cached_views
                 self._views = frozen_activations.CachedViews(
-                    self._boundary, self._train, views, self._settings.seed, self._spool
+                    self._split, self._train, views, self._settings.seed, self._spool
                 )
-        self.look = frozen_activations.ValPredictor(
-            self._classifier, self._val.pixels, self._boundary
+        self.predict_val = frozen_activations.ValPredictor(
+            self._classifier, self._val.pixels, self._split
         )
 
-    def begin(
-        self, state: checkpoint.Checkpoint | None, deadline: budget.Deadline
-    ) -> budget.ThawPlan:
-        """Takes up a kept training with its plan, or plans a new one."""
-        if state is not None:
-            self.prepare(state.meta['blocks'])
-            if self.reached.resume(state):
-                deadline.resume(state.meta['spent'])
-                done, planned = len(self.reached.history), self.reached.planned
-                logging.info('resuming after epoch %d of %d', done, planned.epochs)
-                return planned
-        planned = budget.plan(deadline, self._tune.epochs, self.wanted, self.measure)
-        if planned.epochs:
-            if planned.epoch_seconds is None:  # nothing was measured
-                self.prepare(planned.blocks)
-            self.reached.planned = planned
-        return planned
+    def start(self, saved: Checkpoint | None, deadline: budget.Deadline) -> budget.ThawPlan:
+        """Resumes a training with its plan, or plans a new one."""
+        if saved is not None:
+            self.prepare(saved.meta['blocks'])
+            if self.history.resume(saved):
+                deadline.resume(saved.meta['elapsed'])
+                plan = self.history.plan
+                logging.info('resuming after epoch %d of %d', len(self.history.epochs), plan.epochs)
+                return plan
+        plan = budget.plan(deadline, self._tune.epochs, self.requested_blocks, self.time_epochs)
+        if plan.epochs:
+            if plan.epoch_seconds is None:  # nothing was measured
+                self.prepare(plan.blocks)
+            self.history.plan = plan
+        return plan
 
     def _thaw(self, blocks: int) -> None:
         # 'updated' differs in how the base is called, not in what is trained.
@@ -143,15 +139,15 @@ class EpochTrainer:
             with precision.use_dtype_policy(
                 precision.dtype_policy(self._settings.precision), self._classifier.backbone
             ):
-                self._compiled = {blocks: self._traced()}
+                self._compiled = {blocks: self._compile()}
         return self._compiled[blocks]
 
-    def _traced(self) -> Step:
+    def _compile(self) -> Step:
         network = self._classifier.model
         weights = list(network.trainable_variables)
-        if self._views is not None and self._boundary is not None:
-            upper = self._boundary.upper
-            return compile_step(upper, weights, self.adam, self._boundary.specs)
+        if self._views is not None and self._split is not None:
+            upper = self._split.upper
+            return compile_step(upper, weights, self.adam, self._split.specs)
         shape = network.input_shape
         if resolution.varies(self._tune):
             # One trace for all sides; a known side makes a faster graph.
@@ -167,16 +163,17 @@ class EpochTrainer:
         """The side of the images in each of so many epochs, in pixels: int64 [epochs]."""
         return resolution.sides(self._tune, self._train.pixels.shape[1], epochs)
 
-    def rate(self, number: int, step: int, epochs: int) -> float:
+    def learning_rate(self, number: int, step: int, epochs: int) -> float:
         """Learning rate of the head and the top block in a step of an epoch."""
         peak, warmup = self._tune.learning_rate, self._tune.warmup
         done = (number - 1) * self.steps + step
         return optimizer.learning_rate(peak, done, epochs * self.steps, warmup)
 
-    def epoch(self, number: int, epochs: int) -> tuple[float, float]:
+    def train(self, number: int, epochs: int) -> tuple[float, float]:
         """Trains one epoch: (loss sum, hits)."""
         side = int(self.sides(epochs)[number - 1])
-        losses, hits, _ = self._train_on(self._batches(number, side), number, epochs, show=True)
+        batches = self._batches(number, side)
+        losses, hits, _ = self._train_batches(batches, number, epochs, show=True)
         return losses, hits
 
     def _batches(self, number: int, side: int) -> Iterable[tuple[Any, Any]]:
@@ -188,7 +185,7 @@ class EpochTrainer:
             self._train, size, self._policy, self._settings.seed, number, self._targets, side
         )
 
-    def _train_on(
+    def _train_batches(
         self, batches: Iterable[tuple[Any, Any]], number: int, epochs: int, show: bool
     ) -> tuple[float, float, list[float]]:
         """Trains on the batches of an epoch: (loss sum, hits, seconds of each step)."""
@@ -196,7 +193,7 @@ class EpochTrainer:
         losses, hits, seconds = 0.0, 0.0, []
         began = time.monotonic()
         for i, (images, targets) in enumerate(batches):
-            self.adam.learning_rate = self.rate(number, i, epochs)
+            self.adam.learning_rate = self.learning_rate(number, i, epochs)
             batch_losses, batch_hits = step(images, targets)
             losses, hits = losses + float(batch_losses), hits + float(batch_hits)
             now = time.monotonic()
@@ -206,10 +203,10 @@ class EpochTrainer:
                 progress.advance()
         return losses, hits, seconds
 
-    def measure(self, blocks: int) -> Callable[[int], float]:
-        """Times this depth, looks at val included; no weight has changed after.
+    def time_epochs(self, blocks: int) -> Callable[[int], float]:
+        """Times epochs of this depth, with their predictions of val; changes no weight.
 
-        Compiling is part of what this takes, and is not part of what the result tells.
+        The result leaves out the time to compile.
 
         Returns:
             Number of epochs -> seconds of them all.
@@ -220,42 +217,42 @@ class EpochTrainer:
         if self._views is not None:
             self._views.fill(0)
         filling = time.monotonic() - began
-        before = self.reached.snapshot()
+        before = self.history.snapshot()
         tune, full = self._tune, self._train.pixels.shape[1]
         areas, seconds = [], []
         for side in sorted({int(side) for side in resolution.sides(tune, full, 2)}):
-            self._timed(side, 1)  # compiles
+            self._time_steps(side, 1)  # compiles
             areas.append(side**2)
-            # Not the mean: the first step of an epoch waits for its images, the others hardly.
-            seconds.append(float(np.median(self._timed(side, _TIMED_STEPS))))
+            # Not the mean: the first step of an epoch waits for its images.
+            seconds.append(float(np.median(self._time_steps(side, _TIMED_STEPS))))
         before.restore()
-        self.look()  # compiles
+        self.predict_val()  # compiles
         began = time.monotonic()
-        self.look()
-        seen = time.monotonic() - began
+        self.predict_val()
+        predicting = time.monotonic() - began
 
-        def of(epochs: int) -> float:
-            # Convolutions take as long as their maps are large; the rest of a step is the same.
+        def seconds_of(epochs: int) -> float:
+            # The time of convolutions goes with the area of their maps; the rest is constant.
             steps = np.interp(self.sides(epochs) ** 2, areas, seconds).sum() * self.steps
             unfilled = 0 if self._views is None else min(epochs, self._views.count) - 1
-            return float(steps) + epochs * seen + unfilled * filling
+            return float(steps) + epochs * predicting + unfilled * filling
 
-        return of
+        return seconds_of
 
-    def _timed(self, side: int, limit: int) -> list[float]:
-        """Seconds of the first steps of an epoch of the full depth."""
+    def _time_steps(self, side: int, limit: int) -> list[float]:
+        """Seconds of each of the first `limit` steps of an epoch of the full depth."""
         last = self._tune.epochs
         batches = itertools.islice(self._batches(1, side), limit)
-        return self._train_on(batches, last, last, show=False)[2]
+        return self._train_batches(batches, last, last, show=False)[2]
 
-    def look_at_averages(self) -> tuple[np.ndarray, Snapshot | None]:
-        """Logits of val by the weights that count, which are then in the model.
+    def predict_with_averages(self) -> tuple[np.ndarray, Snapshot | None]:
+        """Puts the moving averages of the weights, where there are any, into the model.
 
         Returns:
-            float32 [N, C], and the raw weights to train on with, where averages count.
+            Logits of val, float32 [N, C], and the raw weights to go on with, if they were replaced.
         """
         raw = None
         if self._tune.average:
-            raw = Snapshot(self.reached.weights)
+            raw = Snapshot(self.history.weights)
             self.adam.finalize_variable_values(self._trained)
-        return self.look(), raw
+        return self.predict_val(), raw

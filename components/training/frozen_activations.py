@@ -1,7 +1,7 @@
-"""What the frozen blocks make of images, computed once.
+"""Activations of the frozen blocks, computed once.
 
-Below the deepest block that thaws nothing changes while the blocks above it are trained, so what
-crosses its lower edge is the same in every epoch.
+Nothing below the deepest thawed block changes in training, so what crosses its lower edge is the
+same in every epoch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BATCH = 64
 
 
 class SplitClassifier:
-    """A classifier in two parts: what stays frozen, and what is trained.
+    """A classifier in two parts: frozen blocks, and what is trained.
 
     Attributes:
         upper: activations -> logits; shares layers and weights with the classifier.
@@ -66,25 +66,25 @@ class SplitClassifier:
         """Of a batch of activations."""
         return [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.upper.inputs]
 
-    def empty(
+    def allocate(
         self,
         leading: tuple[int, ...],
         spool: pathlib.Path | None,
         in_memory_bytes: int = image_set.IN_MEMORY_BYTES,
     ) -> Activations:
-        """Arrays to be filled, [*leading, ...] each; large ones in files in the folder `spool`."""
+        """Arrays to fill, [*leading, ...] each; large ones in files in the folder `spool`."""
         arrays = []
         for i, spec in enumerate(self.specs):
             file = spool and spool / f'activations{i}.npy'
             shape = (*leading, *spec.shape[1:])
             arrays.append(image_set.empty(shape, file, in_memory_bytes, np.float32))
             if file and file.exists():
-                # The space is given back with the array, also where the training is killed.
+                # Its space is freed with the array, also when the training is killed.
                 file.unlink()
         return arrays
 
-    def bytes_of(self, n: int) -> int:
-        """What the activations of n images take."""
+    def size_in_bytes(self, n: int) -> int:
+        """Of the activations of n images."""
         return sum(4 * n * spec.shape[1:].num_elements() for spec in self.specs)
 
     def predict(self, activations: Activations) -> np.ndarray:
@@ -96,69 +96,66 @@ class SplitClassifier:
 
 
 class ValPredictor:
-    """Logits of val by the weights of now, the frozen part of the way computed once."""
+    """Predicts val by the present weights; the frozen part is computed once."""
 
     def __init__(
         self,
         classifier: classifier.Classifier,
         pixels: np.ndarray,
-        boundary: SplitClassifier | None,
+        split: SplitClassifier | None,
     ) -> None:
         """Computes nothing yet; `pixels` are uint8 [N, H, W, 3]."""
         self._classifier, self._pixels = classifier, pixels
-        fits = boundary is not None and boundary.bytes_of(len(pixels)) <= image_set.IN_MEMORY_BYTES
-        # From a file, the lower blocks' work would be saved for the disk's.
-        self._boundary = boundary if fits else None
-        self._held: Activations = []
+        fits = split is not None and split.size_in_bytes(len(pixels)) <= image_set.IN_MEMORY_BYTES
+        # Reading activations from a file would cost as much as computing them.
+        self._split = split if fits else None
+        self._activations: Activations = []
 
     def __call__(self) -> np.ndarray:
         """float32 [N, C]."""
-        if self._boundary is None:
+        if self._split is None:
             return self._classifier.predict(self._pixels)
-        if not self._held:
-            self._held = self._boundary.empty((len(self._pixels),), None)
+        if not self._activations:
+            self._activations = self._split.allocate((len(self._pixels),), None)
             for start in range(0, len(self._pixels), _BATCH):
                 rows = slice(start, start + _BATCH)
-                _put(self._held, rows, self._boundary.plain(self._pixels[rows]))
-        return self._boundary.predict(self._held)
+                _write(self._activations, rows, self._split.plain(self._pixels[rows]))
+        return self._split.predict(self._activations)
 
 
 class CachedViews:
-    """Augmented copies of the train images on the thawed side of the boundary, for many epochs.
+    """Activations of augmented copies of the train images, each for several epochs.
 
-    A copy depends on seed, image and number of the view alone, and each view is computed in the
-    same batches whenever that is: a resumed training sees the very same activations.
+    A copy depends on seed, image and number of the view alone, and each view is always computed in
+    the same batches: a resumed training sees the very same activations.
     """
 
     def __init__(
         self,
-        boundary: SplitClassifier,
+        split: SplitClassifier,
         train: image_set.ImageSet,
         views: int,
         seed: int,
         spool: pathlib.Path | None,
     ) -> None:
-        """Computes nothing yet; `spool` is a folder for activations too many for memory."""
-        self._boundary, self._train, self._seed = boundary, train, seed
-        boundary.augmented.get_concrete_function()  # now, for filling is timed
-        self._arrays = boundary.empty((views, len(train)), spool)
+        """Computes nothing yet; `spool` is a folder for activations too large for memory."""
+        self._split, self._train, self._seed = split, train, seed
+        split.augmented.get_concrete_function()  # now, because `fill` is timed
+        self._arrays = split.allocate((views, len(train)), spool)
         self._filled: set[int] = set()
         self.count = views
 
     def fill(self, view: int) -> None:
-        """Computes a view, 0 to count - 1, if that was not done before."""
+        """Computes a view, 0 to count - 1, once."""
         if view in self._filled:
             return
         self._filled.add(view)
         progress.note(f'frozen blocks: view {view + 1}/{self.count}')
         for start in range(0, len(self._train), _BATCH):
             rows = slice(start, start + _BATCH)
-            # Number 0 is the plain image, as in the embeddings.
-            draws = [
-                augmentation.view_draws(self._seed, i, view + 1) for i in self._train.ids[rows]
-            ]
-            found = self._boundary.augmented(self._train.pixels[rows], np.stack(draws))
-            _put([array[view] for array in self._arrays], rows, found)
+            draws = augmentation.view_draws(self._seed, self._train.ids[rows], view + 1)
+            activations = self._split.augmented(self._train.pixels[rows], draws)
+            _write([array[view] for array in self._arrays], rows, activations)
 
     def epoch(
         self, view: int, epoch: int, batch_size: int, targets: Targets
@@ -169,13 +166,13 @@ class CachedViews:
             (activations of n images, float32 [n, C]).
         """
         self.fill(view)
-        goals = targets.unmixed(self._train.labels, self._train.confidence).numpy()
+        distributions = targets.distributions(self._train.labels, self._train.confidence).numpy()
         order = image_set.shuffled(len(self._train), self._seed, epoch)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            yield [array[view][rows] for array in self._arrays], goals[rows]
+            yield [array[view][rows] for array in self._arrays], distributions[rows]
 
 
-def _put(arrays: Activations, rows: slice, values: list[tf.Tensor]) -> None:
+def _write(arrays: Activations, rows: slice, values: list[tf.Tensor]) -> None:
     for array, value in zip(arrays, values, strict=True):
         array[rows] = value.numpy()

@@ -162,7 +162,7 @@ def training_epoch(
         changed = augmentation.augment(pixels, policy, draws)
         if trained_side not in (None, side):
             changed = tf.image.resize(changed, [trained_side, trained_side], antialias=True)
-        return targets.of(changed, labels, confidence, stream)
+        return targets.batch(changed, labels, confidence, stream)
 
     steps = -(-len(data) // batch_size)
     return tf_data.untuned(

@@ -231,7 +231,7 @@ def train(
     if views != 'none':
         classifier = dataclasses.replace(classifier, views=views)
         record['without_test_time_augmentation'] = record['val']
-        chosen = ValPredictions.of(classifier.predict(val_images.pixels), val_images.labels)
+        chosen = ValPredictions.score(classifier.predict(val_images.pixels), val_images.labels)
         record['val'] = dataclasses.asdict(chosen.val)
     rule, record['decision'] = decision_threshold.decide(
         chosen.logits, val_set.labels, classes, settings.decision
@@ -274,7 +274,7 @@ def _fine_tuned(
         'history': [dataclasses.asdict(epoch) for epoch in tuned.history],
     }
     seen, share, candidates = keep_best(
-        classifier.model, (frozen, probed), tuned.best, tuned.look, labels
+        classifier.model, (frozen, probed), tuned.best, tuned.predict_val, labels
     )
     record['interpolation'] = {
         f'{at:g}': {**dataclasses.asdict(one.val), 'calibrated_log_loss': one.calibrated_log_loss}

@@ -1,7 +1,7 @@
-"""What a batch is trained towards: a distribution over the classes an image.
+"""Training targets: for each image of a batch a distribution over the classes.
 
-All that changes labels is one tensor, float32 [n, C], so that the loss is one line: confidence,
-smoothing, blends of images, and the weights of classes, by which the rows are multiplied.
+Confidence, smoothing, blends of images and class weights all act on one tensor, float32 [n, C], so
+that the loss is one line. The weights of classes multiply its rows.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Targets:
         smoothing: share of each label that is spread over all classes (Szegedy et al. 2016).
         mix: 'none'; 'mixup': weighted means of two images (Zhang et al., ICLR 2018); 'cutmix': a
             rectangle of another image (Yun et al., ICCV 2019).
-        weights: float32 [C]; weight of each class in the loss, which an image takes from its label.
-        soft: whether a label counts as far as its confidence says, or wholly.
+        weights: float32 [C], of the images of each class in the loss.
+        soft: whether labels count by their confidence, or fully.
     """
 
     smoothing: float
@@ -31,7 +31,7 @@ class Targets:
     weights: np.ndarray
     soft: bool
 
-    def of(
+    def batch(
         self, images: tf.Tensor, labels: tf.Tensor, confidence: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Images and targets of a batch.
@@ -39,17 +39,17 @@ class Targets:
         Args:
             images: float32 [n, H, W, 3].
             labels: int64 [n] in [0, C).
-            confidence: float32 [n] in (0, 1]; probability that the label is the right one. The rest
-                is spread evenly over the other classes.
+            confidence: float32 [n] in (0, 1]; probability that the label is right. The rest is
+                spread evenly over the other classes.
             seed: int64 [2], of this batch alone.
 
         Returns:
             float32 [n, H, W, 3] and float32 [n, C].
         """
-        targets = self.unmixed(labels, confidence)
+        targets = self.distributions(labels, confidence)
         if self.mix == 'none':
             return images, targets
-        seed = tf.random.fold_in(seed, 1)  # not the numbers by which the images were augmented
+        seed = tf.random.fold_in(seed, 1)  # other numbers than those of the augmentation
         # Each image meets the next of its (shuffled) batch.
         other_images, other_targets = tf.roll(images, 1, axis=0), tf.roll(targets, 1, axis=0)
         if self.mix == 'mixup':
@@ -63,8 +63,8 @@ class Targets:
             own = 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32))
         return images, own * targets + (1.0 - own) * other_targets
 
-    def unmixed(self, labels: tf.Tensor, confidence: tf.Tensor) -> tf.Tensor:
-        """Targets before images are blended, float32 [n, C]; the arguments are those of `of`."""
+    def distributions(self, labels: tf.Tensor, confidence: tf.Tensor) -> tf.Tensor:
+        """Targets before images are blended, float32 [n, C]; the arguments are those of `batch`."""
         classes = len(self.weights)
         rows = targets = tf.one_hot(labels, classes)
         if self.soft:

@@ -1,4 +1,4 @@
-"""One compiled step of training."""
+"""One training step, compiled: forward, loss, gradients, update."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def compile_step(
 ) -> Step:
     """One step: (inputs of n images, float32 [n, C]) -> (sum of the losses, number of hits).
 
-    Written out instead of `Model.fit`, whose first step makes its metrics' variables and is
-    therefore traced twice, which for a few hundred images is a tenth of the whole training.
+    Not `Model.fit`: its first step creates the variables of its metrics and is therefore traced
+    twice, which for a few hundred images is a tenth of the whole training.
 
     Args:
         network: to the logits.
-        weights: what is trained.
-        adam: built for these weights, and maybe others.
-        inputs: what the network takes; the step is traced here, once, for all that this allows.
+        weights: trained.
+        adam: built for these weights, and possibly others.
+        inputs: of the network; the step is traced once, now, for all that this allows.
     """
 
     @tf.function(

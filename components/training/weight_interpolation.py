@@ -16,43 +16,42 @@ def keep_best(
     network: keras.Model,
     frozen: tuple[list[np.ndarray], ValPredictions],
     tuned: ValPredictions,
-    look: Callable[[], np.ndarray],
+    predict_val: Callable[[], np.ndarray],
     labels: np.ndarray,
 ) -> tuple[ValPredictions, float, Mapping[float, CalibratedScores]]:
-    """Leaves the weights that are best on val in the model.
+    """Puts the weights that are best on val into the model.
 
     Fine-tuning on little data can lose what the frozen base had, so it is shipped only when it is
     better (`choose`). Weights on the line between both are often better than either (Wortsman et
-    al., "Robust fine-tuning of zero-shot models", CVPR 2022), and cost a look at val each.
+    al., "Robust fine-tuning of zero-shot models", CVPR 2022), and cost one prediction of val each.
 
     Args:
         network: has the fine-tuned weights.
-        frozen: values of `network.variables` before fine-tuning, and what they make of val.
-        tuned: what the fine-tuned weights make of val.
-        look: logits of val by the weights of now.
+        frozen: values of `network.variables` before fine-tuning, and their predictions.
+        tuned: predictions of the fine-tuned weights.
+        predict_val: logits of val by the present weights.
         labels: of val, int [N] in [0, C).
 
     Returns:
-        What the kept weights make of val; how far they are on the way from the frozen base (0) to
-        the fine-tuned model (1); and all candidates by their share, without those whose logits are
-        not finite.
+        Predictions of the best weights; their share, from the frozen base (0) to the fine-tuned
+        model (1); and all candidates by share, without those whose logits are not finite.
     """
     variables, (before, probed) = network.variables, frozen
     after = [variable.numpy() for variable in variables]
 
-    def put(share: float) -> None:
+    def assign(share: float) -> None:
         for variable, start, end in zip(variables, before, after, strict=True):
             floating = np.issubdtype(start.dtype, np.floating)
             between = start + share * (end - start) if floating and 0 < share < 1 else end
             variable.assign(start if share == 0 else between)
 
-    seen = {0.0: probed, 1.0: tuned}
+    predictions = {0.0: probed, 1.0: tuned}
     for share in SHARES:
-        put(share)
-        logits = look()
+        assign(share)
+        logits = predict_val()
         if np.isfinite(logits).all():
-            seen[share] = ValPredictions.of(logits, labels)
-    candidates = {share: found.judged(labels) for share, found in sorted(seen.items())}
+            predictions[share] = ValPredictions.score(logits, labels)
+    candidates = {s: p.calibrated_scores(labels) for s, p in sorted(predictions.items())}
     best = choose(candidates)
-    put(best)
-    return seen[best], best, candidates
+    assign(best)
+    return predictions[best], best, candidates

@@ -105,7 +105,7 @@ class RecipeTuner(base_tuner.BaseTuner):
         return 1 + 2 * values.get(tuned_settings.BLOCKS, 0) / self._blocks
 
     def _fits(self, values: Mapping[str, Any]) -> bool:
-        left = self._deadline.left
+        left = self._deadline.remaining
         if left is None:
             return True
         pace = [

@@ -123,17 +123,18 @@ def test_single_changes_one_kind_at_a_time() -> None:
 
 
 @hypothesis.given(st.integers(0, 2**31 - 1), st.binary(max_size=40), st.integers(0, 16))
-def test_keyed_draws_are_a_function_of_all_three(seed: int, image_id: bytes, view: int) -> None:
-    draws = view_draws(seed, image_id, view)
-    assert draws.shape == (DRAWS,) and draws.dtype == np.float32
+def test_view_draws_are_a_function_of_all_three(seed: int, image_id: bytes, view: int) -> None:
+    draws = view_draws(seed, [image_id], view)
+    assert draws.shape == (1, DRAWS) and draws.dtype == np.float32
     assert draws.min() >= 0.0 and draws.max() < 1.0
-    np.testing.assert_array_equal(draws, view_draws(seed, image_id, view))
-    for other in ((seed + 1, image_id, view), (seed, image_id + b'x', view), (seed, image_id, 17)):
-        assert (draws != view_draws(*other)).any()
+    both = view_draws(seed, [b'other', image_id], view)
+    np.testing.assert_array_equal(draws[0], both[1])
+    for other in (seed + 1, image_id, view), (seed, image_id + b'x', view), (seed, image_id, 17):
+        assert (draws != view_draws(other[0], [other[1]], other[2])).any()
 
 
-def test_keyed_draws_are_uniform() -> None:
-    draws = np.array([view_draws(0, f'{i}'.encode(), 1) for i in range(4000)])
+def test_view_draws_are_uniform() -> None:
+    draws = view_draws(0, [f'{i}'.encode() for i in range(4000)], 1)
     np.testing.assert_allclose(draws.mean(axis=0), 0.5, atol=0.02)  # 4 standard errors
     np.testing.assert_allclose(draws.var(axis=0), 1 / 12, atol=0.005)
     correlation = np.corrcoef(draws.T) - np.eye(DRAWS)

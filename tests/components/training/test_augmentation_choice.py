@@ -1,4 +1,4 @@
-"""Augmentation auto: what images bear is found out by what a model makes of them when changed."""
+"""Augmentation auto: changes that a model trained on plain images cannot cope with are left out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Matched:
         (LEFT, 'none'),  # in a mirror it is the other class
     ],
 )
-def test_what_the_images_do_not_bear_is_left_out(pattern: np.ndarray, expected: str) -> None:
+def test_harmful_augmentation_is_left_out(pattern: np.ndarray, expected: str) -> None:
     assert Matched(pattern).chosen() == expected
 
 
@@ -59,15 +59,15 @@ def test_one_image_is_no_evidence() -> None:
 
 
 def test_same_seed_finds_the_same_and_a_part_of_many_images_is_enough() -> None:
-    matched = Matched(STRIPES, augmentation_choice.MOST_IMAGES + 100)
+    matched = Matched(STRIPES, augmentation_choice.MAX_IMAGES + 100)
     plain = matched.logits(matched.val.pixels)
     matched.looked = 0
-    name, found = augmentation_choice.choose(matched.logits, plain, matched.val, 3)
-    assert (name, found) == augmentation_choice.choose(matched.logits, plain, matched.val, 3)
-    assert list(found) == ['standard', 'light', 'flip', 'up_down']
-    assert matched.looked == 2 * len(found) * augmentation_choice.MOST_IMAGES
-    assert found['standard'].accuracy < 0.8 < found['up_down'].accuracy
-    assert found['standard'].is_foreign and not found['standard'].is_same
+    name, affinities = augmentation_choice.choose(matched.logits, plain, matched.val, 3)
+    assert (name, affinities) == augmentation_choice.choose(matched.logits, plain, matched.val, 3)
+    assert list(affinities) == ['standard', 'light', 'flip', 'up_down']
+    assert matched.looked == 2 * len(affinities) * augmentation_choice.MAX_IMAGES
+    assert affinities['standard'].accuracy < 0.8 < affinities['up_down'].accuracy
+    assert affinities['standard'].is_harmful and not affinities['standard'].is_harmless
 
 
 def test_named_policy_is_taken_without_a_look() -> None:
@@ -75,23 +75,23 @@ def test_named_policy_is_taken_without_a_look() -> None:
     plain = matched.logits(matched.val.pixels)
     matched.looked = 0
     settings = params.Training(augmentation='strong')
-    settled, record = augmentation_choice.resolve(settings, matched.logits, plain, matched.val)
-    assert settled == settings and matched.looked == 0
+    resolved, record = augmentation_choice.resolve(settings, matched.logits, plain, matched.val)
+    assert resolved == settings and matched.looked == 0
     assert record == {'policy': 'strong', 'measured': {}}
 
 
-def test_settled_settings_have_the_name_of_a_policy() -> None:
+def test_resolved_settings_have_the_name_of_a_policy() -> None:
     matched = Matched(STRIPES)
     plain = matched.logits(matched.val.pixels)
-    settled, record = augmentation_choice.resolve(
+    resolved, record = augmentation_choice.resolve(
         params.Training(), matched.logits, plain, matched.val
     )
-    assert settled == params.Training(augmentation='flips')
+    assert resolved == params.Training(augmentation='flips')
     assert record['policy'] == 'flips'
     assert record['measured']['up_down']['accuracy'] == 1.0
 
 
-def test_fine_tuning_asks_for_a_settled_policy() -> None:
+def test_fine_tuning_needs_a_resolved_policy() -> None:
     train = tiny.images(8)
-    with pytest.raises(ValueError, match='affinity.settle'):
+    with pytest.raises(ValueError, match='augmentation_choice.resolve'):
         EpochTrainer(tiny.classifier(), train, train, params.Training(), None)

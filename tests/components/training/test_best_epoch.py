@@ -259,17 +259,17 @@ def test_snapshot_goes_back() -> None:
 
 def test_the_best_epoch_is_that_of_the_lowest_calibrated_loss_among_about_equals() -> None:
     weight = variable(0.0)
-    reached = EpochHistory([weight], [], LABELS)
-    assert (reached.best_epoch, reached.best) == (0, None)
+    history = EpochHistory([weight], [], LABELS)
+    assert (history.best_epoch, history.best) == (0, None)
     # The third is surer where it is right; the fourth is the same; the fifth is surer still, but
     # clearly less accurate.
     told = [seen(4, 1.0), seen(6, 1.0), seen(5, 9.0), seen(5, 9.0), seen(2, 99.0)]
     for number, one in enumerate(told, start=1):
         weight.assign(np.full(2, number, np.float32))
-        reached.add(an_epoch(number, one.val.accuracy), one)
-    assert reached.best_epoch == 3 and len(reached.history) == 5
-    assert reached.best is told[2]
-    reached.restore_best()
+        history.add(an_epoch(number, one.val.accuracy), one)
+    assert history.best_epoch == 3 and len(history.epochs) == 5
+    assert history.best is told[2]
+    history.restore_best()
     np.testing.assert_array_equal(weight, [3.0, 3.0])
 
 
@@ -277,21 +277,21 @@ def test_state_goes_round_and_one_of_another_training_is_not_taken_up(
     tmp_path: pathlib.Path,
 ) -> None:
     weight, other = variable(1.0), variable(5.0)
-    reached = EpochHistory([weight], [other], LABELS)
-    reached.planned = budget.ThawPlan(3, 2, epoch_seconds=1.5)
-    reached.add(an_epoch(1), seen(4, 1.0))
+    history = EpochHistory([weight], [other], LABELS)
+    history.plan = budget.ThawPlan(3, 2, epoch_seconds=1.5)
+    history.add(an_epoch(1), seen(4, 1.0))
     weight.assign(np.full(2, 2.0, np.float32))
     kept = checkpoint.CheckpointFile(tmp_path, 'key')
-    kept.save(reached.state(spent=2.5))
+    kept.save(history.checkpoint(elapsed=2.5))
     again = EpochHistory([variable(9.0)], [variable(9.0)], LABELS)
-    state = kept.load()
-    assert again.resume(state)
-    assert state is not None and state.meta['spent'] == 2.5
-    assert again.best is not None and reached.best is not None
-    np.testing.assert_array_equal(again.best.logits, reached.best.logits, strict=True)
-    assert again.history == reached.history
-    assert (again.best_epoch, again.best.val) == (1, reached.best.val)
-    assert again.planned == budget.ThawPlan(3, 2)
+    saved = kept.load()
+    assert again.resume(saved)
+    assert saved is not None and saved.meta['elapsed'] == 2.5
+    assert again.best is not None and history.best is not None
+    np.testing.assert_array_equal(again.best.logits, history.best.logits, strict=True)
+    assert again.epochs == history.epochs
+    assert (again.best_epoch, again.best.val) == (1, history.best.val)
+    assert again.plan == budget.ThawPlan(3, 2)
     np.testing.assert_array_equal(again.weights[0], [2.0, 2.0])
     again.restore_best()
     np.testing.assert_array_equal(again.weights[0], [1.0, 1.0])
@@ -299,4 +299,4 @@ def test_state_goes_round_and_one_of_another_training_is_not_taken_up(
     larger = EpochHistory([variable(9.0)], [variable(9.0), variable(9.0)], LABELS)
     assert not larger.resume(kept.load()) and not larger.resume(None)
     np.testing.assert_array_equal(larger.weights[0], [9.0, 9.0])
-    assert larger.history == []
+    assert larger.epochs == []

@@ -46,9 +46,9 @@ def planned(
 def test_deadline_counts_down() -> None:
     clock = Clock()
     deadline = Deadline(90.0, clock)
-    assert (deadline.seconds, deadline.left) == (90.0, 90.0)
+    assert (deadline.seconds, deadline.remaining) == (90.0, 90.0)
     clock.seconds += 100
-    assert deadline.left == -10.0
+    assert deadline.remaining == -10.0
 
 
 def test_seconds_of_a_killed_attempt_count() -> None:
@@ -56,10 +56,10 @@ def test_seconds_of_a_killed_attempt_count() -> None:
     deadline = Deadline(90.0, clock)
     clock.seconds += 10
     deadline.resume(30.0)
-    assert (deadline.spent, deadline.left) == (40.0, 50.0)
+    assert (deadline.elapsed, deadline.remaining) == (40.0, 50.0)
     unlimited = Deadline(None, clock)
     unlimited.resume(30.0)
-    assert (unlimited.spent, unlimited.left) == (30.0, None)
+    assert (unlimited.elapsed, unlimited.remaining) == (30.0, None)
 
 
 def test_epochs_that_take_longer_and_longer() -> None:
@@ -75,14 +75,14 @@ def test_epochs_that_take_longer_and_longer() -> None:
 
 
 def test_without_a_budget_there_is_no_deadline_and_nothing_is_measured() -> None:
-    assert Deadline(None).left is None and Deadline(None).seconds is None
+    assert Deadline(None).remaining is None and Deadline(None).seconds is None
     assert planned(None, 7, 10, 1e9) == (ThawPlan(7, 10), [])
 
 
 def test_real_clock_goes_by_itself() -> None:
     deadline = Deadline(60.0)
     time.sleep(0.01)
-    assert deadline.left is not None and 0 < deadline.left < 60.0
+    assert deadline.remaining is not None and 0 < deadline.remaining < 60.0
 
 
 def test_all_fits() -> None:
@@ -155,4 +155,4 @@ def test_what_is_planned_fits_and_is_worth_it(
     ],
 )
 def test_what_is_missing_is_said(found: ThawPlan, missing: list[str]) -> None:
-    assert found.left_out(epochs=7, blocks=8) == missing
+    assert found.omissions(epochs=7, blocks=8) == missing

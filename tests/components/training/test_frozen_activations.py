@@ -50,7 +50,7 @@ def test_stages_below_the_boundary_reach_the_head(tmp_path: pathlib.Path) -> Non
     np.testing.assert_allclose(look(), expected, atol=1e-4 * np.abs(expected).max())
     tuned = tuning.run(one, tmp_path, tuning.settings(cached_views=1), data, val)
     expected = one.predict(val.pixels)
-    np.testing.assert_allclose(tuned.look(), expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(tuned.predict_val(), expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_frozen_part_is_computed_once() -> None:
@@ -72,8 +72,8 @@ def test_without_a_boundary_or_memory_the_whole_is_computed(
     one = classifier()
     data = tiny.images(8, side=64)
     edge = frozen_activations.SplitClassifier(one, 2, POLICY)
-    assert edge.bytes_of(8) == 8 * 16 * 16 * 8 * 4
-    monkeypatch.setattr(frozen_activations.image_set, 'IN_MEMORY_BYTES', edge.bytes_of(8) - 1)
+    assert edge.size_in_bytes(8) == 8 * 16 * 16 * 8 * 4
+    monkeypatch.setattr(frozen_activations.image_set, 'IN_MEMORY_BYTES', edge.size_in_bytes(8) - 1)
     first = one.backbone.blocks[0].layers[0]
     looks = [frozen_activations.ValPredictor(one, data.pixels, given) for given in (None, edge)]
     before = [look() for look in looks]
@@ -83,13 +83,13 @@ def test_without_a_boundary_or_memory_the_whole_is_computed(
 
 def test_large_activations_lie_in_a_file_that_goes_with_them(tmp_path: pathlib.Path) -> None:
     edge = frozen_activations.SplitClassifier(classifier(), 2, POLICY)
-    (array,) = edge.empty((2, 3), tmp_path / 'spool', in_memory_bytes=10)
+    (array,) = edge.allocate((2, 3), tmp_path / 'spool', in_memory_bytes=10)
     assert isinstance(array, np.memmap)
     assert (array.shape, array.dtype) == ((2, 3, 16, 16, 8), np.float32)
     array[:] = 7.0
     assert float(array.sum()) == 7.0 * array.size
     assert list((tmp_path / 'spool').iterdir()) == []
-    (small,) = edge.empty((2, 3), tmp_path / 'spool')
+    (small,) = edge.allocate((2, 3), tmp_path / 'spool')
     assert not isinstance(small, np.memmap)
 
 
@@ -109,7 +109,7 @@ def test_views_are_of_the_image_and_the_number_and_come_in_any_order() -> None:
         found[view, epoch] = rows[np.argsort(order)]
     np.testing.assert_array_equal(found[1, 2], found[1, 4])
     assert (found[0, 1] != found[1, 2]).any()
-    draws = np.stack([augmentation.view_draws(5, image_id, 1) for image_id in data.ids])
+    draws = augmentation.view_draws(5, data.ids, 1)
     images = augmentation.augment(data.pixels, POLICY, draws)
     lower, _ = one.split(2)
     np.testing.assert_allclose(found[0, 1], lower(images, training=False), rtol=1e-4, atol=1e-5)

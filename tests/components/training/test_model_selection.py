@@ -69,9 +69,7 @@ def test_scale_of_the_logits_does_not_count() -> None:
     labels = rng.integers(3, size=200)
     logits = rng.normal(size=(200, 3)) + 2 * np.eye(3)[labels]
     once, thrice = (
-        model_selection.ValPredictions(scale * logits, scores.score(scale * logits, labels)).judged(
-            labels
-        )
+        model_selection.ValPredictions.score(scale * logits, labels).calibrated_scores(labels)
         for scale in (1, 3)
     )
     assert once.val.log_loss != pytest.approx(thrice.val.log_loss, rel=0.05)

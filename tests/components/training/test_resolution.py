@@ -90,7 +90,7 @@ def test_seconds_of_epochs_follow_their_area() -> None:
     classifier = tuning.classifier(settings, side=SIDE)
     train, val = tiny.images(24, side=SIDE), tiny.images(16, side=SIDE, seed=1)
     epochs = EpochTrainer(classifier, train, val, settings, None)
-    seconds = epochs.measure(2)
+    seconds = epochs.time_epochs(2)
     (step,) = epochs._compiled.values()
     assert step.experimental_get_tracing_count() == 1  # type: ignore[attr-defined]
     one, two, three = (seconds(n) for n in (1, 2, 3))

@@ -29,7 +29,7 @@ def of(
     seed: int = 0,
     confidence: np.ndarray = CONFIDENCE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    found = targets.of(
+    found = targets.batch(
         tf.constant(images),
         tf.constant(labels),
         tf.constant(confidence[: len(labels)]),
