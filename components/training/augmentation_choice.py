@@ -3,8 +3,7 @@
 What helps photographs can ruin other pictures: a rotated photovoltaic cell has bent busbars, as no
 real cell has. The affinity of an augmentation shows it: how well a model trained on plain images
 does on augmented ones of val (Gontijo-Lopes et al., "Tradeoffs in Data Augmentation: An Empirical
-Study", ICLR 2021). Calibrated log loss on val, plain and augmented, of MobileNetV2 at 128 px, mean of
-three splits:
+Study", ICLR 2021). Calibrated log loss on val, with MobileNetV2 at 128 px, means of three splits:
 
 | set         | plain | flip  | up-down half the time | light | standard |
 |-------------|-------|-------|-----------------------|-------|----------|
