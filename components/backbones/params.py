@@ -1,4 +1,4 @@
-"""Which base, validated here once and taken as it is by all others."""
+"""The settings of the pretrained base."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class PretrainedBase(Section):
     """The pretrained base."""
 
     backbone: str = pydantic.Field(
-        default='mobilenet_v2', description='Name of a base in the registry.'
+        default='mobilenet_v2', description='Name of the base, such as resnet50.'
     )
     weights: str = pydantic.Field(
-        default='imagenet', description='imagenet, package, random, or a weights file.'
+        default='imagenet', description='imagenet, package, random, or the path of a weights file.'
     )
 
     @pydantic.field_validator('backbone')
@@ -37,7 +37,7 @@ class PretrainedBase(Section):
         offered = (*registry.entry(self.backbone).weights, 'random')
         if self.weights in ('imagenet', 'package') and self.weights not in offered:
             raise ValueError(
-                f'weights {self.weights!r} do not exist for {self.backbone}; '
-                f'use one of {", ".join(offered)}, or a file'
+                f'there are no weights {self.weights!r} for {self.backbone}; '
+                f'use {", ".join(offered)}, or the path of a file'
             )
         return self

@@ -10,14 +10,14 @@ from thawline.components.shared.settings import Section
 
 
 class Embedding(Section):
-    """What is kept of each image after the frozen base; the first phase of training reads it."""
+    """Features of each image by the frozen base, for the first phase of training."""
 
     features: Literal['top', 'blocks'] = pydantic.Field(
         default='blocks',
-        description='top: the mean of the last feature map; blocks: means of earlier stages too.',
+        description='top: the mean of the last feature map; blocks: also those of earlier stages.',
     )
     views: Annotated[int, pydantic.Field(ge=0, le=16)] = pydantic.Field(
         default=0,
-        description='Augmented copies of each training image, beside the plain one; mirrored ones '
-        'where training.augmentation is auto.',
+        description='Augmented copies of each training image, in addition to the plain one; '
+        'mirrored ones if training.augmentation is auto.',
     )

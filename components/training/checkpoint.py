@@ -1,9 +1,8 @@
-"""State of an unfinished training, so that a killed one goes on where it was.
+"""The checkpoint of an unfinished training, from which a killed one resumes.
 
-One file, replaced atomically after each epoch: a kill at any moment leaves the state of the last
-whole epoch. It holds arrays and a JSON text only (no pickle), so reading it runs no code. Two runs
-at once may do the very same training; each of their states is one of it, so they may share the
-file, and the first to end may remove it.
+One file, replaced atomically after each epoch: a kill at any moment leaves that of the last whole
+epoch. It holds arrays and a JSON text only (no pickle), so reading it runs no code. Two runs may do
+the very same training at once; they may share the file, and the first to end may remove it.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ import json
 import logging
 import os
 import pathlib
-import secrets
 import zipfile
 from typing import Any
 
 import numpy as np
 
+from thawline.components.shared import files
+
 _META = 'meta'
-_PARTIAL = '.partial'
 # What numpy and zipfile raise on damaged files.
 _DAMAGE = (
     OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile
@@ -29,17 +28,17 @@ _DAMAGE = (
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """Arrays by name and whatever else is needed, as JSON values."""
+    """Arrays by name, and JSON values."""
 
     arrays: dict[str, np.ndarray]
     meta: dict[str, Any]
 
 
 class CheckpointFile:
-    """Keeps one state in `folder`, valid for one `key` only.
+    """Keeps one checkpoint in `folder`, for one training.
 
-    The key covers everything that the training depends on; a state with another key is of another
-    training and is not used.
+    `key` covers everything that the training depends on; a checkpoint with another key is of
+    another training and is not used.
     """
 
     def __init__(self, folder: pathlib.Path, key: str) -> None:
@@ -48,22 +47,20 @@ class CheckpointFile:
         self._key = key
 
     def save(self, state: Checkpoint) -> None:
-        """Replaces the kept state."""
+        """Replaces the checkpoint."""
         self._folder.mkdir(parents=True, exist_ok=True)
         meta = json.dumps({'key': self._key, 'names': sorted(state.arrays), **state.meta})
-        partial = self._path.with_suffix(f'.{secrets.token_hex(4)}{_PARTIAL}')
-        with partial.open('wb') as file:
-            np.savez(file, **{_META: np.array(meta)}, **state.arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
         try:
-            os.replace(partial, self._path)
-        except FileNotFoundError:
-            logging.info('%s was removed: another run does this training too', partial)
-        self._sweep()
+            with files.replacement(self._path) as draft, draft.open('wb') as file:
+                np.savez(file, **{_META: np.array(meta)}, **state.arrays)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+        except FileNotFoundError as error:
+            logging.info('%s was removed: another run does this training too', error.filename)
+        self._remove_drafts()
 
     def load(self) -> Checkpoint | None:
-        """The kept state, or None when there is none for this key that can be read."""
+        """The checkpoint, or None when there is none for this key that can be read."""
         if not self._path.exists():
             return None
         try:
@@ -85,11 +82,11 @@ class CheckpointFile:
         return Checkpoint(arrays, meta)
 
     def clear(self) -> None:
-        """Forgets the state: the training is complete."""
+        """Removes the checkpoint, for the training is complete."""
         self._path.unlink(missing_ok=True)
-        self._sweep()
+        self._remove_drafts()
 
-    def _sweep(self) -> None:
-        """Removes what a kill left, or another run is writing: it will write the next one."""
-        for path in self._folder.glob(f'*{_PARTIAL}'):
+    def _remove_drafts(self) -> None:
+        """Removes what a kill left, or another run is writing, which will write the next one."""
+        for path in self._folder.glob(f'.{self._path.name}-*'):
             path.unlink(missing_ok=True)

@@ -1,9 +1,9 @@
 """Which class is answered: the temperature, and for two classes a threshold chosen on `val`.
 
 With two classes the positive one is answered where its probability reaches a threshold. Moving it
-away from 0.5 serves an aim other than accuracy; for accuracy itself 0.5 is what calibrated
-probabilities ask for, and a threshold fitted to few images mostly fits their noise. Hence argmax is
-the default: a linear head on features of EfficientNet-Lite0 of the solar cells (31 % defective), 40
+away from 0.5 serves aims other than accuracy; for accuracy 0.5 is right where probabilities are
+calibrated, and a threshold fitted to few images mostly fits their noise. Hence argmax is the
+default: a linear head on features of EfficientNet-Lite0 of the solar cells (31 % defective), 40
 random splits, threshold chosen on n images of val, all figures from 390 images of test:
 
 | n of val                               |  50  | 100  | 200  | 395  |
@@ -18,8 +18,8 @@ random splits, threshold chosen on n images of val, all figures from 390 images 
 | recall of defective, `recall` >= 0.95  | .937 | .943 | .947 | .948 |
 
 (Standard error of the gain in halves: .001 to .006.) `f1` starts to pay at 200 images of val. A
-recall reached on val was reached on test in 53 to 57 % of the splits: nearly on average, never
-surely. Who must not fall below asks for more than is needed.
+recall reached on val was reached on test in 53 to 57 % of the splits: if it is a hard limit, set it
+higher than needed.
 """
 
 from __future__ import annotations
@@ -35,20 +35,15 @@ from thawline.components.shared import percentages
 from thawline.components.shared.errors import ConfigError, DataError
 from thawline.components.training import calibration, params
 
-# Probabilities nearer to each other than this count as equal: between them another device, or
-# another batch size, could answer differently.
+# Probabilities closer than this count as equal: another device or batch size could swap them.
 RESOLUTION = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class ThresholdScores:
-    """What a threshold does to a set of images; shares in [0, 1], those of nothing being 0.
+    """Scores at a threshold, in [0, 1]; 0 where there is nothing to divide by.
 
-    Attributes:
-        accuracy: share of all images that are answered right.
-        recall: share of the positive images that are found.
-        precision: share of the images answered positive that are.
-        f1: harmonic mean of both.
+    `recall` and `precision` are those of the positive class, `f1` their harmonic mean.
     """
 
     accuracy: float
@@ -58,7 +53,7 @@ class ThresholdScores:
 
 
 def check(settings: params.Decision, classes: Sequence[str], val_labels: np.ndarray) -> None:
-    """Refuses, before anything is trained, an aim that cannot be followed.
+    """Refuses, before anything is trained, an aim that does not fit the classes.
 
     Args:
         settings: of the decision.
@@ -74,27 +69,27 @@ def check(settings: params.Decision, classes: Sequence[str], val_labels: np.ndar
     names = ', '.join(repr(name) for name in classes[:10]) + (', ...' if len(classes) > 10 else '')
     if len(classes) != 2:
         raise ConfigError(
-            f'training.decision.aim: received {settings.aim!r}, which is for two classes; there '
-            f'are {len(classes)} ({names}): use argmax'
+            f'training.decision.aim: {settings.aim!r} is for two classes; received '
+            f'{len(classes)} ({names}); use argmax'
         )
     if settings.positive is not None and settings.positive not in classes:
         raise ConfigError(
-            f'training.decision.positive: received {settings.positive!r}, which is no class; '
+            f'training.decision.positive: received {settings.positive!r}, which is not a class; '
             f'use one of {names}'
         )
     if absent := [name for label, name in enumerate(classes) if label not in val_labels]:
         raise DataError(
-            f'the val split has no image of {absent[0]!r}, so that training.decision.aim '
-            f'{settings.aim!r} cannot choose a threshold on it; add images, raise data.split.val, '
-            'or use argmax'
+            f'the val split has no images of {absent[0]!r}, so training.decision.aim '
+            f'{settings.aim!r} cannot choose a threshold; add images, raise data.split.val, or use '
+            'argmax'
         )
 
 
 def candidates(scores: np.ndarray) -> np.ndarray:
-    """Every threshold that tells scores apart, rising: float [N] in [0, 1] -> float64 [<= N + 1].
+    """Every threshold that separates scores, rising: float [N] in [0, 1] -> float64 [<= N + 1].
 
     Each lies midway between two neighbouring scores, 0 and 1 being the outermost, and is exact in
-    float32, in which the served graph compares. Neighbours within `RESOLUTION` are not parted.
+    float32, in which the served graph compares. Scores within `RESOLUTION` are not separated.
     """
     distinct = np.unique(np.concatenate([[0.0], scores, [1.0]]))
     apart = np.diff(distinct) > RESOLUTION
@@ -111,12 +106,12 @@ def _counts(
     order = np.argsort(scores, kind='stable')
     below = np.searchsorted(scores[order], thresholds, side='left')
     positives = np.concatenate([[0], np.cumsum(truth[order])])
-    found = positives[-1] - positives[below]
-    alarms = len(scores) - below - found
-    return found, alarms, positives[below], below - positives[below]
+    hits = positives[-1] - positives[below]
+    false_alarms = len(scores) - below - hits
+    return hits, false_alarms, positives[below], below - positives[below]
 
 
-def _outcomes(
+def _scores_at(
     scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray
 ) -> list[ThresholdScores]:
     def share(part: int, whole: int) -> float:
@@ -157,25 +152,23 @@ def choose_threshold(
     if not len(scores) or (aim != 'accuracy' and not truth.any()):
         raise ValueError(f'no {"image" if not len(scores) else "positive image"} to choose on')
     thresholds = candidates(scores)
-    outcomes = _outcomes(scores, truth, thresholds)
-    # A hair less, because 0.95 of 20 images is 19 of them, whatever 0.95 is in binary.
+    reached = _scores_at(scores, truth, thresholds)
+    # A hair less: 0.95 of 20 images is 19, but 0.95 is not exact in binary.
     needed = (at_least or 0.0) - 1e-9
 
-    def worth(one: ThresholdScores) -> tuple[float, ...]:
+    def worth(at: ThresholdScores) -> tuple[float, ...]:
         if aim == 'recall':
-            return float(one.recall >= needed), one.precision, one.recall
-        return (one.accuracy if aim == 'accuracy' else one.f1,)
+            return float(at.recall >= needed), at.precision, at.recall
+        return (at.accuracy if aim == 'accuracy' else at.f1,)
 
-    best = max(
-        range(len(thresholds)), key=lambda i: (worth(outcomes[i]), -abs(thresholds[i] - 0.5))
-    )
+    best = max(range(len(thresholds)), key=lambda i: (worth(reached[i]), -abs(thresholds[i] - 0.5)))
     return float(thresholds[best])
 
 
 def decide(
     logits: np.ndarray, labels: np.ndarray, classes: Sequence[str], settings: params.Decision
 ) -> tuple[Rule, dict[str, Any]]:
-    """The rule that travels with a model, from what the kept weights say on `val`.
+    """The decision rule of a model, from the predictions of its weights on `val`.
 
     Args:
         logits: float [N, C].
@@ -194,7 +187,7 @@ def decide(
     """
     check(settings, classes, labels)
     fitted = calibration.calibrate(logits, labels)
-    # What the graph computes with is what is chosen on.
+    # The graph computes in float32, so the threshold is chosen with that value.
     temperature = float(np.float32(fitted.temperature))
     record: dict[str, Any] = {
         'aim': settings.aim,
@@ -210,9 +203,9 @@ def decide(
     chances = Rule(temperature).probabilities(logits)[:, positive]
     truth = labels == positive
     threshold = choose_threshold(chances, truth, settings.aim, settings.at_least)
-    reached, before = _outcomes(chances, truth, np.array([threshold, ARGMAX]))
+    reached, before = _scores_at(chances, truth, np.array([threshold, ARGMAX]))
     name = classes[positive]
-    what = {
+    achieved = {
         'accuracy': f'accuracy {percentages.percent(reached.accuracy)}',
         'f1': f'F1 of {name!r} {percentages.percent(reached.f1)}',
         'recall': (
@@ -226,6 +219,6 @@ def decide(
         'positive': name,
         'val': dataclasses.asdict(reached),
         'val_argmax': dataclasses.asdict(before),
-        'summary': f'{what} on val at {at}, {record["summary"]}',
+        'summary': f'{achieved} on val at {at}, {record["summary"]}',
     }
     return Rule(temperature, threshold, positive), record

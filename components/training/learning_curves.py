@@ -1,4 +1,4 @@
-"""Learning curves, as a picture for the run's record and as a few characters for the terminal."""
+"""Learning curves, as a picture for the run's record and as a sparkline for the terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sparkline(values: Sequence[float]) -> str:
 def draw(record: dict[str, Any]) -> bytes:
     """The curves of a training: accuracy, loss and learning rate against epochs, as SVG.
 
-    Epoch 0 is the head on the frozen base; the thaw is marked, and so is what was kept.
+    Epoch 0 is the head on the frozen base; marks show the thaw, and what was kept.
 
     Args:
         record: as `recipe.train` writes it.
@@ -40,8 +40,8 @@ def draw(record: dict[str, Any]) -> bytes:
     ):
         figure = Figure(figsize=(9, 4), layout='constrained')
         accuracy, loss = figure.subplots(1, 2)
-        _accuracy(accuracy, record)
-        _loss(loss, record)
+        _plot_accuracy(accuracy, record)
+        _plot_loss(loss, record)
         for axes in (accuracy, loss):
             axes.set_xlabel('epoch')
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -53,12 +53,12 @@ def draw(record: dict[str, Any]) -> bytes:
 
 
 def _history(record: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = record.get('fine_tune', {}).get('history', [])
-    return found
+    history: list[dict[str, Any]] = record.get('fine_tune', {}).get('history', [])
+    return history
 
 
 def _mark_thaw(axes: Axes, history: list[dict[str, Any]]) -> None:
-    """A line where the blocks thaw, and one wherever more of them do."""
+    """Draws a line where the blocks thaw, and wherever more of them do."""
     before = 0
     for epoch in history:
         if epoch['blocks'] != before:
@@ -76,7 +76,7 @@ def _mark_thaw(axes: Axes, history: list[dict[str, Any]]) -> None:
             )
 
 
-def _accuracy(axes: Axes, record: dict[str, Any]) -> None:
+def _plot_accuracy(axes: Axes, record: dict[str, Any]) -> None:
     probe, history = record['probe'], _history(record)
     epochs = [0, *(epoch['epoch'] for epoch in history)]
     train = [probe['train']['accuracy'], *(epoch['train_accuracy'] for epoch in history)]
@@ -91,10 +91,8 @@ def _accuracy(axes: Axes, record: dict[str, Any]) -> None:
         xytext=(0, 2), textcoords='offset points', ha='right', va='bottom', fontsize=8, color=_VAL,
         bbox={'facecolor': 'white', 'edgecolor': 'none', 'alpha': 0.7, 'pad': 0.5},
     )  # fmt: skip
-    best = record['fine_tune']['best_epoch'] if record['kept'] == 'fine_tuned' else 0
+    best = 0 if record['kept'] == 'probe' else record['fine_tune']['best_epoch']
     reached = record['val']['accuracy']
-    if record['kept'] == 'interpolated':
-        best = record['fine_tune']['best_epoch']
     axes.plot([best], [reached], '*', color=_KEPT, markersize=14, zorder=3,
               label=f'kept: {record["kept"].replace("_", "-")}, {percentages.percent(reached)}',
               )  # fmt: skip
@@ -104,7 +102,7 @@ def _accuracy(axes: Axes, record: dict[str, Any]) -> None:
     axes.legend(fontsize=8, loc='lower right')
 
 
-def _loss(axes: Axes, record: dict[str, Any]) -> None:
+def _plot_loss(axes: Axes, record: dict[str, Any]) -> None:
     probe, history = record['probe'], _history(record)
     epochs = [0, *(epoch['epoch'] for epoch in history)]
     axes.plot(

@@ -1,4 +1,4 @@
-"""What training starts from: classes, embeddings, the base they are of, and the images' files."""
+"""What the nodes Trainer and Tuner read: classes, embeddings with their base, and images."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from thawline.components.transform import preprocessing
 
 @dataclasses.dataclass(frozen=True)
 class NodeInputs:
-    """Read but for the images, which the second phase alone needs.
+    """All but the images, which only the second phase needs.
 
     Attributes:
         classes: names, in the order of the labels.
         embedded: features of the train and val images.
-        backbone: the very base of the embeddings.
+        backbone: the base of the embeddings.
     """
 
     classes: tuple[str, ...]
@@ -35,16 +35,16 @@ class NodeInputs:
 
 
 def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
-    """Reads them.
+    """Reads the embeddings and builds their base.
 
     Args:
-        config: `model` (JSON of Model), `image_size` and `embeddings` (where they are).
+        config: `model` (JSON of PretrainedBase), `image_size` and `embeddings` (a folder).
         transform_output: the transform graph's folder.
 
     Raises:
         DataError: the embeddings are damaged, or of other weights.
     """
-    chosen = PretrainedBase.model_validate_json(config['model'])
+    base = PretrainedBase.model_validate_json(config['model'])
     vocabulary = tft.TFTransformOutput(transform_output).vocabulary_by_name(
         preprocessing.CLASSES_FILE
     )
@@ -54,12 +54,12 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
     embedded = recipe.FeatureSets(
         spec.features, feature_set.read(uri, 'train'), feature_set.read(uri, 'val')
     )
-    # The very base of the embeddings: where its weights are random, their seed makes them.
+    # Random weights are those of the embeddings only from the same seed.
     keras.utils.set_random_seed(spec.seed)
-    backbone = backbones.build(chosen.backbone, int(config['image_size']), chosen.weights)
+    backbone = backbones.build(base.backbone, int(config['image_size']), base.weights)
     if backbone.weights_digest != spec.weights_digest:
         raise DataError(
-            f'the embeddings at {uri} are of other weights of {spec.backbone}; make them anew '
+            f'the embeddings at {uri} are of other weights of {spec.backbone}; recreate them '
             'with: thawline run --no-cache'
         )
     return NodeInputs(
@@ -70,7 +70,7 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
 def read_images(
     train_files: Sequence[str], val_files: Sequence[str], size: int, spool: pathlib.Path
 ) -> tuple[image_set.ImageSet, image_set.ImageSet]:
-    """The train and val images; `spool` is a folder for those that are too many for memory."""
+    """The train and val images; `spool` is a folder for those that do not fit into memory."""
     return (
         image_set.load(train_files, size, spool / 'train.npy'),
         image_set.load(val_files, size, spool / 'val.npy'),

@@ -13,22 +13,22 @@ from thawline.components.training import params
 
 
 class LayerwiseAdamW(keras.optimizers.AdamW):
-    """AdamW with a multiple of the learning rate a variable.
+    """AdamW with a learning rate multiple for each variable.
 
-    The rate itself is multiplied where Adam applies it; scaling a gradient would not do, because
-    Adam divides by its size. One optimizer instead of `keras.optimizers.MultiOptimizer` with one a
-    block, because that costs time: for ten blocks of MobileNetV2 on 2 cores, a first step of 3.6 to
-    3.8 s against 2.3 to 3.0 s, and 0.12 to 0.14 s a step against 0.11 to 0.12 s.
+    Scaling gradients instead would not do, because Adam divides by their size. One optimizer and
+    not `keras.optimizers.MultiOptimizer` with one for each block, which is slower: for ten blocks
+    of MobileNetV2 on 2 cores, a first step of 3.6 to 3.8 s against 2.3 to 3.0 s, and 0.12 to 0.14 s
+    a step against 0.11 to 0.12 s.
     """
 
     def __init__(self, multiples: Mapping[str, float], **settings: Any) -> None:
-        """`multiples` holds `variable.path` -> multiple; others have 1."""
+        """`multiples`: `variable.path` -> multiple; 1 for all others."""
         super().__init__(**settings)
         self._by_path = dict(multiples)
         self._multiples: list[float] = []
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """As AdamW's; looks the multiples up, in the order of the variables."""
+        """As AdamW's; puts the multiples in the order of the variables."""
         super().build(variables)
         self._multiples = [self._by_path.get(variable.path, 1.0) for variable in variables]
 
@@ -54,8 +54,8 @@ def block_multiples(decay: float, thawed: int) -> list[float]:
 def learning_rate(peak: float, step: int, steps: int, warmup: float) -> float:
     """The common rate of step 0 to steps - 1: up to `peak` in a share of them, then a cosine to 0.
 
-    Computed here and assigned before each step, not by a schedule in the graph: the number of steps
-    may be known only after the graph was traced and timed.
+    Assigned before each step, not computed by a schedule in the graph: the number of steps may be
+    known only after the graph was traced and timed.
     """
     warm = int(steps * warmup)
     if step < warm:
@@ -68,7 +68,7 @@ def build(
 ) -> LayerwiseAdamW:
     """The optimizer of the second phase; the head learns as the top block does.
 
-    Built for all variables that are trainable now. Its `learning_rate` is to be assigned.
+    Built for all variables that are trainable now; assign its `learning_rate` before each step.
     """
     blocks = classifier.backbone.blocks[len(classifier.backbone.blocks) - thawed :]
     multiples = {}

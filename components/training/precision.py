@@ -1,8 +1,8 @@
-"""The precision in which the training step computes: mixed bfloat16 where that is faster.
+"""The precision of the training step: mixed bfloat16 where that is faster.
 
-Weights, gradients applied to them and optimizer stay float32; convolutions and what lies between
-them compute in bfloat16 (Micikevicius et al., "Mixed Precision Training", ICLR 2018). bfloat16 has
-the exponents of float32, so the loss needs no scaling. On CPUs it was measured 10 % slower.
+Weights, their gradients and the optimizer stay float32; convolutions and what lies between them
+compute in bfloat16 (Micikevicius et al., "Mixed Precision Training", ICLR 2018). bfloat16 has the
+exponents of float32, so the loss needs no scaling. On CPUs it was measured 10 % slower.
 """
 
 from __future__ import annotations
@@ -20,29 +20,28 @@ _WITH_BFLOAT16 = (8, 0)  # compute capability of the first NVIDIA GPUs that have
 
 
 def dtype_policy(setting: str) -> str:
-    """The Keras dtype policy for `setting`, of params.Training.precision, on this machine."""
+    """The Keras dtype policy for `setting` (`params.Training.precision`) on this machine."""
     if setting != 'auto':
         return setting
     gpus = tf.config.list_physical_devices('GPU')
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    able = [one.get('compute_capability', (0, 0)) >= _WITH_BFLOAT16 for one in details]
+    able = [gpu.get('compute_capability', (0, 0)) >= _WITH_BFLOAT16 for gpu in details]
     return MIXED if able and all(able) else FLOAT32
 
 
 @contextlib.contextmanager
 def use_dtype_policy(policy: str, backbone: backbones.Backbone) -> Iterator[None]:
-    """Makes the base compute by the Keras dtype policy `policy` in whatever is traced in the block.
+    """Functions traced in the block compute the base by the Keras dtype policy `policy`.
 
-    Functions that were traced before or are traced after it do not change. The scaling of the
-    pixels stays float32, for bfloat16 tells no more than 256 brightnesses apart; so do the pooling
-    and the head, which are not of the base.
+    Those traced before or after do not. The scaling of the pixels stays float32, because bfloat16
+    has only 256 brightnesses; so do the pooling and the head, which are not part of the base.
     """
     if policy == FLOAT32:
         yield
         return
     scaling = (keras.layers.InputLayer, keras.layers.Rescaling, keras.layers.Normalization)
-    found = backbone.model._flatten_layers(include_self=False, recursive=True)
-    layers = [layer for layer in found if not isinstance(layer, scaling)]
+    every = backbone.model._flatten_layers(include_self=False, recursive=True)
+    layers = [layer for layer in every if not isinstance(layer, scaling)]
     before = [layer.dtype_policy for layer in layers]
     try:
         for layer in layers:

@@ -1,8 +1,8 @@
 """First phase: a linear head on pooled features of the frozen base.
 
-The problem is convex, so it is solved and not trained: multinomial logistic regression by L-BFGS
+The problem is convex, so it is solved, not trained: multinomial logistic regression by L-BFGS
 (scikit-learn) over a path of L2 strengths, of which `val` chooses one. Features of the plain
-images and of a few augmented views are computed once; minutes of epochs become seconds.
+images and of a few augmented views are computed once, so it takes seconds, not minutes of epochs.
 
 Starting the second phase from this head instead of a random one keeps the pretrained features from
 being distorted by the first gradients (Kumar et al., "Fine-Tuning can Distort Pretrained Features
@@ -66,8 +66,8 @@ def fit(
             other classes. None: all 1. Scores are against the labels all the same.
     """
     scaler = sklearn.preprocessing.StandardScaler().fit(train)
-    # A feature that hardly varies in train says nothing, and divided by next to nothing it would
-    # shout where a val image does vary in it.
+    # A feature that hardly varies in train would dominate any val image in which it does, if it
+    # were divided by its standard deviation.
     scaler.scale_ = np.maximum(scaler.scale_, _SMALLEST_SCALE * np.median(scaler.scale_))
     scaled, targets = scaler.transform(train), train_labels
     if confidence is not None and (confidence < 1).any():
@@ -78,10 +78,10 @@ def fit(
     for c in L2_PATH:
         model.set_params(C=c)
         with warnings.catch_warnings():
-            # The weak end of the path may stop short of its optimum; `val` judges it all the same.
+            # The weak end of the path may stop short of its optimum; `val` decides all the same.
             warnings.simplefilter('ignore', sklearn.exceptions.ConvergenceWarning)
-            # On a busy machine the threads of BLAS wait for each other: one is up to 100 times
-            # faster then, and about as fast on an idle one.
+            # On a busy machine the threads of BLAS wait for each other: one thread is up to 100
+            # times faster then, and about as fast on an idle machine.
             with threadpoolctl.threadpool_limits(1, user_api='blas'):
                 model.fit(scaled, targets, sample_weight=weights)
         coefficients, intercept = model.coef_, model.intercept_
@@ -109,10 +109,10 @@ def fit(
 def _hard_copies(
     labels: np.ndarray, weights: np.ndarray | None, confidence: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Soft targets for a solver that knows hard ones only.
+    """Soft targets for a solver that takes only hard ones.
 
-    The cross-entropy is linear in the target, so an image with the target t costs the same as C
-    copies of it, copy c of class c with the weight t[c]. Where the confidence is 1, one is enough.
+    The cross-entropy is linear in the target, so an image with target t costs the same as C copies
+    of it, copy c with label c and weight t[c]. Where the confidence is 1, one is enough.
 
     Args:
         labels: int [N] in [0, C); every class occurs.

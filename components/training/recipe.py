@@ -1,7 +1,4 @@
-"""The recipe: fit a head on the frozen base, thaw the top of the base, keep the better weights.
-
-Legible from top to bottom; knows nothing of TFX.
-"""
+"""The recipe: fit a head on the frozen base, thaw the top of the base, keep the better weights."""
 
 from __future__ import annotations
 
@@ -26,7 +23,6 @@ from thawline.components.shared.settings import seconds_of
 from thawline.components.training import (
     augmentation_choice,
     budget,
-    checkpoint,
     decision_threshold,
     fine_tune,
     image_set,
@@ -36,6 +32,7 @@ from thawline.components.training import (
     targets,
 )
 from thawline.components.training.best_epoch import EpochRecord
+from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.feature_set import FeatureSet
 from thawline.components.training.model_selection import ValPredictions
 from thawline.components.training.weight_interpolation import keep_best
@@ -45,12 +42,12 @@ _Set = TypeVar('_Set', FeatureSet, image_set.ImageSet)
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSets:
-    """What the frozen base made of the images.
+    """Features of the images by the frozen base.
 
     Attributes:
         kind: 'top' or 'blocks'; see `components.backbones.features`.
         train: fits the head.
-        val: chooses the L2 strength, the epoch and between the two phases.
+        val: chooses the L2 strength, the epoch, and between the two phases.
     """
 
     kind: Features
@@ -60,11 +57,11 @@ class FeatureSets:
 
 @dataclasses.dataclass(frozen=True)
 class TrainedClassifier:
-    """A trained classifier and how it came about.
+    """The outcome of the recipe.
 
     Attributes:
         classifier: with the weights that are kept.
-        rule: how its logits are answered.
+        rule: turns its logits into an answer.
         kept: 'probe', 'fine_tuned', or 'interpolated' (weights between both).
         record: JSON values for the run's record: scores, history, seconds of each phase.
         val_logits: of the kept weights, in the order of the val features; float32 [N, C].
@@ -78,7 +75,7 @@ class TrainedClassifier:
 
 
 def drop_unknown_classes(data: _Set, split: str) -> _Set:
-    """Drops images of classes that training never saw: they cannot be learnt or scored."""
+    """Drops images of classes that train lacks: they can be neither learnt nor scored."""
     rows = np.flatnonzero(data.labels >= 0)
     if len(rows) == len(data):
         return data
@@ -86,23 +83,23 @@ def drop_unknown_classes(data: _Set, split: str) -> _Set:
     return data.take(rows)
 
 
-def _check(classes: tuple[str, ...], train: FeatureSet, val: FeatureSet) -> None:
+def _check_classes(classes: tuple[str, ...], train: FeatureSet, val: FeatureSet) -> None:
     for name, data in (('train', train), ('val', val)):
         if not len(data):
-            raise DataError(f'the {name} split has no image; add images or raise its share')
+            raise DataError(f'the {name} split has no images; add images or raise its share')
     learnt = [name for label, name in enumerate(classes) if label in train.labels]
     if len(learnt) < 2:
-        raise DataError(f'training needs two classes; the train split has only {learnt}')
+        raise DataError(f'training needs at least two classes; the train split has only {learnt}')
     if absent := sorted(set(classes) - set(learnt)):
-        raise DataError(f'the train split has no image of {absent}; add some or drop the class')
+        raise DataError(f'the train split has no images of {absent}; add some or drop the class')
 
 
-def _images_of(
+def _read_images(
     images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
     train: FeatureSet,
     val: FeatureSet,
 ) -> tuple[image_set.ImageSet, image_set.ImageSet]:
-    """Reads the images and makes sure that they are those of the embeddings, in their order."""
+    """Reads the images and checks that they are those of the embeddings, in the same order."""
     read = images()
     train_images, val_images = (
         drop_unknown_classes(read[0], 'train'),
@@ -111,7 +108,7 @@ def _images_of(
     for name, one, other in (('train', train_images, train), ('val', val_images, val)):
         if not np.array_equal(one.ids, other.ids):
             raise DataError(
-                f'the {name} images are not those of the embeddings; make both anew with: '
+                f'the {name} images and their embeddings do not match; recreate both with: '
                 'thawline run --no-cache'
             )
     return train_images, val_images
@@ -141,7 +138,7 @@ def train(
     embedded: FeatureSets,
     images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
     settings: params.Training,
-    kept: checkpoint.CheckpointFile,
+    checkpoint_file: CheckpointFile,
     log: tf.summary.SummaryWriter,
     spool: pathlib.Path | None = None,
 ) -> TrainedClassifier:
@@ -151,16 +148,16 @@ def train(
         backbone: the pretrained base; its top blocks are changed in place.
         classes: names of the classes, in the order of the labels.
         embedded: features of the train and val images.
-        images: gives the train and val images themselves; called once, for fine-tuning or
-            test-time augmentation alone.
+        images: reads the train and val images; called once, and only for fine-tuning or test-time
+            augmentation.
         settings: of the recipe.
-        kept: keeps the state of an unfinished second phase.
+        checkpoint_file: of the second phase.
         log: receives the curves for TensorBoard.
         spool: folder for what is too large for memory; None: nothing is.
 
     Raises:
         ConfigError: the aim of the decision does not fit the classes.
-        DataError: a split has no image of a known class, or train lacks a class or has only one.
+        DataError: a split has no images of a known class, or train lacks a class or has only one.
         FloatingPointError: the training diverged.
     """
     deadline = budget.Deadline(seconds_of(settings.budget) if settings.budget else None)
@@ -168,7 +165,7 @@ def train(
         drop_unknown_classes(embedded.train, 'train'),
         drop_unknown_classes(embedded.val, 'val'),
     )
-    _check(classes, train_set, val_set)
+    _check_classes(classes, train_set, val_set)
     decision_threshold.check(settings.decision, classes, val_set.labels)
 
     started = time.monotonic()
@@ -201,62 +198,69 @@ def train(
         'kept': 'probe',
         'left_out': [],
     }
-    _log(log, 0, head.train.accuracy, head.val)
-    chosen = ValPredictions(head.logits(val_set.features[:, 0]), head.val)
+    _log_scalars(log, 0, head.train.accuracy, head.val)
+    predictions = ValPredictions(head.logits(val_set.features[:, 0]), head.val)
     views = settings.test_time_augmentation
     if settings.mode == 'fine_tune' or views != 'none':
         started = time.monotonic()
         progress.start('reading images')
-        train_images, val_images = _images_of(images, train_set, val_set)
+        train_images, val_images = _read_images(images, train_set, val_set)
         record['seconds']['read'] = time.monotonic() - started
     if settings.mode == 'fine_tune':
         started = time.monotonic()
-        settings, settled = augmentation_choice.resolve(
-            settings, classifier.predict, chosen.logits, val_images
+        settings, augmentation = augmentation_choice.resolve(
+            settings, classifier.predict, predictions.logits, val_images
         )
         record['seconds']['augmentation'] = time.monotonic() - started
 
         def on_epoch(epoch: EpochRecord) -> None:
-            found = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
-            _log(log, epoch.epoch, epoch.train_accuracy, found)
+            val = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
+            _log_scalars(log, epoch.epoch, epoch.train_accuracy, val)
 
         def thaw() -> fine_tune.FineTuning | None:
             return fine_tune.run(
-                classifier, train_images, val_images, settings, kept, on_epoch, deadline, spool
+                classifier,
+                train_images,
+                val_images,
+                settings,
+                checkpoint_file,
+                on_epoch,
+                deadline,
+                spool,
             )
 
-        chosen = _fine_tuned(classifier, thaw, chosen, val_images.labels, record)
-        if 'fine_tune' in record:  # else it changed no image
-            record['augmentation'] = settled
+        predictions = _run_fine_tuning(classifier, thaw, predictions, val_images.labels, record)
+        if 'fine_tune' in record:  # otherwise no image was augmented
+            record['augmentation'] = augmentation
     if views != 'none':
         classifier = dataclasses.replace(classifier, views=views)
         record['without_test_time_augmentation'] = record['val']
-        chosen = ValPredictions.score(classifier.predict(val_images.pixels), val_images.labels)
-        record['val'] = dataclasses.asdict(chosen.val)
+        predictions = ValPredictions.score(classifier.predict(val_images.pixels), val_images.labels)
+        record['val'] = dataclasses.asdict(predictions.val)
     rule, record['decision'] = decision_threshold.decide(
-        chosen.logits, val_set.labels, classes, settings.decision
+        predictions.logits, val_set.labels, classes, settings.decision
     )
-    return TrainedClassifier(classifier, rule, record['kept'], record, chosen.logits)
+    return TrainedClassifier(classifier, rule, record['kept'], record, predictions.logits)
 
 
-def _fine_tuned(
+def _run_fine_tuning(
     classifier: model.Classifier,
     thaw: Callable[[], fine_tune.FineTuning | None],
     probed: ValPredictions,
     labels: np.ndarray,
     record: dict[str, Any],
 ) -> ValPredictions:
-    """The second phase and the choice after it.
+    """Runs the second phase, and puts the best weights of both into the classifier.
 
     Args:
         classifier: with the head of the first phase.
         thaw: runs the second phase on it.
-        probed: what the first phase makes of val.
+        probed: predictions of the first phase.
         labels: of val.
-        record: of the training; is told of both.
+        record: of the training; both are added to it.
 
     Returns:
-        What the kept weights make of val.
+        Predictions of the kept weights.
     """
     frozen = [np.array(variable) for variable in classifier.model.variables]
     started = time.monotonic()
@@ -273,22 +277,22 @@ def _fine_tuned(
         'val': dataclasses.asdict(tuned.best.val),
         'history': [dataclasses.asdict(epoch) for epoch in tuned.history],
     }
-    seen, share, candidates = keep_best(
+    best, share, candidates = keep_best(
         classifier.model, (frozen, probed), tuned.best, tuned.predict_val, labels
     )
     record['interpolation'] = {
-        f'{at:g}': {**dataclasses.asdict(one.val), 'calibrated_log_loss': one.calibrated_log_loss}
-        for at, one in candidates.items()
+        f'{at:g}': {**dataclasses.asdict(it.val), 'calibrated_log_loss': it.calibrated_log_loss}
+        for at, it in candidates.items()
     }
-    record['val'] = dataclasses.asdict(seen.val)
+    record['val'] = dataclasses.asdict(best.val)
     record['kept'] = {0.0: 'probe', 1.0: 'fine_tuned'}.get(share, 'interpolated')
-    return seen
+    return best
 
 
-def _log(
+def _log_scalars(
     log: tf.summary.SummaryWriter, epoch: int, train_accuracy: float, val: scores.Scores
 ) -> None:
-    """One point of the TensorBoard curves; epoch 0 is the frozen base."""
+    """Adds a point to the TensorBoard curves; epoch 0 is the frozen base."""
     with log.as_default(step=epoch):
         tf.summary.scalar('accuracy/train', train_accuracy)
         tf.summary.scalar('accuracy/val', val.accuracy)

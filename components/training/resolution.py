@@ -19,7 +19,7 @@ STEP = 32
 
 
 def varies(tune: params.FineTune) -> bool:
-    """Whether any epoch trains at another side than the full one."""
+    """Whether any epoch trains below full size."""
     return (tune.start_resolution, tune.end_resolution) != (1.0, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""The TFX shell of the recipe: reads transformed examples, trains, exports."""
+"""What the node Trainer runs: reads its inputs, trains by the recipe, exports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from thawline.components.backbones.params import PretrainedBase
 from thawline.components.saved_model import signatures
 from thawline.components.shared import progress
 from thawline.components.training import (
-    checkpoint,
     image_set,
     learning_curves,
     node_inputs,
@@ -26,60 +25,60 @@ from thawline.components.training import (
     recipe,
     tuned_settings,
 )
+from thawline.components.training.checkpoint import CheckpointFile
 
 RECORD_FILE = 'training.json'
 CURVES_FILE = 'learning_curves.svg'
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """What TFX Trainer calls.
+    """Called by TFX's Trainer.
 
     `fn_args.custom_config` holds `model` and `training` (JSON of `params`), `image_size`, `resize`,
-    `embeddings` (where the Embedder wrote), `checkpoints` (a folder that outlives a failed
+    `embeddings` (the Embedder's folder), `checkpoints` (a folder that outlives a failed
     execution), and, for the cache key alone, `weights_digest` and `code_digest`. Where the training
-    is `tuned`, `fn_args.hyperparameters` is a Tuner's result, which goes before the settings.
+    is `tuned`, `fn_args.hyperparameters` is a Tuner's result, which overrides the settings.
 
     Raises:
-        ConfigError: what was tuned is missing or for another base, or as `recipe.train`.
+        ConfigError: tuned settings are missing or for another base, or as `recipe.train`.
         DataError: the embeddings are of another base, or as `recipe.train`.
     """
     config = fn_args.custom_config
     settings = params.Training.model_validate_json(config['training'])
-    chosen = PretrainedBase.model_validate_json(config['model'])
+    base = PretrainedBase.model_validate_json(config['model'])
     size = int(config['image_size'])
     run_folder = pathlib.Path(fn_args.model_run_dir)
     tuned_values = None
     if settings.tuned:
-        base = tuned_settings.base_name(chosen.backbone, size)
-        tuned_values = tuned_settings.read(fn_args.hyperparameters, base)
+        base_name = tuned_settings.base_name(base.backbone, size)
+        tuned_values = tuned_settings.read(fn_args.hyperparameters, base_name)
 
     started = time.monotonic()
-    given = node_inputs.read(config, fn_args.transform_output)
-    backbone = given.backbone
+    inputs = node_inputs.read(config, fn_args.transform_output)
+    backbone = inputs.backbone
     if tuned_values is not None:
         settings = tuned_settings.override(settings, tuned_values, len(backbone.blocks))
-    read = time.monotonic() - started
-
+    seconds = time.monotonic() - started
     spool = run_folder / 'spool'
 
     def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
         return node_inputs.read_images(fn_args.train_files, fn_args.eval_files, size, spool)
 
-    # A state is of this training only if images, settings, weights and code are all the same.
+    # A checkpoint is of this training only if images, settings, weights and code are the same.
     files = [fn_args.train_files, fn_args.eval_files]
     identity = [*files, backbone.weights_digest, dict(config), tuned_values]
     key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
-    kept = checkpoint.CheckpointFile(pathlib.Path(config['checkpoints']) / key[:16], key)
+    checkpoint_file = CheckpointFile(pathlib.Path(config['checkpoints']) / key[:16], key)
     log = tf.summary.create_file_writer(str(run_folder / 'tensorboard'))
     trained = recipe.train(
-        backbone, given.classes, given.embedded, images, settings, kept, log, spool
+        backbone, inputs.classes, inputs.embedded, images, settings, checkpoint_file, log, spool
     )
     log.close()
 
     progress.note('exporting')
     signatures.export(
         trained.classifier,
-        given.classes,
+        inputs.classes,
         tft.TFTransformOutput(fn_args.transform_output),
         size,
         config['resize'],
@@ -87,9 +86,9 @@ def run_fn(fn_args: FnArgs) -> None:
         trained.rule,
         frozen=trained.kept == 'probe',
     )
-    trained.record['seconds']['embeddings'] = read
+    trained.record['seconds']['embeddings'] = seconds
     trained.record['base'] = {
-        'backbone': chosen.backbone,
+        'backbone': base.backbone,
         'weights': backbone.weights_source,
         'weights_digest': backbone.weights_digest,
         'image_size': size,
@@ -106,4 +105,4 @@ def run_fn(fn_args: FnArgs) -> None:
     (run_folder / CURVES_FILE).write_bytes(learning_curves.draw(trained.record))
     for array in spool.glob('*.npy'):
         array.unlink()
-    kept.clear()
+    checkpoint_file.clear()

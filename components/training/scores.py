@@ -1,4 +1,4 @@
-"""How good predictions are, by the two numbers that every decision of the recipe uses."""
+"""Accuracy and log loss, by which the recipe decides."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Scores:
 def losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The log loss of each image in nats: float [N, C] and int [N] -> float64 [N]."""
     log_probabilities = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
-    found: np.ndarray = -log_probabilities[np.arange(len(labels)), labels]
-    return found
+    picked: np.ndarray = log_probabilities[np.arange(len(labels)), labels]
+    return -picked
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> Scores:
     """Scores of logits, float [N, C], against labels, int [N] in [0, C).
 
     Raises:
-        ValueError: there is nothing to score, or a logit is not finite.
+        ValueError: there is no image, or a logit is not finite.
     """
     if not len(labels):
         raise ValueError('no image to score')

@@ -1,6 +1,6 @@
-"""Settings that a Tuner chose, and how they are laid over those of the configuration.
+"""Settings that a Tuner chose, which override those of the configuration.
 
-A value is known by its path in the section `training`, as in the YAML file.
+A value is named by its path in the section `training`, as in the YAML file.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from thawline.components.training.params import Training
 BLOCKS, RATE, DECAY = 'fine_tune.blocks', 'fine_tune.learning_rate', 'fine_tune.block_decay'
 AUGMENTATION, CLASS_WEIGHTS = 'augmentation', 'class_weights'
 NAMES = (BLOCKS, RATE, DECAY, AUGMENTATION, CLASS_WEIGHTS)
-BASE = 'base'  # beside the settings: what they were found for
+BASE = 'base'  # beside the settings: what they were tuned for
 
 
 def base_name(backbone: str, image_size: int) -> str:
-    """What `BASE` holds: settings found for one base at one size say nothing about another."""
+    """The value of `BASE`: settings tuned for one base at one size say nothing about another."""
     return f'{backbone} at {image_size} px'
 
 
 def tunable_values(settings: Training, blocks: int) -> dict[str, Any]:
-    """The values of `NAMES` in `settings`; depth as a number of the base's `blocks`."""
+    """The values of `NAMES` in `settings`; the depth as a number of the base's `blocks`."""
     tune = settings.fine_tune
-    wanted = blocks if tune.blocks == 'all' else min(tune.blocks, blocks)
     return {
-        BLOCKS: wanted,
+        BLOCKS: blocks if tune.blocks == 'all' else min(tune.blocks, blocks),
         RATE: tune.learning_rate,
         DECAY: tune.block_decay,
         AUGMENTATION: settings.augmentation,
@@ -36,7 +35,7 @@ def tunable_values(settings: Training, blocks: int) -> dict[str, Any]:
 
 
 def override(settings: Training, values: Mapping[str, Any], blocks: int) -> Training:
-    """`settings` with those of `NAMES` that `values` holds; equal ones keep their own wording.
+    """`settings` with those of `NAMES` that `values` holds; equal ones keep their own form.
 
     Raises:
         ValueError: a value is not valid there (pydantic's `ValidationError`).
@@ -57,16 +56,16 @@ def read(config: Mapping[str, Any] | None, base: str) -> dict[str, Any]:
 
     Args:
         config: of `keras_tuner.HyperParameters`; None where there is no artifact.
-        base: as `base_name` gives it, of the training that is to take them.
+        base: `base_name` of the training.
 
     Raises:
-        ConfigError: there is none, or it was found for another base or size.
+        ConfigError: there is none, or it was tuned for another base or size.
     """
     if config is None:
         raise ConfigError(
-            'training.tuned is true, but nothing was tuned yet; run thawline tune first'
+            'training.tuned is true, but there are no tuned settings yet; run thawline tune first'
         )
-    import keras_tuner  # half a second, for those who tune alone
+    import keras_tuner  # takes half a second, and only tuning needs it
 
     values = keras_tuner.HyperParameters.from_config(dict(config)).values
     if values.get(BASE) != base:

@@ -1,4 +1,4 @@
-"""The settings of the search for settings."""
+"""The settings of `thawline tune`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from thawline.components.shared.settings import Count, Duration, Section
 
 
 class Tuning(Section):
-    """`thawline tune`: how much is tried. What is tried is in `components.tuning.space`."""
+    """The search for better training settings, with thawline tune."""
 
     trials: Annotated[int, pydantic.Field(ge=1, le=50)] = pydantic.Field(
         default=6,
-        description='Trainings that are compared at most; the first has the present settings.',
+        description='Maximum number of trainings to compare; the first uses the present settings.',
     )
     epochs: Count = pydantic.Field(
-        default=3, description='Epochs of fine-tuning in each, at most as many as in training.'
+        default=3,
+        description='Epochs of fine-tuning in each training; at most those of training.fine_tune.',
     )
     budget: Duration | None = pydantic.Field(
         default=None,
-        description='Time for tuning, such as 10m; no training starts that would not fit.',
+        description='Time limit, such as 10m; a training that would exceed it is not started.',
     )

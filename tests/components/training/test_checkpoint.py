@@ -69,7 +69,7 @@ def test_state_of_another_training_is_not_used(tmp_path: pathlib.Path) -> None:
 def test_kill_while_writing_leaves_the_old_state(tmp_path: pathlib.Path) -> None:
     kept = CheckpointFile(tmp_path, 'key')
     kept.save(a_state(1.0))
-    (tmp_path / 'state.partial').write_bytes(WHOLE[: len(WHOLE) // 2])
+    (tmp_path / '.state.npz-0123abcd').write_bytes(WHOLE[: len(WHOLE) // 2])
     assert_same(kept.load(), a_state(1.0))
     kept.save(a_state(2.0))
     assert_same(kept.load(), a_state(2.0))

@@ -212,7 +212,7 @@ RECALL = params.Decision(aim='recall', positive='defective', at_least=0.9)
 def test_more_or_fewer_than_two_classes_are_refused() -> None:
     for classes in (('a', 'defective', 'c'), ('defective',), tuple(map(str, range(30)))):
         with pytest.raises(
-            ConfigError, match=f"'recall', which is for two classes; there are {len(classes)}"
+            ConfigError, match=f"'recall' is for two classes; received {len(classes)}"
         ):
             decision_threshold.check(RECALL, classes, np.arange(len(classes)))
         decision_threshold.check(params.Decision(), classes, np.arange(1))
@@ -226,9 +226,9 @@ def test_unknown_positive_class_is_refused_with_the_names() -> None:
 
 @pytest.mark.parametrize('aim', [RECALL, params.Decision(aim='accuracy')])
 def test_val_of_one_class_is_refused(aim: params.Decision) -> None:
-    with pytest.raises(DataError, match="the val split has no image of 'defective'"):
+    with pytest.raises(DataError, match="the val split has no images of 'defective'"):
         decision_threshold.check(aim, CLASSES, np.array([1, 1]))
-    with pytest.raises(DataError, match="the val split has no image of 'functional'"):
+    with pytest.raises(DataError, match="the val split has no images of 'functional'"):
         decision_threshold.decide(np.zeros((1, 2)), np.array([0]), CLASSES, aim)
     decision_threshold.check(aim, CLASSES, np.array([1, 0]))
 
@@ -239,9 +239,9 @@ def test_val_of_one_class_is_refused(aim: params.Decision) -> None:
         ({'aim': 'recall', 'at_least': 0.9}, 'needs positive'),
         ({'aim': 'f1'}, 'needs positive'),
         ({'aim': 'recall', 'positive': 'a'}, 'needs at_least'),
-        ({'aim': 'f1', 'positive': 'a', 'at_least': 0.9}, 'at_least 0.9 is for aim recall alone'),
-        ({'at_least': 0.9}, 'at_least 0.9 is for aim recall alone; the aim is argmax'),
-        ({'positive': 'a'}, "positive 'a' does nothing with aim argmax"),
+        ({'aim': 'f1', 'positive': 'a', 'at_least': 0.9}, 'at_least 0.9 is only for aim recall'),
+        ({'at_least': 0.9}, 'at_least 0.9 is only for aim recall; received aim argmax'),
+        ({'positive': 'a'}, "positive 'a' has no effect with aim argmax"),
         ({'aim': 'recall', 'positive': 'a', 'at_least': 0}, 'greater than 0'),
         ({'aim': 'recall', 'positive': 'a', 'at_least': 95}, 'less than or equal to 1'),
         ({'aim': 'precision'}, "'argmax', 'accuracy', 'f1' or 'recall'"),

@@ -1,4 +1,4 @@
-"""Settings of the recipe that exclude each other, and what is said of them."""
+"""Settings of the recipe that exclude each other, and the errors they get."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from thawline.components.training import params
 @pytest.mark.parametrize(
     ('chosen', 'message'),
     [
-        ({'blocks': 'all'}, 'blocks all leaves none frozen'),
-        ({'blocks': 4, 'mix': 'mixup'}, 'mix mixup blends the images; use mix none'),
-        ({'blocks': 4, 'mix': 'cutmix'}, 'mix cutmix blends the images; use mix none'),
-        ({'blocks': 4, 'start_resolution': 0.6}, 'start_resolution is 0.6.*leave both at 1'),
-        ({'blocks': 4, 'end_resolution': 0.8}, 'end_resolution 0.8: leave both at 1'),
+        ({'blocks': 'all'}, 'blocks all freezes none'),
+        ({'blocks': 4, 'mix': 'mixup'}, 'mix mixup blends images; set mix to none'),
+        ({'blocks': 4, 'mix': 'cutmix'}, 'mix cutmix blends images; set mix to none'),
+        ({'blocks': 4, 'start_resolution': 0.6}, 'start_resolution is 0.6.*set both to 1'),
+        ({'blocks': 4, 'end_resolution': 0.8}, 'end_resolution 0.8; set both to 1'),
     ],
 )
 def test_cached_views_need_frozen_blocks_and_whole_images(

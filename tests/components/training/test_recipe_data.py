@@ -85,7 +85,7 @@ def test_images_that_are_not_those_of_the_embeddings_are_refused(
 ) -> None:
     sets = {'train': tiny.images(32), 'val': tiny.images(24, seed=1)}
     given = {**sets, split: sets[split].take(np.arange(len(sets[split]))[::-1])}
-    with pytest.raises(DataError, match=f'the {split} images are not those of the embeddings'):
+    with pytest.raises(DataError, match=f'the {split} images and their embeddings do not match'):
         train(
             tmp_path,
             train_set=sets['train'],

@@ -173,7 +173,9 @@ def test_embeddings_of_other_weights_are_refused(
     backbones.build(BACKBONE, SIZE, 'random').model.save_weights(weights)
     embeddings = probed.parent / 'embeddings'
     given = arguments(tmp_path / 'run', transformed, embeddings, str(weights))
-    with pytest.raises(DataError, match=f'{embeddings} are of other weights of {BACKBONE}.*anew'):
+    with pytest.raises(
+        DataError, match=f'{embeddings} are of other weights of {BACKBONE}.*--no-cache'
+    ):
         run_fn.run_fn(given)
     assert not (tmp_path / 'run' / 'model').exists()
 
