@@ -151,9 +151,9 @@ class Training(Section):
     )
     augmentation: AugmentationName = pydantic.Field(
         default='auto',
-        description='Random changes of training images. auto: standard, or a weaker one where '
-        'augmented val images lose too much accuracy. flips (no resampling, so no blur) and '
-        'any_orientation are for images without an upright orientation.',
+        description='Random changes of training images. auto: standard, or a weaker one where the '
+        'frozen base does clearly worse on augmented val images. flips (no resampling, so no blur) '
+        'and any_orientation are for images without an upright orientation.',
     )
     class_weights: Literal['none', 'balanced'] = pydantic.Field(
         default='none',
