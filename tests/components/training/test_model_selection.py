@@ -30,7 +30,7 @@ def test_lower_loss_does_not_excuse_lower_accuracy() -> None:
 def test_what_others_reached_counts_as_well() -> None:
     """Step by step, each within chance of the one before, accuracy must not be lost."""
     two = {4: candidate(0.87, 0.35), 5: candidate(0.86, 0.30)}
-    assert (model_selection.choose(two), model_selection.choose(two, seen=0.885)) == (5, 4)
+    assert (model_selection.choose(two), model_selection.choose(two, best_accuracy=0.885)) == (5, 4)
 
 
 def test_of_equals_the_nearest_to_the_frozen_base() -> None:

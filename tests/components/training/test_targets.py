@@ -188,7 +188,7 @@ def test_batch_of_one_stays_what_it_is(mix: str) -> None:
 def test_same_in_a_dataset_as_eagerly(mix: str) -> None:
     made, seed = Targets(0.1, mix, WEIGHTS, True), tf.constant([0, 1], tf.int64)
     mapped = tf.data.Dataset.from_tensors((noise(), LABELS, CONFIDENCE)).map(
-        lambda x, y, c: made.of(x, y, c, seed)
+        lambda x, y, c: made.batch(x, y, c, seed)
     )
     ((images, targets),) = mapped.as_numpy_iterator()
     expected = of(made, noise())
