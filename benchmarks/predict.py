@@ -136,7 +136,7 @@ def throughput(backbone: str, size: int, n: int, repetitions: int) -> np.ndarray
         def whole() -> None:
             assert predict(folder / 'images', saved, folder / 'out.csv') == n
 
-        with model.held(str(saved)):
+        with model.load(str(saved)):
             for turn in range(repetitions + 1):
                 here = [embedder.timed(work) for work in (forward, decoded, whole)]
                 if turn:  # the first is for tracing
@@ -173,7 +173,7 @@ def canonicalising() -> dict[str, float]:
 
 def peak(images: pathlib.Path, saved: pathlib.Path) -> list[float]:
     """Peak resident MB of this process: before any image is predicted, and after."""
-    with tempfile.TemporaryDirectory() as folder, model.held(str(saved)) as held:
+    with tempfile.TemporaryDirectory() as folder, model.load(str(saved)) as held:
         held.answers(jpegs(1))
         before = embedder._peak_so_far()
         predict(images, saved, pathlib.Path(folder, 'out.csv'))

@@ -1,8 +1,7 @@
-"""Predictions of many images: from a listing to one table and what could not be used.
+"""Batch prediction: from a listing of images to one table and its quarantine.
 
-The table is complete or not there: parts lie in a hidden folder beside it until all of them are,
-and get their names last. Every image that was listed is in the table or in the quarantine, which
-is checked name by name.
+The table is complete or absent: chunks lie in a hidden folder beside it until all are finished.
+Every listed image is in the table or in the quarantine, which is checked name by name.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ import apache_beam as beam  # isort: skip
 
 @dataclasses.dataclass(frozen=True)
 class PredictionResult:
-    """What came of all images.
+    """How many images were predicted, and which were not.
 
     Attributes:
-        predicted: how many are in the table.
-        abstained: how many of these have a score below the bound; None without one.
-        rejected: the others, with their reasons.
+        predicted: images in the table.
+        abstained: how many of these have a score below the threshold; None without a threshold.
+        rejected: the other images, with their reasons.
     """
 
     predicted: int
@@ -45,7 +44,7 @@ class PredictionResult:
 
 @dataclasses.dataclass(frozen=True)
 class SizeLimits:
-    """As ingestion has them: see `pipeline.prediction.encoded_images.servable`."""
+    """The same as in ingestion; see `encoded_images.to_servable`."""
 
     max_side: int
     max_pixels: int
@@ -56,57 +55,61 @@ def predict(
     predictor: str,
     target: pathlib.Path,
     columns: Columns,
-    bounds: SizeLimits,
+    size_limits: SizeLimits,
     beam_args: Sequence[str],
     abstain_below: float | None = None,
 ) -> PredictionResult:
-    """Predicts all images and writes `target`, and its quarantine where there is something in it.
+    """Predicts all images; writes `target`, and the quarantine where images were rejected.
 
-    Where nothing could be predicted, only the quarantine is written and `target` left alone.
+    Where no image could be predicted, only the quarantine is written and `target` stays as it is.
 
     Args:
         listing: of `listing.of_sources`.
         predictor: folder of the SavedModel.
         target: `.csv`, `.jsonl` or `.parquet`; replaced where it exists.
         columns: names in TFRecords.
-        bounds: of sizes.
+        size_limits: of the images.
         beam_args: options of Beam.
-        abstain_below: see `outputs`.
+        abstain_below: see `tables`.
 
     Raises:
         ConfigError: the model cannot be used.
         RuntimeError: an image was lost.
     """
     kind = tables.table_kind(target)
-    some = beam_pipeline.split_into_chunks(listing)
+    chunks = beam_pipeline.split_into_chunks(listing)
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f'.{target.name}.parts-', dir=target.parent))
     try:
-        job = PredictionJob(predictor, str(folder), columns, bounds.max_side, bounds.max_pixels)
-        with model.held(predictor) as held:
+        job = PredictionJob(
+            predictor, str(folder), columns, size_limits.max_side, size_limits.max_pixels
+        )
+        with model.load(predictor) as loaded:
             progress.start('images', None if listing.records else len(listing.items))
             # The pipeline runs when its block ends.
             with beam.Pipeline(options=PipelineOptions(list(beam_args))) as root:
-                beam_pipeline.add_pipeline(root, some, job)
-            classes = held.classes
+                beam_pipeline.add_pipeline(root, chunks, job)
+            classes = loaded.classes
         progress.start('rows')
         unfinished = folder / f'table.{kind}'
-        rows = _verify_rows(folder, some)
-        written = tables.write_table(unfinished, kind, rows, classes, abstain_below)
-        rejected = tuple(sorted({*listing.rejected, *chunk_files.all_rejected(folder, len(some))}))
-        _publish(folder, target, unfinished if written.rows else None, rejected)
+        rows = _verify_rows(folder, chunks)
+        counts = tables.write_table(unfinished, kind, rows, classes, abstain_below)
+        rejected = tuple(
+            sorted({*listing.rejected, *chunk_files.all_rejected(folder, len(chunks))})
+        )
+        _publish(folder, target, unfinished if counts.rows else None, rejected)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return PredictionResult(written.rows, written.abstained, rejected)
+    return PredictionResult(counts.rows, counts.abstained, rejected)
 
 
-def _verify_rows(folder: pathlib.Path, some: Sequence[Chunk]) -> Iterator[pa.RecordBatch]:
-    """Rows of all chunks in turn, each chunk with as many as it must have.
+def _verify_rows(folder: pathlib.Path, chunks: Sequence[Chunk]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of all chunks in turn and checks that no image is missing.
 
     Raises:
-        RuntimeError: images were lost, or are there twice.
+        RuntimeError: images were lost or appear twice.
     """
-    for chunk in some:
-        names = [one.path for one in chunk_files.read_rejected(folder, chunk.number)]
+    for chunk in chunks:
+        names = [image.path for image in chunk_files.read_rejected(folder, chunk.number)]
         for batch in chunk_files.read_rows(folder, chunk.number):
             names += batch.column('path').to_pylist()
             yield batch
@@ -116,8 +119,8 @@ def _verify_rows(folder: pathlib.Path, some: Sequence[Chunk]) -> Iterator[pa.Rec
         if sorted(names) != sorted(expected):
             lost = sorted(set(expected) - set(names))
             raise RuntimeError(
-                f'{len(expected)} images were listed, but {len(names)} came out of chunk '
-                f'{chunk.number}; lost: {", ".join(lost[:3]) or "none"}.'
+                f'chunk {chunk.number}: {len(expected)} images listed, {len(names)} returned; '
+                f'lost: {", ".join(lost[:3]) or "none"}.'
             )
 
 
@@ -127,13 +130,13 @@ def _publish(
     table: pathlib.Path | None,
     rejected: Sequence[Rejected],
 ) -> None:
-    """Gives the files their names, the table last: where it is, the quarantine is its own."""
-    beside = tables.quarantine_path(target)
+    """Gives the files their names; the table comes last, so that its quarantine is there before."""
+    quarantine_file = tables.quarantine_path(target)
     if rejected:
         text = folder / 'quarantine.csv'
         text.write_text(quarantine.to_csv(rejected), 'utf-8', 'backslashreplace')
-        os.replace(text, beside)
+        os.replace(text, quarantine_file)
     else:
-        beside.unlink(missing_ok=True)
+        quarantine_file.unlink(missing_ok=True)
     if table is not None:
         os.replace(table, target)

@@ -1,10 +1,9 @@
 """The Beam pipeline of batch prediction: chunks of a listing in, files of answers out.
 
-A chunk is a few hundred images, or one TFRecord file. The worker that has it reads files ahead in
-threads while the model answers to the batch before, so that neither waits for the other; image
-bytes are no elements of Beam, and what is in memory is a few batches, whatever the number of
-images. A batch in which the graph refuses an image is looked at image by image: the bad ones are
-rejected with their reasons, the others are answered.
+A chunk is a few hundred images, or one TFRecord file. Its worker reads files ahead in threads while
+the model runs on the batch before, so that neither waits for the other. Image bytes are not
+elements of Beam; memory holds a few batches, whatever the number of images. If the graph refuses a
+batch, each image is checked by itself: bad ones are rejected with a reason, the others predicted.
 """
 
 from __future__ import annotations
@@ -33,23 +32,23 @@ from thawline.pipeline.prediction import chunk_files, encoded_images, model
 
 BATCH = 64
 _CHUNK = 8 * BATCH  # images
-_IN_PIPELINE = 20_000  # images whose names may be a part of the pipeline itself: some megabytes
+_IN_PIPELINE = 20_000  # images whose names the pipeline itself may contain: a few megabytes
 _READERS = 8
-_AHEAD = 2 * BATCH  # images that are read while the model works
-# Batches that the model has at once: what one leaves idle (a GPU while images are decoded, a core
-# at the end of each operation), the other uses.
+_AHEAD = 2 * BATCH  # images read while the model runs
+# Batches that the model runs at once: one uses what the other leaves idle (a GPU while images are
+# decoded, a core at the end of each operation).
 _IN_FLIGHT = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class PredictionJob:
-    """What is the same for all images.
+    """Settings that are the same for all chunks.
 
     Attributes:
         model: folder of the SavedModel.
-        folder: receives the parts; every worker must reach it.
-        columns: `image` is the feature of examples.
-        max_side, max_pixels: of `encoded.servable`.
+        folder: receives the files of the chunks; every worker must reach it.
+        columns: `image` is the feature of tf.Examples.
+        max_side, max_pixels: see `encoded_images.to_servable`.
     """
 
     model: str
@@ -64,37 +63,45 @@ class Chunk:
     """Images in files of their own, or one TFRecord file.
 
     Attributes:
-        number: its place among all of them.
+        number: its place in the listing.
         items: the images.
         records: the TFRecord file.
-        listed: a file with the items, in place of them.
+        listing: a file with the items, in their place.
     """
 
     number: int
     items: tuple[Item, ...] = ()
     records: Item | None = None
-    listed: pathlib.Path | None = None
+    listing: pathlib.Path | None = None
 
-    def of_file(self) -> Chunk:
-        """The chunk with its items, wherever they are."""
-        if self.listed is None:
-            return self
-        items = json.loads(self.listed.read_text('ascii'))
-        return Chunk(self.number, tuple(Item(*one) for one in items))
+    def load_items(self) -> tuple[Item, ...]:
+        """The images, read from the listing file where there is one."""
+        if self.listing is None:
+            return self.items
+        rows = json.loads(self.listing.read_text('ascii'))
+        return tuple(Item(*row) for row in rows)
 
-    def in_file(self, folder: pathlib.Path) -> Chunk:
-        """The chunk with its items in a file of `folder`."""
+    def move_items_to_file(self, folder: pathlib.Path) -> Chunk:
+        """The same chunk with its items in a file of `folder`."""
         if not self.items:
             return self
         path = folder / f'listing-{self.number:06d}.json'
-        text = json.dumps([(one.name, one.path) for one in self.items])  # ASCII, whatever the names
+        text = json.dumps(
+            [(item.name, item.path) for item in self.items]
+        )  # ASCII, whatever the names
         path.write_text(text, 'ascii')
-        return Chunk(self.number, listed=path)
+        return Chunk(self.number, listing=path)
 
 
 @dataclasses.dataclass(frozen=True)
 class EncodedImage:
-    """An image that the graph should be able to decode: what it is called, and its bytes."""
+    """An image that the graph should decode.
+
+    Attributes:
+        name: in the table.
+        source: its original bytes; empty where `image` was encoded here.
+        image: the bytes for the model.
+    """
 
     name: str
     source: bytes
@@ -102,38 +109,38 @@ class EncodedImage:
 
 
 def split_into_chunks(listing: Listing) -> list[Chunk]:
-    """The whole listing in pieces, in the order in which rows are to come out."""
+    """The chunks of a listing, in the order of the rows."""
     items = listing.items
     pieces = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
-    found = [Chunk(number, piece) for number, piece in enumerate(pieces)]
-    start = len(found)
-    return found + [Chunk(start + i, records=file) for i, file in enumerate(listing.records)]
+    chunks = [Chunk(number, piece) for number, piece in enumerate(pieces)]
+    start = len(chunks)
+    return chunks + [Chunk(start + i, records=file) for i, file in enumerate(listing.records)]
 
 
-def add_pipeline(root: beam.Pipeline, some: Sequence[Chunk], job: PredictionJob) -> None:
-    """Adds the pipeline.
+def add_pipeline(root: beam.Pipeline, chunks: Sequence[Chunk], job: PredictionJob) -> None:
+    """Adds the steps to `root`.
 
-    What is created in it goes to the engine in one message: a long listing travels in files.
+    The engine receives the chunks in one message, so a long listing goes into files.
     """
-    if sum(len(one.items) for one in some) > _IN_PIPELINE:
-        some = [one.in_file(pathlib.Path(job.folder)) for one in some]
+    if sum(len(chunk.items) for chunk in chunks) > _IN_PIPELINE:
+        chunks = [chunk.move_items_to_file(pathlib.Path(job.folder)) for chunk in chunks]
     (
         root
-        | 'Chunks' >> beam.Create(list(some))
-        | 'Share out' >> beam.Reshuffle()  # else one worker would get all of them
+        | 'Chunks' >> beam.Create(list(chunks))
+        | 'Share out' >> beam.Reshuffle()  # else one worker gets all of them
         | 'Predict' >> beam.ParDo(_PredictChunk(job))
     )
 
 
 class _PredictChunk(beam.DoFn):
-    """Chunk -> its number, when its parts are written."""
+    """Chunk -> its number, once its files are written."""
 
     def __init__(self, job: PredictionJob) -> None:
         self._job = job
         self._shared = shared.Shared()
 
     def setup(self) -> None:
-        self._model = model.of(self._job.model, self._shared)
+        self._model = model.get(self._job.model, self._shared)
 
     def process(self, chunk: Chunk) -> Iterator[int]:
         folder = pathlib.Path(self._job.folder)
@@ -146,35 +153,35 @@ class _PredictChunk(beam.DoFn):
         yield chunk.number
 
     def _answer(self, outcomes: list[EncodedImage | Rejected]) -> tuple[Any, list[Rejected]]:
-        good = [one for one in outcomes if isinstance(one, EncodedImage)]
-        bad = [one for one in outcomes if isinstance(one, Rejected)]
-        rows, refused = predict_images(self._model, good, self._job)
+        images = [outcome for outcome in outcomes if isinstance(outcome, EncodedImage)]
+        bad = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+        rows, refused = predict_images(self._model, images, self._job)
         progress.advance(len(outcomes))
         return rows, bad + refused
 
     def _outcomes(self, chunk: Chunk) -> Iterator[EncodedImage | Rejected]:
         if chunk.records is None:
-            return _parallel_map(self._read, chunk.of_file().items, _READERS, _AHEAD)
+            return _parallel_map(self._read, chunk.load_items(), _READERS, _AHEAD)
         columns = without_labels(self._job.columns)
-        found = tfrecord.records(chunk.records.path, chunk.records.name, columns)
-        return _parallel_map(self._unpacked, found, _READERS, _AHEAD)
+        records = tfrecord.records(chunk.records.path, chunk.records.name, columns)
+        return _parallel_map(self._unpack, records, _READERS, _AHEAD)
 
     def _read(self, item: Item) -> EncodedImage | Rejected:
         try:
             data = storage.read(item.path)
         except FileNotFoundError:
-            return Rejected(item.name, reasons.MISSING_FILE, 'gone since it was listed')
+            return Rejected(item.name, reasons.MISSING_FILE, 'was deleted after the listing')
         except OSError as error:
             return Rejected(item.name, reasons.UNREADABLE, str(error.strerror or error))
-        return self._checked(item.name, data)
+        return self._encode(item.name, data)
 
-    def _unpacked(self, record: Any) -> EncodedImage | Rejected:
+    def _unpack(self, record: Any) -> EncodedImage | Rejected:
         if isinstance(record, Rejected):
             return record
         item, data = record
-        return self._checked(item.relative_path, data)
+        return self._encode(item.relative_path, data)
 
-    def _checked(self, name: str, data: bytes) -> EncodedImage | Rejected:
+    def _encode(self, name: str, data: bytes) -> EncodedImage | Rejected:
         try:
             image = encoded_images.to_servable(data, self._job.max_side, self._job.max_pixels)
         except BadImage as bad:
@@ -183,58 +190,56 @@ class _PredictChunk(beam.DoFn):
 
 
 def predict_images(
-    predictor: model.Predictor, some: list[EncodedImage], job: PredictionJob
+    predictor: model.Predictor, images: list[EncodedImage], job: PredictionJob
 ) -> tuple[Any | None, list[Rejected]]:
-    """Rows of those that the graph can decode, in their order, and the others."""
-    if not some:
+    """Rows of the images that the graph can decode, in order, and the other images."""
+    if not images:
         return None, []
     try:
-        return _predict_rows(predictor, some), []
+        return _predict_rows(predictor, images), []
     except tf.errors.InvalidArgumentError:
         pass
     good, bad = [], []
-    for one in some:
+    for image in images:
+        if not image.source:  # encoded here, hence decodable
+            good.append(image)
+            continue
         try:
-            # What was encoded by us has no source any more, and is no suspect.
-            image = (
-                encoded_images.repair(one.source, job.max_side, job.max_pixels)
-                if one.source
-                else None
-            )
+            repaired = encoded_images.repair(image.source, job.max_side, job.max_pixels)
         except BadImage as error:
-            bad.append(Rejected(one.name, error.reason, error.detail))
+            bad.append(Rejected(image.name, error.reason, error.detail))
         else:
-            good.append(dataclasses.replace(one, image=image or one.image))
+            good.append(dataclasses.replace(image, image=repaired))
     return _predict_rows(predictor, good) if good else None, bad
 
 
-def _predict_rows(predictor: model.Predictor, some: list[EncodedImage]) -> Any:
-    answers = predictor.answers([one.image for one in some])
-    return chunk_files.record_batch([one.name for one in some], answers)
+def _predict_rows(predictor: model.Predictor, images: list[EncodedImage]) -> Any:
+    answers = predictor.answers([image.image for image in images])
+    return chunk_files.record_batch([image.name for image in images], answers)
 
 
 def _split_into_batches(
     outcomes: Iterable[EncodedImage | Rejected],
 ) -> Iterator[list[EncodedImage | Rejected]]:
     pending = iter(outcomes)
-    while found := list(itertools.islice(pending, BATCH)):
-        yield found
+    while batch := list(itertools.islice(pending, BATCH)):
+        yield batch
 
 
 def _parallel_map(
-    work: Callable[[Any], Any], some: Iterable[Any], threads: int, ahead: int
+    function: Callable[[Any], Any], items: Iterable[Any], threads: int, ahead: int
 ) -> Iterator[Any]:
-    """`map` in threads, in order, at most `ahead` results before the one that is taken."""
-    source = iter(some)
+    """`map` in threads and in order, at most `ahead` results before the one that is read."""
+    source = iter(items)
     with futures.ThreadPoolExecutor(threads) as pool:
         waiting = collections.deque(
-            pool.submit(work, one) for one in itertools.islice(source, ahead)
+            pool.submit(function, item) for item in itertools.islice(source, ahead)
         )
         try:
             while waiting:
                 done = waiting.popleft().result()
-                waiting.extend(pool.submit(work, one) for one in itertools.islice(source, 1))
+                waiting.extend(pool.submit(function, item) for item in itertools.islice(source, 1))
                 yield done
         finally:
-            for one in waiting:
-                one.cancel()
+            for future in waiting:
+                future.cancel()

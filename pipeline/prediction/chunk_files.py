@@ -1,12 +1,12 @@
-"""What comes of a chunk of images, kept in files until all are there.
+"""The files of each chunk of images, until the table is written.
 
-Each chunk has two, named by its number, so that reading them in turn gives all rows in the order of
-the listing whatever worker was first:
+They are named by the chunk's number, so that reading them in turn gives all rows in the order of
+the listing, whichever worker was first:
 
     part-000012.arrow    rows as an Arrow stream: name, label, score, probabilities
-    part-000012.jsonl    what was rejected, a JSON object a line
+    part-000012.jsonl    the rejected images, a JSON object a line
 
-A file has its name only when it is complete, and a chunk that is tried again replaces its own.
+A file gets its name when it is complete; a chunk that is retried replaces its own files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from thawline.components.shared import files
 
 @dataclasses.dataclass(frozen=True)
 class ModelAnswers:
-    """Of n images: names of classes [n], float32 [n], float32 [n, C]."""
+    """The model's answers to n images: class names [n], float32 [n], float32 [n, C]."""
 
     labels: Sequence[str]
     scores: np.ndarray
@@ -34,7 +34,7 @@ class ModelAnswers:
 
 
 def schema(classes: int) -> pa.Schema:
-    """Of the rows, for C classes."""
+    """The columns of the rows, for C classes."""
     return pa.schema(
         [
             ('path', pa.string()),
@@ -46,7 +46,7 @@ def schema(classes: int) -> pa.Schema:
 
 
 def record_batch(names: Sequence[str], answers: ModelAnswers) -> pa.RecordBatch:
-    """Rows of n images."""
+    """Rows of n images as a record batch."""
     flat = np.ascontiguousarray(answers.probabilities, np.float32).ravel()
     classes = answers.probabilities.shape[1]
     return pa.record_batch(
@@ -61,21 +61,19 @@ def record_batch(names: Sequence[str], answers: ModelAnswers) -> pa.RecordBatch:
 
 
 class ChunkWriter:
-    """Writes what comes of one chunk; complete when the block ends well."""
+    """Collects the rows and the rejected images of one chunk; made by `write_chunk`."""
 
     def __init__(self, rows: pa.ipc.RecordBatchStreamWriter) -> None:
-        """Use `writing`."""
         self._rows = rows
         self.rejected: list[Rejected] = []
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Adds rows."""
         self._rows.write_batch(rows)
 
 
 @contextlib.contextmanager
 def write_chunk(folder: pathlib.Path, number: int, classes: int) -> Iterator[ChunkWriter]:
-    """The files of a chunk, for the time of the block."""
+    """Writes the files of a chunk; they get their names when the block ends without an error."""
     rows, rejected = map(files.replacement, paths(folder, number))
     with rows as rows_draft, rejected as rejected_draft:  # the rows get their name last
         with (
@@ -88,7 +86,7 @@ def write_chunk(folder: pathlib.Path, number: int, classes: int) -> Iterator[Chu
 
 
 def paths(folder: pathlib.Path, number: int) -> tuple[pathlib.Path, pathlib.Path]:
-    """Of the rows and of what was rejected."""
+    """The files of a chunk: its rows, and its rejected images."""
     return folder / f'part-{number:06d}.arrow', folder / f'part-{number:06d}.jsonl'
 
 
@@ -96,22 +94,22 @@ def read_rows(folder: pathlib.Path, number: int) -> Iterator[pa.RecordBatch]:
     """Rows of a chunk.
 
     Raises:
-        RuntimeError: it left nothing.
+        RuntimeError: the chunk has no file.
     """
     path = paths(folder, number)[0]
     if not path.is_file():
-        raise RuntimeError(f'chunk {number} left no answers: {path} is not there')
+        raise RuntimeError(f'chunk {number} has no answers: {path} does not exist')
     with pa.OSFile(str(path), 'rb') as source, pa.ipc.open_stream(source) as stream:
         yield from stream
 
 
 def read_rejected(folder: pathlib.Path, number: int) -> list[Rejected]:
-    """What was rejected of a chunk."""
+    """The rejected images of a chunk."""
     path = paths(folder, number)[1]
     return quarantine.from_jsonl(path.read_text('utf-8')) if path.is_file() else []
 
 
-def all_rejected(folder: pathlib.Path, numbers: int) -> Iterator[Rejected]:
-    """All that was rejected, chunk by chunk."""
-    for number in range(numbers):
+def all_rejected(folder: pathlib.Path, chunks: int) -> Iterator[Rejected]:
+    """The rejected images of all chunks."""
+    for number in range(chunks):
         yield from read_rejected(folder, number)

@@ -1,10 +1,10 @@
-"""From the bytes of any supported image to bytes that the served graph answers as the chain would.
+"""Encodes images for the served graph, so that its answers match those of the pipeline.
 
 Ingestion turns every image into a canonical one (`components.ingestion.canonical`): upright, 8 bit,
-RGB, of bounded size. Most files are that already and stay as they are, byte for byte; for these a
-look at the header is enough here, because the served graph decodes them anyway. Decoding them once
-more to be sure, as ingestion does, would cost 2 to 4 ms an image of 500 x 375 pixels, which is as
-much as the forward pass of a small base. What the graph then refuses is looked at again (`mended`).
+RGB, of bounded size. Most files are canonical already and stay as they are, byte for byte; here
+their header is enough to know, because the served graph decodes them anyway. Decoding them once
+more, as ingestion does, would cost 2 to 4 ms an image of 500 x 375 pixels, as much as the forward
+pass of a small base. Images that the graph refuses are checked again (`repair`).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from PIL import Image
 
 from thawline.components.ingestion import canonical
 
-# Chunks of a PNG that may say, behind the pixels, how the image is to be turned.
+# Chunks of a PNG that may give the orientation after the pixels.
 _TURNING_CHUNKS = (b'eXIf', b'tEXt', b'zTXt', b'iTXt')
 
 
 def to_servable(data: bytes, max_side: int, max_pixels: int) -> bytes:
-    """The image as the served graph is to see it: `data` itself where it is canonical already.
+    """The image for the served graph: `data` itself where it is canonical already.
 
     Args:
         data: an encoded image.
-        max_side: bound of the longest side, pixels.
+        max_side: of the longest side, pixels.
         max_pixels: images with more are refused before decoding.
 
     Raises:
-        BadImage: empty, no image, unsupported, truncated, broken, or too large.
+        BadImage: empty, not an image, unsupported, truncated, broken, or too large.
     """
     if _is_canonical(data, max_side, max_pixels):
         return data
@@ -37,20 +37,20 @@ def to_servable(data: bytes, max_side: int, max_pixels: int) -> bytes:
 
 
 def repair(data: bytes, max_side: int, max_pixels: int) -> bytes:
-    """The same for an image of a batch that the graph has refused: decoded in every way.
+    """The same for an image of a batch that the graph refused: decodes it in every way.
 
     Raises:
-        BadImage: it was this one.
+        BadImage: this image is the bad one.
     """
-    found = canonical.canonicalise(data, max_side, max_pixels)
-    if found.unchanged and not _decodes(data):
-        # Pillow forgives more than TensorFlow; what is encoded anew suits both.
-        found = canonical.canonicalise(data, max_side, max_pixels, allow_unchanged=False)
-    return found.image
+    result = canonical.canonicalise(data, max_side, max_pixels)
+    if result.unchanged and not _decodes(data):
+        # Pillow is more lenient than TensorFlow; a re-encoded image suits both.
+        result = canonical.canonicalise(data, max_side, max_pixels, allow_unchanged=False)
+    return result.image
 
 
 def _is_canonical(data: bytes, max_side: int, max_pixels: int) -> bool:
-    """Whether the header says so; anything unusual is left to `canonicalise`."""
+    """Whether the image is canonical by its header; unusual ones are left to `canonicalise`."""
     if not data.startswith((b'\xff\xd8\xff', b'\x89PNG')):
         return False
     try:
@@ -61,20 +61,20 @@ def _is_canonical(data: bytes, max_side: int, max_pixels: int) -> bool:
             if image.width * image.height > max_pixels or max(image.size) > max_side:
                 return False
             return canonical.is_canonical(data, image, _orientation(data, image))
-    except Exception:  # noqa: BLE001 - Pillow raises many kinds; canonicalise says which it was
+    except Exception:  # noqa: BLE001 - Pillow raises many kinds; canonicalise tells them apart
         return False
 
 
 def _orientation(data: bytes, image: Image.Image) -> int:
-    """As EXIF has it; 0, which is none, where all pixels would have to be read to know."""
+    """The EXIF orientation; 0, which is invalid, where only reading all pixels would tell."""
     if image.format != 'PNG':
         return canonical.orientation_of(image)
     pixels = data.find(b'IDAT')
     if any(data.find(kind, pixels) >= 0 for kind in _TURNING_CHUNKS):
         return 0
-    # Pillow's method for PNGs decodes the image to look for a chunk behind it.
-    found: int = Image.Image.getexif(image).get(canonical.ORIENTATION, 1)
-    return found if found in range(1, 9) else 1
+    # Pillow's method for PNGs decodes the image to look for a chunk after it.
+    orientation: int = Image.Image.getexif(image).get(canonical.ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _decodes(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The model that predicts: a SavedModel with its card, loaded once a process."""
+"""The model that predicts: a SavedModel with its card, loaded once in each process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SIGNATURE = 'serving_bytes'
 
 
 class Predictor:
-    """An exported model that answers to encoded images.
+    """An exported model that classifies encoded images.
 
     Attributes:
         classes: names in the order of the outputs.
     """
 
     def __init__(self, folder: str) -> None:
-        """Loads it.
+        """Loads the model.
 
         Raises:
             ConfigError: it cannot be loaded, or has no signature for encoded images.
@@ -43,43 +43,43 @@ class Predictor:
         self._answer = self._loaded.signatures[_SIGNATURE]
 
     def answers(self, images: Sequence[bytes]) -> chunk_files.ModelAnswers:
-        """Answers to encoded images; n may be 0.
+        """Classifies encoded images; there may be none.
 
         Raises:
-            tf.errors.InvalidArgumentError: at least one of them cannot be decoded.
+            tf.errors.InvalidArgumentError: an image cannot be decoded.
         """
-        found = self._answer(image_bytes=tf.constant(list(images), tf.string))
+        outputs = self._answer(image_bytes=tf.constant(list(images), tf.string))
         return chunk_files.ModelAnswers(
-            [name.decode() for name in found['label'].numpy()],
-            found['score'].numpy(),
-            found['probabilities'].numpy(),
+            [name.decode() for name in outputs['label'].numpy()],
+            outputs['score'].numpy(),
+            outputs['probabilities'].numpy(),
         )
 
 
-_held: dict[str, Predictor] = {}
+_loaded: dict[str, Predictor] = {}
 
 
 @contextlib.contextmanager
-def held(folder: str) -> Iterator[Predictor]:
-    """Loads the model for the time of the block; workers of this process use the same one.
+def load(folder: str) -> Iterator[Predictor]:
+    """Keeps the model loaded during the block; Beam workers in this process use the same one.
 
-    What cannot be loaded is then an error of the caller, and not one from inside a Beam worker,
-    which arrives as a RuntimeError.
+    A model that cannot be loaded thus raises here, not in a Beam worker, whose errors arrive as
+    RuntimeError.
 
     Raises:
         ConfigError: it cannot be used.
     """
-    if folder in _held:
-        yield _held[folder]
+    if folder in _loaded:
+        yield _loaded[folder]
         return
     predictor = Predictor(folder)
-    _held[folder] = predictor
+    _loaded[folder] = predictor
     try:
         yield predictor
     finally:
-        del _held[folder]
+        del _loaded[folder]
 
 
-def of(folder: str, handle: shared.Shared) -> Predictor:
-    """The model that this process holds, or, in another worker, one that its threads share."""
-    return _held.get(folder) or handle.acquire(lambda: Predictor(folder))
+def get(folder: str, handle: shared.Shared) -> Predictor:
+    """The model of this process, or, in another worker, one that its threads share."""
+    return _loaded.get(folder) or handle.acquire(lambda: Predictor(folder))

@@ -1,4 +1,4 @@
-"""The table that a person gets: CSV, JSON lines or Parquet, written row by row.
+"""Writes the table of predictions as CSV, JSON lines or Parquet, batch by batch.
 
 | kind    | columns                                                                    |
 |---------|----------------------------------------------------------------------------|
@@ -6,9 +6,9 @@
 | jsonl   | path, label, score, probabilities: {<class>: ...}[, abstained]             |
 | parquet | path, label, score (float), probabilities: struct of <class>[, abstained]  |
 
-`abstained` is there where a bound was given: true where the score is below it. The label stays, so
-that nothing is lost by a bound that was too high. Numbers are written with as many digits as it
-takes to read the same float32 again; in JSON a number that is none (NaN) is null.
+The column `abstained` exists where a threshold was given: true where the score is below it. The
+label stays, so that a threshold that was too high loses nothing. Numbers have as many digits as it
+takes to read the same float32 again; in JSON, NaN is null.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def table_kind(path: pathlib.Path) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class RowCounts:
-    """How many rows, and how many of them abstain; None where there was no bound."""
+    """Rows of a table, and how many of them abstain; None without a threshold."""
 
     rows: int
     abstained: int | None
 
 
 def quarantine_path(table: pathlib.Path) -> pathlib.Path:
-    """What is beside a table: `out.csv` -> `out.quarantine.csv`."""
+    """The quarantine beside a table: `out.csv` -> `out.quarantine.csv`."""
     return table.with_name(f'{table.stem}.quarantine.csv')
 
 
@@ -70,11 +70,11 @@ def write_table(
     classes: Sequence[str],
     abstain_below: float | None,
 ) -> RowCounts:
-    """Writes all rows, as `parts` reads them, to a new file."""
+    """Writes all rows, as `chunk_files` reads them, to a new file."""
     count = abstained = 0
-    make = {'csv': _csv_writer, 'jsonl': _jsonl_writer, 'parquet': _parquet_writer}[kind]
+    writer = {'csv': _csv_writer, 'jsonl': _jsonl_writer, 'parquet': _parquet_writer}[kind]
     with path.open('xb') as file:
-        with make(file, tuple(classes), abstain_below) as add:
+        with writer(file, tuple(classes), abstain_below) as add:
             for batch in rows:
                 add(batch)
                 count += batch.num_rows
@@ -88,14 +88,14 @@ def write_table(
 def _probabilities(batch: pa.RecordBatch, classes: Sequence[str]) -> np.ndarray:
     """float32 [n, C]."""
     flat = batch.column('probabilities').flatten().to_numpy()
-    found: np.ndarray = flat.reshape(batch.num_rows, len(classes))
-    return found
+    probabilities: np.ndarray = flat.reshape(batch.num_rows, len(classes))
+    return probabilities
 
 
 def _abstentions(batch: pa.RecordBatch, below: float) -> np.ndarray:
-    """For each row, bool [n]; true for a score that is no number."""
-    found: np.ndarray = ~(batch.column('score').to_numpy() >= np.float32(below))
-    return found
+    """For each row, bool [n]; true where the score is NaN."""
+    abstained: np.ndarray = ~(batch.column('score').to_numpy() >= np.float32(below))
+    return abstained
 
 
 @contextlib.contextmanager
@@ -103,7 +103,7 @@ def _csv_writer(file: Any, classes: tuple[str, ...], below: float | None) -> Ite
     header = ['path', 'label', 'score', *(f'probability_{name}' for name in classes)]
     if below is not None:
         header.append('abstained')
-    # Arrow has its own quoting of names; Python's is the one that readers of CSV agree on.
+    # Arrow quotes names in its own way; Python's way is what readers of CSV agree on.
     first = io.StringIO()
     csv.writer(first, lineterminator='\n').writerow(header)
     file.write(first.getvalue().encode())
@@ -147,7 +147,7 @@ def _jsonl_writer(file: Any, classes: tuple[str, ...], below: float | None) -> I
 
 
 def _json_number(value: np.float32) -> float | None:
-    # Through the text, which has the digits of a float32 and not those of a float64.
+    # By way of the text, which has the digits of a float32, not those of a float64.
     return float(str(value)) if math.isfinite(value) else None
 
 
@@ -176,7 +176,7 @@ def _parquet_writer(file: Any, classes: tuple[str, ...], below: float | None) ->
             if below is not None:
                 columns.append(pa.array(_abstentions(batch, below)))
             waiting.append(pa.record_batch(columns, schema=schema))
-            if sum(one.num_rows for one in waiting) >= _ROW_GROUP:
+            if sum(batch.num_rows for batch in waiting) >= _ROW_GROUP:
                 flush()
 
         yield add

@@ -83,7 +83,7 @@ def test_a_model_that_does_not_name_its_classes(tmp_path: pathlib.Path) -> None:
     model = tmp_path / 'model'
     model.mkdir()
     (model / 'saved_model.pb').write_bytes(b'x')
-    with pytest.raises(ConfigError, match='has no assets.extra/thawline.json, which names its'):
+    with pytest.raises(ConfigError, match='has no assets.extra/thawline.json'):
         predict.predict(project(tmp_path), ['in'], str(model), tmp_path / 'out.csv')
     (model / 'assets.extra').mkdir()
     (model / 'assets.extra' / 'thawline.json').write_text('{"format": 9}', 'utf-8')

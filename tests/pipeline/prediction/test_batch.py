@@ -156,11 +156,11 @@ def test_several_workers_and_small_chunks(
 def test_a_chunk_in_a_file_is_small_and_the_same(tmp_path: pathlib.Path) -> None:
     names = ('a.jpg', 'é\udcff\n"b.png', '日本.gif')
     chunk = beam_pipeline.Chunk(7, tuple(listing.Item(one, f'/data/{one}') for one in names))
-    light = chunk.in_file(tmp_path)
+    light = chunk.move_items_to_file(tmp_path)
     assert light.items == () and len(pickle.dumps(light)) < 500
-    assert pickle.loads(pickle.dumps(light)).of_file() == chunk
+    assert pickle.loads(pickle.dumps(light)).load_items() == chunk.items
     records = beam_pipeline.Chunk(8, records=listing.Item('a', 'a.tfrecord'))
-    assert records.in_file(tmp_path) is records and records.of_file() is records
+    assert records.move_items_to_file(tmp_path) is records and records.load_items() == ()
 
 
 def test_nothing_that_can_be_used(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -180,7 +180,7 @@ def test_failure_leaves_the_old_table_and_nothing_else(
     # A worker that loses what it wrote, as a full disk may.
     with (
         mock.patch.object(chunk_files, 'read_rows', lambda *_: iter(())),
-        pytest.raises(RuntimeError, match='20 images were listed|images were listed'),
+        pytest.raises(RuntimeError, match='images listed, '),
     ):
         prediction_setup.predict([folder], model, target)
     assert target.read_text('utf-8') == 'old'
