@@ -1,1 +1,1 @@
-"""Measures transfer: how well images are told apart by the features of a frozen base."""
+"""Ranks bases by transfer: how well a probe on their frozen features classifies the images."""

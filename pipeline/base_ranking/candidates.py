@@ -1,4 +1,4 @@
-"""Which bases can be compared now, and how to get the others; without Keras and TensorFlow."""
+"""Finds the weights of bases, and says how to get those that are missing; needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from thawline.components import backbones
 # Multiply-adds of one forward pass at 224 pixels, in millions, as the papers give them (MobileNetV2
 # arXiv:1801.04381 table 4 and its model zoo, V3 arXiv:1905.02244, ResNet arXiv:1512.03385,
 # EfficientNet arXiv:1905.11946, V2 arXiv:2104.00298, Lite: tensorflow/tpu, ConvNeXt
-# arXiv:2201.03545). Only for the order of work and for how long it will take, never for results.
+# arXiv:2201.03545). Only for the order and the estimate of the time left, never for results.
 MEGA_MULTIPLY_ADDS = {
     'mobilenet_v2': 300,
     'mobilenet_v2_035': 59,
@@ -32,8 +32,8 @@ class Candidate:
     Attributes:
         backbone: its name in the registry.
         image_size: side in pixels.
-        load: what `backbones.build` is given: a name or the path of a file that is here.
-        weights: what a project file says for the same weights.
+        load: the weights for `backbones.build`: a name, or the path of a file.
+        weights: the same weights as a project file names them.
     """
 
     backbone: str
@@ -55,12 +55,12 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class MissingBase:
-    """A base that is left out.
+    """A base that is skipped.
 
     Attributes:
         backbone: its name.
         reason: why, or how to get its weights.
-        file: name of the weights file that Keras would download, where that is the reason.
+        file: name of the weights file that Keras would download, where the file is missing.
     """
 
     backbone: str
@@ -69,46 +69,49 @@ class MissingBase:
 
 
 def smallest_base() -> str:
-    """Name of the base with the fewest weights."""
+    """Name of the base with the smallest weights file."""
     return min(backbones.names(), key=lambda name: backbones.entry(name).megabytes)
 
 
 def find(
-    wanted: Sequence[tuple[str, int]],
+    bases: Sequence[tuple[str, int]],
     files: Mapping[str, tuple[pathlib.Path, str]],
     folders: Sequence[pathlib.Path],
     download: bool,
 ) -> tuple[list[Candidate], list[MissingBase]]:
-    """Looks for the weights of each base.
+    """Finds the weights of each base.
 
-    In this order: the file that the project names for it, the package, Keras's own cache, a file of
-    Keras's name in one of `folders`; then, only if asked, a download.
+    In this order: the project's own file, the package, Keras's cache, a file of Keras's name in one
+    of `folders`; then, if allowed, a download.
 
     Args:
-        wanted: (base, image side in pixels).
-        files: by base, the project's weights file and how its configuration writes it.
-        folders: where else weights files may lie.
-        download: whether Keras may fetch what is not here.
+        bases: (base, image side in pixels).
+        files: by base, the project's weights file and its name in the configuration.
+        folders: further folders with weights files.
+        download: whether Keras may download missing weights.
 
     Returns:
-        What can be measured, size by size and the cheapest first, and what is left out.
+        The candidates, size by size and the cheapest first, and the missing bases.
 
     Raises:
-        ConfigError: there is no such base.
+        ConfigError: a base is unknown.
     """
-    found, missing = [], {}
-    for name, size in dict.fromkeys(wanted):
+    candidates: list[Candidate] = []
+    missing: dict[tuple[str, int], MissingBase] = {}
+    for name, size in dict.fromkeys(bases):
         entry = backbones.entry(name)
         if size < entry.min_size:
-            reason = f'takes images of at least {entry.min_size} pixels a side, not {size}'
+            reason = f'needs images of at least {entry.min_size} pixels a side. Received: {size}'
             missing[name, size] = MissingBase(name, reason)
         elif name in files and not files[name][0].is_file():
-            missing[name, 0] = MissingBase(name, f'there is no file {files[name][0]}')
+            missing[name, 0] = MissingBase(
+                name, f'the weights file {files[name][0]} does not exist'
+            )
         elif candidate := _locate(entry, size, files, folders, download):
-            found.append(candidate)
+            candidates.append(candidate)
         else:
             missing[name, 0] = _missing_weights(entry, size)
-    return sorted(found, key=lambda c: (c.image_size, c.work)), list(missing.values())
+    return sorted(candidates, key=lambda c: (c.image_size, c.work)), list(missing.values())
 
 
 def _locate(
@@ -128,9 +131,9 @@ def _locate(
     if cached is None or general is None:
         return None
     if cached.is_file():
-        # By its path: given the name, Keras would fetch the file anew if it were damaged.
+        # By its path: by its name, Keras would download a damaged file again.
         return Candidate(entry.name, size, str(cached), 'imagenet')
-    # Convolutions take any size, so that weights made for another one serve too.
+    # Convolutions take any size, so weights for another image size work too.
     for path in (folder / file.name for folder in folders for file in (cached, general)):
         if path.is_file():
             return Candidate(entry.name, size, str(path), str(path))
@@ -142,4 +145,4 @@ def _missing_weights(entry: backbones.BackboneEntry, size: int) -> MissingBase:
     if cached is None:
         how = backbones.availability(entry.name)['package'].removeprefix('absent: ')
         return MissingBase(entry.name, how)
-    return MissingBase(entry.name, f'weights are not here ({entry.megabytes} MB)', cached.name)
+    return MissingBase(entry.name, f'weights not found ({entry.megabytes} MB)', cached.name)

@@ -1,4 +1,4 @@
-"""Compares the bases that are here on a project's own training images; shows nothing itself."""
+"""Compares bases on a project's own training images."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _LARGEST_SIDE = 1024
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredBase:
-    """One base as measured.
+    """The measurements of one base.
 
     Attributes:
-        candidate: which.
-        transfer, cost: what its features are worth, and what they cost.
-        weights_digest, weights_source: of its weights, as `backbones.Backbone` says.
-        seconds: all that it took here.
-        decoding: of these, decoding images at its size; 0 where an earlier base had done it.
+        candidate: the base.
+        transfer, cost: how well its features classify, and what they cost.
+        weights_digest, weights_source: of its weights, as in `backbones.Backbone`.
+        seconds: total time of measuring it.
+        decoding: of these, decoding images at its size; 0 where an earlier base needed it too.
     """
 
     candidate: Candidate
@@ -50,109 +50,114 @@ class MeasuredBase:
 
 @dataclasses.dataclass(frozen=True)
 class BaseComparison:
-    """All that was measured.
+    """The measurements of all bases.
 
     Attributes:
-        rows: one a base that could be measured.
+        bases: those that could be measured.
         random: the smallest base with random weights.
-        missing: what was left out.
+        missing: the skipped bases.
         sample: the images.
-        verdict: positions are those of `rows`.
+        ranking: positions are those of `bases`.
     """
 
-    rows: tuple[MeasuredBase, ...]
+    bases: tuple[MeasuredBase, ...]
     random: MeasuredBase
     missing: tuple[MissingBase, ...]
     sample: ImageSample
-    verdict: Ranking
+    ranking: Ranking
 
 
 def parse_bases(text: str | None) -> tuple[str, ...]:
-    """Bases from `mobilenet_v2,resnet50`; all there are without a text.
+    """Parses `mobilenet_v2,resnet50`; all bases for None.
 
     Raises:
-        ConfigError: there is no such base.
+        ConfigError: a base is unknown, or there is none.
     """
     if text is None:
         return backbones.names()
-    asked = tuple(dict.fromkeys(part.strip() for part in text.split(',') if part.strip()))
-    if not asked:
-        raise ConfigError(f'--bases names none; give one of {", ".join(backbones.names())}')
-    return tuple(backbones.entry(name).name for name in asked)
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(',') if part.strip()))
+    if not names:
+        raise ConfigError(f'--bases is empty; choose from {", ".join(backbones.names())}')
+    return tuple(backbones.entry(name).name for name in names)
 
 
 def parse_sizes(text: str | None) -> tuple[int, ...]:
-    """Image sides from `128,224`; none without a text.
+    """Parses image sides such as `128,224`; none for None.
 
     Raises:
-        ConfigError: one is not a whole number of pixels that a base could take.
+        ConfigError: a size is not a whole number in the range.
     """
-    found = []
+    sides = []
     for part in (text or '').split(','):
         if not part.strip() and text is None:
             continue
         number = int(part) if part.strip().isdecimal() and len(part.strip()) < 5 else 0
         if not 32 <= number <= _LARGEST_SIDE:
             raise ConfigError(
-                f'--sizes takes whole pixels from 32 to {_LARGEST_SIDE}, such as 128,224; '
-                f'received {text!r}'
+                f'--sizes takes whole numbers from 32 to {_LARGEST_SIDE}, such as 128,224. '
+                f'Received: {text!r}'
             )
-        found.append(number)
-    return tuple(dict.fromkeys(found))
+        sides.append(number)
+    return tuple(dict.fromkeys(sides))
 
 
 def find_candidates(
     project: Project,
-    chosen: Sequence[str],
-    at: Sequence[int],
+    bases: Sequence[str],
+    sizes: Sequence[int],
     folder: pathlib.Path | None = None,
     download: bool = False,
 ) -> tuple[list[Candidate], list[MissingBase]]:
-    """What can be compared now, and what cannot (see `candidates.find`).
+    """The bases that can be compared, and those that cannot; see `candidates.find`.
 
     Args:
-        chosen: names of bases.
-        at: image sides; without any, each base's own, and beside it what the project has now.
-        folder: where weights files may lie; the folder of the project's own file is looked at too.
-        download: whether Keras may fetch weights.
+        project: with the current base.
+        bases: their names.
+        sizes: image sides; empty for the default size of each base and the project's current one.
+        folder: with weights files; the folder of the project's own file is searched too.
+        download: whether Keras may download weights.
     """
-    wanted = [(n, size) for n in chosen for size in at or (backbones.entry(n).default_size,)]
-    if (
-        not at
-        and project.config.model.backbone in chosen
-        and project.config.model.weights != 'random'
-    ):
-        wanted.append((project.config.model.backbone, project.config.image_size))
+    current = project.config.model
+    pairs = [(name, size) for name in bases for size in sizes or (_default_size(name),)]
+    if not sizes and current.backbone in bases and current.weights != 'random':
+        pairs.append((current.backbone, project.config.image_size))
     files = {}
     folders = [folder] if folder else []
-    if project.config.model.weights not in WEIGHTS_BY_NAME:
+    if current.weights not in WEIGHTS_BY_NAME:
         path = pathlib.Path(project.weights())
-        files[project.config.model.backbone] = (path, project.config.model.weights)
+        files[current.backbone] = (path, current.weights)
         folders.append(path.parent)
-    return candidates.find(wanted, files, folders, download)
+    return candidates.find(pairs, files, folders, download)
+
+
+def _default_size(base: str) -> int:
+    return backbones.entry(base).default_size
 
 
 def compare_bases(
-    found: Sequence[Candidate],
+    bases: Sequence[Candidate],
     missing: Sequence[MissingBase],
     sample: ImageSample,
     resize: str,
     seed: int,
-    measured: Callable[[MeasuredBase, Sequence[Candidate]], None],
-    started: Callable[[Candidate], Any],
+    on_measured: Callable[[MeasuredBase, Sequence[Candidate]], None],
+    on_start: Callable[[Candidate], Any],
 ) -> BaseComparison:
     """Measures each base, then random weights, on the same images and folds.
 
-    A base whose weights turn out not to be usable is left out, with its reason.
+    A base whose weights turn out to be unusable is skipped, with the reason.
 
     Args:
-        found: size by size, so that images are decoded once a size.
+        bases: ordered by size, so that images are decoded once for each size.
+        missing: bases that are skipped already.
+        sample: the images.
+        resize: mode of `preprocessing.resize`.
         seed: of the folds and of the random weights.
-        measured: is called after each with what is still to come.
-        started: makes the context in which one is measured.
+        on_measured: is called after each base, with those still to come.
+        on_start: makes the context in which a base is measured.
 
     Raises:
-        ConfigError: none of the bases could be used.
+        ConfigError: no base could be measured.
         DataError: the images allow no cross-validation.
     """
     import keras
@@ -162,10 +167,10 @@ def compare_bases(
     pixels: dict[int, np.ndarray] = {}
 
     def measure(candidate: Candidate) -> MeasuredBase:
-        began = time.monotonic()
+        start = time.monotonic()
         size = candidate.image_size
         if size not in pixels:
-            pixels.clear()  # one size at a time is in memory
+            pixels.clear()  # keep one size in memory
             pixels[size] = embedding.decode(sample.encoded, size, resize)
         decoded = time.monotonic()
         progress.start('building the base')
@@ -176,70 +181,71 @@ def compare_bases(
             features, sample.labels, sample.groups, crossval.FOLDS, seed
         )
         source = base.weights_source
-        keras.backend.clear_session()  # or the graphs of all bases stay in memory
-        ended = time.monotonic()
+        keras.backend.clear_session()  # else the graphs of all bases stay in memory
+        end = time.monotonic()
         return MeasuredBase(
-            candidate, transfer, cost, base.weights_digest, source, ended - began, decoded - began
+            candidate, transfer, cost, base.weights_digest, source, end - start, decoded - start
         )
 
     # Last, at the size that is in memory by then.
-    floor = Candidate(candidates.smallest_base(), found[-1].image_size, 'random', 'random')
-    work = [*found, floor]
-    rows: list[MeasuredBase] = []
-    left_out = list(missing)
-    for position, candidate in enumerate(work):
-        if candidate is floor and not rows:
+    baseline = Candidate(candidates.smallest_base(), bases[-1].image_size, 'random', 'random')
+    candidates_left = [*bases, baseline]
+    measured: list[MeasuredBase] = []
+    skipped = list(missing)
+    while candidates_left:
+        candidate = candidates_left.pop(0)
+        if candidate is baseline and not measured:
             break
         try:
-            with started(candidate):
-                rows.append(measure(candidate))
+            with on_start(candidate):
+                measured.append(measure(candidate))
         except ConfigError as error:
-            left_out.append(MissingBase(candidate.label, str(error)))
+            skipped.append(MissingBase(candidate.label, str(error)))
             continue
-        measured(rows[-1], work[position + 1 :])
-    if not rows:
+        on_measured(measured[-1], list(candidates_left))
+    if not measured:
         raise ConfigError(
             'no base could be measured: '
-            + '; '.join(f'{item.backbone}: {item.reason}' for item in left_out)
+            + '; '.join(f'{base.backbone}: {base.reason}' for base in skipped)
         )
-    random = rows.pop()
-    verdict = ranking.rank(
-        [row.transfer for row in rows],
-        [row.cost.milliseconds for row in rows],
+    random = measured.pop()
+    ranks = ranking.rank(
+        [base.transfer for base in measured],
+        [base.cost.milliseconds for base in measured],
         random.transfer,
         sample.groups,
     )
-    return BaseComparison(tuple(rows), random, tuple(left_out), sample, verdict)
+    return BaseComparison(tuple(measured), random, tuple(skipped), sample, ranks)
 
 
-def seconds_left(row: MeasuredBase, images: int, rest: Sequence[Candidate]) -> float:
-    """About how long the rest will take, by what one base took: forward pass by its work."""
-    forward = row.cost.milliseconds / 1000 * images
-    besides = max(0.0, row.seconds - row.decoding - forward)
-    other_sizes = {c.image_size for c in rest} - {row.candidate.image_size}
-    passes = sum(forward * c.work / row.candidate.work + besides for c in rest)
-    return passes + len(other_sizes) * row.decoding
+def seconds_left(measured: MeasuredBase, images: int, rest: Sequence[Candidate]) -> float:
+    """An estimate for the remaining bases from one base: forward passes by their multiply-adds."""
+    forward = measured.cost.milliseconds / 1000 * images
+    overhead = max(0.0, measured.seconds - measured.decoding - forward)
+    other_sizes = {c.image_size for c in rest} - {measured.candidate.image_size}
+    passes = sum(forward * c.work / measured.candidate.work + overhead for c in rest)
+    return passes + len(other_sizes) * measured.decoding
 
 
 def to_json(comparison: BaseComparison, config: Config) -> dict[str, Any]:
-    """All numbers as JSON; hits are a string of 0 and 1 in the order of `images.ids`."""
-    sample, verdict = comparison.sample, comparison.verdict
+    """All numbers as JSON values; hits are a string of 0 and 1 in the order of `images.ids`."""
+    sample, ranks = comparison.sample, comparison.ranking
 
-    def row(one: MeasuredBase) -> dict[str, Any]:
-        transfer = one.transfer
+    def values(base: MeasuredBase) -> dict[str, Any]:
+        transfer = base.transfer
         return {
-            'backbone': one.candidate.backbone,
-            'image_size': one.candidate.image_size,
-            'weights': one.candidate.weights,
-            'weights_source': one.weights_source,
-            'weights_digest': one.weights_digest,
+            'backbone': base.candidate.backbone,
+            'image_size': base.candidate.image_size,
+            'weights': base.candidate.weights,
+            'weights_source': base.weights_source,
+            'weights_digest': base.weights_digest,
             'probe': dataclasses.asdict(transfer.probe),
             'knn': dataclasses.asdict(transfer.knn),
             'l2_strengths': list(transfer.strengths),
             'probe_hits': _bits(transfer.probe_hits),
             'knn_hits': _bits(transfer.knn_hits),
-            **dataclasses.asdict(one.cost),
-            'seconds': one.seconds,
+            **dataclasses.asdict(base.cost),
+            'seconds': base.seconds,
         }
 
     counts = [int((sample.labels == i).sum()) for i in range(len(sample.classes))]
@@ -249,20 +255,20 @@ def to_json(comparison: BaseComparison, config: Config) -> dict[str, Any]:
         'seed': config.training.seed,
         'images': {
             'used': len(sample.labels),
-            'of': sample.of,
+            'of': sample.available,
             'groups': len(set(sample.groups)),
             'classes': dict(zip(sample.classes, counts, strict=True)),
             'ids': list(sample.ids),
         },
-        'bases': [row(comparison.rows[i]) for i in verdict.order],
-        'random': row(comparison.random),
+        'bases': [values(comparison.bases[i]) for i in ranks.order],
+        'random': values(comparison.random),
         'majority': dataclasses.asdict(comparison.random.transfer.majority),
-        'best': comparison.rows[verdict.best].candidate.label,
-        'recommended': comparison.rows[verdict.recommended].candidate.label,
-        'best_over_recommended': dataclasses.asdict(verdict.behind),
-        'best_over_random': dataclasses.asdict(verdict.over_random),
-        'best_over_majority': dataclasses.asdict(verdict.over_majority),
-        'left_out': [dataclasses.asdict(item) for item in comparison.missing],
+        'best': comparison.bases[ranks.best].candidate.label,
+        'recommended': comparison.bases[ranks.recommended].candidate.label,
+        'best_over_recommended': dataclasses.asdict(ranks.best_over_recommended),
+        'best_over_random': dataclasses.asdict(ranks.best_over_random),
+        'best_over_majority': dataclasses.asdict(ranks.best_over_majority),
+        'left_out': [dataclasses.asdict(base) for base in comparison.missing],
     }
 
 

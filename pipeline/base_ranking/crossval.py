@@ -1,4 +1,4 @@
-"""Cross-validated accuracy of a linear probe and of nearest neighbours on given features.
+"""Cross-validated accuracy of a linear probe and of nearest neighbours on features.
 
 Contract: features float32 [N, D], labels int [N], groups [N] (hashable). A group is never on both
 sides of a fold, nor of the inner split that chooses the probe's L2 strength.
@@ -31,15 +31,15 @@ NEIGHBOURS = 5
 
 @dataclasses.dataclass(frozen=True)
 class ProbeScores:
-    """What the features are worth; everything is out of fold.
+    """How well the features classify; everything is out of fold.
 
     Attributes:
         probe, knn, majority: accuracy of logistic regression, of nearest neighbours, and of always
-            saying the most frequent class of the other folds.
+            predicting the most frequent class of the other folds.
         probe_hits, knn_hits, majority_hits: bool [N], in the order of the images.
         probabilities: float32 [N, C] of the probe, columns in the order of the sorted labels; 0 for
             a class that the other folds lack.
-        strengths: the inverse L2 strength that each fold's inner split chose.
+        strengths: the inverse L2 strength that the inner split of each fold chose.
     """
 
     probe: clustered.Estimate
@@ -53,32 +53,33 @@ class ProbeScores:
 
 
 def assign_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Which fold each image is tested in: int [N]; stratified as far as whole groups allow.
+    """The test fold of each image: int [N]; stratified as far as whole groups allow.
 
-    Fewer folds than asked for where there are fewer groups, or no class has as many images.
+    There are fewer folds than requested where there are fewer groups, or no class has as many
+    images.
 
     Raises:
-        DataError: fewer than two classes or two groups: nothing can be held out.
+        DataError: there are fewer than two classes or groups.
     """
     _, counts = np.unique(labels, return_counts=True)
     available = len(np.unique(groups))
     if len(counts) < 2:
         raise DataError(
-            f'telling classes apart needs at least two of them; the {len(labels)} labelled images '
-            f'have {len(counts)}'
+            f'a comparison needs at least two classes; the {len(labels)} labelled images have '
+            f'{len(counts)}'
         )
     if available < 2:
         raise DataError(
-            f'all {len(labels)} images are of one group, so that none can be held out; '
-            'cross-validation needs at least two groups (see data.group_pattern)'
+            f'cross-validation needs at least two groups (see data.group_pattern); all '
+            f'{len(labels)} images are of one group'
         )
     number = max(2, min(folds, available, int(counts.max())))
     fold = np.zeros(len(labels), np.int64)
     splitter = sklearn.model_selection.StratifiedGroupKFold(number, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # A class with fewer images than folds is absent from some; its images count all the same.
+        # A class with fewer images than folds is absent from some folds; its images still count.
         warnings.filterwarnings('ignore', message='The least populated class')
-        if counts.max() < 2:  # every class once: stratification has nothing to go by
+        if counts.max() < 2:  # one image a class: nothing to stratify
             parts = sklearn.model_selection.GroupKFold(number).split(labels, labels, groups)
         else:
             parts = splitter.split(np.zeros(len(labels)), labels, groups)
@@ -94,23 +95,23 @@ def cross_validate(
     folds: int = FOLDS,
     seed: int = 0,
 ) -> ProbeScores:
-    """Accuracy of a probe and of nearest neighbours on images that they have not seen.
+    """Accuracy of a probe and of nearest neighbours on held-out images.
 
-    The probe is the recipe's own kind of head: standardised features, multinomial logistic
-    regression by L-BFGS. Its L2 strength is chosen within the other folds, on a part of them that
-    is held out, and the probe is then fitted to all of them: the fold it is tested on decides
-    nothing. Fixing the strength instead would favour bases whose width happens to suit it.
+    The probe is the same kind of head as in training: standardised features, multinomial logistic
+    regression by L-BFGS. Its L2 strength is chosen on a held-out part of the other folds, and the
+    probe is then fitted to all of them: the test fold decides nothing. A fixed strength would
+    favour bases whose width happens to suit it.
 
     Args:
-        features: float32 [N, D]; the same (labels, groups, folds, seed) always give the same folds.
+        features: float32 [N, D]; equal (labels, groups, folds, seed) always give equal folds.
 
     Raises:
-        ValueError: lengths differ, or a feature is not finite.
+        ValueError: the lengths differ, or a feature is not finite.
         DataError: see `fold_of`.
     """
     if not len(features) == len(labels) == len(groups):
         raise ValueError(
-            'one row of features, one label and one group an image. Received: '
+            'each image needs one row of features, one label and one group. Received: '
             f'{len(features)}, {len(labels)} and {len(groups)}'
         )
     if not np.isfinite(features).all():
@@ -119,29 +120,29 @@ def cross_validate(
     fold = assign_folds(targets, groups, folds, seed)
     used = np.unique(fold)
     probabilities = np.zeros((len(targets), len(classes)), np.float32)
-    neighbours, most = np.empty_like(targets), np.empty_like(targets)
+    neighbours, majority = np.empty_like(targets), np.empty_like(targets)
     strengths = []
     progress.start('folds', len(used))
-    # Matrices this small are faster on one core; with two, where another program has one of them,
-    # the threads of BLAS spend their time waiting for each other (measured: 30 times slower).
+    # Matrices this small are faster on one core; on two, with another program on one of them, the
+    # threads of BLAS spend their time waiting for each other (measured: 30 times slower).
     with threadpoolctl.threadpool_limits(1, user_api='blas'):
         for index in used:
             held_out = fold == index
-            seen = ~held_out
-            scaler = sklearn.preprocessing.StandardScaler().fit(features[seen])
+            train = ~held_out
+            scaler = sklearn.preprocessing.StandardScaler().fit(features[train])
             scaled = scaler.transform(features)
-            strength = _choose_strength(scaled[seen], targets[seen], groups[seen], seed)
-            *_, model = _probe_path(scaled[seen], targets[seen], strength)
+            strength = _choose_strength(scaled[train], targets[train], groups[train], seed)
+            *_, model = _probe_path(scaled[train], targets[train], strength)
             rows = np.flatnonzero(held_out)
             probabilities[np.ix_(rows, model.classes_)] = model.predict_proba(scaled[held_out])
             neighbours[held_out] = _predict_neighbours(
-                features[seen], targets[seen], features[held_out]
+                features[train], targets[train], features[held_out]
             )
-            most[held_out] = np.bincount(targets[seen]).argmax()
+            majority[held_out] = np.bincount(targets[train]).argmax()
             strengths.append(strength)
             progress.advance()
     probe_hits = probabilities.argmax(axis=1) == targets
-    knn_hits, majority_hits = neighbours == targets, most == targets
+    knn_hits, majority_hits = neighbours == targets, majority == targets
     return ProbeScores(
         clustered.estimate(probe_hits, groups),
         clustered.estimate(knn_hits, groups),
@@ -163,9 +164,9 @@ def _choose_strength(
     """
     try:
         inner = assign_folds(targets, groups, FOLDS, seed) == 0
-    except DataError:  # one class or one group is left: nothing to choose by
+    except DataError:  # one class or one group is left: there is no choice
         return L2_PATH[1]
-    # Classes that the inner training part lacks cannot be scored.
+    # Classes absent from the inner training part cannot be scored.
     scored = inner & np.isin(targets, targets[~inner])
     if len(np.unique(targets[~inner])) < 2 or not scored.any():
         return L2_PATH[1]
@@ -174,7 +175,7 @@ def _choose_strength(
     for strength, model in zip(L2_PATH, path, strict=True):
         predicted = model.predict_proba(scaled[scored])
         loss = sklearn.metrics.log_loss(targets[scored], predicted, labels=model.classes_)
-        if loss >= best:  # it only rises from here, and the weak end is what takes time
+        if loss >= best:  # it only rises from here, and weak regularisation is slow to fit
             break
         best, chosen = loss, strength
     return chosen
@@ -183,9 +184,9 @@ def _choose_strength(
 def _probe_path(
     scaled: np.ndarray, targets: np.ndarray, last: float
 ) -> Iterator[sklearn.linear_model.LogisticRegression | sklearn.dummy.DummyClassifier]:
-    """The probe at each L2 strength up to `last`, each solved from the one before.
+    """Yields the probe at each L2 strength up to `last`, each solved from the one before.
 
-    It is one model that changes: use it before asking for the next.
+    It is one model that changes: use it before taking the next.
     """
     if len(np.unique(targets)) < 2:
         yield sklearn.dummy.DummyClassifier().fit(scaled, targets)
@@ -194,14 +195,14 @@ def _probe_path(
     for strength in L2_PATH[: L2_PATH.index(last) + 1]:
         model.set_params(C=strength)
         with warnings.catch_warnings():
-            # The weak end may stop short of its optimum; its loss is judged all the same.
+            # With weak regularisation it may stop short of the optimum; its loss still counts.
             warnings.simplefilter('ignore', sklearn.exceptions.ConvergenceWarning)
             yield model.fit(scaled, targets)
 
 
-def _predict_neighbours(seen: np.ndarray, targets: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The class that the nearest images by cosine vote for, nearer ones with more weight."""
-    voters = min(NEIGHBOURS, len(seen))
+def _predict_neighbours(train: np.ndarray, targets: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """The class by vote of the nearest images by cosine, weighted by distance."""
+    voters = min(NEIGHBOURS, len(train))
     model = sklearn.neighbors.KNeighborsClassifier(voters, weights='distance', metric='cosine')
-    # Features of random weights are tiny and nearly parallel; their angles need all the digits.
-    return model.fit(seen.astype(np.float64), targets).predict(asked.astype(np.float64))
+    # Features of random weights are tiny and nearly parallel; their angles need all digits.
+    return model.fit(train.astype(np.float64), targets).predict(test.astype(np.float64))

@@ -1,4 +1,4 @@
-"""Features of images by a frozen base, and what they cost."""
+"""Features of images from a frozen base, and their cost."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _BATCH = 32
 
 @dataclasses.dataclass(frozen=True)
 class BaseCost:
-    """What a base costs.
+    """The cost of a base.
 
     Attributes:
-        milliseconds: of one image's forward pass in a batch; median over batches.
-        parameters: how many numbers its weights are.
+        milliseconds: forward pass of one image in a batch; median over batches.
+        parameters: number of its weights.
         megabytes: size of its weights in memory, 10^6 bytes.
     """
 
@@ -32,28 +32,29 @@ class BaseCost:
 
 
 def decode(encoded: np.ndarray, size: int, mode: str) -> np.ndarray:
-    """Decodes and resizes as the chain does: bytes [N] -> uint8 [N, size, size, 3]."""
-    out = np.empty((len(encoded), size, size, 3), np.uint8)
-    decode = tf.function(
+    """Decodes and resizes as the pipeline does: bytes [N] -> uint8 [N, size, size, 3]."""
+    pixels = np.empty((len(encoded), size, size, 3), np.uint8)
+    decode_batch = tf.function(
         lambda batch: preprocessing.pixels_from_bytes(batch, size, mode),
         input_signature=[tf.TensorSpec([None], tf.string)],
     )
     progress.start('images decoded', len(encoded))
     for i in range(0, len(encoded), _BATCH):
-        batch = decode(tf.constant(list(encoded[i : i + _BATCH])))
-        out[i : i + _BATCH] = batch.numpy()
+        batch = decode_batch(tf.constant(list(encoded[i : i + _BATCH])))
+        pixels[i : i + _BATCH] = batch.numpy()
         progress.advance(len(batch))
-    return out
+    return pixels
 
 
 def embed(backbone: backbones.Backbone, images: np.ndarray) -> tuple[np.ndarray, BaseCost]:
-    """Pooled features of every image in order, and the cost.
+    """Pooled features of all images in order, and the cost.
 
     Args:
-        images: uint8 [N, H, W, 3] at the size that the base was built for.
+        backbone: the base.
+        images: uint8 [N, H, W, 3] at the size the base was built for.
 
     Returns:
-        float32 [N, D], and the cost; the first batch is run once more to keep warm-up out of it.
+        float32 [N, D], and the cost; the first batch runs twice, to exclude warm-up.
     """
     size = images.shape[1]
     forward = tf.function(
@@ -67,11 +68,11 @@ def embed(backbone: backbones.Backbone, images: np.ndarray) -> tuple[np.ndarray,
     features, seconds = [], []
     for i in range(0, len(images), _BATCH):
         batch = images[i : i + _BATCH]
-        began = time.perf_counter()
+        start = time.perf_counter()
         features.append(forward(batch).numpy())
-        # A last batch of few images would say more about overhead than about the base.
+        # A small last batch would measure overhead more than the base.
         if len(batch) == min(_BATCH, len(images)):
-            seconds.append((time.perf_counter() - began) / len(batch))
+            seconds.append((time.perf_counter() - start) / len(batch))
         progress.advance(len(batch))
     weights = backbone.model.weights
     size_in_bytes = sum(int(np.prod(w.shape)) * tf.as_dtype(w.dtype).size for w in weights)

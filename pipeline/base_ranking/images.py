@@ -1,4 +1,4 @@
-"""A sample of the images that ingestion wrote."""
+"""Samples the images that ingestion wrote."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ImageSample:
         groups: object (str) [N].
         ids: object (str) [N].
         classes: names in alphabetical order.
-        of: how many labelled images the split has.
+        available: labelled images in the split.
     """
 
     encoded: np.ndarray
@@ -32,16 +32,17 @@ class ImageSample:
     groups: np.ndarray
     ids: np.ndarray
     classes: tuple[str, ...]
-    of: int
+    available: int
 
 
 def stratified_sample(labels: np.ndarray, count: int, seed: int, at_least: int) -> np.ndarray:
-    """Rows of a random sample in which classes keep their shares: int [N] -> int [n], n <= count.
+    """Draws a stratified random sample: labels int [N] -> rows int [n], n <= count.
 
     Args:
-        count: how many rows at most.
-        at_least: images that each class gets first (all, where it has fewer), so that a rare class
-            is not sampled away.
+        labels: of all images.
+        count: most rows.
+        seed: of the sample.
+        at_least: images that each class gets first (or all it has), so that rare classes remain.
     """
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(labels))
@@ -51,7 +52,7 @@ def stratified_sample(labels: np.ndarray, count: int, seed: int, at_least: int) 
         members = shuffled[labels[shuffled] == label]
         rank[members] = np.arange(len(members))
         size[members] = len(members)
-    # Taking images by their place within their class, as a share, takes every class evenly.
+    # Ordered by their relative place within the class, images of all classes are drawn evenly.
     place = (rank + 0.5) / size
     order = np.lexsort((shuffled, place, rank >= at_least))
     return np.sort(order[:count])
@@ -60,14 +61,14 @@ def stratified_sample(labels: np.ndarray, count: int, seed: int, at_least: int) 
 def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> ImageSample:
     """Reads a stratified sample of one split of gzipped tf.Examples.
 
-    Two passes, so that only the sampled images are in memory. Images without a label are left out.
+    Makes two passes, so that only the sampled images are in memory. Unlabelled images are skipped.
 
     Args:
         folder: of the split.
-        count, seed, at_least: see `stratified`.
+        count, seed, at_least: see `stratified_sample`.
 
     Raises:
-        DataError: there is no labelled image, or there are fewer than two classes.
+        DataError: there are fewer than two classes, or no labelled image.
     """
     files = sorted(str(file) for file in folder.glob('*.gz'))
     spec = {name: tf.io.FixedLenFeature([], tf.string, '') for name in _STRINGS}
@@ -80,13 +81,13 @@ def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> I
     ]
     rows = sorted(row for row in rows if row[1])
     if not rows:
-        raise DataError(f'no labelled image in {folder}; a comparison of bases needs labels')
+        raise DataError(f'a comparison of bases needs labels; {folder} has no labelled image')
     ids, names, groups = (np.array(column, dtype=object) for column in zip(*rows, strict=True))
     classes, labels = np.unique(names.astype(str), return_inverse=True)
     if len(classes) < 2:
         raise DataError(
-            f'all {len(rows)} images of the train split are {classes[0]!r}; a comparison of bases '
-            'needs at least two classes'
+            f'a comparison of bases needs at least two classes; all {len(rows)} train images '
+            f'are {classes[0]!r}'
         )
     chosen = stratified_sample(labels, count, seed, at_least)
     encoded = _read_images(files, ids[chosen])
@@ -98,15 +99,15 @@ def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> I
 
 def _read_images(files: list[str], ids: np.ndarray) -> np.ndarray:
     """The encoded images with these ids, in their order."""
-    wanted = set(ids)
+    remaining = set(ids)
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ('image_id', 'image')}
-    found = {}
+    images = {}
     parsed = tf_data.batches(files, 64, lambda examples: tf.io.parse_example(examples, spec))
     for batch in parsed.as_numpy_iterator():
         for identity, image in zip(batch['image_id'], batch['image'], strict=True):
-            if identity.decode() in wanted:
-                found[identity.decode()] = image
-    # Copies of one file share its id and its bytes.
+            if identity.decode() in remaining:
+                images[identity.decode()] = image
+    # Copies of a file share its id and its bytes.
     encoded = np.empty(len(ids), object)
-    encoded[:] = [found[identity] for identity in ids]
+    encoded[:] = [images[identity] for identity in ids]
     return encoded

@@ -1,4 +1,4 @@
-"""Finds images that were ingested before, so that they need not be read and decoded again."""
+"""Finds images that were ingested before, to save reading and decoding them again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _INGESTION = 'thawline.components.ingestion.component.ImageExampleGen'  # its ty
 
 
 def train_split(project: Project) -> pathlib.Path | None:
-    """The train split as last ingested from these very images with these settings, or None.
+    """The folder of the train split, if these images were ingested with these settings; else None.
 
-    The execution's parameters are compared as TFX's cache would, without TFX's start-up time.
+    Compares the parameters of executions as TFX's cache does, without the start-up time of TFX.
 
     Raises:
         ConfigError, DataError: the source cannot be listed.
@@ -28,26 +28,24 @@ def train_split(project: Project) -> pathlib.Path | None:
         spec, data.split.fractions, data.split.seed, data.max_side, data.max_pixels
     )
     fingerprint = sources.list_source(spec).fingerprint
-    wanted = cache_key.execution_properties(parameters, fingerprint)
-    mine = store.get_context_by_type_and_name('pipeline', project.name)
+    expected = cache_key.execution_properties(parameters, fingerprint)
+    context = store.get_context_by_type_and_name('pipeline', project.name)
     kinds = {kind.id for kind in store.get_execution_types() if kind.name == _INGESTION}
-    executions = (
-        one
-        for one in (store.get_executions_by_context(mine.id) if mine else ())
-        if one.type_id in kinds
-    )
-    for execution in sorted(executions, key=lambda e: e.id, reverse=True):
-        noted = {
+    executions = store.get_executions_by_context(context.id) if context else []
+    for execution in sorted(executions, key=lambda execution: -execution.id):
+        if execution.type_id not in kinds:
+            continue
+        recorded = {
             name: getattr(value, value.WhichOneof('value') or 'string_value')
             for name, value in execution.custom_properties.items()
         }
         state = runs.STATES.get(execution.last_known_state)
-        if state not in runs.GOOD_STATES or not wanted.items() <= noted.items():
+        if state not in runs.GOOD_STATES or not expected.items() <= recorded.items():
             continue
         events = store.get_events_by_execution_ids([execution.id])
         ids = [event.artifact_id for event in events if event.path.steps[0].key == 'examples']
         for artifact in store.get_artifacts_by_id(ids):
             folder = pathlib.Path(artifact.uri) / 'Split-train'
-            if any(folder.glob('*.gz')):  # and nobody has cleared it away
+            if any(folder.glob('*.gz')):  # not deleted since
                 return folder
     return None

@@ -1,4 +1,4 @@
-"""Which base to take: accuracy against cost, with noise in mind."""
+"""Ranks bases and recommends one: accuracy against cost, within the noise."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from thawline.pipeline.base_ranking.crossval import ProbeScores
 
 @dataclasses.dataclass(frozen=True)
 class Ranking:
-    """What a comparison came to; positions in the sequence that was compared.
+    """The ranking of bases, as positions in the sequence that was compared.
 
     Attributes:
-        order: best probe accuracy first; the cheaper first where two are equal.
+        order: best probe accuracy first; the cheaper first among equals.
         best: the first of them.
-        recommended: the cheapest that is not worse than the best beyond one standard error.
-        behind: by how much the best is above the recommended one.
-        over_random, over_majority: by how much the best is above random weights and above always
-            saying the most frequent class.
+        recommended: the cheapest within one standard error of the best.
+        best_over_recommended: accuracy of the best less that of the recommended base.
+        best_over_random, best_over_majority: the same for random weights, and for always
+            predicting the most frequent class.
     """
 
     order: tuple[int, ...]
     best: int
     recommended: int
-    behind: clustered.Difference
-    over_random: clustered.Difference
-    over_majority: clustered.Difference
+    best_over_recommended: clustered.Difference
+    best_over_random: clustered.Difference
+    best_over_majority: clustered.Difference
 
 
 def rank(
@@ -41,9 +41,9 @@ def rank(
     """Ranks bases that were measured on the same images and folds.
 
     The one standard error rule (Breiman, Friedman, Olshen & Stone, "Classification and Regression
-    Trees", 1984, section 3.4.3): among models that are equally good as far as one can tell, the
-    simplest. Here the cheapest to run, and the standard error is that of the paired difference to
-    the best, which is smaller than that of either accuracy.
+    Trees", 1984, section 3.4.3): of models whose accuracies cannot be told apart, take the
+    simplest. Here it is the cheapest to run, and the standard error is that of the paired
+    difference to the best, which is smaller than that of either accuracy.
 
     Args:
         transfers: at least one.

@@ -140,7 +140,7 @@ def _measure(
     sample = images.load_sample(split, count, config.training.seed, crossval.FOLDS)
     say(
         console,
-        f'  images  {len(sample.labels):,} of {sample.of:,}, {len(sample.classes)} classes',
+        f'  images  {len(sample.labels):,} of {sample.available:,}, {len(sample.classes)} classes',
     )
     width = max(17, *(len(c.label) for c in candidates))
     lines: dict[str, str] = {}

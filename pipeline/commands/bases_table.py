@@ -29,7 +29,7 @@ def show(console: rich.console.Console, comparison: BaseComparison, config: Conf
         console.print(line, highlight=False, soft_wrap=True)
     say(console, ('\nin thawline.yaml:\n', 'bold'))
     console.print(
-        yaml_lines(comparison.rows[comparison.verdict.recommended].candidate),
+        yaml_lines(comparison.bases[comparison.ranking.recommended].candidate),
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
 
@@ -51,9 +51,9 @@ def table(comparison: BaseComparison, config: Config, roomy: bool = True) -> ric
 
     In a narrow terminal the bars are short and replace the intervals.
     """
-    verdict = comparison.verdict
-    ranked = [comparison.rows[i] for i in verdict.order]
-    chosen = comparison.rows[verdict.recommended]
+    ranking = comparison.ranking
+    ranked = [comparison.bases[i] for i in ranking.order]
+    chosen = comparison.bases[ranking.recommended]
     random = comparison.random.transfer
     ends = [row.transfer.probe for row in ranked] + [random.probe, random.majority]
     low = math.floor(min(e.lower for e in ends) * 10) / 10
@@ -116,15 +116,18 @@ def _points(difference: Difference) -> str:
 
 def conclusions(comparison: BaseComparison, config: Config) -> list[rich.text.Text]:
     """What the numbers say, one line each."""
-    verdict = comparison.verdict
-    best, chosen = comparison.rows[verdict.best], comparison.rows[verdict.recommended]
+    ranking = comparison.ranking
+    best, chosen = comparison.bases[ranking.best], comparison.bases[ranking.recommended]
     text = rich.text.Text.assemble
     if chosen is best:
         why = 'the most accurate; no faster one comes within one standard error of it'
-        if not any(row.cost.milliseconds < best.cost.milliseconds for row in comparison.rows):
-            why = 'most accurate and fastest' if len(comparison.rows) > 1 else 'the only candidate'
+        if not any(row.cost.milliseconds < best.cost.milliseconds for row in comparison.bases):
+            why = 'most accurate and fastest' if len(comparison.bases) > 1 else 'the only candidate'
     else:
-        behind, share = verdict.behind, chosen.cost.milliseconds / best.cost.milliseconds
+        behind, share = (
+            ranking.best_over_recommended,
+            chosen.cost.milliseconds / best.cost.milliseconds,
+        )
         why = (
             f'within one standard error of the best ({best.candidate.label}: '
             f'{100 * behind.mean:+.1f} points, standard error {100 * behind.standard_error:.1f}) '
@@ -132,24 +135,24 @@ def conclusions(comparison: BaseComparison, config: Config) -> list[rich.text.Te
         )
     verb = 'keep ' if _is_current(chosen.candidate, config) else 'use '
     lines = [text((verb, 'bold'), (chosen.candidate.label, 'bold green'), f': {why}')]
-    current = next((row for row in comparison.rows if _is_current(row.candidate, config)), None)
+    current = next((row for row in comparison.bases if _is_current(row.candidate, config)), None)
     if current is not None and current is not chosen:
         gain = clustered.difference(
             chosen.transfer.probe_hits, current.transfer.probe_hits, comparison.sample.groups
         )
         lines.append(text(f'against the current {current.candidate.label}: {_points(gain)}'))
-    if not verdict.over_majority.is_gain:
+    if not ranking.best_over_majority.is_gain:
         warning = (
             'no base separates these classes: the best is not significantly better than always '
-            f'answering the largest class, {_points(verdict.over_majority)}'
+            f'answering the largest class, {_points(ranking.best_over_majority)}'
         )
-    elif not verdict.over_random.is_gain:
+    elif not ranking.best_over_random.is_gain:
         warning = (
             'pretrained features do not help here: the best base is not significantly better than '
-            f'random weights, {_points(verdict.over_random)}'
+            f'random weights, {_points(ranking.best_over_random)}'
         )
     else:
-        over = _points(verdict.over_random)
+        over = _points(ranking.best_over_random)
         return [*lines, text(f'pretraining helps: the best base is {over} above random weights')]
     return [*lines, text(('warning: ', 'bold yellow'), warning)]
 

@@ -32,7 +32,7 @@ def write(folder: pathlib.Path, rows: list[tuple[str, str | None, str]]) -> path
 def test_images_come_back_with_their_labels_and_groups(tmp_path):
     rows = [(f'{i:03d}', 'äb'[i % 2], f'g{i // 3}') for i in range(30)]
     sample = images.load_sample(write(tmp_path, [*reversed(rows), ('x', None, 'g')]), 100, 0, 5)
-    assert sample.of == len(sample.ids) == 30, 'without a label it is left out'
+    assert sample.available == len(sample.ids) == 30, 'without a label it is left out'
     assert sample.classes == ('b', 'ä')
     assert list(zip(sample.ids, sample.groups, strict=True)) == [(i, g) for i, _, g in rows]
     assert [sample.classes[n] for n in sample.labels] == [label for _, label, _ in rows]

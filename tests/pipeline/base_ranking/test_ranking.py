@@ -27,8 +27,8 @@ def first(count: int) -> ProbeScores:
 def test_the_best_is_taken_where_it_is_better_beyond_noise():
     found = ranking.rank([first(300), first(360)], [1.0, 9.0], first(150), GROUPS)
     assert found.order == (1, 0) and found.best == found.recommended == 1
-    assert found.behind.mean == 0
-    assert found.over_random.is_gain and found.over_majority.is_gain
+    assert found.best_over_recommended.mean == 0
+    assert found.best_over_random.is_gain and found.best_over_majority.is_gain
 
 
 def test_the_cheapest_of_equals_is_taken():
@@ -39,7 +39,7 @@ def test_the_cheapest_of_equals_is_taken():
         [transfer(best), transfer(noisy), first(200)], [9.0, 2.0, 1.0], first(100), GROUPS
     )
     assert found.best == 0 and found.recommended == 1
-    assert 0 < found.behind.mean < found.behind.standard_error
+    assert 0 < found.best_over_recommended.mean < found.best_over_recommended.standard_error
 
 
 def test_pairing_tells_apart_what_two_intervals_would_not():
@@ -52,6 +52,6 @@ def test_pairing_tells_apart_what_two_intervals_would_not():
 
 def test_one_base_alone_and_equal_results():
     alone = ranking.rank([first(300)], [3.0], first(299), GROUPS)
-    assert alone.recommended == alone.best == 0 and not alone.over_random.is_gain
+    assert alone.recommended == alone.best == 0 and not alone.best_over_random.is_gain
     equal = ranking.rank([first(300), first(300)], [3.0, 2.0], first(100), GROUPS)
     assert equal.order == (1, 0) and equal.recommended == 1
