@@ -42,7 +42,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
     statistics_gen = tfx.StatisticsGen(examples=examples, stats_options=sketches)
     statistics = statistics_gen.outputs['statistics']
 
-    reviewed = project.pinned_schema()
+    reviewed = project.copy_schema()
     if reviewed:
         schema_gen = tfx.ImportSchemaGen(schema_file=str(reviewed))
     else:
@@ -63,7 +63,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
     transform.add_upstream_node(data_gate)
     transformed = transform.outputs['transformed_examples']
 
-    network, weights_digest = project.located_model(), project.weights_digest()
+    network, weights_digest = project.base(), project.weights_digest()
     embedder = Embedder(
         examples=transformed,
         model=network,
@@ -129,7 +129,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         transformed_examples=transformed,
         evaluation=evaluation,
         blessing=blessing,
-        settings=config.serving.exported,
+        settings=config.serving.export_settings,
     )
     exported = exporter.outputs['exported_model']
 

@@ -55,6 +55,6 @@ group_option = click.option(
     '--group',
     type=click.Choice(typing.get_args(Policy)),
     help='Which nodes share a task: none; cheap ones join the node before them; those of a phase; '
-    'or all up to the push.',
+    'or all before the push and all after it.',
 )
 yes_option = click.option('--yes', is_flag=True, help='Skip the confirmation prompt.')

@@ -85,8 +85,8 @@ def migrate(project: Project) -> None:
         )
 
     with (
-        file_locks.lock(project.lock, str(os.getpid()), busy=busy),
-        lock.held(project.promotions, 'metadata migrate'),
+        file_locks.lock(project.run_lock, str(os.getpid()), busy=busy),
+        lock.held(project.registry_lock, 'metadata migrate'),
         registry_console.progress(console) as tell,
     ):
         copied = migration.migrate(project, lambda table, rows: tell(f'{table} {rows:,}', 0, 0))

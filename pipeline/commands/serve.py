@@ -107,7 +107,7 @@ def command(
 
         return files.saved_model(project, model)
 
-    served = model_choice.choose_model(model_choice.stages_of(project), chosen, recorded_model)
+    served = model_choice.choose_model(project.stages, chosen, recorded_model)
     console = rich.console.Console(file=sys.stdout)
     if not chosen.python:
         installation, why = tensorflow_serving.find_installation()

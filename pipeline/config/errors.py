@@ -1,4 +1,4 @@
-"""Turns validation failures into lines that a person can act on."""
+"""Turns validation failures into messages that say what to change."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _EXPECTED = {
     'model_type': 'a section of keys',
 }
 
-# Keys of notifications that nobody puts a secret into.
-_OPEN = {'events', 'format', 'timeout', 'retry_for'}
+# Keys of notifications whose values are never secrets.
+_PUBLIC = {'events', 'format', 'timeout', 'retry_for'}
 
 
 def echo(value: Any) -> str:
@@ -34,27 +34,24 @@ def echo(value: Any) -> str:
 
 
 def _shown(path: tuple[Any, ...], value: Any) -> str:
-    """A received value as it may be shown: notifications are where people put secrets.
-
-    And what records runs is where they would put a password.
-    """
+    """A received value without secrets, which people put into notifications and metadata."""
     private = path[:1] in {('notifications',), ('metadata',)}
     number = isinstance(value, (int, float)) and not str(path[-1]).endswith('_env')
-    if not private or _OPEN & set(path) or number:
+    if not private or _PUBLIC & set(path) or number:
         return echo(value)
     if isinstance(value, str):
         if 'webhook' in path:
             return repr(urls.public_part(value))
-        return f'{len(value)} characters, which may be a secret'
+        return f'{len(value)} characters, not shown in case they are a secret'
     return f'a {type(value).__name__}'
 
 
 def _section_at(model: type[pydantic.BaseModel], path: tuple[Any, ...]) -> type | None:
-    """The model class that holds the last key of `path`, where there is one."""
+    """The model class that has the last key of `path`, if any."""
     current: Any = model
     for key in path[:-1]:
         if isinstance(key, int):
-            continue  # a place in a list, whose sections are those of its annotation
+            continue  # an index of a list; the annotation names the class of its items
         fields = getattr(current, 'model_fields', None)
         if not fields or key not in fields:
             return None
@@ -79,7 +76,7 @@ def _line(problem: Any, model: type[pydantic.BaseModel]) -> str:
         hint = f'did you mean {close[0]}?' if close else f'known keys: {", ".join(known)}'
         return f'{where}: unknown key; {hint}'
     if kind == 'missing':
-        return f'{where}: missing; it must be given'
+        return f'{where}: required, but missing'
     if kind == 'value_error':
         message = str(problem['ctx']['error'])
         return f'{where}: {message}' + (f' ({received})' if where and 'data' not in kind else '')
@@ -89,12 +86,10 @@ def _line(problem: Any, model: type[pydantic.BaseModel]) -> str:
 
 
 def explain(error: pydantic.ValidationError, model: type[pydantic.BaseModel], name: str) -> str:
-    """One line a problem, each with the key path, the value received and what would be right."""
+    """One line per problem: the key path, the value received and what is expected."""
     lines = []
     for problem in error.errors():
-        line = _line(problem, model)
-        if line.startswith(': '):
-            line = line[2:]
+        line = _line(problem, model).removeprefix(': ')
         if line not in lines:
             lines.append(line)
     head = f'{name}: {len(lines)} problem{"s" if len(lines) > 1 else ""}'

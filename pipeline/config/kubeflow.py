@@ -1,4 +1,4 @@
-"""How Kubeflow Pipelines or Vertex AI runs a project: where it is kept and what each node gets."""
+"""Settings of Kubeflow Pipelines and Vertex AI: platform, storage and resources of nodes."""
 
 from __future__ import annotations
 
@@ -22,103 +22,101 @@ _MEMORY = r'^[1-9]\d*(?:\.\d+)?(?:[KMGT]i?)$'
 
 
 class Resources(Section):
-    """What a node's container gets, at least and at most."""
+    """Requests and limits of a node's container."""
 
     cpu: Annotated[Positive, pydantic.Field(le=1024)] | None = pydantic.Field(
-        default=None, description='Processors.'
+        default=None, description='CPU cores.'
     )
     memory: Annotated[str, pydantic.Field(pattern=_MEMORY)] | None = pydantic.Field(
-        default=None, description='With its unit, such as 16Gi.'
+        default=None, description='Memory with its unit, such as 16Gi.'
     )
     accelerator: str | None = pydantic.Field(
         default=None,
-        description='nvidia.com/gpu on Kubeflow; on Vertex AI a type, such as NVIDIA_L4.',
+        description='Kubeflow: nvidia.com/gpu; Vertex AI: a type such as NVIDIA_L4.',
     )
-    accelerators: Count = pydantic.Field(default=1, description='How many of them.')
+    accelerators: Count = pydantic.Field(default=1, description='Number of accelerators.')
 
 
 class Kubeflow(Section):
     """What `thawline schedule kubeflow` compiles."""
 
     platform: Literal['kubeflow', 'vertex'] = pydantic.Field(
-        default='kubeflow', description='Kubeflow Pipelines, version 2; or Vertex AI Pipelines.'
+        default='kubeflow', description='Kubeflow Pipelines v2 or Vertex AI Pipelines.'
     )
     image: str | None = pydantic.Field(
         default=None,
-        description="The container image, with a tag or digest: what the project's Dockerfile "
-        'builds, in a registry that the cluster reaches.',
+        description='Container image with a tag or digest, built from the Dockerfile and pushed to '
+        'a registry that the cluster can reach.',
     )
     root: str | None = pydantic.Field(
         default=None,
-        description='Pipeline root: a folder in a bucket, such as gs://bucket/thawline.',
+        description='Pipeline root, a folder in a bucket: gs://bucket/thawline.',
     )
     volume: str | None = pydantic.Field(
         default=None,
-        description='Kubeflow: the PersistentVolumeClaim that holds the projects, shared by all '
-        'tasks; Vertex AI shows the bucket to tasks by itself.',
+        description='Kubeflow: PersistentVolumeClaim with the projects, mounted by all tasks. '
+        'Vertex AI mounts the bucket by itself.',
     )
     secret: str | None = pydantic.Field(
         default=None,
-        description='Kubeflow: the Secret with a key for each environment variable that the '
-        'configuration names; Vertex AI: projects/P/secrets/S/versions/V, whose payload is a JSON '
-        'object of them.',
+        description='Kubeflow: Secret with one key per environment variable that the configuration '
+        'names. Vertex AI: projects/P/secrets/S/versions/V, with a JSON object of them.',
     )
     group: Policy = pydantic.Field(
         default='phases',
-        description='Nodes that share a task, and so one container and import of TensorFlow: '
-        'none; cheap ones with the heavy one before them; those of a phase (data, images, '
-        'training, evaluation); or all before and all after the push.',
+        description='Which nodes share a task and so one container. none: no two; cheap: cheap '
+        'nodes join the heavy one before them; phases: those of data, images, training, '
+        'evaluation; all: all before the push, and all after it.',
     )
     retries: Annotated[int, pydantic.Field(ge=0, le=10)] = pydantic.Field(
-        default=1, description='How often a failed task is tried again; a training resumes.'
+        default=1, description='Retries of a failed task; training resumes where it stopped.'
     )
     resources: dict[str, Resources] = pydantic.Field(
         default={},
-        description='Of nodes by name: {Trainer: {cpu: 8, memory: 32Gi, accelerator: '
-        'nvidia.com/gpu, accelerators: 1}}; a task gets the most that any of its nodes needs.',
+        description='Resources of nodes by name: {Trainer: {cpu: 8, memory: 32Gi, accelerator: '
+        'nvidia.com/gpu, accelerators: 1}}. A task gets the maximum over its nodes.',
     )
 
     @pydantic.field_validator('image')
     @classmethod
-    def _pinned(cls, value: str | None) -> str | None:
+    def _check_image(cls, value: str | None) -> str | None:
         if value is None:
             return value
-        found = _IMAGE.fullmatch(value)
-        if not found:
+        match = _IMAGE.fullmatch(value)
+        if not match:
             raise ValueError(
                 'must be the name of an image, such as registry.example/team/thawline:0.1.0'
             )
-        if not found['tag'] and not found['digest']:
+        if not match['tag'] and not match['digest']:
             raise ValueError(
-                f'has neither a tag nor a digest, so that nobody could say what ran; give {value}'
-                ':TAG or @sha256:...'
+                f'needs a tag or digest, so that runs are traceable: {value}:TAG or @sha256:...'
             )
         return value
 
     @pydantic.field_validator('root')
     @classmethod
-    def _bucket(cls, value: str | None) -> str | None:
+    def _check_root(cls, value: str | None) -> str | None:
         if value is not None and not BUCKET.fullmatch(value):
             raise ValueError(
-                'must be a folder in a bucket that all tasks reach: gs://bucket/folder, '
+                'must be a folder in a bucket that all tasks can reach: gs://bucket/folder, '
                 's3://bucket/folder or minio://bucket/folder'
             )
         return value
 
     @pydantic.field_validator('volume')
     @classmethod
-    def _claim(cls, value: str | None) -> str | None:
+    def _check_volume(cls, value: str | None) -> str | None:
         if value is not None and not _KUBERNETES_NAME.fullmatch(value):
             raise ValueError('must be the name of a PersistentVolumeClaim, such as thawline')
         return value
 
     @pydantic.model_validator(mode='after')
-    def _fits_platform(self) -> Self:
+    def _check_platform(self) -> Self:
         if self.platform == 'vertex':
             if self.volume is not None:
                 raise ValueError(
-                    f'volume {self.volume!r} is for platform kubeflow alone: Vertex AI mounts no '
-                    'claims, it shows the bucket of root to all tasks'
+                    f'volume {self.volume!r} is for platform kubeflow only: Vertex AI mounts the '
+                    'bucket of root in all tasks'
                 )
             if self.root is not None and not self.root.startswith('gs://'):
                 raise ValueError(f'root is {self.root}; Vertex AI needs a bucket on gs://')

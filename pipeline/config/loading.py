@@ -1,4 +1,4 @@
-"""Reads a project: its file or a preset, as text, as a configuration, as the project."""
+"""Loads a project from its file or a preset."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ DEFAULT_PRESET = 'solar_cells'
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice; YAML's own would keep the last silently."""
+    """A safe loader that refuses duplicate keys; YAML's own silently keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """As the base class, and raises `yaml.constructor.ConstructorError` on a repeated key."""
+        """As the base class, and raises `yaml.constructor.ConstructorError` on a duplicate key."""
         seen = set()
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 continue
             if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'the key {key_node.value!r} is given twice', key_node.start_mark
+                    None, None, f'duplicate key {key_node.value!r}', key_node.start_mark
                 )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
 
 def parse(text: str, name: str) -> Config:
-    """Reads a configuration; `name` is how errors call it.
+    """Parses a configuration; errors call it `name`.
 
     Raises:
         ConfigError: not YAML, an unknown key, a wrong type or an impossible combination.
@@ -47,10 +47,10 @@ def parse(text: str, name: str) -> Config:
     except yaml.YAMLError as error:
         raise ConfigError(f'{name} is not valid YAML: {error}') from error
     except RecursionError as error:
-        raise ConfigError(f'{name} is nested too deeply to be a configuration') from error
+        raise ConfigError(f'{name} is nested too deeply for a configuration') from error
     if not isinstance(raw, dict):
         raise ConfigError(
-            f'{name} holds {errors.echo(raw)}; it must hold keys such as name: and data:'
+            f'{name} contains {errors.echo(raw)}; it must have keys such as name: and data:'
         )
     try:
         return Config.model_validate(raw)
@@ -59,7 +59,7 @@ def parse(text: str, name: str) -> Config:
 
 
 def preset_names() -> list[str]:
-    """Names of the projects that come with the package."""
+    """Presets in the package."""
     folder = importlib.resources.files('thawline.pipeline') / 'presets'
     return sorted(p.name.removesuffix('.yaml') for p in folder.iterdir() if p.name[-5:] == '.yaml')
 
@@ -71,7 +71,7 @@ def read_preset(name: str) -> str:
         ConfigError: there is no preset of that name.
     """
     if name not in preset_names():
-        raise ConfigError(f'no preset {name!r}; there are: {", ".join(preset_names())}')
+        raise ConfigError(f'no preset {name!r}; presets: {", ".join(preset_names())}')
     return (importlib.resources.files('thawline.pipeline') / 'presets' / f'{name}.yaml').read_text(
         'utf-8'
     )
@@ -87,12 +87,12 @@ def read_file(path: pathlib.Path) -> str:
         return path.read_text('utf-8-sig')
     except FileNotFoundError as error:
         raise ConfigError(
-            f'no configuration at {path}; write one with: thawline init {path.parent} --data FOLDER'
+            f'no project file {path}; write one with: thawline init {path.parent} --data FOLDER'
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f'{path} is not UTF-8 text (byte {error.start})') from error
     except OSError as error:
-        raise ConfigError(f'{path} cannot be read: {error.strerror}') from error
+        raise ConfigError(f'cannot read {path}: {error.strerror}') from error
 
 
 def load_project(path: pathlib.Path | None) -> Project:

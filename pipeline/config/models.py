@@ -2,7 +2,7 @@
 
 Unknown keys, wrong types and impossible combinations are errors that name the key path, echo the
 value received and say what would be right (`pipeline.config.errors`). Functions elsewhere take the
-few values that they need, never the whole configuration.
+few values that they need, or the `Project`.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ class Config(Section):
     serving: Serving = Serving()
     beam: Beam = Beam()
     notifications: tuple[Target, ...] = pydantic.Field(
-        default=(), description='Whom to tell how a run ended: a list of webhooks and commands.'
+        default=(), description='Webhooks and commands to notify when a run ends.'
     )
     metadata: Metadata = Metadata()
     airflow: Airflow = Airflow()
     kubeflow: Kubeflow = Kubeflow()
     output: str | None = pydantic.Field(
-        default=None, description='Where runs are kept; default: runs/<name> beside this file.'
+        default=None, description='Folder of all runs; default: runs/<name> beside this file.'
     )
 
     @pydantic.model_validator(mode='after')
-    def _size_fits(self) -> Self:
+    def _check_image_size(self) -> Self:
         smallest = backbones.entry(self.model.backbone).min_size
         size = self.preprocessing.image_size
         if size is not None and size < smallest:
@@ -70,5 +70,5 @@ class Config(Section):
 
     @property
     def image_size(self) -> int:
-        """Side of the square that the base sees, in pixels."""
+        """Side of the square input of the base, in pixels."""
         return self.preprocessing.image_size or backbones.entry(self.model.backbone).default_size

@@ -1,4 +1,4 @@
-"""Where a project keeps its things, and how the paths in its configuration are meant."""
+"""A project: its configuration, and the one answer to where things are."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WEIGHTS_BY_NAME = ('imagenet', 'package', 'random')
 
 @dataclasses.dataclass(frozen=True)
 class Project:
-    """One project: its configuration, and the folders where it keeps its things.
+    """One project.
 
     Attributes:
         config: what its file says.
-        home: the folder of the configuration file, which relative paths are relative to.
+        home: the folder of the project file; relative paths start here.
         output: where runs are kept.
-        schema: where the reviewed schema is, or would be.
+        schema: the reviewed schema, whether it exists or not.
     """
 
     config: Config
@@ -37,9 +37,9 @@ class Project:
 
     @classmethod
     def of(cls, config: Config, home: pathlib.Path, is_preset: bool = False) -> Project:
-        """The project of a configuration that was found in `home`, or of a preset run there.
+        """The project of a configuration read from `home`, or of a preset that runs there.
 
-        The schema of a preset is kept with its runs: the folder is not the preset's own.
+        The schema of a preset is kept with its runs: the folder does not belong to the preset.
         """
         home = home.resolve()
         output = home / (config.output or f'runs/{config.name}')
@@ -47,8 +47,8 @@ class Project:
         return cls(config, home, output, (output if is_preset else home) / named)
 
     def on_engine(self, engine: str | None) -> Project:
-        """The same project with another engine of Beam; None leaves the configured one."""
-        return self._with(beam=beam.on(self.config.beam, engine))
+        """The same project with another Beam engine; None keeps the configured one."""
+        return self._with(beam=beam.with_engine(self.config.beam, engine)) if engine else self
 
     def with_weights(self, weights: str) -> Project:
         """The same project with other weights of its base."""
@@ -59,70 +59,76 @@ class Project:
 
     @property
     def name(self) -> str:
-        """Of the project and its pipeline."""
+        """Name of the project and its pipeline."""
         return self.config.name
 
     @property
     def postgresql(self) -> PostgreSQL | None:
-        """The database that records runs; None for the file `metadata`."""
+        """The database that records runs; None if that is the file `metadata`."""
         return self.config.metadata.postgresql
 
     @property
     def artifacts(self) -> pathlib.Path:
-        """Every artifact of every run."""
+        """Artifacts of all runs."""
         return self.output / 'artifacts'
 
     @property
     def metadata(self) -> pathlib.Path:
-        """ML Metadata's SQLite file, where no database is configured."""
+        """ML Metadata's SQLite file, unless a database is configured."""
         return self.output / 'metadata.sqlite'
 
     @property
     def staging(self) -> pathlib.Path:
-        """Blessed models, in TensorFlow Serving's layout: one folder a version."""
+        """Blessed models, in TensorFlow Serving's layout: one folder per version."""
         return self.output / 'serving' / 'staging'
 
+    @property
     def production(self) -> str:
-        """Promoted models, in the same layout: a folder, or a URL that Beam reaches."""
-        named = self.config.serving.production
-        return self._located(named) if named else str(self.output / 'serving' / 'production')
+        """Promoted models, in the same layout: a folder, or a URL that Beam can reach."""
+        location = self.config.serving.production
+        return self._resolve(location) if location else f'{self.output}/serving/production'
 
     @property
-    def promotions(self) -> pathlib.Path:
-        """Held while models are promoted, rolled back or pruned."""
+    def stages(self) -> dict[str, str]:
+        """The folder of versions of each stage."""
+        return {'production': self.production, 'staging': str(self.staging)}
+
+    @property
+    def registry_lock(self) -> pathlib.Path:
+        """Locked while models are promoted, rolled back or pruned."""
         return self.output / 'serving' / 'lock'
 
     @property
     def logs(self) -> pathlib.Path:
-        """One log file a run."""
+        """Log files, one per run."""
         return self.output / 'logs'
 
     @property
     def engine_logs(self) -> pathlib.Path:
-        """Logs of the processes that an engine needs beside a run."""
+        """Logs of the processes that an engine starts for a run."""
         return self.logs / 'engine'
 
     @property
     def checkpoints(self) -> pathlib.Path:
-        """States of unfinished trainings; outside the artifacts, which a failed run removes."""
+        """State of unfinished trainings; not among the artifacts, which a failed run deletes."""
         return self.output / 'checkpoints'
 
     @property
-    def lock(self) -> pathlib.Path:
-        """Held while a run of this project is under way."""
+    def run_lock(self) -> pathlib.Path:
+        """Locked while a run of this project is under way."""
         return self.output / 'lock'
 
     @property
     def node_locks(self) -> pathlib.Path:
-        """Each held while a node of a run is under way in a process of its own."""
+        """Locks of nodes that run in their own processes."""
         return self.output / 'locks'
 
     def report_link(self, run_id: str) -> pathlib.Path:
-        """The report of a run, under a name that can be told beforehand."""
+        """Link to the report of a run, under a name that is known before the run."""
         return self.output / 'reports' / f'{run_id}.html'
 
-    def _located(self, path: str) -> str:
-        """A path of the configuration: URLs and packages as they are, others from `home`."""
+    def _resolve(self, path: str) -> str:
+        """A path of the configuration in full; URLs and packages stay as they are."""
         if '://' in path or path.startswith('package:'):
             return path
         return str(self.home / pathlib.Path(path).expanduser())
@@ -131,9 +137,9 @@ class Project:
         """The images to ingest."""
         data = self.config.data
         return SourceSpec(
-            source=self._located(data.source),
+            source=self._resolve(data.source),
             format=data.format,
-            root=None if data.root is None else self._located(data.root),
+            root=None if data.root is None else self._resolve(data.root),
             columns=data.columns,
             group_pattern=data.group_pattern,
             normalise_labels=data.normalise_labels,
@@ -141,12 +147,12 @@ class Project:
 
     def bulk_source(self, bulk: Bulk) -> str:
         """The images that a run predicts."""
-        return self._located(bulk.data)
+        return self._resolve(bulk.data)
 
-    def pinned_schema(self) -> pathlib.Path | None:
-        """A copy of the reviewed schema whose path depends on its content.
+    def copy_schema(self) -> pathlib.Path | None:
+        """Copies the reviewed schema to a path that depends on its content.
 
-        ImportSchemaGen is cached by the path alone: without the copy an edit would not be noticed.
+        ImportSchemaGen is cached by the path alone: without the copy an edit would go unnoticed.
         """
         if not self.schema.is_file():
             return None
@@ -158,18 +164,18 @@ class Project:
         return copy
 
     def weights(self) -> str:
-        """The base's weights: a name, or the full path of a file."""
+        """Weights of the base: a name, or the full path of a file."""
         weights = self.config.model.weights
-        return weights if weights in WEIGHTS_BY_NAME else self._located(weights)
+        return weights if weights in WEIGHTS_BY_NAME else self._resolve(weights)
 
     def weights_digest(self) -> str:
-        """Changes with the content of a weights file; empty for weights that have a name."""
+        """Digest of a weights file; empty for weights by name."""
         weights = self.weights()
         if weights in WEIGHTS_BY_NAME:
             return ''
         with open(weights, 'rb') as file:
             return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
 
-    def located_model(self) -> PretrainedBase:
-        """The base's settings with the full path of its weights."""
+    def base(self) -> PretrainedBase:
+        """Settings of the base, with the full path of its weights."""
         return self.config.model.model_copy(update={'weights': self.weights()})

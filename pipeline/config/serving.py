@@ -1,4 +1,4 @@
-"""Where models are served from, and how many versions are kept there."""
+"""Where models are served from, what is exported, and how many versions stay."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from thawline.components.shared.settings import Count, Fraction, Section
 
 
 class Serving(Section):
-    """Where promoted models go, and what travels with them."""
+    """Where promoted models go, and what is exported with them."""
 
     production: str | None = pydantic.Field(
         default=None,
-        description='Where promoted models are served from: a folder, or a URL that Beam reaches '
+        description='Where promoted models are served from: a folder, or a URL that Beam can reach '
         'such as gs://bucket/models/x; default: <output>/serving/production.',
     )
     keep: Count = pydantic.Field(
-        default=5, description='How many versions of each stage thawline prune leaves.'
+        default=5, description='Versions of each stage that thawline prune keeps.'
     )
     exports: tuple[Kind, ...] = pydantic.Field(
         default=(),
-        description='Other formats beside the SavedModel: litert, litert_dynamic, litert_int8, '
+        description='Formats to export beside the SavedModel: litert, litert_dynamic, litert_int8, '
         'onnx.',
     )
     exports_tolerance: Fraction = pydantic.Field(
         default=0.02,
-        description='Most val accuracy that such a format may lose, by the lower end of the 95 % '
-        'interval of the difference.',
+        description='Val accuracy that such a format may lose at most, by the lower end of the '
+        '95 % interval of the difference.',
     )
     abstain: Abstain | None = pydantic.Field(
         default=None,
-        description='A score below which the model abstains, calibrated on val: {accuracy: 0.98}.',
+        description='Abstain below a score that is calibrated on val: {accuracy: 0.98}.',
     )
     licence: str | None = pydantic.Field(
-        default=None, description='Licence of the model, in words; travels with it.'
+        default=None, description='Licence of the model; part of the model card.'
     )
     check: Check = Check()
     bulk: Bulk | None = pydantic.Field(
-        default=None, description='Unlabelled images that a run predicts with its blessed model.'
+        default=None, description='Unlabelled images to predict with the blessed model of a run.'
     )
 
     @property
-    def exported(self) -> Exports:
-        """What the Exporter needs of it."""
+    def export_settings(self) -> Exports:
+        """The part that the Exporter takes."""
         return Exports.model_validate(self.model_dump(include=set(Exports.model_fields)))

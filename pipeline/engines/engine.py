@@ -84,7 +84,7 @@ class Engine:
             workers = (
                 beam.workers
                 if beam.workers != 'auto'
-                else worker_count.workers(beam.engine, node, megabytes, beam.most_workers)
+                else worker_count.workers(beam.engine, node, megabytes, beam.worker_limit)
             )
         if workers == 0:
             description = 'this process'

@@ -121,7 +121,7 @@ class Services:
                 '50000 beside each of its workers and set worker_pool: localhost:50000'
             )
         port = ports.free_port()
-        most = beam.most_workers if beam.workers == 'auto' else beam.workers
+        most = beam.worker_limit if beam.workers == 'auto' else beam.workers
         number = min(most, os.cpu_count() or 1)
         command = [
             sys.executable, '-m', 'thawline.pipeline.engines.worker_pool', '--port', str(port),

@@ -40,7 +40,7 @@ def to_change(project: Project, command: str, say: Say) -> Iterator[Registry]:
             metadata, or a place or the metadata cannot be reached.
     """
     opening.require_mine(project)
-    with lock.held(project.promotions, command, opening.lock(project)):
+    with lock.held(project.registry_lock, command, opening.lock(project)):
         registry = state.read(project)
         lines = recovery.mend(registry)
         for line in lines:

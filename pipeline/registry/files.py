@@ -33,8 +33,7 @@ def saved_model(project: Project, wanted: str) -> pathlib.Path:
     if version_folders.is_model(folder):
         return folder.resolve()
     if wanted in STAGES:
-        places = {PRODUCTION: project.production(), STAGING: str(project.staging)}
-        return _newest(places[wanted], wanted)
+        return _newest(project.stages[wanted], wanted)
     if '/' in wanted or folder.is_dir():
         raise ConfigError(f'--model: there is no SavedModel in {folder}: it has no {MARKER}')
     found = lookup.find(registry.read(project), wanted)

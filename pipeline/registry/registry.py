@@ -13,7 +13,7 @@ from thawline.pipeline.metadata.lineage import Graph
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.registry import destinations, ledger, models
 from thawline.pipeline.registry.destinations import Place
-from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Move, Prune
+from thawline.pipeline.registry.ledger import STAGING, Move, Prune
 from thawline.pipeline.registry.models import Model
 
 
@@ -81,8 +81,5 @@ def read(project: Project) -> Registry:
         tuple(models.all_of(found)),
         tuple(ledger.moves(found)),
         tuple(ledger.prunes(found)),
-        {
-            PRODUCTION: destinations.of(project.production()),
-            STAGING: destinations.of(str(project.staging)),
-        },
+        {stage: destinations.of(location) for stage, location in project.stages.items()},
     )

@@ -60,7 +60,7 @@ def check_weights(project: Project) -> None:
     """
     from thawline.components import backbones
 
-    model = project.located_model()
+    model = project.base()
     state = backbones.availability(model.backbone).get(model.weights, 'absent')
     if model.weights != 'random' and not state.startswith('present'):
         backbones.build(model.backbone, project.config.image_size, model.weights)

@@ -15,7 +15,6 @@ import rich.text
 
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import beam
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
@@ -34,7 +33,6 @@ class Options:
     last: tuple[str, ...] = ()
     use_cache: bool = True
     tune: bool = False
-    engine: str | None = None
 
 
 def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
@@ -46,21 +44,18 @@ def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
             f'wait for it, or give this one another output than {project.output}'
         )
 
-    return file_locks.lock(project.lock, str(os.getpid()), busy=busy)
+    return file_locks.lock(project.run_lock, str(os.getpid()), busy=busy)
 
 
 def execute(project: Project, options: Options) -> Outcome:
     """Runs the chain and tells the terminal; returns how it ended."""
-    config = project.config.model_copy(
-        update={'beam': beam.on(project.config.beam, options.engine)}
-    )
     run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
     log = project.logs / f'{run_id}.log'
     began = time.monotonic()
     with _only_run(project), signals.interruptible(), log_redirect.redirect_output(log) as terminal:
         console = rich.console.Console(file=terminal)
         console.print(
-            f'[bold]{config.name}[/bold]  run {run_id}  in {project.output}', highlight=False
+            f'[bold]{project.name}[/bold]  run {run_id}  in {project.output}', highlight=False
         )
         results: list[NodeResult] = []
         message = node = None

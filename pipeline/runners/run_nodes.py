@@ -132,7 +132,7 @@ class _Call:
                 'that has ended',
             )
 
-        return file_locks.lock(self._project.lock, str(os.getpid()), shared=True, busy=busy)
+        return file_locks.lock(self._project.run_lock, str(os.getpid()), shared=True, busy=busy)
 
     def _prepare(self) -> None:
         """Finds what can be found wrong before a node runs, and starts TFX.

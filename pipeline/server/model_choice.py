@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Callable, Mapping
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import version_folders
 from thawline.pipeline.server.limits import RequestLimits
 
@@ -109,8 +108,3 @@ def _model_at(path: pathlib.Path) -> ServedModel:
     raise ConfigError(
         f'--model: {path} is neither a SavedModel nor a folder of versions (named by numbers)'
     )
-
-
-def stages_of(project: Project) -> dict[str, str]:
-    """The folder of versions of each stage."""
-    return {'production': project.production(), 'staging': str(project.staging)}

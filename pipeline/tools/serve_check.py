@@ -261,7 +261,7 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
 
 def _target(config: pathlib.Path | None, model: str | None) -> model_choice.ServedModel:
     project = loading.load_project(config)
-    stages = model_choice.stages_of(project)
+    stages = project.stages
     recorded = functools.partial(files.saved_model, project)
     try:
         return model_choice.choose_model(stages, ServeOptions(model=model), recorded)

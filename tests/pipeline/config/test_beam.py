@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import beam as params
+from thawline.pipeline.config import beam as beam_config
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.beam import Beam
 
@@ -27,14 +27,14 @@ def test_engines_that_lose_data_are_refused_with_that_reason(engine):
         parsed(f'{{engine: {engine}}}')
     assert f"'{engine}'" in str(error.value)  # what was received
     with pytest.raises(ConfigError, match='loses data silently'):
-        params.on(Beam(), engine)
+        beam_config.with_engine(Beam(), engine)
 
 
 def test_an_unknown_engine_lists_the_known_ones():
     with pytest.raises(ConfigError, match='use one of local, multiprocess, portable, flink'):
         parsed('{engine: hadoop}')
     with pytest.raises(ConfigError, match="--engine: use one of local.*Received: 'hadoop'"):
-        params.on(Beam(), 'hadoop')
+        beam_config.with_engine(Beam(), 'hadoop')
 
 
 @pytest.mark.parametrize(
@@ -63,17 +63,16 @@ def test_what_cannot_work_is_said_before_anything_runs(beam, message):
 
 def test_the_prompt_decides_over_the_file_and_is_checked_alike():
     beam = parsed('{engine: flink, workers: 3, job_endpoint: "localhost:8099"}')
-    assert params.on(beam, None) is beam
-    local = params.on(beam, 'local')
+    local = beam_config.with_engine(beam, 'local')
     assert (local.engine, local.workers) == ('local', 3)
     with pytest.raises(ConfigError, match='--engine: engine flink needs flink.job_server'):
-        params.on(Beam(), 'flink')
+        beam_config.with_engine(Beam(), 'flink')
 
 
 def test_cores_bound_what_is_on_this_machine():
-    assert Beam(engine='portable', max_workers=7).most_workers == 7
-    assert Beam(engine='multiprocess').most_workers >= 1
-    assert Beam(engine='flink', job_endpoint='localhost:1').most_workers == 16
+    assert Beam(engine='portable', max_workers=7).worker_limit == 7
+    assert Beam(engine='multiprocess').worker_limit >= 1
+    assert Beam(engine='flink', job_endpoint='localhost:1').worker_limit == 16
 
 
 @pytest.mark.parametrize('master', ['local', 'local[4]', 'local[*]', 'spark://cluster:7077'])

@@ -36,7 +36,7 @@ def test_images_with_a_tag_or_digest(image):
 @pytest.mark.parametrize(
     ('key', 'value', 'message'),
     [
-        ('image', 'thawline', 'neither a tag nor a digest'),
+        ('image', 'thawline', 'needs a tag or digest'),
         ('image', 'Thaw Line:1', 'must be the name of an image'),
         ('image', 'x:1@sha256:abc', 'must be the name of an image'),
         ('root', '/data/thawline', 'must be a folder in a bucket'),
@@ -59,7 +59,7 @@ def test_refused_settings(key, value, message):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'volume': 'claim'}, 'for platform kubeflow alone'),
+        ({'volume': 'claim'}, 'for platform kubeflow only'),
         ({'root': 's3://bucket/a'}, 'needs a bucket on gs://'),
         ({'secret': 'thawline'}, 'for platform vertex'),
     ],

@@ -28,7 +28,7 @@ def test_urls_packages_and_names_are_left_as_they_are(tmp_path):
     assert Project.of(remote, tmp_path).weights() == 'imagenet'
     own = parsed('model: {backbone: mobilenet_v2, weights: w/base.h5}')
     assert Project.of(own, tmp_path).weights() == str(tmp_path / 'w' / 'base.h5')
-    assert Project.of(own, tmp_path).located_model().backbone == 'mobilenet_v2'
+    assert Project.of(own, tmp_path).base().backbone == 'mobilenet_v2'
 
 
 def test_another_content_of_the_weights_file_is_another_digest(tmp_path):
@@ -44,11 +44,11 @@ def test_another_content_of_the_weights_file_is_another_digest(tmp_path):
 def test_reviewed_schema_is_pinned_by_its_content(tmp_path):
     plain = parsed('')
     project = Project.of(plain, tmp_path)
-    assert project.pinned_schema() is None
+    assert project.copy_schema() is None
     (tmp_path / 'schema.pbtxt').write_text('# one')
-    first = project.pinned_schema()
+    first = project.copy_schema()
     (tmp_path / 'schema.pbtxt').write_text('# two')
-    second = project.pinned_schema()
+    second = project.copy_schema()
     assert first and second and first != second
     assert (first.read_text(), second.read_text()) == ('# one', '# two')
 

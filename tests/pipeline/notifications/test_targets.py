@@ -7,8 +7,10 @@ import pathlib
 
 import pytest
 
+from thawline.components.backbones.params import PretrainedBase
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import loading, models
+from thawline.pipeline.config import loading
+from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.notifications import EVENTS, Target
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.notifications import signature, targets
@@ -18,7 +20,7 @@ SECRET = 'whsec_' + base64.b64encode(bytes(range(32))).decode()
 SLACK = 'https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/verysecrettoken'
 
 
-def parsed(targets: str) -> models.Config:
+def parsed(targets: str) -> Config:
     text = f'name: x\ndata: {{source: images}}\nnotifications: {targets}\n'
     return loading.parse(text, 'thawline.yaml')
 
@@ -43,7 +45,7 @@ def test_defaults_are_all_endings_as_json() -> None:
         ('[{events: [failed]}]', ['none of webhook, webhook_env and command']),
         (
             '[{webhook: "https://a.example/x", command: [a]}]',
-            ['holds webhook and command', 'exactly one'],
+            ['has webhook and command', 'exactly one'],
         ),
         (
             '[{webhook_env: A}, {webhook: "ftp://a.example/x"}]',
@@ -51,7 +53,7 @@ def test_defaults_are_all_endings_as_json() -> None:
         ),
         ('[{webhook: a.example}]', ['must begin with https://', "received '…'"]),
         ('[{webhook: "https://:80/x"}]', ['no host']),
-        ('[{webhook: "https://me:pw123456@a.example/x"}]', ['a password', 'webhook_env']),
+        ('[{webhook: "https://me:pw123456@a.example/x"}]', ['password', 'webhook_env']),
         ('[{webhook: 5}]', ['notifications.0.webhook', 'expected text']),
         ('[{webhok: "https://a.example"}]', ['webhok: unknown key', 'did you mean webhook?']),
         ('[{webhook_env: A, events: [won]}]', ['events.0', 'blessed', 'stopped_by_data']),
@@ -60,9 +62,9 @@ def test_defaults_are_all_endings_as_json() -> None:
         ('[{webhook_env: A, timeout: 10}]', ['timeout', 'with its unit']),
         ('[{command: []}]', ['command', 'at least 1']),
         ('[{command: curl}]', ['command', 'expected a list']),
-        ('[{command: [a], secret_env: B}]', ['secret_env', 'cannot be given with command']),
+        ('[{command: [a], secret_env: B}]', ['secret_env', 'with webhook, not command']),
         ('[{command: [a], format: slack, headers_env: {A: B}}]', ['headers_env and format']),
-        ('[{webhook_env: A, headers_env: {webhook-id: B}}]', ['webhook-id', 'has already']),
+        ('[{webhook_env: A, headers_env: {webhook-id: B}}]', ['webhook-id', 'every notification']),
         ('[{webhook_env: A, headers_env: {"a b": B}}]', ['name of a header']),
         ('[{webhook_env: A, headers_env: [B]}]', ['headers_env']),
         ('{webhook_env: A}', ['notifications', 'expected a list']),
@@ -181,7 +183,7 @@ def test_a_run_is_refused_before_anything_runs(
 ) -> None:
     monkeypatch.delenv('HOOK', raising=False)
     asked = parsed('[{webhook_env: HOOK}]').model_copy(
-        update={'model': models.Model(weights='random')}
+        update={'model': PretrainedBase(weights='random')}
     )
     with pytest.raises(ConfigError, match='HOOK is not set'):
         checks.check(Project.of(asked, tmp_path))

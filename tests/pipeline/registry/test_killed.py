@@ -226,7 +226,7 @@ def test_a_prune_that_stopped_half_way(models: Models):
 def test_what_is_busy_is_not_mended(models: Models):
     intent(models, models.add('r1'), 1)
     project = loading.load_project(models.home)
-    with lock.held(project.promotions, 'promote 7'):
+    with lock.held(project.registry_lock, 'promote 7'):
         said = models.thawline('models').output
     assert 'note: thawline promote 7 of' in said
     assert 'under way or was killed' in said

@@ -109,12 +109,12 @@ def test_a_stop_on_request_has_its_code_and_can_be_taken_up(call, monkeypatch):
 
 
 def test_a_local_run_under_way_is_waited_for_by_trying_again(call):
-    with file_locks.lock(call.project.lock, '4711'):
+    with file_locks.lock(call.project.run_lock, '4711'):
         code, said = call('One')
     assert code == 1
     under_way = 'thawline run is under way in this project (process 4711); try again'
     assert f'error: One was not run: {under_way}' in said
-    with file_locks.lock(call.project.lock, '4712', shared=True):
+    with file_locks.lock(call.project.run_lock, '4712', shared=True):
         assert call('One')[0] == 0, 'other nodes are no hindrance'
 
 

@@ -269,7 +269,7 @@ def test_a_promotion_that_was_killed_is_mended_first(moving):
 def test_while_a_run_is_under_way_nothing_is_copied(moving):
     from thawline.pipeline.system import file_locks
 
-    with file_locks.lock(moving.project.lock, '4711'):
+    with file_locks.lock(moving.project.run_lock, '4711'):
         done = moving.thawline('metadata', 'migrate')
     assert (
         done.exit_code == 2 and 'a run of this project is under way (process 4711)' in done.output

@@ -245,9 +245,9 @@ def test_schedules_of_airflow_are_taken(value):
     ('value', 'message'),
     [
         ('daily', 'has 1 fields, not 5'),
-        ('@dayly', 'is no schedule of Airflow'),
-        ('0 25 * * *', "has '25' as hour, which goes from 0 to 23"),
-        ('5-1 * * * *', "has '5-1' as minute, which runs backwards"),
+        ('@dayly', 'is not a schedule'),
+        ('0 25 * * *', "has '25' as hour, which must be 0 to 23"),
+        ('5-1 * * * *', "has '5-1' as minute, which is a reversed range"),
         ('a;b * * * *', "has 'a;b' as minute"),
         (True, 'must be a cron expression'),
     ],
