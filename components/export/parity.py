@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from thawline.components.statistics.paired import Difference, of_shares
+from thawline.components.statistics.paired import Difference, share_difference
 
 SAME = 0.001  # probabilities that differ by less are the same but for the order of additions
 
@@ -59,7 +59,7 @@ def compare(
             (answers == labels)[labelled] for answers in (exported_answers, reference_answers)
         )
         accuracy = float(mine.mean())
-        difference = of_shares(int((theirs & ~mine).sum()), int((mine & ~theirs).sum()), n)
+        difference = share_difference(int((theirs & ~mine).sum()), int((mine & ~theirs).sum()), n)
     # Written so that NaN is no sameness.
     same = bool(agree.all()) and change < SAME
     return Parity(n, accuracy, difference, float(agree.mean()), change, same)
@@ -102,7 +102,7 @@ def _images_needed(n: int, value: float, agreement: float, tolerance: float) -> 
             return None
         differ = max(abs(value), 1 - agreement) * more
         won, lost = round((differ + value * more) / 2), round((differ - value * more) / 2)
-        lower = of_shares(max(lost, 0), max(won, 0), more).lower
+        lower = share_difference(max(lost, 0), max(won, 0), more).lower
         if lower is not None and -lower <= tolerance:
             return more
     return None

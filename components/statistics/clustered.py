@@ -11,8 +11,9 @@ import math
 import numpy as np
 import scipy.stats
 
-_CONFIDENCE = 0.95
-_Z = float(scipy.stats.norm.ppf(0.5 + _CONFIDENCE / 2))
+from thawline.components.statistics.proportions import CONFIDENCE
+
+_Z = float(scipy.stats.norm.ppf(0.5 + CONFIDENCE / 2))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Estimate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference:
-    """By how much one share of hits is above another on the same images.
+class AccuracyGain:
+    """How far one share of hits is above another on the same images.
 
     Attributes:
         mean: in [-1, 1].
@@ -44,9 +45,9 @@ class Difference:
     p_value: float
 
     @property
-    def is_gain(self) -> bool:
-        """Whether it is above 0 beyond noise; both the interval and the exact test must say so."""
-        return self.lower > 0 and self.p_value < 1 - _CONFIDENCE
+    def significant(self) -> bool:
+        """Whether it is above 0 beyond noise, by the interval and by the exact test."""
+        return self.lower > 0 and self.p_value < 1 - CONFIDENCE
 
 
 def _standard_error(values: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
@@ -76,7 +77,7 @@ def estimate(hits: np.ndarray, groups: np.ndarray) -> Estimate:
     """
     n = len(hits)
     if not n:
-        raise ValueError('no image to score')
+        raise ValueError('there are no images to score')
     share = float(np.mean(hits))
     error, clusters = _standard_error(np.asarray(hits, float), groups)
     # Images of one group count for less than their number; never for more.
@@ -91,8 +92,8 @@ def estimate(hits: np.ndarray, groups: np.ndarray) -> Estimate:
     return Estimate(share, error, lower, upper, n)
 
 
-def difference(hits: np.ndarray, others: np.ndarray, groups: np.ndarray) -> Difference:
-    """How far `hits` are above `others`, image by image: both bool [N].
+def accuracy_gain(hits: np.ndarray, others: np.ndarray, groups: np.ndarray) -> AccuracyGain:
+    """The gain of `hits` over `others`, image by image: both bool [N].
 
     What makes an image hard for both cancels, so the error is smaller than that of two independent
     shares.
@@ -102,8 +103,7 @@ def difference(hits: np.ndarray, others: np.ndarray, groups: np.ndarray) -> Diff
     """
     if len(hits) != len(others) or not len(hits):
         raise ValueError(
-            f'two results over the same images are compared. Received: {len(hits)} and '
-            f'{len(others)} images'
+            f'the hits must be of the same images. Received: {len(hits)} and {len(others)} images'
         )
     gained = np.asarray(hits, float) - np.asarray(others, float)
     mean = float(gained.mean())
@@ -111,6 +111,6 @@ def difference(hits: np.ndarray, others: np.ndarray, groups: np.ndarray) -> Diff
     wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
     p_value = float(scipy.stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
     if clusters < 2:
-        return Difference(mean, error, -1.0, 1.0, p_value)
-    half = float(scipy.stats.t.ppf(0.5 + _CONFIDENCE / 2, clusters - 1)) * error
-    return Difference(mean, error, max(-1.0, mean - half), min(1.0, mean + half), p_value)
+        return AccuracyGain(mean, error, -1.0, 1.0, p_value)
+    half = float(scipy.stats.t.ppf(0.5 + CONFIDENCE / 2, clusters - 1)) * error
+    return AccuracyGain(mean, error, max(-1.0, mean - half), min(1.0, mean + half), p_value)

@@ -27,7 +27,7 @@ class Difference:
         return self.lower is not None and self.upper is not None and self.lower * self.upper > 0
 
 
-def of_shares(
+def share_difference(
     only_first: int, only_second: int, n: int, confidence: float = CONFIDENCE
 ) -> Difference:
     """The difference of two shares of the same `n` images.
@@ -47,7 +47,7 @@ def of_shares(
     """
     if min(only_first, only_second) < 0 or only_first + only_second > n or n < 1:
         raise ValueError(
-            'counts are at least 0 and not more than the images. '
+            'counts must be at least 0 and at most the number of images. '
             f'Received: {only_first} and {only_second} of {n}'
         )
     value = (only_second - only_first) / n

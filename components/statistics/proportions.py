@@ -30,7 +30,7 @@ class Interval:
 
 def _check(hits: int, n: int) -> None:
     if not 0 <= hits <= n:
-        raise ValueError(f'hits are between 0 and n. Received: {hits} of {n}')
+        raise ValueError(f'hits must be between 0 and n. Received: {hits} of {n}')
 
 
 def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -163,7 +163,7 @@ def mcnemar(only_first: int, only_second: int) -> McNemar:
         ValueError: a count is negative.
     """
     if only_first < 0 or only_second < 0:
-        raise ValueError(f'counts are at least 0. Received: {only_first}, {only_second}')
+        raise ValueError(f'counts must be at least 0. Received: {only_first}, {only_second}')
     n = only_first + only_second
     worse = float(scipy.stats.binom.cdf(only_first, n, 0.5))
     better = float(scipy.stats.binom.cdf(only_second, n, 0.5))
@@ -178,7 +178,7 @@ def losses_allowed(differ: int, level: float) -> int:
     return differ - int(scipy.stats.binom.ppf(level, differ, 0.5))
 
 
-def significantly_lower(hits: int, n: int, other_hits: int, other_n: int) -> float:
+def fisher_p_value(hits: int, n: int, other_hits: int, other_n: int) -> float:
     """One-sided p-value of the share of `hits` being lower than that of `other_hits`.
 
     Fisher's exact test for two sets of different images. It errs on the side of finding nothing:
@@ -193,16 +193,16 @@ def significantly_lower(hits: int, n: int, other_hits: int, other_n: int) -> flo
     if not n or not other_n:
         return 1.0
     both = hits + other_hits
-    found = float(scipy.stats.hypergeom.cdf(hits, n + other_n, both, n))
-    return 1.0 if math.isnan(found) else min(1.0, found)
+    p_value = float(scipy.stats.hypergeom.cdf(hits, n + other_n, both, n))
+    return 1.0 if math.isnan(p_value) else min(1.0, p_value)
 
 
 def hits_not_lower(n: int, other_hits: int, other_n: int, level: float) -> int:
-    """The fewest hits among `n` that `significantly_lower` does not call lower at `level`."""
+    """The fewest hits among `n` that `fisher_p_value` does not call lower at `level`."""
     low, high = 0, n
     while low < high:
         middle = (low + high) // 2
-        if significantly_lower(middle, n, other_hits, other_n) >= level:
+        if fisher_p_value(middle, n, other_hits, other_n) >= level:
             high = middle
         else:
             low = middle + 1

@@ -90,7 +90,7 @@ def gain(one: ValMeasurement, other: ValMeasurement, level: float = LEVEL) -> Ga
     Raises:
         ValueError: the two are not of the same images.
     """
-    answers = clustered.difference(one.hits, other.hits, np.arange(len(one.hits)))
+    answers = clustered.accuracy_gain(one.hits, other.hits, np.arange(len(one.hits)))
     saved = other.losses - one.losses
     mean, n = float(saved.mean()), len(saved)
     half = math.inf

@@ -27,9 +27,9 @@ class Ranking:
     order: tuple[int, ...]
     best: int
     recommended: int
-    best_over_recommended: clustered.Difference
-    best_over_random: clustered.Difference
-    best_over_majority: clustered.Difference
+    best_over_recommended: clustered.AccuracyGain
+    best_over_random: clustered.AccuracyGain
+    best_over_majority: clustered.AccuracyGain
 
 
 def rank(
@@ -55,7 +55,7 @@ def rank(
     order = sorted(range(len(shares)), key=lambda i: (-shares[i], milliseconds[i]))
     best = order[0]
     hits = transfers[best].probe_hits
-    gaps = [clustered.difference(hits, other.probe_hits, groups) for other in transfers]
+    gaps = [clustered.accuracy_gain(hits, other.probe_hits, groups) for other in transfers]
     # The best itself has no gap and no error; without a single comparison it stays.
     equal = [i for i, gap in enumerate(gaps) if i == best or gap.mean <= gap.standard_error]
     recommended = min(equal, key=lambda i: (milliseconds[i], -shares[i]))
@@ -64,6 +64,6 @@ def rank(
         best,
         recommended,
         gaps[recommended],
-        clustered.difference(hits, random.probe_hits, groups),
-        clustered.difference(hits, transfers[best].majority_hits, groups),
+        clustered.accuracy_gain(hits, random.probe_hits, groups),
+        clustered.accuracy_gain(hits, transfers[best].majority_hits, groups),
     )

@@ -14,7 +14,7 @@ import yaml
 from thawline.components.backbones import registry
 from thawline.components.shared import percentages
 from thawline.components.statistics import clustered
-from thawline.components.statistics.clustered import Difference, Estimate
+from thawline.components.statistics.clustered import AccuracyGain, Estimate
 from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
 from thawline.pipeline.base_ranking.compare import BaseComparison, MeasuredBase
 from thawline.pipeline.config.models import Config
@@ -106,7 +106,7 @@ def _is_current(candidate: Candidate, config: Config) -> bool:
     return (candidate.backbone, candidate.image_size) == (config.model.backbone, config.image_size)
 
 
-def _points(difference: Difference) -> str:
+def _points(difference: AccuracyGain) -> str:
     """`+3.1 points (95 %: +0.4 to +5.8)`."""
     mean, lower, upper = (
         100 * value for value in (difference.mean, difference.lower, difference.upper)
@@ -137,16 +137,16 @@ def conclusions(comparison: BaseComparison, config: Config) -> list[rich.text.Te
     lines = [text((verb, 'bold'), (chosen.candidate.label, 'bold green'), f': {why}')]
     current = next((row for row in comparison.bases if _is_current(row.candidate, config)), None)
     if current is not None and current is not chosen:
-        gain = clustered.difference(
+        gain = clustered.accuracy_gain(
             chosen.transfer.probe_hits, current.transfer.probe_hits, comparison.sample.groups
         )
         lines.append(text(f'against the current {current.candidate.label}: {_points(gain)}'))
-    if not ranking.best_over_majority.is_gain:
+    if not ranking.best_over_majority.significant:
         warning = (
             'no base separates these classes: the best is not significantly better than always '
             f'answering the largest class, {_points(ranking.best_over_majority)}'
         )
-    elif not ranking.best_over_random.is_gain:
+    elif not ranking.best_over_random.significant:
         warning = (
             'pretrained features do not help here: the best base is not significantly better than '
             f'random weights, {_points(ranking.best_over_random)}'

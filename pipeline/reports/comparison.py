@@ -17,7 +17,7 @@ from thawline.components.report import formatting, metrics
 from thawline.components.report.content import Card, Fact
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.splits import EVALUATED
-from thawline.components.statistics.paired import Difference, of_shares
+from thawline.components.statistics.paired import Difference, share_difference
 from thawline.components.statistics.proportions import Interval, McNemar, mcnemar
 from thawline.pipeline.reports import bootstrap, comparison_cards
 from thawline.pipeline.reports.comparison_cards import Side as Side
@@ -236,7 +236,7 @@ def _classes(first: Answers, second: Answers, classes: tuple[str, ...]) -> Itera
 
 
 def _difference(hits: np.ndarray, others: np.ndarray) -> Difference:
-    return of_shares(int((hits & ~others).sum()), int((others & ~hits).sum()), len(hits))
+    return share_difference(int((hits & ~others).sum()), int((others & ~hits).sum()), len(hits))
 
 
 def _metrics(first: Answers, second: Answers) -> tuple[Measure, ...]:

@@ -61,7 +61,7 @@ def test_contradiction(counts: Counts, level: float, decides: bool) -> RuleResul
     if not val.n or not test.n:
         sentence = f'There are no {"test" if val.n else "val"} images to compare.'
         return RuleResult(name, title, None, None, level, None, sentence)
-    p = proportions.significantly_lower(test.hits, test.n, val.hits, val.n)
+    p = proportions.fisher_p_value(test.hits, test.n, val.hits, val.n)
     sentence = (
         f'Test accuracy ({percentages.percent(test.share)} of {image_count(test.n)}) is '
         f'{"" if p < level else "not "}significantly lower than val accuracy '

@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from thawline.components.export import abstention, copying, origin, parity, record
 from thawline.components.saved_model.card import Abstain
 from thawline.components.shared import metadata_store
-from thawline.components.statistics.paired import of_shares
+from thawline.components.statistics.paired import share_difference
 
 
 def compared(n: int, lost: int, won: int, change: float = 0.2) -> parity.Parity:
@@ -28,7 +28,7 @@ def compared(n: int, lost: int, won: int, change: float = 0.2) -> parity.Parity:
 
 def test_parity_counts_what_it_says() -> None:
     found = compared(200, 3, 1)
-    assert found.difference == of_shares(3, 1, 200)
+    assert found.difference == share_difference(3, 1, 200)
     assert found.accuracy == 197 / 200 and found.agreement == 196 / 200
     assert found.largest_change == pytest.approx(0.2) and not found.same
     unlabelled = parity.compare(

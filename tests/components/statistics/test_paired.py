@@ -30,8 +30,8 @@ def closed_form(only_first: int, only_second: int, n: int) -> list[float]:
     ('only_first', 'only_second', 'n'), [(40, 20, 160), (7, 1, 21), (3, 5, 30), (12, 2, 50)]
 )
 def test_the_interval_of_shares_is_tangos(only_first, only_second, n):
-    found = paired.of_shares(only_first, only_second, n)
-    assert [found.lower, found.upper] == pytest.approx(
+    difference = paired.share_difference(only_first, only_second, n)
+    assert [difference.lower, difference.upper] == pytest.approx(
         closed_form(only_first, only_second, n), abs=1e-6
     )
 
@@ -40,27 +40,32 @@ def test_the_interval_of_shares_is_tangos(only_first, only_second, n):
 def test_the_interval_holds_the_difference_and_turns_with_the_models(n, data):
     first = data.draw(st.integers(0, n))
     second = data.draw(st.integers(0, n - first))
-    found, turned = paired.of_shares(first, second, n), paired.of_shares(second, first, n)
-    assert -1 <= found.lower <= found.value <= found.upper <= 1
-    assert found.upper > found.lower
-    assert [found.lower, found.upper] == pytest.approx([-turned.upper, -turned.lower], abs=1e-9)
+    difference, turned = (
+        paired.share_difference(first, second, n),
+        paired.share_difference(second, first, n),
+    )
+    assert -1 <= difference.lower <= difference.value <= difference.upper <= 1
+    assert difference.upper > difference.lower
+    assert [difference.lower, difference.upper] == pytest.approx(
+        [-turned.upper, -turned.lower], abs=1e-9
+    )
     # The score test of no difference is McNemar's.
     if first + second:
         z = abs(second - first) / np.sqrt(first + second)
         if abs(z - 1.959964) > 1e-4:
-            assert found.clear == (z > 1.959964)
+            assert difference.clear == (z > 1.959964)
 
 
 def test_images_without_a_flip_still_leave_a_difference_open():
     z = scipy.stats.norm.ppf(0.975) ** 2
-    found = paired.of_shares(0, 0, 100)
-    assert [found.lower, found.upper] == pytest.approx([-z / (100 + z), z / (100 + z)])
+    difference = paired.share_difference(0, 0, 100)
+    assert [difference.lower, difference.upper] == pytest.approx([-z / (100 + z), z / (100 + z)])
 
 
 @pytest.mark.parametrize('counts', [(-1, 0, 5), (3, 3, 5), (0, 0, 0)])
 def test_impossible_counts(counts):
     with pytest.raises(ValueError, match='Received'):
-        paired.of_shares(*counts)
+        paired.share_difference(*counts)
 
 
 def test_the_interval_covers_the_truth():
@@ -69,6 +74,6 @@ def test_the_interval_covers_the_truth():
     drawn = generator.multinomial(n, [only_first, only_second, 1 - only_first - only_second], 1500)
     covered = 0
     for a, b, _ in drawn.tolist():
-        found = paired.of_shares(a, b, n)
-        covered += found.lower <= only_second - only_first <= found.upper
+        difference = paired.share_difference(a, b, n)
+        covered += difference.lower <= only_second - only_first <= difference.upper
     assert 0.93 < covered / len(drawn) < 0.97

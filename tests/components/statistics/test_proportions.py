@@ -28,12 +28,12 @@ def formula(hits: int, n: int, z: float = 1.959963984540054) -> tuple[float, flo
 @hypothesis.given(counts)
 def test_interval_equals_the_formula(case: tuple[int, int]) -> None:
     hits, n = case
-    found = proportions.wilson(hits, n)
+    interval = proportions.wilson(hits, n)
     lower, upper = formula(hits, n)
-    assert found.lower == pytest.approx(max(0.0, lower), abs=1e-9)
-    assert found.upper == pytest.approx(min(1.0, upper), abs=1e-9)
-    assert (found.share, found.n) == (hits / n, n)
-    assert 0 <= found.lower <= hits / n <= found.upper <= 1
+    assert interval.lower == pytest.approx(max(0.0, lower), abs=1e-9)
+    assert interval.upper == pytest.approx(min(1.0, upper), abs=1e-9)
+    assert (interval.share, interval.n) == (hits / n, n)
+    assert 0 <= interval.lower <= hits / n <= interval.upper <= 1
 
 
 def test_known_values() -> None:
@@ -44,8 +44,8 @@ def test_known_values() -> None:
         (0, 20, 0.0, 0.1611),
         (1, 29, 0.0061, 0.1718),
     ):
-        found = proportions.wilson(hits, n)
-        assert (round(found.lower, 4), round(found.upper, 4)) == (lower, upper)
+        interval = proportions.wilson(hits, n)
+        assert (round(interval.lower, 4), round(interval.upper, 4)) == (lower, upper)
 
 
 def test_more_confidence_is_a_wider_interval() -> None:
@@ -64,25 +64,25 @@ def test_impossible_counts_are_refused(hits: int, n: int) -> None:
         with pytest.raises(ValueError, match=f'{hits} of {n}'):
             function(hits, n)
     with pytest.raises(ValueError, match=f'{hits} of {n}'):
-        proportions.significantly_lower(hits, n, 1, 2)
+        proportions.fisher_p_value(hits, n, 1, 2)
 
 
 @hypothesis.given(counts)
 def test_bound_is_the_lower_of_the_two_references(case: tuple[int, int]) -> None:
     hits, n = case
     exact = scipy.stats.binomtest(hits, n).proportion_ci(0.95, method='exact').low
-    found = proportions.lower_bound(hits, n)
-    assert found == pytest.approx(min(exact, max(0.0, formula(hits, n)[0])), abs=1e-9)
-    assert 0 <= found <= hits / n
+    bound = proportions.lower_bound(hits, n)
+    assert bound == pytest.approx(min(exact, max(0.0, formula(hits, n)[0])), abs=1e-9)
+    assert 0 <= bound <= hits / n
     if hits:
-        assert proportions.lower_bound(hits - 1, n) <= found
+        assert proportions.lower_bound(hits - 1, n) <= bound
 
 
 def test_bound_of_arrays_is_that_of_each() -> None:
     hits, n = np.array([[0, 1, 7]]), np.array([[10], [50]])
-    found = proportions.lower_bounds(hits, n)
-    assert found.shape == (2, 3)
-    assert found.tolist() == [[proportions.lower_bound(h, m) for h in (0, 1, 7)] for m in (10, 50)]
+    bounds = proportions.lower_bounds(hits, n)
+    assert bounds.shape == (2, 3)
+    assert bounds.tolist() == [[proportions.lower_bound(h, m) for h in (0, 1, 7)] for m in (10, 50)]
 
 
 @hypothesis.given(st.integers(1, 1500), shares)
@@ -129,17 +129,17 @@ def test_no_number_of_images_decides_what_is_not_above() -> None:
 
 @hypothesis.given(st.integers(0, 400), st.integers(0, 400))
 def test_mcnemar_is_the_binomial_test(first: int, second: int) -> None:
-    found = proportions.mcnemar(first, second)
+    test = proportions.mcnemar(first, second)
     if first + second:
-        for p, side in ((found.worse, 'less'), (found.better, 'greater')):
+        for p, side in ((test.worse, 'less'), (test.better, 'greater')):
             reference = scipy.stats.binomtest(first, first + second, alternative=side)
             assert p == pytest.approx(reference.pvalue)
         both = scipy.stats.binomtest(first, first + second).pvalue
-        assert found.different == pytest.approx(both)
+        assert test.different == pytest.approx(both)
     else:
-        assert found == proportions.McNemar(1.0, 1.0, 1.0)
-    assert proportions.mcnemar(second, first).worse == found.better
-    assert proportions.mcnemar(first, second + 1).worse <= found.worse
+        assert test == proportions.McNemar(1.0, 1.0, 1.0)
+    assert proportions.mcnemar(second, first).worse == test.better
+    assert proportions.mcnemar(first, second + 1).worse <= test.worse
 
 
 def test_mcnemar_refuses_negative_counts() -> None:
@@ -160,22 +160,22 @@ def test_losses_allowed_are_the_most(differ: int, level: float) -> None:
 def test_lower_share_is_fishers_exact_test(one: tuple[int, int], other: tuple[int, int]) -> None:
     table = [[one[0], one[1] - one[0]], [other[0], other[1] - other[0]]]
     reference = scipy.stats.fisher_exact(table, alternative='less').pvalue
-    found = proportions.significantly_lower(*one, *other)
-    assert found == pytest.approx(reference, abs=1e-9)
-    assert 0 <= found <= 1
+    p_value = proportions.fisher_p_value(*one, *other)
+    assert p_value == pytest.approx(reference, abs=1e-9)
+    assert 0 <= p_value <= 1
     if one[0] < one[1]:
-        more = proportions.significantly_lower(one[0] + 1, one[1], *other)
-        assert more >= found - 1e-12
+        more = proportions.fisher_p_value(one[0] + 1, one[1], *other)
+        assert more >= p_value - 1e-12
 
 
 def test_empty_set_is_not_lower() -> None:
-    assert proportions.significantly_lower(0, 0, 5, 5) == 1.0
-    assert proportions.significantly_lower(0, 5, 0, 0) == 1.0
+    assert proportions.fisher_p_value(0, 0, 5, 5) == 1.0
+    assert proportions.fisher_p_value(0, 5, 0, 0) == 1.0
 
 
 @hypothesis.given(few, few)
 def test_hits_not_lower_are_the_fewest(one: tuple[int, int], other: tuple[int, int]) -> None:
     needed = proportions.hits_not_lower(one[1], *other, 0.05)
-    assert proportions.significantly_lower(needed, one[1], *other) >= 0.05
+    assert proportions.fisher_p_value(needed, one[1], *other) >= 0.05
     if needed:
-        assert proportions.significantly_lower(needed - 1, one[1], *other) < 0.05
+        assert proportions.fisher_p_value(needed - 1, one[1], *other) < 0.05

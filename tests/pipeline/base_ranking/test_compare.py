@@ -219,7 +219,7 @@ def test_a_whole_comparison_leaves_out_what_does_not_load(tmp_path):
     np.testing.assert_array_equal(
         found.bases[0].transfer.probe_hits, found.random.transfer.probe_hits
     )
-    assert not found.ranking.best_over_random.is_gain
+    assert not found.ranking.best_over_random.significant
     noted = json.loads(json.dumps(compare.to_json(found, project(tmp_path).config)))
     assert noted['images']['classes'] == {
         'green': int((colours == 0).sum()),

@@ -28,7 +28,7 @@ def test_the_best_is_taken_where_it_is_better_beyond_noise():
     found = ranking.rank([first(300), first(360)], [1.0, 9.0], first(150), GROUPS)
     assert found.order == (1, 0) and found.best == found.recommended == 1
     assert found.best_over_recommended.mean == 0
-    assert found.best_over_random.is_gain and found.best_over_majority.is_gain
+    assert found.best_over_random.significant and found.best_over_majority.significant
 
 
 def test_the_cheapest_of_equals_is_taken():
@@ -52,6 +52,6 @@ def test_pairing_tells_apart_what_two_intervals_would_not():
 
 def test_one_base_alone_and_equal_results():
     alone = ranking.rank([first(300)], [3.0], first(299), GROUPS)
-    assert alone.recommended == alone.best == 0 and not alone.best_over_random.is_gain
+    assert alone.recommended == alone.best == 0 and not alone.best_over_random.significant
     equal = ranking.rank([first(300), first(300)], [3.0, 2.0], first(100), GROUPS)
     assert equal.order == (1, 0) and equal.recommended == 1
