@@ -1,4 +1,4 @@
-"""One line a node: what it found. Reads the node's outputs, never the logs."""
+"""One line per node: its result, read from its outputs and never from logs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from thawline.pipeline.metadata.node_records import serving_record, training_rec
 from thawline.pipeline.metadata.runs import NodeResult
 
 
-def _ingested(result: NodeResult, project: Project) -> str:
-    refused = result.outputs['quarantine']
-    summary = json.loads(refused.properties[property_names.SUMMARY])
+def _ingestion(result: NodeResult, project: Project) -> str:
+    summary = json.loads(result.outputs['quarantine'].properties[property_names.SUMMARY])
     splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary['splits'].items())
-    line = f'{summary["written"]:,} images, {summary["quarantined"]:,} quarantined'
+    return f'{_ingested_images(result)}; {splits}'
+
+
+def _ingested_images(result: NodeResult, purpose: str = '') -> str:
+    quarantined = result.outputs['quarantine']
+    summary = json.loads(quarantined.properties[property_names.SUMMARY])
+    line = f'{summary["written"]:,} images{purpose}, {summary["quarantined"]:,} quarantined'
     if summary['quarantined']:
-        line += f' (see {refused.uri}/{quarantine.REPORT_CSV})'
-    return f'{line}; {splits}'
+        line += f' (see {quarantined.uri}/{quarantine.REPORT_CSV})'
+    return line
 
 
 def _statistics(result: NodeResult, project: Project) -> str:
@@ -30,44 +35,30 @@ def _statistics(result: NodeResult, project: Project) -> str:
     return f'statistics of {", ".join(names)}'
 
 
-def _inferred_schema(result: NodeResult, project: Project) -> str:
-    return f'inferred; to review and keep it: thawline schema (writes {project.schema})'
-
-
-def _imported_schema(result: NodeResult, project: Project) -> str:
-    return f'reviewed schema {project.schema}'
-
-
-def _validated(result: NodeResult, project: Project) -> str:
-    return 'compared with the schema'
-
-
-def _gated(result: NodeResult, project: Project) -> str:
+def _data_gate(result: NodeResult, project: Project) -> str:
     record = findings.read(result.outputs['verdict'].uri)
     classes = {label for split in record.facts.class_counts.values() for label in split}
-    remarks = [finding.message for finding in record.findings]
-    passed = f'{len(classes)} classes, fit to train on'
-    return '; '.join([passed, *remarks])
+    return '; '.join([f'passed, {len(classes)} classes', *(f.message for f in record.findings)])
 
 
-def _transformed(result: NodeResult, project: Project) -> str:
+def _transform(result: NodeResult, project: Project) -> str:
     size = project.config.image_size
     return f'{size} x {size} pixels, {project.config.preprocessing.resize}'
 
 
-def _embedded(result: NodeResult, project: Project) -> str:
-    found = result.outputs['embeddings'].properties
-    images, views = found['count'], found['views']
+def _embedding(result: NodeResult, project: Project) -> str:
+    properties = result.outputs['embeddings'].properties
+    images, views = properties['count'], properties['views']
     line = f'{images:,} images'
     if views:
-        line += f', {views} augmented {"view" if views == 1 else "views"} of each of train'
-    milliseconds = 1000 * found['seconds'] / max(images, 1)
-    return f'{line}, {found["dimension"]:,} features, {milliseconds:.1f} ms an image'
+        line += f', {views} augmented {"view" if views == 1 else "views"} of each training image'
+    milliseconds = 1000 * properties['seconds'] / max(images, 1)
+    return f'{line}, {properties["dimension"]:,} features, {milliseconds:.1f} ms per image'
 
 
-def _trained(result: NodeResult, project: Project) -> str:
+def _training(result: NodeResult, project: Project) -> str:
     record = training_record(result)
-    line = f'frozen base: val accuracy {percentages.percent(record["probe"]["val"]["accuracy"])}'
+    line = f'probe: val accuracy {percentages.percent(record["probe"]["val"]["accuracy"])}'
     if 'fine_tune' in record:
         tuned = record['fine_tune']
         line += (
@@ -75,136 +66,125 @@ def _trained(result: NodeResult, project: Project) -> str:
             f'{tuned["best_epoch"]} of {len(tuned["history"])}); kept: '
             f'{record["kept"].replace("_", "-")}, {percentages.percent(record["val"]["accuracy"])}'
         )
-    augmented = record.get('augmentation')
-    if augmented and augmented['measured'] and augmented['policy'] != 'standard':
-        line += f'; augmentation {augmented["policy"]}, for the images do not bear standard'
+    augmentation = record.get('augmentation')
+    if augmentation and augmentation['measured'] and augmentation['policy'] != 'standard':
+        line += f'; augmentation reduced to {augmentation["policy"]}: standard lowers val accuracy'
     if record['left_out']:
-        line += f'; left out for the budget: {" and ".join(record["left_out"])}'
+        line += f'; left out to stay within the budget: {" and ".join(record["left_out"])}'
     if record['decision']['positive']:
         line += f'; {record["decision"]["summary"]}'
     return line
 
 
-def _searched(result: NodeResult, project: Project) -> str:
+def _tuning(result: NodeResult, project: Project) -> str:
     record = tuning_record(result)
-    chosen = 'the present settings' if record['chosen'] == 0 else f'trial {record["chosen"] + 1}'
-    return f'{len(record["trials"])} trainings; chosen: {chosen}'
+    chosen = f'trial {record["chosen"] + 1}' if record['chosen'] else 'the current settings'
+    return f'{len(record["trials"])} trainings; best: {chosen}'
 
 
-def _taken(result: NodeResult, project: Project) -> str:
-    found = result.outputs.get('hyperparameters')
-    return f'settings of tuning {found.id}' if found else 'nothing was tuned'
+def _tuned_settings(result: NodeResult, project: Project) -> str:
+    settings = result.outputs.get('hyperparameters')
+    return f'settings of tuning {settings.id}' if settings else 'no tuning yet'
 
 
 def _baseline(result: NodeResult, project: Project) -> str:
-    found = result.outputs.get('model')
-    return f'compared with model {found.id}' if found else 'no earlier blessed model'
+    model = result.outputs.get('model')
+    return f'compared with model {model.id}' if model else 'no earlier blessed model'
 
 
-def _evaluated(result: NodeResult, project: Project) -> str:
+def _evaluation(result: NodeResult, project: Project) -> str:
     evaluation, blessing = result.outputs['evaluation'], result.outputs['blessing']
-    parts = []
-    for split in ('val', 'test'):
-        reached = runs.accuracy(evaluation, split)
-        if reached:
-            parts.append(f'{split} accuracy {reached}')
+    accuracies = ((split, runs.accuracy(evaluation, split)) for split in ('val', 'test'))
+    parts = [f'{split} accuracy {accuracy}' for split, accuracy in accuracies if accuracy]
     verdict = 'BLESSED' if blessing.blessed else 'NOT BLESSED'
     parts.insert(1, f'gate {percentages.percent(project.config.gate.val_accuracy)}: {verdict}')
     return ', '.join(parts)
 
 
-def _exported(result: NodeResult, project: Project) -> str:
-    from thawline.components.export import record
+def _export(result: NodeResult, project: Project) -> str:
+    from thawline.components.export import record as export_record
 
-    found = record.read(pathlib.Path(result.outputs['exports'].uri))
-    parts = [f'SavedModel {found.megabytes:.1f} MB']
-    for one in found.exports:
-        size = f' {one.megabytes:.1f} MB' if one.megabytes is not None else ''
-        parts.append(f'{one.kind}{size}' if one.placed else f'{one.kind} REFUSED: {one.why}')
-    if not found.blessed and project.config.serving.exports:
-        parts.append('nothing else of a model that was not blessed')
-    if found.abstain:
+    record = export_record.read(pathlib.Path(result.outputs['exports'].uri))
+    parts = [f'SavedModel {record.megabytes:.1f} MB']
+    for export in record.exports:
+        size = f' {export.megabytes:.1f} MB' if export.megabytes is not None else ''
+        line = f'{export.kind}{size}' if export.placed else f'{export.kind} REFUSED: {export.why}'
+        parts.append(line)
+    if not record.blessed and project.config.serving.exports:
+        parts.append('no other formats: the model is not blessed')
+    if record.abstain:
         parts.append(
-            f'abstains below {found.abstain.threshold:.3f}, answers '
-            f'{percentages.percent(found.abstain.coverage)}'
+            f'abstains below {record.abstain.threshold:.3f}, answers '
+            f'{percentages.percent(record.abstain.coverage)}'
         )
-    elif found.abstain_note:
-        parts.append(f'no abstention: {found.abstain_note}')
+    elif record.abstain_note:
+        parts.append(f'no abstention: {record.abstain_note}')
     return '; '.join(parts)
 
 
-def _checked(result: NodeResult, project: Project) -> str:
-    found = serving_record(result)
-    if not found.checked:
-        return 'not asked: the model was not blessed'
-    if not found.passed:
-        return f'REFUSED: {found.problems[0]}'
-    line = 'answers as evaluated'
-    if 'serving_bytes' in found.latency:
-        latency = found.latency['serving_bytes']
-        line += f', {latency.p50:.0f} ms an image (p95 {latency.p95:.0f})'
-    if found.memory_mb is not None:
-        line += f', {found.memory_mb:,.0f} MB'
-    return f'{line}, cold start {found.cold_start:.1f} s' if found.cold_start else line
+def _serving_check(result: NodeResult, project: Project) -> str:
+    record = serving_record(result)
+    if not record.checked:
+        return 'skipped: the model is not blessed'
+    if not record.passed:
+        return f'REFUSED: {record.problems[0]}'
+    line = 'predicts as evaluated'
+    if 'serving_bytes' in record.latency:
+        latency = record.latency['serving_bytes']
+        line += f', {latency.p50:.0f} ms per image (p95 {latency.p95:.0f})'
+    if record.memory_mb is not None:
+        line += f', {record.memory_mb:,.0f} MB'
+    return f'{line}, cold start {record.cold_start:.1f} s' if record.cold_start else line
 
 
-def _pushed(result: NodeResult, project: Project) -> str:
-    pushed = result.outputs['pushed_model']
-    if not pushed.pushed:
-        return 'NOT PUSHED: the model was not blessed by the gate, or not by the serving check'
-    return f'version {pushed.properties[property_names.PUSHED_VERSION]} in {project.staging}'
+def _push(result: NodeResult, project: Project) -> str:
+    model = result.outputs['pushed_model']
+    if not model.pushed:
+        return 'NOT PUSHED: the gate or the serving check refused the model'
+    return f'version {model.properties[property_names.PUSHED_VERSION]} in {project.staging}'
 
 
-def _unlabelled(result: NodeResult, project: Project) -> str:
-    refused = result.outputs['quarantine']
-    summary = json.loads(refused.properties[property_names.SUMMARY])
-    line = f'{summary["written"]:,} images to predict, {summary["quarantined"]:,} quarantined'
-    if summary['quarantined']:
-        line += f' (see {refused.uri}/{quarantine.REPORT_CSV})'
-    return line
-
-
-def _inferred(result: NodeResult, project: Project) -> str:
+def _bulk_prediction(result: NodeResult, project: Project) -> str:
     folder = pathlib.Path(result.outputs['inference_result'].uri)
     if not any(folder.glob('prediction_logs-*')):
-        return 'NOTHING PREDICTED: the model was not blessed'
+        return 'NO PREDICTIONS: the model is not blessed'
     return f'predictions in {folder}'
 
 
 def _last_report(result: NodeResult, project: Project) -> str:
-    found = result.outputs.get('report')
-    return f'compared with report {found.id}' if found else 'no earlier report'
-
-
-def _reported(result: NodeResult, project: Project) -> str:
-    return f'{result.outputs["report"].uri}/report.html'
+    report = result.outputs.get('report')
+    return f'compared with report {report.id}' if report else 'no earlier report'
 
 
 _LINES: dict[str, Callable[[NodeResult, Project], str]] = {
-    node_names.IMAGE_EXAMPLE_GEN: _ingested,
+    node_names.IMAGE_EXAMPLE_GEN: _ingestion,
     node_names.STATISTICS_GEN: _statistics,
-    node_names.SCHEMA_GEN: _inferred_schema,
-    node_names.IMPORT_SCHEMA_GEN: _imported_schema,
-    node_names.EXAMPLE_VALIDATOR: _validated,
-    node_names.DATA_GATE: _gated,
-    node_names.TRANSFORM: _transformed,
-    node_names.EMBEDDER: _embedded,
-    node_names.TUNER: _searched,
-    node_names.TUNED: _taken,
-    node_names.TRAINER: _trained,
+    node_names.SCHEMA_GEN: lambda result, project: (
+        f'inferred; review and keep it with: thawline schema (writes {project.schema})'
+    ),
+    node_names.IMPORT_SCHEMA_GEN: lambda result, project: f'reviewed schema {project.schema}',
+    node_names.EXAMPLE_VALIDATOR: lambda result, project: 'compared with the schema',
+    node_names.DATA_GATE: _data_gate,
+    node_names.TRANSFORM: _transform,
+    node_names.EMBEDDER: _embedding,
+    node_names.TUNER: _tuning,
+    node_names.TUNED: _tuned_settings,
+    node_names.TRAINER: _training,
     node_names.BASELINE: _baseline,
-    node_names.EVALUATOR: _evaluated,
-    node_names.EXPORTER: _exported,
-    node_names.SERVING_CHECK: _checked,
-    node_names.PUSHER: _pushed,
-    node_names.UNLABELLED_EXAMPLE_GEN: _unlabelled,
-    node_names.BULK_INFERRER: _inferred,
+    node_names.EVALUATOR: _evaluation,
+    node_names.EXPORTER: _export,
+    node_names.SERVING_CHECK: _serving_check,
+    node_names.PUSHER: _push,
+    node_names.UNLABELLED_EXAMPLE_GEN: lambda result, project: _ingested_images(
+        result, ' to predict'
+    ),
+    node_names.BULK_INFERRER: _bulk_prediction,
     node_names.LAST_REPORT: _last_report,
-    node_names.REPORT: _reported,
+    node_names.REPORT: lambda result, project: f'{result.outputs["report"].uri}/report.html',
 }
 
 
 def line(result: NodeResult, project: Project) -> str:
-    """What the node found, or nothing for a node without a line of its own."""
+    """The line of a node; empty for a node without one."""
     describe = _LINES.get(result.node)
     return describe(result, project) if describe else ''

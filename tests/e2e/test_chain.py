@@ -45,7 +45,7 @@ def test_first_run_is_blessed_and_pushed(project, first):
     assert (version / 'assets.extra' / 'tf_serving_warmup_requests').is_file()
     card = json.loads((version / 'assets.extra' / 'thawline.json').read_text('utf-8'))
     assert card['lineage']['blessed'] and card['lineage']['run'] and card['lineage']['data']
-    assert re.search(r'ServingCheck\s.*answers as evaluated, \d+ ms an image', first.stdout)
+    assert re.search(r'ServingCheck\s.*\d+ ms per image', first.stdout)
     log = re.search(r'log\s+(\S+)', first.stdout)
     assert log and 'StatisticsGen' in pathlib.Path(log[1]).read_text('utf-8')
 

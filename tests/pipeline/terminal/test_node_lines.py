@@ -8,8 +8,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import rich.console
 
+from tests import golden
 from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
@@ -44,7 +46,7 @@ def line(node: NodeResult, home: pathlib.Path) -> str:
     return node_lines.line(node, Project.of(settings, home))
 
 
-def test_accuracies_are_told_in_percent_with_a_plain_space(tmp_path: pathlib.Path) -> None:
+def trained(folder: pathlib.Path, **more: Any) -> str:
     record = {
         'probe': {'val': {'accuracy': 0.891}},
         'fine_tune': {'val': {'accuracy': 0.9062}, 'best_epoch': 2, 'history': [{}, {}, {}]},
@@ -53,22 +55,65 @@ def test_accuracies_are_told_in_percent_with_a_plain_space(tmp_path: pathlib.Pat
         'left_out': [],
         'decision': {'positive': None},
     }
-    (tmp_path / 'training.json').write_text(json.dumps(record), 'utf-8')
-    trained = NodeResult('Trainer', 'complete', {'model_run': Output(1, str(tmp_path), {})}, 1.0)
-    assert line(trained, tmp_path) == (
-        'frozen base: val accuracy 89.1 %, fine-tuned: 90.6 % (epoch 2 of 3); kept: interpolated, '
-        '90.0 %'
-    )
-    record['augmentation'] = {'policy': 'flips', 'measured': {'standard': {}}}
-    (tmp_path / 'training.json').write_text(json.dumps(record), 'utf-8')
-    assert line(trained, tmp_path).endswith(
-        '90.0 %; augmentation flips, for the images do not bear standard'
-    )
+    (folder / 'training.json').write_text(json.dumps(record | more), 'utf-8')
+    outputs = {'model_run': Output(1, str(folder), {})}
+    return line(NodeResult('Trainer', 'complete', outputs, 1.0), folder)
+
+
+def test_accuracies_are_in_percent_with_a_plain_space(tmp_path: pathlib.Path) -> None:
+    text = trained(tmp_path)
+    assert '89.1 %' in text and '90.6 % (epoch 2 of 3)' in text and 'interpolated, 90.0 %' in text
+    assert 'augmentation' not in text
+    reduced = trained(tmp_path, augmentation={'policy': 'flips', 'measured': {'standard': {}}})
+    assert 'augmentation reduced to flips' in reduced
     numbers = {'val_accuracy': 0.906, 'val_lower': 0.874, 'val_upper': 0.931}
     outputs = {'evaluation': Output(1, '', numbers), 'blessing': Output(2, '', {'blessed': 1})}
     assert line(NodeResult('Evaluator', 'complete', outputs, 1.0), tmp_path) == (
         'val accuracy 90.6 % (87.4 to 93.1 %), gate 80.0 %: BLESSED'
     )
+
+
+@pytest.mark.golden
+def test_wording(tmp_path: pathlib.Path) -> None:
+    def ended(node: str, key: str, **properties: Any) -> str:
+        outputs = {key: Output(7, '/artifacts/7', properties)}
+        return line(NodeResult(node, 'complete', outputs, 1.0), tmp_path)
+
+    def without(node: str) -> str:
+        return line(NodeResult(node, 'complete', {}, 1.0), tmp_path)
+
+    images = {'written': 1204, 'quarantined': 3, 'splits': {'train': {'a': 600, 'b': 400}}}
+    lines = {
+        'ImageExampleGen': [ended('ImageExampleGen', 'quarantine', summary=json.dumps(images))],
+        'StatisticsGen': [ended('StatisticsGen', 'statistics', split_names='["train", "val"]')],
+        'SchemaGen': [without('SchemaGen')],
+        'ImportSchemaGen': [without('ImportSchemaGen')],
+        'ExampleValidator': [without('ExampleValidator')],
+        'Transform': [without('Transform')],
+        'Embedder': [
+            ended('Embedder', 'embeddings', count=1000, views=views, dimension=1280, seconds=9.5)
+            for views in (0, 1, 2)
+        ],
+        'Trainer': [
+            trained(tmp_path),
+            trained(tmp_path, augmentation={'policy': 'flips', 'measured': {'standard': {}}}),
+            trained(tmp_path, left_out=['fine-tuning', 'test-time augmentation']),
+        ],
+        'Tuned': [without('Tuned'), ended('Tuned', 'hyperparameters')],
+        'Baseline': [without('Baseline'), ended('Baseline', 'model')],
+        'Pusher': [
+            ended('Pusher', 'pushed_model', pushed=0),
+            ended('Pusher', 'pushed_model', pushed=1, pushed_version='3'),
+        ],
+        'UnlabelledExampleGen': [
+            ended('UnlabelledExampleGen', 'quarantine', summary=json.dumps(images))
+        ],
+        'BulkInferrer': [ended('BulkInferrer', 'inference_result')],
+        'LastReport': [without('LastReport'), ended('LastReport', 'report')],
+        'Report': [ended('Report', 'report')],
+    }
+    text = ''.join(f'{node:<21} {text}\n' for node, texts in lines.items() for text in texts)
+    golden.check('node_lines.txt', text.replace(str(tmp_path), '<project>'))
 
 
 def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.Path) -> None:
@@ -126,8 +171,8 @@ def test_exports_that_were_refused_are_told_with_the_reason(tmp_path: pathlib.Pa
     )
     export_record.write(export_record.Record(False, 14.02, None, (), None, ''), tmp_path)
     assert served_line('Exporter', 'exports', tmp_path) == 'SavedModel 14.0 MB'
-    told = served_line('Exporter', 'exports', tmp_path, '{exports: [litert]}')
-    assert told.endswith('nothing else of a model that was not blessed')
+    text = served_line('Exporter', 'exports', tmp_path, '{exports: [litert]}')
+    assert text.endswith('the model is not blessed')
 
 
 def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
@@ -139,7 +184,7 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
     )
     serving_record.write(good, tmp_path)
     assert served_line('ServingCheck', 'serving_record', tmp_path) == (
-        'answers as evaluated, 12 ms an image (p95 14), 612 MB, cold start 3.2 s'
+        'predicts as evaluated, 12 ms per image (p95 14), 612 MB, cold start 3.2 s'
     )
     bad = serving_record.Record(True, False, ('it died [bold]at: huge image',))
     serving_record.write(bad, tmp_path)
