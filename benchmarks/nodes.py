@@ -33,7 +33,7 @@ from thawline.components.shared import metadata_store
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.task_grouping import Policy
 from thawline.pipeline.metadata import runs
-from thawline.pipeline.orchestrators.airflow import tasks
+from thawline.pipeline.orchestrators.node_groups import group_nodes
 from thawline.pipeline.runners import compiled_file
 from thawline.pipeline.terminal import exit_codes
 
@@ -138,8 +138,8 @@ def scheduled(home: pathlib.Path, policy: Policy) -> Measured:
     """Measures `thawline run-node`, process by process."""
     compiling = call(home, 'compile', '--out', compiled_file.FILE)
     groups = [
-        one.nodes
-        for one in tasks.groups(compiled_file.read(home / compiled_file.FILE).nodes, policy)
+        group.nodes
+        for group in group_nodes(compiled_file.read(home / compiled_file.FILE).nodes, policy)
     ]
     spent = [run_nodes(home, group) for group in groups]
     nothing = run_nodes(home, [node for group in groups for node in group])

@@ -44,7 +44,7 @@ def airflow(project: Project, out: pathlib.Path, **options: str | None) -> None:
     """
     from thawline.pipeline.orchestrators.airflow import export
 
-    _print(export.write_airflow(project, out, options))
+    _print(export.write(project, out, options))
 
 
 @command.command()

@@ -1,1 +1,1 @@
-"""The pipeline for schedulers of others."""
+"""The pipeline for other schedulers: Airflow, Kubeflow and Vertex AI."""

@@ -1,11 +1,11 @@
-"""Puts a project's DAG into Airflow's folder of DAGs, while Airflow may be reading it.
+"""Writes a project's DAG into Airflow's DAGs folder, while Airflow may be reading it.
 
     DAGS_FOLDER/<name>/dag.py             the same for all projects
-                       dag.json           names the pipeline below; replaced all at once
+                       dag.json           names the pipeline below
                        pipeline-<digest>.json
 
-The DAG file and what it reads are each replaced by one rename. The pipeline has its digest in its
-name, so a DAG never meets another pipeline than its own.
+Each file is replaced by one rename. The pipeline has its digest in its name, so that a DAG never
+reads another pipeline than its own.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ _SOURCE = pathlib.Path(__file__).with_name('dag.py')
 
 
 def check(folder: pathlib.Path, home: pathlib.Path) -> None:
-    """Refuses a folder that is there already and not this project's.
+    """Refuses an existing folder that is not this project's.
 
     Raises:
-        ConfigError: with what is there.
+        ConfigError: with its content.
     """
     if not folder.exists():
         return
     try:
-        found = json.loads((folder / SETTINGS).read_bytes())['home']
+        owner = json.loads((folder / SETTINGS).read_bytes())['home']
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         if folder.is_dir() and not any(folder.iterdir()):
             return
         raise ConfigError(
-            f'{folder} is there already and is no DAG of thawline; give another --out, or remove it'
+            f'{folder} exists and is not a DAG of thawline; give another --out, or remove it'
         ) from error
-    if found != str(home):
+    if owner != str(home):
         raise ConfigError(
-            f'{folder} holds the DAG of the project in {found}; this one is in {home}: give one of '
-            'the two another name in its thawline.yaml, or another --out'
+            f'{folder} holds the DAG of the project in {owner}; this one is in {home}: give one of '
+            'them another name in its thawline.yaml, or another --out'
         )
 
 
@@ -52,9 +52,9 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], dag: Mapping[str, An
     """Writes or replaces a project's DAG.
 
     Args:
-        folder: of the project, below Airflow's folder of DAGs.
-        content: the compiled pipeline, as `pipeline.runners.compiled_file.envelope` makes it.
-        dag: what the DAG file reads, as `airflow.dag` makes it.
+        folder: of the project, in Airflow's DAGs folder.
+        content: the compiled pipeline, from `pipeline.runners.compiled_file.envelope`.
+        dag: what the DAG file reads, from `tasks.dag`.
 
     Raises:
         ConfigError: it cannot be written.

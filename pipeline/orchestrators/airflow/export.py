@@ -1,4 +1,4 @@
-"""`thawline schedule`: hands the pipeline to schedulers of others."""
+"""`thawline schedule airflow`: the pipeline as a DAG in Airflow's DAGs folder."""
 
 from __future__ import annotations
 
@@ -9,41 +9,20 @@ import sysconfig
 from collections.abc import Mapping
 from typing import Any
 
-import pydantic
-
 import thawline
-from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import errors
-from thawline.pipeline.config.airflow import Airflow
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.airflow import dag_folder, tasks
+from thawline.pipeline.orchestrators.options import override
 from thawline.pipeline.runners import compiling
 
 
-def settings_of(config: Config, given: Mapping[str, Any]) -> Airflow:
-    """The settings of the configuration, with those that were given at the prompt.
-
-    Raises:
-        ConfigError: an option cannot be used.
-    """
-    wanted = {name: value for name, value in given.items() if value is not None}
-    try:
-        return Airflow.model_validate({**config.airflow.model_dump(), **wanted})
-    except pydantic.ValidationError as error:
-        raise ConfigError(errors.explain(error, Airflow, 'options')) from error
-
-
 def command(*arguments: str) -> list[str]:
-    """Runs `thawline` from any folder: this environment's interpreter and this very code."""
+    """A command that runs `thawline` from any folder, with this environment and this code."""
     return [sys.executable, '-P', '-m', 'thawline', *arguments]
 
 
 def environment() -> dict[str, str]:
-    """Variables that `command` needs; they also keep Airflow's own modules away from it.
-
-    Code that is installed in the environment is found there; a checkout has to be named.
-    """
+    """Variables for `command`: they name a checkout, and keep Airflow's own modules out."""
     installed = pathlib.Path(sysconfig.get_path('purelib')).resolve()
     return {
         'PYTHONPATH': '' if installed == thawline.ROOT.resolve() else str(thawline.ROOT),
@@ -51,28 +30,28 @@ def environment() -> dict[str, str]:
     }
 
 
-def write_airflow(project: Project, out: pathlib.Path, given: Mapping[str, Any]) -> list[str]:
-    """Compiles a project and writes its DAG into Airflow's folder of DAGs.
+def write(project: Project, out: pathlib.Path, options: Mapping[str, Any]) -> list[str]:
+    """Compiles a project and writes its DAG into Airflow's DAGs folder.
 
     Args:
         project: what to run.
-        out: Airflow's folder of DAGs.
-        given: settings that take the place of those in the configuration; None: not given.
+        out: Airflow's DAGs folder.
+        options: at the prompt, by their names in `airflow:`; None where not given.
 
     Returns:
         Lines for the terminal.
 
     Raises:
-        ConfigError: the project cannot be compiled, or the folder not be written.
+        ConfigError: the project cannot be compiled, or the folder cannot be written.
     """
-    settings = settings_of(project.config, given)
+    settings = override(project.config.airflow, options)
     folder = out.expanduser().resolve() / project.name
     dag_folder.check(folder, project.home)
     content = compiling.compile_project(project)
-    made = tasks.dag(content, settings, command('run-node'), environment())
-    dag_folder.write(folder, content, made)
+    dag = tasks.dag(content, settings, command('run-node'), environment())
+    dag_folder.write(folder, content, dag)
     lines = [
-        f'wrote {folder}: {len(content["nodes"])} nodes in {len(made["tasks"])} tasks, '
+        f'wrote {folder}: {len(content["nodes"])} nodes in {len(dag["tasks"])} tasks, '
         f'{settings.schedule or "started by hand"}, {content["digest"][:19]}'
     ]
     if settings.pool is not None:

@@ -1,4 +1,4 @@
-"""`thawline schedule kubeflow`: the pipeline for Kubeflow Pipelines v2 and Vertex AI Pipelines."""
+"""`thawline schedule kubeflow`: a file for Kubeflow Pipelines v2 or Vertex AI Pipelines."""
 
 from __future__ import annotations
 
@@ -8,50 +8,45 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import pydantic
 import rich.console
 
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config import errors
 from thawline.pipeline.config.kubeflow import Kubeflow
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 from thawline.pipeline.orchestrators.kubeflow import payload as kubeflow_payload
 from thawline.pipeline.orchestrators.kubeflow import storage
 from thawline.pipeline.orchestrators.kubeflow import tasks as kubeflow_tasks
+from thawline.pipeline.orchestrators.options import override
 from thawline.pipeline.runners import compiled_file
 from thawline.pipeline.system import log_redirect
 
 FILE = 'kubeflow.yaml'
 
 
-def settings_of(config: Config, given: Mapping[str, Any]) -> Kubeflow:
-    """The settings of the configuration, with those that were given at the prompt.
+def settings_of(config: Config, options: Mapping[str, Any]) -> Kubeflow:
+    """The settings of the configuration with the options at the prompt.
 
     Raises:
-        ConfigError: an option cannot be used, or there is no image.
+        ConfigError: an option is invalid, or there is no image.
     """
-    wanted = {name: value for name, value in given.items() if value is not None}
-    try:
-        found = Kubeflow.model_validate({**config.kubeflow.model_dump(), **wanted})
-    except pydantic.ValidationError as error:
-        raise ConfigError(errors.explain(error, Kubeflow, 'options')) from error
-    if found.image is None:
+    settings = override(config.kubeflow, options)
+    if settings.image is None:
         raise ConfigError(
             "kubeflow.image: no container image; build the project's Dockerfile, push it and give "
             '--image REGISTRY/NAME:TAG, or set it in the configuration'
         )
-    return found
+    return settings
 
 
-def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) -> list[str]:
+def write(project: Project, out: pathlib.Path | None, options: Mapping[str, Any]) -> list[str]:
     """Compiles a project for Kubeflow and writes the file that is submitted.
 
     Args:
         project: what to run.
         out: the file; by default in the project's output folder.
-        given: options at the prompt, by their names in `kubeflow:`.
+        options: at the prompt, by their names in `kubeflow:`; None where not given.
 
     Returns:
         Lines for the terminal.
@@ -59,7 +54,7 @@ def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) 
     Raises:
         ConfigError: kfp is missing, or tasks in the cluster could not run.
     """
-    settings = settings_of(project.config, given)
+    settings = settings_of(project.config, options)
     folder = storage.folder(settings)
     storage.require_visible(project.config, settings)
     if project.config.data.schema_file is not None and not project.schema.is_file():
@@ -72,7 +67,7 @@ def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) 
         waiting = console.status('starting TFX, compiling')
         with waiting if console.is_terminal else contextlib.nullcontext():
             tasks = kubeflow_tasks.tasks(_nodes(project), settings)
-            text = _compiled(project.config, settings, tasks, folder, reviewed)
+            text = _compile(project.config, settings, tasks, folder, reviewed)
     path = out or project.output / FILE
     files.write_text(path, text)
     nodes = sum(len(task.nodes) for task in tasks)
@@ -83,7 +78,7 @@ def write(project: Project, out: pathlib.Path | None, given: Mapping[str, Any]) 
 
 
 def _nodes(project: Project) -> list[compiled_file.Node]:
-    """The nodes of the chain; which there are does not depend on files that tasks alone see."""
+    """The nodes of the chain, without reading weights that only tasks can see."""
     from thawline.pipeline.runners import compiling
 
     if project.config.model.weights not in WEIGHTS_BY_NAME:
@@ -93,7 +88,7 @@ def _nodes(project: Project) -> list[compiled_file.Node]:
     ]
 
 
-def _compiled(
+def _compile(
     config: Config,
     settings: Kubeflow,
     tasks: list[kubeflow_tasks.Task],
@@ -102,33 +97,33 @@ def _compiled(
 ) -> str:
     from thawline.pipeline.orchestrators.kubeflow import spec
 
-    payload = kubeflow_payload.of(config, reviewed)
-    arguments = ['--folder', folder, '--project', kubeflow_payload.text(payload)]
+    payload = kubeflow_payload.describe(config, reviewed)
+    arguments = ['--folder', folder, '--project', kubeflow_payload.to_argument(payload)]
     if settings.platform == 'vertex' and settings.secret is not None:
         arguments += ['--secret', settings.secret]
-    return spec.compiled(
+    return spec.compile_spec(
         kubeflow_tasks.pipeline_name(config.name),
         f'{config.name}, thawline {payload.thawline}, code {payload.code}',
         tasks,
         settings,
         arguments,
-        kubeflow_payload.parameters(config),
-        storage.variables(config),
+        kubeflow_payload.default_parameters(config),
+        storage.environment_variables(config),
         folder,
     )
 
 
 def notes(config: Config, settings: Kubeflow) -> list[str]:
-    """What is worth a thought before the pipeline is submitted."""
-    found = []
+    """Advice before the pipeline is submitted."""
+    lines = []
     if config.metadata.postgresql is None:
-        found.append(
-            'metadata in SQLite: right on a volume of a disk that one machine has at a time, wrong '
-            'on a network file system or a bucket; metadata.postgresql is right everywhere'
+        lines.append(
+            'metadata in SQLite: safe on a volume that one machine mounts at a time, unsafe on a '
+            'network file system or a bucket; metadata.postgresql is safe everywhere'
         )
     if config.model.weights == 'imagenet':
-        found.append(
-            'model.weights imagenet: every task that needs them downloads them; a file in '
-            f'{storage.folder(settings)} is read by all'
+        lines.append(
+            'model.weights imagenet: every task that needs the weights downloads them; a file in '
+            f'{storage.folder(settings)} avoids that'
         )
-    return found
+    return lines

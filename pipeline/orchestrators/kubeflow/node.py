@@ -1,7 +1,7 @@
-"""What a task in the cluster runs: `python -m thawline.pipeline.orchestrators.kubeflow.node`.
+"""The command of a task in the cluster: `python -m thawline.pipeline.orchestrators.kubeflow.node`.
 
-Compiles the project that came as an argument, with the parameters of the run, and runs nodes of it
-as `thawline run-node` does. Needs neither kfp nor a network beyond what the configuration names.
+Compiles the project in its arguments with the parameters of the run, and runs nodes as `thawline
+run-node` does. Needs neither kfp nor any network that the configuration does not name.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.kubeflow import outputs
 from thawline.pipeline.orchestrators.kubeflow import payload as kubeflow_payload
+from thawline.pipeline.orchestrators.kubeflow.outputs import ExecutorInput
 from thawline.pipeline.runners import compiled_file, compiling, run_nodes
 from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 
 def project_of(
-    payload: kubeflow_payload.Payload, given: outputs.Task, folder: pathlib.Path
+    payload: kubeflow_payload.Payload, task: ExecutorInput, folder: pathlib.Path
 ) -> Project:
-    """The project of the run, where tasks see it.
+    """The project of the run, in the folder that tasks see.
 
     Raises:
-        ConfigError: the folder is not there, or a parameter cannot be used.
+        ConfigError: the folder is not writable, or a parameter is invalid.
     """
-    config = kubeflow_payload.config_of(payload, given.parameters)
+    config = kubeflow_payload.apply_parameters(payload, task.parameters)
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ConfigError(
             f'{folder} is not a folder that user {os.getuid()} can write to; on Vertex AI it is '
-            'the bucket of the pipeline root, on Kubeflow the volume that the project was '
-            'scheduled with'
+            'the bucket of the pipeline root, on Kubeflow the volume named when the project was '
+            'scheduled'
         )
     home = folder / config.name
-    _keep_configuration(home, config)
+    _write_configuration(home, config)
     if payload.reviewed is not None:
         path = kubeflow_payload.write_schema(payload.reviewed, home)
         config = config.model_copy(
@@ -51,8 +52,8 @@ def project_of(
     return Project.of(config, home)
 
 
-def _keep_configuration(home: pathlib.Path, config: Config) -> None:
-    """Leaves a project file, so that other commands work wherever the folder is mounted."""
+def _write_configuration(home: pathlib.Path, config: Config) -> None:
+    """Writes a project file, so that other commands work wherever the folder is mounted."""
     path = home / PROJECT_FILE
     text = yaml.safe_dump(config.model_dump(mode='json', exclude_unset=True), sort_keys=False)
     if path.is_file() and path.read_text('utf-8') == text:
@@ -62,46 +63,46 @@ def _keep_configuration(home: pathlib.Path, config: Config) -> None:
 
 def execute(
     payload: kubeflow_payload.Payload,
-    given: outputs.Task,
+    task: ExecutorInput,
     folder: pathlib.Path,
     nodes: list[str],
     run: str,
     page: pathlib.Path | None,
 ) -> Outcome:
-    """Runs nodes and leaves what Kubeflow shows; returns how they ended.
+    """Runs nodes and writes the outputs that Kubeflow shows; returns the outcome.
 
     Args:
         payload: the project.
-        given: what Kubeflow says of the task.
-        folder: all projects, as tasks see it.
+        task: from Kubeflow.
+        folder: of all projects, as tasks see it.
         nodes: in any order.
         run: id of the run.
-        page: where a copy of the report goes, where the nodes make one.
+        page: target for a copy of the report, for a task with the Report.
 
     Raises:
-        ConfigError: something cannot be used.
+        ConfigError: a setting or the folder cannot be used.
     """
-    project = project_of(payload, given, folder)
+    project = project_of(payload, task, folder)
     with tempfile.TemporaryDirectory() as scratch:
-        # Not in the project's folder, where tasks of other runs would write it at the same time.
+        # Not in the project's folder, where tasks of other runs would write the same file.
         path = pathlib.Path(scratch, compiled_file.FILE)
         compiled_file.write(path, compiling.compile_project(project))
         outcome = run_nodes.execute(path, nodes, run, force=False)
     if outcome in (Outcome.BLESSED, Outcome.NOT_BLESSED):
-        outputs.write(given, project, run, outcome, page)
-        # A refused model is no failure: the branch not-blessed shows it, and the report follows.
+        outputs.write(task, project, run, outcome, page)
+        # A refused model is not a failure: the branch not-blessed shows it, and the report follows.
         return Outcome.BLESSED
     return outcome
 
 
 @click.command()
-@click.option('--nodes', required=True, help='Names, parted by commas.')
+@click.option('--nodes', required=True, help='Names, separated by commas.')
 @click.option('--run', required=True, help='Id of the run.')
 @click.option('--task', required=True, help="Kubeflow's executor input, as JSON.")
 @click.option('--folder', required=True, type=click.Path(path_type=pathlib.Path))
-@click.option('--project', required=True, help='What thawline schedule kubeflow wrote.')
+@click.option('--project', required=True, help='From thawline schedule kubeflow.')
 @click.option('--report', type=click.Path(path_type=pathlib.Path))
-@click.option('--secret', help='Of Secret Manager: a JSON object of environment variables.')
+@click.option('--secret', help='In Secret Manager: a JSON object of environment variables.')
 def main(
     nodes: str,
     run: str,
@@ -111,15 +112,15 @@ def main(
     report: pathlib.Path | None,
     secret: str | None,
 ) -> None:
-    """Runs nodes of a scheduled project, as a task of Kubeflow or Vertex AI."""
+    """Run nodes of a scheduled project, as a task of Kubeflow or Vertex AI."""
     try:
-        payload = kubeflow_payload.read(project)
+        payload = kubeflow_payload.from_argument(project)
         if secret is not None:
             from thawline.pipeline.orchestrators.kubeflow import secret as kubeflow_secret
 
-            os.environ.update(kubeflow_secret.variables(secret))
-        given = outputs.task_of(task)
-        outcome = execute(payload, given, folder, nodes.split(','), run, report)
+            os.environ.update(kubeflow_secret.read_variables(secret))
+        executor_input = outputs.parse_input(task)
+        outcome = execute(payload, executor_input, folder, nodes.split(','), run, report)
     except UserError as error:
         click.echo(f'error: {error}', err=True)
         kind = Outcome.STOPPED_BY_DATA if isinstance(error, DataError) else None

@@ -1,7 +1,7 @@
-"""What a task is told by Kubeflow, and what it leaves for Kubeflow's pages.
+"""The input of a task from Kubeflow, and its outputs for Kubeflow's pages.
 
-Both are JSON of Kubeflow's ExecutorInput and ExecutorOutput (pipeline_spec.proto), of which little
-is needed, so that nodes do without kfp.
+They are ExecutorInput and ExecutorOutput (pipeline_spec.proto) as JSON. Nodes need little of them,
+and so no kfp.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import node_records, runs
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import opening
-from thawline.pipeline.orchestrators.kubeflow import tasks as known
+from thawline.pipeline.orchestrators.kubeflow import tasks as names
 from thawline.pipeline.reports import lookup
 from thawline.pipeline.terminal.exit_codes import Outcome
 
@@ -28,14 +28,14 @@ _LONGEST = 2_000  # characters of the reasons: some platforms keep no more
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
-    """What Kubeflow says of a task.
+class ExecutorInput:
+    """The input of a task.
 
     Attributes:
         parameters: of the run.
-        values: file for each output that is a value.
-        artifacts: name and URI of each output that is an artifact.
-        output: the file for what Kubeflow shall know of these; None where it wants nothing.
+        values: file for each output parameter.
+        artifacts: name and URI of each output artifact.
+        output: the file for ExecutorOutput, if there is one.
     """
 
     parameters: dict[str, Any]
@@ -44,81 +44,80 @@ class Task:
     output: pathlib.Path | None
 
 
-def task_of(text: str) -> Task:
-    """Reads Kubeflow's ExecutorInput.
+def parse_input(text: str) -> ExecutorInput:
+    """Parses JSON.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not an ExecutorInput.
     """
     try:
         content = json.loads(text)
         outputs = content.get('outputs', {})
         file = outputs.get('outputFile')
-        return Task(
+        return ExecutorInput(
             dict(content.get('inputs', {}).get('parameterValues', {})),
             {
-                name: pathlib.Path(one['outputFile'])
-                for name, one in outputs.get('parameters', {}).items()
+                name: pathlib.Path(parameter['outputFile'])
+                for name, parameter in outputs.get('parameters', {}).items()
             },
-            {name: one['artifacts'][0] for name, one in outputs.get('artifacts', {}).items()},
+            {name: entry['artifacts'][0] for name, entry in outputs.get('artifacts', {}).items()},
             pathlib.Path(file) if file else None,
         )
     except (ValueError, AttributeError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise ConfigError(
-            f'--task: received {errors.echo(text)}, which is no executor input of Kubeflow'
+            f'--task: received {errors.echo(text)}, which is not an executor input of Kubeflow'
         ) from error
 
 
 def write(
-    task: Task,
+    task: ExecutorInput,
     project: Project,
     run: str,
     outcome: Outcome,
     page: pathlib.Path | None,
 ) -> None:
-    """Leaves for Kubeflow what it shows of nodes that ended well.
+    """Writes the outputs of a task whose nodes succeeded.
 
     Args:
-        task: what Kubeflow wants.
-        config: of the project.
-        project: its folders.
+        task: names the outputs.
+        project: the project.
         run: id of the run.
         outcome: of the nodes.
-        page: where a copy of the report goes, where the nodes make one.
+        page: target for a copy of the report, for a task with the Report.
     """
     store = opening.to_read(project)
     results = runs.results(store, run, project.name) if store else []
     by_node = {result.node: result for result in results}
-    if known.VERDICT in task.values:
+    if names.VERDICT in task.values:
         _put(
-            task.values[known.VERDICT],
-            known.REFUSED if outcome is Outcome.NOT_BLESSED else known.BLESSED,
+            task.values[names.VERDICT],
+            names.REFUSED if outcome is Outcome.NOT_BLESSED else names.BLESSED,
         )
-        _put(task.values[known.WHY], '; '.join(reasons(by_node))[:_LONGEST])
+        _put(task.values[names.WHY], '; '.join(reasons(by_node))[:_LONGEST])
     if page is not None and node_names.REPORT in by_node:
         page.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(
             pathlib.Path(by_node[node_names.REPORT].outputs['report'].uri, lookup.FILES['html']),
             page,
         )
-    if known.MEASURES in task.artifacts and task.output is not None:
-        noted = {**task.artifacts[known.MEASURES], 'metadata': measures(by_node)}
-        _put(task.output, json.dumps({'artifacts': {known.MEASURES: {'artifacts': [noted]}}}))
+    if names.MEASURES in task.artifacts and task.output is not None:
+        artifact = {**task.artifacts[names.MEASURES], 'metadata': measures(by_node)}
+        _put(task.output, json.dumps({'artifacts': {names.MEASURES: {'artifacts': [artifact]}}}))
 
 
 def measures(by_node: dict[str, NodeResult]) -> dict[str, float]:
-    """What the Evaluator measured, as numbers."""
+    """The Evaluator's metrics."""
     result = by_node[node_names.EVALUATOR]
-    found = result.outputs['evaluation'].properties
+    properties = result.outputs['evaluation'].properties
     blessed = result.outputs['blessing'].blessed
     return {
-        **{name: float(found[name]) for name in _SHOWN if name in found},
+        **{name: float(properties[name]) for name in _SHOWN if name in properties},
         'blessed': float(blessed),
     }
 
 
 def reasons(by_node: dict[str, NodeResult]) -> list[str]:
-    """Why the model was not pushed; empty for one that was."""
+    """Why the model was not pushed; empty for a pushed one."""
     lines = node_records.refusal_lines(by_node[node_names.EVALUATOR])
     if node_names.SERVING_CHECK in by_node:
         lines += node_records.serving_record(by_node[node_names.SERVING_CHECK]).problems

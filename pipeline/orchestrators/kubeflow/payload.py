@@ -1,7 +1,7 @@
-"""A project on its way into the cluster: JSON in the arguments of each task.
+"""A project as JSON in the arguments of each task in the cluster.
 
-Nothing has to be copied beside the compiled pipeline: each task checks the project, applies the
-parameters of its run and compiles the chain from it, in under a second, the same in all tasks.
+Nothing needs to be copied beside the compiled pipeline: each task checks the project, applies the
+parameters of its run and compiles the chain, in under a second, with the same result in all tasks.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from thawline.pipeline.config.models import Config
 
 DATA, BUDGET, GATE = 'data', 'budget', 'gate'
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')  # of JSON
-# What concerns this machine or its schedulers alone: a new image by itself shall run nothing again.
+# Settings of this machine or of schedulers: a new image alone must not run nodes again.
 _LEFT_OUT = {'airflow', 'kubeflow', 'output'}
 
 
 class Payload(Section):
-    """What a task is told.
+    """A project for a task.
 
     Attributes:
         thawline: version that scheduled the project.
         code: digest of the code that nodes run.
-        config: what the user has set, as it would stand in the project's file.
-        reviewed: text of the reviewed schema, where there is one.
+        config: the user's settings, as in the project's file.
+        reviewed: text of the reviewed schema, if there is one.
     """
 
     thawline: str
@@ -43,8 +43,8 @@ class Payload(Section):
     reviewed: str | None
 
 
-def of(config: Config, reviewed: str | None) -> Payload:
-    """Describes a project, for this version of the code."""
+def describe(config: Config, reviewed: str | None) -> Payload:
+    """A project with this version of the code."""
     content = config.model_dump(mode='json', exclude_unset=True, exclude=_LEFT_OUT)
     content['data'].pop('schema_file', None)
     return Payload(
@@ -55,45 +55,44 @@ def of(config: Config, reviewed: str | None) -> Payload:
     )
 
 
-def text(payload: Payload) -> str:
-    """A payload as an argument: on one line and without two braces in a row.
+def to_argument(payload: Payload) -> str:
+    """A payload on one line and without `{{`, which is a placeholder for Kubeflow and Argo.
 
-    Kubeflow and Argo take `{{...}}` in arguments for placeholders. Outside of strings JSON never
-    has `{{`, and inside of strings a brace can be escaped.
+    JSON never has `{{` outside of strings, and a brace in a string can be escaped.
     """
-    written = json.dumps(payload.model_dump(mode='json'), sort_keys=True, separators=(',', ':'))
-    return _STRING.sub(lambda found: found[0].replace('{', r'\u007b'), written)
+    text = json.dumps(payload.model_dump(mode='json'), sort_keys=True, separators=(',', ':'))
+    return _STRING.sub(lambda match: match[0].replace('{', r'\u007b'), text)
 
 
-def read(argument: str) -> Payload:
-    """Reads what `text` has written.
+def from_argument(argument: str) -> Payload:
+    """Reads the result of `to_argument`.
 
     Raises:
-        ConfigError: it is something else, or of other code than is in this image.
+        ConfigError: it is something else, or of other code than this image's.
     """
     try:
-        found = Payload.model_validate(json.loads(argument))
+        payload = Payload.model_validate(json.loads(argument))
     except (ValueError, RecursionError) as error:  # pydantic's own error is a ValueError too
         raise ConfigError(
-            f'--project: received {errors.echo(argument)}, which thawline schedule kubeflow '
-            'has not written'
+            f'--project: received {errors.echo(argument)}, which was not written by thawline '
+            'schedule kubeflow'
         ) from error
-    again = 'build the image from the same checkout, or schedule the project again from this image'
-    if found.thawline != thawline.__version__:
+    remedy = 'build the image from the same checkout, or schedule the project again from this image'
+    if payload.thawline != thawline.__version__:
         raise ConfigError(
-            f'the project was scheduled by thawline {found.thawline}, this image has '
-            f'{thawline.__version__}; {again}'
+            f'the project was scheduled by thawline {payload.thawline}, this image has '
+            f'{thawline.__version__}; {remedy}'
         )
-    if found.code != code_digest.of_all_code():
+    if payload.code != code_digest.of_all_code():
         raise ConfigError(
-            f'the project was scheduled with other code ({found.code}) than this image has '
-            f'({code_digest.of_all_code()}); {again}'
+            f'the project was scheduled with other code ({payload.code}) than this image has '
+            f'({code_digest.of_all_code()}); {remedy}'
         )
-    return found
+    return payload
 
 
-def parameters(config: Config) -> dict[str, str | float]:
-    """The parameters of a run with their defaults, as the configuration has them."""
+def default_parameters(config: Config) -> dict[str, str | float]:
+    """The parameters of a run with their defaults from the configuration."""
     return {
         DATA: config.data.source,
         BUDGET: config.training.budget or '',
@@ -101,15 +100,15 @@ def parameters(config: Config) -> dict[str, str | float]:
     }
 
 
-def config_of(payload: Payload, given: dict[str, Any]) -> Config:
-    """The configuration of a run: the project's, with the parameters of the run.
+def apply_parameters(payload: Payload, parameters: dict[str, Any]) -> Config:
+    """The project's configuration with the parameters of a run.
 
     Args:
         payload: of the project.
-        given: as `parameters`; an empty budget is none.
+        parameters: of the run; an empty budget is none.
 
     Raises:
-        ConfigError: a parameter is missing or cannot be used.
+        ConfigError: a parameter is missing or invalid.
     """
     content: dict[str, Any] = json.loads(json.dumps(payload.config))
     for name, section, key in (
@@ -117,9 +116,9 @@ def config_of(payload: Payload, given: dict[str, Any]) -> Config:
         (BUDGET, 'training', 'budget'),
         (GATE, 'gate', 'val_accuracy'),
     ):
-        if name not in given:
+        if name not in parameters:
             raise ConfigError(f'the run has no parameter {name}')
-        value = given[name]
+        value = parameters[name]
         content.setdefault(section, {})[key] = None if name == BUDGET and value == '' else value
     content['output'] = 'runs'
     try:
@@ -129,7 +128,7 @@ def config_of(payload: Payload, given: dict[str, Any]) -> Config:
 
 
 def write_schema(reviewed: str, home: pathlib.Path) -> pathlib.Path:
-    """Puts the reviewed schema under a path that depends on its content; returns that."""
+    """Writes the reviewed schema to a path that depends on its content; returns the path."""
     name = hashlib.sha256(reviewed.encode('utf-8')).hexdigest()[:16]
     path = home / 'scheduled_schemas' / f'{name}.pbtxt'
     if not path.is_file():

@@ -1,6 +1,6 @@
 """Environment variables from Google Cloud's Secret Manager, for tasks on Vertex AI.
 
-Vertex AI sets no variables from secrets, and what stands in a compiled pipeline is no secret.
+Vertex AI cannot set variables from secrets, and a compiled pipeline must not hold any.
 """
 
 from __future__ import annotations
@@ -11,40 +11,42 @@ from typing import Any
 from thawline.components.shared.errors import ConfigError
 
 
-def variables(name: str, client: Any = None) -> dict[str, str]:
-    """The variables that a secret holds.
+def read_variables(name: str, client: Any = None) -> dict[str, str]:
+    """The variables in a secret.
 
     Args:
         name: of a version: projects/P/secrets/S/versions/V.
         client: of Secret Manager; by default with the identity of this machine.
 
     Raises:
-        ConfigError: it cannot be read, or is no JSON object of texts.
+        ConfigError: it cannot be read, or is not a JSON object of strings.
     """
     from google.api_core import exceptions
     from google.auth import exceptions as auth_exceptions
     from google.cloud import secretmanager
 
     try:
-        found = (client or secretmanager.SecretManagerServiceClient()).access_secret_version(
+        version = (client or secretmanager.SecretManagerServiceClient()).access_secret_version(
             name=name, timeout=30
         )
     except (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError) as error:
         raise ConfigError(f'the secret {name} cannot be read: {error}') from error
-    return parsed(name, found.payload.data)
+    return parse(name, version.payload.data)
 
 
-def parsed(name: str, payload: bytes) -> dict[str, str]:
-    """The variables of a payload; no error tells any of it.
+def parse(name: str, payload: bytes) -> dict[str, str]:
+    """The variables of a payload, which no error quotes.
 
     Raises:
-        ConfigError: it is no JSON object of texts.
+        ConfigError: it is not a JSON object of strings.
     """
     try:
         content = json.loads(payload)
     except ValueError:
         content = None
-    if not isinstance(content, dict) or not all(isinstance(one, str) for one in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(value, str) for value in content.values()
+    ):
         raise ConfigError(
             f'the secret {name} must hold a JSON object of environment variables, such as '
             '{"THAWLINE_DB_PASSWORD": "..."}'

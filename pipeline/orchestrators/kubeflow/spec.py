@@ -1,8 +1,8 @@
-"""Tasks as Kubeflow's intermediate representation (PipelineSpec, YAML). The one importer of kfp.
+"""Tasks as Kubeflow's intermediate representation (PipelineSpec, YAML). The only importer of kfp.
 
-Each task is a container that runs some nodes (`kubeflow_node.py`). Beside the project's own records
-it tells Kubeflow what its pages can show: the measures of the gate, the report, and a branch
-`not-blessed` that runs for a refused model alone.
+Each task is a container that runs some nodes (`node.py`). Beside the project's own records it
+leaves outputs for Kubeflow's pages: the gate's metrics, the report, and a branch `not-blessed` that
+runs for a refused model only.
 """
 
 # kfp reads types from signatures and does not understand postponed ones: no __future__ import.
@@ -16,11 +16,11 @@ from typing import Any
 from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.kubeflow import Kubeflow, Resources
-from thawline.pipeline.orchestrators.kubeflow import tasks as known
+from thawline.pipeline.orchestrators.kubeflow import tasks as names
 
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # on Python versions to come
+        warnings.simplefilter('ignore')  # about future Python versions
         from kfp import compiler, components, dsl, kubernetes
 except ImportError as error:
     raise ConfigError(
@@ -28,18 +28,18 @@ except ImportError as error:
     ) from error
 
 _OUTPUTS = {
-    node_names.EVALUATOR: {known.MEASURES: 'Metrics'},
-    node_names.PUSHER: {known.VERDICT: 'String', known.WHY: 'String'},
-    node_names.REPORT: {known.PAGE: 'HTML'},
+    node_names.EVALUATOR: {names.MEASURES: 'Metrics'},
+    node_names.PUSHER: {names.VERDICT: 'String', names.WHY: 'String'},
+    node_names.REPORT: {names.PAGE: 'HTML'},
 }
 _INPUTS = {'data': 'String', 'budget': 'String', 'gate': 'Float'}
 _COMMAND = ['python', '-m', 'thawline.pipeline.orchestrators.kubeflow.node']
 
 
-def compiled(
+def compile_spec(
     name: str,
     description: str,
-    tasks: Sequence[known.Task],
+    tasks: Sequence[names.Task],
     settings: Kubeflow,
     arguments: Sequence[str],
     parameters: Mapping[str, Any],
@@ -52,8 +52,8 @@ def compiled(
         name: of the pipeline, as Kubeflow takes it.
         description: shown beside it.
         tasks: in an order in which they can run.
-        settings: image, root and what else is the same for all.
-        arguments: of the command of each task, beside those of its own.
+        settings: common to all tasks: image, root and so on.
+        arguments: of the command of all tasks.
         parameters: defaults of the parameters of a run: `data`, `budget` and `gate`.
         secrets: keys of the secret, which become environment variables.
         mount: where tasks see the volume.
@@ -64,20 +64,21 @@ def compiled(
         budget: str = parameters['budget'],
         gate: float = parameters['gate'],
     ) -> None:
-        made: list[dsl.PipelineTask] = []
+        containers: list[dsl.PipelineTask] = []
         for task in tasks:
-            run = _component(task, str(settings.image), arguments)
-            one = run(data=data, budget=budget, gate=gate)
-            one.after(*(made[number] for number in task.upstream))
-            _configure(one, task.resources, settings)
+            component = _component(task, str(settings.image), arguments)
+            container = component(data=data, budget=budget, gate=gate)
+            container.after(*(containers[number] for number in task.upstream))
+            _configure(container, task.resources, settings)
             if settings.platform == 'kubeflow':
-                _attach(one, settings, secrets, mount)
-            made.append(one)
+                _attach(container, settings, secrets, mount)
+            containers.append(container)
             if node_names.PUSHER in task.nodes:
-                with dsl.If(one.outputs[known.VERDICT] == known.REFUSED, name='not-blessed'):
-                    told = _told(str(settings.image))(why=one.outputs[known.WHY])
-                    told.set_caching_options(False)
-                    _configure(told, Resources(cpu=0.5, memory='256Mi'), settings)
+                is_refused = container.outputs[names.VERDICT] == names.REFUSED
+                with dsl.If(is_refused, name='not-blessed'):
+                    why = container.outputs[names.WHY]
+                    notice = _notice_component(str(settings.image))(why=why)
+                    _configure(notice, Resources(cpu=0.5, memory='256Mi'), settings)
 
     decorated = dsl.pipeline(name=name, description=description, pipeline_root=settings.root)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,10 +88,10 @@ def compiled(
         return path.read_text('utf-8')
 
 
-def _component(task: known.Task, image: str, arguments: Sequence[str]) -> Any:
+def _component(task: names.Task, image: str, arguments: Sequence[str]) -> Any:
     """One container: its inputs, outputs and command line."""
     outputs = {name: kind for node in task.nodes for name, kind in _OUTPUTS.get(node, {}).items()}
-    return _loaded(
+    return _load(
         task.id,
         image,
         _COMMAND,
@@ -99,21 +100,21 @@ def _component(task: known.Task, image: str, arguments: Sequence[str]) -> Any:
             *('--run', dsl.PIPELINE_JOB_ID_PLACEHOLDER),
             *('--task', {'executorInput': None}),
             *arguments,
-            *(('--report', {'outputPath': known.PAGE}) if known.PAGE in outputs else ()),
+            *(('--report', {'outputPath': names.PAGE}) if names.PAGE in outputs else ()),
         ],
         _INPUTS,
         outputs,
     )
 
 
-def _told(image: str) -> Any:
-    """What the branch for a refused model shows: its log is the gate's reasons."""
-    return _loaded(
-        'not-blessed', image, ['echo'], [{'inputValue': known.WHY}], {known.WHY: 'String'}, {}
+def _notice_component(image: str) -> Any:
+    """The branch for a refused model: its log shows the reasons."""
+    return _load(
+        'not-blessed', image, ['echo'], [{'inputValue': names.WHY}], {names.WHY: 'String'}, {}
     )
 
 
-def _loaded(
+def _load(
     name: str,
     image: str,
     command: Sequence[str],
@@ -121,20 +122,20 @@ def _loaded(
     inputs: Mapping[str, str],
     outputs: Mapping[str, str],
 ) -> Any:
-    """A container in the format of component files, which needs no function a component."""
+    """A component from the format of component files, which needs no function for each."""
     container = {'image': image, 'command': list(command), 'args': list(arguments)}
-    written = {
+    component = {
         'name': name,
-        'inputs': [{'name': one, 'type': kind} for one, kind in inputs.items()],
-        'outputs': [{'name': one, 'type': kind} for one, kind in outputs.items()],
+        'inputs': [{'name': key, 'type': kind} for key, kind in inputs.items()],
+        'outputs': [{'name': key, 'type': kind} for key, kind in outputs.items()],
         'implementation': {'container': container},
     }
-    return components.load_component_from_text(json.dumps(written))  # JSON is YAML
+    return components.load_component_from_text(json.dumps(component))  # JSON is YAML
 
 
 def _configure(task: Any, resources: Resources, settings: Kubeflow) -> None:
-    """What every platform understands."""
-    task.set_caching_options(False)  # ML Metadata decides what has to run, by what images say
+    """Settings for all platforms."""
+    task.set_caching_options(False)  # ML Metadata decides what must run, by the images' content
     if settings.retries:
         task.set_retry(settings.retries, backoff_duration='30s', backoff_factor=2)
     task.set_cpu_request(f'{resources.cpu:g}').set_cpu_limit(f'{resources.cpu:g}')
@@ -145,9 +146,9 @@ def _configure(task: Any, resources: Resources, settings: Kubeflow) -> None:
 
 
 def _attach(task: Any, settings: Kubeflow, secrets: Sequence[str], mount: str) -> None:
-    """What Kubernetes alone understands: the shared files, and secrets as variables."""
+    """Settings for Kubernetes only: the shared files, and secrets as variables."""
     kubernetes.mount_pvc(task, pvc_name=settings.volume, mount_path=mount)
     if settings.secret is not None and secrets:
         kubernetes.use_secret_as_env(
-            task, secret_name=settings.secret, secret_key_to_env={one: one for one in secrets}
+            task, secret_name=settings.secret, secret_key_to_env={key: key for key in secrets}
         )

@@ -1,8 +1,8 @@
-"""Where the files of a project are for tasks in a cluster, and what tasks there could not see.
+"""The folder of the projects that tasks in a cluster see, and what they cannot see.
 
-Every task sees the projects' folder at the same path: on Vertex AI the bucket of the pipeline root,
-which the platform mounts below /gcs; on Kubeflow Pipelines a PersistentVolumeClaim. Whatever else
-the configuration names has to be a URL, part of the image, or below that folder.
+Every task sees the folder at the same path: on Vertex AI the bucket of the pipeline root, which the
+platform mounts below /gcs; on Kubeflow Pipelines a PersistentVolumeClaim. Everything else in the
+configuration must be a URL, part of the image, or below that folder.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ def folder(settings: Kubeflow) -> str:
     """The folder with all projects, as tasks see it.
 
     Raises:
-        ConfigError: what it depends on was not given.
+        ConfigError: the setting for it is missing.
     """
     if settings.root is None:
         raise ConfigError(
             'kubeflow.root: no pipeline root; give --root gs://BUCKET/FOLDER, or set it in the '
             'configuration'
         )
-    found = BUCKET.fullmatch(settings.root)
-    assert found is not None  # checked by the model
+    bucket = BUCKET.fullmatch(settings.root)
+    assert bucket is not None  # checked by the model
     if settings.platform == 'vertex':
-        return f'/gcs/{found[2]}{found[3]}'
+        return f'/gcs/{bucket[2]}{bucket[3]}'
     if settings.volume is None:
         raise ConfigError(
-            'kubeflow.volume: tasks on Kubeflow share files by a PersistentVolumeClaim; give '
+            'kubeflow.volume: tasks on Kubeflow share files on a PersistentVolumeClaim; give '
             '--volume NAME of one in the namespace of the runs, or --platform vertex'
         )
     return _CLAIM
@@ -48,34 +48,32 @@ def home(settings: Kubeflow, name: str) -> str:
 
 
 def require_visible(config: Config, settings: Kubeflow) -> None:
-    """Refuses what tasks in the cluster could not see.
+    """Refuses files and services that tasks in the cluster cannot reach.
 
     Raises:
-        ConfigError: with everything that they could not, and what would be right.
+        ConfigError: with all of them, and what would be right.
     """
-    found = list(unseen(config, folder(settings)))
+    problems = list(invisible(config, folder(settings)))
     if config.metadata.postgresql is None and settings.platform == 'vertex':
-        found.append(
-            'metadata: SQLite would be a file in the bucket, where no lock holds between tasks; '
+        problems.append(
+            'metadata: SQLite would be a file in the bucket, where tasks cannot lock it; '
             'set metadata.postgresql'
         )
-    if variables(config) and settings.secret is None:
-        found.append(
-            f'kubeflow.secret: tasks need {", ".join(variables(config))}; give --secret, which '
-            'holds a value for each'
+    variables = environment_variables(config)
+    if variables and settings.secret is None:
+        problems.append(
+            f'kubeflow.secret: tasks need {", ".join(variables)}; give --secret, which holds a '
+            'value for each'
         )
-    if found:
-        raise ConfigError('\n'.join(['tasks in the cluster could not run:', *_indented(found)]))
+    if problems:
+        lines = (f'  {problem}' for problem in problems)
+        raise ConfigError('\n'.join(['tasks in the cluster could not run:', *lines]))
 
 
-def _indented(lines: list[str]) -> list[str]:
-    return [f'  {line}' for line in lines]
-
-
-def unseen(config: Config, below: str) -> Iterator[str]:
-    """Everything that a configuration names and tasks that see the folder `below` do not."""
+def invisible(config: Config, below: str) -> Iterator[str]:
+    """A line for each thing in a configuration that tasks with the folder `below` cannot reach."""
     bulk = config.serving.bulk
-    places = {
+    paths = {
         'data.source': config.data.source,
         'data.root': config.data.root,
         'serving.production': config.serving.production,
@@ -83,30 +81,30 @@ def unseen(config: Config, below: str) -> Iterator[str]:
         'model.weights': config.model.weights,
     }
     if config.model.weights in WEIGHTS_BY_NAME:
-        del places['model.weights']
-    stored = config.metadata.postgresql
-    if stored is not None:
-        places['metadata.postgresql.passfile'] = stored.passfile
-        if stored.host.startswith(_LOOPBACK):
+        del paths['model.weights']
+    database = config.metadata.postgresql
+    if database is not None:
+        paths['metadata.postgresql.passfile'] = database.passfile
+        if database.host.startswith(_LOOPBACK):
             yield (
-                f'metadata.postgresql.host: {stored.host} is each task itself there; give the name '
-                'that the database has in the cluster'
+                f'metadata.postgresql.host: in the cluster, {database.host} is each task itself; '
+                'give the name of the database in the cluster'
             )
-    yield from _unreached(config)
-    for key, place in places.items():
-        if place is not None and not is_seen(place, below):
-            right = f'an absolute path below {below}'
+    yield from _unreachable_services(config)
+    for key, path in paths.items():
+        if path is not None and not is_visible(path, below):
+            remedy = f'an absolute path below {below}'
             if key in ('data.source', 'serving.bulk.data'):
-                right = f'a URL such as gs://bucket/images, or {right}'
-            yield f'{key}: {place} is on this machine alone; give {right}'
+                remedy = f'a URL such as gs://bucket/images, or {remedy}'
+            yield f'{key}: {path} exists only on this machine; give {remedy}'
 
 
-def _unreached(config: Config) -> Iterator[str]:
-    """What the engine of Beam would need and is not there."""
+def _unreachable_services(config: Config) -> Iterator[str]:
+    """What the engine of Beam needs and cannot reach."""
     beam = config.beam
     if beam.engine == 'dataflow':
         yield (
-            "beam.engine: Dataflow's workers do not see the folder that tasks share; use local or "
+            "beam.engine: Dataflow's workers do not see the tasks' shared folder; use local or "
             'multiprocess'
         )
     if beam.engine in ('flink', 'spark'):
@@ -117,26 +115,26 @@ def _unreached(config: Config) -> Iterator[str]:
             if address is None or address.startswith(_LOOPBACK):
                 yield (
                     f'beam.{key}: {address or "nothing"} does not reach a server in the cluster; '
-                    f'engine {beam.engine} needs one there, whose workers see the same folder'
+                    f'engine {beam.engine} needs one there, with workers that see the same folder'
                 )
 
 
-def is_seen(place: str, below: str) -> bool:
-    """Whether tasks see a place: a URL, a package of the image, or a path in their folder."""
-    if place.startswith('package:'):
+def is_visible(location: str, below: str) -> bool:
+    """Whether tasks see a URL, a package of the image, or a path in their folder."""
+    if location.startswith('package:'):
         return True
-    if '://' in place:
-        return not place.startswith('file://')
-    path = pathlib.PurePosixPath(place)
+    if '://' in location:
+        return not location.startswith('file://')
+    path = pathlib.PurePosixPath(location)
     return '..' not in path.parts and path.is_relative_to(below)
 
 
-def variables(config: Config) -> list[str]:
+def environment_variables(config: Config) -> list[str]:
     """Environment variables that a configuration names, whose values tasks need."""
-    found = set[str]()
+    names = set[str]()
     if config.metadata.postgresql is not None and config.metadata.postgresql.password_env:
-        found.add(config.metadata.postgresql.password_env)
+        names.add(config.metadata.postgresql.password_env)
     for target in config.notifications:
-        found.update(filter(None, (target.webhook_env, target.secret_env)))
-        found.update(target.headers_env.values())
-    return sorted(found)
+        names.update(filter(None, (target.webhook_env, target.secret_env)))
+        names.update(target.headers_env.values())
+    return sorted(names)

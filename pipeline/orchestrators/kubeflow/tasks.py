@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.kubeflow import Kubeflow, Resources
-from thawline.pipeline.orchestrators.airflow import tasks as airflow
+from thawline.pipeline.orchestrators.node_groups import group_nodes
 from thawline.pipeline.runners import compiled_file
 
 # Outputs of tasks with these nodes, by the names that Kubeflow shows.
 MEASURES, VERDICT, WHY, PAGE = 'measures', 'verdict', 'why', 'report'
-BLESSED, REFUSED = 'blessed', 'refused'  # what a verdict says
-# TensorFlow and TFX alone take 1.2 GB; see docs/kubeflow.md for what nodes were measured to take.
+BLESSED, REFUSED = 'blessed', 'refused'  # values of a verdict
+# TensorFlow and TFX alone take 1.2 GB; docs/kubeflow.md has the measurements of nodes.
 _LIGHT = Resources(cpu=2, memory='4Gi')
 _BEAM = Resources(cpu=4, memory='8Gi')
 _MODEL = Resources(cpu=8, memory='16Gi')
@@ -38,8 +38,8 @@ class Task:
     Attributes:
         id: its name.
         nodes: by name.
-        upstream: tasks (by number) that have to be complete before.
-        resources: what the container gets.
+        upstream: tasks (by number) that must be complete before.
+        resources: of the container.
     """
 
     id: str
@@ -52,7 +52,7 @@ def tasks(nodes: Sequence[compiled_file.Node], settings: Kubeflow) -> list[Task]
     """The tasks, in an order in which they can run.
 
     Raises:
-        ConfigError: resources are for a node that the pipeline does not have.
+        ConfigError: there are resources for an unknown node.
     """
     known = {node.id for node in nodes}
     unknown = sorted(settings.resources.keys() - known)
@@ -64,33 +64,33 @@ def tasks(nodes: Sequence[compiled_file.Node], settings: Kubeflow) -> list[Task]
     needs = {node.id: _needs(node, settings.resources) for node in nodes}
     return [
         Task(
-            airflow.task_id(group.nodes),
+            group.name,
             group.nodes,
             group.upstream,
-            _most([needs[name] for name in group.nodes]),
+            _maximum([needs[name] for name in group.nodes]),
         )
-        for group in airflow.groups(nodes, settings.group)
+        for group in group_nodes(nodes, settings.group)
     ]
 
 
-def _needs(node: compiled_file.Node, wanted: Mapping[str, Resources]) -> Resources:
+def _needs(node: compiled_file.Node, configured: Mapping[str, Resources]) -> Resources:
     default = _LIGHT
     if node.id in _RUN_THE_MODEL:
         default = _MODEL
     elif node.beam:
         default = _BEAM
-    own = wanted.get(node.id, Resources())
+    own = configured.get(node.id, Resources())
     return own.model_copy(
         update={'cpu': own.cpu or default.cpu, 'memory': own.memory or default.memory}
     )
 
 
-def _most(needs: Sequence[Resources]) -> Resources:
-    """What a container needs that meets all of the needs, one after the other."""
+def _maximum(needs: Sequence[Resources]) -> Resources:
+    """The needs of a container that runs nodes one after the other."""
     kinds = {need.accelerator for need in needs if need.accelerator}
     if len(kinds) > 1:
         raise ConfigError(
-            f'kubeflow.resources: nodes of one task want different accelerators '
+            f'kubeflow.resources: nodes of one task need different accelerators '
             f'({", ".join(sorted(kinds))}); give them the same one, or set group: none'
         )
     return Resources(
@@ -103,11 +103,11 @@ def _most(needs: Sequence[Resources]) -> Resources:
 
 def bytes_of(memory: str) -> float:
     """Bytes of an amount of memory with its unit: '2Ki' is 2048.0."""
-    found = re.fullmatch(r'([\d.]+)([A-Za-z]*)', memory)
-    assert found is not None  # checked by the model
-    return float(found[1]) * _UNITS[found[2]]
+    match = re.fullmatch(r'([\d.]+)([A-Za-z]*)', memory)
+    assert match is not None  # checked by the model
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def pipeline_name(name: str) -> str:
-    """The project's name as Kubeflow and Vertex AI take it, which know no underscore."""
+    """The project's name for Kubeflow and Vertex AI, which allow no underscore."""
     return name.replace('_', '-')

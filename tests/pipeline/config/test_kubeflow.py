@@ -98,7 +98,7 @@ def test_what_the_folder_depends_on_must_be_given():
     ],
 )
 def test_places_that_tasks_see(place, seen):
-    assert storage.is_seen(place, '/thawline') is seen
+    assert storage.is_visible(place, '/thawline') is seen
 
 
 @pytest.mark.parametrize(
@@ -106,19 +106,28 @@ def test_places_that_tasks_see(place, seen):
     [
         (
             {'data': {'source': 'images'}},
-            'data.source: images is on this machine alone; give a URL',
+            'data.source: images exists only on this machine; give a URL',
         ),
-        ({'data': {'source': 'gs://b/x.csv', 'root': '/data'}}, 'data.root: /data is on this'),
-        ({'model': {'weights': 'base.h5'}}, 'model.weights: base.h5 is on this machine alone'),
-        ({'serving': {'production': 'live'}}, 'serving.production: live is on this machine'),
-        ({'serving': {'bulk': {'data': 'new'}}}, 'serving.bulk.data: new is on this machine'),
+        (
+            {'data': {'source': 'gs://b/x.csv', 'root': '/data'}},
+            'data.root: /data exists only on this',
+        ),
+        ({'model': {'weights': 'base.h5'}}, 'model.weights: base.h5 exists only on this machine'),
+        (
+            {'serving': {'production': 'live'}},
+            'serving.production: live exists only on this machine',
+        ),
+        (
+            {'serving': {'bulk': {'data': 'new'}}},
+            'serving.bulk.data: new exists only on this machine',
+        ),
         (
             {'metadata': {'postgresql': {**DATABASE, 'host': 'localhost'}}},
-            'metadata.postgresql.host: localhost is each task itself there',
+            'metadata.postgresql.host: in the cluster, localhost is each task itself',
         ),
         (
             {'metadata': {'postgresql': {**DATABASE, 'passfile': '~/.pgpass'}}},
-            'metadata.postgresql.passfile: ~/.pgpass is on this machine',
+            'metadata.postgresql.passfile: ~/.pgpass exists only on this machine',
         ),
         (
             {'metadata': {'postgresql': {**DATABASE, 'password_env': 'DB_PASSWORD'}}},
@@ -163,5 +172,5 @@ def test_variables_that_the_configuration_names():
             {'command': ['true']},
         ],
     )
-    assert storage.variables(named) == ['DB_PASSWORD', 'HOOK', 'KEY', 'SIGN']
+    assert storage.environment_variables(named) == ['DB_PASSWORD', 'HOOK', 'KEY', 'SIGN']
     storage.require_visible(named, KUBEFLOW.model_copy(update={'secret': 'thawline'}))

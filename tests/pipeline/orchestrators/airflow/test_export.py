@@ -1,8 +1,7 @@
-"""The DAG for Airflow, without Airflow: groups of nodes, the folder, the commands it would run."""
+"""The DAG for Airflow, without Airflow: its tasks, the folder, the commands it would run."""
 
 from __future__ import annotations
 
-import graphlib
 import json
 import pathlib
 import subprocess
@@ -13,33 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.components.shared import node_names
+from tests.pipeline.orchestrators.chain import NODES
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import schedule
 from thawline.pipeline.config.airflow import PRESETS, Airflow
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.orchestrators.airflow import dag_folder, export, tasks
-from thawline.pipeline.runners import compiled_file
-
-CHAIN = (
-    ('ImageExampleGen', (), True),
-    ('StatisticsGen', ('ImageExampleGen',), True),
-    ('SchemaGen', ('StatisticsGen',), False),
-    ('ExampleValidator', ('SchemaGen', 'StatisticsGen'), False),
-    ('DataGate', ('ExampleValidator', 'ImageExampleGen', 'StatisticsGen'), False),
-    ('Transform', ('DataGate', 'ImageExampleGen', 'SchemaGen'), True),
-    ('Embedder', ('Transform',), True),
-    ('Trainer', ('Embedder', 'SchemaGen', 'Transform'), False),
-    ('Baseline', ('Trainer',), False),
-    ('Evaluator', ('Baseline', 'Embedder', 'ImageExampleGen', 'StatisticsGen', 'Trainer'), True),
-    ('Exporter', ('Evaluator', 'ImageExampleGen', 'Trainer', 'Transform'), False),
-    ('ServingCheck', ('Evaluator', 'Exporter', 'ImageExampleGen'), False),
-    ('Pusher', ('Evaluator', 'Exporter', 'ServingCheck'), False),
-    ('LastReport', ('Pusher', 'Trainer'), False),
-    ('Report', ('DataGate', 'Embedder', 'Exporter', 'LastReport', 'Pusher'), False),
-)
-NODES = [compiled_file.Node(id=name, upstream=before, beam=beam) for name, before, beam in CHAIN]
-NAMES = [node.id for node in NODES]
 
 
 def content(home: str = '/projects/stones', name: str = 'stones', digest: str = 'a' * 64) -> dict:
@@ -56,81 +33,6 @@ def content(home: str = '/projects/stones', name: str = 'stones', digest: str = 
 
 def made(**settings) -> dict:
     return tasks.dag(content(), Airflow(**settings), ['thawline', 'run-node'], {})
-
-
-def test_cheap_nodes_share_the_process_of_the_heavy_one_before_them():
-    assert [group.nodes for group in tasks.groups(NODES, 'cheap')] == [
-        ('ImageExampleGen',),
-        ('StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate'),
-        ('Transform',),
-        ('Embedder',),
-        ('Trainer', 'Baseline'),
-        ('Evaluator', 'Exporter', 'ServingCheck'),
-        ('Pusher',),
-        ('LastReport', 'Report'),
-    ]
-
-
-def test_nodes_of_a_phase_share_a_process():
-    assert [group.nodes for group in tasks.groups(NODES, 'phases')] == [
-        ('ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate'),
-        ('Transform', 'Embedder'),
-        ('Trainer', 'Baseline'),
-        ('Evaluator', 'Exporter', 'ServingCheck'),
-        ('Pusher',),
-        ('LastReport', 'Report'),
-    ]
-
-
-def test_the_push_stays_alone_when_all_nodes_are_grouped():
-    found = tasks.groups(NODES, 'all')
-    assert [group.nodes[0] for group in found] == ['ImageExampleGen', 'Pusher', 'LastReport']
-    assert [group.upstream for group in found] == [(), (0,), (1,)]
-
-
-def test_a_task_a_node_waits_for_those_only_that_nothing_else_waits_for():
-    found = {group.nodes[0]: group for group in tasks.groups(NODES, 'none')}
-    assert list(map(len, (group.nodes for group in found.values()))) == [1] * len(NODES)
-    order = list(found)
-    assert [order[one] for one in found['Report'].upstream] == ['LastReport']
-
-
-@st.composite
-def graphs(draw) -> list[compiled_file.Node]:
-    size = draw(st.integers(1, 12))
-    names = [f'N{number}' for number in range(size)]
-    if draw(st.booleans()):
-        names[draw(st.integers(0, size - 1))] = node_names.PUSHER
-    return [
-        compiled_file.Node(
-            id=name,
-            upstream=tuple(draw(st.sets(st.sampled_from(names[:at])))) if at else (),
-            beam=draw(st.booleans()),
-        )
-        for at, name in enumerate(names)
-    ]
-
-
-@given(graphs(), st.sampled_from(['none', 'cheap', 'phases', 'all']))
-def test_groups_keep_every_order_that_nodes_need(nodes, policy):
-    found = tasks.groups(nodes, policy)
-    assert sorted(one for group in found for one in group.nodes) == sorted(n.id for n in nodes)
-    assert all(one < at for at, group in enumerate(found) for one in group.upstream)
-    place = {node: at for at, group in enumerate(found) for node in group.nodes}
-    before = {at: set(group.upstream) for at, group in enumerate(found)}
-    order = list(graphlib.TopologicalSorter(before).static_order())
-    reach = dict[int, set[int]]()
-    for at in order:
-        reach[at] = set().union(*({one} | reach[one] for one in before[at]), set())
-    for node in nodes:
-        for one in node.upstream:
-            inside = found[place[node.id]].nodes
-            if place[one] == place[node.id]:
-                assert inside.index(one) < inside.index(node.id)
-            else:
-                assert place[one] in reach[place[node.id]]
-    if node_names.PUSHER in place:
-        assert found[place[node_names.PUSHER]].nodes == (node_names.PUSHER,)
 
 
 def test_the_pool_is_for_tasks_with_a_heavy_node_alone():
@@ -214,10 +116,10 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     folder.mkdir()
     dag_folder.check(folder, pathlib.Path('/projects/stones'))
     (folder / 'mine.py').write_text('')
-    with pytest.raises(ConfigError, match='is no DAG of thawline'):
+    with pytest.raises(ConfigError, match='is not a DAG of thawline'):
         dag_folder.check(folder, pathlib.Path('/projects/stones'))
     (folder / 'dag.json').write_text('[]')
-    with pytest.raises(ConfigError, match='is no DAG of thawline'):
+    with pytest.raises(ConfigError, match='is not a DAG of thawline'):
         dag_folder.check(folder, pathlib.Path('/projects/stones'))
 
 
@@ -255,35 +157,6 @@ def test_schedules_of_airflow_are_taken(value):
 def test_a_schedule_that_nobody_means_is_refused(value, message):
     with pytest.raises(ValueError, match=message):
         Airflow(schedule=value)
-
-
-def test_options_take_the_place_of_the_configuration():
-    config = Config.model_validate(
-        {
-            'name': 'stones',
-            'data': {'source': 'images'},
-            'airflow': {'schedule': '@daily', 'retries': 3, 'start_date': '2026-01-31'},
-        }
-    )
-    found = export.settings_of(config, {'schedule': 'none', 'retries': '0', 'pool': None})
-    assert (found.schedule, found.retries, found.start_date) == (None, 0, '2026-01-31')
-
-
-@pytest.mark.parametrize(
-    ('given', 'message'),
-    [
-        ({'retries': 'many'}, "retries: received 'many', expected a whole number"),
-        ({'timeout': '5'}, 'timeout: must be a time above 0 with its unit'),
-        ({'start_date': 'soon'}, 'start_date: must be a date such as 2026-01-31'),
-        ({'url': 'file:///x'}, "url: received 'file:///x'"),
-        ({'pool': 'big ones'}, "pool: received 'big ones'"),
-        ({'max_active_runs': '0'}, "max_active_runs: received '0'"),
-    ],
-)
-def test_an_option_that_cannot_be_used_is_said(given, message):
-    config = Config.model_validate({'name': 'stones', 'data': {'source': 'images'}})
-    with pytest.raises(ConfigError, match=message):
-        export.settings_of(config, given)
 
 
 def test_the_command_runs_this_code_from_any_folder(tmp_path):

@@ -35,7 +35,7 @@ def test_options_count_before_the_configuration(tmp_path):
 
 
 def test_local_data_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match='data.source: images is on this machine alone'):
+    with pytest.raises(ConfigError, match='data.source: images exists only on this machine'):
         write(tmp_path, 'data: {source: images}\n', **WELL)
 
 
@@ -59,4 +59,4 @@ def test_notes_on_sqlite(weights):
     model = f'model: {{backbone: efficientnet_lite0, weights: {weights}}}\n'
     config = loading.parse(f'name: a\ndata: {{source: gs://b/x}}\n{model}', 'test')
     (note,) = export.notes(config, export.settings_of(config, WELL))
-    assert note.startswith('metadata in SQLite: right on a volume of a disk')
+    assert note.startswith('metadata in SQLite: safe on a volume')

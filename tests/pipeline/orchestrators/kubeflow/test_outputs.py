@@ -24,7 +24,7 @@ INPUT = {
 
 
 def test_an_executor_input_of_kubeflow():
-    task = outputs.task_of(json.dumps(INPUT))
+    task = outputs.parse_input(json.dumps(INPUT))
     assert task.parameters == {'data': 'gs://b/x', 'budget': '', 'gate': 0.8}
     assert task.values == {'verdict': pathlib.Path('/tmp/kfp/outputs/verdict')}
     assert task.artifacts['measures']['uri'] == 'gs://b/m'
@@ -32,7 +32,7 @@ def test_an_executor_input_of_kubeflow():
 
 
 def test_a_task_without_outputs():
-    task = outputs.task_of('{"inputs": {"parameterValues": {"gate": 1}}}')
+    task = outputs.parse_input('{"inputs": {"parameterValues": {"gate": 1}}}')
     assert (task.values, task.artifacts, task.output) == ({}, {}, None)
 
 
@@ -49,8 +49,8 @@ def test_a_task_without_outputs():
     ],
 )
 def test_what_is_no_executor_input(text):
-    with pytest.raises(ConfigError, match='no executor input of Kubeflow'):
-        outputs.task_of(text)
+    with pytest.raises(ConfigError, match='not an executor input of Kubeflow'):
+        outputs.parse_input(text)
 
 
 @given(
@@ -69,7 +69,7 @@ def test_what_is_no_executor_input(text):
 )
 def test_any_json_is_read_or_refused(content):
     try:
-        task = outputs.task_of(json.dumps(content))
+        task = outputs.parse_input(json.dumps(content))
     except ConfigError as error:
         assert '--task: received' in str(error)
     else:
@@ -91,11 +91,11 @@ def test_measures_are_numbers():
 
 
 def test_variables_of_a_secret():
-    assert secret.parsed('s', b'{"A": "1"}') == {'A': '1'}
+    assert secret.parse('s', b'{"A": "1"}') == {'A': '1'}
 
 
 @pytest.mark.parametrize('payload', [b'', b'hunter2', b'["hunter2"]', b'{"A": {"hunter2": 1}}'])
 def test_no_error_tells_a_secret(payload):
     with pytest.raises(ConfigError, match='the secret s must hold a JSON object') as caught:
-        secret.parsed('s', payload)
+        secret.parse('s', payload)
     assert 'hunter2' not in str(caught.value)

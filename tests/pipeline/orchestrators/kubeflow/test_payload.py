@@ -22,20 +22,20 @@ output: elsewhere
 """,
     'test',
 )
-PARAMETERS = payload.parameters(CONFIG)
+PARAMETERS = payload.default_parameters(CONFIG)
 
 
 def test_the_way_there_and_back():
-    made = payload.of(CONFIG, reviewed='feature { name: "x" }\n')
-    assert payload.read(payload.text(made)) == made
-    found = payload.config_of(made, PARAMETERS)
+    made = payload.describe(CONFIG, reviewed='feature { name: "x" }\n')
+    assert payload.from_argument(payload.to_argument(made)) == made
+    found = payload.apply_parameters(made, PARAMETERS)
     assert found.data.group_pattern == CONFIG.data.group_pattern
     assert found.training == CONFIG.training
     assert found.gate == CONFIG.gate
 
 
 def test_what_concerns_this_machine_alone_stays_here():
-    content = payload.of(CONFIG, None).config
+    content = payload.describe(CONFIG, None).config
     assert not {'kubeflow', 'airflow', 'output'} & content.keys()
     assert 'schema_file' not in content['data']
 
@@ -44,23 +44,25 @@ def test_a_new_image_changes_nothing_for_nodes():
     other = CONFIG.model_copy(
         update={'kubeflow': CONFIG.kubeflow.model_copy(update={'image': 'y:2'})}
     )
-    assert payload.text(payload.of(other, None)) == payload.text(payload.of(CONFIG, None))
+    assert payload.to_argument(payload.describe(other, None)) == payload.to_argument(
+        payload.describe(CONFIG, None)
+    )
 
 
 @given(st.text())
 def test_no_argument_holds_what_argo_takes_for_a_placeholder(reviewed):
-    made = payload.of(CONFIG, reviewed + '{{$.inputs}}{{workflow.name}}')
-    written = payload.text(made)
+    made = payload.describe(CONFIG, reviewed + '{{$.inputs}}{{workflow.name}}')
+    written = payload.to_argument(made)
     assert '{{' not in written
     assert written.isascii()
     assert '\n' not in written
-    assert payload.read(written) == made
+    assert payload.from_argument(written) == made
 
 
 def test_parameters_of_a_run():
     assert PARAMETERS == {'data': 'gs://b/x', 'budget': '5m', 'gate': 0.9}
-    made = payload.of(CONFIG, None)
-    found = payload.config_of(made, {'data': 'gs://b/new', 'budget': '', 'gate': 0.75})
+    made = payload.describe(CONFIG, None)
+    found = payload.apply_parameters(made, {'data': 'gs://b/new', 'budget': '', 'gate': 0.75})
     assert found.data.source == 'gs://b/new'
     assert found.training.budget is None
     assert found.gate.val_accuracy == 0.75
@@ -69,8 +71,13 @@ def test_parameters_of_a_run():
 
 def test_parameters_of_a_project_that_sets_none():
     plain = Config.model_validate({'name': 'a', 'data': {'source': 's3://b/x'}})
-    assert payload.parameters(plain) == {'data': 's3://b/x', 'budget': '', 'gate': 0.8}
-    assert payload.config_of(payload.of(plain, None), payload.parameters(plain)).gate == plain.gate
+    assert payload.default_parameters(plain) == {'data': 's3://b/x', 'budget': '', 'gate': 0.8}
+    assert (
+        payload.apply_parameters(
+            payload.describe(plain, None), payload.default_parameters(plain)
+        ).gate
+        == plain.gate
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,12 +91,12 @@ def test_parameters_of_a_project_that_sets_none():
 )
 def test_parameters_are_checked(changes, message):
     with pytest.raises(ConfigError, match=f'(?s)the parameters of the run: .*{message}'):
-        payload.config_of(payload.of(CONFIG, None), PARAMETERS | changes)
+        payload.apply_parameters(payload.describe(CONFIG, None), PARAMETERS | changes)
 
 
 def test_a_missing_parameter_is_told():
     with pytest.raises(ConfigError, match='the run has no parameter gate'):
-        payload.config_of(payload.of(CONFIG, None), {'data': 'x', 'budget': ''})
+        payload.apply_parameters(payload.describe(CONFIG, None), {'data': 'x', 'budget': ''})
 
 
 @pytest.mark.parametrize(
@@ -100,15 +107,15 @@ def test_a_missing_parameter_is_told():
     ],
 )
 def test_an_image_with_other_code_refuses(key, value, message):
-    content = json.loads(payload.text(payload.of(CONFIG, None)))
+    content = json.loads(payload.to_argument(payload.describe(CONFIG, None)))
     with pytest.raises(ConfigError, match=message):
-        payload.read(json.dumps(content | {key: value}))
+        payload.from_argument(json.dumps(content | {key: value}))
 
 
 @given(st.one_of(st.text(), st.recursive(st.none() | st.text(), st.lists).map(json.dumps)))
 def test_anything_else_is_refused(text):
-    with pytest.raises(ConfigError, match='which thawline schedule kubeflow has not written'):
-        payload.read(text)
+    with pytest.raises(ConfigError, match='was not written by thawline schedule kubeflow'):
+        payload.from_argument(text)
 
 
 def test_the_reviewed_schema_lies_under_its_content(tmp_path):

@@ -43,9 +43,9 @@ def client():
 
 
 def test_variables_of_a_secret(client):
-    assert secret.variables(NAME, client) == {'THAWLINE_DB': 'hunter2'}
+    assert secret.read_variables(NAME, client) == {'THAWLINE_DB': 'hunter2'}
 
 
 def test_a_secret_that_is_not_there(client):
     with pytest.raises(ConfigError, match='the secret projects/a/secrets/b/versions/1 cannot be r'):
-        secret.variables('projects/a/secrets/b/versions/1', client)
+        secret.read_variables('projects/a/secrets/b/versions/1', client)

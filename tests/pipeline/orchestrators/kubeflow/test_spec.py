@@ -16,7 +16,7 @@ from thawline.pipeline.orchestrators.kubeflow import tasks as kubeflow_tasks
 pytest.importorskip('kfp')
 
 ARGUMENTS = ['--folder', '/thawline', '--project', '{"a": {"b": "\\u007b\\u007b$"}}']
-PARAMETERS = payload.parameters(
+PARAMETERS = payload.default_parameters(
     Config.model_validate({'name': 'a', 'data': {'source': 'gs://b/x'}})
 )
 
@@ -28,7 +28,7 @@ def compiled(**settings) -> list[dict]:
     wanted = {'image': 'reg/x:1', 'root': 'gs://bucket/root', 'volume': 'claim', 'secret': 'team'}
     checked = Kubeflow.model_validate(wanted | settings)
     tasks = kubeflow_tasks.tasks(NODES, checked)
-    text = spec.compiled(
+    text = spec.compile_spec(
         'stones', 'told', tasks, checked, ARGUMENTS, PARAMETERS, ['DB_PASSWORD'], '/thawline'
     )
     return list(yaml.safe_load_all(text))
