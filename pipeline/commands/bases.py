@@ -156,12 +156,12 @@ def _measure(
             f'accuracy {percentages.percent(row.transfer.probe.share)}, '
             f'{row.cost.milliseconds:.1f} ms per image'
         )
-        display.ended(NodeResult(key, 'complete', {}, row.seconds))
+        display.show_done(NodeResult(key, 'complete', {}, row.seconds))
         if is_first and rest:
             left = compare.seconds_left(row, len(sample.labels), rest)
             say(console, (f'  about {duration(left)} for the other {len(rest)}', 'dim'))
 
     return compare.compare_bases(
         candidates, missing, sample, config.preprocessing.resize, config.training.seed,
-        show, lambda candidate: display.started(name(candidate)),
+        show, lambda candidate: display.show_running(name(candidate)),
     )  # fmt: skip

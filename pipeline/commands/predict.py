@@ -184,7 +184,7 @@ def _run(
     paths = [item.path for item in (*images.items, *images.records)]
     data = project.config.data
     with (
-        display.started('Predict'),
+        display.show_running('Predict'),
         Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
     ):
         megabytes = input_size.of_files(paths) if engine.needs_input_size else 0.0

@@ -14,8 +14,8 @@ from thawline.pipeline.engines.engine import Engine
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.runners.launching import CompiledRun
-from thawline.pipeline.runners.narrator import Narrator
 from thawline.pipeline.system import signals
+from thawline.pipeline.terminal.progress_display import Display
 
 from tfx.proto.orchestration import pipeline_pb2  # isort: skip - after tfx_imports
 
@@ -39,14 +39,14 @@ class LocalRunner(tfx_imports.LocalDagRunner):
     def __init__(
         self,
         run_id: str,
-        narrator: Narrator,
+        display: Display,
         selection: Selection,
         engine: Engine | None = None,
     ) -> None:
         """`run_id` names the run in the metadata; a selection reuses the latest run's results."""
         super().__init__()
         self._run_id = run_id
-        self._narrator = narrator
+        self._display = display
         self._selection = selection
         self._engine = engine
         self.results: list[NodeResult] = []
@@ -66,10 +66,10 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         for name in run.selected:
             if signals.is_stop_requested():  # and some library swallowed the exception
                 raise signals.Interrupted
-            with self._narrator.started(name):
+            with self._display.show_running(name):
                 result = run.launch(name)
             self.results.append(result)
-            self._narrator.ended(result)
+            self._display.show_done(result)
 
     def _select(self, run: CompiledRun) -> None:
         """Marks what to run, and which run the results of all nodes before it are taken from.

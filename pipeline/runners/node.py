@@ -9,7 +9,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import NodeResult
@@ -17,19 +17,12 @@ from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.runners import compiled_file, staleness
 from thawline.pipeline.runners.compiled_file import Envelope
 from thawline.pipeline.runners.failures import InputsMissing, UnderWay
-from thawline.pipeline.runners.narrator import Narrator
 from thawline.pipeline.system import file_locks, signals
+from thawline.pipeline.terminal.progress_display import Display
 
 if TYPE_CHECKING:
     from thawline.pipeline.engines.engine import Engine
     from thawline.pipeline.runners.launching import CompiledRun
-
-
-class SchedulerNarrator(Narrator, Protocol):
-    """Is also told what does not happen."""
-
-    def kept(self, result: NodeResult) -> None:
-        """A node was complete in this run already."""
 
 
 class NodeRunner:
@@ -43,13 +36,13 @@ class NodeRunner:
         self,
         found: Envelope,
         run_id: str,
-        narrator: SchedulerNarrator,
+        display: Display,
         engine: Engine | None = None,
     ) -> None:
         """`run_id` names the run in the metadata; the engine is for nodes that are Beam's."""
         self._found = found
         self._run_id = run_id
-        self._narrator = narrator
+        self._display = display
         self._engine = engine
         self._definitions = compiled_file.definitions(found.pipeline)
         self.ran: list[str] = []
@@ -109,13 +102,13 @@ class NodeRunner:
     def _run_node(self, name: str, force: bool) -> None:
         why = self._reasons()
         if not why[name] and not force:
-            self._narrator.kept(next(one for one in self.whole_run() if one.node == name))
+            self._display.show_complete(next(one for one in self.whole_run() if one.node == name))
             return
         self._require(name, why)
-        with self._narrator.started(name):
+        with self._display.show_running(name):
             result = self._compiled.launch(name, use_cache=not force)
         self.ran.append(name)
-        self._narrator.ended(result)
+        self._display.show_done(result)
 
     def _require(self, name: str, why: dict[str, str]) -> None:
         missing = staleness.missing(name, self._found.upstream, why)

@@ -97,7 +97,7 @@ def _run_graph(
     if project.config.training.tuned and not options.tune:
         checks.require(project)
     check_weights(project)
-    shown = progress_display.Display(console, lambda result: node_lines.line(result, project))
+    display = progress_display.Display(console, lambda result: node_lines.line(result, project))
     selection = local.Selection(options.first, options.last)
     wired = graph.build(project, options.use_cache, options.tune)
     known = [node.id for node in wired.components]
@@ -105,11 +105,11 @@ def _run_graph(
         if name not in known:
             raise ConfigError(f'no node {name!r}; there are: {", ".join(known)}')
     with Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine:
-        runner = local.LocalRunner(run_id, shown, selection, engine)
+        runner = local.LocalRunner(run_id, display, selection, engine)
         try:
             runner.run(wired)
         except failures.NodeFailed as error:
-            shown.failed(error.node)
+            display.show_failed(error.node)
             raise
         finally:
             results += runner.results

@@ -105,7 +105,7 @@ class _Call:
     ) -> None:
         self._console, self._found, self._nodes = console, found, nodes
         self._project, self._run_id, self._log = project, run_id, log
-        self._shown = progress_display.Display(
+        self._display = progress_display.Display(
             console, lambda result: node_lines.line(result, project)
         )
 
@@ -116,7 +116,7 @@ class _Call:
             self._beside_others(),
             Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
         ):
-            runner = NodeRunner(self._found, self._run_id, self._shown, engine)
+            runner = NodeRunner(self._found, self._run_id, self._display, engine)
             if runner.has_to_run(self._nodes, force):
                 self._prepare()
             runner.run(self._nodes, force)
@@ -183,7 +183,7 @@ class _Call:
         """Says why nodes did not end well, and returns how they ended."""
         node = getattr(error, 'node', None)
         if node is not None:
-            self._shown.failed(node)
+            self._display.show_failed(node)
         outcome = endings.outcome_of(error)
         if isinstance(error, InputsMissing) and outcome is not Outcome.INTERRUPTED:
             outcome = Outcome.INPUTS_MISSING
@@ -196,7 +196,7 @@ class _Call:
     def _found_so_far(self) -> list[NodeResult]:
         """What other nodes came to, where the metadata can be read at all."""
         try:
-            return NodeRunner(self._found, self._run_id, self._shown).whole_run()
+            return NodeRunner(self._found, self._run_id, self._display).whole_run()
         except Exception:  # what ended the nodes has been told, and counts
             logging.exception('the run cannot be read')
             return []

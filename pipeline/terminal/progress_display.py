@@ -1,4 +1,4 @@
-"""What a person sees while the chain runs: a line a node, a bar where work is long."""
+"""Progress in the terminal: a line per node, and a bar during long work."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from thawline.components.shared.durations import duration
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.terminal.console import say
 
-_QUIET_SECONDS = 30.0  # how often a log without a terminal hears of long work
+_QUIET_SECONDS = 30.0  # between lines about long work without a terminal
+_WIDTH = 17  # of the names of nodes
 
 
-def _words(state: progress.Progress) -> str:
-    """`300 of 1,200 steps, val accuracy 0.871`; empty before the first word of it."""
-    count = f'{state.done:,} of {state.total:,} {state.what}' if state.total else state.what
-    return ', '.join(filter(None, (count, state.remark)))
+def _count(state: progress.Progress, of: str = ' of ') -> str:
+    return f'{state.done:,}{of}{state.total:,} {state.what}' if state.total else state.what
 
 
 class _TimeLeft(rich.progress.ProgressColumn):
-    """`12 s left`, or nothing where the work has no known end."""
+    """`12 s left`; empty for work without a known end."""
 
     def render(self, task: rich.progress.Task) -> rich.text.Text:
         left = task.time_remaining if task.total else None
@@ -36,28 +35,27 @@ class _TimeLeft(rich.progress.ProgressColumn):
 
 
 class Display:
-    """Shows nodes as they start, run and end; a `pipeline.runners.node.SchedulerNarrator`."""
+    """Shows nodes as they run and end."""
 
     def __init__(
         self, console: rich.console.Console, describe: Callable[[NodeResult], str]
     ) -> None:
-        """`describe` gives the line of what a node found."""
+        """`describe` gives the line of a node that is done."""
         self._console = console
         self._describe = describe
-        self._width = 17
 
     @contextlib.contextmanager
-    def started(self, node: str) -> Iterator[None]:
-        """Shows `node` as running until the block ends."""
-        shown = self._live(node) if self._console.is_terminal else self._plain(node)
-        with shown as listener, progress.listening(listener):
+    def show_running(self, node: str) -> Iterator[None]:
+        """Shows a node as running until the block ends."""
+        display = self._live(node) if self._console.is_terminal else self._plain(node)
+        with display as listener, progress.listening(listener):
             yield
 
     @contextlib.contextmanager
     def _live(self, node: str) -> Iterator[progress.Listener]:
         bar = rich.progress.Progress(
             rich.progress.SpinnerColumn(),
-            rich.progress.TextColumn(f'[bold]{node:<{self._width}}[/bold]'),
+            rich.progress.TextColumn(f'[bold]{node:<{_WIDTH}}[/bold]'),
             rich.progress.BarColumn(bar_width=24),
             rich.progress.TextColumn('{task.fields[count]}'),
             rich.progress.TimeElapsedColumn(),
@@ -69,18 +67,17 @@ class Display:
         )
         with bar:
             task = bar.add_task(node, total=None, count='', remark='')
-            shown_for = ['']
+            what = ''
 
             def listen(state: progress.Progress) -> None:
-                if state.what != shown_for[0]:
-                    shown_for[0] = state.what
+                nonlocal what
+                if state.what != what:
+                    what = state.what
                     bar.reset(task, total=state.total)
-                count = (
-                    f'{state.done:,}/{state.total:,} {state.what}' if state.total else state.what
-                )
                 bar.update(
-                    task, total=state.total, completed=state.done, count=count, remark=state.remark
-                )
+                    task, total=state.total, completed=state.done, count=_count(state, '/'),
+                    remark=state.remark,
+                )  # fmt: skip
 
             yield listen
 
@@ -88,43 +85,42 @@ class Display:
     def _plain(self, node: str) -> Iterator[progress.Listener]:
         self._console.print(f'> {node}', highlight=False)
         began = time.monotonic()
-        latest = [progress.Progress()]
+        latest = progress.Progress()
         over = threading.Event()
 
-        def tell() -> None:
-            while not over.wait(_QUIET_SECONDS):
-                passed = duration(time.monotonic() - began)
-                parts = filter(None, (passed, _words(latest[0])))
-                say(self._console, f'  {node}: {", ".join(parts)}')
-
         def listen(state: progress.Progress) -> None:
-            latest[0] = state
+            nonlocal latest
+            latest = state
 
-        telling = threading.Thread(target=tell, daemon=True)
-        telling.start()
+        def print_progress() -> None:
+            while not over.wait(_QUIET_SECONDS):
+                parts = (duration(time.monotonic() - began), _count(latest), latest.remark)
+                say(self._console, f'  {node}: {", ".join(filter(None, parts))}')
+
+        printing = threading.Thread(target=print_progress, daemon=True)
+        printing.start()
         try:
             yield listen
         finally:
             over.set()
-            telling.join()
+            printing.join()
 
-    def ended(self, result: NodeResult) -> None:
-        """Shows the finished node with its time and its line."""
-        self._done(result, 'cached' if result.state == 'cached' else duration(result.seconds))
+    def show_done(self, result: NodeResult) -> None:
+        """Shows a node that is done, with its time and its line."""
+        self._tick(result, 'cached' if result.state == 'cached' else duration(result.seconds))
 
-    def kept(self, result: NodeResult) -> None:
-        """Shows that a node need not run: it was complete already."""
-        self._done(result, 'complete')
+    def show_complete(self, result: NodeResult) -> None:
+        """Shows a node that had completed before."""
+        self._tick(result, 'complete')
 
-    def _done(self, result: NodeResult, took: str) -> None:
+    def _tick(self, result: NodeResult, took: str) -> None:
         line = rich.text.Text.assemble(
             ('✓ ', 'green'),
-            (f'{result.node:<{self._width}}', 'bold'),
+            (f'{result.node:<{_WIDTH}}', 'bold'),
             (f'{took:>13}  ', 'dim'),
             self._describe(result),
         )
         self._console.print(line, soft_wrap=not self._console.is_terminal, highlight=False)
 
-    def failed(self, node: str) -> None:
-        """Shows that a node did not complete."""
+    def show_failed(self, node: str) -> None:
         self._console.print(rich.text.Text.assemble(('✗ ', 'red'), (node, 'bold')), highlight=False)

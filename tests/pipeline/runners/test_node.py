@@ -26,14 +26,14 @@ class Told:
         self.lines: list[str] = []
 
     @contextlib.contextmanager
-    def started(self, node: str):
+    def show_running(self, node: str):
         self.lines.append(f'> {node}')
         yield
 
-    def ended(self, result) -> None:
+    def show_done(self, result) -> None:
         self.lines.append(f'{result.node} {result.state}')
 
-    def kept(self, result) -> None:
+    def show_complete(self, result) -> None:
         self.lines.append(f'{result.node} kept')
 
 

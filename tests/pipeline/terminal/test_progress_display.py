@@ -19,10 +19,10 @@ def shown(terminal: bool) -> tuple[progress_display.Display, io.StringIO]:
 
 def test_log_names_start_and_end_of_each_node():
     screen, out = shown(terminal=False)
-    with screen.started('Trainer'):
+    with screen.show_running('Trainer'):
         progress.start('steps', 10)
         progress.advance()
-    screen.ended(NodeResult('Trainer', 'complete', {}, 12.3))
+    screen.show_done(NodeResult('Trainer', 'complete', {}, 12.3))
     lines = out.getvalue().splitlines()
     assert lines[0] == '> Trainer'
     assert lines[1].startswith('✓ Trainer') and '12 s' in lines[1]
@@ -32,13 +32,13 @@ def test_log_names_start_and_end_of_each_node():
 
 def test_cached_node_shows_no_seconds():
     screen, out = shown(terminal=False)
-    screen.ended(NodeResult('Transform', 'cached', {}, 0.1))
+    screen.show_done(NodeResult('Transform', 'cached', {}, 0.1))
     assert 'cached' in out.getvalue() and '0.1 s' not in out.getvalue()
 
 
 def test_terminal_shows_a_bar_with_counts_and_remark():
     screen, out = shown(terminal=True)
-    with screen.started('Trainer'):
+    with screen.show_running('Trainer'):
         progress.start('steps', 1200)
         progress.advance(300)
         progress.note('val accuracy 0.871')
@@ -50,5 +50,5 @@ def test_names_with_brackets_are_shown_as_they_are():
     out = io.StringIO()
     console = rich.console.Console(file=out, width=200, color_system=None)
     screen = progress_display.Display(console, lambda result: "no class '[bold]a[/x]'")
-    screen.ended(NodeResult('DataGate', 'complete', {}, 0.1))
+    screen.show_done(NodeResult('DataGate', 'complete', {}, 0.1))
     assert "no class '[bold]a[/x]'" in out.getvalue()
