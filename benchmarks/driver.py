@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from thawline.components.ingestion.plan import Row, make_plan
 from thawline.components.ingestion.source_types import SourceItem
+from thawline.components.ingestion.split_plan import Row, make_plan
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}

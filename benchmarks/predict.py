@@ -49,7 +49,7 @@ from benchmarks import embedder
 from thawline.components import backbones
 from thawline.components.backbones import classifier as training
 from thawline.components.bulk_prediction import listing
-from thawline.components.ingestion import canonical
+from thawline.components.ingestion import decoding
 from thawline.components.ingestion.params import Columns
 from thawline.components.saved_model import signatures
 from thawline.components.transform import preprocessing
@@ -160,7 +160,7 @@ def canonicalising() -> dict[str, float]:
     data = jpegs(1)[0]
     return {
         'decoded by Pillow, as ingestion does': milliseconds(
-            lambda: canonical.canonicalise(data, BOUNDS.max_side, BOUNDS.max_pixels)
+            lambda: decoding.canonicalise(data, BOUNDS.max_side, BOUNDS.max_pixels)
         ),
         'decoded once more by TensorFlow, as ingestion does': milliseconds(
             lambda: preprocessing.decode(tf.constant(data))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfx.types import BaseChannel, standard_artifacts
 
-from thawline.components.export import artifacts, executor, libraries, params
+from thawline.components.export import artifacts, executor, format_libraries, params
 from thawline.components.shared.component import Component
 
 
@@ -35,5 +35,5 @@ class Exporter(Component):
         Raises:
             ConfigError: a format needs a library that is not installed.
         """
-        libraries.check(settings.exports)
+        format_libraries.check(settings.exports)
         super().__init__(settings=settings, **inputs)

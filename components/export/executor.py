@@ -16,7 +16,7 @@ from tfx.utils import path_utils
 
 from thawline.components.evaluation import predictions, serving_cost
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.export import abstention, copying, making, origin, record, warmup
+from thawline.components.export import abstention, formats, hard_links, model_origin, record, warmup
 from thawline.components.export.params import Exports
 from thawline.components.saved_model import card
 from thawline.components.saved_model.card import Abstain
@@ -56,7 +56,7 @@ class Executor(base_executor.BaseExecutor):
         exported = artifact_utils.get_single_instance(output_dict['exported_model'])
         model = pathlib.Path(path_utils.serving_model_path(exported.uri))
         model.parent.mkdir(parents=True, exist_ok=True)
-        copying.copy(pathlib.Path(path_utils.serving_model_path(found['model'].uri)), model)
+        hard_links.copy(pathlib.Path(path_utils.serving_model_path(found['model'].uri)), model)
 
         blessed = model_utils.is_model_blessed(found['blessing'])
         table = predictions.read(found['evaluation'].uri)
@@ -65,8 +65,10 @@ class Executor(base_executor.BaseExecutor):
             card.read(model),
             abstain=abstain,
             licence=settings.licence,
-            lineage=origin.lineage(
-                origin.noted(metadata_store.borrowed(), found['model'].id, found['examples'].id),
+            lineage=model_origin.lineage(
+                model_origin.noted(
+                    metadata_store.borrowed(), found['model'].id, found['examples'].id
+                ),
                 found['model'].id,
                 _base(found['model_run'].uri),
                 {split: _hits(table, split) for split in EVALUATED},
@@ -78,10 +80,10 @@ class Executor(base_executor.BaseExecutor):
 
         size = serving_cost.size_mb(str(model))
         files = split_files.files(found['transformed_examples'])
-        given = making.Given(
+        given = formats.Given(
             model, described, table, files['train'], files[VAL], settings.exports_tolerance
         )
-        made, latency = making.make(settings.exports if blessed else (), given)
+        made, latency = formats.make(settings.exports if blessed else (), given)
         written = record.Record(blessed, size, latency, made, abstain, note)
         told = artifact_utils.get_single_instance(output_dict['exports'])
         record.write(written, pathlib.Path(told.uri))

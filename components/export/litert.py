@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.export import libraries
+from thawline.components.export import format_libraries
 
 FILE = 'model.tflite'
 CALIBRATION_IMAGES = 200
@@ -74,13 +74,13 @@ def runner(file: pathlib.Path, threads: int = 2) -> Callable[[np.ndarray], np.nd
 
 def library() -> str:
     """What converts and what runs, with versions."""
-    if libraries.there(libraries.RUNTIME):
-        return libraries.versions('tensorflow', 'ai-edge-litert')
-    return libraries.versions('tensorflow')
+    if format_libraries.there(format_libraries.RUNTIME):
+        return format_libraries.versions('tensorflow', 'ai-edge-litert')
+    return format_libraries.versions('tensorflow')
 
 
 def _interpreter(path: str, threads: int) -> Any:
-    if libraries.there(libraries.RUNTIME):
+    if format_libraries.there(format_libraries.RUNTIME):
         from ai_edge_litert import interpreter as runtime
 
         return runtime.Interpreter(path, num_threads=threads)

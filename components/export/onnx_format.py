@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.export import libraries
+from thawline.components.export import format_libraries
 
 FILE = 'model.onnx'
 OPSET = 17
@@ -62,4 +62,4 @@ def runner(file: pathlib.Path, threads: int = 2) -> Callable[[np.ndarray], np.nd
 
 def library() -> str:
     """What converts and what runs, with versions."""
-    return libraries.versions('tf2onnx', 'onnx', 'onnxruntime')
+    return format_libraries.versions('tf2onnx', 'onnx', 'onnxruntime')

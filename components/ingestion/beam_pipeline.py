@@ -18,13 +18,13 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 
-from thawline.components.ingestion import examples, facts, storage, tfrecord
+from thawline.components.ingestion import examples, image_facts, storage, tfrecord
 from thawline.components.ingestion import quarantine as reasons
-from thawline.components.ingestion.canonical import BadImage, Canonical, canonicalise
+from thawline.components.ingestion.decoding import BadImage, Canonical, canonicalise
 from thawline.components.ingestion.params import Columns
-from thawline.components.ingestion.plan import Plan, Row
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceItem
+from thawline.components.ingestion.split_plan import Row, SplitPlan
 from thawline.components.shared import progress
 
 _NO_COMPRESSION = 'uncompressed'
@@ -71,7 +71,7 @@ def read(
 def write(
     root: beam.Pipeline,
     source: str,
-    plan: Plan,
+    plan: SplitPlan,
     seed: int,
     fractions: dict[str, float],
     split_folders: dict[str, str],
@@ -196,7 +196,9 @@ class _Canonicalise(beam.DoFn):
             yield _reject(item.relative_path, bad.reason, bad.detail)
             return
         identity = examples.image_id(data)
-        example = examples.to_example(item, identity, canonical, facts.measure(canonical.luma))
+        example = examples.to_example(
+            item, identity, canonical, image_facts.measure(canonical.luma)
+        )
         row = Row(item.relative_path, identity, item.group, item.label, item.split)
         yield example.SerializeToString(deterministic=True)
         yield _outcome(row)
@@ -215,7 +217,7 @@ def _decodes(canonical: Canonical) -> bool:
 class _Split(beam.DoFn):
     """Serialised example -> the same with its split, to the output named like the split."""
 
-    def __init__(self, plan: Plan, seed: int, fractions: dict[str, float]) -> None:
+    def __init__(self, plan: SplitPlan, seed: int, fractions: dict[str, float]) -> None:
         self._plan, self._seed, self._fractions = plan, seed, fractions
         self._gone = {r.path for r in plan.rejected}
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from thawline.components.ingestion.canonical import Canonical
-from thawline.components.ingestion.facts import Facts
+from thawline.components.ingestion.decoding import Canonical
+from thawline.components.ingestion.image_facts import Facts
 from thawline.components.ingestion.source_types import SourceItem, metadata_features
 
 

@@ -14,10 +14,10 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from thawline.components.ingestion import beam_pipeline, quarantine
-from thawline.components.ingestion.plan import Row, make_plan
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
+from thawline.components.ingestion.split_plan import Row, plan_splits
 from thawline.components.shared import progress, property_names
 from thawline.components.shared.errors import DataError
 
@@ -60,7 +60,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
             rows, rejected = self._read(listing, spec, staging, *bounds)
             try:
-                plan = make_plan(rows, seed, fractions, spec.normalise_labels)
+                plan = plan_splits(rows, seed, fractions, spec.normalise_labels)
             except DataError as error:
                 raise _with_reasons(error, rejected) from error
             rejected += plan.rejected

@@ -13,7 +13,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
 from thawline.components.evaluation import predictions
-from thawline.components.serving_check import asking, record
+from thawline.components.serving_check import probe_process, record
 from thawline.components.serving_check.params import Check
 from thawline.components.serving_check.record import Record
 from thawline.components.shared import property_names, split_files
@@ -52,11 +52,13 @@ class Executor(base_executor.BaseExecutor):
         if model_utils.is_model_blessed(found['blessing']):
             limits = Check.model_validate_json(exec_properties['check'])
             files = split_files.files(found['examples'])[VAL]
-            given = asking.replay(files, predictions.read(found['evaluation'].uri), limits.images)
+            given = probe_process.replay(
+                files, predictions.read(found['evaluation'].uri), limits.images
+            )
             if not given.serialized:
                 raise DataError('there is no evaluated val image to ask the exported model about')
             model = pathlib.Path(path_utils.serving_model_path(found['model'].uri))
-            made = asking.check(model, given, limits)
+            made = probe_process.check(model, given, limits)
         told = artifact_utils.get_single_instance(output_dict['serving_record'])
         record.write(made, pathlib.Path(told.uri))
         _note(told, made)

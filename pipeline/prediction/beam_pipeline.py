@@ -24,7 +24,7 @@ from apache_beam.utils import shared
 from thawline.components.bulk_prediction.listing import Item, Listing, without_labels
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion import storage, tfrecord
-from thawline.components.ingestion.canonical import BadImage
+from thawline.components.ingestion.decoding import BadImage
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared import progress

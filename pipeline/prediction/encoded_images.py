@@ -14,7 +14,7 @@ import io
 import tensorflow as tf
 from PIL import Image
 
-from thawline.components.ingestion import canonical
+from thawline.components.ingestion import decoding
 
 # Chunks of a PNG that may give the orientation after the pixels.
 _TURNING_CHUNKS = (b'eXIf', b'tEXt', b'zTXt', b'iTXt')
@@ -33,7 +33,7 @@ def to_servable(data: bytes, max_side: int, max_pixels: int) -> bytes:
     """
     if _is_canonical(data, max_side, max_pixels):
         return data
-    return canonical.canonicalise(data, max_side, max_pixels).image
+    return decoding.canonicalise(data, max_side, max_pixels).image
 
 
 def repair(data: bytes, max_side: int, max_pixels: int) -> bytes:
@@ -42,10 +42,10 @@ def repair(data: bytes, max_side: int, max_pixels: int) -> bytes:
     Raises:
         BadImage: this image is the bad one.
     """
-    result = canonical.canonicalise(data, max_side, max_pixels)
+    result = decoding.canonicalise(data, max_side, max_pixels)
     if result.unchanged and not _decodes(data):
         # Pillow is more lenient than TensorFlow; a re-encoded image suits both.
-        result = canonical.canonicalise(data, max_side, max_pixels, allow_unchanged=False)
+        result = decoding.canonicalise(data, max_side, max_pixels, allow_unchanged=False)
     return result.image
 
 
@@ -55,12 +55,12 @@ def _is_canonical(data: bytes, max_side: int, max_pixels: int) -> bool:
         return False
     try:
         with (
-            canonical.quiet_pillow(),
-            Image.open(io.BytesIO(data), formats=canonical.FORMATS) as image,
+            decoding.quiet_pillow(),
+            Image.open(io.BytesIO(data), formats=decoding.FORMATS) as image,
         ):
             if image.width * image.height > max_pixels or max(image.size) > max_side:
                 return False
-            return canonical.is_canonical(data, image, _orientation(data, image))
+            return decoding.is_canonical(data, image, _orientation(data, image))
     except Exception:  # noqa: BLE001 - Pillow raises many kinds; canonicalise tells them apart
         return False
 
@@ -68,12 +68,12 @@ def _is_canonical(data: bytes, max_side: int, max_pixels: int) -> bool:
 def _orientation(data: bytes, image: Image.Image) -> int:
     """The EXIF orientation; 0, which is invalid, where only reading all pixels would tell."""
     if image.format != 'PNG':
-        return canonical.orientation_of(image)
+        return decoding.orientation_of(image)
     pixels = data.find(b'IDAT')
     if any(data.find(kind, pixels) >= 0 for kind in _TURNING_CHUNKS):
         return 0
     # Pillow's method for PNGs decodes the image to look for a chunk after it.
-    orientation: int = Image.Image.getexif(image).get(canonical.ORIENTATION, 1)
+    orientation: int = Image.Image.getexif(image).get(decoding.ORIENTATION, 1)
     return orientation if orientation in range(1, 9) else 1
 
 

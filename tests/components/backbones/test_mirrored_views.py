@@ -14,7 +14,7 @@ from tests.components.training.whole import Images, train
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline.components.backbones import mirrored_views
 from thawline.components.backbones.params import Views
-from thawline.components.export import libraries, litert, onnx_format
+from thawline.components.export import format_libraries, litert, onnx_format
 from thawline.components.export.params import Kind
 from thawline.components.saved_model import card, signatures
 from thawline.components.training import scores
@@ -115,7 +115,7 @@ def test_recipe_scores_val_as_the_model_answers(mode: str, tmp_path: pathlib.Pat
 def test_other_formats_average_too(
     kind: Kind, transformed: Transformed, tmp_path: pathlib.Path
 ) -> None:
-    if lacking := libraries.missing(kind):
+    if lacking := format_libraries.missing(kind):
         pytest.skip(f'not installed: {", ".join(lacking)}')
     made = tiny.model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
     averaging = dataclasses.replace(made, views='flips')

@@ -22,7 +22,7 @@ from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import executor, predictions, tfma_config
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.params import Evaluation
-from thawline.components.ingestion import canonical, examples, facts
+from thawline.components.ingestion import decoding, examples, image_facts
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
@@ -36,9 +36,9 @@ MODEL_ID, BASELINE_ID = 7, 3
 
 def example(row: Row, split: str, metadata: Mapping[str, str] | None = None) -> bytes:
     """The row as ingestion writes it; without a label where it has an empty one."""
-    found = canonical.canonicalise(row.image, 1024, 10**6)
+    found = decoding.canonicalise(row.image, 1024, 10**6)
     item = SourceItem('', f'{row.image_id}.png', row.label or None, metadata=dict(metadata or {}))
-    made = examples.to_example(item, row.image_id, found, facts.measure(found.luma))
+    made = examples.to_example(item, row.image_id, found, image_facts.measure(found.luma))
     return examples.with_split(made, split, {})
 
 

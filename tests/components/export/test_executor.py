@@ -15,7 +15,13 @@ from tests.components.export import exporting
 from tests.components.export.exporting import BASE, Judged
 from tests.components.transformed import CLASSES, SIZE, Transformed
 from thawline.components.evaluation import predictions
-from thawline.components.export import images, libraries, litert, onnx_format, warmup
+from thawline.components.export import (
+    format_libraries,
+    litert,
+    onnx_format,
+    transformed_images,
+    warmup,
+)
 from thawline.components.saved_model import card
 from thawline.components.shared.errors import ConfigError
 
@@ -34,13 +40,13 @@ def val_pixels(judged: Judged) -> dict[str, np.ndarray]:
     )
     return {
         name: pixels
-        for batch in images.batches(files, SIZE)
+        for batch in transformed_images.batches(files, SIZE)
         for name, pixels in zip(batch.ids, batch.pixels, strict=True)
     }
 
 
 def test_every_format_answers_as_it_says(judged: Judged, tmp_path: pathlib.Path) -> None:
-    kinds = [*LITERT, *([] if libraries.missing('onnx') else ['onnx'])]
+    kinds = [*LITERT, *([] if format_libraries.missing('onnx') else ['onnx'])]
     found = exporting.export(
         tmp_path, judged, exports=kinds, exports_tolerance=0.99, licence='CC0', abstain=None
     )
@@ -152,7 +158,7 @@ def test_too_few_images_for_a_threshold_is_said(judged: Judged, tmp_path: pathli
 def test_format_without_its_library_is_refused_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(libraries._NEEDED, 'onnx', ('tensorflow', 'no_such_library'))
-    libraries.check(('litert',))
+    monkeypatch.setitem(format_libraries._NEEDED, 'onnx', ('tensorflow', 'no_such_library'))
+    format_libraries.check(('litert',))
     with pytest.raises(ConfigError, match=r'serving.exports\[1\] is onnx, which needs no_such_lib'):
-        libraries.check(('litert', 'onnx'))
+        format_libraries.check(('litert', 'onnx'))

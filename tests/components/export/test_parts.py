@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.components.export import abstention, copying, origin, parity, record
+from thawline.components.export import abstention, hard_links, model_origin, parity, record
 from thawline.components.saved_model.card import Abstain
 from thawline.components.shared import metadata_store
 from thawline.components.statistics.paired import share_difference
@@ -118,10 +118,10 @@ def test_copies_share_their_bytes_where_they_can(tmp_path: pathlib.Path) -> None
     source = tmp_path / 'source'
     (source / 'deep').mkdir(parents=True)
     (source / 'deep' / 'file').write_bytes(b'content')
-    copying.copy(source, tmp_path / 'copy')
+    hard_links.copy(source, tmp_path / 'copy')
     assert os.path.samefile(source / 'deep' / 'file', tmp_path / 'copy' / 'deep' / 'file')
     with pytest.raises(FileExistsError):
-        copying.copy(source, tmp_path / 'copy')
+        hard_links.copy(source, tmp_path / 'copy')
 
 
 def test_other_file_system_gets_bytes_of_its_own(tmp_path: pathlib.Path) -> None:
@@ -132,7 +132,7 @@ def test_other_file_system_gets_bytes_of_its_own(tmp_path: pathlib.Path) -> None
     (tmp_path / 'source' / 'file').write_bytes(b'content')
     target = other / f'thawline-{os.getpid()}'
     try:
-        copying.copy(tmp_path / 'source', target)
+        hard_links.copy(tmp_path / 'source', target)
         assert (target / 'file').read_bytes() == b'content'
     finally:
         (target / 'file').unlink()
@@ -161,9 +161,9 @@ def test_origin_is_who_made_it_not_who_took_it_from_the_cache(tmp_path: pathlib.
     put(store, 'Gen', [examples], pb.Execution.COMPLETE, 'first', source_fingerprint='f00d')
     put(store, 'Trainer', [model], pb.Execution.COMPLETE, 'first')
     put(store, 'Trainer', [model], pb.Execution.CACHED, 'second')
-    assert origin.noted(store, model, examples) == {'run': 'first', 'data': 'f00d'}
-    assert origin.noted(None, model, examples) == {}
-    told = origin.lineage(
+    assert model_origin.noted(store, model, examples) == {'run': 'first', 'data': 'f00d'}
+    assert model_origin.noted(None, model, examples) == {}
+    told = model_origin.lineage(
         {'run': 'first'}, 7, {'backbone': 'b', 'other': 1}, {'val': (9, 10)}, True
     )
     assert told['run'] == 'first' and told['data'] is None and told['base'] == {'backbone': 'b'}

@@ -14,12 +14,12 @@ from tests.components.ingestion.images import class_folders, encoded, picture, p
 from tests.components.ingestion.ingesting import ingest, strings
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.beam_pipeline import _decodes, _outcome, parse_outcomes
-from thawline.components.ingestion.canonical import canonicalise
+from thawline.components.ingestion.decoding import canonicalise
 from thawline.components.ingestion.params import Columns
-from thawline.components.ingestion.plan import Row
 from thawline.components.ingestion.quarantine import Rejected, from_jsonl
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import list_source
+from thawline.components.ingestion.split_plan import Row
 from thawline.components.shared import progress
 from thawline.components.shared.errors import ConfigError, DataError
 

@@ -18,7 +18,7 @@ from tests.components.export.exporting import Exported, Judged
 from tests.components.serving_check import odd_models
 from tests.components.transformed import Transformed, rows
 from thawline.components.evaluation import predictions
-from thawline.components.serving_check import asking, executor, record
+from thawline.components.serving_check import executor, probe_process, record
 from thawline.components.serving_check.artifacts import ServingRecord
 from thawline.components.serving_check.params import Check
 from thawline.components.shared import split_files
@@ -111,16 +111,18 @@ def test_unblessed_model_is_not_asked(
     assert pathlib.Path(blessing.uri, 'INFRA_NOT_BLESSED').is_file()
 
 
-def constant_answers() -> asking.Replay:
+def constant_answers() -> probe_process.Replay:
     some = [evaluating.example(row, 'val') for row in rows(1)[:2]]
-    return asking.Replay(tuple(some), ('yes', 'yes'), np.array([[0.75, 0.25]] * 2, np.float32))
+    return probe_process.Replay(
+        tuple(some), ('yes', 'yes'), np.array([[0.75, 0.25]] * 2, np.float32)
+    )
 
 
 def test_model_that_kills_its_process_is_refused_by_name_of_the_request(
     tmp_path: pathlib.Path,
 ) -> None:
     model = odd_models.save(tmp_path / 'model', odd_models.crash)
-    found = asking.check(model, constant_answers(), QUICK)
+    found = probe_process.check(model, constant_answers(), QUICK)
     assert not found.passed
     assert found.problems == ('the process died of SIGABRT, at: empty bytes',)
     came = {one.name: one.came for one in found.requests}
@@ -133,7 +135,7 @@ def test_model_that_hangs_is_refused_and_the_others_are_still_asked(
 ) -> None:
     model = odd_models.save(tmp_path / 'model', odd_models.hang)
     limits = QUICK.model_copy(update={'timeout': '8s'})
-    found = asking.check(model, constant_answers(), limits)
+    found = probe_process.check(model, constant_answers(), limits)
     assert found.problems == ('empty bytes through serving_bytes: no answer within 8s',)
     came = {one.name: one.came for one in found.requests}
     assert came['empty bytes'] == 'hang' and came['batch of 256'] == 'answer'
@@ -142,7 +144,7 @@ def test_model_that_hangs_is_refused_and_the_others_are_still_asked(
 def test_model_that_cannot_be_loaded_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'model').mkdir()
     (tmp_path / 'model' / 'saved_model.pb').write_bytes(b'no model')
-    found = asking.check(tmp_path / 'model', constant_answers(), QUICK)
+    found = probe_process.check(tmp_path / 'model', constant_answers(), QUICK)
     (problem,) = found.problems
     assert 'the process ended with code 1' in problem and problem.endswith('at: loading')
 
@@ -163,9 +165,9 @@ def test_process_that_cannot_even_be_cancelled_is_ended(
     """An operation that looks at no time limit, such as a decoder in a loop."""
     program = tmp_path / 'sleeps.py'
     program.write_text(_SLEEPS)
-    monkeypatch.setattr(asking, 'PROGRAM', program)
+    monkeypatch.setattr(probe_process, 'PROGRAM', program)
     limits = QUICK.model_copy(update={'timeout': '0.5s'})
-    found = asking.check(tmp_path, constant_answers(), limits)
+    found = probe_process.check(tmp_path, constant_answers(), limits)
     assert found.problems[0] == 'nothing came within 0.5 s, at: something slow'
     assert [(one.name, one.came) for one in found.requests] == [('something slow', 'hang')]
     assert found.seconds < 60
@@ -174,7 +176,7 @@ def test_process_that_cannot_even_be_cancelled_is_ended(
 def test_replay_takes_what_was_evaluated(judged: Judged) -> None:
     table = predictions.read(judged.evaluation.uri)
     files = split_files.files(judged.examples)['val']
-    given = asking.replay(files, table, 3)
+    given = probe_process.replay(files, table, 3)
     assert len(given.serialized) == 3 and given.probabilities.shape[0] == 3
     for serialized, label, chances in zip(
         given.serialized, given.labels, given.probabilities, strict=True
@@ -185,5 +187,5 @@ def test_replay_takes_what_was_evaluated(judged: Judged) -> None:
         )
         assert table.classes[table.answers[row]] == label
         np.testing.assert_array_equal(table.probabilities[row], chances)
-    assert len(asking.replay(files, table, 1000).serialized) == 10
+    assert len(probe_process.replay(files, table, 1000).serialized) == 10
     assert 'thawline.components.serving_check.probe' not in sys.modules

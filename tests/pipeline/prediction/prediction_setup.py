@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.components.ingestion import images
 from thawline.components.bulk_prediction import listing
-from thawline.components.ingestion import canonical
+from thawline.components.ingestion import decoding
 from thawline.components.ingestion.params import Columns
 from thawline.pipeline.prediction import batch
 from thawline.pipeline.prediction.batch import PredictionResult, SizeLimits
@@ -114,7 +114,7 @@ def predict(
 
 def reference(model: pathlib.Path, data: bytes) -> dict[str, np.ndarray]:
     """What the model answers to an image as ingestion would have written it."""
-    image = canonical.canonicalise(data, BOUNDS.max_side, BOUNDS.max_pixels).image
+    image = decoding.canonicalise(data, BOUNDS.max_side, BOUNDS.max_pixels).image
     served = tf.saved_model.load(str(model)).signatures['serving_bytes']
     return {name: value.numpy()[0] for name, value in served(tf.constant([image])).items()}
 

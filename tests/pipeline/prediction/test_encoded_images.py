@@ -10,8 +10,8 @@ from PIL import Image, PngImagePlugin
 
 from tests.components.ingestion import images
 from tests.pipeline.prediction import prediction_setup
-from thawline.components.ingestion import beam_pipeline, canonical
-from thawline.components.ingestion.canonical import BadImage
+from thawline.components.ingestion import beam_pipeline, decoding
+from thawline.components.ingestion.decoding import BadImage
 from thawline.pipeline.prediction import encoded_images
 
 BOUNDS = 1024, 10**7
@@ -20,9 +20,9 @@ BOUNDS = 1024, 10**7
 def by_ingestion(data: bytes) -> bytes | str:
     """The image that it writes, or its reason."""
     try:
-        found = canonical.canonicalise(data, *BOUNDS)
+        found = decoding.canonicalise(data, *BOUNDS)
         if found.unchanged and not beam_pipeline._decodes(found):
-            found = canonical.canonicalise(data, *BOUNDS, allow_unchanged=False)
+            found = decoding.canonicalise(data, *BOUNDS, allow_unchanged=False)
     except BadImage as bad:
         return bad.reason
     return found.image
@@ -64,7 +64,7 @@ def test_every_kind_is_seen_as_ingestion_sees_it(name: str) -> None:
 
 def test_canonical_files_stay_and_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     good = prediction_setup.good()
-    monkeypatch.setattr(canonical, 'canonicalise', None)
+    monkeypatch.setattr(decoding, 'canonicalise', None)
     for data in (good['plain.jpg'], good['grey.png'], described()):
         assert encoded_images.to_servable(data, *BOUNDS) is data
 

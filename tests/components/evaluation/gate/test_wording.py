@@ -8,12 +8,7 @@ import pytest
 
 from tests import golden
 from tests.components.evaluation.gate.test_verdict import GOOD, SLICES, counts, gate
-from thawline.components.evaluation.gate.counts import (
-    ClassChange,
-    Counts,
-    HitCount,
-    PairedCount,
-)
+from thawline.components.evaluation.gate.counts import ClassChange, Counts, HitCount, PairedCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import judge
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.ingestion import examples
-from thawline.components.serving_check import verdict
+from thawline.components.serving_check import judgement
 from thawline.components.serving_check.params import Check
 from thawline.components.serving_check.record import Record
 from thawline.components.shared import progress
@@ -93,9 +93,9 @@ def check(model: pathlib.Path, given: Replay, limits: Check) -> Record:
         (folder / 'questions.json').write_text(json.dumps(questions), 'utf-8')
         ending = _run(folder, limits.timeout_seconds)
         answers = folder / 'answers'
-        told = verdict.lines(answers.read_text('utf-8')) if answers.is_file() else []
+        told = judgement.lines(answers.read_text('utf-8')) if answers.is_file() else []
     seconds = time.monotonic() - began
-    return verdict.judge(told, given.labels, given.probabilities, limits, ending, seconds)
+    return judgement.judge(told, given.labels, given.probabilities, limits, ending, seconds)
 
 
 def _environment() -> dict[str, str]:

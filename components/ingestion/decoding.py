@@ -31,7 +31,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from thawline.components.ingestion import pixels
+from thawline.components.ingestion import colour
 from thawline.components.ingestion import quarantine as reasons
 
 # What Pillow may try; nothing here ever starts another program (as EPS would). Importing a plugin
@@ -154,7 +154,7 @@ def _canonicalise(
         and is_canonical(data, image, orientation)
     ):
         return Canonical(data, height, width, height, width, source_format, True, _luma(image))
-    rgb = pixels.to_rgb(image)
+    rgb = colour.to_rgb(image)
     if orientation != 1:
         rgb = ImageOps.exif_transpose(_with_orientation(rgb, orientation))
     if max(rgb.size) > max_side:
@@ -169,7 +169,7 @@ def _canonicalise(
 
 
 def is_canonical(data: bytes, image: Image.Image, orientation: int) -> bool:
-    if orientation != 1 or image.mode not in ('RGB', 'L') or not pixels.is_srgb(image):
+    if orientation != 1 or image.mode not in ('RGB', 'L') or not colour.is_srgb(image):
         return False
     if image.format in ('JPEG', 'MPO'):
         # Without its end marker, or with leading junk, decoders differ in what they accept.

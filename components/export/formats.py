@@ -14,10 +14,16 @@ import numpy as np
 import tensorflow as tf
 
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.export import images, libraries, litert, onnx_format, parity
-from thawline.components.export.images import Batch
+from thawline.components.export import (
+    format_libraries,
+    litert,
+    onnx_format,
+    parity,
+    transformed_images,
+)
 from thawline.components.export.params import Kind
 from thawline.components.export.record import Export
+from thawline.components.export.transformed_images import Batch
 from thawline.components.saved_model import card
 from thawline.components.saved_model.card import Card
 from thawline.components.shared import progress
@@ -66,8 +72,8 @@ def make(kinds: Sequence[Kind], given: Given) -> tuple[tuple[Export, ...], float
     size = given.card.image_size
     calibration = np.empty((0, size, size, 3), np.uint8)
     if 'litert_int8' in kinds:
-        calibration = images.sample(given.train_files, size, litert.CALIBRATION_IMAGES)
-    one = images.sample(given.val_files, size, 1)
+        calibration = transformed_images.sample(given.train_files, size, litert.CALIBRATION_IMAGES)
+    one = transformed_images.sample(given.val_files, size, 1)
     if not len(one):
         raise DataError('there is no transformed val image to compare an export on')
     found = tuple(_make(kind, loaded, calibration, one, given) for kind in kinds)
@@ -78,7 +84,7 @@ def make(kinds: Sequence[Kind], given: Given) -> tuple[tuple[Export, ...], float
 def _make(
     kind: Kind, loaded: Any, calibration: np.ndarray, one: np.ndarray, given: Given
 ) -> Export:
-    if lacking := libraries.missing(kind):
+    if lacking := format_libraries.missing(kind):
         return Export(kind, False, f'{", ".join(lacking)} is not installed')
     size = given.card.image_size
     progress.start(f'exporting {kind}')
@@ -131,7 +137,7 @@ def _compare(run: Run, given: Given) -> parity.Parity:
     }
     progress.start('val images through the export', len(rows))
     mine, places = [], []
-    for batch in images.batches(given.val_files, given.card.image_size):
+    for batch in transformed_images.batches(given.val_files, given.card.image_size):
         known = [i for i, name in enumerate(batch.ids) if name in rows]
         if known:
             mine.append(_run(run, batch, known))

@@ -32,7 +32,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SplitPlan:
     """What the writer needs to know, beyond the record itself.
 
     Attributes:
@@ -52,9 +52,9 @@ class Plan:
         return self.overrides.get(group) or split.assign(group, seed, fractions)
 
 
-def make_plan(
+def plan_splits(
     rows: Iterable[Row], seed: int, fractions: Mapping[str, float], normalise_labels: bool
-) -> Plan:
+) -> SplitPlan:
     """Plans the splits of all readable images.
 
     Given splits win. If some splits are given but not all, the missing ones are taken out of the
@@ -77,7 +77,7 @@ def make_plan(
     given = _given_splits(rows)
     tied = _tie_groups(rows)
     overrides = _overrides(rows, classes, given, tied, seed, fractions)
-    plan = Plan(overrides, classes, tuple(rejected), ())
+    plan = SplitPlan(overrides, classes, tuple(rejected), ())
     notes += _duplicates(rows, classes)
     notes += _absences(rows, plan, seed, fractions)
     return dataclasses.replace(plan, notes=tuple(notes))
@@ -199,7 +199,7 @@ def _duplicates(rows: Sequence[Row], classes: Mapping[str, str]) -> list[str]:
 
 
 def _absences(
-    rows: Sequence[Row], plan: Plan, seed: int, fractions: Mapping[str, float]
+    rows: Sequence[Row], plan: SplitPlan, seed: int, fractions: Mapping[str, float]
 ) -> list[str]:
     present: dict[str, set[str]] = {name: set() for name in fractions}
     names = set(plan.classes.values())

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from tests.components.ingestion.images import decoded, encoded, picture, png_header
 from tests.shared import SHARED, needs_shared
 from thawline.components.ingestion import quarantine as reasons
-from thawline.components.ingestion.canonical import LUMA_SIDE, BadImage, Canonical, canonicalise
+from thawline.components.ingestion.decoding import LUMA_SIDE, BadImage, Canonical, canonicalise
 
 
 def canonical(data: bytes, max_side: int = 64, max_pixels: int = 10_000) -> Canonical:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from thawline.components.ingestion.pixels import deep_to_uint8, to_rgb
+from thawline.components.ingestion.colour import deep_to_uint8, to_rgb
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from tests.components.ingestion.images import picture
-from thawline.components.ingestion.facts import measure
+from thawline.components.ingestion.image_facts import measure
 
 
 def test_flat_image() -> None:

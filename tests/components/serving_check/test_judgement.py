@@ -12,7 +12,7 @@ from thawline.components.export.record import Export
 from thawline.components.export.record import Record as Exported
 from thawline.components.report import serving_card
 from thawline.components.saved_model.card import Abstain
-from thawline.components.serving_check import record, verdict
+from thawline.components.serving_check import judgement, record
 from thawline.components.serving_check.params import Check
 from thawline.components.serving_check.record import Record
 
@@ -23,7 +23,7 @@ CHANCES = np.array([[0.9, 0.1], [0.4, 0.6]], np.float32)
 def told(change: float = 0.0, labels: tuple[str, ...] = LABELS, **facts) -> list[dict]:
     lines: list[dict] = [{'import_seconds': 3.0}, {'asking': 'loading'}]
     lines.append({'load_seconds': 1.0, 'first_answer_seconds': 0.5, 'foreign': []})
-    for signature in verdict.SIGNATURES:
+    for signature in judgement.SIGNATURES:
         for i, label in enumerate(labels):
             chances = [float(p) for p in CHANCES[i] + np.array([change, -change])]
             lines.append({'signature': signature, 'image': i, 'label': label,
@@ -37,7 +37,7 @@ def told(change: float = 0.0, labels: tuple[str, ...] = LABELS, **facts) -> list
 
 
 def judged(some: list[dict], check: Check | None = None, ending: str = '') -> Record:
-    return verdict.judge(some, LABELS, CHANCES, check or Check(), ending, 7.0)
+    return judgement.judge(some, LABELS, CHANCES, check or Check(), ending, 7.0)
 
 
 def test_all_well() -> None:
@@ -66,7 +66,7 @@ def test_either_label_of_a_tie_will_do() -> None:
         line | {'probabilities': [0.5, 0.5]} if line.get('image') == 1 else line
         for line in told(labels=('a', 'a'))
     ]
-    assert verdict.judge(some, LABELS, tie, Check(), '', 1.0).passed
+    assert judgement.judge(some, LABELS, tie, Check(), '', 1.0).passed
 
 
 def test_other_number_of_classes() -> None:
@@ -110,8 +110,8 @@ def test_hanging_request_and_needed_libraries() -> None:
 
 
 def test_line_that_a_crash_cut_short_is_left_out() -> None:
-    assert verdict.lines('{"asking": "a"}\n{"ask') == [{'asking': 'a'}]
-    assert verdict.lines('') == []
+    assert judgement.lines('{"asking": "a"}\n{"ask') == [{'asking': 'a'}]
+    assert judgement.lines('') == []
 
 
 def test_record_survives_its_file(tmp_path: pathlib.Path) -> None:

@@ -6,9 +6,9 @@ import collections
 
 import pytest
 
-from thawline.components.ingestion.plan import Plan, Row, make_plan
 from thawline.components.ingestion.quarantine import LEAK
 from thawline.components.ingestion.split import assign
+from thawline.components.ingestion.split_plan import Row, SplitPlan, plan_splits
 from thawline.components.shared.errors import DataError
 
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
@@ -21,11 +21,11 @@ def rows(label: str, count: int, split: str | None = None, group: str | None = N
     ]
 
 
-def plan(found: list[Row], normalise: bool = False) -> Plan:
-    return make_plan(found, 0, FRACTIONS, normalise)
+def plan(found: list[Row], normalise: bool = False) -> SplitPlan:
+    return plan_splits(found, 0, FRACTIONS, normalise)
 
 
-def where(found: list[Row], made: Plan) -> dict[str, str]:
+def where(found: list[Row], made: SplitPlan) -> dict[str, str]:
     gone = {r.path for r in made.rejected}
     return {r.path: made.split_of(r.key, 0, FRACTIONS) for r in found if r.path not in gone}
 
