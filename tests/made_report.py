@@ -13,19 +13,19 @@ from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import judge
 from thawline.components.report.content import (
-    Bin,
-    Card,
-    Cell,
+    CalibrationBin,
     ClassRow,
-    Content,
-    Epoch,
+    ConfusionCell,
+    EpochScores,
     Fact,
+    FactCard,
     Gallery,
+    LearningCurves,
     Neighbour,
-    Part,
     Picture,
+    ReportContent,
     Slice,
-    Training,
+    SplitResults,
     Verdict,
 )
 from thawline.components.statistics import proportions
@@ -99,7 +99,7 @@ def _picture(
 def _part(
     name: str, names: tuple[str, ...], n: int, accuracy: float, baseline: bool, seed: int,
     values: int,
-) -> Part:  # fmt: skip
+) -> SplitResults:  # fmt: skip
     generator = np.random.default_rng(seed)
     count = len(names)
     labels = np.arange(n) % count
@@ -113,7 +113,7 @@ def _part(
     for label, answer in sorted(set(zip(labels.tolist(), answers.tolist(), strict=True))):
         size = int(((labels == label) & (answers == answer)).sum())
         shown = (f'p{(label * count + answer) % 40}',) if label != answer or count < 20 else ()
-        cells.append(Cell(label, answer, size, shown))
+        cells.append(ConfusionCell(label, answer, size, shown))
     rows = []
     for position, one in enumerate(names):
         mine = labels == position
@@ -144,17 +144,17 @@ def _part(
         inside = (scores >= i / 10) & (scores < (i + 1) / 10)
         mean = float(scores[inside].mean()) if inside.any() else None
         of_bin = proportions.wilson(int((inside & right).sum()), int(inside.sum()))
-        bins.append(Bin(i / 10, (i + 1) / 10, mean, of_bin))
+        bins.append(CalibrationBin(i / 10, (i + 1) / 10, mean, of_bin))
     metrics = {'balanced_accuracy': hits / n, 'macro_f1': hits / n - 0.004, 'log_loss': 0.2143,
                'ece': 0.031, 'auc_ovr': 0.981,
                'top_3_accuracy': None if count < 3 else 0.99}  # fmt: skip
     base = proportions.wilson(max(hits - n // 40, 0), n) if baseline else None
-    return Part(
+    return SplitResults(
         proportions.wilson(hits, n), base, metrics, tuple(rows), tuple(cells), tuple(slices),
                 tuple(bins))  # fmt: skip
 
 
-def verdict(val: Part, threshold: float) -> Verdict:
+def verdict(val: SplitResults, threshold: float) -> Verdict:
     hits = HitCount(round((val.accuracy.share or 0) * val.accuracy.n), val.accuracy.n)
     counts = Counts(hits, HitCount(138, 150), {}, calibration_error=0.031, latency_ms=23.4)
     gate = Gate(val_accuracy=threshold, max_calibration_error=0.05, max_latency_ms=50.0)
@@ -169,7 +169,7 @@ def content(
     path: str = 'garden/0001.jpg',
     epochs: int = 12,
     values: int = 6,
-) -> Content:
+) -> ReportContent:
     """A report of `n` val and as many test images.
 
     Args:
@@ -197,11 +197,11 @@ def content(
         'test': _part('test', names, n, accuracy - 0.01, True, 2, values),
     }
     thaw = tuple(
-        Epoch(i, 0.99 - 0.14 * 0.75**i, 0.93 - 0.08 * 0.7**i - 0.002 * i, 0.45 * 0.85**i + 0.01 * i,
-              min(2 + i // 3 * 3, 12))
+        EpochScores(i, 0.99 - 0.14 * 0.75**i, 0.93 - 0.08 * 0.7**i - 0.002 * i,
+                    0.45 * 0.85**i + 0.01 * i, min(2 + i // 3 * 3, 12))
         for i in range(1, epochs + 1)
     )  # fmt: skip
-    return Content(
+    return ReportContent(
         project='garden insects',
         run='2026-03-14T09-26-53',
         created='2026-03-14T09:31:07+00:00',
@@ -209,7 +209,7 @@ def content(
         verdict=verdict(parts['val'], threshold),
         threshold=threshold,
         parts=parts,
-        training=Training(0.86, 0.85, thaw, min(8, epochs) if epochs else None,
+        training=LearningCurves(0.86, 0.85, thaw, min(8, epochs) if epochs else None,
                           'fine_tuned' if epochs else 'probe', 0.912, ('2 of 14 epochs',)),
         pictures=pictures,
         galleries=(
@@ -222,17 +222,17 @@ def content(
                     'High loss, while the neighbours agree on another class.', ()),
         ),
         cards=(
-            Card('data', 'Data card', (Fact('Images', '1,904'), Fact('Train, val, test',
+            FactCard('data', 'Data card', (Fact('Images', '1,904'), Fact('Train, val, test',
                  '1,200, 352, 352'), Fact('Quarantined', '3', 'truncated: 2; not an image: 1'),
                  Fact('Drift', 'none', 'Against the last good run no feature moved.'))),
-            Card('model', 'Model card', (Fact('Base', 'efficientnet_lite0', 'weights 4f1c9a2e'),
+            FactCard('model', 'Model card', (Fact('Base', 'efficientnet_lite0', 'weights 4f1c9a2e'),
                  Fact('Configuration', '14 settings', 'training:\n  epochs: 14\n' * 9))),
-            Card('changes', 'What changed since the last run',
+            FactCard('changes', 'What changed since the last run',
                  (Fact('Val accuracy', '+1.2 points'), Fact('Images', '+40'))),
         ),
     )  # fmt: skip
 
 
-def hostile() -> Content:
+def hostile() -> ReportContent:
     """Class names and a file name that try to be markup, script or template."""
     return content(HOSTILE, path=HOSTILE_PATH)

@@ -15,9 +15,9 @@ from tests import made_report
 from thawline.components.evaluation import predictions
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import content, page
-from thawline.components.report.content import Content
+from thawline.components.report.content import ReportContent
 from thawline.components.shared import metadata_store
-from thawline.pipeline.reports.comparison import Side
+from thawline.pipeline.reports.comparison_cards import ComparedRun
 
 Row = tuple[str, str, str | None, str]  # id, split, label, answer
 
@@ -43,22 +43,24 @@ def table(folder: pathlib.Path, rows: Sequence[Row], classes: Sequence[str]) -> 
     return predictions.read(str(folder))
 
 
-def told(classes: tuple[str, ...], run: str, config: Mapping[str, object] | None = None) -> Content:
+def report_content(
+    classes: tuple[str, ...], run: str, config: Mapping[str, object] | None = None
+) -> ReportContent:
     """A report of a run with a configuration."""
     facts = {'config': dict(config or {}), 'base': {'backbone': 'tiny'}, 'environment': {}}
     return dataclasses.replace(made_report.content(classes, n=40), run=run, facts=facts)
 
 
-def side(
+def compared_run(
     folder: pathlib.Path,
     run: str,
     rows: Sequence[Row],
     classes: tuple[str, ...],
     config: Mapping[str, object] | None = None,
-) -> Side:
+) -> ComparedRun:
     """One side of a comparison."""
-    summary = content.summary(told(classes, run, config))
-    return Side(run, table(folder / run, rows, classes), summary)
+    summary = content.summary(report_content(classes, run, config))
+    return ComparedRun(run, table(folder / run, rows, classes), summary)
 
 
 def rows(right: int, wrong: int, split: str = 'val', start: int = 0) -> list[Row]:
@@ -94,12 +96,12 @@ class Runs:
         evaluation = self._record(run, 'Evaluator', 'evaluation', folder / 'evaluation', inputs)
         made = folder / 'report'
         if report:
-            self.write(made, told(classes, run, config))
+            self.write(made, report_content(classes, run, config))
             inputs = {'examples': examples, 'evaluation': evaluation}
             self._record(run, 'Report', 'report', made, inputs)
         return made
 
-    def write(self, folder: pathlib.Path, of: Content) -> None:
+    def write(self, folder: pathlib.Path, of: ReportContent) -> None:
         """Writes the files of a report."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'report.html').write_text(page.render(of), 'utf-8')
@@ -142,7 +144,7 @@ class Runs:
         return artifact
 
 
-def not_numbers(of: Side) -> Side:
+def not_numbers(of: ComparedRun) -> ComparedRun:
     """The same with a probability that is NaN."""
     probabilities = of.predictions.probabilities.copy()
     probabilities[0, 0] = np.nan

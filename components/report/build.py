@@ -22,15 +22,22 @@ from thawline.components.report import (
     similarity,
 )
 from thawline.components.report import slices as groups
-from thawline.components.report.content import Card, Cell, Content, Fact, Part, Verdict
+from thawline.components.report.content import (
+    ConfusionCell,
+    Fact,
+    FactCard,
+    ReportContent,
+    SplitResults,
+    Verdict,
+)
 from thawline.components.report.data_card import Means
-from thawline.components.report.model_card import ModelFacts
-from thawline.components.report.similarity import Embedded
+from thawline.components.report.model_card import ModelCardInputs
+from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.shared.splits import EVALUATED
 
 
 @dataclasses.dataclass(frozen=True)
-class Data:
+class DataRecords:
     """What the nodes before training found.
 
     Attributes:
@@ -47,7 +54,7 @@ class Data:
 
 
 @dataclasses.dataclass(frozen=True)
-class Given:
+class ReportInputs:
     """All that a report is made of.
 
     Attributes:
@@ -70,22 +77,22 @@ class Given:
     verdict: Verdict
     threshold: float
     predictions: Predictions
-    embedded: Embedded
-    data: Data
-    model: ModelFacts
+    embedded: ImageEmbeddings
+    data: DataRecords
+    model: ModelCardInputs
     explain: galleries.Explain
     groups: Evaluation
     before: Mapping[str, Any] | None
-    serving: Card | None = None
+    serving: FactCard | None = None
 
 
-def content(given: Given) -> Content:
+def build_content(given: ReportInputs) -> ReportContent:
     """The whole report."""
     predictions = given.predictions
     rows = np.flatnonzero(predictions.labelled)
     answers = metrics.of_rows(predictions, rows)
     suspects = _suspects(given.embedded, predictions, answers, rows)
-    shown = galleries.make(
+    shown = galleries.build_album(
         predictions,
         answers,
         rows,
@@ -95,7 +102,7 @@ def content(given: Given) -> Content:
         given.explain,
         given.model.served.resize,
     )
-    parts: dict[str, Part] = {}
+    parts: dict[str, SplitResults] = {}
     together, not_sliced = slices.slices(
         predictions.columns, given.groups.crossed, given.groups.most_values
     )
@@ -103,9 +110,9 @@ def content(given: Given) -> Content:
         mine = np.flatnonzero(predictions.labelled & (predictions.splits == split))
         if len(mine):
             images = given.data.summary['splits'].get(data_card.TRAIN, {})
-            parts[split] = _part(given, mine, images, shown.cells[split], together)
+            parts[split] = _split_results(given, mine, images, shown.cells[split], together)
     compared = int((given.embedded.labels >= 0).sum())
-    about = data_card.DataFacts(
+    about = data_card.DataCardInputs(
         given.data.summary,
         [finding.message for finding in given.data.record.findings],
         given.data.record.facts.anomalies,
@@ -115,7 +122,7 @@ def content(given: Given) -> Content:
         compared,
         [groups.CROSS.join(names) for names in not_sliced],
         shown.missing,
-        groups.buckets(predictions.edges),
+        groups.bucket_fact(predictions.edges),
     )
     record = given.model.record
     facts = {
@@ -125,7 +132,7 @@ def content(given: Given) -> Content:
         'base': record['base'],
         'environment': record['environment'],
     }
-    return Content(
+    return ReportContent(
         project=str(given.model.config['name']),
         run=given.run,
         created=given.created,
@@ -133,7 +140,7 @@ def content(given: Given) -> Content:
         verdict=given.verdict,
         threshold=given.threshold,
         parts=parts,
-        training=model_card.training(record),
+        training=model_card.learning_curves(record),
         pictures=shown.pictures,
         galleries=shown.galleries,
         cards=(
@@ -146,7 +153,7 @@ def content(given: Given) -> Content:
     )
 
 
-def _with_unanswered(card: Card, answers: Answers) -> Card:
+def _with_unanswered(card: FactCard, answers: Answers) -> FactCard:
     """The model card; where the model has no answer to some images, it says what that means."""
     missing = int((~metrics.answered(answers)).sum())
     if not missing:
@@ -162,7 +169,7 @@ def _with_unanswered(card: Card, answers: Answers) -> Card:
 
 
 def _suspects(
-    embedded: Embedded, predictions: Predictions, answers: Answers, rows: np.ndarray
+    embedded: ImageEmbeddings, predictions: Predictions, answers: Answers, rows: np.ndarray
 ) -> tuple[similarity.Suspect, ...]:
     """The model votes on what it has answered, the neighbours on all."""
     place = {str(name): row for row, name in enumerate(embedded.ids)}
@@ -173,13 +180,13 @@ def _suspects(
     return similarity.suspects(embedded, classes, answers.probabilities[there], of_embedded)
 
 
-def _part(
-    given: Given,
+def _split_results(
+    given: ReportInputs,
     rows: np.ndarray,
     train_images: Mapping[str, int],
-    cells: tuple[Cell, ...],
+    cells: tuple[ConfusionCell, ...],
     together: Sequence[Sequence[str]],
-) -> Part:
+) -> SplitResults:
     """One split: the labelled images in `rows`."""
     predictions = given.predictions
     answers = metrics.of_rows(predictions, rows)
@@ -187,13 +194,15 @@ def _part(
     baseline = None
     if predictions.baseline_answers is not None:
         of_baseline = predictions.baseline_answers[rows]
-        baseline = metrics.share((of_baseline == answers.labels) & (answers.labels >= 0))
-    return Part(
-        accuracy=metrics.share(answers.hits),
+        baseline = metrics.hit_rate((of_baseline == answers.labels) & (answers.labels >= 0))
+    return SplitResults(
+        accuracy=metrics.hit_rate(answers.hits),
         baseline=baseline,
         metrics=metrics.overall(answers),
         classes=metrics.class_rows(answers, predictions.classes, train_images),
         confusion=cells,
-        slices=groups.slices(columns, together, answers.hits, given.groups.smallest_slice),
-        calibration=metrics.calibration(answers),
+        slices=groups.slice_accuracies(
+            columns, together, answers.hits, given.groups.smallest_slice
+        ),
+        calibration=metrics.calibration_bins(answers),
     )

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from thawline.components.report import formatting
-from thawline.components.report.content import Card, Fact, Interval, Part, Verdict
+from thawline.components.report.content import Fact, FactCard, Interval, SplitResults, Verdict
 
 Summary = Mapping[str, Any]
 
 
-def difference(now: Interval, before: Interval) -> tuple[float, float, float] | None:
+def newcombe_difference(now: Interval, before: Interval) -> tuple[float, float, float] | None:
     """The difference of two shares with its 95 % interval; None where one has no image.
 
     From the Wilson intervals of both, for sets of different images: Newcombe, "Interval estimation
@@ -28,22 +28,24 @@ def difference(now: Interval, before: Interval) -> tuple[float, float, float] | 
 
 def card(
     verdict: Verdict,
-    parts: Mapping[str, Part],
+    parts: Mapping[str, SplitResults],
     classes: tuple[str, ...],
     facts: Mapping[str, Any],
     before: Summary | None,
-) -> Card:
+) -> FactCard:
     """What changed against the summary of an earlier report."""
     if before is None:
-        return Card(
+        return FactCard(
             'changes', 'What changed', (Fact('Last run', 'none: this is the first report'),)
         )
     lines = [Fact('Last run', str(before['run']), str(before['created']))]
-    was, now = (_blessed(blessed) for blessed in (before['verdict']['blessed'], verdict.blessed))
+    was, now = (_decision(blessed) for blessed in (before['verdict']['blessed'], verdict.blessed))
     lines.append(Fact('Verdict', now if was == now else f'{was} → {now}'))
     for split, part in parts.items():
         if split in before['parts']:
-            lines.append(_accuracy(split, part, Interval(**before['parts'][split]['accuracy'])))
+            lines.append(
+                _accuracy_fact(split, part, Interval(**before['parts'][split]['accuracy']))
+            )
     for term, names in (
         ('New classes', [name for name in classes if name not in before['classes']]),
         ('Classes no longer there', [name for name in before['classes'] if name not in classes]),
@@ -57,18 +59,18 @@ def card(
         ('Base', 'base'),
         ('Environment', 'environment'),
     ):
-        changed = list(differences(then.get(key), facts.get(key)))
+        changed = list(changed_values(then.get(key), facts.get(key)))
         if changed:
             lines.append(Fact(term, f'{len(changed):,} changed', '; '.join(changed)))
-    return Card('changes', 'What changed', tuple(lines))
+    return FactCard('changes', 'What changed', tuple(lines))
 
 
-def _blessed(blessed: bool) -> str:
+def _decision(blessed: bool) -> str:
     return 'blessed' if blessed else 'not blessed'
 
 
-def _accuracy(split: str, part: Part, before: Interval) -> Fact:
-    change = difference(part.accuracy, before)
+def _accuracy_fact(split: str, part: SplitResults, before: Interval) -> Fact:
+    change = newcombe_difference(part.accuracy, before)
     if change is None:
         return Fact(f'{split} accuracy', 'cannot be compared')
     points, low, high = (100 * value for value in change)
@@ -80,15 +82,15 @@ def _accuracy(split: str, part: Part, before: Interval) -> Fact:
     )
 
 
-def differences(before: Any, now: Any, path: str = '') -> Iterator[str]:
+def changed_values(before: Any, now: Any, path: str = '') -> Iterator[str]:
     """Every value that differs between two JSON values, with its place."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*before, *now]):
             inner = f'{path}.{key}' if path else str(key)
-            yield from differences(before.get(key), now.get(key), inner)
+            yield from changed_values(before.get(key), now.get(key), inner)
     elif before != now:
-        yield f'{path}: {_told(before)} → {_told(now)}'
+        yield f'{path}: {_to_text(before)} → {_to_text(now)}'
 
 
-def _told(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return 'none' if value is None else str(value)

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from thawline.components.report.content import Bin, Interval, RuleResult, Training
-from thawline.components.report.formatting import images, percent
+from thawline.components.report.content import CalibrationBin, Interval, LearningCurves, RuleResult
+from thawline.components.report.formatting import image_count, percent
 
 _WIDTH, _HEIGHT = 420.0, 280.0
 _LEFT, _RIGHT, _TOP = 44.0, 366.0, 18.0
@@ -152,7 +152,7 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high - low >= 0.1 else (max(0.0, high - 0.1), max(high, 0.1))
 
 
-def learning_accuracy(training: Training) -> Markup:
+def learning_accuracy(training: LearningCurves) -> Markup:
     """Accuracy on train and val over the epochs of the thaw; epoch 0 is the frozen base.
 
     Below the axis stands how many blocks of the base are thawed in each epoch.
@@ -197,7 +197,7 @@ def _places(span: float) -> int:
     return 0 if math.isclose(span * 25, round(span * 25)) else 1
 
 
-def _thawed_blocks(svg: ET.Element, axes: _Axes, training: Training, top: float) -> None:
+def _thawed_blocks(svg: ET.Element, axes: _Axes, training: LearningCurves, top: float) -> None:
     """A bar for each stretch of epochs with the same number of thawed blocks."""
     stretches: list[list[int]] = []
     for epoch in training.epochs:
@@ -226,7 +226,7 @@ def _step(least: float) -> float:
     return power * next(digit for digit in (1, 2, 2.5, 5, 10) if digit * power >= least * 0.999)
 
 
-def learning_loss(training: Training) -> Markup:
+def learning_loss(training: LearningCurves) -> Markup:
     """Loss on val over the epochs of the thaw; there must be an epoch."""
     losses = [(float(epoch.number), epoch.val_loss) for epoch in training.epochs]
     last, step = losses[-1][0], _step(max(loss for _, loss in losses) / 4)
@@ -243,10 +243,10 @@ def learning_loss(training: Training) -> Markup:
     return _markup(svg)
 
 
-def calibration(bins: Sequence[Bin]) -> Markup:
+def calibration(bins: Sequence[CalibrationBin]) -> Markup:
     """Share of right answers against the score, with intervals; below, how many images."""
     total = sum(one.accuracy.n for one in bins)
-    svg = _svg(f'Share of right answers by score, {images(total)}.', _WIDTH, 356, 'chart')
+    svg = _svg(f'Share of right answers by score, {image_count(total)}.', _WIDTH, 356, 'chart')
     axes = _Axes(svg, 1.0, 0.0, 1.0, 252)
     axes.grid([(i / 4, percent(i / 4, 0)) for i in range(5)])
     _add(svg, 'line', 'ideal', x1=axes.x(0), y1=axes.y(0), x2=axes.x(1), y2=axes.y(1))

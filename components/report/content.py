@@ -19,7 +19,7 @@ FORMAT = 1
 
 
 @dataclasses.dataclass(frozen=True)
-class Epoch:
+class EpochScores:
     """One epoch of fine-tuning; accuracies in [0, 1]."""
 
     number: int
@@ -30,7 +30,7 @@ class Epoch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
+class LearningCurves:
     """The learning curves: the frozen base with its head, then the thaw.
 
     Attributes:
@@ -44,7 +44,7 @@ class Training:
 
     probe_train: float
     probe_val: float
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[EpochScores, ...]
     best_epoch: int | None
     kept: str
     kept_val: float
@@ -75,7 +75,7 @@ class Slice:
 
 
 @dataclasses.dataclass(frozen=True)
-class Bin:
+class CalibrationBin:
     """Images whose score is in [lower, upper): mean score, share answered right, how many."""
 
     lower: float
@@ -85,7 +85,7 @@ class Bin:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class ConfusionCell:
     """Images of class `label` that were answered `answer` (positions in `Content.classes`).
 
     `pictures` are ids of `Content.pictures`, at most a few of the `count`.
@@ -98,7 +98,7 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class SplitResults:
     """Everything that is known of one split ('val' or 'test').
 
     Attributes:
@@ -116,9 +116,9 @@ class Part:
     baseline: Interval | None
     metrics: dict[str, float | None]
     classes: tuple[ClassRow, ...]
-    confusion: tuple[Cell, ...]
+    confusion: tuple[ConfusionCell, ...]
     slices: tuple[Slice, ...]
-    calibration: tuple[Bin, ...]
+    calibration: tuple[CalibrationBin, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Fact:
 
 
 @dataclasses.dataclass(frozen=True)
-class Card:
+class FactCard:
     """Lines under one heading: the data card, the model card, what changed."""
 
     name: str
@@ -188,7 +188,7 @@ class Card:
 
 
 @dataclasses.dataclass(frozen=True)
-class Content:
+class ReportContent:
     """The whole report.
 
     Attributes:
@@ -214,16 +214,16 @@ class Content:
     classes: tuple[str, ...]
     verdict: Verdict
     threshold: float
-    parts: dict[str, Part]
-    training: Training
+    parts: dict[str, SplitResults]
+    training: LearningCurves
     pictures: dict[str, Picture]
     galleries: tuple[Gallery, ...]
-    cards: tuple[Card, ...]
+    cards: tuple[FactCard, ...]
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     format: int = FORMAT
 
 
-def to_json(content: Content) -> str:
+def to_json(content: ReportContent) -> str:
     """The report as JSON; NaN and infinities are refused, as no browser would parse them.
 
     Raises:
@@ -232,7 +232,7 @@ def to_json(content: Content) -> str:
     return json.dumps(dataclasses.asdict(content), ensure_ascii=False, allow_nan=False)
 
 
-def summary(content: Content) -> dict[str, Any]:
+def summary(content: ReportContent) -> dict[str, Any]:
     """The values that a later run compares itself with: everything but the pictures."""
     values = dataclasses.asdict(content)
     del values['pictures'], values['galleries']

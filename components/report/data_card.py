@@ -10,7 +10,7 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from thawline.components.report import formatting
-from thawline.components.report.content import Card, Fact
+from thawline.components.report.content import Fact, FactCard
 
 TRAIN = 'train'
 _FACTS = ('brightness', 'contrast', 'sharpness', 'width', 'height')
@@ -22,7 +22,7 @@ Means = dict[str, dict[str, tuple[float, float, int]]]
 
 
 @dataclasses.dataclass(frozen=True)
-class DataFacts:
+class DataCardInputs:
     """What the nodes before training found.
 
     Attributes:
@@ -50,7 +50,7 @@ class DataFacts:
     buckets: Fact
 
 
-def means_of(
+def feature_means(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
 ) -> dict[str, tuple[float, float, int]]:
     """Mean, standard deviation and count of the facts of the images of one split."""
@@ -64,17 +64,17 @@ def means_of(
     return found
 
 
-def card(facts: DataFacts) -> Card:
+def card(facts: DataCardInputs) -> FactCard:
     """The data card."""
     images: Mapping[str, Mapping[str, int]] = facts.summary['splits']
     lines = [
         Fact('Images', f'{facts.summary["written"]:,} in {facts.summary["classes"]:,} classes'),
         Fact('Splits', ', '.join(f'{s} {sum(of.values()):,}' for s, of in images.items())),
-        _classes(images),
-        _quarantine(facts.summary),
-        _groups(facts.groups, facts.summary['written']),
-        _anomalies(facts.anomalies),
-        drift(facts.means),
+        _class_fact(images),
+        _quarantine_fact(facts.summary),
+        _group_fact(facts.groups, facts.summary['written']),
+        _anomaly_fact(facts.anomalies),
+        drift_fact(facts.means),
         facts.buckets,
         Fact(
             'Suspicious labels',
@@ -90,10 +90,10 @@ def card(facts: DataFacts) -> Card:
         remarks.append(f'{facts.missing:,} pictures are not shown: their examples are gone')
     if remarks:
         lines.append(Fact('Remarks', f'{len(remarks)}', '; '.join(remarks)))
-    return Card('data', 'The data', tuple(lines))
+    return FactCard('data', 'The data', tuple(lines))
 
 
-def _classes(images: Mapping[str, Mapping[str, int]]) -> Fact:
+def _class_fact(images: Mapping[str, Mapping[str, int]]) -> Fact:
     total: dict[str, int] = {}
     for of in images.values():
         for name, count in of.items():
@@ -106,7 +106,7 @@ def _classes(images: Mapping[str, Mapping[str, int]]) -> Fact:
     return Fact('Images a class', f'{total[order[-1]]:,} to {total[order[0]]:,}', listed + more)
 
 
-def _quarantine(summary: Mapping[str, Any]) -> Fact:
+def _quarantine_fact(summary: Mapping[str, Any]) -> Fact:
     if not summary['quarantined']:
         return Fact('Quarantined', 'none')
     share = summary['quarantined'] / summary['total']
@@ -115,7 +115,7 @@ def _quarantine(summary: Mapping[str, Any]) -> Fact:
     return Fact('Quarantined', files, reasons)
 
 
-def _groups(groups: Mapping[str, set[bytes]], images: int) -> Fact:
+def _group_fact(groups: Mapping[str, set[bytes]], images: int) -> Fact:
     """Whether what must not be split is not, counted anew."""
     names = list(groups)
     if not any(groups.values()):
@@ -130,14 +130,14 @@ def _groups(groups: Mapping[str, set[bytes]], images: int) -> Fact:
     return Fact('Groups', f'{count:,} of {images:,} images, none in more than one split')
 
 
-def _anomalies(anomalies: Mapping[str, Sequence[str]]) -> Fact:
+def _anomaly_fact(anomalies: Mapping[str, Sequence[str]]) -> Fact:
     lines = [f'{split}: {line}' for split, of in anomalies.items() for line in of]
     return Fact(
         'Anomalies against the schema', f'{len(lines):,}' if lines else 'none', '; '.join(lines)
     )
 
 
-def drift(means: Means) -> Fact:
+def drift_fact(means: Means) -> Fact:
     """Whether images of the other splits are like those of train, by the means of their facts."""
     beyond, told = [], []
     reference = means.get(TRAIN, {})

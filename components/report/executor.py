@@ -30,7 +30,7 @@ from thawline.components.report import (
     saliency,
     serving_card,
 )
-from thawline.components.report.similarity import Embedded
+from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.saved_model import card
 from thawline.components.serving_check import record as serving_record
 from thawline.components.shared import (
@@ -75,7 +75,7 @@ class Executor(base_executor.BaseExecutor):
         config = json.loads(exec_properties['config'])
         model = pathlib.Path(path_utils.serving_model_path(found['model'].uri))
         previous = found.get(_PREVIOUS)
-        given = build.Given(
+        given = build.ReportInputs(
             run=self._context.pipeline_run_id if self._context else '',
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
             verdict=verdict.from_json(
@@ -83,9 +83,9 @@ class Executor(base_executor.BaseExecutor):
             ),
             threshold=config['gate']['val_accuracy'],
             predictions=predictions.read(found['evaluation'].uri),
-            embedded=read_embedded(found['embeddings'].uri),
-            data=_data(found),
-            model=model_card.ModelFacts(
+            embedded=read_embeddings(found['embeddings'].uri),
+            data=_data_records(found),
+            model=model_card.ModelCardInputs(
                 record=_json(found['model_run'].uri, 'training.json'),
                 served=card.read(model),
                 megabytes=serving_cost.size_mb(str(model)),
@@ -96,16 +96,16 @@ class Executor(base_executor.BaseExecutor):
             explain=saliency.Explainer(model),
             groups=Evaluation.model_validate(config.get('evaluation', {})),
             before=read_summary(previous.uri) if previous else None,
-            serving=_serving(found),
+            serving=_serving_card(found),
         )
-        told = build.content(given)
+        told = build.build_content(given)
         report = artifact_utils.get_single_instance(output_dict['report'])
-        write(told, pathlib.Path(report.uri))
+        write_report(told, pathlib.Path(report.uri))
         report.set_int_custom_property(property_names.BLESSED, int(told.verdict.blessed))
         report.set_string_custom_property(property_names.HEADLINE, told.verdict.headline)
 
 
-def write(told: content.Content, folder: pathlib.Path) -> None:
+def write_report(told: content.ReportContent, folder: pathlib.Path) -> None:
     """Writes the three files of a report."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONTENT).write_text(content.to_json(told), 'utf-8')
@@ -123,7 +123,7 @@ def read_summary(uri: str) -> dict[str, Any] | None:
     return summary if summary.get('format') == content.FORMAT else None
 
 
-def read_embedded(uri: str) -> Embedded:
+def read_embeddings(uri: str) -> ImageEmbeddings:
     """Features of the plain images of all splits, of those whose features are numbers.
 
     Raises:
@@ -136,7 +136,7 @@ def read_embedded(uri: str) -> Embedded:
         kept = np.isfinite(features[:, 0]).all(axis=1)
         names = np.array([name.decode() for name in ids[kept]], str)
         parts.append((names, np.full(len(names), split), labels[kept], features[kept, 0]))
-    return Embedded(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return ImageEmbeddings(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _json(uri: str, name: str) -> dict[str, Any]:
@@ -144,14 +144,14 @@ def _json(uri: str, name: str) -> dict[str, Any]:
     return values
 
 
-def _data(found: dict[str, Artifact]) -> build.Data:
+def _data_records(found: dict[str, Artifact]) -> build.DataRecords:
     means = {
-        split: data_card.means_of(
+        split: data_card.feature_means(
             tfdv.load_stats_binary(os.path.join(folder, image_statistics.FILE))
         )
         for split, folder in split_files.folders(found['statistics']).items()
     }
-    return build.Data(
+    return build.DataRecords(
         _json(found['quarantine'].uri, 'summary.json'),
         findings.read(found['data_verdict'].uri),
         means,
@@ -159,7 +159,7 @@ def _data(found: dict[str, Artifact]) -> build.Data:
     )
 
 
-def _serving(found: dict[str, Artifact]) -> content.Card | None:
+def _serving_card(found: dict[str, Artifact]) -> content.FactCard | None:
     if 'exports' not in found or 'serving_record' not in found:
         return None
     return serving_card.card(

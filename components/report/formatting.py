@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from thawline.components.report.content import Interval, Part, RuleResult
+from thawline.components.report.content import Interval, RuleResult, SplitResults
 from thawline.components.shared import percentages
 
 ABSENT = '–'  # noqa: RUF001  an en dash is the mark of an empty cell
@@ -29,14 +29,14 @@ _PARTS = {'val': 'Validation', 'test': 'Test'}
 PLAIN_METRICS = ('log_loss', 'auc_ovr')
 
 
-def unbroken(text: str) -> str:
+def no_break(text: str) -> str:
     """No line ends between a number and its percent sign."""
     return _PERCENT.sub('\u00a0', text)
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
     """0.8421 as '84.2 %'."""
-    return ABSENT if share is None else unbroken(percentages.percent(share, decimals))
+    return ABSENT if share is None else no_break(percentages.percent(share, decimals))
 
 
 def points(difference: float | None) -> str:
@@ -48,19 +48,19 @@ def _signed(text: str) -> str:
     return text.replace('-', _MINUS)
 
 
-def between(interval: Interval) -> str:
+def interval_ends(interval: Interval) -> str:
     """The ends of an interval: '77.0 to 89.6 %'; they say nothing where there is no image."""
     if interval.share is None:
         return ABSENT
-    return unbroken(percentages.between(interval.lower, interval.upper))
+    return no_break(percentages.between(interval.lower, interval.upper))
 
 
-def images(n: int) -> str:
+def image_count(n: int) -> str:
     """'1 image', '1,234 images'."""
     return f'{n:,} {"image" if n == 1 else "images"}'
 
 
-def part_title(name: str) -> str:
+def split_title(name: str) -> str:
     """The split's name for people."""
     return _PARTS.get(name, name)
 
@@ -99,16 +99,16 @@ def rule_margin(rule: RuleResult) -> str:
     return points(rule.margin)
 
 
-def outcome(rule: RuleResult) -> str:
+def rule_outcome(rule: RuleResult) -> str:
     """'holds', 'fails' or 'does not apply'."""
     return 'does not apply' if rule.holds is None else 'holds' if rule.holds else 'fails'
 
 
-def accuracy_rows(parts: dict[str, Part]) -> list[tuple[str, str, Interval]]:
+def accuracy_rows(parts: dict[str, SplitResults]) -> list[tuple[str, str, Interval]]:
     """Whose accuracy on which split: the model's and, where there is one, the baseline's."""
     rows = []
     for name, part in parts.items():
-        rows.append((part_title(name), 'model', part.accuracy))
+        rows.append((split_title(name), 'model', part.accuracy))
         if part.baseline is not None:
-            rows.append((part_title(name), 'baseline', part.baseline))
+            rows.append((split_title(name), 'baseline', part.baseline))
     return rows

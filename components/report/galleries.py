@@ -10,10 +10,10 @@ import numpy as np
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import metrics, picture_choice, pictures, similarity
-from thawline.components.report.content import Cell, Gallery, Neighbour, Picture
+from thawline.components.report.content import ConfusionCell, Gallery, Neighbour, Picture
 from thawline.components.report.data_card import TRAIN
-from thawline.components.report.pictures import Scan
-from thawline.components.report.similarity import Embedded, Suspect
+from thawline.components.report.pictures import ExampleScan
+from thawline.components.report.similarity import ImageEmbeddings, Suspect
 from thawline.components.shared import progress
 
 _NEIGHBOURS = 3
@@ -33,16 +33,16 @@ class Album:
 
     pictures: dict[str, Picture]
     galleries: tuple[Gallery, ...]
-    cells: dict[str, tuple[Cell, ...]]
-    scan: Scan
+    cells: dict[str, tuple[ConfusionCell, ...]]
+    scan: ExampleScan
     missing: int
 
 
-def make(
+def build_album(
     predictions: Predictions,
     answers: Answers,
     rows: np.ndarray,
-    embedded: Embedded,
+    embedded: ImageEmbeddings,
     suspects: Sequence[Suspect],
     files: Mapping[str, Sequence[str]],
     explain: Explain,
@@ -66,15 +66,15 @@ def make(
     doubted = {str(embedded.ids[s.row]): s for s in suspects[: picture_choice.LABELS]}
     first = [*(str(ids[r]) for r in (*chosen.mistakes, *chosen.uncertain)), *doubted]
     then = [str(ids[r]) for r in chosen.cells[: picture_choice.MOST]]
-    alike = _alike(embedded, list(dict.fromkeys([*first, *then])))
-    names, accompanied = picture_choice.within(
+    alike = _neighbours(embedded, list(dict.fromkeys([*first, *then])))
+    names, accompanied = picture_choice.fill_page(
         first,
         then,
         {name: [n.picture for n in found] for name, found in alike.items()},
         picture_choice.MOST,
     )
     progress.start('pictures for the report', len(names))
-    scan = pictures.scan(files, names)
+    scan = pictures.scan_examples(files, names)
     answered = {str(name) for name in ids[metrics.answered(answers)]}
     explained = [name for name in names if name in answered and name in scan.images]
     heat = _heat(explain, explained, scan, [answers.answers[row_of[name]] for name in explained])
@@ -85,7 +85,7 @@ def make(
         picture = _picture(name, row, rows, answers, predictions, scan.images.get(name), note)
         beside = tuple(alike.get(name, ())) if name in accompanied else ()
         if name in heat:
-            size = pictures.size_of(scan.images[name].encoded)
+            size = pictures.thumbnail_size(scan.images[name].encoded)
             over = pictures.overlay(heat[name], size, resize)
             picture = dataclasses.replace(picture, overlay=over)
         drawn[name] = dataclasses.replace(picture, neighbours=beside)
@@ -103,7 +103,7 @@ def make(
     return Album(drawn, galleries, cells, scan, missing)
 
 
-def _alike(embedded: Embedded, names: Sequence[str]) -> dict[str, list[Neighbour]]:
+def _neighbours(embedded: ImageEmbeddings, names: Sequence[str]) -> dict[str, list[Neighbour]]:
     """The most alike training images of each, itself excepted."""
     place = {str(name): row for row, name in enumerate(embedded.ids)}
     known = [name for name in names if name in place]
@@ -125,7 +125,7 @@ def _alike(embedded: Embedded, names: Sequence[str]) -> dict[str, list[Neighbour
 
 
 def _heat(
-    explain: Explain, names: Sequence[str], scan: Scan, classes: Sequence[int]
+    explain: Explain, names: Sequence[str], scan: ExampleScan, classes: Sequence[int]
 ) -> dict[str, np.ndarray]:
     """Of each image whose heat is a number everywhere: slopes can overflow where answers do not."""
     if not names:
@@ -141,7 +141,7 @@ def _picture(
     rows: np.ndarray,
     answers: Answers,
     predictions: Predictions,
-    source: pictures.Source | None,
+    source: pictures.IngestedImage | None,
     note: str,
 ) -> Picture:
     """Without its overlay and neighbours; `row` is None for an image that was not evaluated."""
@@ -167,7 +167,7 @@ def _note(suspect: Suspect, classes: Sequence[str]) -> str:
 
 def _cells(
     answers: Answers, mine: np.ndarray, ids: np.ndarray, drawn: Mapping[str, Picture]
-) -> tuple[Cell, ...]:
+) -> tuple[ConfusionCell, ...]:
     """Of one split, the fullest first, with those of their images that are shown."""
     found: dict[tuple[int, int], list[int]] = {}
     for row in np.flatnonzero(mine & (answers.labels >= 0) & metrics.answered(answers)).tolist():
@@ -176,7 +176,9 @@ def _cells(
     for (label, answer), members in found.items():
         shown = [row for row in members if str(ids[row]) in drawn]
         shown.sort(key=lambda row: -answers.scores[row])
-        cells.append(Cell(label, answer, len(members), tuple(str(ids[row]) for row in shown)))
+        cells.append(
+            ConfusionCell(label, answer, len(members), tuple(str(ids[row]) for row in shown))
+        )
     return tuple(sorted(cells, key=lambda cell: (-cell.count, cell.label, cell.answer)))
 
 

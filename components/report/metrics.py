@@ -16,14 +16,14 @@ from thawline.components.evaluation.metrics import NO_ANSWER as NO_ANSWER
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.metrics import answered as answered
 from thawline.components.evaluation.metrics import of_rows as of_rows
-from thawline.components.report.content import Bin, ClassRow
+from thawline.components.report.content import CalibrationBin, ClassRow
 from thawline.components.statistics.proportions import Interval, wilson
 
 BINS = metrics.BINS
 _NAMES = {'expected_calibration_error': 'ece'}
 
 
-def share(hits: np.ndarray) -> Interval:
+def hit_rate(hits: np.ndarray) -> Interval:
     """The share of True with its interval: bool [N]."""
     return wilson(int(hits.sum()), len(hits))
 
@@ -31,7 +31,7 @@ def share(hits: np.ndarray) -> Interval:
 def overall(answers: Answers) -> dict[str, float | None]:
     """Metrics by name; None where there is nothing to compute one from."""
     found = metrics.overall(answers)
-    return {_NAMES.get(name, name): _number(value) for name, value in found.items()}
+    return {_NAMES.get(name, name): _finite_or_none(value) for name, value in found.items()}
 
 
 def class_rows(
@@ -47,20 +47,20 @@ def class_rows(
             name,
             int(images[i]),
             int(train_images.get(name, 0)),
-            _number(found['precision'][i]),
+            _finite_or_none(found['precision'][i]),
             wilson(int(hits[i]), int(images[i])),
-            _number(found['f1'][i]) if images[i] else None,
-            _number(found['auc'][i]),
+            _finite_or_none(found['f1'][i]) if images[i] else None,
+            _finite_or_none(found['auc'][i]),
         )
         for i, name in enumerate(classes)
     )
 
 
-def _number(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def calibration(answers: Answers) -> tuple[Bin, ...]:
+def calibration_bins(answers: Answers) -> tuple[CalibrationBin, ...]:
     """How often answers of each range of scores are right; the last range includes 1."""
     answers = answers.take(answered(answers))
     place = np.minimum((answers.scores.astype(np.float64) * BINS).astype(int), BINS - 1)
@@ -68,5 +68,5 @@ def calibration(answers: Answers) -> tuple[Bin, ...]:
     for i in range(BINS):
         rows = np.flatnonzero(place == i)
         mean = float(answers.scores[rows].mean(dtype=np.float64)) if len(rows) else None
-        found.append(Bin(i / BINS, (i + 1) / BINS, mean, share(answers.hits[rows])))
+        found.append(CalibrationBin(i / BINS, (i + 1) / BINS, mean, hit_rate(answers.hits[rows])))
     return tuple(found)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from thawline.components.report.content import Card, Epoch, Fact, Training
+from thawline.components.report.content import EpochScores, Fact, FactCard, LearningCurves
 from thawline.components.saved_model.card import Card as Served
 from thawline.components.shared import percentages
 from thawline.components.shared.durations import duration
@@ -16,7 +16,7 @@ from thawline.components.shared.lineage import Step
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelFacts:
+class ModelCardInputs:
     """What is known of the model.
 
     Attributes:
@@ -36,14 +36,16 @@ class ModelFacts:
     model_id: int
 
 
-def training(record: Mapping[str, Any]) -> Training:
+def learning_curves(record: Mapping[str, Any]) -> LearningCurves:
     """The learning curves."""
     tuned = record.get('fine_tune', {})
-    return Training(
+    return LearningCurves(
         probe_train=record['probe']['train']['accuracy'],
         probe_val=record['probe']['val']['accuracy'],
         epochs=tuple(
-            Epoch(e['epoch'], e['train_accuracy'], e['val_accuracy'], e['val_loss'], e['blocks'])
+            EpochScores(
+                e['epoch'], e['train_accuracy'], e['val_accuracy'], e['val_loss'], e['blocks']
+            )
             for e in tuned.get('history', ())
         ),
         best_epoch=tuned.get('best_epoch'),
@@ -53,7 +55,7 @@ def training(record: Mapping[str, Any]) -> Training:
     )
 
 
-def card(facts: ModelFacts) -> Card:
+def card(facts: ModelCardInputs) -> FactCard:
     """The model card."""
     record, rule = facts.record, facts.served.rule
     base, counts = record['base'], record['images']
@@ -74,8 +76,8 @@ def card(facts: ModelFacts) -> Card:
         Fact('Input', f'{base["image_size"]} x {base["image_size"]} pixels, {facts.served.resize}'),
         Fact('Kept', kept, record['decision'].get('summary', '')),
         Fact('Answer', answer, f'logits are divided by {rule.temperature:.3f}'),
-        *_augmentation(record),
-        *_views(record),
+        *_augmentation_facts(record),
+        *_test_time_facts(record),
         Fact('Trained on', f'{counts["train"]:,} images', f'chosen on {counts["val"]:,} of val'),
         Fact('Size', f'{facts.megabytes:,.1f} MB'),
         Fact('Model', f'artifact {facts.model_id}', _lineage(facts.steps)),
@@ -91,10 +93,10 @@ def card(facts: ModelFacts) -> Card:
             yaml.safe_dump(dict(facts.config), sort_keys=False, allow_unicode=True),
         ),
     ]
-    return Card('model', 'The model', tuple(lines))
+    return FactCard('model', 'The model', tuple(lines))
 
 
-def _augmentation(record: Mapping[str, Any]) -> list[Fact]:
+def _augmentation_facts(record: Mapping[str, Any]) -> list[Fact]:
     """How the images were changed in fine-tuning, and what of that was measured."""
     if 'augmentation' not in record:
         return []
@@ -110,7 +112,7 @@ def _augmentation(record: Mapping[str, Any]) -> list[Fact]:
     return [Fact('Augmentation', f'{chosen}, chosen by measurement', why)]
 
 
-def _views(record: Mapping[str, Any]) -> list[Fact]:
+def _test_time_facts(record: Mapping[str, Any]) -> list[Fact]:
     """What test-time augmentation did, where it was asked for."""
     without = record.get('without_test_time_augmentation')
     if without is None:

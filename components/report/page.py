@@ -20,7 +20,7 @@ import jinja2
 from markupsafe import Markup
 
 from thawline.components.report import charts, formatting, ranking
-from thawline.components.report.content import Content, Part
+from thawline.components.report.content import ReportContent, SplitResults
 from thawline.components.shared.content_security import source_hash
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
@@ -41,7 +41,7 @@ def _environment(folder: pathlib.Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.policies['json.dumps_kwargs'] = {'allow_nan': False, 'separators': (',', ':')}
-    environment.globals.update(charts=charts, ranking=ranking, wording=formatting)
+    environment.globals.update(charts=charts, formatting=formatting, ranking=ranking)
     return environment
 
 
@@ -84,12 +84,12 @@ def _reason(headline: str) -> str:
     return rest[:1].upper() + rest[1:]
 
 
-def _cells(part: Part) -> list[list[Any]]:
+def _cells(part: SplitResults) -> list[list[Any]]:
     """Label, answer, count and picture ids of each cell."""
     return [[cell.label, cell.answer, cell.count, list(cell.pictures)] for cell in part.confusion]
 
 
-def payload(content: Content) -> dict[str, Any]:
+def payload(content: ReportContent) -> dict[str, Any]:
     """What the script works with: plain values, every picture once.
 
     The thumbnails of pictures in a gallery are left out: the page shows them already.
@@ -107,14 +107,14 @@ def payload(content: Content) -> dict[str, Any]:
         'classes': list(content.classes),
         'matrix': MATRIX,
         'parts': {
-            name: {'title': formatting.part_title(name), 'cells': _cells(part)}
+            name: {'title': formatting.split_title(name), 'cells': _cells(part)}
             for name, part in content.parts.items()
         },
         'pictures': pictures,
     }
 
 
-def render(content: Content) -> str:
+def render(content: ReportContent) -> str:
     """The page as HTML, to be written as UTF-8.
 
     Raises:

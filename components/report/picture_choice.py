@@ -20,7 +20,7 @@ _PER_CELL = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
+class PictureChoice:
     """Rows of the predictions, each the best first.
 
     Attributes:
@@ -34,7 +34,7 @@ class Shown:
     cells: tuple[int, ...]
 
 
-def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> Shown:
+def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> PictureChoice:
     """Chooses among the labelled images of all splits that have an answer.
 
     Args:
@@ -52,11 +52,11 @@ def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> Shown:
         return tuple(int(r) for name in names for r in rows[splits[rows] == name][:_GALLERY])
 
     # Sure answers stand for a cell of right ones too, hence from the end.
-    cells = [*_in_turn(answers, splits, wrong), *_in_turn(answers, splits, right[::-1])]
-    return Shown(of_each(wrong), of_each(right), tuple(cells))
+    cells = [*_round_robin(answers, splits, wrong), *_round_robin(answers, splits, right[::-1])]
+    return PictureChoice(of_each(wrong), of_each(right), tuple(cells))
 
 
-def _in_turn(answers: Answers, splits: np.ndarray, rows: np.ndarray) -> list[int]:
+def _round_robin(answers: Answers, splits: np.ndarray, rows: np.ndarray) -> list[int]:
     """One of each cell, the fullest first, then a second of each, and so on."""
     cells: dict[tuple[str, int, int], list[int]] = collections.defaultdict(list)
     for row in rows.tolist():
@@ -68,7 +68,7 @@ def _in_turn(answers: Answers, splits: np.ndarray, rows: np.ndarray) -> list[int
     return [row for turn in turns for row in turn if row is not None]
 
 
-def within(
+def fill_page(
     first: Sequence[str], then: Sequence[str], neighbours: Mapping[str, Sequence[str]], most: int
 ) -> tuple[dict[str, None], set[str]]:
     """Fills the page up to `most` pictures.

@@ -25,7 +25,7 @@ _OPACITY = 0.65
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class IngestedImage:
     """An image as it was ingested."""
 
     path: str
@@ -44,7 +44,7 @@ _FEATURES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Scan:
+class ExampleScan:
     """What one look through the examples found.
 
     Attributes:
@@ -53,12 +53,12 @@ class Scan:
         count: images by split.
     """
 
-    images: dict[str, Source]
+    images: dict[str, IngestedImage]
     groups: dict[str, set[bytes]]
     count: dict[str, int]
 
 
-def scan(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -> Scan:
+def scan_examples(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -> ExampleScan:
     """Looks through the examples of each split, once; damaged or missing files are passed by.
 
     Args:
@@ -66,7 +66,7 @@ def scan(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -> Scan:
         wanted: ids of images.
     """
     ids = {name.encode() for name in wanted}
-    found = Scan({}, {split: set() for split in files}, dict.fromkeys(files, 0))
+    found = ExampleScan({}, {split: set() for split in files}, dict.fromkeys(files, 0))
     for split, names in files.items():
         if not names:
             continue
@@ -79,7 +79,7 @@ def scan(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -> Scan:
                 found.groups[split].update(batch['group'])
                 for i in np.flatnonzero([name in ids for name in batch['image_id']]):
                     path, label = (batch[key][i].decode('utf-8') for key in ('path', 'label'))
-                    found.images[batch['image_id'][i].decode()] = Source(
+                    found.images[batch['image_id'][i].decode()] = IngestedImage(
                         path, split, label, batch['image'][i]
                     )
         except tf.errors.OpError as error:
@@ -87,11 +87,11 @@ def scan(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -> Scan:
     return found
 
 
-def _uri(kind: str, data: bytes) -> str:
+def _data_uri(kind: str, data: bytes) -> str:
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
 
-def size_of(encoded: bytes) -> tuple[int, int]:
+def thumbnail_size(encoded: bytes) -> tuple[int, int]:
     """Width and height of the thumbnail, in pixels."""
     with Image.open(io.BytesIO(encoded)) as image:
         scale = min(1.0, SIDE / max(image.size))
@@ -101,10 +101,10 @@ def size_of(encoded: bytes) -> tuple[int, int]:
 def thumbnail(encoded: bytes) -> str:
     """A small JPEG of an image, as a data URI."""
     with Image.open(io.BytesIO(encoded)) as image:
-        small = image.convert('RGB').resize(size_of(encoded), Image.Resampling.LANCZOS)
+        small = image.convert('RGB').resize(thumbnail_size(encoded), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     small.save(out, 'JPEG', quality=_QUALITY, optimize=True)
-    return _uri('jpeg', out.getvalue())
+    return _data_uri('jpeg', out.getvalue())
 
 
 def overlay(heat: np.ndarray, size: tuple[int, int], resize: str) -> str:
@@ -132,4 +132,4 @@ def overlay(heat: np.ndarray, size: tuple[int, int], resize: str) -> str:
     out = io.BytesIO()
     clear = (warmth * _OPACITY * 255).astype(np.uint8).tobytes()
     image.save(out, 'PNG', transparency=clear, optimize=True)
-    return _uri('png', out.getvalue())
+    return _data_uri('png', out.getvalue())

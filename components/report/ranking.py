@@ -8,18 +8,18 @@ from __future__ import annotations
 import collections
 import dataclasses
 
-from thawline.components.report.content import Cell, ClassRow, Interval, Part
+from thawline.components.report.content import ClassRow, ConfusionCell, Interval, SplitResults
 
 
 @dataclasses.dataclass(frozen=True)
-class Confusion:
+class ConfusedPair:
     """Images of one class that were answered as another; `share` is of the images of the class."""
 
-    cell: Cell
+    cell: ConfusionCell
     share: float
 
 
-def class_totals(part: Part) -> dict[int, int]:
+def class_totals(part: SplitResults) -> dict[int, int]:
     """Images of each class that has any, by the position of the class."""
     totals: collections.Counter[int] = collections.Counter()
     for cell in part.confusion:
@@ -27,11 +27,11 @@ def class_totals(part: Part) -> dict[int, int]:
     return dict(totals)
 
 
-def top_confusions(part: Part, most: int) -> list[Confusion]:
+def top_confusions(part: SplitResults, most: int) -> list[ConfusedPair]:
     """The cells off the diagonal with the most images; of equal counts the larger share first."""
     totals = class_totals(part)
     found = [
-        Confusion(cell, cell.count / totals[cell.label])
+        ConfusedPair(cell, cell.count / totals[cell.label])
         for cell in part.confusion
         if cell.label != cell.answer and cell.count
     ]
@@ -39,7 +39,7 @@ def top_confusions(part: Part, most: int) -> list[Confusion]:
     return found[:most]
 
 
-def worst_classes(part: Part, most: int) -> list[ClassRow]:
+def worst_classes(part: SplitResults, most: int) -> list[ClassRow]:
     """The classes of lowest recall; of equal recall the one that is surer, with more images."""
     measured = [row for row in part.classes if row.recall.share is not None]
     measured.sort(key=lambda row: (row.recall.share, row.recall.upper, row.name))

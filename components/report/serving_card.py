@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from thawline.components.export.record import Export
 from thawline.components.export.record import Record as Exported
-from thawline.components.report.content import Card, Fact
+from thawline.components.report.content import Fact, FactCard
 from thawline.components.serving_check.record import Record as Checked
 from thawline.components.shared.percentages import percent
 
 
-def card(exported: Exported, checked: Checked) -> Card:
+def card(exported: Exported, checked: Checked) -> FactCard:
     """The card; of a model that was not blessed it says little."""
     facts = [Fact('SavedModel', f'{exported.megabytes:,.1f} MB')]
     if not checked.checked:
         facts.append(Fact('Serving check', 'not asked: the model was not blessed'))
-        return Card('serving', 'Serving', tuple(facts))
+        return FactCard('serving', 'Serving', tuple(facts))
     facts.append(
         Fact(
             'Serving check',
@@ -66,7 +66,7 @@ def card(exported: Exported, checked: Checked) -> Card:
                 '; '.join(f'{one.name}: {one.said or one.came}' for one in checked.requests),
             )
         )
-    facts += [_export(one) for one in exported.exports]
+    facts += [_export_fact(one) for one in exported.exports]
     if exported.abstain:
         abstain = exported.abstain
         facts.append(
@@ -80,10 +80,10 @@ def card(exported: Exported, checked: Checked) -> Card:
         )
     elif exported.abstain_note:
         facts.append(Fact('Abstains', 'never', exported.abstain_note))
-    return Card('serving', 'Serving', tuple(facts))
+    return FactCard('serving', 'Serving', tuple(facts))
 
 
-def _export(one: Export) -> Fact:
+def _export_fact(one: Export) -> Fact:
     told = [f'{one.megabytes:,.1f} MB'] if one.megabytes is not None else []
     if one.latency_ms is not None:
         told.append(f'{one.latency_ms:.1f} ms an image')

@@ -17,7 +17,7 @@ _DIRECTIONS = 128
 
 
 @dataclasses.dataclass(frozen=True)
-class Embedded:
+class ImageEmbeddings:
     """What the frozen base made of the labelled images of all splits.
 
     Attributes:
@@ -32,9 +32,9 @@ class Embedded:
     labels: np.ndarray
     features: np.ndarray
 
-    def take(self, rows: np.ndarray) -> Embedded:
+    def take(self, rows: np.ndarray) -> ImageEmbeddings:
         """The given rows as a set of its own."""
-        return Embedded(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
+        return ImageEmbeddings(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _main_directions(features: np.ndarray) -> np.ndarray:
 
 
 def suspects(
-    embedded: Embedded,
+    embedded: ImageEmbeddings,
     classes: int,
     served: np.ndarray | None = None,
     served_rows: np.ndarray | None = None,

@@ -14,7 +14,7 @@ NONE = '(none)'
 CROSS = ' x '
 
 
-def slices(
+def slice_accuracies(
     columns: Mapping[str, np.ndarray],
     together: Sequence[Sequence[str]],
     hits: np.ndarray,
@@ -34,7 +34,7 @@ def slices(
         for row, values in enumerate(zip(*(columns[name] for name in names), strict=True)):
             rows_of.setdefault(tuple(value or NONE for value in values), []).append(row)
         for values in sorted(rows_of, key=lambda one: _order(names, one)):
-            accuracy = metrics.share(hits[rows_of[values]])
+            accuracy = metrics.hit_rate(hits[rows_of[values]])
             found.append(
                 Slice(CROSS.join(names), CROSS.join(values), accuracy, accuracy.n < smallest)
             )
@@ -51,7 +51,7 @@ def _order(names: Sequence[str], values: Sequence[str]) -> list[tuple[int, str]]
     return order
 
 
-def buckets(edges: Mapping[str, tuple[float, float]]) -> Fact:
+def bucket_fact(edges: Mapping[str, tuple[float, float]]) -> Fact:
     """Where the buckets begin, in words."""
     told = []
     for name, (low, high) in edges.items():

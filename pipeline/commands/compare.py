@@ -18,8 +18,8 @@ from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
-    from thawline.pipeline.reports.comparison import Comparison, Side
-    from thawline.pipeline.reports.lookup import Found
+    from thawline.pipeline.reports.comparison import ComparedRun, Comparison
+    from thawline.pipeline.reports.lookup import StoredReport
 
 FOLDER = 'comparisons'
 LOG = 'compare.log'
@@ -43,7 +43,7 @@ def command(project: Project, first: str, second: str, kind: str, browse: bool) 
     from thawline.pipeline.reports import comparison, comparison_markdown, comparison_page, lookup
 
     store = opening.open_store(project)
-    reports = [lookup.find(store, run, project.name) for run in (first, second)]
+    reports = [lookup.find_report(store, run, project.name) for run in (first, second)]
     if reports[0].run.id == reports[1].run.id:
         raise ConfigError(f'A and B are the same run, {reports[0].run.id}; name two runs')
     result = comparison.compare(*map(_side, reports))
@@ -59,13 +59,13 @@ def command(project: Project, first: str, second: str, kind: str, browse: bool) 
         webbrowser.open(path.as_uri())
 
 
-def _side(found: Found) -> Side:
+def _side(found: StoredReport) -> ComparedRun:
     from thawline.components.evaluation import predictions
     from thawline.components.report import content
     from thawline.pipeline.reports import comparison
 
     answers = predictions.read(str(found.inputs['evaluation']))
-    return comparison.Side(found.run.id, answers, content.summary(found.content))
+    return comparison.ComparedRun(found.run.id, answers, content.summary(found.content))
 
 
 def _print(result: Comparison, path: pathlib.Path) -> None:
@@ -80,7 +80,7 @@ def _print(result: Comparison, path: pathlib.Path) -> None:
 
 
 def thumbnails(
-    reports: Collection[Found], images: Collection[str], log: pathlib.Path
+    reports: Collection[StoredReport], images: Collection[str], log: pathlib.Path
 ) -> dict[str, str]:
     """Thumbnails by id of the image, from the reports or else from the examples.
 
@@ -102,5 +102,5 @@ def thumbnails(
     with log_redirect.redirect_output(log):
         from thawline.components.report import pictures
 
-        scanned = pictures.scan({'all': files}, missing).images
+        scanned = pictures.scan_examples({'all': files}, missing).images
     return known | {key: pictures.thumbnail(image.encoded) for key, image in scanned.items()}

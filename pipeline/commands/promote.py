@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
     from thawline.pipeline.registry.models import Model
     from thawline.pipeline.registry.registry import Registry
-    from thawline.pipeline.reports.comparison import Side
+    from thawline.pipeline.reports.comparison import ComparedRun
 
 
 @click.command()
@@ -115,7 +115,7 @@ def _comparison_lines(served: Model, candidate: Model, project: str) -> list[str
     return lines + comparison_wording.accuracy_lines(result)
 
 
-def _side(model: Model, project: str) -> Side:
+def _side(model: Model, project: str) -> ComparedRun:
     from thawline.components.evaluation import predictions
     from thawline.pipeline.reports import comparison
 
@@ -123,6 +123,6 @@ def _side(model: Model, project: str) -> Side:
         raise UserError(f'model {model.id} was never evaluated')
     answers = predictions.read(model.evaluation.uri)
     verdict = {'blessed': bool(model.blessed), 'headline': ''}
-    return comparison.Side(
+    return comparison.ComparedRun(
         model.run, answers, {'project': project, 'verdict': verdict, 'facts': {}}
     )

@@ -32,7 +32,7 @@ def command(run: str, config: pathlib.Path | None, kind: str, out: pathlib.Path 
     from thawline.pipeline.reports import lookup, markdown
 
     run, project = run_and_project(run, config)
-    report = lookup.find(opening.open_store(project), run, project.name)
+    report = lookup.find_report(opening.open_store(project), run, project.name)
     if kind == 'md':
         data = markdown.render(report.content).encode('utf-8')
     else:

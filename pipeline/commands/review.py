@@ -41,7 +41,7 @@ def command(run: str, config: pathlib.Path | None, port: int, no_open: bool) -> 
     from thawline.pipeline.reports import lookup
 
     run, project = run_and_project(run, config)
-    report = lookup.find(opening.open_store(project), run, project.name)
+    report = lookup.find_report(opening.open_store(project), run, project.name)
     page = report.file('html').read_bytes()
     console = rich.console.Console(file=sys.stdout)
     with signals.interruptible(), server(page, port) as serving:

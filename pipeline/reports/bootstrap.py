@@ -22,7 +22,7 @@ _CHUNK = 2_000_000  # weights at once
 _MOST_RANKED = 200_000  # images x classes
 
 
-def of_measures(
+def difference_intervals(
     first: Answers, second: Answers, seed: int = 0
 ) -> dict[str, tuple[float, float] | None]:
     """Ends of the 95 % intervals of differences of measures, by their names.
@@ -37,7 +37,7 @@ def of_measures(
     Returns:
         Of each measure that `Weighted` has of both; None where it has none in some draw.
     """
-    measured, other = Weighted(first), Weighted(second)
+    measured, other = WeightedMetrics(first), WeightedMetrics(second)
     drawn: dict[str, list[np.ndarray]] = {}
     for weights in _draws(len(first), seed):
         of_first = measured(weights)
@@ -62,7 +62,7 @@ def _draws(n: int, seed: int) -> Iterator[np.ndarray]:
         yield np.bincount(rows.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
 
 
-class Weighted:
+class WeightedMetrics:
     """Measures of weighted images, of many weightings at once.
 
     The same as those of `components.evaluation.metrics.overall` on images that are repeated as

@@ -14,17 +14,17 @@ import numpy as np
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import formatting, metrics
-from thawline.components.report.content import Card, Fact
+from thawline.components.report.content import Fact, FactCard
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.splits import EVALUATED
 from thawline.components.statistics.paired import Difference, share_difference
 from thawline.components.statistics.proportions import Interval, McNemar, mcnemar
 from thawline.pipeline.reports import bootstrap, comparison_cards
-from thawline.pipeline.reports.comparison_cards import Side as Side
+from thawline.pipeline.reports.comparison_cards import ComparedRun as ComparedRun
 
 
 @dataclasses.dataclass(frozen=True)
-class Measure:
+class MetricPair:
     """A measure of both runs; None where it cannot be computed."""
 
     name: str
@@ -44,7 +44,7 @@ class ClassPair:
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedPart:
+class PairedResults:
     """Both runs on the same images.
 
     Attributes:
@@ -62,7 +62,7 @@ class PairedPart:
     only_first: int
     only_second: int
     test: McNemar
-    metrics: tuple[Measure, ...] = ()
+    metrics: tuple[MetricPair, ...] = ()
     classes: tuple[ClassPair, ...] = ()
 
 
@@ -104,13 +104,13 @@ class Comparison:
     project: str
     first: str
     second: str
-    together: PairedPart
-    parts: dict[str, PairedPart]
+    together: PairedResults
+    parts: dict[str, PairedResults]
     flips: tuple[Flip, ...]
-    cards: tuple[Card, ...]
+    cards: tuple[FactCard, ...]
 
 
-def compare(first: Side, second: Side) -> Comparison:
+def compare(first: ComparedRun, second: ComparedRun) -> Comparison:
     """Compares two runs on the labelled images that both evaluated.
 
     Labels are those of the second run. Images of a class that only one of the two models knows are
@@ -155,7 +155,7 @@ def compare(first: Side, second: Side) -> Comparison:
     )
 
 
-def _with_unanswered(card: Card, first: Answers, second: Answers) -> Card:
+def _with_unanswered(card: FactCard, first: Answers, second: Answers) -> FactCard:
     """The card of what is compared, and how many images a run has no answer to."""
     facts = []
     for name, answers in (('A', first), ('B', second)):
@@ -165,7 +165,7 @@ def _with_unanswered(card: Card, first: Answers, second: Answers) -> Card:
     return dataclasses.replace(card, facts=(*card.facts, *facts))
 
 
-def _nothing(first: Side, second: Side, shared: int) -> str:
+def _nothing(first: ComparedRun, second: ComparedRun, shared: int) -> str:
     a, b = first.predictions, second.predictions
     if shared and not set(a.classes) & set(b.classes):
         reason = (
@@ -199,12 +199,12 @@ def _answers(
     return Answers(labels, answers, own.scores, probabilities)
 
 
-def _paired(first: Answers, second: Answers) -> PairedPart:
+def _paired(first: Answers, second: Answers) -> PairedResults:
     hits, others = first.hits, second.hits
     only_first, only_second = int((hits & ~others).sum()), int((others & ~hits).sum())
-    return PairedPart(
-        first=metrics.share(hits),
-        second=metrics.share(others),
+    return PairedResults(
+        first=metrics.hit_rate(hits),
+        second=metrics.hit_rate(others),
         difference=_difference(hits, others),
         only_first=only_first,
         only_second=only_second,
@@ -214,7 +214,7 @@ def _paired(first: Answers, second: Answers) -> PairedPart:
 
 def _split(
     first: Answers, second: Answers, mine: np.ndarray, classes: tuple[str, ...]
-) -> PairedPart:
+) -> PairedResults:
     first, second = first.take(mine), second.take(mine)
     return dataclasses.replace(
         _paired(first, second),
@@ -229,8 +229,8 @@ def _classes(first: Answers, second: Answers, classes: tuple[str, ...]) -> Itera
         hits, others = first.hits[mine], second.hits[mine]
         yield ClassPair(
             classes[position],
-            metrics.share(hits),
-            metrics.share(others),
+            metrics.hit_rate(hits),
+            metrics.hit_rate(others),
             _difference(hits, others),
         )
 
@@ -239,16 +239,16 @@ def _difference(hits: np.ndarray, others: np.ndarray) -> Difference:
     return share_difference(int((hits & ~others).sum()), int((others & ~hits).sum()), len(hits))
 
 
-def _metrics(first: Answers, second: Answers) -> tuple[Measure, ...]:
+def _metrics(first: Answers, second: Answers) -> tuple[MetricPair, ...]:
     of_first, of_second = metrics.overall(first), metrics.overall(second)
-    intervals = bootstrap.of_measures(first, second)
+    intervals = bootstrap.difference_intervals(first, second)
     found = []
     for name, value in of_first.items():
         other, difference = of_second[name], None
         if value is not None and other is not None:
             ends = intervals.get(name)
             difference = Difference(other - value, *(ends or (None, None)))
-        found.append(Measure(name, value, other, difference))
+        found.append(MetricPair(name, value, other, difference))
     return tuple(found)
 
 

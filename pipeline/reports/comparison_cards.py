@@ -10,13 +10,13 @@ import numpy as np
 
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import changes_card
-from thawline.components.report.content import Card, Fact
+from thawline.components.report.content import Fact, FactCard
 
 _KNOWN = (('Configuration', 'config'), ('Base', 'base'), ('Environment', 'environment'))
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """One of the two runs.
 
     Attributes:
@@ -31,8 +31,12 @@ class Side:
 
 
 def images(
-    first: Side, second: Side, shared: np.ndarray, judged: np.ndarray, of_a: np.ndarray
-) -> Card:
+    first: ComparedRun,
+    second: ComparedRun,
+    shared: np.ndarray,
+    judged: np.ndarray,
+    of_a: np.ndarray,
+) -> FactCard:
     """Which images count, and which are left out.
 
     Args:
@@ -71,10 +75,10 @@ def images(
     ):
         if alone := [name for name in mine if name not in theirs]:
             facts.append(Fact(term, f'{len(alone):,}', ', '.join(alone)))
-    return Card('images', 'What is compared', tuple(facts))
+    return FactCard('images', 'What is compared', tuple(facts))
 
 
-def changes(first: Side, second: Side) -> Card:
+def changes(first: ComparedRun, second: ComparedRun) -> FactCard:
     """What differs between the runs besides their answers."""
     facts = []
     for name, side in (('A', first), ('B', second)):
@@ -86,7 +90,7 @@ def changes(first: Side, second: Side) -> Card:
         facts.append(Fact('Project', ' → '.join(names)))
     then, now = first.summary['facts'], second.summary['facts']
     for term, key in _KNOWN:
-        changed = list(changes_card.differences(then.get(key), now.get(key)))
+        changed = list(changes_card.changed_values(then.get(key), now.get(key)))
         told = f'{len(changed):,} changed' if changed else 'the same'
         facts.append(Fact(term, told, '\n'.join(changed)))
-    return Card('changes', 'From A to B', tuple(facts))
+    return FactCard('changes', 'From A to B', tuple(facts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from thawline.components.report import formatting
 from thawline.pipeline.reports import comparison_wording as words
 from thawline.pipeline.reports import markdown
-from thawline.pipeline.reports.comparison import ClassPair, Comparison, PairedPart
+from thawline.pipeline.reports.comparison import ClassPair, Comparison, PairedResults
 
 _MOST = 10
 
@@ -50,7 +50,7 @@ def render(told: Comparison) -> str:
         ),
     )
     name, part = next(iter(told.parts.items()))
-    lines += _of_part(part, formatting.part_title(name).lower())
+    lines += _of_part(part, formatting.split_title(name).lower())
     lines += [f'### Images that flipped, {min(len(told.flips), _MOST)} of {len(told.flips):,}', '']
     if told.flips:
         lines += markdown.table(
@@ -74,7 +74,7 @@ def render(told: Comparison) -> str:
     return '\n'.join(lines)
 
 
-def _of_part(part: PairedPart, title: str) -> list[str]:
+def _of_part(part: PairedResults, title: str) -> list[str]:
     lines = [f'### Measures, {title}', '']
     lines += markdown.table(
         ('Measure', 'A', 'B', 'B less A', '95 % interval'),
@@ -106,5 +106,5 @@ def _of_part(part: PairedPart, title: str) -> list[str]:
     )
 
 
-def _most_different(part: PairedPart) -> list[ClassPair]:
+def _most_different(part: PairedResults) -> list[ClassPair]:
     return sorted(part.classes, key=lambda one: (-abs(one.difference.value), one.name))[:_MOST]

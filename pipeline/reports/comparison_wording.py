@@ -6,19 +6,19 @@ from thawline.components.report import formatting
 from thawline.components.shared import percentages
 from thawline.components.statistics.paired import Difference
 from thawline.components.statistics.proportions import Interval
-from thawline.pipeline.reports.comparison import Comparison, Flip, PairedPart
+from thawline.pipeline.reports.comparison import Comparison, Flip, PairedResults
 
 LEVEL = 0.05
 
 
-def better(part: PairedPart) -> str | None:
+def better(part: PairedResults) -> str | None:
     """'A' or 'B' where one is significantly better, else None."""
     if part.test.different >= LEVEL:
         return None
     return 'B' if part.only_second > part.only_first else 'A'
 
 
-def decision(part: PairedPart) -> str:
+def decision(part: PairedResults) -> str:
     """The result in a few words."""
     found = better(part)
     if found:
@@ -26,9 +26,9 @@ def decision(part: PairedPart) -> str:
     return 'No clear difference' if part.only_first + part.only_second else 'No difference'
 
 
-def headline(part: PairedPart) -> str:
+def headline(part: PairedResults) -> str:
     """The result in a sentence or two."""
-    n, gain = formatting.images(part.first.n), part.only_second - part.only_first
+    n, gain = formatting.image_count(part.first.n), part.only_second - part.only_first
     if not part.only_first + part.only_second:
         return f'A and B answer the same of {n} right.'
     told = f'of {n} B alone is right on {part.only_second:,}, A alone on {part.only_first:,}'
@@ -40,7 +40,7 @@ def headline(part: PairedPart) -> str:
     return f'B answers {count} right than A{chance} ({p_value(part)}): {told}.'
 
 
-def p_value(part: PairedPart) -> str:
+def p_value(part: PairedResults) -> str:
     """McNemar's two-sided p-value."""
     p = part.test.different
     return f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001'
@@ -66,9 +66,9 @@ def ends(found: Difference | None, name: str = '') -> str:
     return f'{low} to {number(found.upper, name)}'
 
 
-def accuracies(told: Comparison) -> list[tuple[str, PairedPart]]:
+def accuracies(told: Comparison) -> list[tuple[str, PairedResults]]:
     """A row for all images together, where there is more than one split, and one a split."""
-    rows = [(formatting.part_title(name), part) for name, part in told.parts.items()]
+    rows = [(formatting.split_title(name), part) for name, part in told.parts.items()]
     return [('Both', told.together), *rows] if len(rows) > 1 else rows
 
 

@@ -17,7 +17,7 @@ from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult, Output, Run
 
 if TYPE_CHECKING:
-    from thawline.components.report.content import Content
+    from thawline.components.report.content import ReportContent
 
 LAST = 'last'
 FILES = {'html': 'report.html', 'json': 'content.json'}
@@ -25,7 +25,7 @@ _SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class StoredReport:
     """A run that has a report, whose files are all there.
 
     Attributes:
@@ -43,7 +43,7 @@ class Found:
         return self.folder / FILES[kind]
 
     @functools.cached_property
-    def content(self) -> Content:
+    def content(self) -> ReportContent:
         """What the report says.
 
         Raises:
@@ -56,7 +56,7 @@ class Found:
 
         text = self.file('json').read_bytes()
         try:
-            found = pydantic.TypeAdapter(content.Content).validate_json(text)
+            found = pydantic.TypeAdapter(content.ReportContent).validate_json(text)
         except pydantic.ValidationError as error:
             raise ConfigError(self._unreadable(str(error).splitlines()[0])) from error
         if found.format != content.FORMAT:
@@ -70,7 +70,9 @@ class Found:
         )
 
 
-def find(store: mlmd.MetadataStore, wanted: str, pipeline: str | None = None) -> Found:
+def find_report(
+    store: mlmd.MetadataStore, wanted: str, pipeline: str | None = None
+) -> StoredReport:
     """The run that is meant, with its report.
 
     Args:
@@ -82,21 +84,21 @@ def find(store: mlmd.MetadataStore, wanted: str, pipeline: str | None = None) ->
         ConfigError: there is no such run, several begin so, or it has no report.
     """
     runs = metadata.runs(store, pipeline)
-    run = _run(runs, wanted)
+    run = _find_run(runs, wanted)
     report = run.output(node_names.REPORT, 'report')
     if report is None:
-        raise ConfigError(f'run {run.id} has no report; {_others(runs)}')
+        raise ConfigError(f'run {run.id} has no report; {_available_reports(runs)}')
     folder = pathlib.Path(report.uri)
     for name in FILES.values():
         if not (folder / name).is_file():
             raise ConfigError(
                 f'the report of run {run.id} is no longer there: {folder / name} was deleted; '
-                f'{_others(runs)}'
+                f'{_available_reports(runs)}'
             )
-    return Found(run, folder, _inputs(store, report))
+    return StoredReport(run, folder, _input_folders(store, report))
 
 
-def link(results: Sequence[NodeResult], at: pathlib.Path) -> None:
+def link_page(results: Sequence[NodeResult], at: pathlib.Path) -> None:
     """Puts a link to the page of a run's report `at` a place; the run must have a report."""
     report = next(result for result in results if result.node == node_names.REPORT).outputs[
         'report'
@@ -106,7 +108,7 @@ def link(results: Sequence[NodeResult], at: pathlib.Path) -> None:
         link.symlink_to(pathlib.Path(report.uri, FILES['html']))
 
 
-def _inputs(store: mlmd.MetadataStore, made: Output) -> dict[str, pathlib.Path]:
+def _input_folders(store: mlmd.MetadataStore, made: Output) -> dict[str, pathlib.Path]:
     """What an artifact was made from; the run that has it may have made nothing else."""
     events = store.get_events_by_artifact_ids([made.id])
     makers = {event.execution_id for event in events if event.type == pb.Event.OUTPUT}
@@ -119,7 +121,7 @@ def _inputs(store: mlmd.MetadataStore, made: Output) -> dict[str, pathlib.Path]:
     return {keys[artifact.id]: pathlib.Path(artifact.uri) for artifact in artifacts}
 
 
-def _run(runs: list[Run], wanted: str) -> Run:
+def _find_run(runs: list[Run], wanted: str) -> Run:
     if not runs:
         raise ConfigError('no run yet; start one with: thawline run')
     if wanted == LAST:
@@ -136,7 +138,7 @@ def _run(runs: list[Run], wanted: str) -> Run:
     )
 
 
-def _others(runs: list[Run]) -> str:
+def _available_reports(runs: list[Run]) -> str:
     """Which runs have a report, the newest first, or that none has."""
     there = []
     for run in reversed(runs):

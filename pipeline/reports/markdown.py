@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from thawline.components.report import formatting, ranking
-from thawline.components.report.content import Content, Part
+from thawline.components.report.content import ReportContent, SplitResults
 
 _MARKUP = re.compile(r'([\\`*_\[\]#+|~@]|:(?=//))')
 _MOST = 10
@@ -37,7 +37,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [*lines, *('| ' + ' | '.join(row) + ' |' for row in rows), '']
 
 
-def render(content: Content) -> str:
+def render(content: ReportContent) -> str:
     """The report as Markdown: verdict, rules, accuracy, worst classes, confusions, what changed."""
     verdict = content.verdict
     lines = [
@@ -54,7 +54,7 @@ def render(content: Content) -> str:
         ('', 'Rule', 'Measured', 'Bound', 'Margin', 'What would change it'),
         (
             (
-                formatting.outcome(rule),
+                formatting.rule_outcome(rule),
                 escaped(rule.title),
                 formatting.rule_number(rule, rule.value),
                 formatting.rule_number(rule, rule.bound),
@@ -68,13 +68,19 @@ def render(content: Content) -> str:
     lines += table(
         ('Split', 'Model', 'Accuracy', '95 % interval', 'Images'),
         (
-            (split, whose, formatting.percent(one.share), formatting.between(one), f'{one.n:,}')
+            (
+                split,
+                whose,
+                formatting.percent(one.share),
+                formatting.interval_ends(one),
+                f'{one.n:,}',
+            )
             for split, whose, one in formatting.accuracy_rows(content.parts)
         ),
     )
     name, part = next(iter(content.parts.items()), ('', None))
     if part is not None:
-        lines += _of_part(content, part, formatting.part_title(name).lower())
+        lines += _of_part(content, part, formatting.split_title(name).lower())
     for card in content.cards:
         if card.name == 'changes' and card.facts:
             lines += [f'### {escaped(card.title)}', '']
@@ -83,7 +89,7 @@ def render(content: Content) -> str:
     return '\n'.join(lines)
 
 
-def _of_part(content: Content, part: Part, title: str) -> list[str]:
+def _of_part(content: ReportContent, part: SplitResults, title: str) -> list[str]:
     lines = [f'### Worst classes, {title}', '']
     lines += table(
         ('Class', 'Recall', '95 % interval', 'Precision', 'Images'),
@@ -91,7 +97,7 @@ def _of_part(content: Content, part: Part, title: str) -> list[str]:
             (
                 escaped(row.name),
                 formatting.percent(row.recall.share),
-                formatting.between(row.recall),
+                formatting.interval_ends(row.recall),
                 formatting.percent(row.precision),
                 f'{row.images:,}',
             )

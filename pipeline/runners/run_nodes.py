@@ -172,7 +172,7 @@ class _Call:
             outcome = endings.summary(self._console, results)
         if node_names.REPORT in self._nodes:
             link = self._project.report_link(self._run_id)
-            lookup.link(results, link)
+            lookup.link_page(results, link)
             say(self._console, f'  report  {link}')
         if runner.ran and runner.is_complete:
             ended = endings.summary(rich.console.Console(quiet=True), results)

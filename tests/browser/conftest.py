@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from thawline.components.report import page
-from thawline.components.report.content import Content
+from thawline.components.report.content import ReportContent
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
 
@@ -59,7 +59,7 @@ def visit(browser: Any, tmp_path: pathlib.Path) -> Iterator[Callable[..., Visit]
     """Opens a report from its file; keyword arguments are those of a browser's context."""
     contexts = []
 
-    def opened(told: Content, **options: Any) -> Visit:
+    def opened(told: ReportContent, **options: Any) -> Visit:
         file = tmp_path / 'report.html'
         file.write_text(page.render(told), encoding='utf-8')
         contexts.append(browser.new_context(**options))

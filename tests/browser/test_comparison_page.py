@@ -7,7 +7,7 @@ import pytest
 from tests import made_report
 from tests.browser.conftest import Visit
 from tests.browser.test_report_page import CONTRASTS
-from tests.made_runs import rows, side
+from tests.made_runs import compared_run, rows
 from thawline.pipeline.reports import comparison, comparison_page
 
 
@@ -18,8 +18,12 @@ def compared(browser, tmp_path):
     wrong = (made_report.HOSTILE_PATH, 'val', names[0], names[1])
     right = (made_report.HOSTILE_PATH, 'val', names[0], names[0])
     classes = (*names, 'ant', 'bee')
-    first = side(tmp_path, 'a', [wrong, *rows(20, 9), *rows(5, 5, 'test')], classes, {'seed': 0})
-    second = side(tmp_path, 'b', [right, *rows(29, 0), *rows(4, 6, 'test')], classes, {'seed': 1})
+    first = compared_run(
+        tmp_path, 'a', [wrong, *rows(20, 9), *rows(5, 5, 'test')], classes, {'seed': 0}
+    )
+    second = compared_run(
+        tmp_path, 'b', [right, *rows(29, 0), *rows(4, 6, 'test')], classes, {'seed': 1}
+    )
     told = comparison.compare(first, second)
     thumbnails = {one.id: made_report.thumbnail(i) for i, one in enumerate(told.flips[:-1])}
     file = tmp_path / 'comparison.html'

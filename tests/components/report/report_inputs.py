@@ -18,7 +18,7 @@ from thawline.components.evaluation.gate.verdict import RuleResult, Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import build, model_card, saliency
-from thawline.components.report.similarity import Embedded
+from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.saved_model import card, signatures
 
 HOSTILE_PATH = 'a/"><img src=x onerror=alert(1)>.png'
@@ -129,13 +129,13 @@ def answered(
 
 def embedded(
     splits: dict[str, list[Drawn]], classes: tuple[str, ...] = CLASSES, dimension: int = 8
-) -> Embedded:
+) -> ImageEmbeddings:
     """Features that tell the classes apart."""
     rng = np.random.default_rng(0)
     rows = [(split, row) for split, of in splits.items() for row in of]
     labels = np.array([classes.index(r.label) if r.label in classes else -1 for _, r in rows])
     features = 5 * np.eye(len(classes) + 1, dimension)[labels] + rng.normal(size=(len(rows), 8))
-    return Embedded(
+    return ImageEmbeddings(
         np.array([row.image_id for _, row in rows]),
         np.array([split for split, _ in rows]),
         labels,
@@ -145,7 +145,7 @@ def embedded(
 
 def given(
     transformed: Transformed, tmp_path: pathlib.Path, classes: tuple[str, ...] = CLASSES
-) -> build.Given:
+) -> build.ReportInputs:
     """All that a report is made of, from 40 images of `classes`."""
     rows = [row for row in transformed.rows if row.label in classes]
     third = len(rows) // 3
@@ -160,14 +160,14 @@ def given(
         for split, of in splits.items()
     }
     written = sum(len(of) for of in splits.values())
-    return build.Given(
+    return build.ReportInputs(
         run='20261121-120000.000',
         created='2026-11-21T12:00:00+00:00',
         verdict=VERDICT,
         threshold=0.8,
         predictions=answered(folder, splits, classes),
         embedded=embedded(splits, classes),
-        data=build.Data(
+        data=build.DataRecords(
             {
                 'total': written + 2, 'written': written, 'quarantined': 2,
                 'classes': len(classes), 'reasons': {'truncated': 2}, 'splits': counts,
@@ -180,7 +180,7 @@ def given(
                 for split, of in splits.items()
             },
         ),
-        model=model_card.ModelFacts(
+        model=model_card.ModelCardInputs(
             RECORD, card.read(folder), serving_cost.size_mb(str(folder)), CONFIG, (), 7
         ),
         explain=saliency.Explainer(folder),

@@ -25,7 +25,7 @@ from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.report import executor
 from thawline.components.report.artifacts import Report
-from thawline.components.report.similarity import Embedded
+from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.training.feature_set import FeatureSet
 
 SPLITS = ('train', 'val', 'test')
@@ -44,7 +44,7 @@ def write_json(folder: pathlib.Path, name: str, values: Mapping[str, Any]) -> No
     (folder / name).write_text(json.dumps(values), 'utf-8')
 
 
-def write_embeddings(folder: pathlib.Path, embedded: Embedded) -> None:
+def write_embeddings(folder: pathlib.Path, embedded: ImageEmbeddings) -> None:
     """The artifact Embeddings; train has an augmented view of each image, far off."""
     sets = {}
     for split in SPLITS:
@@ -102,7 +102,7 @@ def rows(classes: Sequence[str], per_class: int, seed: int) -> list[Row]:
     ]
 
 
-def embedded(splits: Mapping[str, Sequence[Row]], classes: tuple[str, ...]) -> Embedded:
+def embedded(splits: Mapping[str, Sequence[Row]], classes: tuple[str, ...]) -> ImageEmbeddings:
     every = {
         split: [report_inputs.Drawn(row.image_id, '', row.label, row.image) for row in of]
         for split, of in splits.items()

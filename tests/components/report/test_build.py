@@ -14,7 +14,7 @@ from sklearn import metrics
 from tests.components.report import report_inputs
 from tests.components.transformed import CLASSES, Transformed
 from thawline.components.report import build, content, picture_choice
-from thawline.components.report.content import Content
+from thawline.components.report.content import ReportContent
 
 
 @pytest.fixture(scope='module', params=[2, len(CLASSES)])
@@ -22,18 +22,18 @@ def given(
     request: pytest.FixtureRequest,
     transformed: Transformed,
     tmp_path_factory: pytest.TempPathFactory,
-) -> build.Given:
+) -> build.ReportInputs:
     folder = tmp_path_factory.mktemp('given')
     return report_inputs.given(transformed, folder, CLASSES[: request.param])
 
 
 @pytest.fixture(scope='module')
-def told(given: build.Given) -> Content:
-    return build.content(given)
+def told(given: build.ReportInputs) -> ReportContent:
+    return build.build_content(given)
 
 
 def test_numbers_are_scikit_learns_on_the_models_own_predictions(
-    given: build.Given, told: Content
+    given: build.ReportInputs, told: ReportContent
 ) -> None:
     every = given.predictions
     assert told.classes == every.classes
@@ -58,7 +58,7 @@ def test_numbers_are_scikit_learns_on_the_models_own_predictions(
         assert sum(each.accuracy.n for each in part.calibration) == mine.sum()
 
 
-def test_every_picture_that_is_named_is_there_and_of_its_cell(told: Content) -> None:
+def test_every_picture_that_is_named_is_there_and_of_its_cell(told: ReportContent) -> None:
     for split, part in told.parts.items():
         for cell in part.confusion:
             assert 0 < len(cell.pictures) <= cell.count
@@ -88,12 +88,12 @@ def test_every_picture_that_is_named_is_there_and_of_its_cell(told: Content) -> 
     assert len(told.pictures) <= picture_choice.MOST
 
 
-def test_hostile_names_stay_as_they_are(told: Content) -> None:
+def test_hostile_names_stay_as_they_are(told: ReportContent) -> None:
     assert report_inputs.HOSTILE_PATH in {picture.path for picture in told.pictures.values()}
     assert json.loads(content.to_json(told))['classes'] == list(told.classes)
 
 
-def test_slices_leave_out_columns_of_many_values_and_say_so(told: Content) -> None:
+def test_slices_leave_out_columns_of_many_values_and_say_so(told: ReportContent) -> None:
     assert {s.column for part in told.parts.values() for s in part.slices} == {'size_bucket'}
     data = next(card for card in told.cards if card.name == 'data')
     facts = {fact.term: fact for fact in data.facts}
@@ -105,14 +105,14 @@ def test_slices_leave_out_columns_of_many_values_and_say_so(told: Content) -> No
 
 
 def test_what_changed_is_told_from_the_summary_of_the_report_before(
-    given: build.Given, told: Content
+    given: build.ReportInputs, told: ReportContent
 ) -> None:
     before = json.loads(json.dumps(content.summary(told)))
     config = {**report_inputs.CONFIG, 'gate': {'val_accuracy': 0.9}}
     later = dataclasses.replace(
         given, before=before, model=dataclasses.replace(given.model, config=config)
     )
-    changes = next(c for c in build.content(later).cards if c.name == 'changes')
+    changes = next(c for c in build.build_content(later).cards if c.name == 'changes')
     facts = {fact.term: fact for fact in changes.facts}
     assert facts['Last run'].value == told.run
     assert facts['Configuration'].detail == 'gate.val_accuracy: 0.8 → 0.9'
@@ -120,13 +120,15 @@ def test_what_changed_is_told_from_the_summary_of_the_report_before(
     assert not {'Images', 'Base', 'Environment', 'New classes'} & set(facts)
 
 
-def test_images_without_numbers_are_wrong_unexplained_and_counted(given: build.Given) -> None:
+def test_images_without_numbers_are_wrong_unexplained_and_counted(
+    given: build.ReportInputs,
+) -> None:
     every = given.predictions
     probabilities = every.probabilities.copy()
     right = np.flatnonzero((every.splits == 'val') & (every.labels == every.answers))
     probabilities[right[0], 0], probabilities[right[1], 1] = np.nan, np.inf
     broken = dataclasses.replace(every, probabilities=probabilities)
-    told = build.content(dataclasses.replace(given, predictions=broken))
+    told = build.build_content(dataclasses.replace(given, predictions=broken))
     part, n = told.parts['val'], (every.splits == 'val').sum()
     assert part.accuracy.share == (len(right) - 2) / n and part.accuracy.n == n
     assert sum(cell.count for cell in part.confusion) == n - 2
@@ -142,24 +144,24 @@ def test_images_without_numbers_are_wrong_unexplained_and_counted(given: build.G
     content.to_json(told)
 
 
-def test_heat_that_is_no_number_is_not_laid_over_the_picture(given: build.Given) -> None:
+def test_heat_that_is_no_number_is_not_laid_over_the_picture(given: build.ReportInputs) -> None:
     def explain(encoded: Sequence[bytes], classes: Sequence[int]) -> np.ndarray:
         heat = np.array(given.explain(encoded, classes))
         heat[0, 0, 0] = np.nan
         return heat
 
-    told = build.content(dataclasses.replace(given, explain=explain))
+    told = build.build_content(dataclasses.replace(given, explain=explain))
     evaluated = [picture for picture in told.pictures.values() if picture.answer is not None]
     assert sum(not picture.overlay for picture in evaluated) == 1
     assert all(picture.thumbnail for picture in evaluated)
 
 
 def test_images_that_are_gone_leave_a_gap_and_a_remark(
-    given: build.Given, tmp_path: pathlib.Path
+    given: build.ReportInputs, tmp_path: pathlib.Path
 ) -> None:
     files = {split: [str(tmp_path / 'gone')] for split in given.data.files}
     data = dataclasses.replace(given.data, files=files)
-    found = build.content(dataclasses.replace(given, data=data))
+    found = build.build_content(dataclasses.replace(given, data=data))
     assert found.pictures and not any(p.thumbnail or p.overlay for p in found.pictures.values())
     for picture in found.pictures.values():
         assert picture.answer is None or (picture.path and picture.label)
@@ -167,21 +169,23 @@ def test_images_that_are_gone_leave_a_gap_and_a_remark(
     assert f'{len(found.pictures)} pictures are not shown' in facts['Remarks'].detail
 
 
-def test_unlabelled_images_are_in_no_number_and_strangers_are_wrong(given: build.Given) -> None:
+def test_unlabelled_images_are_in_no_number_and_strangers_are_wrong(
+    given: build.ReportInputs,
+) -> None:
     every = given.predictions
     labels, labelled = every.labels.copy(), every.labelled.copy()
     val = np.flatnonzero(every.splits == 'val')
     labels[val[:2]] = -1
     labelled[val[0]] = False
     changed = dataclasses.replace(every, labels=labels, labelled=labelled)
-    part = build.content(dataclasses.replace(given, predictions=changed)).parts['val']
+    part = build.build_content(dataclasses.replace(given, predictions=changed)).parts['val']
     assert part.accuracy.n == len(val) - 1
     assert sum(cell.count for cell in part.confusion) == len(val) - 2
     hits = (labels[val] == every.answers[val]).sum()
     assert part.accuracy.share == hits / (len(val) - 1)
 
 
-def test_all_answers_one_class_and_a_split_without_images(given: build.Given) -> None:
+def test_all_answers_one_class_and_a_split_without_images(given: build.ReportInputs) -> None:
     every = given.predictions
     probabilities = np.zeros_like(every.probabilities)
     probabilities[:, 0] = 1
@@ -192,7 +196,7 @@ def test_all_answers_one_class_and_a_split_without_images(given: build.Given) ->
         probabilities=probabilities,
         splits=np.full(len(every.splits), 'val'),
     )
-    found = build.content(dataclasses.replace(given, predictions=same))
+    found = build.build_content(dataclasses.replace(given, predictions=same))
     assert set(found.parts) == {'val'}
     rows = found.parts['val'].classes
     assert [row.precision is None for row in rows] == [False] + [True] * (len(rows) - 1)

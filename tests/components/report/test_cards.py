@@ -16,7 +16,7 @@ from thawline.components.shared.lineage import Step
 from thawline.components.statistics.proportions import wilson
 
 
-def data_facts(**changes: object) -> data_card.DataFacts:
+def data_facts(**changes: object) -> data_card.DataCardInputs:
     values: dict = {
         'summary': {
             'total': 40, 'written': 40, 'quarantined': 0, 'classes': 2, 'reasons': {},
@@ -26,7 +26,7 @@ def data_facts(**changes: object) -> data_card.DataFacts:
         'suspects': 0, 'compared': 0, 'not_sliced': [], 'missing': 0,
         'buckets': Fact('Buckets', 'none'),
     }  # fmt: skip
-    return data_card.DataFacts(**{**values, **changes})
+    return data_card.DataCardInputs(**{**values, **changes})
 
 
 def facts(card: object) -> dict[str, Fact]:
@@ -55,28 +55,28 @@ def test_drift_beyond_chance_alone_is_the_headline() -> None:
         'val': {'brightness': (0.51, 0.1, 100), 'width': (300.0, 0.0, 100)},
         'test': {'brightness': (0.45, 0.1, 100)},
     }
-    found = data_card.drift(means)
+    found = data_card.drift_fact(means)
     assert found.value == 'brightness of test -0.50 standard deviations'
     assert 'brightness of val +0.10' in found.detail and 'width' not in found.detail
     del means['test']
-    assert data_card.drift(means).value == 'none beyond chance'
-    assert data_card.drift({'train': means['train']}).value == 'not measured'
+    assert data_card.drift_fact(means).value == 'none beyond chance'
+    assert data_card.drift_fact({'train': means['train']}).value == 'not measured'
 
 
 def test_means_are_those_of_the_statistics() -> None:
     import pandas as pd
 
     frame = pd.DataFrame({'brightness': [0.2, 0.4, 0.6], 'label': ['a', 'b', 'a']})
-    found = data_card.means_of(tfdv.generate_statistics_from_dataframe(frame, n_jobs=1))
+    found = data_card.feature_means(tfdv.generate_statistics_from_dataframe(frame, n_jobs=1))
     assert set(found) == {'brightness'}
     mean, deviation, images = found['brightness']
     assert (mean, deviation, images) == (pytest.approx(0.4), pytest.approx(0.1633, abs=1e-4), 3)
 
 
-def model_facts(**record: object) -> model_card.ModelFacts:
+def model_facts(**record: object) -> model_card.ModelCardInputs:
     steps = [Step('Trainer', 'r1', 514.2, {'model': 4}), Step('Evaluator', 'r2', 7.26, {})]
     served = Card(('bad', 'good'), 160, 'crop', Rule(1.5, 0.31, 0))
-    return model_card.ModelFacts(
+    return model_card.ModelCardInputs(
         {**report_inputs.RECORD, **record}, served, 14.25, {'name': 'x', 'a': {'b': [1]}}, steps, 4
     )
 
@@ -115,22 +115,22 @@ def test_model_card_tells_how_images_were_augmented_and_why() -> None:
 
 
 def test_curves_of_a_thaw_and_without_one() -> None:
-    plain = model_card.training(model_facts().record)
+    plain = model_card.learning_curves(model_facts().record)
     assert (plain.epochs, plain.best_epoch, plain.probe_val) == ((), None, 0.5)
     epoch = {
         'epoch': 1, 'train_accuracy': 0.8, 'val_accuracy': 0.7, 'val_loss': 0.6, 'blocks': 3,
         'train_loss': 1.0, 'rate': 0.1, 'seconds': 2.0,
     }  # fmt: skip
     tuned = model_facts(kept='fine_tuned', fine_tune={'best_epoch': 1, 'history': [epoch]})
-    found = model_card.training(tuned.record)
+    found = model_card.learning_curves(tuned.record)
     assert found.best_epoch == 1 and found.epochs[0].blocks == 3 and found.kept == 'fine_tuned'
 
 
 def test_difference_is_newcombes() -> None:
     """56/70 against 48/80: the example of Newcombe 1998, table II, method 10."""
-    found = changes_card.difference(wilson(56, 70), wilson(48, 80))
+    found = changes_card.newcombe_difference(wilson(56, 70), wilson(48, 80))
     assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
-    assert changes_card.difference(wilson(1, 2), wilson(0, 0)) is None
+    assert changes_card.newcombe_difference(wilson(1, 2), wilson(0, 0)) is None
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.data())
@@ -139,7 +139,10 @@ def test_difference_is_antisymmetric_and_inside_its_interval(
 ) -> None:
     one = wilson(data.draw(st.integers(0, n)), n)
     other = wilson(data.draw(st.integers(0, m)), m)
-    found, mirrored = changes_card.difference(one, other), changes_card.difference(other, one)
+    found, mirrored = (
+        changes_card.newcombe_difference(one, other),
+        changes_card.newcombe_difference(other, one),
+    )
     assert found is not None and mirrored is not None
     change, low, high = found
     assert -1 - 1e-9 <= low <= change <= high <= 1 + 1e-9
@@ -149,12 +152,12 @@ def test_difference_is_antisymmetric_and_inside_its_interval(
 def test_differences_of_nested_values() -> None:
     before = {'a': {'b': 1, 'c': [1, 2]}, 'gone': True, 'same': 'x'}
     now = {'a': {'b': 2, 'c': [1, 2]}, 'same': 'x', 'new': None, 'other': {'d': 0}}
-    assert list(changes_card.differences(before, now)) == [
+    assert list(changes_card.changed_values(before, now)) == [
         'a.b: 1 → 2',
         'gone: True → none',
         "other: none → {'d': 0}",
     ]
-    assert list(changes_card.differences(None, None)) == []
+    assert list(changes_card.changed_values(None, None)) == []
 
 
 def test_first_report_and_other_classes() -> None:

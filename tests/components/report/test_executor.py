@@ -24,10 +24,10 @@ from thawline.components.evaluation import predictions
 from thawline.components.evaluation.gate import verdict
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.report import executor
-from thawline.components.report.build import Given
+from thawline.components.report.build import ReportInputs
 
 
-def write_predictions(given: Given, folder: pathlib.Path) -> None:
+def write_predictions(given: ReportInputs, folder: pathlib.Path) -> None:
     found = given.predictions
     schema = predictions.schema(found.classes, ['meta_serial'], found.edges)
     names = np.array(found.classes, object)
@@ -111,7 +111,7 @@ def test_report_of_a_refused_model_and_of_the_next(
 
 
 def test_plain_images_of_all_splits_are_embedded(inputs: dict[str, list[Artifact]]) -> None:
-    found = executor.read_embedded(inputs['embeddings'][0].uri)
+    found = executor.read_embeddings(inputs['embeddings'][0].uri)
     assert set(found.splits) == set(SPLITS) and len(set(found.ids)) == len(found.ids)
     assert found.features.shape == (len(found.ids), 8)
     assert np.abs(found.features).max() < 10, 'an augmented view'
@@ -125,7 +125,7 @@ def test_features_that_are_no_numbers_have_no_neighbours(tmp_path: pathlib.Path)
     given = report_inputs.embedded(every, ('a', 'b'))
     given.features[0, 0], given.features[-1, 1] = np.nan, np.inf
     write_embeddings(tmp_path, given)
-    found = executor.read_embedded(str(tmp_path))
+    found = executor.read_embeddings(str(tmp_path))
     assert set(given.ids) - set(found.ids) == {'train0', 'test2'}
     assert np.isfinite(found.features).all()
     assert len(found.ids) == len(found.splits) == len(found.labels) == len(found.features)

@@ -13,7 +13,7 @@ from sklearn import metrics
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import metrics as measures
-from thawline.components.report.content import Bin
+from thawline.components.report.content import CalibrationBin
 
 
 def answers(classes: int, n: int, seed: int = 0, unknown: int = 0) -> Answers:
@@ -36,7 +36,7 @@ def take(some: Answers, rows: np.ndarray) -> Answers:
     return Answers(*(getattr(some, f.name)[rows] for f in dataclasses.fields(some)))
 
 
-def error_of(bins: tuple[Bin, ...]) -> float:
+def error_of(bins: tuple[CalibrationBin, ...]) -> float:
     """The calibration error by its definition, from what the page shows."""
     gaps = [b.accuracy.n * abs(b.score - b.accuracy.share) for b in bins if b.accuracy.n]
     return sum(gaps) / sum(b.accuracy.n for b in bins)
@@ -47,7 +47,7 @@ def test_overall_is_scikit_learns(classes: int) -> None:
     some = answers(classes, 200)
     found = measures.overall(some)
     one_hot = np.eye(classes)[some.labels]
-    assert found.pop('ece') == pytest.approx(error_of(measures.calibration(some)), abs=1e-6)
+    assert found.pop('ece') == pytest.approx(error_of(measures.calibration_bins(some)), abs=1e-6)
     expected = {
         'balanced_accuracy': metrics.balanced_accuracy_score(some.labels, some.answers),
         'macro_f1': metrics.f1_score(some.labels, some.answers, average='macro'),
@@ -59,7 +59,7 @@ def test_overall_is_scikit_learns(classes: int) -> None:
             some.labels, some.probabilities, k=3
         )
     assert found == pytest.approx(expected, abs=1e-7)
-    assert measures.share(some.hits).share == metrics.accuracy_score(some.labels, some.answers)
+    assert measures.hit_rate(some.hits).share == metrics.accuracy_score(some.labels, some.answers)
 
 
 def test_class_rows_are_scikit_learns() -> None:
@@ -99,8 +99,8 @@ def test_all_images_of_one_class() -> None:
 def test_class_that_training_never_saw_is_always_wrong_and_in_no_class() -> None:
     some = answers(4, 60, unknown=10)
     without = take(some, some.labels >= 0)
-    assert measures.share(some.hits).n == 60
-    assert measures.share(some.hits).share == without.hits.sum() / 60
+    assert measures.hit_rate(some.hits).n == 60
+    assert measures.hit_rate(some.hits).share == without.hits.sum() / 60
     found, expected = measures.overall(some), measures.overall(without)
     assert {k: v for k, v in found.items() if k != 'ece'} == {
         k: v for k, v in expected.items() if k != 'ece'
@@ -126,7 +126,7 @@ def test_images_without_numbers_are_wrong_and_what_needs_numbers_is_unknown() ->
     rows = np.flatnonzero(whole.hits)[::3]
     some = broken(whole, rows)
     assert set(np.flatnonzero(~measures.answered(some))) == set(rows)
-    assert measures.share(some.hits).n == 60
+    assert measures.hit_rate(some.hits).n == 60
     assert some.hits.sum() == whole.hits.sum() - len(rows)
     assert np.isnan(some.scores[rows]).all() and not some.hits[:10].any()
     known = some.labels >= 0
@@ -143,17 +143,17 @@ def test_images_without_numbers_are_wrong_and_what_needs_numbers_is_unknown() ->
     for place, row in enumerate(measures.class_rows(some, tuple('abcd'), {})):
         assert row.recall.n == (labels == place).sum() and row.auc is None
         assert row.precision == (labels == place)[found == place].mean()
-    assert sum(one.accuracy.n for one in measures.calibration(some)) == 60 - len(rows)
+    assert sum(one.accuracy.n for one in measures.calibration_bins(some)) == 60 - len(rows)
 
 
 def test_no_image_with_numbers() -> None:
     some = broken(answers(4, 20), np.arange(20))
-    assert measures.share(some.hits).share == 0.0
+    assert measures.hit_rate(some.hits).share == 0.0
     told = measures.overall(some)
     assert (told['balanced_accuracy'], told['macro_f1']) == (0.0, 0.0)
     rows = measures.class_rows(some, tuple('abcd'), {})
     assert {(row.precision, row.recall.share, row.f1) for row in rows} == {(None, 0.0, 0.0)}
-    assert {one.score for one in measures.calibration(some)} == {None}
+    assert {one.score for one in measures.calibration_bins(some)} == {None}
 
 
 def test_nothing_known_gives_no_number() -> None:
@@ -176,7 +176,7 @@ def test_calibration_loses_no_image_and_agrees_with_its_error(
     right = np.array([hit for _, hit in pairs], int)
     half = np.full((len(right), 2), 0.5, np.float32)
     some = Answers(np.ones(len(right), int), right, scores, half)
-    found = measures.calibration(some)
+    found = measures.calibration_bins(some)
     assert sum(each.accuracy.n for each in found) == len(pairs)
     assert [each.upper for each in found[:-1]] == [each.lower for each in found[1:]]
     for each in found:

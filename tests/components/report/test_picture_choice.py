@@ -56,18 +56,18 @@ def test_images_without_an_answer_are_not_chosen() -> None:
     chosen = {*shown.mistakes, *shown.uncertain, *shown.cells}
     assert chosen and not chosen & set(range(10))
     answers.answers[:], answers.scores[:] = metrics.NO_ANSWER, np.nan
-    assert picture_choice.choose(answers, splits, ids) == picture_choice.Shown((), (), ())
+    assert picture_choice.choose(answers, splits, ids) == picture_choice.PictureChoice((), (), ())
 
 
 def test_pictures_come_with_their_neighbours_while_there_is_room() -> None:
     alike = {'a': ['x', 'y'], 'b': ['y', 'z'], 'c': ['v', 'w'], 'd': ['x']}
-    names, accompanied = picture_choice.within(['a', 'b'], ['c', 'd', 'a'], alike, most=20)
+    names, accompanied = picture_choice.fill_page(['a', 'b'], ['c', 'd', 'a'], alike, most=20)
     assert list(names) == ['a', 'x', 'y', 'b', 'z', 'c', 'd', 'v', 'w']
     assert accompanied == set('abcd')
-    names, accompanied = picture_choice.within(['a', 'b'], ['c', 'd'], alike, most=7)
+    names, accompanied = picture_choice.fill_page(['a', 'b'], ['c', 'd'], alike, most=7)
     assert list(names) == ['a', 'x', 'y', 'b', 'z', 'c', 'd']
     assert accompanied == set('abd'), 'no room for those of c; that of d is there anyway'
-    names, accompanied = picture_choice.within(['a', 'b'], ['c'], alike, most=4)
+    names, accompanied = picture_choice.fill_page(['a', 'b'], ['c'], alike, most=4)
     assert list(names) == ['a', 'x', 'y', 'c'] and accompanied == {'a'}
 
 
@@ -77,6 +77,6 @@ def test_fifty_thousand_images_of_five_hundred_classes() -> None:
     neighbours = {str(ids[r]): [f'n{r}-{i}' for i in range(3)] for r in range(15_000)}
     first = [str(ids[r]) for r in (*shown.mistakes, *shown.uncertain)]
     then = [str(ids[r]) for r in shown.cells]
-    names, accompanied = picture_choice.within(first, then, neighbours, picture_choice.MOST)
+    names, accompanied = picture_choice.fill_page(first, then, neighbours, picture_choice.MOST)
     assert len(names) <= picture_choice.MOST
     assert set(first) <= accompanied

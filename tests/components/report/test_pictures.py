@@ -42,13 +42,13 @@ def test_thumbnail_keeps_the_shape_and_is_never_enlarged(
 ) -> None:
     image = encoded(*size)
     small = opened(pictures.thumbnail(image), 'jpeg')
-    assert small.size == pictures.size_of(image) == expected and small.mode == 'RGB'
+    assert small.size == pictures.thumbnail_size(image) == expected and small.mode == 'RGB'
 
 
 def test_six_hundred_pictures_of_noise_stay_below_fifteen_megabytes() -> None:
     image = encoded(800, 800)
     heat = np.random.default_rng(0).random((7, 7), np.float32)
-    over = pictures.overlay(heat, pictures.size_of(image), 'stretch')
+    over = pictures.overlay(heat, pictures.thumbnail_size(image), 'stretch')
     assert picture_choice.MOST * (len(pictures.thumbnail(image)) + len(over)) < 14_000_000
 
 
@@ -90,9 +90,9 @@ def test_scan_finds_what_is_wanted_and_counts_groups(tmp_path: pathlib.Path) -> 
         'val': [report_inputs.write(tmp_path / 'val.gz', rows[3:])],
         'test': [],
     }
-    found = pictures.scan(files, {'id1', 'id4', 'absent'})
+    found = pictures.scan_examples(files, {'id1', 'id4', 'absent'})
     assert set(found.images) == {'id1', 'id4'}
-    assert found.images['id4'] == pictures.Source('a/4.png', 'val', 'c0', rows[4].encoded)
+    assert found.images['id4'] == pictures.IngestedImage('a/4.png', 'val', 'c0', rows[4].encoded)
     assert found.count == {'train': 3, 'val': 2, 'test': 0}
     assert found.groups['train'] == {b'one'} and len(found.groups['val']) == 2
 
@@ -102,7 +102,7 @@ def test_examples_that_are_gone_or_damaged_are_passed_by(tmp_path: pathlib.Path)
     whole = report_inputs.write(tmp_path / 'whole.gz', [row])
     damaged = tmp_path / 'damaged.gz'
     damaged.write_bytes(tf.io.gfile.GFile(whole, 'rb').read()[:40])
-    found = pictures.scan(
+    found = pictures.scan_examples(
         {'train': [str(tmp_path / 'gone.gz')], 'val': [str(damaged)], 'test': [whole]}, {'id'}
     )
     assert found.images['id'].split == 'test' and found.count['train'] == 0

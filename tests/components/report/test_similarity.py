@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from thawline.components.report import similarity
-from thawline.components.report.similarity import Embedded
+from thawline.components.report.similarity import ImageEmbeddings
 
 
-def clusters(each: int, classes: int, dimension: int = 16, seed: int = 0) -> Embedded:
+def clusters(each: int, classes: int, dimension: int = 16, seed: int = 0) -> ImageEmbeddings:
     """A tight cluster a class, far from each other; splits in turn."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), each)
@@ -17,7 +17,7 @@ def clusters(each: int, classes: int, dimension: int = 16, seed: int = 0) -> Emb
     features = centres[labels] + rng.normal(0, 0.5, (len(labels), dimension))
     splits = np.array(['train', 'train', 'val', 'test'])[np.arange(len(labels)) % 4]
     ids = np.array([f'{i:05d}' for i in range(len(labels))])
-    return Embedded(ids, splits, labels, features.astype(np.float32))
+    return ImageEmbeddings(ids, splits, labels, features.astype(np.float32))
 
 
 def test_nearest_are_those_of_the_cosine() -> None:
@@ -47,7 +47,7 @@ def test_flipped_labels_are_found_with_the_class_that_is_right() -> None:
     labels = clean.labels.copy()
     wrong = [2, 31, 65]
     labels[wrong] = (labels[wrong] + 1) % 3
-    found = similarity.suspects(Embedded(clean.ids, clean.splits, labels, clean.features), 3)
+    found = similarity.suspects(ImageEmbeddings(clean.ids, clean.splits, labels, clean.features), 3)
     assert sorted(s.row for s in found) == wrong
     for each in found:
         assert each.suggested == clean.labels[each.row]
@@ -68,7 +68,7 @@ def test_the_model_speaks_where_it_was_not_trained_on_the_image() -> None:
     assert similarity.suspects(embedded, 2, split, rows) == ()
     labels = embedded.labels.copy()
     labels[7] = 1
-    flipped = Embedded(embedded.ids, embedded.splits, labels, embedded.features)
+    flipped = ImageEmbeddings(embedded.ids, embedded.splits, labels, embedded.features)
     (found,) = similarity.suspects(flipped, 2, agree, rows)
     assert found.row == 7 and found.suggested == 0 and found.margin == pytest.approx(-1)
 
@@ -78,14 +78,14 @@ def test_copies_do_not_hide_an_image_from_its_neighbours() -> None:
     features = np.ones((15, 4), np.float32)
     labels = np.array([1] + [0] * 14)
     ids = np.array([f'{i:02d}' for i in range(15)])
-    found = similarity.suspects(Embedded(ids, np.full(15, 'train'), labels, features), 2)
+    found = similarity.suspects(ImageEmbeddings(ids, np.full(15, 'train'), labels, features), 2)
     assert [s.row for s in found] == [0] and found[0].votes == similarity.NEIGHBOURS
 
 
 def test_unknown_classes_and_too_few_images() -> None:
     some = clusters(12, 2)
     labels = np.where(np.arange(24) < 2, -1, some.labels)
-    unknown = Embedded(some.ids, some.splits, labels, some.features)
+    unknown = ImageEmbeddings(some.ids, some.splits, labels, some.features)
     assert similarity.suspects(unknown, 2) == ()
     assert similarity.suspects(some.take(np.arange(1)), 2) == ()
 
@@ -94,7 +94,7 @@ def test_many_images_are_compared_in_their_main_directions(monkeypatch: pytest.M
     clean = clusters(60, 3, dimension=200)
     labels = clean.labels.copy()
     labels[[5, 100]] = (labels[[5, 100]] + 1) % 3
-    noisy = Embedded(clean.ids, clean.splits, labels, clean.features)
+    noisy = ImageEmbeddings(clean.ids, clean.splits, labels, clean.features)
     exact = {s.row for s in similarity.suspects(noisy, 3)}
     monkeypatch.setattr(similarity, '_EXACT_IMAGES', 100)
     monkeypatch.setattr(similarity, '_DIRECTIONS', 8)

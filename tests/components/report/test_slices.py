@@ -20,7 +20,7 @@ def told(found: tuple[Slice, ...]) -> list[tuple[str, str, float | None, int, bo
 
 
 def test_values_by_name_and_buckets_from_low_to_high() -> None:
-    found = slices.slices(COLUMNS, [(name,) for name in COLUMNS], HITS, smallest=3)
+    found = slices.slice_accuracies(COLUMNS, [(name,) for name in COLUMNS], HITS, smallest=3)
     assert told(found) == [
         ('brightness_bucket', 'dark', 0.5, 2, True),
         ('brightness_bucket', 'medium', 0.5, 2, True),
@@ -33,7 +33,7 @@ def test_values_by_name_and_buckets_from_low_to_high() -> None:
 
 
 def test_crossed_columns_split_the_images_without_losing_one() -> None:
-    found = slices.slices(COLUMNS, [('meta_site', 'brightness_bucket')], HITS, smallest=1)
+    found = slices.slice_accuracies(COLUMNS, [('meta_site', 'brightness_bucket')], HITS, smallest=1)
     assert [(s.column, s.value, s.accuracy.n) for s in found] == [
         ('meta_site x brightness_bucket', '(none) x medium', 2),
         ('meta_site x brightness_bucket', 'a x dark', 2),
@@ -43,9 +43,9 @@ def test_crossed_columns_split_the_images_without_losing_one() -> None:
 
 
 def test_buckets_are_told_with_their_edges() -> None:
-    fact = slices.buckets({'brightness_bucket': (0.4, 0.512345), 'size_bucket': (320.0, 640.0)})
+    fact = slices.bucket_fact({'brightness_bucket': (0.4, 0.512345), 'size_bucket': (320.0, 640.0)})
     assert fact.detail == (
         'brightness: dark below 0.4, bright from 0.5123 on; '
         'size: small below 320, large from 640 on'
     )
-    assert slices.buckets({}).detail == ''
+    assert slices.bucket_fact({}).detail == ''

@@ -9,7 +9,7 @@ from thawline.components.evaluation.metrics import Answers
 from thawline.components.report import metrics
 from thawline.components.statistics.paired import Difference
 from thawline.pipeline.reports import bootstrap
-from thawline.pipeline.reports.bootstrap import Weighted
+from thawline.pipeline.reports.bootstrap import WeightedMetrics
 
 
 def made(n: int, classes: int, seed: int) -> Answers:
@@ -26,7 +26,7 @@ def made(n: int, classes: int, seed: int) -> Answers:
 def test_weights_count_as_repetitions(classes):
     answers = made(60, classes, seed=classes)
     weights = np.random.default_rng(1).integers(0, 4, (5, 60)).astype(float)
-    found = Weighted(answers)(weights)
+    found = WeightedMetrics(answers)(weights)
     for draw in range(5):
         rows = np.repeat(np.arange(60), weights[draw].astype(int))
         repeated = metrics.overall(answers.take(rows))
@@ -41,20 +41,20 @@ def test_without_numbers_there_is_what_needs_none():
     answers.answers[broken], answers.probabilities[broken] = metrics.NO_ANSWER, np.nan
     answers.scores[broken] = np.nan
     other = Answers(answers.labels, other.answers, other.scores, other.probabilities)
-    found = Weighted(answers)(np.ones((1, 60)))
+    found = WeightedMetrics(answers)(np.ones((1, 60)))
     assert set(found) == {'balanced_accuracy', 'macro_f1'}
     expected = metrics.overall(answers)
     assert {name: values[0] for name, values in found.items()} == pytest.approx(
         {name: expected[name] for name in found}
     )
     for first, second in ((answers, other), (other, answers)):
-        assert set(bootstrap.of_measures(first, second)) == set(found)
-    assert set(bootstrap.of_measures(other, other)) > set(found)
+        assert set(bootstrap.difference_intervals(first, second)) == set(found)
+    assert set(bootstrap.difference_intervals(other, other)) > set(found)
 
 
 def test_a_model_does_not_differ_from_itself():
     answers = made(40, 3, seed=0)
-    assert set(bootstrap.of_measures(answers, answers).values()) == {(0.0, 0.0)}
+    assert set(bootstrap.difference_intervals(answers, answers).values()) == {(0.0, 0.0)}
 
 
 def test_bootstrap_intervals_are_as_wide_as_the_spread_of_samples():
@@ -64,14 +64,16 @@ def test_bootstrap_intervals_are_as_wide_as_the_spread_of_samples():
         first, second = made(200, 3, seed), made(200, 3, 1000 + seed)
         second = Answers(first.labels, second.answers, second.scores, second.probabilities)
         gains.append(metrics.overall(second)['log_loss'] - metrics.overall(first)['log_loss'])
-    low, high = bootstrap.of_measures(first, second, seed=int(generator.integers(9)))['log_loss']
+    low, high = bootstrap.difference_intervals(first, second, seed=int(generator.integers(9)))[
+        'log_loss'
+    ]
     assert high - low == pytest.approx(2 * 1.96 * np.std(gains), rel=0.35)
 
 
 def test_areas_of_many_images_in_many_classes_have_no_interval(monkeypatch):
     monkeypatch.setattr(bootstrap, '_MOST_RANKED', 100)
     answers = made(60, 3, seed=0)
-    assert 'auc_ovr' not in bootstrap.of_measures(answers, answers)
+    assert 'auc_ovr' not in bootstrap.difference_intervals(answers, answers)
 
 
 def test_an_interval_that_ends_at_0_is_not_clear():

@@ -11,7 +11,7 @@ import scipy.stats
 from sklearn import metrics
 
 from tests import made_report
-from tests.made_runs import not_numbers, rows, side
+from tests.made_runs import compared_run, not_numbers, rows
 from thawline.components.report import formatting
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.reports import (
@@ -27,8 +27,8 @@ CLASSES = ('ant', 'bee')
 @pytest.fixture
 def sides(tmp_path):
     """B is right on 12 val images more and on one test image less."""
-    first = side(tmp_path, 'a', [*rows(20, 14), *rows(5, 5, 'test')], CLASSES, {'seed': 0})
-    second = side(tmp_path, 'b', [*rows(32, 2), *rows(4, 6, 'test')], CLASSES, {'seed': 1})
+    first = compared_run(tmp_path, 'a', [*rows(20, 14), *rows(5, 5, 'test')], CLASSES, {'seed': 0})
+    second = compared_run(tmp_path, 'b', [*rows(32, 2), *rows(4, 6, 'test')], CLASSES, {'seed': 1})
     return first, second
 
 
@@ -94,8 +94,12 @@ def test_a_run_does_not_differ_from_itself(sides):
 
 
 def test_as_many_gained_as_lost(tmp_path):
-    first = side(tmp_path, 'a', [('1', 'val', 'ant', 'ant'), ('2', 'val', 'ant', 'bee')], CLASSES)
-    second = side(tmp_path, 'b', [('1', 'val', 'ant', 'bee'), ('2', 'val', 'ant', 'ant')], CLASSES)
+    first = compared_run(
+        tmp_path, 'a', [('1', 'val', 'ant', 'ant'), ('2', 'val', 'ant', 'bee')], CLASSES
+    )
+    second = compared_run(
+        tmp_path, 'b', [('1', 'val', 'ant', 'bee'), ('2', 'val', 'ant', 'ant')], CLASSES
+    )
     told = comparison.compare(first, second)
     assert 'B answers as many images right as A (p = 1.000)' in comparison_wording.headline(
         told.together
@@ -104,8 +108,8 @@ def test_as_many_gained_as_lost(tmp_path):
 
 
 def test_images_of_one_run_only_are_counted_and_left_out(tmp_path):
-    first = side(tmp_path, 'a', rows(10, 0), CLASSES)
-    second = side(tmp_path, 'b', rows(6, 1, start=7), CLASSES)  # 7 to 13
+    first = compared_run(tmp_path, 'a', rows(10, 0), CLASSES)
+    second = compared_run(tmp_path, 'b', rows(6, 1, start=7), CLASSES)  # 7 to 13
     told = comparison.compare(first, second)
     assert told.together.first.n == 3
     assert facts(told)['Only in A'] == '7'
@@ -113,12 +117,12 @@ def test_images_of_one_run_only_are_counted_and_left_out(tmp_path):
 
 
 def test_unlabelled_relabelled_and_moved_images(tmp_path):
-    first = side(
+    first = compared_run(
         tmp_path, 'a',
         [('1', 'val', 'ant', 'ant'), ('2', 'val', 'ant', 'ant'), ('3', 'test', 'ant', 'ant')],
         CLASSES,
     )  # fmt: skip
-    second = side(
+    second = compared_run(
         tmp_path, 'b',
         [('1', 'val', 'bee', 'bee'), ('2', 'val', None, 'ant'), ('3', 'val', 'ant', 'ant')],
         CLASSES,
@@ -133,8 +137,8 @@ def test_unlabelled_relabelled_and_moved_images(tmp_path):
 
 def test_other_classes_are_said_and_only_shared_ones_judged(tmp_path):
     """A takes one image for a class that B does not know, and B has an image of a new class."""
-    first = side(tmp_path, 'a', [*rows(3, 0), ('w', 'val', 'ant', 'wasp')], ('ant', 'wasp'))
-    second = side(
+    first = compared_run(tmp_path, 'a', [*rows(3, 0), ('w', 'val', 'ant', 'wasp')], ('ant', 'wasp'))
+    second = compared_run(
         tmp_path, 'b', [*rows(2, 1), ('w', 'val', 'ant', 'ant'), ('z', 'val', 'bee', 'bee')],
         CLASSES,
     )  # fmt: skip
@@ -159,8 +163,8 @@ def test_other_classes_are_said_and_only_shared_ones_judged(tmp_path):
     ],
 )  # fmt: skip
 def test_nothing_in_common(tmp_path, other, classes, part):
-    first = side(tmp_path, 'a', rows(3, 0), CLASSES)
-    second = side(tmp_path, 'b', other, classes)
+    first = compared_run(tmp_path, 'a', rows(3, 0), CLASSES)
+    second = compared_run(tmp_path, 'b', other, classes)
     with pytest.raises(ConfigError, match='runs a and b cannot be compared') as error:
         comparison.compare(first, second)
     assert part in str(error.value)
@@ -225,8 +229,8 @@ def test_the_page_has_room_for_so_many_and_says_so(told, monkeypatch):
 def test_hostile_names_stay_text(tmp_path):
     classes = made_report.HOSTILE
     bad = made_report.HOSTILE_PATH
-    first = side(tmp_path, 'a', [(bad, 'val', classes[0], classes[1])], classes)
-    second = side(tmp_path, 'b', [(bad, 'val', classes[0], classes[0])], classes)
+    first = compared_run(tmp_path, 'a', [(bad, 'val', classes[0], classes[1])], classes)
+    second = compared_run(tmp_path, 'b', [(bad, 'val', classes[0], classes[0])], classes)
     told = comparison.compare(first, second)
     page = comparison_page.render(told, {})
     assert '<img src=x' not in page

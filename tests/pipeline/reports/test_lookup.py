@@ -59,11 +59,11 @@ def refused(done: Result, *parts: str) -> None:
 
 def test_a_run_by_its_id_its_beginning_and_the_last(runs):
     for wanted, run in ((FIRST, FIRST), ('20260102-10', FIRST), ('last', SECOND)):
-        assert lookup.find(runs.store, wanted).run.id == run
+        assert lookup.find_report(runs.store, wanted).run.id == run
 
 
 def test_what_is_read_is_what_was_written(runs):
-    found = lookup.find(runs.store, SECOND)
+    found = lookup.find_report(runs.store, SECOND)
     assert content.to_json(found.content) == found.file('json').read_text('utf-8')
 
 
@@ -77,7 +77,7 @@ def test_what_is_read_is_what_was_written(runs):
 )
 def test_no_such_run(runs, wanted, part):
     with pytest.raises(ConfigError) as error:
-        lookup.find(runs.store, wanted)
+        lookup.find_report(runs.store, wanted)
     assert part in str(error.value)
 
 
