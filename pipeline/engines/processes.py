@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import thawline
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.engines import parent_death
+from thawline.pipeline.system import process_groups
 
 _POLL = 0.1  # seconds
 _KILL_AFTER = 5.0  # seconds from SIGTERM to SIGKILL
@@ -92,12 +91,7 @@ class Service:
 
     def stop(self) -> None:
         """Ends it and what it started."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_KILL_AFTER)
-                return
+        process_groups.end(self._process, _KILL_AFTER)
 
     def _log_tail(self) -> str:
         text = self.log.read_text('utf-8', 'replace')[-_LOG_TAIL:].strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from thawline.components.shared.durations import duration
 from thawline.pipeline.notifications.attempt import DeliveryAttempt, excerpt
 from thawline.pipeline.notifications.body import Details
 from thawline.pipeline.notifications.targets import Command
+from thawline.pipeline.system import process_groups
 
 _RETRY = os.EX_TEMPFAIL  # 75: the exit code that asks for another attempt (sysexits.h)
 _POLL = 0.05  # seconds
@@ -106,12 +106,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float, stop: threading.Even
     while time.monotonic() < deadline and not stop.is_set():
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(_POLL)
-    # The whole process group: what the command started may outlive it.
-    for number, seconds in ((signal.SIGTERM, _KILL_AFTER), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
+    process_groups.end(process, _KILL_AFTER)  # what the command started may outlive it
     return None
 
 
