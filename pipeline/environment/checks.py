@@ -112,12 +112,7 @@ def check_python(version: tuple[int, int] | None = None) -> Result:
 
 
 def check_packages(lock: pathlib.Path = LOCK, installed: Mapping[str, str] | None = None) -> Result:
-    """Are the installed versions those of the lock?
-
-    Args:
-      lock: a requirements file with exact pins and environment markers.
-      installed: normalised name -> version; default: the running environment's.
-    """
+    """Are the installed versions those of the lock?"""
     name = 'Packages'
     remedy = 'make setup (in the checkout); if there is nothing to do: make clean setup'
     if not lock.is_file():
@@ -220,11 +215,7 @@ def check_weights() -> Result:
 
 
 def check_memory(root: pathlib.Path = pathlib.Path('/')) -> Result:
-    """Is there memory for a run? The container's limit counts where it is lower.
-
-    Args:
-      root: where `proc` and `sys` are mounted.
-    """
+    """Is there memory for a run? The container's limit counts where it is lower."""
     available = _available_memory(root)
     if available is None:
         return Result('Memory', Status.WARN, f'unknown: no {root / "proc/meminfo"}')

@@ -61,11 +61,7 @@ class ModuleState(enum.Enum):
 
 
 def glibc_version() -> tuple[int, int]:
-    """The running glibc's version, e.g. `(2, 36)`.
-
-    Raises:
-      CompatError: this is not x86-64 Linux with glibc, for which the native packages have no build.
-    """
+    """The running glibc's version, e.g. `(2, 36)`."""
     try:
         text = os.confstr('CS_GNU_LIBC_VERSION') or ''
         name, _, version = text.partition(' ')
@@ -81,11 +77,7 @@ def glibc_version() -> tuple[int, int]:
 
 
 def needs_rewrite(glibc: tuple[int, int]) -> bool:
-    """Whether the modules must be rewritten for this glibc.
-
-    Raises:
-      CompatError: it is too old even for rewritten modules.
-    """
+    """Whether the modules must be rewritten for this glibc; an error if it is too old for that."""
     if glibc < OLDEST_GLIBC:
         raise CompatError(
             f'glibc {_dotted(OLDEST_GLIBC)} or newer is needed (Debian 12, Ubuntu 22.04, RHEL 9). '
@@ -95,11 +87,7 @@ def needs_rewrite(glibc: tuple[int, int]) -> bool:
 
 
 def installed_path(module: NativeModule) -> pathlib.Path:
-    """Where the module is in the running interpreter's environment.
-
-    Raises:
-      CompatError: its distribution is absent or has another version.
-    """
+    """Where the module is in the running interpreter's environment."""
     try:
         distribution = importlib.metadata.distribution(module.distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -115,11 +103,7 @@ def installed_path(module: NativeModule) -> pathlib.Path:
 
 
 def inspect(module: NativeModule, path: pathlib.Path) -> ModuleState:
-    """Whether the file is as shipped or as rewritten.
-
-    Raises:
-      CompatError: it is neither, or missing.
-    """
+    """Whether the file is as shipped or as rewritten; anything else is an error."""
     digest = _sha256(path)
     if digest in module.builds:
         return ModuleState.ORIGINAL
@@ -138,12 +122,7 @@ def inspect(module: NativeModule, path: pathlib.Path) -> ModuleState:
 
 
 def rewrite(module: NativeModule, path: pathlib.Path) -> None:
-    """Replaces the file, as shipped, by its rewritten form; all or nothing.
-
-    Raises:
-      CompatError: the file is not one of `module.builds`, the symbols in it are not exactly
-        `module.symbols`, or the result is not the recorded one or does not load.
-    """
+    """Replaces the file, as shipped, by its rewritten form; all or nothing."""
     original = _sha256(path)
     if original not in module.builds:
         raise CompatError(f'{path}: not a known original. Received SHA-256: {original}.')
@@ -165,9 +144,6 @@ def ensure(modules: Iterable[NativeModule] = MODULES) -> dict[str, ModuleState]:
 
     Returns:
       The state of each distribution's module before: `ORIGINAL` means that it was rewritten now.
-
-    Raises:
-      CompatError: see `glibc_version`, `needs_rewrite`, `installed_path`, `inspect`, `rewrite`.
     """
     if not needs_rewrite(glibc_version()):
         return {module.distribution: ModuleState.NATIVE for module in modules}

@@ -10,11 +10,7 @@ from packaging.utils import canonicalize_name
 
 
 def read_lock(text: str) -> dict[str, str]:
-    """Normalised name -> version of the lock's pins that apply to this interpreter.
-
-    Raises:
-      packaging.requirements.InvalidRequirement: a line is no requirement.
-    """
+    """Normalised name -> version of the lock's pins that apply to this interpreter."""
     pins: dict[str, str] = {}
     for line in re.sub(r'\\\n', ' ', text).splitlines():
         statement = re.sub(r'\s--hash=\S+', '', line.split(' #')[0]).strip()

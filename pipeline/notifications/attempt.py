@@ -12,19 +12,12 @@ _LONGEST = 300  # characters
 
 @dataclasses.dataclass(frozen=True)
 class DeliveryAttempt:
-    """One attempt.
-
-    Attributes:
-        succeeded: whether the target accepted it.
-        message: the answer or the reason, without any address.
-        retry: whether it may succeed a little later.
-        retry_after: seconds that the target asks to wait, or None.
-    """
+    """The result of one attempt; the message never holds an address."""
 
     succeeded: bool
     message: str
-    retry: bool = False
-    retry_after: float | None = None
+    retry: bool = False  # it may succeed a little later
+    retry_after: float | None = None  # seconds, if the target asks to wait
 
 
 def excerpt(answer: bytes, secrets: tuple[str, ...]) -> str:

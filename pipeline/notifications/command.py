@@ -58,14 +58,9 @@ def run(
     secrets: tuple[str, ...],
     stop: threading.Event,
 ) -> DeliveryAttempt:
-    """Runs the command once and waits for it.
+    """Runs the command once; after `timeout` seconds, or on `stop`, it is killed.
 
     Input and output are files: the command need not read the one, nor can it block on the other.
-
-    Args:
-        timeout: seconds after which it is killed, with all that it started.
-        secrets: removed from output that is quoted.
-        stop: set when nobody waits any more.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as output:
         stdin.write(body)

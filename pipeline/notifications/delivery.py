@@ -24,15 +24,7 @@ _GRACE_AFTER_STOP = 0.5  # the same when nobody waits any more
 
 @dataclasses.dataclass(frozen=True)
 class Delivery:
-    """The result for one target.
-
-    Attributes:
-        target: its label.
-        succeeded: whether it accepted the notification.
-        message: of the last attempt.
-        attempts: how many there were.
-        seconds: that they took together.
-    """
+    """The result for one target: that of the last attempt, the number of attempts, their time."""
 
     target: str
     succeeded: bool

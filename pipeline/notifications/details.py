@@ -41,24 +41,14 @@ _Value = TypeVar('_Value')
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-    """How a run ended.
-
-    Attributes:
-        run: its id.
-        outcome: its value is the exit code.
-        seconds: that the run took.
-        results: of the nodes that succeeded, in any process.
-        message: the error at the prompt, where the run did not finish.
-        node: the node that failed, if any.
-        log: path of the log.
-    """
+    """How a run ended; `results` are of the nodes that succeeded, in any process."""
 
     run: str
     outcome: Outcome
     seconds: float
     results: Sequence[NodeResult] = ()
-    message: str | None = None
-    node: str | None = None
+    message: str | None = None  # the error, where the run did not finish
+    node: str | None = None  # the one that failed
     log: pathlib.Path | None = None
 
     @property
@@ -69,14 +59,8 @@ class Ending:
 
 
 def of_ending(ending: Ending, project: str, threshold: float) -> Details:
-    """All facts that can be read; a file that is gone, for example, costs only its own.
-
-    Args:
-        project: its name.
-        threshold: `gate.val_accuracy`.
-    """
+    """All facts that can be read: a file that is gone, for example, costs only its own."""
     nodes = _by_node(ending.results)
-    message = ending.message
     details = Details(
         version=VERSION,
         event=ending.event,
@@ -88,13 +72,17 @@ def of_ending(ending: Ending, project: str, threshold: float) -> Details:
         verdict=_readable(lambda: _verdict(nodes, threshold)),
         model=_readable(lambda: _model(nodes)),
         data=_readable(lambda: _data(nodes)),
-        error=None
-        if message is None
-        else Failure(message=_short(message, _LONGEST_ERROR), node=ending.node),
+        error=_failure(ending),
         report=_readable(lambda: _report(nodes)),
         log=None if ending.log is None else str(ending.log),
     )
     return details.model_copy(update={'text': '\n'.join(messages.lines(details))})
+
+
+def _failure(ending: Ending) -> Failure | None:
+    if ending.message is None:
+        return None
+    return Failure(message=_short(ending.message, _LONGEST_ERROR), node=ending.node)
 
 
 def _by_node(results: Sequence[NodeResult]) -> dict[str, NodeResult]:

@@ -18,7 +18,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
     Each of them signs each request, so that a receiver can change keys without a gap.
 
     Raises:
-        ValueError: with what is wrong with which of them, without repeating it.
+        ValueError: one is invalid; the message does not repeat it.
     """
     parts = text.split()
     if not parts:
@@ -40,13 +40,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
 
 
 def sign(keys: Iterable[bytes], message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of the header `webhook-signature`: one signature a key.
-
-    Args:
-        message_id: the same for every attempt, without full stops.
-        timestamp: of this attempt, in seconds since 1970.
-        body: exactly as it is sent.
-    """
+    """The value of the header `webhook-signature`, for the body exactly as it is sent."""
     signed = b'.'.join((message_id.encode(), str(timestamp).encode(), body))
     digests = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
     return ' '.join(f'v1,{base64.b64encode(digest).decode()}' for digest in digests)

@@ -46,15 +46,7 @@ class Command:
 
 @dataclasses.dataclass(frozen=True)
 class ResolvedTarget:
-    """A target that can be notified.
-
-    Attributes:
-        channel: the webhook or command.
-        events: the endings that it is notified of.
-        timeout: of one attempt, in seconds.
-        retry_for: seconds in which attempts may begin.
-        secrets: texts that nobody may see.
-    """
+    """A target that can be notified; times are in seconds."""
 
     channel: Webhook | Command
     events: tuple[Event, ...]
@@ -68,9 +60,7 @@ def resolve(
 ) -> tuple[list[ResolvedTarget], list[str]]:
     """The targets that can be notified, and the problem with each of the others.
 
-    Args:
-        environment: holds the secrets.
-        home: the folder of the project file, in which commands run.
+    `home`, the folder of the project file, is where commands run.
     """
     resolved, problems = [], []
     for position, target in enumerate(targets):
@@ -82,12 +72,7 @@ def resolve(
 
 
 def check(targets: Sequence[Target], environment: Mapping[str, str], home: pathlib.Path) -> None:
-    """Refuses targets that cannot be notified, all at once.
-
-    Raises:
-        ConfigError: an environment variable is not set or holds the wrong thing, or a command does
-            not exist.
-    """
+    """Refuses targets that cannot be notified, all at once."""
     _, problems = resolve(targets, environment, home)
     if problems:
         raise ConfigError('\n'.join(problems))

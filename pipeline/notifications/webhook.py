@@ -51,13 +51,7 @@ class _Authorization(requests.auth.AuthBase):
 def post(
     to: Webhook, body: bytes, message_id: str, timeout: float, secrets: tuple[str, ...]
 ) -> DeliveryAttempt:
-    """Posts once, signed now.
-
-    Args:
-        message_id: the same for every attempt.
-        timeout: seconds to connect, and between two pieces of the answer.
-        secrets: removed from an answer that is quoted.
-    """
+    """Posts once, signed now; `timeout` is for the connection and each piece of the answer."""
     try:
         answer = requests.post(
             to.url,

@@ -38,7 +38,6 @@ def lock(
 
     Raises:
         LockTaken: it is not free.
-        ConfigError: its folder cannot be written.
     """
     try:
         with files.write_errors(path):

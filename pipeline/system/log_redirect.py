@@ -22,14 +22,7 @@ _CHATTY = ('apache_beam.typehints', 'apache_beam.runners', 'apache_beam.internal
 
 @contextlib.contextmanager
 def redirect_output(path: pathlib.Path) -> Iterator[TextIO]:
-    """Points descriptors 1 and 2 at `path` for the time of the block.
-
-    Yields:
-        A text stream to where standard output went before.
-
-    Raises:
-        ConfigError: the file cannot be written.
-    """
+    """Points descriptors 1 and 2 at a file in the block; yields a stream to the terminal."""
     with files.write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -26,11 +26,7 @@ _SOURCE = pathlib.Path(__file__).with_name('dag.py')
 
 
 def check(folder: pathlib.Path, home: pathlib.Path) -> None:
-    """Refuses an existing folder that is not this project's.
-
-    Raises:
-        ConfigError: with its content.
-    """
+    """Refuses an existing folder that is not this project's."""
     if not folder.exists():
         return
     try:
@@ -55,9 +51,6 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], dag: Mapping[str, An
         folder: of the project, in Airflow's DAGs folder.
         content: the compiled pipeline, from `pipeline.runners.compiled_file.envelope`.
         dag: what the DAG file reads, from `tasks.dag`.
-
-    Raises:
-        ConfigError: it cannot be written.
     """
     compiled_file.write(folder / dag['ir'], content)
     files.write_text(folder / SETTINGS, json.dumps(dag, indent=1) + '\n')

@@ -31,18 +31,9 @@ def environment() -> dict[str, str]:
 
 
 def write(project: Project, out: pathlib.Path, options: Mapping[str, Any]) -> list[str]:
-    """Compiles a project and writes its DAG into Airflow's DAGs folder.
+    """Compiles a project, writes its DAG into Airflow's DAGs folder, and returns lines to print.
 
-    Args:
-        project: what to run.
-        out: Airflow's DAGs folder.
-        options: at the prompt, by their names in `airflow:`; None where not given.
-
-    Returns:
-        Lines for the terminal.
-
-    Raises:
-        ConfigError: the project cannot be compiled, or the folder cannot be written.
+    Options have the names of `airflow:`; None where not given.
     """
     settings = override(project.config.airflow, options)
     folder = out.expanduser().resolve() / project.name

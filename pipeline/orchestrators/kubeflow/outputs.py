@@ -45,11 +45,7 @@ class ExecutorInput:
 
 
 def parse_input(text: str) -> ExecutorInput:
-    """Parses JSON.
-
-    Raises:
-        ConfigError: it is not an ExecutorInput.
-    """
+    """Parses the JSON of an ExecutorInput."""
     try:
         content = json.loads(text)
         outputs = content.get('outputs', {})
@@ -76,15 +72,7 @@ def write(
     outcome: Outcome,
     page: pathlib.Path | None,
 ) -> None:
-    """Writes the outputs of a task whose nodes succeeded.
-
-    Args:
-        task: names the outputs.
-        project: the project.
-        run: id of the run.
-        outcome: of the nodes.
-        page: target for a copy of the report, for a task with the Report.
-    """
+    """Writes the outputs of a task whose nodes succeeded, and a copy of the report to `page`."""
     store = opening.to_read(project)
     results = runs.results(store, run, project.name) if store else []
     by_node = {result.node: result for result in results}

@@ -65,11 +65,7 @@ def to_argument(payload: Payload) -> str:
 
 
 def from_argument(argument: str) -> Payload:
-    """Reads the result of `to_argument`.
-
-    Raises:
-        ConfigError: it is something else, or of other code than this image's.
-    """
+    """Reads the result of `to_argument`; refuses one of other code than this image's."""
     try:
         payload = Payload.model_validate(json.loads(argument))
     except (ValueError, RecursionError) as error:  # pydantic's own error is a ValueError too
@@ -101,15 +97,7 @@ def default_parameters(config: Config) -> dict[str, str | float]:
 
 
 def apply_parameters(payload: Payload, parameters: dict[str, Any]) -> Config:
-    """The project's configuration with the parameters of a run.
-
-    Args:
-        payload: of the project.
-        parameters: of the run; an empty budget is none.
-
-    Raises:
-        ConfigError: a parameter is missing or invalid.
-    """
+    """The project's configuration with the parameters of a run; an empty budget is none."""
     content: dict[str, Any] = json.loads(json.dumps(payload.config))
     for name, section, key in (
         (DATA, 'data', 'source'),

@@ -49,8 +49,7 @@ def compile_spec(
     """Compiles tasks and reads the result back with kfp's own loader.
 
     Args:
-        name: of the pipeline, as Kubeflow takes it.
-        description: shown beside it.
+        name, description: of the pipeline, as Kubeflow shows them.
         tasks: in an order in which they can run.
         settings: common to all tasks: image, root and so on.
         arguments: of the command of all tasks.

@@ -20,11 +20,7 @@ _LOOPBACK = ('localhost', '127.', '::1', '/')
 
 
 def folder(settings: Kubeflow) -> str:
-    """The folder with all projects, as tasks see it.
-
-    Raises:
-        ConfigError: the setting for it is missing.
-    """
+    """The folder with all projects, as tasks see it."""
     if settings.root is None:
         raise ConfigError(
             'kubeflow.root: no pipeline root; give --root gs://BUCKET/FOLDER, or set it in the '
@@ -48,11 +44,7 @@ def home(settings: Kubeflow, name: str) -> str:
 
 
 def require_visible(config: Config, settings: Kubeflow) -> None:
-    """Refuses files and services that tasks in the cluster cannot reach.
-
-    Raises:
-        ConfigError: with all of them, and what would be right.
-    """
+    """Refuses files and services that tasks in the cluster cannot reach, all at once."""
     problems = list(invisible(config, folder(settings)))
     if config.metadata.postgresql is None and settings.platform == 'vertex':
         problems.append(

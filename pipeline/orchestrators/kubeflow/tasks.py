@@ -33,14 +33,7 @@ _UNITS = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9, 'T': 10**12} | {
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Nodes that one container runs, in this order.
-
-    Attributes:
-        id: its name.
-        nodes: by name.
-        upstream: tasks (by number) that must be complete before.
-        resources: of the container.
-    """
+    """Nodes that one container runs, in this order, after the tasks (by number) upstream."""
 
     id: str
     nodes: tuple[str, ...]
@@ -49,11 +42,7 @@ class Task:
 
 
 def tasks(nodes: Sequence[compiled_file.Node], settings: Kubeflow) -> list[Task]:
-    """The tasks, in an order in which they can run.
-
-    Raises:
-        ConfigError: there are resources for an unknown node.
-    """
+    """The tasks, in an order in which they can run."""
     known = {node.id for node in nodes}
     unknown = sorted(settings.resources.keys() - known)
     if unknown:
