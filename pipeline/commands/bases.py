@@ -20,7 +20,7 @@ from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.commands.arguments import PATH, project_argument
 from thawline.pipeline.system import log_redirect, signals
 from thawline.pipeline.terminal import exit_codes
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _rank(
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
     log = project.logs / f'{stamp}-bases.log'
     with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
-        console = roomy_console(terminal)
+        console = wide_console(terminal)
         try:
             comparison = _measure(console, project.config, split, images, candidates, missing)
         except Exception as error:

@@ -18,13 +18,13 @@ from thawline.components.statistics.clustered import AccuracyGain, Estimate
 from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
 from thawline.pipeline.base_ranking.compare import BaseComparison, MeasuredBase
 from thawline.pipeline.config.models import Config
-from thawline.pipeline.terminal.console import ROOMY, say
+from thawline.pipeline.terminal.console import WIDE, say
 
 
 def show(console: rich.console.Console, comparison: BaseComparison, config: Config) -> None:
     """Prints the ranking, what it means, and what to put into the project file."""
     _print_missing(console, comparison.missing)
-    console.print(table(comparison, config, console.width >= ROOMY))
+    console.print(table(comparison, config, console.width >= WIDE))
     for line in conclusions(comparison, config):
         console.print(line, highlight=False, soft_wrap=True)
     say(console, ('\nin thawline.yaml:\n', 'bold'))
@@ -46,7 +46,7 @@ def _print_missing(console: rich.console.Console, missing: Sequence[MissingBase]
         )
 
 
-def table(comparison: BaseComparison, config: Config, roomy: bool = True) -> rich.table.Table:
+def table(comparison: BaseComparison, config: Config, wide: bool = True) -> rich.table.Table:
     """Bases, best first, then random weights and the largest class.
 
     In a narrow terminal the bars are short and replace the intervals.
@@ -58,17 +58,17 @@ def table(comparison: BaseComparison, config: Config, roomy: bool = True) -> ric
     ends = [row.transfer.probe for row in ranked] + [random.probe, random.majority]
     low = math.floor(min(e.lower for e in ends) * 10) / 10
     high = math.ceil(max(e.upper for e in ends) * 10) / 10
-    width = 24 if roomy else 11  # the longest line then keeps to 80 columns
+    width = 24 if wide else 11  # the longest line then keeps to 80 columns
     rows = rich.table.Table(box=rich.box.SIMPLE, pad_edge=False)
     rows.add_column('base and size', no_wrap=True)
     start, end = percentages.percent(low, 0), percentages.percent(high, 0)
     rows.add_column(f'{start}{end:>{width - len(start)}}', no_wrap=True)
-    rows.add_column('accuracy (95 %)' if roomy else 'acc.', no_wrap=True)
-    for title in ('kNN', 'ms', 'M par.', 'MB') if roomy else ('kNN', 'ms', 'MB'):
+    rows.add_column('accuracy (95 %)' if wide else 'acc.', no_wrap=True)
+    for title in ('kNN', 'ms', 'M par.', 'MB') if wide else ('kNN', 'ms', 'MB'):
         rows.add_column(title, justify='right', no_wrap=True)
 
     def add(name: str, style: str, row: MeasuredBase | None, probe: Estimate) -> None:
-        interval = f' ({percentages.between(probe.lower, probe.upper)})' if roomy else ''
+        interval = f' ({percentages.between(probe.lower, probe.upper)})' if wide else ''
         cells = [
             rich.text.Text(name, style),
             rich.text.Text(bar_of(probe, low, high, width), style),
@@ -76,7 +76,7 @@ def table(comparison: BaseComparison, config: Config, roomy: bool = True) -> ric
         ]
         if row is not None:
             numbers = [percentages.percent(row.transfer.knn.share), f'{row.cost.milliseconds:.1f}']
-            numbers += [f'{row.cost.parameters / 1e6:.1f}'] if roomy else []
+            numbers += [f'{row.cost.parameters / 1e6:.1f}'] if wide else []
             cells += [rich.text.Text(n) for n in (*numbers, f'{row.cost.megabytes:.0f}')]
         rows.add_row(*cells)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -26,7 +26,7 @@ def command(model: str, project: Project) -> None:
     """
     from thawline.pipeline.registry import access, lookup, provenance
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
     registry = access.to_look(project, functools.partial(say, console))
     for chapter in provenance.tell(registry, lookup.find(registry, model)):
         say(console, (chapter.title, 'bold'))

@@ -12,7 +12,7 @@ import rich.table
 import rich.text
 
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -26,7 +26,7 @@ def command(project: Project, count: int) -> None:
     """List promotions, rollbacks and prunes: when, what, who and why."""
     from thawline.pipeline.registry import access, consistency
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
     registry = access.to_look(project, functools.partial(say, console))
     entries: list[Move | Prune] = [*registry.moves, *registry.prunes]
     if entries:

@@ -11,7 +11,7 @@ import click
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -32,7 +32,7 @@ def check(project: Project, create: bool) -> None:
     from thawline.pipeline.metadata import runs
     from thawline.pipeline.metadata.stores import connection, opening, ownership
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
     described = opening.described(project)
     say(console, f'runs of {project.name} are recorded in {connection.name(described)}')
     if project.postgresql is None:
@@ -77,7 +77,7 @@ def migrate(project: Project) -> None:
     from thawline.pipeline.registry import lock
     from thawline.pipeline.system import file_locks
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
 
     def busy(process: str) -> ConfigError:
         return ConfigError(

@@ -13,7 +13,7 @@ import rich.text
 
 from thawline.components.shared.percentages import between, percent
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -28,7 +28,7 @@ def command(project: Project, count: int) -> None:
     """List models with their data, accuracy and stage."""
     from thawline.pipeline.registry import access, consistency
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
     registry = access.to_look(project, functools.partial(say, console))
     if not registry.models:
         say(console, 'no model yet; train one with: thawline run')

@@ -21,7 +21,7 @@ from thawline.components.shared.errors import ConfigError, DataError, UserError
 from thawline.pipeline.commands.arguments import PATH, engine_option, project_option
 from thawline.pipeline.system import log_redirect, signals
 from thawline.pipeline.terminal import exit_codes
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def predict(
     images = listing.of_sources(sources, project.config.data.columns, written)
     log = _log(project)
     with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
-        console = roomy_console(terminal)
+        console = wide_console(terminal)
         say(console, ('predict', 'bold'), f'  {_counted(images)} with {folder}')
         try:
             result = _run(console, project, images, folder, target, abstain_below)

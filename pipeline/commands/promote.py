@@ -11,7 +11,7 @@ import click
 from thawline.components.shared.errors import UserError
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument, yes_option
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -43,7 +43,7 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
     from thawline.pipeline.registry.model_files import Folder
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
     show = functools.partial(say, console)
     registry = access.to_look(project, show)
     candidate = lookup.find(registry, model)

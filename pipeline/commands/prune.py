@@ -11,7 +11,7 @@ import click
 
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument, yes_option
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -28,7 +28,7 @@ def command(project: Project, dry_run: bool, unknown: bool, yes: bool) -> None:
     """Delete old versions; the newest `serving.keep` of each stage stay."""
     from thawline.pipeline.registry import access, retention
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
     show = functools.partial(say, console)
     keep = project.config.serving.keep
     registry = access.to_look(project, show)

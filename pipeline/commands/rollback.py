@@ -10,7 +10,7 @@ import click
 
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument, yes_option
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -27,7 +27,7 @@ def command(project: Project, reason: str, yes: bool) -> None:
     """
     from thawline.pipeline.registry import access, ledger, promotion
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
     show = functools.partial(say, console)
     registry = access.to_look(project, show)
     leaving, restored = promotion.restoration(registry)

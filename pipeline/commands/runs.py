@@ -12,7 +12,7 @@ import rich.table
 
 from thawline.components.shared import node_names, property_names
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import ROOMY, roomy_console, say
+from thawline.pipeline.terminal.console import WIDE, say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -27,16 +27,16 @@ def command(project: Project, count: int) -> None:
     from thawline.pipeline.metadata import runs
     from thawline.pipeline.metadata.stores import opening
 
-    console = roomy_console(sys.stdout)
+    console = wide_console(sys.stdout)
     store = opening.to_read(project)
     latest = runs.runs(store, project.name)[-count:] if store else []
     if latest:
-        console.print(table(latest, console.width >= ROOMY))
+        console.print(table(latest, console.width >= WIDE))
     else:
         say(console, f'no run yet in {project.output}; start one with: thawline run')
 
 
-def table(latest: Sequence[Run], roomy: bool = True) -> rich.table.Table:
+def table(latest: Sequence[Run], wide: bool = True) -> rich.table.Table:
     """Runs, newest first; in a narrow terminal an interval stands below its accuracy."""
     rows = rich.table.Table(
         rich.table.Column('run', no_wrap=True),
@@ -46,7 +46,7 @@ def table(latest: Sequence[Run], roomy: bool = True) -> rich.table.Table:
         rich.table.Column('outcome', overflow='fold'),
         box=rich.box.SIMPLE,
     )
-    before = ' (' if roomy else '\n('
+    before = ' (' if wide else '\n('
     for run in reversed(latest):
         cached = sum(node.state == 'cached' for node in run.nodes)
         rows.add_row(

@@ -17,7 +17,7 @@ from thawline.components.shared import node_names, percentages
 from thawline.components.shared.durations import duration
 from thawline.pipeline.commands.arguments import cache_option, project_argument
 from thawline.pipeline.terminal import exit_codes
-from thawline.pipeline.terminal.console import roomy_console, say
+from thawline.pipeline.terminal.console import say, wide_console
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def command(project: Project, no_cache: bool) -> None:
         latest = runs.latest_run_with(opening.open_store(project), [node_names.TUNER], project.name)
         assert latest is not None
         tuner = next(node for node in latest.nodes if node.node == node_names.TUNER)
-        show(roomy_console(sys.stdout), node_records.tuning_record(tuner), project.config)
+        show(wide_console(sys.stdout), node_records.tuning_record(tuner), project.config)
     exit_codes.leave(outcome)
 
 

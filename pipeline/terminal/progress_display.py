@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 
 import rich.console
-import rich.live
-import rich.markup
 import rich.progress
 import rich.text
 
