@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import string
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -43,15 +44,15 @@ preprocessing:
   image_size: $size
 
 model:
-  # One of: $backbones
+$backbones
   backbone: $backbone
   # imagenet (downloaded once), package (efficientnet_lite0, offline), or a weights file:
   weights: $weights
 
 training:
   seed: 0
-  # auto: the strongest that does not lower accuracy on val. Or none, flip, flips, light, standard,
-  # strong, trivial; any_orientation (like flips) is for images without a fixed upright.
+  # auto: standard, or less if standard lowers accuracy on val. Or none, flip, flips, light,
+  # standard, strong, trivial; any_orientation (like flips) is for images without a fixed upright.
   augmentation: auto
   fine_tune:
     epochs: $epochs
@@ -147,7 +148,13 @@ def _render(name: str, source: str, listing: Listing, file: str) -> str:
         ),
         minimum=max(1, min(10, min(counts.values(), default=10))),
         size=backbones.entry(backbone).default_size,
-        backbones=', '.join(backbones.names()),
+        backbones=textwrap.fill(
+            f'One of: {", ".join(backbones.names())}',
+            width=96,
+            initial_indent='  # ',
+            subsequent_indent='  # ',
+            break_on_hyphens=False,
+        ),
         backbone=backbone,
         weights=weights,
         epochs=params.FineTune().epochs,

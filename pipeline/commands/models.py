@@ -11,9 +11,8 @@ import rich.box
 import rich.table
 import rich.text
 
-from thawline.components.shared.percentages import between, percent
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import say, wide_console
+from thawline.pipeline.terminal.console import WIDE, say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -33,48 +32,61 @@ def command(project: Project, count: int) -> None:
     if not registry.models:
         say(console, 'no model yet; train one with: thawline run')
         return
-    console.print(_table(registry, count))
+    console.print(table(registry, count, console.width >= WIDE))
     for line in consistency.disagreements(registry):
         say(console, f'note: {line}')
 
 
-def _table(registry: Registry, count: int) -> rich.table.Table:
+_WIDE = (
+    'id',
+    'run, when',
+    'data, base',
+    'val accuracy',
+    'test accuracy',
+    'blessed',
+    'stage',
+    'exports',
+)
+_NARROW = ('id', 'run, when, data, base', 'accuracy', 'blessed, stage, exports')
+
+
+def table(registry: Registry, count: int, wide: bool) -> rich.table.Table:
     from thawline.pipeline.registry import models
 
     table = rich.table.Table(
-        'id',
-        rich.table.Column('run, when', no_wrap=True),
-        'data, base',
-        rich.table.Column('val accuracy', no_wrap=True),
-        rich.table.Column('test accuracy', no_wrap=True),
-        'blessed',
-        'stage',
-        'exports',
+        *(
+            rich.table.Column(title, no_wrap='run' in title or 'accuracy' in title)
+            for title in (_WIDE if wide else _NARROW)
+        ),
         box=rich.box.SIMPLE,
+        pad_edge=wide,
     )
     stages = _stages(registry)
     for model in reversed(registry.models[-count:]):
         images = models.images(registry.graph, model)
         data = f'{images.count:,} images, {images.classes} classes' if images else '-'
-        cells = (
+        cells = [
             str(model.id),
             f'{model.run}\n{model.made:%Y-%m-%d %H:%M}',
             f'{data}\n{models.base(model)}',
-            _accuracy(model, 'val'),
-            _accuracy(model, 'test'),
+            *(_accuracy(model, split).replace(' (', '\n(') for split in ('val', 'test')),
             _blessed(registry, model),
             '\n'.join(stages.get(model.id, ['-'])),
             '\n'.join(['SavedModel', *model.formats]) if model.exported else '-',
-        )
+        ]
+        if not wide:
+            blessed = 'blessed' if cells[5] == 'yes' else cells[5]
+            served = [cell for cell in (blessed, *cells[6:]) if cell != '-']
+            accuracies = f'val  {_accuracy(model, "val")}\ntest {_accuracy(model, "test")}'
+            cells = [cells[0], '\n'.join(cells[1:3]), accuracies, '\n'.join(served)]
         table.add_row(*map(rich.text.Text, cells))
     return table
 
 
 def _accuracy(model: Model, split: str) -> str:
-    accuracy = model.evaluation.accuracy(split) if model.evaluation else None
-    if accuracy is None:
-        return '-'
-    return f'{percent(accuracy.share)}\n{between(accuracy.lower, accuracy.upper)}'
+    from thawline.pipeline.metadata import runs
+
+    return (model.evaluation and runs.accuracy(model.evaluation, split)) or '-'
 
 
 def _blessed(registry: Registry, model: Model) -> str:

@@ -37,25 +37,21 @@ def command(project: Project, count: int) -> None:
 
 
 def table(latest: Sequence[Run], wide: bool = True) -> rich.table.Table:
-    """Runs, newest first; in a narrow terminal an interval stands below its accuracy."""
+    """Runs, newest first; in a narrow terminal both accuracies share a column."""
+    accuracies = ('val accuracy', 'test accuracy') if wide else ('accuracy',)
     rows = rich.table.Table(
         rich.table.Column('run', no_wrap=True),
         'cached',
-        rich.table.Column('val accuracy', no_wrap=True),
-        rich.table.Column('test accuracy', no_wrap=True),
+        *(rich.table.Column(title, no_wrap=True) for title in accuracies),
         rich.table.Column('outcome', overflow='fold'),
         box=rich.box.SIMPLE,
+        pad_edge=wide,
     )
-    before = ' (' if wide else '\n('
     for run in reversed(latest):
         cached = sum(node.state == 'cached' for node in run.nodes)
-        rows.add_row(
-            run.id,
-            f'{cached} of {len(run.nodes)}',
-            accuracy(run, 'val').replace(' (', before),
-            accuracy(run, 'test').replace(' (', before),
-            outcome(run),
-        )
+        val, test = accuracy(run, 'val'), accuracy(run, 'test')
+        cells = (val, test) if wide else (f'val  {val}\ntest {test}',)
+        rows.add_row(run.id, f'{cached} of {len(run.nodes)}', *cells, outcome(run))
     return rows
 
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 
 import rich.console
 import rich.progress
+import rich.table
 import rich.text
 
 from thawline.components.shared import progress
 from thawline.components.shared.durations import duration
 from thawline.pipeline.metadata.runs import NodeResult
-from thawline.pipeline.terminal.console import say
+from thawline.pipeline.terminal.console import WIDE, say
 
 _QUIET_SECONDS = 30.0  # between lines about long work without a terminal
 _WIDTH = 17  # of the names of nodes
@@ -30,6 +31,13 @@ class _TimeLeft(rich.progress.ProgressColumn):
     def render(self, task: rich.progress.Task) -> rich.text.Text:
         left = task.time_remaining if task.total else None
         return rich.text.Text('' if left is None else f'{duration(left)} left', 'dim')
+
+
+class _Remark(rich.progress.ProgressColumn):
+    """Takes the room that the other columns leave, on one line."""
+
+    def render(self, task: rich.progress.Task) -> rich.text.Text:
+        return rich.text.Text(task.fields['remark'], 'dim', no_wrap=True, overflow='ellipsis')
 
 
 class Display:
@@ -54,11 +62,11 @@ class Display:
         bar = rich.progress.Progress(
             rich.progress.SpinnerColumn(),
             rich.progress.TextColumn(f'[bold]{node:<{_WIDTH}}[/bold]'),
-            rich.progress.BarColumn(bar_width=24),
+            rich.progress.BarColumn(bar_width=24 if self._console.width >= WIDE else 6),
             rich.progress.TextColumn('{task.fields[count]}'),
-            rich.progress.TimeElapsedColumn(),
-            _TimeLeft(),
-            rich.progress.TextColumn('[dim]{task.fields[remark]}[/dim]'),
+            rich.progress.TimeElapsedColumn(table_column=rich.table.Column(no_wrap=True)),
+            _TimeLeft(table_column=rich.table.Column(no_wrap=True)),
+            _Remark(),
             console=self._console,
             transient=True,
             refresh_per_second=6,

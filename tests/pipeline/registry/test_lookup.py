@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import pytest
+import rich.console
 
 from tests.pipeline.registry.made_models import CACHED, Models
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.commands import models as models_command
 from thawline.pipeline.metadata import lineage
 from thawline.pipeline.registry import lookup
 from thawline.pipeline.registry import models as models_lib
@@ -63,6 +66,18 @@ def test_no_such_model(found, wanted, part):
     with pytest.raises(ConfigError) as error:
         lookup.find(found[0].registry(), wanted)
     assert part in str(error.value)
+
+
+@pytest.mark.parametrize('width', [80, 116])
+def test_the_table_of_models_is_not_cut_off(found, width):
+    models, *_ = found
+    out = io.StringIO()
+    table = models_command.table(models.registry(), 20, wide=width > 80)
+    rich.console.Console(file=out, width=width).print(table)
+    text = out.getvalue()
+    for part in ('20260102-100000.000', '20260102-110000.000', 'production 1', 'SavedModel'):
+        assert part in text
+    assert text.count('90.0 %') == 2 and '…' not in text
 
 
 def test_empty_stages_and_registries(models: Models):

@@ -46,6 +46,18 @@ def test_terminal_shows_a_bar_with_counts_and_remark():
     assert 'val accuracy 0.871' in out.getvalue()
 
 
+def test_progress_stays_on_one_line_of_80_columns():
+    out = io.StringIO()
+    console = rich.console.Console(file=out, force_terminal=True, width=80, color_system=None)
+    with progress_display.Display(console, lambda result: '').show_running('Trainer'):
+        progress.start('fine-tuning steps', 1200)
+        progress.advance(300)
+        progress.note('epoch 2/12, val 88.1 % ▁▃▅█')
+    last = out.getvalue().rpartition('\x1b[?25h')[0].rpartition('\x1b[2K')[2]
+    assert '300/1,200 fine-tuning steps' in last and 'epo' in last and '…' in last
+    assert len(last.splitlines()[0]) <= 80
+
+
 def test_names_with_brackets_are_shown_as_they_are():
     out = io.StringIO()
     console = rich.console.Console(file=out, width=200, color_system=None)
