@@ -6,6 +6,6 @@ from tfx.types import artifact
 
 
 class DataVerdict(artifact.Artifact):
-    """What the gate found, as `verdict.json`: findings, class counts, quarantine counts."""
+    """Findings, class counts and quarantine counts, as `verdict.json`."""
 
     TYPE_NAME = 'DataVerdict'

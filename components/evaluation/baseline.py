@@ -40,6 +40,5 @@ class EarlierBlessedModelStrategy(resolver.ResolverStrategy):
             blessed = blessing.get_int_custom_property(property_names.BLESSED) == 1
             model = models.get(blessing.get_int_custom_property(property_names.CURRENT_MODEL_ID))
             if blessed and model is not None and model.id < candidate:
-                found = {'model': [model], 'model_blessing': [blessing]}
-                return {**input_dict, **found}
+                return {**input_dict, 'model': [model], 'model_blessing': [blessing]}
         return {**input_dict, 'model': [], 'model_blessing': []}

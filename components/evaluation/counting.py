@@ -13,6 +13,7 @@ from thawline.components.evaluation.gate.counts import (
     SliceCount,
 )
 from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.shared.splits import TEST, VAL
 
@@ -32,7 +33,7 @@ def count(
         class_change, latency_ms, size_mb: as `Counts` has them.
     """
     rows = np.flatnonzero(predictions.labelled)
-    answers = metrics.of_rows(predictions, rows)
+    answers = Answers.from_predictions(predictions, rows)
     hits, splits = answers.hits, predictions.splits[rows]
     val = splits == VAL
     baseline: PairedCount | ClassChange | None = class_change

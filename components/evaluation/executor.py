@@ -50,21 +50,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Leaves predictions, TFMA's results and `verdict.json` in the evaluation, and blesses.
-
-        The custom properties `<split>_accuracy`, `_lower`, `_upper` and `_images` of the evaluation
-        are those of val and test.
+        """Writes predictions, TFMA's results and `verdict.json` to the evaluation, and blesses.
 
         Args:
             input_dict: `examples`, `statistics`, `model`; `embeddings` and `baseline_model` may be
                 empty.
             output_dict: `evaluation` and `blessing`.
-            exec_properties: `gate` and `slicing`, JSON of params.Gate and slicing.Evaluation;
-                `code_digest` for the cache key alone.
+            exec_properties: `gate` and `slicing`, JSON of gate.params.Gate and params.Evaluation.
 
         Raises:
             ConfigError: a rule or a crossing names a column that the images do not have.
-            DataError: the examples are damaged, or the baseline is gone.
+            DataError: the examples are damaged, or the baseline is missing.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         gate = Gate.model_validate_json(exec_properties['gate'])
@@ -107,28 +103,27 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         gate: Gate,
     ) -> float | None:
         """Writes the predictions; returns the latency in milliseconds where a rule asks for it."""
-        known = image_statistics.read(
+        statistics = image_statistics.read(
             split_files.folders(artifact_utils.get_single_instance(input_dict['statistics']))
         )
         files = split_files.files(artifact_utils.get_single_instance(input_dict['examples']))
         progress.start(
-            'images through the model', sum(known.images.get(split, 0) for split in EVALUATED)
+            'images through the model', sum(statistics.images.get(split, 0) for split in EVALUATED)
         )
-        embedded = input_dict.get('embeddings')
-        job = inference.Job(
+        job = inference.InferenceJob(
             candidate,
             baseline,
-            known.metadata,
-            tuple(known.edges.items()),
-            embedded[0].uri if embedded else None,
+            statistics.metadata,
+            tuple(statistics.edges.items()),
+            embeddings[0].uri if (embeddings := input_dict.get('embeddings')) else None,
         )
-        with inference.held(job.folders) as servers:
+        with inference.load_models(job.folders) as models:
             with self._make_beam_pipeline() as pipeline:
                 evaluated = [file for split in EVALUATED for file in files[split]]
                 inference.run(pipeline, evaluated, job, uri)
             if gate.max_latency_ms is None:
                 return None
-            return serving_cost.latency_ms(servers[0], files[VAL])
+            return serving_cost.latency_ms(models[0], files[VAL])
 
     def _run_tfma(
         self,
@@ -142,8 +137,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes TFMA's results."""
         for position, name in enumerate(floor.column for floor in gate.slices):
             where = f'gate.slices[{position}].column'
-            slices.check_column(name, slices.columns(table.columns), where)
-        sliced, _ = slices.slices(table.columns, settings.crossed, settings.most_values)
+            slices.check_column(name, slices.sliceable(table.columns), where)
+        sliced, _ = slices.choose_columns(table.columns, settings.crossed, settings.most_values)
         models = {tfma_config.LONE: candidate}
         if baseline is not None:
             models = {tfma_config.CANDIDATE: candidate, tfma_config.BASELINE: baseline}

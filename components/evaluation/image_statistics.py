@@ -1,4 +1,4 @@
-"""Where the buckets of facts begin, and what else StatisticsGen knows of the images beforehand."""
+"""What StatisticsGen knows of the images: their number, their columns, the edges of buckets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SIDES = ('width', 'height')
 
 
 @dataclasses.dataclass(frozen=True)
-class Known:
-    """Known from the statistics.
+class ImageStatistics:
+    """Of all splits.
 
     Attributes:
         images: of each split.
@@ -31,7 +31,7 @@ class Known:
     edges: dict[str, tuple[float, float]]
 
 
-def read(folders: Mapping[str, str]) -> Known:
+def read(folders: Mapping[str, str]) -> ImageStatistics:
     """Reads what StatisticsGen wrote; the edges are those of train.
 
     Args:
@@ -42,25 +42,28 @@ def read(folders: Mapping[str, str]) -> Known:
     edges: dict[str, tuple[float, float]] = {}
     for split, folder in folders.items():
         (data,) = tfdv.load_stats_binary(os.path.join(folder, FILE)).datasets
-        features = {one.name or one.path.step[0]: one for one in data.features}
+        features = {feature.name or feature.path.step[0]: feature for feature in data.features}
         images[split] = data.num_examples
         metadata |= {name for name in features if name.startswith(slices.METADATA)}
         if split == 'train':
             edges = _edges(features)
-    return Known(images, tuple(sorted(metadata)), edges)
+    return ImageStatistics(images, tuple(sorted(metadata)), edges)
 
 
 def _edges(
     features: Mapping[str, statistics_pb2.FeatureNameStatistics],
 ) -> dict[str, tuple[float, float]]:
-    measured = {name: tertiles(one.num_stats) for name, one in features.items()}
-    found = {name: pair for name, pair in measured.items() if pair is not None}
-    sides = [found[name] for name in _SIDES if name in found]
+    edges = {
+        name: pair
+        for name, feature in features.items()
+        if (pair := tertiles(feature.num_stats)) is not None
+    }
+    sides = [edges[name] for name in _SIDES if name in edges]
     if sides:
         # Of the longer side itself there are no statistics; where all images are of one
         # orientation these are its own.
-        found['size'] = max(one[0] for one in sides), max(one[1] for one in sides)
-    return {name + slices.SUFFIX: found[name] for name in slices.BUCKETS if name in found}
+        edges['size'] = max(low for low, _ in sides), max(high for _, high in sides)
+    return {name + slices.SUFFIX: edges[name] for name in slices.BUCKETS if name in edges}
 
 
 def tertiles(

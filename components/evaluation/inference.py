@@ -35,15 +35,15 @@ _FACTS = ('brightness', 'contrast', 'sharpness')
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """What to run, and what is known of the images beforehand.
+class InferenceJob:
+    """What to run, and what the statistics say of the images.
 
     Attributes:
         candidate: folder of the SavedModel.
         baseline: the same of a model of the same classes, None without one.
         metadata: names of the columns that the images came with.
         edges: of the columns of buckets.
-        embeddings: of the images, None where there are none to be used.
+        embeddings: of the images, None where there are none.
     """
 
     candidate: str
@@ -58,51 +58,51 @@ class Job:
         return [folder for folder in (self.candidate, self.baseline) if folder]
 
 
-class Server:
-    """One exported model."""
+class ExportedModel:
+    """A SavedModel of the chain."""
 
     def __init__(self, folder: str) -> None:
         self.classes = card.read(pathlib.Path(folder)).classes
         self._loaded = tf.saved_model.load(folder)
 
-    def answers(self, serialized: np.ndarray) -> dict[str, np.ndarray]:
-        """What `serving_default` answers: bytes [N], tf.Examples."""
+    def answer_examples(self, serialized: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs `serving_default`: bytes [N], tf.Examples."""
         return self._call('serving_default', serialized)
 
-    def answers_to_features(self, features: np.ndarray) -> dict[str, np.ndarray]:
-        """What `serving_features` answers: float32 [N, D]."""
+    def answer_features(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs `serving_features`: float32 [N, D]."""
         return self._call('serving_features', features)
 
+    def answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs `serving_pixels`: uint8 [N, H, W, 3]."""
+        outputs: dict[str, tf.Tensor] = self._loaded.signatures['serving_pixels'](pixels)
+        return outputs
+
     def _call(self, signature: str, values: np.ndarray) -> dict[str, np.ndarray]:
-        found = self._loaded.signatures[signature](tf.constant(values))
-        return {name: tensor.numpy() for name, tensor in found.items()}
-
-    def of_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What `serving_pixels` answers: uint8 [N, H, W, 3]."""
-        found: dict[str, tf.Tensor] = self._loaded.signatures['serving_pixels'](pixels)
-        return found
+        outputs = self._loaded.signatures[signature](tf.constant(values))
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-class _Servers(list[Server]):
+class _Models(list[ExportedModel]):
     """A list that can be shared: Beam keeps weak references."""
 
 
-_held: dict[str, Server] = {}
+_loaded: dict[str, ExportedModel] = {}
 
 
 @contextlib.contextmanager
-def held(folders: Sequence[str]) -> Iterator[list[Server]]:
+def load_models(folders: Sequence[str]) -> Iterator[list[ExportedModel]]:
     """Loads the models for the time of the block; workers of this process use the same ones."""
-    servers = {folder: Server(folder) for folder in folders}
-    _held.update(servers)
+    models = {folder: ExportedModel(folder) for folder in folders}
+    _loaded.update(models)
     try:
-        yield [servers[folder] for folder in folders]
+        yield [models[folder] for folder in folders]
     finally:
-        for folder in servers:
-            del _held[folder]
+        for folder in models:
+            del _loaded[folder]
 
 
-def run(root: beam.Pipeline, files: Sequence[str], job: Job, uri: str) -> None:
+def run(root: beam.Pipeline, files: Sequence[str], job: InferenceJob, uri: str) -> None:
     """Adds the pipeline.
 
     Args:
@@ -116,7 +116,7 @@ def run(root: beam.Pipeline, files: Sequence[str], job: Job, uri: str) -> None:
         root
         | 'Shards' >> beam.Create(list(files))
         | 'Share out' >> beam.Reshuffle()  # else one worker would get all of them
-        | 'Predict' >> beam.ParDo(_Predict(job))
+        | 'Predict' >> beam.ParDo(_PredictShard(job))
         | 'Write'
         >> beam.io.WriteToParquetBatched(
             os.path.join(predictions.folder(uri), 'part'), schema, file_name_suffix='.parquet'
@@ -124,16 +124,16 @@ def run(root: beam.Pipeline, files: Sequence[str], job: Job, uri: str) -> None:
     )
 
 
-class _Predict(beam.DoFn):
+class _PredictShard(beam.DoFn):
     """A shard of examples -> pieces of the table of predictions."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: InferenceJob) -> None:
         self._job = job
         self._shared = shared.Shared()
 
     def setup(self) -> None:
         folders, uri = self._job.folders, self._job.embeddings
-        self._models = self._servers(folders)
+        self._models = self._load_models(folders)
         self._by_features = [
             uri is not None and cached_features.fits(folder, uri) for folder in folders
         ]
@@ -144,29 +144,30 @@ class _Predict(beam.DoFn):
             self._models[0].classes, self._job.metadata, dict(self._job.edges)
         )
 
-    def _servers(self, folders: Sequence[str]) -> list[Server]:
-        """Those that this process holds, or, in another worker, some that its threads share."""
-        if all(folder in _held for folder in folders):
-            return [_held[folder] for folder in folders]
-        found: list[Server] = self._shared.acquire(lambda: _Servers(map(Server, folders)))
-        return found
+    def _load_models(self, folders: Sequence[str]) -> list[ExportedModel]:
+        """Those of this process, or, in another worker, some that its threads share."""
+        if all(folder in _loaded for folder in folders):
+            return [_loaded[folder] for folder in folders]
+        models: _Models = self._shared.acquire(lambda: _Models(map(ExportedModel, folders)))
+        return models
 
     def process(self, file: str) -> Iterator[pa.Table]:
         for serialized in _batches(file):
-            rows = self._facts([tf.train.Example.FromString(one) for one in serialized])
+            rows = self._facts(list(map(tf.train.Example.FromString, serialized)))
             candidate, *baseline = self._answers(serialized, rows['image_id'])
             rows |= {
                 'answer': _texts(candidate['label']),
                 'score': candidate['score'],
                 'probabilities': predictions.vectors(candidate['probabilities']),
             }
-            for found in baseline:
+            for outputs in baseline:
                 # Both models have the same classes, but not always in the same order.
-                theirs = self._models[1].classes
-                order = [theirs.index(name) for name in self._models[0].classes]
+                classes = self._models[1].classes
+                order = [classes.index(name) for name in self._models[0].classes]
+                probabilities = outputs['probabilities'][:, order]
                 rows |= {
-                    'baseline_answer': _texts(found['label']),
-                    'baseline_probabilities': predictions.vectors(found['probabilities'][:, order]),
+                    'baseline_answer': _texts(outputs['label']),
+                    'baseline_probabilities': predictions.vectors(probabilities),
                 }
             progress.advance(len(serialized))
             yield predictions.table(rows, self._schema)
@@ -175,21 +176,21 @@ class _Predict(beam.DoFn):
         """Of each model."""
         features = None if self._cached is None else self._cached.of(ids)
         return [
-            model.answers_to_features(features)
+            model.answer_features(features)
             if by_features and features is not None
-            else model.answers(serialized)
+            else model.answer_examples(serialized)
             for model, by_features in zip(self._models, self._by_features, strict=True)
         ]
 
-    def _facts(self, some: Sequence[tf.train.Example]) -> dict[str, Any]:
+    def _facts(self, batch: Sequence[tf.train.Example]) -> dict[str, Any]:
         names = ('image_id', 'path', 'split', 'label', 'source_format', *self._job.metadata)
         rows: dict[str, Any] = {
-            name: [examples.text(example, name) for example in some] for name in names
+            name: [examples.text(example, name) for example in batch] for name in names
         }
         for name in _FACTS:
-            rows[name] = [example.features.feature[name].float_list.value[0] for example in some]
+            rows[name] = [example.features.feature[name].float_list.value[0] for example in batch]
         for name in ('width', 'height'):
-            rows[name] = [example.features.feature[name].int64_list.value[0] for example in some]
+            rows[name] = [example.features.feature[name].int64_list.value[0] for example in batch]
         rows['size'] = [max(sides) for sides in zip(rows['width'], rows['height'], strict=True)]
         for column, edges in self._job.edges:
             fact = column.removesuffix(slices.SUFFIX)
@@ -210,7 +211,7 @@ def _batches(file: str) -> Iterator[np.ndarray]:
     try:
         yield from tf_data.batches(file, BATCH).as_numpy_iterator()
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        why = error.message.splitlines()[0]
+        reason = error.message.splitlines()[0]
         raise DataError(
-            f'{file} is damaged ({why}); make it anew with: thawline run --no-cache'
+            f'{file} is damaged ({reason}); recreate it with: thawline run --no-cache'
         ) from error

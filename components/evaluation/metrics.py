@@ -1,4 +1,4 @@
-"""Every number of one group of images, from its predictions; scikit-learn computes what it has.
+"""Metrics of one group of images, from its predictions; by scikit-learn where it has them.
 
 Images of a class that training never saw cannot be answered right: they count in the accuracy and
 in the calibration, and are left out of what needs a position in the class list. Images for which
@@ -41,11 +41,47 @@ class Answers:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @classmethod
+    def from_predictions(cls, predictions: Predictions, rows: np.ndarray) -> Answers:
+        """Those in some rows of the table: int64 [N]."""
+        return cls.from_served(
+            predictions.labels[rows],
+            predictions.answers[rows],
+            predictions.scores[rows],
+            predictions.probabilities[rows],
+        )
+
+    @classmethod
+    def from_served(
+        cls, labels: np.ndarray, served: np.ndarray, scores: np.ndarray, probabilities: np.ndarray
+    ) -> Answers:
+        """What a model serves, less the labels beside probabilities that are not finite.
+
+        Args:
+            labels: as in the attributes.
+            served: int64 [N], positions of the labels that the model serves.
+            scores: float32 [N], of these.
+            probabilities: float32 [N, C].
+        """
+        finite = np.isfinite(probabilities).all(axis=1)
+        return cls(
+            labels,
+            np.where(finite, served, NO_ANSWER),
+            np.where(finite, scores, np.float32(np.nan)),
+            probabilities,
+        )
+
     @property
     def hits(self) -> np.ndarray:
-        """What was answered right, bool [N]."""
-        found: np.ndarray = self.labels == self.answers
-        return found
+        """Which images are answered correctly: bool [N]."""
+        hits: np.ndarray = self.labels == self.answers
+        return hits
+
+    @property
+    def answered(self) -> np.ndarray:
+        """Which images have an answer, right or wrong: bool [N]."""
+        answered: np.ndarray = self.answers >= 0
+        return answered
 
     @property
     def finite(self) -> bool:
@@ -62,39 +98,6 @@ class Answers:
         return Answers(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
 
-def of_rows(found: Predictions, rows: np.ndarray) -> Answers:
-    """The answers in some rows of a table of predictions: int64 [N]."""
-    return usable(
-        found.labels[rows], found.answers[rows], found.scores[rows], found.probabilities[rows]
-    )
-
-
-def usable(
-    labels: np.ndarray, served: np.ndarray, scores: np.ndarray, probabilities: np.ndarray
-) -> Answers:
-    """What a model serves, less the labels that it serves beside probabilities that are no numbers.
-
-    Args:
-        labels: as `Answers` has them.
-        served: int64 [N], positions of the labels that the model serves.
-        scores: float32 [N], of these.
-        probabilities: float32 [N, C].
-    """
-    finite = np.isfinite(probabilities).all(axis=1)
-    return Answers(
-        labels,
-        np.where(finite, served, NO_ANSWER),
-        np.where(finite, scores, np.float32(np.nan)),
-        probabilities,
-    )
-
-
-def answered(answers: Answers) -> np.ndarray:
-    """Which images have an answer, right or wrong: bool [N]."""
-    found: np.ndarray = answers.answers >= 0
-    return found
-
-
 def overall(answers: Answers) -> dict[str, float]:
     """Metrics by name; NaN where there is nothing to compute one from.
 
@@ -108,14 +111,14 @@ def overall(answers: Answers) -> dict[str, float]:
     if len(classes) > TOP:
         values[top] = np.nan
     if len(known):
-        labels, found = known.labels, known.answers
+        labels, served = known.labels, known.answers
         values['balanced_accuracy'] = metrics.recall_score(
-            labels, found, labels=np.unique(labels), average='macro', zero_division=0
+            labels, served, labels=np.unique(labels), average='macro', zero_division=0
         )
         values['macro_f1'] = metrics.f1_score(
             labels,
-            found,
-            labels=np.union1d(labels, found[found >= 0]),  # no answer is no class of its own
+            served,
+            labels=np.union1d(labels, served[served >= 0]),  # no answer is no class of its own
             average='macro',
             zero_division=0,
         )
@@ -179,7 +182,7 @@ def calibration_error(answers: Answers) -> float:
 
 def confusion(answers: Answers) -> dict[tuple[int, int], int]:
     """How many images of a class (first) were answered as another (second); only what occurs."""
-    known = answers.take(answered(answers)).known
+    known = answers.take(answers.answered).known
     pairs, counts = np.unique(
         np.stack([known.labels, known.answers], axis=1), axis=0, return_counts=True
     )

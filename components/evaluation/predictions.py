@@ -11,7 +11,7 @@ Parquet files in the folder `predictions` of the evaluation, one row an image of
 | brightness, contrast, sharpness               | float32, see `components.ingestion.facts`      |
 | width, height, size                           | int64, pixels; size is the longer side         |
 | source_format, meta_<name>                    | string, null where an image has none           |
-| <fact>_bucket                                 | string, see `slicing`                          |
+| <fact>_bucket                                 | string, see `slices`                           |
 
 All probabilities are in the order of the candidate's classes. The schema's metadata has under
 `thawline` the JSON `{"format": 1, "classes": [...], "edges": {"<fact>_bucket": [low, high]}}`.
@@ -58,7 +58,7 @@ class Predictions:
         columns: by name, [N]: facts as numbers, all else as str or None (dtype object).
         classes: C names in the order of the outputs.
         baseline_probabilities: float32 [N, C], None without a comparable baseline.
-        edges: of each column of buckets, see `slicing.bucket`.
+        edges: of each column of buckets, see `slices.bucket`.
     """
 
     ids: np.ndarray
@@ -102,11 +102,11 @@ def schema(classes: Sequence[str], metadata: Iterable[str], edges: Edges) -> pa.
     return pa.schema(fields, metadata={_KEY: json.dumps(described, ensure_ascii=False)})
 
 
-def table(rows: Mapping[str, Sequence[Any]], of: pa.Schema) -> pa.Table:
+def table(rows: Mapping[str, Sequence[Any]], columns: pa.Schema) -> pa.Table:
     """A piece of the table; columns that are missing in `rows` are null."""
     n = len(rows['image_id'])
-    arrays = [pa.array(rows.get(field.name, [None] * n), field.type) for field in of]
-    return pa.Table.from_arrays(arrays, schema=of)
+    arrays = [pa.array(rows.get(field.name, [None] * n), field.type) for field in columns]
+    return pa.Table.from_arrays(arrays, schema=columns)
 
 
 def vectors(values: np.ndarray) -> pa.Array:
@@ -128,35 +128,36 @@ def read(uri: str) -> Predictions:
     """
     where = folder(uri)
     try:
-        found = pq.read_table(where)
+        stored = pq.read_table(where)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise DataError(
-            f'The predictions in {where} cannot be read ({reason}); make them anew with: '
+            f'The predictions in {where} cannot be read ({reason}); recreate them with: '
             'thawline run --no-cache'
         ) from error
-    described = json.loads((found.schema.metadata or {}).get(_KEY, b'{}'))
+    described = json.loads((stored.schema.metadata or {}).get(_KEY, b'{}'))
     if described.get('format') != FORMAT:
         raise DataError(
-            f'The predictions in {where} have format {described.get("format")!r}; known: {FORMAT}'
+            f'The predictions in {where} have format {described.get("format")!r}, not {FORMAT}.'
         )
     classes = tuple(described['classes'])
     edges = {name: (low, high) for name, (low, high) in described['edges'].items()}
-    return _of_table(found.sort_by([('split', 'ascending'), ('path', 'ascending')]), classes, edges)
+    rows = stored.sort_by([('split', 'ascending'), ('path', 'ascending')])
+    return _from_table(rows, classes, edges)
 
 
-def _of_table(found: pa.Table, classes: tuple[str, ...], edges: dict[str, Any]) -> Predictions:
-    texts = {name: found[name].to_numpy() for name in _TEXTS}
+def _from_table(rows: pa.Table, classes: tuple[str, ...], edges: dict[str, Any]) -> Predictions:
+    texts = {name: rows[name].to_numpy() for name in _TEXTS}
     position = {name: place for place, name in enumerate(classes)}
 
     def places(names: np.ndarray) -> np.ndarray:
         return np.array([position.get(name, UNKNOWN) for name in names], np.int64)
 
     def matrix(name: str) -> np.ndarray:
-        flat = found[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return flat.astype(np.float32).reshape(len(found), len(classes))
+        flat = rows[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return flat.astype(np.float32).reshape(len(rows), len(classes))
 
-    compared = len(found) > 0 and found['baseline_answer'].null_count == 0
+    compared = len(rows) > 0 and rows['baseline_answer'].null_count == 0
     return Predictions(
         ids=texts['image_id'].astype(str),
         paths=texts['path'].astype(str),
@@ -164,12 +165,12 @@ def _of_table(found: pa.Table, classes: tuple[str, ...], edges: dict[str, Any]) 
         labels=places(texts['label']),
         labelled=np.array([name is not None for name in texts['label']], bool),
         answers=places(texts['answer']),
-        scores=found['score'].to_numpy().astype(np.float32),
+        scores=rows['score'].to_numpy().astype(np.float32),
         probabilities=matrix('probabilities'),
         baseline_answers=places(texts['baseline_answer']) if compared else None,
         baseline_probabilities=matrix('baseline_probabilities') if compared else None,
         columns={
-            name: found[name].to_numpy() for name in found.column_names if name not in _NOT_COLUMNS
+            name: rows[name].to_numpy() for name in rows.column_names if name not in _NOT_COLUMNS
         },
         classes=classes,
         edges=edges,

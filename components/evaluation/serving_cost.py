@@ -1,4 +1,4 @@
-"""What a model costs whoever serves it: seconds an image and bytes on the disk."""
+"""What serving a model costs: time per image and bytes on disk."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.evaluation.inference import Server
+from thawline.components.evaluation.inference import ExportedModel
 from thawline.components.transform import preprocessing
 
 IMAGES = 100
 _WARM_UP = 5
 
 
-def latency_ms(server: Server, files: Sequence[str]) -> float | None:
+def latency_ms(model: ExportedModel, files: Sequence[str]) -> float | None:
     """95th percentile of the milliseconds that one image takes through `serving_pixels`.
 
-    One image a call, one call at a time, as someone waits for it who has decoded it already; on
-    this machine, whatever else it is doing. The first calls are left out.
+    One decoded image a call, one call at a time, on this machine under its present load. The first
+    calls are not counted.
 
     Args:
-        server: the model.
+        model: as exported.
         files: gzipped TFRecords of tf.Examples, of which a hundred images are taken.
 
     Returns:
         None where there are no images.
     """
-    wanted = {'image': tf.io.FixedLenFeature([], tf.string)}
+    features = {'image': tf.io.FixedLenFeature([], tf.string)}
     records = tf.data.TFRecordDataset(list(files), compression_type='GZIP').take(IMAGES)
     images = [
-        preprocessing.decode(tf.io.parse_single_example(one, wanted)['image'])[None]
-        for one in records
+        preprocessing.decode(tf.io.parse_single_example(record, features)['image'])[None]
+        for record in records
     ]
     for image in images[:_WARM_UP]:
-        server.of_pixels(image)
+        model.answer_pixels(image)
     seconds = []
     for image in images:
         started = time.perf_counter()
-        server.of_pixels(image)['probabilities'].numpy()
+        model.answer_pixels(image)['probabilities'].numpy()
         seconds.append(time.perf_counter() - started)
     return 1000 * float(np.percentile(seconds, 95)) if seconds else None
 

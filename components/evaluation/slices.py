@@ -1,4 +1,4 @@
-"""Which groups of images are told apart: columns of metadata, and facts of the images in buckets.
+"""Slices of the images: by columns of metadata, and by facts of the images in buckets.
 
 A fact is sorted into three buckets at the tertiles of train, so that 'dark' is what is dark among
 the images that the model learned from, and a val or test split that is unlike train shows as one
@@ -34,24 +34,24 @@ def bucket(fact: str, value: float, edges: tuple[float, float]) -> str:
     return high if value > edges[1] or edges[0] < value == edges[1] else medium
 
 
-def columns(found: Iterable[str]) -> tuple[str, ...]:
-    """Names that can be sliced on, of those of a table: metadata, source format and buckets."""
+def sliceable(names: Iterable[str]) -> tuple[str, ...]:
+    """The columns of a table that can be sliced on: metadata, source format and buckets."""
     return tuple(
         name
-        for name in found
+        for name in names
         if name.startswith(METADATA) or name.endswith(SUFFIX) or name == 'source_format'
     )
 
 
-def slices(
-    found: Mapping[str, Iterable[object]], crossed: Sequence[Sequence[str]], most_values: int
+def choose_columns(
+    columns: Mapping[str, Iterable[object]], crossed: Sequence[Sequence[str]], most_values: int
 ) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """What to slice on, and what was left out because it has too many values.
+    """The columns to slice on, alone or together, and those with too many values for it.
 
-    Nobody reads a thousand lines, and of so many groups some are bad by chance alone.
+    Nobody reads a thousand lines, and of so many slices some are bad by chance alone.
 
     Args:
-        found: columns by name, one value an image.
+        columns: by name, one value an image.
         crossed: columns to slice on together.
         most_values: columns with more values are left out, and so are crossed columns with more
             combinations.
@@ -59,25 +59,25 @@ def slices(
     Raises:
         ConfigError: a crossed column does not exist.
     """
-    names = columns(found)
+    names = sliceable(columns)
     for position, together in enumerate(crossed):
         for name in together:
             check_column(name, names, f'evaluation.crossed[{position}]')
-    taken: list[tuple[str, ...]] = []
+    chosen: list[tuple[str, ...]] = []
     left_out: list[tuple[str, ...]] = []
     for together in [*((name,) for name in names), *map(tuple, crossed)]:
-        values = set(zip(*(found[name] for name in together), strict=True))
-        (taken if len(values) <= most_values else left_out).append(together)
-    return taken, left_out
+        values = set(zip(*(columns[name] for name in together), strict=True))
+        (chosen if len(values) <= most_values else left_out).append(together)
+    return chosen, left_out
 
 
 def check_column(name: str, known: Sequence[str], where: str) -> None:
-    """Refuses a column that the images do not have.
+    """Rejects a column that the images do not have.
 
     Args:
         name: of the column.
-        known: all that there are.
-        where: in the configuration it was named.
+        known: all columns.
+        where: the key of the configuration that names it.
 
     Raises:
         ConfigError: it is not among them.
@@ -87,6 +87,5 @@ def check_column(name: str, known: Sequence[str], where: str) -> None:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f' Did you mean {near[0]!r}?' if near else ''
     raise ConfigError(
-        f'{where} names {name!r}, which the images do not have; there are: '
-        f'{", ".join(known)}.{hint}'
+        f'{where}: the images have no column {name!r}; they have: {", ".join(known)}.{hint}'
     )

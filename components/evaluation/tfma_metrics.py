@@ -89,7 +89,7 @@ class _Scores(beam.CombineFn):
             np.concatenate(column) for column in zip(*accumulator, strict=True)
         )
         scores = np.take_along_axis(probabilities, served[:, None], axis=1)[:, 0]
-        answers = metrics.usable(labels, served, scores, probabilities)
+        answers = Answers.from_served(labels, served, scores, probabilities)
         hits, n = int(answers.hits.sum()), len(answers)
         interval = proportions.wilson(hits, n)
         values: dict[str, Any] = {

@@ -90,7 +90,7 @@ def build_content(given: ReportInputs) -> ReportContent:
     """The whole report."""
     predictions = given.predictions
     rows = np.flatnonzero(predictions.labelled)
-    answers = metrics.of_rows(predictions, rows)
+    answers = Answers.from_predictions(predictions, rows)
     suspects = _suspects(given.embedded, predictions, answers, rows)
     shown = galleries.build_album(
         predictions,
@@ -103,7 +103,7 @@ def build_content(given: ReportInputs) -> ReportContent:
         given.model.served.resize,
     )
     parts: dict[str, SplitResults] = {}
-    together, not_sliced = slices.slices(
+    together, not_sliced = slices.choose_columns(
         predictions.columns, given.groups.crossed, given.groups.most_values
     )
     for split in EVALUATED:
@@ -155,7 +155,7 @@ def build_content(given: ReportInputs) -> ReportContent:
 
 def _with_unanswered(card: FactCard, answers: Answers) -> FactCard:
     """The model card; where the model has no answer to some images, it says what that means."""
-    missing = int((~metrics.answered(answers)).sum())
+    missing = int((~answers.answered).sum())
     if not missing:
         return card
     fact = Fact(
@@ -174,7 +174,7 @@ def _suspects(
     """The model votes on what it has answered, the neighbours on all."""
     place = {str(name): row for row, name in enumerate(embedded.ids)}
     ids = [str(name) for name in predictions.ids[rows]]
-    there = [i for i in np.flatnonzero(metrics.answered(answers)) if ids[i] in place]
+    there = [i for i in np.flatnonzero(answers.answered) if ids[i] in place]
     of_embedded = np.array([place[ids[i]] for i in there], np.int64)
     classes = len(predictions.classes)
     return similarity.suspects(embedded, classes, answers.probabilities[there], of_embedded)
@@ -189,7 +189,7 @@ def _split_results(
 ) -> SplitResults:
     """One split: the labelled images in `rows`."""
     predictions = given.predictions
-    answers = metrics.of_rows(predictions, rows)
+    answers = Answers.from_predictions(predictions, rows)
     columns = {name: values[rows] for name, values in predictions.columns.items()}
     baseline = None
     if predictions.baseline_answers is not None:

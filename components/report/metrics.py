@@ -14,8 +14,6 @@ import numpy as np
 from thawline.components.evaluation import metrics
 from thawline.components.evaluation.metrics import NO_ANSWER as NO_ANSWER
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.evaluation.metrics import answered as answered
-from thawline.components.evaluation.metrics import of_rows as of_rows
 from thawline.components.report.content import CalibrationBin, ClassRow
 from thawline.components.statistics.proportions import Interval, wilson
 
@@ -62,7 +60,7 @@ def _finite_or_none(value: float) -> float | None:
 
 def calibration_bins(answers: Answers) -> tuple[CalibrationBin, ...]:
     """How often answers of each range of scores are right; the last range includes 1."""
-    answers = answers.take(answered(answers))
+    answers = answers.take(answers.answered)
     place = np.minimum((answers.scores.astype(np.float64) * BINS).astype(int), BINS - 1)
     found = []
     for i in range(BINS):

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.report import metrics
 
 # Pictures in all; with their overlays they stay below 15 MB (`pictures.SIDE`).
 MOST = 600
@@ -43,7 +42,7 @@ def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> PictureChoi
         ids: str [N], for an order among equals.
     """
     wrong = np.lexsort((ids, -answers.scores))
-    wrong = wrong[(metrics.answered(answers) & ~answers.hits)[wrong]]
+    wrong = wrong[(answers.answered & ~answers.hits)[wrong]]
     right = np.lexsort((ids, answers.scores))
     right = right[answers.hits[right]]
     names = list(dict.fromkeys(splits.tolist()))

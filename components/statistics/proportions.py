@@ -6,6 +6,7 @@ model as fixed before they were looked at.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import math
 
@@ -90,17 +91,12 @@ def lower_bound(hits: int, n: int, confidence: float = CONFIDENCE) -> float:
 
 
 def hits_needed(n: int, threshold: float, confidence: float = CONFIDENCE) -> int | None:
-    """The fewest hits among `n` whose lower bound reaches `threshold`; None if not even all do."""
-    low, high = 0, n
+    """The fewest hits among `n` whose lower bound reaches `threshold`; None if even `n` do not."""
     if lower_bound(n, n, confidence) < threshold:
         return None
-    while low < high:
-        middle = (low + high) // 2
-        if lower_bound(middle, n, confidence) >= threshold:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    return bisect.bisect_left(
+        range(n), True, key=lambda hits: lower_bound(hits, n, confidence) >= threshold
+    )
 
 
 def hits_for_share(n: int, share: float) -> int:
@@ -119,19 +115,16 @@ def images_needed(share: float, threshold: float, confidence: float = CONFIDENCE
     """
     if share <= threshold:
         return None
-    high = 1
-    while lower_bounds(share * high, high, confidence) < threshold:
-        high *= 2
-        if high > _MOST_IMAGES:
+
+    def reaches(n: int) -> bool:
+        return bool(lower_bounds(share * n, n, confidence) >= threshold)
+
+    n = 1
+    while not reaches(n):
+        n *= 2
+        if n > _MOST_IMAGES:
             return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if lower_bounds(share * middle, middle, confidence) < threshold:
-            low = middle
-        else:
-            high = middle
-    return high
+    return bisect.bisect_left(range(n), True, lo=n // 2 + 1, key=reaches)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,11 +192,6 @@ def fisher_p_value(hits: int, n: int, other_hits: int, other_n: int) -> float:
 
 def hits_not_lower(n: int, other_hits: int, other_n: int, level: float) -> int:
     """The fewest hits among `n` that `fisher_p_value` does not call lower at `level`."""
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if fisher_p_value(middle, n, other_hits, other_n) >= level:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    return bisect.bisect_left(
+        range(n), True, key=lambda hits: fisher_p_value(hits, n, other_hits, other_n) >= level
+    )

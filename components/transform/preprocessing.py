@@ -70,7 +70,7 @@ def resize(image: tf.Tensor, size: int, mode: str) -> tf.Tensor:
 def pixels_from_bytes(encoded: tf.Tensor, size: int, mode: str) -> tf.Tensor:
     """Decodes and resizes a batch: string [N] -> uint8 [N, size, size, 3]."""
     return tf.map_fn(
-        lambda one: tf.ensure_shape(resize(decode(one), size, mode), [size, size, 3]),
+        lambda image: tf.ensure_shape(resize(decode(image), size, mode), [size, size, 3]),
         encoded,
         fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
     )
@@ -86,7 +86,7 @@ def pack(pixels: tf.Tensor) -> tf.Tensor:
 def unpack(packed: tf.Tensor, size: int) -> tf.Tensor:
     """The inverse of `pack`: string [N] -> uint8 [N, size, size, 3]."""
     return tf.map_fn(
-        lambda one: tf.ensure_shape(tf.io.parse_tensor(one, tf.uint8), [size, size, 3]),
+        lambda record: tf.ensure_shape(tf.io.parse_tensor(record, tf.uint8), [size, size, 3]),
         packed,
         fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
     )

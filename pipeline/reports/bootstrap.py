@@ -14,7 +14,6 @@ import scipy.sparse
 import scipy.stats
 
 from thawline.components.evaluation.metrics import BINS, TOP, Answers
-from thawline.components.report import metrics
 from thawline.components.statistics.proportions import CONFIDENCE
 
 REPLICATES = 1000
@@ -75,7 +74,7 @@ class WeightedMetrics:
         """`answers` are N images with labels in the class list."""
         n, classes = answers.probabilities.shape
         rows, hits = np.arange(n), answers.hits.astype(float)
-        answered = metrics.answered(answers)
+        answered = answers.answered
 
         def table(groups: np.ndarray, values: np.ndarray, size: int) -> scipy.sparse.csr_array:
             return scipy.sparse.csr_array((values, (groups, rows)), shape=(size, n))

@@ -159,7 +159,7 @@ def _with_unanswered(card: FactCard, first: Answers, second: Answers) -> FactCar
     """The card of what is compared, and how many images a run has no answer to."""
     facts = []
     for name, answers in (('A', first), ('B', second)):
-        if missing := int((~metrics.answered(answers)).sum()):
+        if missing := int((~answers.answered).sum()):
             why = 'probabilities that are NaN or infinite; counted as wrong'
             facts.append(Fact(f'No answer in {name}', f'{missing:,}', why))
     return dataclasses.replace(card, facts=(*card.facts, *facts))
@@ -191,9 +191,9 @@ def _answers(
     found: Predictions, rows: np.ndarray, classes: tuple[str, ...], labels: np.ndarray
 ) -> Answers:
     """Answers in the class list of both; a class that a model lacks has probability 0."""
-    own = metrics.of_rows(found, rows)
+    own = Answers.from_predictions(found, rows)
     places = np.array([classes.index(name) for name in found.classes], np.int64)
-    answers = np.where(metrics.answered(own), places[np.maximum(own.answers, 0)], metrics.NO_ANSWER)
+    answers = np.where(own.answered, places[np.maximum(own.answers, 0)], metrics.NO_ANSWER)
     probabilities = np.zeros((len(rows), len(classes)), np.float32)
     probabilities[:, places] = own.probabilities
     return Answers(labels, answers, own.scores, probabilities)

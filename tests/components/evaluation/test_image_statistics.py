@@ -26,12 +26,12 @@ def test_tertiles_of_train_and_the_columns_that_came_along(tmp_path: pathlib.Pat
         )
     for split, frame in frames.items():
         (tmp_path / split).mkdir()
-        found = tfdv.generate_statistics_from_dataframe(frame)
-        (tmp_path / split / 'FeatureStats.pb').write_bytes(found.SerializeToString())
-    known = image_statistics.read({split: str(tmp_path / split) for split in frames})
-    assert known.images == {'train': 3000, 'val': 50}
-    assert known.metadata == ('meta_train', 'meta_val')
-    assert known.edges.keys() == {'brightness_bucket', 'size_bucket'}
-    assert known.edges['brightness_bucket'] == pytest.approx((1 / 3, 2 / 3), abs=0.02)
+        message = tfdv.generate_statistics_from_dataframe(frame)
+        (tmp_path / split / 'FeatureStats.pb').write_bytes(message.SerializeToString())
+    statistics = image_statistics.read({split: str(tmp_path / split) for split in frames})
+    assert statistics.images == {'train': 3000, 'val': 50}
+    assert statistics.metadata == ('meta_train', 'meta_val')
+    assert statistics.edges.keys() == {'brightness_bucket', 'size_bucket'}
+    assert statistics.edges['brightness_bucket'] == pytest.approx((1 / 3, 2 / 3), abs=0.02)
     # The longer side is mostly the width.
-    assert known.edges['size_bucket'] == pytest.approx((133, 167), abs=3)
+    assert statistics.edges['size_bucket'] == pytest.approx((133, 167), abs=3)

@@ -90,7 +90,7 @@ def test_probabilities_that_are_no_numbers_leave_what_needs_none() -> None:
 def test_a_label_beside_no_numbers_is_no_answer() -> None:
     whole = answers(60, 4, 2, unknown=10)
     whole.probabilities[::5, 1] = np.nan
-    found = metrics.usable(whole.labels, whole.answers, whole.scores, whole.probabilities)
+    found = Answers.from_served(whole.labels, whole.answers, whole.scores, whole.probabilities)
     assert not found.hits[::5].any() and not found.hits[-10:].any()
     assert np.isnan(found.scores[::5]).all() and np.isnan(metrics.calibration_error(found))
     known = found.known
@@ -98,5 +98,5 @@ def test_a_label_beside_no_numbers_is_no_answer() -> None:
         sklearn.metrics.f1_score(known.labels, known.answers, labels=range(4), average='macro')
     )
     counted = metrics.confusion(found)
-    assert sum(counted.values()) == metrics.answered(known).sum() < len(known)
+    assert sum(counted.values()) == known.answered.sum() < len(known)
     assert min(answer for _, answer in counted) >= 0

@@ -1,4 +1,4 @@
-"""Buckets, columns to slice on, and what is said of columns that are not there."""
+"""Buckets, columns to slice on, and the errors for unknown columns."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ COLUMNS = {
 }
 
 
-def test_column_of_a_thousand_values_is_left_out_and_told() -> None:
+def test_column_of_a_thousand_values_is_left_out() -> None:
     crossed = [('meta_site', 'brightness_bucket'), ('meta_site', 'meta_serial')]
-    taken, left_out = slices.slices(COLUMNS, crossed, most_values=50)
-    assert taken == [
+    chosen, left_out = slices.choose_columns(COLUMNS, crossed, most_values=50)
+    assert chosen == [
         ('brightness_bucket',), ('source_format',), ('meta_site',),
         ('meta_site', 'brightness_bucket'),
     ]  # fmt: skip
@@ -47,9 +47,9 @@ def test_column_of_a_thousand_values_is_left_out_and_told() -> None:
 
 
 def test_unknown_column_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"crossed\[0\] names 'meta_sit'.*mean 'meta_site'"):
-        slices.slices(COLUMNS, [('meta_sit', 'source_format')], 50)
-    with pytest.raises(ConfigError, match='there are: a, b'):
+    with pytest.raises(ConfigError, match=r"crossed\[0\].*'meta_sit'.*'meta_site'"):
+        slices.choose_columns(COLUMNS, [('meta_sit', 'source_format')], 50)
+    with pytest.raises(ConfigError, match='a, b'):
         slices.check_column('x', ('a', 'b'), 'gate.slices[0].column')
 
 

@@ -118,14 +118,14 @@ def broken(some: Answers, rows: np.ndarray) -> Answers:
         *columns, some.labels, np.ones(n, bool), some.answers, some.scores, probabilities,
         None, {}, tuple('abcd'),
     )  # fmt: skip
-    return measures.of_rows(table, np.arange(n))
+    return Answers.from_predictions(table, np.arange(n))
 
 
 def test_images_without_numbers_are_wrong_and_what_needs_numbers_is_unknown() -> None:
     whole = answers(4, 60, unknown=10)
     rows = np.flatnonzero(whole.hits)[::3]
     some = broken(whole, rows)
-    assert set(np.flatnonzero(~measures.answered(some))) == set(rows)
+    assert set(np.flatnonzero(~some.answered)) == set(rows)
     assert measures.hit_rate(some.hits).n == 60
     assert some.hits.sum() == whole.hits.sum() - len(rows)
     assert np.isnan(some.scores[rows]).all() and not some.hits[:10].any()
