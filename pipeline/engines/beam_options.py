@@ -36,14 +36,7 @@ def in_process(beam: Beam) -> list[str]:
 
 
 def of_node(beam: Beam, workers: int, endpoints: Endpoints | None, job: str) -> list[str]:
-    """Options of a node with at least one worker.
-
-    Args:
-        beam: the settings.
-        workers: at least 1.
-        endpoints: None for engines without services.
-        job: name of the job, from `job_name`.
-    """
+    """Options of a node with at least one worker; no endpoints for engines without services."""
     options = {
         'local': lambda: list(IN_PROCESS),
         'multiprocess': lambda: _multiprocess(workers),

@@ -27,18 +27,11 @@ _WITH_SERVICES = ('portable', 'flink', 'spark')
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Where a node runs.
-
-    Attributes:
-        options: of Beam.
-        workers: 0 for this process.
-        description: for people: `flink, 2 workers`.
-        job: its name at the job server.
-    """
+    """Where a node runs: in this process with 0 workers, else as a job of this name."""
 
     options: tuple[str, ...]
     workers: int
-    description: str
+    description: str  # `flink, 2 workers`
     job: str
 
 
@@ -46,14 +39,7 @@ class Engine:
     """Decides where nodes run; a context that ends the services it started."""
 
     def __init__(self, beam: Beam, pipeline: str, home: pathlib.Path, folder: pathlib.Path) -> None:
-        """Starts nothing.
-
-        Args:
-            beam: the settings.
-            pipeline: its name.
-            home: what paths in the settings are relative to.
-            folder: for the logs of services.
-        """
+        """Starts nothing; paths in the settings are relative to `home`, logs go to `folder`."""
         self._beam, self._pipeline = beam, pipeline
         self._services = Services(beam, home, folder)
 
@@ -75,9 +61,6 @@ class Engine:
             node: its id.
             megabytes: that it reads; ignored unless `needs_input_size`.
             number: makes the name of its job unique.
-
-        Raises:
-            ConfigError: the engine cannot be reached.
         """
         beam, workers = self._beam, 0
         if beam.engine != 'local':

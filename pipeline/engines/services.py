@@ -23,20 +23,10 @@ _SPARK_SERVER = 'org.apache.beam.runners.spark.SparkJobServerDriver'
 
 
 class Services:
-    """The job server and the worker pool of a run.
-
-    Attributes:
-        job_log: of a job server started here.
-    """
+    """The job server and the worker pool of a run; `job_log` is of a job server started here."""
 
     def __init__(self, beam: Beam, home: pathlib.Path, folder: pathlib.Path) -> None:
-        """Starts nothing yet.
-
-        Args:
-            beam: the settings.
-            home: what paths in the settings are relative to.
-            folder: for logs.
-        """
+        """Starts nothing yet; paths in the settings are relative to `home`."""
         self._beam, self._home, self._folder = beam, home, folder
         self._started = contextlib.ExitStack()
         self._endpoints: Endpoints | None = None
@@ -44,22 +34,14 @@ class Services:
         self.job_log: pathlib.Path | None = None
 
     def slots(self) -> int | None:
-        """How many workers a Flink cluster runs at once; None where it cannot be asked.
-
-        Raises:
-            ConfigError: it does not answer, or has no slot.
-        """
+        """How many workers a Flink cluster runs at once; None where it cannot be asked."""
         beam = self._beam
         if beam.engine == 'flink' and beam.job_endpoint is None and self._slots is None:
             self._slots = health_checks.flink_slots(beam.flink.master)
         return self._slots
 
     def endpoints(self) -> Endpoints:
-        """Their addresses; checks those in the settings and starts the others.
-
-        Raises:
-            ConfigError: one does not answer, or cannot be started.
-        """
+        """Their addresses; checks those in the settings and starts the others."""
         if self._endpoints is None:
             # Before anything is started.
             self.slots()

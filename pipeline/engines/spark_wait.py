@@ -18,11 +18,9 @@ _OVER_AFTER = 20.0  # seconds without the line
 
 @contextlib.contextmanager
 def report_waiting(log: pathlib.Path | None, remark: str) -> Iterator[None]:
-    """Watches a job server's log in the block, and shows in the progress when Spark waits.
+    """Watches a job server's log in the block: while Spark waits, the progress says so.
 
-    Args:
-        log: of the job server; None: there is nothing to watch.
-        remark: of the progress while Spark does not wait.
+    `remark` is what the progress says otherwise.
     """
     if log is None:
         yield

@@ -43,14 +43,7 @@ def seconds(node: str, megabytes: float) -> float:
 
 
 def workers(engine: str, node: str, megabytes: float, most: int) -> int:
-    """Workers for a node; 0 where it runs in this process.
-
-    Args:
-        engine: a `beam.Engine`.
-        node: its id.
-        megabytes: that it reads, 10^6 bytes.
-        most: upper bound, at least 1.
-    """
+    """Workers for a node that reads so many megabytes (10^6 bytes); 0: it runs in this process."""
     if engine == 'local' or (engine in ('multiprocess', 'portable') and node in _MULTITHREADED):
         return 0
     number = int(seconds(node, megabytes) / _SECONDS_A_WORKER[engine])
@@ -60,17 +53,9 @@ def workers(engine: str, node: str, megabytes: float, most: int) -> int:
 
 
 def limit_to_slots(workers: int, slots: int | None, *, is_explicit: bool) -> int:
-    """Workers that a cluster has slots for.
+    """Workers that a cluster has slots for; an error where the user asked for more.
 
     Flink would wait five minutes for a missing slot, and then fail the job.
-
-    Args:
-        workers: the number to limit.
-        slots: of the cluster; None if unknown.
-        is_explicit: whether the user asked for this number.
-
-    Raises:
-        ConfigError: the user asked for more than there are.
     """
     if slots is None or workers <= slots:
         return workers

@@ -49,11 +49,7 @@ class _Host:
         return self._process.poll() is None
 
     def address(self) -> str:
-        """Where it listens, once it does.
-
-        Raises:
-            RuntimeError: it ended instead.
-        """
+        """Where it listens, once it does."""
         if not self._address:
             port = self._ready.readline().strip()
             if not port:
@@ -120,11 +116,6 @@ class Front(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
 
 
 def serve(front: Front, port: int, host: str) -> grpc.Server:
-    """Listens for requests.
-
-    Raises:
-        RuntimeError: the port is in use.
-    """
     server = grpc.server(futures.ThreadPoolExecutor(_THREADS))
     server.add_insecure_port(f'{host}:{port}')
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(front, server)

@@ -20,8 +20,6 @@ class Cluster(abc.ABC):
     """A context that ends the cluster: a leader, and workers with a slot each.
 
     Attributes:
-        JARS: its programs.
-        LEADER, WORKER: their names.
         VARIABLES: environment variables that runs on it need.
         place: folder of the jars.
         folder: for its configuration, logs and temporary files.
@@ -34,11 +32,7 @@ class Cluster(abc.ABC):
     VARIABLES: Mapping[str, str] = {}
 
     def __init__(self, folder: pathlib.Path, workers: int = 2) -> None:
-        """Downloads the jars and starts nothing yet.
-
-        Raises:
-            ConfigError: the jars cannot be downloaded.
-        """
+        """Downloads the jars and starts nothing yet."""
         self.place = self.JARS.fetch()
         self.folder, self._size = folder, workers
         self._cleanup = contextlib.ExitStack()
@@ -69,11 +63,7 @@ class Cluster(abc.ABC):
         os.killpg(self._workers[number].pid, signal.SIGKILL)
 
     def wait(self) -> None:
-        """Waits for the slots of all living workers.
-
-        Raises:
-            ConfigError: one ended, or took too long.
-        """
+        """Waits for the slots of all living workers."""
         alive = [worker for worker in self._workers if worker.is_alive]
         for worker in alive:
             worker.wait_until(lambda: (self.slots() or 0) >= len(alive), _START)
@@ -88,11 +78,7 @@ class Cluster(abc.ABC):
 
     @abc.abstractmethod
     def busy(self, node: str) -> str | None:
-        """The running job of a node, described; None if there is none. `node` is in lower case.
-
-        Raises:
-            ConfigError: the cluster does not answer.
-        """
+        """The running job of a node (in lower case), described; None if there is none."""
 
     @abc.abstractmethod
     def start_leader(self) -> processes.Service:

@@ -17,11 +17,7 @@ TOLERANCE = 1e-4
 
 
 def differences(one: pathlib.Path, other: pathlib.Path) -> list[str]:
-    """The differences between the newest artifacts of two outputs, a line each.
-
-    Args:
-        one, other: output folders of runs of the same images and settings.
-    """
+    """The differences between the newest artifacts of two outputs, a line each."""
     return [
         *_records('images', *_both(one, other, node_names.IMAGE_EXAMPLE_GEN, 'examples')),
         *_statistics(*_both(one, other, node_names.STATISTICS_GEN, 'statistics')),
