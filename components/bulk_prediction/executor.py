@@ -48,19 +48,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             DataError: the source cannot be used, or nothing in it can.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        found, columns = listed(exec_properties)
+        listing, columns = listed(exec_properties)
         examples = artifact_utils.get_single_instance(output_dict['examples'])
         report = artifact_utils.get_single_instance(output_dict['quarantine'])
         staging = os.path.join(report.uri, 'staging')
         fileio.makedirs(staging)
-        count = None if found.records else len(found.items)
+        count = None if listing.records else len(listing.items)
         progress.start('images', count)
         try:
             with self._make_beam_pipeline() as root:
                 bounds = int(exec_properties['max_side']), int(exec_properties['max_pixels'])
-                beam_pipeline.read(root, _to_ingest(found), columns, staging, *bounds)
+                beam_pipeline.read(root, _to_ingest(listing), columns, staging, *bounds)
             rows, rejected = ingestion.outcomes_of(staging, count)
-            rejected += found.rejected
+            rejected += listing.rejected
             if not rows:
                 raise DataError(
                     f'none of the images of {exec_properties["source"]} can be used: '
@@ -90,13 +90,13 @@ def listed(properties: Mapping[str, Any]) -> tuple[Listing, Columns]:
     return listing.of_sources([str(properties['source'])], columns), without_labels(columns)
 
 
-def _to_ingest(found: Listing) -> source_types.Listing:
+def _to_ingest(listing: Listing) -> source_types.Listing:
     """The same as ingestion has it."""
     return source_types.Listing(
-        tuple(SourceItem(item.path, item.name) for item in found.items),
-        found.rejected,
+        tuple(SourceItem(item.path, item.name) for item in listing.items),
+        listing.rejected,
         (),
-        tuple(Entry(item.path, item.name, 0, item.stamp) for item in found.records),
+        tuple(Entry(item.path, item.name, 0, item.stamp) for item in listing.records),
     )
 
 

@@ -39,9 +39,9 @@ class Executor(executor.Executor):
     def _get_inference_spec(
         self, model_path: str, exec_properties: dict[str, Any]
     ) -> model_spec_pb2.InferenceSpecType:
-        found = super()._get_inference_spec(model_path, exec_properties)
-        found.batch_parameters.max_batch_size = BATCH
-        return found
+        spec = super()._get_inference_spec(model_path, exec_properties)
+        spec.batch_parameters.max_batch_size = BATCH
+        return spec
 
     def _run_model_inference(self, *args: Any) -> None:
         # The handler is chosen by its name when the pipeline is built; workers get what was chosen.

@@ -103,17 +103,17 @@ def of_sources(
     records: dict[str, Item] = {}
     rejected: set[Rejected] = set()
     for source in sources:
-        for found in _of_source(source, columns):
-            if isinstance(found, Rejected):
-                rejected.add(found)
-            elif storage.absolute(found.path) in leave_out:
+        for entry in _of_source(source, columns):
+            if isinstance(entry, Rejected):
+                rejected.add(entry)
+            elif storage.absolute(entry.path) in leave_out:
                 continue
-            elif not is_utf8(found.name):
-                rejected.add(Rejected(_shown(found.name), reasons.BAD_NAME, 'rename the file'))
-            elif isinstance(found, _Record):
-                records[found.name] = Item(found.name, found.path, found.stamp)
+            elif not is_utf8(entry.name):
+                rejected.add(Rejected(_shown(entry.name), reasons.BAD_NAME, 'rename the file'))
+            elif isinstance(entry, _Record):
+                records[entry.name] = Item(entry.name, entry.path, entry.stamp)
             else:
-                items[found.name] = found
+                items[entry.name] = entry
     rejected = {r for r in rejected if storage.absolute(r.path) not in leave_out}
     if not items and not records:
         why = f': {reasons.in_words(rejected)}' if rejected else ''
@@ -162,10 +162,10 @@ def _of_source(source: str, columns: Columns) -> Iterator[Item | Rejected]:
 
 def _of_pattern(pattern: str, columns: Columns) -> Iterator[Item | Rejected]:
     """Whatever a pattern of the local disk matches, as a shell would have named it."""
-    found = sorted(glob.glob(pattern, recursive=True))
-    if not found:
+    paths = sorted(glob.glob(pattern, recursive=True))
+    if not paths:
         raise DataError(f'no file matches {pattern}.')
-    for source in found:
+    for source in paths:
         yield from _of_source(source, columns)
 
 
@@ -198,20 +198,20 @@ def _of_list(source: str, columns: Columns) -> Iterator[Item | Rejected]:
     except OSError as error:
         raise DataError(f'{source} cannot be read: {error.strerror or error}.') from error
     table = manifest.parse(content, source)
-    wanted = Columns(path=columns.path, label='', metadata=())
-    column = manifest.resolve_columns(table.header, wanted, source).path
+    columns_of_list = Columns(path=columns.path, label='', metadata=())
+    column = manifest.resolve_columns(table.header, columns_of_list, source).path
     here = _named_folder(source)
     for line, why in table.malformed:
         yield Rejected(f'{source}:{line}', reasons.MALFORMED_ROW, why)
     files = manifest.Files(folder)  # as ingestion finds them
     for line, cells in table.rows:
         written = cells[column].strip()
-        found = files.find(written)
-        if isinstance(found, str):
+        file = files.find(written)
+        if isinstance(file, str):
             named = _named(here, written) if written else f'{source}:{line}'
-            yield Rejected(_shown(named), found, f'line {line} of {source}')
+            yield Rejected(_shown(named), file, f'line {line} of {source}')
         else:
-            yield Item(_named(here, found.relative), found.path, _stamp(found))
+            yield Item(_named(here, file.relative), file.path, _stamp(file))
 
 
 def _of_records(source: str) -> Iterator[Item]:

@@ -33,10 +33,10 @@ def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain
             break
         threshold = float(descending[count - 1])
         answered = scores >= threshold  # all of equal scores
-        hits, given = int(right[answered].sum()), int(answered.sum())
-        lower = proportions.lower_bound(hits, given, _EACH)
+        hits, answers = int(right[answered].sum()), int(answered.sum())
+        lower = proportions.lower_bound(hits, answers, _EACH)
         if lower >= accuracy:
-            return Abstain(accuracy, threshold, given / n, hits / given, lower, n)
+            return Abstain(accuracy, threshold, answers / n, hits / answers, lower, n)
     return None
 
 

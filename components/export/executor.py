@@ -48,7 +48,7 @@ class Executor(base_executor.BaseExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         progress.start('exporting')
-        found = {
+        artifacts_by_name = {
             name: artifact_utils.get_single_instance(artifacts)
             for name, artifacts in input_dict.items()
         }
@@ -56,10 +56,12 @@ class Executor(base_executor.BaseExecutor):
         exported = artifact_utils.get_single_instance(output_dict['exported_model'])
         model = pathlib.Path(path_utils.serving_model_path(exported.uri))
         model.parent.mkdir(parents=True, exist_ok=True)
-        hard_links.copy(pathlib.Path(path_utils.serving_model_path(found['model'].uri)), model)
+        hard_links.copy(
+            pathlib.Path(path_utils.serving_model_path(artifacts_by_name['model'].uri)), model
+        )
 
-        blessed = model_utils.is_model_blessed(found['blessing'])
-        table = predictions.read(found['evaluation'].uri)
+        blessed = model_utils.is_model_blessed(artifacts_by_name['blessing'])
+        table = predictions.read(artifacts_by_name['evaluation'].uri)
         abstain, note = _abstain(table, settings) if blessed else (None, '')
         described = dataclasses.replace(
             card.read(model),
@@ -67,10 +69,12 @@ class Executor(base_executor.BaseExecutor):
             licence=settings.licence,
             lineage=model_origin.lineage(
                 model_origin.noted(
-                    metadata_store.borrowed(), found['model'].id, found['examples'].id
+                    metadata_store.borrowed(),
+                    artifacts_by_name['model'].id,
+                    artifacts_by_name['examples'].id,
                 ),
-                found['model'].id,
-                _base(found['model_run'].uri),
+                artifacts_by_name['model'].id,
+                _base(artifacts_by_name['model_run'].uri),
                 {split: _hits(table, split) for split in EVALUATED},
                 blessed,
             ),
@@ -79,15 +83,17 @@ class Executor(base_executor.BaseExecutor):
         warmup.write(model)
 
         size = serving_cost.size_mb(str(model))
-        files = split_files.files(found['transformed_examples'])
-        given = formats.Given(
+        files = split_files.files(artifacts_by_name['transformed_examples'])
+        sources = formats.FormatSources(
             model, described, table, files['train'], files[VAL], settings.exports_tolerance
         )
-        made, latency = formats.make(settings.exports if blessed else (), given)
-        written = record.Record(blessed, size, latency, made, abstain, note)
-        told = artifact_utils.get_single_instance(output_dict['exports'])
-        record.write(written, pathlib.Path(told.uri))
-        told.set_string_custom_property(property_names.PLACED, json.dumps(written.placed))
+        exports, latency = formats.make(settings.exports if blessed else (), sources)
+        exports_record = record.Record(blessed, size, latency, exports, abstain, note)
+        record_artifact = artifact_utils.get_single_instance(output_dict['exports'])
+        record.write(exports_record, pathlib.Path(record_artifact.uri))
+        record_artifact.set_string_custom_property(
+            property_names.PLACED, json.dumps(exports_record.placed)
+        )
 
 
 def _base(uri: str) -> dict[str, Any]:
@@ -116,21 +122,21 @@ def _abstain(table: Predictions, settings: Exports) -> tuple[Abstain | None, str
     """The threshold, and a remark on it."""
     if settings.abstain is None:
         return None, ''
-    rows, wanted = _rows(table, VAL), settings.abstain.accuracy
-    found = abstention.calibrate(table.scores[rows], _right(table, rows), wanted)
-    if found is None:
-        needed = abstention.images_needed(wanted)
-        why = f'no score on {len(rows):,} val images assures an accuracy of {wanted:g}'
+    rows, accuracy = _rows(table, VAL), settings.abstain.accuracy
+    abstain = abstention.calibrate(table.scores[rows], _right(table, rows), accuracy)
+    if abstain is None:
+        needed = abstention.images_needed(accuracy)
+        why = f'no score on {len(rows):,} val images assures an accuracy of {accuracy:g}'
         if needed is not None and len(rows) < needed:
             why += f'; it takes {needed:,} images even if all are answered right'
         return None, why
     test = _rows(table, TEST)
     if not len(test):
-        return found, ''
-    there = abstention.measured(table.scores[test], _right(table, test), found.threshold)
-    if there.share is None:
-        return found, 'on test no answer reaches it'
-    return found, (
-        f'on test: {percent(there.n / len(test))} answered, accuracy {percent(there.share)} '
-        f'({between(there.lower, there.upper)})'
+        return abstain, ''
+    on_test = abstention.measured(table.scores[test], _right(table, test), abstain.threshold)
+    if on_test.share is None:
+        return abstain, 'on test no answer reaches it'
+    return abstain, (
+        f'on test: {percent(on_test.n / len(test))} answered, accuracy {percent(on_test.share)} '
+        f'({between(on_test.lower, on_test.upper)})'
     )

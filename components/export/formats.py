@@ -38,7 +38,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Given:
+class FormatSources:
     """What exports are made of.
 
     Attributes:
@@ -57,7 +57,7 @@ class Given:
     tolerance: float
 
 
-def make(kinds: Sequence[Kind], given: Given) -> tuple[tuple[Export, ...], float | None]:
+def make(kinds: Sequence[Kind], sources: FormatSources) -> tuple[tuple[Export, ...], float | None]:
     """Makes all formats that were asked for.
 
     Returns:
@@ -68,46 +68,50 @@ def make(kinds: Sequence[Kind], given: Given) -> tuple[tuple[Export, ...], float
     """
     if not kinds:
         return (), None
-    loaded = tf.saved_model.load(str(given.model))
-    size = given.card.image_size
+    loaded = tf.saved_model.load(str(sources.model))
+    size = sources.card.image_size
     calibration = np.empty((0, size, size, 3), np.uint8)
     if 'litert_int8' in kinds:
-        calibration = transformed_images.sample(given.train_files, size, litert.CALIBRATION_IMAGES)
-    one = transformed_images.sample(given.val_files, size, 1)
-    if not len(one):
+        calibration = transformed_images.sample(
+            sources.train_files, size, litert.CALIBRATION_IMAGES
+        )
+    sample = transformed_images.sample(sources.val_files, size, 1)
+    if not len(sample):
         raise DataError('there is no transformed val image to compare an export on')
-    found = tuple(_make(kind, loaded, calibration, one, given) for kind in kinds)
-    own = median_ms(lambda pixels: loaded.probabilities(tf.constant(pixels)).numpy(), one)
-    return found, own
+    exports = tuple(_make(kind, loaded, calibration, sample, sources) for kind in kinds)
+    saved_model_ms = median_ms(
+        lambda pixels: loaded.probabilities(tf.constant(pixels)).numpy(), sample
+    )
+    return exports, saved_model_ms
 
 
 def _make(
-    kind: Kind, loaded: Any, calibration: np.ndarray, one: np.ndarray, given: Given
+    kind: Kind, loaded: Any, calibration: np.ndarray, sample: np.ndarray, sources: FormatSources
 ) -> Export:
     if lacking := format_libraries.missing(kind):
         return Export(kind, False, f'{", ".join(lacking)} is not installed')
-    size = given.card.image_size
+    size = sources.card.image_size
     progress.start(f'exporting {kind}')
     library = onnx_format.library() if kind == 'onnx' else litert.library()
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, onnx_format.FILE if kind == 'onnx' else litert.FILE)
         try:
             if kind == 'onnx':
-                file.write_bytes(onnx_format.convert(loaded, size, card.values(given.card)))
+                file.write_bytes(onnx_format.convert(loaded, size, card.values(sources.card)))
                 run = onnx_format.runner(file)
             else:
                 file.write_bytes(litert.convert(loaded, kind, size, calibration))
                 run = litert.runner(file)
-            compared = _compare(run, given)
-            latency = median_ms(run, one)
+            compared = _compare(run, sources)
+            latency = median_ms(run, sample)
         except DataError:
             raise
         except Exception as error:  # noqa: BLE001 - an operation that the format lacks is no crash
             reason = (str(error).strip() or repr(error)).splitlines()[0][:300]
             return Export(kind, False, f'it cannot be made: {reason}', library)
         difference = compared.difference
-        placed, why = parity.verdict(compared, given.tolerance)
-        made = Export(
+        placed, why = parity.verdict(compared, sources.tolerance)
+        export = Export(
             kind,
             placed,
             why,
@@ -123,13 +127,13 @@ def _make(
             compared.largest_change if np.isfinite(compared.largest_change) else None,
         )
         if placed:
-            _place(file, made, given)
-    return made
+            _place(file, export, sources)
+    return export
 
 
-def _compare(run: Run, given: Given) -> parity.Parity:
+def _compare(run: Run, sources: FormatSources) -> parity.Parity:
     """Both on the val images that were evaluated, in the order of the transformed examples."""
-    table, rule = given.predictions, given.card.rule
+    table, rule = sources.predictions, sources.card.rule
     rows = {
         str(name): row
         for row, (name, split) in enumerate(zip(table.ids, table.splits, strict=True))
@@ -137,7 +141,7 @@ def _compare(run: Run, given: Given) -> parity.Parity:
     }
     progress.start('val images through the export', len(rows))
     mine, places = [], []
-    for batch in transformed_images.batches(given.val_files, given.card.image_size):
+    for batch in transformed_images.batches(sources.val_files, sources.card.image_size):
         known = [i for i, name in enumerate(batch.ids) if name in rows]
         if known:
             mine.append(_run(run, batch, known))
@@ -164,28 +168,28 @@ def _run(run: Run, batch: Batch, known: Sequence[int]) -> np.ndarray:
     return np.concatenate([run(batch.pixels[i : i + 1]) for i in known])
 
 
-def median_ms(run: Run, one: np.ndarray) -> float:
+def median_ms(run: Run, image: np.ndarray) -> float:
     """Milliseconds of one image, uint8 [1, S, S, 3], after some calls to warm up."""
     seconds = []
     for turn in range(_WARM_UP + _TIMED):
         started = time.perf_counter()
-        run(one)
+        run(image)
         if turn >= _WARM_UP:
             seconds.append(time.perf_counter() - started)
     return 1000 * float(np.median(seconds))
 
 
-def _place(file: pathlib.Path, made: Export, given: Given) -> None:
+def _place(file: pathlib.Path, export: Export, sources: FormatSources) -> None:
     """Puts the format into the model's folder, with a card of its own."""
-    folder = given.model / FOLDER / made.kind
+    folder, size = sources.model / FOLDER / export.kind, sources.card.image_size
     folder.mkdir(parents=True)
     (folder / file.name).write_bytes(file.read_bytes())
     about = {
-        **card.values(given.card),
+        **card.values(sources.card),
         'export': {
-            **dataclasses.asdict(made),
+            **dataclasses.asdict(export),
             'file': file.name,
-            'input': f'pixels uint8 [N, {given.card.image_size}, {given.card.image_size}, 3], RGB',
+            'input': f'pixels uint8 [N, {size}, {size}, 3], RGB',
             'output': 'probabilities float32 [N, C], calibrated, in the order of classes',
         },
     }

@@ -43,8 +43,8 @@ def convert(loaded: Any, kind: str, size: int, calibration: np.ndarray) -> bytes
     if kind == 'litert_int8':
 
         def images() -> Iterator[list[np.ndarray]]:
-            for one in calibration:
-                yield [one[None]]
+            for image in calibration:
+                yield [image[None]]
 
         converter.representative_dataset = images
         # Fails where an operation has no int8 form, rather than falling back to float in silence.
@@ -56,17 +56,20 @@ def convert(loaded: Any, kind: str, size: int, calibration: np.ndarray) -> bytes
 def runner(file: pathlib.Path, threads: int = 2) -> Callable[[np.ndarray], np.ndarray]:
     """Loads a flatbuffer: uint8 [N, S, S, 3] -> float32 [N, C]."""
     interpreter = _interpreter(str(file), threads)
-    (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (input_details,), (output_details,) = (
+        interpreter.get_input_details(),
+        interpreter.get_output_details(),
+    )
     shape: list[tuple[int, ...]] = []
 
     def run(pixels: np.ndarray) -> np.ndarray:
         if shape[-1:] != [pixels.shape]:
-            interpreter.resize_tensor_input(given['index'], pixels.shape)
+            interpreter.resize_tensor_input(input_details['index'], pixels.shape)
             interpreter.allocate_tensors()
             shape[:] = [pixels.shape]
-        interpreter.set_tensor(given['index'], pixels)
+        interpreter.set_tensor(input_details['index'], pixels)
         interpreter.invoke()
-        found: np.ndarray = interpreter.get_tensor(wanted['index'])
+        found: np.ndarray = interpreter.get_tensor(output_details['index'])
         return found
 
     return run

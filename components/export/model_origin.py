@@ -16,25 +16,25 @@ def noted(store: mlmd.MetadataStore | None, model_id: int, examples_id: int) -> 
     """What the metadata alone knows: `run` that trained the model, `data` fingerprint."""
     if store is None:
         return {}
-    found = {}
+    known = {}
     if (trained := _maker(store, model_id)) is not None:
         names = {c.type: c.name for c in store.get_contexts_by_execution(trained.id)}
-        found['run'] = names.get('pipeline_run', '')
+        known['run'] = names.get('pipeline_run', '')
     if (ingested := _maker(store, examples_id)) is not None:
         for values in (ingested.custom_properties, ingested.properties):
             if SOURCE_FINGERPRINT in values:
-                found['data'] = values[SOURCE_FINGERPRINT].string_value
-    return {name: value for name, value in found.items() if value}
+                known['data'] = values[SOURCE_FINGERPRINT].string_value
+    return {name: value for name, value in known.items() if value}
 
 
 def _maker(store: mlmd.MetadataStore, artifact: int) -> pb.Execution | None:
     """The execution that made an artifact; cached ones have it among their outputs too."""
-    made = {
+    execution_ids = {
         event.execution_id
         for event in store.get_events_by_artifact_ids([artifact])
         if event.type == pb.Event.OUTPUT
     }
-    executions = store.get_executions_by_id(sorted(made)) if made else []
+    executions = store.get_executions_by_id(sorted(execution_ids)) if execution_ids else []
     complete = [e for e in executions if e.last_known_state == pb.Execution.COMPLETE]
     return min(complete, key=lambda e: e.id, default=None)
 
@@ -59,18 +59,21 @@ def lineage(
         run, data (fingerprint of the source), model_id, base, accuracy by split with the ends of
         its 95 % interval, blessed.
     """
-    told = {}
+    accuracy = {}
     for split, (hits, n) in accuracies.items():
-        found = wilson(hits, n)
-        told[split] = {
-            'share': found.share, 'lower': found.lower, 'upper': found.upper, 'images': found.n,
-        }  # fmt: skip
+        interval = wilson(hits, n)
+        accuracy[split] = {
+            'share': interval.share,
+            'lower': interval.lower,
+            'upper': interval.upper,
+            'images': interval.n,
+        }
     kept = {name: base[name] for name in ('backbone', 'weights', 'weights_digest') if name in base}
     return {
         'run': known.get('run'),
         'data': known.get('data'),
         'model_id': model_id,
         'base': kept,
-        'accuracy': told,
+        'accuracy': accuracy,
         'blessed': blessed,
     }

@@ -37,11 +37,11 @@ def convert(loaded: Any, size: int, about: Mapping[str, Any]) -> bytes:
     def serve(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return {'probabilities': loaded.probabilities(pixels)}
 
-    made, _ = tf2onnx.convert.from_function(serve, input_signature=[pixels], opset=OPSET)
-    told = {'thawline': json.dumps(about, ensure_ascii=False)}
-    onnx.helper.set_model_props(made, told)
-    onnx.checker.check_model(made)
-    text: bytes = made.SerializeToString()
+    model, _ = tf2onnx.convert.from_function(serve, input_signature=[pixels], opset=OPSET)
+    properties = {'thawline': json.dumps(about, ensure_ascii=False)}
+    onnx.helper.set_model_props(model, properties)
+    onnx.checker.check_model(model)
+    text: bytes = model.SerializeToString()
     return text
 
 

@@ -81,13 +81,13 @@ def verdict(parity: Parity, tolerance: float) -> tuple[bool, str]:
     difference = parity.difference
     if difference is None or difference.lower is None or difference.upper is None:
         return False, 'there is no labelled val image to tell what it loses'
-    told = (
+    facts = (
         f'val accuracy {100 * difference.value:+.1f} points ({100 * difference.lower:+.1f} to '
         f'{100 * difference.upper:+.1f}) on {parity.images:,} images'
     )
     if -difference.lower <= tolerance:
-        return True, f'{told}, within the tolerance of {100 * tolerance:g} points'
-    why = f'{told}: a loss of more than {100 * tolerance:g} points cannot be ruled out'
+        return True, f'{facts}, within the tolerance of {100 * tolerance:g} points'
+    why = f'{facts}: a loss of more than {100 * tolerance:g} points cannot be ruled out'
     if -difference.value <= tolerance:
         needed = _images_needed(parity.images, difference.value, parity.agreement, tolerance)
         why += f' (with {needed:,} such images it could)' if needed else ''

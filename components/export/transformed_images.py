@@ -29,14 +29,14 @@ def batches(files: Sequence[str], size: int) -> Iterator[Batch]:
         files: gzipped TFRecords of transformed examples.
         size: side in pixels.
     """
-    wanted = {
+    features = {
         name: tf.io.FixedLenFeature([], tf.string)
         for name in (preprocessing.PIXELS, preprocessing.IMAGE_ID)
     }
     for serialized in tf_data.batches(list(files), _BATCH):
-        found = tf.io.parse_example(serialized, wanted)
-        ids = tuple(name.decode() for name in found[preprocessing.IMAGE_ID].numpy())
-        yield Batch(ids, preprocessing.unpack(found[preprocessing.PIXELS], size).numpy())
+        parsed = tf.io.parse_example(serialized, features)
+        ids = tuple(name.decode() for name in parsed[preprocessing.IMAGE_ID].numpy())
+        yield Batch(ids, preprocessing.unpack(parsed[preprocessing.PIXELS], size).numpy())
 
 
 def sample(files: Sequence[str], size: int, most: int) -> np.ndarray:

@@ -145,9 +145,9 @@ def _outcome(outcome: Row | Rejected) -> beam.pvalue.TaggedOutput:
 
 def parse_outcomes(lines: Iterable[str]) -> tuple[list[Row], list[Rejected]]:
     """Reads the lines that `read` left."""
-    found = [json.loads(line) for line in lines]
-    rejected = [Rejected(**fields) for fields in found if 'reason' in fields]
-    return [Row(**fields) for fields in found if 'reason' not in fields], rejected
+    outcomes = [json.loads(line) for line in lines]
+    rejected = [Rejected(**fields) for fields in outcomes if 'reason' in fields]
+    return [Row(**fields) for fields in outcomes if 'reason' not in fields], rejected
 
 
 class _Load(beam.DoFn):

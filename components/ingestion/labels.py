@@ -79,10 +79,10 @@ def check_classes(labels: Iterable[str], where: str, least: int = LEAST_IMAGES) 
     """
     counts = collections.Counter(labels)
     if len(counts) < 2:
-        found = f'one class, {next(iter(counts))!r}' if counts else 'no class'
+        classes = f'one class, {next(iter(counts))!r}' if counts else 'no class'
         raise DataError(
-            f'{where} has {found} ({counts.total()} labelled images); a classifier needs at least '
-            'two. In a folder source each class is a folder: data/cat/1.jpg, data/dog/2.jpg.'
+            f'{where} has {classes} ({counts.total()} labelled images); a classifier needs at '
+            'least two. In a folder source each class is a folder: data/cat/1.jpg, data/dog/2.jpg.'
         )
     small = {label: n for label, n in sorted(counts.items()) if n < least}
     if small:

@@ -62,13 +62,13 @@ def read(spec: SourceSpec) -> Listing:
     for line, cells in table.rows:
         where = f'line {line} of {name}'
         written = cells[columns.path].strip()
-        found = files.find(written)
-        if isinstance(found, str):
-            rejected.append(Rejected(written or f'{name}:{line}', found, where))
+        file = files.find(written)
+        if isinstance(file, str):
+            rejected.append(Rejected(written or f'{name}:{line}', file, where))
             continue
         label = cells[columns.label].strip(' \t') if columns.label else None
         if columns.label and not label:
-            rejected.append(Rejected(found.relative, reasons.NO_LABEL, where))
+            rejected.append(Rejected(file.relative, reasons.NO_LABEL, where))
             continue
         # Spaces stay for now: labels that differ only in them are reported as such.
         label = cells[columns.label] if columns.label else None
@@ -78,16 +78,16 @@ def read(spec: SourceSpec) -> Listing:
             )
         except ValueError as error:
             why = f'{where}: {error}'
-            rejected.append(Rejected(found.relative, reasons.MALFORMED_ROW, why))
+            rejected.append(Rejected(file.relative, reasons.MALFORMED_ROW, why))
             continue
         split = _split(cells, columns, source, line)
         item = SourceItem(
-            found.path, found.relative, label, split,
+            file.path, file.relative, label, split,
             (cells[columns.group].strip() or None) if columns.group else None,
             {c: cells[c].strip() for c in columns.metadata or ()}, confidence,
         )  # fmt: skip
-        entries[found.relative] = found
-        rows[found.relative].append((line, item))
+        entries[file.relative] = file
+        rows[file.relative].append((line, item))
     items = []
     for path in sorted(rows):
         kept, dropped = _one_of(rows[path], name)
@@ -134,28 +134,28 @@ def parse(content: bytes, name: str) -> Table:
     return Table(header, tuple(rows), tuple(malformed))
 
 
-def resolve_columns(header: tuple[str, ...], wanted: Columns, name: str) -> Columns:
+def resolve_columns(header: tuple[str, ...], configured: Columns, name: str) -> Columns:
     """The columns that are really there: optional ones that are absent become None.
 
     Raises:
       DataError: a column that was named, or that is needed, is missing.
     """
-    required = {'path': wanted.path, 'label': wanted.label}
+    required = {'path': configured.path, 'label': configured.label}
     optional = ('split', 'group', 'confidence')
-    required |= {k: getattr(wanted, k) for k in optional if getattr(wanted, k)}
+    required |= {k: getattr(configured, k) for k in optional if getattr(configured, k)}
     for key, column in required.items():
         if column and column not in header:
             raise _missing_column(header, column, f'data.columns.{key}', name)
-    for column in wanted.metadata or ():
+    for column in configured.metadata or ():
         if column not in header:
             raise _missing_column(header, column, 'data.columns.metadata', name)
-    split = wanted.split or ('split' if 'split' in header else None)
-    group = wanted.group or ('group' if 'group' in header else None)
-    metadata = wanted.metadata
+    split = configured.split or ('split' if 'split' in header else None)
+    group = configured.group or ('group' if 'group' in header else None)
+    metadata = configured.metadata
     if metadata is None:
-        taken = {wanted.path, wanted.label, wanted.confidence, split, group}
+        taken = {configured.path, configured.label, configured.confidence, split, group}
         metadata = tuple(c for c in header if c and c not in taken)
-    return wanted.model_copy(update={'split': split, 'group': group, 'metadata': metadata})
+    return configured.model_copy(update={'split': split, 'group': group, 'metadata': metadata})
 
 
 class Files:

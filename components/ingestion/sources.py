@@ -91,8 +91,8 @@ def _checked(spec: SourceSpec, listing: Listing) -> Listing:
     """Groups by pattern, merges label variants, checks names and classes."""
     notes = list(listing.notes)
     finder = group_finder(spec.group_pattern)
-    found = collections.Counter(i.label for i in listing.items if i.label is not None)
-    mapping, remarks = labels.relabelling(found, spec.normalise_labels)
+    counts = collections.Counter(i.label for i in listing.items if i.label is not None)
+    mapping, remarks = labels.relabelling(counts, spec.normalise_labels)
     notes += remarks
     metadata_features({name for item in listing.items for name in item.metadata})
     items, rejected, ungrouped = [], list(listing.rejected), 0

@@ -74,9 +74,9 @@ def plan_splits(
             f'{len(rejected)} images occur in two given splits; the copies nearer to training '
             'are quarantined'
         )
-    given = _given_splits(rows)
+    split_by_group = _given_splits(rows)
     tied = _tie_groups(rows)
-    overrides = _overrides(rows, classes, given, tied, seed, fractions)
+    overrides = _overrides(rows, classes, split_by_group, tied, seed, fractions)
     plan = SplitPlan(overrides, classes, tuple(rejected), ())
     notes += _duplicates(rows, classes)
     notes += _absences(rows, plan, seed, fractions)
@@ -122,12 +122,13 @@ def _given_splits(rows: Sequence[Row]) -> dict[str, str]:
             f'images into evaluation: {group!r} is in {" and ".join(splits)} '
             f'({", ".join(paths)} ...). Give all images of a group the same split.'
         )
-    given = {r.key: r.split for r in rows if r.split}
-    if given and 'train' not in given.values():
+    split_by_group = {r.key: r.split for r in rows if r.split}
+    if split_by_group and 'train' not in split_by_group.values():
         raise DataError(
-            f'Splits are given, but none is train. Received: {sorted(set(given.values()))}.'
+            'Splits are given, but none is train. Received: '
+            f'{sorted(set(split_by_group.values()))}.'
         )
-    return given
+    return split_by_group
 
 
 def _tie_groups(rows: Sequence[Row]) -> dict[str, str]:
@@ -150,21 +151,23 @@ def _tie_groups(rows: Sequence[Row]) -> dict[str, str]:
 def _overrides(
     rows: Sequence[Row],
     classes: Mapping[str, str],
-    given: Mapping[str, str],
+    split_by_group: Mapping[str, str],
     tied: Mapping[str, str],
     seed: int,
     fractions: Mapping[str, float],
 ) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for group, leader in tied.items():
-        if group in given:
-            earlier = chosen.setdefault(leader, given[group])
-            if earlier != given[group]:
+        if group in split_by_group:
+            earlier = chosen.setdefault(leader, split_by_group[group])
+            if earlier != split_by_group[group]:
                 raise DataError(
                     f'The groups {group!r} and {leader!r} share an image but are given to the '
-                    f'splits {given[group]} and {earlier}. Give them the same split.'
+                    f'splits {split_by_group[group]} and {earlier}. Give them the same split.'
                 )
-    missing = [s for s in fractions if s not in set(given.values())] if given else []
+    missing = (
+        [s for s in fractions if s not in set(split_by_group.values())] if split_by_group else []
+    )
     fixed = {g: s for g, s in chosen.items() if not missing or s != 'train'}
     images = [(tied[r.key], classes.get(r.label or '', '')) for r in rows]
     if missing:

@@ -83,8 +83,8 @@ def tree(root: str) -> Tree:
 def stat(path: str) -> Entry | None:
     """The file at `path`, or None when there is none."""
     if is_remote(path):
-        found = [m for m in _match(path) if m.path == path]
-        return _remote_entry(found[0], path) if found else None
+        matches = [m for m in _match(path) if m.path == path]
+        return _remote_entry(matches[0], path) if matches else None
     try:
         info = os.stat(path)
     except OSError:

@@ -99,8 +99,8 @@ def _files(source: str) -> list[storage.Entry]:
         return [entry] if entry else []
     if not glob.has_magic(source):
         raise storage.missing(source, 'The file')
-    found = [storage.stat(p) for p in sorted(glob.glob(source, recursive=True))]
-    return [e for e in found if e is not None]
+    entries = [storage.stat(p) for p in sorted(glob.glob(source, recursive=True))]
+    return [e for e in entries if e is not None]
 
 
 def _item(

@@ -132,20 +132,22 @@ def read(model: pathlib.Path) -> Card:
         FileNotFoundError: the model has none.
         ValueError: it is of another format.
     """
-    found = json.loads((model / FILE).read_text('utf-8'))
-    if found.get('format') != FORMAT:
-        raise ValueError(f'{model / FILE} has format {found.get("format")!r}; known: {FORMAT}')
-    classes, decision = tuple(found['classes']), found['decision']
+    values_read = json.loads((model / FILE).read_text('utf-8'))
+    if values_read.get('format') != FORMAT:
+        raise ValueError(
+            f'{model / FILE} has format {values_read.get("format")!r}; known: {FORMAT}'
+        )
+    classes, decision = tuple(values_read['classes']), values_read['decision']
     positive = 0 if decision['positive'] is None else classes.index(decision['positive'])
     rule = Rule(decision['temperature'], decision['threshold'], positive)
-    base, abstain = found.get('frozen_base'), found.get('abstain')
+    base, abstain = values_read.get('frozen_base'), values_read.get('abstain')
     return Card(
         classes,
-        found['image_size'],
-        found['resize'],
+        values_read['image_size'],
+        values_read['resize'],
         rule,
         FrozenBase(**base) if base else None,
         Abstain(**abstain) if abstain else None,
-        found.get('licence'),
-        found.get('lineage', {}),
+        values_read.get('licence'),
+        values_read.get('lineage', {}),
     )

@@ -44,39 +44,39 @@ class Executor(base_executor.BaseExecutor):
             DataError: no val image was evaluated, or the predictions cannot be used.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        found = {
+        artifacts_by_name = {
             name: artifact_utils.get_single_instance(artifacts)
             for name, artifacts in input_dict.items()
         }
-        made = Record(checked=False, passed=False, problems=('the model was not blessed',))
-        if model_utils.is_model_blessed(found['blessing']):
+        result = Record(checked=False, passed=False, problems=('the model was not blessed',))
+        if model_utils.is_model_blessed(artifacts_by_name['blessing']):
             limits = Check.model_validate_json(exec_properties['check'])
-            files = split_files.files(found['examples'])[VAL]
-            given = probe_process.replay(
-                files, predictions.read(found['evaluation'].uri), limits.images
+            files = split_files.files(artifacts_by_name['examples'])[VAL]
+            replay = probe_process.replay(
+                files, predictions.read(artifacts_by_name['evaluation'].uri), limits.images
             )
-            if not given.serialized:
+            if not replay.serialized:
                 raise DataError('there is no evaluated val image to ask the exported model about')
-            model = pathlib.Path(path_utils.serving_model_path(found['model'].uri))
-            made = probe_process.check(model, given, limits)
-        told = artifact_utils.get_single_instance(output_dict['serving_record'])
-        record.write(made, pathlib.Path(told.uri))
-        _note(told, made)
-        _bless(artifact_utils.get_single_instance(output_dict['infra_blessing']), made.passed)
+            model = pathlib.Path(path_utils.serving_model_path(artifacts_by_name['model'].uri))
+            result = probe_process.check(model, replay, limits)
+        record_artifact = artifact_utils.get_single_instance(output_dict['serving_record'])
+        record.write(result, pathlib.Path(record_artifact.uri))
+        _note(record_artifact, result)
+        _bless(artifact_utils.get_single_instance(output_dict['infra_blessing']), result.passed)
 
 
-def _note(artifact: Artifact, made: Record) -> None:
-    artifact.set_int_custom_property(property_names.CHECKED, int(made.checked))
-    if 'serving_bytes' in made.latency:
+def _note(artifact: Artifact, result: Record) -> None:
+    artifact.set_int_custom_property(property_names.CHECKED, int(result.checked))
+    if 'serving_bytes' in result.latency:
         artifact.set_float_custom_property(
-            property_names.LATENCY_MS, made.latency['serving_bytes'].p50
+            property_names.LATENCY_MS, result.latency['serving_bytes'].p50
         )
-    if made.memory_mb is not None:
-        artifact.set_float_custom_property(property_names.MEMORY_MB, made.memory_mb)
-    if made.cold_start is not None:
-        artifact.set_float_custom_property(property_names.COLD_START, made.cold_start)
-    if made.problems:
-        artifact.set_string_custom_property(property_names.PROBLEMS, '; '.join(made.problems))
+    if result.memory_mb is not None:
+        artifact.set_float_custom_property(property_names.MEMORY_MB, result.memory_mb)
+    if result.cold_start is not None:
+        artifact.set_float_custom_property(property_names.COLD_START, result.cold_start)
+    if result.problems:
+        artifact.set_string_custom_property(property_names.PROBLEMS, '; '.join(result.problems))
 
 
 def _bless(blessing: Artifact, passed: bool) -> None:

@@ -19,17 +19,17 @@ SIGNATURES = ('serving_default', 'serving_bytes', 'serving_pixels')
 
 def lines(text: str) -> list[dict[str, Any]]:
     """What the probe told; a last line that a crash cut short is left out."""
-    found = []
+    messages = []
     for line in text.splitlines():
         try:
-            found.append(json.loads(line))
+            messages.append(json.loads(line))
         except ValueError:
             break
-    return found
+    return messages
 
 
 def judge(
-    told: Sequence[Mapping[str, Any]],
+    messages: Sequence[Mapping[str, Any]],
     labels: Sequence[str],
     probabilities: np.ndarray,
     check: Check,
@@ -39,7 +39,7 @@ def judge(
     """Holds what came against what was evaluated and against the limits.
 
     Args:
-        told: of `lines`.
+        messages: of `lines`.
         labels: that the Evaluator saw, of the replayed images.
         probabilities: the same, float [N, C].
         check: the limits.
@@ -49,19 +49,25 @@ def judge(
     facts: dict[str, Any] = {}
     answers: dict[str, list[Mapping[str, Any]]] = {name: [] for name in SIGNATURES}
     latency, requests, asking = {}, [], ''
-    for one in told:
-        if 'asking' in one:
-            asking = one['asking']
-        elif 'image' in one:
-            answers[one['signature']].append(one)
-        elif 'latency' in one:
-            latency[one['latency']] = Latency(one['p50'], one['p95'])
-        elif 'request' in one:
+    for message in messages:
+        if 'asking' in message:
+            asking = message['asking']
+        elif 'image' in message:
+            answers[message['signature']].append(message)
+        elif 'latency' in message:
+            latency[message['latency']] = Latency(message['p50'], message['p95'])
+        elif 'request' in message:
             requests.append(
-                Request(one['request'], one['signature'], one['came'], one['said'], one['seconds'])
+                Request(
+                    message['request'],
+                    message['signature'],
+                    message['came'],
+                    message['said'],
+                    message['seconds'],
+                )
             )
         else:
-            facts |= one
+            facts |= message
     problems: list[str] = []
     if ending or not facts.get('ended'):
         came = ending or 'the process ended early'
@@ -104,18 +110,18 @@ def _compare(
 ) -> tuple[float | None, list[str]]:
     """The largest change of a probability, and what differs, a sentence a signature."""
     problems, largest = [], None
-    for signature, found in answers.items():
-        if len(found) < len(labels):
+    for signature, replies in answers.items():
+        if len(replies) < len(labels):
             continue  # the process did not get there, which is told already
         other, worst = 0, 0.0
-        for one in found:
-            expected = probabilities[one['image']]
-            mine = np.array(one['probabilities'])
+        for reply in replies:
+            expected = probabilities[reply['image']]
+            mine = np.array(reply['probabilities'])
             change = float(np.abs(mine - expected).max()) if mine.shape == expected.shape else 1.0
             worst = max(worst, change if math.isfinite(change) else 1.0)
             # Where the chance of two classes is equal but for rounding, either may be answered.
             margin = float(np.diff(np.sort(expected)[-2:])[0]) if len(expected) > 1 else 1.0
-            other += one['label'] != labels[one['image']] and margin > 2 * tolerance
+            other += reply['label'] != labels[reply['image']] and margin > 2 * tolerance
         largest = worst if largest is None else max(largest, worst)
         if other or worst > tolerance:
             problems.append(
@@ -135,7 +141,7 @@ def _limits(record: Record, check: Check) -> list[str]:
         ('max_cold_start', record.cold_start, coldest, 's to the first answer'),
     )
     return [
-        f'{found:.1f} {words}; serving.check.{name} allows {limit:g}'
-        for name, found, limit, words in asked
-        if limit is not None and found is not None and found > limit
+        f'{value:.1f} {words}; serving.check.{name} allows {limit:g}'
+        for name, value, limit, words in asked
+        if limit is not None and value is not None and value > limit
     ]

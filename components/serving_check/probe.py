@@ -122,22 +122,22 @@ def replayed(
 ) -> dict[str, list[np.ndarray]]:
     """The val images through each signature, one a call."""
     values = {
-        'serving_default': [texts([one]) for one in serialized],
-        'serving_bytes': [texts([one]) for one in encoded],
+        'serving_default': [texts([image]) for image in serialized],
+        'serving_bytes': [texts([image]) for image in encoded],
         'serving_pixels': [
-            tf.io.decode_image(one, channels=3, expand_animations=False).numpy()[None]
-            for one in encoded
+            tf.io.decode_image(image, channels=3, expand_animations=False).numpy()[None]
+            for image in encoded
         ],
     }
     for signature, some in values.items():
         for position, value in enumerate(some):
             tell(asking=f'image {position + 1} through {signature}')
-            found = model.ask(signature, value)
+            outputs = model.ask(signature, value)
             tell(
                 signature=signature,
                 image=position,
-                label=found['label'][0].decode(),
-                probabilities=[float(p) for p in found['probabilities'][0]],
+                label=outputs['label'][0].decode(),
+                probabilities=[float(p) for p in outputs['probabilities'][0]],
             )
     return values
 
@@ -160,8 +160,8 @@ def essence(message: str) -> str:
     """The line of an error that says what is wrong, without where in the graph."""
     where = ('Graph execution error', 'Detected at', '<stack traces', '[[', 'Node:')
     lines = [line.strip() for line in message.splitlines()]
-    told = [line for line in lines if line and not line.startswith(where)]
-    return (told or lines or [''])[0][:200]
+    useful = [line for line in lines if line and not line.startswith(where)]
+    return (useful or lines or [''])[0][:200]
 
 
 def attacked(model: Model, asked: Mapping[str, Any], encoded: Sequence[bytes], tell: Tell) -> None:
@@ -171,13 +171,13 @@ def attacked(model: Model, asked: Mapping[str, Any], encoded: Sequence[bytes], t
         tell(asking=name)
         started = time.perf_counter()
         try:
-            found = model.ask(signature, value)
+            outputs = model.ask(signature, value)
         except tf.errors.DeadlineExceededError:
             came, said = 'hang', ''
         except tf.errors.OpError as error:
             came, said = 'error', f'{type(error).__name__}: {essence(error.message)}'
         else:
-            came, said = 'answer', f'{len(found["label"])} answers'
+            came, said = 'answer', f'{len(outputs["label"])} answers'
         tell(request=name, signature=signature, came=came, said=said,
              seconds=time.perf_counter() - started)  # fmt: skip
 
@@ -202,8 +202,8 @@ def answer_all(asked: Mapping[str, Any], tell: Tell) -> None:
     tell(asking='loading')
     serialized = list(tf.data.TFRecordDataset(asked['examples']).as_numpy_iterator())
     encoded = [
-        tf.train.Example.FromString(one).features.feature['image'].bytes_list.value[0]
-        for one in serialized
+        tf.train.Example.FromString(record).features.feature['image'].bytes_list.value[0]
+        for record in serialized
     ]
     began = time.perf_counter()
     model = Model(asked['model'], asked['timeout'])

@@ -67,12 +67,12 @@ def replay(files: Sequence[str], table: Predictions, most: int) -> Replay:
     return Replay(tuple(some), labels, table.probabilities[places])
 
 
-def check(model: pathlib.Path, given: Replay, limits: Check) -> Record:
+def check(model: pathlib.Path, replay: Replay, limits: Check) -> Record:
     """Has a fresh process load the model and asks it.
 
     Args:
         model: folder of the SavedModel.
-        given: at least one image.
+        replay: at least one image.
         limits: what it must reach.
     """
     began = time.monotonic()
@@ -80,7 +80,7 @@ def check(model: pathlib.Path, given: Replay, limits: Check) -> Record:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         with tf.io.TFRecordWriter(str(folder / 'examples')) as writer:
-            for serialized in given.serialized:
+            for serialized in replay.serialized:
                 writer.write(serialized)
         questions = {
             'model': str(model),
@@ -93,9 +93,9 @@ def check(model: pathlib.Path, given: Replay, limits: Check) -> Record:
         (folder / 'questions.json').write_text(json.dumps(questions), 'utf-8')
         ending = _run(folder, limits.timeout_seconds)
         answers = folder / 'answers'
-        told = judgement.lines(answers.read_text('utf-8')) if answers.is_file() else []
+        messages = judgement.lines(answers.read_text('utf-8')) if answers.is_file() else []
     seconds = time.monotonic() - began
-    return judgement.judge(told, given.labels, given.probabilities, limits, ending, seconds)
+    return judgement.judge(messages, replay.labels, replay.probabilities, limits, ending, seconds)
 
 
 def _environment() -> dict[str, str]:
