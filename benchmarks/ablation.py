@@ -123,7 +123,7 @@ def random_head(
         kept = checkpoint.CheckpointFile(pathlib.Path(folder), 'benchmark')
         fine_tune.run(classifier, parts.train, parts.val, training, kept, lambda epoch: None)
     passed = time.monotonic() - started
-    test = scores.score(classifier.predict(parts.test.pixels), parts.test.labels).accuracy
+    test = scores.score(classifier.predict(parts.test.values), parts.test.labels).accuracy
     return Result(math.nan, test, math.nan, passed)
 
 

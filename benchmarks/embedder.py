@@ -32,8 +32,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 import apache_beam as beam  # isort: skip
 
-from thawline.components.embedding import beam_pipeline, feature_extractor, shards
-from thawline.components.transform import preprocessing
+from thawline.components.embedding import beam_pipeline, feature_extractor
+from thawline.components.transform import examples, preprocessing
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 # As thawline.pipeline.config.project gives them to every Beam node.
@@ -106,8 +106,8 @@ def throughput(backbone: str, size: int, n: int, repetitions: int) -> np.ndarray
             return tf.reduce_mean(features, axis=[1, 2])
 
         def bare() -> None:
-            for i in range(0, n, shards.BATCH):
-                forward(pixels[i : i + shards.BATCH]).numpy()
+            for i in range(0, n, examples.BATCH):
+                forward(pixels[i : i + examples.BATCH]).numpy()
 
         pairs = []
         for turn in range(repetitions + 1):
@@ -170,7 +170,7 @@ def main() -> None:
         '`python -m benchmarks.embedder --write`; what is measured and how is said in '
         '[embedder.py](embedder.py).',
         '',
-        f'{arguments.backbone}, {arguments.images} images, batches of {shards.BATCH}; '
+        f'{arguments.backbone}, {arguments.images} images, batches of {examples.BATCH}; '
         f'medians of {arguments.repetitions} alternating pairs; milliseconds an image.',
         '',
         '| pixels | bare forward pass | Embedder | share of the bare throughput | range | '

@@ -24,7 +24,7 @@ import tensorflow as tf
 from thawline.components.ingestion.source_types import PACKAGE_PREFIX, SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.shared.errors import DataError
-from thawline.components.training.image_set import ImageSet
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.transform import preprocessing
 
 SOLAR = 'solar'
@@ -103,9 +103,9 @@ class Rows:
 class Parts:
     """The three splits at one size."""
 
-    train: ImageSet
-    val: ImageSet
-    test: ImageSet
+    train: LabelledSet
+    val: LabelledSet
+    test: LabelledSet
 
 
 def split(labels: np.ndarray, seed: int, val: float = VAL, test: float = TEST) -> Rows:
@@ -149,5 +149,5 @@ def few(labels: np.ndarray, rows: np.ndarray, each: int, seed: int) -> np.ndarra
 def parts(pixels: np.ndarray, labels: np.ndarray, rows: Rows, confidence: np.ndarray) -> Parts:
     """The splits themselves; an image's id is its place in the list."""
     ids = np.array([f'{row:06d}'.encode() for row in range(len(labels))], object)
-    every = ImageSet(pixels, labels, ids, confidence)
+    every = LabelledSet(pixels, labels, ids, confidence)
     return Parts(every.take(rows.train), every.take(rows.val), every.take(rows.test))

@@ -19,7 +19,7 @@ import tensorflow as tf
 from benchmarks.images import Parts
 from thawline.components import backbones
 from thawline.components.backbones import classifier
-from thawline.components.training import image_set
+from thawline.components.shared.labelled_set import LabelledSet
 
 PLAIN_SIZE = 128
 _FILES = {
@@ -46,7 +46,7 @@ def base(name: str, shared: pathlib.Path, size: int | None = None) -> Base:
     return Base(name, weights, size or entry.default_size)
 
 
-def forward_seconds(chosen: Base, part: image_set.ImageSet) -> float:
+def forward_seconds(chosen: Base, part: LabelledSet) -> float:
     """One bare batched forward pass of the base over images in memory, compiled beforehand."""
     fresh(0)
     network = backbones.build(chosen.name, chosen.size, chosen.weights).model
@@ -54,10 +54,10 @@ def forward_seconds(chosen: Base, part: image_set.ImageSet) -> float:
         lambda pixels: network(tf.cast(pixels, tf.float32), training=False),
         input_signature=[tf.TensorSpec([None, chosen.size, chosen.size, 3], tf.uint8)],
     )
-    forward(part.pixels[:64])
+    forward(part.values[:64])
     started = time.monotonic()
     for start in range(0, len(part), 64):
-        forward(part.pixels[start : start + 64]).numpy()
+        forward(part.values[start : start + 64]).numpy()
     return time.monotonic() - started
 
 
@@ -124,8 +124,8 @@ class _Clock(keras.callbacks.Callback):
         self.points.append(Point(passed, float((logs or {})['val_accuracy'])))
 
 
-def _batches(part: image_set.ImageSet, shuffled_by: int | None = None) -> tf.data.Dataset:
-    made = tf.data.Dataset.from_tensor_slices((part.pixels, part.labels))
+def _batches(part: LabelledSet, shuffled_by: int | None = None) -> tf.data.Dataset:
+    made = tf.data.Dataset.from_tensor_slices((part.values, part.labels))
     if shuffled_by is not None:
         made = made.shuffle(len(part), seed=shuffled_by)
     return made.batch(32).map(lambda p, y: (tf.cast(p, tf.float32), y)).prefetch(2)
@@ -155,7 +155,7 @@ def plain(
     """
     fresh(seed)
     started = time.monotonic()
-    side = parts.train.pixels.shape[1]
+    side = parts.train.values.shape[1]
     network = keras.applications.MobileNetV2(
         input_shape=(side, side, 3), include_top=False, weights=weights
     )
@@ -198,7 +198,7 @@ def plain(
         )
     passed = time.monotonic() - started
 
-    def accuracy(part: image_set.ImageSet) -> float:
+    def accuracy(part: LabelledSet) -> float:
         return float(whole.evaluate(_batches(part), verbose=0)[1])
 
     test = accuracy(parts.test)

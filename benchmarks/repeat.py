@@ -57,8 +57,8 @@ def once(arguments: argparse.Namespace, out: pathlib.Path) -> None:
         thawed = train(training, folder)
     np.savez(
         out,
-        features=embedded.train.features,
-        val_features=embedded.val.features,
+        features=embedded.train.values,
+        val_features=embedded.val.values,
         kernel=kernel,
         bias=bias,
         logits=thawed.val_logits,

@@ -22,15 +22,14 @@ from benchmarks.recipes import Base, Outcome, Point, fresh
 from thawline.components import augmentation, backbones
 from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.embedding.params import Embedding
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (
     checkpoint,
-    feature_set,
     model_selection,
     params,
     recipe,
     scores,
 )
-from thawline.components.training.image_set import ImageSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Embedded:
     """Features of all splits by the frozen base; `seconds` are of train and val."""
 
     splits: recipe.FeatureSets
-    test: feature_set.FeatureSet
+    test: LabelledSet
     seconds: float
 
 
@@ -98,11 +97,11 @@ def embed(settings: EmbeddingSettings, backbone: backbones.Backbone, parts: Part
     frozen = FeatureExtractor(settings, backbone)
     splits = recipe.FeatureSets(
         settings.features,
-        feature_set.of_images(frozen, 'train', parts.train),
-        feature_set.of_images(frozen, 'val', parts.val),
+        frozen.embed('train', parts.train),
+        frozen.embed('val', parts.val),
     )
     passed = time.monotonic() - started
-    return Embedded(splits, feature_set.of_images(frozen, 'test', parts.test), passed)
+    return Embedded(splits, frozen.embed('test', parts.test), passed)
 
 
 def run(
@@ -157,8 +156,8 @@ def run(
         head = train(training.model_copy(update={'mode': 'probe'})).classifier.head
     kernel, bias = head.get_weights()
 
-    def accuracy(of: feature_set.FeatureSet) -> float:
-        return scores.score(of.features[:, 0] @ kernel + bias, of.labels).accuracy
+    def accuracy(of: LabelledSet) -> float:
+        return scores.score(of.values[:, 0] @ kernel + bias, of.labels).accuracy
 
     record = trained.record
     probe = Point(
@@ -219,8 +218,8 @@ def _scored(
     """Scores; the model has other weights afterwards."""
     classifier, single = trained.classifier, dataclasses.replace(trained.classifier, views='none')
 
-    def served(part: ImageSet) -> float:
-        answers = trained.rule.answers(classifier.predict(part.pixels))
+    def served(part: LabelledSet) -> float:
+        answers = trained.rule.answers(classifier.predict(part.values))
         return float((answers == part.labels).mean())
 
     test = served(parts.test)
@@ -238,6 +237,6 @@ def _scored(
     def of(arrays: list[np.ndarray]) -> float:
         for variable, array in zip(weights, arrays, strict=True):
             variable.assign(array)
-        return scores.score(single.predict(parts.test.pixels), parts.test.labels).accuracy
+        return scores.score(single.predict(parts.test.values), parts.test.labels).accuracy
 
     return _Found(train, test, [of(arrays) for _, arrays in watched.epochs], of(watched.best))

@@ -20,9 +20,8 @@ from apache_beam.ml.inference.base import RunInference
 from thawline.components.embedding import embeddings, shards
 from thawline.components.embedding.feature_extractor import (
     EmbeddingSettings,
-    FeatureBatch,
     FeatureExtractorHandler,
-    ImageBatch,
+    SplitSet,
 )
 
 
@@ -77,19 +76,21 @@ class _TFRecordSink(fileio.FileSink):
 
 
 class _Read(beam.DoFn):
-    """(split, file) -> Batch."""
+    """(split, file) -> (split, batch of images)."""
 
     def __init__(self, size: int) -> None:
         self._size = size
 
-    def process(self, shard: tuple[str, str]) -> Iterator[ImageBatch]:
-        yield from shards.read_batches(*shard, self._size)
+    def process(self, shard: tuple[str, str]) -> Iterator[SplitSet]:
+        split, file = shard
+        for images in shards.read_batches(file, self._size):
+            yield split, images
 
 
 class _Encode(beam.DoFn):
-    """Embedded -> (split, serialized tf.Example) of each image."""
+    """(split, batch of features) -> (split, serialized tf.Example) of each image."""
 
-    def process(self, done: FeatureBatch) -> Iterator[tuple[str, bytes]]:
-        records = embeddings.encode(done.ids, done.labels, done.confidence, done.features)
-        for example in records:
-            yield done.split, example
+    def process(self, batch: SplitSet) -> Iterator[tuple[str, bytes]]:
+        split, features = batch
+        for example in embeddings.encode(features):
+            yield split, example

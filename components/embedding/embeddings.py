@@ -25,14 +25,20 @@ import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from thawline.components.backbones.features import Features
-from thawline.components.shared import tf_data
+from thawline.components.shared import labelled_set, tf_data
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.shared.splits import TRAIN
 from thawline.components.transform.preprocessing import IMAGE_ID, LABEL_CONFIDENCE, LABEL_INDEX
 
 EMBEDDING = 'embedding'
 SPEC_FILE = 'embeddings.json'
 FILE_PREFIX = 'embeddings'
-TRAIN = 'train'
+_KEYS = {
+    LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64),
+    IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
+    LABEL_CONFIDENCE: tf.io.FixedLenFeature([], tf.float32, 1.0),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,18 +79,16 @@ def split_folder(uri: str, split: str) -> str:
     return os.path.join(uri, f'Split-{split}')
 
 
-def encode(
-    ids: np.ndarray, labels: np.ndarray, confidence: np.ndarray, features: np.ndarray
-) -> list[bytes]:
-    """Serialized tf.Examples: bytes, int64 and float32 [n], float32 [n, V, D] -> n of them."""
-    n = len(ids)
+def encode(features: LabelledSet) -> list[bytes]:
+    """Serialized tf.Examples, one an image."""
+    n = len(features)
     each = np.arange(n + 1, dtype=np.int32)
-    width = int(np.prod(features.shape[1:]))
+    width = int(np.prod(features.values.shape[1:]))
     columns = {
-        IMAGE_ID: (each, pa.array(list(ids), pa.binary())),
-        LABEL_INDEX: (each, pa.array(labels, pa.int64())),
-        LABEL_CONFIDENCE: (each, pa.array(confidence, pa.float32())),
-        EMBEDDING: (each * width, pa.array(features.reshape(-1), pa.float32())),
+        IMAGE_ID: (each, pa.array(list(features.ids), pa.binary())),
+        LABEL_INDEX: (each, pa.array(features.labels, pa.int64())),
+        LABEL_CONFIDENCE: (each, pa.array(features.confidence, pa.float32())),
+        EMBEDDING: (each * width, pa.array(features.values.reshape(-1), pa.float32())),
     }
     batch = pa.RecordBatch.from_arrays(
         [pa.ListArray.from_arrays(pa.array(at), values) for at, values in columns.values()],
@@ -142,15 +146,8 @@ def count(uri: str, split: str) -> int:
     return sum(len(batch[LABEL_INDEX]) for batch in _parsed(_files(uri, split), key))
 
 
-def load(uri: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """One split, ordered by image id as `components.training.image_set.load` orders it.
-
-    Two passes: the first learns the order, so that the second can write each image to its place
-    and the features are in memory once.
-
-    Returns:
-        (features: float32 [N, V, D], labels: int64 [N], ids: bytes as object [N], confidence of the
-        labels: float32 [N]); V is 1 + views for train, else 1.
+def load(uri: str, split: str) -> LabelledSet:
+    """One split; its values are float32 [N, V, D], where V is 1 + views for train, else 1.
 
     Raises:
         DataError: a file is damaged, or images are missing.
@@ -161,28 +158,20 @@ def load(uri: str, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
             f'there are embeddings of {", ".join(spec.counts)} at {uri}. Received: split={split!r}'
         )
     files = _files(uri, split)
-    scalar = {
-        LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64),
-        IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
-        LABEL_CONFIDENCE: tf.io.FixedLenFeature([], tf.float32, 1.0),
-    }
-    keys = list(_parsed(files, scalar))
-    labels = np.concatenate([np.empty(0, np.int64), *(batch[LABEL_INDEX] for batch in keys)])
-    ids = np.concatenate([np.empty(0, object), *(batch[IMAGE_ID] for batch in keys)])
-    confidence = np.concatenate([np.empty(0, np.float32), *(b[LABEL_CONFIDENCE] for b in keys)])
-    if len(ids) != spec.counts[split]:
+    keys = [
+        (batch[LABEL_INDEX], batch[IMAGE_ID], batch[LABEL_CONFIDENCE])
+        for batch in _parsed(files, _KEYS)
+    ]
+    found = sum(len(labels) for labels, *_ in keys)
+    if found != spec.counts[split]:
         raise DataError(
-            f'{split_folder(uri, split)} holds {len(ids)} of {spec.counts[split]} images; make it '
+            f'{split_folder(uri, split)} holds {found} of {spec.counts[split]} images; make it '
             'anew with: thawline run --no-cache'
         )
-    order = np.argsort(ids, kind='stable')
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
     shape = [spec.rows(split), spec.dimension]
-    features = np.empty((len(ids), *shape), np.float32)
-    done = 0
-    for batch in _parsed(files, {EMBEDDING: tf.io.FixedLenFeature(shape, tf.float32)}):
-        found = batch[EMBEDDING]
-        features[place[done : done + len(found)]] = found
-        done += len(found)
-    return features, labels[order], ids[order], confidence[order]
+    embedding = {EMBEDDING: tf.io.FixedLenFeature(shape, tf.float32)}
+    return labelled_set.sort_by_id(
+        keys,
+        lambda n: np.empty((n, *shape), np.float32),
+        (batch[EMBEDDING] for batch in _parsed(files, embedding)),
+    )

@@ -14,8 +14,12 @@ from apache_beam.ml.inference.base import ModelHandler
 from thawline.components import augmentation, backbones
 from thawline.components.backbones import constant_weights, seeding
 from thawline.components.backbones.features import Features, feature_model
-from thawline.components.embedding.embeddings import TRAIN
 from thawline.components.shared import progress
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.shared.splits import TRAIN
+from thawline.components.transform.examples import BATCH
+
+SplitSet = tuple[str, LabelledSet]  # a batch with the name of its split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,31 +46,6 @@ class EmbeddingSettings:
     def rows(self, split: str) -> int:
         """Rows of each image's embedding: the plain image and its views."""
         return 1 + self.views if split == TRAIN else 1
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageBatch:
-    """Images of one split: bytes [n], int64 [n], float32 [n], uint8 [n, S, S, 3]."""
-
-    split: str
-    ids: np.ndarray
-    labels: np.ndarray
-    confidence: np.ndarray
-    pixels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-
-@dataclasses.dataclass(frozen=True)
-class FeatureBatch:
-    """Features of a batch: float32 [n, V, D], row 0 of the plain images."""
-
-    split: str
-    ids: np.ndarray
-    labels: np.ndarray
-    confidence: np.ndarray
-    features: np.ndarray
 
 
 class FeatureExtractor:
@@ -113,17 +92,21 @@ class FeatureExtractor:
         """Rows of each image's embedding."""
         return self._settings.rows(split)
 
-    def embed(self, batch: ImageBatch) -> FeatureBatch:
+    def embed(self, split: str, images: LabelledSet) -> LabelledSet:
         """Features of the plain images, and in train of their augmented views."""
+        starts = range(0, len(images), BATCH)
+        parts = [self._embed(split, images.take(slice(at, at + BATCH))) for at in starts]
+        return LabelledSet(np.concatenate(parts), images.labels, images.ids, images.confidence)
+
+    def _embed(self, split: str, images: LabelledSet) -> np.ndarray:
         settings = self._settings
-        views = [self._plain(batch.pixels).numpy()]
-        progress.advance(len(batch))
-        for view in range(1, settings.rows(batch.split)):
-            draws = np.stack([augmentation.view_draws(settings.seed, i, view) for i in batch.ids])
-            views.append(self._augmented(batch.pixels, draws).numpy())
-            progress.advance(len(batch))
-        features = np.stack(views, axis=1)
-        return FeatureBatch(batch.split, batch.ids, batch.labels, batch.confidence, features)
+        views = [self._plain(images.values).numpy()]
+        progress.advance(len(images))
+        for view in range(1, settings.rows(split)):
+            draws = augmentation.view_draws(settings.seed, images.ids, view)
+            views.append(self._augmented(images.values, draws).numpy())
+            progress.advance(len(images))
+        return np.stack(views, axis=1)
 
 
 _held: dict[EmbeddingSettings, FeatureExtractor] = {}
@@ -147,7 +130,7 @@ def preload(settings: EmbeddingSettings) -> Iterator[FeatureExtractor]:
         del _held[settings]
 
 
-class FeatureExtractorHandler(ModelHandler[ImageBatch, FeatureBatch, FeatureExtractor]):
+class FeatureExtractorHandler(ModelHandler[SplitSet, SplitSet, FeatureExtractor]):
     """Tells RunInference how to get the base, once a process, and how to use it."""
 
     def __init__(self, settings: EmbeddingSettings) -> None:
@@ -161,12 +144,13 @@ class FeatureExtractorHandler(ModelHandler[ImageBatch, FeatureBatch, FeatureExtr
 
     def run_inference(
         self,
-        batch: Any,  # a Batch; the base class asks for a Sequence
+        batch: Any,  # a SplitSet; the base class asks for a Sequence
         model: FeatureExtractor,
         inference_args: dict[str, Any] | None = None,
-    ) -> Iterable[FeatureBatch]:
+    ) -> Iterable[SplitSet]:
         """One batch is one element: RunInference would otherwise rebuild batches image by image."""
-        return [model.embed(batch)]
+        split, images = batch
+        return [(split, model.embed(split, images))]
 
     def should_skip_batching(self) -> bool:
         """Shards are read in batches."""
@@ -174,4 +158,4 @@ class FeatureExtractorHandler(ModelHandler[ImageBatch, FeatureBatch, FeatureExtr
 
     def get_num_bytes(self, batch: Any) -> int:
         """Bytes of the pixels; RunInference would pickle them to find out."""
-        return batch.pixels.nbytes
+        return batch[1].values.nbytes

@@ -7,41 +7,21 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from thawline.components.embedding.feature_extractor import ImageBatch
-from thawline.components.shared import tf_data
 from thawline.components.shared.errors import DataError
-from thawline.components.transform import preprocessing
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.transform import examples
 
-BATCH = 64
 _FRAMING = 16  # bytes of length and checksums around a TFRecord
 
 
-def read_batches(split: str, file: str, size: int) -> Iterator[ImageBatch]:
+def read_batches(file: str, size: int) -> Iterator[LabelledSet]:
     """Reads one shard of transformed examples.
 
     Raises:
         DataError: it is damaged.
     """
-    wanted = {
-        preprocessing.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
-        preprocessing.LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64),
-        preprocessing.LABEL_CONFIDENCE: tf.io.FixedLenFeature([], tf.float32, 1.0),
-        preprocessing.PIXELS: tf.io.FixedLenFeature([], tf.string),
-    }
-
-    def parse(examples: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        found = tf.io.parse_example(examples, wanted)
-        return (
-            found[preprocessing.IMAGE_ID],
-            found[preprocessing.LABEL_INDEX],
-            found[preprocessing.LABEL_CONFIDENCE],
-            preprocessing.unpack(found[preprocessing.PIXELS], size),
-        )
-
-    parsed = tf_data.batches(file, BATCH, parse)
     try:
-        for ids, labels, confidence, pixels in parsed.as_numpy_iterator():
-            yield ImageBatch(split, ids, labels, confidence, pixels)
+        yield from examples.read(file, size)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         raise _damaged(file, error) from error
 

@@ -21,8 +21,8 @@ class CachedFeatures:
             DataError: they are damaged, or a split is missing.
         """
         parts = [embeddings.load(uri, split) for split in splits]
-        self._features = np.concatenate([features[:, 0] for features, *_ in parts])
-        ids = np.concatenate([ids for _, _, ids, _ in parts])
+        self._features = np.concatenate([part.values[:, 0] for part in parts])
+        ids = np.concatenate([part.ids for part in parts])
         self._place = {identity.decode(): place for place, identity in enumerate(ids)}
 
     def of(self, ids: Sequence[str]) -> np.ndarray | None:

@@ -23,12 +23,13 @@ from thawline.components.export import (
 )
 from thawline.components.export.params import Kind
 from thawline.components.export.record import Export
-from thawline.components.export.transformed_images import Batch
 from thawline.components.saved_model import card
 from thawline.components.saved_model.card import Card
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.splits import VAL
+from thawline.components.transform import examples
 
 FOLDER = pathlib.Path('assets.extra', 'exports')
 CARD = 'thawline.json'
@@ -141,12 +142,13 @@ def _compare(run: Run, sources: FormatSources) -> parity.Parity:
     }
     progress.start('val images through the export', len(rows))
     mine, places = [], []
-    for batch in transformed_images.batches(sources.val_files, sources.card.image_size):
-        known = [i for i, name in enumerate(batch.ids) if name in rows]
+    for batch in examples.read(sources.val_files, sources.card.image_size):
+        names = [name.decode() for name in batch.ids]
+        known = [i for i, name in enumerate(names) if name in rows]
         if known:
             mine.append(_run(run, batch, known))
-            places += [rows[batch.ids[i]] for i in known]
-        progress.advance(len(batch.ids))
+            places += [rows[names[i]] for i in known]
+        progress.advance(len(batch))
     if not places:
         raise DataError(
             'no val image of the transformed examples was evaluated; make both anew with: '
@@ -163,9 +165,9 @@ def _compare(run: Run, sources: FormatSources) -> parity.Parity:
     )
 
 
-def _run(run: Run, batch: Batch, known: Sequence[int]) -> np.ndarray:
+def _run(run: Run, batch: LabelledSet, known: Sequence[int]) -> np.ndarray:
     """One image a call: a format for small devices is made for that."""
-    return np.concatenate([run(batch.pixels[i : i + 1]) for i in known])
+    return np.concatenate([run(batch.values[i : i + 1]) for i in known])
 
 
 def median_ms(run: Run, image: np.ndarray) -> float:

@@ -2,41 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from thawline.components.shared import tf_data
-from thawline.components.transform import preprocessing
-
-_BATCH = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Batch:
-    """Images: str [n] and uint8 [n, S, S, 3]."""
-
-    ids: tuple[str, ...]
-    pixels: np.ndarray
-
-
-def batches(files: Sequence[str], size: int) -> Iterator[Batch]:
-    """All images, a few at a time.
-
-    Args:
-        files: gzipped TFRecords of transformed examples.
-        size: side in pixels.
-    """
-    features = {
-        name: tf.io.FixedLenFeature([], tf.string)
-        for name in (preprocessing.PIXELS, preprocessing.IMAGE_ID)
-    }
-    for serialized in tf_data.batches(list(files), _BATCH):
-        parsed = tf.io.parse_example(serialized, features)
-        ids = tuple(name.decode() for name in parsed[preprocessing.IMAGE_ID].numpy())
-        yield Batch(ids, preprocessing.unpack(parsed[preprocessing.PIXELS], size).numpy())
+from thawline.components.transform import examples
 
 
 def sample(files: Sequence[str], size: int, most: int) -> np.ndarray:
@@ -47,9 +17,9 @@ def sample(files: Sequence[str], size: int, most: int) -> np.ndarray:
     Returns:
         uint8 [n, S, S, 3], n at most `most`.
     """
-    kept: list[tuple[str, np.ndarray]] = []
-    for batch in batches(files, size):
-        kept = sorted([*kept, *zip(batch.ids, batch.pixels, strict=True)], key=lambda one: one[0])
+    kept: list[tuple[bytes, np.ndarray]] = []
+    for batch in examples.read(files, size):
+        kept = sorted([*kept, *zip(batch.ids, batch.values, strict=True)], key=lambda one: one[0])
         kept = kept[:most]
     if not kept:
         return np.empty((0, size, size, 3), np.uint8)

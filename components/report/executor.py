@@ -131,11 +131,11 @@ def read_embeddings(uri: str) -> ImageEmbeddings:
     """
     parts = []
     for split in embeddings.read_spec(uri).counts:
-        features, labels, ids, _ = embeddings.load(uri, split)
+        every = embeddings.load(uri, split)
         # An image that the base overflows on is like no other.
-        kept = np.isfinite(features[:, 0]).all(axis=1)
-        names = np.array([name.decode() for name in ids[kept]], str)
-        parts.append((names, np.full(len(names), split), labels[kept], features[kept, 0]))
+        kept = every.take(np.isfinite(every.values[:, 0]).all(axis=1))
+        names = np.array([name.decode() for name in kept.ids], str)
+        parts.append((names, np.full(len(names), split), kept.labels, kept.values[:, 0]))
     return ImageEmbeddings(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

@@ -27,7 +27,8 @@ import tensorflow as tf
 
 from thawline.components import augmentation
 from thawline.components.shared import progress
-from thawline.components.training import calibration, image_set, params, scores
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import calibration, params, scores
 
 # From the best for photographs to the weakest.
 CANDIDATES: tuple[params.PolicyName, ...] = ('standard', 'light', 'flip', 'none')
@@ -70,7 +71,7 @@ class Affinity:
 
 
 def choose(
-    logits: Logits, plain: np.ndarray, val: image_set.ImageSet, seed: int
+    logits: Logits, plain: np.ndarray, val: LabelledSet, seed: int
 ) -> tuple[params.PolicyName, dict[str, Affinity]]:
     """The first of `CANDIDATES` that is not harmful.
 
@@ -106,7 +107,7 @@ def choose(
 
     def augment(policy: augmentation.Policy, rows: np.ndarray) -> np.ndarray:
         draws = augmentation.view_draws(seed, val.ids[rows], 1)
-        images = augmentation.augment(val.pixels[rows], policy, draws)
+        images = augmentation.augment(val.values[rows], policy, draws)
         return tf.cast(tf.round(images), tf.uint8).numpy()
 
     chosen: params.PolicyName = CANDIDATES[-1]
@@ -115,13 +116,13 @@ def choose(
         if not measure(name, functools.partial(augment, policy)).is_harmful:
             chosen = name
             break
-    if chosen == 'flip' and measure('up_down', lambda rows: val.pixels[rows][:, ::-1]).is_harmless:
+    if chosen == 'flip' and measure('up_down', lambda rows: val.values[rows][:, ::-1]).is_harmless:
         chosen = UP_DOWN
     return chosen, affinities
 
 
 def resolve(
-    settings: params.Training, logits: Logits, plain: np.ndarray, val: image_set.ImageSet
+    settings: params.Training, logits: Logits, plain: np.ndarray, val: LabelledSet
 ) -> tuple[params.Training, dict[str, Any]]:
     """Replaces augmentation `auto` by a policy; `logits`, `plain` and `val` are those of `choose`.
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from thawline.components import augmentation, backbones
 from thawline.components.backbones import classifier
 from thawline.components.shared import progress
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (
     budget,
     frozen_activations,
@@ -58,8 +59,8 @@ class EpochTrainer:
     def __init__(
         self,
         classifier: classifier.Classifier,
-        train: image_set.ImageSet,
-        val: image_set.ImageSet,
+        train: LabelledSet,
+        val: LabelledSet,
         settings: params.Training,
         spool: pathlib.Path | None,
     ) -> None:
@@ -108,7 +109,7 @@ class EpochTrainer:
                     self._split, self._train, views, self._settings.seed, self._spool
                 )
         self.predict_val = frozen_activations.ValPredictor(
-            self._classifier, self._val.pixels, self._split
+            self._classifier, self._val.values, self._split
         )
 
     def start(self, saved: Checkpoint | None, deadline: budget.Deadline) -> budget.ThawPlan:
@@ -161,7 +162,7 @@ class EpochTrainer:
 
     def sides(self, epochs: int) -> np.ndarray:
         """The side of the images in each of so many epochs, in pixels: int64 [epochs]."""
-        return resolution.sides(self._tune, self._train.pixels.shape[1], epochs)
+        return resolution.sides(self._tune, self._train.values.shape[1], epochs)
 
     def learning_rate(self, number: int, step: int, epochs: int) -> float:
         """Learning rate of the head and the top block in a step of an epoch."""
@@ -218,7 +219,7 @@ class EpochTrainer:
             self._views.fill(0)
         filling = time.monotonic() - began
         before = self.history.snapshot()
-        tune, full = self._tune, self._train.pixels.shape[1]
+        tune, full = self._tune, self._train.values.shape[1]
         areas, seconds = [], []
         for side in sorted({int(side) for side in resolution.sides(tune, full, 2)}):
             self._time_steps(side, 1)  # compiles

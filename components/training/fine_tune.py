@@ -16,7 +16,8 @@ import numpy as np
 
 from thawline.components.backbones import classifier
 from thawline.components.shared import percentages, progress
-from thawline.components.training import budget, image_set, params
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import budget, params
 from thawline.components.training.best_epoch import EpochRecord
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.epoch_trainer import EpochTrainer
@@ -48,8 +49,8 @@ class FineTuning:
 
 def run(
     classifier: classifier.Classifier,
-    train: image_set.ImageSet,
-    val: image_set.ImageSet,
+    train: LabelledSet,
+    val: LabelledSet,
     settings: params.Training,
     checkpoint_file: CheckpointFile,
     on_epoch: Callable[[EpochRecord], None],

@@ -15,6 +15,7 @@ import tensorflow as tf
 from thawline.components import augmentation
 from thawline.components.backbones import classifier
 from thawline.components.shared import progress
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import image_set
 from thawline.components.training.targets import Targets
 
@@ -133,7 +134,7 @@ class CachedViews:
     def __init__(
         self,
         split: SplitClassifier,
-        train: image_set.ImageSet,
+        train: LabelledSet,
         views: int,
         seed: int,
         spool: pathlib.Path | None,
@@ -154,7 +155,7 @@ class CachedViews:
         for start in range(0, len(self._train), _BATCH):
             rows = slice(start, start + _BATCH)
             draws = augmentation.view_draws(self._seed, self._train.ids[rows], view + 1)
-            activations = self._split.augmented(self._train.pixels[rows], draws)
+            activations = self._split.augmented(self._train.values[rows], draws)
             _write([array[view] for array in self._arrays], rows, activations)
 
     def epoch(

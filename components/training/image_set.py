@@ -6,7 +6,6 @@ file, so that 50,000 images train on the same machine as 500.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import pathlib
 from collections.abc import Sequence
@@ -15,41 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from thawline.components import augmentation
-from thawline.components.shared import tf_data
+from thawline.components.shared import labelled_set, tf_data
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training.targets import Targets
-from thawline.components.transform import preprocessing
+from thawline.components.transform import examples
 
 # Pixels above this many bytes go to a file; the page cache then decides what stays in memory.
 IN_MEMORY_BYTES = 4 * 2**30
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageSet:
-    """One split, ordered by image id so that the order does not depend on how files were written.
-
-    Attributes:
-        pixels: uint8 [N, H, W, 3].
-        labels: int64 [N], positions in the class list; -1 for a class that training never saw.
-        ids: the image ids, [N].
-        confidence: float32 [N] in (0, 1]; probability that the label is right. All 1 by default.
-    """
-
-    pixels: np.ndarray
-    labels: np.ndarray
-    ids: np.ndarray
-    confidence: np.ndarray = dataclasses.field(default_factory=lambda: np.ones((), np.float32))
-
-    def __post_init__(self) -> None:
-        # One number for all images becomes one for each.
-        each = np.broadcast_to(self.confidence, self.labels.shape)
-        object.__setattr__(self, 'confidence', each)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: np.ndarray) -> ImageSet:
-        """The given rows as a set of its own."""
-        return ImageSet(self.pixels[rows], self.labels[rows], self.ids[rows], self.confidence[rows])
 
 
 def empty(
@@ -65,36 +36,13 @@ def empty(
     return np.lib.format.open_memmap(spool, mode='w+', dtype=dtype, shape=shape)
 
 
-_SCHEMA = {
-    preprocessing.PIXELS: tf.io.FixedLenFeature([], tf.string),
-    preprocessing.LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64),
-    preprocessing.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
-    preprocessing.LABEL_CONFIDENCE: tf.io.FixedLenFeature([], tf.float32, 1.0),
-}
-
-
-def _parsed(patterns: Sequence[str], *names: str) -> tf.data.Dataset:
-    """Batches of the named features of all transformed tf.Examples, each [n]."""
-    files = sorted(f for pattern in patterns for f in tf.io.gfile.glob(pattern))
-    wanted = {name: _SCHEMA[name] for name in names}
-
-    def parse(examples: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        features = tf.io.parse_example(examples, wanted)
-        return tuple(features[name] for name in names)
-
-    return tf_data.batches(files, 64, parse)
-
-
 def load(
     patterns: Sequence[str],
     size: int,
     spool: pathlib.Path | None = None,
     in_memory_bytes: int = IN_MEMORY_BYTES,
-) -> ImageSet:
+) -> LabelledSet:
     """Reads one split of transformed, gzipped TFRecords.
-
-    Two passes: the first learns how many images there are and their order, so that the second can
-    write each image to its place and no copy of all pixels is ever needed.
 
     Args:
         patterns: file patterns of the split.
@@ -102,23 +50,12 @@ def load(
         spool: where to keep the pixels when they are too many for memory.
         in_memory_bytes: how many bytes of pixels are not too many.
     """
-    names = preprocessing.LABEL_INDEX, preprocessing.IMAGE_ID, preprocessing.LABEL_CONFIDENCE
-    keys = list(_parsed(patterns, *names).as_numpy_iterator())
-    labels = np.concatenate([np.empty(0, np.int64), *(y for y, _, _ in keys)])
-    ids = np.concatenate([np.empty(0, object), *(i for _, i, _ in keys)])
-    confidence = np.concatenate([np.empty(0, np.float32), *(c for _, _, c in keys)])
-    order = np.argsort(ids, kind='stable')
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    pixels = empty((len(ids), size, size, 3), spool, in_memory_bytes)
-    unpacked = _parsed(patterns, preprocessing.PIXELS).map(
-        lambda packed: preprocessing.unpack(packed, size)
+    files = sorted(f for pattern in patterns for f in tf.io.gfile.glob(pattern))
+    return labelled_set.sort_by_id(
+        list(examples.read_keys(files)),
+        lambda n: empty((n, size, size, 3), spool, in_memory_bytes),
+        examples.read_pixels(files, size),
     )
-    done = 0
-    for batch in unpacked.as_numpy_iterator():
-        pixels[place[done : done + len(batch)]] = batch
-        done += len(batch)
-    return ImageSet(pixels, labels[order], ids[order], confidence[order])
 
 
 def shuffled(n: int, seed: int, epoch: int) -> np.ndarray:
@@ -127,7 +64,7 @@ def shuffled(n: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def training_epoch(
-    data: ImageSet,
+    data: LabelledSet,
     batch_size: int,
     policy: augmentation.Policy,
     seed: int,
@@ -144,11 +81,11 @@ def training_epoch(
         (float32 [n, S, S, 3] in [0, 255], float32 [n, C]).
     """
     order = shuffled(len(data), seed, epoch)
-    side = data.pixels.shape[1]
+    side = data.values.shape[1]
 
     def gather(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = order[step * batch_size : (step + 1) * batch_size]
-        return data.pixels[rows], data.labels[rows], data.confidence[rows]
+        return data.values[rows], data.labels[rows], data.confidence[rows]
 
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels, labels, confidence = tf.numpy_function(

@@ -15,7 +15,8 @@ from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import embeddings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
-from thawline.components.training import feature_set, image_set, recipe
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import image_set, recipe
 from thawline.components.transform import preprocessing
 
 
@@ -52,7 +53,7 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
     uri = config['embeddings']
     spec = embeddings.read_spec(uri)
     embedded = recipe.FeatureSets(
-        spec.features, feature_set.read(uri, 'train'), feature_set.read(uri, 'val')
+        spec.features, embeddings.load(uri, 'train'), embeddings.load(uri, 'val')
     )
     # Random weights are those of the embeddings only from the same seed.
     keras.utils.set_random_seed(spec.seed)
@@ -69,7 +70,7 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
 
 def read_images(
     train_files: Sequence[str], val_files: Sequence[str], size: int, spool: pathlib.Path
-) -> tuple[image_set.ImageSet, image_set.ImageSet]:
+) -> tuple[LabelledSet, LabelledSet]:
     """The train and val images; `spool` is a folder for those that do not fit into memory."""
     return (
         image_set.load(train_files, size, spool / 'train.npy'),

@@ -19,13 +19,13 @@ from thawline.components.backbones.features import Features
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import percentages, progress
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.settings import seconds_of
 from thawline.components.training import (
     augmentation_choice,
     budget,
     decision_threshold,
     fine_tune,
-    image_set,
     params,
     probe,
     scores,
@@ -33,11 +33,10 @@ from thawline.components.training import (
 )
 from thawline.components.training.best_epoch import EpochRecord
 from thawline.components.training.checkpoint import CheckpointFile
-from thawline.components.training.feature_set import FeatureSet
 from thawline.components.training.model_selection import ValPredictions
 from thawline.components.training.weight_interpolation import keep_best
 
-_Set = TypeVar('_Set', FeatureSet, image_set.ImageSet)
+_Set = TypeVar('_Set', LabelledSet, LabelledSet)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +50,8 @@ class FeatureSets:
     """
 
     kind: Features
-    train: FeatureSet
-    val: FeatureSet
+    train: LabelledSet
+    val: LabelledSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +82,7 @@ def drop_unknown_classes(data: _Set, split: str) -> _Set:
     return data.take(rows)
 
 
-def _check_classes(classes: tuple[str, ...], train: FeatureSet, val: FeatureSet) -> None:
+def _check_classes(classes: tuple[str, ...], train: LabelledSet, val: LabelledSet) -> None:
     for name, data in (('train', train), ('val', val)):
         if not len(data):
             raise DataError(f'the {name} split has no images; add images or raise its share')
@@ -95,10 +94,10 @@ def _check_classes(classes: tuple[str, ...], train: FeatureSet, val: FeatureSet)
 
 
 def _read_images(
-    images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
-    train: FeatureSet,
-    val: FeatureSet,
-) -> tuple[image_set.ImageSet, image_set.ImageSet]:
+    images: Callable[[], tuple[LabelledSet, LabelledSet]],
+    train: LabelledSet,
+    val: LabelledSet,
+) -> tuple[LabelledSet, LabelledSet]:
     """Reads the images and checks that they are those of the embeddings, in the same order."""
     read = images()
     train_images, val_images = (
@@ -115,15 +114,15 @@ def _read_images(
 
 
 def _fit_probe(
-    train: FeatureSet, val: FeatureSet, classes: int, weighting: str, soft: bool
+    train: LabelledSet, val: LabelledSet, classes: int, weighting: str, soft: bool
 ) -> probe.Probe:
-    views = train.features.shape[1]
+    views = train.values.shape[1]
     labels = np.repeat(train.labels, views)
     each = targets.class_weights(train.labels, classes, weighting)
     fitted = probe.fit(
-        train.features.reshape(len(labels), -1),
+        train.values.reshape(len(labels), -1),
         labels,
-        val.features[:, 0],
+        val.values[:, 0],
         val.labels,
         None if weighting == 'none' else each[labels],
         np.repeat(train.confidence, views) if soft else None,
@@ -136,7 +135,7 @@ def train(
     backbone: backbones.Backbone,
     classes: tuple[str, ...],
     embedded: FeatureSets,
-    images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
+    images: Callable[[], tuple[LabelledSet, LabelledSet]],
     settings: params.Training,
     checkpoint_file: CheckpointFile,
     log: tf.summary.SummaryWriter,
@@ -199,7 +198,7 @@ def train(
         'left_out': [],
     }
     _log_scalars(log, 0, head.train.accuracy, head.val)
-    predictions = ValPredictions(head.logits(val_set.features[:, 0]), head.val)
+    predictions = ValPredictions(head.logits(val_set.values[:, 0]), head.val)
     views = settings.test_time_augmentation
     if settings.mode == 'fine_tune' or views != 'none':
         started = time.monotonic()
@@ -235,7 +234,7 @@ def train(
     if views != 'none':
         classifier = dataclasses.replace(classifier, views=views)
         record['without_test_time_augmentation'] = record['val']
-        predictions = ValPredictions.score(classifier.predict(val_images.pixels), val_images.labels)
+        predictions = ValPredictions.score(classifier.predict(val_images.values), val_images.labels)
         record['val'] = dataclasses.asdict(predictions.val)
     rule, record['decision'] = decision_threshold.decide(
         predictions.logits, val_set.labels, classes, settings.decision

@@ -16,8 +16,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.saved_model import signatures
 from thawline.components.shared import progress
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (
-    image_set,
     learning_curves,
     node_inputs,
     params,
@@ -61,7 +61,7 @@ def run_fn(fn_args: FnArgs) -> None:
     seconds = time.monotonic() - started
     spool = run_folder / 'spool'
 
-    def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
+    def images() -> tuple[LabelledSet, LabelledSet]:
         return node_inputs.read_images(fn_args.train_files, fn_args.eval_files, size, spool)
 
     # A checkpoint is of this training only if images, settings, weights and code are the same.

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from thawline.components.backbones.features import Features, feature_slices
 from thawline.components.shared import progress
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import params, recipe
-from thawline.components.training.feature_set import FeatureSet
 from thawline.components.tuning import settings_choice
 from thawline.components.tuning.trial_runner import TrialResult, TrialRunner
 
@@ -112,7 +112,7 @@ def _top(bench: TrialRunner) -> recipe.FeatureSets:
     name, columns = feature_slices(bench.backbone, 'blocks')[-1]
     assert name == 'top'
 
-    def cut(data: FeatureSet) -> FeatureSet:
-        return dataclasses.replace(data, features=data.features[..., columns])
+    def cut(data: LabelledSet) -> LabelledSet:
+        return dataclasses.replace(data, values=data.values[..., columns])
 
     return recipe.FeatureSets('top', cut(bench.embedded.train), cut(bench.embedded.val))

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from thawline.components import backbones
-from thawline.components.training import checkpoint, image_set, params, recipe
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import checkpoint, params, recipe
 from thawline.components.training.best_epoch import Snapshot
 from thawline.components.tuning import settings_choice
 from thawline.components.tuning.settings_choice import ValMeasurement
@@ -42,7 +43,7 @@ class TrialRunner:
         backbone: backbones.Backbone,
         classes: tuple[str, ...],
         embedded: recipe.FeatureSets,
-        images: Callable[[], tuple[image_set.ImageSet, image_set.ImageSet]],
+        images: Callable[[], tuple[LabelledSet, LabelledSet]],
         folder: pathlib.Path,
     ) -> None:
         """Nothing is trained yet.
@@ -61,10 +62,10 @@ class TrialRunner:
             val=recipe.drop_unknown_classes(embedded.val, 'val'),
         )
         self._read, self._folder = images, folder
-        self._held: tuple[image_set.ImageSet, image_set.ImageSet] | None = None
+        self._held: tuple[LabelledSet, LabelledSet] | None = None
         self._base = Snapshot(backbone.model.variables)
 
-    def _images(self) -> tuple[image_set.ImageSet, image_set.ImageSet]:
+    def _images(self) -> tuple[LabelledSet, LabelledSet]:
         if self._held is None:
             train, val = self._read()
             self._held = (

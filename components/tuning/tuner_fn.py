@@ -8,8 +8,9 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
 from thawline.components.backbones.params import PretrainedBase
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.settings import seconds_of
-from thawline.components.training import budget, image_set, node_inputs, params, tuned_settings
+from thawline.components.training import budget, node_inputs, params, tuned_settings
 from thawline.components.tuning import head_comparison, search, search_space
 from thawline.components.tuning.params import Tuning
 from thawline.components.tuning.trial_runner import TrialRunner
@@ -33,7 +34,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     size, folder = int(config['image_size']), pathlib.Path(fn_args.working_dir)
     given = node_inputs.read(config, fn_args.transform_graph_path)
 
-    def images() -> tuple[image_set.ImageSet, image_set.ImageSet]:
+    def images() -> tuple[LabelledSet, LabelledSet]:
         return node_inputs.read_images(
             fn_args.train_files, fn_args.eval_files, size, folder / 'spool'
         )

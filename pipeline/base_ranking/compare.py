@@ -171,14 +171,14 @@ def compare_bases(
         size = candidate.image_size
         if size not in pixels:
             pixels.clear()  # keep one size in memory
-            pixels[size] = embedding.decode(sample.encoded, size, resize)
+            pixels[size] = embedding.decode(sample.images.values, size, resize)
         decoded = time.monotonic()
         progress.start('building the base')
         keras.utils.set_random_seed(seed)
         base = backbones.build(candidate.backbone, size, candidate.load)
         features, cost = embedding.embed(base, pixels[size])
         transfer = crossval.cross_validate(
-            features, sample.labels, sample.groups, crossval.FOLDS, seed
+            features, sample.images.labels, sample.groups, crossval.FOLDS, seed
         )
         source = base.weights_source
         keras.backend.clear_session()  # else the graphs of all bases stay in memory
@@ -248,17 +248,17 @@ def to_json(comparison: BaseComparison, config: Config) -> dict[str, Any]:
             'seconds': base.seconds,
         }
 
-    counts = [int((sample.labels == i).sum()) for i in range(len(sample.classes))]
+    counts = [int((sample.images.labels == i).sum()) for i in range(len(sample.classes))]
     return {
         'project': config.name,
         'resize': config.preprocessing.resize,
         'seed': config.training.seed,
         'images': {
-            'used': len(sample.labels),
+            'used': len(sample.images),
             'of': sample.available,
             'groups': len(set(sample.groups)),
             'classes': dict(zip(sample.classes, counts, strict=True)),
-            'ids': list(sample.ids),
+            'ids': [identity.decode() for identity in sample.images.ids],
         },
         'bases': [values(comparison.bases[i]) for i in ranks.order],
         'random': values(comparison.random),

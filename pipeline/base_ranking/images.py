@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from thawline.components.shared import tf_data
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.labelled_set import LabelledSet
 
 _STRINGS = ('image_id', 'label', 'group')
 
@@ -19,18 +20,14 @@ class ImageSample:
     """Images in the order of their ids.
 
     Attributes:
-        encoded: object (bytes) [N].
-        labels: int64 [N], positions in `classes`.
+        images: their values are the encoded bytes, object [N]; labels are positions in `classes`.
         groups: object (str) [N].
-        ids: object (str) [N].
         classes: names in alphabetical order.
         available: labelled images in the split.
     """
 
-    encoded: np.ndarray
-    labels: np.ndarray
+    images: LabelledSet
     groups: np.ndarray
-    ids: np.ndarray
     classes: tuple[str, ...]
     available: int
 
@@ -72,8 +69,8 @@ def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> I
     """
     files = sorted(str(file) for file in folder.glob('*.gz'))
     spec = {name: tf.io.FixedLenFeature([], tf.string, '') for name in _STRINGS}
-    rows = [
-        tuple(value.decode() for value in row)
+    rows: list[tuple[bytes, str, str]] = [
+        (row[0], row[1].decode(), row[2].decode())
         for batch in tf_data.batches(files, 64)
         .map(lambda examples: tuple(tf.io.parse_example(examples, spec)[n] for n in _STRINGS))
         .as_numpy_iterator()
@@ -90,11 +87,10 @@ def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> I
             f'are {classes[0]!r}'
         )
     chosen = stratified_sample(labels, count, seed, at_least)
-    encoded = _read_images(files, ids[chosen])
-    return ImageSample(
-        encoded, labels[chosen].astype(np.int64), groups[chosen], ids[chosen],
-        tuple(classes.tolist()), len(rows),
-    )  # fmt: skip
+    images = LabelledSet(
+        _read_images(files, ids[chosen]), labels[chosen].astype(np.int64), ids[chosen]
+    )
+    return ImageSample(images, groups[chosen], tuple(classes.tolist()), len(rows))
 
 
 def _read_images(files: list[str], ids: np.ndarray) -> np.ndarray:

@@ -140,7 +140,7 @@ def _measure(
     sample = images.load_sample(split, count, config.training.seed, crossval.FOLDS)
     say(
         console,
-        f'  images  {len(sample.labels):,} of {sample.available:,}, {len(sample.classes)} classes',
+        f'  images  {len(sample.images):,} of {sample.available:,}, {len(sample.classes)} classes',
     )
     width = max(17, *(len(c.label) for c in candidates))
     lines: dict[str, str] = {}
@@ -158,7 +158,7 @@ def _measure(
         )
         display.show_done(NodeResult(key, 'complete', {}, row.seconds))
         if is_first and rest:
-            left = compare.seconds_left(row, len(sample.labels), rest)
+            left = compare.seconds_left(row, len(sample.images), rest)
             say(console, (f'  about {duration(left)} for the other {len(rest)}', 'dim'))
 
     return compare.compare_bases(

@@ -96,10 +96,14 @@ def _embeddings(one: pathlib.Path, other: pathlib.Path) -> Iterator[str]:
 
     for split in sorted(path.name.removeprefix('Split-') for path in one.glob('Split-*')):
         a, b = (embeddings.load(str(folder), split) for folder in (one, other))
-        if a[0].shape != b[0].shape or not all(np.array_equal(a[i], b[i]) for i in (1, 2, 3)):
-            yield f'embeddings, {split}: {a[0].shape} and {b[0].shape}, or other images'
-        elif not np.allclose(a[0], b[0], rtol=TOLERANCE, atol=TOLERANCE):
-            yield f'embeddings, {split}: up to {np.abs(a[0] - b[0]).max():g} apart'
+        same_images = all(
+            np.array_equal(getattr(a, name), getattr(b, name))
+            for name in ('labels', 'ids', 'confidence')
+        )
+        if a.values.shape != b.values.shape or not same_images:
+            yield f'embeddings, {split}: {a.values.shape} and {b.values.shape}, or other images'
+        elif not np.allclose(a.values, b.values, rtol=TOLERANCE, atol=TOLERANCE):
+            yield f'embeddings, {split}: up to {np.abs(a.values - b.values).max():g} apart'
 
 
 def _predictions(one: pathlib.Path, other: pathlib.Path) -> Iterator[str]:

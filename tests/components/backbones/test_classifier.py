@@ -12,7 +12,6 @@ from thawline.components.backbones import classifier as model
 from thawline.components.backbones.backbone import Backbone
 from thawline.components.backbones.features import Features, feature_model, feature_slices
 from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
-from thawline.components.training import feature_set
 
 SIDE = 32
 
@@ -23,12 +22,12 @@ def test_predict_equals_head_on_pooled_features() -> None:
     kernel, bias = rng.normal(size=(8, 3)).astype(np.float32), np.array([1, 2, 3], np.float32)
     classifier.set_head(kernel, bias)
     data = tiny.images(20, classes=3)
-    pooled = feature_model(classifier.backbone, 'top')(data.pixels.astype(np.float32)).numpy()
+    pooled = feature_model(classifier.backbone, 'top')(data.values.astype(np.float32)).numpy()
     assert pooled.shape == (20, 8)
-    logits = classifier.predict(data.pixels, batch_size=7)  # the last batch is smaller
+    logits = classifier.predict(data.values, batch_size=7)  # the last batch is smaller
     assert logits.shape == (20, 3) and logits.dtype == np.float32
     np.testing.assert_allclose(logits, pooled @ kernel + bias, atol=1e-4)
-    np.testing.assert_array_equal(logits, classifier.predict(data.pixels, batch_size=7))
+    np.testing.assert_array_equal(logits, classifier.predict(data.values, batch_size=7))
 
 
 @pytest.fixture(scope='module')
@@ -47,7 +46,7 @@ def test_head_fitted_on_embeddings_answers_the_same_on_pixels(
     frozen = FeatureExtractor(
         EmbeddingSettings(real.name, 'random', SIDE, kind, 'none', 0, 0), real
     )
-    embedded = feature_set.of_images(frozen, 'val', data).features[:, 0]
+    embedded = frozen.embed('val', data).values[:, 0]
     slices = feature_slices(real, kind)
     assert embedded.shape == (12, slices[-1][1].stop)
     assert (len(slices) > 1) is (kind == 'blocks')
@@ -60,13 +59,13 @@ def test_head_fitted_on_embeddings_answers_the_same_on_pixels(
         classifier.set_head(kernel, np.array([0, 1], np.float32))
         expected = embedded @ kernel + np.array([0, 1], np.float32)
         scale = np.abs(expected[:, 0]).max()
-        np.testing.assert_allclose(classifier.predict(data.pixels), expected, atol=1e-4 * scale)
+        np.testing.assert_allclose(classifier.predict(data.values), expected, atol=1e-4 * scale)
 
 
 def test_base_stays_in_inference_mode_and_dropout_works_in_training_mode() -> None:
     classifier = tiny.classifier(dropout=0.5)
     before = tiny.weights_of(classifier.backbone)
-    pixels = tiny.images(8).pixels.astype(np.float32)
+    pixels = tiny.images(8).values.astype(np.float32)
     one, other = (np.array(classifier.model(pixels, training=True)) for _ in range(2))
     assert (one != other).any()
     assert all(tiny.same(before, tiny.weights_of(classifier.backbone)).values())
@@ -78,7 +77,7 @@ def test_updated_statistics_follow_the_images_where_the_base_is_thawed(thawed: i
     classifier = model.build(base, 'top', 2, 0.5, 0, updated_statistics=True)
     backbones.set_trainable(base, thawed, 'affine')
     before = tiny.weights_of(base)
-    pixels = tiny.images(8).pixels.astype(np.float32) / 2
+    pixels = tiny.images(8).values.astype(np.float32) / 2
     classifier.model(pixels, training=True)
     unchanged = tiny.same(before, tiny.weights_of(base))
     changed = {path for path, is_same in unchanged.items() if not is_same}
@@ -87,7 +86,7 @@ def test_updated_statistics_follow_the_images_where_the_base_is_thawed(thawed: i
     # As in inference it changes nothing, thawed or not.
     before = tiny.weights_of(base)
     classifier.model(pixels, training=False)
-    classifier.predict(tiny.images(8).pixels)
+    classifier.predict(tiny.images(8).values)
     assert all(tiny.same(before, tiny.weights_of(base)).values())
 
 

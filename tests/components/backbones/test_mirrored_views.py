@@ -44,7 +44,7 @@ def test_average_is_over_the_views_of_each_image(kind: Views, count: int) -> Non
 
 
 def test_answer_does_not_depend_on_which_mirror_image_is_asked_about() -> None:
-    pixels = tiny.images(6).pixels
+    pixels = tiny.images(6).values
     single = tiny.classifier()
     averaging = dataclasses.replace(single, views='flips')
     found = averaging.predict(pixels)
@@ -60,7 +60,7 @@ def test_exported_model_averages_too(
     transformed: Transformed, tmp_path: pathlib.Path, most_constant: int
 ) -> None:
     made = tiny.model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
-    pixels = tiny.images(5, side=SIZE).pixels
+    pixels = tiny.images(5, side=SIZE).values
     saved = {}
     for kind in ('none', 'flips'):
         folder = tmp_path / kind
@@ -104,7 +104,7 @@ def test_recipe_scores_val_as_the_model_answers(mode: str, tmp_path: pathlib.Pat
     assert averaging.classifier.views == 'flips'
     assert averaging.record['without_test_time_augmentation'] == single.record['val']
     assert 'without_test_time_augmentation' not in single.record
-    logits = averaging.classifier.predict(val.pixels)
+    logits = averaging.classifier.predict(val.values)
     np.testing.assert_allclose(averaging.val_logits, logits, rtol=1e-5)
     assert averaging.record['val'] == dataclasses.asdict(scores.score(logits, val.labels))
     assert averaging.record['val']['log_loss'] != single.record['val']['log_loss']
@@ -121,7 +121,7 @@ def test_other_formats_average_too(
     averaging = dataclasses.replace(made, views='flips')
     signatures.export(averaging, CLASSES, transformed.output, SIZE, RESIZE, tmp_path / 'model')
     loaded = tf.saved_model.load(str(tmp_path / 'model'))
-    pixels, file = tiny.images(24, side=SIZE).pixels, tmp_path / 'other'
+    pixels, file = tiny.images(24, side=SIZE).values, tmp_path / 'other'
     if kind == 'onnx':
         file.write_bytes(onnx_format.convert(loaded, SIZE, {}))
         run = onnx_format.runner(file)

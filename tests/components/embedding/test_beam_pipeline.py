@@ -77,34 +77,34 @@ def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
 
 
 def test_plain_views_equal_the_bare_forward_pass(done: Done, base: keras.Model) -> None:
-    features, labels, ids, confidence = embeddings.load(done.uri, 'train')
+    train = embeddings.load(done.uri, 'train')
     order = np.argsort(np.array(image_ids(N), object))
-    assert ids.tolist() == sorted(image_ids(N))
-    assert labels.tolist() == [int(i) % 3 for i in order]
-    assert confidence.tolist() == [CONFIDENCE[i] for i in order]
-    assert features.shape == (N, 1 + SETTINGS.views, base.output_shape[-1])
-    assert_close(features[:, 0], pooled(base, pictures(N)[order].astype(np.float32)))
+    assert train.ids.tolist() == sorted(image_ids(N))
+    assert train.labels.tolist() == [int(i) % 3 for i in order]
+    assert train.confidence.tolist() == [CONFIDENCE[i] for i in order]
+    assert train.values.shape == (N, 1 + SETTINGS.views, base.output_shape[-1])
+    assert_close(train.values[:, 0], pooled(base, pictures(N)[order].astype(np.float32)))
 
 
 def test_augmented_views_are_those_of_the_policy(done: Done, base: keras.Model) -> None:
-    features, _, ids, _ = embeddings.load(done.uri, 'train')
+    train = embeddings.load(done.uri, 'train')
+    features = train.values
     images = pictures(N)[np.argsort(np.array(image_ids(N), object))]
     policy = augmentation.POLICIES[SETTINGS.augmentation]
     for view in (1, 2):
-        draws = augmentation.view_draws(SETTINGS.seed, ids, view)
+        draws = augmentation.view_draws(SETTINGS.seed, train.ids, view)
         assert_close(features[:, view], pooled(base, augmentation.augment(images, policy, draws)))
     assert (features[:, 0] != features[:, 1]).any(axis=1).all()
     assert (features[:, 1] != features[:, 2]).any(axis=1).all()
 
 
 def test_only_train_has_views_and_empty_splits_are_fine(done: Done) -> None:
-    val, labels, ids, confidence = embeddings.load(done.uri, 'val')
-    assert confidence.tolist() == [1.0] * 5
-    assert val.shape[:2] == (5, 1) and len(labels) == len(ids) == 5
-    train, _, train_ids, _ = embeddings.load(done.uri, 'train')
-    assert_close(val[:, 0], train[np.isin(train_ids, ids), 0])
-    test, labels, ids, _ = embeddings.load(done.uri, 'test')
-    assert test.shape == (0, 1, val.shape[-1]) and labels.shape == ids.shape == (0,)
+    train, val, test = (embeddings.load(done.uri, split) for split in ('train', 'val', 'test'))
+    assert val.confidence.tolist() == [1.0] * 5
+    assert val.values.shape[:2] == (5, 1) and len(val.labels) == len(val.ids) == 5
+    assert_close(val.values[:, 0], train.values[np.isin(train.ids, val.ids), 0])
+    assert test.values.shape == (0, 1, val.values.shape[-1])
+    assert test.labels.shape == test.ids.shape == (0,)
     spec = embeddings.read_spec(done.uri)
     assert spec.counts == {'train': N, 'val': 5, 'test': 0}
     assert spec.weights_digest == done.weights_digest
@@ -133,16 +133,16 @@ def test_neither_order_nor_shards_nor_batches_matter(done: Done, tmp_path: pathl
     embed({'train': files}, tmp_path / 'out')
     again = embeddings.load(str(tmp_path / 'out'), 'train')
     first = embeddings.load(done.uri, 'train')
-    assert again[2].tolist() == first[2].tolist()
-    np.testing.assert_array_equal(again[1], first[1])
-    assert_close(again[0], first[0])
+    assert again.ids.tolist() == first.ids.tolist()
+    np.testing.assert_array_equal(again.labels, first.labels)
+    assert_close(again.values, first.values)
 
 
 def test_same_files_give_the_same_bits(tmp_path: pathlib.Path) -> None:
     shard = write_shard(tmp_path / 's.gz', pictures(9), [0] * 9, image_ids(9))
     for name in ('a', 'b'):
         embed({'train': [shard]}, tmp_path / name)
-    one, other = (embeddings.load(str(tmp_path / name), 'train')[0] for name in ('a', 'b'))
+    one, other = (embeddings.load(str(tmp_path / name), 'train').values for name in ('a', 'b'))
     np.testing.assert_array_equal(one, other, strict=True)
 
 
@@ -154,7 +154,7 @@ def test_another_seed_draws_other_views_of_the_same_images(tmp_path: pathlib.Pat
     for seed in (1, 2):
         settings = dataclasses.replace(SETTINGS, weights=str(weights), seed=seed)
         embed({'train': [shard]}, tmp_path / str(seed), settings)
-        found.append(embeddings.load(str(tmp_path / str(seed)), 'train')[0])
+        found.append(embeddings.load(str(tmp_path / str(seed)), 'train').values)
     np.testing.assert_array_equal(found[0][:, 0], found[1][:, 0])
     assert (found[0][:, 1:] != found[1][:, 1:]).any(axis=2).all()
 
@@ -163,10 +163,10 @@ def test_features_of_blocks_end_in_those_of_the_top(done: Done, tmp_path: pathli
     pixels, ids = pictures(N), image_ids(N)
     shard = write_shard(tmp_path / 's.gz', pixels[:6], [0] * 6, ids[:6])
     embed({'val': [shard]}, tmp_path / 'out', dataclasses.replace(SETTINGS, features='blocks'))
-    blocks, _, found_ids, _ = embeddings.load(str(tmp_path / 'out'), 'val')
-    top, _, all_ids, _ = embeddings.load(done.uri, 'train')
+    val, train = embeddings.load(str(tmp_path / 'out'), 'val'), embeddings.load(done.uri, 'train')
+    blocks, top = val.values, train.values
     assert blocks.shape[2] > top.shape[2]
-    assert_close(blocks[:, :, -top.shape[2] :], top[np.isin(all_ids, found_ids), :1])
+    assert_close(blocks[:, :, -top.shape[2] :], top[np.isin(train.ids, val.ids), :1])
 
 
 def test_damaged_shard_is_named(tmp_path: pathlib.Path) -> None:

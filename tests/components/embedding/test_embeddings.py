@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from thawline.components.embedding import embeddings
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.labelled_set import LabelledSet
 
 SPEC = embeddings.Spec(
     dimension=3,
@@ -56,7 +57,8 @@ def examples(n: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[bytes
     ids = np.array([f'{i}'.encode() for i in reversed(range(n))], object)
     labels = np.arange(n) - 1
     features = np.random.default_rng(0).normal(size=(n, 2, 3)).astype(np.float32)
-    return ids, labels, features, embeddings.encode(ids, labels, CONFIDENCE, features)
+    data = LabelledSet(features, labels, ids, CONFIDENCE[:n])
+    return ids, labels, features, embeddings.encode(data)
 
 
 @hypothesis.given(
@@ -75,7 +77,8 @@ def test_codec_loses_nothing(
     drawn: tuple[list[bytes], np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     ids, labels, confidence, features = drawn
-    records = embeddings.encode(np.array(ids, object), labels, confidence, features)
+    data = LabelledSet(features, labels, np.array(ids, object), confidence)
+    records = embeddings.encode(data)
     assert len(records) == len(ids)
     rows = zip(records, ids, labels, confidence, features, strict=True)
     for record, image_id, label, sure, feature in rows:
@@ -92,10 +95,10 @@ def test_order_does_not_depend_on_the_files(shards: int, tmp_path: pathlib.Path)
     rows = np.random.default_rng(shards).permutation(4)
     write(tmp_path, [[records[i] for i in part] for part in np.array_split(rows, shards)])
     found = embeddings.load(str(tmp_path), 'train')
-    np.testing.assert_array_equal(found[0], features[::-1], strict=True)
-    np.testing.assert_array_equal(found[1], labels[::-1], strict=True)
-    assert found[2].tolist() == ids[::-1].tolist()
-    np.testing.assert_array_equal(found[3], CONFIDENCE[::-1], strict=True)
+    np.testing.assert_array_equal(found.values, features[::-1], strict=True)
+    np.testing.assert_array_equal(found.labels, labels[::-1], strict=True)
+    assert found.ids.tolist() == ids[::-1].tolist()
+    np.testing.assert_array_equal(found.confidence, CONFIDENCE[::-1], strict=True)
 
 
 def test_spec_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:

@@ -26,7 +26,7 @@ from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.report import executor
 from thawline.components.report.artifacts import Report
 from thawline.components.report.similarity import ImageEmbeddings
-from thawline.components.training.feature_set import FeatureSet
+from thawline.components.shared.labelled_set import LabelledSet
 
 SPLITS = ('train', 'val', 'test')
 
@@ -53,7 +53,7 @@ def write_embeddings(folder: pathlib.Path, embedded: ImageEmbeddings) -> None:
         features = embedded.features[mine][:, None]
         if split == 'train':
             features = np.concatenate([features, features + 9], axis=1)
-        sets[split] = FeatureSet(features, embedded.labels[mine], ids)
+        sets[split] = LabelledSet(features, embedded.labels[mine], ids)
     spec = embeddings.Spec(
         embedded.features.shape[1], 1, {split: len(of) for split, of in sets.items()},
         'tiny', 'random', 'abc', 32, 'top', 'light', 0, 1.0,

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from thawline.components import augmentation
 from thawline.components.shared import tf_data
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import image_set
 from thawline.components.training.targets import Targets
 
@@ -38,7 +39,7 @@ def test_batches_of_records_keep_their_order_over_files_and_are_not_tuned(tmp_pa
 
 
 def test_epochs_of_training_are_not_tuned():
-    images = image_set.ImageSet(
+    images = LabelledSet(
         np.zeros((4, 8, 8, 3), np.uint8), np.arange(4) % 2, np.arange(4), np.ones(4, np.float32)
     )
     targets = Targets(0.0, 'none', np.ones(2, np.float32), soft=False)

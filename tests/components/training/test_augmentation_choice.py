@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.components.training import tiny
-from thawline.components.training import augmentation_choice, image_set, params
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import augmentation_choice, params
 from thawline.components.training.epoch_trainer import EpochTrainer
 
 SIDE = 32
@@ -27,7 +28,7 @@ class Matched:
         pixels = np.clip(128 + 40 * signs * pattern[None, :, :, None] + noise, 0, 255)
         ids = np.array([f'{row:06d}'.encode() for row in range(n)], object)
         self._pattern = pattern
-        self.val = image_set.ImageSet(pixels.astype(np.uint8), labels, ids)
+        self.val = LabelledSet(pixels.astype(np.uint8), labels, ids)
         self.looked = 0
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
@@ -38,7 +39,7 @@ class Matched:
 
     def chosen(self) -> str:
         """What is chosen for these images."""
-        return augmentation_choice.choose(self.logits, self.logits(self.val.pixels), self.val, 0)[0]
+        return augmentation_choice.choose(self.logits, self.logits(self.val.values), self.val, 0)[0]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_one_image_is_no_evidence() -> None:
 
 def test_same_seed_finds_the_same_and_a_part_of_many_images_is_enough() -> None:
     matched = Matched(STRIPES, augmentation_choice.MAX_IMAGES + 100)
-    plain = matched.logits(matched.val.pixels)
+    plain = matched.logits(matched.val.values)
     matched.looked = 0
     name, affinities = augmentation_choice.choose(matched.logits, plain, matched.val, 3)
     assert (name, affinities) == augmentation_choice.choose(matched.logits, plain, matched.val, 3)
@@ -72,7 +73,7 @@ def test_same_seed_finds_the_same_and_a_part_of_many_images_is_enough() -> None:
 
 def test_named_policy_is_taken_without_a_look() -> None:
     matched = Matched(STRIPES)
-    plain = matched.logits(matched.val.pixels)
+    plain = matched.logits(matched.val.values)
     matched.looked = 0
     settings = params.Training(augmentation='strong')
     resolved, record = augmentation_choice.resolve(settings, matched.logits, plain, matched.val)
@@ -82,7 +83,7 @@ def test_named_policy_is_taken_without_a_look() -> None:
 
 def test_resolved_settings_have_the_name_of_a_policy() -> None:
     matched = Matched(STRIPES)
-    plain = matched.logits(matched.val.pixels)
+    plain = matched.logits(matched.val.values)
     resolved, record = augmentation_choice.resolve(
         params.Training(), matched.logits, plain, matched.val
     )

@@ -17,8 +17,9 @@ import scipy.special
 from tests.components.training import tiny, tuning
 from tests.components.training.tuning import run, settings
 from thawline.components.shared import progress
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import epoch_trainer as epochs_lib
-from thawline.components.training import image_set, optimizer, scores
+from thawline.components.training import optimizer, scores
 from thawline.components.training.best_epoch import EpochRecord
 
 
@@ -139,7 +140,7 @@ def test_loss_is_the_cross_entropy_of_the_targets(
         label_smoothing=smoothing,
     )
     classifier = tuning.classifier(chosen)
-    logits = classifier.predict(train.pixels)
+    logits = classifier.predict(train.values)
     logs = scipy.special.log_softmax(logits.astype(float), axis=1)
     goals = (1 - smoothing) * np.eye(2)[train.labels] + smoothing / 2
     each = np.array([15 / 24, 15 / 6] if weighting == 'balanced' else [1, 1])[train.labels]
@@ -157,7 +158,7 @@ def test_balanced_classes_make_the_rare_one_more_probable(tmp_path: pathlib.Path
         chosen = settings(class_weights=weighting, epochs=1, dropout=0.0, batch_size=4)
         classifier = tuning.classifier(chosen)
         run(classifier, tmp_path / weighting, chosen, rare)
-        chances = scipy.special.softmax(classifier.predict(tiny.images(48, seed=1).pixels), axis=1)
+        chances = scipy.special.softmax(classifier.predict(tiny.images(48, seed=1).values), axis=1)
         return float(chances[:, 1].mean())
 
     balanced, plain = probability('balanced'), probability('none')
@@ -201,7 +202,7 @@ def test_averages_are_scored_and_kept_while_training_goes_on_from_the_weights_th
         (a != b).any() for a, b in zip(expected, paths[0.75][tuned.best_epoch * 3 - 1], strict=True)
     )
     val = tiny.images(16, seed=1)
-    again = scores.score(classifier.predict(val.pixels), val.labels)
+    again = scores.score(classifier.predict(val.values), val.labels)
     assert again.accuracy == tuned.best.val.accuracy
     assert again.log_loss == pytest.approx(tuned.best.val.log_loss, rel=1e-6)
 
@@ -212,7 +213,7 @@ def test_best_epoch_is_restored_and_training_stops_early(
 ) -> None:
     """With the labels of val exchanged, learning makes val worse: no later epoch is better."""
     val = tiny.images(16, seed=1)
-    val = image_set.ImageSet(val.pixels, 1 - val.labels, val.ids)
+    val = LabelledSet(val.values, 1 - val.labels, val.ids)
     classifier = tiny.classifier(dropout=0.0)
     chosen = settings(epochs=8, patience=2, average=average)
     tuned = run(classifier, tmp_path, chosen, tiny.images(48), val)
@@ -224,7 +225,7 @@ def test_best_epoch_is_restored_and_training_stops_early(
     assert len(tuned.history) < 8
     assert tuned.left_out == []  # it was not for want of time
     # The weights are those of the best epoch: predicting again gives its scores again.
-    again = scores.score(classifier.predict(val.pixels), val.labels)
+    again = scores.score(classifier.predict(val.values), val.labels)
     assert again.accuracy == tuned.best.val.accuracy
     assert again.log_loss == pytest.approx(tuned.best.val.log_loss, rel=1e-6)
 
@@ -251,6 +252,6 @@ def test_predictions_that_are_not_finite_name_the_learning_rate(tmp_path: pathli
         run(classifier, tmp_path, settings(epochs=1), black, white)
 
 
-def _plain(value: int) -> image_set.ImageSet:
+def _plain(value: int) -> LabelledSet:
     data = tiny.images(8)
-    return image_set.ImageSet(np.full_like(data.pixels, value), data.labels, data.ids)
+    return LabelledSet(np.full_like(data.values, value), data.labels, data.ids)

@@ -28,10 +28,10 @@ def test_upper_part_answers_as_the_whole(thawed: int, updated: bool) -> None:
     one = classifier(updated=updated)
     data = tiny.images(70, side=64)  # more than a batch
     look = frozen_activations.ValPredictor(
-        one, data.pixels, frozen_activations.SplitClassifier(one, thawed, POLICY)
+        one, data.values, frozen_activations.SplitClassifier(one, thawed, POLICY)
     )
     for _ in range(2):
-        np.testing.assert_allclose(look(), one.predict(data.pixels), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(look(), one.predict(data.values), rtol=1e-5, atol=1e-6)
         # What is trained changes; the layers are the same ones.
         for layer in (one.backbone.blocks[-1].layers[0], one.head):
             layer.set_weights([1.1 * weight for weight in layer.get_weights()])
@@ -45,11 +45,11 @@ def test_stages_below_the_boundary_reach_the_head(tmp_path: pathlib.Path) -> Non
     data, val = tiny.images(12, side=32), tiny.images(8, side=32, seed=1)
     edge = frozen_activations.SplitClassifier(one, 2, POLICY)
     assert [len(spec.shape) for spec in edge.specs] == [4, 2]
-    look = frozen_activations.ValPredictor(one, data.pixels, edge)
-    expected = one.predict(data.pixels)
+    look = frozen_activations.ValPredictor(one, data.values, edge)
+    expected = one.predict(data.values)
     np.testing.assert_allclose(look(), expected, atol=1e-4 * np.abs(expected).max())
     tuned = tuning.run(one, tmp_path, tuning.settings(cached_views=1), data, val)
-    expected = one.predict(val.pixels)
+    expected = one.predict(val.values)
     np.testing.assert_allclose(tuned.predict_val(), expected, atol=1e-4 * np.abs(expected).max())
 
 
@@ -57,13 +57,13 @@ def test_frozen_part_is_computed_once() -> None:
     one = classifier()
     data = tiny.images(8, side=64)
     look = frozen_activations.ValPredictor(
-        one, data.pixels, frozen_activations.SplitClassifier(one, 2, POLICY)
+        one, data.values, frozen_activations.SplitClassifier(one, 2, POLICY)
     )
     before = look()
     first = one.backbone.blocks[0].layers[0]
     first.set_weights([np.zeros_like(weight) for weight in first.get_weights()])
     np.testing.assert_array_equal(look(), before)
-    assert (one.predict(data.pixels) != before).any()
+    assert (one.predict(data.values) != before).any()
 
 
 def test_without_a_boundary_or_memory_the_whole_is_computed(
@@ -75,7 +75,7 @@ def test_without_a_boundary_or_memory_the_whole_is_computed(
     assert edge.size_in_bytes(8) == 8 * 16 * 16 * 8 * 4
     monkeypatch.setattr(frozen_activations.image_set, 'IN_MEMORY_BYTES', edge.size_in_bytes(8) - 1)
     first = one.backbone.blocks[0].layers[0]
-    looks = [frozen_activations.ValPredictor(one, data.pixels, given) for given in (None, edge)]
+    looks = [frozen_activations.ValPredictor(one, data.values, given) for given in (None, edge)]
     before = [look() for look in looks]
     first.set_weights([np.zeros_like(weight) for weight in first.get_weights()])
     assert all((look() != was).any() for look, was in zip(looks, before, strict=True))
@@ -110,7 +110,7 @@ def test_views_are_of_the_image_and_the_number_and_come_in_any_order() -> None:
     np.testing.assert_array_equal(found[1, 2], found[1, 4])
     assert (found[0, 1] != found[1, 2]).any()
     draws = augmentation.view_draws(5, data.ids, 1)
-    images = augmentation.augment(data.pixels, POLICY, draws)
+    images = augmentation.augment(data.values, POLICY, draws)
     lower, _ = one.split(2)
     np.testing.assert_allclose(found[0, 1], lower(images, training=False), rtol=1e-4, atol=1e-5)
 

@@ -12,25 +12,25 @@ import pytest
 import tensorflow as tf
 
 from thawline.components.augmentation import POLICIES
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import image_set
-from thawline.components.training.image_set import ImageSet
 from thawline.components.training.targets import Targets
 from thawline.components.transform import preprocessing
 
 SIZE = 4
 
 
-def an_image_set(n: int) -> ImageSet:
+def an_image_set(n: int) -> LabelledSet:
     """n images of noise, labelled with their row, in the order of their ids."""
     rng = np.random.default_rng(n)
     pixels = rng.integers(0, 256, (n, SIZE, SIZE, 3)).astype(np.uint8)
     ids = np.array([f'{row:03}é'.encode() for row in range(n)], object)
-    return ImageSet(pixels, np.arange(n), ids, rng.uniform(0.1, 1, n).astype(np.float32))
+    return LabelledSet(pixels, np.arange(n), ids, rng.uniform(0.1, 1, n).astype(np.float32))
 
 
-def write(data: ImageSet, shards: list[list[int]], folder: pathlib.Path) -> list[str]:
+def write(data: LabelledSet, shards: list[list[int]], folder: pathlib.Path) -> list[str]:
     """Writes the rows of each shard as Transform does; returns the pattern."""
-    packed = preprocessing.pack(tf.constant(data.pixels)).numpy()
+    packed = preprocessing.pack(tf.constant(data.values)).numpy()
     for number, rows in enumerate(shards):
         path = folder / f'transformed_examples-{number:05}-of-{len(shards):05}.gz'
         with tf.io.TFRecordWriter(str(path), 'GZIP') as writer:
@@ -54,8 +54,8 @@ def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
-def assert_same(found: ImageSet, expected: ImageSet) -> None:
-    np.testing.assert_array_equal(found.pixels, expected.pixels, strict=True)
+def assert_same(found: LabelledSet, expected: LabelledSet) -> None:
+    np.testing.assert_array_equal(found.values, expected.values, strict=True)
     np.testing.assert_array_equal(found.labels, expected.labels, strict=True)
     assert found.ids.tolist() == expected.ids.tolist()
     np.testing.assert_array_equal(found.confidence, expected.confidence, strict=True)
@@ -78,12 +78,12 @@ def test_pixels_on_disk_equal_pixels_in_memory(tmp_path: pathlib.Path) -> None:
     data = an_image_set(20)
     patterns = write(data, [list(range(19, -1, -1))], tmp_path)
     spool = tmp_path / 'spool' / 'train.npy'
-    on_disk = image_set.load(patterns, SIZE, spool, in_memory_bytes=data.pixels.nbytes - 1)
-    assert isinstance(on_disk.pixels, np.memmap)
-    assert_same(dataclasses.replace(on_disk, pixels=np.asarray(on_disk.pixels)), data)
-    np.testing.assert_array_equal(np.load(spool), data.pixels)
-    in_memory = image_set.load(patterns, SIZE, tmp_path / 'no', in_memory_bytes=data.pixels.nbytes)
-    assert not isinstance(in_memory.pixels, np.memmap)
+    on_disk = image_set.load(patterns, SIZE, spool, in_memory_bytes=data.values.nbytes - 1)
+    assert isinstance(on_disk.values, np.memmap)
+    assert_same(dataclasses.replace(on_disk, values=np.asarray(on_disk.values)), data)
+    np.testing.assert_array_equal(np.load(spool), data.values)
+    in_memory = image_set.load(patterns, SIZE, tmp_path / 'no', in_memory_bytes=data.values.nbytes)
+    assert not isinstance(in_memory.values, np.memmap)
     assert not (tmp_path / 'no').exists()
     assert_same(in_memory, data)
     epochs = [_epoch(source, seed=1, epoch=1) for source in (on_disk, in_memory)]
@@ -96,7 +96,7 @@ def test_empty_split(spooled: bool, written: bool, tmp_path: pathlib.Path) -> No
     patterns = write(an_image_set(1), [[]], tmp_path) if written else [str(tmp_path / '*.gz')]
     found = image_set.load(patterns, SIZE, tmp_path / 'spool.npy' if spooled else None)
     assert len(found) == 0
-    assert found.pixels.shape == (0, SIZE, SIZE, 3)
+    assert found.values.shape == (0, SIZE, SIZE, 3)
     assert found.labels.dtype == np.int64
     nothing = image_set.training_epoch(found, 8, POLICIES['standard'], 0, 1, one_hot(2))
     assert list(nothing) == []
@@ -109,7 +109,7 @@ def test_take_keeps_rows_together() -> None:
     assert some.labels.tolist() == [3, 1]
     assert some.ids.tolist() == [data.ids[3], data.ids[1]]
     assert some.confidence.tolist() == data.confidence[[3, 1]].tolist()
-    np.testing.assert_array_equal(some.pixels, data.pixels[[3, 1]])
+    np.testing.assert_array_equal(some.values, data.values[[3, 1]])
 
 
 def one_hot(classes: int, mix: str = 'none') -> Targets:
@@ -117,7 +117,7 @@ def one_hot(classes: int, mix: str = 'none') -> Targets:
 
 
 def _targets_epoch(
-    data: ImageSet,
+    data: LabelledSet,
     seed: int,
     epoch: int,
     batch: int = 8,
@@ -133,7 +133,7 @@ def _targets_epoch(
 
 
 def _epoch(
-    data: ImageSet, seed: int, epoch: int, batch: int = 8, policy: str = 'standard'
+    data: LabelledSet, seed: int, epoch: int, batch: int = 8, policy: str = 'standard'
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and labels of a whole epoch."""
     pixels, targets = _targets_epoch(data, seed, epoch, batch, policy)
@@ -165,7 +165,7 @@ def test_epoch_has_every_image_once(n: int, batch: int, seed: int) -> None:
     pixels, labels = _epoch(data, seed, 1, batch, 'none')
     assert sorted(labels.tolist()) == list(range(n))
     assert pixels.dtype == np.float32
-    np.testing.assert_array_equal(pixels, data.pixels[labels])
+    np.testing.assert_array_equal(pixels, data.values[labels])
 
 
 def test_confidence_stays_with_its_image_through_the_shuffle() -> None:
@@ -173,7 +173,7 @@ def test_confidence_stays_with_its_image_through_the_shuffle() -> None:
     soft = Targets(0.0, 'none', np.ones(20, np.float32), True)
     batches = image_set.training_epoch(data, 8, POLICIES['none'], 0, 1, soft)
     pixels, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
-    rows = [int((data.pixels == image).all(axis=(1, 2, 3)).argmax()) for image in pixels]
+    rows = [int((data.values == image).all(axis=(1, 2, 3)).argmax()) for image in pixels]
     assert rows != sorted(rows)
     np.testing.assert_allclose(targets[np.arange(20), rows], data.confidence[rows], rtol=1e-6)
     np.testing.assert_allclose(targets.sum(axis=1), 1.0, rtol=1e-6)
@@ -181,7 +181,7 @@ def test_confidence_stays_with_its_image_through_the_shuffle() -> None:
 
 def test_labels_are_certain_by_default(tmp_path: pathlib.Path) -> None:
     data = an_image_set(3)
-    made = ImageSet(data.pixels, data.labels, data.ids)
+    made = LabelledSet(data.values, data.labels, data.ids)
     np.testing.assert_array_equal(made.confidence, np.ones(3, np.float32), strict=True)
 
 

@@ -62,7 +62,7 @@ def test_step_computes_in_it_and_answers_do_not(policy: str) -> None:
     one = classifier.build(base, 'blocks', 2, 0.2, 0)
     backbones.set_trainable(base, 2, 'affine')
     adam = optimizer.build(one, params.FineTune(), 2)
-    pixels = tiny.images(4, side=32).pixels
+    pixels = tiny.images(4, side=32).values
     before = one.predict(pixels)
     spec = tf.TensorSpec(one.model.input_shape, tf.float32)
     with precision.use_dtype_policy(policy, base):
@@ -106,7 +106,7 @@ def test_training_in_it_comes_near_to_float32(
         # What is kept answers in float32 as a model that never knew another precision.
         fresh = tuning.classifier(tuning.settings())
         fresh.model.set_weights(one.model.get_weights())
-        pixels = tiny.images(16, seed=3).pixels
+        pixels = tiny.images(16, seed=3).values
         np.testing.assert_array_equal(one.predict(pixels), fresh.predict(pixels))
     plain, mixed = reached['float32'].history, reached['mixed_bfloat16'].history
     assert mixed[0].train_loss != plain[0].train_loss

@@ -14,17 +14,17 @@ from tests.components.training import tiny
 from tests.components.training.whole import Images, assert_equal, train, weights, without_seconds
 from thawline.components import backbones
 from thawline.components.backbones.features import Features, feature_slices
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (
     augmentation_choice,
-    image_set,
     model_selection,
     recipe,
     scores,
 )
 
 
-def shipped(trained: recipe.TrainedClassifier, data: image_set.ImageSet) -> scores.Scores:
-    return scores.score(trained.classifier.predict(data.pixels), data.labels)
+def shipped(trained: recipe.TrainedClassifier, data: LabelledSet) -> scores.Scores:
+    return scores.score(trained.classifier.predict(data.values), data.labels)
 
 
 def no_images() -> Images:
@@ -58,7 +58,7 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     assert found.accuracy == record['val']['accuracy']
     assert found.log_loss == pytest.approx(record['val']['log_loss'], rel=1e-4)
     np.testing.assert_allclose(
-        trained.val_logits, trained.classifier.predict(val.pixels), rtol=1e-4, atol=1e-5
+        trained.val_logits, trained.classifier.predict(val.values), rtol=1e-4, atol=1e-5
     )
     candidates = {}
     for share, values in record['interpolation'].items():
@@ -83,7 +83,7 @@ def test_augmentation_auto_is_settled_by_the_frozen_base_and_its_head(
     assert 'augmentation' not in probe.record  # nothing is augmented
     classifier = probe.classifier
     expected = augmentation_choice.choose(
-        classifier.predict, classifier.predict(val.pixels), val, 0
+        classifier.predict, classifier.predict(val.values), val, 0
     )[0]
     auto = train(tmp_path / 'auto', val_set=val, augmentation='auto', epochs=1).record
     named = train(tmp_path / 'named', val_set=val, augmentation='light', epochs=1).record
@@ -125,7 +125,7 @@ def test_probe_is_kept_with_the_statistics_that_it_saw(tmp_path: pathlib.Path) -
     """Fine-tuned towards exchanged labels, with statistics that move and weights that average."""
     probe_only = train(tmp_path / 'probe', mode='probe')
     train_set = tiny.images(32)
-    wrong = image_set.ImageSet(train_set.pixels, 1 - train_set.labels, train_set.ids)
+    wrong = LabelledSet(train_set.values, 1 - train_set.labels, train_set.ids)
     base = tiny.backbone()
     before = tiny.weights_of(base)
     trained = train(
@@ -218,7 +218,7 @@ def test_balanced_classes_find_more_of_the_rare_one(tmp_path: pathlib.Path) -> N
             class_weights=weighting,
             mode='probe',
         )
-        found = trained.classifier.predict(val.pixels).argmax(axis=1)
+        found = trained.classifier.predict(val.values).argmax(axis=1)
         return float((found == val.labels)[val.labels == 1].mean())
 
     assert recall('balanced') > recall('none') + 0.1
@@ -239,7 +239,7 @@ def test_class_weights_reach_both_phases(tmp_path: pathlib.Path) -> None:
         'label_smoothing': 0.0,
     }
     probe_only = train(tmp_path / 'probe', mode='probe', **chosen)
-    logits = probe_only.classifier.predict(rare.pixels).astype(float)
+    logits = probe_only.classifier.predict(rare.values).astype(float)
     losses = -scipy.special.log_softmax(logits, axis=1)[np.arange(30), rare.labels]
     record = train(tmp_path / 'tuned', **chosen).record
     assert record['probe'] == probe_only.record['probe']
@@ -257,7 +257,7 @@ def test_real_backbone_freezes_and_thaws(kind: Features, tmp_path: pathlib.Path)
         if hasattr(layer, 'moving_mean'):
             layer.momentum = 0.0  # one pass in training mode gives statistics that fit the images
     data = tiny.images(24, side=32)
-    base.model(data.pixels.astype(np.float32), training=True)
+    base.model(data.values.astype(np.float32), training=True)
     before = tiny.weights_of(base)
     val = tiny.images(8, side=32, seed=1)
     trained = train(tmp_path, base, data, val, epochs=1, blocks=2, learning_rate=1e-3, kind=kind)

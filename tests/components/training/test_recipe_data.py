@@ -13,14 +13,14 @@ import pytest
 from tests.components.training import tiny
 from tests.components.training.whole import NAMES, assert_equal, train, weights
 from thawline.components.shared.errors import DataError
-from thawline.components.training import image_set
+from thawline.components.shared.labelled_set import LabelledSet
 
 
 def test_class_absent_from_val_trains(tmp_path: pathlib.Path) -> None:
     val = tiny.images(24, 3, seed=1)
     val = val.take(np.flatnonzero(val.labels != 1))
     trained = train(tmp_path, val_set=val, classes=3, epochs=1, blocks=1)
-    assert trained.classifier.predict(val.pixels).shape == (16, 3)
+    assert trained.classifier.predict(val.values).shape == (16, 3)
     assert math.isfinite(trained.record['fine_tune']['val']['log_loss'])
 
 
@@ -28,10 +28,10 @@ def test_class_absent_from_val_trains(tmp_path: pathlib.Path) -> None:
 def test_images_of_unknown_classes_do_not_take_part(
     mode: Literal['fine_tune', 'probe'], tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def with_unknown(data: image_set.ImageSet) -> image_set.ImageSet:
+    def with_unknown(data: LabelledSet) -> LabelledSet:
         more = tiny.images(5, seed=9)
-        return image_set.ImageSet(
-            np.concatenate([more.pixels, data.pixels]),
+        return LabelledSet(
+            np.concatenate([more.values, data.values]),
             np.concatenate([np.full(5, -1), data.labels]),
             np.concatenate([more.ids, data.ids]),
         )
@@ -54,7 +54,7 @@ def test_images_of_unknown_classes_do_not_take_part(
 @pytest.mark.parametrize('label', [0, 1])
 def test_train_of_one_class_is_refused(label: int, tmp_path: pathlib.Path) -> None:
     data = tiny.images(16)
-    one = image_set.ImageSet(data.pixels, np.full(16, label), data.ids)
+    one = LabelledSet(data.values, np.full(16, label), data.ids)
     with pytest.raises(DataError, match=rf"two classes.* only.*'{NAMES[label]}'"):
         train(tmp_path, train_set=one)
 
@@ -74,7 +74,7 @@ def test_split_without_usable_images_is_named(
     data = tiny.images(4)
     nothing = data.take(np.arange(0))
     if unknown:
-        nothing = image_set.ImageSet(data.pixels, np.full(4, -1), data.ids)
+        nothing = LabelledSet(data.values, np.full(4, -1), data.ids)
     with pytest.raises(DataError, match=f'the {split} split has no image'):
         train(tmp_path, **{f'{split}_set': nothing})  # type: ignore[arg-type]
 

@@ -79,7 +79,7 @@ def test_growing_images_are_trained_by_one_trace_and_val_is_of_full_size(
     assert [epoch.side for epoch in tuned.history] == [32, 64, 96]
     assert any((a != b).any() for a, b in zip(before, tuning.weights(classifier), strict=True))
     assert classifier.model.input_shape == (None, SIDE, SIDE, 3)
-    again = scores.score(classifier.predict(val.pixels), val.labels)
+    again = scores.score(classifier.predict(val.values), val.labels)
     assert again.accuracy == tuned.best.val.accuracy
     assert again.log_loss == pytest.approx(tuned.best.val.log_loss, rel=1e-5)
 

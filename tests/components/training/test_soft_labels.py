@@ -12,12 +12,12 @@ import scipy.special
 
 from tests.components.training import tiny
 from tests.components.training.whole import assert_equal, train, weights, without_seconds
-from thawline.components.training import image_set
+from thawline.components.shared.labelled_set import LabelledSet
 
 Mode = Literal['fine_tune', 'probe']
 
 
-def unsure() -> image_set.ImageSet:
+def unsure() -> LabelledSet:
     """48 images, of which 16 have the wrong label, and say that it may be any."""
     data = tiny.images(48)
     rows = np.arange(48) % 3 == 0
@@ -91,7 +91,7 @@ def test_mean_answer_on_train_is_the_mean_target(
         class_weights=class_weights,
     )
     assert found.record['soft_labels'] == 12
-    answers = scipy.special.softmax(found.classifier.predict(data.pixels), axis=1)
+    answers = scipy.special.softmax(found.classifier.predict(data.values), axis=1)
     targets = np.array([[1, 0, 0], [0, 1, 0], [0.2, 0.2, 0.6]])[data.labels]
     weights = 1 / np.bincount(data.labels)[data.labels] if class_weights == 'balanced' else None
     np.testing.assert_allclose(

@@ -14,7 +14,8 @@ from thawline.components.backbones import classifier as model
 from thawline.components.backbones.features import Features
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
-from thawline.components.training import feature_set, image_set, recipe
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import recipe
 
 SIDE = 16
 BLOCKS = 4
@@ -35,7 +36,7 @@ def backbone(seed: int = 0, side: int = SIDE) -> backbone_lib.Backbone:
         x = keras.layers.BatchNormalization(momentum=0.0, name=f'block{i}_bn')(x)
         x = keras.layers.ReLU(name=f'block{i}_relu')(x)
     base = keras.Model(pixels, x, name='tiny')
-    base(images(64, side=side).pixels.astype(np.float32), training=True)
+    base(images(64, side=side).values.astype(np.float32), training=True)
     blocks = backbone_lib.sort_into_blocks(base, r'(block\d)_')
     return backbone_lib.Backbone('tiny', base, blocks, 'digest', 'random')
 
@@ -44,14 +45,14 @@ def _ids(n: int) -> np.ndarray:
     return np.array([f'{row:06d}'.encode() for row in range(n)], object)
 
 
-def images(n: int, classes: int = 2, side: int = SIDE, seed: int = 0) -> image_set.ImageSet:
+def images(n: int, classes: int = 2, side: int = SIDE, seed: int = 0) -> LabelledSet:
     """n images, the classes in turn; a class is a mean colour under strong noise."""
     rng = np.random.default_rng([n, seed])
     labels = np.arange(n) % classes
     colours = np.array([[90, 128, 128], [160, 120, 128], [128, 128, 190], [128, 60, 90]])
     noise = rng.normal(0, 60, (n, side, side, 3))
     pixels = np.clip(colours[labels][:, None, None] + noise, 0, 255).astype(np.uint8)
-    return image_set.ImageSet(pixels, labels, _ids(n))
+    return LabelledSet(pixels, labels, _ids(n))
 
 
 def classifier(classes: int = 2, dropout: float = 0.2, seed: int = 0) -> model.Classifier:
@@ -61,8 +62,8 @@ def classifier(classes: int = 2, dropout: float = 0.2, seed: int = 0) -> model.C
 
 def embedded(
     base: backbone_lib.Backbone,
-    train: image_set.ImageSet,
-    val: image_set.ImageSet,
+    train: LabelledSet,
+    val: LabelledSet,
     augmentation: str = 'light',
     kind: Features = 'top',
 ) -> recipe.FeatureSets:
@@ -72,17 +73,17 @@ def embedded(
     settings = EmbeddingSettings('tiny', 'random', side, kind, augmentation, views, 0)
     frozen = FeatureExtractor(settings, base)
 
-    def of(split: str, data: image_set.ImageSet) -> feature_set.FeatureSet:
+    def of(split: str, data: LabelledSet) -> LabelledSet:
         if not len(data):
             shape = (0, settings.rows(split), frozen.dimension)
-            return feature_set.FeatureSet(np.empty(shape, np.float32), data.labels, data.ids)
-        return feature_set.of_images(frozen, split, data)
+            return LabelledSet(np.empty(shape, np.float32), data.labels, data.ids)
+        return frozen.embed(split, data)
 
     return recipe.FeatureSets(kind, of('train', train), of('val', val))
 
 
 def write_embeddings(
-    folder: pathlib.Path, spec: embeddings.Spec, splits: Mapping[str, feature_set.FeatureSet]
+    folder: pathlib.Path, spec: embeddings.Spec, splits: Mapping[str, LabelledSet]
 ) -> None:
     """The artifact of these features, as the Embedder writes it."""
     embeddings.write_spec(str(folder), spec)
@@ -90,7 +91,7 @@ def write_embeddings(
         path = pathlib.Path(embeddings.split_folder(str(folder), split))
         path.mkdir()
         with tf.io.TFRecordWriter(str(path / f'{embeddings.FILE_PREFIX}-00000-of-00001')) as writer:
-            for record in embeddings.encode(data.ids, data.labels, data.confidence, data.features):
+            for record in embeddings.encode(data):
                 writer.write(record)
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from tests.components.training import tiny
 from thawline.components.backbones import classifier as model
 from thawline.components.shared import progress
-from thawline.components.training import budget, checkpoint, fine_tune, image_set, params
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import budget, checkpoint, fine_tune, params
 from thawline.components.training.best_epoch import EpochRecord
 
 WHAT = 'fine-tuning steps'
@@ -73,8 +74,8 @@ def attempt(
     one: model.Classifier,
     folder: pathlib.Path,
     chosen: params.Training,
-    train: image_set.ImageSet | None = None,
-    val: image_set.ImageSet | None = None,
+    train: LabelledSet | None = None,
+    val: LabelledSet | None = None,
     on_epoch: Callable[[EpochRecord], None] = nothing,
     deadline: budget.Deadline | None = None,
 ) -> fine_tune.FineTuning | None:

@@ -13,17 +13,18 @@ from tests.components.training import tiny
 from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones.features import Features
 from thawline.components.backbones.params import Views
-from thawline.components.training import checkpoint, image_set, params, recipe
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import checkpoint, params, recipe
 
 NAMES = ('cat', 'dog', 'owl', 'yak')
-Images = tuple[image_set.ImageSet, image_set.ImageSet]
+Images = tuple[LabelledSet, LabelledSet]
 
 
 def train(
     folder: pathlib.Path,
     base: backbone_lib.Backbone | None = None,
-    train_set: image_set.ImageSet | None = None,
-    val_set: image_set.ImageSet | None = None,
+    train_set: LabelledSet | None = None,
+    val_set: LabelledSet | None = None,
     classes: int = 2,
     augmentation: params.AugmentationName = 'light',
     mode: Literal['fine_tune', 'probe'] = 'fine_tune',

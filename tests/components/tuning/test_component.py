@@ -21,7 +21,8 @@ from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.shared import code_digest
-from thawline.components.training import feature_set, image_set, params, run_fn, tuned_settings
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import image_set, params, run_fn, tuned_settings
 from thawline.components.tuning import executor, record
 from thawline.components.tuning.component import ImageTuner
 from thawline.components.tuning.executor import Executor
@@ -81,7 +82,7 @@ def embed(folder: pathlib.Path, transformed: Transformed) -> None:
     counts = {}
     for split, name in (('train', 'train'), ('eval', 'val')):
         data = image_set.load([f'{transformed.examples[split]}/*.gz'], SIZE)
-        found = feature_set.of_images(base, name, data)
+        found = base.embed(name, data)
         counts[name] = len(found)
         target = pathlib.Path(embeddings.split_folder(str(folder), name))
         target.mkdir(parents=True)
@@ -93,9 +94,9 @@ def embed(folder: pathlib.Path, transformed: Transformed) -> None:
     embeddings.write_spec(str(folder), spec)
 
 
-def write(file: pathlib.Path, data: feature_set.FeatureSet) -> None:
+def write(file: pathlib.Path, data: LabelledSet) -> None:
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for example in embeddings.encode(data.ids, data.labels, data.confidence, data.features):
+        for example in embeddings.encode(data):
             writer.write(example)
 
 

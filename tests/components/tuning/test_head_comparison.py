@@ -13,7 +13,8 @@ from tests.components.tuning import trial_runners
 from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones.features import feature_slices
 from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
-from thawline.components.training import feature_set, recipe
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import recipe
 from thawline.components.tuning import head_comparison
 from thawline.components.tuning.trial_runner import TrialRunner
 
@@ -39,8 +40,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> TrialRunner:
     frozen = FeatureExtractor(settings, base)
     embedded = recipe.FeatureSets(
         'blocks',
-        feature_set.of_images(frozen, 'train', train),
-        feature_set.of_images(frozen, 'val', val),
+        frozen.embed('train', train),
+        frozen.embed('val', val),
     )
     folder = tmp_path_factory.mktemp('heads')
     return TrialRunner(base, trial_runners.NAMES, embedded, lambda: (train, val), folder)
@@ -61,10 +62,10 @@ def test_useless_earlier_blocks_are_advised_against(bench: TrialRunner) -> None:
     """Earlier blocks that hold a wrong hint, strong in train and turned round in val."""
     columns = feature_slices(bench.backbone, 'blocks')[0][1]
 
-    def hinted(data: feature_set.FeatureSet, sign: float) -> feature_set.FeatureSet:
-        found = data.features.copy()
+    def hinted(data: LabelledSet, sign: float) -> LabelledSet:
+        found = data.values.copy()
         found[..., columns] = sign * (2.0 * data.labels[:, None, None] - 1)
-        return feature_set.FeatureSet(found, data.labels, data.ids)
+        return LabelledSet(found, data.labels, data.ids)
 
     embedded = recipe.FeatureSets(
         'blocks', hinted(bench.embedded.train, 1.0), hinted(bench.embedded.val, -1.0)

@@ -8,7 +8,8 @@ import numpy as np
 
 from tests.components.training import tiny
 from thawline.components.backbones import backbone as backbone_lib
-from thawline.components.training import image_set, params
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import params
 from thawline.components.tuning.trial_runner import TrialRunner
 
 NAMES = ('cat', 'dog')
@@ -32,11 +33,11 @@ def bench(
     return TrialRunner(base, NAMES, embedded, lambda: (train, val), folder / 'state')
 
 
-def unknown(data: image_set.ImageSet) -> image_set.ImageSet:
+def unknown(data: LabelledSet) -> LabelledSet:
     """The same with two images of a class that training never saw."""
     more = tiny.images(2, seed=7)
-    return image_set.ImageSet(
-        np.concatenate([data.pixels, more.pixels]),
+    return LabelledSet(
+        np.concatenate([data.values, more.values]),
         np.concatenate([data.labels, [-1, -1]]),
         np.array([*data.ids, b'x', b'y'], object),
     )

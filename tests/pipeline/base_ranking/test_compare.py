@@ -18,6 +18,7 @@ from tests.components.ingestion.images import encoded, picture
 from tests.pipeline.test_cli import thawline
 from thawline.components.backbones import registry
 from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.statistics import clustered
 from thawline.pipeline.base_ranking import compare, ingested_images, ranking
 from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
@@ -49,8 +50,9 @@ def row(candidate: Candidate, right: int, milliseconds: float) -> compare.Measur
 
 def comparison(*rows: compare.MeasuredBase, random: int = 70, missing=()) -> compare.BaseComparison:
     floor = row(Candidate('mobilenet_v2_035', 96, 'random', 'random'), random, 1.0)
-    ids = np.array([f'{i:03d}' for i in range(N)], dtype=object)
-    sample = ImageSample(ids, (GROUPS >= 60).astype(np.int64), ids, ids, ('a', 'b'), 250)
+    ids = np.array([f'{i:03d}'.encode() for i in range(N)], dtype=object)
+    images = LabelledSet(ids, (GROUPS >= 60).astype(np.int64), ids)
+    sample = ImageSample(images, ids, ('a', 'b'), 250)
     transfers, times = [r.transfer for r in rows], [r.cost.milliseconds for r in rows]
     verdict = ranking.rank(transfers, times, floor.transfer, GROUPS)
     return compare.BaseComparison(rows, floor, tuple(missing), sample, verdict)
@@ -198,10 +200,11 @@ def test_a_whole_comparison_leaves_out_what_does_not_load(tmp_path):
         image = np.asarray(picture(i, (24, 24))) // 4  # uint8 [24, 24, 3]
         image[..., label] += 150
         raw.append(encoded(PIL.Image.fromarray(image), 'PNG'))
-    ids = np.array([f'{i:02d}' for i in range(40)], dtype=object)
+    ids = np.array([f'{i:02d}'.encode() for i in range(40)], dtype=object)
     data = np.empty(40, object)
     data[:] = raw
-    sample = ImageSample(data, colours.astype(np.int64), ids, ids, ('green', 'red'), 40)
+    images = LabelledSet(data, colours.astype(np.int64), ids)
+    sample = ImageSample(images, ids, ('green', 'red'), 40)
     (tmp_path / 'broken.h5').write_bytes(b'no weights')
     broken = Candidate('mobilenet_v2', 32, str(tmp_path / 'broken.h5'), 'broken.h5')
     works = Candidate('mobilenet_v2_035', 32, 'random', 'w.h5')

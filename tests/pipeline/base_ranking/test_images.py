@@ -32,17 +32,19 @@ def write(folder: pathlib.Path, rows: list[tuple[str, str | None, str]]) -> path
 def test_images_come_back_with_their_labels_and_groups(tmp_path):
     rows = [(f'{i:03d}', 'äb'[i % 2], f'g{i // 3}') for i in range(30)]
     sample = images.load_sample(write(tmp_path, [*reversed(rows), ('x', None, 'g')]), 100, 0, 5)
-    assert sample.available == len(sample.ids) == 30, 'without a label it is left out'
+    assert sample.available == len(sample.images) == 30, 'without a label it is left out'
     assert sample.classes == ('b', 'ä')
-    assert list(zip(sample.ids, sample.groups, strict=True)) == [(i, g) for i, _, g in rows]
-    assert [sample.classes[n] for n in sample.labels] == [label for _, label, _ in rows]
-    assert [e.decode() for e in sample.encoded] == [i for i, _, _ in rows]
+    assert list(zip(sample.images.ids, sample.groups, strict=True)) == [
+        (i.encode(), g) for i, _, g in rows
+    ]
+    assert [sample.classes[n] for n in sample.images.labels] == [label for _, label, _ in rows]
+    assert [e.decode() for e in sample.images.values] == [i for i, _, _ in rows]
 
 
 def test_copies_of_one_file_share_an_id(tmp_path):
     rows = [('same', 'a', 'g'), ('same', 'a', 'g'), ('other', 'b', 'h')]
     sample = images.load_sample(write(tmp_path, rows), 10, 0, 5)
-    assert sorted(sample.encoded) == [b'other', b'same', b'same']
+    assert sorted(sample.images.values) == [b'other', b'same', b'same']
 
 
 @pytest.mark.parametrize('rows', [[('1', None, 'g')], [('1', 'a', 'g'), ('2', 'a', 'h')]])

@@ -11,7 +11,6 @@ from tests.components.training import tiny
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
 from thawline.components.shared import progress
-from thawline.components.training import feature_set
 
 
 def frozen(views: int = 2, seed: int = 0) -> FeatureExtractor:
@@ -23,48 +22,49 @@ def frozen(views: int = 2, seed: int = 0) -> FeatureExtractor:
 def test_features_are_in_order_and_views_differ() -> None:
     data = tiny.images(150)  # more than two batches
     base = frozen()
-    found = feature_set.of_images(base, 'train', data)
-    assert found.features.shape == (150, 3, 8) and found.features.dtype == np.float32
+    found = base.embed('train', data)
+    assert found.values.shape == (150, 3, 8) and found.values.dtype == np.float32
     np.testing.assert_array_equal(found.labels, data.labels)
     assert found.ids.tolist() == data.ids.tolist()
     assert found.confidence.tolist() == data.confidence.tolist()
-    maps = base.backbone.model(data.pixels.astype(np.float32), training=False)
-    np.testing.assert_allclose(found.features[:, 0], np.mean(maps, axis=(1, 2)), atol=1e-5)
+    maps = base.backbone.model(data.values.astype(np.float32), training=False)
+    np.testing.assert_allclose(found.values[:, 0], np.mean(maps, axis=(1, 2)), atol=1e-5)
     for one, other in ((0, 1), (0, 2), (1, 2)):
-        assert (found.features[:, one] != found.features[:, other]).any(axis=1).all()
-    again = feature_set.of_images(frozen(), 'train', data)
-    np.testing.assert_array_equal(found.features, again.features)
-    other_seed = feature_set.of_images(frozen(seed=1), 'train', data).features
-    np.testing.assert_array_equal(found.features[:, 0], other_seed[:, 0])
-    assert (found.features[:, 1:] != other_seed[:, 1:]).any(axis=2).all()
+        assert (found.values[:, one] != found.values[:, other]).any(axis=1).all()
+    again = frozen().embed('train', data)
+    np.testing.assert_array_equal(found.values, again.values)
+    other_seed = frozen(seed=1).embed('train', data).values
+    np.testing.assert_array_equal(found.values[:, 0], other_seed[:, 0])
+    assert (found.values[:, 1:] != other_seed[:, 1:]).any(axis=2).all()
 
 
 def test_other_splits_are_embedded_plainly_and_progress_counts_images() -> None:
     data = tiny.images(70)
     seen: list[progress.Progress] = []
     with progress.listening(seen.append):
-        found = feature_set.of_images(frozen(), 'val', data)
-    assert found.features.shape == (70, 1, 8)
+        progress.start('images', len(data))
+        found = frozen().embed('val', data)
+    assert found.values.shape == (70, 1, 8)
     assert (seen[-1].done, seen[-1].total) == (70, 70)
 
 
 def test_view_of_an_image_does_not_depend_on_its_company() -> None:
     data = tiny.images(70)
     base = frozen()
-    found = feature_set.of_images(base, 'train', data)
+    found = base.embed('train', data)
     rows = np.array([69, 3, 40])
-    some = feature_set.of_images(base, 'train', data.take(rows))
-    np.testing.assert_allclose(some.features, found.features[rows], atol=1e-5)
+    some = base.embed('train', data.take(rows))
+    np.testing.assert_allclose(some.values, found.values[rows], atol=1e-5)
 
 
 def test_take_keeps_rows_together() -> None:
-    found = feature_set.of_images(frozen(), 'train', tiny.images(5))
+    found = frozen().embed('train', tiny.images(5))
     assert found.confidence.tolist() == [1.0] * 5
     found = dataclasses.replace(found, confidence=np.linspace(0.2, 1, 5, dtype=np.float32))
     some = found.take(np.array([3, 1]))
     assert len(some) == 2
     assert some.confidence.tolist() == found.confidence[[3, 1]].tolist()
-    np.testing.assert_array_equal(some.features, found.features[[3, 1]])
+    np.testing.assert_array_equal(some.values, found.values[[3, 1]])
     assert some.labels.tolist() == [1, 1]
     assert some.ids.tolist() == [found.ids[3], found.ids[1]]
 
@@ -73,14 +73,14 @@ def test_what_the_embedder_wrote_is_read_in_the_order_of_the_images(tmp_path: pa
     sure = np.linspace(0.2, 1, 9, dtype=np.float32)
     data = dataclasses.replace(tiny.images(9), confidence=sure)
     mixed = np.random.default_rng(0).permutation(9)
-    written = feature_set.of_images(frozen(), 'train', data.take(mixed))
+    written = frozen().embed('train', data.take(mixed))
     spec = embeddings.Spec(
         8, 2, {'train': 9}, 'tiny', 'random', 'digest', tiny.SIDE, 'top', 'standard', 0, 1.0
     )
     tiny.write_embeddings(tmp_path, spec, {'train': written})
-    found = feature_set.read(str(tmp_path), 'train')
-    expected = feature_set.of_images(frozen(), 'train', data)
+    found = embeddings.load(str(tmp_path), 'train')
+    expected = frozen().embed('train', data)
     np.testing.assert_array_equal(found.confidence, sure, strict=True)
-    np.testing.assert_allclose(found.features, expected.features, atol=1e-5)
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-5)
     np.testing.assert_array_equal(found.labels, data.labels)
     assert found.ids.tolist() == data.ids.tolist()
