@@ -101,8 +101,8 @@ def _read_images(files: list[str], ids: np.ndarray) -> np.ndarray:
     parsed = tf_data.batches(files, 64, lambda examples: tf.io.parse_example(examples, spec))
     for batch in parsed.as_numpy_iterator():
         for identity, image in zip(batch['image_id'], batch['image'], strict=True):
-            if identity.decode() in remaining:
-                images[identity.decode()] = image
+            if identity in remaining:
+                images[identity] = image
     # Copies of a file share its id and its bytes.
     encoded = np.empty(len(ids), object)
     encoded[:] = [images[identity] for identity in ids]
