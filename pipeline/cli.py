@@ -14,8 +14,6 @@ import click
 import thawline
 from thawline.components.shared.errors import UserError
 
-_BAD_CONFIGURATION = 2
-
 _HELP = """Turn a small folder of labelled images into a model you can deploy.
 
 CONFIG is a project file; the default is ./thawline.yaml or, without one, the preset solar_cells.
@@ -24,9 +22,11 @@ CONFIG is a project file; the default is ./thawline.yaml or, without one, the pr
 Exit codes of `run`:
   0    blessed and pushed
   1    crashed
-  2    bad configuration
+  2    bad configuration, or a file, model or node does not exist
   3    finished, but not blessed
   4    stopped by data
+  6    another run of this project is in progress; try again later
+  7    a server or disk is unavailable; try again later
   130  interrupted
 """
 
@@ -92,10 +92,10 @@ class _Group(click.Group):
         try:
             return super().invoke(context)
         except UserError as error:
-            from thawline.components.shared.errors import DataError
+            from thawline.pipeline.terminal import exit_codes
 
             click.echo(f'error: {error}', err=True)
-            sys.exit(4 if isinstance(error, DataError) else _BAD_CONFIGURATION)
+            sys.exit(exit_codes.of_error(error))
 
 
 @click.group(cls=_Group, help=_HELP, context_settings={'help_option_names': ['-h', '--help']})

@@ -18,7 +18,7 @@ from thawline.components.backbones import (
     weights_file,
 )
 from thawline.components.backbones.backbone import Backbone, block_edges, sort_into_blocks
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 
 
 def build(name: str, image_size: int, weights: str | None) -> Backbone:
@@ -89,7 +89,7 @@ def _download(entry: registry.BackboneEntry, image_size: int) -> keras.Model:
         if not isinstance(error, OSError) and not text.startswith(('URL fetch', 'Incomplete')):
             raise
         path = entry.cached_imagenet_file(image_size)
-        raise ConfigError(
+        raise Unavailable(
             f"The weights 'imagenet' of {entry.name} could not be downloaded ({text}). Without a "
             f'network, download the file elsewhere and put it at {path}, or give the path of a '
             f'weights file instead of imagenet.'

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, from_os_error
 
 MAX_BYTES = 1 << 28  # no checkpoint read here comes near; keeps a wrong path from filling memory
 _MAX_OPCODES = 1 << 18  # EfficientNet-Lite0's state dict has 10,696
@@ -83,7 +83,7 @@ def read_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:
             raise ConfigError(f'{path} cannot be read: {size} bytes, at most {MAX_BYTES} are.')
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f'{path} cannot be read: {error.strerror or error}.') from error
+        raise from_os_error(error, f'{path} cannot be read') from error
     try:
         return parse_tensors(data)
     except _Refused as refusal:

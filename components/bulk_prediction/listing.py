@@ -22,7 +22,7 @@ from thawline.components.ingestion.folder import IMAGE_SUFFIXES, OTHER_IMAGE_SUF
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import SourceSpec, is_utf8
-from thawline.components.shared.errors import ConfigError, DataError
+from thawline.components.shared.errors import ConfigError, DataError, from_os_error
 
 # A name that no feature of an example has: which split or group it was in does not matter.
 _NONE = ' '
@@ -196,7 +196,7 @@ def _of_list(source: str, columns: Columns) -> Iterator[Item | Rejected]:
     try:
         content = storage.read(path)
     except OSError as error:
-        raise DataError(f'{source} cannot be read: {error.strerror or error}.') from error
+        raise from_os_error(error, f'{source} cannot be read', DataError) from error
     table = manifest.parse(content, source)
     columns_of_list = Columns(path=columns.path, label='', metadata=())
     column = manifest.resolve_columns(table.header, columns_of_list, source).path

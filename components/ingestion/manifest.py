@@ -23,7 +23,7 @@ from thawline.components.ingestion.source_types import (
     SourceSpec,
     fingerprint,
 )
-from thawline.components.shared.errors import DataError
+from thawline.components.shared.errors import DataError, from_os_error
 
 _DELIMITERS = ',;\t|'
 _BYTE_ORDER_MARKS = (
@@ -211,7 +211,7 @@ def _content(source: str) -> bytes:
     try:
         return storage.read(source)
     except OSError as error:
-        raise DataError(f'{source} cannot be read: {error.strerror or error}.') from error
+        raise from_os_error(error, f'{source} cannot be read', DataError) from error
 
 
 def _decode(content: bytes, name: str) -> str:

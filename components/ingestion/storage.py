@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from thawline.components.shared.errors import ConfigError, DataError
+from thawline.components.shared.errors import ConfigError, DataError, Unavailable, from_os_error
 
 # What operating systems leave behind in folders. Anything that starts with a dot is ignored too
 # ('._x.jpg' is the resource fork that macOS puts beside 'x.jpg').
@@ -166,7 +166,7 @@ def _scan(folder: str) -> Iterator[os.DirEntry[str]]:
     except OSError as error:
         if error.errno == errno.ENOENT:  # Removed while we looked.
             return
-        raise DataError(f'The folder {folder} is not readable: {error.strerror}.') from error
+        raise from_os_error(error, f'The folder {folder} is not readable', DataError) from error
 
 
 def _remote_tree(root: str) -> Tree:
@@ -201,4 +201,4 @@ def _match(pattern: str) -> list[Any]:
             f'Cannot reach {pattern}: {error} Received: data.source={pattern!r}.'
         ) from error
     except BeamIOError as error:
-        raise DataError(f'Cannot list {pattern}: {error}') from error
+        raise Unavailable(f'Cannot list {pattern}: {error}') from error

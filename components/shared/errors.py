@@ -1,11 +1,23 @@
-"""Errors that a person caused and can mend.
+"""Errors that a person can act on, each class named for what helps.
 
-They carry a message that stands alone: what is wrong, where, the value received and what would be
-right. The command line prints the message without a traceback; anything else that is raised is a
-crash and is reported as one.
+Their message stands alone: what is wrong, where, the value received, and what would be right. The
+command line prints it without a traceback; any other exception is a crash and is reported as one.
 """
 
 from __future__ import annotations
+
+import errno
+
+# The device or server behind a path may be back later, without a change by the person.
+_TRANSIENT = frozenset(
+    getattr(errno, name)
+    for name in (
+        'EIO', 'ENOSPC', 'EDQUOT', 'ESTALE', 'EBUSY', 'ETIMEDOUT', 'EHOSTDOWN', 'EHOSTUNREACH',
+        'ENETDOWN', 'ENETUNREACH', 'ENETRESET', 'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED',
+        'ENOTCONN', 'ESHUTDOWN', 'EREMOTEIO', 'ENFILE', 'EMFILE',
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
 
 
 class UserError(Exception):
@@ -13,8 +25,43 @@ class UserError(Exception):
 
 
 class ConfigError(UserError):
-    """The configuration, or a file that it names (weights, schema), cannot be used."""
+    """The configuration, the command line or the environment is wrong: correct it."""
 
 
 class DataError(UserError):
-    """The images or labels do not allow a run; nothing was trained."""
+    """The images or labels do not allow a run: correct them. Nothing was trained."""
+
+
+class NotFound(UserError):
+    """A run, model, file or node that was named is not there: name another, or make it."""
+
+
+class Busy(UserError):
+    """Another process holds it: try again when that has ended."""
+
+
+class Unavailable(UserError):
+    """A server or disk does not answer: try again when it is back."""
+
+
+def user_error(error: BaseException) -> UserError | None:
+    """The first error for a person in a chain of causes."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, UserError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
+def from_os_error(
+    error: OSError, message: str, otherwise: type[UserError] = ConfigError, hint: str = ''
+) -> UserError:
+    """The error with a message for what the operating system reports of a path.
+
+    Args:
+        error: of the operating system.
+        message: what cannot be done; the system's reason follows it.
+        otherwise: the class where it is not the disk or server that fails.
+        hint: what follows the reason.
+    """
+    kind = Unavailable if error.errno in _TRANSIENT else otherwise
+    return kind(f'{message}: {error.strerror or error}{hint}')

@@ -8,7 +8,7 @@ import pathlib
 import secrets
 from collections.abc import Iterator
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import from_os_error
 
 
 @contextlib.contextmanager
@@ -30,19 +30,19 @@ def write_errors(path: pathlib.Path) -> Iterator[None]:
     """Words errors of the system in the block for people.
 
     Raises:
-        ConfigError: `path` cannot be written.
+        UserError: `path` cannot be written.
     """
     try:
         yield
     except OSError as error:
-        raise ConfigError(f'{path} cannot be written: {error.strerror}') from error
+        raise from_os_error(error, f'{path} cannot be written') from error
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
     """Replaces the content of a file; folders above it are made.
 
     Raises:
-        ConfigError: it cannot be written.
+        UserError: it cannot be written.
     """
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import postgresql_store
+from thawline.components.shared.errors import Unavailable
 
 _ATTEMPTS = {'sqlite': 10, 'postgresql': 3}  # to open; a server is waited for by each of them
 # Of a write that another process was in the way of, some seconds apart. ML Metadata gives up after
@@ -36,18 +37,19 @@ def opened(connection: pb.ConnectionConfig) -> mlmd.MetadataStore:
     """Opens what a complete connection leads to; makes the tables where there are none.
 
     Raises:
+        Unavailable: the server of a database cannot be reached.
         RuntimeError: it cannot be opened, also not when tried again: two processes that make the
             tables at the same time stop each other.
     """
     place = connection.WhichOneof('config')
-    kind = postgresql_store.PostgreSQLStore if place == 'postgresql' else mlmd.MetadataStore
+    kind = postgresql_store.connect if place == 'postgresql' else mlmd.MetadataStore
     patient = pb.ConnectionConfig()
     patient.CopyFrom(connection)
     patient.retry_options.max_num_retries = _RETRIES
     for _ in range(_ATTEMPTS[place] - 1):
         try:
             return kind(patient)
-        except RuntimeError:
+        except (RuntimeError, Unavailable):
             time.sleep(random.random())
     return kind(patient)
 

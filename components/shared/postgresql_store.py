@@ -17,6 +17,8 @@ import ml_metadata as mlmd
 from google.protobuf import descriptor, message
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.shared.errors import Unavailable
+
 _BACKSLASH, _WIDE, _ESCAPE = '\\', '\uff3c', '\ue05d'
 _STORED = {_BACKSLASH: _WIDE, _WIDE: f'{_ESCAPE}f', _ESCAPE: f'{_ESCAPE}e'}
 _MEANT = {stored: meant for meant, stored in _STORED.items()}
@@ -24,6 +26,12 @@ _TO_STORE = re.compile('|'.join(map(re.escape, _STORED)))
 _TO_READ = re.compile('|'.join(map(re.escape, _MEANT)))
 # ML Metadata writes these as bytes or base64.
 _OPAQUE = 'google.protobuf.'
+_QUOTE = "'"  # around values of a connection string
+# Without a connection libpq has no message; the others are its own and the server's last words.
+_LOST = re.compile(
+    r'metadata source error:\s*$|connection pointer is NULL|no connection to the server|'
+    r'server closed the connection|terminating connection|could not (send|receive) data'
+)
 
 
 def stored(text: str) -> str:
@@ -51,12 +59,37 @@ class PostgreSQLStore(mlmd.MetadataStore):
     def _pywrap_cc_call(self, method: Any, request: Any, response: Any) -> None:
         # The request is a copy of what the caller has.
         change_strings(request, stored)
-        super()._pywrap_cc_call(method, request, response)
+        try:
+            super()._pywrap_cc_call(method, request, response)
+        except mlmd.errors.InternalError as error:
+            raise _lost_connection(error, self._config) or error from error
         change_strings(response, meant)
         for event in getattr(response, 'events', ()):
             order_steps(event)
         if not (hasattr(request, 'options') and request.HasField('options')):
             order_records(response)
+
+
+def connect(connection: pb.ConnectionConfig) -> PostgreSQLStore:
+    """Opens the database of a complete connection; makes the tables where there are none.
+
+    Raises:
+        Unavailable: the server cannot be reached.
+        RuntimeError: ML Metadata cannot use the database.
+    """
+    try:
+        return PostgreSQLStore(connection)
+    except RuntimeError as error:
+        raise _lost_connection(error, connection) or error from error
+
+
+def _lost_connection(error: Exception, config: pb.ConnectionConfig) -> Unavailable | None:
+    """The error for a server that is gone; None for any other error of ML Metadata."""
+    if not _LOST.search(str(error)):
+        return None
+    target = config.postgresql
+    server = f'{target.host.strip(_QUOTE)}:{target.port}'
+    return Unavailable(f'the connection to the metadata server {server} was lost or refused')
 
 
 def order_records(response: message.Message) -> None:

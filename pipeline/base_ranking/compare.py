@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from thawline.components import backbones
 from thawline.components.shared import progress
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.base_ranking import candidates
 from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
 from thawline.pipeline.config.models import Config
@@ -199,7 +199,7 @@ def compare_bases(
         try:
             with on_start(candidate):
                 measured.append(measure(candidate))
-        except ConfigError as error:
+        except (ConfigError, Unavailable) as error:
             skipped.append(MissingBase(candidate.label, str(error)))
             continue
         on_measured(measured[-1], list(candidates_left))

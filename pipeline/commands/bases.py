@@ -16,7 +16,7 @@ import rich.console
 
 from thawline.components.shared import node_names, percentages
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import ConfigError, UserError
+from thawline.components.shared.errors import ConfigError, NotFound, UserError
 from thawline.pipeline.commands.arguments import PATH, project_argument
 from thawline.pipeline.system import log_redirect, signals
 from thawline.pipeline.terminal import exit_codes
@@ -70,7 +70,7 @@ def command(
     )
     if not candidates:
         why = '\n'.join(f'  {item.backbone}: {item.reason}' for item in missing)
-        raise ConfigError(f'no weights of any of these bases on this machine\n{why}')
+        raise NotFound(f'no weights of any of these bases on this machine\n{why}')
     exit_codes.leave(_rank(project, images, candidates, missing))
 
 

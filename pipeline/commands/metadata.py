@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Busy
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument
 from thawline.pipeline.terminal.console import say, wide_console
@@ -79,8 +79,8 @@ def migrate(project: Project) -> None:
 
     console = wide_console(sys.stdout)
 
-    def busy(process: str) -> ConfigError:
-        return ConfigError(
+    def busy(process: str) -> Busy:
+        return Busy(
             f'a run of this project is under way (process {process}); migrate after it has ended'
         )
 

@@ -17,7 +17,7 @@ import click
 import rich.console
 
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import ConfigError, DataError, UserError
+from thawline.components.shared.errors import ConfigError, DataError, NotFound, UserError
 from thawline.pipeline.commands.arguments import PATH, engine_option, project_option
 from thawline.pipeline.system import log_redirect, signals
 from thawline.pipeline.terminal import exit_codes
@@ -144,7 +144,7 @@ def _check_target(target: pathlib.Path, force: bool) -> None:
         raise ConfigError(f'--to must be a file on this machine. Received: {str(target)!r}.')
     tables.table_kind(target)
     if not target.absolute().parent.is_dir():
-        raise ConfigError(f'--to: there is no folder {target.absolute().parent}')
+        raise NotFound(f'--to: there is no folder {target.absolute().parent}')
     for path in (target, tables.quarantine_path(target)):
         if path.is_dir() or (path.exists() and not force):
             remedy = '' if path.is_dir() else '; replace it with --force'

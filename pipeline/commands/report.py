@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import from_os_error
 from thawline.pipeline.commands.arguments import (
     PATH,
     config_argument,
@@ -54,4 +54,4 @@ def save(path: pathlib.Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     except OSError as error:
-        raise ConfigError(f'cannot write {path}: {error.strerror}') from error
+        raise from_os_error(error, f'cannot write {path}') from error

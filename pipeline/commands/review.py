@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import html
 import io
 import os
@@ -14,7 +15,7 @@ import webbrowser
 import click
 import rich.console
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Busy, ConfigError
 from thawline.pipeline.commands.arguments import config_argument, run_and_project, run_argument
 from thawline.pipeline.system import loopback_server, signals
 from thawline.pipeline.terminal.console import say
@@ -70,7 +71,7 @@ def server(page: bytes, port: int = 0) -> loopback_server.Server:
     """A server on the loopback interface that knows one page, at `/`.
 
     Raises:
-        ConfigError: the port cannot be used.
+        Busy, ConfigError: the port cannot be used.
     """
 
     class Handler(_Handler):
@@ -80,7 +81,8 @@ def server(page: bytes, port: int = 0) -> loopback_server.Server:
     try:
         return loopback_server.Server(port, Handler)
     except OSError as error:
-        raise ConfigError(
+        kind = Busy if error.errno == errno.EADDRINUSE else ConfigError
+        raise kind(
             f'--port: {port} on {loopback_server.HOST} cannot be used '
             f'({error.strerror}); leave it out for a free one'
         ) from error

@@ -17,10 +17,12 @@ run, one after another or in parallel.
 Exit codes:
   0    all nodes complete
   1    a node failed
-  2    bad configuration
+  2    bad configuration, or a file or node does not exist
   3    the Pusher was among the nodes and did not push the model
   4    stopped by data
   5    not run: inputs are missing
+  6    not run: another process is at work; try again later
+  7    a server or disk is unavailable; try again later
   130  interrupted
 """
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thawline.components.shared import node_names
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.commands.arguments import project_argument
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _latest_inferred(project: Project) -> tuple[str, pathlib.Path]:
         file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
         if file and file.is_file():
             return run.id, file
-    raise ConfigError(f'no run in {project.output} has inferred a schema yet; run: thawline run')
+    raise NotFound(f'no run in {project.output} has inferred a schema yet; run: thawline run')
 
 
 def merge(curated_text: str, inferred_text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 import yaml
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound, from_os_error
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
@@ -68,10 +68,10 @@ def read_preset(name: str) -> str:
     """The text of a preset.
 
     Raises:
-        ConfigError: there is no preset of that name.
+        NotFound: there is no preset of that name.
     """
     if name not in preset_names():
-        raise ConfigError(f'no preset {name!r}; presets: {", ".join(preset_names())}')
+        raise NotFound(f'no preset {name!r}; presets: {", ".join(preset_names())}')
     return (importlib.resources.files('thawline.pipeline') / 'presets' / f'{name}.yaml').read_text(
         'utf-8'
     )
@@ -81,25 +81,26 @@ def read_file(path: pathlib.Path) -> str:
     """The text of a project file.
 
     Raises:
-        ConfigError: it does not exist, cannot be read, or is not UTF-8.
+        NotFound: it does not exist.
+        ConfigError: it cannot be read, or is not UTF-8.
     """
     try:
         return path.read_text('utf-8-sig')
     except FileNotFoundError as error:
-        raise ConfigError(
+        raise NotFound(
             f'no project file {path}; write one with: thawline init {path.parent} --data FOLDER'
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f'{path} is not UTF-8 text (byte {error.start})') from error
     except OSError as error:
-        raise ConfigError(f'cannot read {path}: {error.strerror}') from error
+        raise from_os_error(error, f'cannot read {path}') from error
 
 
 def load_project(path: pathlib.Path | None) -> Project:
     """The project at `path`, a file or its folder, else ./thawline.yaml, else the default preset.
 
     Raises:
-        ConfigError: its configuration cannot be read or is not valid.
+        UserError: its configuration cannot be read or is not valid.
     """
     here = pathlib.Path.cwd()
     if path is None and (here / PROJECT_FILE).is_file():

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Unavailable
 
 TIMEOUT = 10.0  # seconds
 
@@ -33,14 +33,14 @@ def check_job_server(address: str) -> None:
     """Checks that a Beam job server answers.
 
     Raises:
-        ConfigError: nothing answers, or something else does.
+        Unavailable: nothing answers, or something else does.
     """
     import grpc
     from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
     problem = f'beam.job_endpoint: no Beam job server answers at {address}'
     if not is_listening(address, TIMEOUT):
-        raise ConfigError(
+        raise Unavailable(
             f'{problem} ({TIMEOUT:g} s); start it, correct the address, or remove the key to '
             'have one started'
         )
@@ -53,17 +53,17 @@ def check_job_server(address: str) -> None:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 logging.info('the job server at %s does not describe its options', address)
                 return
-            raise ConfigError(f'{problem}: {error.code().name}') from error
+            raise Unavailable(f'{problem}: {error.code().name}') from error
 
 
 def check_worker_pool(address: str) -> None:
     """Checks that something listens where workers are requested.
 
     Raises:
-        ConfigError: nothing does.
+        Unavailable: nothing does.
     """
     if not is_listening(address, TIMEOUT):
-        raise ConfigError(
+        raise Unavailable(
             f'beam.worker_pool: no worker pool answers at {address} ({TIMEOUT:g} s); start one '
             f'there with: thawline workers --port {address.rpartition(":")[2]}; or remove the key '
             'to have one started on this machine'
@@ -74,11 +74,11 @@ def flink_slots(master: str) -> int:
     """The slots of a Flink cluster, free and busy ones together.
 
     Raises:
-        ConfigError: no cluster answers, or it has no slot.
+        Unavailable: no cluster answers, or it has no slot.
     """
     slots = int(ask_flink(master, '/overview')['slots-total'])
     if slots < 1:
-        raise ConfigError(
+        raise Unavailable(
             f'the Flink cluster at {master} has no TaskManager with a slot; start one'
         )
     return slots
@@ -88,13 +88,13 @@ def check_spark(address: str) -> None:
     """Checks that something listens at the address of a Spark master; Spark tries for minutes.
 
     Raises:
-        ConfigError: nothing does.
+        Unavailable: nothing does.
     """
     host, _, port = address.rpartition(':')
     try:
         socket.create_connection((host.strip('[]'), int(port)), timeout=TIMEOUT).close()
     except OSError as error:
-        raise ConfigError(
+        raise Unavailable(
             f'beam.spark.master: no Spark cluster answers at {address} ({error}); start it, or '
             'correct the address'
         ) from error
@@ -104,7 +104,7 @@ def ask_flink(master: str, path: str, method: str = 'GET') -> dict[str, Any]:
     """The answer of Flink's REST interface.
 
     Raises:
-        ConfigError: nothing answers, or something other than Flink does.
+        Unavailable: nothing answers, or something other than Flink does.
     """
     try:
         answer = fetch_json(f'http://{master}{path}', method)
@@ -112,7 +112,7 @@ def ask_flink(master: str, path: str, method: str = 'GET') -> dict[str, Any]:
             raise ValueError('it is not Flink')
     except (OSError, ValueError, urllib.error.URLError) as error:
         reason = getattr(error, 'reason', None) or error
-        raise ConfigError(
+        raise Unavailable(
             f'beam.flink.master: no Flink cluster answers at {master} ({reason}); start it, or '
             'correct the address'
         ) from error

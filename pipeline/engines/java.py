@@ -6,7 +6,7 @@ import os
 import pathlib
 import shutil
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 
 # Packages that Flink 1.19 and Spark 3.5 access and Java 17 hides, as Flink's own configuration
 # (env.java.opts.all) and Spark's `JavaModuleOptions` open them.
@@ -44,12 +44,10 @@ def class_path(jars: pathlib.Path) -> str:
     """
     if jars.is_dir():
         if not any(jars.glob('*.jar')):
-            raise ConfigError(f'there is no jar in {jars}')
+            raise NotFound(f'there is no jar in {jars}')
         return f'{jars}/*'
     if not jars.is_file():
-        raise ConfigError(
-            f'there is no file {jars}; make flink-demo and make spark-demo download one'
-        )
+        raise NotFound(f'there is no file {jars}; make flink-demo and make spark-demo download one')
     return str(jars)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Unavailable
 from thawline.pipeline.engines import health_checks
 
 # Beam's portable runner calls each job "job"; only the options have its own name.
@@ -49,5 +49,5 @@ def cancel_on_flink(master: str, name: str) -> None:
             if job['name'] == name and job['state'] in ('RUNNING', 'CREATED'):
                 health_checks.ask_flink(master, f'/jobs/{job["jid"]}', 'PATCH')
                 logging.info('canceled %s on Flink', name)
-    except (ConfigError, KeyError):
+    except (Unavailable, KeyError):
         logging.exception('%s could not be canceled on Flink', name)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import thawline
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.engines import parent_death
 from thawline.pipeline.system import process_groups
 
@@ -84,7 +84,7 @@ class Service:
                 code = self._process.returncode
                 raise ConfigError(f'{self.name} ended with code {code}: {self._log_tail()}')
             if time.monotonic() > deadline:
-                raise ConfigError(
+                raise Unavailable(
                     f'{self.name} was not ready after {seconds:g} s: {self._log_tail()}'
                 )
             time.sleep(_POLL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+from thawline.components.shared.errors import Busy
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.registry import lock, recovery
@@ -18,7 +19,7 @@ def to_look(project: Project, say: Say) -> Registry:
     """The registry for a command that changes nothing; `say` hears what was mended, or who is busy.
 
     Raises:
-        ConfigError: nothing ran yet.
+        NotFound: nothing ran yet.
     """
     registry = state.read(project)
     if not registry.unfinished:
@@ -26,7 +27,7 @@ def to_look(project: Project, say: Say) -> Registry:
     try:
         with to_change(project, 'mend', say) as registry:
             return registry
-    except lock.Busy as error:
+    except Busy as error:
         say(f'note: {error}')
         return registry
 
@@ -36,8 +37,8 @@ def to_change(project: Project, command: str, say: Say) -> Iterator[Registry]:
     """The registry for a command that changes it, which holds the lock for the time of the block.
 
     Raises:
-        ConfigError: another command is at work, here or on another machine that shares the
-            metadata, or a place or the metadata cannot be reached.
+        Busy: another command is at work, here or on another machine that shares the metadata.
+        Unavailable: a destination or the metadata cannot be reached.
     """
     opening.require_mine(project)
     with lock.held(project.registry_lock, command, opening.lock(project)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import UserError
 from thawline.pipeline.registry import ledger
 from thawline.pipeline.registry.ledger import STAGING
 from thawline.pipeline.registry.registry import Registry
@@ -22,7 +22,7 @@ def versions(registry: Registry, stage: str) -> list[int]:
     """What lies in a stage, lowest first; nothing where it cannot be reached."""
     try:
         return registry.places[stage].versions()
-    except ConfigError:
+    except UserError:
         return []
 
 
@@ -30,7 +30,7 @@ def _of_stage(registry: Registry, stage: str) -> list[str]:
     place, owners = registry.places[stage], registry.owners(stage)
     try:
         there = place.versions()
-    except ConfigError as error:
+    except UserError as error:
         return [str(error)]
     live = ledger.served(registry.store, place.name)
     recorded = {one.properties['version'].int_value for one in live}

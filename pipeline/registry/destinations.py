@@ -14,7 +14,7 @@ import shutil
 from typing import Protocol
 
 from thawline.components.ingestion import storage
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import UserError, from_os_error
 from thawline.pipeline.registry import model_files
 from thawline.pipeline.registry.model_files import Advance, Folder, Source, Tree
 from thawline.pipeline.registry.version_folders import complete
@@ -94,7 +94,7 @@ class LocalPlace:
             target.mkdir()
             return _copy(source, target, advance)
         except OSError as error:
-            raise ConfigError(_cannot('copied to', target, error)) from error
+            raise _cannot('copied to', target, error) from error
 
     def prepared(self, version: int, incoming: str) -> Folder:
         return Folder(self.folder / incoming)
@@ -104,7 +104,7 @@ class LocalPlace:
         try:
             os.rename(self.folder / incoming, target)
         except OSError as error:
-            raise ConfigError(_cannot('put in place at', target, error)) from error
+            raise _cannot('put in place at', target, error) from error
         _flush_folder(self.folder)
 
     def discard(self, version: int, incoming: str) -> bool:
@@ -121,7 +121,7 @@ class LocalPlace:
             _flush_folder(self.folder)
             shutil.rmtree(target)
         except OSError as error:
-            raise ConfigError(_cannot('removed from', self.folder, error)) from error
+            raise _cannot('removed from', self.folder, error) from error
 
     def sweep(self, version: int, hidden: str) -> None:
         shutil.rmtree(self.folder / _hidden(version, hidden), ignore_errors=True)
@@ -164,8 +164,6 @@ def _flush_folder(folder: pathlib.Path) -> None:
         os.close(handle)
 
 
-def _cannot(what: str, target: pathlib.Path, error: OSError) -> str:
-    hint = ''
-    if error.errno == errno.ENOSPC:
-        hint = '; make room, for example with: thawline prune'
-    return f'the model cannot be {what} {target}: {error.strerror or error}{hint}'
+def _cannot(what: str, target: pathlib.Path, error: OSError) -> UserError:
+    hint = '; make room, for example with: thawline prune' if error.errno == errno.ENOSPC else ''
+    return from_os_error(error, f'the model cannot be {what} {target}', hint=hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from thawline.components.ingestion import storage
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import lookup, registry, version_folders
 from thawline.pipeline.registry.destinations import local_versions
@@ -27,7 +27,8 @@ def saved_model(project: Project, wanted: str) -> pathlib.Path:
             put it there.
 
     Raises:
-        ConfigError: there is no such model, or it is not on this machine.
+        NotFound: there is no such model.
+        ConfigError: it is not on this machine.
     """
     folder = pathlib.Path(wanted).expanduser()
     if version_folders.is_model(folder):
@@ -35,10 +36,10 @@ def saved_model(project: Project, wanted: str) -> pathlib.Path:
     if wanted in STAGES:
         return _newest(project.stages[wanted], wanted)
     if '/' in wanted or folder.is_dir():
-        raise ConfigError(f'--model: there is no SavedModel in {folder}: it has no {MARKER}')
+        raise NotFound(f'--model: there is no SavedModel in {folder}: it has no {MARKER}')
     found = lookup.find(registry.read(project), wanted)
     if found.folder is None:
-        raise ConfigError(f'--model {wanted}: {found.folders[0]} was deleted; name another model')
+        raise NotFound(f'--model {wanted}: {found.folders[0]} was deleted; name another model')
     return found.folder
 
 
@@ -50,5 +51,5 @@ def _newest(place: str, stage: str) -> pathlib.Path:
         )
     there = local_versions(pathlib.Path(place))
     if not there:
-        raise ConfigError(f'--model {stage}: no model in {place}; {_HOW[stage]}')
+        raise NotFound(f'--model {stage}: no model in {place}; {_HOW[stage]}')
     return pathlib.Path(place, str(there[-1]))

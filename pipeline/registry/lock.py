@@ -8,15 +8,11 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Busy
 from thawline.pipeline.registry import person
 from thawline.pipeline.system import file_locks
 
 Lock = Callable[[str], contextlib.AbstractContextManager[None]]  # of a note on who holds it
-
-
-class Busy(ConfigError):
-    """Another command holds the lock."""
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from thawline.components.shared import node_names
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.registry import models
 from thawline.pipeline.registry.destinations import LocalPlace
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGES
@@ -25,10 +25,11 @@ def find(registry: Registry, wanted: str) -> Model:
             folder of a model that the registry knows.
 
     Raises:
-        ConfigError: there is no such model, or several.
+        NotFound: there is no such model.
+        ConfigError: there are several.
     """
     if not registry.models:
-        raise ConfigError('no model yet; train one with: thawline run')
+        raise NotFound('no model yet; train one with: thawline run')
     if wanted in STAGES:
         return _in_stage(registry, wanted)
     if wanted == LAST:
@@ -43,7 +44,7 @@ def find(registry: Registry, wanted: str) -> Model:
         return _of_runs(registry, wanted, begun)
     if wanted and pathlib.Path(wanted).is_dir():
         return _in_folder(registry, pathlib.Path(wanted).resolve())
-    raise ConfigError(
+    raise NotFound(
         f'no model {wanted!r}; {_newest(registry)}; give the id of one, a run or its beginning, '
         f'{", ".join((*STAGES, LAST))}, or the folder of a model'
     )
@@ -67,7 +68,7 @@ def _of_runs(registry: Registry, wanted: str, runs: list[str]) -> Model:
     output = registry.graph.output(made[-1], 'model')
     found = registry.model(output.id) if output else None
     if found is None:
-        raise ConfigError(f'the metadata do not say who trained the model of run {runs[0]}')
+        raise NotFound(f'the metadata do not say who trained the model of run {runs[0]}')
     return found
 
 
@@ -76,10 +77,10 @@ def _in_stage(registry: Registry, stage: str) -> Model:
     there = place.versions()
     if not there:
         more = ' (thawline promote puts one there)' if stage == PRODUCTION else ''
-        raise ConfigError(f'no model is in {stage}: {place.name} has no version{more}')
+        raise NotFound(f'no model is in {stage}: {place.name} has no version{more}')
     found = registry.model(owners.get(there[-1], 0))
     if found is None:
-        raise ConfigError(
+        raise NotFound(
             f'version {there[-1]} in {place.name} is not known to the registry; {_newest(registry)}'
         )
     return found
@@ -97,7 +98,7 @@ def _in_folder(registry: Registry, folder: pathlib.Path) -> Model:
             found = registry.model(known[int(folder.name)])
             if found is not None:
                 return found
-    raise ConfigError(f'{folder} is no model that the registry knows; {_newest(registry)}')
+    raise NotFound(f'{folder} is no model that the registry knows; {_newest(registry)}')
 
 
 def _newest(registry: Registry) -> str:

@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import NotFound, from_os_error
 from thawline.pipeline.registry import version_folders
 
 MARKER = version_folders.MODEL_FILE  # without it no loader takes the folder for a model
@@ -84,11 +84,11 @@ def read(source: Source, advance: Advance = silent) -> Tree:
         advance: hears of bytes that were read.
 
     Raises:
-        ConfigError: they are not a SavedModel, or cannot be read.
+        UserError: they are not a SavedModel, or cannot be read.
     """
     names = source.files()
     if MARKER not in names:
-        raise ConfigError(f'{source.name} holds no {MARKER}; it is not a SavedModel')
+        raise NotFound(f'{source.name} holds no {MARKER}; it is not a SavedModel')
     total = Digest()
     try:
         for name in names:
@@ -96,7 +96,7 @@ def read(source: Source, advance: Advance = silent) -> Tree:
                 for piece in total.file(name, pieces(file)):
                     advance(len(piece))
     except OSError as error:
-        raise ConfigError(f'{source.name} cannot be read: {error}') from error
+        raise from_os_error(error, f'{source.name} cannot be read') from error
     return total.tree()
 
 

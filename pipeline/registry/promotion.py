@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound, UserError
 from thawline.pipeline.registry import ledger, load_test, model_files, person
 from thawline.pipeline.registry.destinations import INCOMING, LocalPlace, Place
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Move
@@ -59,7 +59,7 @@ def serve(registry: Registry, plan: Plan, tell: Tell) -> Move:
         tell: hears what is done.
 
     Raises:
-        ConfigError: something else is served by now than the plan replaces, the files cannot be
+        UserError: something else is served by now than the plan replaces, the files cannot be
             copied or loaded, or are not those of the plan; nothing was changed then.
     """
     _check_unchanged(registry, plan)
@@ -174,15 +174,15 @@ def restoration(registry: Registry, stage: str = PRODUCTION) -> tuple[Move, Move
     """What a rollback takes away, and what it serves again.
 
     Raises:
-        ConfigError: nothing was served before.
+        NotFound: nothing was served before.
     """
     held = registry.stack(stage)
     if not held:
-        raise ConfigError(
+        raise NotFound(
             f'nothing was promoted to {registry.places[stage].name}; begin with: thawline promote'
         )
     if len(held) == 1:
-        raise ConfigError(
+        raise NotFound(
             f'there is nothing to go back to: model {held[0].model} is the first in {stage}'
         )
     return held[-1], held[-2]
@@ -192,7 +192,7 @@ def files_of(registry: Registry, move: Move) -> Source:
     """The files that a move served, from wherever they still are.
 
     Raises:
-        ConfigError: they are nowhere.
+        NotFound: they are nowhere.
     """
     place = registry.places[move.stage]
     there = set(place.versions())
@@ -212,10 +212,10 @@ def files_of(registry: Registry, move: Move) -> Source:
         try:
             if model_files.read(source).digest == move.digest:
                 return source
-        except ConfigError:
+        except UserError:
             continue  # gone or damaged; the next may be whole
     names = ', '.join(source.name for source in candidates)
-    raise ConfigError(
+    raise NotFound(
         f'the files of model {move.model} that version {move.version} served are nowhere any more; '
         f'looked in {names}'
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.registry import model_files
 from thawline.pipeline.registry.model_files import Folder
 from thawline.pipeline.registry.models import Model
@@ -58,12 +58,12 @@ def admit(registry: Registry, model: Model, stage: str, force: bool, reason: str
         What was overridden, to be noted; empty where nothing had to be.
 
     Raises:
-        ConfigError: something speaks against it that is not, or cannot be, overridden.
+        UserError: something speaks against it that is not, or cannot be, overridden.
     """
     if force and not reason.strip():
         raise ConfigError('--force needs --reason "...": it is kept for ever')
     if model.folder is None:
-        raise ConfigError(
+        raise NotFound(
             f'the files of model {model.id} are gone from {model.folders[0]}; train it anew with: '
             'thawline run'
         )

@@ -17,7 +17,7 @@ def mend(registry: Registry) -> list[str]:
         A line for each; the registry has to be read anew where there is one.
 
     Raises:
-        ConfigError: a place cannot be reached.
+        UserError: a place cannot be reached.
     """
     return [
         _move(registry, one) if isinstance(one, Move) else _prune(registry, one)

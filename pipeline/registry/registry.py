@@ -70,7 +70,7 @@ def read(project: Project) -> Registry:
     """The registry of a project.
 
     Raises:
-        ConfigError: nothing ran yet.
+        NotFound: nothing ran yet.
     """
     store = opening.open_store(project)
     found = lineage.read(store, project.name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, BinaryIO
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.registry import model_files
 from thawline.pipeline.registry.model_files import MARKER, Advance, Source, Tree
 
@@ -119,8 +119,10 @@ class RemotePlace:
                 for piece in content:
                     file.write(piece)
                     advance(len(piece))
-        except (BeamIOError, ValueError, OSError) as error:
+        except ValueError as error:
             raise ConfigError(f'serving.production: {path} cannot be written: {error}') from error
+        except (BeamIOError, OSError) as error:
+            raise Unavailable(f'serving.production: {path} cannot be written: {error}') from error
 
 
 def _match(pattern: str) -> list[str]:
@@ -129,8 +131,10 @@ def _match(pattern: str) -> list[str]:
 
     try:
         return [found.path for found in FileSystems.match([pattern])[0].metadata_list]
-    except (BeamIOError, ValueError) as error:  # ValueError: a scheme without a file system
+    except ValueError as error:  # a scheme without a file system
         raise ConfigError(f'serving.production: cannot reach {pattern}: {error}') from error
+    except BeamIOError as error:
+        raise Unavailable(f'serving.production: cannot reach {pattern}: {error}') from error
 
 
 def _open(path: str) -> BinaryIO:
@@ -150,4 +154,4 @@ def _delete(paths: list[str]) -> None:
     try:
         FileSystems.delete(paths) if paths else None
     except BeamIOError as error:
-        raise ConfigError(f'serving.production: {paths[0]} cannot be removed: {error}') from error
+        raise Unavailable(f'serving.production: {paths[0]} cannot be removed: {error}') from error

@@ -92,7 +92,7 @@ def prune(registry: Registry, found: Leaving) -> Prune:
     """Removes versions; the caller holds the lock.
 
     Raises:
-        ConfigError: one cannot be removed; those before it are gone, and noted.
+        UserError: one cannot be removed; those before it are gone, and noted.
     """
     place = registry.places[found.stage]
     intent = Prune(

@@ -12,7 +12,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import files, node_names
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import NotFound
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult, Output, Run
 
@@ -58,9 +58,9 @@ class StoredReport:
         try:
             found = pydantic.TypeAdapter(content.ReportContent).validate_json(text)
         except pydantic.ValidationError as error:
-            raise ConfigError(self._unreadable(str(error).splitlines()[0])) from error
+            raise NotFound(self._unreadable(str(error).splitlines()[0])) from error
         if found.format != content.FORMAT:
-            raise ConfigError(self._unreadable(f'format {found.format}, known: {content.FORMAT}'))
+            raise NotFound(self._unreadable(f'format {found.format}, known: {content.FORMAT}'))
         return found
 
     def _unreadable(self, reason: str) -> str:
@@ -87,11 +87,11 @@ def find_report(
     run = _find_run(runs, wanted)
     report = run.output(node_names.REPORT, 'report')
     if report is None:
-        raise ConfigError(f'run {run.id} has no report; {_available_reports(runs)}')
+        raise NotFound(f'run {run.id} has no report; {_available_reports(runs)}')
     folder = pathlib.Path(report.uri)
     for name in FILES.values():
         if not (folder / name).is_file():
-            raise ConfigError(
+            raise NotFound(
                 f'the report of run {run.id} is no longer there: {folder / name} was deleted; '
                 f'{_available_reports(runs)}'
             )
@@ -123,7 +123,7 @@ def _input_folders(store: mlmd.MetadataStore, made: Output) -> dict[str, pathlib
 
 def _find_run(runs: list[Run], wanted: str) -> Run:
     if not runs:
-        raise ConfigError('no run yet; start one with: thawline run')
+        raise NotFound('no run yet; start one with: thawline run')
     if wanted == LAST:
         return runs[-1]
     exact = [run for run in runs if run.id == wanted]
@@ -132,8 +132,8 @@ def _find_run(runs: list[Run], wanted: str) -> Run:
         return found[0]
     newest = ', '.join(run.id for run in reversed((found or runs)[-_SHOWN:]))
     if found:
-        raise ConfigError(f'{len(found)} runs begin with {wanted!r}: {newest}; give more of one')
-    raise ConfigError(
+        raise NotFound(f'{len(found)} runs begin with {wanted!r}: {newest}; give more of one')
+    raise NotFound(
         f'no run {wanted!r}; the newest are: {newest}; give the id of one, its beginning, or {LAST}'
     )
 

@@ -9,7 +9,7 @@ from thawline.components.bulk_prediction import listing as to_predict
 from thawline.components.ingestion import sources
 from thawline.components.ingestion.source_types import Listing
 from thawline.components.shared import node_names
-from thawline.components.shared.errors import ConfigError, UserError
+from thawline.components.shared.errors import ConfigError, NotFound, UserError
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
@@ -20,7 +20,7 @@ def check(project: Project) -> Listing:
     """Finds what can be found wrong before anything heavy starts.
 
     Raises:
-        ConfigError, DataError: with what is wrong and how to mend it.
+        UserError: with what is wrong and how to mend it.
     """
     check_files(project)
     opening.to_run(project)
@@ -40,16 +40,16 @@ def check_files(project: Project) -> None:
     """Refuses a configuration that names weights or a schema which are not there.
 
     Raises:
-        ConfigError: with the path.
+        NotFound: with the path.
     """
     weights = project.weights()
     if weights not in WEIGHTS_BY_NAME and not pathlib.Path(weights).is_file():
-        raise ConfigError(
+        raise NotFound(
             f'model.weights: there is no file {weights}; give the path of a weights file, or one '
             f'of {", ".join(WEIGHTS_BY_NAME)}'
         )
     if project.config.data.schema_file is not None and not project.schema.is_file():
-        raise ConfigError(f'data.schema_file: there is no file {project.schema}')
+        raise NotFound(f'data.schema_file: there is no file {project.schema}')
 
 
 def check_weights(project: Project) -> None:

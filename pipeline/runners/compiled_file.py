@@ -30,7 +30,7 @@ import pydantic
 
 import thawline
 from thawline.components.shared import code_digest, files
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound, from_os_error
 from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.models import Config
@@ -41,7 +41,6 @@ FILE = 'pipeline.json'
 _AGAIN = 'compile it again: thawline compile'
 # What says when and how a node is run, not what it does.
 _NO_DEFINITION = ('executionOptions', 'upstreamNodes', 'downstreamNodes')
-_NOT_READABLE = (OSError, ValueError, RecursionError)
 
 
 class Node(Section):
@@ -95,12 +94,12 @@ class Envelope(Section):
         """Nodes in the order in which they can run, each once.
 
         Raises:
-            ConfigError: one of them does not exist.
+            NotFound: one of them does not exist.
         """
         known = [node.id for node in self.nodes]
         for name in names:
             if name not in known:
-                raise ConfigError(f'no node {name!r}; there are: {", ".join(known)}')
+                raise NotFound(f'no node {name!r}; there are: {", ".join(known)}')
         return [node for node in known if node in names]
 
 
@@ -171,7 +170,7 @@ def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
     """Writes the file, all at once: a scheduler may be reading it.
 
     Raises:
-        ConfigError: it cannot be written.
+        UserError: it cannot be written.
     """
     # Sorted: TFX's order varies.
     files.write_text(path, json.dumps(content, indent=1, sort_keys=True) + '\n')
@@ -181,15 +180,17 @@ def read(path: pathlib.Path) -> Envelope:
     """Reads the file and checks it.
 
     Raises:
-        ConfigError: there is none, it is none of ours, was edited, or is of another version.
+        NotFound: there is none.
+        ConfigError: it is none of ours, was edited, or is of another version.
     """
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise ConfigError(f'no file {path}; make it with: thawline compile') from error
-    except _NOT_READABLE as error:
-        reason = getattr(error, 'strerror', None) or str(error)
-        raise ConfigError(f'{path} cannot be read as JSON: {reason}') from error
+        raise NotFound(f'no file {path}; make it with: thawline compile') from error
+    except OSError as error:
+        raise from_os_error(error, f'{path} cannot be read') from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f'{path} cannot be read as JSON: {error}') from error
     if not isinstance(content, dict) or not {'format', 'thawline', 'digest'} <= content.keys():
         raise ConfigError(
             f'{path} is no pipeline that thawline compile wrote: it holds {errors.echo(content)}'
@@ -236,10 +237,10 @@ def require_here(found: Envelope) -> None:
     """Refuses to run what was compiled for a folder that is not on this machine.
 
     Raises:
-        ConfigError: there is no such folder.
+        NotFound: there is no such folder.
     """
     if not found.home.is_dir():
-        raise ConfigError(
+        raise NotFound(
             f'the pipeline was compiled for the project in {found.home}, and there is no such '
             f'folder here; put it there, or compile the one that is here: thawline compile'
         )

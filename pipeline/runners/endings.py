@@ -5,38 +5,22 @@ from __future__ import annotations
 import rich.console
 import rich.text
 
-from thawline.components.shared import node_names, property_names
-from thawline.components.shared.errors import ConfigError, DataError, UserError
+from thawline.components.shared import errors, node_names, property_names
 from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.system import signals
+from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.exit_codes import Outcome
-
-
-def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
-    """The first exception of `kind` in the chain of causes."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, kind):
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    return None
 
 
 def outcome_of(error: Exception) -> Outcome:
     """How a run ended that ended with an exception."""
-    if signals.is_stop_requested():
-        return Outcome.INTERRUPTED
-    if _cause(error, DataError):
-        return Outcome.STOPPED_BY_DATA
-    if _cause(error, ConfigError):
-        return Outcome.BAD_CONFIGURATION
-    return Outcome.CRASHED
+    return Outcome.INTERRUPTED if signals.is_stop_requested() else exit_codes.of_error(error)
 
 
 def explain(console: rich.console.Console, error: Exception, outcome: Outcome) -> str:
     """Says why the run did not come to its end, and returns that."""
-    known = _cause(error, UserError)
+    known = errors.user_error(error)
     if outcome is Outcome.INTERRUPTED:
         message = 'stopped on request; nothing that was finished is lost, run again to go on'
     elif known is not None:

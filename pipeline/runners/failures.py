@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thawline.components.shared.errors import UserError
+from thawline.components.shared.errors import Busy, UserError
 
 
 class NodeFailed(Exception):
@@ -21,7 +21,7 @@ class InputsMissing(NodeFailed, UserError):
     verb = 'was not run'
 
 
-class UnderWay(NodeFailed, UserError):
-    """Another process runs the node."""
+class UnderWay(NodeFailed, Busy):
+    """Another process runs the node, or the whole project."""
 
     verb = 'was not run'

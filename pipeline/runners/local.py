@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import NotFound
 from thawline.pipeline import tfx_imports
 from thawline.pipeline.engines.engine import Engine
 from thawline.pipeline.metadata import runs
@@ -83,7 +83,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
             with run.opened() as handle:
                 base = runs.latest_run_with(handle.store, before, run.pipeline)
             if base is None:
-                raise ConfigError(
+                raise NotFound(
                     f'no earlier run has finished {before[-1]} and all before it, whose results '
                     f'{order[len(before)]} needs; run without --from and --only first'
                 )

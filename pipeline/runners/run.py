@@ -14,7 +14,7 @@ import rich.console
 import rich.text
 
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Busy, NotFound
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
@@ -38,8 +38,8 @@ class Options:
 def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
     """Holds the project's lock."""
 
-    def busy(process: str) -> ConfigError:
-        return ConfigError(
+    def busy(process: str) -> Busy:
+        return Busy(
             f'another run of this project is under way (process {process}); '
             f'wait for it, or give this one another output than {project.output}'
         )
@@ -103,7 +103,7 @@ def _run_graph(
     known = [node.id for node in wired.components]
     for name in (*options.first, *options.last):
         if name not in known:
-            raise ConfigError(f'no node {name!r}; there are: {", ".join(known)}')
+            raise NotFound(f'no node {name!r}; there are: {", ".join(known)}')
     with Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine:
         runner = local.LocalRunner(run_id, display, selection, engine)
         try:

@@ -54,7 +54,7 @@ def execute(
         on: name of an engine in place of the configuration's.
 
     Raises:
-        ConfigError: the file, a node or the id cannot be used.
+        UserError: the file, a node or the id cannot be used.
     """
     if not _RUN_ID.fullmatch(run_id):
         raise ConfigError(
@@ -138,7 +138,7 @@ class _Call:
         """Finds what can be found wrong before a node runs, and starts TFX.
 
         Raises:
-            ConfigError, DataError: with what is wrong and how to mend it.
+            UserError: with what is wrong and how to mend it.
         """
         project = self._project
         checks.check_files(project)
@@ -188,8 +188,8 @@ class _Call:
         if isinstance(error, InputsMissing) and outcome is not Outcome.INTERRUPTED:
             outcome = Outcome.INPUTS_MISSING
         message = endings.explain(self._console, error, outcome)
-        is_to_wait = outcome is Outcome.INPUTS_MISSING or isinstance(error, UnderWay)
-        if self._project.config.notifications and not is_to_wait:
+        is_over = outcome not in (Outcome.INPUTS_MISSING, Outcome.BUSY)
+        if self._project.config.notifications and is_over:
             self._notify(self._found_so_far(), outcome, message, node)
         return outcome
 

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.registry import version_folders
 from thawline.pipeline.server.limits import RequestLimits
 
@@ -85,9 +85,9 @@ def choose_model(
     if version_folders.complete(folder):
         return ServedModel(folder, None)
     if stage == 'staging':
-        raise ConfigError(f'no model in staging ({folder}); train one with: thawline run')
+        raise NotFound(f'no model in staging ({folder}); train one with: thawline run')
     staged = version_folders.complete(pathlib.Path(stages['staging']))
-    raise ConfigError(
+    raise NotFound(
         f'no model in production ({folder}); '
         + (
             'promote one with: thawline promote MODEL, or serve the model in staging with: '
@@ -105,6 +105,6 @@ def _model_at(path: pathlib.Path) -> ServedModel:
         return ServedModel(folder, 1 if number is None else number)
     if version_folders.complete(folder):
         return ServedModel(folder, None)
-    raise ConfigError(
+    raise NotFound(
         f'--model: {path} is neither a SavedModel nor a folder of versions (named by numbers)'
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib.util
 import logging
 import os
@@ -14,7 +15,7 @@ import rich.console
 import rich.status
 
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Busy, ConfigError
 from thawline.pipeline.server.limits import RequestLimits
 from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal.console import say
@@ -61,6 +62,7 @@ def serve(settings: ServiceSettings, log: pathlib.Path) -> NoReturn:
         log: receives what libraries print, and tracebacks.
 
     Raises:
+        Busy: another process uses the port.
         ConfigError: a library is missing, or the address cannot be used.
     """
     missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
@@ -74,7 +76,8 @@ def serve(settings: ServiceSettings, log: pathlib.Path) -> NoReturn:
     try:
         listener = uvicorn_server.listen(host, settings.port)
     except OSError as error:
-        raise ConfigError(
+        kind = Busy if error.errno == errno.EADDRINUSE else ConfigError
+        raise kind(
             f'--port: cannot listen on {host}, port {settings.port} ({error.strerror or error}); '
             'choose another port, or 0 for any free one'
         ) from error

@@ -8,6 +8,9 @@ import os
 import sys
 from typing import NoReturn
 
+from thawline.components.shared import errors
+from thawline.components.shared.errors import Busy, ConfigError, DataError, NotFound, Unavailable
+
 
 class Outcome(enum.IntEnum):
     """How a run ended; the value is the exit code."""
@@ -18,7 +21,25 @@ class Outcome(enum.IntEnum):
     NOT_BLESSED = 3
     STOPPED_BY_DATA = 4
     INPUTS_MISSING = 5
+    BUSY = 6
+    UNAVAILABLE = 7
     INTERRUPTED = 130
+
+
+_OF_ERRORS = {
+    ConfigError: Outcome.BAD_CONFIGURATION,
+    NotFound: Outcome.BAD_CONFIGURATION,
+    DataError: Outcome.STOPPED_BY_DATA,
+    Busy: Outcome.BUSY,
+    Unavailable: Outcome.UNAVAILABLE,
+}
+
+
+def of_error(error: BaseException) -> Outcome:
+    """The outcome of what an exception ended, by the error for a person among its causes."""
+    cause = errors.user_error(error)
+    outcomes = (outcome for kind, outcome in _OF_ERRORS.items() if isinstance(cause, kind))
+    return next(outcomes, Outcome.CRASHED)
 
 
 def leave(outcome: Outcome) -> NoReturn:

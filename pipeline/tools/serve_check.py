@@ -28,7 +28,7 @@ import click
 import numpy as np
 import rich.console
 
-from thawline.components.shared.errors import ConfigError, UserError
+from thawline.components.shared.errors import ConfigError, NotFound, Unavailable, UserError
 from thawline.pipeline.config import loading
 from thawline.pipeline.registry import files
 from thawline.pipeline.server import model_choice, tensorflow_serving
@@ -218,7 +218,7 @@ def address_of(output: Callable[[], str]) -> str:
                 urllib.request.urlopen(f'{address[0]}/v1/models/{NAME}/metadata', timeout=5)
                 return address[0]
         time.sleep(0.2)
-    raise ConfigError(f'the server was not ready within {_START_SECONDS} s: {output()[-2000:]}')
+    raise Unavailable(f'the server was not ready within {_START_SECONDS} s: {output()[-2000:]}')
 
 
 @click.command()
@@ -265,7 +265,7 @@ def _target(config: pathlib.Path | None, model: str | None) -> model_choice.Serv
     recorded = functools.partial(files.saved_model, project)
     try:
         return model_choice.choose_model(stages, ServeOptions(model=model), recorded)
-    except ConfigError:
+    except NotFound:
         if model is not None:
             raise
         return model_choice.choose_model(stages, ServeOptions(stage='staging'), recorded)

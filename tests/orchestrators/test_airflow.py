@@ -70,7 +70,9 @@ PASS_ON = (
 # Stands in for `thawline run-node`: what matters here is Airflow's answer to its exit code.
 END = (
     'import json, os, sys; codes = json.loads(os.environ["CODES"]); '
-    'sys.exit(codes.get(sys.argv[sys.argv.index("--node") + 1], 0))'
+    'code = codes.get(sys.argv[sys.argv.index("--node") + 1], 0); '
+    'attempt = int(os.environ["AIRFLOW_CTX_TRY_NUMBER"]) - 1; '
+    'sys.exit(code[attempt] if isinstance(code, list) else code)'
 )
 
 
@@ -165,11 +167,13 @@ def test_odd_names_reach_the_nodes_unchanged(airflow, tmp_path):
         ({}, 'Trainer Pusher Report blessed'),
         ({'Pusher': 3}, 'Trainer Pusher:skipped Report blessed:skipped not_blessed'),
         ({'Trainer': 4}, 'Trainer:failed Pusher:upstream_failed Report:upstream_failed'),
+        ({'Trainer': [7, 0], 'Report': [6, 0]}, 'Trainer Pusher Report blessed'),
     ],
 )
 def test_exit_codes_become_states(airflow, codes, wanted):
-    write(airflow.dags, 'stones', [sys.executable, '-c', END], {'CODES': json.dumps(codes)})
-    day = f'2026-01-{len(json.dumps(codes)):02d}'
+    command = [sys.executable, '-c', END]
+    write(airflow.dags, 'stones', command, {'CODES': json.dumps(codes)}, retry_delay='1s')
+    day = f'2026-01-{len(json.dumps(codes)) % 28 + 1:02d}'
     done = airflow.call('dags', 'test', 'stones', day)
     said = done.stdout + done.stderr
     told = airflow.call(
@@ -184,6 +188,9 @@ def test_exit_codes_become_states(airflow, codes, wanted):
     if 4 in codes.values():
         expected |= {'blessed': 'upstream_failed', 'not_blessed': 'upstream_failed'}
         assert 'stopped by the data (exit code 4): a retry cannot help' in said
+    if 'Report' in codes:
+        assert 'a server or disk is unavailable (exit code 7)' in said
+        assert 'another process is at work (exit code 6)' in said
     assert found == expected, said[-3000:]
 
 

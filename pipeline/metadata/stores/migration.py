@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pg8000.exceptions
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Busy, ConfigError, NotFound
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.lineage import PROMOTION, PRUNE
 from thawline.pipeline.metadata.stores import (
@@ -52,7 +52,7 @@ def migrate(project: Project, tell: Tell) -> Moved:
             'the configuration names no database to migrate to; add metadata.postgresql'
         )
     if not project.metadata.is_file():
-        raise ConfigError(f'there is nothing to migrate: no {project.metadata}')
+        raise NotFound(f'there is nothing to migrate: no {project.metadata}')
     described = opening.described(project)
     place = connection.name(described)
     with _reading(project) as source, postgresql.session(described, seconds=_SECONDS) as session:
@@ -98,7 +98,7 @@ def _check_source(source: sqlite3.Connection, project: Project) -> None:
         )
     ]
     if project.name not in names:
-        raise ConfigError(
+        raise NotFound(
             f'{project.metadata} knows no run of {project.name!r}, but of: {", ".join(names)}'
         )
     unfinished = source.execute(
@@ -127,7 +127,7 @@ def _lock(session: Session) -> None:
     try:
         session.run(f'lock table {names} in exclusive mode nowait')
     except pg8000.exceptions.DatabaseError as error:
-        raise ConfigError(
+        raise Busy(
             f'the database is in use: {postgresql.message(error)}; try again when nothing '
             'runs on it'
         ) from error

@@ -11,7 +11,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import metadata_store
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import NotFound
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.stores import connection, opening, ownership
 
@@ -111,9 +111,9 @@ def open_store(project: Project) -> mlmd.MetadataStore:
     """The project's metadata.
 
     Raises:
-        ConfigError: nothing ran yet.
+        NotFound: nothing ran yet.
     """
     store = opening.to_read(project)
     if store is None:
-        raise ConfigError(f'no run yet in {project.output}; start one with: thawline run')
+        raise NotFound(f'no run yet in {project.output}; start one with: thawline run')
     return store

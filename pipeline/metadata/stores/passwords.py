@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Mapping
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, from_os_error
 
 _FIELDS = 5  # host:port:database:user:password
 
@@ -32,7 +32,7 @@ def from_file(path: pathlib.Path, host: str, port: int, database: str, user: str
     """The password in a passfile.
 
     Raises:
-        ConfigError: there is no such file, others may read it, or no line of it fits.
+        UserError: there is no such file, others may read it, or no line of it fits.
     """
     where = 'metadata.postgresql.passfile'
     try:
@@ -48,7 +48,7 @@ def from_file(path: pathlib.Path, host: str, port: int, database: str, user: str
     except UnicodeDecodeError as error:
         raise ConfigError(f'{where}: {path} is not UTF-8 text') from error
     except OSError as error:
-        raise ConfigError(f'{where}: {path} cannot be read: {error.strerror}') from error
+        raise from_os_error(error, f'{where}: {path} cannot be read') from error
     found = in_passfile(text, host, port, database, user)
     if found is None:
         raise ConfigError(

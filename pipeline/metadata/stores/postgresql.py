@@ -16,7 +16,7 @@ import pg8000.exceptions
 import pg8000.native
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound, Unavailable, UserError
 from thawline.pipeline.metadata.stores import connection
 
 Session: TypeAlias = pg8000.native.Connection
@@ -25,7 +25,9 @@ _SECONDS = 8.0  # for each step of signing in
 _STATEMENT = 20.0  # for each statement, where the caller gives no other limit
 _CREATE = 120.0  # for a copy of the empty database, which the server writes file by file
 _NO_PASSWORD, _WRONG_PASSWORD, _NO_DATABASE = '28000', '28P01', '3D000'
-_BUSY, _STARTING = '53300', '57P03'
+# Connection exceptions, a lack of resources (too many connections, a full disk), a server that
+# stops or starts: https://www.postgresql.org/docs/15/errcodes-appendix.html
+_TRANSIENT = ('08', '53', '57P')
 _TUNNEL = (
     "ML Metadata's client speaks no TLS: reach the server through a tunnel on this machine (ssh, "
     "stunnel, a cloud provider's proxy) or let it accept unencrypted connections from here"
@@ -48,7 +50,8 @@ def session(
         told: whether errors in the block are the server's, see `telling`.
 
     Raises:
-        ConfigError: the server cannot be reached, or does not let this user in.
+        Unavailable: the server cannot be reached.
+        ConfigError, NotFound: it does not let this user in, or has no such database.
     """
     target = described.postgresql
     secret = connection.password(described)
@@ -68,9 +71,9 @@ def session(
     except BaseException as error:
         if opened is not None:
             opened.close()
-        if isinstance(error, ConfigError) or not isinstance(error, Exception):
+        if isinstance(error, UserError) or not isinstance(error, Exception):
             raise
-        raise ConfigError(_why(error, described, server)) from error
+        raise _refusal(error, described, server) from error
     opened.settimeout(seconds)
     try:
         with telling(described) if told else contextlib.nullcontext():
@@ -86,15 +89,17 @@ def telling(described: pb.ConnectionConfig) -> Iterator[None]:
     """Says of what statements raise in the block that it comes from the server.
 
     Raises:
-        ConfigError: it refuses a statement, or is gone.
+        ConfigError: it refuses a statement.
+        Unavailable: it is gone.
     """
     server = f'{described.postgresql.host}:{described.postgresql.port}'
     try:
         yield
     except pg8000.exceptions.DatabaseError as error:
-        raise ConfigError(f'the metadata server {server} refuses: {message(error)}') from error
+        kind = Unavailable if code(error).startswith(_TRANSIENT) else ConfigError
+        raise kind(f'the metadata server {server} refuses: {message(error)}') from error
     except (pg8000.exceptions.InterfaceError, TimeoutError, ConnectionError) as error:
-        raise ConfigError(f'the metadata server {server} broke off: {message(error)}') from error
+        raise Unavailable(f'the metadata server {server} broke off: {message(error)}') from error
 
 
 def _socket(host: str, port: int, server: str) -> socket.socket:
@@ -108,7 +113,7 @@ def _socket(host: str, port: int, server: str) -> socket.socket:
             return opened
         opened = socket.create_connection((host, port), _SECONDS)
     except (OSError, UnicodeError) as error:
-        raise ConfigError(
+        raise Unavailable(
             f'the metadata server {server} cannot be reached: {_reason(error)}; is it running, and '
             'are metadata.postgresql.host and port right?'
         ) from error
@@ -134,13 +139,14 @@ def message(error: Exception) -> str:
     return str(told.get('M', told)) if isinstance(told, dict) else str(error)
 
 
-def _why(error: Exception, described: pb.ConnectionConfig, server: str) -> str:
+def _refusal(error: Exception, described: pb.ConnectionConfig, server: str) -> UserError:
+    """Why the server does not let anybody in."""
     target = described.postgresql
     found, told = code(error), message(error)
     if isinstance(error, TimeoutError):
-        return f'the metadata server {server} cannot be reached: {_reason(error)}'
+        return Unavailable(f'the metadata server {server} cannot be reached: {_reason(error)}')
     if found == _NO_DATABASE:
-        return (
+        return NotFound(
             f'there is no database {target.dbname!r} on {server}; make it with: thawline metadata '
             f'check --create, or: createdb -O {target.user} {target.dbname}'
         )
@@ -151,19 +157,27 @@ def _why(error: Exception, described: pb.ConnectionConfig, server: str) -> str:
             if source
             else 'it asks for a password: set metadata.postgresql.password_env or passfile'
         )
-        return f'the metadata server {server} does not let {target.user!r} in: {told}; {asked}'
+        return ConfigError(
+            f'the metadata server {server} does not let {target.user!r} in: {told}; {asked}'
+        )
     if found == _NO_PASSWORD:
         more = f'; {_TUNNEL}' if 'no encryption' in told else ''
-        return f'the metadata server {server} does not let {target.user!r} in: {told}{more}'
-    if found in (_BUSY, _STARTING):
-        return f'the metadata server {server} takes no one in now: {told}; try again'
+        return ConfigError(
+            f'the metadata server {server} does not let {target.user!r} in: {told}{more}'
+        )
+    if found.startswith(_TRANSIENT):
+        return Unavailable(f'the metadata server {server} takes no one in now: {told}; try again')
     if found:
-        return f'the metadata server {server} refuses: {told}'
+        return ConfigError(f'the metadata server {server} refuses: {told}')
     if isinstance(error, pg8000.exceptions.InterfaceError | OSError):
-        return f'the metadata server {server} broke off: {told}; is it a PostgreSQL server?'
+        return Unavailable(
+            f'the metadata server {server} broke off: {told}; is it a PostgreSQL server?'
+        )
     if isinstance(error, KeyError | ValueError | struct.error | UnicodeError):
-        return f'what answers at {server} is no PostgreSQL server'
-    return f'the metadata server {server} cannot be used: {type(error).__name__}: {told}'
+        return ConfigError(f'what answers at {server} is no PostgreSQL server')
+    return ConfigError(
+        f'the metadata server {server} cannot be used: {type(error).__name__}: {told}'
+    )
 
 
 def create(described: pb.ConnectionConfig) -> bool:

@@ -13,7 +13,7 @@ import pg8000.exceptions
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import metadata_store
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.metadata.stores import connection, ownership, postgresql
 from thawline.pipeline.metadata.stores.postgresql import Session
 
@@ -112,10 +112,14 @@ def opened(described: pb.ConnectionConfig) -> mlmd.MetadataStore:
     """ML Metadata on the database; it makes the tables where there are none.
 
     Raises:
+        Unavailable: the server cannot be reached.
         ConfigError: it cannot use the database.
     """
     try:
         return metadata_store.opened(connection.filled(described))
+    except Unavailable:
+        with postgresql.session(described):  # says why, where ML Metadata gives no reason
+            raise
     except RuntimeError as error:
         raise ConfigError(
             f'ML Metadata cannot use {connection.name(described)}: {str(error).strip()}'

@@ -30,6 +30,11 @@ PROJECT = json.loads((HERE / 'dag.json').read_text('utf-8'))
 # Programs that nodes start by name are those of their environment, not of Airflow's.
 PATH = f'PATH={shlex.quote(str(pathlib.Path(PROJECT["command"][0]).parent))}:"$PATH"'
 NO_RETRY = {2: 'bad configuration', 4: 'stopped by the data', 5: 'inputs are missing'}
+RETRY = {
+    6: 'another process is at work',
+    7: 'a server or disk is unavailable',
+    130: 'interrupted',
+}
 
 
 class Nodes(BashOperator):
@@ -48,7 +53,7 @@ class Nodes(BashOperator):
         if code in NO_RETRY:
             raise AirflowFailException(f'{NO_RETRY[code]} (exit code {code}): a retry cannot help')
         if code:
-            raise AirflowException(f'exit code {code}')
+            raise AirflowException(f'{RETRY.get(code, "failed")} (exit code {code})')
         return True  # an XCom, for `not_blessed`
 
 

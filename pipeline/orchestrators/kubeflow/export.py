@@ -11,7 +11,7 @@ from typing import Any
 import rich.console
 
 from thawline.components.shared import files
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config.kubeflow import Kubeflow
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
@@ -58,7 +58,7 @@ def write(project: Project, out: pathlib.Path | None, options: Mapping[str, Any]
     folder = storage.folder(settings)
     storage.require_visible(project.config, settings)
     if project.config.data.schema_file is not None and not project.schema.is_file():
-        raise ConfigError(f'data.schema_file: there is no file {project.schema}')
+        raise NotFound(f'data.schema_file: there is no file {project.schema}')
     if importlib.util.find_spec('kfp') is None:
         raise ConfigError("kfp is not installed; install it with: pip install 'thawline[kfp]'")
     reviewed = project.schema.read_text('utf-8') if project.schema.is_file() else None

@@ -15,7 +15,7 @@ import click
 import yaml
 
 from thawline.components.shared import files
-from thawline.components.shared.errors import ConfigError, DataError, UserError
+from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.config.loading import PROJECT_FILE
 from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
@@ -123,8 +123,7 @@ def main(
         outcome = execute(payload, executor_input, folder, nodes.split(','), run, report)
     except UserError as error:
         click.echo(f'error: {error}', err=True)
-        kind = Outcome.STOPPED_BY_DATA if isinstance(error, DataError) else None
-        sys.exit(int(kind or Outcome.BAD_CONFIGURATION))
+        sys.exit(exit_codes.of_error(error))
     exit_codes.leave(outcome)
 
 

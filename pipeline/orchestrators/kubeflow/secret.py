@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 
 
 def read_variables(name: str, client: Any = None) -> dict[str, str]:
@@ -19,6 +19,7 @@ def read_variables(name: str, client: Any = None) -> dict[str, str]:
         client: of Secret Manager; by default with the identity of this machine.
 
     Raises:
+        Unavailable: Secret Manager does not answer.
         ConfigError: it cannot be read, or is not a JSON object of strings.
     """
     from google.api_core import exceptions
@@ -30,7 +31,9 @@ def read_variables(name: str, client: Any = None) -> dict[str, str]:
             name=name, timeout=30
         )
     except (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError) as error:
-        raise ConfigError(f'the secret {name} cannot be read: {error}') from error
+        transient = exceptions.ServerError, exceptions.RetryError, auth_exceptions.TransportError
+        kind = Unavailable if isinstance(error, transient) else ConfigError
+        raise kind(f'the secret {name} cannot be read: {error}') from error
     return parse(name, version.payload.data)
 
 

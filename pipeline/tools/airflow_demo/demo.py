@@ -19,7 +19,7 @@ import rich.console
 import yaml
 
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import UserError
+from thawline.components.shared.errors import ConfigError, UserError
 from thawline.pipeline.config import loading
 from thawline.pipeline.orchestrators.airflow import export
 from thawline.pipeline.system import ports, signals
@@ -111,7 +111,7 @@ def main(project: pathlib.Path | None, folder: pathlib.Path, once: bool) -> None
                 command = export.command('schedule', 'airflow', str(path))
                 command += ['--out', str(airflow.dags), '--url', files]
                 if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
-                    raise UserError(f'the DAG could not be written by: {" ".join(command)}')
+                    raise ConfigError(f'the DAG could not be written by: {" ".join(command)}')
             with _step(console, 'starting Airflow'):
                 port = ports.free_port(_PORT)
                 api = stack.enter_context(server.running(airflow, port))

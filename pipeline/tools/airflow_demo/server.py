@@ -23,7 +23,7 @@ from typing import Any
 
 import requests
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.system.ports import free_port
 
 LOCK = pathlib.Path(__file__).with_name('airflow-3.lock')
@@ -240,7 +240,7 @@ def running(airflow: Installation, port: int, **settings: str) -> Iterator[Api]:
         try:
             wait_until(ready, _START_SECONDS, 'Airflow')
         except TimeoutError as error:
-            raise ConfigError(
+            raise Unavailable(
                 f'Airflow did not start in {_START_SECONDS:.0f} s; see {log}'
             ) from error
         yield Api(url, json.loads(passwords.read_text('utf-8'))[_USER])

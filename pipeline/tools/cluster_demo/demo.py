@@ -21,7 +21,7 @@ import yaml
 
 from thawline.components.shared import node_names
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import ConfigError, UserError
+from thawline.components.shared.errors import ConfigError, Unavailable, UserError
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.loading import PROJECT_FILE
 from thawline.pipeline.config.project import Project
@@ -195,7 +195,7 @@ class _Killer:
         while not self._over.wait(_POLL):
             try:
                 job = self._cluster.busy(node)
-            except ConfigError:
+            except Unavailable:
                 continue  # it has much to do
             if job is not None:
                 click.echo(f'  killed a {self._cluster.WORKER} during {job}')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Unavailable
 from thawline.pipeline.engines import health_checks, processes
 from thawline.pipeline.system import ports
 from thawline.pipeline.tools.cluster_demo import cluster, jars
@@ -64,7 +64,7 @@ class FlinkCluster(cluster.Cluster):
     def slots(self) -> int | None:
         try:
             return int(health_checks.ask_flink(self._master, '/overview')['slots-total'])
-        except ConfigError:
+        except Unavailable:
             return None
 
     def busy(self, node: str) -> str | None:

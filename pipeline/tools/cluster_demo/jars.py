@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 
 from thawline.components.shared import progress
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
 _PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies'
@@ -107,10 +107,10 @@ def _download(maven: str, pom: pathlib.Path, target: pathlib.Path) -> None:
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise ConfigError(f'Maven took longer than {_PATIENCE} s to get the jars') from error
+        raise Unavailable(f'Maven took longer than {_PATIENCE} s to get the jars') from error
     if ended.returncode:
         lines = [line for line in ended.stdout.splitlines() if 'ERROR' in line]
-        raise ConfigError(f'Maven could not get the jars: {(lines or ["no message"])[0]}')
+        raise Unavailable(f'Maven could not get the jars: {(lines or ["no message"])[0]}')
 
 
 def _digest(path: pathlib.Path) -> str:

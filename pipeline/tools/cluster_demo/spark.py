@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Unavailable
 from thawline.pipeline.engines import health_checks, processes
 from thawline.pipeline.system import ports
 from thawline.pipeline.tools.cluster_demo import cluster, jars
@@ -33,7 +33,7 @@ class SparkCluster(cluster.Cluster):
     def slots(self) -> int | None:
         try:
             return int(self._state()['aliveworkers'])
-        except ConfigError:
+        except Unavailable:
             return None
 
     def busy(self, node: str) -> str | None:
@@ -48,7 +48,7 @@ class SparkCluster(cluster.Cluster):
         try:
             state: dict[str, Any] = health_checks.fetch_json(f'{self.page}/json/')
         except (OSError, ValueError) as error:
-            raise ConfigError(f"Spark's Master does not answer at {self.page}: {error}") from error
+            raise Unavailable(f"Spark's Master does not answer at {self.page}: {error}") from error
         return state
 
     def start_leader(self) -> processes.Service:
