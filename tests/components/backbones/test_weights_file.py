@@ -272,13 +272,13 @@ def test_real_weights_of_another_width_are_refused() -> None:
 
 DOWNLOADS = """
 from thawline.components import backbones
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Unavailable
 for name in ('resnet50', 'mobilenet_v2'):
     try:
         backbone = backbones.build(name, 224, 'imagenet')
         print(name, backbone.weights_digest, backbone.weights_source)
-    except ConfigError as error:
-        print('ConfigError', error)
+    except Unavailable as error:
+        print('Unavailable', error)
 """
 
 
@@ -310,7 +310,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str
 @pytest.mark.slow
 def test_failed_download_says_how_to_supply_a_file(offline: tuple[pathlib.Path, str]) -> None:
     cached, answer = offline
-    assert "ConfigError The weights 'imagenet' of resnet50 could not be downloaded" in answer
+    assert "Unavailable The weights 'imagenet' of resnet50 could not be downloaded" in answer
     path = cached.parent / str(backbones.entry('resnet50').imagenet_file)
     assert f'put it at {path}, or give the path of a weights file' in answer
 

@@ -10,7 +10,7 @@ from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, Transformed
 from tests.pipeline.prediction import prediction_setup
 from tests.pipeline.test_cli import thawline
-from thawline.components.shared.errors import ConfigError, DataError
+from thawline.components.shared.errors import ConfigError, DataError, NotFound
 from thawline.pipeline.commands import predict
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
@@ -75,7 +75,7 @@ def test_what_cannot_be_written_is_refused_first(tmp_path: pathlib.Path) -> None
         (str(tmp_path / 'no' / 'out.csv'), 'there is no folder'),
         ('gs://bucket/out.csv', 'must be a file on this machine'),
     ):
-        with pytest.raises(ConfigError, match=why):
+        with pytest.raises((ConfigError, NotFound), match=why):
             predict.predict(where, ['in'], 'staging', pathlib.Path(target))
 
 

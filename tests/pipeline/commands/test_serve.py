@@ -14,7 +14,7 @@ import click.testing
 import pytest
 
 from thawline import ROOT
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline import cli
 from thawline.pipeline.server import model_choice, tensorflow_serving
 from thawline.pipeline.server.model_choice import ServedModel, ServeOptions
@@ -77,13 +77,13 @@ def test_production_staging_or_a_path(tmp_path: pathlib.Path) -> None:
     ],
 )
 def test_nothing_to_serve(tmp_path: pathlib.Path, options: dict[str, str], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(NotFound, match=words):
         served(stages(tmp_path), **options)
 
 
 def test_what_waits_in_staging_is_named_and_buckets_are_not_read(tmp_path: pathlib.Path) -> None:
     version(tmp_path / 'staging', 1)
-    with pytest.raises(ConfigError, match='thawline promote MODEL, or .*--stage staging'):
+    with pytest.raises(NotFound, match='thawline promote MODEL, or .*--stage staging'):
         served(stages(tmp_path))
     with pytest.raises(ConfigError, match='serving.production: gs://bucket/models'):
         served({**stages(tmp_path), 'production': 'gs://bucket/models'})
@@ -193,7 +193,7 @@ def test_mistakes_are_one_message(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
         taken.listen()
         port = str(taken.getsockname()[1])
         found = serve('--python', '--model', str(base), '--port', port)
-    assert (found.exit_code, found.output.count('\n')) == (2, 1)
+    assert (found.exit_code, found.output.count('\n')) == (6, 1)
     assert '--port: ' in found.output and f'127.0.0.1, port {port}' in found.output
 
 

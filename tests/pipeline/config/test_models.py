@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 import yaml
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config import errors, loading, models
 from thawline.pipeline.tools import write_docs
 
@@ -113,7 +113,7 @@ def test_any_tree_is_a_configuration_or_a_config_error(tree):
 
 
 def test_file_errors_name_the_file(tmp_path: pathlib.Path):
-    with pytest.raises(ConfigError, match='thawline init'):
+    with pytest.raises(NotFound, match='thawline init'):
         loading.read_file(tmp_path / 'thawline.yaml')
     latin = tmp_path / 'latin.yaml'
     latin.write_bytes('name: grün'.encode('latin-1'))
@@ -127,7 +127,7 @@ def test_file_errors_name_the_file(tmp_path: pathlib.Path):
 
 
 def test_unknown_preset_lists_the_known_ones():
-    with pytest.raises(ConfigError, match='solar_cells'):
+    with pytest.raises(NotFound, match='solar_cells'):
         loading.read_preset('lunar_cells')
 
 

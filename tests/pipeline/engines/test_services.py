@@ -16,7 +16,7 @@ import pytest
 from apache_beam.portability.api import beam_job_api_pb2_grpc  # noqa: F401 - a run has it by then
 
 from thawline import ROOT
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound, Unavailable
 from thawline.pipeline.config.beam import Beam
 from thawline.pipeline.engines import health_checks, java, processes
 from thawline.pipeline.engines.engine import Engine
@@ -47,7 +47,7 @@ def services(tmp_path: pathlib.Path, **settings: object) -> Services:
 
 def test_absent_job_server_is_said_soon(tmp_path, nobody):
     began = time.monotonic()
-    with pytest.raises(ConfigError, match=f'beam.job_endpoint: no Beam job server.*{nobody}'):
+    with pytest.raises(Unavailable, match=f'beam.job_endpoint: no Beam job server.*{nobody}'):
         services(tmp_path, engine='portable', job_endpoint=nobody).endpoints()
     assert time.monotonic() - began < SOON
     assert not (tmp_path / 'logs').exists()  # nothing was started for it
@@ -55,20 +55,20 @@ def test_absent_job_server_is_said_soon(tmp_path, nobody):
 
 def test_absent_worker_pool_is_said_soon_and_how_to_start_one(tmp_path, nobody):
     began = time.monotonic()
-    with pytest.raises(ConfigError, match=f'beam.worker_pool: no worker pool answers at {nobody}'):
+    with pytest.raises(Unavailable, match=f'beam.worker_pool: no worker pool answers at {nobody}'):
         services(tmp_path, engine='portable', worker_pool=nobody).endpoints()
     assert time.monotonic() - began < SOON
 
 
 def test_absent_flink_is_said_at_once(tmp_path, nobody):
     settings = {'engine': 'flink', 'flink': {'master': nobody, 'job_server': 'x.jar'}}
-    with pytest.raises(ConfigError, match=f'no Flink cluster answers at {nobody}'):
+    with pytest.raises(Unavailable, match=f'no Flink cluster answers at {nobody}'):
         services(tmp_path, **settings).endpoints()
 
 
 def test_absent_spark_is_said_at_once(tmp_path, nobody):
     settings = {'engine': 'spark', 'spark': {'master': f'spark://{nobody}', 'job_server': 'x.jar'}}
-    with pytest.raises(ConfigError, match=f'beam.spark.master: no Spark cluster .* {nobody}'):
+    with pytest.raises(Unavailable, match=f'beam.spark.master: no Spark cluster .* {nobody}'):
         services(tmp_path, **settings).endpoints()
     assert not (tmp_path / 'logs').exists()  # nothing was started for it
 
@@ -80,7 +80,7 @@ def test_a_server_that_says_nothing_is_no_hang(tmp_path, silent, monkeypatch):
         health_checks.check_worker_pool,
         health_checks.flink_slots,
     ):
-        with pytest.raises(ConfigError, match=silent):
+        with pytest.raises(Unavailable, match=silent):
             look(silent)
 
 
@@ -111,12 +111,12 @@ def answering():
 
 
 def test_something_else_than_flink_is_told_from_it(answering):
-    with pytest.raises(ConfigError, match='it is not Flink'):
+    with pytest.raises(Unavailable, match='it is not Flink'):
         health_checks.flink_slots(answering(b'{"hello": 1}'))
 
 
 def test_a_cluster_without_task_managers_is_told_from_one_with(answering):
-    with pytest.raises(ConfigError, match='has no TaskManager with a slot'):
+    with pytest.raises(Unavailable, match='has no TaskManager with a slot'):
         health_checks.flink_slots(answering(b'{"slots-total": 0}'))
     assert health_checks.flink_slots(answering(b'{"slots-total": 3}')) == 3
 
@@ -139,9 +139,9 @@ def test_cluster_elsewhere_needs_pools_beside_its_workers(tmp_path):
 
 
 def test_missing_java_and_missing_jars_are_named(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match=f'there is no file {tmp_path}/none.jar'):
+    with pytest.raises(NotFound, match=f'there is no file {tmp_path}/none.jar'):
         java.class_path(tmp_path / 'none.jar')
-    with pytest.raises(ConfigError, match='there is no jar in'):
+    with pytest.raises(NotFound, match='there is no jar in'):
         java.class_path(tmp_path)
     monkeypatch.setenv('PATH', str(tmp_path))
     monkeypatch.delenv('JAVA_HOME', raising=False)
@@ -159,7 +159,7 @@ def test_a_service_that_ends_says_what_it_wrote_last(tmp_path):
 def test_a_service_that_is_never_ready_is_given_up(tmp_path):
     service = processes.Service('the service', ['sleep', '60'], tmp_path / 'log')
     try:
-        with pytest.raises(ConfigError, match='was not ready after 0.3 s: it wrote nothing'):
+        with pytest.raises(Unavailable, match='was not ready after 0.3 s: it wrote nothing'):
             service.wait_until(lambda: False, 0.3)
         assert service.is_alive
     finally:

@@ -40,9 +40,10 @@ def test_two_promotes_at_once(models: Models):
     both = [start(models, 'promote', str(id_), '--yes') for id_ in (a, b)]
     ended = [one.communicate(timeout=300) for one in both]
     codes = [one.returncode for one in both]
-    assert sorted(codes) == [0, 2], ended
-    told = ended[codes.index(2)][1]
-    assert 'is at work on the served models' in told or 'production has changed meanwhile' in told
+    assert sorted(codes) in ([0, 2], [0, 6]), ended
+    told = ended[codes.index(max(codes))][1]
+    reason = {6: 'is at work on the served models', 2: 'production has changed meanwhile'}
+    assert reason[max(codes)] in told
     winner = (a, b)[codes.index(0)]
     registry = models.registry()
     assert [move.model for move in registry.moves if move.state == 'complete'] == [winner]

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from tests.made_runs import Runs
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.registry import files
@@ -47,7 +47,7 @@ def test_nothing_is_there_yet(tmp_path: pathlib.Path) -> None:
         ('7', 'no run yet'),
         (str(tmp_path), 'has no saved_model.pb'),
     ):
-        with pytest.raises(ConfigError, match=hint):
+        with pytest.raises(NotFound, match=hint):
             resolved(tmp_path, wanted)
     with pytest.raises(ConfigError, match='is at gs://b/models'):
         files.saved_model(project(tmp_path, 'serving: {production: "gs://b/models"}'), 'production')
@@ -73,8 +73,8 @@ def test_models_of_runs(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigError, match='2 runs begin .*: 20260101-2, 20260101-1;'):
         resolved(tmp_path, '20260101')
     for unknown in ('9999', 'nosuch', ''):
-        with pytest.raises(ConfigError, match=r"no model '(9999|nosuch|x)'; the newest are: \d+"):
+        with pytest.raises(NotFound, match=r"no model '(9999|nosuch|x)'; the newest are: \d+"):
             resolved(tmp_path, unknown or 'x')
     (folders['20260102-1'] / 'Format-Serving' / 'saved_model.pb').unlink()
-    with pytest.raises(ConfigError, match='was deleted'):
+    with pytest.raises(NotFound, match='was deleted'):
         resolved(tmp_path, 'last')

@@ -23,7 +23,7 @@ from tests import made_report
 from tests.made_runs import Runs, rows
 from thawline import ROOT
 from thawline.components.report import content
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import Busy, ConfigError, NotFound
 from thawline.pipeline import cli
 from thawline.pipeline.commands import review
 from thawline.pipeline.reports import lookup
@@ -76,7 +76,8 @@ def test_what_is_read_is_what_was_written(runs):
     ],
 )
 def test_no_such_run(runs, wanted, part):
-    with pytest.raises(ConfigError) as error:
+    kind = ConfigError if 'runs begin' in part else NotFound
+    with pytest.raises(kind) as error:
         lookup.find_report(runs.store, wanted)
     assert part in str(error.value)
 
@@ -226,7 +227,7 @@ def test_a_port_that_is_taken():
         taken.bind(('127.0.0.1', 0))
         taken.listen()
         number = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f'--port: {number} on 127.0.0.1 cannot be used'):
+        with pytest.raises(Busy, match=f'--port: {number} on 127.0.0.1 cannot be used'):
             review.server(PAGE, number)
 
 

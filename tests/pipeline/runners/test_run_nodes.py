@@ -15,11 +15,12 @@ import pytest
 
 from tests.pipeline.runners import tiny_nodes
 from thawline import ROOT
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.runners import compiled_file, run_nodes
 from thawline.pipeline.system import file_locks
+from thawline.pipeline.system.ports import free_port
 from thawline.pipeline.terminal import progress_display
 
 
@@ -111,15 +112,23 @@ def test_a_stop_on_request_has_its_code_and_can_be_taken_up(call, monkeypatch):
 def test_a_local_run_under_way_is_waited_for_by_trying_again(call):
     with file_locks.lock(call.project.run_lock, '4711'):
         code, said = call('One')
-    assert code == 1
+    assert code == 6
     under_way = 'thawline run is under way in this project (process 4711); try again'
     assert f'error: One was not run: {under_way}' in said
     with file_locks.lock(call.project.run_lock, '4712', shared=True):
         assert call('One')[0] == 0, 'other nodes are no hindrance'
 
 
+def test_a_database_that_does_not_answer_has_a_code_of_its_own(call):
+    database = f'{{host: 127.0.0.1, port: {free_port()}, database: d, user: u}}'
+    tiny_nodes.written(call.home, rest=f'metadata: {{postgresql: {database}}}\n')
+    code, output = call('One')
+    assert code == 7 and 'cannot be reached: Connection refused' in output
+    assert not call.project.artifacts.exists()
+
+
 def test_bad_configuration_is_found_before_anything_runs(call, monkeypatch):
-    with pytest.raises(ConfigError, match="no node 'Four'; there are: One, Two, Three"):
+    with pytest.raises(NotFound, match="no node 'Four'; there are: One, Two, Three"):
         call('Four')
     for run_id in ('', '-x', 'a b', 'a/b', '../x', 'x' * 129, 'ä'):
         with pytest.raises(ConfigError, match='--run-id: received'):
@@ -146,7 +155,7 @@ def test_a_folder_that_is_not_here_or_cannot_be_written_says_so(call):
     call.project.output.unlink()
     there = call.home.with_name('moved')
     call.home.rename(there)
-    with pytest.raises(ConfigError, match=f'in {call.home}, and there is no such folder here'):
+    with pytest.raises(NotFound, match=f'in {call.home}, and there is no such folder here'):
         run_nodes.execute(there / compiled_file.FILE, ['One'], 'r1', False)
     assert not call.home.exists()
 
@@ -178,7 +187,7 @@ def test_errors_at_the_prompt(call):
     assert done.returncode == 2 and 'Traceback' not in done.stderr
     assert 'no pipeline that thawline compile wrote' in done.stderr
     done = thawline('run-node', '--help', cwd=call.home)
-    for code in (0, 1, 2, 3, 4, 5, 130):
+    for code in (*range(8), 130):
         assert re.search(rf'^\s+{code} ', done.stdout, re.M)
 
 

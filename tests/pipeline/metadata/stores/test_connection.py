@@ -16,7 +16,7 @@ import pytest
 
 from tests import postgresql
 from thawline import ROOT
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound, Unavailable, UserError
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.metadata.stores import connection
 from thawline.pipeline.metadata.stores import postgresql as server
@@ -41,10 +41,10 @@ def listening(answer: Callable[[socket.socket], object]) -> Iterator[int]:
         yield door.getsockname()[1]
 
 
-def refused(wanted: PostgreSQL) -> str:
+def refused(wanted: PostgreSQL, kind: type[UserError] = ConfigError) -> str:
     began = time.monotonic()
     described = connection.postgresql(wanted, pathlib.Path('/'))
-    with pytest.raises(ConfigError) as raised, server.session(described):
+    with pytest.raises(kind) as raised, server.session(described):
         raise AssertionError('let in')
     assert time.monotonic() - began < 30
     assert postgresql.PASSWORD not in str(raised.value)
@@ -53,15 +53,17 @@ def refused(wanted: PostgreSQL) -> str:
 
 def test_nobody_answers(running):
     free = free_port()
-    told = refused(running.settings(port=free))
+    told = refused(running.settings(port=free), Unavailable)
     assert f'127.0.0.1:{free} cannot be reached: Connection refused' in told
-    assert 'cannot be reached' in refused(running.settings(host='no.such.host.invalid'))
-    assert 'cannot be reached' in refused(running.settings(host='/nowhere'))
+    assert 'cannot be reached' in refused(
+        running.settings(host='no.such.host.invalid'), Unavailable
+    )
+    assert 'cannot be reached' in refused(running.settings(host='/nowhere'), Unavailable)
 
 
 def test_a_server_that_takes_the_call_and_stays_silent(running):
     with listening(lambda guest: guest.recv(10_000) and time.sleep(20)) as port:
-        assert 'no answer within 8 s' in refused(running.settings(port=port))
+        assert 'no answer within 8 s' in refused(running.settings(port=port), Unavailable)
 
 
 def test_something_else_answers(running):
@@ -71,12 +73,12 @@ def test_something_else_answers(running):
         guest.shutdown(socket.SHUT_WR)
 
     with listening(http) as port:
-        assert 'broke off' in refused(running.settings(port=port))
+        assert 'broke off' in refused(running.settings(port=port), Unavailable)
 
 
 def test_who_is_not_let_in_is_told_why(running, monkeypatch, tmp_path):
-    assert 'there is no database' in refused(running.settings())
-    assert 'check --create' in refused(running.settings())
+    assert 'there is no database' in refused(running.settings(), NotFound)
+    assert 'check --create' in refused(running.settings(), NotFound)
     assert 'password authentication failed' in refused(running.settings(user='nobody'))
     told = refused(running.settings(password_env=None))
     assert 'it asks for a password' in told
@@ -132,7 +134,7 @@ def test_commands_end_with_the_message_alone(running, tmp_path):
             [sys.executable, '-m', 'thawline', *command], cwd=tmp_path, text=True,
             env={**os.environ, 'PYTHONPATH': str(ROOT)}, capture_output=True, timeout=120,
         )  # fmt: skip
-        assert done.returncode == 2, command
+        assert done.returncode == 7, command
         assert 'metadata server 127.0.0.1:9 cannot be reached' in done.stdout + done.stderr
         assert 'Traceback' not in done.stdout + done.stderr
 

@@ -272,7 +272,7 @@ def test_while_a_run_is_under_way_nothing_is_copied(moving):
     with file_locks.lock(moving.project.run_lock, '4711'):
         done = moving.thawline('metadata', 'migrate')
     assert (
-        done.exit_code == 2 and 'a run of this project is under way (process 4711)' in done.output
+        done.exit_code == 6 and 'a run of this project is under way (process 4711)' in done.output
     )
 
 
@@ -283,7 +283,7 @@ def test_while_the_database_is_in_use_nothing_is_copied(moving):
         session.run('lock table artifact in row exclusive mode')
         done = moving.thawline('metadata', 'migrate')
         session.run('rollback')
-    assert done.exit_code == 2 and 'in use' in done.output
+    assert done.exit_code == 6 and 'in use' in done.output
     assert moving.thawline('metadata', 'migrate').exit_code == 0
 
 

@@ -14,7 +14,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tests import postgresql
 from tests.pipeline.metadata.stores.executions import move, put
 from thawline.components.shared import metadata_store
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.config.project import Project
@@ -216,5 +216,5 @@ def test_a_server_that_goes_away_is_noticed(running):
         (pid,) = session.run('select pg_backend_pid()')[0]
         with running.boss() as boss:
             boss.run(f'select pg_terminate_backend({pid})')
-        with pytest.raises(ConfigError, match='broke off|refuses'), server.telling(described):
+        with pytest.raises(Unavailable, match='broke off|refuses'), server.telling(described):
             session.run('select 1')

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.kubeflow import export
@@ -40,7 +40,7 @@ def test_local_data_are_refused(tmp_path):
 
 
 def test_a_schema_that_is_not_there(tmp_path):
-    with pytest.raises(ConfigError, match='data.schema_file: there is no file'):
+    with pytest.raises(NotFound, match='data.schema_file: there is no file'):
         write(tmp_path, 'data: {source: gs://b/x, schema_file: mine.pbtxt}\n', **WELL)
 
 
