@@ -9,7 +9,7 @@ import pytest
 import rich.console
 
 from tests.pipeline.registry.made_models import CACHED, Models
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.commands import models as models_command
 from thawline.pipeline.metadata import lineage
 from thawline.pipeline.registry import lookup
