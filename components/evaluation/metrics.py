@@ -78,10 +78,10 @@ class Answers:
         return hits
 
     @property
-    def answered(self) -> np.ndarray:
+    def has_answer(self) -> np.ndarray:
         """Which images have an answer, right or wrong: bool [N]."""
-        answered: np.ndarray = self.answers >= 0
-        return answered
+        has_answer: np.ndarray = self.answers >= 0
+        return has_answer
 
     @property
     def finite(self) -> bool:
@@ -182,7 +182,7 @@ def calibration_error(answers: Answers) -> float:
 
 def confusion(answers: Answers) -> dict[tuple[int, int], int]:
     """How many images of a class (first) were answered as another (second); only what occurs."""
-    known = answers.take(answers.answered).known
+    known = answers.take(answers.has_answer).known
     pairs, counts = np.unique(
         np.stack([known.labels, known.answers], axis=1), axis=0, return_counts=True
     )

@@ -146,7 +146,9 @@ def read(uri: str) -> Predictions:
     return _from_table(rows, classes, edges)
 
 
-def _from_table(rows: pa.Table, classes: tuple[str, ...], edges: dict[str, Any]) -> Predictions:
+def _from_table(
+    rows: pa.Table, classes: tuple[str, ...], edges: dict[str, tuple[float, float]]
+) -> Predictions:
     texts = {name: rows[name].to_numpy() for name in _TEXTS}
     position = {name: place for place, name in enumerate(classes)}
 

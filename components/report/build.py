@@ -155,7 +155,7 @@ def build_content(given: ReportInputs) -> ReportContent:
 
 def _with_unanswered(card: FactCard, answers: Answers) -> FactCard:
     """The model card; where the model has no answer to some images, it says what that means."""
-    missing = int((~answers.answered).sum())
+    missing = int((~answers.has_answer).sum())
     if not missing:
         return card
     fact = Fact(
@@ -174,7 +174,7 @@ def _suspects(
     """The model votes on what it has answered, the neighbours on all."""
     place = {str(name): row for row, name in enumerate(embedded.ids)}
     ids = [str(name) for name in predictions.ids[rows]]
-    there = [i for i in np.flatnonzero(answers.answered) if ids[i] in place]
+    there = [i for i in np.flatnonzero(answers.has_answer) if ids[i] in place]
     of_embedded = np.array([place[ids[i]] for i in there], np.int64)
     classes = len(predictions.classes)
     return similarity.suspects(embedded, classes, answers.probabilities[there], of_embedded)

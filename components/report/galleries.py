@@ -75,7 +75,7 @@ def build_album(
     )
     progress.start('pictures for the report', len(names))
     scan = pictures.scan_examples(files, names)
-    answered = {str(name) for name in ids[answers.answered]}
+    answered = {str(name) for name in ids[answers.has_answer]}
     explained = [name for name in names if name in answered and name in scan.images]
     heat = _heat(explain, explained, scan, [answers.answers[row_of[name]] for name in explained])
     drawn = {}
@@ -170,7 +170,7 @@ def _cells(
 ) -> tuple[ConfusionCell, ...]:
     """Of one split, the fullest first, with those of their images that are shown."""
     found: dict[tuple[int, int], list[int]] = {}
-    for row in np.flatnonzero(mine & (answers.labels >= 0) & answers.answered).tolist():
+    for row in np.flatnonzero(mine & (answers.labels >= 0) & answers.has_answer).tolist():
         found.setdefault((int(answers.labels[row]), int(answers.answers[row])), []).append(row)
     cells = []
     for (label, answer), members in found.items():

@@ -60,7 +60,7 @@ def _finite_or_none(value: float) -> float | None:
 
 def calibration_bins(answers: Answers) -> tuple[CalibrationBin, ...]:
     """How often answers of each range of scores are right; the last range includes 1."""
-    answers = answers.take(answers.answered)
+    answers = answers.take(answers.has_answer)
     place = np.minimum((answers.scores.astype(np.float64) * BINS).astype(int), BINS - 1)
     found = []
     for i in range(BINS):

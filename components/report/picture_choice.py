@@ -42,7 +42,7 @@ def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> PictureChoi
         ids: str [N], for an order among equals.
     """
     wrong = np.lexsort((ids, -answers.scores))
-    wrong = wrong[(answers.answered & ~answers.hits)[wrong]]
+    wrong = wrong[(answers.has_answer & ~answers.hits)[wrong]]
     right = np.lexsort((ids, answers.scores))
     right = right[answers.hits[right]]
     names = list(dict.fromkeys(splits.tolist()))

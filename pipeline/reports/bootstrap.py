@@ -74,7 +74,7 @@ class WeightedMetrics:
         """`answers` are N images with labels in the class list."""
         n, classes = answers.probabilities.shape
         rows, hits = np.arange(n), answers.hits.astype(float)
-        answered = answers.answered
+        answered = answers.has_answer
 
         def table(groups: np.ndarray, values: np.ndarray, size: int) -> scipy.sparse.csr_array:
             return scipy.sparse.csr_array((values, (groups, rows)), shape=(size, n))

@@ -159,7 +159,7 @@ def _with_unanswered(card: FactCard, first: Answers, second: Answers) -> FactCar
     """The card of what is compared, and how many images a run has no answer to."""
     facts = []
     for name, answers in (('A', first), ('B', second)):
-        if missing := int((~answers.answered).sum()):
+        if missing := int((~answers.has_answer).sum()):
             why = 'probabilities that are NaN or infinite; counted as wrong'
             facts.append(Fact(f'No answer in {name}', f'{missing:,}', why))
     return dataclasses.replace(card, facts=(*card.facts, *facts))
@@ -193,7 +193,7 @@ def _answers(
     """Answers in the class list of both; a class that a model lacks has probability 0."""
     own = Answers.from_predictions(found, rows)
     places = np.array([classes.index(name) for name in found.classes], np.int64)
-    answers = np.where(own.answered, places[np.maximum(own.answers, 0)], metrics.NO_ANSWER)
+    answers = np.where(own.has_answer, places[np.maximum(own.answers, 0)], metrics.NO_ANSWER)
     probabilities = np.zeros((len(rows), len(classes)), np.float32)
     probabilities[:, places] = own.probabilities
     return Answers(labels, answers, own.scores, probabilities)

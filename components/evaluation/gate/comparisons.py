@@ -9,10 +9,10 @@ from thawline.components.evaluation.gate.rule_result import (
     RuleResult,
     at_least,
     at_most,
+    fail_unmeasured,
     format_pair,
     image_count,
     quote,
-    unmeasured,
 )
 from thawline.components.shared import percentages
 from thawline.components.statistics import proportions
@@ -22,10 +22,10 @@ def max_drop(counts: Counts, limit: float) -> RuleResult:
     """The measured difference to the baseline."""
     name, title, paired = 'max_drop', 'Drop against the baseline', counts.baseline
     if not isinstance(paired, PairedCount):
-        return _not_compared(name, title, limit, paired)
+        return _skip_comparison(name, title, limit, paired)
     if not paired.n:
         sentence = 'The drop against the baseline cannot be measured without val images.'
-        return unmeasured(name, title, limit, sentence)
+        return fail_unmeasured(name, title, limit, sentence)
     value = (paired.lost - paired.won) / paired.n
     points, allowed = format_pair(abs(value), limit, form=_points)
     moved = (
@@ -39,7 +39,7 @@ def paired_test(counts: Counts, level: float, decides: bool) -> RuleResult:
     """McNemar's exact test against the baseline on the same images."""
     name, title, paired = 'paired_test', 'Paired test against the baseline', counts.baseline
     if not isinstance(paired, PairedCount):
-        return _not_compared(name, title, level, paired)
+        return _skip_comparison(name, title, level, paired)
     p = proportions.mcnemar(paired.won, paired.lost).worse
     differ = paired.won + paired.lost
     sentence = (
@@ -87,7 +87,9 @@ def _test(
     return dataclasses.replace(result, holds=None, sentence=sentence, change='')
 
 
-def _not_compared(name: str, title: str, bound: float, baseline: ClassChange | None) -> RuleResult:
+def _skip_comparison(
+    name: str, title: str, bound: float, baseline: ClassChange | None
+) -> RuleResult:
     sentence = 'There is no blessed model to compare with yet.'
     if baseline is not None:
         changes = {'added': baseline.added, 'removed': baseline.removed}

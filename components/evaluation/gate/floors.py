@@ -15,9 +15,9 @@ from thawline.components.evaluation.gate.rule_result import (
     RuleResult,
     at_least,
     compare,
+    fail_unmeasured,
     image_count,
     quote,
-    unmeasured,
 )
 from thawline.components.statistics import proportions
 
@@ -32,7 +32,9 @@ def worst_class_recall(counts: Counts, floor: float) -> RuleResult:
     if empty or not classes:
         missing = quote(empty) or 'any class'
         sentence = f'Recall cannot be measured without val images of {missing}.'
-        return unmeasured(name, title, floor, sentence, f'Add such images, or remove gate.{name}.')
+        return fail_unmeasured(
+            name, title, floor, sentence, f'Add such images, or remove gate.{name}.'
+        )
     worst = min(classes, key=lambda label: classes[label].share)
     below = [label for label, count in classes.items() if count.share < floor]
     what = f'The lowest recall, of {worst!r},'
@@ -61,7 +63,7 @@ def slice_accuracy(
             f'{image_count(n, "val")}, and at least {least:,} are required.'
         )
         change = f'Add such images, or remove gate.slices[{position}].'
-        return unmeasured(name, title, floor.accuracy, sentence, change)
+        return fail_unmeasured(name, title, floor.accuracy, sentence, change)
     worst = min(large, key=lambda part: part.count.share)
     what = title if named else f'The lowest accuracy, where {worst.column} is {worst.value!r},'
     below = [part.value for part in large if part.count.share < floor.accuracy]

@@ -9,9 +9,9 @@ from thawline.components.evaluation.gate.rule_result import (
     Format,
     RuleResult,
     at_most,
+    fail_unmeasured,
     format_pair,
     image_count,
-    unmeasured,
 )
 from thawline.components.shared import percentages
 
@@ -55,7 +55,7 @@ def _limit(
     name: str, title: str, what: str, value: float | None, limit: float, form: Format
 ) -> RuleResult:
     if value is None or not math.isfinite(value):
-        return unmeasured(name, title, limit, f'{what} could not be measured.')
+        return fail_unmeasured(name, title, limit, f'{what} could not be measured.')
     first, second = format_pair(value, limit, form=form)
     outcome = 'within' if value <= limit else 'above'
     sentence = f'{what} is {first}, {outcome} the limit of {second}.'

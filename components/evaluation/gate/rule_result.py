@@ -51,7 +51,9 @@ def at_most(
     return RuleResult(name, title, value <= bound, value, bound, bound - value, sentence, change)
 
 
-def unmeasured(name: str, title: str, bound: float, sentence: str, change: str = '') -> RuleResult:
+def fail_unmeasured(
+    name: str, title: str, bound: float, sentence: str, change: str = ''
+) -> RuleResult:
     """A rule that is set and cannot be measured fails."""
     return RuleResult(name, title, False, None, bound, None, sentence, change)
 

@@ -8,8 +8,8 @@ from thawline.components.evaluation.gate.rule_result import (
     RuleResult,
     at_least,
     compare,
+    fail_unmeasured,
     image_count,
-    unmeasured,
 )
 from thawline.components.shared import percentages
 from thawline.components.statistics import proportions
@@ -21,7 +21,7 @@ def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
     val, by_bound = counts.val, gate.strictness == 'bound'
     if not val.n:
         sentence = 'Val accuracy cannot be measured without val images.'
-        return unmeasured(name, title, threshold, sentence)
+        return fail_unmeasured(name, title, threshold, sentence)
     value = proportions.lower_bound(val.hits, val.n) if by_bound else val.share
     what = 'The lower bound of val accuracy' if by_bound else 'Val accuracy'
     sentence = compare(what, value, threshold, 'threshold of', val)

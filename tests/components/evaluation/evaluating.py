@@ -36,10 +36,10 @@ MODEL_ID, BASELINE_ID = 7, 3
 
 def example(row: Row, split: str, metadata: Mapping[str, str] | None = None) -> bytes:
     """The row as ingestion writes it; without a label where it has an empty one."""
-    found = decoding.canonicalise(row.image, 1024, 10**6)
+    decoded = decoding.canonicalise(row.image, 1024, 10**6)
     item = SourceItem('', f'{row.image_id}.png', row.label or None, metadata=dict(metadata or {}))
-    made = examples.to_example(item, row.image_id, found, image_facts.measure(found.luma))
-    return examples.with_split(made, split, {})
+    message = examples.to_example(item, row.image_id, decoded, image_facts.measure(decoded.luma))
+    return examples.with_split(message, split, {})
 
 
 def write_examples(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]) -> Artifact:
@@ -66,18 +66,18 @@ def write_statistics(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]
             row: dict[str, Any] = {name: float(examples.text(parsed, name) or 0) for name in names}
             metadata = [name for name in parsed.features.feature if name.startswith('meta_')]
             rows.append(row | {name: examples.text(parsed, name) for name in metadata})
-        found = tfdv.generate_statistics_from_dataframe(pd.DataFrame(rows))
+        statistics = tfdv.generate_statistics_from_dataframe(pd.DataFrame(rows))
         (folder / f'Split-{split}').mkdir(parents=True)
-        (folder / f'Split-{split}' / 'FeatureStats.pb').write_bytes(found.SerializeToString())
+        (folder / f'Split-{split}' / 'FeatureStats.pb').write_bytes(statistics.SerializeToString())
     artifact = _artifact(standard_artifacts.ExampleStatistics, folder, 2)
     artifact.split_names = str(sorted(splits)).replace("'", '"')
     return artifact
 
 
 def _artifact(kind: type[Artifact], folder: pathlib.Path, number: int) -> Artifact:
-    made = kind()
-    made.uri, made.id = str(folder), number
-    return made
+    artifact = kind()
+    artifact.uri, artifact.id = str(folder), number
+    return artifact
 
 
 def exported(
@@ -93,11 +93,11 @@ def exported(
     Args:
         kernel: size of the head's weights; NaN for a training that diverged.
     """
-    made = classifier.build(tiny.backbone(side=SIZE), 'top', len(classes), 0.2, seed=seed)
+    model = classifier.build(tiny.backbone(side=SIZE), 'top', len(classes), 0.2, seed=seed)
     weights = np.random.default_rng(seed).normal(size=(8, len(classes)))
-    made.set_head((kernel * weights).astype(np.float32), np.zeros(len(classes), np.float32))
+    model.set_head((kernel * weights).astype(np.float32), np.zeros(len(classes), np.float32))
     signatures.export(
-        made, classes, transformed.output, SIZE, RESIZE, folder / 'Format-Serving', rule
+        model, classes, transformed.output, SIZE, RESIZE, folder / 'Format-Serving', rule
     )
     return folder
 

@@ -17,27 +17,27 @@ NO_STORE: Any = None
 
 
 def model(artifact_id: int) -> types.Artifact:
-    found = standard_artifacts.Model()
-    found.id = artifact_id
-    return found
+    artifact = standard_artifacts.Model()
+    artifact.id = artifact_id
+    return artifact
 
 
 def blessing(artifact_id: int, model_id: int, blessed: bool) -> types.Artifact:
-    found = standard_artifacts.ModelBlessing()
-    found.id = artifact_id
-    found.set_int_custom_property('blessed', int(blessed))
-    found.set_int_custom_property('current_model_id', model_id)
-    return found
+    artifact = standard_artifacts.ModelBlessing()
+    artifact.id = artifact_id
+    artifact.set_int_custom_property('blessed', int(blessed))
+    artifact.set_int_custom_property('current_model_id', model_id)
+    return artifact
 
 
 def resolve(candidate: Artifacts, models: Artifacts, blessings: Artifacts) -> tuple[list[int], ...]:
-    """Ids of the model and the blessing that were found."""
-    given = {'candidate': candidate, 'model': models, 'model_blessing': blessings}
-    found = baseline.EarlierBlessedModelStrategy().resolve_artifacts(NO_STORE, given)
-    assert found is not None
-    assert found.keys() == given.keys()
-    assert found['candidate'] == candidate
-    return [a.id for a in found['model']], [a.id for a in found['model_blessing']]
+    """Ids of the model and the blessing that were resolved."""
+    inputs = {'candidate': candidate, 'model': models, 'model_blessing': blessings}
+    resolved = baseline.EarlierBlessedModelStrategy().resolve_artifacts(NO_STORE, inputs)
+    assert resolved is not None
+    assert resolved.keys() == inputs.keys()
+    assert resolved['candidate'] == candidate
+    return [a.id for a in resolved['model']], [a.id for a in resolved['model_blessing']]
 
 
 def test_latest_earlier_blessed_model_whatever_the_order() -> None:

@@ -27,11 +27,11 @@ def exported(folder: pathlib.Path, transformed: Transformed, frozen: bool) -> pa
     """A model on the base of the embeddings; returns the artifact's folder."""
     keras.utils.set_random_seed(SETTINGS.seed)
     base = backbones.build(SETTINGS.backbone, SIZE, SETTINGS.weights)
-    made = classifier.build(base, SETTINGS.features, len(CLASSES), 0.2, seed=0)
-    kernel = np.random.default_rng(0).normal(size=made.head.kernel.shape)
-    made.set_head(kernel.astype(np.float32), np.zeros(len(CLASSES), np.float32))
+    model = classifier.build(base, SETTINGS.features, len(CLASSES), 0.2, seed=0)
+    kernel = np.random.default_rng(0).normal(size=model.head.kernel.shape)
+    model.set_head(kernel.astype(np.float32), np.zeros(len(CLASSES), np.float32))
     where = folder / 'Format-Serving'
-    signatures.export(made, CLASSES, transformed.output, SIZE, RESIZE, where, frozen=frozen)
+    signatures.export(model, CLASSES, transformed.output, SIZE, RESIZE, where, frozen=frozen)
     return folder
 
 
@@ -50,13 +50,13 @@ def embed(folder: pathlib.Path, parts: dict[str, tuple[Row, ...]]) -> str:
 
 def answers(model: pathlib.Path, splits: dict[str, list[bytes]]) -> dict[str, np.ndarray]:
     """Probabilities by the id of the image, by the exported model itself."""
-    found = {}
+    chances_of = {}
     for some in splits.values():
         served = evaluating.serve(model, some)['probabilities']
         for one, chances in zip(some, served, strict=True):
             feature = tf.train.Example.FromString(one).features.feature['image_id']
-            found[feature.bytes_list.value[0].decode()] = chances
-    return found
+            chances_of[feature.bytes_list.value[0].decode()] = chances
+    return chances_of
 
 
 def test_answers_are_those_to_the_images_though_no_image_is_there(
@@ -103,12 +103,12 @@ def test_a_fine_tuned_model_looks_at_the_images(
 
 
 def test_an_unknown_image_has_no_features(tmp_path: pathlib.Path) -> None:
-    found = cached_features.CachedFeatures(embed(tmp_path / 'made', PARTS), ['val', 'test'])
+    features = cached_features.CachedFeatures(embed(tmp_path / 'made', PARTS), ['val', 'test'])
     first, second, *_ = PARTS['val']
-    both = found.of([second.image_id, first.image_id])
+    both = features.of([second.image_id, first.image_id])
     assert both is not None and both.shape[0] == 2
-    np.testing.assert_array_equal(both[::-1], found.of([first.image_id, second.image_id]))
-    assert found.of([first.image_id, 'unknown']) is None
+    np.testing.assert_array_equal(both[::-1], features.of([first.image_id, second.image_id]))
+    assert features.of([first.image_id, 'unknown']) is None
 
 
 def test_embeddings_of_other_weights_do_not_fit(

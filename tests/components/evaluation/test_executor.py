@@ -39,28 +39,30 @@ def rows(classes: tuple[str, ...], per_class: int, seed: int) -> list[Row]:
     ]
 
 
-def verdict_of(found: Evaluated) -> Verdict:
-    return verdict.from_json(pathlib.Path(found.evaluation.uri, verdict.FILE).read_text('utf-8'))
+def verdict_of(evaluated: Evaluated) -> Verdict:
+    return verdict.from_json(
+        pathlib.Path(evaluated.evaluation.uri, verdict.FILE).read_text('utf-8')
+    )
 
 
-def rule_of(found: Evaluated, name: str) -> verdict.RuleResult:
-    (rule,) = (rule for rule in verdict_of(found).rules if rule.name == name)
+def rule_of(evaluated: Evaluated, name: str) -> verdict.RuleResult:
+    (rule,) = (rule for rule in verdict_of(evaluated).rules if rule.name == name)
     return rule
 
 
 def plain(metrics: dict[str, Any]) -> dict[str, Any]:
     """Values as TFMA's viewer has them, as numbers and arrays."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in metrics.items():
         if 'doubleValue' in value:
-            found[name] = float(value['doubleValue'])
+            values[name] = float(value['doubleValue'])
         elif 'float64Values' in value.get('arrayValue', {}):
-            found[name] = np.array(value['arrayValue']['float64Values'], float)
-    return found
+            values[name] = np.array(value['arrayValue']['float64Values'], float)
+    return values
 
 
-def loaded(found: Evaluated, model: str = '') -> dict[frozenset, dict[str, Any]]:
-    result = tfma.load_eval_result(found.evaluation.uri, model_name=model)
+def loaded(evaluated: Evaluated, model: str = '') -> dict[frozenset, dict[str, Any]]:
+    result = tfma.load_eval_result(evaluated.evaluation.uri, model_name=model)
     return {frozenset(key): plain(sections['']['']) for key, sections in result.slicing_metrics}
 
 
@@ -76,7 +78,7 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
         for split, part in parts.items()
     }
     model = evaluating.exported(tmp_path / 'model', transformed, HOSTILE)
-    found = evaluating.evaluate(
+    evaluated = evaluating.evaluate(
         tmp_path,
         splits,
         model,
@@ -85,7 +87,7 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
             smallest_slice=16, most_values=30, crossed=(('meta_site', 'size_bucket'),)
         ),
     )
-    slices = loaded(found)
+    slices = loaded(evaluated)
     for split, some in splits.items():
         labels = np.array([HOSTILE.index(row.label) for row in parts[split]])
         served = evaluating.serve(model, some)
@@ -101,10 +103,10 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
             rows_of_site = np.arange(len(labels)) % 2 == n
             assert site['accuracy'] == (answers == labels)[rows_of_site].mean()
             assert site['small_slice'] == (rows_of_site.sum() < 16)
-        interval = evaluating.interval(found.evaluation.uri, split)
+        interval = evaluating.interval(evaluated.evaluation.uri, split)
         assert interval is not None and interval.n == len(some)
-        assert found.evaluation.get_float_custom_property(f'{split}_accuracy') == interval.share
-        assert found.evaluation.get_float_custom_property(f'{split}_lower') == interval.lower
+        assert evaluated.evaluation.get_float_custom_property(f'{split}_accuracy') == interval.share
+        assert evaluated.evaluation.get_float_custom_property(f'{split}_lower') == interval.lower
     columns = {column for key in slices for column, _ in key}
     assert columns == {
         'split', 'label', 'meta_site', 'source_format', 'brightness_bucket', 'contrast_bucket',
@@ -113,17 +115,17 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
     crossed = {key for key in slices if {'meta_site', 'size_bucket'} <= {name for name, _ in key}}
     assert len(crossed) > 4
 
-    table = found.predictions
+    table = evaluated.predictions
     assert table.classes == HOSTILE and len(table) == 60
     assert table.columns['meta_serial'].tolist() == table.ids.tolist()
-    assert verdict_of(found).blessed
-    assert (pathlib.Path(found.blessing.uri) / 'BLESSED').is_file()
-    assert found.blessing.get_int_custom_property('blessed') == 1
-    assert found.blessing.get_int_custom_property('current_model_id') == evaluating.MODEL_ID
+    assert verdict_of(evaluated).blessed
+    assert (pathlib.Path(evaluated.blessing.uri) / 'BLESSED').is_file()
+    assert evaluated.blessing.get_int_custom_property('blessed') == 1
+    assert evaluated.blessing.get_int_custom_property('current_model_id') == evaluating.MODEL_ID
 
 
 def _assert_like_scikit_learn(
-    found: dict[str, Any], labels: np.ndarray, answers: np.ndarray, chances: np.ndarray
+    metrics: dict[str, Any], labels: np.ndarray, answers: np.ndarray, chances: np.ndarray
 ) -> None:
     every = range(chances.shape[1])
     expected = {
@@ -137,11 +139,11 @@ def _assert_like_scikit_learn(
         expected['top_3_accuracy'] = sklearn.metrics.top_k_accuracy_score(labels, chances, k=3)
     else:
         expected['auc_ovr'] = sklearn.metrics.roc_auc_score(labels, chances[:, 1])
-    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+    assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-4)
     for name in ('precision', 'recall', 'f1'):
         score = getattr(sklearn.metrics, f'{name}_score')
         values = score(labels, answers, labels=every, average=None, zero_division=np.nan)
-        np.testing.assert_allclose(found[f'{name}_by_class'], values)
+        np.testing.assert_allclose(metrics[f'{name}_by_class'], values)
 
 
 def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
@@ -161,10 +163,10 @@ def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
         val_accuracy=0.0, max_drop=1.0, paired_test=1e-9, test_contradiction=1e-9,
         max_latency_ms=60_000, max_size_mb=0.001,
     )  # fmt: skip
-    found = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
+    evaluated = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
     right = {}
     for name, folder in (('candidate', model), ('baseline', baseline)):
-        slices = loaded(found, name)
+        slices = loaded(evaluated, name)
         for split, part in parts.items():
             labels = np.array([classes.index(row.label) for row in part])
             served = evaluating.serve(folder, splits[split])
@@ -177,16 +179,18 @@ def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
     assert (right['candidate', 'val'] != right['baseline', 'val']).any()
     won = (right['candidate', 'val'] & ~right['baseline', 'val']).sum()
     lost = (right['baseline', 'val'] & ~right['candidate', 'val']).sum()
-    drop = rule_of(found, 'max_drop')
+    drop = rule_of(evaluated, 'max_drop')
     assert drop.value == pytest.approx((lost - won) / len(splits['val']))
 
-    assert tfma.load_validation_result(found.evaluation.uri).validation_ok
-    assert [rule.name for rule in verdict_of(found).rules if rule.holds is False] == ['max_size_mb']
-    latency = rule_of(found, 'max_latency_ms').value
+    assert tfma.load_validation_result(evaluated.evaluation.uri).validation_ok
+    assert [rule.name for rule in verdict_of(evaluated).rules if rule.holds is False] == [
+        'max_size_mb'
+    ]
+    latency = rule_of(evaluated, 'max_latency_ms').value
     assert latency is not None and 0 < latency < 60_000
-    assert (pathlib.Path(found.blessing.uri) / 'NOT_BLESSED').is_file()
-    assert found.blessing.get_int_custom_property('blessed') == 0
-    assert found.blessing.get_int_custom_property('baseline_model_id') == evaluating.BASELINE_ID
+    assert (pathlib.Path(evaluated.blessing.uri) / 'NOT_BLESSED').is_file()
+    assert evaluated.blessing.get_int_custom_property('blessed') == 0
+    assert evaluated.blessing.get_int_custom_property('baseline_model_id') == evaluating.BASELINE_ID
 
 
 def test_other_classes_unlabelled_and_unknown_images_and_one_answer_for_all(
@@ -205,22 +209,22 @@ def test_other_classes_unlabelled_and_unknown_images_and_one_answer_for_all(
     )
     baseline = evaluating.exported(tmp_path / 'baseline', transformed, ('maybe', 'no', 'yes'))
     gate = Gate(val_accuracy=0.5, strictness='point', worst_class_recall=0.1)
-    found = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
-    interval = evaluating.interval(found.evaluation.uri, 'val')
+    evaluated = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
+    interval = evaluating.interval(evaluated.evaluation.uri, 'val')
     assert interval is not None
     assert (interval.share, interval.n) == (6 / 7, 7)
-    table = found.predictions
+    table = evaluated.predictions
     assert table.baseline_answers is None
     assert (~table.labelled).sum() == 1
     assert (table.labels == -1).sum() == 2
     assert set(table.answers) == {0}
-    assert rule_of(found, 'paired_test').holds is None
-    assert "removed 'maybe'" in rule_of(found, 'paired_test').sentence
-    assert rule_of(found, 'worst_class_recall').holds is False
-    assert "'yes'" in rule_of(found, 'worst_class_recall').sentence
-    assert not verdict_of(found).blessed
+    assert rule_of(evaluated, 'paired_test').holds is None
+    assert "removed 'maybe'" in rule_of(evaluated, 'paired_test').sentence
+    assert rule_of(evaluated, 'worst_class_recall').holds is False
+    assert "'yes'" in rule_of(evaluated, 'worst_class_recall').sentence
+    assert not verdict_of(evaluated).blessed
     # Of the gate's rules TFMA knows that on val accuracy.
-    assert tfma.load_validation_result(found.evaluation.uri).validation_ok
+    assert tfma.load_validation_result(evaluated.evaluation.uri).validation_ok
 
 
 def test_probabilities_that_are_no_numbers_are_refused_in_words(
@@ -231,12 +235,12 @@ def test_probabilities_that_are_no_numbers_are_refused_in_words(
     splits = {split: [evaluating.example(row, split) for row in some] for split in ('val', 'test')}
     model = evaluating.exported(tmp_path / 'model', transformed, classes, kernel=np.nan)
     gate = Gate(val_accuracy=0.0, strictness='point')
-    found = evaluating.evaluate(tmp_path, splits, model, gate=gate)
-    assert not verdict_of(found).blessed
-    assert rule_of(found, 'finite_probabilities').holds is False
-    assert 'NaN or infinite' in rule_of(found, 'finite_probabilities').sentence
-    assert '0 of 6 images' in rule_of(found, 'val_accuracy').sentence
-    assert {numbers['accuracy'] for numbers in loaded(found).values()} == {0.0}
+    evaluated = evaluating.evaluate(tmp_path, splits, model, gate=gate)
+    assert not verdict_of(evaluated).blessed
+    assert rule_of(evaluated, 'finite_probabilities').holds is False
+    assert 'NaN or infinite' in rule_of(evaluated, 'finite_probabilities').sentence
+    assert '0 of 6 images' in rule_of(evaluated, 'val_accuracy').sentence
+    assert {numbers['accuracy'] for numbers in loaded(evaluated).values()} == {0.0}
 
 
 def test_missing_baseline_is_named(transformed: Transformed, tmp_path: pathlib.Path) -> None:

@@ -46,23 +46,23 @@ def test_read_is_what_was_written_in_the_order_of_paths(
     compared: bool, tmp_path: pathlib.Path
 ) -> None:
     write(tmp_path, compared)
-    found = predictions.read(str(tmp_path))
-    assert found.classes == CLASSES and found.edges == EDGES and len(found) == 3
-    assert found.paths.tolist() == ['b.png', 'a\n.png', 'c/"x".png']
-    assert found.labels.tolist() == [-1, -1, 1]
-    assert found.labelled.tolist() == [False, True, True]
-    assert found.answers.tolist() == [1, 2, 0]
-    np.testing.assert_array_equal(found.probabilities.argmax(axis=1), found.answers)
-    np.testing.assert_array_equal(found.scores, found.probabilities.max(axis=1))
-    assert found.columns['meta_site'].tolist() == [None, 't', 's']
-    assert found.columns['brightness_bucket'].tolist() == ['medium', 'bright', 'dark']
-    assert found.columns['brightness'].dtype == np.float32
+    table = predictions.read(str(tmp_path))
+    assert table.classes == CLASSES and table.edges == EDGES and len(table) == 3
+    assert table.paths.tolist() == ['b.png', 'a\n.png', 'c/"x".png']
+    assert table.labels.tolist() == [-1, -1, 1]
+    assert table.labelled.tolist() == [False, True, True]
+    assert table.answers.tolist() == [1, 2, 0]
+    np.testing.assert_array_equal(table.probabilities.argmax(axis=1), table.answers)
+    np.testing.assert_array_equal(table.scores, table.probabilities.max(axis=1))
+    assert table.columns['meta_site'].tolist() == [None, 't', 's']
+    assert table.columns['brightness_bucket'].tolist() == ['medium', 'bright', 'dark']
+    assert table.columns['brightness'].dtype == np.float32
     if compared:
-        assert found.baseline_answers is not None and found.baseline_probabilities is not None
-        assert found.baseline_answers.tolist() == [0, 2, 1]
-        assert found.baseline_probabilities[1].tolist() == pytest.approx([0.5, 0.3, 0.2])
+        assert table.baseline_answers is not None and table.baseline_probabilities is not None
+        assert table.baseline_answers.tolist() == [0, 2, 1]
+        assert table.baseline_probabilities[1].tolist() == pytest.approx([0.5, 0.3, 0.2])
     else:
-        assert found.baseline_answers is None and found.baseline_probabilities is None
+        assert table.baseline_answers is None and table.baseline_probabilities is None
 
 
 def test_shards_are_one_table(tmp_path: pathlib.Path) -> None:

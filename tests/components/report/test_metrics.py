@@ -125,7 +125,7 @@ def test_images_without_numbers_are_wrong_and_what_needs_numbers_is_unknown() ->
     whole = answers(4, 60, unknown=10)
     rows = np.flatnonzero(whole.hits)[::3]
     some = broken(whole, rows)
-    assert set(np.flatnonzero(~some.answered)) == set(rows)
+    assert set(np.flatnonzero(~some.has_answer)) == set(rows)
     assert measures.hit_rate(some.hits).n == 60
     assert some.hits.sum() == whole.hits.sum() - len(rows)
     assert np.isnan(some.scores[rows]).all() and not some.hits[:10].any()

@@ -40,16 +40,16 @@ def resized(pixels: np.ndarray, size: int, mode: str) -> np.ndarray:
 @pytest.mark.parametrize('image_format', ['PNG', 'BMP'])
 def test_lossless_formats_decode_to_the_same_pixels(image_format: str) -> None:
     pixels = noise(7, 5)
-    found = preprocessing.decode(encoded(Image.fromarray(pixels), image_format)).numpy()
-    np.testing.assert_array_equal(found, pixels, strict=True)
+    decoded = preprocessing.decode(encoded(Image.fromarray(pixels), image_format)).numpy()
+    np.testing.assert_array_equal(decoded, pixels, strict=True)
 
 
 def test_jpeg_decodes_to_nearly_the_same_pixels() -> None:
     pixels = gradient(32, 24)
     data = encoded(Image.fromarray(pixels), 'JPEG', quality=95, subsampling=0)
-    found = preprocessing.decode(data).numpy()
-    assert found.dtype == np.uint8 and found.shape == pixels.shape
-    assert np.abs(found.astype(int) - pixels).mean() < 4
+    decoded = preprocessing.decode(data).numpy()
+    assert decoded.dtype == np.uint8 and decoded.shape == pixels.shape
+    assert np.abs(decoded.astype(int) - pixels).mean() < 4
 
 
 def test_gif_decodes_to_its_first_frame() -> None:
@@ -57,9 +57,9 @@ def test_gif_decodes_to_its_first_frame() -> None:
     still = encoded(frames[0], 'GIF')
     animated = encoded(frames[0], 'GIF', save_all=True, append_images=frames[1:])
     for data in (still, animated):
-        found = preprocessing.decode(data).numpy()
-        assert found.shape == (4, 6, 3)
-        assert (found == [255, 0, 0]).all()
+        decoded = preprocessing.decode(data).numpy()
+        assert decoded.shape == (4, 6, 3)
+        assert (decoded == [255, 0, 0]).all()
 
 
 @pytest.mark.parametrize('image_format', ['PNG', 'JPEG', 'GIF', 'BMP'])
@@ -67,20 +67,20 @@ def test_grey_becomes_three_equal_channels(image_format: str) -> None:
     grey = Image.fromarray(gradient(16, 16)[:, :, 0])
     if image_format == 'BMP':
         grey = grey.convert('RGB')  # TensorFlow reads no BMP with a palette; ingestion writes none
-    found = preprocessing.decode(encoded(grey, image_format)).numpy()
-    assert found.shape == (16, 16, 3)
-    assert (found == found[:, :, :1]).all()
-    assert np.abs(found[:, :, 0].astype(int) - gradient(16, 16)[:, :, 0]).max() <= 4
+    decoded = preprocessing.decode(encoded(grey, image_format)).numpy()
+    assert decoded.shape == (16, 16, 3)
+    assert (decoded == decoded[:, :, :1]).all()
+    assert np.abs(decoded[:, :, 0].astype(int) - gradient(16, 16)[:, :, 0]).max() <= 4
 
 
 def test_alpha_is_left_out_and_palettes_are_looked_up() -> None:
     pixels = noise(5, 5)
     rgba = np.dstack([pixels, np.full((5, 5), 128, np.uint8)])
-    found = preprocessing.decode(encoded(Image.fromarray(rgba), 'PNG')).numpy()
-    np.testing.assert_array_equal(found, pixels)
+    decoded = preprocessing.decode(encoded(Image.fromarray(rgba), 'PNG')).numpy()
+    np.testing.assert_array_equal(decoded, pixels)
     palette = Image.new('RGB', (3, 3), (10, 200, 30)).quantize(4)
-    found = preprocessing.decode(encoded(palette, 'PNG')).numpy()
-    assert (found == [10, 200, 30]).all()
+    decoded = preprocessing.decode(encoded(palette, 'PNG')).numpy()
+    assert (decoded == [10, 200, 30]).all()
 
 
 @pytest.mark.parametrize('data', [b'', b'words', b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff\xe0'])
@@ -92,9 +92,9 @@ def test_garbage_is_an_invalid_argument(data: bytes) -> None:
 @pytest.mark.parametrize('mode', RESIZE_MODES)
 @pytest.mark.parametrize('shape', [(8, 8), (13, 40), (40, 13), (3, 2), (1, 30)])
 def test_result_is_a_square_of_bytes(mode: str, shape: tuple[int, int]) -> None:
-    found = resized(noise(*shape), 12, mode)
-    assert found.shape == (12, 12, 3)
-    assert found.dtype == np.uint8
+    square = resized(noise(*shape), 12, mode)
+    assert square.shape == (12, 12, 3)
+    assert square.dtype == np.uint8
 
 
 @pytest.mark.parametrize('mode', RESIZE_MODES)
@@ -116,8 +116,8 @@ def test_stretch_agrees_with_pillow() -> None:
 def test_large_images_do_not_alias() -> None:
     """A chequerboard of single pixels, shrunk, is grey; without antialiasing it is a pattern."""
     board = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)
-    found = resized(np.repeat(board[:, :, None], 3, axis=2), 8, 'stretch')
-    assert np.abs(found[1:-1, 1:-1].astype(int) - 128).max() <= 2
+    square = resized(np.repeat(board[:, :, None], 3, axis=2), 8, 'stretch')
+    assert np.abs(square[1:-1, 1:-1].astype(int) - 128).max() <= 2
 
 
 @pytest.mark.parametrize(('height', 'width'), [(20, 32), (32, 20), (21, 32)])
@@ -132,35 +132,35 @@ def test_crop_keeps_the_central_square(height: int, width: int) -> None:
 
 def test_letterbox_keeps_the_whole_image_between_grey_bars() -> None:
     wide = noise(10, 20)
-    found = resized(wide, 20, 'letterbox')
-    np.testing.assert_array_equal(found[5:15], wide)
-    assert (found[:5] == 128).all() and (found[15:] == 128).all()
+    square = resized(wide, 20, 'letterbox')
+    np.testing.assert_array_equal(square[5:15], wide)
+    assert (square[:5] == 128).all() and (square[15:] == 128).all()
     tall = noise(20, 10)
-    found = resized(tall, 20, 'letterbox')
-    np.testing.assert_array_equal(found[:, 5:15], tall)
-    assert (found[:, :5] == 128).all() and (found[:, 15:] == 128).all()
+    square = resized(tall, 20, 'letterbox')
+    np.testing.assert_array_equal(square[:, 5:15], tall)
+    assert (square[:, :5] == 128).all() and (square[:, 15:] == 128).all()
 
 
 @pytest.mark.parametrize('shape', [(1, 300), (300, 1), (3, 1000)])
 def test_letterbox_of_a_sliver_keeps_a_line(shape: tuple[int, int]) -> None:
-    found = resized(np.full((*shape, 3), 255, np.uint8), 16, 'letterbox')
-    white = (found == 255).all(axis=2)
-    assert white.sum() == 16 and (found[~white] == 128).all()
+    square = resized(np.full((*shape, 3), 255, np.uint8), 16, 'letterbox')
+    white = (square == 255).all(axis=2)
+    assert white.sum() == 16 and (square[~white] == 128).all()
 
 
 def test_letterbox_scales_by_the_longer_side() -> None:
     white = np.full((10, 40, 3), 255, np.uint8)
-    found = resized(white, 20, 'letterbox')
-    rows = (found == 255).all(axis=(1, 2))
+    square = resized(white, 20, 'letterbox')
+    rows = (square == 255).all(axis=(1, 2))
     assert rows.sum() == 5
-    assert (found[~rows] == 128).all()
+    assert (square[~rows] == 128).all()
 
 
 @pytest.mark.parametrize('mode', RESIZE_MODES)
 @pytest.mark.parametrize('value', [0, 1, 127, 128, 254, 255])
 def test_flat_colour_is_kept(mode: str, value: int) -> None:
-    found = resized(np.full((30, 30, 3), value, np.uint8), 7, mode)
-    assert (found == value).all()
+    square = resized(np.full((30, 30, 3), value, np.uint8), 7, mode)
+    assert (square == value).all()
 
 
 def test_values_are_rounded_and_not_cut_off() -> None:
@@ -178,11 +178,11 @@ def test_unknown_mode_echoes_what_it_got(mode: str) -> None:
 @pytest.mark.parametrize('mode', RESIZE_MODES)
 def test_batch_equals_its_images(mode: str) -> None:
     data = [encoded(Image.fromarray(noise(9 + i, 20 - i, i)), 'PNG') for i in range(3)]
-    found = preprocessing.pixels_from_bytes(tf.constant(data), 8, mode).numpy()
-    for i, row in enumerate(found):
+    batch = preprocessing.pixels_from_bytes(tf.constant(data), 8, mode).numpy()
+    for i, row in enumerate(batch):
         np.testing.assert_array_equal(row, resized(noise(9 + i, 20 - i, i), 8, mode))
     graph = tf.function(lambda x: preprocessing.pixels_from_bytes(x, 8, mode))
-    np.testing.assert_array_equal(graph(tf.constant(data)).numpy(), found)
+    np.testing.assert_array_equal(graph(tf.constant(data)).numpy(), batch)
     empty = preprocessing.pixels_from_bytes(tf.constant([], tf.string), 8, mode)
     assert empty.shape == (0, 8, 8, 3) and empty.dtype == tf.uint8
 
@@ -193,8 +193,8 @@ def test_unpack_is_the_inverse_of_pack(data: st.DataObject, n: int, side: int) -
     pixels = data.draw(arrays.arrays(np.uint8, (n, side, side, 3)))
     packed = preprocessing.pack(tf.constant(pixels))
     assert packed.shape == (n,) and packed.dtype == tf.string
-    found = preprocessing.unpack(packed, side).numpy()
-    np.testing.assert_array_equal(found, pixels, strict=True)
+    unpacked = preprocessing.unpack(packed, side).numpy()
+    np.testing.assert_array_equal(unpacked, pixels, strict=True)
 
 
 def test_pixels_of_another_size_are_not_taken_for_these() -> None:
@@ -211,16 +211,16 @@ labels = st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size
     st.lists(labels, min_size=1, max_size=6, unique=True), st.lists(labels, max_size=6)
 )
 def test_class_index_is_the_position_or_unknown(classes: list[str], others: list[str]) -> None:
-    asked = others + classes[::-1]
-    found = preprocessing.class_index(tf.constant(asked), tf.constant(classes)).numpy()
-    expected = [classes.index(x) if x in classes else UNKNOWN_CLASS for x in asked]
-    assert found.dtype == np.int64
-    assert found.tolist() == expected
+    labels = others + classes[::-1]
+    positions = preprocessing.class_index(tf.constant(labels), tf.constant(classes)).numpy()
+    expected = [classes.index(x) if x in classes else UNKNOWN_CLASS for x in labels]
+    assert positions.dtype == np.int64
+    assert positions.tolist() == expected
 
 
 def test_class_index_tells_close_names_apart() -> None:
     # The two in the middle look alike: c with a cedilla as one character and as two.
     classes = tf.constant(['Cat', 'cat', 'cat ', '\u00e7a', 'c\u0327a', '猫', '🐈'])
-    found = preprocessing.class_index(tf.constant(['cat', '🐈', 'c\u0327a', 'CAT']), classes)
-    assert found.numpy().tolist() == [1, 6, 4, UNKNOWN_CLASS]
+    positions = preprocessing.class_index(tf.constant(['cat', '🐈', 'c\u0327a', 'CAT']), classes)
+    assert positions.numpy().tolist() == [1, 6, 4, UNKNOWN_CLASS]
     assert preprocessing.class_index(tf.constant([], tf.string), classes).shape == (0,)

@@ -24,11 +24,11 @@ def eager(rows: tuple[Row, ...]) -> dict[bytes, tuple[np.ndarray, int]]:
 
 def test_examples_equal_the_eager_function_bit_for_bit(transformed: Transformed) -> None:
     expected = eager(transformed.rows)
-    found = {}
+    stored = {}
     for folder in transformed.examples.values():
         loaded = image_set.load([f'{folder}/*.gz'], SIZE)
         assert loaded.ids.tolist() == sorted(loaded.ids)
-        found.update(
+        stored.update(
             {
                 image_id: (pixels, int(label))
                 for image_id, pixels, label in zip(
@@ -36,10 +36,10 @@ def test_examples_equal_the_eager_function_bit_for_bit(transformed: Transformed)
                 )
             }
         )
-    assert found.keys() == expected.keys()
+    assert stored.keys() == expected.keys()
     for image_id, (pixels, label) in expected.items():
-        np.testing.assert_array_equal(found[image_id][0], pixels)
-        assert found[image_id][1] == label
+        np.testing.assert_array_equal(stored[image_id][0], pixels)
+        assert stored[image_id][1] == label
 
 
 def test_vocabulary_file_has_the_same_names(transformed: Transformed) -> None:
@@ -55,25 +55,25 @@ def test_saved_graph_gives_the_same_answers(transformed: Transformed) -> None:
         name: tf.constant([[getattr(row, name)] for row in (*rows, stranger)])
         for name in making.FEATURES
     }
-    found = layer(raw)
+    outputs = layer(raw)
     expected = eager(rows)
-    pixels = preprocessing.unpack(tf.reshape(found[preprocessing.PIXELS], [-1]), SIZE).numpy()
-    labels = found[preprocessing.LABEL_INDEX].numpy().tolist()
+    pixels = preprocessing.unpack(tf.reshape(outputs[preprocessing.PIXELS], [-1]), SIZE).numpy()
+    labels = outputs[preprocessing.LABEL_INDEX].numpy().tolist()
     for i, row in enumerate(rows):
         np.testing.assert_array_equal(pixels[i], expected[row.image_id.encode()][0])
         assert labels[i] == expected[row.image_id.encode()][1]
     assert labels[3] == preprocessing.UNKNOWN_CLASS
 
 
-def confidences(made: Transformed) -> dict[str, float]:
+def confidences(transformed: Transformed) -> dict[str, float]:
     """As training reads them, by the id of the image."""
-    found = {}
-    for folder in made.examples.values():
+    by_id = {}
+    for folder in transformed.examples.values():
         loaded = image_set.load([f'{folder}/*.gz'], SIZE)
         assert loaded.confidence.dtype == np.float32
         pairs = zip(loaded.ids, loaded.confidence.tolist(), strict=True)
-        found.update({image_id.decode(): sure for image_id, sure in pairs})
-    return found
+        by_id.update({image_id.decode(): sure for image_id, sure in pairs})
+    return by_id
 
 
 def test_labels_are_certain_where_the_source_says_nothing(transformed: Transformed) -> None:
@@ -82,18 +82,18 @@ def test_labels_are_certain_where_the_source_says_nothing(transformed: Transform
 
 def test_confidence_passes_through(transformed: Transformed, tmp_path: pathlib.Path) -> None:
     ids = [row.image_id for row in transformed.rows]
-    given = {image_id: (i % 8 + 1) / 8 for i, image_id in enumerate(ids)}
-    made = making.transform(tmp_path, confidence=given)
-    assert confidences(made) == given
+    confidence_of = {image_id: (i % 8 + 1) / 8 for i, image_id in enumerate(ids)}
+    confident = making.transform(tmp_path, confidence=confidence_of)
+    assert confidences(confident) == confidence_of
 
     # What serves has no label and so no confidence; all the rest is computed without it.
     row = transformed.rows[0]
     raw = {name: tf.constant([[getattr(row, name)]]) for name in making.FEATURES}
-    found = made.output.transform_features_layer()(raw)
+    outputs = confident.output.transform_features_layer()(raw)
     expected = transformed.output.transform_features_layer()(raw)
-    assert preprocessing.LABEL_CONFIDENCE not in found
+    assert preprocessing.LABEL_CONFIDENCE not in outputs
     for name in (preprocessing.PIXELS, preprocessing.LABEL_INDEX):
-        np.testing.assert_array_equal(found[name].numpy(), expected[name].numpy())
+        np.testing.assert_array_equal(outputs[name].numpy(), expected[name].numpy())
 
 
 def test_label_without_a_confidence_is_certain(
@@ -101,9 +101,11 @@ def test_label_without_a_confidence_is_certain(
 ) -> None:
     """As a reviewed schema has it, in which the feature is optional."""
     ids = [row.image_id for row in transformed.rows]
-    given = {image_id: 0.25 for image_id in ids[::3]}
-    made = making.transform(tmp_path, ragged=True, confidence=given)
-    assert confidences(made) == {image_id: given.get(image_id, 1.0) for image_id in ids}
+    confidence_of = {image_id: 0.25 for image_id in ids[::3]}
+    confident = making.transform(tmp_path, ragged=True, confidence=confidence_of)
+    assert confidences(confident) == {
+        image_id: confidence_of.get(image_id, 1.0) for image_id in ids
+    }
 
 
 def test_image_without_a_label_is_of_no_class(
@@ -115,13 +117,13 @@ def test_image_without_a_label_is_of_no_class(
     )
     ragged = making.transform(tmp_path, ragged=True, more=unlabelled)
     for split, folder in transformed.examples.items():
-        one = image_set.load([f'{folder}/*.gz'], SIZE)
+        labelled = image_set.load([f'{folder}/*.gz'], SIZE)
         other = image_set.load([f'{ragged.examples[split]}/*.gz'], SIZE)
         known = np.flatnonzero(other.labels != preprocessing.UNKNOWN_CLASS)
         assert len(other) - len(known) == (3 if split == 'train' else 0)
         other = other.take(known)
-        np.testing.assert_array_equal(one.pixels, other.pixels)
-        np.testing.assert_array_equal(one.labels, other.labels)
-        assert one.ids.tolist() == other.ids.tolist()
+        np.testing.assert_array_equal(labelled.pixels, other.pixels)
+        np.testing.assert_array_equal(labelled.labels, other.labels)
+        assert labelled.ids.tolist() == other.ids.tolist()
     names = ragged.output.vocabulary_by_name(preprocessing.CLASSES_FILE)
     assert sorted(name.decode() for name in names) == sorted(CLASSES)

@@ -43,5 +43,5 @@ def test_refused(settings: dict[str, Any]) -> None:
 
 
 def test_rules_can_be_left_out() -> None:
-    found = Gate.model_validate({'max_drop': None, 'paired_test': None, 'test_contradiction': None})
-    assert found.max_drop is found.paired_test is found.test_contradiction is None
+    gate = Gate.model_validate({'max_drop': None, 'paired_test': None, 'test_contradiction': None})
+    assert gate.max_drop is gate.paired_test is gate.test_contradiction is None
