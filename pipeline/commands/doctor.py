@@ -31,7 +31,7 @@ def command(config: pathlib.Path | None) -> None:
     console = rich.console.Console()
     results = checks.run(checks_of(path if path.is_dir() else path.parent))
     for result in results:
-        say(console, _MARKS[result.status.value], (f'{result.name:<30}', 'bold'), result.found)
+        say(console, _MARKS[result.status.value], (f'{result.name:<30}', 'bold'), result.detail)
         if result.remedy and result.status is not Status.OK:
             say(console, f'    {result.remedy}')
     failed, warned = (

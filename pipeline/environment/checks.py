@@ -48,7 +48,7 @@ class Result:
 
     name: str
     status: Status
-    found: str
+    detail: str
     remedy: str = ''
 
 
@@ -100,13 +100,13 @@ def _run_one(check: Check) -> Result:
 def check_python(version: tuple[int, int] | None = None) -> Result:
     """Is the lock resolved for this interpreter?"""
     version = version or sys.version_info[:2]
-    found = f'{".".join(map(str, version))} ({platform.python_implementation()}, {sys.executable})'
+    detail = f'{".".join(map(str, version))} ({platform.python_implementation()}, {sys.executable})'
     if PYTHONS[0] <= version <= PYTHONS[1]:
-        return Result('Python', Status.OK, found)
+        return Result('Python', Status.OK, detail)
     return Result(
         'Python',
         Status.FAIL,
-        found,
+        detail,
         'Use Python 3.11, 3.12 or 3.13: make clean setup PYTHON=/path/to/python3.11',
     )
 
@@ -263,12 +263,12 @@ def _available_memory(root: pathlib.Path) -> int | None:
 
 
 def _amount(name: str, value: int, bounds: tuple[int, int], what: str, remedy: str) -> Result:
-    found = f'{value / GIB:.1f} GiB {what}'
+    detail = f'{value / GIB:.1f} GiB {what}'
     if value < bounds[0]:
-        return Result(name, Status.FAIL, f'{found}; {bounds[0] / GIB:g} GiB needed', remedy)
+        return Result(name, Status.FAIL, f'{detail}; {bounds[0] / GIB:g} GiB needed', remedy)
     if value < bounds[1]:
-        return Result(name, Status.WARN, f'{found}; {bounds[1] / GIB:g} GiB recommended', remedy)
-    return Result(name, Status.OK, found)
+        return Result(name, Status.WARN, f'{detail}; {bounds[1] / GIB:g} GiB recommended', remedy)
+    return Result(name, Status.OK, detail)
 
 
 def _nearest(folder: pathlib.Path) -> pathlib.Path:

@@ -26,36 +26,36 @@ def beam(engine: str, **more: object) -> Beam:
 
 @pytest.mark.parametrize('engine', ENGINES)
 def test_the_runner_is_always_given_and_own_options_come_last(engine):
-    found = beam_options.of_node(beam(engine, options=('--foo=bar',)), 3, WHERE, 'job')
-    runners = [one for one in found if one.startswith('--runner=')]
+    options = beam_options.of_node(beam(engine, options=('--foo=bar',)), 3, WHERE, 'job')
+    runners = [option for option in options if option.startswith('--runner=')]
     assert len(runners) == 1 and 'Prism' not in runners[0] and 'Direct' not in runners[0]
-    assert found[-1] == '--foo=bar'
+    assert options[-1] == '--foo=bar'
     # TFX would pack itself anew for each node without one.
-    assert any(one.startswith('--sdk_container_image=') for one in found)
+    assert any(option.startswith('--sdk_container_image=') for option in options)
 
 
 def test_workers_reach_the_engine():
-    given = {engine: beam_options.of_node(beam(engine), 5, WHERE, 'job') for engine in ENGINES}
-    assert '--direct_num_workers=5' in given['multiprocess']
-    assert '--direct_num_workers=5' in given['portable']
-    assert '--parallelism=5' in given['flink']
-    assert '--max_num_workers=5' in given['dataflow']
-    assert not [one for one in given['local'] if '5' in one]
+    by_engine = {engine: beam_options.of_node(beam(engine), 5, WHERE, 'job') for engine in ENGINES}
+    assert '--direct_num_workers=5' in by_engine['multiprocess']
+    assert '--direct_num_workers=5' in by_engine['portable']
+    assert '--parallelism=5' in by_engine['flink']
+    assert '--max_num_workers=5' in by_engine['dataflow']
+    assert not [option for option in by_engine['local'] if '5' in option]
 
 
 def test_clusters_keep_a_worker_from_one_stage_to_the_next():
     for engine in ENGINES:
-        found = beam_options.of_node(beam(engine), 2, WHERE, 'job')
-        keeps = any(one.startswith('--environment_cache_millis=') for one in found)
+        options = beam_options.of_node(beam(engine), 2, WHERE, 'job')
+        keeps = any(option.startswith('--environment_cache_millis=') for option in options)
         assert keeps == (engine in ('flink', 'spark')), engine
 
 
 @pytest.mark.parametrize('engine', ['portable', 'flink', 'spark'])
 def test_portable_engines_get_both_addresses(engine):
-    found = beam_options.of_node(beam(engine), 1, WHERE, 'job')
-    assert '--job_endpoint=localhost:1' in found
-    assert '--environment_type=EXTERNAL' in found
-    assert '--environment_config=localhost:2' in found
+    options = beam_options.of_node(beam(engine), 1, WHERE, 'job')
+    assert '--job_endpoint=localhost:1' in options
+    assert '--environment_type=EXTERNAL' in options
+    assert '--environment_config=localhost:2' in options
     with pytest.raises(ValueError, match='endpoints are missing'):
         beam_options.of_node(beam(engine), 1, None, 'job')
 
@@ -65,9 +65,9 @@ def test_beam_knows_every_option():
     from apache_beam.options.pipeline_options import PipelineOptions
 
     for engine in ('local', 'multiprocess', 'portable', 'dataflow'):
-        found = beam_options.of_node(beam(engine), 2, WHERE, 'job')
-        known = PipelineOptions(found).get_all_options()
-        names = {one.removeprefix('--').split('=')[0] for one in found}
+        options = beam_options.of_node(beam(engine), 2, WHERE, 'job')
+        known = PipelineOptions(options).get_all_options()
+        names = {option.removeprefix('--').split('=')[0] for option in options}
         renamed = {'worker_machine_type': 'machine_type'}
         assert {renamed.get(name, name) for name in names} <= set(known), engine
 
@@ -90,8 +90,8 @@ def test_small_data_do_not_pay_for_parallelism():
 
 
 def test_more_data_get_more_workers_up_to_the_bound():
-    found = [worker_count.workers('flink', 'Transform', size, 16) for size in (1e3, 1e4, 1e5, 1e6)]
-    assert found == sorted(found) and found[0] >= 1 and found[-1] == 16
+    counts = [worker_count.workers('flink', 'Transform', size, 16) for size in (1e3, 1e4, 1e5, 1e6)]
+    assert counts == sorted(counts) and counts[0] >= 1 and counts[-1] == 16
     assert (
         worker_count.workers('portable', 'ImageExampleGen', 1e5, 1) == 0
     )  # one core: nothing to gain

@@ -203,9 +203,9 @@ def _runs(pid: int) -> bool:
 
 
 def test_environment_finds_this_python_first():
-    found = processes.environment()
-    assert found['PATH'].split(os.pathsep)[0] == str(pathlib.Path(sys.executable).parent)
-    assert str(ROOT) in found['PYTHONPATH'].split(os.pathsep)
+    variables = processes.environment()
+    assert variables['PATH'].split(os.pathsep)[0] == str(pathlib.Path(sys.executable).parent)
+    assert str(ROOT) in variables['PYTHONPATH'].split(os.pathsep)
 
 
 def test_nothing_is_started_for_small_data(tmp_path, nobody):

@@ -23,9 +23,9 @@ def heard(monkeypatch):
         yield remarks
 
 
-def until(remarks: list[str], wanted: str) -> None:
+def until(remarks: list[str], remark: str) -> None:
     deadline = time.monotonic() + 10
-    while not (remarks and wanted in remarks[-1]):
+    while not (remarks and remark in remarks[-1]):
         assert time.monotonic() < deadline, remarks
         time.sleep(0.01)
 

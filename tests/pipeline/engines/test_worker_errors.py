@@ -1,4 +1,4 @@
-"""Errors of workers are told as what they were."""
+"""User errors of workers keep their type."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def test_a_job_server_tells_it_in_a_longer_text():
         "thawline.components.shared.errors.ConfigError: no base 'x' "
         "[while running 'Embed-1']\n\n\tat org.apache"
     )
-    found = worker_errors.user_error(RuntimeError(text))
-    assert isinstance(found, ConfigError) and str(found) == "no base 'x'"
+    user_error = worker_errors.user_error(RuntimeError(text))
+    assert isinstance(user_error, ConfigError) and str(user_error) == "no base 'x'"
 
 
 @pytest.mark.parametrize('words', ['call is closed', 'call already closed'])
 def test_a_task_manager_without_room_is_told_with_what_gives_it_some(words):
     text = f'Pipeline x_1 failed in state FAILED: java.lang.IllegalStateException: {words}'
-    found = worker_errors.user_error(RuntimeError(text))
-    assert isinstance(found, ConfigError)
-    assert 'taskmanager.memory.task.off-heap.size: 1g' in str(found)
+    user_error = worker_errors.user_error(RuntimeError(text))
+    assert isinstance(user_error, ConfigError)
+    assert 'taskmanager.memory.task.off-heap.size: 1g' in str(user_error)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_a_task_manager_without_room_is_told_with_what_gives_it_some(words):
 )
 def test_a_job_that_spark_gave_up_is_told_in_one_line_with_where_to_look(words):
     text = f'x_1 failed in state FAILED: java.lang.IllegalStateException: {words}\nat a.b\nat c.d'
-    found = worker_errors.user_error(RuntimeError(text))
-    assert isinstance(found, ConfigError)
-    assert 'logs of its Workers' in str(found) and '\n' not in str(found)
+    user_error = worker_errors.user_error(RuntimeError(text))
+    assert isinstance(user_error, ConfigError)
+    assert 'logs of its Workers' in str(user_error) and '\n' not in str(user_error)
 
 
 @pytest.mark.parametrize(

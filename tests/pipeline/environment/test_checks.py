@@ -85,14 +85,14 @@ def test_packages_against_the_lock(tmp_path, installed, status, words):
     lock.write_text(LOCK)
     result = checks.check_packages(lock, installed)
     assert result.status is status
-    assert words in result.found
+    assert words in result.detail
     assert bool(result.remedy) is (status is not Status.OK)
 
 
 def test_an_absent_lock_is_a_warning(tmp_path):
     result = checks.check_packages(tmp_path / 'requirements.lock')
     assert result.status is Status.WARN
-    assert str(tmp_path) in result.found
+    assert str(tmp_path) in result.detail
 
 
 @settings(deadline=None)
@@ -124,13 +124,13 @@ def test_what_is_written_as_a_lock_is_read_back(pins):
 def test_a_native_module_that_crashes_is_a_finding(code, status, words):
     result = checks.check_loads('Module', (code,))
     assert result.status is status
-    assert words in result.found
+    assert words in result.detail
 
 
 def test_a_native_module_that_hangs_is_a_finding():
     result = checks.check_loads('Module', ('import time; time.sleep(60)',), seconds=0.3)
     assert result.status is Status.FAIL
-    assert '0.3 s' in result.found
+    assert '0.3 s' in result.detail
 
 
 def system(root: pathlib.Path, available: int, limit: str = 'max', used: int = 0) -> pathlib.Path:
@@ -168,7 +168,7 @@ def test_unknown_memory_is_a_warning(tmp_path):
 def test_a_folder_that_will_be_made_is_judged_by_its_parent(tmp_path):
     folder = tmp_path / 'not' / 'yet'
     assert checks.check_writable(folder).status is Status.OK
-    assert 'free at' in checks.check_disk(folder).found
+    assert 'free at' in checks.check_disk(folder).detail
     assert list(tmp_path.iterdir()) == []
 
 
@@ -176,7 +176,7 @@ def test_a_folder_that_will_be_made_is_judged_by_its_parent(tmp_path):
 def test_a_folder_that_refuses_files_is_a_failure():
     result = checks.check_writable(pathlib.Path('/proc/self'))  # refuses even root
     assert result.status is Status.FAIL
-    assert '/proc/self' in result.found
+    assert '/proc/self' in result.detail
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='root may write anywhere')
@@ -186,7 +186,7 @@ def test_a_read_only_folder_is_a_failure(tmp_path):
 
 
 def test_weights_names_the_default_base():
-    assert 'efficientnet_lite0' in checks.check_weights().found
+    assert 'efficientnet_lite0' in checks.check_weights().detail
 
 
 def test_a_check_that_breaks_is_a_failed_one():
@@ -195,4 +195,4 @@ def test_a_check_that_breaks_is_a_failed_one():
 
     result = checks._run_one(Check('Luck', break_down))
     assert (result.name, result.status) == ('Luck', Status.FAIL)
-    assert 'no such luck' in result.found
+    assert 'no such luck' in result.detail

@@ -37,12 +37,12 @@ def evaluated(folder: pathlib.Path, right: int, noted: dict[str, Any] | None = N
     numbers = Counts(
         HitCount(right, 200), HitCount(right, 200), {}, baseline=PairedCount(won=30, lost=10, n=200)
     )
-    found = verdict.judge(numbers, Gate())
-    (folder / verdict.FILE).write_text(verdict.to_json(found), 'utf-8')
+    decision = verdict.judge(numbers, Gate())
+    (folder / verdict.FILE).write_text(verdict.to_json(decision), 'utf-8')
     if noted is None:
         share = right / 200
         noted = {'val_accuracy': share, 'val_lower': share - 0.04, 'val_upper': share + 0.03}
-    blessing = Output(3, '', {'blessed': int(found.blessed)})
+    blessing = Output(3, '', {'blessed': int(decision.blessed)})
     return node('Evaluator', evaluation=Output(2, str(folder), noted), blessing=blessing)
 
 

@@ -20,9 +20,9 @@ PAGE = (ROOT / 'docs' / 'notifications.md').read_text('utf-8')
 
 
 def block(kind: str) -> str:
-    found = re.search(rf'```{kind}\n(.*?)```', PAGE, re.DOTALL)
-    assert found, f'no block of {kind}'
-    return found[1]
+    match = re.search(rf'```{kind}\n(.*?)```', PAGE, re.DOTALL)
+    assert match, f'no block of {kind}'
+    return match[1]
 
 
 def test_configuration_is_valid() -> None:
@@ -47,8 +47,8 @@ def test_code_for_receivers_tells_genuine_from_forged(notification: Notification
 
 def test_body_is_of_the_schema() -> None:
     shown = yaml.safe_load(block('json'))  # JSON is YAML
-    made = Notification.model_validate(shown)
-    assert made.model_dump(mode='json') == shown
+    parsed = Notification.model_validate(shown)
+    assert parsed.model_dump(mode='json') == shown
 
 
 def test_all_names_are_on_the_page(notification: Notification) -> None:

@@ -101,27 +101,27 @@ def test_mistakes_repeat_no_secret(text: str) -> None:
 
 
 def resolve(text: str, environment: dict[str, str], home: pathlib.Path) -> targets.ResolvedTarget:
-    found, wrong = targets.resolve(parsed(text).notifications, environment, home)
-    assert wrong == []
-    return found[0]
+    resolved, problems = targets.resolve(parsed(text).notifications, environment, home)
+    assert problems == []
+    return resolved[0]
 
 
 def test_environment_gives_what_is_secret(tmp_path: pathlib.Path) -> None:
     environment = {'HOOK': SLACK, 'SECRET': f' {SECRET}\n', 'TOKEN': 'Bearer hunter2hunter2'}
-    made = resolve(
+    target = resolve(
         '[{webhook_env: HOOK, secret_env: SECRET, headers_env: {Authorization: TOKEN},'
         ' timeout: 2s, retry_for: 1m, events: [refused]}]',
         environment,
         tmp_path,
     )
-    assert isinstance(made.channel, targets.Webhook)
-    assert made.channel.url == SLACK and made.channel.keys == (bytes(range(32)),)
-    assert made.channel.headers == {'Authorization': 'Bearer hunter2hunter2'}
-    assert (made.timeout, made.retry_for, made.events) == (2.0, 60.0, ('refused',))
-    assert made.channel.label == 'https://hooks.slack.com/…'
+    assert isinstance(target.channel, targets.Webhook)
+    assert target.channel.url == SLACK and target.channel.keys == (bytes(range(32)),)
+    assert target.channel.headers == {'Authorization': 'Bearer hunter2hunter2'}
+    assert (target.timeout, target.retry_for, target.events) == (2.0, 60.0, ('refused',))
+    assert target.channel.label == 'https://hooks.slack.com/…'
     for secret in ('verysecrettoken', 'hunter2', SECRET[6:]):
-        assert secret not in repr(made)
-        assert any(secret in text for text in made.secrets)
+        assert secret not in repr(target)
+        assert any(secret in text for text in target.secrets)
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_environment_that_does_not_fit(
 def test_all_that_is_missing_is_told_at_once(tmp_path: pathlib.Path) -> None:
     asked = parsed('[{webhook_env: A}, {command: ["true"]}, {webhook_env: B}]').notifications
     environment = {'PATH': '/usr/bin:/bin'}
-    found, wrong = targets.resolve(asked, environment, tmp_path)
-    assert [type(one.channel) for one in found] == [targets.Command]
-    assert len(wrong) == 2
+    resolved, problems = targets.resolve(asked, environment, tmp_path)
+    assert [type(one.channel) for one in resolved] == [targets.Command]
+    assert len(problems) == 2
     with pytest.raises(ConfigError, match='notifications.0.*\nnotifications.2'):
         targets.check(asked, environment, tmp_path)
 

@@ -28,7 +28,7 @@ def certificate(tmp_path: pathlib.Path) -> pathlib.Path:
     name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, 'here')])
     now = datetime.datetime.now(datetime.UTC)
     here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address('127.0.0.1'))])
-    made = (
+    certificate_ = (
         x509.CertificateBuilder()
         .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
         .not_valid_before(now - datetime.timedelta(days=1))
@@ -44,7 +44,7 @@ def certificate(tmp_path: pathlib.Path) -> pathlib.Path:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        + made.public_bytes(serialization.Encoding.PEM)
+        + certificate_.public_bytes(serialization.Encoding.PEM)
     )
     return path
 

@@ -53,10 +53,10 @@ def verified(request: Request, key: bytes) -> bool:
 def test_signature_is_that_of_the_specification() -> None:
     # The example with which the libraries of Standard Webhooks are tested.
     (key,) = signature.parse_keys('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw')
-    made = signature.sign(
+    header = signature.sign(
         [key], 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1614265330, b'{"test": 2432232314}'
     )
-    assert made == 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
+    assert header == 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
 
 
 def test_notification_is_posted_and_signed(notification: Notification) -> None:

@@ -30,26 +30,26 @@ def address(
 
     base = tmp_path_factory.mktemp('checked') / 'models'
     server_setup.put(served_model, base, 1)
-    with server_setup.listening(server_setup.site(base, name=serve_check.NAME)) as found:
-        yield found
+    with server_setup.listening(server_setup.site(base, name=serve_check.NAME)) as url:
+        yield url
 
 
 def test_our_server_gives_the_answers_of_the_model(address: str, asked: list[Question]) -> None:
-    found = dict(serve_check.check_rest(address, asked))
-    assert len(found) == 2 * len(asked) + 4
+    problems = dict(serve_check.check_rest(address, asked))
+    assert len(problems) == 2 * len(asked) + 4
     assert [one.signature for one in asked] == [
         'serving_bytes', 'serving_default', 'serving_pixels', 'serving_features'
     ]  # fmt: skip
-    assert not any(found.values()), found
+    assert not any(problems.values()), problems
 
 
 def test_answers_that_differ_are_told(address: str, asked: list[Question]) -> None:
     first = asked[0]
     moved = {**first.answer, 'score': first.answer['score'] + 0.01}
     wrong = [dataclasses.replace(first, answer=moved)]
-    found = dict(serve_check.check_rest(address, wrong))
-    assert found['serving_bytes by column'] == ['score differs']
-    assert found['serving_bytes by row'] == ['score differs']
+    problems = dict(serve_check.check_rest(address, wrong))
+    assert problems['serving_bytes by column'] == ['score differs']
+    assert problems['serving_bytes by row'] == ['score differs']
     label = {'label': np.array([b'a', 'ü'.encode()], object)}
     assert serve_check.differences({'label': ['a', 'ü']}, label) == []
     assert serve_check.differences({'label': ['a', 'u']}, label) == ['label differs']
@@ -75,17 +75,17 @@ def test_the_grpc_client_gets_them_too(
         def Predict(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
             assert request.model_spec.name == serve_check.NAME
             inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
-            told = predict_pb2.PredictResponse()
+            response = predict_pb2.PredictResponse()
             for name, value in loaded.predict(request.model_spec.signature_name, inputs).items():
-                told.outputs[name].CopyFrom(tf.make_tensor_proto(value))
-            return told
+                response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
+            return response
 
     server = grpc.server(futures.ThreadPoolExecutor(2))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(), server)
     port = server.add_insecure_port('127.0.0.1:0')
     server.start()
     try:
-        found = dict(serve_check.check_grpc(f'127.0.0.1:{port}', asked))
+        problems = dict(serve_check.check_grpc(f'127.0.0.1:{port}', asked))
     finally:
         server.stop(None)
-    assert len(found) == len(asked) and not any(found.values()), found
+    assert len(problems) == len(asked) and not any(problems.values()), problems

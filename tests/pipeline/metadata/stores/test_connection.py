@@ -146,14 +146,14 @@ def test_the_doctor_asks_the_server(running, tmp_path):
     assert doctor.check_metadata(tmp_path).status is checks.Status.OK
     file = tmp_path / 'thawline.yaml'
     file.write_text('name: x\ndata: {source: i}\n', 'utf-8')
-    assert 'SQLite' in doctor.check_metadata(tmp_path).found
+    assert 'SQLite' in doctor.check_metadata(tmp_path).detail
     section = running.section('postgres')
     file.write_text(f'name: x\ndata: {{source: i}}\nmetadata: {section}\n', 'utf-8')
     found = doctor.check_metadata(tmp_path)
-    assert found.status is checks.Status.OK and found.found.startswith('PostgreSQL ')
+    assert found.status is checks.Status.OK and found.detail.startswith('PostgreSQL ')
     section = section.replace(f'port: {running.port}', 'port: 9')
     file.write_text(f'name: x\ndata: {{source: i}}\nmetadata: {section}\n', 'utf-8')
     found = doctor.check_metadata(tmp_path)
-    assert found.status is checks.Status.FAIL and 'cannot be reached' in found.found
+    assert found.status is checks.Status.FAIL and 'cannot be reached' in found.detail
     file.write_text('name: 7', 'utf-8')
     assert doctor.check_metadata(tmp_path).status is checks.Status.WARN

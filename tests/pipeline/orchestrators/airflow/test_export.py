@@ -31,24 +31,24 @@ def content(home: str = '/projects/stones', name: str = 'stones', digest: str = 
     }
 
 
-def made(**settings) -> dict:
+def dag(**settings) -> dict:
     return tasks.dag(content(), Airflow(**settings), ['thawline', 'run-node'], {})
 
 
 def test_the_pool_is_for_tasks_with_a_heavy_node_alone():
-    pools = {task['id']: task['pool'] for task in made(pool='big')['tasks']}
+    pools = {task['id']: task['pool'] for task in dag(pool='big')['tasks']}
     assert pools['Trainer-Baseline'] == pools['ImageExampleGen-DataGate'] == 'big'
     assert pools['Pusher'] is pools['LastReport-Report'] is None
 
 
 def test_only_what_follows_the_push_runs_where_it_was_skipped():
-    rules = {task['id']: task['trigger_rule'] for task in made()['tasks']}
+    rules = {task['id']: task['trigger_rule'] for task in dag()['tasks']}
     assert rules.pop('LastReport-Report') == 'none_failed'
     assert set(rules.values()) == {'all_success'}
 
 
 def test_the_page_of_the_dag_says_digest_folders_and_nodes():
-    shown = made(url='https://files.example/stones/')['doc']
+    shown = dag(url='https://files.example/stones/')['doc']
     assert 'sha256:aaaaaaaaaaaa' in shown
     assert '`/projects/stones/runs/stones`' in shown
     assert '(https://files.example/stones/reports/)' in shown
@@ -59,12 +59,12 @@ def test_the_page_of_the_dag_says_digest_folders_and_nodes():
 @given(st.text(max_size=30), st.text(max_size=30), st.lists(st.text(max_size=10), max_size=3))
 def test_values_come_back_from_the_folder_unchanged(tmp_path_factory, home, name, command):
     folder = tmp_path_factory.mktemp('dags') / 'stones'
-    told = content(home, name)
-    wanted = tasks.dag(told, Airflow(), command, {name: home})
-    dag_folder.write(folder, told, wanted)
+    compiled = content(home, name)
+    expected = tasks.dag(compiled, Airflow(), command, {name: home})
+    dag_folder.write(folder, compiled, expected)
     found = json.loads((folder / 'dag.json').read_text('utf-8'))
-    assert found == wanted
-    assert json.loads((folder / found['ir']).read_bytes()) == told
+    assert found == expected
+    assert json.loads((folder / found['ir']).read_bytes()) == compiled
     assert (folder / 'dag.py').read_bytes() == pathlib.Path(airflow_dag_source()).read_bytes()
 
 
@@ -75,8 +75,8 @@ def airflow_dag_source() -> str:
 def test_another_pipeline_takes_the_place_of_the_one_before(tmp_path):
     folder = tmp_path / 'stones'
     for digest in ('a' * 64, 'b' * 64):
-        told = content(digest=digest)
-        dag_folder.write(folder, told, tasks.dag(told, Airflow(), [], {}))
+        compiled = content(digest=digest)
+        dag_folder.write(folder, compiled, tasks.dag(compiled, Airflow(), [], {}))
     assert sorted(one.name for one in folder.iterdir()) == [
         'dag.json',
         'dag.py',
@@ -87,7 +87,7 @@ def test_another_pipeline_takes_the_place_of_the_one_before(tmp_path):
 
 def test_a_reader_meets_a_whole_dag_at_any_time(tmp_path):
     folder = tmp_path / 'stones'
-    told = {digest: content(digest=digest * 64) for digest in 'ab'}
+    compiled = {digest: content(digest=digest * 64) for digest in 'ab'}
     code = (
         'import json, pathlib, sys, time\n'
         'folder, end, seen = pathlib.Path(sys.argv[1]), time.monotonic() + 20, set()\n'
@@ -102,10 +102,10 @@ def test_a_reader_meets_a_whole_dag_at_any_time(tmp_path):
         '    seen.add(dag["digest"])\n'
         'print(len(seen))\n'
     )
-    dag_folder.write(folder, told['a'], tasks.dag(told['a'], Airflow(), [], {}))
+    dag_folder.write(folder, compiled['a'], tasks.dag(compiled['a'], Airflow(), [], {}))
     with subprocess.Popen([sys.executable, '-c', code, folder], stdout=subprocess.PIPE) as reader:
         while reader.poll() is None:
-            for one in told.values():
+            for one in compiled.values():
                 dag_folder.write(folder, one, tasks.dag(one, Airflow(), [], {}))
         assert reader.stdout.read() == b'2\n'
     assert reader.returncode == 0
@@ -124,8 +124,8 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 
 def test_two_projects_of_one_name_do_not_replace_each_other(tmp_path):
-    told = content('/projects/one')
-    dag_folder.write(tmp_path / 'stones', told, tasks.dag(told, Airflow(), [], {}))
+    compiled = content('/projects/one')
+    dag_folder.write(tmp_path / 'stones', compiled, tasks.dag(compiled, Airflow(), [], {}))
     dag_folder.check(tmp_path / 'stones', pathlib.Path('/projects/one'))
     with pytest.raises(ConfigError, match='of the project in /projects/one; this one is in /two'):
         dag_folder.check(tmp_path / 'stones', pathlib.Path('/two'))
@@ -133,9 +133,9 @@ def test_two_projects_of_one_name_do_not_replace_each_other(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / 'file').write_text('')
-    told = content()
+    compiled = content()
     with pytest.raises(ConfigError, match='cannot be written: Not a directory'):
-        dag_folder.write(tmp_path / 'file' / 'x', told, tasks.dag(told, Airflow(), [], {}))
+        dag_folder.write(tmp_path / 'file' / 'x', compiled, tasks.dag(compiled, Airflow(), [], {}))
 
 
 @pytest.mark.parametrize('value', [*PRESETS, '0 3 * * 1', '*/15 8-18 1,15 * MON-FRI', 'none', None])

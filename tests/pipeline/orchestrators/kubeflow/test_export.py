@@ -30,8 +30,8 @@ def test_options_are_checked_together(tmp_path):
 def test_options_count_before_the_configuration(tmp_path):
     text = 'data: {source: gs://b/x}\nkubeflow: {image: "a:1", root: gs://bucket/x, retries: 3}\n'
     config = loading.parse(f'name: stones\n{text}', 'test')
-    found = export.settings_of(config, {'image': 'b:2', 'root': None})
-    assert (found.image, found.root, found.retries) == ('b:2', 'gs://bucket/x', 3)
+    settings = export.settings_of(config, {'image': 'b:2', 'root': None})
+    assert (settings.image, settings.root, settings.retries) == ('b:2', 'gs://bucket/x', 3)
 
 
 def test_local_data_are_refused(tmp_path):
@@ -45,9 +45,9 @@ def test_a_schema_that_is_not_there(tmp_path):
 
 
 def test_kfp_is_looked_for_before_anything_starts(tmp_path, monkeypatch):
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, 'find_spec', lambda name: None if name == 'kfp' else found(name)
+        importlib.util, 'find_spec', lambda name: None if name == 'kfp' else find_spec(name)
     )
     with pytest.raises(ConfigError, match="pip install 'thawline\\[kfp\\]'"):
         write(tmp_path, **WELL)

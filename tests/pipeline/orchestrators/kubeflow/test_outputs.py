@@ -86,8 +86,8 @@ def test_measures_are_numbers():
         },
         1.0,
     )
-    found = outputs.measures({'Evaluator': evaluator})
-    assert found == {'val_accuracy': 0.9, 'val_lower': 0.8, 'blessed': 1.0}
+    metrics = outputs.measures({'Evaluator': evaluator})
+    assert metrics == {'val_accuracy': 0.9, 'val_lower': 0.8, 'blessed': 1.0}
 
 
 def test_variables_of_a_secret():

@@ -26,12 +26,12 @@ PARAMETERS = payload.default_parameters(CONFIG)
 
 
 def test_the_way_there_and_back():
-    made = payload.describe(CONFIG, reviewed='feature { name: "x" }\n')
-    assert payload.from_argument(payload.to_argument(made)) == made
-    found = payload.apply_parameters(made, PARAMETERS)
-    assert found.data.group_pattern == CONFIG.data.group_pattern
-    assert found.training == CONFIG.training
-    assert found.gate == CONFIG.gate
+    described = payload.describe(CONFIG, reviewed='feature { name: "x" }\n')
+    assert payload.from_argument(payload.to_argument(described)) == described
+    config = payload.apply_parameters(described, PARAMETERS)
+    assert config.data.group_pattern == CONFIG.data.group_pattern
+    assert config.training == CONFIG.training
+    assert config.gate == CONFIG.gate
 
 
 def test_what_concerns_this_machine_alone_stays_here():
@@ -51,22 +51,22 @@ def test_a_new_image_changes_nothing_for_nodes():
 
 @given(st.text())
 def test_no_argument_holds_what_argo_takes_for_a_placeholder(reviewed):
-    made = payload.describe(CONFIG, reviewed + '{{$.inputs}}{{workflow.name}}')
-    written = payload.to_argument(made)
+    described = payload.describe(CONFIG, reviewed + '{{$.inputs}}{{workflow.name}}')
+    written = payload.to_argument(described)
     assert '{{' not in written
     assert written.isascii()
     assert '\n' not in written
-    assert payload.from_argument(written) == made
+    assert payload.from_argument(written) == described
 
 
 def test_parameters_of_a_run():
     assert PARAMETERS == {'data': 'gs://b/x', 'budget': '5m', 'gate': 0.9}
-    made = payload.describe(CONFIG, None)
-    found = payload.apply_parameters(made, {'data': 'gs://b/new', 'budget': '', 'gate': 0.75})
-    assert found.data.source == 'gs://b/new'
-    assert found.training.budget is None
-    assert found.gate.val_accuracy == 0.75
-    assert found.output == 'runs'
+    described = payload.describe(CONFIG, None)
+    config = payload.apply_parameters(described, {'data': 'gs://b/new', 'budget': '', 'gate': 0.75})
+    assert config.data.source == 'gs://b/new'
+    assert config.training.budget is None
+    assert config.gate.val_accuracy == 0.75
+    assert config.output == 'runs'
 
 
 def test_parameters_of_a_project_that_sets_none():

@@ -25,11 +25,11 @@ def compiled(**settings) -> list[dict]:
     """Documents of the compiled file."""
     from thawline.pipeline.orchestrators.kubeflow import spec
 
-    wanted = {'image': 'reg/x:1', 'root': 'gs://bucket/root', 'volume': 'claim', 'secret': 'team'}
-    checked = Kubeflow.model_validate(wanted | settings)
+    defaults = {'image': 'reg/x:1', 'root': 'gs://bucket/root', 'volume': 'claim', 'secret': 'team'}
+    checked = Kubeflow.model_validate(defaults | settings)
     tasks = kubeflow_tasks.tasks(NODES, checked)
     text = spec.compile_spec(
-        'stones', 'told', tasks, checked, ARGUMENTS, PARAMETERS, ['DB_PASSWORD'], '/thawline'
+        'stones', 'description', tasks, checked, ARGUMENTS, PARAMETERS, ['DB_PASSWORD'], '/thawline'
     )
     return list(yaml.safe_load_all(text))
 

@@ -26,15 +26,15 @@ NODES = [
 
 
 def tasks(**settings) -> dict[str, kubeflow_tasks.Task]:
-    made = kubeflow_tasks.tasks(NODES, Kubeflow.model_validate(settings))
-    return {task.id: task for task in made}
+    by_id = kubeflow_tasks.tasks(NODES, Kubeflow.model_validate(settings))
+    return {task.id: task for task in by_id}
 
 
 @pytest.mark.parametrize('group', ['none', 'cheap', 'phases', 'all'])
 def test_every_node_once_and_after_those_before_it(group):
-    made = list(tasks(group=group).values())
+    by_id = list(tasks(group=group).values())
     done: list[str] = []
-    for number, task in enumerate(made):
+    for number, task in enumerate(by_id):
         assert all(before < number for before in task.upstream)
         for node in task.nodes:
             assert set(next(one for one in NODES if one.id == node).upstream) <= set(done)
@@ -48,34 +48,37 @@ def test_the_push_is_a_task_of_its_own():
 
 
 def test_what_runs_the_model_gets_most():
-    made = tasks(group='none')
-    assert made['Trainer'].resources.cpu > made['Transform'].resources.cpu
-    assert made['Transform'].resources.cpu > made['SchemaGen'].resources.cpu
+    by_id = tasks(group='none')
+    assert by_id['Trainer'].resources.cpu > by_id['Transform'].resources.cpu
+    assert by_id['Transform'].resources.cpu > by_id['SchemaGen'].resources.cpu
 
 
 def test_a_group_gets_the_most_of_each():
-    made = tasks(
+    by_id = tasks(
         group='cheap',
         resources={
             'Trainer': {'cpu': 1, 'accelerator': 'nvidia.com/gpu', 'accelerators': 2},
             'Baseline': {'cpu': 3, 'memory': '20000Mi'},
         },
     )
-    assert made['Trainer-Baseline'].resources == Resources(
+    assert by_id['Trainer-Baseline'].resources == Resources(
         cpu=3, memory='20000Mi', accelerator='nvidia.com/gpu', accelerators=2
     )
 
 
 def test_a_number_of_accelerators_without_one_does_not_count():
-    made = tasks(resources={'Trainer': {'accelerator': 'a'}, 'Baseline': {'accelerators': 8}})
-    assert made['Trainer-Baseline'].resources.accelerators == 1
+    by_id = tasks(resources={'Trainer': {'accelerator': 'a'}, 'Baseline': {'accelerators': 8}})
+    assert by_id['Trainer-Baseline'].resources.accelerators == 1
 
 
 def test_two_accelerators_in_one_task_are_refused():
-    wanted = {'Trainer': {'accelerator': 'NVIDIA_L4'}, 'Baseline': {'accelerator': 'NVIDIA_A100'}}
+    resources = {
+        'Trainer': {'accelerator': 'NVIDIA_L4'},
+        'Baseline': {'accelerator': 'NVIDIA_A100'},
+    }
     with pytest.raises(ConfigError, match=r'different accelerators \(NVIDIA_A100, NVIDIA_L4\)'):
-        tasks(resources=wanted)
-    assert len(tasks(resources=wanted, group='none')) == len(NODES)
+        tasks(resources=resources)
+    assert len(tasks(resources=resources, group='none')) == len(NODES)
 
 
 def test_resources_for_an_unknown_node():

@@ -51,21 +51,21 @@ def test_changed_lost_and_doubled_records_do(tmp_path, second, said):
 
 
 def statistics(folder: pathlib.Path, mean: float) -> pathlib.Path:
-    found = statistics_pb2.DatasetFeatureStatisticsList()
-    dataset = found.datasets.add(num_examples=3)
+    proto = statistics_pb2.DatasetFeatureStatisticsList()
+    dataset = proto.datasets.add(num_examples=3)
     feature = dataset.features.add(name='width')
     feature.num_stats.common_stats.num_non_missing = 3
     feature.num_stats.mean = mean
     (folder / 'Split-train').mkdir(parents=True)
-    (folder / 'Split-train' / 'FeatureStats.pb').write_bytes(found.SerializeToString())
+    (folder / 'Split-train' / 'FeatureStats.pb').write_bytes(proto.SerializeToString())
     return folder
 
 
 def test_statistics_may_differ_by_the_order_of_their_sums_alone(tmp_path):
     one = statistics(tmp_path / 'one', 100.0)
     assert list(compare_outputs._statistics(one, statistics(tmp_path / 'close', 100.0001))) == []
-    (found,) = compare_outputs._statistics(one, statistics(tmp_path / 'other', 100.1))
-    assert 'Split-train: width' in found and '100.1' in found
+    (line,) = compare_outputs._statistics(one, statistics(tmp_path / 'other', 100.1))
+    assert 'Split-train: width' in line and '100.1' in line
 
 
 def test_the_newest_artifact_is_the_one_of_the_highest_number(tmp_path):
