@@ -24,7 +24,7 @@ class Driver(driver.Driver):
         raises the error.
         """
         try:
-            value = executor.listed(dict(execution_info.exec_properties))[0].fingerprint
+            value = executor.listing_of(dict(execution_info.exec_properties))[0].fingerprint
         except UserError:
             value = f'unlisted-{uuid.uuid4()}'
         output = driver_output_pb2.DriverOutput()

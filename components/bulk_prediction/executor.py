@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from thawline.components.bulk_prediction import listing
-from thawline.components.bulk_prediction.listing import Listing, without_labels
+from thawline.components.bulk_prediction.listing import UnlabelledListing, without_labels
 from thawline.components.ingestion import beam_pipeline, quarantine, source_types
 from thawline.components.ingestion import executor as ingestion
 from thawline.components.ingestion.params import Columns
@@ -48,7 +48,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             DataError: the source cannot be used, or nothing in it can.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        listing, columns = listed(exec_properties)
+        listing, columns = listing_of(exec_properties)
         examples = artifact_utils.get_single_instance(output_dict['examples'])
         report = artifact_utils.get_single_instance(output_dict['quarantine'])
         staging = os.path.join(report.uri, 'staging')
@@ -79,7 +79,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 
 
-def listed(properties: Mapping[str, Any]) -> tuple[Listing, Columns]:
+def listing_of(properties: Mapping[str, Any]) -> tuple[UnlabelledListing, Columns]:
     """What the source holds, and the names in it, from the properties of the execution.
 
     Raises:
@@ -90,7 +90,7 @@ def listed(properties: Mapping[str, Any]) -> tuple[Listing, Columns]:
     return listing.of_sources([str(properties['source'])], columns), without_labels(columns)
 
 
-def _to_ingest(listing: Listing) -> source_types.Listing:
+def _to_ingest(listing: UnlabelledListing) -> source_types.Listing:
     """The same as ingestion has it."""
     return source_types.Listing(
         tuple(SourceItem(item.path, item.name) for item in listing.items),

@@ -16,7 +16,7 @@ BATCH = 64
 _THEIRS = run_inference._PredictModelHandler
 
 
-class Handler(run_inference._PredictModelHandler):
+class BoundedHandler(run_inference._PredictModelHandler):
     """What runs the model, where an output may be one string an image.
 
     tfx-bsl 1.21 asks each value of an output for its dtype, which the strings of TensorFlow do not
@@ -45,7 +45,7 @@ class Executor(executor.Executor):
 
     def _run_model_inference(self, *args: Any) -> None:
         # The handler is chosen by its name when the pipeline is built; workers get what was chosen.
-        run_inference._PredictModelHandler = Handler
+        run_inference._PredictModelHandler = BoundedHandler
         try:
             super()._run_model_inference(*args)
         finally:

@@ -44,7 +44,7 @@ class Item:
 
 
 @dataclasses.dataclass(frozen=True)
-class Listing:
+class UnlabelledListing:
     """All that was named.
 
     Attributes:
@@ -67,7 +67,7 @@ class Listing:
         return digest.hexdigest()
 
 
-def anywhere(listing: Listing) -> Listing:
+def anywhere(listing: UnlabelledListing) -> UnlabelledListing:
     """The same with full paths, for workers whose working folder is another one."""
     return dataclasses.replace(
         listing,
@@ -83,7 +83,7 @@ def _full(item: Item) -> Item:
 
 def of_sources(
     sources: Sequence[str], columns: Columns, leave_out: Collection[str] = ()
-) -> Listing:
+) -> UnlabelledListing:
     """Lists all sources.
 
     Args:
@@ -121,7 +121,7 @@ def of_sources(
             f'no images in {", ".join(map(str, sources))}{why}. Images are recognised by their '
             f'suffix: {", ".join(sorted(IMAGE_SUFFIXES))}.'
         )
-    return Listing(
+    return UnlabelledListing(
         tuple(sorted(items.values())), tuple(sorted(records.values())), tuple(sorted(rejected))
     )
 
@@ -192,7 +192,7 @@ def _of_list(source: str, columns: Columns) -> Iterator[Item | Rejected]:
     path = storage.absolute(source)
     folder = storage.parent(path)
     if storage.stat(path) is None:
-        raise storage.missing(path, 'The file')
+        raise storage.missing_error(path, 'The file')
     try:
         content = storage.read(path)
     except OSError as error:
@@ -203,7 +203,7 @@ def _of_list(source: str, columns: Columns) -> Iterator[Item | Rejected]:
     here = _named_folder(source)
     for line, why in table.malformed:
         yield Rejected(f'{source}:{line}', reasons.MALFORMED_ROW, why)
-    files = manifest.Files(folder)  # as ingestion finds them
+    files = manifest.ManifestFiles(folder)  # as ingestion finds them
     for line, cells in table.rows:
         written = cells[column].strip()
         file = files.find(written)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from thawline.components.saved_model.card import Abstain
+from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.statistics import proportions
 
 COVERAGES = 10
 _EACH = 1 - (1 - proportions.CONFIDENCE) / COVERAGES
 
 
-def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain | None:
+def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> AbstainThreshold | None:
     """The threshold of the largest coverage that has the accuracy; None where none has it.
 
     Args:
@@ -36,7 +36,7 @@ def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain
         hits, answers = int(right[answered].sum()), int(answered.sum())
         lower = proportions.lower_bound(hits, answers, _EACH)
         if lower >= accuracy:
-            return Abstain(accuracy, threshold, answers / n, hits / answers, lower, n)
+            return AbstainThreshold(accuracy, threshold, answers / n, hits / answers, lower, n)
     return None
 
 
@@ -45,7 +45,7 @@ def images_needed(accuracy: float) -> int | None:
     return proportions.images_needed(1.0, accuracy, _EACH)
 
 
-def measured(scores: np.ndarray, right: np.ndarray, threshold: float) -> proportions.Interval:
+def accuracy_above(scores: np.ndarray, right: np.ndarray, threshold: float) -> proportions.Interval:
     """Accuracy, with its interval, of the answers that a threshold gives on other images."""
     answered = scores >= threshold
     return proportions.wilson(int(right[answered].sum()), int(answered.sum()))

@@ -27,9 +27,9 @@ class Exporter(Component):
         'blessing': standard_artifacts.ModelBlessing,
     }
     OUTPUTS = {'exported_model': standard_artifacts.Model, 'exports': artifacts.Exports}
-    PARAMETERS = {'settings': params.Exports}
+    PARAMETERS = {'settings': params.ExportSettings}
 
-    def __init__(self, *, settings: params.Exports, **inputs: BaseChannel) -> None:
+    def __init__(self, *, settings: params.ExportSettings, **inputs: BaseChannel) -> None:
         """Checks that the formats can be made here.
 
         Raises:

@@ -17,9 +17,9 @@ from tfx.utils import path_utils
 from thawline.components.evaluation import predictions, serving_cost
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.export import abstention, formats, hard_links, model_origin, record, warmup
-from thawline.components.export.params import Exports
+from thawline.components.export.params import ExportSettings
 from thawline.components.saved_model import card
-from thawline.components.saved_model.card import Abstain
+from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.shared import metadata_store, progress, property_names, split_files
 from thawline.components.shared.percentages import between, percent
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
@@ -40,7 +40,7 @@ class Executor(base_executor.BaseExecutor):
             input_dict: `model`, `model_run`, `examples`, `transformed_examples`, `evaluation`,
                 `blessing`.
             output_dict: `exported_model` and `exports`.
-            exec_properties: `settings`, JSON of params.Exports; `code_digest` for the cache key
+            exec_properties: `settings`, JSON of ExportSettings; `code_digest` for the cache key
                 alone.
 
         Raises:
@@ -52,7 +52,7 @@ class Executor(base_executor.BaseExecutor):
             name: artifact_utils.get_single_instance(artifacts)
             for name, artifacts in input_dict.items()
         }
-        settings = Exports.model_validate_json(exec_properties['settings'])
+        settings = ExportSettings.model_validate_json(exec_properties['settings'])
         exported = artifact_utils.get_single_instance(output_dict['exported_model'])
         model = pathlib.Path(path_utils.serving_model_path(exported.uri))
         model.parent.mkdir(parents=True, exist_ok=True)
@@ -68,8 +68,8 @@ class Executor(base_executor.BaseExecutor):
             abstain=abstain,
             licence=settings.licence,
             lineage=model_origin.lineage(
-                model_origin.noted(
-                    metadata_store.borrowed(),
+                model_origin.run_and_data(
+                    metadata_store.lent_store(),
                     artifacts_by_name['model'].id,
                     artifacts_by_name['examples'].id,
                 ),
@@ -88,7 +88,7 @@ class Executor(base_executor.BaseExecutor):
             model, described, table, files['train'], files[VAL], settings.exports_tolerance
         )
         exports, latency = formats.make(settings.exports if blessed else (), sources)
-        exports_record = record.Record(blessed, size, latency, exports, abstain, note)
+        exports_record = record.ExportsRecord(blessed, size, latency, exports, abstain, note)
         record_artifact = artifact_utils.get_single_instance(output_dict['exports'])
         record.write(exports_record, pathlib.Path(record_artifact.uri))
         record_artifact.set_string_custom_property(
@@ -118,7 +118,7 @@ def _hits(table: Predictions, split: str) -> tuple[int, int]:
     return int(_right(table, rows).sum()), len(rows)
 
 
-def _abstain(table: Predictions, settings: Exports) -> tuple[Abstain | None, str]:
+def _abstain(table: Predictions, settings: ExportSettings) -> tuple[AbstainThreshold | None, str]:
     """The threshold, and a remark on it."""
     if settings.abstain is None:
         return None, ''
@@ -133,7 +133,7 @@ def _abstain(table: Predictions, settings: Exports) -> tuple[Abstain | None, str
     test = _rows(table, TEST)
     if not len(test):
         return abstain, ''
-    on_test = abstention.measured(table.scores[test], _right(table, test), abstain.threshold)
+    on_test = abstention.accuracy_above(table.scores[test], _right(table, test), abstain.threshold)
     if on_test.share is None:
         return abstain, 'on test no answer reaches it'
     return abstain, (

@@ -19,7 +19,7 @@ _NEEDED: dict[Kind, tuple[str, ...]] = {
 RUNTIME = 'ai_edge_litert'
 
 
-def missing(kind: Kind) -> tuple[str, ...]:
+def missing_libraries(kind: Kind) -> tuple[str, ...]:
     """Names of the packages that a format lacks here."""
     return tuple(name for name in _NEEDED[kind] if not there(name))
 
@@ -36,7 +36,7 @@ def check(kinds: Sequence[Kind]) -> None:
         ConfigError: a library is not installed.
     """
     for place, kind in enumerate(kinds):
-        if lacking := missing(kind):
+        if lacking := missing_libraries(kind):
             raise ConfigError(
                 f'serving.exports[{place}] is {kind}, which needs {", ".join(lacking)}: install '
                 f'with pip install {" ".join(lacking)}, or leave {kind} out of serving.exports'

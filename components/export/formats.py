@@ -89,7 +89,7 @@ def make(kinds: Sequence[Kind], sources: FormatSources) -> tuple[tuple[Export, .
 def _make(
     kind: Kind, loaded: Any, calibration: np.ndarray, sample: np.ndarray, sources: FormatSources
 ) -> Export:
-    if lacking := format_libraries.missing(kind):
+    if lacking := format_libraries.missing_libraries(kind):
         return Export(kind, False, f'{", ".join(lacking)} is not installed')
     size = sources.card.image_size
     progress.start(f'exporting {kind}')

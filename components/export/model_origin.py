@@ -12,7 +12,9 @@ from thawline.components.shared.property_names import SOURCE_FINGERPRINT
 from thawline.components.statistics.proportions import wilson
 
 
-def noted(store: mlmd.MetadataStore | None, model_id: int, examples_id: int) -> dict[str, str]:
+def run_and_data(
+    store: mlmd.MetadataStore | None, model_id: int, examples_id: int
+) -> dict[str, str]:
     """What the metadata alone knows: `run` that trained the model, `data` fingerprint."""
     if store is None:
         return {}

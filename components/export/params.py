@@ -12,7 +12,7 @@ Kind = Literal['litert', 'litert_dynamic', 'litert_int8', 'onnx']
 KINDS: tuple[Kind, ...] = ('litert', 'litert_dynamic', 'litert_int8', 'onnx')
 
 
-class Abstain(Section):
+class Abstention(Section):
     """From which score on an answer counts; below it a person has to look."""
 
     accuracy: Annotated[float, pydantic.Field(gt=0.5, lt=1.0)] = pydantic.Field(
@@ -20,10 +20,10 @@ class Abstain(Section):
     )
 
 
-class Exports(Section):
+class ExportSettings(Section):
     """What the Exporter is told of the section `serving`."""
 
     exports: tuple[Kind, ...] = ()
     exports_tolerance: Fraction = 0.02
-    abstain: Abstain | None = None
+    abstain: Abstention | None = None
     licence: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from thawline.components.saved_model.card import Abstain
+from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.shared import records
 
 FILE = 'exports.json'
@@ -47,7 +47,7 @@ class Export:
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
+class ExportsRecord:
     """Everything that is exported.
 
     Attributes:
@@ -63,7 +63,7 @@ class Record:
     megabytes: float
     latency_ms: float | None
     exports: tuple[Export, ...]
-    abstain: Abstain | None
+    abstain: AbstainThreshold | None
     abstain_note: str
 
     @property
@@ -72,16 +72,16 @@ class Record:
         return tuple(export.kind for export in self.exports if export.placed)
 
 
-def write(record: Record, folder: pathlib.Path) -> None:
+def write(record: ExportsRecord, folder: pathlib.Path) -> None:
     """Writes `exports.json`."""
     records.write(record, folder / FILE, FORMAT)
 
 
-def read(folder: pathlib.Path) -> Record:
+def read(folder: pathlib.Path) -> ExportsRecord:
     """Reads what `write` wrote.
 
     Raises:
         FileNotFoundError: there is none.
         ValueError: it is of another format.
     """
-    return records.read(Record, folder / FILE, FORMAT)
+    return records.read(ExportsRecord, folder / FILE, FORMAT)

@@ -56,7 +56,7 @@ def read(spec: SourceSpec) -> Listing:
     rejected = [
         Rejected(f'{name}:{line}', reasons.MALFORMED_ROW, why) for line, why in table.malformed
     ]
-    files = Files(root)
+    files = ManifestFiles(root)
     rows: dict[str, list[tuple[int, SourceItem]]] = collections.defaultdict(list)
     entries: dict[str, storage.Entry] = {}
     for line, cells in table.rows:
@@ -158,7 +158,7 @@ def resolve_columns(header: tuple[str, ...], configured: Columns, name: str) -> 
     return configured.model_copy(update={'split': split, 'group': group, 'metadata': metadata})
 
 
-class Files:
+class ManifestFiles:
     """Finds the files of a manifest below its root."""
 
     def __init__(self, root: str) -> None:
@@ -168,7 +168,7 @@ class Files:
             self._known = {e.relative: e for e in storage.tree(root).entries}
         else:
             if not os.path.isdir(root):
-                raise storage.missing(root, 'data.root, the folder')
+                raise storage.missing_error(root, 'data.root, the folder')
             self._real_root = os.path.realpath(root)
 
     def find(self, written: str) -> storage.Entry | str:
@@ -207,7 +207,7 @@ def _content(source: str) -> bytes:
     if storage.stat(source) is None:
         if not storage.is_remote(source) and os.path.isdir(source):
             raise DataError(f'{source} is a folder where a CSV file is expected (data.format).')
-        raise storage.missing(source, 'The file')
+        raise storage.missing_error(source, 'The file')
     try:
         return storage.read(source)
     except OSError as error:

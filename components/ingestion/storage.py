@@ -31,7 +31,7 @@ class Entry:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tree:
+class FolderTree:
     """The files below a root, sorted by relative path, and how many hidden ones were ignored."""
 
     entries: tuple[Entry, ...]
@@ -70,7 +70,7 @@ def is_ignored(name: str) -> bool:
     return name.startswith('.') or name.lower() in _DROPPINGS
 
 
-def tree(root: str) -> Tree:
+def tree(root: str) -> FolderTree:
     """All files below the folder `root`.
 
     Raises:
@@ -110,7 +110,7 @@ def read(path: str) -> bytes:
         raise OSError(str(error)) from error
 
 
-def missing(path: str, what: str) -> DataError:
+def missing_error(path: str, what: str) -> DataError:
     """The error for a path that does not exist, with what looks like it beside it."""
     if is_remote(path):
         return DataError(f'{what} {path} does not exist or holds no files.')
@@ -126,9 +126,9 @@ def missing(path: str, what: str) -> DataError:
     return DataError(f'{what} {path} does not exist: there is no {name} in {folder}.{hint}')
 
 
-def _local_tree(root: str) -> Tree:
+def _local_tree(root: str) -> FolderTree:
     if not os.path.exists(root):
-        raise missing(root, 'The folder')
+        raise missing_error(root, 'The folder')
     if not os.path.isdir(root):
         raise DataError(f'{root} is a file where a folder of images is expected.')
     entries: list[Entry] = []
@@ -154,7 +154,7 @@ def _local_tree(root: str) -> Tree:
             except OSError:  # A dangling link: listed, so that reading it gives the reason.
                 size, stamp = 0, 'dangling'
             entries.append(Entry(item.path, relative, size, stamp))
-    return Tree(tuple(sorted(entries, key=lambda e: e.relative)), ignored)
+    return FolderTree(tuple(sorted(entries, key=lambda e: e.relative)), ignored)
 
 
 def _scan(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -169,7 +169,7 @@ def _scan(folder: str) -> Iterator[os.DirEntry[str]]:
         raise from_os_error(error, f'The folder {folder} is not readable', DataError) from error
 
 
-def _remote_tree(root: str) -> Tree:
+def _remote_tree(root: str) -> FolderTree:
     prefix = root.rstrip('/') + '/'
     entries, ignored = [], 0
     for metadata in _match(prefix + '**'):
@@ -181,8 +181,8 @@ def _remote_tree(root: str) -> Tree:
             continue
         entries.append(dataclasses.replace(_remote_entry(metadata, relative), relative=relative))
     if not entries and not ignored:
-        raise missing(root, 'The folder')
-    return Tree(tuple(sorted(entries, key=lambda e: e.relative)), ignored)
+        raise missing_error(root, 'The folder')
+    return FolderTree(tuple(sorted(entries, key=lambda e: e.relative)), ignored)
 
 
 def _remote_entry(metadata: Any, relative: str) -> Entry:

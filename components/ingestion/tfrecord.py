@@ -98,7 +98,7 @@ def _files(source: str) -> list[storage.Entry]:
         entry = storage.stat(source)
         return [entry] if entry else []
     if not glob.has_magic(source):
-        raise storage.missing(source, 'The file')
+        raise storage.missing_error(source, 'The file')
     entries = [storage.stat(p) for p in sorted(glob.glob(source, recursive=True))]
     return [e for e in entries if e is not None]
 

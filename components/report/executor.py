@@ -169,6 +169,6 @@ def _serving_card(found: dict[str, Artifact]) -> content.FactCard | None:
 
 
 def _steps(found: dict[str, Artifact]) -> list[lineage.Step]:
-    store = metadata_store.borrowed()
+    store = metadata_store.lent_store()
     led = [artifact.id for name, artifact in found.items() if name != _PREVIOUS]
     return lineage.steps(store, led) if store else []

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from thawline.components.export.record import Export
-from thawline.components.export.record import Record as Exported
+from thawline.components.export.record import Export, ExportsRecord
 from thawline.components.report.content import Fact, FactCard
-from thawline.components.serving_check.record import Record as Checked
+from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.components.shared.percentages import percent
 
 
-def card(exported: Exported, checked: Checked) -> FactCard:
+def card(exported: ExportsRecord, checked: ServingCheckRecord) -> FactCard:
     """The card; of a model that was not blessed it says little."""
     facts = [Fact('SavedModel', f'{exported.megabytes:,.1f} MB')]
     if not checked.checked:

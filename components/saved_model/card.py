@@ -44,7 +44,7 @@ class FrozenBase:
 
 
 @dataclasses.dataclass(frozen=True)
-class Abstain:
+class AbstainThreshold:
     """From which score on answers are given; below it, a person has to look.
 
     Attributes:
@@ -84,7 +84,7 @@ class Card:
     resize: str
     rule: Rule
     frozen_base: FrozenBase | None = None
-    abstain: Abstain | None = None
+    abstain: AbstainThreshold | None = None
     licence: str | None = None
     lineage: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -147,7 +147,7 @@ def read(model: pathlib.Path) -> Card:
         values_read['resize'],
         rule,
         FrozenBase(**base) if base else None,
-        Abstain(**abstain) if abstain else None,
+        AbstainThreshold(**abstain) if abstain else None,
         values_read.get('licence'),
         values_read.get('lineage', {}),
     )

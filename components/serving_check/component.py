@@ -6,7 +6,7 @@ from tfx.types import standard_artifacts
 
 from thawline.components.serving_check import executor
 from thawline.components.serving_check.artifacts import ServingRecord
-from thawline.components.serving_check.params import Check
+from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.shared.component import Component
 
 
@@ -26,4 +26,4 @@ class ServingCheck(Component):
         'blessing': standard_artifacts.ModelBlessing,
     }
     OUTPUTS = {'infra_blessing': standard_artifacts.InfraBlessing, 'serving_record': ServingRecord}
-    PARAMETERS = {'check': Check}
+    PARAMETERS = {'check': ServingCheckSettings}

@@ -14,8 +14,8 @@ from tfx.utils import io_utils, path_utils
 
 from thawline.components.evaluation import predictions
 from thawline.components.serving_check import probe_process, record
-from thawline.components.serving_check.params import Check
-from thawline.components.serving_check.record import Record
+from thawline.components.serving_check.params import ServingCheckSettings
+from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.components.shared import property_names, split_files
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.splits import VAL
@@ -38,7 +38,8 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: `model`, `examples`, `evaluation`, `blessing`.
             output_dict: `infra_blessing` and `serving_record`.
-            exec_properties: `check`, JSON of params.Check; `code_digest` for the cache key alone.
+            exec_properties: `check`, JSON of ServingCheckSettings; `code_digest` for the cache
+                key alone.
 
         Raises:
             DataError: no val image was evaluated, or the predictions cannot be used.
@@ -48,9 +49,11 @@ class Executor(base_executor.BaseExecutor):
             name: artifact_utils.get_single_instance(artifacts)
             for name, artifacts in input_dict.items()
         }
-        result = Record(checked=False, passed=False, problems=('the model was not blessed',))
+        result = ServingCheckRecord(
+            checked=False, passed=False, problems=('the model was not blessed',)
+        )
         if model_utils.is_model_blessed(artifacts_by_name['blessing']):
-            limits = Check.model_validate_json(exec_properties['check'])
+            limits = ServingCheckSettings.model_validate_json(exec_properties['check'])
             files = split_files.files(artifacts_by_name['examples'])[VAL]
             replay = probe_process.replay(
                 files, predictions.read(artifacts_by_name['evaluation'].uri), limits.images
@@ -65,7 +68,7 @@ class Executor(base_executor.BaseExecutor):
         _bless(artifact_utils.get_single_instance(output_dict['infra_blessing']), result.passed)
 
 
-def _note(artifact: Artifact, result: Record) -> None:
+def _note(artifact: Artifact, result: ServingCheckRecord) -> None:
     artifact.set_int_custom_property(property_names.CHECKED, int(result.checked))
     if 'serving_bytes' in result.latency:
         artifact.set_float_custom_property(

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from thawline.components.serving_check.params import Check
-from thawline.components.serving_check.record import Latency, Record, Request
+from thawline.components.serving_check.params import ServingCheckSettings
+from thawline.components.serving_check.record import Latency, Request, ServingCheckRecord
 from thawline.components.shared.settings import seconds_of
 
 SIGNATURES = ('serving_default', 'serving_bytes', 'serving_pixels')
@@ -32,10 +32,10 @@ def judge(
     messages: Sequence[Mapping[str, Any]],
     labels: Sequence[str],
     probabilities: np.ndarray,
-    check: Check,
+    check: ServingCheckSettings,
     ending: str,
     seconds: float,
-) -> Record:
+) -> ServingCheckRecord:
     """Holds what came against what was evaluated and against the limits.
 
     Args:
@@ -83,7 +83,7 @@ def judge(
     ]
     if facts.get('foreign'):
         problems.append(f'loading it needs {", ".join(facts["foreign"])} beside TensorFlow')
-    record = Record(
+    record = ServingCheckRecord(
         checked=True,
         passed=False,
         images=len(labels),
@@ -131,7 +131,7 @@ def _compare(
     return largest, problems
 
 
-def _limits(record: Record, check: Check) -> list[str]:
+def _limits(record: ServingCheckRecord, check: ServingCheckSettings) -> list[str]:
     coldest = None if check.max_cold_start is None else seconds_of(check.max_cold_start)
     of_bytes = record.latency.get('serving_bytes')
     slowest = None if of_bytes is None else of_bytes.p95

@@ -16,7 +16,7 @@ from thawline.components.shared.settings import (
 )
 
 
-class Check(Section):
+class ServingCheckSettings(Section):
     """What a fresh process that has only TensorFlow must find."""
 
     images: Annotated[int, pydantic.Field(ge=1, le=1000)] = pydantic.Field(

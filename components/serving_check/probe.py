@@ -41,7 +41,7 @@ def memory_mb(field: str) -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-class Model:
+class ProbedModel:
     """The loaded model."""
 
     def __init__(self, folder: str, timeout: float) -> None:
@@ -118,7 +118,7 @@ def hostile(
 
 
 def replayed(
-    model: Model, serialized: Sequence[bytes], encoded: Sequence[bytes], tell: Tell
+    model: ProbedModel, serialized: Sequence[bytes], encoded: Sequence[bytes], tell: Tell
 ) -> dict[str, list[np.ndarray]]:
     """The val images through each signature, one a call."""
     values = {
@@ -142,7 +142,7 @@ def replayed(
     return values
 
 
-def latency(model: Model, values: Mapping[str, Sequence[np.ndarray]], tell: Tell) -> None:
+def latency(model: ProbedModel, values: Mapping[str, Sequence[np.ndarray]], tell: Tell) -> None:
     """Milliseconds of one image a call, one call at a time."""
     for signature, some in values.items():
         tell(asking=f'latency of {signature}')
@@ -164,7 +164,9 @@ def essence(message: str) -> str:
     return (useful or lines or [''])[0][:200]
 
 
-def attacked(model: Model, asked: Mapping[str, Any], encoded: Sequence[bytes], tell: Tell) -> None:
+def attacked(
+    model: ProbedModel, asked: Mapping[str, Any], encoded: Sequence[bytes], tell: Tell
+) -> None:
     """What came of each hostile request: an answer or an error, if anything comes at all."""
     for name, signature, make in hostile(asked, encoded):
         value = make()
@@ -206,7 +208,7 @@ def answer_all(asked: Mapping[str, Any], tell: Tell) -> None:
         for record in serialized
     ]
     began = time.perf_counter()
-    model = Model(asked['model'], asked['timeout'])
+    model = ProbedModel(asked['model'], asked['timeout'])
     loaded = time.perf_counter()
     tell(asking='first image')
     model.ask('serving_bytes', texts(encoded[:1]))

@@ -20,8 +20,8 @@ import tensorflow as tf
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.ingestion import examples
 from thawline.components.serving_check import judgement
-from thawline.components.serving_check.params import Check
-from thawline.components.serving_check.record import Record
+from thawline.components.serving_check.params import ServingCheckSettings
+from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.components.shared import progress
 from thawline.components.shared.splits import VAL
 
@@ -67,7 +67,7 @@ def replay(files: Sequence[str], table: Predictions, most: int) -> Replay:
     return Replay(tuple(some), labels, table.probabilities[places])
 
 
-def check(model: pathlib.Path, replay: Replay, limits: Check) -> Record:
+def check(model: pathlib.Path, replay: Replay, limits: ServingCheckSettings) -> ServingCheckRecord:
     """Has a fresh process load the model and asks it.
 
     Args:

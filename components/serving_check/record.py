@@ -31,7 +31,7 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
+class ServingCheckRecord:
     """The whole check.
 
     Attributes:
@@ -73,16 +73,16 @@ class Record:
         return self.load_seconds + self.first_answer_seconds
 
 
-def write(record: Record, folder: pathlib.Path) -> None:
+def write(record: ServingCheckRecord, folder: pathlib.Path) -> None:
     """Writes `serving.json`."""
     records.write(record, folder / FILE, FORMAT)
 
 
-def read(folder: pathlib.Path) -> Record:
+def read(folder: pathlib.Path) -> ServingCheckRecord:
     """Reads what `write` wrote.
 
     Raises:
         FileNotFoundError: there is none.
         ValueError: it is of another format.
     """
-    return records.read(Record, folder / FILE, FORMAT)
+    return records.read(ServingCheckRecord, folder / FILE, FORMAT)

@@ -30,10 +30,10 @@ def open_sqlite(path: str | os.PathLike[str]) -> mlmd.MetadataStore:
     """Opens the file; makes one where there is none."""
     config = pb.ConnectionConfig()
     config.sqlite.filename_uri = os.fspath(path)
-    return opened(config)
+    return open_store(config)
 
 
-def opened(connection: pb.ConnectionConfig) -> mlmd.MetadataStore:
+def open_store(connection: pb.ConnectionConfig) -> mlmd.MetadataStore:
     """Opens what a complete connection leads to; makes the tables where there are none.
 
     Raises:
@@ -55,7 +55,7 @@ def opened(connection: pb.ConnectionConfig) -> mlmd.MetadataStore:
 
 
 @contextlib.contextmanager
-def lent(connection: pb.ConnectionConfig) -> Iterator[None]:
+def lend(connection: pb.ConnectionConfig) -> Iterator[None]:
     """Lets executors of this process ask the metadata for the time of the block."""
     global _lent
     before, _lent = _lent, connection
@@ -65,6 +65,6 @@ def lent(connection: pb.ConnectionConfig) -> Iterator[None]:
         _lent = before
 
 
-def borrowed() -> mlmd.MetadataStore | None:
+def lent_store() -> mlmd.MetadataStore | None:
     """The metadata of the run under way; None where no runner lends them."""
-    return None if _lent is None else opened(_lent)
+    return None if _lent is None else open_store(_lent)

@@ -25,7 +25,7 @@ from thawline.pipeline.terminal.console import say, wide_console
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
-    from thawline.components.bulk_prediction.listing import Listing
+    from thawline.components.bulk_prediction.listing import UnlabelledListing
     from thawline.pipeline.config.project import Project
     from thawline.pipeline.prediction.batch import PredictionResult
 
@@ -158,7 +158,7 @@ def _log(project: Project) -> pathlib.Path:
     return folder / f'{stamp}-predict.log'
 
 
-def _counted(images: Listing) -> str:
+def _counted(images: UnlabelledListing) -> str:
     """`1,204 images and 2 TFRecord files`."""
     counts = [(len(images.items), 'image'), (len(images.records), 'TFRecord file')]
     return ' and '.join(f'{n:,} {what}{"" if n == 1 else "s"}' for n, what in counts if n)
@@ -167,7 +167,7 @@ def _counted(images: Listing) -> str:
 def _run(
     console: rich.console.Console,
     project: Project,
-    images: Listing,
+    images: UnlabelledListing,
     folder: pathlib.Path,
     target: pathlib.Path,
     abstain_below: float | None,

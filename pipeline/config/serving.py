@@ -5,8 +5,8 @@ from __future__ import annotations
 import pydantic
 
 from thawline.components.bulk_prediction.params import Bulk
-from thawline.components.export.params import Abstain, Exports, Kind
-from thawline.components.serving_check.params import Check
+from thawline.components.export.params import Abstention, ExportSettings, Kind
+from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.shared.settings import Count, Fraction, Section
 
 
@@ -31,19 +31,21 @@ class Serving(Section):
         description='Val accuracy that such a format may lose at most, by the lower end of the '
         '95 % interval of the difference.',
     )
-    abstain: Abstain | None = pydantic.Field(
+    abstain: Abstention | None = pydantic.Field(
         default=None,
         description='Abstain below a score that is calibrated on val: {accuracy: 0.98}.',
     )
     licence: str | None = pydantic.Field(
         default=None, description='Licence of the model; part of the model card.'
     )
-    check: Check = Check()
+    check: ServingCheckSettings = ServingCheckSettings()
     bulk: Bulk | None = pydantic.Field(
         default=None, description='Unlabelled images to predict with the blessed model of a run.'
     )
 
     @property
-    def export_settings(self) -> Exports:
+    def export_settings(self) -> ExportSettings:
         """The part that the Exporter takes."""
-        return Exports.model_validate(self.model_dump(include=set(Exports.model_fields)))
+        return ExportSettings.model_validate(
+            self.model_dump(include=set(ExportSettings.model_fields))
+        )

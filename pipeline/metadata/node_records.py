@@ -6,7 +6,7 @@ import json
 import pathlib
 
 from thawline.components.serving_check import record as serving_record_lib
-from thawline.components.serving_check.record import Record as ServingRecord
+from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.pipeline.metadata.runs import NodeResult
 
 
@@ -33,6 +33,6 @@ def tuning_record(result: NodeResult) -> dict:
     return json.loads(path.read_text('utf-8'))
 
 
-def serving_record(result: NodeResult) -> ServingRecord:
+def serving_record(result: NodeResult) -> ServingCheckRecord:
     """What the serving check found."""
     return serving_record_lib.read(pathlib.Path(result.outputs['serving_record'].uri))

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from thawline.components.bulk_prediction.listing import Listing
+from thawline.components.bulk_prediction.listing import UnlabelledListing
 from thawline.components.ingestion import quarantine
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
@@ -51,7 +51,7 @@ class SizeLimits:
 
 
 def predict(
-    listing: Listing,
+    listing: UnlabelledListing,
     predictor: str,
     target: pathlib.Path,
     columns: Columns,

@@ -21,7 +21,7 @@ import apache_beam as beam
 import tensorflow as tf
 from apache_beam.utils import shared
 
-from thawline.components.bulk_prediction.listing import Item, Listing, without_labels
+from thawline.components.bulk_prediction.listing import Item, UnlabelledListing, without_labels
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion import storage, tfrecord
 from thawline.components.ingestion.decoding import BadImage
@@ -108,7 +108,7 @@ class EncodedImage:
     image: bytes
 
 
-def split_into_chunks(listing: Listing) -> list[Chunk]:
+def split_into_chunks(listing: UnlabelledListing) -> list[Chunk]:
     """The chunks of a listing, in the order of the rows."""
     items = listing.items
     pieces = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]

@@ -55,7 +55,7 @@ class RunMetadata(tfx_metadata.Metadata):
 
     def __enter__(self) -> Self:
         """As the base class, which knows no store but ML Metadata's own."""
-        self._store = metadata_store.opened(self._connection_config)
+        self._store = metadata_store.open_store(self._connection_config)
         self._users += 1
         return self
 
@@ -168,7 +168,7 @@ class CompiledRun:
             self._named(name),
             _pushing_alone(node),
             _no_arguments(),
-            metadata_store.lent(self._connection),
+            metadata_store.lend(self._connection),
         ):
             with self.opened() as handle:
                 if node.execution_options.run.perform_snapshot:

@@ -103,7 +103,7 @@ def floors(graph: Graph, package: str) -> list[str]:
     return max((way(name) for name in graph if name.startswith(package)), key=len, default=[])
 
 
-def reached(graph: Graph, starts: Iterable[str]) -> set[str]:
+def reachable(graph: Graph, starts: Iterable[str]) -> set[str]:
     """All modules that these import, and that those import, and so on; packages' own code too."""
     seen: set[str] = set()
     ahead = list(starts)
@@ -162,7 +162,7 @@ def problems(root: pathlib.Path = thawline.ROOT) -> Iterator[str]:
             way = floors(between, package)
             if len(way) > most:
                 yield f'{package} has {len(way)} floors, at most {most}: {" -> ".join(way)}'
-    run_by_nodes = reached(graph, entry_points(files))
+    run_by_nodes = reachable(graph, entry_points(files))
     for module in sorted(graph):
         if module.startswith('thawline.components') and module not in run_by_nodes:
             yield f'{module} is not reached from any node: it belongs into pipeline/'

@@ -116,7 +116,7 @@ def opened(described: pb.ConnectionConfig) -> mlmd.MetadataStore:
         ConfigError: it cannot use the database.
     """
     try:
-        return metadata_store.opened(connection.filled(described))
+        return metadata_store.open_store(connection.filled(described))
     except Unavailable:
         with postgresql.session(described):  # says why, where ML Metadata gives no reason
             raise

@@ -115,7 +115,7 @@ def test_recipe_scores_val_as_the_model_answers(mode: str, tmp_path: pathlib.Pat
 def test_other_formats_average_too(
     kind: Kind, transformed: Transformed, tmp_path: pathlib.Path
 ) -> None:
-    if lacking := format_libraries.missing(kind):
+    if lacking := format_libraries.missing_libraries(kind):
         pytest.skip(f'not installed: {", ".join(lacking)}')
     made = tiny.model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
     averaging = dataclasses.replace(made, views='flips')

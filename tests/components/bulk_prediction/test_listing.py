@@ -15,7 +15,7 @@ from thawline.components.shared.errors import ConfigError, DataError
 assert memory_files.MemoryFiles  # Beam finds it by its scheme
 
 
-def of(*sources: str, **columns: str) -> listing.Listing:
+def of(*sources: str, **columns: str) -> listing.UnlabelledListing:
     return listing.of_sources(sources, Columns(**columns))
 
 
@@ -26,7 +26,7 @@ def touch(root: pathlib.Path, *names: str) -> None:
         path.write_bytes(b'x')
 
 
-def names(found: listing.Listing) -> list[str]:
+def names(found: listing.UnlabelledListing) -> list[str]:
     return [item.name for item in found.items]
 
 

@@ -17,7 +17,7 @@ from tests.components.transformed import CLASSES, Transformed
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.export import executor, record
 from thawline.components.export.artifacts import Exports as ExportsArtifact
-from thawline.components.export.params import Exports
+from thawline.components.export.params import ExportSettings
 from thawline.components.saved_model.decision_rule import Rule
 
 BASE = {'backbone': 'tiny', 'weights': 'random', 'weights_digest': 'abc', 'image_size': 32}
@@ -94,7 +94,7 @@ def export(folder: pathlib.Path, given: Judged, **settings: Any) -> Exported:
         'exports': [artifact(ExportsArtifact, folder / 'exports', 21)],
     }
     properties = {
-        'settings': Exports(**settings).model_dump_json(),
+        'settings': ExportSettings(**settings).model_dump_json(),
         'code_digest': '',
     }
     executor.Executor().Do(given.inputs, outputs, properties)

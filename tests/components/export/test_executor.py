@@ -46,7 +46,7 @@ def val_pixels(judged: Judged) -> dict[str, np.ndarray]:
 
 
 def test_every_format_answers_as_it_says(judged: Judged, tmp_path: pathlib.Path) -> None:
-    kinds = [*LITERT, *([] if format_libraries.missing('onnx') else ['onnx'])]
+    kinds = [*LITERT, *([] if format_libraries.missing_libraries('onnx') else ['onnx'])]
     found = exporting.export(
         tmp_path, judged, exports=kinds, exports_tolerance=0.99, licence='CC0', abstain=None
     )

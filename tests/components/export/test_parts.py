@@ -10,7 +10,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.export import abstention, hard_links, model_origin, parity, record
-from thawline.components.saved_model.card import Abstain
+from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.shared import metadata_store
 from thawline.components.statistics.paired import share_difference
 
@@ -98,15 +98,15 @@ def test_images_needed_is_enough() -> None:
 
 def test_measured_elsewhere() -> None:
     scores, right = np.array([0.9, 0.8, 0.4]), np.array([True, False, False])
-    found = abstention.measured(scores, right, 0.5)
+    found = abstention.accuracy_above(scores, right, 0.5)
     assert (found.n, found.share) == (2, 0.5)
-    assert abstention.measured(scores, right, 0.95).share is None
+    assert abstention.accuracy_above(scores, right, 0.95).share is None
 
 
 def test_record_survives_its_file(tmp_path: pathlib.Path) -> None:
     export = record.Export('onnx', False, 'too lossy', 'x 1', 1.5, 2.5, 10, 0.9, -0.1, -0.2, 0.0)
-    abstain = Abstain(0.9, 0.7, 0.5, 0.95, 0.91, 300)
-    made = record.Record(True, 12.5, 3.0, (export,), abstain, 'on test')
+    abstain = AbstainThreshold(0.9, 0.7, 0.5, 0.95, 0.91, 300)
+    made = record.ExportsRecord(True, 12.5, 3.0, (export,), abstain, 'on test')
     record.write(made, tmp_path / 'new')
     assert record.read(tmp_path / 'new') == made and made.placed == ()
     (tmp_path / 'new' / record.FILE).write_text('{"format": 9}')
@@ -161,8 +161,8 @@ def test_origin_is_who_made_it_not_who_took_it_from_the_cache(tmp_path: pathlib.
     put(store, 'Gen', [examples], pb.Execution.COMPLETE, 'first', source_fingerprint='f00d')
     put(store, 'Trainer', [model], pb.Execution.COMPLETE, 'first')
     put(store, 'Trainer', [model], pb.Execution.CACHED, 'second')
-    assert model_origin.noted(store, model, examples) == {'run': 'first', 'data': 'f00d'}
-    assert model_origin.noted(None, model, examples) == {}
+    assert model_origin.run_and_data(store, model, examples) == {'run': 'first', 'data': 'f00d'}
+    assert model_origin.run_and_data(None, model, examples) == {}
     told = model_origin.lineage(
         {'run': 'first'}, 7, {'backbone': 'b', 'other': 1}, {'val': (9, 10)}, True
     )

@@ -20,10 +20,10 @@ from tests.components.transformed import Transformed, rows
 from thawline.components.evaluation import predictions
 from thawline.components.serving_check import executor, probe_process, record
 from thawline.components.serving_check.artifacts import ServingRecord
-from thawline.components.serving_check.params import Check
+from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.shared import split_files
 
-QUICK = Check(images=2, huge_pixels=250_000)
+QUICK = ServingCheckSettings(images=2, huge_pixels=250_000)
 
 
 @pytest.fixture(scope='module')
@@ -36,7 +36,9 @@ def exported(judged: Judged, tmp_path_factory: pytest.TempPathFactory) -> Export
     return exporting.export(tmp_path_factory.mktemp('exported'), judged)
 
 
-def check(folder: pathlib.Path, given: Judged, exported: Exported, limits: Check = QUICK):
+def check(
+    folder: pathlib.Path, given: Judged, exported: Exported, limits: ServingCheckSettings = QUICK
+):
     """Runs the executor as TFX does: what was found, and the blessing."""
     outputs = {
         'infra_blessing': [exporting.artifact(standard_artifacts.InfraBlessing, folder / 'b', 30)],

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from thawline.components.export.record import Export
-from thawline.components.export.record import Record as Exported
 from thawline.components.report import serving_card
-from thawline.components.saved_model.card import Abstain
+from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.serving_check import judgement, record
-from thawline.components.serving_check.params import Check
-from thawline.components.serving_check.record import Record
+from thawline.components.serving_check.params import ServingCheckSettings
+from thawline.components.serving_check.record import ServingCheckRecord
 
 LABELS = ('a', 'b')
 CHANCES = np.array([[0.9, 0.1], [0.4, 0.6]], np.float32)
@@ -36,8 +35,10 @@ def told(change: float = 0.0, labels: tuple[str, ...] = LABELS, **facts) -> list
     return [*lines, {'peak_mb': 900.0, 'ended': True, **facts}]
 
 
-def judged(some: list[dict], check: Check | None = None, ending: str = '') -> Record:
-    return judgement.judge(some, LABELS, CHANCES, check or Check(), ending, 7.0)
+def judged(
+    some: list[dict], check: ServingCheckSettings | None = None, ending: str = ''
+) -> ServingCheckRecord:
+    return judgement.judge(some, LABELS, CHANCES, check or ServingCheckSettings(), ending, 7.0)
 
 
 def test_all_well() -> None:
@@ -66,7 +67,7 @@ def test_either_label_of_a_tie_will_do() -> None:
         line | {'probabilities': [0.5, 0.5]} if line.get('image') == 1 else line
         for line in told(labels=('a', 'a'))
     ]
-    assert judgement.judge(some, LABELS, tie, Check(), '', 1.0).passed
+    assert judgement.judge(some, LABELS, tie, ServingCheckSettings(), '', 1.0).passed
 
 
 def test_other_number_of_classes() -> None:
@@ -85,10 +86,10 @@ def test_other_number_of_classes() -> None:
     ],
 )
 def test_limits(limit: str, value: float | str, enough: float | str, words: str) -> None:
-    found = judged(told(), Check.model_validate({limit: value}))
+    found = judged(told(), ServingCheckSettings.model_validate({limit: value}))
     allowed = '0.25' if value == '0.25s' else '15'
     assert found.problems == (f'{words}; serving.check.{limit} allows {allowed}',)
-    assert judged(told(), Check.model_validate({limit: enough})).passed
+    assert judged(told(), ServingCheckSettings.model_validate({limit: enough})).passed
 
 
 def test_what_it_was_doing_when_it_died() -> None:
@@ -115,7 +116,11 @@ def test_line_that_a_crash_cut_short_is_left_out() -> None:
 
 
 def test_record_survives_its_file(tmp_path: pathlib.Path) -> None:
-    for made in (judged(told()), judged(told(0.1)), Record(False, False, ('not blessed',))):
+    for made in (
+        judged(told()),
+        judged(told(0.1)),
+        ServingCheckRecord(False, False, ('not blessed',)),
+    ):
         record.write(made, tmp_path)
         assert record.read(tmp_path) == made
     (tmp_path / record.FILE).write_text('{"format": 0}')
@@ -129,7 +134,7 @@ def test_card_of_the_report_says_all_of_it() -> None:
         Export('litert_int8', False, 'a loss cannot be ruled out', 'tensorflow 2', 3.9, 2.0),
         Export('onnx', False, 'it cannot be made: no such operation'),
     )
-    abstain = Abstain(0.95, 0.81, 0.7, 0.98, 0.951, 395)
+    abstain = AbstainThreshold(0.95, 0.81, 0.7, 0.98, 0.951, 395)
     exported = Exported(True, 14.0, 11.0, exports, abstain, 'on test: 72% answered')
     told_ = serving_card.card(exported, judged(told()))
     facts = {fact.term: fact for fact in told_.facts}
@@ -145,5 +150,5 @@ def test_card_of_the_report_says_all_of_it() -> None:
     assert facts['Abstains'].value == 'below a score of 0.810'
     failed = serving_card.card(exported, judged(told(0.1)))
     assert 'FAILED' in failed.facts[1].value and 'answers otherwise' in failed.facts[1].detail
-    unblessed = Record(False, False, ('the model was not blessed',))
+    unblessed = ServingCheckRecord(False, False, ('the model was not blessed',))
     assert len(serving_card.card(exported, unblessed).facts) == 2

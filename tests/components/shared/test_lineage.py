@@ -55,7 +55,7 @@ class Recorder:
 @pytest.mark.filterwarnings('ignore::DeprecationWarning')
 def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'metadata.sqlite'
-    recorder = Recorder(metadata_store.opened(connection_to(path)))
+    recorder = Recorder(metadata_store.open_store(connection_to(path)))
     images, model, other, evaluation = (recorder.artifact() for _ in range(4))
     done, cached = pb.Execution.COMPLETE, pb.Execution.CACHED
     recorder.run('Images', 'r1', {}, {'examples': images}, done)
@@ -66,8 +66,8 @@ def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) 
     compared = {'model': model, 'baseline_model': other}
     recorder.run('Evaluator', 'r3', compared, {'evaluation': evaluation}, done)
 
-    with metadata_store.lent(connection_to(path)):
-        store = metadata_store.borrowed()
+    with metadata_store.lend(connection_to(path)):
+        store = metadata_store.lent_store()
     assert store is not None
     found = lineage.steps(store, [evaluation])
     assert [(step.node, step.run, step.outputs) for step in found] == [
@@ -80,8 +80,8 @@ def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) 
 
 
 def test_metadata_are_lent_for_a_time(tmp_path: pathlib.Path) -> None:
-    assert metadata_store.borrowed() is None
-    with pytest.raises(KeyError), metadata_store.lent(connection_to(tmp_path / 'a.sqlite')):
-        assert metadata_store.borrowed() is not None
+    assert metadata_store.lent_store() is None
+    with pytest.raises(KeyError), metadata_store.lend(connection_to(tmp_path / 'a.sqlite')):
+        assert metadata_store.lent_store() is not None
         raise KeyError
-    assert metadata_store.borrowed() is None
+    assert metadata_store.lent_store() is None

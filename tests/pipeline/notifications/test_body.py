@@ -97,7 +97,7 @@ def test_run_that_the_gate_refused(tmp_path: pathlib.Path) -> None:
 def test_run_that_the_serving_check_refused(tmp_path: pathlib.Path) -> None:
     served = tmp_path / 'served'
     served.mkdir()
-    serving_record.write(serving_record.Record(True, False, ('other answers',)), served)
+    serving_record.write(serving_record.ServingCheckRecord(True, False, ('other answers',)), served)
     check = node('ServingCheck', serving_record=Output(5, str(served), {}))
     content = details_of(Outcome.NOT_BLESSED, evaluated(tmp_path / 'e', 190), check, pushed(None))
     assert content.event == 'refused'

@@ -163,13 +163,13 @@ def test_exports_that_were_refused_are_told_with_the_reason(tmp_path: pathlib.Pa
         Export('litert', True, 'the same answers', megabytes=13.4),
         Export('litert_int8', False, 'a loss cannot be ruled out', megabytes=3.9),
     )
-    made = export_record.Record(True, 14.02, 9.0, some, None, 'no score assures 0.99')
+    made = export_record.ExportsRecord(True, 14.02, 9.0, some, None, 'no score assures 0.99')
     export_record.write(made, tmp_path)
     assert served_line('Exporter', 'exports', tmp_path) == (
         'SavedModel 14.0 MB; litert 13.4 MB; litert_int8 REFUSED: a loss cannot be ruled out; '
         'no abstention: no score assures 0.99'
     )
-    export_record.write(export_record.Record(False, 14.02, None, (), None, ''), tmp_path)
+    export_record.write(export_record.ExportsRecord(False, 14.02, None, (), None, ''), tmp_path)
     assert served_line('Exporter', 'exports', tmp_path) == 'SavedModel 14.0 MB'
     text = served_line('Exporter', 'exports', tmp_path, '{exports: [litert]}')
     assert text.endswith('the model is not blessed')
@@ -179,14 +179,14 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
     tmp_path: pathlib.Path,
 ) -> None:
     latency = {'serving_bytes': Latency(11.6, 14.2)}
-    good = serving_record.Record(
+    good = serving_record.ExportsRecord(
         True, True, latency=latency, memory_mb=612.0, load_seconds=2.0, first_answer_seconds=1.25
     )
     serving_record.write(good, tmp_path)
     assert served_line('ServingCheck', 'serving_record', tmp_path) == (
         'predicts as evaluated, 12 ms per image (p95 14), 612 MB, cold start 3.2 s'
     )
-    bad = serving_record.Record(True, False, ('it died [bold]at: huge image',))
+    bad = serving_record.ExportsRecord(True, False, ('it died [bold]at: huge image',))
     serving_record.write(bad, tmp_path)
     assert 'REFUSED: it died' in served_line('ServingCheck', 'serving_record', tmp_path)
     judged = evaluator(tmp_path, Counts(HitCount(199, 200), HitCount(99, 100), {}), Gate())

@@ -33,7 +33,7 @@ def store(running):
     described = running.described()
     with server.session(described) as session:
         assert postgresql_tables.make(session, described)
-    return metadata_store.opened(connection.filled(described))
+    return metadata_store.open_store(connection.filled(described))
 
 
 def round_trip(store, **values: object) -> pb.Artifact:
@@ -76,7 +76,7 @@ def test_steps_of_a_path_come_back_in_order(running):
     described = running.described()
     with server.session(described, seconds=60) as session:
         postgresql_tables.make(session, described)
-        store = metadata_store.opened(connection.filled(described))
+        store = metadata_store.open_store(connection.filled(described))
         record(store, 'r1', 'Trainer', pb.Execution.COMPLETE, model={'kept': 'probe'})
         session.run(
             'with gone as (delete from eventpath where not is_index_step returning *) '
@@ -95,7 +95,7 @@ def test_records_come_back_by_number_whichever_was_changed_last(running):
     described = running.described()
     with server.session(described, seconds=60) as session:
         postgresql_tables.make(session, described)
-    store = metadata_store.opened(connection.filled(described))
+    store = metadata_store.open_store(connection.filled(described))
     kind = store.put_artifact_type(pb.ArtifactType(name='Model'))
     ids = store.put_artifacts([pb.Artifact(type_id=kind, uri=str(n)) for n in range(4)])
     (first,) = store.get_artifacts_by_id(ids[:1])
@@ -115,7 +115,7 @@ def test_the_password_is_in_no_log_of_any_level(running, caplog):
         server.session(described, seconds=60) as session,
     ):
         postgresql_tables.make(session, described)
-        metadata_store.opened(connection.filled(described))
+        metadata_store.open_store(connection.filled(described))
     assert 'MetadataStore with DB connection initialized' in caplog.text
     assert 'conn' not in caplog.text.replace('connection initialized', '')
     assert postgresql.PASSWORD.split()[0] not in caplog.text
@@ -192,7 +192,7 @@ def test_tables_in_another_schema_are_refused(running):
 
 def write(config: bytes, worker: int, count: int) -> None:
     """Puts executions; in a process of its own."""
-    store = metadata_store.opened(pb.ConnectionConfig.FromString(config))
+    store = metadata_store.open_store(pb.ConnectionConfig.FromString(config))
     for number in range(count):
         record(store, f'r{number}', f'N{worker}', pb.Execution.COMPLETE, out={'n': number})
 
@@ -216,7 +216,7 @@ def test_four_processes_write_at_once(backend, running, tmp_path):
     for worker in workers:
         worker.join(timeout=300)
     assert [worker.exitcode for worker in workers] == [0] * 4
-    store = metadata_store.opened(config)
+    store = metadata_store.open_store(config)
     runs = metadata.runs(store, 'p')
     assert len(runs) == 60
     assert all({node.node for node in run.nodes} == {'N0', 'N1', 'N2', 'N3'} for run in runs)

@@ -46,7 +46,7 @@ def shared(running, tmp_path):
     described = running.described()
     with server.session(described, seconds=60) as session:
         postgresql_tables.make(session, described)
-    store = metadata_store.opened(connection.filled(described))
+    store = metadata_store.open_store(connection.filled(described))
     models = {}
     for run, pipeline in itertools.product(('2026-01-01', '2026-01-02'), ('ants', 'ants-2')):
         models[pipeline, run] = put(store, pipeline, run, 'Trainer', model=f'/{pipeline}/{run}')[
