@@ -135,7 +135,7 @@ def test_card_of_the_report_says_all_of_it() -> None:
         Export('onnx', False, 'it cannot be made: no such operation'),
     )
     abstain = AbstainThreshold(0.95, 0.81, 0.7, 0.98, 0.951, 395)
-    exported = Exported(True, 14.0, 11.0, exports, abstain, 'on test: 72% answered')
+    exported = ExportsRecord(True, 14.0, 11.0, exports, abstain, 'on test: 72% answered')
     told_ = serving_card.card(exported, judged(told()))
     facts = {fact.term: fact for fact in told_.facts}
     assert facts['Serving check'].value == 'passed'
