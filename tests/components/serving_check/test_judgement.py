@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from thawline.components.export.record import Export
+from thawline.components.export.record import Export, ExportsRecord
 from thawline.components.report import serving_card
 from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.serving_check import judgement, record
