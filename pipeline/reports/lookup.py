@@ -12,7 +12,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import files, node_names
-from thawline.components.shared.errors import NotFound
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult, Output, Run
 
@@ -58,9 +58,9 @@ class StoredReport:
         try:
             found = pydantic.TypeAdapter(content.ReportContent).validate_json(text)
         except pydantic.ValidationError as error:
-            raise NotFound(self._unreadable(str(error).splitlines()[0])) from error
+            raise ConfigError(self._unreadable(str(error).splitlines()[0])) from error
         if found.format != content.FORMAT:
-            raise NotFound(self._unreadable(f'format {found.format}, known: {content.FORMAT}'))
+            raise ConfigError(self._unreadable(f'format {found.format}, known: {content.FORMAT}'))
         return found
 
     def _unreadable(self, reason: str) -> str:
@@ -81,7 +81,8 @@ def find_report(
         pipeline: whose runs count, where the metadata may hold others.
 
     Raises:
-        ConfigError: there is no such run, several begin so, or it has no report.
+        NotFound: there is no such run, or it has no report.
+        ConfigError: several begin so.
     """
     runs = metadata.runs(store, pipeline)
     run = _find_run(runs, wanted)
@@ -132,7 +133,7 @@ def _find_run(runs: list[Run], wanted: str) -> Run:
         return found[0]
     newest = ', '.join(run.id for run in reversed((found or runs)[-_SHOWN:]))
     if found:
-        raise NotFound(f'{len(found)} runs begin with {wanted!r}: {newest}; give more of one')
+        raise ConfigError(f'{len(found)} runs begin with {wanted!r}: {newest}; give more of one')
     raise NotFound(
         f'no run {wanted!r}; the newest are: {newest}; give the id of one, its beginning, or {LAST}'
     )

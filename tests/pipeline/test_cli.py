@@ -84,7 +84,7 @@ def test_help_answers_at_once_and_imports_no_command(tmp_path):
     before = os.times()
     for _ in range(5):
         answer = thawline('--help', cwd=tmp_path).stdout
-        assert all(f'\n  {code}    ' in answer for code in (0, 1, 2, 3, 4, 6, 7))
+        assert all(f'\n    {code}    ' in answer for code in (0, 1, 2, 3, 4, 6, 7))
     after = os.times()
     used = after.children_user + after.children_system
     used -= before.children_user + before.children_system
