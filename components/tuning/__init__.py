@@ -1,1 +1,1 @@
-"""Finding settings for a data set: on cached features first, then by a few full trainings."""
+"""The search for training settings: on cached features first, then by a few full trainings."""

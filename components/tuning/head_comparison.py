@@ -1,4 +1,4 @@
-"""First phase: heads on the cached features, which cost seconds and decode no image."""
+"""First phase: heads on the cached features, which take seconds and decode no image."""
 
 from __future__ import annotations
 
@@ -17,102 +17,103 @@ ClassWeights = Literal['none', 'balanced']
 
 @dataclasses.dataclass(frozen=True)
 class HeadTrial:
-    """One head, and what it reached."""
+    """One head and its result."""
 
     features: Features
     class_weights: ClassWeights
-    tried: TrialResult
+    result: TrialResult
 
     def record(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             'features': self.features,
             'class_weights': self.class_weights,
-            'accuracy': self.tried.measured.accuracy,
-            'log_loss': self.tried.measured.log_loss,
-            'recall': self.tried.recall,
-            'seconds': self.tried.seconds,
+            'accuracy': self.result.measured.accuracy,
+            'log_loss': self.result.measured.log_loss,
+            'recall': self.result.recall,
+            'seconds': self.result.seconds,
         }
 
 
 @dataclasses.dataclass(frozen=True)
 class HeadComparison:
-    """All of them, the present one first, and what follows.
+    """The heads, with the current settings first, and the conclusions.
 
     Attributes:
-        found: the heads.
+        heads: all of them.
         features: of the best; the Embedder's setting, which no hyperparameter can change.
         class_weights: for the trainings of the second phase.
-        why: what was found, a sentence each, for people.
+        why: the reasons, a clause each, for people.
     """
 
-    found: tuple[HeadTrial, ...]
+    heads: tuple[HeadTrial, ...]
     features: Features
     class_weights: ClassWeights
     why: tuple[str, ...]
 
 
-def compare(bench: TrialRunner, settings: params.Training) -> HeadComparison:
-    """Fits a head for each choice of columns and of class weights, one choice changed at a time.
+def compare(runner: TrialRunner, settings: params.Training) -> HeadComparison:
+    """Fits a head for each choice of features and of class weights, one choice changed at a time.
 
-    `class_weights: balanced` says that all classes matter the same, which accuracy does not
-    measure; it is therefore only ever proposed, and never taken away.
+    `class_weights: balanced` makes all classes count the same, which accuracy does not measure; so
+    it may be proposed, but is never taken back.
 
     Raises:
         ConfigError, DataError: as `recipe.train`.
     """
     progress.start('heads on cached features')
-    kind: Features = bench.embedded.kind
+    kind: Features = runner.embedded.kind
     quick = settings.model_copy(update={'mode': 'probe'})
-    present = HeadTrial(kind, settings.class_weights, bench.train(quick))
-    found, why = [present], []
+    current = HeadTrial(kind, settings.class_weights, runner.train(quick))
+    heads, why = [current], []
 
     balanced = settings.class_weights == 'balanced'
     other: ClassWeights = 'none' if balanced else 'balanced'
     weighted = HeadTrial(
-        kind, other, bench.train(quick.model_copy(update={'class_weights': other}))
+        kind, other, runner.train(quick.model_copy(update={'class_weights': other}))
     )
-    found.append(weighted)
+    heads.append(weighted)
     top = None
     if kind == 'blocks':
-        top = HeadTrial('top', settings.class_weights, bench.train(quick, _top(bench)))
-        found.append(top)
+        top = HeadTrial('top', settings.class_weights, runner.train(quick, _top_features(runner)))
+        heads.append(top)
 
-    level = settings_choice.LEVEL / (len(found) - 1)
+    level = settings_choice.LEVEL / (len(heads) - 1)
     weights, features = settings.class_weights, kind
-    gained = settings_choice.gain(weighted.tried.measured, present.tried.measured, level)
+    gained = settings_choice.gain(weighted.result.measured, current.result.measured, level)
     if balanced:
         why.append(
-            f'class_weights: balanced stays; none changes accuracy by '
+            'class_weights: balanced is kept; none would change accuracy by '
             f'{100 * gained.accuracy:+.1f} points'
         )
     elif gained.beyond_noise:
         weights = other
-        why.append('class_weights: balanced is better beyond noise, and is used in what follows')
+        why.append('class_weights: balanced is better beyond noise, so the trainings below use it')
     else:
         why.append('class_weights: balanced is not better beyond noise')
     if top is None:
         why.append(
-            'features: top are all that was embedded; to compare them with those of earlier '
-            'blocks, set embedding.features: blocks and tune again'
+            'features: only top were embedded; to compare them with those of earlier blocks, set '
+            'embedding.features: blocks and tune again'
         )
-    elif settings_choice.gain(top.tried.measured, present.tried.measured, level).beyond_noise:
+    elif settings_choice.gain(top.result.measured, current.result.measured, level).beyond_noise:
         features = 'top'
         why.append('features: top is better beyond noise than blocks')
     else:
-        saved = settings_choice.gain(present.tried.measured, top.tried.measured)
+        gained = settings_choice.gain(current.result.measured, top.result.measured)
         why.append(
-            f'features: blocks stays; top changes accuracy by {-100 * saved.accuracy:+.1f} points'
+            'features: blocks is kept; top would change accuracy by '
+            f'{-100 * gained.accuracy:+.1f} points'
         )
-    return HeadComparison(tuple(found), features, weights, tuple(why))
+    return HeadComparison(tuple(heads), features, weights, tuple(why))
 
 
-def _top(bench: TrialRunner) -> recipe.FeatureSets:
-    """The columns of the last feature map alone."""
-    name, columns = feature_slices(bench.backbone, 'blocks')[-1]
+def _top_features(runner: TrialRunner) -> recipe.FeatureSets:
+    """The columns of the last feature map only."""
+    name, columns = feature_slices(runner.backbone, 'blocks')[-1]
     assert name == 'top'
 
-    def cut(data: LabelledSet) -> LabelledSet:
+    def select(data: LabelledSet) -> LabelledSet:
         return dataclasses.replace(data, values=data.values[..., columns])
 
-    return recipe.FeatureSets('top', cut(bench.embedded.train), cut(bench.embedded.val))
+    return recipe.FeatureSets('top', select(runner.embedded.train), select(runner.embedded.val))

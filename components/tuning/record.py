@@ -11,22 +11,22 @@ FILE = 'tuning.json'
 
 
 def tuning_record(tuner: RecipeTuner) -> dict[str, Any]:
-    """What was tried and what is taken.
+    """The trials and the choice.
 
-    `trials` are in the order in which they ran, the first with the present settings; `accuracy`,
+    `trials` are in the order in which they ran, the first with the current settings; `accuracy`,
     `log_loss` (after temperature scaling), `kept` are None where a training diverged.
     """
-    chosen = tuner.choice
-    first = next(tried for tried in tuner.tried if tried is not None).measured
+    choice = tuner.choice
+    first = next(result for result in tuner.results if result is not None).measured
     trials = []
-    for values, tried in zip(tuner.candidates, tuner.tried, strict=False):
+    for values, result in zip(tuner.candidates, tuner.results, strict=False):
         trials.append(
             {
                 'values': {name: values[name] for name in tuned_settings.NAMES if name in values},
-                'accuracy': tried and tried.measured.accuracy,
-                'log_loss': tried and tried.measured.log_loss,
-                'kept': tried and tried.kept,
-                'seconds': tried and tried.seconds,
+                'accuracy': result and result.measured.accuracy,
+                'log_loss': result and result.measured.log_loss,
+                'kept': result and result.kept,
+                'seconds': result and result.seconds,
             }
         )
     return {
@@ -34,11 +34,11 @@ def tuning_record(tuner: RecipeTuner) -> dict[str, Any]:
         'mode': tuner.settings.mode,
         'val_images': len(first.hits),
         'standard_error': first.standard_error,
-        'heads': [head.record() for head in tuner.heads.found],
+        'heads': [head.record() for head in tuner.heads.heads],
         'found': list(tuner.heads.why),
         'features': tuner.heads.features,
         'trials': trials,
-        'left_out': len(tuner.candidates) - len(tuner.tried),
-        'chosen': chosen.chosen,
-        'why': chosen.why,
+        'left_out': len(tuner.candidates) - len(tuner.results),
+        'chosen': choice.chosen,
+        'why': choice.why,
     }

@@ -21,7 +21,7 @@ OBJECTIVE = 'val_log_loss'
 
 
 class CandidateOracle(keras_tuner.Oracle):
-    """Gives out settled candidates one by one, while `fits` says that there is time."""
+    """Proposes the given candidates one by one, while `fits` says that there is time."""
 
     def __init__(
         self,
@@ -29,14 +29,14 @@ class CandidateOracle(keras_tuner.Oracle):
         candidates: Sequence[Mapping[str, Any]],
         fits: Callable[[Mapping[str, Any]], bool],
     ) -> None:
-        """The first candidate is always given out."""
+        """The first candidate is always proposed."""
         super().__init__(
             objective=keras_tuner.Objective(OBJECTIVE, 'min'),
             max_trials=len(candidates),
             hyperparameters=space,
             allow_new_entries=False,
             tune_new_entries=False,
-            seed=1,  # unused: nothing is drawn here
+            seed=1,  # unused: nothing is random here
             max_consecutive_failed_trials=len(candidates) + 1,
         )
         self._candidates, self._fits = candidates, fits
@@ -55,15 +55,15 @@ class RecipeTuner(base_tuner.BaseTuner):
     """Runs the recipe with each candidate; the best is what `settings_choice.choose` takes.
 
     Attributes:
-        heads: what the first phase found.
+        heads: of the first phase.
         settings: of the project.
-        candidates: settings by name, the present ones first.
-        tried: what those that were run reached; None for one that diverged.
+        candidates: settings by name, the current ones first.
+        results: of the candidates so far; None for one that diverged.
     """
 
     def __init__(
         self,
-        bench: TrialRunner,
+        runner: TrialRunner,
         heads: HeadComparison,
         settings: params.Training,
         space: keras_tuner.HyperParameters,
@@ -72,14 +72,14 @@ class RecipeTuner(base_tuner.BaseTuner):
         deadline: budget.Deadline,
         directory: pathlib.Path,
     ) -> None:
-        """Nothing is trained yet.
+        """Trains nothing yet.
 
         Args:
-            bench: what is trained on.
-            heads: what the first phase found.
+            runner: runs the trainings.
+            heads: of the first phase.
             settings: of the project.
             space: holds the candidates.
-            candidates: the present settings first.
+            candidates: the current settings first.
             epochs: of fine-tuning, at most those of `settings`.
             deadline: of the whole search.
             directory: for KerasTuner's files.
@@ -87,12 +87,12 @@ class RecipeTuner(base_tuner.BaseTuner):
         tune = settings.fine_tune
         shorter = tune.model_copy(update={'epochs': min(epochs, tune.epochs)})
         self.heads, self.settings = heads, settings
-        # A budget would cut some trainings and not others; the search has one of its own.
+        # A time budget would cut some trainings and not others; the search has its own.
         self._shorter = settings.model_copy(update={'fine_tune': shorter, 'budget': None})
-        self._bench, self._deadline = bench, deadline
-        self._blocks = len(bench.backbone.blocks)
+        self._runner, self._deadline = runner, deadline
+        self._blocks = len(runner.backbone.blocks)
         self.candidates = [dict(values) for values in candidates]
-        self.tried: list[TrialResult | None] = []
+        self.results: list[TrialResult | None] = []
         super().__init__(
             CandidateOracle(space, self.candidates, self._fits),
             directory=str(directory),
@@ -101,53 +101,54 @@ class RecipeTuner(base_tuner.BaseTuner):
         )
 
     def _cost(self, values: Mapping[str, Any]) -> float:
-        """Of a training, in passes forward: backward costs two, through the thawed part alone."""
+        """Of a training, in forward passes; backward costs two, through the thawed part only."""
         return 1 + 2 * values.get(tuned_settings.BLOCKS, 0) / self._blocks
 
     def _fits(self, values: Mapping[str, Any]) -> bool:
-        left = self._deadline.remaining
-        if left is None:
+        remaining = self._deadline.remaining
+        if remaining is None:
             return True
         pace = [
-            tried.seconds / self._cost(done)
-            for tried, done in zip(self.tried, self.candidates, strict=False)
-            if tried is not None
+            result.seconds / self._cost(candidate)
+            for result, candidate in zip(self.results, self.candidates, strict=False)
+            if result is not None
         ]
-        return left > max(pace, default=0.0) * self._cost(values)
+        return remaining > max(pace, default=0.0) * self._cost(values)
 
     def run_trial(self, trial: trial_lib.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """One training.
 
         Raises:
-            keras_tuner.errors.FailedTrialError: it diverged, which KerasTuner notes.
-            keras_tuner.errors.FatalError: anything else; KerasTuner would note and go on.
+            keras_tuner.errors.FailedTrialError: it diverged; KerasTuner goes on.
+            keras_tuner.errors.FatalError: anything else, which would not stop KerasTuner.
         """
         try:
             settings = tuned_settings.override(
                 self._shorter, trial.hyperparameters.values, self._blocks
             )
-            with progress.within(f'trial {len(self.tried) + 1} of {len(self.candidates)}'):
-                tried = self._bench.train(settings)
+            with progress.within(f'trial {len(self.results) + 1} of {len(self.candidates)}'):
+                result = self._runner.train(settings)
         except FloatingPointError as error:
             logging.warning('trial %s: %s', trial.trial_id, error)
-            self.tried.append(None)
+            self.results.append(None)
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except Exception as error:
             raise keras_tuner.errors.FatalError(str(error)) from error
-        self.tried.append(tried)
-        return {OBJECTIVE: tried.measured.log_loss, 'val_accuracy': tried.measured.accuracy}
+        self.results.append(result)
+        return {OBJECTIVE: result.measured.log_loss, 'val_accuracy': result.measured.accuracy}
 
     @property
     def choice(self) -> settings_choice.SettingsChoice:
         """Among the trials so far.
 
         Raises:
-            ValueError: all of it diverged.
+            ValueError: all diverged.
         """
-        return settings_choice.choose([tried.measured if tried else None for tried in self.tried])
+        measured = [result.measured if result else None for result in self.results]
+        return settings_choice.choose(measured)
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """The chosen ones; KerasTuner would take the lowest loss, within noise or not."""
-        found = self.oracle.get_space()
-        found.values = dict(self.candidates[self.choice.chosen])
-        return [found][:num_trials]
+        best = self.oracle.get_space()
+        best.values = dict(self.candidates[self.choice.chosen])
+        return [best][:num_trials]

@@ -1,15 +1,14 @@
-"""Which of several trainings is better beyond chance, judged on the same val images.
+"""Which of several trainings is better beyond chance, on the same val images.
 
 The measure is log loss after temperature scaling. Accuracy on a few dozen images moves in steps of
-an image and ties; log loss says of each image how sure the answer was, so that pairs of trainings
-differ in it where they give the same answers. Without the scaling it would mostly compare how far
-label smoothing and the length of training have pushed confidence, which the exported model's own
-temperature undoes. Accuracy, which the gate asks for, must not be lower.
+an image and ties; log loss also counts how sure each answer was, so trainings differ in it where
+they give the same answers. Without the scaling it would mostly compare how far label smoothing and
+the length of training have pushed confidence, which the exported model's own temperature undoes.
+Accuracy, which the gate asks for, must not be lower.
 
-The present settings stay unless another one is better beyond noise. With k others compared at once
-each has to be so at the level 5 % / k (Bonferroni), else the luckiest of them would often seem to
-be. What is covered is which images val happens to hold; that a training of another seed would end
-elsewhere is not.
+The current settings stay unless others are better beyond noise. With k others compared at once,
+each has to be better at the level 5 % / k (Bonferroni), or the luckiest would often seem to be.
+This covers chance in which images val holds, not in the seed of the training.
 
 Contract: logits float [N, C], labels int [N] in [0, C), hits bool [N], losses float64 [N].
 """
@@ -21,30 +20,27 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.special
 import scipy.stats
 
 from thawline.components.statistics import clustered
-from thawline.components.training import calibration
+from thawline.components.training import calibration, scores
 
 LEVEL = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
 class ValMeasurement:
-    """What a training answers on val: its hits, and the log loss of each image, in nats."""
+    """For each val image, whether the answer is right, and the log loss in nats."""
 
     hits: np.ndarray
     losses: np.ndarray
 
     @property
     def accuracy(self) -> float:
-        """Share of hits."""
         return float(self.hits.mean())
 
     @property
     def log_loss(self) -> float:
-        """Mean over the images."""
         return float(self.losses.mean())
 
     @property
@@ -54,22 +50,21 @@ class ValMeasurement:
 
 
 def measure(logits: np.ndarray, labels: np.ndarray) -> ValMeasurement:
-    """Judges answers.
+    """Measures predictions.
 
     Raises:
         ValueError: there is no image, or a logit is not finite.
     """
     scaled = logits.astype(np.float64) / calibration.fit_temperature(logits, labels)
-    losses = -scipy.special.log_softmax(scaled, axis=1)[np.arange(len(labels)), labels]
-    return ValMeasurement(logits.argmax(axis=1) == labels, losses)
+    return ValMeasurement(logits.argmax(axis=1) == labels, scores.losses(scaled, labels))
 
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """By how much one training is above another, image by image.
+    """By how much one training is better than another, image by image.
 
     Attributes:
-        loss: mean of the log losses that are saved, in nats; above 0 is better.
+        loss: mean decrease of the log loss, in nats; above 0 is better.
         lower, upper: its interval (Student's t) at the level asked for.
         accuracy: difference of the accuracies, in [-1, 1].
         p_value: of it, by McNemar's exact test.
@@ -85,10 +80,10 @@ class Gain:
 
 
 def gain(one: ValMeasurement, other: ValMeasurement, level: float = LEVEL) -> Gain:
-    """How far `one` is above `other`.
+    """By how much `one` is better than `other`.
 
     Raises:
-        ValueError: the two are not of the same images.
+        ValueError: they are not of the same images.
     """
     answers = clustered.accuracy_gain(one.hits, other.hits, np.arange(len(one.hits)))
     saved = other.losses - one.losses
@@ -106,14 +101,14 @@ def gain(one: ValMeasurement, other: ValMeasurement, level: float = LEVEL) -> Ga
 
 @dataclasses.dataclass(frozen=True)
 class SettingsChoice:
-    """Which one is taken, and why, as a clause for people."""
+    """The number of the chosen settings, and the reason, a clause for people."""
 
     chosen: int
     why: str
 
 
 def choose(measured: Sequence[ValMeasurement | None]) -> SettingsChoice:
-    """Takes the first, the present one, unless another is better beyond noise.
+    """Chooses the first, with the current settings, unless another is better beyond noise.
 
     Args:
         measured: None for a training that diverged.
@@ -121,38 +116,33 @@ def choose(measured: Sequence[ValMeasurement | None]) -> SettingsChoice:
     Raises:
         ValueError: all diverged.
     """
-    others = [i for i, found in enumerate(measured) if i and found is not None]
-    present = measured[0]
-    by_loss = sorted(others, key=lambda i: _of(measured, i).log_loss)
-    if present is None:
+    others = {i: trial for i, trial in enumerate(measured) if i and trial is not None}
+    current = measured[0]
+    by_loss = sorted(others, key=lambda i: others[i].log_loss)
+    if current is None:
         if not others:
-            raise ValueError('no training came to an end')
-        return SettingsChoice(by_loss[0], 'the training with the present settings diverged')
+            raise ValueError('no training finished')
+        return SettingsChoice(by_loss[0], 'the training with the current settings diverged')
     if not others:
-        return SettingsChoice(0, 'nothing else was tried')
+        return SettingsChoice(0, 'no other settings were tried')
     level = LEVEL / len(others)
-    gains = {i: gain(_of(measured, i), present, level) for i in by_loss}
+    gains = {i: gain(others[i], current, level) for i in by_loss}
     better = [i for i in by_loss if gains[i].beyond_noise]
     if better:
         return SettingsChoice(
-            better[0], f'better than the present settings beyond noise: {_said(gains[better[0]])}'
+            better[0],
+            f'better than the current settings beyond noise: {_describe(gains[better[0]])}',
         )
     best = by_loss[0]
     if gains[best].loss <= 0:
         return SettingsChoice(0, 'no other settings have a lower log loss')
     return SettingsChoice(
-        0, f'nothing is better beyond noise; the lowest log loss: {_said(gains[best])}'
+        0, f'no other settings are better beyond noise; lowest log loss: {_describe(gains[best])}'
     )
 
 
-def _of(measured: Sequence[ValMeasurement | None], i: int) -> ValMeasurement:
-    found = measured[i]
-    assert found is not None
-    return found
-
-
-def _said(found: Gain) -> str:
+def _describe(gained: Gain) -> str:
     return (
-        f'log loss {-found.loss:+.3f} ({-found.upper:+.3f} to {-found.lower:+.3f}), accuracy '
-        f'{100 * found.accuracy:+.1f} points (McNemar p = {found.p_value:.2f}), on the same images'
+        f'log loss {-gained.loss:+.3f} ({-gained.upper:+.3f} to {-gained.lower:+.3f}), accuracy '
+        f'{100 * gained.accuracy:+.1f} points (McNemar p = {gained.p_value:.2f}) on the same images'
     )

@@ -1,4 +1,4 @@
-"""Trains the recipe again and again on the same images, each time from the same base."""
+"""Trains the recipe repeatedly on the same images, each time from the same base."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ import tensorflow as tf
 
 from thawline.components import backbones
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import checkpoint, params, recipe
+from thawline.components.training import params, recipe
 from thawline.components.training.best_epoch import Snapshot
+from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.tuning import settings_choice
 from thawline.components.tuning.settings_choice import ValMeasurement
 
 
 @dataclasses.dataclass(frozen=True)
 class TrialResult:
-    """What one training reached.
+    """The outcome of one training.
 
     Attributes:
         measured: on val.
-        kept: as `recipe.TrainedClassifier.kept`.
+        kept: as in `recipe.TrainedClassifier`.
         recall: mean over the classes that val has, in [0, 1].
-        seconds: of the training and its answers.
+        seconds: of the training.
     """
 
     measured: ValMeasurement
@@ -46,14 +47,14 @@ class TrialRunner:
         images: Callable[[], tuple[LabelledSet, LabelledSet]],
         folder: pathlib.Path,
     ) -> None:
-        """Nothing is trained yet.
+        """Trains nothing yet.
 
         Args:
             backbone: the pretrained base, of the embeddings.
             classes: names, in the order of the labels.
             embedded: features of the train and val images.
-            images: gives the images themselves; called once, for the first full training.
-            folder: for the state of a training under way.
+            images: reads the images; called once, for the first full training.
+            folder: for the checkpoint of a training.
         """
         self.backbone, self.classes = backbone, classes
         self.embedded = dataclasses.replace(
@@ -62,49 +63,49 @@ class TrialRunner:
             val=recipe.drop_unknown_classes(embedded.val, 'val'),
         )
         self._read, self._folder = images, folder
-        self._held: tuple[LabelledSet, LabelledSet] | None = None
+        self._cached: tuple[LabelledSet, LabelledSet] | None = None
         self._base = Snapshot(backbone.model.variables)
 
     def _images(self) -> tuple[LabelledSet, LabelledSet]:
-        if self._held is None:
+        if self._cached is None:
             train, val = self._read()
-            self._held = (
+            self._cached = (
                 recipe.drop_unknown_classes(train, 'train'),
                 recipe.drop_unknown_classes(val, 'val'),
             )
-        return self._held
+        return self._cached
 
     def train(
         self, settings: params.Training, embedded: recipe.FeatureSets | None = None
     ) -> TrialResult:
-        """Runs the recipe whole, up to its choice of weights; the base is as before afterwards.
+        """Runs the whole recipe, and restores the base.
 
         Args:
             settings: of the recipe.
-            embedded: other features than the given ones, for training in mode 'probe' alone.
+            embedded: other features, for training in mode 'probe' only.
 
         Raises:
             ConfigError, DataError, FloatingPointError: as `recipe.train`.
         """
         began = time.monotonic()
-        data = embedded or self.embedded
-        kept = checkpoint.CheckpointFile(self._folder, 'tuning')
-        kept.clear()  # of a training that was stopped
+        features = embedded or self.embedded
+        checkpoint_file = CheckpointFile(self._folder, 'tuning')
+        checkpoint_file.clear()  # of a training that was stopped
         try:
             trained = recipe.train(
                 self.backbone,
                 self.classes,
-                data,
+                features,
                 self._images,
                 settings,
-                kept,
+                checkpoint_file,
                 tf.summary.create_noop_writer(),
                 self._folder,
             )
         finally:
             self._base.restore()
-            kept.clear()
-        labels = data.val.labels
+            checkpoint_file.clear()
+        labels = features.val.labels
         measured = settings_choice.measure(trained.val_logits, labels)
         recall = float(np.mean([measured.hits[labels == c].mean() for c in np.unique(labels)]))
         return TrialResult(measured, trained.kept, recall, time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""The TFX shell of the search: reads what the Embedder and Transform wrote, tries heads."""
+"""What the node Tuner runs: reads its inputs, compares heads, prepares the search."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from thawline.components.tuning.trial_runner import TrialRunner
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
-    """What TFX's Tuner calls; the trainings are run by its `search`.
+    """Called by TFX's Tuner, which then runs the trainings.
 
     `fn_args.custom_config` holds `model`, `training` and `tuning` (JSON of `params`), `image_size`,
-    `embeddings` (where the Embedder wrote), and, for the cache key alone, `weights_digest` and
+    `embeddings` (the Embedder's folder), and, for the cache key alone, `weights_digest` and
     `code_digest`.
 
     Raises:
@@ -28,23 +28,23 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """
     config = fn_args.custom_config
     settings = params.Training.model_validate_json(config['training'])
-    chosen = PretrainedBase.model_validate_json(config['model'])
+    base = PretrainedBase.model_validate_json(config['model'])
     tuning = Tuning.model_validate_json(config['tuning'])
     deadline = budget.Deadline(seconds_of(tuning.budget) if tuning.budget else None)
     size, folder = int(config['image_size']), pathlib.Path(fn_args.working_dir)
-    given = node_inputs.read(config, fn_args.transform_graph_path)
+    inputs = node_inputs.read(config, fn_args.transform_graph_path)
 
     def images() -> tuple[LabelledSet, LabelledSet]:
         return node_inputs.read_images(
             fn_args.train_files, fn_args.eval_files, size, folder / 'spool'
         )
 
-    bench = TrialRunner(given.backbone, given.classes, given.embedded, images, folder / 'state')
-    found = head_comparison.compare(bench, settings)
-    base = tuned_settings.base_name(chosen.backbone, size)
-    searched = search_space.space(settings, len(given.backbone.blocks), base)
-    points = search_space.candidates(searched, tuning.trials, settings.seed, found.class_weights)
+    runner = TrialRunner(inputs.backbone, inputs.classes, inputs.embedded, images, folder / 'state')
+    heads = head_comparison.compare(runner, settings)
+    base_name = tuned_settings.base_name(base.backbone, size)
+    space = search_space.space(settings, len(inputs.backbone.blocks), base_name)
+    points = search_space.candidates(space, tuning.trials, settings.seed, heads.class_weights)
     tuner = search.RecipeTuner(
-        bench, found, settings, searched, points, tuning.epochs, deadline, folder / 'tuner'
+        runner, heads, settings, space, points, tuning.epochs, deadline, folder / 'tuner'
     )
     return TunerFnResult(tuner=tuner, fit_kwargs={})

@@ -33,7 +33,7 @@ def staged() -> backbone_lib.Backbone:
 
 
 @pytest.fixture(scope='module')
-def bench(tmp_path_factory: pytest.TempPathFactory) -> TrialRunner:
+def runner(tmp_path_factory: pytest.TempPathFactory) -> TrialRunner:
     base = staged()
     train, val = tiny.images(40, side=32), tiny.images(30, side=32, seed=1)
     settings = EmbeddingSettings('staged', 'random', 32, 'blocks', 'none', 0, 0)
@@ -47,45 +47,45 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> TrialRunner:
     return TrialRunner(base, trial_runners.NAMES, embedded, lambda: (train, val), folder)
 
 
-def test_top_is_compared_where_blocks_were_embedded(bench: TrialRunner) -> None:
-    assert len(feature_slices(bench.backbone, 'blocks')) > 1
-    found = head_comparison.compare(bench, trial_runners.settings())
-    assert [(head.features, head.class_weights) for head in found.found] == [
+def test_top_is_compared_where_blocks_were_embedded(runner: TrialRunner) -> None:
+    assert len(feature_slices(runner.backbone, 'blocks')) > 1
+    comparison = head_comparison.compare(runner, trial_runners.settings())
+    assert [(head.features, head.class_weights) for head in comparison.heads] == [
         ('blocks', 'none'), ('blocks', 'balanced'), ('top', 'none'),
     ]  # fmt: skip
-    assert len(found.why) == 2
-    losses = [head.tried.measured.log_loss for head in found.found]
+    assert len(comparison.why) == 2
+    losses = [head.result.measured.log_loss for head in comparison.heads]
     assert losses[0] != losses[2]
 
 
-def test_useless_earlier_blocks_are_advised_against(bench: TrialRunner) -> None:
+def test_useless_earlier_blocks_are_advised_against(runner: TrialRunner) -> None:
     """Earlier blocks that hold a wrong hint, strong in train and turned round in val."""
-    columns = feature_slices(bench.backbone, 'blocks')[0][1]
+    columns = feature_slices(runner.backbone, 'blocks')[0][1]
 
     def hinted(data: LabelledSet, sign: float) -> LabelledSet:
-        found = data.values.copy()
-        found[..., columns] = sign * (2.0 * data.labels[:, None, None] - 1)
-        return LabelledSet(found, data.labels, data.ids)
+        features = data.values.copy()
+        features[..., columns] = sign * (2.0 * data.labels[:, None, None] - 1)
+        return LabelledSet(features, data.labels, data.ids)
 
     embedded = recipe.FeatureSets(
-        'blocks', hinted(bench.embedded.train, 1.0), hinted(bench.embedded.val, -1.0)
+        'blocks', hinted(runner.embedded.train, 1.0), hinted(runner.embedded.val, -1.0)
     )
     misled = TrialRunner(
-        bench.backbone, trial_runners.NAMES, embedded, bench._images, pathlib.Path(bench._folder)
+        runner.backbone, trial_runners.NAMES, embedded, runner._images, pathlib.Path(runner._folder)
     )
-    found = head_comparison.compare(misled, trial_runners.settings())
-    assert found.features == 'top'
-    assert 'features: top is better beyond noise than blocks' in found.why
+    comparison = head_comparison.compare(misled, trial_runners.settings())
+    assert comparison.features == 'top'
+    assert 'features: top is better beyond noise than blocks' in comparison.why
 
 
-def test_balanced_is_an_aim_and_stays(bench: TrialRunner) -> None:
-    found = head_comparison.compare(bench, trial_runners.settings(class_weights='balanced'))
-    assert found.class_weights == 'balanced'
-    assert found.why[0].startswith('class_weights: balanced stays')
+def test_balanced_is_an_aim_and_stays(runner: TrialRunner) -> None:
+    comparison = head_comparison.compare(runner, trial_runners.settings(class_weights='balanced'))
+    assert comparison.class_weights == 'balanced'
+    assert comparison.why[0].startswith('class_weights: balanced is kept')
 
 
 def test_top_alone_says_how_to_compare(tmp_path: pathlib.Path) -> None:
-    found = head_comparison.compare(trial_runners.bench(tmp_path), trial_runners.settings())
-    assert found.features == 'top' and len(found.found) == 2
-    assert 'embedding.features: blocks' in found.why[1]
-    assert all(np.isfinite(head.tried.recall) for head in found.found)
+    comparison = head_comparison.compare(trial_runners.runner(tmp_path), trial_runners.settings())
+    assert comparison.features == 'top' and len(comparison.heads) == 2
+    assert 'embedding.features: blocks' in comparison.why[1]
+    assert all(np.isfinite(head.result.recall) for head in comparison.heads)

@@ -43,17 +43,17 @@ def tuner(
     folder: pathlib.Path,
     settings: params.Training,
     candidates: list[dict[str, Any]] | None = None,
-    bench: TrialRunner | None = None,
+    runner: TrialRunner | None = None,
     trials: int = 3,
     deadline: budget.Deadline | None = None,
     epochs: int = 1,
 ) -> search.RecipeTuner:
-    bench = bench or trial_runners.bench(folder)
-    found = head_comparison.compare(bench, settings)
+    runner = runner or trial_runners.runner(folder)
+    found = head_comparison.compare(runner, settings)
     searched = search_space.space(settings, tiny.BLOCKS, BASE)
     points = candidates or search_space.candidates(searched, trials, 0, found.class_weights)
     return search.RecipeTuner(
-        bench,
+        runner,
         found,
         settings,
         searched,
@@ -77,7 +77,7 @@ def test_first_trial_has_the_present_settings(searched: search.RecipeTuner) -> N
         tuned_settings.override(trial_runners.settings(), first, tiny.BLOCKS)
         == trial_runners.settings()
     )
-    assert len(searched.tried) == len(searched.oracle.trials) == 3
+    assert len(searched.results) == len(searched.oracle.trials) == 3
 
 
 def test_best_hyperparameters_are_those_of_the_verdict(searched: search.RecipeTuner) -> None:
@@ -92,7 +92,7 @@ def test_best_hyperparameters_are_those_of_the_verdict(searched: search.RecipeTu
 
 
 def test_chosen_is_never_worse_than_the_present_settings(searched: search.RecipeTuner) -> None:
-    measured = [tried.measured for tried in searched.tried if tried is not None]
+    measured = [result.measured for result in searched.results if result is not None]
     chosen = measured[searched.choice.chosen]
     assert chosen.accuracy >= measured[0].accuracy
     assert chosen.log_loss <= measured[0].log_loss
@@ -103,7 +103,7 @@ def test_record_tells_all_of_it(searched: search.RecipeTuner) -> None:
     assert found['base'] == BASE and found['val_images'] == 20
     assert len(found['trials']) == 3 and found['left_out'] == 0
     first = found['trials'][0]
-    assert first['accuracy'] == searched.tried[0].measured.accuracy  # type: ignore[union-attr]
+    assert first['accuracy'] == searched.results[0].measured.accuracy  # type: ignore[union-attr]
     assert first['values'][tuned_settings.BLOCKS] == 1
     assert found['standard_error'] == pytest.approx(
         np.sqrt(first['accuracy'] * (1 - first['accuracy']) / 20)
@@ -113,29 +113,29 @@ def test_record_tells_all_of_it(searched: search.RecipeTuner) -> None:
 
 def test_weights_of_the_base_are_restored_between_trainings(tmp_path: pathlib.Path) -> None:
     base = tiny.backbone()
-    bench = trial_runners.bench(tmp_path, base)
+    runner = trial_runners.runner(tmp_path, base)
     before = tiny.weights_of(base)
     settings = trial_runners.settings(
         fine_tune=params.FineTune(blocks='all', epochs=1, learning_rate=3e-2, warmup=0.0)
     )
-    one = bench.train(settings)
+    one = runner.train(settings)
     assert all(tiny.same(before, tiny.weights_of(base)).values())
-    bench.train(settings.model_copy(update={'augmentation': 'strong'}))
-    again = bench.train(settings)
+    runner.train(settings.model_copy(update={'augmentation': 'strong'}))
+    again = runner.train(settings)
     np.testing.assert_array_equal(one.measured.losses, again.measured.losses)
     assert not list(tmp_path.rglob('state.npz'))
 
 
 def test_weights_are_restored_after_a_stop(tmp_path: pathlib.Path) -> None:
     base = tiny.backbone()
-    bench = trial_runners.bench(tmp_path, base)
+    runner = trial_runners.runner(tmp_path, base)
     before = tiny.weights_of(base)
 
     def stop(now: progress.Progress) -> None:
         if now.what.endswith('fine-tuning steps') and now.done == 2:
             raise RuntimeError('stopped here')
 
-    made = tuner(tmp_path, trial_runners.settings(), bench=bench)
+    made = tuner(tmp_path, trial_runners.settings(), runner=runner)
     with (
         pytest.raises(keras_tuner.errors.FatalError, match='stopped here') as raised,
         progress.listening(stop),
@@ -153,7 +153,7 @@ def test_budget_ends_the_search_but_not_before_the_present_settings(
     made = tuner(tmp_path, trial_runners.settings(), deadline=budget.Deadline(1e-6, clock))
     clock.now = 1.0
     made.search()
-    assert len(made.tried) == 1
+    assert len(made.results) == 1
     assert record.tuning_record(made)['left_out'] == 2
     assert made.get_best_hyperparameters()[0].values == made.candidates[0]
 
@@ -166,10 +166,10 @@ def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> N
     clock = Clock()
     made = tuner(tmp_path, settings, [first, deeper], deadline=budget.Deadline(1e4, clock))
     made.search()
-    assert len(made.tried) == 2
-    assert made.tried[0] is not None
-    made.tried = made.tried[:1]
-    clock.now = 1e4 - 1.9 * made.tried[0].seconds
+    assert len(made.results) == 2
+    assert made.results[0] is not None
+    made.results = made.results[:1]
+    clock.now = 1e4 - 1.9 * made.results[0].seconds
     assert not made._fits(deeper)
     assert made._fits(first)
 
@@ -178,19 +178,19 @@ def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> No
     settings = trial_runners.settings()
     first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     base = tiny.backbone()
-    bench = trial_runners.bench(tmp_path, base)
-    made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 5e-4}], bench)
+    runner = trial_runners.runner(tmp_path, base)
+    made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 5e-4}], runner)
     kernel = base.blocks[-1].layers[0].kernel
     good = np.array(kernel)
 
     def break_it(now: progress.Progress) -> None:
         """The second training meets a weight that is no number."""
-        if now.what.endswith('fine-tuning steps') and now.done == 1 and len(made.tried) == 1:
+        if now.what.endswith('fine-tuning steps') and now.done == 1 and len(made.results) == 1:
             kernel.assign(np.full(good.shape, np.nan, np.float32))
 
     with progress.listening(break_it):
         made.search()
-    assert made.tried[0] is not None and made.tried[1] is None
+    assert made.results[0] is not None and made.results[1] is None
     assert made.choice.chosen == 0
     assert record.tuning_record(made)['trials'][1]['accuracy'] is None
     np.testing.assert_array_equal(np.array(kernel), good)
@@ -200,7 +200,7 @@ def test_data_that_allow_no_training_are_named(tmp_path: pathlib.Path) -> None:
     train, val = tiny.images(8), tiny.images(4, seed=1)
     one = train.take(np.flatnonzero(train.labels == 0))
     base = tiny.backbone()
-    bench = TrialRunner(
+    runner = TrialRunner(
         base,
         trial_runners.NAMES,
         tiny.embedded(base, one, val, 'none'),
@@ -208,7 +208,7 @@ def test_data_that_allow_no_training_are_named(tmp_path: pathlib.Path) -> None:
         tmp_path,
     )
     with pytest.raises(DataError, match='two classes'):
-        head_comparison.compare(bench, trial_runners.settings())
+        head_comparison.compare(runner, trial_runners.settings())
 
 
 def test_images_of_unknown_classes_do_not_take_part(tmp_path: pathlib.Path) -> None:
@@ -216,11 +216,11 @@ def test_images_of_unknown_classes_do_not_take_part(tmp_path: pathlib.Path) -> N
     base = tiny.backbone()
     more = trial_runners.unknown(val)
     embedded = tiny.embedded(base, trial_runners.unknown(train), more, 'none')
-    bench = TrialRunner(
+    runner = TrialRunner(
         base, trial_runners.NAMES, embedded, lambda: (trial_runners.unknown(train), more), tmp_path
     )
-    known = trial_runners.bench(tmp_path).train(trial_runners.settings())
-    found = bench.train(trial_runners.settings())
+    known = trial_runners.runner(tmp_path).train(trial_runners.settings())
+    found = runner.train(trial_runners.settings())
     assert len(found.measured.hits) == 20
     np.testing.assert_allclose(found.measured.losses, known.measured.losses, rtol=1e-3)
 
@@ -232,14 +232,14 @@ def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
     def images() -> Any:
         raise AssertionError('no image is needed for heads')
 
-    bench = TrialRunner(
+    runner = TrialRunner(
         base, trial_runners.NAMES, tiny.embedded(base, train, val, 'none'), images, tmp_path
     )
-    made = tuner(tmp_path, trial_runners.settings(mode='probe'), bench=bench)
+    made = tuner(tmp_path, trial_runners.settings(mode='probe'), runner=runner)
     made.search()
-    tried = made.tried[0]
-    assert tried is not None and tried.kept == 'probe'
-    assert tried.measured.accuracy == made.heads.found[0].tried.measured.accuracy
+    result = made.results[0]
+    assert result is not None and result.kept == 'probe'
+    assert result.measured.accuracy == made.heads.heads[0].result.measured.accuracy
 
 
 def test_choice_is_by_the_verdict_and_not_by_the_lowest_loss(tmp_path: pathlib.Path) -> None:
@@ -247,8 +247,9 @@ def test_choice_is_by_the_verdict_and_not_by_the_lowest_loss(tmp_path: pathlib.P
     first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 2e-4}])
     made.search()
-    losses = [tried.measured.log_loss for tried in made.tried if tried is not None]
-    assert made.choice == settings_choice.choose([tried and tried.measured for tried in made.tried])
+    measured = [result and result.measured for result in made.results]
+    losses = [trial.log_loss for trial in measured if trial is not None]
+    assert made.choice == settings_choice.choose(measured)
     assert made.choice.chosen == 0, losses
 
 
@@ -266,7 +267,7 @@ def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> N
     present = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     better = {**present, tuned_settings.BLOCKS: tiny.BLOCKS, tuned_settings.RATE: 0.03}
     made = tuner(
-        tmp_path, settings, [present, better], trial_runners.bench(tmp_path, base, n=96), epochs=6
+        tmp_path, settings, [present, better], trial_runners.runner(tmp_path, base, n=96), epochs=6
     )
     made.search()
     assert made.choice.chosen == 1

@@ -19,7 +19,7 @@ SETTINGS = st.builds(
     params.Training,
     mode=st.sampled_from(['fine_tune', 'probe']),
     augmentation=st.sampled_from(
-        ['auto', 'trivial', *search_space.AUGMENTATIONS, *search_space.WITHOUT_AN_UP]
+        ['auto', 'trivial', *search_space.AUGMENTATIONS, *search_space.ANY_ORIENTATION]
     ),
     class_weights=st.sampled_from(['none', 'balanced']),
     fine_tune=st.builds(
@@ -32,16 +32,25 @@ SETTINGS = st.builds(
 WEIGHTS = st.sampled_from(['none', 'balanced'])
 
 
+def changes(values: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
+    """The settings that differ from the current ones."""
+    return {
+        name: values[name]
+        for name in tuned_settings.NAMES
+        if name in values and values[name] != current[name]
+    }
+
+
 @hypothesis.given(SETTINGS, st.integers(1, 25), st.integers(1, 9), st.integers(0, 99), WEIGHTS)
 def test_every_candidate_round_trips_through_the_artifact(
     settings: params.Training, blocks: int, count: int, seed: int, weights: str
 ) -> None:
-    found = search_space.space(settings, blocks, BASE)
-    points = search_space.candidates(found, count, seed, weights)
+    space = search_space.space(settings, blocks, BASE)
+    points = search_space.candidates(space, count, seed, weights)
     assert 1 <= len(points) <= count
-    assert points == search_space.candidates(found, count, seed, weights)
+    assert points == search_space.candidates(space, count, seed, weights)
     for values in points:
-        point = found.copy()
+        point = space.copy()
         point.values = dict(values)
         read = tuned_settings.read(point.get_config(), BASE)
         merged = tuned_settings.override(settings, read, blocks)
@@ -51,7 +60,7 @@ def test_every_candidate_round_trips_through_the_artifact(
             settings.model_dump(exclude={'augmentation', 'class_weights', 'fine_tune'})
         )
     assert tuned_settings.override(settings, points[0], blocks) == settings
-    assert not search_space.changes(points[0], tuned_settings.tunable_values(settings, blocks))
+    assert not changes(points[0], tuned_settings.tunable_values(settings, blocks))
     assert all(values[tuned_settings.CLASS_WEIGHTS] == weights for values in points[1:])
 
 
@@ -62,9 +71,9 @@ def test_upside_down_is_tried_only_where_the_project_has_no_up(
     points = search_space.candidates(
         search_space.space(settings, blocks, BASE), 40, 0, settings.class_weights
     )
-    if settings.augmentation not in search_space.WITHOUT_AN_UP:
+    if settings.augmentation not in search_space.ANY_ORIENTATION:
         tried = {values.get(tuned_settings.AUGMENTATION) for values in points}
-        assert tried.isdisjoint(search_space.WITHOUT_AN_UP)
+        assert tried.isdisjoint(search_space.ANY_ORIENTATION)
 
 
 def test_points_are_spread_over_the_whole_space() -> None:
@@ -94,7 +103,7 @@ def test_chosen_class_weights_are_first_tried_alone() -> None:
         search_space.space(params.Training(), 18, BASE), 6, 0, 'balanced'
     )
     present = tuned_settings.tunable_values(params.Training(), 18)
-    assert search_space.changes(points[1], present) == {tuned_settings.CLASS_WEIGHTS: 'balanced'}
+    assert changes(points[1], present) == {tuned_settings.CLASS_WEIGHTS: 'balanced'}
 
 
 def config(**values: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A bench of the tiny base, whose trainings take a second."""
+"""A runner with the tiny base, whose trainings take a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def settings(**changes: object) -> params.Training:
     )
 
 
-def bench(
+def runner(
     folder: pathlib.Path, base: backbone_lib.Backbone | None = None, n: int = 24
 ) -> TrialRunner:
     """The tiny base with n train and 20 val images."""
