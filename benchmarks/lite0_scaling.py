@@ -29,7 +29,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score, tr
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from thawline.components.backbones import efficientnet_lite0, package_weights, restricted_pickle
+from thawline.components.backbones import efficientnet_lite0, package_weights, torch_checkpoint
 
 FOLDER_SETS = ('flowers5', 'trashnet', 'hymenoptera')
 SETS = (*FOLDER_SETS, 'solar_cells')
@@ -88,7 +88,7 @@ def network(scaling: str) -> tuple[keras.Model, keras.Model]:
     pixels = keras.Input((SIZE, SIZE, 3))
     classifier = efficientnet_lite0.construct(pixels, include_top=True, scaling=scaling)
     path = package_weights.verified_path()
-    tensors = restricted_pickle.read_tensors(path)
+    tensors = torch_checkpoint.read_tensors(path)
     efficientnet_lite0.assign_torch_tensors(classifier, tensors, str(path))
     pooled = classifier.get_layer('avg_pool').output
     return keras.Model(pixels, pooled), classifier

@@ -14,7 +14,7 @@ from thawline.components.backbones import (
     families,
     package_weights,
     registry,
-    restricted_pickle,
+    torch_checkpoint,
     weights_file,
 )
 from thawline.components.backbones.backbone import Backbone, block_edges, sort_into_blocks
@@ -62,7 +62,7 @@ def build(name: str, image_size: int, weights: str | None) -> Backbone:
         path = pathlib.Path(weights).expanduser()
         source = str(path)
     if path.suffix == '.pth' and 'package' in entry.weights:
-        tensors = restricted_pickle.read_tensors(path)
+        tensors = torch_checkpoint.read_tensors(path)
         efficientnet_lite0.assign_torch_tensors(model, tensors, str(path))
     else:
         remark = weights_file.load(model, path, name)

@@ -12,13 +12,13 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from thawline.components import backbones
-from thawline.components.backbones import efficientnet_lite0, package_weights, restricted_pickle
+from thawline.components.backbones import efficientnet_lite0, package_weights, torch_checkpoint
 from thawline.components.shared.errors import ConfigError
 
 
 @functools.cache
 def packaged() -> dict[str, np.ndarray]:
-    return restricted_pickle.read_tensors(package_weights.verified_path())
+    return torch_checkpoint.read_tensors(package_weights.verified_path())
 
 
 @functools.cache

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from thawline.components.backbones import package_weights, restricted_pickle
+from thawline.components.backbones import package_weights, torch_checkpoint
 from thawline.components.shared.errors import ConfigError
 
 MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
@@ -81,7 +81,7 @@ def small() -> bytes:
 def read(folder: pathlib.Path, data: bytes) -> dict[str, np.ndarray]:
     path = folder / 'file.pth'
     path.write_bytes(data)
-    return restricted_pickle.read_tensors(path)
+    return torch_checkpoint.read_tensors(path)
 
 
 def test_reads_strides_offsets_and_both_types(tmp_path: pathlib.Path) -> None:
@@ -188,7 +188,7 @@ def test_hostile_pickle_costs_little_time_and_memory(tmp_path: pathlib.Path, att
     started = time.monotonic()
     try:
         with pytest.raises(ConfigError, match=str(path)):
-            restricted_pickle.read_tensors(path)
+            torch_checkpoint.read_tensors(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -212,17 +212,17 @@ def test_zip_format_and_missing_file_are_refused(tmp_path: pathlib.Path) -> None
     with pytest.raises(ConfigError, match='damaged or no pickle'):
         read(tmp_path, b'PK\x03\x04' + bytes(100))
     with pytest.raises(ConfigError, match='none.pth cannot be read: No such file'):
-        restricted_pickle.read_tensors(tmp_path / 'none.pth')
+        torch_checkpoint.read_tensors(tmp_path / 'none.pth')
     with pytest.raises(ConfigError, match='directory'):
-        restricted_pickle.read_tensors(tmp_path)
+        torch_checkpoint.read_tensors(tmp_path)
 
 
 def test_a_huge_file_is_refused_unread(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'huge.pth'
     with path.open('wb') as file:
-        file.truncate(restricted_pickle.MAX_BYTES + 1)  # sparse: takes no space
-    with pytest.raises(ConfigError, match=f'{restricted_pickle.MAX_BYTES + 1} bytes'):
-        restricted_pickle.read_tensors(path)
+        file.truncate(torch_checkpoint.MAX_BYTES + 1)  # sparse: takes no space
+    with pytest.raises(ConfigError, match=f'{torch_checkpoint.MAX_BYTES + 1} bytes'):
+        torch_checkpoint.read_tensors(path)
 
 
 def mutations() -> st.SearchStrategy[bytes]:
@@ -267,7 +267,7 @@ def check_refused_or_read(folder: pathlib.Path, data: bytes) -> None:
 
 def test_the_packaged_file_is_read_whole() -> None:
     path = package_weights.verified_path()
-    tensors = restricted_pickle.read_tensors(path)
+    tensors = torch_checkpoint.read_tensors(path)
     assert tensors['_conv_stem.weight'].shape == (32, 3, 3, 3)
     assert tensors['_fc.weight'].shape == (1000, 1280)
     parameters = [v for name, v in tensors.items() if v.dtype == np.float32]
