@@ -1,8 +1,7 @@
-"""Pretrained backbones, looked up by name; nothing else in the code knows which one is in use.
+"""Pretrained backbones by name; no other code depends on which one is in use.
 
-`names`, `entry` and `availability` need no Keras, so that a configuration is checked and
-`thawline doctor` answers without TensorFlow's start-up time. What does need Keras is imported
-the first time it is asked for.
+`names`, `entry` and `availability` need no Keras, so that checking a configuration and `thawline
+doctor` do not take the time to import TensorFlow. The rest is imported on first use.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
-"""A pretrained base as the rest of the code sees it: pixels in, feature map out, made of blocks.
+"""A pretrained base: pixels in, feature map out, made of blocks.
 
-Freezing, thawing and splitting are expressed in blocks, whose edges are places where exactly one
-tensor crosses: a cut never falls inside a residual block.
+Freezing, thawing and splitting count in blocks. Exactly one tensor crosses the edge between two, so
+no cut falls inside a residual block.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from typing import Literal
 
 import keras
@@ -32,7 +31,7 @@ class Backbone:
             map [N, h, w, C] float32. Scaling is inside.
         blocks: from stem to top; every layer with weights is in exactly one.
         weights_digest: sha256 (hex) of the weights file, or of the tensors if they are random.
-        weights_source: where the weights came from, for people.
+        weights_source: of the weights, for people.
     """
 
     name: str
@@ -70,14 +69,14 @@ def sort_into_blocks(model: keras.Model, block_pattern: str) -> tuple[Block, ...
 def block_edges(model: keras.Model, blocks: tuple[Block, ...]) -> tuple[keras.KerasTensor, ...]:
     """The one tensor that crosses each edge between two blocks, from stem to top.
 
-    Where several tensors in a row could be the edge (before and after an activation), the last
-    one is: whatever has no weights belongs to the lower block.
+    Of several tensors in a row that could be the edge (before and after an activation) it is the
+    last: layers without weights belong to the lower block.
 
     Returns:
         len(blocks) - 1 symbolic tensors of `model`.
 
     Raises:
-        ValueError: more than one tensor crosses, so that the blocks do not fit the network.
+        ValueError: more than one tensor crosses: the blocks do not fit the network.
     """
     block_of = {layer: i for i, block in enumerate(blocks) for layer in block.layers}
     steps = _steps(model)
@@ -88,7 +87,7 @@ def block_edges(model: keras.Model, blocks: tuple[Block, ...]) -> tuple[keras.Ke
     for i in range(len(blocks) - 1):
         edge = None
         for cut in range(ends[i] + 1, starts[i + 1] + 1):
-            crossing = _crossing(steps, cut, model.outputs)
+            crossing = _crossing_tensors(steps, cut, model.outputs)
             if len(crossing) == 1:
                 edge = crossing[0]
         if edge is None:
@@ -111,19 +110,19 @@ def _steps(model: keras.Model) -> list[_Step]:
     steps = []
     for operation in model.operations:
         for node in operation._inbound_nodes:
-            # An operation has nodes of other models too, when the base was split before.
+            # Once the base was split, an operation has nodes of other models too.
             if id(node) in nodes:
                 steps.append((operation, list(node.input_tensors), list(node.output_tensors)))
     return steps
 
 
-def _crossing(
+def _crossing_tensors(
     steps: list[_Step], cut: int, outputs: list[keras.KerasTensor]
 ) -> list[keras.KerasTensor]:
     """Tensors made before step `cut` that are used from there on."""
-    made = {id(tensor): tensor for _, _, made_here in steps[:cut] for tensor in made_here}
+    before = {id(tensor): tensor for _, _, results in steps[:cut] for tensor in results}
     used = [tensor for _, inputs, _ in steps[cut:] for tensor in inputs] + list(outputs)
-    return list({id(t): made[id(t)] for t in used if id(t) in made}.values())
+    return list({id(t): before[id(t)] for t in used if id(t) in before}.values())
 
 
 def split_at(backbone: Backbone, block_index: int) -> tuple[keras.Model, keras.Model]:
@@ -155,8 +154,8 @@ def set_trainable(
 ) -> None:
     """Makes the top `thawed_blocks` blocks trainable and everything else not.
 
-    Call the base with `training=False` in any case: that is what keeps BatchNormalization on its
-    stored statistics when its scale and offset are trained. Recompile afterwards.
+    Call the base with `training=False` all the same: that keeps BatchNormalization on its stored
+    statistics when its scale and offset are trained. Recompile afterwards.
 
     Args:
         thawed_blocks: 0 (all frozen) to len(blocks) (all thawed).
@@ -169,21 +168,17 @@ def set_trainable(
     count = len(backbone.blocks)
     if not 0 <= thawed_blocks <= count:
         raise ValueError(
-            f'{backbone.name} has {count} blocks, so 0 to {count} can be thawed. '
+            f'{backbone.name} has {count} blocks, of which 0 to {count} can thaw. '
             f'Received: thawed_blocks={thawed_blocks}'
         )
     if batch_norm not in ('frozen', 'affine'):
         raise ValueError(f"batch_norm is 'frozen' or 'affine'. Received: batch_norm={batch_norm!r}")
-    # The model's own switch must be on, or Keras reports no trainable variable at all.
+    # Unless the model itself is trainable, Keras reports no trainable variable.
     backbone.model.trainable = True
     for i, block in enumerate(backbone.blocks):
         thawed = i >= count - thawed_blocks
         for layer in block.layers:
             layer.trainable = thawed
-            for inner in _with_sublayers(layer):
+            for inner in layer._flatten_layers(include_self=True, recursive=True):
                 if isinstance(inner, keras.layers.BatchNormalization):
                     inner.trainable = thawed and batch_norm == 'affine'
-
-
-def _with_sublayers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    yield from layer._flatten_layers(include_self=True, recursive=True)

@@ -1,4 +1,4 @@
-"""Builds a backbone by name and fills it with the weights that were asked for."""
+"""Builds a backbone by name and loads its weights."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from thawline.components.backbones import (
     weights_file,
 )
 from thawline.components.backbones.backbone import Backbone, block_edges, sort_into_blocks
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, Unavailable
 
 
@@ -32,25 +33,25 @@ def build(name: str, image_size: int, weights: str | None) -> Backbone:
             a backbone with a package, a legacy PyTorch checkpoint (`.pth`).
 
     Raises:
-        ConfigError: unknown name, a size too small, weights that this backbone does not have,
-            cannot be downloaded, or a file that does not hold them.
+        ConfigError: an unknown name, too small a size, or weights that this backbone does not have,
+            that cannot be downloaded, or that the file does not hold.
     """
     entry = registry.entry(name)
     if image_size < entry.min_size:
         raise ConfigError(
-            f'{name} takes images of at least {entry.min_size} pixels a side; '
+            f'{name} takes images of at least {entry.min_size} x {entry.min_size} pixels; '
             f'received image_size={image_size}.'
         )
     if weights in ('imagenet', 'package') and weights not in entry.weights:
         raise ConfigError(
-            f'{name} has no weights {weights!r}; there are: {", ".join(entry.weights)}, '
-            f'random, or the path of a file.'
+            f'{name} has no weights {weights!r}; use {", ".join(entry.weights)}, random, or the '
+            'path of a file.'
         )
     if weights == 'imagenet':
         model = _download(entry, image_size)
         path = entry.cached_imagenet_file(image_size)
-        known = path is not None and path.is_file()
-        digest = _file_digest(path) if path is not None and known else _tensor_digest(model)
+        cached = path is not None and path.is_file()
+        digest = files.sha256(path) if path is not None and cached else _tensor_digest(model)
         return _assemble(entry, model, digest, 'ImageNet, from Keras')
     model = _construct(entry, image_size, None)
     if weights is None or weights == 'random':
@@ -67,7 +68,7 @@ def build(name: str, image_size: int, weights: str | None) -> Backbone:
     else:
         remark = weights_file.load(model, path, name)
         source = f'{source}, {remark}' if remark else source
-    return _assemble(entry, model, _file_digest(path), source)
+    return _assemble(entry, model, files.sha256(path), source)
 
 
 def _construct(entry: registry.BackboneEntry, image_size: int, weights: str | None) -> keras.Model:
@@ -79,20 +80,20 @@ def _construct(entry: registry.BackboneEntry, image_size: int, weights: str | No
 def _download(entry: registry.BackboneEntry, image_size: int) -> keras.Model:
     try:
         with warnings.catch_warnings():
-            # Weights of 224 pixels at another size: what is wanted, and said in the registry.
+            # Weights for 224 pixels at another size, as the registry says.
             warnings.filterwarnings('ignore', message='`input_shape` is undefined or non-square')
             return _construct(entry, image_size, 'imagenet')
     except Exception as error:
-        # keras.utils.get_file reports a failed download as a bare Exception, a damaged one as
-        # ValueError; anything else is a crash of ours and keeps its traceback.
+        # keras.utils.get_file raises a bare Exception for a failed download and ValueError for a
+        # damaged one; anything else is a crash of ours and keeps its traceback.
         text = str(error)
         if not isinstance(error, OSError) and not text.startswith(('URL fetch', 'Incomplete')):
             raise
         path = entry.cached_imagenet_file(image_size)
         raise Unavailable(
             f"The weights 'imagenet' of {entry.name} could not be downloaded ({text}). Without a "
-            f'network, download the file elsewhere and put it at {path}, or give the path of a '
-            f'weights file instead of imagenet.'
+            f'network, download the file elsewhere and put it at {path}, or set the weights to the '
+            'path of a file.'
         ) from error
 
 
@@ -100,13 +101,8 @@ def _assemble(
     entry: registry.BackboneEntry, model: keras.Model, digest: str, source: str
 ) -> Backbone:
     blocks = sort_into_blocks(model, entry.block_pattern)
-    block_edges(model, blocks)  # a Keras that builds this network otherwise shows here, not later
+    block_edges(model, blocks)  # fails now, not later, if Keras builds the network differently
     return Backbone(entry.name, model, blocks, weights_digest=digest, weights_source=source)
-
-
-def _file_digest(path: pathlib.Path) -> str:
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def _tensor_digest(model: keras.Model) -> str:

@@ -1,7 +1,7 @@
 """The classifier: pretrained base, pooling, dropout and a linear head.
 
 Tensor contract: pixels float32 [N, H, W, 3] in [0, 255] in, logits float32 [N, C] out; the scaling
-that a base wants is part of the base.
+of the pixels is part of the base.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Classifier:
         model: pixels -> logits.
         head: the linear layer; its kernel is [D, C].
         dropout: the layer before it.
-        base: pixels -> what the head sees, float32 [N, D]; shares the backbone's layers.
-        features, updated_statistics: as `build` took them.
-        views: mirrored views over which answers are averaged; training sees none of it.
+        base: pixels -> features for the head, float32 [N, D]; shares the backbone's layers.
+        features, updated_statistics: as `build` takes them.
+        views: mirrored views over which answers are averaged; not in training.
     """
 
     backbone: backbones.Backbone
@@ -53,7 +53,7 @@ class Classifier:
 
     @functools.cached_property
     def _forward(self) -> Callable[[np.ndarray], tf.Tensor]:
-        """Traced once; weights are variables, so that later values of theirs are used."""
+        """Traced once; uses the present values of the weights, which are variables."""
         return tf.function(
             lambda images: average_views(
                 self.model(stack_views(tf.cast(images, tf.float32), self.views), training=False),
@@ -63,11 +63,11 @@ class Classifier:
         )
 
     def set_head(self, kernel: np.ndarray, bias: np.ndarray) -> None:
-        """Puts a fitted head in place: float32 [D, C] and [C]."""
+        """Sets the weights of the head: float32 [D, C] and [C]."""
         self.head.set_weights([kernel, bias])
 
-    def take_any_size(self) -> None:
-        """Lets `model` be called with images of any side; what it was built for stays its own."""
+    def accept_any_size(self) -> None:
+        """Lets `model` be called with images of any side; its own input shape does not change."""
         for part in (self.model, self.base):
             part.input_spec = keras.InputSpec(ndim=4, axes={-1: 3})
 
@@ -83,12 +83,12 @@ class Classifier:
         """
         lower, upper = split_features(self.backbone, self.features, block_index)
         inputs = [keras.Input(tensor.shape[1:]) for tensor in upper.inputs]
-        pooled = _called(upper, inputs, self.updated_statistics)
+        pooled = _call_base(upper, inputs, self.updated_statistics)
         return lower, keras.Model(inputs, self.head(self.dropout(pooled)), name='classifier_upper')
 
 
 class InferenceMode(keras.layers.Layer):
-    """Calls a base as in inference, also while the model around it is trained.
+    """Calls a base as in inference, even while the model around it is trained.
 
     `base(x, training=False)` in a functional model is not enough: since Keras 3.15 the outer model
     passes its own `training` on to every layer and overrides the argument given there
@@ -97,16 +97,18 @@ class InferenceMode(keras.layers.Layer):
     """
 
     def __init__(self, base: keras.Model) -> None:
-        """`base` becomes a sublayer; which of its weights are trained is up to the caller."""
+        """`base` becomes a sublayer; the caller decides which of its weights are trained."""
         super().__init__(name='base')
         self.base = base
 
     def call(self, inputs: NetworkInput) -> tf.Tensor:
-        """What the base takes -> float32 [N, D]."""
+        """Returns float32 [N, D]."""
         return self.base(inputs, training=False)
 
 
-def _called(base: keras.Model, inputs: NetworkInput, updated_statistics: bool) -> keras.KerasTensor:
+def _call_base(
+    base: keras.Model, inputs: NetworkInput, updated_statistics: bool
+) -> keras.KerasTensor:
     return base(inputs) if updated_statistics else InferenceMode(base)(inputs)
 
 
@@ -125,13 +127,13 @@ def build(
     stochastic depth stays off.
 
     Args:
-        features: what the head sees, as `components.backbones.features.feature_model` takes it.
+        features: of the head, as `components.backbones.features.feature_model` takes it.
         updated_statistics: call the base as in training instead, so that thawed BatchNorm layers
             normalise by each batch and follow its statistics.
     """
     inputs = keras.Input(backbone.model.input_shape[1:], name='pixels')
     base = feature_model(backbone, features)
-    pooled = _called(base, inputs, updated_statistics)
+    pooled = _call_base(base, inputs, updated_statistics)
     before_head = keras.layers.Dropout(dropout, seed=seed, name='dropout')
     head = keras.layers.Dense(classes, name='head', dtype='float32')
     network = keras.Model(inputs, head(before_head(pooled)), name='classifier')

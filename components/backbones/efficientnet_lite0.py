@@ -20,7 +20,7 @@ import numpy as np
 
 from thawline.components.shared.errors import ConfigError
 
-# Which of two scalings the weights want was settled by measuring: benchmarks/lite0_scaling.md.
+# Which of the two the weights need was measured: benchmarks/lite0_scaling.md.
 SCALINGS: dict[str, tuple[list[float], list[float]]] = {
     # (x - 127) / 128, as in the TensorFlow original
     'tensorflow': ([1 / 128] * 3, [-127 / 128] * 3),
@@ -184,15 +184,14 @@ def assign_torch_tensors(
     for layer in model.layers:
         if not layer.weights:
             continue
-        for variable, (name, axes) in zip(
-            layer.weights, _torch_tensors(layer, names[layer.name]), strict=True
-        ):
+        sources = _torch_tensors(layer, names[layer.name])
+        for variable, (name, axes) in zip(layer.weights, sources, strict=True):
             if name not in tensors:
                 raise ConfigError(
                     f'{source} does not hold weights of efficientnet_lite0: tensor {name!r} '
                     f'({math.prod(variable.shape)} values) is missing.'
                 )
-            value = tensors[name] if axes is None else _permuted(tensors[name], axes)
+            value = tensors[name] if axes is None else _permute(tensors[name], axes)
             if tuple(value.shape) != tuple(variable.shape):
                 raise ConfigError(
                     f'{source} does not hold weights of efficientnet_lite0: tensor {name!r} has '
@@ -205,12 +204,12 @@ def assign_torch_tensors(
     if left_over:
         raise ConfigError(
             f'{source} does not hold weights of efficientnet_lite0: it has {len(left_over)} '
-            f'tensors more than the network, the first is {left_over[0]!r}.'
+            f'tensors more than the network, the first of them {left_over[0]!r}.'
         )
     for variable, value in values:
         variable.assign(value)
 
 
-def _permuted(value: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """`value` with its axes permuted; a tensor of another rank comes back as it is."""
+def _permute(value: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Permutes the axes; returns a tensor of another rank unchanged."""
     return value.transpose(axes) if value.ndim == len(axes) else value

@@ -1,8 +1,8 @@
-"""What a head sees of a base: pooled activations, of the last feature map or of several stages.
+"""Features for the head: pooled activations of the last feature map, or of several stages.
 
-Early stages hold texture and edges, late ones parts and objects; a linear head on both can be
-better than on the last alone where the images are unlike those that the base was trained on
-(Evci et al., "Head2Toe", ICML 2022).
+Early stages hold texture and edges, late ones parts and objects; a linear head on all of them can
+be better than on the last one where the images are unlike those that the base was trained on (Evci
+et al., "Head2Toe", ICML 2022).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import keras
 from thawline.components.backbones.backbone import Backbone, block_edges
 
 Features = Literal['top', 'blocks']
-_SMALLEST_STRIDE = 8  # activations of finer maps are too simple for a mean over the image to tell
+_MIN_STRIDE = 8  # activations of finer maps are too simple for their mean to be useful
 
 
 def stage_ends(backbone: Backbone) -> tuple[tuple[str, keras.KerasTensor], ...]:
@@ -33,12 +33,12 @@ def stage_ends(backbone: Backbone) -> tuple[tuple[str, keras.KerasTensor], ...]:
     return tuple(
         (block.name, edge)
         for (block, edge), following in zip(edges, above, strict=True)
-        if edge.shape != following and round(side / edge.shape[1]) >= _SMALLEST_STRIDE
+        if edge.shape != following and round(side / edge.shape[1]) >= _MIN_STRIDE
     )
 
 
 def feature_slices(backbone: Backbone, features: Features) -> tuple[tuple[str, slice], ...]:
-    """Which columns of the features come from where, in order.
+    """The columns of the features by their source, in order.
 
     Returns:
         (name of the block, or 'top' for the last feature map; its columns) each.
@@ -58,7 +58,7 @@ def feature_slices(backbone: Backbone, features: Features) -> tuple[tuple[str, s
 
 
 def feature_model(backbone: Backbone, features: Features) -> keras.Model:
-    """A model that shares the base's layers and ends in what the head sees.
+    """A model from pixels to the features for the head; shares the base's layers.
 
     Call it with `training=False`, as the base.
 
@@ -74,7 +74,7 @@ def feature_model(backbone: Backbone, features: Features) -> keras.Model:
     """
     feature_slices(backbone, features)  # for its check
     maps = [edge for _, edge in stage_ends(backbone)] if features == 'blocks' else []
-    joined = _joined(_pooled([*maps, backbone.model.outputs[0]]))
+    joined = _concatenate(_pool([*maps, backbone.model.outputs[0]]))
     return keras.Model(backbone.model.inputs[0], joined, name=f'{backbone.name}_features')
 
 
@@ -111,18 +111,18 @@ def split_features(
     above = [activation for name, activation in stages if name not in under]
     outputs, inputs, parts = [edge], [edge], []
     if below:
-        outputs.append(_joined(_pooled(below)))
+        outputs.append(_concatenate(_pool(below)))
         inputs.append(keras.Input(outputs[1].shape[1:], name='pooled_below'))
         parts.append(inputs[1])
-    parts += _pooled([*above, backbone.model.outputs[0]])
+    parts += _pool([*above, backbone.model.outputs[0]])
     name = backbone.name
     lower = keras.Model(backbone.model.inputs[0], outputs, name=f'{name}_features_lower')
-    return lower, keras.Model(inputs, _joined(parts), name=f'{name}_features_upper')
+    return lower, keras.Model(inputs, _concatenate(parts), name=f'{name}_features_upper')
 
 
-def _pooled(maps: list[keras.KerasTensor]) -> list[keras.KerasTensor]:
+def _pool(maps: list[keras.KerasTensor]) -> list[keras.KerasTensor]:
     return [keras.layers.GlobalAveragePooling2D()(activation) for activation in maps]
 
 
-def _joined(parts: list[keras.KerasTensor]) -> keras.KerasTensor:
+def _concatenate(parts: list[keras.KerasTensor]) -> keras.KerasTensor:
     return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)

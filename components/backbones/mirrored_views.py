@@ -1,4 +1,4 @@
-"""Mirrored views of an image whose features are averaged when a model answers.
+"""Mirrored views of an image, over which a model averages its answer.
 
 Test-time augmentation (Krizhevsky et al., "ImageNet classification with deep convolutional neural
 networks", NeurIPS 2012, section 4.1). The head is linear, so the mean of the logits is the logits
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from thawline.components.backbones.params import Views
 
-# Axes of [N, H, W, C] along which each view beside the image itself is turned round.
+# Axes of [N, H, W, C] along which each further view is reversed.
 _MIRRORED: dict[Views, Sequence[Sequence[int]]] = {
     'none': (),
     'flip': ([2],),
@@ -22,7 +22,7 @@ _MIRRORED: dict[Views, Sequence[Sequence[int]]] = {
 
 
 def stack_views(images: tf.Tensor, views: Views) -> tf.Tensor:
-    """All views of all images, a whole batch of one view after the other.
+    """All views of all images, one batch for each view.
 
     Args:
         images: [N, H, W, C].
@@ -31,8 +31,8 @@ def stack_views(images: tf.Tensor, views: Views) -> tf.Tensor:
     Returns:
         [V * N, H, W, C] of the same dtype, V being 1, 2 or 4.
     """
-    turned = [tf.reverse(images, axes) for axes in _MIRRORED[views]]
-    return tf.concat([images, *turned], 0) if turned else images
+    mirrored = [tf.reverse(images, axes) for axes in _MIRRORED[views]]
+    return tf.concat([images, *mirrored], 0) if mirrored else images
 
 
 def average_views(outputs: tf.Tensor, views: Views) -> tf.Tensor:

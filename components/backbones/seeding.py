@@ -1,8 +1,8 @@
-"""Random initial values that are the same in every process, whatever its other threads do.
+"""Initial values that are the same in every process, whatever its other threads do.
 
 Keras takes the seeds of initial values from Python's own generator, which all threads of a process
-share. Those of Beam draw from it too (`Reshuffle`, for each element), and a base that is built
-beside them would be another one on each worker.
+share. Beam's threads use it too (`Reshuffle`, for each element), so a base that is built meanwhile
+would differ on each worker.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from collections.abc import Iterator
 import keras
 from keras.src.random import seed_generator
 
-_ONE = threading.Lock()
+_LOCK = threading.Lock()
 
 
 @contextlib.contextmanager
 def fixed_seed(seed: int) -> Iterator[None]:
-    """For the time of the block Keras draws as after `keras.utils.set_random_seed`, undisturbed."""
-    with _ONE:
+    """In the block, Keras draws as after `keras.utils.set_random_seed`, whatever others draw."""
+    with _LOCK:
         keras.utils.set_random_seed(seed)
-        theirs = seed_generator.python_random
-        # Has no public place; what it draws is what Python's generator would have given.
+        shared = seed_generator.python_random
+        # There is no public way; this draws what Python's generator would.
         seed_generator.python_random = random.Random(seed)
         try:
             yield
         finally:
-            seed_generator.python_random = theirs
+            seed_generator.python_random = shared

@@ -1,14 +1,14 @@
 """Loads a local HDF5 or .keras weights file into a backbone, after checking that it fits.
 
-Three layouts are told apart by content, not by name:
+Three layouts, distinguished by content, not by name:
 - legacy HDF5 (`layer_names` attribute; what keras.applications publishes), alone or inside a
   whole saved model (`model_weights`);
 - Keras 3 weights (`.weights.h5`, a group `layers`);
 - `.keras`, a zip archive with the second inside. Only its weights are read, never its
   configuration, so no code in it can run.
 
-A file with the classification head on top loads: its last layers are left out. Nothing else may
-be missing, left over or of another shape.
+A classification head on top is left out. Nothing else may be missing, left over or of another
+shape.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from thawline.components.shared.errors import ConfigError
 
 SUFFIXES = ('.weights.h5', '.h5', '.hdf5', '.keras')
 
-# Layers that a classification head has at most (MobileNetV3: two convolutions).
-_HEAD_LAYERS = 2
+# Of a classification head (MobileNetV3: two convolutions).
+_MAX_HEAD_LAYERS = 2
 # A compiled .keras archive holds each weight and two optimizer slots; beyond this it is a bomb.
 _ARCHIVE_FACTOR = 10
-# What h5py and zipfile raise on damaged files, besides OSError.
+# What h5py and zipfile raise on damaged files.
 _DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError, EOFError, zlib.error)
 _NESTED = ' (a whole classifier with the base inside? Save the base alone).'
 
@@ -55,7 +55,7 @@ def load(model: keras.Model, path: pathlib.Path, expected: str) -> str:
         expected: name of the backbone, for messages.
 
     Returns:
-        A remark for people: '' or that the head was left out.
+        A remark for people: that the head was left out, or ''.
 
     Raises:
         ConfigError: no such file, not readable, damaged, weights of another architecture (with
@@ -63,29 +63,29 @@ def load(model: keras.Model, path: pathlib.Path, expected: str) -> str:
     """
     if not path.is_file():
         kind = 'is a folder' if path.is_dir() else 'does not exist'
-        raise ConfigError(f'The weights file {path} {kind}; {expected} needs {_wanted()}.')
+        raise ConfigError(f'The weights file {path} {kind}; {expected} needs {_accepted_files()}.')
     with _as_hdf5(path, model) as hdf5_path, _open(hdf5_path, path) as file:
         group = file.get('model_weights', file)
         if _names(group, 'layer_names'):
             return _load_legacy(model, group, path, expected)
         if 'layers' in file or '_layer_checkpoint_dependencies' in file:
             return _load_keras3(model, file, hdf5_path, path, expected)
-        found = ', '.join(list(file)[:5]) or 'nothing'
+        contents = ', '.join(list(file)[:5]) or 'nothing'
     raise ConfigError(
-        f'{path} is HDF5 but no Keras weights file (at its top: {found}); '
-        f'{expected} needs {_wanted()}.'
+        f'{path} is HDF5 but not a Keras weights file (it contains {contents}); '
+        f'{expected} needs {_accepted_files()}.'
     )
 
 
-def _wanted() -> str:
+def _accepted_files() -> str:
     return f'a Keras weights file ({", ".join(SUFFIXES)})'
 
 
 @contextlib.contextmanager
 def _as_hdf5(path: pathlib.Path, model: keras.Model) -> Iterator[pathlib.Path]:
-    """The file itself, or the weights inside a .keras archive, under a name that Keras takes."""
+    """The file, or the weights inside a .keras archive, under a name that Keras accepts."""
     with tempfile.TemporaryDirectory() as folder:
-        # Keras decides by the suffix which layout a file has; we have looked inside instead.
+        # Keras decides the layout by the suffix; we look inside instead.
         target = pathlib.Path(folder) / 'model.weights.h5'
         if zipfile.is_zipfile(path):
             limit = 64 * 2**20 + _ARCHIVE_FACTOR * sum(value.nbytes for value in _tensors(model))
@@ -106,12 +106,12 @@ def _extract(archive_path: pathlib.Path, target: pathlib.Path, limit: int) -> No
     with zipfile.ZipFile(archive_path) as archive:
         if 'model.weights.h5' not in archive.namelist():
             raise ConfigError(
-                f'{archive_path} is a zip archive without model.weights.h5, so no .keras file.'
+                f'{archive_path} is a zip archive without model.weights.h5, so not a .keras file.'
             )
         size = archive.getinfo('model.weights.h5').file_size
         if size > limit:
             raise ConfigError(
-                f'The weights in {archive_path} unpack to {size} bytes, at most {limit} fit.'
+                f'The weights in {archive_path} unpack to {size} bytes, more than {limit}.'
             )
         with archive.open('model.weights.h5') as packed, target.open('wb') as unpacked:
             shutil.copyfileobj(packed, unpacked)
@@ -119,7 +119,7 @@ def _extract(archive_path: pathlib.Path, target: pathlib.Path, limit: int) -> No
 
 @contextlib.contextmanager
 def _open(hdf5_path: pathlib.Path, path: pathlib.Path) -> Iterator[h5py.File]:
-    """The open file; what h5py finds damaged while it is read becomes a ConfigError."""
+    """The open file; damage that h5py finds in it becomes a ConfigError."""
     try:
         with h5py.File(hdf5_path, 'r') as file:
             yield file
@@ -176,7 +176,7 @@ def _load_legacy(model: keras.Model, group: h5py.Group, path: pathlib.Path, expe
     for variable, value in values:
         variable.assign(value)
     for layer in layers:
-        # Normalization computes with copies that it makes of its loaded mean and variance.
+        # Normalization uses copies of its mean and variance, made here.
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
     return remark
@@ -185,9 +185,9 @@ def _load_legacy(model: keras.Model, group: h5py.Group, path: pathlib.Path, expe
 def _pair(
     layers: list[keras.layers.Layer], saved: list[_SavedLayer], path: pathlib.Path, expected: str
 ) -> tuple[list[tuple[keras.layers.Layer, _SavedLayer]], str]:
-    """Pairs layers with what was saved: by name where all names agree, else by position."""
+    """Pairs layers with saved ones: by name where all names agree, otherwise by position."""
     surplus = len(saved) - len(layers)
-    if not 0 <= surplus <= _HEAD_LAYERS:
+    if not 0 <= surplus <= _MAX_HEAD_LAYERS:
         raise _mismatch(
             path,
             expected,
@@ -198,7 +198,7 @@ def _pair(
     if all(layer.name in by_name for layer in layers):
         pairs = [(layer, by_name[layer.name]) for layer in layers]
     else:
-        # Keras numbers layers without a name of their own per process, so names may differ.
+        # Keras numbers unnamed layers per process, so names may differ.
         pairs = list(zip(layers, saved[: len(layers)], strict=True))
     if not surplus:
         return pairs, ''
@@ -210,21 +210,21 @@ def _pair(
 def _load_keras3(
     model: keras.Model, file: h5py.File, hdf5_path: pathlib.Path, path: pathlib.Path, expected: str
 ) -> str:
-    """Keras matches its own layout; what it does not report (tensors left over) is counted."""
-    found = 0
+    """Keras matches its own layout; tensors left over, which it does not report, are counted."""
+    saved = 0
 
     def count(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        nonlocal found
+        nonlocal saved
         parts = name.split('/')
         # The optimizer and random seeds are state of training, not weights.
         if isinstance(item, h5py.Dataset) and not {'optimizer', 'seed_generator'} & set(parts):
-            found += 1
+            saved += 1
 
     file.visititems(count)
-    wanted = len(model.weights)
-    # A head's layer has at most two tensors more than nothing: kernel and bias.
-    if not 0 <= found - wanted <= 2 * _HEAD_LAYERS:
-        raise _mismatch(path, expected, f'{expected} has {wanted} tensors, the file has {found}.')
+    needed = len(model.weights)
+    # A layer of the head has at most two tensors: kernel and bias.
+    if not 0 <= saved - needed <= 2 * _MAX_HEAD_LAYERS:
+        raise _mismatch(path, expected, f'{expected} has {needed} tensors, the file has {saved}.')
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
         try:
@@ -233,16 +233,16 @@ def _load_keras3(
             nested = _NESTED if any('functional' in name for name in file['layers']) else ''
             difference = _first_difference(str(error)) + nested
             raise _mismatch(path, expected, difference) from error
-    # Layers that Keras only warns about would keep their random values.
+    # Keras only warns about skipped layers, which would keep their random values.
     skipped = [str(warning.message) for warning in caught if 'Skipping' in str(warning.message)]
     if skipped:
         raise _mismatch(path, expected, skipped[0])
     _check_finite(_tensors(model), path)
-    return 'without its head' if found > wanted else ''
+    return 'without its head' if saved > needed else ''
 
 
 def _first_difference(message: str) -> str:
-    """The part of Keras's report that names the first object that did not fit, without values."""
+    """The part of Keras's message that names the first object that does not fit, without values."""
     paragraphs = [' '.join(paragraph.split()) for paragraph in message.split('\n\n')]
     return ' '.join(paragraphs[:2]).split(', value=')[0][:600]
 

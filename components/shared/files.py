@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import secrets
@@ -48,3 +49,9 @@ def write_text(path: pathlib.Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacement(path) as draft:
             draft.write_text(text, 'utf-8')
+
+
+def sha256(path: pathlib.Path) -> str:
+    """The digest of a file's content, in hex."""
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()

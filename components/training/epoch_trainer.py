@@ -152,7 +152,7 @@ class EpochTrainer:
         shape = network.input_shape
         if resolution.varies(self._tune):
             # One trace for all sides; a known side makes a faster graph.
-            self._classifier.take_any_size()
+            self._classifier.accept_any_size()
             shape = (None, None, None, 3)
         return compile_step(network, weights, self.adam, tf.TensorSpec(shape, tf.float32))
 
