@@ -51,8 +51,8 @@ def test_entry_is_consistent(name: str) -> None:
         ('mobilenetv2', 'did you mean mobilenet_v2'),
         ('ResNet50', 'did you mean resnet50'),
         ('efficientnet-lite0', 'did you mean efficientnet_lite0'),
-        ('zzz', 'there are mobilenet_v2,'),
-        ('', 'there are mobilenet_v2,'),
+        ('zzz', 'use one of mobilenet_v2,'),
+        ('', 'use one of mobilenet_v2,'),
     ],
 )
 def test_unknown_name_says_what_is_close(wrong: str, hint: str) -> None:
