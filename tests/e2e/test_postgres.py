@@ -183,5 +183,10 @@ def test_a_server_that_stops_in_the_middle_ends_the_run(moved, server, database)
             break
     server.stop()
     told, _ = running.communicate(timeout=120)
-    assert running.returncode in (1, 2), told
+    assert running.returncode == 7, told
     assert 'error:' in told and 'Traceback' not in told
+    node = ('run-node', '--ir', 'pipeline.json', '--node', 'ImageExampleGen', '--run-id', 'r2')
+    for command in (('run',), node, ('promote', 'last', '--yes')):
+        done = moved.thawline(*command)
+        assert done.returncode == 7, done.stdout + done.stderr
+        assert 'cannot be reached: Connection refused' in done.stdout + done.stderr
