@@ -1,4 +1,4 @@
-"""Checks that services answer, each within bounded time.
+"""Checks that services answer, each within bounded time; one that does not is `Unavailable`.
 
 Beam itself waits minutes for an absent job server, and Flink waits forever for a worker.
 """
@@ -30,11 +30,7 @@ def is_listening(address: str, seconds: float = 1.0) -> bool:
 
 
 def check_job_server(address: str) -> None:
-    """Checks that a Beam job server answers.
-
-    Raises:
-        Unavailable: nothing answers, or something else does.
-    """
+    """Checks that a Beam job server answers, and nothing else."""
     import grpc
     from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
@@ -57,11 +53,7 @@ def check_job_server(address: str) -> None:
 
 
 def check_worker_pool(address: str) -> None:
-    """Checks that something listens where workers are requested.
-
-    Raises:
-        Unavailable: nothing does.
-    """
+    """Checks that something listens where workers are requested."""
     if not is_listening(address, TIMEOUT):
         raise Unavailable(
             f'beam.worker_pool: no worker pool answers at {address} ({TIMEOUT:g} s); start one '
@@ -71,11 +63,7 @@ def check_worker_pool(address: str) -> None:
 
 
 def flink_slots(master: str) -> int:
-    """The slots of a Flink cluster, free and busy ones together.
-
-    Raises:
-        Unavailable: no cluster answers, or it has no slot.
-    """
+    """The slots of a Flink cluster, free and busy ones together; none is an error too."""
     slots = int(ask_flink(master, '/overview')['slots-total'])
     if slots < 1:
         raise Unavailable(
@@ -85,11 +73,7 @@ def flink_slots(master: str) -> int:
 
 
 def check_spark(address: str) -> None:
-    """Checks that something listens at the address of a Spark master; Spark tries for minutes.
-
-    Raises:
-        Unavailable: nothing does.
-    """
+    """Checks that something listens at the address of a Spark master; Spark tries for minutes."""
     host, _, port = address.rpartition(':')
     try:
         socket.create_connection((host.strip('[]'), int(port)), timeout=TIMEOUT).close()
@@ -101,11 +85,7 @@ def check_spark(address: str) -> None:
 
 
 def ask_flink(master: str, path: str, method: str = 'GET') -> dict[str, Any]:
-    """The answer of Flink's REST interface.
-
-    Raises:
-        Unavailable: nothing answers, or something other than Flink does.
-    """
+    """The answer of Flink's REST interface."""
     try:
         answer = fetch_json(f'http://{master}{path}', method)
         if not isinstance(answer, dict) or (path == '/overview' and 'slots-total' not in answer):
@@ -120,12 +100,7 @@ def ask_flink(master: str, path: str, method: str = 'GET') -> dict[str, Any]:
 
 
 def fetch_json(url: str, method: str = 'GET') -> Any:
-    """The JSON at an address of a cluster; an empty answer is {}.
-
-    Raises:
-        OSError: nothing answers.
-        ValueError: the answer is not JSON.
-    """
+    """The JSON at an address of a cluster, {} for an empty answer; else OSError or ValueError."""
     request = urllib.request.Request(url, method=method)
     # No proxy: the cluster is in our own network.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -19,11 +19,6 @@ _OPENS = (
 
 
 def program() -> str:
-    """The path of java.
-
-    Raises:
-        ConfigError: there is none.
-    """
     home = os.environ.get('JAVA_HOME')
     java = shutil.which('java', path=f'{home}/bin') if home else None
     java = java or shutil.which('java')
@@ -37,11 +32,7 @@ def program() -> str:
 
 
 def class_path(jars: pathlib.Path) -> str:
-    """A jar, or all jars of a folder.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """A jar, or all jars of a folder."""
     if jars.is_dir():
         if not any(jars.glob('*.jar')):
             raise NotFound(f'there is no jar in {jars}')
@@ -54,17 +45,9 @@ def class_path(jars: pathlib.Path) -> str:
 def command(
     jars: pathlib.Path, main: str, megabytes: int, *arguments: str, direct: int | None = None
 ) -> list[str]:
-    """A command that runs a class.
+    """A command that runs the class `main` with so many megabytes of heap.
 
-    Args:
-        jars: a jar, or a folder of jars.
-        main: the class.
-        megabytes: of heap.
-        arguments: its own.
-        direct: megabytes of direct memory, for buffers; None: as many as of heap.
-
-    Raises:
-        ConfigError: there is no java, or no jar.
+    Direct memory, for buffers, has the size of the heap by default.
     """
     modules = [
         *(f'--add-exports=java.base/{name}=ALL-UNNAMED' for name in _EXPORTS),

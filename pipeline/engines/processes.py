@@ -30,12 +30,7 @@ def environment() -> dict[str, str]:
 
 
 class Service:
-    """A process started here.
-
-    Attributes:
-        name: what errors call it.
-        log: where its output goes.
-    """
+    """A process started here; errors call it by its name."""
 
     def __init__(
         self,
@@ -44,11 +39,7 @@ class Service:
         log: pathlib.Path,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Starts it; it ends with this process, however that ends.
-
-        Raises:
-            ConfigError: there is no such program.
-        """
+        """Starts it; it ends with this process, however that ends."""
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open('wb') as output:
@@ -73,11 +64,7 @@ class Service:
         return self._process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Waits until it is ready.
-
-        Raises:
-            ConfigError: it ended, or took too long.
-        """
+        """Waits until it is ready; it may end or take too long instead."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.is_alive:

@@ -205,11 +205,7 @@ def serving(arguments: Sequence[str]) -> Iterator[Callable[[], str]]:
 
 
 def address_of(output: Callable[[], str]) -> str:
-    """Where a server answers, once it does.
-
-    Raises:
-        ConfigError: it ends, or does not become ready.
-    """
+    """Where a server answers, once it does."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         address = re.search(r'http://127\.0\.0\.1:\d+', output())

@@ -26,11 +26,7 @@ FILE = 'kubeflow.yaml'
 
 
 def settings_of(config: Config, options: Mapping[str, Any]) -> Kubeflow:
-    """The settings of the configuration with the options at the prompt.
-
-    Raises:
-        ConfigError: an option is invalid, or there is no image.
-    """
+    """The settings of the configuration with the options at the prompt; there must be an image."""
     settings = override(config.kubeflow, options)
     if settings.image is None:
         raise ConfigError(
@@ -41,18 +37,9 @@ def settings_of(config: Config, options: Mapping[str, Any]) -> Kubeflow:
 
 
 def write(project: Project, out: pathlib.Path | None, options: Mapping[str, Any]) -> list[str]:
-    """Compiles a project for Kubeflow and writes the file that is submitted.
+    """Compiles a project for Kubeflow, writes the file to submit, and returns lines to print.
 
-    Args:
-        project: what to run.
-        out: the file; by default in the project's output folder.
-        options: at the prompt, by their names in `kubeflow:`; None where not given.
-
-    Returns:
-        Lines for the terminal.
-
-    Raises:
-        ConfigError: kfp is missing, or tasks in the cluster could not run.
+    Options have the names of `kubeflow:`; None where not given.
     """
     settings = settings_of(project.config, options)
     folder = storage.folder(settings)

@@ -30,11 +30,7 @@ from thawline.pipeline.terminal.exit_codes import Outcome
 def project_of(
     payload: kubeflow_payload.Payload, task: ExecutorInput, folder: pathlib.Path
 ) -> Project:
-    """The project of the run, in the folder that tasks see.
-
-    Raises:
-        ConfigError: the folder is not writable, or a parameter is invalid.
-    """
+    """The project of the run, in the folder that tasks see."""
     config = kubeflow_payload.apply_parameters(payload, task.parameters)
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ConfigError(
@@ -78,9 +74,6 @@ def execute(
         nodes: in any order.
         run: id of the run.
         page: target for a copy of the report, for a task with the Report.
-
-    Raises:
-        ConfigError: a setting or the folder cannot be used.
     """
     project = project_of(payload, task, folder)
     with tempfile.TemporaryDirectory() as scratch:

@@ -12,15 +12,11 @@ from thawline.components.shared.errors import ConfigError, Unavailable
 
 
 def read_variables(name: str, client: Any = None) -> dict[str, str]:
-    """The variables in a secret.
+    """The variables in a secret; `Unavailable` where Secret Manager does not answer.
 
     Args:
         name: of a version: projects/P/secrets/S/versions/V.
         client: of Secret Manager; by default with the identity of this machine.
-
-    Raises:
-        Unavailable: Secret Manager does not answer.
-        ConfigError: it cannot be read, or is not a JSON object of strings.
     """
     from google.api_core import exceptions
     from google.auth import exceptions as auth_exceptions
@@ -38,11 +34,7 @@ def read_variables(name: str, client: Any = None) -> dict[str, str]:
 
 
 def parse(name: str, payload: bytes) -> dict[str, str]:
-    """The variables of a payload, which no error quotes.
-
-    Raises:
-        ConfigError: it is not a JSON object of strings.
-    """
+    """The variables of a payload, a JSON object of strings, which no error quotes."""
     try:
         content = json.loads(payload)
     except ValueError:

@@ -37,24 +37,14 @@ _PASSED_ON = ('HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ', 'SSL_CERT_FILE')
 
 @dataclasses.dataclass(frozen=True)
 class Installation:
-    """An installed Airflow.
-
-    Attributes:
-        environment: the virtual environment.
-        home: where Airflow keeps its database and logs.
-        dags: its folder of DAGs.
-    """
+    """An installed Airflow; `home` is where it keeps its database and logs."""
 
     environment: pathlib.Path
     home: pathlib.Path
     dags: pathlib.Path
 
     def variables(self, **settings: str) -> dict[str, str]:
-        """The environment variables of its commands, without any of Python's.
-
-        Args:
-            settings: further settings, such as `core__parallelism='2'`.
-        """
+        """Environment variables for its commands, with settings such as `core__parallelism='2'`."""
         passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         configuration = {
             'core__dags_folder': str(self.dags),
@@ -79,11 +69,7 @@ class Installation:
 
 
 def install(environment: pathlib.Path, lock: pathlib.Path = LOCK) -> None:
-    """Makes the virtual environment from its lock, unless it exists already.
-
-    Raises:
-        ConfigError: it cannot be installed.
-    """
+    """Makes the virtual environment from its lock, unless it exists already."""
     stamp = environment / '.complete'
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text('utf-8') == digest:
@@ -120,11 +106,6 @@ class Api:
         self._session.headers['Authorization'] = f'Bearer {answer.json()["access_token"]}'
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:
-        """The answer to a request.
-
-        Raises:
-            requests.HTTPError: it was refused.
-        """
         if 'Authorization' not in self._session.headers:
             self._login()
         for seconds in (*_RETRY_SECONDS, None):
@@ -144,11 +125,7 @@ class Api:
         return answer.json() if answer.content else None
 
     def knows(self, dag: str) -> bool:
-        """Whether Airflow has read a DAG.
-
-        Raises:
-            ConfigError: it could not be imported.
-        """
+        """Whether Airflow has read a DAG; an error if it cannot import it."""
         for error in self.ask('GET', 'importErrors')['import_errors']:
             raise ConfigError(f'Airflow cannot import the DAG:\n{error["stack_trace"]}')
         return any(known['dag_id'] == dag for known in self.ask('GET', 'dags')['dags'])
@@ -184,11 +161,7 @@ def report_url(files: str, run: str) -> str:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Waits until a condition is true, and returns its value.
-
-    Raises:
-        TimeoutError: it was not in time.
-    """
+    """Waits until a condition is true, and returns its value."""
     end = time.monotonic() + seconds
     while not (answer := condition()):
         if time.monotonic() > end:
@@ -199,16 +172,7 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 
 @contextlib.contextmanager
 def running(airflow: Installation, port: int, **settings: str) -> Iterator[Api]:
-    """Runs Airflow for the time of the block, once all its parts are ready.
-
-    Args:
-        airflow: an installed one.
-        port: of the loopback interface.
-        settings: as of `Airflow.variables`.
-
-    Raises:
-        ConfigError: it ended, or was not there in ten minutes.
-    """
+    """Runs Airflow for the time of the block, once all its parts are ready."""
     url = f'http://127.0.0.1:{port}'
     variables = airflow.variables(
         api__host='127.0.0.1',

@@ -74,11 +74,7 @@ def demonstrate(
     kill: str | None,
     stay: bool,
 ) -> bool:
-    """Runs the demo; returns whether the results are the same.
-
-    Raises:
-        ConfigError: a part of it is missing or fails.
-    """
+    """Runs the demo; returns whether the results are the same."""
     for name in ('local', engine, 'cluster'):
         shutil.rmtree(folder / name, ignore_errors=True)
     cluster = _CLUSTERS[engine](folder / 'cluster')
@@ -125,11 +121,7 @@ def _write(project: Project, home: pathlib.Path, beam: dict[str, Any]) -> pathli
 
 
 def _thawline(*arguments: str) -> float:
-    """Runs the command; returns its seconds.
-
-    Raises:
-        ConfigError: it failed; exit code 3 (not blessed) counts as success.
-    """
+    """Runs the command; returns its seconds. Exit code 3 (not blessed) counts as success."""
     began = time.monotonic()
     command = [sys.executable, '-m', 'thawline', *arguments]
     ended = subprocess.run(command, env=processes.environment(), check=False)

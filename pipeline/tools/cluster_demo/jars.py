@@ -21,14 +21,7 @@ _PATIENCE = 1800  # seconds
 
 @dataclasses.dataclass(frozen=True)
 class Jars:
-    """All jars of a pom.xml.
-
-    Attributes:
-        title: of the program, for people.
-        version: of the program.
-        beam: version of Beam's runner.
-        megabytes: to download.
-    """
+    """All jars of a pom.xml: of a program, and of Beam's runner for it."""
 
     title: str
     version: str
@@ -55,11 +48,7 @@ class Jars:
         return bool(mismatches(self.folder(), self.expected()))
 
     def fetch(self) -> pathlib.Path:
-        """The folder with all of them; downloads them if they are missing.
-
-        Raises:
-            ConfigError: they cannot be downloaded, or do not match their hashes.
-        """
+        """The folder with all of them; downloads them if they are missing."""
         folder, expected = self.folder(), self.expected()
         if not mismatches(folder, expected):
             return folder
