@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @project_argument
 @click.option(
     '--images',
+    metavar='N',
     default=1000,
     show_default=True,
     type=click.IntRange(20, 20_000),

@@ -37,9 +37,9 @@ def command(config: pathlib.Path | None) -> None:
     failed, warned = (
         sum(result.status is status for result in results) for status in (Status.FAIL, Status.WARN)
     )
-    verdict = f'{failed} of {len(results)} checks failed' if failed else 'no check failed'
-    warnings = f', {warned} warning{"s" if warned > 1 else ""}' if warned else ''
-    say(console, (verdict + warnings, 'bold'))
+    counts = ((len(results) - failed - warned, 'passed'), (warned, 'warned'), (failed, 'failed'))
+    verdict = ', '.join(f'{count} {outcome}' for count, outcome in counts if count)
+    say(console, (f'{len(results)} checks: {verdict}', 'bold'))
     sys.exit(1 if failed else 0)
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @project_argument
-@click.option('--last', 'count', default=20, show_default=True, help='Number of entries to list.')
+@click.option(
+    '--last', 'count', metavar='N', default=20, show_default=True, help='Number of entries to list.'
+)
 def command(project: Project, count: int) -> None:
     """List promotions, rollbacks and prunes: when, what, who and why."""
     from thawline.pipeline.registry import access, consistency

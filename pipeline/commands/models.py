@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @project_argument
-@click.option('--last', 'count', default=20, show_default=True, help='Number of models to list.')
+@click.option(
+    '--last', 'count', metavar='N', default=20, show_default=True, help='Number of models to list.'
+)
 def command(project: Project, count: int) -> None:
     """List models with their data, accuracy and stage."""
     from thawline.pipeline.registry import access, consistency

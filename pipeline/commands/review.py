@@ -29,7 +29,11 @@ _HEAD = 4096
 @run_argument
 @config_argument
 @click.option(
-    '--port', default=0, type=click.IntRange(0, 65_535), help='Port; default: a free one.'
+    '--port',
+    default=0,
+    metavar='PORT',
+    type=click.IntRange(0, 65_535),
+    help='Port; default: a free one.',
 )
 @click.option('--no-open', is_flag=True, help='Print the address without opening a browser.')
 def command(run: str, config: pathlib.Path | None, port: int, no_open: bool) -> None:

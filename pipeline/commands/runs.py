@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @project_argument
-@click.option('--last', 'count', default=20, show_default=True, help='Number of runs to list.')
+@click.option(
+    '--last', 'count', metavar='N', default=20, show_default=True, help='Number of runs to list.'
+)
 def command(project: Project, count: int) -> None:
     """List past runs and how they ended."""
     from thawline.pipeline.metadata import runs

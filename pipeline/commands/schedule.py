@@ -36,7 +36,9 @@ def command() -> None:
 @click.option('--timeout', metavar='TIME', help='Time limit of a task, such as 12h.')
 @click.option('--pool', metavar='NAME', help='Airflow pool for tasks with a heavy node.')
 @click.option('--max-active-runs', metavar='N', help='Concurrent runs.')
-@click.option('--url', help='URL where a web server shows the output folder; tasks link to it.')
+@click.option(
+    '--url', metavar='URL', help='URL where a web server shows the output folder; tasks link to it.'
+)
 def airflow(project: Project, out: pathlib.Path, **options: str | None) -> None:
     """Write a DAG for Airflow 2.11 or 3 whose tasks run nodes in this environment.
 

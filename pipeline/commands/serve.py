@@ -39,6 +39,7 @@ _PORT = click.IntRange(0, 65_535)
 @click.option('--host', metavar='ADDRESS', help='Address to listen on; default: loopback only.')
 @click.option(
     '--port',
+    metavar='PORT',
     default=8501,
     show_default=True,
     type=_PORT,
@@ -46,6 +47,7 @@ _PORT = click.IntRange(0, 65_535)
 )
 @click.option(
     '--grpc-port',
+    metavar='PORT',
     default=8500,
     show_default=True,
     type=click.IntRange(1, 65_535),
@@ -62,6 +64,7 @@ _PORT = click.IntRange(0, 65_535)
 )
 @click.option(
     '--max-batch',
+    metavar='N',
     default=256,
     show_default=True,
     type=click.IntRange(1),
@@ -69,6 +72,7 @@ _PORT = click.IntRange(0, 65_535)
 )
 @click.option(
     '--max-pixels',
+    metavar='N',
     default=50_000_000,
     show_default=True,
     type=click.IntRange(1),

@@ -9,9 +9,12 @@ import click
 
 
 @click.command()
-@click.option('--port', default=50000, show_default=True, type=click.IntRange(1, 65_535))
+@click.option(
+    '--port', metavar='PORT', default=50000, show_default=True, type=click.IntRange(1, 65_535)
+)
 @click.option(
     '--processes',
+    metavar='N',
     default=os.cpu_count() or 1,
     type=click.IntRange(1, 256),
     help='Default: one per core; each needs about 1 GB.',
