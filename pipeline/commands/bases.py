@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
-import logging
 import pathlib
 import time
 from collections.abc import Sequence
@@ -16,11 +14,11 @@ import rich.console
 
 from thawline.components.shared import node_names, percentages
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import ConfigError, NotFound, UserError
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.commands.arguments import PATH, project_argument
-from thawline.pipeline.system import log_redirect, signals
+from thawline.pipeline.commands.logged_work import run_logged
 from thawline.pipeline.terminal import exit_codes
-from thawline.pipeline.terminal.console import say, wide_console
+from thawline.pipeline.terminal.console import say, spinner
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
@@ -92,28 +90,17 @@ def _rank(
         if outcome is not Outcome.BLESSED or split is None:
             return outcome or Outcome.CRASHED
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
-    log = project.logs / f'{stamp}-bases.log'
-    with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
-        console = wide_console(terminal)
-        try:
-            comparison = _measure(console, project.config, split, images, candidates, missing)
-        except Exception as error:
-            if signals.is_stop_requested():
-                say(console, ('error: ', 'bold red'), 'interrupted; nothing was changed')
-                return Outcome.INTERRUPTED
-            if isinstance(error, UserError):
-                raise
-            logging.exception('the comparison crashed')
-            say(console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})')
-            say(console, f'  log     {log}')
-            return Outcome.CRASHED
+
+    def work(console: rich.console.Console) -> None:
+        comparison = _measure(console, project.config, split, images, candidates, missing)
         bases_table.show(console, comparison, project.config)
         file = project.output / 'bases' / f'{stamp}.json'
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(compare.to_json(comparison, project.config), indent=1), 'utf-8')
         say(console, f'  time    {duration(time.monotonic() - began)}')
         say(console, f'  numbers {file}')
-    return Outcome.BLESSED
+
+    return run_logged(project.logs / f'{stamp}-bases.log', work)
 
 
 def _measure(
@@ -134,8 +121,7 @@ def _measure(
         f'  compares {", ".join(c.label for c in candidates)} and random weights on up to '
         f'{count:,} training images; val and test are not used',
     )
-    starting = console.status('starting TensorFlow')
-    with starting if console.is_terminal else contextlib.nullcontext():
+    with spinner(console, 'starting TensorFlow'):
         from thawline.pipeline.base_ranking import crossval, images
 
     sample = images.load_sample(split, count, config.training.seed, crossval.FOLDS)

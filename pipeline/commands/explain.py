@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import say, wide_console
+from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -24,10 +23,9 @@ def command(model: str, project: Project) -> None:
     MODEL is an id from `thawline models`, a run id or the start of one, `production`, `staging`,
     `last`, or a model's folder.
     """
-    from thawline.pipeline.registry import access, lookup, provenance
+    from thawline.pipeline.registry import lookup, provenance
 
-    console = wide_console(sys.stdout)
-    registry = access.to_look(project, functools.partial(say, console))
+    console, registry = registry_console.open_registry(project)
     for chapter in provenance.tell(registry, lookup.find(registry, model)):
         say(console, (chapter.title, 'bold'))
         for line in chapter.lines:

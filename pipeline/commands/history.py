@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +9,9 @@ import rich.box
 import rich.table
 import rich.text
 
+from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import say, wide_console
+from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -26,10 +25,7 @@ if TYPE_CHECKING:
 )
 def command(project: Project, count: int) -> None:
     """List promotions, rollbacks and prunes: when, what, who and why."""
-    from thawline.pipeline.registry import access, consistency
-
-    console = wide_console(sys.stdout)
-    registry = access.to_look(project, functools.partial(say, console))
+    console, registry = registry_console.open_registry(project)
     entries: list[Move | Prune] = [*registry.moves, *registry.prunes]
     if entries:
         table = rich.table.Table(
@@ -46,8 +42,7 @@ def command(project: Project, count: int) -> None:
         console.print(table)
     else:
         say(console, 'nothing promoted yet; start with: thawline promote MODEL')
-    for line in consistency.disagreements(registry):
-        say(console, f'note: {line}')
+    registry_console.print_disagreements(console, registry)
 
 
 def _row(entry: Move | Prune) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +9,9 @@ import rich.box
 import rich.table
 import rich.text
 
+from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import WIDE, say, wide_console
+from thawline.pipeline.terminal.console import WIDE, say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -27,16 +26,12 @@ if TYPE_CHECKING:
 )
 def command(project: Project, count: int) -> None:
     """List models with their data, accuracy and stage."""
-    from thawline.pipeline.registry import access, consistency
-
-    console = wide_console(sys.stdout)
-    registry = access.to_look(project, functools.partial(say, console))
+    console, registry = registry_console.open_registry(project)
     if not registry.models:
         say(console, 'no model yet; train one with: thawline run')
         return
     console.print(table(registry, count, console.width >= WIDE))
-    for line in consistency.disagreements(registry):
-        say(console, f'note: {line}')
+    registry_console.print_disagreements(console, registry)
 
 
 _WIDE = (

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import logging
 import pathlib
 import re
-import tempfile
 import time
 import uuid
 from collections.abc import Sequence
@@ -17,11 +14,11 @@ import click
 import rich.console
 
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import ConfigError, DataError, NotFound, UserError
+from thawline.components.shared.errors import ConfigError, DataError, NotFound
 from thawline.pipeline.commands.arguments import PATH, engine_option, project_option
-from thawline.pipeline.system import log_redirect, signals
+from thawline.pipeline.commands.logged_work import log_path, run_logged
 from thawline.pipeline.terminal import exit_codes
-from thawline.pipeline.terminal.console import say, wide_console
+from thawline.pipeline.terminal.console import say, spinner
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
@@ -110,22 +107,10 @@ def predict(
     # A table in the folder of images is not one of them.
     written = {str(target), str(tables.quarantine_path(target))}
     images = listing.of_sources(sources, project.config.data.columns, written)
-    log = _log(project)
-    with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
-        console = wide_console(terminal)
-        say(console, ('predict', 'bold'), f'  {_counted(images)} with {folder}')
-        try:
-            result = _run(console, project, images, folder, target, abstain_below)
-        except Exception as error:
-            if signals.is_stop_requested():
-                say(console, ('error: ', 'bold red'), 'interrupted; nothing was written')
-                return Outcome.INTERRUPTED
-            if isinstance(error, UserError):
-                raise
-            logging.exception('the prediction crashed')
-            say(console, ('error: ', 'bold red'), f'{error} ({type(error).__name__})')
-            say(console, f'  log     {log}')
-            return Outcome.CRASHED
+
+    def work(console: rich.console.Console) -> None:
+        say(console, ('predict', 'bold'), f'  {_count_text(images)} with {folder}')
+        result = _run(console, project, images, folder, target, abstain_below)
         if not result.predicted:
             raise DataError(
                 f'none of {len(result.rejected):,} images could be used: '
@@ -133,7 +118,8 @@ def predict(
             )
         took = duration(time.monotonic() - began)
         say(console, ('✓ ', 'green'), summary(result, target), f' in {took}')
-    return Outcome.BLESSED
+
+    return run_logged(log_path(project, 'predict'), work)
 
 
 def _check_target(target: pathlib.Path, force: bool) -> None:
@@ -151,14 +137,7 @@ def _check_target(target: pathlib.Path, force: bool) -> None:
             raise ConfigError(f'{path} exists already; choose another name with --to{remedy}')
 
 
-def _log(project: Project) -> pathlib.Path:
-    """Among the project's logs, if it has ever run."""
-    stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
-    folder = project.logs if project.output.is_dir() else pathlib.Path(tempfile.gettempdir())
-    return folder / f'{stamp}-predict.log'
-
-
-def _counted(images: UnlabelledListing) -> str:
+def _count_text(images: UnlabelledListing) -> str:
     """`1,204 images and 2 TFRecord files`."""
     counts = [(len(images.items), 'image'), (len(images.records), 'TFRecord file')]
     return ' and '.join(f'{n:,} {what}{"" if n == 1 else "s"}' for n, what in counts if n)
@@ -172,8 +151,7 @@ def _run(
     target: pathlib.Path,
     abstain_below: float | None,
 ) -> PredictionResult:
-    starting = console.status('starting TensorFlow')
-    with starting if console.is_terminal else contextlib.nullcontext():
+    with spinner(console, 'starting TensorFlow'):
         from thawline.components.bulk_prediction import listing
         from thawline.pipeline.engines import input_size
         from thawline.pipeline.engines.engine import Engine

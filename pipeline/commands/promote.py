@@ -11,7 +11,7 @@ import click
 from thawline.components.shared.errors import UserError
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument, yes_option
-from thawline.pipeline.terminal.console import say, wide_console
+from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -43,9 +43,8 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
     from thawline.pipeline.registry.model_files import Folder
 
-    console = wide_console(sys.stdout)
+    console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)
-    registry = access.to_look(project, show)
     candidate = lookup.find(registry, model)
     promotion_checks.admit(registry, candidate, stage, force, reason)
     before = registry.current(stage)

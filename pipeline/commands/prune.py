@@ -11,7 +11,7 @@ import click
 
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument, yes_option
-from thawline.pipeline.terminal.console import say, wide_console
+from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -28,10 +28,9 @@ def command(project: Project, dry_run: bool, unknown: bool, yes: bool) -> None:
     """Delete old versions; the newest `serving.keep` of each stage stay."""
     from thawline.pipeline.registry import access, retention
 
-    console = wide_console(sys.stdout)
+    console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)
     keep = project.config.serving.keep
-    registry = access.to_look(project, show)
     stages = _old_versions(registry, keep, unknown)
     _print(show, registry, stages, keep)
     if dry_run or not any(stage.versions for stage in stages):

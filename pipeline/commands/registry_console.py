@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,13 +13,35 @@ import rich.console
 import rich.progress
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.terminal.console import say
+from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
     from thawline.pipeline.registry.ledger import Move
     from thawline.pipeline.registry.promotion import Tell
+    from thawline.pipeline.registry.registry import Registry
 
 DECLINED = 1  # exit code of a command whose confirmation was declined
+
+
+def open_registry(project: Project) -> tuple[rich.console.Console, Registry]:
+    """The console and the registry, for a command that first of all looks.
+
+    Raises:
+        ConfigError: nothing ran yet.
+    """
+    from thawline.pipeline.registry import access
+
+    console = wide_console(sys.stdout)
+    return console, access.to_look(project, functools.partial(say, console))
+
+
+def print_disagreements(console: rich.console.Console, registry: Registry) -> None:
+    """Prints where the folders of versions differ from the registry."""
+    from thawline.pipeline.registry import consistency
+
+    for line in consistency.disagreements(registry):
+        say(console, f'note: {line}')
 
 
 @contextlib.contextmanager

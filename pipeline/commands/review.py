@@ -80,7 +80,7 @@ def server(page: bytes, port: int = 0) -> loopback_server.Server:
 
     class Handler(_Handler):
         content = page
-        policy = _policy(page)
+        policy = _content_policy(page)
 
     try:
         return loopback_server.Server(port, Handler)
@@ -92,7 +92,7 @@ def server(page: bytes, port: int = 0) -> loopback_server.Server:
         ) from error
 
 
-def _policy(page: bytes) -> str:
+def _content_policy(page: bytes) -> str:
     """The page's own policy, as a header too: nothing else may frame it."""
     own = _POLICY.search(page[:_HEAD])
     policy = html.unescape(own[1].decode('ascii', 'replace')) if own else _NO_POLICY

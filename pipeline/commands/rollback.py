@@ -10,7 +10,7 @@ import click
 
 from thawline.pipeline.commands import registry_console
 from thawline.pipeline.commands.arguments import project_argument, yes_option
-from thawline.pipeline.terminal.console import say, wide_console
+from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -27,9 +27,8 @@ def command(project: Project, reason: str, yes: bool) -> None:
     """
     from thawline.pipeline.registry import access, ledger, promotion
 
-    console = wide_console(sys.stdout)
+    console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)
-    registry = access.to_look(project, show)
     leaving, restored = promotion.restoration(registry)
     before = registry.current(ledger.PRODUCTION)
     forced = f' (forced: {restored.forced})' if restored.forced else ''

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 import sys
-import tempfile
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import project_argument
+from thawline.pipeline.commands.logged_work import log_path
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -122,10 +120,4 @@ def command(
         served.folder, served.versions, name, chosen.host, chosen.port,
         project.config.data.max_side, chosen.limits, chosen.grace,
     )  # fmt: skip
-    python_server.serve(settings, _log(project))
-
-
-def _log(project: Project) -> pathlib.Path:
-    """Among the project's logs, if it has ever run."""
-    folder = project.logs if project.output.is_dir() else pathlib.Path(tempfile.gettempdir())
-    return folder / f'serve-{time.strftime("%Y%m%d-%H%M%S")}-{os.getpid()}.log'
+    python_server.serve(settings, log_path(project, 'serve'))

@@ -33,7 +33,7 @@ def echo(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + '...'
 
 
-def _shown(path: tuple[Any, ...], value: Any) -> str:
+def _echo_safely(path: tuple[Any, ...], value: Any) -> str:
     """A received value without secrets, which people put into notifications and metadata."""
     private = path[:1] in {('notifications',), ('metadata',)}
     number = isinstance(value, (int, float)) and not str(path[-1]).endswith('_env')
@@ -68,7 +68,7 @@ def _line(problem: Any, model: type[pydantic.BaseModel]) -> str:
     where = '.'.join(
         str(key) for key in path if not str(key).startswith(('constrained-', 'literal['))
     )
-    received = f'received {_shown(path, problem["input"])}'
+    received = f'received {_echo_safely(path, problem["input"])}'
     if kind == 'extra_forbidden':
         section = _section_at(model, path)
         known = list(section.model_fields) if section else []  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import logging
 import os
@@ -15,7 +14,7 @@ from thawline.pipeline.notifications.body import Notification
 from thawline.pipeline.notifications.delivery import Delivery
 from thawline.pipeline.notifications.details import Ending
 from thawline.pipeline.notifications.targets import ResolvedTarget
-from thawline.pipeline.terminal.console import say
+from thawline.pipeline.terminal.console import say, spinner
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -62,8 +61,7 @@ def send(
 ) -> list[Delivery]:
     """Notifies the targets, with a sign of life on a terminal."""
     noun = 'target' if len(resolved) == 1 else 'targets'
-    waiting = console.status(f'notifying {len(resolved)} {noun}')
-    with waiting if console.is_terminal else contextlib.nullcontext():
+    with spinner(console, f'notifying {len(resolved)} {noun}'):
         return delivery.deliver(notification, resolved)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import rich.console
@@ -10,6 +9,7 @@ import rich.console
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import checks, compiled_file
 from thawline.pipeline.system import log_redirect
+from thawline.pipeline.terminal.console import spinner
 
 if TYPE_CHECKING:
     from thawline.pipeline import tfx_imports
@@ -22,11 +22,11 @@ def compile_project(project: Project) -> dict[str, Any]:
         ConfigError: the project cannot be compiled.
     """
     checks.check_files(project)
-    with log_redirect.redirect_output(project.logs / 'compile.log') as terminal:
-        console = rich.console.Console(file=terminal)
-        waiting = console.status('starting TFX, compiling')
-        with waiting if console.is_terminal else contextlib.nullcontext():
-            return compiled_file.envelope(project, *nodes_and_pipeline(project))
+    with (
+        log_redirect.redirect_output(project.logs / 'compile.log') as terminal,
+        spinner(rich.console.Console(file=terminal), 'starting TFX, compiling'),
+    ):
+        return compiled_file.envelope(project, *nodes_and_pipeline(project))
 
 
 def nodes_and_pipeline(project: Project) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -22,6 +22,7 @@ from thawline.pipeline.runners.checks import check, check_weights
 from thawline.pipeline.runners.endings import explain, outcome_of, summary
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import node_lines, progress_display
+from thawline.pipeline.terminal.console import spinner
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 
@@ -85,11 +86,7 @@ def _run_graph(
     listing = check(project)
     for note in listing.notes:
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
-    with (
-        console.status('starting TensorFlow and TFX')
-        if console.is_terminal
-        else (contextlib.nullcontext())
-    ):
+    with spinner(console, 'starting TensorFlow and TFX'):
         from thawline.pipeline import graph
         from thawline.pipeline.engines.engine import Engine
         from thawline.pipeline.runners import checks, failures, local

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import rich.console
@@ -16,6 +17,11 @@ def wide_console(file: Any) -> rich.console.Console:
     if not console.is_terminal and console.width < WIDE:
         console.width = WIDE  # a file has no edge
     return console
+
+
+def spinner(console: rich.console.Console, text: str) -> contextlib.AbstractContextManager[object]:
+    """Shows on a terminal that something takes a while."""
+    return console.status(text) if console.is_terminal else contextlib.nullcontext()
 
 
 def say(console: rich.console.Console, *parts: str | tuple[str, str]) -> None:

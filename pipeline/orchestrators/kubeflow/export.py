@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import pathlib
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from thawline.pipeline.orchestrators.kubeflow import tasks as kubeflow_tasks
 from thawline.pipeline.orchestrators.options import override
 from thawline.pipeline.runners import compiled_file
 from thawline.pipeline.system import log_redirect
+from thawline.pipeline.terminal.console import spinner
 
 FILE = 'kubeflow.yaml'
 
@@ -49,12 +49,12 @@ def write(project: Project, out: pathlib.Path | None, options: Mapping[str, Any]
     if importlib.util.find_spec('kfp') is None:
         raise ConfigError("kfp is not installed; install it with: pip install 'thawline[kfp]'")
     reviewed = project.schema.read_text('utf-8') if project.schema.is_file() else None
-    with log_redirect.redirect_output(project.logs / 'schedule.log') as terminal:
-        console = rich.console.Console(file=terminal)
-        waiting = console.status('starting TFX, compiling')
-        with waiting if console.is_terminal else contextlib.nullcontext():
-            tasks = kubeflow_tasks.tasks(_nodes(project), settings)
-            text = _compile(project.config, settings, tasks, folder, reviewed)
+    with (
+        log_redirect.redirect_output(project.logs / 'schedule.log') as terminal,
+        spinner(rich.console.Console(file=terminal), 'starting TFX, compiling'),
+    ):
+        tasks = kubeflow_tasks.tasks(_nodes(project), settings)
+        text = _compile(project.config, settings, tasks, folder, reviewed)
     path = out or project.output / FILE
     files.write_text(path, text)
     nodes = sum(len(task.nodes) for task in tasks)
