@@ -78,7 +78,7 @@ def server(page: bytes, port: int = 0) -> loopback_server.Server:
         Busy, ConfigError: the port cannot be used.
     """
 
-    class Handler(_Handler):
+    class Handler(_PageHandler):
         content = page
         policy = _content_policy(page)
 
@@ -99,7 +99,7 @@ def _content_policy(page: bytes) -> str:
     return f"{policy}; frame-ancestors 'none'"
 
 
-class _Handler(loopback_server.Handler):
+class _PageHandler(loopback_server.Handler):
     """Answers GET and HEAD of the page; everything else is refused by the base class."""
 
     content = b''

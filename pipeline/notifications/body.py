@@ -30,7 +30,7 @@ class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True)
 
 
-class Accuracy(_Part):
+class RunAccuracy(_Part, title='Accuracy'):
     """A measured accuracy with its 95 % interval; shares in [0, 1]."""
 
     accuracy: float
@@ -48,8 +48,8 @@ class RunVerdict(_Part, title='Verdict'):
     )
     headline: Text = pydantic.Field(description="The gate's decision and its reason.")
     threshold: float = pydantic.Field(description='`gate.val_accuracy`.')
-    val: Accuracy | None
-    test: Accuracy | None
+    val: RunAccuracy | None
+    test: RunAccuracy | None
     baseline: Text | None = pydantic.Field(
         description='The comparison with the latest blessed model, in a sentence.'
     )

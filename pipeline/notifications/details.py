@@ -17,10 +17,10 @@ from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import messages
 from thawline.pipeline.notifications.body import (
     VERSION,
-    Accuracy,
     Details,
     Failure,
     PushedModel,
+    RunAccuracy,
     RunData,
     RunVerdict,
 )
@@ -136,11 +136,11 @@ def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> RunVerdict | 
     )
 
 
-def _accuracy(evaluator: NodeResult, split: str) -> Accuracy | None:
+def _accuracy(evaluator: NodeResult, split: str) -> RunAccuracy | None:
     interval = evaluator.outputs['evaluation'].accuracy(split)
     if interval is None or not all(map(math.isfinite, interval)):
         return None  # JSON has no such numbers
-    return Accuracy(accuracy=interval.share, lower=interval.lower, upper=interval.upper)
+    return RunAccuracy(accuracy=interval.share, lower=interval.lower, upper=interval.upper)
 
 
 def _model(nodes: Mapping[str, NodeResult]) -> PushedModel | None:

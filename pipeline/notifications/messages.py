@@ -7,7 +7,7 @@ from typing import Any
 
 from thawline.components.shared import percentages
 from thawline.pipeline.config.notifications import Format
-from thawline.pipeline.notifications.body import Accuracy, Details, Notification
+from thawline.pipeline.notifications.body import Details, Notification, RunAccuracy
 
 _HEADS = {
     'refused': 'NOT BLESSED, nothing was pushed',
@@ -65,7 +65,7 @@ def _head(details: Details) -> str:
     return _HEADS[details.event]
 
 
-def _interval(value: Accuracy) -> str:
+def _interval(value: RunAccuracy) -> str:
     interval = percentages.between(value.lower, value.upper)
     return f'{percentages.percent(value.accuracy)} ({interval})'
 

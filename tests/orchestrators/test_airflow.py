@@ -17,7 +17,7 @@ from thawline.pipeline.orchestrators.airflow import dag_folder
 from thawline.pipeline.orchestrators.airflow import tasks as airflow_lib
 from thawline.pipeline.system import ports
 from thawline.pipeline.tools.airflow_demo import server
-from thawline.pipeline.tools.airflow_demo.server import Api, Installation, wait_until
+from thawline.pipeline.tools.airflow_demo.server import AirflowInstallation, Api, wait_until
 
 pytestmark = pytest.mark.orchestrators
 
@@ -82,19 +82,19 @@ needs_old_python = pytest.mark.skipif(
 
 
 @pytest.fixture(scope='module', params=[3, pytest.param(2, marks=needs_old_python)])
-def airflow(request, tmp_path_factory) -> Installation:
+def airflow(request, tmp_path_factory) -> AirflowInstallation:
     return installed(request.param, tmp_path_factory.mktemp(f'airflow{request.param}'))
 
 
 @pytest.fixture(scope='module')
-def airflow3(tmp_path_factory) -> Installation:
+def airflow3(tmp_path_factory) -> AirflowInstallation:
     return installed(3, tmp_path_factory.mktemp('airflow3'))
 
 
-def installed(version: int, folder: pathlib.Path) -> Installation:
+def installed(version: int, folder: pathlib.Path) -> AirflowInstallation:
     environment = BUILD / ('venv' if version == 3 else f'venv{version}')
     server.install(environment, LOCKS[version])
-    made = Installation(environment, folder / 'home', folder / 'dags')
+    made = AirflowInstallation(environment, folder / 'home', folder / 'dags')
     done = made.call('db', 'migrate')
     assert done.returncode == 0, done.stderr
     return made
@@ -118,7 +118,7 @@ def write(
     dag_folder.write(folder / name, content, made)
 
 
-def read(airflow: Installation, folder: pathlib.Path) -> dict:
+def read(airflow: AirflowInstallation, folder: pathlib.Path) -> dict:
     done = subprocess.run(
         [airflow.environment / 'bin' / 'python', *STRICT, '-c', READ, folder],
         env=airflow.variables(), capture_output=True, text=True, timeout=600, check=True,
@@ -214,7 +214,7 @@ PROBE = {
 
 
 @pytest.fixture(scope='module')
-def api(airflow3: Installation, stones: Project) -> Iterator[Api]:
+def api(airflow3: AirflowInstallation, stones: Project) -> Iterator[Api]:
     schedule(airflow3, stones)
     with server.running(airflow3, ports.free_port()) as started:
         wait_until(lambda: started.knows('stones'), 300, 'the DAG')
@@ -222,7 +222,7 @@ def api(airflow3: Installation, stones: Project) -> Iterator[Api]:
         yield started
 
 
-def schedule(airflow: Installation, project: Project) -> str:
+def schedule(airflow: AirflowInstallation, project: Project) -> str:
     """Writes the DAG of a project; returns its digest."""
     done = project.thawline('schedule', 'airflow', '--out', str(airflow.dags))
     assert done.returncode == 0, done.stdout + done.stderr

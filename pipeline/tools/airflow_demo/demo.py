@@ -24,7 +24,7 @@ from thawline.pipeline.config import loading
 from thawline.pipeline.orchestrators.airflow import export
 from thawline.pipeline.system import ports, signals
 from thawline.pipeline.tools.airflow_demo import file_server, server
-from thawline.pipeline.tools.airflow_demo.server import Api, Installation
+from thawline.pipeline.tools.airflow_demo.server import AirflowInstallation, Api
 
 FOLDER = pathlib.Path('build/airflow')
 _PORT, _FILES_PORT = 8080, 8081
@@ -96,7 +96,7 @@ def main(project: pathlib.Path | None, folder: pathlib.Path, once: bool) -> None
     """Runs PROJECT, by default the solar cells with the frozen base, under Airflow."""
     console = rich.console.Console(highlight=False, soft_wrap=True)
     folder = folder.resolve()
-    airflow = Installation(folder / 'venv', folder / 'home', folder / 'dags')
+    airflow = AirflowInstallation(folder / 'venv', folder / 'home', folder / 'dags')
     state = ''
     try:
         path = write_solar_cells(folder) if project is None else project.resolve()

@@ -15,7 +15,7 @@ from thawline.pipeline.system import loopback_server
 _SHOWN = ('/logs/', '/reports/')
 
 
-class _Handler(loopback_server.Handler):
+class _FolderHandler(loopback_server.Handler):
     """Files of these two folders, and nothing else."""
 
     extensions_map = {**loopback_server.Handler.extensions_map, '.log': 'text/plain'}
@@ -30,5 +30,5 @@ class _Handler(loopback_server.Handler):
 
 def serve(folder: pathlib.Path, port: int) -> contextlib.AbstractContextManager[str]:
     """Serves the folder of a project's runs for the time of the block; yields the address."""
-    handler = functools.partial(_Handler, directory=str(folder))
+    handler = functools.partial(_FolderHandler, directory=str(folder))
     return loopback_server.Server(port, handler).in_background()

@@ -36,7 +36,7 @@ _PASSED_ON = ('HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ', 'SSL_CERT_FILE')
 
 
 @dataclasses.dataclass(frozen=True)
-class Installation:
+class AirflowInstallation:
     """An installed Airflow; `home` is where it keeps its database and logs."""
 
     environment: pathlib.Path
@@ -171,7 +171,7 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 @contextlib.contextmanager
-def running(airflow: Installation, port: int, **settings: str) -> Iterator[Api]:
+def running(airflow: AirflowInstallation, port: int, **settings: str) -> Iterator[Api]:
     """Runs Airflow for the time of the block, once all its parts are ready."""
     url = f'http://127.0.0.1:{port}'
     variables = airflow.variables(
