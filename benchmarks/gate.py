@@ -155,7 +155,9 @@ def power() -> list[list[str]]:
             f'{threshold:.2f}',
             f'{threshold + above:.2f}',
             *(
-                ' / '.join(map(percent, pass_rates(n, threshold, *(2 * [threshold + above]))))
+                ' / '.join(
+                    map(percent, pass_rates(n, threshold, threshold + above, threshold + above))
+                )
                 for n in SIZES
             ),
         ]

@@ -49,16 +49,16 @@ class Measured(engine_lib.Engine):
 
     seconds: dict[str, float] = {}
 
-    def place(self, node: str, megabytes: float, number: str) -> engine_lib.Placed:
+    def place(self, node: str, megabytes: float, number: str) -> engine_lib.Placement:
         """As the base class."""
         self._node = node
         return super().place(node, megabytes, number)
 
     @contextlib.contextmanager
-    def running(self, placed: engine_lib.Placed) -> Iterator[None]:
+    def supervise(self, placement: engine_lib.Placement) -> Iterator[None]:
         """As the base class."""
         began = time.process_time()
-        with super().running(placed):
+        with super().supervise(placement):
             yield
         self.seconds[self._node] = time.process_time() - began
 
