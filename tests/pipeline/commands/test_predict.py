@@ -1,4 +1,4 @@
-"""`thawline predict`: which model is meant, what is refused, what is said."""
+"""`thawline predict`: which model is meant, what is refused, what is output."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_a_whole_prediction(
         return predict.predict(where, ['in'], str(model), target, 0.6, force)
 
     assert execute() is Outcome.BLESSED
-    said = capfd.readouterr().out.replace('\n', ' ')
+    output = capfd.readouterr().out.replace('\n', ' ')
     good, bad = prediction_setup.good(), prediction_setup.bad()
     rows = prediction_setup.read(target)
     assert [row['path'] for row in rows] == sorted(f'in/{name}' for name in good)
     abstained = sum(row['abstained'] for row in rows)
-    assert f'✓ {len(rows)} images in {tmp_path}/in/out.csv, {abstained} of them abstained' in said
-    assert f'; {len(bad)} quarantined (see {tmp_path}/in/out.quarantine.csv) in ' in said
+    assert f'✓ {len(rows)} images in {tmp_path}/in/out.csv, {abstained} of them abstained' in output
+    assert f'; {len(bad)} quarantined (see {tmp_path}/in/out.quarantine.csv) in ' in output
     assert set(prediction_setup.quarantined(target)) == {f'in/{name}' for name in bad}
 
     with pytest.raises(ConfigError, match='out.csv exists already; .* --force'):
@@ -110,8 +110,8 @@ def test_words_of_the_last_line(tmp_path: pathlib.Path) -> None:
 
     target = tmp_path / 'out.parquet'
     assert predict.summary(PredictionResult(1204, None, ()), target) == f'1,204 images in {target}'
-    found = predict.summary(PredictionResult(2, 1, (Rejected('a', 'b'),)), target)
-    assert found.endswith(f'1 of them abstained; 1 quarantined (see {tmp_path}/out.quarantine.csv)')
+    line = predict.summary(PredictionResult(2, 1, (Rejected('a', 'b'),)), target)
+    assert line.endswith(f'1 of them abstained; 1 quarantined (see {tmp_path}/out.quarantine.csv)')
 
 
 def test_nodes_by_choice(tmp_path: pathlib.Path) -> None:
@@ -124,9 +124,9 @@ def test_nodes_by_choice(tmp_path: pathlib.Path) -> None:
         return {node.id: node for node in wired.components}
 
     assert 'BulkInferrer' not in nodes('')
-    found = nodes('serving: {bulk: {data: new/images}}')
-    assert list(found)[-2:] == ['UnlabelledExampleGen', 'BulkInferrer']
-    source = found['UnlabelledExampleGen'].exec_properties['source']
+    wired = nodes('serving: {bulk: {data: new/images}}')
+    assert list(wired)[-2:] == ['UnlabelledExampleGen', 'BulkInferrer']
+    source = wired['UnlabelledExampleGen'].exec_properties['source']
     assert source == str(tmp_path / 'new' / 'images')
-    assert {'examples', 'model', 'model_blessing'} <= set(found['BulkInferrer'].inputs)
-    assert found['Report'] in found['UnlabelledExampleGen'].upstream_nodes
+    assert {'examples', 'model', 'model_blessing'} <= set(wired['BulkInferrer'].inputs)
+    assert wired['Report'] in wired['UnlabelledExampleGen'].upstream_nodes

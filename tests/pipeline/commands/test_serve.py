@@ -1,4 +1,4 @@
-"""Which model is served, by what, and what is said where nothing can be."""
+"""Which model is served, by what, and what is output where nothing can be."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def stages(tmp_path: pathlib.Path) -> dict[str, str]:
 def served(places: dict[str, str], **options: str) -> ServedModel:
     """The target, where the metadata has one model: 12, at `<staging>/17`."""
 
-    def recorded(wanted: str) -> pathlib.Path:
-        assert wanted == '12'
+    def recorded_model(name: str) -> pathlib.Path:
+        assert name == '12'
         return pathlib.Path(places['staging'], '17')
 
-    return model_choice.choose_model(places, ServeOptions(**options), recorded)
+    return model_choice.choose_model(places, ServeOptions(**options), recorded_model)
 
 
 def test_production_staging_or_a_path(tmp_path: pathlib.Path) -> None:
@@ -63,8 +63,8 @@ def test_production_staging_or_a_path(tmp_path: pathlib.Path) -> None:
     assert served(places, model='staging') == staging
     assert served(places, model='12') == ServedModel(single, 17)
     other = single.rename(tmp_path / 'exported')
-    found = served(places, model=str(other))
-    assert found.versions() == {1: other}
+    chosen = served(places, model=str(other))
+    assert chosen.versions() == {1: other}
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_command_lines_of_the_real_server(tmp_path: pathlib.Path) -> None:
         '/bin/tensorflow_model_server', '--port=8500', '--rest_api_port=8501',
         '--model_name=cats', f'--model_base_path={tmp_path}',
     ]  # fmt: skip
-    asked = tensorflow_serving.command_line(docker, tmp_path, 'cats', '127.0.0.1', ports)
-    assert asked[:4] == ['/bin/docker', 'run', '--rm', '--init']
-    assert '127.0.0.1:8501:8501' in asked and '127.0.0.1:8500:8500' in asked
-    assert f'type=bind,source={tmp_path},target=/models/cats,readonly' in asked
-    assert asked[-1] == tensorflow_serving.IMAGE
+    command = tensorflow_serving.command_line(docker, tmp_path, 'cats', '127.0.0.1', ports)
+    assert command[:4] == ['/bin/docker', 'run', '--rm', '--init']
+    assert '127.0.0.1:8501:8501' in command and '127.0.0.1:8500:8500' in command
+    assert f'type=bind,source={tmp_path},target=/models/cats,readonly' in command
+    assert command[-1] == tensorflow_serving.IMAGE
     six = tensorflow_serving.command_line(docker, tmp_path, 'cats', '::1', ports)
     assert '[::1]:8501:8501' in six
 
@@ -113,7 +113,7 @@ def test_a_single_model_is_given_to_it_as_a_folder_of_versions(tmp_path: pathlib
     version(tmp_path / 'staging', 6)
     (tmp_path / 'scratch').mkdir()
     base = tensorflow_serving.link_as_version(model, 5, tmp_path / 'scratch')
-    assert [one.name for one in base.iterdir()] == ['5']
+    assert [version.name for version in base.iterdir()] == ['5']
     assert (base / '5' / 'variables' / 'variables.index').read_bytes() == b'index'
 
 
@@ -126,7 +126,7 @@ def programs(folder: pathlib.Path, **texts: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ('texts', 'found', 'why'),
+    ('texts', 'program', 'why'),
     [
         ({}, None, 'found neither tensorflow_model_server nor docker'),
         ({'docker': '#!/bin/sh\nexit 1\n'}, None, 'docker daemon'),
@@ -139,14 +139,14 @@ def test_what_can_be_started_here(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     texts: dict[str, str],
-    found: str | None,
+    program: str | None,
     why: str,
 ) -> None:
     folder = programs(tmp_path / 'bin', **texts)
     monkeypatch.setenv('PATH', folder)
     known, reason = tensorflow_serving.find_installation()
-    assert (known and pathlib.Path(known.program).name) == found
-    assert why in reason and bool(reason) == (found is None)
+    assert (known and pathlib.Path(known.program).name) == program
+    assert why in reason and bool(reason) == (program is None)
 
 
 def test_the_binary_is_started_and_its_output_and_our_signals_are_passed_on(
@@ -172,9 +172,9 @@ def test_the_binary_is_started_and_its_output_and_our_signals_are_passed_on(
     finally:
         started.kill()
         started.wait()
-    said = log.read_text()
-    assert f'--model_base_path={base}' in said and 'ended' in said
-    assert 'all addresses' in said and '/v1/models/solar_cells' in said
+    output = log.read_text()
+    assert f'--model_base_path={base}' in output and 'ended' in output
+    assert 'all addresses' in output and '/v1/models/solar_cells' in output
 
 
 def serve(*arguments: str) -> click.testing.Result:
@@ -192,9 +192,9 @@ def test_mistakes_are_one_message(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
         taken.bind(('127.0.0.1', 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        found = serve('--python', '--model', str(base), '--port', port)
-    assert (found.exit_code, found.output.count('\n')) == (6, 1)
-    assert '--port: ' in found.output and f'127.0.0.1, port {port}' in found.output
+        result = serve('--python', '--model', str(base), '--port', port)
+    assert (result.exit_code, result.output.count('\n')) == (6, 1)
+    assert '--port: ' in result.output and f'127.0.0.1, port {port}' in result.output
 
 
 def test_without_its_libraries_it_says_what_to_install(
@@ -203,6 +203,6 @@ def test_without_its_libraries_it_says_what_to_install(
     monkeypatch.chdir(tmp_path)
     version(tmp_path / 'models', 1)
     monkeypatch.setattr('thawline.pipeline.server.python_server._LIBRARIES', ('no_such_library',))
-    found = serve('--python', '--model', 'models')
-    assert found.exit_code == 2
-    assert 'needs no_such_library; install with: pip install "thawline[serve]"' in found.output
+    result = serve('--python', '--model', 'models')
+    assert result.exit_code == 2
+    assert 'needs no_such_library; install with: pip install "thawline[serve]"' in result.output

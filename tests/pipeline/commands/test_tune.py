@@ -42,7 +42,7 @@ def record(chosen: int = 1, **changes: Any) -> dict[str, Any]:
         'log_loss': 0.5, 'seconds': 1.0,
     }  # fmt: skip
     changed = {'fine_tune.learning_rate': 2.5e-4, 'augmentation': 'flip'}
-    found = {
+    content = {
         'base': 'mobilenet_v2 at 224 px',
         'mode': 'fine_tune',
         'val_images': 100,
@@ -55,17 +55,17 @@ def record(chosen: int = 1, **changes: Any) -> dict[str, Any]:
         'chosen': chosen,
         'why': 'because of the numbers',
     }
-    return json.loads(json.dumps(found | changes))
+    return json.loads(json.dumps(content | changes))
 
 
-def shown(found: dict[str, Any], width: int = 120) -> str:
+def output_of(content: dict[str, Any], width: int = 120) -> str:
     file = io.StringIO()
-    tune.show(rich.console.Console(file=file, width=width), found, parsed())
+    tune.show(rich.console.Console(file=file, width=width), content, parsed())
     return file.getvalue()
 
 
 def test_trials_are_sorted_and_marked() -> None:
-    lines = shown(record()).splitlines()
+    lines = output_of(record()).splitlines()
     best, present, diverged = (
         next(i for i, line in enumerate(lines) if line.strip().startswith(mark))
         for mark in ('★  2', '● 1', '3')
@@ -78,18 +78,18 @@ def test_trials_are_sorted_and_marked() -> None:
 
 
 def test_choice_error_and_reason_are_said() -> None:
-    text = shown(record())
+    text = output_of(record())
     assert 'use trial 2: because of the numbers' in text
     assert 'one standard error of an accuracy on 100 images is 3.0 points' in text
     assert 'tuned: true' in text
-    kept = shown(record(chosen=0))
+    kept = output_of(record(chosen=0))
     assert 'keep the current settings: because' in kept
     assert 'nothing to change' in kept and 'tuned: true' not in kept
 
 
 def test_what_was_not_tried_is_said() -> None:
-    assert '3 trainings left out' in shown(record(left_out=3))
-    assert 'mode is probe' in shown(record(mode='probe'))
+    assert '3 trainings left out' in output_of(record(left_out=3))
+    assert 'mode is probe' in output_of(record(mode='probe'))
 
 
 def test_yaml_lines_make_a_valid_project_file() -> None:

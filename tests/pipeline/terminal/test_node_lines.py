@@ -28,11 +28,11 @@ from thawline.pipeline.terminal import exit_codes, node_lines
 
 
 def evaluator(folder: pathlib.Path, numbers: Counts, gate: Gate) -> NodeResult:
-    found = verdict.judge(numbers, gate)
-    (folder / verdict.FILE).write_text(verdict.to_json(found), 'utf-8')
+    judged = verdict.judge(numbers, gate)
+    (folder / verdict.FILE).write_text(verdict.to_json(judged), 'utf-8')
     outputs = {
         'evaluation': Output(1, str(folder), {}),
-        'blessing': Output(2, '', {'blessed': int(found.blessed)}),
+        'blessing': Output(2, '', {'blessed': int(judged.blessed)}),
     }
     return NodeResult('Evaluator', 'complete', outputs, 1.0)
 
@@ -130,25 +130,25 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     assert lines[0].endswith('more images at this accuracy would not help.')
     assert lines[1].endswith('50 correct instead of 1.')
 
-    shown = io.StringIO()
-    outcome = endings.summary(rich.console.Console(file=shown), [node, pusher({'pushed': 0})])
+    file = io.StringIO()
+    outcome = endings.summary(rich.console.Console(file=file), [node, pusher({'pushed': 0})])
     assert outcome is exit_codes.Outcome.NOT_BLESSED
-    assert shown.getvalue().startswith('NOT BLESSED, nothing was pushed\n')
+    assert file.getvalue().startswith('NOT BLESSED, nothing was pushed\n')
     for line in lines:
-        assert line in shown.getvalue()
-    assert "'[bold]cat'" in shown.getvalue()
+        assert line in file.getvalue()
+    assert "'[bold]cat'" in file.getvalue()
 
 
 def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     node = evaluator(tmp_path, Counts(HitCount(190, 200), HitCount(190, 200), {}), Gate())
     assert node_records.refusal_lines(node) == []
     pushed = pusher({'pushed': 1, 'pushed_destination': '/models/1'})
-    shown = io.StringIO()
+    file = io.StringIO()
     assert (
-        endings.summary(rich.console.Console(file=shown), [node, pushed])
+        endings.summary(rich.console.Console(file=file), [node, pushed])
         is exit_codes.Outcome.BLESSED
     )
-    assert '/models/1' in shown.getvalue()
+    assert '/models/1' in file.getvalue()
 
 
 def served_line(node: str, key: str, folder: pathlib.Path, serving: str = '{}') -> str:
@@ -163,8 +163,8 @@ def test_exports_that_were_refused_are_told_with_the_reason(tmp_path: pathlib.Pa
         Export('litert', True, 'the same answers', megabytes=13.4),
         Export('litert_int8', False, 'a loss cannot be ruled out', megabytes=3.9),
     )
-    made = export_record.ExportsRecord(True, 14.02, 9.0, some, None, 'no score assures 0.99')
-    export_record.write(made, tmp_path)
+    refused = export_record.ExportsRecord(True, 14.02, 9.0, some, None, 'no score assures 0.99')
+    export_record.write(refused, tmp_path)
     assert served_line('Exporter', 'exports', tmp_path) == (
         'SavedModel 14.0 MB; litert 13.4 MB; litert_int8 REFUSED: a loss cannot be ruled out; '
         'no abstention: no score assures 0.99'
@@ -179,14 +179,14 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
     tmp_path: pathlib.Path,
 ) -> None:
     latency = {'serving_bytes': Latency(11.6, 14.2)}
-    good = serving_record.ExportsRecord(
+    good = serving_record.ServingCheckRecord(
         True, True, latency=latency, memory_mb=612.0, load_seconds=2.0, first_answer_seconds=1.25
     )
     serving_record.write(good, tmp_path)
     assert served_line('ServingCheck', 'serving_record', tmp_path) == (
         'predicts as evaluated, 12 ms per image (p95 14), 612 MB, cold start 3.2 s'
     )
-    bad = serving_record.ExportsRecord(True, False, ('it died [bold]at: huge image',))
+    bad = serving_record.ServingCheckRecord(True, False, ('it died [bold]at: huge image',))
     serving_record.write(bad, tmp_path)
     assert 'REFUSED: it died' in served_line('ServingCheck', 'serving_record', tmp_path)
     judged = evaluator(tmp_path, Counts(HitCount(199, 200), HitCount(99, 100), {}), Gate())
@@ -198,6 +198,6 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
         rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})]
     )
     assert ended is exit_codes.Outcome.NOT_BLESSED
-    said = file.getvalue()
-    assert 'BLESSED, but refused by the serving check: nothing was pushed' in said
-    assert 'it died [bold]at: huge image' in said and 'NOT BLESSED' not in said
+    output = file.getvalue()
+    assert 'BLESSED, but refused by the serving check: nothing was pushed' in output
+    assert 'it died [bold]at: huge image' in output and 'NOT BLESSED' not in output

@@ -11,14 +11,14 @@ from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.terminal import progress_display
 
 
-def shown(terminal: bool) -> tuple[progress_display.Display, io.StringIO]:
+def display(terminal: bool) -> tuple[progress_display.Display, io.StringIO]:
     out = io.StringIO()
     console = rich.console.Console(file=out, force_terminal=terminal, width=200, color_system=None)
-    return progress_display.Display(console, lambda result: f'found by {result.node}'), out
+    return progress_display.Display(console, lambda result: f'line of {result.node}'), out
 
 
 def test_log_names_start_and_end_of_each_node():
-    screen, out = shown(terminal=False)
+    screen, out = display(terminal=False)
     with screen.show_running('Trainer'):
         progress.start('steps', 10)
         progress.advance()
@@ -26,18 +26,18 @@ def test_log_names_start_and_end_of_each_node():
     lines = out.getvalue().splitlines()
     assert lines[0] == '> Trainer'
     assert lines[1].startswith('✓ Trainer') and '12 s' in lines[1]
-    assert lines[1].endswith('found by Trainer')
-    assert len(lines) == 2, 'short work is not told of in between'
+    assert lines[1].endswith('line of Trainer')
+    assert len(lines) == 2, 'short work prints no progress'
 
 
 def test_cached_node_shows_no_seconds():
-    screen, out = shown(terminal=False)
+    screen, out = display(terminal=False)
     screen.show_done(NodeResult('Transform', 'cached', {}, 0.1))
     assert 'cached' in out.getvalue() and '0.1 s' not in out.getvalue()
 
 
 def test_terminal_shows_a_bar_with_counts_and_remark():
-    screen, out = shown(terminal=True)
+    screen, out = display(terminal=True)
     with screen.show_running('Trainer'):
         progress.start('steps', 1200)
         progress.advance(300)
