@@ -32,7 +32,7 @@ import yaml
 from benchmarks import images, recipes, report, thawline
 from thawline.components import backbones
 from thawline.components.backbones import classifier as model
-from thawline.components.embedding.feature_extractor import EmbeddingSettings
+from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.embedding.params import Embedding
 from thawline.components.training import checkpoint, fine_tune, params, scores
 

@@ -32,7 +32,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 import apache_beam as beam  # isort: skip
 
-from thawline.components.embedding import beam_pipeline, feature_extractor
+from thawline.components.embedding import beam_pipeline, embeddings, feature_extractor
 from thawline.components.transform import examples, preprocessing
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
@@ -40,11 +40,9 @@ RESULTS = pathlib.Path(__file__).with_suffix('.md')
 BEAM = ('--runner=FnApiRunner', '--direct_running_mode=in_memory')
 
 
-def settings(backbone: str, size: int, views: int) -> feature_extractor.EmbeddingSettings:
+def settings(backbone: str, size: int, views: int) -> embeddings.EmbeddingSettings:
     """Random weights: the work is the same."""
-    return feature_extractor.EmbeddingSettings(
-        backbone, 'random', size, 'top', 'light', views, seed=0
-    )
+    return embeddings.EmbeddingSettings(backbone, 'random', size, 'top', 'light', views, seed=0)
 
 
 def draw(n: int, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -78,9 +76,7 @@ def write(path: pathlib.Path, n: int, size: int) -> np.ndarray:
     return pixels
 
 
-def embed(
-    shard: pathlib.Path, chosen: feature_extractor.EmbeddingSettings, out: pathlib.Path
-) -> None:
+def embed(shard: pathlib.Path, chosen: embeddings.EmbeddingSettings, out: pathlib.Path) -> None:
     """The whole Beam pipeline."""
     with beam.Pipeline(options=PipelineOptions(list(BEAM))) as root:
         beam_pipeline.embed(root, {'train': [str(shard)]}, chosen, str(out))

@@ -20,7 +20,8 @@ import tensorflow as tf
 from benchmarks.images import Parts
 from benchmarks.recipes import Base, Outcome, Point, fresh
 from thawline.components import augmentation, backbones
-from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
+from thawline.components.embedding.embeddings import EmbeddingSettings
+from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.embedding.params import Embedding
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (

@@ -11,10 +11,10 @@ class Embeddings(artifact.Artifact):
     Properties:
         split_names: JSON list, as in Examples.
         backbone: name of the base in the registry.
-        dimension: D, features a view.
-        views: augmented views of each train image, beside the plain one.
+        dimension: D, features of a view.
+        views: augmented views of each train image, in addition to the plain one.
         count: images of all splits.
-        seconds: wall-clock time that the base took, building it excluded.
+        seconds: wall-clock time of the base, without building it.
     """
 
     TYPE_NAME = 'Embeddings'

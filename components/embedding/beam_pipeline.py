@@ -1,8 +1,8 @@
 """The Beam pipeline of the Embedder: shards of pixels in, shards of embeddings out.
 
 Each shard is read, decompressed and parsed by tf.data in batches of 64, in threads of TensorFlow
-while the base works on the batch before. No image is an element of its own, and nothing is
-gathered: what is in memory is a few batches, whatever the number of images.
+while the base works on the batch before. Elements are batches, not images, and only a few of them
+are in memory at a time.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from apache_beam.io.tfrecordio import _TFRecordUtil  # Has no public name.
 from apache_beam.ml.inference.base import RunInference
 
 from thawline.components.embedding import embeddings, shards
+from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.embedding.feature_extractor import (
-    EmbeddingSettings,
     FeatureExtractorHandler,
     SplitSet,
 )
@@ -33,18 +33,18 @@ def embed(
     Args:
         files: transformed, gzipped TFRecord files of each split.
         settings: of the base and the views.
-        uri: where the embeddings go; the folders of the splits are made now.
+        uri: of the embeddings; the folders of the splits are made now.
     """
     for split in files:
         tf.io.gfile.makedirs(embeddings.split_folder(uri, split))
     (
         root
         | 'Shards' >> beam.Create([(split, file) for split in files for file in files[split]])
-        | 'Share out' >> beam.Reshuffle()  # else one worker would get all of them
+        | 'Share out' >> beam.Reshuffle()  # otherwise one worker would get all of them
         | 'Read' >> beam.ParDo(_Read(settings.image_size))
         | 'Embed' >> RunInference(FeatureExtractorHandler(settings))
         | 'Encode' >> beam.ParDo(_Encode())
-        # One sink for all splits: a WriteToTFRecord each takes Beam a tenth of a second each.
+        # One sink for all splits: each WriteToTFRecord would take Beam a tenth of a second.
         | 'Write'
         >> fileio.WriteToFiles(
             uri, destination=_split_of, sink=lambda _: _TFRecordSink(), file_naming=_name
@@ -72,7 +72,7 @@ class _TFRecordSink(fileio.FileSink):
         _TFRecordUtil.write_record(self._file, record[1])
 
     def flush(self) -> None:
-        """Nothing is held back here."""
+        """There is no buffer."""
 
 
 class _Read(beam.DoFn):

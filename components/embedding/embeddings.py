@@ -42,36 +42,46 @@ _KEYS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Spec:
-    """What is needed to read the files, and what made them.
+class EmbeddingSettings:
+    """All that the features of an image depend on, apart from its pixels and its id.
 
     Attributes:
-        dimension: D.
-        views: augmented views of each train image, beside the plain one.
-        counts: images a split.
-        backbone, weights, weights_digest: the base; the digest is of the weights themselves.
+        backbone, weights: as `components.backbones.build` takes them.
         image_size: side of the images, in pixels.
         features: 'top' or 'blocks'; see `components.backbones.features`.
-        augmentation: name of the policy of the views.
+        augmentation: name of the policy of the augmented views.
+        views: augmented views of each train image, in addition to the plain one.
         seed: of the views, and of the base when its weights are random.
-        seconds: wall-clock time that the base took, building it excluded.
     """
 
-    dimension: int
-    views: int
-    counts: dict[str, int]
     backbone: str
     weights: str
-    weights_digest: str
     image_size: int
     features: Features
     augmentation: str
+    views: int
     seed: int
-    seconds: float
 
     def rows(self, split: str) -> int:
-        """Rows of each image's embedding."""
+        """Rows of each image's embedding: the plain image and its views."""
         return 1 + self.views if split == TRAIN else 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec(EmbeddingSettings):
+    """What made the files, and what is needed to read them.
+
+    Attributes:
+        dimension: D.
+        counts: images of each split.
+        weights_digest: of the weights themselves.
+        seconds: wall-clock time of the base, without building it.
+    """
+
+    dimension: int
+    counts: dict[str, int]
+    weights_digest: str
+    seconds: float
 
 
 def split_folder(uri: str, split: str) -> str:
@@ -107,7 +117,7 @@ def read_spec(uri: str) -> Spec:
     """The spec of embeddings at `uri`.
 
     Raises:
-        DataError: there is none, or it is not one.
+        DataError: there is none, or it is damaged.
     """
     path = os.path.join(uri, SPEC_FILE)
     try:
@@ -121,18 +131,18 @@ def _files(uri: str, split: str) -> list[str]:
     return sorted(tf.io.gfile.glob(os.path.join(split_folder(uri, split), f'{FILE_PREFIX}-*')))
 
 
-def _parsed(files: list[str], wanted: dict[str, tf.io.FixedLenFeature]) -> Iterator[dict]:
+def _parse(files: list[str], schema: dict[str, tf.io.FixedLenFeature]) -> Iterator[dict]:
     """Batches of features, file by file, so that a damaged one can be named."""
     for file in files:
         parsed = tf_data.batches(
-            file, 256, lambda batch: tf.io.parse_example(batch, wanted), compression=''
+            file, 256, lambda batch: tf.io.parse_example(batch, schema), compression=''
         )
         try:
             yield from parsed.as_numpy_iterator()
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
             raise DataError(
                 f'{file} is damaged or does not hold embeddings ({error.message.splitlines()[0]}); '
-                'make it anew with: thawline run --no-cache'
+                'recreate it with: thawline run --no-cache'
             ) from error
 
 
@@ -143,7 +153,7 @@ def count(uri: str, split: str) -> int:
         DataError: a file is damaged.
     """
     key = {LABEL_INDEX: tf.io.FixedLenFeature([], tf.int64)}
-    return sum(len(batch[LABEL_INDEX]) for batch in _parsed(_files(uri, split), key))
+    return sum(len(batch[LABEL_INDEX]) for batch in _parse(_files(uri, split), key))
 
 
 def load(uri: str, split: str) -> LabelledSet:
@@ -155,23 +165,23 @@ def load(uri: str, split: str) -> LabelledSet:
     spec = read_spec(uri)
     if split not in spec.counts:
         raise DataError(
-            f'there are embeddings of {", ".join(spec.counts)} at {uri}. Received: split={split!r}'
+            f'{uri} has embeddings of {", ".join(spec.counts)}. Received: split={split!r}'
         )
     files = _files(uri, split)
     keys = [
         (batch[LABEL_INDEX], batch[IMAGE_ID], batch[LABEL_CONFIDENCE])
-        for batch in _parsed(files, _KEYS)
+        for batch in _parse(files, _KEYS)
     ]
-    found = sum(len(labels) for labels, *_ in keys)
-    if found != spec.counts[split]:
+    images = sum(len(labels) for labels, *_ in keys)
+    if images != spec.counts[split]:
         raise DataError(
-            f'{split_folder(uri, split)} holds {found} of {spec.counts[split]} images; make it '
-            'anew with: thawline run --no-cache'
+            f'{split_folder(uri, split)} holds {images} of {spec.counts[split]} images; '
+            'recreate it with: thawline run --no-cache'
         )
     shape = [spec.rows(split), spec.dimension]
     embedding = {EMBEDDING: tf.io.FixedLenFeature(shape, tf.float32)}
     return labelled_set.sort_by_id(
         keys,
         lambda n: np.empty((n, *shape), np.float32),
-        (batch[EMBEDDING] for batch in _parsed(files, embedding)),
+        (batch[EMBEDDING] for batch in _parse(files, embedding)),
     )

@@ -1,7 +1,8 @@
-"""The work of the Embedder: builds the base, runs the Beam pipeline, says what it made."""
+"""The work of the Embedder: builds the base, runs the Beam pipeline, writes the spec."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -28,8 +29,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict: `examples`, transformed.
             output_dict: `embeddings`.
-            exec_properties: `model` (JSON of Model), `image_size`, `augmentation`, `views`,
-                `seed`, `features`; `weights_digest` and `code_digest` for the cache key alone.
+            exec_properties: those of `Embedder`; `model` as JSON.
 
         Raises:
             ConfigError: there is no such base, or its weights cannot be used.
@@ -38,10 +38,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict['examples'])
         output = artifact_utils.get_single_instance(output_dict['embeddings'])
-        chosen = PretrainedBase.model_validate_json(exec_properties['model'])
-        settings = feature_extractor.EmbeddingSettings(
-            backbone=chosen.backbone,
-            weights=chosen.weights,
+        base = PretrainedBase.model_validate_json(exec_properties['model'])
+        settings = embeddings.EmbeddingSettings(
+            backbone=base.backbone,
+            weights=base.weights,
             image_size=int(exec_properties['image_size']),
             features=exec_properties['features'],
             augmentation=exec_properties['augmentation'],
@@ -56,22 +56,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             for file in files[split]
         )
         progress.start('images through the frozen base', passes)
-        with feature_extractor.preload(settings) as base:
+        with feature_extractor.preload(settings) as extractor:
             started = time.monotonic()
             with self._make_beam_pipeline() as pipeline:
                 beam_pipeline.embed(pipeline, files, settings, output.uri)
             seconds = time.monotonic() - started
             spec = embeddings.Spec(
-                dimension=base.dimension,
-                views=settings.views,
+                **dataclasses.asdict(settings),
+                dimension=extractor.dimension,
                 counts={split: embeddings.count(output.uri, split) for split in files},
-                backbone=settings.backbone,
-                weights=settings.weights,
-                weights_digest=base.backbone.weights_digest,
-                image_size=settings.image_size,
-                features=settings.features,
-                augmentation=settings.augmentation,
-                seed=settings.seed,
+                weights_digest=extractor.backbone.weights_digest,
                 seconds=seconds,
             )
         embeddings.write_spec(output.uri, spec)

@@ -1,9 +1,8 @@
-"""The frozen base as Beam's RunInference uses it: batches of pixels in, batches of features out."""
+"""The frozen base for Beam's RunInference: batches of pixels in, batches of features out."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,60 +12,34 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from thawline.components import augmentation, backbones
 from thawline.components.backbones import constant_weights, seeding
-from thawline.components.backbones.features import Features, feature_model
+from thawline.components.backbones.features import feature_model
+from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.shared.splits import TRAIN
 from thawline.components.transform.examples import BATCH
 
 SplitSet = tuple[str, LabelledSet]  # a batch with the name of its split
 
 
-@dataclasses.dataclass(frozen=True)
-class EmbeddingSettings:
-    """All that the features of an image depend on, beside its pixels and its id.
-
-    Attributes:
-        backbone, weights: as `components.backbones.build` takes them.
-        image_size: side of the images, in pixels.
-        features: 'top' or 'blocks'; see `components.backbones.features`.
-        augmentation: name of the policy of the augmented views.
-        views: augmented views of each train image, beside the plain one.
-        seed: of the views, and of the base when its weights are random.
-    """
-
-    backbone: str
-    weights: str
-    image_size: int
-    features: Features
-    augmentation: str
-    views: int
-    seed: int
-
-    def rows(self, split: str) -> int:
-        """Rows of each image's embedding: the plain image and its views."""
-        return 1 + self.views if split == TRAIN else 1
-
-
 class FeatureExtractor:
-    """A base that was built, and its two compiled functions.
+    """A base and its two compiled functions, for plain and for augmented images.
 
     Attributes:
         backbone: the base.
-        dimension: D.
+        dimension: D, of the features.
     """
 
     def __init__(
         self, settings: EmbeddingSettings, backbone: backbones.Backbone | None = None
     ) -> None:
-        """Builds the base, or takes one that was built from the same settings.
+        """Builds the base, or takes one of the same settings.
 
         Raises:
             ConfigError: there is no such base, or its weights cannot be used.
         """
         self._settings = settings
         if backbone is None:
-            # Random weights too are those of every worker, and of the Trainer.
+            # Even random weights must be the same in every worker and in the Trainer.
             is_random = settings.weights == 'random'
             with seeding.fixed_seed(settings.seed) if is_random else contextlib.nullcontext():
                 backbone = backbones.build(settings.backbone, settings.image_size, settings.weights)
@@ -88,10 +61,6 @@ class FeatureExtractor:
 
         self._plain, self._augmented = plain, augmented
 
-    def rows(self, split: str) -> int:
-        """Rows of each image's embedding."""
-        return self._settings.rows(split)
-
     def embed(self, split: str, images: LabelledSet) -> LabelledSet:
         """Features of the plain images, and in train of their augmented views."""
         starts = range(0, len(images), BATCH)
@@ -109,38 +78,38 @@ class FeatureExtractor:
         return np.stack(views, axis=1)
 
 
-_held: dict[EmbeddingSettings, FeatureExtractor] = {}
+_preloaded: dict[EmbeddingSettings, FeatureExtractor] = {}
 
 
 @contextlib.contextmanager
 def preload(settings: EmbeddingSettings) -> Iterator[FeatureExtractor]:
-    """Builds the base for the time of the block, for the workers of this process too.
+    """Builds the base for the workers of this process, while the block runs.
 
-    A base that cannot be built is then an error of the caller, with its type and message, and not
-    one from inside a Beam worker, which arrives as a RuntimeError. Other processes build their own.
+    An error in building it is then raised here, with its type and message, and not in a Beam
+    worker, where it becomes a RuntimeError. Other processes build their own.
 
     Raises:
         ConfigError: there is no such base, or its weights cannot be used.
     """
     base = FeatureExtractor(settings)
-    _held[settings] = base
+    _preloaded[settings] = base
     try:
         yield base
     finally:
-        del _held[settings]
+        del _preloaded[settings]
 
 
 class FeatureExtractorHandler(ModelHandler[SplitSet, SplitSet, FeatureExtractor]):
-    """Tells RunInference how to get the base, once a process, and how to use it."""
+    """Loads the base once a process, and runs it."""
 
     def __init__(self, settings: EmbeddingSettings) -> None:
-        """The base is built where it runs; only the settings travel."""
+        """Only the settings are sent to the workers; the base is built there."""
         super().__init__()
         self._settings = settings
 
     def load_model(self) -> FeatureExtractor:
-        """The base that this process holds, or a new one."""
-        return _held.get(self._settings) or FeatureExtractor(self._settings)
+        """The preloaded base of this process, or a new one."""
+        return _preloaded.get(self._settings) or FeatureExtractor(self._settings)
 
     def run_inference(
         self,
@@ -157,5 +126,5 @@ class FeatureExtractorHandler(ModelHandler[SplitSet, SplitSet, FeatureExtractor]
         return True
 
     def get_num_bytes(self, batch: Any) -> int:
-        """Bytes of the pixels; RunInference would pickle them to find out."""
+        """Bytes of the pixels, for which RunInference would pickle the batch."""
         return batch[1].values.nbytes

@@ -1,4 +1,4 @@
-"""Reading Transform's shards batch by batch, and how many images they hold before they are read."""
+"""Reads Transform's shards batch by batch, and estimates how many images they hold."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def read_batches(file: str, size: int) -> Iterator[LabelledSet]:
 
 
 def estimated_images(file: str) -> int:
-    """How many images a shard holds, without decompressing it; for displays of progress.
+    """How many images a shard holds, without decompressing it; for progress displays.
 
-    All records of a shard are of the same size but for a few bytes, and gzip keeps the size of the
-    whole at its end (RFC 1952), modulo 4 GiB: the smallest that is not below the compressed size is
-    taken.
+    All records of a shard have the same size up to a few bytes, and gzip keeps the size of the
+    whole at its end (RFC 1952), modulo 4 GiB; the smallest that is not below the compressed size
+    is assumed.
 
     Raises:
         DataError: the file is damaged.
@@ -54,4 +54,4 @@ def estimated_images(file: str) -> int:
 
 def _damaged(file: str, error: tf.errors.OpError) -> DataError:
     why = error.message.splitlines()[0]
-    return DataError(f'{file} is damaged ({why}); make it anew with: thawline run --no-cache')
+    return DataError(f'{file} is damaged ({why}); recreate it with: thawline run --no-cache')

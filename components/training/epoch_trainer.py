@@ -19,11 +19,11 @@ from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (
     budget,
     frozen_activations,
-    image_set,
     optimizer,
     params,
     precision,
     resolution,
+    training_images,
 )
 from thawline.components.training.best_epoch import EpochHistory, Snapshot
 from thawline.components.training.checkpoint import Checkpoint
@@ -182,7 +182,7 @@ class EpochTrainer:
         if self._views is not None:
             view = (number - 1) % self._views.count
             return self._views.epoch(view, number, size, self._targets)
-        return image_set.training_epoch(
+        return training_images.epoch_batches(
             self._train, size, self._policy, self._settings.seed, number, self._targets, side
         )
 

@@ -16,7 +16,7 @@ from thawline.components import augmentation
 from thawline.components.backbones import classifier
 from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import image_set
+from thawline.components.training import training_images
 from thawline.components.training.targets import Targets
 
 # Float32 activations at the edge and, as the head sees them, pooled ones of stages below it; see
@@ -71,14 +71,14 @@ class SplitClassifier:
         self,
         leading: tuple[int, ...],
         spool: pathlib.Path | None,
-        in_memory_bytes: int = image_set.IN_MEMORY_BYTES,
+        in_memory_bytes: int = training_images.IN_MEMORY_BYTES,
     ) -> Activations:
         """Arrays to fill, [*leading, ...] each; large ones in files in the folder `spool`."""
         arrays = []
         for i, spec in enumerate(self.specs):
             file = spool and spool / f'activations{i}.npy'
             shape = (*leading, *spec.shape[1:])
-            arrays.append(image_set.empty(shape, file, in_memory_bytes, np.float32))
+            arrays.append(training_images.allocate(shape, file, in_memory_bytes, np.float32))
             if file and file.exists():
                 # Its space is freed with the array, also when the training is killed.
                 file.unlink()
@@ -107,7 +107,10 @@ class ValPredictor:
     ) -> None:
         """Computes nothing yet; `pixels` are uint8 [N, H, W, 3]."""
         self._classifier, self._pixels = classifier, pixels
-        fits = split is not None and split.size_in_bytes(len(pixels)) <= image_set.IN_MEMORY_BYTES
+        fits = (
+            split is not None
+            and split.size_in_bytes(len(pixels)) <= training_images.IN_MEMORY_BYTES
+        )
         # Reading activations from a file would cost as much as computing them.
         self._split = split if fits else None
         self._activations: Activations = []
@@ -168,7 +171,7 @@ class CachedViews:
         """
         self.fill(view)
         distributions = targets.distributions(self._train.labels, self._train.confidence).numpy()
-        order = image_set.shuffled(len(self._train), self._seed, epoch)
+        order = training_images.epoch_order(len(self._train), self._seed, epoch)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             yield [array[view][rows] for array in self._arrays], distributions[rows]

@@ -16,7 +16,7 @@ from thawline.components.embedding import embeddings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import image_set, recipe
+from thawline.components.training import recipe, training_images
 from thawline.components.transform import preprocessing
 
 
@@ -26,12 +26,12 @@ class NodeInputs:
 
     Attributes:
         classes: names, in the order of the labels.
-        embedded: features of the train and val images.
+        features: of the train and val images.
         backbone: the base of the embeddings.
     """
 
     classes: tuple[str, ...]
-    embedded: recipe.FeatureSets
+    features: recipe.FeatureSets
     backbone: backbones.Backbone
 
 
@@ -52,7 +52,7 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
     progress.start('reading embeddings')
     uri = config['embeddings']
     spec = embeddings.read_spec(uri)
-    embedded = recipe.FeatureSets(
+    features = recipe.FeatureSets(
         spec.features, embeddings.load(uri, 'train'), embeddings.load(uri, 'val')
     )
     # Random weights are those of the embeddings only from the same seed.
@@ -63,9 +63,8 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
             f'the embeddings at {uri} are of other weights of {spec.backbone}; recreate them '
             'with: thawline run --no-cache'
         )
-    return NodeInputs(
-        tuple(name.decode('utf-8') for name in sorted(vocabulary)), embedded, backbone
-    )
+    classes = tuple(name.decode('utf-8') for name in sorted(vocabulary))
+    return NodeInputs(classes, features, backbone)
 
 
 def read_images(
@@ -73,6 +72,6 @@ def read_images(
 ) -> tuple[LabelledSet, LabelledSet]:
     """The train and val images; `spool` is a folder for those that do not fit into memory."""
     return (
-        image_set.load(train_files, size, spool / 'train.npy'),
-        image_set.load(val_files, size, spool / 'val.npy'),
+        training_images.load(train_files, size, spool / 'train.npy'),
+        training_images.load(val_files, size, spool / 'val.npy'),
     )

@@ -7,7 +7,7 @@ import logging
 import pathlib
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,8 +35,6 @@ from thawline.components.training.best_epoch import EpochRecord
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.model_selection import ValPredictions
 from thawline.components.training.weight_interpolation import keep_best
-
-_Set = TypeVar('_Set', LabelledSet, LabelledSet)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +71,12 @@ class TrainedClassifier:
     val_logits: np.ndarray
 
 
-def drop_unknown_classes(data: _Set, split: str) -> _Set:
+def drop_unknown_classes(train: LabelledSet, val: LabelledSet) -> tuple[LabelledSet, LabelledSet]:
     """Drops images of classes that train lacks: they can be neither learnt nor scored."""
+    return _known(train, 'train'), _known(val, 'val')
+
+
+def _known(data: LabelledSet, split: str) -> LabelledSet:
     rows = np.flatnonzero(data.labels >= 0)
     if len(rows) == len(data):
         return data
@@ -94,18 +96,12 @@ def _check_classes(classes: tuple[str, ...], train: LabelledSet, val: LabelledSe
 
 
 def _read_images(
-    images: Callable[[], tuple[LabelledSet, LabelledSet]],
-    train: LabelledSet,
-    val: LabelledSet,
+    images: Callable[[], tuple[LabelledSet, LabelledSet]], train: LabelledSet, val: LabelledSet
 ) -> tuple[LabelledSet, LabelledSet]:
-    """Reads the images and checks that they are those of the embeddings, in the same order."""
-    read = images()
-    train_images, val_images = (
-        drop_unknown_classes(read[0], 'train'),
-        drop_unknown_classes(read[1], 'val'),
-    )
-    for name, one, other in (('train', train_images, train), ('val', val_images, val)):
-        if not np.array_equal(one.ids, other.ids):
+    """Reads the images and checks that they are those of the features, in the same order."""
+    train_images, val_images = drop_unknown_classes(*images())
+    for name, pixels, features in (('train', train_images, train), ('val', val_images, val)):
+        if not np.array_equal(pixels.ids, features.ids):
             raise DataError(
                 f'the {name} images and their embeddings do not match; recreate both with: '
                 'thawline run --no-cache'
@@ -134,7 +130,7 @@ def _fit_probe(
 def train(
     backbone: backbones.Backbone,
     classes: tuple[str, ...],
-    embedded: FeatureSets,
+    features: FeatureSets,
     images: Callable[[], tuple[LabelledSet, LabelledSet]],
     settings: params.Training,
     checkpoint_file: CheckpointFile,
@@ -146,7 +142,7 @@ def train(
     Args:
         backbone: the pretrained base; its top blocks are changed in place.
         classes: names of the classes, in the order of the labels.
-        embedded: features of the train and val images.
+        features: of the train and val images.
         images: reads the train and val images; called once, and only for fine-tuning or test-time
             augmentation.
         settings: of the recipe.
@@ -160,10 +156,7 @@ def train(
         FloatingPointError: the training diverged.
     """
     deadline = budget.Deadline(seconds_of(settings.budget) if settings.budget else None)
-    train_set, val_set = (
-        drop_unknown_classes(embedded.train, 'train'),
-        drop_unknown_classes(embedded.val, 'val'),
-    )
+    train_set, val_set = drop_unknown_classes(features.train, features.val)
     _check_classes(classes, train_set, val_set)
     decision_threshold.check(settings.decision, classes, val_set.labels)
 
@@ -173,7 +166,7 @@ def train(
     tune = settings.fine_tune
     classifier = model.build(
         backbone,
-        embedded.kind,
+        features.kind,
         len(classes),
         tune.dropout,
         settings.seed,

@@ -71,7 +71,7 @@ def run_fn(fn_args: FnArgs) -> None:
     checkpoint_file = CheckpointFile(pathlib.Path(config['checkpoints']) / key[:16], key)
     log = tf.summary.create_file_writer(str(run_folder / 'tensorboard'))
     trained = recipe.train(
-        backbone, inputs.classes, inputs.embedded, images, settings, checkpoint_file, log, spool
+        backbone, inputs.classes, inputs.features, images, settings, checkpoint_file, log, spool
     )
     log.close()
 

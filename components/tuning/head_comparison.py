@@ -62,7 +62,7 @@ def compare(runner: TrialRunner, settings: params.Training) -> HeadComparison:
         ConfigError, DataError: as `recipe.train`.
     """
     progress.start('heads on cached features')
-    kind: Features = runner.embedded.kind
+    kind: Features = runner.features.kind
     quick = settings.model_copy(update={'mode': 'probe'})
     current = HeadTrial(kind, settings.class_weights, runner.train(quick))
     heads, why = [current], []
@@ -116,4 +116,4 @@ def _top_features(runner: TrialRunner) -> recipe.FeatureSets:
     def select(data: LabelledSet) -> LabelledSet:
         return dataclasses.replace(data, values=data.values[..., columns])
 
-    return recipe.FeatureSets('top', select(runner.embedded.train), select(runner.embedded.val))
+    return recipe.FeatureSets('top', select(runner.features.train), select(runner.features.val))

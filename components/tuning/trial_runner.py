@@ -43,7 +43,7 @@ class TrialRunner:
         self,
         backbone: backbones.Backbone,
         classes: tuple[str, ...],
-        embedded: recipe.FeatureSets,
+        features: recipe.FeatureSets,
         images: Callable[[], tuple[LabelledSet, LabelledSet]],
         folder: pathlib.Path,
     ) -> None:
@@ -52,43 +52,36 @@ class TrialRunner:
         Args:
             backbone: the pretrained base, of the embeddings.
             classes: names, in the order of the labels.
-            embedded: features of the train and val images.
+            features: of the train and val images.
             images: reads the images; called once, for the first full training.
             folder: for the checkpoint of a training.
         """
         self.backbone, self.classes = backbone, classes
-        self.embedded = dataclasses.replace(
-            embedded,
-            train=recipe.drop_unknown_classes(embedded.train, 'train'),
-            val=recipe.drop_unknown_classes(embedded.val, 'val'),
-        )
+        train, val = recipe.drop_unknown_classes(features.train, features.val)
+        self.features = recipe.FeatureSets(features.kind, train, val)
         self._read, self._folder = images, folder
         self._cached: tuple[LabelledSet, LabelledSet] | None = None
         self._base = Snapshot(backbone.model.variables)
 
     def _images(self) -> tuple[LabelledSet, LabelledSet]:
         if self._cached is None:
-            train, val = self._read()
-            self._cached = (
-                recipe.drop_unknown_classes(train, 'train'),
-                recipe.drop_unknown_classes(val, 'val'),
-            )
+            self._cached = recipe.drop_unknown_classes(*self._read())
         return self._cached
 
     def train(
-        self, settings: params.Training, embedded: recipe.FeatureSets | None = None
+        self, settings: params.Training, features: recipe.FeatureSets | None = None
     ) -> TrialResult:
         """Runs the whole recipe, and restores the base.
 
         Args:
             settings: of the recipe.
-            embedded: other features, for training in mode 'probe' only.
+            features: others, for training in mode 'probe' only.
 
         Raises:
             ConfigError, DataError, FloatingPointError: as `recipe.train`.
         """
         began = time.monotonic()
-        features = embedded or self.embedded
+        features = features or self.features
         checkpoint_file = CheckpointFile(self._folder, 'tuning')
         checkpoint_file.clear()  # of a training that was stopped
         try:

@@ -39,7 +39,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
             fn_args.train_files, fn_args.eval_files, size, folder / 'spool'
         )
 
-    runner = TrialRunner(inputs.backbone, inputs.classes, inputs.embedded, images, folder / 'state')
+    runner = TrialRunner(inputs.backbone, inputs.classes, inputs.features, images, folder / 'state')
     heads = head_comparison.compare(runner, settings)
     base_name = tuned_settings.base_name(base.backbone, size)
     space = search_space.space(settings, len(inputs.backbone.blocks), base_name)

@@ -42,14 +42,14 @@ def feature(example: bytes, name: str) -> bytes:
 def test_pixels_are_bit_identical_everywhere(project):
     import tensorflow as tf
 
-    from thawline.components.training import image_set
+    from thawline.components.training import training_images
 
     served = tf.saved_model.load(str(project.versions()[-1])).signatures
     transformed = project.artifact('Transform', 'transformed_examples')
     for split in ('train', 'val', 'test'):
         examples = sorted(raw_examples(project, split), key=lambda e: feature(e, 'image_id'))
         batch = tf.constant(examples)
-        trained = image_set.load([str(transformed / f'Split-{split}' / '*')], SIZE)
+        trained = training_images.load([str(transformed / f'Split-{split}' / '*')], SIZE)
         assert [feature(e, 'image_id') for e in examples] == trained.ids.tolist()
         # What the Evaluator's model sees is what serving_default computes from raw examples.
         features = served['transform_features'](examples=batch)

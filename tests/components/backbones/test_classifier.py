@@ -11,7 +11,8 @@ from thawline.components import backbones
 from thawline.components.backbones import classifier as model
 from thawline.components.backbones.backbone import Backbone
 from thawline.components.backbones.features import Features, feature_model, feature_slices
-from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
+from thawline.components.embedding.embeddings import EmbeddingSettings
+from thawline.components.embedding.feature_extractor import FeatureExtractor
 
 SIDE = 32
 

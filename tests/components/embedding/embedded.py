@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +17,7 @@ from thawline.components.transform import preprocessing
 
 SIZE = 32
 # The smallest base; random weights, so that nothing is downloaded.
-SETTINGS = feature_extractor.EmbeddingSettings(
+SETTINGS = embeddings.EmbeddingSettings(
     'mobilenet_v2_035', 'random', SIZE, 'top', 'standard', 2, seed=3
 )
 
@@ -58,7 +59,7 @@ def write_shard(
 def embed(
     files: Mapping[str, Sequence[str]],
     out: pathlib.Path,
-    settings: feature_extractor.EmbeddingSettings = SETTINGS,
+    settings: embeddings.EmbeddingSettings = SETTINGS,
 ) -> feature_extractor.FeatureExtractor:
     """Runs the pipeline as the executor does and writes the spec; returns the base."""
     options = PipelineOptions(['--runner=FnApiRunner', '--direct_running_mode=in_memory'])
@@ -66,16 +67,10 @@ def embed(
         with beam.Pipeline(options=options) as root:
             beam_pipeline.embed(root, files, settings, str(out))
         spec = embeddings.Spec(
+            **dataclasses.asdict(settings),
             dimension=base.dimension,
-            views=settings.views,
             counts={split: embeddings.count(str(out), split) for split in files},
-            backbone=settings.backbone,
-            weights=settings.weights,
             weights_digest=base.backbone.weights_digest,
-            image_size=settings.image_size,
-            features=settings.features,
-            augmentation=settings.augmentation,
-            seed=settings.seed,
             seconds=1.0,
         )
     embeddings.write_spec(str(out), spec)

@@ -9,7 +9,8 @@ import numpy as np
 
 from tests.components.training import tiny
 from thawline.components.embedding import embeddings
-from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
+from thawline.components.embedding.embeddings import EmbeddingSettings
+from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.shared import progress
 
 
@@ -75,7 +76,7 @@ def test_what_the_embedder_wrote_is_read_in_the_order_of_the_images(tmp_path: pa
     mixed = np.random.default_rng(0).permutation(9)
     written = frozen().embed('train', data.take(mixed))
     spec = embeddings.Spec(
-        8, 2, {'train': 9}, 'tiny', 'random', 'digest', tiny.SIDE, 'top', 'standard', 0, 1.0
+        'tiny', 'random', tiny.SIDE, 'top', 'standard', 2, 0, 8, {'train': 9}, 'digest', 1.0
     )
     tiny.write_embeddings(tmp_path, spec, {'train': written})
     found = embeddings.load(str(tmp_path), 'train')

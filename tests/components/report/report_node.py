@@ -55,8 +55,8 @@ def write_embeddings(folder: pathlib.Path, embedded: ImageEmbeddings) -> None:
             features = np.concatenate([features, features + 9], axis=1)
         sets[split] = LabelledSet(features, embedded.labels[mine], ids)
     spec = embeddings.Spec(
-        embedded.features.shape[1], 1, {split: len(of) for split, of in sets.items()},
-        'tiny', 'random', 'abc', 32, 'top', 'light', 0, 1.0,
+        'tiny', 'random', 32, 'top', 'light', 1, 0,
+        embedded.features.shape[1], {split: len(of) for split, of in sets.items()}, 'abc', 1.0,
     )  # fmt: skip
     tiny.write_embeddings(folder, spec, sets)
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from thawline.components import augmentation
 from thawline.components.shared import tf_data
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import image_set
+from thawline.components.training import training_images
 from thawline.components.training.targets import Targets
 
 
@@ -44,5 +44,5 @@ def test_epochs_of_training_are_not_tuned():
     )
     targets = Targets(0.0, 'none', np.ones(2, np.float32), soft=False)
     policy = augmentation.POLICIES['none']
-    found = image_set.training_epoch(images, 2, policy, 0, 1, targets)
+    found = training_images.epoch_batches(images, 2, policy, 0, 1, targets)
     assert found.options().autotune.enabled is False

@@ -11,7 +11,7 @@ import pytest
 from tests.components.training import tiny, tuning
 from thawline.components import augmentation, backbones
 from thawline.components.backbones import classifier as model
-from thawline.components.training import frozen_activations
+from thawline.components.training import frozen_activations, training_images
 from thawline.components.training.targets import Targets
 
 POLICY = augmentation.POLICIES['light']
@@ -73,7 +73,7 @@ def test_without_a_boundary_or_memory_the_whole_is_computed(
     data = tiny.images(8, side=64)
     edge = frozen_activations.SplitClassifier(one, 2, POLICY)
     assert edge.size_in_bytes(8) == 8 * 16 * 16 * 8 * 4
-    monkeypatch.setattr(frozen_activations.image_set, 'IN_MEMORY_BYTES', edge.size_in_bytes(8) - 1)
+    monkeypatch.setattr(training_images, 'IN_MEMORY_BYTES', edge.size_in_bytes(8) - 1)
     first = one.backbone.blocks[0].layers[0]
     looks = [frozen_activations.ValPredictor(one, data.values, given) for given in (None, edge)]
     before = [look() for look in looks]

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tests.components.training import tiny, tuning
 from thawline.components import augmentation
-from thawline.components.training import image_set, params, resolution, scores
+from thawline.components.training import params, resolution, scores, training_images
 from thawline.components.training.epoch_trainer import EpochTrainer
 from thawline.components.training.targets import Targets
 
@@ -58,8 +58,8 @@ def test_augmented_images_are_resized() -> None:
     data = tiny.images(5, side=SIDE)
     targets = Targets(0.0, 'none', np.ones(2, np.float32), soft=False)
     policy = augmentation.POLICIES['light']
-    whole = image_set.training_epoch(data, 2, policy, 0, 1, targets)
-    small = image_set.training_epoch(data, 2, policy, 0, 1, targets, 32)
+    whole = training_images.epoch_batches(data, 2, policy, 0, 1, targets)
+    small = training_images.epoch_batches(data, 2, policy, 0, 1, targets, 32)
     for (images, goals), (resized, same_goals) in zip(whole, small, strict=True):
         expected = tf.image.resize(images, [32, 32], antialias=True)
         assert resized.shape[1:] == (32, 32, 3)

@@ -16,7 +16,7 @@ from tests.components.embedding import embedded
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline.components import backbones
 from thawline.components.backbones.params import PretrainedBase
-from thawline.components.embedding.feature_extractor import EmbeddingSettings
+from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
 from thawline.components.training import params, run_fn

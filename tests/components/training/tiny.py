@@ -13,7 +13,8 @@ from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones import classifier as model
 from thawline.components.backbones.features import Features
 from thawline.components.embedding import embeddings
-from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
+from thawline.components.embedding.embeddings import EmbeddingSettings
+from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import recipe
 

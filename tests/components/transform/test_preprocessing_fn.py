@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.components import transformed as making
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
-from thawline.components.training import image_set
+from thawline.components.training import training_images
 from thawline.components.transform import preprocessing
 
 
@@ -26,7 +26,7 @@ def test_examples_equal_the_eager_function_bit_for_bit(transformed: Transformed)
     expected = eager(transformed.rows)
     stored = {}
     for folder in transformed.examples.values():
-        loaded = image_set.load([f'{folder}/*.gz'], SIZE)
+        loaded = training_images.load([f'{folder}/*.gz'], SIZE)
         assert loaded.ids.tolist() == sorted(loaded.ids)
         stored.update(
             {
@@ -69,7 +69,7 @@ def confidences(transformed: Transformed) -> dict[str, float]:
     """As training reads them, by the id of the image."""
     by_id = {}
     for folder in transformed.examples.values():
-        loaded = image_set.load([f'{folder}/*.gz'], SIZE)
+        loaded = training_images.load([f'{folder}/*.gz'], SIZE)
         assert loaded.confidence.dtype == np.float32
         pairs = zip(loaded.ids, loaded.confidence.tolist(), strict=True)
         by_id.update({image_id.decode(): sure for image_id, sure in pairs})
@@ -117,8 +117,8 @@ def test_image_without_a_label_is_of_no_class(
     )
     ragged = making.transform(tmp_path, ragged=True, more=unlabelled)
     for split, folder in transformed.examples.items():
-        labelled = image_set.load([f'{folder}/*.gz'], SIZE)
-        other = image_set.load([f'{ragged.examples[split]}/*.gz'], SIZE)
+        labelled = training_images.load([f'{folder}/*.gz'], SIZE)
+        other = training_images.load([f'{ragged.examples[split]}/*.gz'], SIZE)
         known = np.flatnonzero(other.labels != preprocessing.UNKNOWN_CLASS)
         assert len(other) - len(known) == (3 if split == 'train' else 0)
         other = other.take(known)

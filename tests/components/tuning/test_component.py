@@ -19,10 +19,11 @@ from tests.components.transformed import RESIZE, SIZE, Transformed
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
+from thawline.components.embedding.embeddings import EmbeddingSettings
+from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.shared import code_digest
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import image_set, params, run_fn, tuned_settings
+from thawline.components.training import params, run_fn, training_images, tuned_settings
 from thawline.components.tuning import executor, record
 from thawline.components.tuning.component import ImageTuner
 from thawline.components.tuning.executor import Executor
@@ -81,15 +82,15 @@ def embed(folder: pathlib.Path, transformed: Transformed) -> None:
     base = FeatureExtractor(settings)
     counts = {}
     for split, name in (('train', 'train'), ('eval', 'val')):
-        data = image_set.load([f'{transformed.examples[split]}/*.gz'], SIZE)
+        data = training_images.load([f'{transformed.examples[split]}/*.gz'], SIZE)
         found = base.embed(name, data)
         counts[name] = len(found)
         target = pathlib.Path(embeddings.split_folder(str(folder), name))
         target.mkdir(parents=True)
         write(target / f'{embeddings.FILE_PREFIX}-00000-of-00001', found)
     spec = embeddings.Spec(
-        base.dimension, 0, counts, BASE, 'random', base.backbone.weights_digest, SIZE, 'blocks',
-        'none', 0, 0.0,
+        BASE, 'random', SIZE, 'blocks', 'none', 0, 0,
+        base.dimension, counts, base.backbone.weights_digest, 0.0,
     )  # fmt: skip
     embeddings.write_spec(str(folder), spec)
 

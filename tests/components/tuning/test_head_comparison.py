@@ -12,7 +12,8 @@ from tests.components.training import tiny
 from tests.components.tuning import trial_runners
 from thawline.components.backbones import backbone as backbone_lib
 from thawline.components.backbones.features import feature_slices
-from thawline.components.embedding.feature_extractor import EmbeddingSettings, FeatureExtractor
+from thawline.components.embedding.embeddings import EmbeddingSettings
+from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import recipe
 from thawline.components.tuning import head_comparison
@@ -68,7 +69,7 @@ def test_useless_earlier_blocks_are_advised_against(runner: TrialRunner) -> None
         return LabelledSet(features, data.labels, data.ids)
 
     embedded = recipe.FeatureSets(
-        'blocks', hinted(runner.embedded.train, 1.0), hinted(runner.embedded.val, -1.0)
+        'blocks', hinted(runner.features.train, 1.0), hinted(runner.features.val, -1.0)
     )
     misled = TrialRunner(
         runner.backbone, trial_runners.NAMES, embedded, runner._images, pathlib.Path(runner._folder)

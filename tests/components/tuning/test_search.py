@@ -247,7 +247,7 @@ def test_choice_is_by_the_verdict_and_not_by_the_lowest_loss(tmp_path: pathlib.P
     first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 2e-4}])
     made.search()
-    measured = [result and result.measured for result in made.results]
+    measured = [result.measured if result else None for result in made.results]
     losses = [trial.log_loss for trial in measured if trial is not None]
     assert made.choice == settings_choice.choose(measured)
     assert made.choice.chosen == 0, losses

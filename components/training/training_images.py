@@ -1,7 +1,6 @@
-"""Images as the recipe sees them: one uint8 array a split, decoded and resized once.
+"""Images in memory, one uint8 array a split, and their shuffled, augmented batches of an epoch.
 
-The array lives in memory while it is small against what the machine has, else in a memory-mapped
-file, so that 50,000 images train on the same machine as 500.
+A large array is a memory-mapped file, so that 50,000 images train on the same machine as 500.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training.targets import Targets
 from thawline.components.transform import examples
 
-# Pixels above this many bytes go to a file; the page cache then decides what stays in memory.
+# More bytes go to a file; the page cache then decides what stays in memory.
 IN_MEMORY_BYTES = 4 * 2**30
 
 
-def empty(
+def allocate(
     shape: tuple[int, ...],
     spool: pathlib.Path | None,
     in_memory_bytes: int = IN_MEMORY_BYTES,
     dtype: type[np.generic] = np.uint8,
 ) -> np.ndarray:
-    """An array to be filled: in memory, or in the file `spool` where it is too large for that."""
+    """An array to fill: in memory, or in the file `spool` if it is too large."""
     if spool is None or math.prod(shape) * np.dtype(dtype).itemsize <= in_memory_bytes:
         return np.empty(shape, dtype)
     spool.parent.mkdir(parents=True, exist_ok=True)
@@ -46,24 +45,24 @@ def load(
 
     Args:
         patterns: file patterns of the split.
-        size: side of the pixels.
-        spool: where to keep the pixels when they are too many for memory.
-        in_memory_bytes: how many bytes of pixels are not too many.
+        size: side of the images, in pixels.
+        spool: file for the pixels if they exceed `in_memory_bytes`.
+        in_memory_bytes: for pixels.
     """
     files = sorted(f for pattern in patterns for f in tf.io.gfile.glob(pattern))
     return labelled_set.sort_by_id(
         list(examples.read_keys(files)),
-        lambda n: empty((n, size, size, 3), spool, in_memory_bytes),
+        lambda n: allocate((n, size, size, 3), spool, in_memory_bytes),
         examples.read_pixels(files, size),
     )
 
 
-def shuffled(n: int, seed: int, epoch: int) -> np.ndarray:
-    """The rows of n images in the order in which an epoch takes them: int64 [n]."""
+def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
+    """The shuffled rows of n images in an epoch: int64 [n]."""
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
-def training_epoch(
+def epoch_batches(
     data: LabelledSet,
     batch_size: int,
     policy: augmentation.Policy,
@@ -75,12 +74,12 @@ def training_epoch(
     """One pass of shuffled, augmented batches, a pure function of (seed, epoch).
 
     Args:
-        trained_side: side S to which images are resized after they were augmented; None: as stored.
+        trained_side: side S to which augmented images are resized; None: as stored.
 
     Yields:
         (float32 [n, S, S, 3] in [0, 255], float32 [n, C]).
     """
-    order = shuffled(len(data), seed, epoch)
+    order = epoch_order(len(data), seed, epoch)
     side = data.values.shape[1]
 
     def gather(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from thawline.components.augmentation import POLICIES
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import image_set
+from thawline.components.training import training_images
 from thawline.components.training.targets import Targets
 from thawline.components.transform import preprocessing
 
@@ -66,23 +66,25 @@ def test_order_does_not_depend_on_the_files(shards: int, tmp_path: pathlib.Path)
     data = an_image_set(150)  # more than two batches of the reader
     rows = np.random.default_rng(shards).permutation(150)
     split = [part.tolist() for part in np.array_split(rows, shards)]
-    assert_same(image_set.load(write(data, split, tmp_path), SIZE), data)
+    assert_same(training_images.load(write(data, split, tmp_path), SIZE), data)
 
 
 def test_empty_shards_are_fine(tmp_path: pathlib.Path) -> None:
     data = an_image_set(3)
-    assert_same(image_set.load(write(data, [[], [2, 0], [], [1]], tmp_path), SIZE), data)
+    assert_same(training_images.load(write(data, [[], [2, 0], [], [1]], tmp_path), SIZE), data)
 
 
 def test_pixels_on_disk_equal_pixels_in_memory(tmp_path: pathlib.Path) -> None:
     data = an_image_set(20)
     patterns = write(data, [list(range(19, -1, -1))], tmp_path)
     spool = tmp_path / 'spool' / 'train.npy'
-    on_disk = image_set.load(patterns, SIZE, spool, in_memory_bytes=data.values.nbytes - 1)
+    on_disk = training_images.load(patterns, SIZE, spool, in_memory_bytes=data.values.nbytes - 1)
     assert isinstance(on_disk.values, np.memmap)
     assert_same(dataclasses.replace(on_disk, values=np.asarray(on_disk.values)), data)
     np.testing.assert_array_equal(np.load(spool), data.values)
-    in_memory = image_set.load(patterns, SIZE, tmp_path / 'no', in_memory_bytes=data.values.nbytes)
+    in_memory = training_images.load(
+        patterns, SIZE, tmp_path / 'no', in_memory_bytes=data.values.nbytes
+    )
     assert not isinstance(in_memory.values, np.memmap)
     assert not (tmp_path / 'no').exists()
     assert_same(in_memory, data)
@@ -94,11 +96,11 @@ def test_pixels_on_disk_equal_pixels_in_memory(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize('written', [False, True])
 def test_empty_split(spooled: bool, written: bool, tmp_path: pathlib.Path) -> None:
     patterns = write(an_image_set(1), [[]], tmp_path) if written else [str(tmp_path / '*.gz')]
-    found = image_set.load(patterns, SIZE, tmp_path / 'spool.npy' if spooled else None)
+    found = training_images.load(patterns, SIZE, tmp_path / 'spool.npy' if spooled else None)
     assert len(found) == 0
     assert found.values.shape == (0, SIZE, SIZE, 3)
     assert found.labels.dtype == np.int64
-    nothing = image_set.training_epoch(found, 8, POLICIES['standard'], 0, 1, one_hot(2))
+    nothing = training_images.epoch_batches(found, 8, POLICIES['standard'], 0, 1, one_hot(2))
     assert list(nothing) == []
 
 
@@ -125,7 +127,7 @@ def _targets_epoch(
     mix: str = 'none',
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and targets of a whole epoch; there are as many classes as images."""
-    batches = image_set.training_epoch(
+    batches = training_images.epoch_batches(
         data, batch, POLICIES[policy], seed, epoch, one_hot(len(data), mix)
     )
     pixels, targets = zip(*batches.as_numpy_iterator(), strict=True)
@@ -160,7 +162,7 @@ def test_epoch_is_a_function_of_seed_and_number() -> None:
 @hypothesis.given(st.integers(1, 40), st.integers(1, 17), st.integers(0, 2**31 - 1))
 def test_epoch_has_every_image_once(n: int, batch: int, seed: int) -> None:
     data = an_image_set(n)
-    batches = image_set.training_epoch(data, batch, POLICIES['none'], seed, 1, one_hot(n))
+    batches = training_images.epoch_batches(data, batch, POLICIES['none'], seed, 1, one_hot(n))
     assert int(batches.cardinality()) == -(-n // batch)
     pixels, labels = _epoch(data, seed, 1, batch, 'none')
     assert sorted(labels.tolist()) == list(range(n))
@@ -171,7 +173,7 @@ def test_epoch_has_every_image_once(n: int, batch: int, seed: int) -> None:
 def test_confidence_stays_with_its_image_through_the_shuffle() -> None:
     data = an_image_set(20)
     soft = Targets(0.0, 'none', np.ones(20, np.float32), True)
-    batches = image_set.training_epoch(data, 8, POLICIES['none'], 0, 1, soft)
+    batches = training_images.epoch_batches(data, 8, POLICIES['none'], 0, 1, soft)
     pixels, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
     rows = [int((data.values == image).all(axis=(1, 2, 3)).argmax()) for image in pixels]
     assert rows != sorted(rows)
