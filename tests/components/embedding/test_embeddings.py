@@ -117,7 +117,7 @@ def test_what_is_no_spec_is_told(text: str | None, tmp_path: pathlib.Path) -> No
 
 def test_unknown_split_is_told(tmp_path: pathlib.Path) -> None:
     embeddings.write_spec(str(tmp_path), SPEC)
-    with pytest.raises(DataError, match="embeddings of train .*Received: split='eval'"):
+    with pytest.raises(DataError, match="embeddings of train.*Received: split='eval'"):
         embeddings.load(str(tmp_path), 'eval')
 
 
