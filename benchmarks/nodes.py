@@ -124,7 +124,7 @@ def _processor() -> float:
 def in_nodes(home: pathlib.Path) -> dict[str, float]:
     """Seconds of each node of the only run of a project."""
     project = loading.load_project(home)
-    (only,) = runs.runs(metadata_store.open_sqlite(project.metadata), project.name)
+    (only,) = runs.read_runs(metadata_store.open_sqlite(project.metadata), project.name)
     return {node.node: node.seconds for node in only.nodes}
 
 

@@ -190,6 +190,6 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         pipeline_root=str(project.artifacts),
         components=chain,
         enable_cache=use_cache,
-        metadata_connection_config=opening.described(project),
+        metadata_connection_config=opening.connection_config(project),
         beam_pipeline_args=list(beam_options.IN_PROCESS),  # the run's engine replaces them
     )

@@ -62,14 +62,14 @@ class Server:
 
     def described(self, settings: PostgreSQL | None = None) -> pb.ConnectionConfig:
         """The description of a new, empty database, or of that in `settings`, which is made."""
-        found = connection.postgresql(settings or self.settings(), pathlib.Path('/'))
-        postgresql.create(found)
+        found = connection.postgresql_config(settings or self.settings(), pathlib.Path('/'))
+        postgresql.create_database(found)
         return found
 
     @contextlib.contextmanager
     def boss(self, database: str = 'postgres') -> Iterator[Session]:
         """A session of the superuser."""
-        target = connection.postgresql(
+        target = connection.postgresql_config(
             PostgreSQL(host=str(self.folder), port=self.port, user=_BOSS, database=database),
             pathlib.Path('/'),
         )

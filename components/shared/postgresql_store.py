@@ -8,9 +8,10 @@ as a character that looks like one.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ml_metadata as mlmd
@@ -59,10 +60,8 @@ class PostgreSQLStore(mlmd.MetadataStore):
     def _pywrap_cc_call(self, method: Any, request: Any, response: Any) -> None:
         # The request is a copy of what the caller has.
         change_strings(request, stored)
-        try:
+        with _connection_errors(self._config):
             super()._pywrap_cc_call(method, request, response)
-        except mlmd.errors.InternalError as error:
-            raise _lost_connection(error, self._config) or error from error
         change_strings(response, meant)
         for event in getattr(response, 'events', ()):
             order_steps(event)
@@ -77,19 +76,22 @@ def connect(connection: pb.ConnectionConfig) -> PostgreSQLStore:
         Unavailable: the server cannot be reached.
         RuntimeError: ML Metadata cannot use the database.
     """
-    try:
+    with _connection_errors(connection):
         return PostgreSQLStore(connection)
-    except RuntimeError as error:
-        raise _lost_connection(error, connection) or error from error
 
 
-def _lost_connection(error: Exception, config: pb.ConnectionConfig) -> Unavailable | None:
-    """The error for a server that is gone; None for any other error of ML Metadata."""
-    if not _LOST.search(str(error)):
-        return None
-    target = config.postgresql
-    server = f'{target.host.strip(_QUOTE)}:{target.port}'
-    return Unavailable(f'the connection to the metadata server {server} was lost or refused')
+@contextlib.contextmanager
+def _connection_errors(config: pb.ConnectionConfig) -> Iterator[None]:
+    """Tells a server that is gone from any other error of ML Metadata."""
+    try:
+        yield
+    except (RuntimeError, mlmd.errors.InternalError) as error:
+        if not _LOST.search(str(error)):
+            raise
+        server = f'{config.postgresql.host.strip(_QUOTE)}:{config.postgresql.port}'
+        raise Unavailable(
+            f'the connection to the metadata server {server} was lost or refused'
+        ) from error
 
 
 def order_records(response: message.Message) -> None:

@@ -20,7 +20,7 @@ def train_split(project: Project) -> pathlib.Path | None:
     Raises:
         ConfigError, DataError: the source cannot be listed.
     """
-    store = opening.to_read(project)
+    store = opening.find_store(project)
     if store is None:
         return None
     spec, data = project.source_spec(), project.config.data

@@ -65,6 +65,6 @@ def check_metadata(folder: pathlib.Path) -> Result:
     except UserError as error:
         return Result(name, Status.WARN, f'not checked: {error}', 'Fix the configuration.')
     try:
-        return Result(name, Status.OK, opening.reached(project.Project.of(config, folder)))
+        return Result(name, Status.OK, opening.describe_server(project.Project.of(config, folder)))
     except UserError as error:
         return Result(name, Status.FAIL, str(error), 'thawline metadata check')

@@ -33,37 +33,37 @@ def check(project: Project, create: bool) -> None:
     from thawline.pipeline.metadata.stores import connection, opening, ownership
 
     console = wide_console(sys.stdout)
-    described = opening.described(project)
-    say(console, f'runs of {project.name} are recorded in {connection.name(described)}')
+    config = opening.connection_config(project)
+    say(console, f'runs of {project.name} are recorded in {connection.display_name(config)}')
     if project.postgresql is None:
-        ownership.check_sqlite(project.output)
-        store = opening.to_read(project)
-        count = len(runs.runs(store, project.name)) if store else 0
+        ownership.check_file(project.output)
+        store = opening.find_store(project)
+        count = len(runs.read_runs(store, project.name)) if store else 0
         say(console, f'  runs      {count:,}' if store else '  no run yet')
         return
     from thawline.pipeline.metadata.stores import postgresql, postgresql_tables
 
-    if create and postgresql.create(described):
+    if create and postgresql.create_database(config):
         say(console, f'  created   database {project.postgresql.database}')
-    say(console, f'  server    {opening.reached(project).partition(",")[0]}')
-    with postgresql.session(described, seconds=opening.SECONDS) as session:
-        if create and postgresql_tables.make(session, described):
+    say(console, f'  server    {opening.describe_server(project).partition(",")[0]}')
+    with postgresql.session(config, seconds=opening.SCHEMA_SECONDS) as session:
+        if create and postgresql_tables.create_tables(session, config):
             say(console, "  created   ML Metadata's tables")
-        has_tables = postgresql_tables.are_there(session, described)
-        ownership.check(
-            ownership.owner_of(session, project.name),
-            ownership.mark_of(project.output),
+        has_tables = postgresql_tables.tables_exist(session, config)
+        ownership.check_owner(
+            ownership.read_owner(session, project.name),
+            ownership.read_mark(project.output),
             project.name,
             project.output,
-            connection.name(described),
+            connection.display_name(config),
         )
     if not has_tables:
         say(console, '  tables    none yet; the first run creates them')
         return
-    store = postgresql_tables.opened(described)
-    pipelines = sorted(context.name for context in runs.contexts_of(store, 'pipeline'))
+    store = postgresql_tables.open_store(config)
+    pipelines = sorted(context.name for context in runs.contexts_of_type(store, 'pipeline'))
     say(console, f'  pipelines {", ".join(pipelines) or "none yet"}')
-    say(console, f'  runs      {len(runs.runs(store, project.name)):,}')
+    say(console, f'  runs      {len(runs.read_runs(store, project.name)):,}')
 
 
 @command.command()

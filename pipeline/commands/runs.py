@@ -30,8 +30,8 @@ def command(project: Project, count: int) -> None:
     from thawline.pipeline.metadata.stores import opening
 
     console = wide_console(sys.stdout)
-    store = opening.to_read(project)
-    latest = runs.runs(store, project.name)[-count:] if store else []
+    store = opening.find_store(project)
+    latest = runs.read_runs(store, project.name)[-count:] if store else []
     if latest:
         console.print(table(latest, console.width >= WIDE))
     else:

@@ -49,8 +49,8 @@ def _latest_inferred(project: Project) -> tuple[str, pathlib.Path]:
     from thawline.pipeline.metadata import runs
     from thawline.pipeline.metadata.stores import opening
 
-    store = opening.to_read(project)
-    for run in reversed(runs.runs(store, project.name) if store else ()):
+    store = opening.find_store(project)
+    for run in reversed(runs.read_runs(store, project.name) if store else ()):
         output = run.output(node_names.SCHEMA_GEN, 'schema')
         file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
         if file and file.is_file():

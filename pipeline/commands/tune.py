@@ -46,7 +46,9 @@ def command(project: Project, no_cache: bool) -> None:
         project, run.Options(last=(node_names.TUNER,), use_cache=not no_cache, tune=True)
     )
     if outcome is Outcome.BLESSED:
-        latest = runs.latest_run_with(opening.open_store(project), [node_names.TUNER], project.name)
+        latest = runs.latest_complete_run(
+            opening.open_store(project), [node_names.TUNER], project.name
+        )
         assert latest is not None
         tuner = next(node for node in latest.nodes if node.node == node_names.TUNER)
         show(wide_console(sys.stdout), node_records.tuning_record(tuner), project.config)

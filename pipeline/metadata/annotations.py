@@ -14,7 +14,7 @@ def mark_canceled(
     store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
 ) -> None:
     """Notes that the node's execution ended because somebody stopped it, not by a fault."""
-    execution = runs.newest_of(store, run_id, pipeline).get(node)
+    execution = runs.newest_executions(store, run_id, pipeline).get(node)
     unfinished = (pb.Execution.FAILED, pb.Execution.RUNNING)
     if execution is not None and execution.last_known_state in unfinished:
         execution.last_known_state = pb.Execution.CANCELED
@@ -25,7 +25,7 @@ def mark_not_run(
     store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
 ) -> None:
     """Notes that the node's execution is one in name only: inputs were missing."""
-    execution = runs.newest_of(store, run_id, pipeline).get(node)
+    execution = runs.newest_executions(store, run_id, pipeline).get(node)
     if execution is not None:
         execution.custom_properties[runs.LACKED_INPUTS].int_value = 1
         store.put_executions([execution])
@@ -43,7 +43,7 @@ def mark_superseded(store: mlmd.MetadataStore, attempt: int) -> None:
     store.put_executions([execution])
 
 
-def mark_defined(
+def mark_definition(
     store: mlmd.MetadataStore,
     run_id: str,
     node: str,
@@ -51,7 +51,7 @@ def mark_defined(
     pipeline: str | None = None,
 ) -> None:
     """Notes what the node was when it ran; see `metadata.Attempt`."""
-    execution = runs.newest_of(store, run_id, pipeline)[node]
+    execution = runs.newest_executions(store, run_id, pipeline)[node]
     execution.custom_properties[runs.DEFINITION].string_value = definition
     store.put_executions([execution])
 

@@ -28,7 +28,7 @@ Ids = Mapping[str, tuple[int, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Made:
+class Execution:
     """One execution.
 
     Attributes:
@@ -59,14 +59,14 @@ class Made:
         return self.state in metadata.GOOD_STATES
 
 
-class Graph:
+class Lineage:
     """Artifacts by id, executions in the order in which they began."""
 
-    def __init__(self, artifacts: Mapping[int, Output], executions: Sequence[Made]) -> None:
+    def __init__(self, artifacts: Mapping[int, Output], executions: Sequence[Execution]) -> None:
         self.artifacts = artifacts
         self.executions = executions
-        self._makers: dict[int, Made] = {}
-        self._users: dict[int, list[Made]] = collections.defaultdict(list)
+        self._makers: dict[int, Execution] = {}
+        self._users: dict[int, list[Execution]] = collections.defaultdict(list)
         for one in executions:
             for ids in one.outputs.values():
                 for artifact in ids:
@@ -76,28 +76,28 @@ class Graph:
                 for artifact in ids:
                     self._users[artifact].append(one)
 
-    def of_node(self, node: str) -> list[Made]:
+    def of_node(self, node: str) -> list[Execution]:
         """Executions of a node of the pipeline."""
         return [one for one in self.executions if one.node == node]
 
-    def of_kind(self, *kinds: str) -> list[Made]:
+    def of_kind(self, *kinds: str) -> list[Execution]:
         """Executions of some types."""
         return [one for one in self.executions if one.kind in kinds]
 
-    def maker(self, artifact: int) -> Made | None:
+    def maker(self, artifact: int) -> Execution | None:
         """The execution that made an artifact."""
         return self._makers.get(artifact)
 
-    def users(self, artifact: int) -> list[Made]:
+    def users(self, artifact: int) -> list[Execution]:
         """Executions that read an artifact."""
         return self._users.get(artifact, [])
 
-    def output(self, of: Made | None, key: str) -> Output | None:
+    def output(self, of: Execution | None, key: str) -> Output | None:
         """The one output of an execution under a key."""
         ids = of.outputs.get(key, ()) if of else ()
         return self.artifacts.get(ids[0]) if ids else None
 
-    def newest_user(self, artifact: int, key: str, made: str) -> Made | None:
+    def newest_user(self, artifact: int, key: str, made: str) -> Execution | None:
         """The newest good execution that read the artifact as `key` and put out a `made`."""
         found = [
             one
@@ -106,12 +106,12 @@ class Graph:
         ]
         return found[-1] if found else None
 
-    def ancestors(self, artifact: int) -> list[Made]:
+    def ancestors(self, artifact: int) -> list[Execution]:
         """All executions without which the artifact would not be, in order of their start.
 
         The way of `components.shared.lineage.steps`: not by what it was only compared with.
         """
-        found: dict[int, Made] = {}
+        found: dict[int, Execution] = {}
         ahead = [artifact]
         while ahead:
             one = self.maker(ahead.pop())
@@ -121,12 +121,12 @@ class Graph:
         return [found[id_] for id_ in sorted(found)]
 
 
-def read(store: mlmd.MetadataStore, pipeline: str | None = None) -> Graph:
+def read(store: mlmd.MetadataStore, pipeline: str | None = None) -> Lineage:
     """Everything that the store holds; of one pipeline where it may hold several."""
     kinds = {kind.id: kind.name for kind in store.get_execution_types()}
     executions = sorted(_executions(store, pipeline, kinds), key=lambda one: one.id)
     ids = [one.id for one in executions]
-    nodes = metadata.nodes_of(store, pipeline)
+    nodes = metadata.nodes_of_executions(store, pipeline)
     runs = _runs(store, pipeline, nodes)
     artifacts: set[int] = set()
     sides: dict[str, dict[int, dict[str, list[tuple[int, int]]]]] = {
@@ -139,14 +139,14 @@ def read(store: mlmd.MetadataStore, pipeline: str | None = None) -> Graph:
             key, place = (steps[0].key if steps else ''), (steps[1].index if len(steps) > 1 else 0)
             of_execution = sides[_SIDES[event.type]][event.execution_id]
             of_execution.setdefault(key, []).append((place, event.artifact_id))
-    return Graph(
+    return Lineage(
         {
             one.id: Output(one.id, one.uri, metadata.properties(one))
-            for part in metadata.parts(sorted(artifacts))
+            for part in metadata.batches(sorted(artifacts))
             for one in store.get_artifacts_by_id(part)
         },
         [
-            Made(
+            Execution(
                 id=one.id,
                 kind=kinds.get(one.type_id, ''),
                 node=nodes.get(one.id, ''),
@@ -173,7 +173,7 @@ def _executions(
     """
     if pipeline is None:
         return list(store.get_executions())
-    names = {one.name: one.id for one in metadata.contexts_of(store, 'pipeline')}
+    names = {one.name: one.id for one in metadata.contexts_of_type(store, 'pipeline')}
     if pipeline not in names:
         return []
     mine = store.get_executions_by_context(names[pipeline])
@@ -217,7 +217,7 @@ def _runs(
 
 
 def _events(store: mlmd.MetadataStore, executions: Sequence[int]) -> Iterator[pb.Event]:
-    for part in metadata.parts(executions):
+    for part in metadata.batches(executions):
         yield from store.get_events_by_execution_ids(part)
 
 

@@ -118,14 +118,14 @@ def properties(of: pb.Artifact | pb.Execution) -> dict[str, Any]:
 def _outputs(store: mlmd.MetadataStore, executions: Sequence[int]) -> dict[int, dict[str, Output]]:
     """What executions have put out, by its key; an entry for each of them."""
     keys: dict[int, dict[str, int]] = {one: {} for one in executions}
-    for part in parts(executions):
+    for part in batches(executions):
         for event in store.get_events_by_execution_ids(part):
             if event.type in (pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT):
                 keys[event.execution_id][event.path.steps[0].key] = event.artifact_id
     wanted = sorted({artifact for of in keys.values() for artifact in of.values()})
     there = {
         artifact.id: Output(artifact.id, artifact.uri, properties(artifact))
-        for part in parts(wanted)
+        for part in batches(wanted)
         for artifact in store.get_artifacts_by_id(part)
     }
     return {
@@ -134,7 +134,7 @@ def _outputs(store: mlmd.MetadataStore, executions: Sequence[int]) -> dict[int, 
     }
 
 
-def parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     """Ids in portions that one question may hold."""
     return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
 
@@ -168,7 +168,7 @@ def _result(node: str, execution: pb.Execution, outputs: Mapping[str, Output]) -
     return NodeResult(node, _state(execution), outputs, lasted / 1000)
 
 
-def contexts_of(store: mlmd.MetadataStore, kind: str) -> list[pb.Context]:
+def contexts_of_type(store: mlmd.MetadataStore, kind: str) -> list[pb.Context]:
     """All contexts of a type; none where there is no such type yet."""
     try:
         return list(store.get_contexts_by_type(kind))
@@ -180,31 +180,31 @@ def run_contexts(store: mlmd.MetadataStore, pipeline: str | None) -> list[pb.Con
     """Contexts of runs; last those whose run began under the name of another pipeline."""
     others = {
         child.id
-        for one in contexts_of(store, 'pipeline')
+        for one in contexts_of_type(store, 'pipeline')
         if pipeline is not None and one.name != pipeline
         for child in store.get_children_contexts_by_context(one.id)
     }
-    return sorted(contexts_of(store, 'pipeline_run'), key=lambda c: (c.id in others, c.id))
+    return sorted(contexts_of_type(store, 'pipeline_run'), key=lambda c: (c.id in others, c.id))
 
 
 def node_result(
     store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
 ) -> NodeResult | None:
     """What came of `node` in a run, or None when it left no execution."""
-    found = newest_of(store, run_id, pipeline).get(node)
+    found = newest_executions(store, run_id, pipeline).get(node)
     return None if found is None else _result(node, found, _outputs(store, [found.id])[found.id])
 
 
-def results(
+def node_results(
     store: mlmd.MetadataStore, run_id: str, pipeline: str | None = None
 ) -> list[NodeResult]:
     """What came of all nodes that ran in a run so far."""
-    found = newest_of(store, run_id, pipeline)
+    found = newest_executions(store, run_id, pipeline)
     outputs = _outputs(store, [one.id for one in found.values()])
     return [_result(node, one, outputs[one.id]) for node, one in found.items()]
 
 
-def newest_of(
+def newest_executions(
     store: mlmd.MetadataStore, run_id: str, pipeline: str | None
 ) -> dict[str, pb.Execution]:
     """The newest execution of each node that ran in a run, or was to."""
@@ -212,7 +212,7 @@ def newest_of(
     return {} if run is None else _newest(store, run, pipeline)
 
 
-def attempts(
+def read_attempts(
     store: mlmd.MetadataStore, run_id: str, pipeline: str | None = None
 ) -> dict[str, Attempt]:
     """The newest execution of each node that ran in a run, or was to."""
@@ -222,7 +222,7 @@ def attempts(
             _state(execution),
             execution.custom_properties[DEFINITION].string_value,
         )
-        for node, execution in newest_of(store, run_id, pipeline).items()
+        for node, execution in newest_executions(store, run_id, pipeline).items()
     }
 
 
@@ -239,12 +239,12 @@ def is_superseded(execution: pb.Execution) -> bool:
     return SUPERSEDED in execution.custom_properties
 
 
-def runs(store: mlmd.MetadataStore, pipeline: str | None = None) -> list[Run]:
+def read_runs(store: mlmd.MetadataStore, pipeline: str | None = None) -> list[Run]:
     """All runs, oldest first; of one pipeline where the metadata may hold several.
 
     Asks a handful of questions a run, not some a node: a database may be far away.
     """
-    nodes = nodes_of(store, pipeline)
+    nodes = nodes_of_executions(store, pipeline)
     found: dict[int, dict[str, pb.Execution]] = {}
     begun = run_contexts(store, pipeline)
     left = len(nodes)
@@ -268,21 +268,21 @@ def runs(store: mlmd.MetadataStore, pipeline: str | None = None) -> list[Run]:
     ]
 
 
-def nodes_of(store: mlmd.MetadataStore, pipeline: str | None) -> dict[int, str]:
+def nodes_of_executions(store: mlmd.MetadataStore, pipeline: str | None) -> dict[int, str]:
     """Name of the node of each execution."""
     return {
         execution.id: context.name.rpartition('.')[2]
-        for context in contexts_of(store, 'node')
+        for context in contexts_of_type(store, 'node')
         if pipeline is None or context.name.startswith(f'{pipeline}.')
         for execution in store.get_executions_by_context(context.id)
     }
 
 
-def latest_run_with(
+def latest_complete_run(
     store: mlmd.MetadataStore, nodes: Sequence[str], pipeline: str | None = None
 ) -> Run | None:
     """The latest run in which all of `nodes` ended well, or None."""
-    for run in reversed(runs(store, pipeline)):
+    for run in reversed(read_runs(store, pipeline)):
         states = {result.node: result.state for result in run.nodes}
         if all(states.get(node) in GOOD_STATES for node in nodes):
             return run

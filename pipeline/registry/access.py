@@ -40,8 +40,8 @@ def to_change(project: Project, command: str, say: Say) -> Iterator[Registry]:
         Busy: another command is at work, here or on another machine that shares the metadata.
         Unavailable: a destination or the metadata cannot be reached.
     """
-    opening.require_mine(project)
-    with lock.held(project.registry_lock, command, opening.lock(project)):
+    opening.check_ownership(project)
+    with lock.held(project.registry_lock, command, opening.promotion_lock(project)):
         registry = state.read(project)
         lines = recovery.mend(registry)
         for line in lines:

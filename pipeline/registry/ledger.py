@@ -17,7 +17,7 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.pipeline.metadata.lineage import PROMOTION, PRUNE, Graph, Made
+from thawline.pipeline.metadata.lineage import PROMOTION, PRUNE, Execution, Lineage
 
 SERVED = 'thawline.ServedModel'
 PRODUCTION, STAGING = 'production', 'staging'
@@ -102,17 +102,17 @@ def _fields(kind: type[Move] | type[Prune]) -> dict[str, str]:
     return {f.name: str(f.type) for f in dataclasses.fields(kind) if f.name not in _OWN}
 
 
-def moves(graph: Graph) -> list[Move]:
+def moves(graph: Lineage) -> list[Move]:
     """All moves, oldest first."""
     return [_move(one) for one in graph.of_kind(PROMOTION)]
 
 
-def prunes(graph: Graph) -> list[Prune]:
+def prunes(graph: Lineage) -> list[Prune]:
     """All prunes, oldest first."""
     return [_prune(one) for one in graph.of_kind(PRUNE)]
 
 
-def _move(one: Made) -> Move:
+def _move(one: Execution) -> Move:
     noted = {
         name: one.properties.get(name, 0 if kind == 'int' else '')
         for name, kind in _fields(Move).items()
@@ -120,7 +120,7 @@ def _move(one: Made) -> Move:
     return Move(**noted, id=one.id, state=one.state, when=one.began)
 
 
-def _prune(one: Made) -> Prune:
+def _prune(one: Execution) -> Prune:
     noted: dict[str, Any] = {name: one.properties.get(name, '') for name in _fields(Prune)}
     for name in ('versions', 'removed'):
         noted[name] = tuple(json.loads(noted[name] or '[]'))

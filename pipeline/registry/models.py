@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thawline.components.shared import node_names, property_names
-from thawline.pipeline.metadata.lineage import Graph, Made
+from thawline.pipeline.metadata.lineage import Execution, Lineage
 from thawline.pipeline.metadata.runs import Output
 from thawline.pipeline.registry import version_folders
 
@@ -64,14 +64,14 @@ class Model:
     run: str
     made: datetime.datetime
     uri: str
-    trainer: Made
-    evaluator: Made | None
+    trainer: Execution
+    evaluator: Execution | None
     evaluation: Output | None
     blessing: Output | None
-    exporter: Made | None
+    exporter: Execution | None
     exported: Output | None
     exports: Output | None
-    checker: Made | None
+    checker: Execution | None
     infra_blessing: Output | None
     serving_record: Output | None
 
@@ -121,7 +121,7 @@ def saved_model(uri: str) -> pathlib.Path:
     return inside if inside.is_dir() else pathlib.Path(uri)
 
 
-def all_of(graph: Graph) -> list[Model]:
+def all_of(graph: Lineage) -> list[Model]:
     """Every model, oldest first."""
     found = []
     for one in graph.of_node(node_names.TRAINER):
@@ -131,7 +131,7 @@ def all_of(graph: Graph) -> list[Model]:
     return found
 
 
-def _model(graph: Graph, trainer: Made, model: Output) -> Model:
+def _model(graph: Lineage, trainer: Execution, model: Output) -> Model:
     evaluator = graph.newest_user(model.id, 'model', 'blessing')
     exporter = graph.newest_user(model.id, 'model', 'exported_model')
     exported = graph.output(exporter, 'exported_model')
@@ -154,13 +154,13 @@ def _model(graph: Graph, trainer: Made, model: Output) -> Model:
     )
 
 
-def _checker(graph: Graph, served: Output) -> Made | None:
+def _checker(graph: Lineage, served: Output) -> Execution | None:
     """Who tried the served form, under whatever key it read it."""
     found = [one for one in graph.users(served.id) if one.good and 'infra_blessing' in one.outputs]
     return found[-1] if found else None
 
 
-def owner(graph: Graph, artifact: int) -> int:
+def owner(graph: Lineage, artifact: int) -> int:
     """The model that a Model artifact is a form of: itself, or what it was exported from."""
     maker = graph.maker(artifact)
     if maker is not None and artifact in maker.outputs.get('exported_model', ()):
@@ -168,7 +168,7 @@ def owner(graph: Graph, artifact: int) -> int:
     return artifact
 
 
-def staged(graph: Graph) -> dict[int, int]:
+def staged(graph: Lineage) -> dict[int, int]:
     """Version in staging -> id of the model, for all that Pusher ever put there."""
     found = {}
     for pusher in graph.of_node(node_names.PUSHER):
@@ -179,7 +179,7 @@ def staged(graph: Graph) -> dict[int, int]:
     return found
 
 
-def images(graph: Graph, model: Model) -> Images | None:
+def images(graph: Lineage, model: Model) -> Images | None:
     """What it was made from; None where the metadata do not reach back so far."""
     made = next(
         (m for m in graph.ancestors(model.id) if m.node == node_names.IMAGE_EXAMPLE_GEN), None

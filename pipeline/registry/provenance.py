@@ -17,7 +17,7 @@ from thawline.components.shared.durations import duration
 from thawline.components.shared.percentages import percent
 from thawline.components.training.params import Training
 from thawline.pipeline.metadata import runs
-from thawline.pipeline.metadata.lineage import Made
+from thawline.pipeline.metadata.lineage import Execution
 from thawline.pipeline.registry import ledger, models
 from thawline.pipeline.registry.ledger import Move
 from thawline.pipeline.registry.models import Model
@@ -229,7 +229,7 @@ def _move(registry: Registry, move: Move) -> Iterator[str]:
         yield f'  since then, in {move.destination}, digest {move.digest[:_DIGEST]}'
 
 
-def _step(registry: Registry, model: Model, node: str) -> Made | None:
+def _step(registry: Registry, model: Model, node: str) -> Execution | None:
     """The newest execution of a node among those that led to the model."""
     found = [one for one in registry.graph.ancestors(model.id) if one.node == node]
     return found[-1] if found else None

@@ -9,7 +9,7 @@ import ml_metadata as mlmd
 
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import lineage
-from thawline.pipeline.metadata.lineage import Graph
+from thawline.pipeline.metadata.lineage import Lineage
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.registry import destinations, ledger, models
 from thawline.pipeline.registry.destinations import Place
@@ -31,7 +31,7 @@ class Registry:
 
     pipeline: str
     store: mlmd.MetadataStore
-    graph: Graph
+    graph: Lineage
     models: tuple[Model, ...]
     moves: tuple[Move, ...]
     prunes: tuple[Prune, ...]

@@ -84,7 +84,7 @@ def find_report(
         NotFound: there is no such run, or it has no report.
         ConfigError: several begin so.
     """
-    runs = metadata.runs(store, pipeline)
+    runs = metadata.read_runs(store, pipeline)
     run = _find_run(runs, wanted)
     report = run.output(node_names.REPORT, 'report')
     if report is None:

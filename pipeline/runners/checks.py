@@ -23,7 +23,7 @@ def check(project: Project) -> Listing:
         UserError: with what is wrong and how to mend it.
     """
     check_files(project)
-    opening.to_run(project)
+    opening.prepare_run(project)
     targets.check(project.config.notifications, os.environ, project.home)
     if project.config.serving.bulk is not None:
         # Read last in a run: after a training is late to hear that nothing is there.
@@ -72,8 +72,8 @@ def require(project: Project) -> None:
     Raises:
         ConfigError: there is no result of a Tuner.
     """
-    store = opening.to_read(project)
-    runs = metadata.runs(store, project.name) if store else []
+    store = opening.find_store(project)
+    runs = metadata.read_runs(store, project.name) if store else []
     if any(run.output(node_names.TUNER, 'best_hyperparameters') for run in runs):
         return
     raise ConfigError(

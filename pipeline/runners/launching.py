@@ -114,7 +114,7 @@ class CompiledRun:
         self._deployment = runner_utils.extract_local_deployment_config(compiled)
         wanted = self._deployment.metadata_connection_config
         described = getattr(wanted, wanted.WhichOneof('connection_config'))
-        self._connection = connection.filled(described)  # with the password, if it needs one
+        self._connection = connection.with_password(described)  # with the password, if it needs one
         self._nodes = {
             node.pipeline_node.node_info.id: node.pipeline_node for node in compiled.nodes
         }
@@ -173,7 +173,7 @@ class CompiledRun:
             with self.opened() as handle:
                 if node.execution_options.run.perform_snapshot:
                     partial_run_utils.snapshot(handle, self._compiled)
-                before = runs.attempts(handle.store, self.run_id, self.pipeline).get(name)
+                before = runs.read_attempts(handle.store, self.run_id, self.pipeline).get(name)
                 if before is not None:
                     recording.mark_superseded(handle.store, before.id)
             launcher.Launcher(
@@ -193,7 +193,7 @@ class CompiledRun:
                 raise InputsMissing(
                     name, 'its inputs are missing: an earlier node produced nothing'
                 )
-            recording.mark_defined(
+            recording.mark_definition(
                 handle.store, self.run_id, name, self._definitions[name], self.pipeline
             )
         return dataclasses.replace(found, seconds=time.monotonic() - started)

@@ -81,7 +81,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         settings = pipeline_pb2.SnapshotSettings()
         if before:
             with run.opened() as handle:
-                base = runs.latest_run_with(handle.store, before, run.pipeline)
+                base = runs.latest_complete_run(handle.store, before, run.pipeline)
             if base is None:
                 raise NotFound(
                     f'no earlier run has finished {before[-1]} and all before it, whose results '

@@ -54,8 +54,8 @@ class NodeRunner:
 
     def whole_run(self) -> list[NodeResult]:
         """What came of the nodes of the run so far, by whichever process."""
-        store = opening.to_read(self._found.project)
-        return runs.results(store, self._run_id, self._found.name) if store else []
+        store = opening.find_store(self._found.project)
+        return runs.node_results(store, self._run_id, self._found.name) if store else []
 
     def has_to_run(self, nodes: Sequence[str], force: bool) -> bool:
         """Whether any of the nodes would run; see `run`.
@@ -116,8 +116,8 @@ class NodeRunner:
             raise InputsMissing(name, f'its inputs are missing: {missing}')
 
     def _reasons(self) -> dict[str, str]:
-        store = opening.to_read(self._found.project)
-        attempts = runs.attempts(store, self._run_id, self._found.name) if store else {}
+        store = opening.find_store(self._found.project)
+        attempts = runs.read_attempts(store, self._run_id, self._found.name) if store else {}
         return staleness.reasons(self._found.upstream, attempts, self._definitions)
 
     @functools.cached_property

@@ -143,7 +143,7 @@ class _Call:
         project = self._project
         checks.check_files(project)
         compiled_file.require_unchanged(self._found)
-        opening.to_run(project)
+        opening.prepare_run(project)
         targets.check(project.config.notifications, os.environ, project.home)
         if node_names.IMAGE_EXAMPLE_GEN in self._nodes:
             for note in sources.list_source(project.source_spec()).notes:

@@ -36,7 +36,7 @@ def nodes_of(project: Project, *nodes: str, run_id: str = 'r1', force: bool = Fa
 
 def runs_of(project: Project) -> dict[str, runs.Run]:
     found = loading.load_project(project.home)
-    return {one.id: one for one in runs.runs(opening.to_read(found), 'stones')}
+    return {one.id: one for one in runs.read_runs(opening.find_store(found), 'stones')}
 
 
 def answers(of: runs.Run) -> list[dict]:

@@ -1,1 +1,1 @@
-"""Where ML Metadata keeps what it knows: a project's SQLite file, or a PostgreSQL server."""
+"""Where ML Metadata records runs: a project's SQLite file, or a PostgreSQL server."""

@@ -1,12 +1,12 @@
-"""How to connect to ML Metadata's records: described without secrets, and with them at run time.
+"""How to connect to ML Metadata: a configuration without secrets, and with them at run time.
 
-A description is an `ml_metadata.ConnectionConfig` that may lie anywhere, such as in a compiled
-pipeline: where a password is needed it holds `${NAME}` of an environment variable, or the path of a
-passfile. `filled` puts the password in; what it returns is for this process alone.
+The configuration is an `ml_metadata.ConnectionConfig` that may be stored anywhere, such as in a
+compiled pipeline: in place of a password it has `${NAME}` of an environment variable, or the path
+of a passfile. `with_password` fills the password in; its result must not leave this process.
 
-ML Metadata 1.21 writes its fields into the connection string of libpq as they are, so a space or a
-backslash in a password would break the string and print a part of it: fields are quoted here. Its
-libpq is built without TLS.
+ML Metadata 1.21 writes its fields into libpq's connection string unquoted, so a space or backslash
+in a password would break the string and print a part of it: fields are quoted here. Its libpq is
+built without TLS.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from thawline.pipeline.metadata.stores import passwords
 
 CONNECT_SECONDS = 5
 _REFERENCE = re.compile(r'\$\{([A-Z_][A-Z0-9_]*)\}')
-# Options of libpq: a server that cannot be reached, or has gone, is noticed within half a minute.
+# Options of libpq: a server that cannot be reached, or is gone, is noticed within half a minute.
 _OPTIONS = (
     f'connect_timeout={CONNECT_SECONDS} application_name=thawline '
     'keepalives_idle=10 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=25000'
 )
 
 
-def sqlite(path: pathlib.Path) -> pb.ConnectionConfig:
-    """The description of a file, which is made where there is none."""
+def sqlite_config(path: pathlib.Path) -> pb.ConnectionConfig:
+    """The configuration for a file, which is created if it does not exist."""
     config = pb.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
     return config
 
 
-def postgresql(settings: PostgreSQL, home: pathlib.Path) -> pb.ConnectionConfig:
-    """The description of a database; a relative passfile is relative to `home`."""
+def postgresql_config(settings: PostgreSQL, home: pathlib.Path) -> pb.ConnectionConfig:
+    """The configuration for a database; a relative passfile is relative to `home`."""
     config = pb.ConnectionConfig()
     target = config.postgresql
     target.host, target.port = settings.host, str(settings.port)
@@ -50,47 +50,49 @@ def postgresql(settings: PostgreSQL, home: pathlib.Path) -> pb.ConnectionConfig:
     return config
 
 
-def password(described: pb.ConnectionConfig) -> str:
-    """The password that a description refers to; empty where it needs none.
+def password(config: pb.ConnectionConfig) -> str:
+    """The password that a configuration refers to; empty if it needs none.
 
     Raises:
-        ConfigError: it cannot be had.
+        ConfigError: it cannot be read.
     """
-    target = described.postgresql
+    target = config.postgresql
     if target.passfile:
         path = pathlib.Path(target.passfile)
-        return passwords.from_file(path, target.host, int(target.port), target.dbname, target.user)
-    named = _REFERENCE.fullmatch(target.password)
-    return passwords.from_environment(named[1]) if named else ''
+        server = target.host, int(target.port), target.dbname, target.user
+        return passwords.read_passfile(path, *server)
+    reference = _REFERENCE.fullmatch(target.password)
+    return passwords.read_variable(reference[1]) if reference else ''
 
 
-def filled(described: pb.ConnectionConfig) -> pb.ConnectionConfig:
-    """What ML Metadata connects by: never to be written anywhere.
+def with_password(config: pb.ConnectionConfig) -> pb.ConnectionConfig:
+    """What ML Metadata connects with: never to be written anywhere.
 
     Raises:
-        ConfigError: the password cannot be had.
+        ConfigError: the password cannot be read.
     """
-    if described.WhichOneof('config') != 'postgresql':
-        return described
-    found = pb.ConnectionConfig()
-    found.CopyFrom(described)
-    target = found.postgresql
-    target.host, target.dbname = _quoted(described.postgresql.host), _quoted(target.dbname)
-    target.user = _quoted(target.user)
-    target.password = f'{_quoted(password(described))} {_OPTIONS}'
+    if config.WhichOneof('config') != 'postgresql':
+        return config
+    filled = pb.ConnectionConfig()
+    filled.CopyFrom(config)
+    target = filled.postgresql
+    target.host, target.dbname, target.user = map(
+        _quoted, (target.host, target.dbname, target.user)
+    )
+    target.password = f'{_quoted(password(config))} {_OPTIONS}'
     target.ClearField('passfile')
-    return found
+    return filled
 
 
-def name(described: pb.ConnectionConfig) -> str:
-    """How a person knows the place."""
-    if described.WhichOneof('config') != 'postgresql':
-        return described.sqlite.filename_uri
-    target = described.postgresql
+def display_name(config: pb.ConnectionConfig) -> str:
+    """The file or the URL of the database."""
+    if config.WhichOneof('config') != 'postgresql':
+        return config.sqlite.filename_uri
+    target = config.postgresql
     return f'postgresql://{target.user}@{target.host}:{target.port}/{target.dbname}'
 
 
 def _quoted(value: str) -> str:
-    """A value as libpq's connection strings take it."""
+    """A value of libpq's connection strings."""
     escaped = value.replace('\\', '\\\\').replace("'", "\\'")
     return f"'{escaped}'"

@@ -21,64 +21,66 @@ from thawline.pipeline.metadata.stores import (
     postgresql_tables,
     table_copy,
 )
-from thawline.pipeline.metadata.stores.ownership import Mark, Owner
+from thawline.pipeline.metadata.stores.ownership import FolderMark, PipelineOwner
 from thawline.pipeline.metadata.stores.postgresql import Session
-from thawline.pipeline.metadata.stores.table_copy import TABLES, Tell
+from thawline.pipeline.metadata.stores.table_copy import TABLES, OnProgress
 
-_SECONDS = 600.0  # that one statement may take
+_STATEMENT_SECONDS = 600.0
 _RUNNING = 2  # of ml_metadata.Execution.State
-# What ML Metadata puts itself when it makes the tables.
+# ML Metadata fills these when it creates the tables.
 _INITIAL = ('Type', 'TypeProperty', 'ParentType')
 
 
 @dataclasses.dataclass(frozen=True)
-class Moved:
-    """What was copied: rows by table. Nothing where it had been copied before."""
+class Migration:
+    """What was copied: rows by table, none after a copy that was already complete."""
 
     rows: dict[str, int]
     place: str
 
 
-def migrate(project: Project, tell: Tell) -> Moved:
-    """Copies all records, compares them, and makes the folder known; all or nothing.
+def migrate(project: Project, on_progress: OnProgress) -> Migration:
+    """Copies all records, verifies them, and marks the folder; all or nothing.
 
     The file is only read. The caller holds the project's locks.
 
     Raises:
-        ConfigError: there is nothing to copy, it cannot be read, or the database is not empty.
+        UserError: there is nothing to copy, it cannot be read, or the database is not empty.
     """
     if project.postgresql is None:
-        raise ConfigError(
-            'the configuration names no database to migrate to; add metadata.postgresql'
-        )
+        raise ConfigError('the configuration has no database; add metadata.postgresql')
     if not project.metadata.is_file():
-        raise NotFound(f'there is nothing to migrate: no {project.metadata}')
-    described = opening.described(project)
-    place = connection.name(described)
-    with _reading(project) as source, postgresql.session(described, seconds=_SECONDS) as session:
+        raise NotFound(f'nothing to migrate: {project.metadata} does not exist')
+    config = opening.connection_config(project)
+    place = connection.display_name(config)
+    with (
+        _open_file(project) as source,
+        postgresql.session(config, seconds=_STATEMENT_SECONDS) as session,
+    ):
         _check_source(source, project)
         _check_target(session, project, place)
-        postgresql_tables.make(session, described)
+        postgresql_tables.create_tables(session, config)
         table_copy.check_columns(source, session)
         with ownership.transaction(session):
             _lock(session)
-            known = ownership.owner_of(session, project.name)
-            if known is None:
+            owner = ownership.read_owner(session, project.name)
+            if owner is None:
                 _check_empty(session, place)
-                rows = _copy(source, session, tell)
-                known = Owner(str(project.output), secrets.token_hex(8))
-                ownership.put_owner(session, project.name, known)
+                rows = _copy(source, session, on_progress)
+                owner = PipelineOwner(str(project.output), secrets.token_hex(8))
+                ownership.insert_owner(session, project.name, owner)
             else:  # stopped before the mark was written
                 rows = {}
                 for table in TABLES:
-                    table_copy.compare(source, session, table, table_copy.kinds_of(session, table))
-        ownership.put_mark(project.output, Mark(known.mark, place))
-    return Moved(rows, place)
+                    types = table_copy.column_types(session, table)
+                    table_copy.verify_table(source, session, table, types)
+        ownership.write_mark(project.output, FolderMark(owner.mark, place))
+    return Migration(rows, place)
 
 
 @contextlib.contextmanager
-def _reading(project: Project) -> Iterator[sqlite3.Connection]:
-    """The file as it is now, for reading alone."""
+def _open_file(project: Project) -> Iterator[sqlite3.Connection]:
+    """The file in its current state, read-only."""
     try:
         source = sqlite3.connect(f'{project.metadata.resolve().as_uri()}?mode=ro', uri=True)
         with contextlib.closing(source):
@@ -99,7 +101,7 @@ def _check_source(source: sqlite3.Connection, project: Project) -> None:
     ]
     if project.name not in names:
         raise NotFound(
-            f'{project.metadata} knows no run of {project.name!r}, but of: {", ".join(names)}'
+            f'{project.metadata} has no run of {project.name!r}; it has: {", ".join(names)}'
         )
     unfinished = source.execute(
         'select count(*) from Execution join Type on Type.id = type_id '
@@ -108,18 +110,18 @@ def _check_source(source: sqlite3.Connection, project: Project) -> None:
     ).fetchone()[0]
     if unfinished:
         raise ConfigError(
-            'a promotion, rollback or prune was stopped in the middle; take metadata.postgresql '
-            'out of the configuration, let thawline models mend it, and migrate then'
+            'a promotion, rollback or prune was interrupted; remove metadata.postgresql from the '
+            'configuration, run thawline models, which repairs it, and migrate then'
         )
 
 
 def _check_target(session: Session, project: Project, place: str) -> None:
-    known, mark = ownership.owner_of(session, project.name), ownership.mark_of(project.output)
+    owner, mark = ownership.read_owner(session, project.name), ownership.read_mark(project.output)
     if mark is not None:
-        where = place if known and known.mark == mark.mark else mark.place
-        raise ConfigError(f'the runs in {project.output} are recorded in {where} already')
-    if known is not None and known.folder != str(project.output):
-        ownership.check(known, mark, project.name, project.output, place)
+        where = place if owner and owner.mark == mark.mark else mark.place
+        raise ConfigError(f'the runs in {project.output} are already recorded in {where}')
+    if owner is not None and owner.folder != str(project.output):
+        ownership.check_owner(owner, mark, project.name, project.output, place)
 
 
 def _lock(session: Session) -> None:
@@ -128,45 +130,42 @@ def _lock(session: Session) -> None:
         session.run(f'lock table {names} in exclusive mode nowait')
     except pg8000.exceptions.DatabaseError as error:
         raise Busy(
-            f'the database is in use: {postgresql.message(error)}; try again when nothing '
+            f'the database is in use: {postgresql.error_message(error)}; try again when nothing '
             'runs on it'
         ) from error
 
 
 def _check_empty(session: Session, place: str) -> None:
     for table in TABLES:
-        if table not in _INITIAL and session.run(f'select 1 from {table.lower()} limit 1'):
-            names = [
-                name
-                for (name,) in session.run(
-                    'select c.name from context c join type t on t.id = c.type_id '
-                    "where t.name = 'pipeline' order by 1"
-                )
-            ]
-            raise ConfigError(
-                f'{place} holds records already (pipelines: {", ".join(names) or "none"}). '
-                'Artifacts and executions keep their numbers, on which the cache, reports and '
-                'models rest, so records can only move into an empty database: name another one '
-                'on the same server in metadata.postgresql.database, and make it with: thawline '
-                'metadata check --create'
-            )
+        if table in _INITIAL or not session.run(f'select 1 from {table.lower()} limit 1'):
+            continue
+        pipelines = session.run(
+            'select c.name from context c join type t on t.id = c.type_id '
+            "where t.name = 'pipeline' order by 1"
+        )
+        names = ', '.join(name for (name,) in pipelines) or 'none'
+        raise ConfigError(
+            f'{place} is not empty (pipelines: {names}). Artifacts and executions keep their '
+            'numbers, which the cache, reports and models refer to, so records can only move into '
+            'an empty database: set metadata.postgresql.database to another name on the same '
+            'server, and create it with: thawline metadata check --create'
+        )
 
 
-def _copy(source: sqlite3.Connection, session: Session, tell: Tell) -> dict[str, int]:
+def _copy(source: sqlite3.Connection, session: Session, on_progress: OnProgress) -> dict[str, int]:
     for table in reversed(_INITIAL):
         session.run(f'delete from {table.lower()}')
     rows = {}
     for table in TABLES:
-        kinds = table_copy.kinds_of(session, table)
-        tell(table, 0)
+        types = table_copy.column_types(session, table)
+        on_progress(table, 0)
         try:
-            rows[table] = table_copy.put(source, session, table, kinds, tell)
+            rows[table] = table_copy.copy_table(source, session, table, types, on_progress)
         except pg8000.exceptions.DatabaseError as error:
             raise ConfigError(
-                f'the database does not take table {table}: {postgresql.message(error)}; '
-                'nothing was '
-                'copied'
+                f'the database rejects table {table}: {postgresql.error_message(error)}; nothing '
+                'was copied'
             ) from error
-        table_copy.compare(source, session, table, kinds)
-    table_copy.continue_numbers(source, session)
+        table_copy.verify_table(source, session, table, types)
+    table_copy.set_sequences(source, session)
     return rows

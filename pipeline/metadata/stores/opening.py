@@ -1,11 +1,10 @@
-"""Opens the metadata of a project, wherever they are."""
+"""Opens the metadata store of a project: its SQLite file, or its database."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
@@ -13,75 +12,87 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from thawline.components.shared import metadata_store
 from thawline.components.shared.errors import NotFound
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata.stores import connection, opening, ownership
-
-if TYPE_CHECKING:
-    pass
+from thawline.pipeline.metadata.stores import connection, ownership
 
 # What speaks to PostgreSQL takes a tenth of a second to import, which projects on a file save.
-SECONDS = 60.0  # that making the tables may take
+SCHEMA_SECONDS = 60.0  # limit for a statement while tables are created
 
 
-def described(project: Project) -> pb.ConnectionConfig:
+def connection_config(project: Project) -> pb.ConnectionConfig:
     """How to connect, without a secret; for compiled pipelines."""
     if project.postgresql is not None:
-        return connection.postgresql(project.postgresql, project.home)
-    return connection.sqlite(project.metadata)
+        return connection.postgresql_config(project.postgresql, project.home)
+    return connection.sqlite_config(project.metadata)
 
 
-def to_run(project: Project) -> None:
-    """Makes sure, before anything runs, that runs can be recorded, and makes the folder known.
+def prepare_run(project: Project) -> None:
+    """Makes sure that runs can be recorded, and claims the pipeline for this output folder.
 
     Raises:
-        ConfigError: the server cannot be reached or used, or records another folder's runs.
+        Unavailable: the server cannot be reached.
+        ConfigError: it cannot be used, or records the runs of another folder.
     """
     if project.postgresql is None:
-        ownership.check_sqlite(project.output)
+        ownership.check_file(project.output)
         return
     from thawline.pipeline.metadata.stores import postgresql, postgresql_tables
 
-    wanted = described(project)
-    with postgresql.session(wanted, seconds=SECONDS) as session:
-        postgresql_tables.are_there(session, wanted)
-        ownership.claim(session, project.name, project.output, connection.name(wanted))
-        postgresql_tables.make(session, wanted)
+    config = connection_config(project)
+    with postgresql.session(config, seconds=SCHEMA_SECONDS) as session:
+        postgresql_tables.tables_exist(session, config)
+        place = connection.display_name(config)
+        ownership.claim_pipeline(session, project.name, project.output, place)
+        postgresql_tables.create_tables(session, config)
 
 
-def to_read(project: Project) -> mlmd.MetadataStore | None:
-    """The metadata of a project; None where nothing ran yet.
+def find_store(project: Project) -> mlmd.MetadataStore | None:
+    """The metadata of a project; None before its first run.
 
     Raises:
-        ConfigError: the server cannot be reached or used.
+        Unavailable: the server cannot be reached.
+        ConfigError: it cannot be used.
     """
     if project.postgresql is None:
-        ownership.check_sqlite(project.output)
+        ownership.check_file(project.output)
         return metadata_store.open_sqlite(project.metadata) if project.metadata.is_file() else None
     from thawline.pipeline.metadata.stores import postgresql, postgresql_tables
 
-    wanted = described(project)
-    with postgresql.session(wanted) as session:
-        if not postgresql_tables.are_there(session, wanted):
+    config = connection_config(project)
+    with postgresql.session(config) as session:
+        if not postgresql_tables.tables_exist(session, config):
             return None
-    return postgresql_tables.opened(wanted)
+    return postgresql_tables.open_store(config)
 
 
-def reached(project: Project) -> str:
-    """What records runs, in words, after having asked it.
+def open_store(project: Project) -> mlmd.MetadataStore:
+    """The metadata of a project.
 
     Raises:
-        ConfigError: it cannot be reached.
+        NotFound: nothing ran yet.
     """
-    wanted = described(project)
+    store = find_store(project)
+    if store is None:
+        raise NotFound(f'no run yet in {project.output}; start one with: thawline run')
+    return store
+
+
+def describe_server(project: Project) -> str:
+    """What records runs, in words, after connecting to it.
+
+    Raises:
+        Unavailable: it cannot be reached.
+    """
+    config = connection_config(project)
     if project.postgresql is None:
-        return f'SQLite, {connection.name(wanted)}'
+        return f'SQLite, {connection.display_name(config)}'
     from thawline.pipeline.metadata.stores import postgresql
 
-    with postgresql.session(wanted) as session:
+    with postgresql.session(config) as session:
         ((version,),) = session.run('show server_version')
-    return f'PostgreSQL {version}, {connection.name(wanted)}'
+    return f'PostgreSQL {version}, {connection.display_name(config)}'
 
 
-def require_mine(project: Project) -> None:
+def check_ownership(project: Project) -> None:
     """Refuses to change records of a pipeline whose runs are in another folder.
 
     Raises:
@@ -91,29 +102,19 @@ def require_mine(project: Project) -> None:
         return
     from thawline.pipeline.metadata.stores import postgresql
 
-    wanted = described(project)
-    with postgresql.session(wanted) as session:
-        known = ownership.owner_of(session, project.name)
-    mark = ownership.mark_of(project.output)
-    ownership.check(known, mark, project.name, project.output, connection.name(wanted))
+    config = connection_config(project)
+    with postgresql.session(config) as session:
+        owner = ownership.read_owner(session, project.name)
+    mark, place = ownership.read_mark(project.output), connection.display_name(config)
+    ownership.check_owner(owner, mark, project.name, project.output, place)
 
 
-def lock(project: Project) -> Callable[[str], contextlib.AbstractContextManager[None]] | None:
-    """A lock that machines share with the database, to be taken with a note on who holds it."""
+def promotion_lock(
+    project: Project,
+) -> Callable[[str], contextlib.AbstractContextManager[None]] | None:
+    """The lock that machines share by the database; it takes a note on its holder."""
     if project.postgresql is None:
         return None
     from thawline.pipeline.metadata.stores import postgresql_lock
 
-    return functools.partial(postgresql_lock.held, described(project), project.name)
-
-
-def open_store(project: Project) -> mlmd.MetadataStore:
-    """The project's metadata.
-
-    Raises:
-        NotFound: nothing ran yet.
-    """
-    store = opening.to_read(project)
-    if store is None:
-        raise NotFound(f'no run yet in {project.output}; start one with: thawline run')
-    return store
+    return functools.partial(postgresql_lock.hold, connection_config(project), project.name)

@@ -1,9 +1,9 @@
-"""Which folder the runs of a pipeline are in, so that no two folders share one record of them.
+"""Ties a pipeline in a database to the one output folder that holds its runs.
 
-Artifacts lie in folders named by numbers that the metadata give out. Were a folder recorded in two
-places, or two folders under one name in one place, new results would land among old ones and the
-cache would answer with files that are not there. So a folder whose runs a database records holds a
-file that says so, and the database the folder's mark.
+Artifacts lie in folders named by numbers from the metadata. Were one folder recorded in two places,
+or two folders under one name in one place, new results would overwrite old ones and the cache would
+return files that do not exist. So a folder whose runs a database records holds a file with a mark,
+and the database holds the same mark.
 """
 
 from __future__ import annotations
@@ -24,58 +24,57 @@ if TYPE_CHECKING:
 
 FILE = 'metadata_place.json'
 TABLE = 'thawline_pipelines'
-_LOCK = 0x7448_4157  # of the moment in which the table is made
+_LOCK = 0x7448_4157  # while the table is created
 
 
 @dataclasses.dataclass(frozen=True)
-class Mark:
-    """What a folder knows of its place: a random mark, and the name of the database."""
+class FolderMark:
+    """What a folder records: a random mark, and the name of the database."""
 
     mark: str
     place: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Owner:
-    """What a database knows of a pipeline: the folder of its runs, and that folder's mark."""
+class PipelineOwner:
+    """What a database records of a pipeline: the folder of its runs, and that folder's mark."""
 
     folder: str
     mark: str
 
 
-def mark_of(output: pathlib.Path) -> Mark | None:
-    """The mark of a folder; None where no database records its runs.
+def read_mark(output: pathlib.Path) -> FolderMark | None:
+    """The mark of a folder; None if no database records its runs.
 
     Raises:
-        ConfigError: there is one that cannot be read.
+        ConfigError: it cannot be read.
     """
     path = output / FILE
     try:
-        found = json.loads(path.read_text('utf-8'))
-        return Mark(str(found['mark']), str(found['place']))
+        content = json.loads(path.read_text('utf-8'))
+        return FolderMark(str(content['mark']), str(content['place']))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f'{path} cannot be read ({error}); it says which database records the runs in {output}'
+            f'{path} cannot be read ({error}); it names the database that records the runs in '
+            f'{output}'
         ) from error
 
 
-def put_mark(output: pathlib.Path, mark: Mark) -> None:
-    """Writes the mark of a folder, all at once."""
+def write_mark(output: pathlib.Path, mark: FolderMark) -> None:
     files.write_text(output / FILE, json.dumps(dataclasses.asdict(mark), indent=1) + '\n')
 
 
-def owner_of(session: Session, pipeline: str) -> Owner | None:
-    """Who owns a pipeline in a database."""
+def read_owner(session: Session, pipeline: str) -> PipelineOwner | None:
     if session.run(f"select to_regclass('{TABLE}')") == [[None]]:
         return None
     rows = session.run(f'select folder, mark from {TABLE} where name = :name', name=pipeline)
-    return Owner(*rows[0]) if rows else None
+    return PipelineOwner(*rows[0]) if rows else None
 
 
-def put_owner(session: Session, pipeline: str, owner: Owner) -> Owner:
-    """Enters an owner where there is none, in the transaction under way; returns who it is then."""
+def insert_owner(session: Session, pipeline: str, owner: PipelineOwner) -> PipelineOwner:
+    """Inserts an owner unless there is one, in the current transaction; returns who owns it."""
     session.run(f'select pg_advisory_xact_lock({_LOCK})')
     session.run(
         f'create table if not exists {TABLE} (name text primary key, folder text not null, '
@@ -88,69 +87,70 @@ def put_owner(session: Session, pipeline: str, owner: Owner) -> Owner:
         folder=owner.folder,
         mark=owner.mark,
     )
-    found = owner_of(session, pipeline)
-    assert found is not None, 'was entered'
-    return found
+    current = read_owner(session, pipeline)
+    assert current is not None, 'was inserted'
+    return current
 
 
-def claim(session: Session, pipeline: str, output: pathlib.Path, place: str) -> None:
-    """Makes a folder the owner of its pipeline, if it is not yet.
+def claim_pipeline(session: Session, pipeline: str, output: pathlib.Path, place: str) -> None:
+    """Makes a folder the owner of its pipeline unless it already is.
 
     Raises:
-        ConfigError: another folder is, or the runs in this one are recorded elsewhere.
+        ConfigError: another folder owns it, or the runs in this one are recorded elsewhere.
     """
-    known, mark = owner_of(session, pipeline), mark_of(output)
-    check(known, mark, pipeline, output, place)
-    if known is not None:
+    owner, mark = read_owner(session, pipeline), read_mark(output)
+    check_owner(owner, mark, pipeline, output, place)
+    if owner is not None:
         return
-    wanted = Owner(str(output), secrets.token_hex(8))
+    claim = PipelineOwner(str(output), secrets.token_hex(8))
     with transaction(session):
-        known = put_owner(session, pipeline, wanted)
-        if known == wanted:  # else another process was first
-            put_mark(output, Mark(wanted.mark, place))
-    check(known, mark_of(output), pipeline, output, place)
+        owner = insert_owner(session, pipeline, claim)
+        if owner == claim:  # else another process was first
+            write_mark(output, FolderMark(claim.mark, place))
+    check_owner(owner, read_mark(output), pipeline, output, place)
 
 
-def check(
-    known: Owner | None, mark: Mark | None, pipeline: str, output: pathlib.Path, place: str
+def check_owner(
+    owner: PipelineOwner | None,
+    mark: FolderMark | None,
+    pipeline: str,
+    output: pathlib.Path,
+    place: str,
 ) -> None:
-    """Whether a folder may have its runs recorded in a database.
+    """Refuses a folder whose runs a database must not record.
 
     Args:
-        known: whom the database knows as the pipeline's owner.
+        owner: of the pipeline, by the database.
         mark: of the folder.
-        pipeline: name of it.
+        pipeline: its name.
         output: the folder.
         place: name of the database.
 
     Raises:
-        ConfigError: it may not.
+        ConfigError: it must not.
     """
-    if known is not None:
-        if mark is not None and mark.mark == known.mark:
+    if owner is not None:
+        if mark is not None and mark.mark == owner.mark:
             return
         where = (
             f'which is not this {output}: it is on another machine, or its {FILE} was removed'
-            if known.folder == str(output)
+            if owner.folder == str(output)
             else f'not in {output}'
         )
         raise ConfigError(
-            f'{place} knows a pipeline {pipeline!r} whose runs are in {known.folder}, {where}; '
+            f'{place} has a pipeline {pipeline!r} whose runs are in {owner.folder}, {where}; '
             'give this project another name, or a database of its own'
         )
     if not has_runs(output):
         return
     if mark is not None and mark.place != place:
-        why = f'{mark.place} records them'
+        why = f'they are recorded in {mark.place}'
     elif (output / 'metadata.sqlite').is_file():
-        why = (
-            'they are recorded in metadata.sqlite there; copy the records with: thawline metadata '
-            'migrate'
-        )
+        why = 'they are recorded in metadata.sqlite; copy them with: thawline metadata migrate'
     else:
         why = 'their records are gone'
     raise ConfigError(
-        f'{place} does not know the runs in {output}: {why}; or give the project another output'
+        f'{place} does not record the runs in {output}: {why}; or give the project another output'
     )
 
 
@@ -162,23 +162,23 @@ def has_runs(output: pathlib.Path) -> bool:
     )
 
 
-def check_sqlite(output: pathlib.Path) -> None:
-    """Whether a folder's runs may be recorded in its own file.
+def check_file(output: pathlib.Path) -> None:
+    """Refuses to record a folder's runs in its own file once a database records them.
 
     Raises:
-        ConfigError: a database records them.
+        ConfigError: one does.
     """
-    mark = mark_of(output)
+    mark = read_mark(output)
     if mark is not None:
         raise ConfigError(
-            f'the runs in {output} are recorded in {mark.place}, and the configuration names no '
+            f'the runs in {output} are recorded in {mark.place}, and the configuration has no '
             'database; put metadata.postgresql back, or give the project another output'
         )
 
 
 @contextlib.contextmanager
 def transaction(session: Session) -> Iterator[None]:
-    """All or nothing of the block."""
+    """Commits the block as a whole, or nothing of it."""
     session.run('begin')
     try:
         yield

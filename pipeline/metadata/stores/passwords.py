@@ -1,4 +1,4 @@
-"""Passwords, from the environment or a passfile, read when they are needed and kept nowhere."""
+"""Passwords, from the environment or a passfile, read when they are needed and never kept."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from thawline.components.shared.errors import ConfigError, from_os_error
 _FIELDS = 5  # host:port:database:user:password
 
 
-def from_environment(name: str, environment: Mapping[str, str] | None = None) -> str:
+def read_variable(name: str, environment: Mapping[str, str] | None = None) -> str:
     """The password in an environment variable.
 
     Raises:
         ConfigError: the variable is not set, or empty.
     """
-    found = (os.environ if environment is None else environment).get(name, '')
-    if not found:
+    password = (os.environ if environment is None else environment).get(name, '')
+    if not password:
         raise ConfigError(
             f'metadata.postgresql.password_env: the environment variable {name} is not set; '
-            'put the password of the database in it'
+            'it must hold the password of the database'
         )
-    return found
+    return password
 
 
-def from_file(path: pathlib.Path, host: str, port: int, database: str, user: str) -> str:
+def read_passfile(path: pathlib.Path, host: str, port: int, database: str, user: str) -> str:
     """The password in a passfile.
 
     Raises:
-        UserError: there is no such file, others may read it, or no line of it fits.
+        UserError: the file cannot be read, others may read it, or no line of it matches.
     """
     where = 'metadata.postgresql.passfile'
     try:
@@ -49,20 +49,20 @@ def from_file(path: pathlib.Path, host: str, port: int, database: str, user: str
         raise ConfigError(f'{where}: {path} is not UTF-8 text') from error
     except OSError as error:
         raise from_os_error(error, f'{where}: {path} cannot be read') from error
-    found = in_passfile(text, host, port, database, user)
-    if found is None:
+    password = find_password(text, host, port, database, user)
+    if password is None:
         raise ConfigError(
             f'{where}: no line of {path} is for {host}:{port}:{database}:{user}; a line is '
             'host:port:database:user:password, with * for any'
         )
-    return found
+    return password
 
 
-def in_passfile(text: str, host: str, port: int, database: str, user: str) -> str | None:
-    r"""The password of the first line that fits, as libpq finds it; None where none does.
+def find_password(text: str, host: str, port: int, database: str, user: str) -> str | None:
+    r"""The password of the first line that matches, by libpq's rules; None if none does.
 
-    Fields are separated by `:`, a field that is `*` fits all, `\` stands before a `:` or `\` that
-    belongs to a field. A socket's folder is looked up by its own name and as `localhost`.
+    Fields are separated by `:`, a field `*` matches anything, `\` escapes a `:` or `\` in a field.
+    A socket's folder is looked up by its own name and as `localhost`.
     See https://www.postgresql.org/docs/15/libpq-pgpass.html.
     """
     hosts = {host, 'localhost'} if host.startswith('/') else {host}
@@ -70,13 +70,13 @@ def in_passfile(text: str, host: str, port: int, database: str, user: str) -> st
         fields = [] if line.startswith('#') else _fields(line.rstrip('\r'))
         if len(fields) < _FIELDS:
             continue
-        fits = (
+        matches = (
             fields[0] in {'*', *hosts}
             and fields[1] in {'*', str(port)}
             and fields[2] in {'*', database}
             and fields[3] in {'*', user}
         )
-        if fits and fields[4]:
+        if matches and fields[4]:
             return fields[4]
     return None
 

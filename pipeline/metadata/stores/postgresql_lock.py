@@ -1,7 +1,7 @@
-"""A lock that holds on every machine that shares a database, as PostgreSQL's advisory locks do.
+"""A lock on every machine that shares a database, by PostgreSQL's advisory locks.
 
-It is the server's note on one session: a process that ends or is killed releases it at once, a
-machine that is gone within a minute, when the server has asked in vain whether it is still there.
+The server ties it to one session: a process that ends or is killed releases it at once, a machine
+that is gone within a minute, by the server's keepalives.
 """
 
 from __future__ import annotations
@@ -33,35 +33,31 @@ select activity.application_name from pg_locks held
 
 
 @contextlib.contextmanager
-def held(described: pb.ConnectionConfig, pipeline: str, note: str) -> Iterator[None]:
-    """Holds the lock on what is served of a pipeline for the time of the block.
+def hold(config: pb.ConnectionConfig, pipeline: str, note: str) -> Iterator[None]:
+    """Holds the lock on the served models of a pipeline for the block.
 
     Args:
-        described: as `connection.postgresql` makes it.
-        pipeline: name of it.
+        config: from `connection.postgresql_config`.
+        pipeline: its name.
         note: who holds the lock, for whoever comes second; the server keeps 63 characters.
 
     Raises:
-        locks.Held: it is not free.
-        ConfigError: the server cannot be reached.
+        LockTaken: it is not free.
+        Unavailable: the server cannot be reached.
     """
     digest = hashlib.sha256(f'what is served of {pipeline}'.encode()).digest()
     key = int.from_bytes(digest[:8], 'big', signed=True)
-    with postgresql.session(described, told=False) as session:
-        with postgresql.telling(described):
-            _take(session, key, note)
+    with postgresql.session(config, translate_errors=False) as session:
+        with postgresql.server_errors(config):
+            _acquire(session, key, note)
         yield
 
 
-def _take(session: Session, key: int, note: str) -> None:
+def _acquire(session: Session, key: int, note: str) -> None:
     known = {row[0] for row in session.run('select name from pg_settings')}
     for name, value in {**_SESSION, 'application_name': note[:63]}.items():
         if name in known:
             session.run('select set_config(:name, :value, false)', name=name, value=value)
     if session.run('select pg_try_advisory_lock(:key)', key=key) == [[False]]:
-        raise file_locks.LockTaken(_holder(session, key))
-
-
-def _holder(session: Session, key: int) -> str:
-    found = session.run(_HOLDER, key=key)
-    return str(found[0][0] or '') if found else ''
+        holders = session.run(_HOLDER, key=key)
+        raise file_locks.LockTaken(str(holders[0][0] or '') if holders else '')

@@ -1,9 +1,9 @@
-"""ML Metadata's tables in a PostgreSQL database: made, adapted and looked at.
+"""ML Metadata's tables in a PostgreSQL database: created, adjusted and checked.
 
-ML Metadata 1.21 makes them with integers of 32 bits where its own are of 64, and with indexes over
+ML Metadata 1.21 creates them with 32-bit integers where its own have 64, and with indexes over
 whole strings, which PostgreSQL refuses for strings of some thousand characters, such as a
-configuration. Wider columns and indexes over the beginnings of strings mend both; nothing that ML
-Metadata asks depends on either.
+configuration. Wider columns and indexes over prefixes fix both; no query of ML Metadata depends on
+either.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.metadata.stores import connection, ownership, postgresql
 from thawline.pipeline.metadata.stores.postgresql import Session
 
-_LOCK = 0x7448_4154  # while tables are made: two that make them at once stop each other
+_LOCK = 0x7448_4154  # while tables are created: two processes that do it at once stop each other
 _KINDS = ('artifact', 'execution', 'context')
-_SHORT = 'left(string_value, 255)'
+_PREFIX = 'left(string_value, 255)'
 _STATE = """
 select to_regclass('mlmdenv') is not null,
   (select count(*) from information_schema.columns
@@ -31,67 +31,67 @@ select to_regclass('mlmdenv') is not null,
      from pg_class where relname in ('mlmdenv', 'artifact', 'execution', 'context', 'event')
        and relnamespace = to_regnamespace(current_schema())), true)
 """
-_WIDE = """
+_NARROW_COLUMNS = """
 select table_name from information_schema.columns
  where table_schema = current_schema() and column_name = 'int_value' and data_type = 'integer'
 """
-_LONG = """
+_FULL_INDEXES = """
 select indexname from pg_indexes where schemaname = current_schema()
    and indexname like 'idx_%_property_string' and position('left' in lower(indexdef)) = 0
 """
 
 
-def are_there(session: Session, described: pb.ConnectionConfig) -> bool:
-    """Whether the database has ML Metadata's tables; where not, they can be made.
+def tables_exist(session: Session, config: pb.ConnectionConfig) -> bool:
+    """Whether the database has ML Metadata's tables; if not, this role may create them.
 
     Raises:
-        ConfigError: this role may not use them, or not make them.
+        ConfigError: this role may not use or create them.
     """
-    ((there, schemas, may_create, may_use),) = session.run(_STATE)
-    user, place = described.postgresql.user, connection.name(described)
-    if schemas > int(there):
+    ((exist, schemas, may_create, may_use),) = session.run(_STATE)
+    user, place = config.postgresql.user, connection.display_name(config)
+    if schemas > int(exist):
         # ML Metadata looks for its first table in all schemas that the role may see.
         raise ConfigError(
-            f"{place} has ML Metadata's tables in another schema than {user!r} works in, and ML "
-            'Metadata can use none of them then; name another database: metadata.postgresql'
+            f"{place} has ML Metadata's tables in another schema than that of {user!r}, and ML "
+            'Metadata then works in neither; name another database in metadata.postgresql'
         )
-    if there and not may_use:
+    if exist and not may_use:
         raise ConfigError(
-            f"{user!r} may not use ML Metadata's tables in {place}; let it be a member of the role "
+            f"{user!r} may not use ML Metadata's tables in {place}; make it a member of the role "
             f'that owns them: GRANT <owner> TO "{user}"'
         )
-    if not there and not may_create:
+    if not exist and not may_create:
         raise ConfigError(
-            f'{user!r} may not make tables in {place}; as the owner of the database: GRANT CREATE '
-            f'ON SCHEMA public TO "{user}"'
+            f'{user!r} may not create tables in {place}; as the owner of the database: GRANT '
+            f'CREATE ON SCHEMA public TO "{user}"'
         )
-    return bool(there)
+    return bool(exist)
 
 
-def make(session: Session, described: pb.ConnectionConfig) -> bool:
-    """Makes the tables where there are none, and adapts them; returns whether it made them.
+def create_tables(session: Session, config: pb.ConnectionConfig) -> bool:
+    """Creates the tables if they do not exist, and adjusts them; returns whether it created them.
 
     Raises:
-        ConfigError: they cannot be made or adapted.
+        ConfigError: they cannot be created or adjusted.
     """
     session.run(f'select pg_advisory_lock({_LOCK})')
     try:
-        there = are_there(session, described)
-        if not there:
-            opened(described)
-        _adapt(session, described)
+        exist = tables_exist(session, config)
+        if not exist:
+            open_store(config)
+        _adjust(session, config)
     finally:
         session.run(f'select pg_advisory_unlock({_LOCK})')
-    return not there
+    return not exist
 
 
-def are_adapted(session: Session) -> bool:
-    """Whether the tables take all that ML Metadata may put."""
-    return not session.run(_WIDE) and not session.run(_LONG)
+def are_adjusted(session: Session) -> bool:
+    """Whether the tables take every value of ML Metadata."""
+    return not session.run(_NARROW_COLUMNS) and not session.run(_FULL_INDEXES)
 
 
-def _adapt(session: Session, described: pb.ConnectionConfig) -> None:
-    if are_adapted(session):
+def _adjust(session: Session, config: pb.ConnectionConfig) -> None:
+    if are_adjusted(session):
         return
     try:
         with ownership.transaction(session):
@@ -99,28 +99,30 @@ def _adapt(session: Session, described: pb.ConnectionConfig) -> None:
                 table, index = f'{kind}property', f'idx_{kind}_property_string'
                 session.run(f'alter table {table} alter int_value type bigint')
                 session.run(f'drop index if exists {index}')
-                session.run(f'create index {index} on {table} (name, is_custom_property, {_SHORT})')
+                columns = f'name, is_custom_property, {_PREFIX}'
+                session.run(f'create index {index} on {table} ({columns})')
     except pg8000.exceptions.DatabaseError as error:
         raise ConfigError(
-            f"ML Metadata's tables in {connection.name(described)} do not take numbers above 2^31 "
-            f'or long texts yet, and {described.postgresql.user!r} cannot mend that '
-            f'({postgresql.message(error)}); their owner can: thawline metadata check --create'
+            f"ML Metadata's tables in {connection.display_name(config)} do not yet take numbers "
+            f'above 2^31 or long texts, and {config.postgresql.user!r} cannot change that '
+            f'({postgresql.error_message(error)}); as their owner run: thawline metadata check '
+            '--create'
         ) from error
 
 
-def opened(described: pb.ConnectionConfig) -> mlmd.MetadataStore:
-    """ML Metadata on the database; it makes the tables where there are none.
+def open_store(config: pb.ConnectionConfig) -> mlmd.MetadataStore:
+    """ML Metadata on the database; it creates the tables if they do not exist.
 
     Raises:
         Unavailable: the server cannot be reached.
-        ConfigError: it cannot use the database.
+        ConfigError: ML Metadata cannot use the database.
     """
     try:
-        return metadata_store.open_store(connection.filled(described))
+        return metadata_store.open_store(connection.with_password(config))
     except Unavailable:
-        with postgresql.session(described):  # says why, where ML Metadata gives no reason
+        with postgresql.session(config):  # raises the reason, which ML Metadata does not give
             raise
     except RuntimeError as error:
         raise ConfigError(
-            f'ML Metadata cannot use {connection.name(described)}: {str(error).strip()}'
+            f'ML Metadata cannot use {connection.display_name(config)}: {str(error).strip()}'
         ) from error

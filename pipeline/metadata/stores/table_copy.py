@@ -1,7 +1,7 @@
-"""Rows of ML Metadata's tables, from its SQLite file into PostgreSQL's, and compared there.
+"""Copies rows of ML Metadata's tables from its SQLite file into PostgreSQL, and verifies them.
 
-Both have the same tables and columns. Numbers stay as they are: the cache of the pipeline is keyed
-on them, models and reports carry them, and artifacts lie in folders that are named by them.
+Both have the same tables and columns. Numbers stay: the cache of the pipeline is keyed on them,
+models and reports carry them, and artifacts lie in folders named by them.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.postgresql_store import stored
 from thawline.pipeline.metadata.stores.postgresql import Session
 
-# All but the version of the tables. Of a type, everything else is; rows refer to earlier tables.
+# All but the schema version. Types first: rows refer to those of earlier tables.
 TABLES = (
     'Type', 'TypeProperty', 'ParentType', 'Artifact', 'ArtifactProperty', 'Execution',
     'ExecutionProperty', 'Context', 'ContextProperty', 'ParentContext', 'Event', 'EventPath',
     'Association', 'Attribution',
 )  # fmt: skip
-_PORTION = 64 * 1024  # bytes that are sent at once
+_CHUNK = 64 * 1024  # bytes
 _ESCAPES = {'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'}
 _TO_ESCAPE = re.compile(r'[\\\t\n\r]')
 _NULL = '\\N'
 
-Tell = Callable[[str, int], None]  # name of a table, rows of it so far
-Kinds = Mapping[str, str]  # PostgreSQL's type of each column
+OnProgress = Callable[[str, int], None]  # name of the table, rows so far
+ColumnTypes = Mapping[str, str]  # PostgreSQL's type of each column
 
 
-def kinds_of(session: Session, table: str) -> dict[str, str]:
+def column_types(session: Session, table: str) -> dict[str, str]:
     """Columns of a table in PostgreSQL, with their types."""
     rows = session.run(
         'select column_name, data_type from information_schema.columns '
@@ -42,40 +42,44 @@ def kinds_of(session: Session, table: str) -> dict[str, str]:
 
 
 def check_columns(source: sqlite3.Connection, session: Session) -> None:
-    """Refuses tables that are not those of the same version on both sides.
+    """Refuses tables of different versions.
 
     Raises:
         ConfigError: they differ.
     """
-    here = source.execute('select schema_version from MLMDEnv').fetchall()
-    there = [tuple(row) for row in session.run('select schema_version from mlmdenv')]
-    if here != there:
+    versions = [
+        [tuple(row) for row in rows]
+        for rows in (
+            source.execute('select schema_version from MLMDEnv'),
+            session.run('select schema_version from mlmdenv'),
+        )
+    ]
+    if versions[0] != versions[1]:
+        ours, theirs = (rows[0][0] if rows else 'none' for rows in versions)
         raise ConfigError(
-            f'the tables are of version {_first(here)} in metadata.sqlite and {_first(there)} in '
-            'the database; run once with this version on both before migrating'
+            f'the tables are of version {ours} in metadata.sqlite and {theirs} in the database; '
+            'run once with this version on both before migrating'
         )
     for table in TABLES:
         columns = {row[1] for row in source.execute(f'pragma table_info({table})')}
-        if columns != kinds_of(session, table).keys():
+        if columns != column_types(session, table).keys():
             raise ConfigError(f'table {table} has other columns in metadata.sqlite: {columns}')
 
 
-def _first(rows: Sequence[Sequence[object]]) -> object:
-    return rows[0][0] if rows else 'none'
-
-
-def rows_of(source: sqlite3.Connection, table: str, kinds: Kinds) -> Iterator[tuple[str, ...]]:
-    """Rows of a table of the file, in the order in which they were put, as COPY takes them."""
-    names = ', '.join(kinds)
+def copy_rows(
+    source: sqlite3.Connection, table: str, types: ColumnTypes
+) -> Iterator[tuple[str, ...]]:
+    """Rows of a table of the file in their original order, as COPY takes them."""
+    names = ', '.join(types)
     for row in source.execute(f'select {names} from {table} order by rowid'):
-        yield tuple(field(value, kind) for value, kind in zip(row, kinds.values(), strict=True))
+        yield tuple(map(copy_field, row, types.values()))
 
 
-def field(value: object, kind: str) -> str:
+def copy_field(value: object, kind: str) -> str:
     """A value as PostgreSQL's COPY writes it; see https://www.postgresql.org/docs/15/sql-copy.html.
 
     Args:
-        value: as SQLite gives it.
+        value: from SQLite.
         kind: PostgreSQL's type of the column.
 
     Raises:
@@ -88,88 +92,96 @@ def field(value: object, kind: str) -> str:
     if kind == 'bytea':  # ML Metadata keeps these as base64 in SQLite
         content = base64.b64decode(value) if isinstance(value, str) else value
         if not isinstance(content, bytes):
-            raise ConfigError(f'received {value!r} where a {kind} should be')
+            raise ConfigError(f'received {value!r} in a column of type {kind}')
         return '\\\\x' + content.hex()
     if isinstance(value, str):
         if '\0' in value:
             raise ConfigError(f'a text has a NUL, which PostgreSQL cannot hold: {value[:60]!r}')
-        return _TO_ESCAPE.sub(lambda found: _ESCAPES[found[0]], stored(value))
+        return _TO_ESCAPE.sub(lambda match: _ESCAPES[match[0]], stored(value))
     if isinstance(value, float) and kind != 'double precision':
-        raise ConfigError(f'received {value!r} where a {kind} should be')
+        raise ConfigError(f'received {value!r} in a column of type {kind}')
     return repr(value)
 
 
-def put(source: sqlite3.Connection, session: Session, table: str, kinds: Kinds, tell: Tell) -> int:
-    """Copies a table within the transaction under way; returns how many rows."""
+def copy_table(
+    source: sqlite3.Connection,
+    session: Session,
+    table: str,
+    types: ColumnTypes,
+    on_progress: OnProgress,
+) -> int:
+    """Copies a table within the current transaction; returns how many rows."""
     done = 0
 
-    def lines() -> Iterator[bytes]:
+    def chunks() -> Iterator[bytes]:
         nonlocal done
-        held = bytearray()
-        for row in rows_of(source, table, kinds):
-            held += '\t'.join(row).encode() + b'\n'
+        chunk = bytearray()
+        for row in copy_rows(source, table, types):
+            chunk += '\t'.join(row).encode() + b'\n'
             done += 1
-            if len(held) >= _PORTION:
-                yield bytes(held)
-                held.clear()
-                tell(table, done)
-        yield bytes(held)
+            if len(chunk) >= _CHUNK:
+                yield bytes(chunk)
+                chunk.clear()
+                on_progress(table, done)
+        yield bytes(chunk)
 
-    session.run(f'copy {table.lower()} ({", ".join(kinds)}) from stdin', stream=lines())
+    session.run(f'copy {table.lower()} ({", ".join(types)}) from stdin', stream=chunks())
     return done
 
 
-def compare(source: sqlite3.Connection, session: Session, table: str, kinds: Kinds) -> None:
-    """Reads back what was put and compares it with the file, every value of every row.
+def verify_table(
+    source: sqlite3.Connection, session: Session, table: str, types: ColumnTypes
+) -> None:
+    """Reads a table back and compares every value of every row with the file.
 
     Raises:
         ConfigError: they differ.
     """
-    wanted, found = Rows(kinds.values()), Rows(kinds.values())
-    for row in rows_of(source, table, kinds):
-        wanted.add(row)
-    session.run(f'copy {table.lower()} ({", ".join(kinds)}) to stdout', stream=found)
-    if (found.count, found.sum) != (wanted.count, wanted.sum):
+    expected, copied = RowDigest(types.values()), RowDigest(types.values())
+    for row in copy_rows(source, table, types):
+        expected.add(row)
+    session.run(f'copy {table.lower()} ({", ".join(types)}) to stdout', stream=copied)
+    if (copied.count, copied.sum) != (expected.count, expected.sum):
         raise ConfigError(
-            f'table {table} differs: {found.count:,} rows in the database, {wanted.count:,} in '
-            'metadata.sqlite, and not all of them equal'
+            f'table {table} differs: {copied.count:,} rows in the database, {expected.count:,} in '
+            'metadata.sqlite, not all of them equal'
         )
 
 
-class Rows:
-    """Counts rows and sums up their digests: equal for equal rows in any order.
+class RowDigest:
+    """Counts rows and sums their digests: equal for equal rows in any order.
 
-    PostgreSQL keeps no order, and fills holes in its pages with whatever row fits.
+    PostgreSQL keeps no order: it fills holes in its pages with whatever row fits.
     """
 
-    def __init__(self, kinds: Iterable[str]) -> None:
+    def __init__(self, types: Iterable[str]) -> None:
         self.count = 0
         self.sum = 0
-        self._kinds = tuple(kinds)
-        self._held = b''
+        self._types = tuple(types)
+        self._rest = b''
 
     def write(self, data: bytes) -> int:
         """Takes what COPY sends: lines, not always whole ones."""
-        *lines, self._held = (self._held + data).split(b'\n')
+        *lines, self._rest = (self._rest + data).split(b'\n')
         for line in lines:
             self.add(tuple(line.decode().split('\t')))
         return len(data)
 
     def add(self, row: Sequence[str]) -> None:
         """Takes a row as COPY writes it."""
-        values = '\t'.join(map(_plain, row, self._kinds))
+        values = '\t'.join(map(_normalized, row, self._types))
         digest = hashlib.sha256(values.encode()).digest()
         self.count += 1
         self.sum = (self.sum + int.from_bytes(digest[:16], 'big')) % 2**128
 
 
-def _plain(value: str, kind: str) -> str:
-    """A value in one of its forms: SQLite and PostgreSQL print some numbers differently."""
+def _normalized(value: str, kind: str) -> str:
+    """SQLite and PostgreSQL print some numbers differently."""
     return repr(float(value)) if kind == 'double precision' and value != _NULL else value
 
 
-def continue_numbers(source: sqlite3.Connection, session: Session) -> None:
-    """Numbers go on where they have ended in the file."""
+def set_sequences(source: sqlite3.Connection, session: Session) -> None:
+    """Continues the numbers of the file."""
     last = dict(source.execute('select name, seq from sqlite_sequence'))
     for table, number in last.items():
         if table in TABLES and number:

@@ -73,8 +73,8 @@ def write(
     page: pathlib.Path | None,
 ) -> None:
     """Writes the outputs of a task whose nodes succeeded, and a copy of the report to `page`."""
-    store = opening.to_read(project)
-    results = runs.results(store, run, project.name) if store else []
+    store = opening.find_store(project)
+    results = runs.node_results(store, run, project.name) if store else []
     by_node = {result.node: result for result in results}
     if names.VERDICT in task.values:
         _put(

@@ -46,7 +46,7 @@ def record(store, run: str, node: str, state, **artifacts: dict) -> None:
 
 
 def test_no_run_yet(store):
-    assert metadata.runs(store) == []
+    assert metadata.read_runs(store) == []
     assert metadata.node_result(store, 'r1', 'Trainer') is None
 
 
@@ -54,7 +54,7 @@ def test_runs_with_their_nodes_states_and_outputs(store):
     record(store, 'r1', 'Trainer', pb.Execution.COMPLETE, model={'kept': 'probe'})
     record(store, 'r2', 'Trainer', pb.Execution.CACHED, model={'kept': 'probe'})
     record(store, 'r2', 'Evaluator', pb.Execution.FAILED)
-    runs = metadata.runs(store)
+    runs = metadata.read_runs(store)
     assert [run.id for run in runs] == ['r1', 'r2']
     assert [(n.node, n.state) for n in runs[1].nodes] == [
         ('Trainer', 'cached'), ('Evaluator', 'failed'),
@@ -66,13 +66,13 @@ def test_runs_with_their_nodes_states_and_outputs(store):
 
 
 def test_latest_run_with_all_of_some_nodes(store):
-    assert metadata.latest_run_with(store, ['Trainer']) is None
+    assert metadata.latest_complete_run(store, ['Trainer']) is None
     record(store, 'r1', 'Transform', pb.Execution.COMPLETE)
     record(store, 'r1', 'Trainer', pb.Execution.COMPLETE)
     record(store, 'r2', 'Transform', pb.Execution.CACHED)
     record(store, 'r2', 'Trainer', pb.Execution.FAILED)
-    with_both = metadata.latest_run_with(store, ['Transform', 'Trainer'])
-    with_one = metadata.latest_run_with(store, ['Transform'])
+    with_both = metadata.latest_complete_run(store, ['Transform', 'Trainer'])
+    with_one = metadata.latest_complete_run(store, ['Transform'])
     assert with_both is not None and with_both.id == 'r1'
     assert with_one is not None and with_one.id == 'r2'
 
@@ -82,7 +82,7 @@ def test_canceled_is_told_from_failed(store):
     recording.mark_canceled(store, 'r1', 'Trainer')
     result = metadata.node_result(store, 'r1', 'Trainer')
     assert result is not None and result.state == 'canceled'
-    assert runs.outcome(metadata.runs(store)[0]) == 'interrupted in Trainer'
+    assert runs.outcome(metadata.read_runs(store)[0]) == 'interrupted in Trainer'
 
 
 def run_with(**properties) -> Run:

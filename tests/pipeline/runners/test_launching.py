@@ -35,19 +35,19 @@ def run_of(project: Project, run_id: str = 'r1', **changes) -> CompiledRun:
 
 def executions(project: Project, node: str) -> list[pb.Execution]:
     """Of a node, in order of their start."""
-    store = opening.to_read(project)
+    store = opening.find_store(project)
     context = store.get_context_by_type_and_name('node', f'tiny.{node}')
     return sorted(store.get_executions_by_context(context.id), key=lambda one: one.id)
 
 
 def read_by(project: Project, execution: pb.Execution) -> set[str]:
     """What an execution noted as its inputs."""
-    events = opening.to_read(project).get_events_by_execution_ids([execution.id])
+    events = opening.find_store(project).get_events_by_execution_ids([execution.id])
     return {event.path.steps[0].key for event in events if event.type == pb.Event.INPUT}
 
 
 def state(project: Project, node: str, run_id: str = 'r1') -> str:
-    return metadata.node_result(opening.to_read(project), run_id, node, 'tiny').state
+    return metadata.node_result(opening.find_store(project), run_id, node, 'tiny').state
 
 
 def test_nodes_hand_on_what_they_made(project):
@@ -65,7 +65,7 @@ def test_each_attempt_is_an_execution_of_its_own_with_its_inputs(project, monkey
     with pytest.raises(InputsMissing, match='Three was not run: its inputs are missing'):
         run.launch('Three')
     assert state(project, 'Three') == 'not run'
-    (listed,) = metadata.runs(opening.to_read(project), 'tiny')
+    (listed,) = metadata.read_runs(opening.find_store(project), 'tiny')
     assert runs.outcome(listed) == 'ended before Three: its inputs were missing'
     run.launch('One')
     monkeypatch.setenv(tiny_nodes.FAIL, 'Two')
@@ -109,12 +109,12 @@ def test_a_node_that_ran_again_counts_once_for_its_run_and_still_for_others(proj
     assert forced.outputs['made'].id != first[1].outputs['made'].id
     # Would be ambiguous if the execution before counted too.
     assert run_of(project).launch('Three', use_cache=False).state == 'complete'
-    events = opening.to_read(project).get_events_by_execution_ids(
+    events = opening.find_store(project).get_events_by_execution_ids(
         [executions(project, 'Three')[-1].id]
     )
     (read,) = [e.artifact_id for e in events if e.path.steps[0].key == 'two']
     assert read == forced.outputs['made'].id
-    other = metadata.node_result(opening.to_read(project), 'r2', 'Two', 'tiny')
+    other = metadata.node_result(opening.find_store(project), 'r2', 'Two', 'tiny')
     assert other.outputs['made'].id == first[1].outputs['made'].id
     with run_of(project).opened() as handle:
         pipeline = handle.store.get_context_by_type_and_name('pipeline', 'tiny')
@@ -137,7 +137,8 @@ def test_a_definition_follows_what_the_node_is_and_is_noted(project):
     assert [node for node in changed if changed[node] != of()[node]] == ['Two']
     run_of(project).launch('One')
     assert (
-        metadata.attempts(opening.to_read(project), 'r1', 'tiny')['One'].definition == of()['One']
+        metadata.read_attempts(opening.find_store(project), 'r1', 'tiny')['One'].definition
+        == of()['One']
     )
 
 
@@ -145,7 +146,7 @@ def test_arguments_of_the_process_are_none_of_the_nodes(project, monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['thawline', 'run-node', '--runner=DirectRunner'])
     seen = []
     run = run_of(project)
-    monkeypatch.setattr(metadata, 'attempts', lambda *_: seen.append(list(sys.argv)) or {})
+    monkeypatch.setattr(metadata, 'read_attempts', lambda *_: seen.append(list(sys.argv)) or {})
     run.launch('One')
     assert seen == [['thawline']]
     assert sys.argv[1:] == ['run-node', '--runner=DirectRunner']
@@ -174,7 +175,7 @@ def test_two_runs_that_push_at_the_same_time_push_two_versions(project):
     assert len(versions) == 3
     pushed = {version.name: (version / 'saved_model.pb').read_text('utf-8') for version in versions}
     assert sorted(pushed.values()) == ['0', '1', '2']
-    for run in metadata.runs(opening.to_read(project), 'tiny'):
+    for run in metadata.read_runs(opening.find_store(project), 'tiny'):
         noted = run.output('Pusher', 'pushed_model').properties
         assert pushed[noted['pushed_version']] == run.id[1:]
         assert float(noted['pushed_version']) <= time.time() + 1
@@ -199,6 +200,6 @@ def test_several_processes_write_one_new_file_at_once(project):
     for one in working:
         one.join(240)
     assert [one.exitcode for one in working] == [0] * 4
-    runs = metadata.runs(opening.to_read(project), 'tiny')
+    runs = metadata.read_runs(opening.find_store(project), 'tiny')
     assert {run.id for run in runs} == {f'r{i}-{j}' for i in range(4) for j in range(2)}
     assert all([node.state for node in run.nodes] == ['complete'] * 3 for run in runs)

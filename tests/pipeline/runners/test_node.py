@@ -72,7 +72,7 @@ def test_node_by_node_in_processes_of_their_own_makes_a_run(home):
     assert process.runner.is_complete
     assert process.run_nodes == dict.fromkeys(ALL, 'complete')
     assert tiny_nodes.line('Three', process.found.project) == 'three(one(), two(one()))'
-    (run,) = metadata.runs(opening.to_read(process.found.project), 'tiny')
+    (run,) = metadata.read_runs(opening.find_store(process.found.project), 'tiny')
     assert run.id == 'r1' and [node.node for node in run.nodes] == ALL
 
 
@@ -145,7 +145,7 @@ def test_two_runs_side_by_side_do_not_see_each_other(home):
     first.run('Two')
     assert second.run('Two', 'Three')[-1] == 'Three complete'
     assert first.run_nodes == {'One': 'complete', 'Two': 'complete'}
-    runs = metadata.runs(opening.to_read(first.found.project), 'tiny')
+    runs = metadata.read_runs(opening.find_store(first.found.project), 'tiny')
     assert [run.id for run in runs] == ['a', 'scheduled__2026-01-01T00:00:00+00:00']
 
 

@@ -95,7 +95,7 @@ def wired(project: Project, cache: bool = True, push: str = '', **words: str) ->
         pipeline_root=str(project.artifacts),
         components=components,
         enable_cache=cache,
-        metadata_connection_config=connection.sqlite(project.metadata),
+        metadata_connection_config=connection.sqlite_config(project.metadata),
     )
 
 

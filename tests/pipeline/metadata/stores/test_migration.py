@@ -142,12 +142,12 @@ def test_everything_is_there_as_it_was_and_the_file_untouched(moving):
     assert '6 artifacts, 4 executions' in done.output and 'equal' in done.output
     assert digest(moving.project.metadata) == before
     assert moving.project.metadata.stat().st_mtime_ns == mtime
-    store = opening.to_read(moving.project)
+    store = opening.find_store(moving.project)
     assert store is not None and everything(store) == told
-    assert [run.id for run in runs.runs(store, 'ants')] == ['r1', 'r2']
+    assert [run.id for run in runs.read_runs(store, 'ants')] == ['r1', 'r2']
     (promoted,) = ledger.moves(lineage.read(store, 'ants'))
     assert promoted.reason == 'C:\\why "so"'
-    opening.to_run(moving.project)
+    opening.prepare_run(moving.project)
     listed = moving.thawline('runs').output
     assert 'r1' in listed and 'not blessed' in listed and 'ended at Trainer' in listed
     assert postgresql.PASSWORD not in done.output
@@ -157,7 +157,7 @@ def test_everything_is_there_as_it_was_and_the_file_untouched(moving):
 def test_numbers_go_on_where_they_have_ended(moving):
     highest = max(one.id for one in moving.store.get_executions())
     assert moving.thawline('metadata', 'migrate').exit_code == 0
-    store = opening.to_read(moving.project)
+    store = opening.find_store(moving.project)
     put(store, 'ants', 'r3', 'Trainer', model='/3')
     assert max(one.id for one in store.get_executions()) == highest + 1
     assert len({one.id for one in store.get_artifacts()}) == 7
@@ -168,32 +168,32 @@ def test_again_says_that_they_are_there(moving):
     counts = moving.counts()
     again = moving.thawline('metadata', 'migrate')
     assert again.exit_code == 2
-    assert 'are recorded in postgresql://' in again.output and 'already' in again.output
+    assert 'recorded in postgresql://' in again.output and 'already' in again.output
     assert moving.counts() == counts
 
 
 def test_stopped_before_the_mark_was_written_it_is_finished(moving):
     assert moving.thawline('metadata', 'migrate').exit_code == 0
-    mark = ownership.mark_of(moving.project.output)
+    mark = ownership.read_mark(moving.project.output)
     (moving.project.output / ownership.FILE).unlink()
     again = moving.thawline('metadata', 'migrate')
-    assert again.exit_code == 0 and 'already, and are the same' in again.output
-    assert ownership.mark_of(moving.project.output) == mark
+    assert again.exit_code == 0 and 'already in' in again.output
+    assert ownership.read_mark(moving.project.output) == mark
 
 
 def test_a_failure_in_the_middle_leaves_nothing(moving, monkeypatch):
-    real = table_copy.compare
+    real = table_copy.verify_table
 
     def broken(source, session, table, kinds):
         if table == 'Attribution':
             raise ConfigError('stopped in the middle')
         real(source, session, table, kinds)
 
-    monkeypatch.setattr(table_copy, 'compare', broken)
+    monkeypatch.setattr(table_copy, 'verify_table', broken)
     done = moving.thawline('metadata', 'migrate')
     assert done.exit_code == 2 and 'stopped in the middle' in done.output
     assert sum(moving.counts()[3:]) == 0
-    assert ownership.mark_of(moving.project.output) is None
+    assert ownership.read_mark(moving.project.output) is None
     monkeypatch.undo()
     assert moving.thawline('metadata', 'migrate').exit_code == 0
 
@@ -212,11 +212,11 @@ def test_a_difference_is_found(moving):
             'insert into artifactproperty select 77, name, false from artifactproperty limit 1',
         ):
             session.run('begin')
-            kinds = table_copy.kinds_of(session, 'ArtifactProperty')
-            table_copy.compare(source, session, 'ArtifactProperty', kinds)
+            kinds = table_copy.column_types(session, 'ArtifactProperty')
+            table_copy.verify_table(source, session, 'ArtifactProperty', kinds)
             session.run(statement)
             with pytest.raises(ConfigError, match='ArtifactProperty'):
-                table_copy.compare(source, session, 'ArtifactProperty', kinds)
+                table_copy.verify_table(source, session, 'ArtifactProperty', kinds)
             session.run('rollback')
     source.close()
 
@@ -228,8 +228,8 @@ def test_a_database_with_records_is_refused(moving, running, tmp_path):
     counts = moving.counts()
     done = other.thawline('metadata', 'migrate')
     assert done.exit_code == 2
-    assert 'holds records already (pipelines: ants)' in done.output
-    assert 'another one on the same server' in done.output
+    assert 'is not empty (pipelines: ants)' in done.output
+    assert 'name on the same server' in done.output
     assert moving.counts() == counts
 
 
@@ -238,7 +238,7 @@ def test_a_pipeline_of_that_name_is_refused(moving, running, tmp_path):
     other.write('ants', moving.settings.database)
     assert moving.thawline('metadata', 'migrate').exit_code == 0
     done = other.thawline('metadata', 'migrate')
-    assert done.exit_code == 2 and "knows a pipeline 'ants' whose runs are in" in done.output
+    assert done.exit_code == 2 and "has a pipeline 'ants' whose runs are in" in done.output
 
 
 def test_what_cannot_be_migrated_is_said(moving, running, tmp_path):
@@ -246,14 +246,14 @@ def test_what_cannot_be_migrated_is_said(moving, running, tmp_path):
     other = moving.project.metadata
     other.parent.mkdir(parents=True)
     done = moving.thawline('metadata', 'migrate')
-    assert done.exit_code == 2 and 'there is nothing to migrate' in done.output
+    assert done.exit_code == 2 and 'nothing to migrate' in done.output
     other.write_bytes(b'no database at all, but long enough to look like one' * 20)
     done = moving.thawline('metadata', 'migrate')
     assert done.exit_code == 2 and 'cannot be read' in done.output
     other.unlink()
     of_everything(other, 'wasps')
     done = moving.thawline('metadata', 'migrate')
-    assert done.exit_code == 2 and "knows no run of 'bees', but of: wasps" in done.output
+    assert done.exit_code == 2 and "no run of 'bees'; it has: wasps" in done.output
     (moving.home / 'thawline.yaml').write_text('name: ants\ndata: {source: images}\n', 'utf-8')
     done = moving.thawline('metadata', 'migrate')
     assert done.exit_code == 2 and 'names no database' in done.output
@@ -262,7 +262,7 @@ def test_what_cannot_be_migrated_is_said(moving, running, tmp_path):
 def test_a_promotion_that_was_killed_is_mended_first(moving):
     ledger.begin(moving.store, move(1, '/production'))
     done = moving.thawline('metadata', 'migrate')
-    assert done.exit_code == 2 and 'thawline models mend' in done.output
+    assert done.exit_code == 2 and 'run thawline models' in done.output
     assert moving.counts() == []
 
 
@@ -301,7 +301,12 @@ def test_check_says_where_runs_are_recorded(moving):
     assert moving.thawline('metadata', 'migrate').exit_code == 0
     done = moving.thawline('metadata', 'check')
     assert done.exit_code == 0, done.output
-    for told in (connection.name(moving.described), 'PostgreSQL ', 'pipelines ants', 'runs      2'):
+    for told in (
+        connection.display_name(moving.described),
+        'PostgreSQL ',
+        'pipelines ants',
+        'runs      2',
+    ):
         assert told in done.output
 
 
@@ -309,9 +314,9 @@ def test_check_says_where_runs_are_recorded(moving):
 def test_any_text_is_one_field_of_one_line(text):
     if '\0' in text:
         with pytest.raises(ConfigError, match='NUL'):
-            table_copy.field(text, 'text')
+            table_copy.copy_field(text, 'text')
         return
-    found = table_copy.field(text, 'text')
+    found = table_copy.copy_field(text, 'text')
     assert not set(found) & set('\t\n\r')
     assert found != '\\N' or text is None
 
@@ -319,9 +324,9 @@ def test_any_text_is_one_field_of_one_line(text):
 @given(st.lists(st.tuples(st.floats(allow_nan=False), st.text()), max_size=8), st.randoms())
 def test_rows_are_compared_in_any_order(rows, random):
     def summed(of):
-        found = table_copy.Rows(['double precision', 'text'])
+        found = table_copy.RowDigest(['double precision', 'text'])
         for number, text in of:
-            found.add((table_copy.field(number, 'double precision'), text))
+            found.add((table_copy.copy_field(number, 'double precision'), text))
         return found.count, found.sum
 
     shuffled = random.sample(rows, len(rows))
@@ -331,7 +336,11 @@ def test_rows_are_compared_in_any_order(rows, random):
 
 
 def test_values_that_no_column_takes():
-    with pytest.raises(ConfigError, match='where a integer'):
-        table_copy.field(1.5, 'integer')
-    assert table_copy.field(None, 'text') == '\\N'
-    assert table_copy.field(b'\x00\\', 'bytea') == table_copy.field('AFw=', 'bytea') == '\\\\x005c'
+    with pytest.raises(ConfigError, match='column of type integer'):
+        table_copy.copy_field(1.5, 'integer')
+    assert table_copy.copy_field(None, 'text') == '\\N'
+    assert (
+        table_copy.copy_field(b'\x00\\', 'bytea')
+        == table_copy.copy_field('AFw=', 'bytea')
+        == '\\\\x005c'
+    )

@@ -32,8 +32,8 @@ def store(running):
     """ML Metadata on a database whose tables are adapted."""
     described = running.described()
     with server.session(described) as session:
-        assert postgresql_tables.make(session, described)
-    return metadata_store.open_store(connection.filled(described))
+        assert postgresql_tables.create_tables(session, described)
+    return metadata_store.open_store(connection.with_password(described))
 
 
 def round_trip(store, **values: object) -> pb.Artifact:
@@ -75,33 +75,33 @@ def test_steps_of_a_path_come_back_in_order(running):
     """PostgreSQL has no order of its own: here a row goes behind the one after it."""
     described = running.described()
     with server.session(described, seconds=60) as session:
-        postgresql_tables.make(session, described)
-        store = metadata_store.open_store(connection.filled(described))
+        postgresql_tables.create_tables(session, described)
+        store = metadata_store.open_store(connection.with_password(described))
         record(store, 'r1', 'Trainer', pb.Execution.COMPLETE, model={'kept': 'probe'})
         session.run(
             'with gone as (delete from eventpath where not is_index_step returning *) '
             'insert into eventpath select * from gone'
         )
-        plain = mlmd.MetadataStore(connection.filled(described))
+        plain = mlmd.MetadataStore(connection.with_password(described))
         (event,) = plain.get_events_by_artifact_ids([1])
         assert [step.WhichOneof('value') for step in event.path.steps] == ['index', 'key']
     (event,) = store.get_events_by_artifact_ids([1])
     assert [step.WhichOneof('value') for step in event.path.steps] == ['key', 'index']
-    assert metadata.runs(store, 'p')[0].output('Trainer', 'model') is not None
+    assert metadata.read_runs(store, 'p')[0].output('Trainer', 'model') is not None
 
 
 def test_records_come_back_by_number_whichever_was_changed_last(running):
     """TFX pairs outputs that it serves from the cache with their keys by place."""
     described = running.described()
     with server.session(described, seconds=60) as session:
-        postgresql_tables.make(session, described)
-    store = metadata_store.open_store(connection.filled(described))
+        postgresql_tables.create_tables(session, described)
+    store = metadata_store.open_store(connection.with_password(described))
     kind = store.put_artifact_type(pb.ArtifactType(name='Model'))
     ids = store.put_artifacts([pb.Artifact(type_id=kind, uri=str(n)) for n in range(4)])
     (first,) = store.get_artifacts_by_id(ids[:1])
     first.uri = 'changed'
     store.put_artifacts([first])
-    plain = mlmd.MetadataStore(connection.filled(described))
+    plain = mlmd.MetadataStore(connection.with_password(described))
     assert [one.id for one in plain.get_artifacts_by_id(ids)] != ids, 'nothing to put in order'
     assert [one.id for one in store.get_artifacts_by_id(ids)] == ids
     assert [one.id for one in store.get_artifacts_by_type('Model')] == ids
@@ -114,8 +114,8 @@ def test_the_password_is_in_no_log_of_any_level(running, caplog):
         caplog.at_level('DEBUG', logger='absl'),
         server.session(described, seconds=60) as session,
     ):
-        postgresql_tables.make(session, described)
-        metadata_store.open_store(connection.filled(described))
+        postgresql_tables.create_tables(session, described)
+        metadata_store.open_store(connection.with_password(described))
     assert 'MetadataStore with DB connection initialized' in caplog.text
     assert 'conn' not in caplog.text.replace('connection initialized', '')
     assert postgresql.PASSWORD.split()[0] not in caplog.text
@@ -128,7 +128,7 @@ def test_tables_are_made_once_by_two_at_the_same_time(running):
     def make() -> None:
         try:
             with server.session(described, seconds=60) as session:
-                made.append(postgresql_tables.make(session, described))
+                made.append(postgresql_tables.create_tables(session, described))
         except Exception as error:  # noqa: BLE001 - told below
             errors.append(error)
 
@@ -142,29 +142,29 @@ def test_tables_are_made_once_by_two_at_the_same_time(running):
 
 def test_tables_of_ml_metadata_itself_are_adapted_by_their_owner_alone(running):
     described = running.described()
-    postgresql_tables.opened(described)
+    postgresql_tables.open_store(described)
     name = described.postgresql.dbname
     with server.session(described) as session:
-        assert not postgresql_tables.are_adapted(session)
+        assert not postgresql_tables.are_adjusted(session)
     with running.boss(name) as boss:
         boss.run("create role guest login password 'guest'")
         boss.run('grant select, insert, update on all tables in schema public to guest')
     os.environ['GUEST'] = 'guest'
-    guest = connection.postgresql(
+    guest = connection.postgresql_config(
         running.settings(name, user='guest', password_env='GUEST'), pathlib.Path('/')
     )
     with (
-        pytest.raises(ConfigError, match='their owner can: thawline metadata check --create'),
+        pytest.raises(ConfigError, match='their owner run: thawline metadata check --create'),
         server.session(guest) as session,
     ):
-        postgresql_tables.make(session, guest)
+        postgresql_tables.create_tables(session, guest)
     with server.session(described) as session:
-        assert not postgresql_tables.make(session, described)
-        assert postgresql_tables.are_adapted(session)
+        assert not postgresql_tables.create_tables(session, described)
+        assert postgresql_tables.are_adjusted(session)
     with running.boss(name) as boss:
         boss.run('revoke insert on artifact from guest')
     with pytest.raises(ConfigError, match='may not use'), server.session(guest) as session:
-        postgresql_tables.are_there(session, guest)
+        postgresql_tables.tables_exist(session, guest)
     del os.environ['GUEST']
 
 
@@ -174,9 +174,9 @@ def test_a_role_that_may_not_make_tables_is_told_what_it_lacks(running):
         boss.run("create role reader login password 'reader'")
     os.environ['READER'] = 'reader'
     wanted = running.settings(described.postgresql.dbname, user='reader', password_env='READER')
-    reader = connection.postgresql(wanted, pathlib.Path('/'))
+    reader = connection.postgresql_config(wanted, pathlib.Path('/'))
     with pytest.raises(ConfigError, match='GRANT CREATE ON'), server.session(reader) as session:
-        postgresql_tables.are_there(session, reader)
+        postgresql_tables.tables_exist(session, reader)
     del os.environ['READER']
 
 
@@ -187,7 +187,7 @@ def test_tables_in_another_schema_are_refused(running):
         session.run('create schema other')
         session.run('create table other.mlmdenv (schema_version int)')
         with pytest.raises(ConfigError, match='in another schema'):
-            postgresql_tables.are_there(session, described)
+            postgresql_tables.tables_exist(session, described)
 
 
 def write(config: bytes, worker: int, count: int) -> None:
@@ -200,12 +200,12 @@ def write(config: bytes, worker: int, count: int) -> None:
 @pytest.mark.parametrize('backend', ['sqlite', 'postgresql'])
 def test_four_processes_write_at_once(backend, running, tmp_path):
     if backend == 'sqlite':
-        config = connection.sqlite(tmp_path / 'metadata.sqlite')
+        config = connection.sqlite_config(tmp_path / 'metadata.sqlite')
     else:
         described = running.described()
         with server.session(described, seconds=60) as session:
-            postgresql_tables.make(session, described)
-        config = connection.filled(described)
+            postgresql_tables.create_tables(session, described)
+        config = connection.with_password(described)
     context = multiprocessing.get_context('spawn')
     workers = [
         context.Process(target=write, args=(config.SerializeToString(), worker, 60))
@@ -217,7 +217,7 @@ def test_four_processes_write_at_once(backend, running, tmp_path):
         worker.join(timeout=300)
     assert [worker.exitcode for worker in workers] == [0] * 4
     store = metadata_store.open_store(config)
-    runs = metadata.runs(store, 'p')
+    runs = metadata.read_runs(store, 'p')
     assert len(runs) == 60
     assert all({node.node for node in run.nodes} == {'N0', 'N1', 'N2', 'N3'} for run in runs)
     numbers = [run.output('N3', 'out').properties['n'] for run in runs]

@@ -38,7 +38,7 @@ def parsed(metadata: str) -> config_lib.Config:
         (f'{{postgresql: {{database: d, user: "u\\npassword={SECRET}"}}}}', 'on one line'),
         ('{postgresql: {database: d, user: u, password_env: A, passfile: b}}', 'one of them'),
         ('{postgresql: {database: d, user: u, port: 65536}}', 'received 65536'),
-        ('{postgresql: {database: d}}', 'metadata.postgresql.user: missing'),
+        ('{postgresql: {database: d}}', 'metadata.postgresql.user: required'),
     ],
 )
 def test_errors_say_what_is_right_and_echo_nothing_that_may_be_a_password(metadata, told):
@@ -51,39 +51,41 @@ def test_sqlite_is_the_default(tmp_path: pathlib.Path):
     config = loading.parse('name: x\ndata: {source: i}', 'file')
     project = Project.of(config, tmp_path)
     assert project.postgresql is None
-    described = opening.described(project)
+    described = opening.connection_config(project)
     assert described.sqlite.filename_uri == str(tmp_path / 'runs' / 'x' / 'metadata.sqlite')
-    assert connection.filled(described) == described
+    assert connection.with_password(described) == described
 
 
 def test_a_description_has_no_password_and_says_where_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv('DB_PASSWORD', SECRET)
     settings = PostgreSQL(host='h', database='d', user='u', password_env='DB_PASSWORD')
-    described = connection.postgresql(settings, tmp_path)
+    described = connection.postgresql_config(settings, tmp_path)
     assert SECRET not in str(described) and described.postgresql.password == '${DB_PASSWORD}'
-    assert connection.name(described) == 'postgresql://u@h:5432/d'
-    assert SECRET in connection.filled(described).postgresql.password
+    assert connection.display_name(described) == 'postgresql://u@h:5432/d'
+    assert SECRET in connection.with_password(described).postgresql.password
     assert SECRET not in str(described), 'filled in place'
-    by_file = connection.postgresql(PostgreSQL(database='d', user='u', passfile='pass'), tmp_path)
+    by_file = connection.postgresql_config(
+        PostgreSQL(database='d', user='u', passfile='pass'), tmp_path
+    )
     assert by_file.postgresql.passfile == str(tmp_path / 'pass')
 
 
 def test_what_a_connection_string_would_cut_is_quoted(monkeypatch, tmp_path):
     monkeypatch.setenv('P', "a b'c\\d host=evil")
-    described = connection.postgresql(
+    described = connection.postgresql_config(
         PostgreSQL(database='my db', user="o'neil", password_env='P'), tmp_path
     )
-    target = connection.filled(described).postgresql
+    target = connection.with_password(described).postgresql
     assert target.password.startswith("'a b\\'c\\\\d host=evil' connect_timeout=")
     assert (target.user, target.dbname) == ("'o\\'neil'", "'my db'")
 
 
 def test_a_variable_that_is_not_set_is_named():
     with pytest.raises(ConfigError, match='environment variable NOPE is not set'):
-        passwords.from_environment('NOPE', {})
+        passwords.read_variable('NOPE', {})
     with pytest.raises(ConfigError, match='environment variable NOPE is not set'):
-        passwords.from_environment('NOPE', {'NOPE': ''})
-    assert passwords.from_environment('P', {'P': ' x '}) == ' x '
+        passwords.read_variable('NOPE', {'NOPE': ''})
+    assert passwords.read_variable('P', {'P': ' x '}) == ' x '
 
 
 @pytest.mark.parametrize(
@@ -105,12 +107,12 @@ def test_a_variable_that_is_not_set_is_named():
     ],
 )
 def test_lines_of_a_passfile(line, found):
-    assert passwords.in_passfile(line, 'h', 5432, 'd', 'u') == found
+    assert passwords.find_password(line, 'h', 5432, 'd', 'u') == found
 
 
 def test_a_socket_is_looked_up_as_localhost_too():
-    assert passwords.in_passfile('localhost:1:d:u:p', '/run/pg', 1, 'd', 'u') == 'p'
-    assert passwords.in_passfile('/run/pg:1:d:u:p', '/run/pg', 1, 'd', 'u') == 'p'
+    assert passwords.find_password('localhost:1:d:u:p', '/run/pg', 1, 'd', 'u') == 'p'
+    assert passwords.find_password('/run/pg:1:d:u:p', '/run/pg', 1, 'd', 'u') == 'p'
 
 
 @given(FIELDS, FIELDS, FIELDS.filter(bool))
@@ -119,13 +121,13 @@ def test_any_escaped_line_is_read_back(host, user, password):
         return text.replace('\\', '\\\\').replace(':', '\\:')
 
     line = f'{escaped(host)}:1:d:{escaped(user)}:{escaped(password)}'
-    found = passwords.in_passfile(line, host, 1, 'd', user)
+    found = passwords.find_password(line, host, 1, 'd', user)
     assert found == (None if line.startswith('#') else password)
 
 
 @given(st.text())
 def test_any_passfile_is_read_without_a_crash(text):
-    found = passwords.in_passfile(text, 'h', 1, 'd', 'u')
+    found = passwords.find_password(text, 'h', 1, 'd', 'u')
     assert found is None or found
 
 
@@ -143,20 +145,20 @@ def test_passfiles_that_cannot_be_used(tmp_path, mode, text, told):
         path.write_text(text, 'utf-8')
         path.chmod(mode)
     with pytest.raises(ConfigError, match=told) as raised:
-        passwords.from_file(path, 'h', 1, 'd', 'u')
+        passwords.read_passfile(path, 'h', 1, 'd', 'u')
     assert 'secret' not in str(raised.value)
 
 
 def test_a_passfile_that_is_none(tmp_path):
     with pytest.raises(ConfigError, match='is not a file'):
-        passwords.from_file(tmp_path, 'h', 1, 'd', 'u')
+        passwords.read_passfile(tmp_path, 'h', 1, 'd', 'u')
     path = tmp_path / 'pass'
     path.write_bytes(b'\xff\xfe')
     path.chmod(0o600)
     with pytest.raises(ConfigError, match='not UTF-8'):
-        passwords.from_file(path, 'h', 1, 'd', 'u')
+        passwords.read_passfile(path, 'h', 1, 'd', 'u')
     path.write_text('h:1:d:u:right', 'utf-8')
-    assert passwords.from_file(path, 'h', 1, 'd', 'u') == 'right'
+    assert passwords.read_passfile(path, 'h', 1, 'd', 'u') == 'right'
 
 
 @given(st.text())

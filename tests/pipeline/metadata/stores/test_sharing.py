@@ -45,8 +45,8 @@ def shared(running, tmp_path):
     """A database with two pipelines, whose schedulers have given their runs the same ids."""
     described = running.described()
     with server.session(described, seconds=60) as session:
-        postgresql_tables.make(session, described)
-    store = metadata_store.open_store(connection.filled(described))
+        postgresql_tables.create_tables(session, described)
+    store = metadata_store.open_store(connection.with_password(described))
     models = {}
     for run, pipeline in itertools.product(('2026-01-01', '2026-01-02'), ('ants', 'ants-2')):
         models[pipeline, run] = put(store, pipeline, run, 'Trainer', model=f'/{pipeline}/{run}')[
@@ -58,19 +58,19 @@ def shared(running, tmp_path):
 
 def test_each_pipeline_sees_its_own_runs_alone(shared):
     store, _ = shared
-    first, second = runs.runs(store, 'ants'), runs.runs(store, 'ants-2')
+    first, second = runs.read_runs(store, 'ants'), runs.read_runs(store, 'ants-2')
     assert [run.id for run in first] == ['2026-01-01', '2026-01-02']
     assert [run.id for run in second] == ['2026-01-01', '2026-01-02', '2026-01-03']
     assert [run.output('Trainer', 'model').uri for run in first] == [
         '/ants/2026-01-01', '/ants/2026-01-02',
     ]  # fmt: skip
     assert all(len(run.nodes) == 1 for run in first + second)
-    assert runs.runs(store, 'bees') == []
-    assert runs.latest_run_with(store, ['Trainer'], 'ants').id == '2026-01-02'
+    assert runs.read_runs(store, 'bees') == []
+    assert runs.latest_complete_run(store, ['Trainer'], 'ants').id == '2026-01-02'
     found = runs.node_result(store, '2026-01-01', 'Trainer', 'ants')
     assert found is not None and found.outputs['model'].uri == '/ants/2026-01-01'
     assert runs.node_result(store, '2026-01-03', 'Trainer', 'ants') is None
-    assert set(runs.attempts(store, '2026-01-01', 'ants')) == {'Trainer'}
+    assert set(runs.read_attempts(store, '2026-01-01', 'ants')) == {'Trainer'}
 
 
 def test_a_run_is_one_of_both_pipelines_that_have_its_id(shared):
@@ -80,7 +80,7 @@ def test_a_run_is_one_of_both_pipelines_that_have_its_id(shared):
         recording.join_run(store, '2026-01-01', pipeline)
     parents = store.get_parent_contexts_by_context(run.id)
     assert sorted(one.name for one in parents) == ['ants', 'ants-2']
-    assert [run.id for run in runs.runs(store, 'ants')] == ['2026-01-01', '2026-01-02']
+    assert [run.id for run in runs.read_runs(store, 'ants')] == ['2026-01-01', '2026-01-02']
     recording.join_run(store, 'unknown', 'ants')
 
 
@@ -128,21 +128,21 @@ def test_a_folder_owns_its_pipeline(running, tmp_path):
     wanted = running.settings()
     running.described(wanted)
     first = project_at(tmp_path / 'a', wanted)
-    assert opening.to_read(first) is None
-    opening.to_run(first)
-    opening.to_run(first)
-    assert opening.to_read(first) is not None
-    mark = ownership.mark_of(first.output)
+    assert opening.find_store(first) is None
+    opening.prepare_run(first)
+    opening.prepare_run(first)
+    assert opening.find_store(first) is not None
+    mark = ownership.read_mark(first.output)
     assert mark is not None and postgresql.PASSWORD not in mark.place
     second = project_at(tmp_path / 'b', wanted)
-    with pytest.raises(ConfigError, match=r"knows a pipeline 'x' whose runs are in .*/a/"):
-        opening.to_run(second)
+    with pytest.raises(ConfigError, match=r"has a pipeline 'x' whose runs are in .*/a/"):
+        opening.prepare_run(second)
     with pytest.raises(ConfigError, match='give this project another name'):
-        opening.require_mine(second)
-    opening.to_run(project_at(tmp_path / 'b', wanted, 'y'))
+        opening.check_ownership(second)
+    opening.prepare_run(project_at(tmp_path / 'b', wanted, 'y'))
     (first.output / ownership.FILE).unlink()
     with pytest.raises(ConfigError, match='on another machine, or its'):
-        opening.to_run(first)
+        opening.prepare_run(first)
 
 
 def test_records_of_a_folder_are_in_one_place(running, tmp_path):
@@ -150,28 +150,28 @@ def test_records_of_a_folder_are_in_one_place(running, tmp_path):
     for one in (wanted, other):
         running.described(one)
     on_file = project_at(tmp_path, None)
-    opening.to_run(on_file)
+    opening.prepare_run(on_file)
     on_file.metadata.parent.mkdir(parents=True)
     metadata_store.open_sqlite(on_file.metadata)
     with pytest.raises(ConfigError, match='thawline metadata migrate'):
-        opening.to_run(project_at(tmp_path, wanted))
+        opening.prepare_run(project_at(tmp_path, wanted))
     on_file.metadata.unlink()
-    opening.to_run(project_at(tmp_path, wanted))
+    opening.prepare_run(project_at(tmp_path, wanted))
     with pytest.raises(ConfigError, match='put metadata.postgresql back'):
-        opening.to_run(on_file)
+        opening.prepare_run(on_file)
     with pytest.raises(ConfigError, match='put metadata.postgresql back'):
-        opening.to_read(on_file)
+        opening.find_store(on_file)
     (on_file.artifacts / 'Trainer').mkdir(parents=True)
     with pytest.raises(ConfigError, match=wanted.database):
-        opening.to_run(project_at(tmp_path, other))
+        opening.prepare_run(project_at(tmp_path, other))
     (on_file.output / ownership.FILE).write_text('[]', 'utf-8')
     with pytest.raises(ConfigError, match='cannot be read'):
-        opening.to_run(project_at(tmp_path, wanted))
+        opening.prepare_run(project_at(tmp_path, wanted))
 
 
 def hold(config: bytes, pipeline: str, held, go) -> None:
     """Holds the lock until told to go on; in a process of its own."""
-    with postgresql_lock.held(
+    with postgresql_lock.hold(
         pb.ConnectionConfig.FromString(config), pipeline, 'promote of alice@far'
     ):
         held.set()
@@ -187,17 +187,17 @@ def test_the_lock_is_held_on_all_machines_until_its_process_ends(running):
     assert held.wait(60)
     with (
         pytest.raises(file_locks.LockTaken, match='promote of alice@far'),
-        postgresql_lock.held(described, 'x', 'mine'),
+        postgresql_lock.hold(described, 'x', 'mine'),
     ):
         raise AssertionError('held twice')
-    with postgresql_lock.held(described, 'y', 'of another pipeline'):
+    with postgresql_lock.hold(described, 'y', 'of another pipeline'):
         pass
     process.kill()
     process.join()
     deadline = time.monotonic() + 20
     while True:
         try:
-            with postgresql_lock.held(described, 'x', 'mine'):
+            with postgresql_lock.hold(described, 'x', 'mine'):
                 break
         except file_locks.LockTaken:
             assert time.monotonic() < deadline, 'not released by the kill'
@@ -206,7 +206,7 @@ def test_the_lock_is_held_on_all_machines_until_its_process_ends(running):
 
 def test_an_error_of_the_block_is_not_taken_for_the_servers(running):
     described = running.described()
-    with pytest.raises(TimeoutError, match='mine'), postgresql_lock.held(described, 'x', 'me'):
+    with pytest.raises(TimeoutError, match='mine'), postgresql_lock.hold(described, 'x', 'me'):
         raise TimeoutError('mine')
 
 
@@ -216,5 +216,8 @@ def test_a_server_that_goes_away_is_noticed(running):
         (pid,) = session.run('select pg_backend_pid()')[0]
         with running.boss() as boss:
             boss.run(f'select pg_terminate_backend({pid})')
-        with pytest.raises(Unavailable, match='broke off|refuses'), server.telling(described):
+        with (
+            pytest.raises(Unavailable, match='closed the connection|reports'),
+            server.server_errors(described),
+        ):
             session.run('select 1')
