@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from thawline import ROOT
+from tests import fork_server
+from tests.fork_server import environment
 
-COMMAND = [sys.executable, '-m', 'thawline']
 CLASSES = ('coral', 'moss', 'slate')
-
-
-def environment() -> dict[str, str]:
-    """The environment of the test with the checkout importable, and no colours."""
-    return {**os.environ, 'PYTHONPATH': str(ROOT), 'NO_COLOR': '1', 'COLUMNS': '200'}
 
 
 def draw_classes(folder: pathlib.Path, images: int, seed: int = 0) -> None:
@@ -55,17 +48,23 @@ class Project:
         text = ''.join(f'{key}: {value}\n' for key, value in sections.items())
         (self.home / 'thawline.yaml').write_text(text, 'utf-8')
 
-    def thawline(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs the command in the project's folder."""
+    def thawline(self, *arguments: str, fresh: bool = False) -> subprocess.CompletedProcess[str]:
+        """Runs the command in the project's folder.
+
+        Args:
+            arguments: of the command.
+            fresh: in an interpreter of its own rather than in a fork: see `fork_server`.
+        """
+        command = fork_server.fresh_command() if fresh else fork_server.command()
         return subprocess.run(
-            [*COMMAND, *arguments],
+            [*command, *arguments],
             cwd=self.home, env=environment(), capture_output=True, text=True, timeout=600,
         )  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts the command and returns at once."""
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*fork_server.command(), *arguments],
             cwd=self.home, env=environment(), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip

@@ -26,7 +26,7 @@ def project(make_project) -> Project:
 
 @pytest.fixture(scope='module')
 def first(project):
-    return project.thawline('run')
+    return project.thawline('run', fresh=True)
 
 
 def test_first_run_is_blessed_and_pushed(project, first):

@@ -10,11 +10,11 @@ import json
 import pathlib
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-from tests.e2e.conftest import environment
+from tests import fork_server
+from tests.fork_server import environment
 
 pytest.importorskip('kfp')
 pytestmark = pytest.mark.orchestrators
@@ -40,7 +40,8 @@ def volume(make_project, tmp_path_factory) -> pathlib.Path:
 
 
 def run(volume: pathlib.Path, name: str, **parameters) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, '-m', 'tests.kubeflow_local', str(volume / 'pipeline.yaml')]
+    module = 'tests.pipeline.orchestrators.kubeflow.kubeflow_local'
+    command = [*fork_server.fresh_command(module), str(volume / 'pipeline.yaml')]
     return subprocess.run(
         [*command, str(volume / 'kubeflow' / name), json.dumps(parameters)],
         cwd=volume, env=environment(), capture_output=True, text=True, timeout=3000,
@@ -79,7 +80,7 @@ def test_a_refused_run_takes_the_branch(volume):
 
 def test_other_commands_work_where_the_volume_is_mounted(volume):
     shown = subprocess.run(
-        [sys.executable, '-m', 'thawline', 'runs', str(volume / 'stones')],
+        [*fork_server.command(), 'runs', str(volume / 'stones')],
         env=environment(), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr

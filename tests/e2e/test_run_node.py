@@ -29,9 +29,11 @@ def arguments(nodes: tuple[str, ...], run_id: str) -> list[str]:
     return ['run-node', '--ir', 'pipeline.json', '--run-id', run_id, *named]
 
 
-def nodes_of(project: Project, *nodes: str, run_id: str = 'r1', force: bool = False):
+def nodes_of(
+    project: Project, *nodes: str, run_id: str = 'r1', force: bool = False, fresh: bool = False
+):
     more = ['--force'] if force else []
-    return project.thawline(*arguments(nodes, run_id), *more)
+    return project.thawline(*arguments(nodes, run_id), *more, fresh=fresh)
 
 
 def runs_of(project: Project) -> dict[str, runs.Run]:
@@ -100,7 +102,7 @@ def test_a_run_node_by_node_with_all_that_goes_wrong(project):
     assert process.returncode == -9
     assert 'killed in Trainer' in project.thawline('runs').stdout
     ended(nodes_of(project, *LEARN), 0)
-    said = ended(nodes_of(project, *SHIP), 0)
+    said = ended(nodes_of(project, *SHIP, fresh=True), 0)
     assert 'BLESSED and pushed' in said
     (link,) = re.findall(r'report +(\S+)', said)
     assert pathlib.Path(link).resolve().name == 'report.html'

@@ -17,7 +17,7 @@ TRAINING = (
 
 def test_tune_then_run_with_what_was_tuned(make_project):
     project = make_project(images=20, training=TRAINING, tuning='{trials: 2, epochs: 2}')
-    tuned = project.thawline('tune')
+    tuned = project.thawline('tune', fresh=True)
     assert tuned.returncode == 0, tuned.stdout + tuned.stderr
     assert re.search(r'^✓ Tuner\s.*2 trainings; chosen: ', tuned.stdout, re.MULTILINE)
     assert '✓ Trainer' not in tuned.stdout

@@ -12,6 +12,7 @@ import zlib
 import click.testing
 import pytest
 
+from tests import fork_server
 from thawline import ROOT
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
@@ -22,9 +23,11 @@ RED_DOT = bytes.fromhex(
 )
 
 
-def thawline(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
+def thawline(
+    *arguments: str, cwd: pathlib.Path, fresh: bool = False
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, '-m', 'thawline', *arguments],
+        [*(fork_server.fresh_command() if fresh else fork_server.command()), *arguments],
         cwd=cwd, env={**os.environ, 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
@@ -83,7 +86,7 @@ def test_help_answers_at_once_and_imports_no_command(tmp_path):
     # The processor's time, which other tests beside this one do not stretch.
     before = os.times()
     for _ in range(5):
-        answer = thawline('--help', cwd=tmp_path).stdout
+        answer = thawline('--help', cwd=tmp_path, fresh=True).stdout
         assert all(f'\n    {code}    ' in answer for code in (0, 1, 2, 3, 4, 6, 7))
     after = os.times()
     used = after.children_user + after.children_system

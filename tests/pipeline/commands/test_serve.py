@@ -7,12 +7,12 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import click.testing
 import pytest
 
+from tests import fork_server
 from thawline import ROOT
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline import cli
@@ -159,7 +159,7 @@ def test_the_binary_is_started_and_its_output_and_our_signals_are_passed_on(
     log = tmp_path / 'log'
     with log.open('w') as file:
         started = subprocess.Popen(
-            [sys.executable, '-m', 'thawline', 'serve', '--model', str(base), '--port', '0'],
+            [*fork_server.command(), 'serve', '--model', str(base), '--port', '0'],
             stdout=file, stderr=file, cwd=tmp_path,
             env={**os.environ, 'PATH': path, 'PYTHONPATH': str(ROOT)},
         )  # fmt: skip

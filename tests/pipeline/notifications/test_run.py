@@ -7,18 +7,17 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
+from tests import fork_server
 from tests.pipeline.notifications.receiver import Answer, listening
 from thawline import ROOT
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import notify
 from thawline.pipeline.system.ports import free_port
 
-COMMAND = [sys.executable, '-m', 'thawline']
 SECRET = 'whsec_' + 'QUJD' * 8
 TOKEN = 'verysecrettoken99'
 
@@ -38,7 +37,7 @@ def thawline(
     folder: pathlib.Path, *arguments: str, **more: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [*fork_server.command(), *arguments],
         cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
@@ -111,7 +110,7 @@ def test_ctrl_c_while_telling_keeps_the_outcome(tmp_path: pathlib.Path) -> None:
     with listening(Answer(hold=True)) as server:
         project(tmp_path, f'[{{webhook: "{server.url}"}}, {{command: [sleep, "60"]}}]')
         process = subprocess.Popen(
-            [*COMMAND, 'run'],
+            [*fork_server.command(), 'run'],
             cwd=tmp_path, env=environment(), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip

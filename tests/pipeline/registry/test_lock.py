@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests import fork_server
 from tests.pipeline.registry.made_models import Models
 from thawline import ROOT
 from thawline.pipeline.registry import lock
@@ -15,7 +16,7 @@ from thawline.pipeline.registry import lock
 
 def start(models: Models, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, '-m', 'thawline', *arguments],
+        [*fork_server.command(), *arguments],
         cwd=models.home, env={**os.environ, 'PYTHONPATH': str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -56,7 +57,7 @@ def test_the_question_on_a_terminal(models: Models, answer, code, served):
     models.promote(models.add('r2'))
     mine, theirs = os.openpty()
     asked = subprocess.Popen(
-        [sys.executable, '-m', 'thawline', 'rollback'],
+        [*fork_server.command(), 'rollback'],
         cwd=models.home, env={**os.environ, 'PYTHONPATH': str(ROOT)}, stdin=theirs,
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

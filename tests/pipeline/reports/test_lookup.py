@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner, Result
 
-from tests import made_report
+from tests import fork_server, made_report
 from tests.made_runs import Runs, rows
 from thawline import ROOT
 from thawline.components.report import content
@@ -247,7 +247,7 @@ def test_a_signal_while_a_request_is_taken_ends_the_server(monkeypatch):
 @pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGTERM])
 def test_review_prints_its_address_serves_and_ends_when_told(stop, runs):
     process = subprocess.Popen(
-        [sys.executable, '-m', 'thawline', 'review', FIRST, project(runs), '--no-open'],
+        [*fork_server.command(), 'review', FIRST, project(runs), '--no-open'],
         env={**os.environ, 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

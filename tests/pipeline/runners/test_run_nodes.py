@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from tests import fork_server
 from tests.pipeline.runners import tiny_nodes
 from thawline import ROOT
 from thawline.components.shared.errors import ConfigError, NotFound
@@ -170,7 +171,7 @@ def test_long_work_gives_a_sign_of_life_now_and_then(call, monkeypatch):
 
 def thawline(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, '-m', 'thawline', *arguments],
+        [*fork_server.command(), *arguments],
         cwd=cwd, env={**os.environ, 'PYTHONPATH': str(ROOT), 'COLUMNS': '200'},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip

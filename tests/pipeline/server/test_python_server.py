@@ -11,13 +11,13 @@ import pathlib
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests import fork_server
 from tests.pipeline.server import server_setup
 
 SECONDS = 240  # a busy machine takes its time to import TensorFlow
@@ -33,8 +33,11 @@ PATH = f'/v1/models/{server_setup.NAME}:predict'
 class Served:
     """A server that was started on a folder of versions."""
 
-    def __init__(self, base: pathlib.Path, log: pathlib.Path, *options: str) -> None:
-        command = [sys.executable, '-m', 'thawline', 'serve', '--python', '--port', '0',
+    def __init__(
+        self, base: pathlib.Path, log: pathlib.Path, *options: str, fresh: bool = False
+    ) -> None:
+        start = fork_server.fresh_command() if fresh else fork_server.command()
+        command = [*start, 'serve', '--python', '--port', '0',
                    '--model', str(base), '--name', server_setup.NAME, *options]  # fmt: skip
         self._log = log
         with log.open('w') as file:
@@ -111,7 +114,7 @@ def test_no_request_fails_during_promotions_nor_at_the_end(
 ) -> None:
     base = tmp_path / 'models'
     server_setup.put(served_model, base, 1)
-    served = Served(base, tmp_path / 'log')
+    served = Served(base, tmp_path / 'log', fresh=True)
     started.append(served)
     assert served.get('/health/live')[0] == 200  # while TensorFlow is being imported
     served.wait_for(1)

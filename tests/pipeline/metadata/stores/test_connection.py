@@ -7,14 +7,13 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests import postgresql
+from tests import fork_server, postgresql
 from thawline import ROOT
 from thawline.components.shared.errors import ConfigError, NotFound, Unavailable, UserError
 from thawline.pipeline.config.metadata import PostgreSQL
@@ -129,7 +128,7 @@ def test_commands_end_with_the_message_alone(running, tmp_path):
     )
     for command in (['run'], ['runs'], ['models'], ['metadata', 'check']):
         done = subprocess.run(
-            [sys.executable, '-m', 'thawline', *command], cwd=tmp_path, text=True,
+            [*fork_server.command(), *command], cwd=tmp_path, text=True,
             env={**os.environ, 'PYTHONPATH': str(ROOT)}, capture_output=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 7, command

@@ -1,9 +1,9 @@
 """Runs a compiled pipeline with kfp's own local orchestrator; containers become processes.
 
-    python -m tests.kubeflow_local PIPELINE.yaml ROOT '{"gate": 0.9}'
+    python -m MODULE PIPELINE.yaml ROOT '{"gate": 0.9}'  (MODULE: the name of this one)
 
 Outputs lie in ROOT, a folder a run and in it one a task. Commands are those of the compiled file,
-with this interpreter for `python`. In a process of its own: kfp warns of much while it is imported.
+with `fork_server` for `python`. In a process of its own: kfp warns of much while it is imported.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from kfp import components, local  # noqa: E402
 from kfp.local import status, subprocess_task_handler  # noqa: E402
 from kfp.local.orchestrator import enhanced_dag_orchestrator  # noqa: E402
 
+from tests import fork_server  # noqa: E402
+
 _CONDITION = re.compile(
     r"inputs\.parameter_values\['pipelinechannel--(?P<task>[a-z]+)-(?P<output>\w+)'\] == '(\w+)'"
 )
@@ -33,9 +35,10 @@ class _Process(subprocess_task_handler.SubprocessTaskHandler):
         self._command = full_command
 
     def run(self) -> status.Status:
-        program, *arguments = self._command
-        program = sys.executable if program == 'python' else program
-        code = subprocess.run([program, *arguments], stderr=subprocess.STDOUT).returncode
+        command = self._command
+        if command[:2] == ['python', '-m']:
+            command = [*fork_server.command(command[2]), *command[3:]]
+        code = subprocess.run(command, stderr=subprocess.STDOUT).returncode
         print(f'exit code {code}', flush=True)
         return status.Status.SUCCESS if code == 0 else status.Status.FAILURE
 
