@@ -40,7 +40,7 @@ def train_split(project: Project) -> pathlib.Path | None:
             for name, value in execution.custom_properties.items()
         }
         state = runs.STATES.get(execution.last_known_state)
-        if state not in runs.GOOD_STATES or not expected.items() <= recorded.items():
+        if state not in runs.SUCCESS_STATES or not expected.items() <= recorded.items():
             continue
         events = store.get_events_by_execution_ids([execution.id])
         ids = [event.artifact_id for event in events if event.path.steps[0].key == 'examples']

@@ -69,7 +69,7 @@ def outcome(run: Run) -> str:
     """How a run ended, in a few words."""
     from thawline.pipeline.metadata import runs
 
-    bad = next((node for node in run.nodes if node.state not in runs.GOOD_STATES), None)
+    bad = next((node for node in run.nodes if node.state not in runs.SUCCESS_STATES), None)
     if bad is not None:
         return {
             'failed': f'failed in {bad.node}',

@@ -1,4 +1,4 @@
-"""What runners note of a run beside what TFX records; `pipeline.metadata.runs` reads it."""
+"""What runners record of a run beside TFX; `metadata.runs` reads it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from thawline.pipeline.metadata import runs
 
 
-def mark_canceled(
-    store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
-) -> None:
-    """Notes that the node's execution ended because somebody stopped it, not by a fault."""
+def mark_canceled(store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str) -> None:
+    """Records that the node's execution was stopped on request and did not fail."""
     execution = runs.newest_executions(store, run_id, pipeline).get(node)
     unfinished = (pb.Execution.FAILED, pb.Execution.RUNNING)
     if execution is not None and execution.last_known_state in unfinished:
@@ -21,10 +19,8 @@ def mark_canceled(
         store.put_executions([execution])
 
 
-def mark_not_run(
-    store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
-) -> None:
-    """Notes that the node's execution is one in name only: inputs were missing."""
+def mark_not_run(store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str) -> None:
+    """Records that the node did not run, for lack of inputs, although it has an execution."""
     execution = runs.newest_executions(store, run_id, pipeline).get(node)
     if execution is not None:
         execution.custom_properties[runs.LACKED_INPUTS].int_value = 1
@@ -32,9 +28,9 @@ def mark_not_run(
 
 
 def mark_superseded(store: mlmd.MetadataStore, attempt: int) -> None:
-    """Notes that an execution no longer counts for its run, since the node runs again.
+    """Records that an execution no longer counts for its run, since the node runs again.
 
-    One that is still running was killed: nobody else runs the node.
+    One that is still running was killed: no other process runs the node.
     """
     (execution,) = store.get_executions_by_id([attempt])
     if runs.STATES.get(execution.last_known_state) == 'running':
@@ -44,23 +40,19 @@ def mark_superseded(store: mlmd.MetadataStore, attempt: int) -> None:
 
 
 def mark_definition(
-    store: mlmd.MetadataStore,
-    run_id: str,
-    node: str,
-    definition: str,
-    pipeline: str | None = None,
+    store: mlmd.MetadataStore, run_id: str, node: str, definition: str, pipeline: str
 ) -> None:
-    """Notes what the node was when it ran; see `metadata.Attempt`."""
+    """Records the digest of the node as it was compiled; see `runs.Attempt`."""
     execution = runs.newest_executions(store, run_id, pipeline)[node]
     execution.custom_properties[runs.DEFINITION].string_value = definition
     store.put_executions([execution])
 
 
 def join_run(store: mlmd.MetadataStore, run_id: str, pipeline: str) -> None:
-    """Makes a run one of its pipeline's, also where another pipeline had a run of that id before.
+    """Makes a run one of its pipeline's, even if another pipeline had a run of that id before.
 
-    TFX says so for the pipeline alone that makes the context of a run, and finds no other run for a
-    part of the chain to begin at.
+    TFX links only the pipeline that creates the context of a run, and a partial run of any other
+    pipeline would then find no run to start from.
     """
     run = store.get_context_by_type_and_name('pipeline_run', run_id)
     parent = store.get_context_by_type_and_name('pipeline', pipeline)

@@ -1,4 +1,4 @@
-"""Reads what ML Metadata knows of runs. Needs neither TensorFlow nor TFX."""
+"""Reads runs from ML Metadata. Needs neither TensorFlow nor TFX."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ STATES = {
     pb.Execution.RUNNING: 'running',
     pb.Execution.NEW: 'running',
 }
-GOOD_STATES = ('complete', 'cached')
-_AT_ONCE = 500  # ids in one question
+SUCCESS_STATES = ('complete', 'cached')
+_BATCH = 500  # ids in one query
 _NOT_RUN = 'not run'
-# Notes on executions, as custom properties; `pipeline.metadata.annotations` writes them.
+# Custom properties of executions; `pipeline.metadata.annotations` writes them.
 LACKED_INPUTS = 'lacked_inputs'
 SUPERSEDED = 'superseded'
 DEFINITION = 'definition'
 
 
 class Accuracy(NamedTuple):
-    """A share of right answers with the ends of its interval."""
+    """A share of correct answers with its interval."""
 
     share: float
     lower: float
@@ -39,7 +39,7 @@ class Accuracy(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """One artifact: where it is and what is noted of it."""
+    """One artifact: its files and its properties."""
 
     id: int
     uri: str
@@ -47,26 +47,26 @@ class Output:
 
     @property
     def blessed(self) -> bool:
-        """Of a blessing: whether it is one."""
+        """Whether an artifact that records a blessing records a granted one."""
         return self.properties.get(property_names.BLESSED) == 1
 
     @property
     def pushed(self) -> bool:
-        """Of a PushedModel: whether a model was."""
+        """Whether an artifact that records a push records a completed one."""
         return self.properties.get(property_names.PUSHED) == 1
 
     def accuracy(self, split: str) -> Accuracy | None:
-        """Of an evaluation: the accuracy on a split; None where the split was not evaluated."""
+        """The accuracy of an evaluation on a split; None if that was not evaluated."""
         names = (
             f(split) for f in (property_names.accuracy, property_names.lower, property_names.upper)
         )
-        noted = [self.properties[name] for name in names if name in self.properties]
-        return Accuracy(*map(float, noted)) if noted else None
+        values = [self.properties[name] for name in names if name in self.properties]
+        return Accuracy(*map(float, values)) if values else None
 
 
 @dataclasses.dataclass(frozen=True)
 class NodeResult:
-    """What came of one node in one run."""
+    """The result of one node in one run."""
 
     node: str
     state: str
@@ -81,7 +81,7 @@ class Attempt:
     Attributes:
         id: rises from execution to execution.
         state: as in `NodeResult`.
-        definition: digest of what the node was then; empty where nobody noted it.
+        definition: digest of the node as it was compiled then; empty if it was not recorded.
     """
 
     id: int
@@ -98,80 +98,42 @@ class Run:
     nodes: tuple[NodeResult, ...]
 
     def output(self, node: str, key: str) -> Output | None:
-        """An output of a node of this run, where it exists."""
         return next((n.outputs.get(key) for n in self.nodes if n.node == node), None)
 
 
-def _value(value: pb.Value) -> Any:
-    return getattr(value, value.WhichOneof('value') or 'string_value')
-
-
-def properties(of: pb.Artifact | pb.Execution) -> dict[str, Any]:
-    """What is noted of an artifact or an execution."""
+def properties(record: pb.Artifact | pb.Execution) -> dict[str, Any]:
+    """All properties of an artifact or an execution."""
     return {
-        name: _value(value)
-        for noted in (of.properties, of.custom_properties)
-        for name, value in noted.items()
+        name: getattr(value, value.WhichOneof('value') or 'string_value')
+        for values in (record.properties, record.custom_properties)
+        for name, value in values.items()
     }
 
 
-def _outputs(store: mlmd.MetadataStore, executions: Sequence[int]) -> dict[int, dict[str, Output]]:
-    """What executions have put out, by its key; an entry for each of them."""
-    keys: dict[int, dict[str, int]] = {one: {} for one in executions}
-    for part in batches(executions):
-        for event in store.get_events_by_execution_ids(part):
-            if event.type in (pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT):
-                keys[event.execution_id][event.path.steps[0].key] = event.artifact_id
-    wanted = sorted({artifact for of in keys.values() for artifact in of.values()})
-    there = {
-        artifact.id: Output(artifact.id, artifact.uri, properties(artifact))
-        for part in batches(wanted)
-        for artifact in store.get_artifacts_by_id(part)
-    }
-    return {
-        one: {key: there[artifact] for key, artifact in of.items() if artifact in there}
-        for one, of in keys.items()
-    }
+def local_time(milliseconds: int) -> datetime.datetime:
+    """A time of ML Metadata."""
+    return datetime.datetime.fromtimestamp(milliseconds / 1000).astimezone()
+
+
+def duration(execution: pb.Execution) -> float:
+    """Seconds from the start of an execution to its last change."""
+    return (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000
 
 
 def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Ids in portions that one question may hold."""
-    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+    """Ids in portions for one query each."""
+    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
 
 
-def _state(execution: pb.Execution) -> str:
-    if LACKED_INPUTS in execution.custom_properties:
-        return _NOT_RUN
-    if is_superseded(execution):  # and killed before the next one began
-        return 'failed'
-    return STATES.get(execution.last_known_state, 'unknown')
+def is_superseded(execution: pb.Execution) -> bool:
+    """Whether the node ran again in the same run, or is about to."""
+    return SUPERSEDED in execution.custom_properties
 
 
-def _newest(store: mlmd.MetadataStore, run: pb.Context, of: str | None) -> dict[str, pb.Execution]:
-    """Newest execution of each node of a run, in order of the nodes' first start.
-
-    Schedulers name runs by their dates, so pipelines that share a database may share the context of
-    a run: `of` is the pipeline that counts.
-    """
-    found = {}
-    for execution in sorted(store.get_executions_by_context(run.id), key=lambda e: e.id):
-        contexts = store.get_contexts_by_execution(execution.id)
-        pipeline = next((c.name for c in contexts if c.type == 'pipeline'), '')
-        named = next((c.name for c in contexts if c.type == 'node'), '')
-        if of in (None, pipeline):
-            found[named.removeprefix(f'{pipeline}.')] = execution
-    return found
-
-
-def _result(node: str, execution: pb.Execution, outputs: Mapping[str, Output]) -> NodeResult:
-    lasted = execution.last_update_time_since_epoch - execution.create_time_since_epoch
-    return NodeResult(node, _state(execution), outputs, lasted / 1000)
-
-
-def contexts_of_type(store: mlmd.MetadataStore, kind: str) -> list[pb.Context]:
-    """All contexts of a type; none where there is no such type yet."""
+def contexts_of_type(store: mlmd.MetadataStore, name: str) -> list[pb.Context]:
+    """All contexts of a type, which need not exist yet."""
     try:
-        return list(store.get_contexts_by_type(kind))
+        return list(store.get_contexts_by_type(name))
     except mlmd.errors.NotFoundError:
         return []
 
@@ -180,42 +142,59 @@ def run_contexts(store: mlmd.MetadataStore, pipeline: str | None) -> list[pb.Con
     """Contexts of runs; last those whose run began under the name of another pipeline."""
     others = {
         child.id
-        for one in contexts_of_type(store, 'pipeline')
-        if pipeline is not None and one.name != pipeline
-        for child in store.get_children_contexts_by_context(one.id)
+        for context in contexts_of_type(store, 'pipeline')
+        if pipeline is not None and context.name != pipeline
+        for child in store.get_children_contexts_by_context(context.id)
     }
     return sorted(contexts_of_type(store, 'pipeline_run'), key=lambda c: (c.id in others, c.id))
 
 
-def node_result(
-    store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
-) -> NodeResult | None:
-    """What came of `node` in a run, or None when it left no execution."""
-    found = newest_executions(store, run_id, pipeline).get(node)
-    return None if found is None else _result(node, found, _outputs(store, [found.id])[found.id])
-
-
-def node_results(
-    store: mlmd.MetadataStore, run_id: str, pipeline: str | None = None
-) -> list[NodeResult]:
-    """What came of all nodes that ran in a run so far."""
-    found = newest_executions(store, run_id, pipeline)
-    outputs = _outputs(store, [one.id for one in found.values()])
-    return [_result(node, one, outputs[one.id]) for node, one in found.items()]
+def nodes_of_executions(store: mlmd.MetadataStore, pipeline: str | None) -> dict[int, str]:
+    """The node of each execution."""
+    return {
+        execution.id: context.name.rpartition('.')[2]
+        for context in contexts_of_type(store, 'node')
+        if pipeline is None or context.name.startswith(f'{pipeline}.')
+        for execution in store.get_executions_by_context(context.id)
+    }
 
 
 def newest_executions(
     store: mlmd.MetadataStore, run_id: str, pipeline: str | None
 ) -> dict[str, pb.Execution]:
-    """The newest execution of each node that ran in a run, or was to."""
+    """The newest execution of each node of a run, in the order of the nodes' first start.
+
+    Schedulers name runs by date, so pipelines that share a database may share the context of a run.
+    """
     run = store.get_context_by_type_and_name('pipeline_run', run_id)
-    return {} if run is None else _newest(store, run, pipeline)
+    newest = {}
+    executions = store.get_executions_by_context(run.id) if run else ()
+    for execution in sorted(executions, key=lambda execution: execution.id):
+        contexts = {c.type: c.name for c in store.get_contexts_by_execution(execution.id)}
+        own = contexts.get('pipeline', '')
+        if pipeline in (None, own):
+            newest[contexts.get('node', '').removeprefix(f'{own}.')] = execution
+    return newest
+
+
+def node_result(
+    store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str | None = None
+) -> NodeResult | None:
+    """The result of `node` in a run; None without an execution."""
+    return _results(store, newest_executions(store, run_id, pipeline), node).get(node)
+
+
+def node_results(
+    store: mlmd.MetadataStore, run_id: str, pipeline: str | None = None
+) -> list[NodeResult]:
+    """The results of all nodes of a run so far."""
+    return list(_results(store, newest_executions(store, run_id, pipeline)).values())
 
 
 def read_attempts(
     store: mlmd.MetadataStore, run_id: str, pipeline: str | None = None
 ) -> dict[str, Attempt]:
-    """The newest execution of each node that ran in a run, or was to."""
+    """The newest execution of each node of a run."""
     return {
         node: Attempt(
             execution.id,
@@ -226,64 +205,95 @@ def read_attempts(
     }
 
 
-def accuracy(evaluation: Output, split: str) -> str | None:
-    """Accuracy on a split with its interval, in words; None where the split was not evaluated."""
-    found = evaluation.accuracy(split)
-    if found is None:
-        return None
-    return f'{percentages.percent(found.share)} ({percentages.between(found.lower, found.upper)})'
-
-
-def is_superseded(execution: pb.Execution) -> bool:
-    """Whether the node ran again in the same run, or is about to."""
-    return SUPERSEDED in execution.custom_properties
-
-
 def read_runs(store: mlmd.MetadataStore, pipeline: str | None = None) -> list[Run]:
-    """All runs, oldest first; of one pipeline where the metadata may hold several.
+    """All runs, or those of one pipeline, oldest first.
 
-    Asks a handful of questions a run, not some a node: a database may be far away.
+    A handful of queries per run, not per node: a database may be far away.
     """
     nodes = nodes_of_executions(store, pipeline)
-    found: dict[int, dict[str, pb.Execution]] = {}
-    begun = run_contexts(store, pipeline)
+    executions: dict[int, dict[str, pb.Execution]] = {}
+    contexts = run_contexts(store, pipeline)
     left = len(nodes)
-    for context in begun:
+    for context in contexts:
         # Those that began under another pipeline's name come last, and are rarely needed.
         if not left and pipeline is not None:
             break
-        mine = [one for one in store.get_executions_by_context(context.id) if one.id in nodes]
-        left -= len(mine)
-        if mine or pipeline is None:
-            found[context.id] = {nodes[one.id]: one for one in sorted(mine, key=lambda e: e.id)}
-    outputs = _outputs(store, [one.id for of in found.values() for one in of.values()])
+        own = [one for one in store.get_executions_by_context(context.id) if one.id in nodes]
+        left -= len(own)
+        if own or pipeline is None:
+            executions[context.id] = {nodes[e.id]: e for e in sorted(own, key=lambda e: e.id)}
+    outputs = _outputs(store, [e.id for by_node in executions.values() for e in by_node.values()])
     return [
         Run(
             context.name,
-            datetime.datetime.fromtimestamp(context.create_time_since_epoch / 1000).astimezone(),
-            tuple(_result(name, one, outputs[one.id]) for name, one in found[context.id].items()),
+            local_time(context.create_time_since_epoch),
+            tuple(
+                _result(node, execution, outputs[execution.id])
+                for node, execution in executions[context.id].items()
+            ),
         )
-        for context in sorted(begun, key=lambda c: c.create_time_since_epoch)
-        if context.id in found
+        for context in sorted(contexts, key=lambda c: c.create_time_since_epoch)
+        if context.id in executions
     ]
-
-
-def nodes_of_executions(store: mlmd.MetadataStore, pipeline: str | None) -> dict[int, str]:
-    """Name of the node of each execution."""
-    return {
-        execution.id: context.name.rpartition('.')[2]
-        for context in contexts_of_type(store, 'node')
-        if pipeline is None or context.name.startswith(f'{pipeline}.')
-        for execution in store.get_executions_by_context(context.id)
-    }
 
 
 def latest_complete_run(
     store: mlmd.MetadataStore, nodes: Sequence[str], pipeline: str | None = None
 ) -> Run | None:
-    """The latest run in which all of `nodes` ended well, or None."""
+    """The latest run in which all of `nodes` succeeded."""
     for run in reversed(read_runs(store, pipeline)):
         states = {result.node: result.state for result in run.nodes}
-        if all(states.get(node) in GOOD_STATES for node in nodes):
+        if all(states.get(node) in SUCCESS_STATES for node in nodes):
             return run
     return None
+
+
+def accuracy(evaluation: Output, split: str) -> str | None:
+    """Accuracy on a split with its interval, in words; None if it was not evaluated."""
+    value = evaluation.accuracy(split)
+    if value is None:
+        return None
+    return f'{percentages.percent(value.share)} ({percentages.between(value.lower, value.upper)})'
+
+
+def _results(
+    store: mlmd.MetadataStore, executions: Mapping[str, pb.Execution], *only: str
+) -> dict[str, NodeResult]:
+    chosen = {node: e for node, e in executions.items() if not only or node in only}
+    outputs = _outputs(store, [execution.id for execution in chosen.values()])
+    return {
+        node: _result(node, execution, outputs[execution.id]) for node, execution in chosen.items()
+    }
+
+
+def _result(node: str, execution: pb.Execution, outputs: Mapping[str, Output]) -> NodeResult:
+    return NodeResult(node, _state(execution), outputs, duration(execution))
+
+
+def _state(execution: pb.Execution) -> str:
+    if LACKED_INPUTS in execution.custom_properties:
+        return _NOT_RUN
+    if is_superseded(execution):  # and killed before the next one began
+        return 'failed'
+    return STATES.get(execution.last_known_state, 'unknown')
+
+
+def _outputs(store: mlmd.MetadataStore, executions: Sequence[int]) -> dict[int, dict[str, Output]]:
+    """The outputs of each execution, by key."""
+    keys: dict[int, dict[str, int]] = {execution: {} for execution in executions}
+    for batch in batches(executions):
+        for event in store.get_events_by_execution_ids(batch):
+            if event.type in (pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT):
+                keys[event.execution_id][event.path.steps[0].key] = event.artifact_id
+    ids = sorted({artifact for by_key in keys.values() for artifact in by_key.values()})
+    artifacts = {
+        artifact.id: Output(artifact.id, artifact.uri, properties(artifact))
+        for batch in batches(ids)
+        for artifact in store.get_artifacts_by_id(batch)
+    }
+    return {
+        execution: {
+            key: artifacts[artifact] for key, artifact in by_key.items() if artifact in artifacts
+        }
+        for execution, by_key in keys.items()
+    }

@@ -104,12 +104,12 @@ def _fields(kind: type[Move] | type[Prune]) -> dict[str, str]:
 
 def moves(graph: Lineage) -> list[Move]:
     """All moves, oldest first."""
-    return [_move(one) for one in graph.of_kind(PROMOTION)]
+    return [_move(one) for one in graph.of_type(PROMOTION)]
 
 
 def prunes(graph: Lineage) -> list[Prune]:
     """All prunes, oldest first."""
-    return [_prune(one) for one in graph.of_kind(PRUNE)]
+    return [_prune(one) for one in graph.of_type(PRUNE)]
 
 
 def _move(one: Execution) -> Move:

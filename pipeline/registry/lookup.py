@@ -53,7 +53,9 @@ def find(registry: Registry, wanted: str) -> Model:
 def _runs(registry: Registry) -> list[str]:
     """Ids of runs that have a model, oldest first."""
     made = (
-        m for m in registry.graph.of_node(node_names.TRAINER) if m.good and 'model' in m.outputs
+        m
+        for m in registry.graph.of_node(node_names.TRAINER)
+        if m.succeeded and 'model' in m.outputs
     )
     return list(dict.fromkeys(one.run for one in made))
 
@@ -64,7 +66,9 @@ def _of_runs(registry: Registry, wanted: str, runs: list[str]) -> Model:
             f'{len(runs)} runs begin with {wanted!r}: {", ".join(reversed(runs[-_SHOWN:]))}; give '
             'more of one'
         )
-    made = [m for m in registry.graph.of_node(node_names.TRAINER) if m.good and m.run == runs[0]]
+    made = [
+        m for m in registry.graph.of_node(node_names.TRAINER) if m.succeeded and m.run == runs[0]
+    ]
     output = registry.graph.output(made[-1], 'model')
     found = registry.model(output.id) if output else None
     if found is None:

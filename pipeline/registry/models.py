@@ -132,10 +132,11 @@ def all_of(graph: Lineage) -> list[Model]:
 
 
 def _model(graph: Lineage, trainer: Execution, model: Output) -> Model:
-    evaluator = graph.newest_user(model.id, 'model', 'blessing')
-    exporter = graph.newest_user(model.id, 'model', 'exported_model')
+    evaluator = graph.newest_consumer(model.id, 'blessing', 'model')
+    exporter = graph.newest_consumer(model.id, 'exported_model', 'model')
     exported = graph.output(exporter, 'exported_model')
-    checker = _checker(graph, exported or model)
+    # Whatever key it read the served form under.
+    checker = graph.newest_consumer((exported or model).id, 'infra_blessing')
     return Model(
         id=model.id,
         run=trainer.run,
@@ -154,15 +155,9 @@ def _model(graph: Lineage, trainer: Execution, model: Output) -> Model:
     )
 
 
-def _checker(graph: Lineage, served: Output) -> Execution | None:
-    """Who tried the served form, under whatever key it read it."""
-    found = [one for one in graph.users(served.id) if one.good and 'infra_blessing' in one.outputs]
-    return found[-1] if found else None
-
-
 def owner(graph: Lineage, artifact: int) -> int:
     """The model that a Model artifact is a form of: itself, or what it was exported from."""
-    maker = graph.maker(artifact)
+    maker = graph.producer(artifact)
     if maker is not None and artifact in maker.outputs.get('exported_model', ()):
         return next(iter(maker.inputs.get('model', ())), artifact)
     return artifact

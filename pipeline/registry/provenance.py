@@ -97,7 +97,9 @@ def _gates(registry: Registry, model: Model) -> Iterator[str]:
     made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
     quarantine = registry.graph.output(made, 'quarantine')
     gate = (
-        registry.graph.newest_user(quarantine.id, 'quarantine', 'verdict') if quarantine else None
+        registry.graph.newest_consumer(quarantine.id, 'verdict', 'quarantine')
+        if quarantine
+        else None
     )
     if gate is not None:
         yield f'data gate passed: {_settings(gate.properties.get("policy"))}'

@@ -188,7 +188,7 @@ class CompiledRun:
         with self.opened() as handle:
             recording.join_run(handle.store, self.run_id, self.pipeline)
             found = runs.node_result(handle.store, self.run_id, name, self.pipeline)
-            if found is None or found.state not in runs.GOOD_STATES:
+            if found is None or found.state not in runs.SUCCESS_STATES:
                 recording.mark_not_run(handle.store, self.run_id, name, self.pipeline)
                 raise InputsMissing(
                     name, 'its inputs are missing: an earlier node produced nothing'

@@ -209,7 +209,7 @@ class _Call:
         node: str | None = None,
     ) -> None:
         """Tells those who want to know how the run ended."""
-        good = [result for result in results if result.state in runs.GOOD_STATES]
+        good = [result for result in results if result.state in runs.SUCCESS_STATES]
         seconds = sum(result.seconds for result in good)
         ending = details.Ending(self._run_id, outcome, seconds, good, message, node, self._log)
         notify.notify(self._console, self._project, ending)

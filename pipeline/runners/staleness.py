@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from thawline.pipeline.metadata.runs import GOOD_STATES, Attempt
+from thawline.pipeline.metadata.runs import SUCCESS_STATES, Attempt
 
 
 def reasons(
@@ -38,7 +38,7 @@ def _reason(attempt: Attempt | None, definition: str) -> str:
         return 'did not run'
     if attempt.state == 'running':
         return 'is running, or was killed'
-    if attempt.state not in GOOD_STATES:
+    if attempt.state not in SUCCESS_STATES:
         return {'canceled': 'was stopped', 'not run': 'lacked inputs'}.get(attempt.state, 'failed')
     if attempt.definition and attempt.definition != definition:
         return 'ran before it was compiled anew with other settings or code'

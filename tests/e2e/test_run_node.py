@@ -151,7 +151,7 @@ def test_two_runs_at_once_of_which_none_is_blessed(project):
     assert project.versions() == before
     found = runs_of(project)
     for run_id in ('r2', 'r3'):
-        assert [one.state in runs.GOOD_STATES for one in found[run_id].nodes] == [True] * 15
+        assert [one.state in runs.SUCCESS_STATES for one in found[run_id].nodes] == [True] * 15
         assert found[run_id].output('Evaluator', 'blessing').properties['blessed'] == 0
     assert project.thawline('runs').stdout.count('not blessed') == 2
     said = ended(nodes_of(project, 'Pusher', run_id='r2'), 3)

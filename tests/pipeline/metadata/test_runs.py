@@ -79,7 +79,7 @@ def test_latest_run_with_all_of_some_nodes(store):
 
 def test_canceled_is_told_from_failed(store):
     record(store, 'r1', 'Trainer', pb.Execution.FAILED)
-    recording.mark_canceled(store, 'r1', 'Trainer')
+    recording.mark_canceled(store, 'r1', 'Trainer', 'p')
     result = metadata.node_result(store, 'r1', 'Trainer')
     assert result is not None and result.state == 'canceled'
     assert runs.outcome(metadata.read_runs(store)[0]) == 'interrupted in Trainer'

@@ -46,7 +46,7 @@ def test_what_is_promoted_is_served_as_it_is_and_known_everywhere(models: Models
     artifacts = ledger.served(models.store, str(models.production))
     assert [one.uri for one in artifacts] == [str(models.production / '1')]
     assert artifacts[0].properties['digest'].string_value == move.digest
-    assert registry.graph.output(registry.graph.of_kind(ledger.PROMOTION)[0], 'served_model')
+    assert registry.graph.output(registry.graph.of_type(ledger.PROMOTION)[0], 'served_model')
     assert move.digest == model_files.read(Folder(models.production / '1')).digest
 
 

@@ -256,7 +256,7 @@ def test_what_cannot_be_migrated_is_said(moving, running, tmp_path):
     assert done.exit_code == 2 and "no run of 'bees'; it has: wasps" in done.output
     (moving.home / 'thawline.yaml').write_text('name: ants\ndata: {source: images}\n', 'utf-8')
     done = moving.thawline('metadata', 'migrate')
-    assert done.exit_code == 2 and 'names no database' in done.output
+    assert done.exit_code == 2 and 'has no database' in done.output
 
 
 def test_a_promotion_that_was_killed_is_mended_first(moving):
