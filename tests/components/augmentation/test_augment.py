@@ -43,8 +43,8 @@ def column_ramp(n: int) -> np.ndarray:
 def test_identity_policy_returns_the_same_pixels() -> None:
     images = pictures(3)
     assert POLICIES['none'].is_identity
-    found = changed(images, POLICIES['none'])
-    np.testing.assert_array_equal(found, images.astype(np.float32), strict=True)
+    augmented = changed(images, POLICIES['none'])
+    np.testing.assert_array_equal(augmented, images.astype(np.float32), strict=True)
 
 
 @pytest.mark.parametrize('name', sorted(set(POLICIES) - {'none'}))
@@ -54,23 +54,23 @@ def test_named_policy(name: str) -> None:
     images = copies(8)
     images[:, :, : SIDE // 2] //= 128  # half nearly black
     images[:, : SIDE // 2] |= 0x80  # and some of it bright, so that both ends of the range are met
-    found = changed(images, policy)
-    assert found.dtype == np.float32
-    assert found.shape == images.shape
-    assert found.min() >= 0.0 and found.max() <= 255.0
-    np.testing.assert_array_equal(found, changed(images, policy))
-    other = (found != changed(images, policy, seed=1)).any(axis=(1, 2, 3))
+    augmented = changed(images, policy)
+    assert augmented.dtype == np.float32
+    assert augmented.shape == images.shape
+    assert augmented.min() >= 0.0 and augmented.max() <= 255.0
+    np.testing.assert_array_equal(augmented, changed(images, policy))
+    other = (augmented != changed(images, policy, seed=1)).any(axis=(1, 2, 3))
     assert other.any() if policy.single else other.all()  # one kind of change may be none at all
     # The same picture eight times: each of them is changed in a way of its own.
-    assert len(np.unique(found.reshape(8, -1), axis=0)) == 8 or policy.single
+    assert len(np.unique(augmented.reshape(8, -1), axis=0)) == 8 or policy.single
 
 
 @pytest.mark.parametrize('name', sorted(POLICIES))
 def test_same_in_a_dataset_as_eagerly(name: str) -> None:
     images, draws = pictures(4), draws_for(4)
     mapped = tf.data.Dataset.from_tensors(images).map(lambda x: augment(x, POLICIES[name], draws))
-    (found,) = mapped.as_numpy_iterator()
-    np.testing.assert_allclose(found, changed(images, POLICIES[name]), atol=1e-3)
+    (outputs,) = mapped.as_numpy_iterator()
+    np.testing.assert_allclose(outputs, changed(images, POLICIES[name]), atol=1e-3)
 
 
 @pytest.mark.parametrize('name', sorted(POLICIES))
@@ -89,11 +89,11 @@ def test_policies_without_resampling_only_move_and_recolour(name: str, axes: lis
     assert not policy.resamples
     images = pictures(200)
     colourless = dataclasses.replace(policy, brightness=0.0, contrast=0.0)
-    found = changed(images, colourless)
+    augmented = changed(images, colourless)
     mirrors = [images.astype(np.float32)]
     for axis in axes:
         mirrors += [np.flip(one, axis) for one in mirrors]
-    hits = np.array([(found == one).all(axis=(1, 2, 3)) for one in mirrors])
+    hits = np.array([(augmented == one).all(axis=(1, 2, 3)) for one in mirrors])
     assert (hits.sum(axis=0) == 1).all()
     assert (hits.sum(axis=1) >= 25).all()  # of 100 or 50 expected
 
@@ -109,15 +109,15 @@ def test_single_changes_one_kind_at_a_time() -> None:
     n = 800
     images = np.repeat(pictures(1, seed=3), n, axis=0)
     draws = draws_for(n, seed=5)
-    found = augment(tf.constant(images), policy, draws).numpy()
+    augmented = augment(tf.constant(images), policy, draws).numpy()
     choice = (draws.numpy()[:, -1] * 8).astype(int)
-    untouched = np.isclose(found, images, atol=1e-3).all(axis=(1, 2, 3))
+    untouched = np.isclose(augmented, images, atol=1e-3).all(axis=(1, 2, 3))
     np.testing.assert_array_equal(untouched, choice == 7)
     assert 60 <= untouched.sum() <= 140
     # A change of colour alone keeps the order of a row's grey values; a move does not.
     brighter = choice == 6
-    difference = found[brighter] - images[brighter]
-    inside = (found[brighter] > 0) & (found[brighter] < 255)
+    difference = augmented[brighter] - images[brighter]
+    inside = (augmented[brighter] > 0) & (augmented[brighter] < 255)
     for row, shown in zip(difference, inside, strict=True):
         assert np.ptp(row[shown]) < 1e-3
 
@@ -144,9 +144,9 @@ def test_view_draws_are_uniform() -> None:
 @pytest.mark.parametrize(('field', 'axis'), [('flip_horizontal', 2), ('flip_vertical', 1)])
 def test_flips_are_exact_and_half_of_all(field: str, axis: int) -> None:
     images = pictures(200)
-    found = changed(images, Policy(**{field: True}))  # type: ignore[arg-type]
-    same = (found == images).all(axis=(1, 2, 3))
-    mirrored = (found == np.flip(images, axis)).all(axis=(1, 2, 3))
+    augmented = changed(images, Policy(**{field: True}))  # type: ignore[arg-type]
+    same = (augmented == images).all(axis=(1, 2, 3))
+    mirrored = (augmented == np.flip(images, axis)).all(axis=(1, 2, 3))
     assert (same ^ mirrored).all()
     assert 60 <= mirrored.sum() <= 140  # 6 standard deviations either way
 
@@ -161,24 +161,24 @@ def test_quarter_turns_are_exact_and_all_four_occur() -> None:
 
 
 def test_zoom_shows_the_given_share_of_the_side() -> None:
-    found = changed(column_ramp(20), Policy(zoom=(0.5, 0.5)))
-    shown = (found[:, 8, -1, 0] - found[:, 8, 0, 0]) / 10 / (SIDE - 1)
+    augmented = changed(column_ramp(20), Policy(zoom=(0.5, 0.5)))
+    shown = (augmented[:, 8, -1, 0] - augmented[:, 8, 0, 0]) / 10 / (SIDE - 1)
     # A crop comes from anywhere, and nothing of it is mirrored in but half a pixel at the edge.
     np.testing.assert_allclose(shown, 0.5, atol=0.5 / SIDE)
-    assert found[:, 8, 0, 0].std() > 5.0
-    assert (np.diff(found[:, 8, 1:-1, 0], axis=1) > 0).all()
+    assert augmented[:, 8, 0, 0].std() > 5.0
+    assert (np.diff(augmented[:, 8, 1:-1, 0], axis=1) > 0).all()
 
 
 def test_shift_stays_in_its_range() -> None:
-    found = changed(column_ramp(50), Policy(shift=0.25))
-    moved = (found[:, 8, 8, 0] - 80) / 10 / SIDE
+    augmented = changed(column_ramp(50), Policy(shift=0.25))
+    moved = (augmented[:, 8, 8, 0] - 80) / 10 / SIDE
     assert np.abs(moved).max() <= 0.25
     assert moved.min() < -0.1 and moved.max() > 0.1
 
 
 def test_rotation_stays_in_its_range() -> None:
-    found = changed(column_ramp(50), Policy(rotation=30.0))
-    centre = found[:, 6:10, 6:10, 0]  # away from the mirrored edge
+    augmented = changed(column_ramp(50), Policy(rotation=30.0))
+    centre = augmented[:, 6:10, 6:10, 0]  # away from the mirrored edge
     across = (centre[:, 2, 3] - centre[:, 2, 0]) / 30
     angles = np.degrees(np.arccos(np.clip(across, -1, 1)))
     assert angles.max() <= 30.5

@@ -30,10 +30,10 @@ def pixels() -> np.ndarray:
 
 
 def test_top_is_the_pooled_feature_map(backbone: backbones.Backbone) -> None:
-    found = feature_model(backbone, 'top')(pixels(), training=False)
+    outputs = feature_model(backbone, 'top')(pixels(), training=False)
     expected = np.mean(backbone.model(pixels(), training=False), axis=(1, 2))
     assert feature_slices(backbone, 'top') == (('top', slice(0, expected.shape[1])),)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
 def test_blocks_are_the_ends_of_stages_and_the_top_last(backbone: backbones.Backbone) -> None:
@@ -47,15 +47,15 @@ def test_blocks_are_the_ends_of_stages_and_the_top_last(backbone: backbones.Back
     assert [shape[1] for shape in shapes] == sorted((s[1] for s in shapes), reverse=True)
     model = feature_model(backbone, 'blocks')
     assert model.output_shape == (None, slices[-1][1].stop)
-    found = np.asarray(model(pixels(), training=False))
+    outputs = np.asarray(model(pixels(), training=False))
     for (_, edge), (_, columns) in zip(ends, slices[:-1], strict=True):
         activation = keras.Model(backbone.model.inputs[0], edge)(pixels(), training=False)
         expected = np.mean(activation, axis=(1, 2))
         scale = 1e-5 * np.abs(expected).max()
-        np.testing.assert_allclose(found[:, columns], expected, rtol=1e-4, atol=scale)
+        np.testing.assert_allclose(outputs[:, columns], expected, rtol=1e-4, atol=scale)
     top = feature_model(backbone, 'top')(pixels(), training=False)
     np.testing.assert_allclose(
-        found[:, slices[-1][1]], top, rtol=1e-4, atol=1e-5 * np.abs(top).max()
+        outputs[:, slices[-1][1]], top, rtol=1e-4, atol=1e-5 * np.abs(top).max()
     )
 
 
@@ -74,9 +74,9 @@ def test_parts_make_the_whole(kind: Features, backbone: backbones.Backbone) -> N
         lower, upper = split_features(backbone, kind, block)
         between = tf.nest.flatten(lower(pixels(), training=False))
         assert len(between) == (1 if kind == 'top' else 2)
-        found = upper(between, training=False)
+        features = upper(between, training=False)
         scale = 1e-5 * np.abs(expected).max()
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=scale)
+        np.testing.assert_allclose(features, expected, rtol=1e-4, atol=scale)
         inside = {id(v) for part in (lower, upper) for v in part.variables}
         assert inside == {id(v) for v in backbone.model.variables}
         assert not {id(v) for v in lower.variables} & {id(v) for v in upper.variables}

@@ -31,28 +31,28 @@ def turned(pixels: np.ndarray, kind: Views) -> list[np.ndarray]:
 @pytest.mark.parametrize(('kind', 'count'), KINDS)
 def test_stacked_views_are_the_images_mirrored(kind: Views, count: int) -> None:
     images = np.arange(2 * 3 * 4 * 3, dtype=np.float32).reshape(2, 3, 4, 3)
-    found = mirrored_views.stack_views(tf.constant(images), kind).numpy()
-    assert len(found) == 2 * count
-    np.testing.assert_array_equal(found, np.concatenate(turned(images, kind)))
+    views = mirrored_views.stack_views(tf.constant(images), kind).numpy()
+    assert len(views) == 2 * count
+    np.testing.assert_array_equal(views, np.concatenate(turned(images, kind)))
 
 
 @pytest.mark.parametrize(('kind', 'count'), KINDS)
 def test_average_is_over_the_views_of_each_image(kind: Views, count: int) -> None:
     outputs = np.arange(count * 3 * 2, dtype=np.float32).reshape(count * 3, 2)
-    found = mirrored_views.average_views(tf.constant(outputs), kind).numpy()
-    np.testing.assert_allclose(found, outputs.reshape(count, 3, 2).mean(0))
+    means = mirrored_views.average_views(tf.constant(outputs), kind).numpy()
+    np.testing.assert_allclose(means, outputs.reshape(count, 3, 2).mean(0))
 
 
 def test_answer_does_not_depend_on_which_mirror_image_is_asked_about() -> None:
     pixels = tiny.images(6).values
     single = tiny.classifier()
     averaging = dataclasses.replace(single, views='flips')
-    found = averaging.predict(pixels)
+    outputs = averaging.predict(pixels)
     for view in turned(pixels, 'flips'):
-        np.testing.assert_allclose(averaging.predict(view), found, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(averaging.predict(view), outputs, rtol=1e-4, atol=1e-5)
     mean = np.mean([single.predict(view) for view in turned(pixels, 'flips')], axis=0)
-    np.testing.assert_allclose(found, mean, rtol=1e-4, atol=1e-5)
-    assert not np.allclose(single.predict(pixels), found, rtol=1e-3)
+    np.testing.assert_allclose(outputs, mean, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(single.predict(pixels), outputs, rtol=1e-3)
 
 
 @pytest.mark.parametrize('most_constant', [0, 10**9])
@@ -76,11 +76,13 @@ def test_exported_model_averages_too(
             most_constant=most_constant,
         )
         loaded = saved[kind] = tf.saved_model.load(str(folder))
-        wanted = tf.nn.softmax(classifier.predict(pixels)).numpy()
+        probabilities = tf.nn.softmax(classifier.predict(pixels)).numpy()
         served = loaded.signatures['serving_pixels']
         answers = served(pixels=tf.constant(pixels))['probabilities']
-        np.testing.assert_allclose(answers, wanted, atol=1e-5)
-        np.testing.assert_allclose(loaded.probabilities(tf.constant(pixels)), wanted, atol=1e-5)
+        np.testing.assert_allclose(answers, probabilities, atol=1e-5)
+        np.testing.assert_allclose(
+            loaded.probabilities(tf.constant(pixels)), probabilities, atol=1e-5
+        )
         nothing = served(pixels=tf.zeros([0, SIZE, SIZE, 3], tf.uint8))['probabilities']
         assert nothing.shape == (0, len(CLASSES))
     asked = {'pixels': tf.constant(pixels), 'class_index': tf.zeros([5], tf.int64)}
@@ -94,13 +96,13 @@ def test_exported_model_averages_too(
 @pytest.mark.parametrize('mode', ['probe', 'fine_tune'])
 def test_recipe_scores_val_as_the_model_answers(mode: str, tmp_path: pathlib.Path) -> None:
     val = tiny.images(24, seed=1)
-    found = {
+    results = {
         kind: train(
             tmp_path / kind, val_set=val, mode=mode, views=kind, epochs=1, augmentation='flips'
         )
         for kind in ('none', 'flips')
     }
-    single, averaging = found['none'], found['flips']
+    single, averaging = results['none'], results['flips']
     assert averaging.classifier.views == 'flips'
     assert averaging.record['without_test_time_augmentation'] == single.record['val']
     assert 'without_test_time_augmentation' not in single.record
@@ -117,8 +119,8 @@ def test_other_formats_average_too(
 ) -> None:
     if lacking := format_libraries.missing_libraries(kind):
         pytest.skip(f'not installed: {", ".join(lacking)}')
-    made = tiny.model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
-    averaging = dataclasses.replace(made, views='flips')
+    classifier = tiny.model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
+    averaging = dataclasses.replace(classifier, views='flips')
     signatures.export(averaging, CLASSES, transformed.output, SIZE, RESIZE, tmp_path / 'model')
     loaded = tf.saved_model.load(str(tmp_path / 'model'))
     pixels, file = tiny.images(24, side=SIZE).values, tmp_path / 'other'
@@ -128,12 +130,12 @@ def test_other_formats_average_too(
     else:
         file.write_bytes(litert.convert(loaded, kind, SIZE, pixels))
         run = litert.runner(file)
-    found = np.concatenate([run(pixels[row : row + 1]) for row in range(6)])
-    wanted = tf.nn.softmax(averaging.predict(pixels[:6])).numpy()
-    single = tf.nn.softmax(made.predict(pixels[:6])).numpy()
+    predictions = np.concatenate([run(pixels[row : row + 1]) for row in range(6)])
+    probabilities = tf.nn.softmax(averaging.predict(pixels[:6])).numpy()
+    single = tf.nn.softmax(classifier.predict(pixels[:6])).numpy()
     tolerance = 1e-4 if kind in ('litert', 'onnx') else 0.1
-    np.testing.assert_allclose(found, wanted, atol=tolerance)
-    assert np.abs(found - wanted).mean() < np.abs(found - single).mean()
+    np.testing.assert_allclose(predictions, probabilities, atol=tolerance)
+    assert np.abs(predictions - probabilities).mean() < np.abs(predictions - single).mean()
 
 
 @pytest.mark.parametrize('mode', ['probe', 'fine_tune'])

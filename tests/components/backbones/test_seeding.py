@@ -28,10 +28,10 @@ def test_threads_that_draw_random_numbers_do_not_change_it():
     thread.start()
     try:
         with seeding.fixed_seed(7):
-            found = digest()
+            value = digest()
     finally:
         over.set()
         thread.join()
-    assert found == expected
+    assert value == expected
     with seeding.fixed_seed(8):
         assert digest() != expected

@@ -63,9 +63,9 @@ def refused(path: pathlib.Path) -> str:
 
 def same_weights(backbone: backbones.Backbone, model: keras.Model) -> bool:
     """Whether the backbone holds the model's weights, but for a head on top of the model."""
-    wanted = {f'{layer.name}/{w.name}': w for layer in model.layers for w in layer.weights}
+    originals = {f'{layer.name}/{w.name}': w for layer in model.layers for w in layer.weights}
     return all(
-        np.array_equal(w, wanted[f'{layer.name}/{w.name}'])
+        np.array_equal(w, originals[f'{layer.name}/{w.name}'])
         for layer in backbone.model.layers
         for w in layer.weights
     )

@@ -62,8 +62,8 @@ def base() -> keras.Model:
 
 
 def pooled(base: keras.Model, images: np.ndarray) -> np.ndarray:
-    found: np.ndarray = tf.reduce_mean(base(images, training=False), axis=[1, 2]).numpy()
-    return found
+    outputs: np.ndarray = tf.reduce_mean(base(images, training=False), axis=[1, 2]).numpy()
+    return outputs
 
 
 def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
@@ -150,13 +150,13 @@ def test_another_seed_draws_other_views_of_the_same_images(tmp_path: pathlib.Pat
     weights = tmp_path / 'base.weights.h5'
     backbones.build(SETTINGS.backbone, SIZE, 'random').model.save_weights(weights)
     shard = write_shard(tmp_path / 's.gz', pictures(4), [0] * 4, image_ids(4))
-    found = []
+    results = []
     for seed in (1, 2):
         settings = dataclasses.replace(SETTINGS, weights=str(weights), seed=seed)
         embed({'train': [shard]}, tmp_path / str(seed), settings)
-        found.append(embeddings.load(str(tmp_path / str(seed)), 'train').values)
-    np.testing.assert_array_equal(found[0][:, 0], found[1][:, 0])
-    assert (found[0][:, 1:] != found[1][:, 1:]).any(axis=2).all()
+        results.append(embeddings.load(str(tmp_path / str(seed)), 'train').values)
+    np.testing.assert_array_equal(results[0][:, 0], results[1][:, 0])
+    assert (results[0][:, 1:] != results[1][:, 1:]).any(axis=2).all()
 
 
 def test_features_of_blocks_end_in_those_of_the_top(done: Done, tmp_path: pathlib.Path) -> None:

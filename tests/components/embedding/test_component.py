@@ -23,8 +23,8 @@ def key(**changes: Any) -> dict[str, Any]:
         'features': 'top',
     } | changes
     examples = Channel(type=standard_artifacts.Examples)
-    found: dict[str, Any] = Embedder(examples=examples, **parameters).spec.exec_properties
-    return found
+    properties: dict[str, Any] = Embedder(examples=examples, **parameters).spec.exec_properties
+    return properties
 
 
 @pytest.mark.parametrize(

@@ -94,11 +94,11 @@ def test_order_does_not_depend_on_the_files(shards: int, tmp_path: pathlib.Path)
     ids, labels, features, records = examples()
     rows = np.random.default_rng(shards).permutation(4)
     write(tmp_path, [[records[i] for i in part] for part in np.array_split(rows, shards)])
-    found = embeddings.load(str(tmp_path), 'train')
-    np.testing.assert_array_equal(found.values, features[::-1], strict=True)
-    np.testing.assert_array_equal(found.labels, labels[::-1], strict=True)
-    assert found.ids.tolist() == ids[::-1].tolist()
-    np.testing.assert_array_equal(found.confidence, CONFIDENCE[::-1], strict=True)
+    data = embeddings.load(str(tmp_path), 'train')
+    np.testing.assert_array_equal(data.values, features[::-1], strict=True)
+    np.testing.assert_array_equal(data.labels, labels[::-1], strict=True)
+    assert data.ids.tolist() == ids[::-1].tolist()
+    np.testing.assert_array_equal(data.confidence, CONFIDENCE[::-1], strict=True)
 
 
 def test_spec_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:

@@ -23,20 +23,20 @@ def frozen(views: int = 2, seed: int = 0) -> FeatureExtractor:
 def test_features_are_in_order_and_views_differ() -> None:
     data = tiny.images(150)  # more than two batches
     base = frozen()
-    found = base.embed('train', data)
-    assert found.values.shape == (150, 3, 8) and found.values.dtype == np.float32
-    np.testing.assert_array_equal(found.labels, data.labels)
-    assert found.ids.tolist() == data.ids.tolist()
-    assert found.confidence.tolist() == data.confidence.tolist()
+    features = base.embed('train', data)
+    assert features.values.shape == (150, 3, 8) and features.values.dtype == np.float32
+    np.testing.assert_array_equal(features.labels, data.labels)
+    assert features.ids.tolist() == data.ids.tolist()
+    assert features.confidence.tolist() == data.confidence.tolist()
     maps = base.backbone.model(data.values.astype(np.float32), training=False)
-    np.testing.assert_allclose(found.values[:, 0], np.mean(maps, axis=(1, 2)), atol=1e-5)
+    np.testing.assert_allclose(features.values[:, 0], np.mean(maps, axis=(1, 2)), atol=1e-5)
     for one, other in ((0, 1), (0, 2), (1, 2)):
-        assert (found.values[:, one] != found.values[:, other]).any(axis=1).all()
+        assert (features.values[:, one] != features.values[:, other]).any(axis=1).all()
     again = frozen().embed('train', data)
-    np.testing.assert_array_equal(found.values, again.values)
+    np.testing.assert_array_equal(features.values, again.values)
     other_seed = frozen(seed=1).embed('train', data).values
-    np.testing.assert_array_equal(found.values[:, 0], other_seed[:, 0])
-    assert (found.values[:, 1:] != other_seed[:, 1:]).any(axis=2).all()
+    np.testing.assert_array_equal(features.values[:, 0], other_seed[:, 0])
+    assert (features.values[:, 1:] != other_seed[:, 1:]).any(axis=2).all()
 
 
 def test_other_splits_are_embedded_plainly_and_progress_counts_images() -> None:
@@ -44,30 +44,30 @@ def test_other_splits_are_embedded_plainly_and_progress_counts_images() -> None:
     seen: list[progress.Progress] = []
     with progress.listening(seen.append):
         progress.start('images', len(data))
-        found = frozen().embed('val', data)
-    assert found.values.shape == (70, 1, 8)
+        features = frozen().embed('val', data)
+    assert features.values.shape == (70, 1, 8)
     assert (seen[-1].done, seen[-1].total) == (70, 70)
 
 
 def test_view_of_an_image_does_not_depend_on_its_company() -> None:
     data = tiny.images(70)
     base = frozen()
-    found = base.embed('train', data)
+    features = base.embed('train', data)
     rows = np.array([69, 3, 40])
     some = base.embed('train', data.take(rows))
-    np.testing.assert_allclose(some.values, found.values[rows], atol=1e-5)
+    np.testing.assert_allclose(some.values, features.values[rows], atol=1e-5)
 
 
 def test_take_keeps_rows_together() -> None:
-    found = frozen().embed('train', tiny.images(5))
-    assert found.confidence.tolist() == [1.0] * 5
-    found = dataclasses.replace(found, confidence=np.linspace(0.2, 1, 5, dtype=np.float32))
-    some = found.take(np.array([3, 1]))
+    features = frozen().embed('train', tiny.images(5))
+    assert features.confidence.tolist() == [1.0] * 5
+    features = dataclasses.replace(features, confidence=np.linspace(0.2, 1, 5, dtype=np.float32))
+    some = features.take(np.array([3, 1]))
     assert len(some) == 2
-    assert some.confidence.tolist() == found.confidence[[3, 1]].tolist()
-    np.testing.assert_array_equal(some.values, found.values[[3, 1]])
+    assert some.confidence.tolist() == features.confidence[[3, 1]].tolist()
+    np.testing.assert_array_equal(some.values, features.values[[3, 1]])
     assert some.labels.tolist() == [1, 1]
-    assert some.ids.tolist() == [found.ids[3], found.ids[1]]
+    assert some.ids.tolist() == [features.ids[3], features.ids[1]]
 
 
 def test_what_the_embedder_wrote_is_read_in_the_order_of_the_images(tmp_path: pathlib.Path) -> None:
@@ -79,9 +79,9 @@ def test_what_the_embedder_wrote_is_read_in_the_order_of_the_images(tmp_path: pa
         'tiny', 'random', tiny.SIDE, 'top', 'standard', 2, 0, 8, {'train': 9}, 'digest', 1.0
     )
     tiny.write_embeddings(tmp_path, spec, {'train': written})
-    found = embeddings.load(str(tmp_path), 'train')
+    loaded = embeddings.load(str(tmp_path), 'train')
     expected = frozen().embed('train', data)
-    np.testing.assert_array_equal(found.confidence, sure, strict=True)
-    np.testing.assert_allclose(found.values, expected.values, atol=1e-5)
-    np.testing.assert_array_equal(found.labels, data.labels)
-    assert found.ids.tolist() == data.ids.tolist()
+    np.testing.assert_array_equal(loaded.confidence, sure, strict=True)
+    np.testing.assert_allclose(loaded.values, expected.values, atol=1e-5)
+    np.testing.assert_array_equal(loaded.labels, data.labels)
+    assert loaded.ids.tolist() == data.ids.tolist()

@@ -20,18 +20,18 @@ def test_batches_hold_every_image_once(tmp_path: pathlib.Path) -> None:
     pixels, ids, labels = pictures(70), image_ids(70), list(range(70))
     confidence = [(i % 4 + 1) / 4 for i in labels]
     shard = write_shard(tmp_path / 's.gz', pixels, labels, ids, confidence)
-    found = list(shards.read_batches(shard, SIZE))
-    assert [len(batch) for batch in found] == [64, 6]
-    np.testing.assert_array_equal(np.concatenate([b.values for b in found]), pixels, strict=True)
-    assert np.concatenate([b.labels for b in found]).tolist() == labels
-    assert np.concatenate([b.ids for b in found]).tolist() == ids
-    assert np.concatenate([b.confidence for b in found]).tolist() == confidence
+    batches = list(shards.read_batches(shard, SIZE))
+    assert [len(batch) for batch in batches] == [64, 6]
+    np.testing.assert_array_equal(np.concatenate([b.values for b in batches]), pixels, strict=True)
+    assert np.concatenate([b.labels for b in batches]).tolist() == labels
+    assert np.concatenate([b.ids for b in batches]).tolist() == ids
+    assert np.concatenate([b.confidence for b in batches]).tolist() == confidence
 
 
 def test_labels_without_a_confidence_are_certain(tmp_path: pathlib.Path) -> None:
     shard = write_shard(tmp_path / 's.gz', pictures(3), [0] * 3, image_ids(3))
-    (found,) = shards.read_batches(shard, SIZE)
-    np.testing.assert_array_equal(found.confidence, np.ones(3, np.float32), strict=True)
+    (batch,) = shards.read_batches(shard, SIZE)
+    np.testing.assert_array_equal(batch.confidence, np.ones(3, np.float32), strict=True)
 
 
 def test_images_of_another_size_are_refused(tmp_path: pathlib.Path) -> None:

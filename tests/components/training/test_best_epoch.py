@@ -241,10 +241,10 @@ LABELS = np.array([0, 1] * 4)
 def seen(right: int, sure: float) -> ValPredictions:
     """So many of eight right; of equal ones the calibrated loss is lower where it is as `sure`."""
     says = np.where(np.arange(8) < right, LABELS, 1 - LABELS)
-    found = np.eye(2, dtype=np.float32)[says]
+    logits = np.eye(2, dtype=np.float32)[says]
     # A right answer counts for more than a wrong one, by so much.
-    found[:right] *= sure
-    return ValPredictions(found, scores.score(found, LABELS))
+    logits[:right] *= sure
+    return ValPredictions(logits, scores.score(logits, LABELS))
 
 
 def test_snapshot_goes_back() -> None:
@@ -263,12 +263,12 @@ def test_the_best_epoch_is_that_of_the_lowest_calibrated_loss_among_about_equals
     assert (history.best_epoch, history.best) == (0, None)
     # The third is surer where it is right; the fourth is the same; the fifth is surer still, but
     # clearly less accurate.
-    told = [seen(4, 1.0), seen(6, 1.0), seen(5, 9.0), seen(5, 9.0), seen(2, 99.0)]
-    for number, one in enumerate(told, start=1):
+    results = [seen(4, 1.0), seen(6, 1.0), seen(5, 9.0), seen(5, 9.0), seen(2, 99.0)]
+    for number, one in enumerate(results, start=1):
         weight.assign(np.full(2, number, np.float32))
         history.add(an_epoch(number, one.val.accuracy), one)
     assert history.best_epoch == 3 and len(history.epochs) == 5
-    assert history.best is told[2]
+    assert history.best is results[2]
     history.restore_best()
     np.testing.assert_array_equal(weight, [3.0, 3.0])
 

@@ -131,14 +131,14 @@ def test_budget_that_is_already_spent_measures_nothing() -> None:
 def test_what_is_planned_fits_and_is_worth_it(
     seconds: float, epochs: int, blocks: int, each: float, cost: float
 ) -> None:
-    found, depths = planned(seconds, epochs, blocks, each, cost)
-    assert 1 <= found.blocks <= blocks
+    result, depths = planned(seconds, epochs, blocks, each, cost)
+    assert 1 <= result.blocks <= blocks
     assert depths == sorted(set(depths), reverse=True) and depths[0] == blocks
-    if found.epochs:
-        assert min(MIN_EPOCHS, epochs) <= found.epochs <= epochs
-        assert found.epoch_seconds == pytest.approx(each * found.blocks)
-        assert found.epochs * each * found.blocks <= seconds - cost * len(depths) + 1e-6
-        assert depths[-1] == found.blocks
+    if result.epochs:
+        assert min(MIN_EPOCHS, epochs) <= result.epochs <= epochs
+        assert result.epoch_seconds == pytest.approx(each * result.blocks)
+        assert result.epochs * each * result.blocks <= seconds - cost * len(depths) + 1e-6
+        assert depths[-1] == result.blocks
     else:
         # Not even the fewest epochs of the least depth would fit, or the time went by.
         left = seconds - cost * len(depths)

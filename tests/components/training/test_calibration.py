@@ -48,9 +48,9 @@ def test_finds_the_temperature_that_labels_were_drawn_with(
 @hypothesis.given(answered())
 def test_no_other_temperature_has_a_lower_loss(case: tuple[np.ndarray, np.ndarray]) -> None:
     logits, labels = case
-    found = calibration.fit_temperature(logits, labels)
-    assert calibration.MIN_TEMPERATURE <= found <= calibration.MAX_TEMPERATURE
-    reached = smoothed_loss(logits, labels, found)
+    temperature = calibration.fit_temperature(logits, labels)
+    assert calibration.MIN_TEMPERATURE <= temperature <= calibration.MAX_TEMPERATURE
+    reached = smoothed_loss(logits, labels, temperature)
     for other in np.geomspace(calibration.MIN_TEMPERATURE, calibration.MAX_TEMPERATURE, 60):
         assert reached <= smoothed_loss(logits, labels, other) + 1e-6 * max(1, abs(reached))
 
@@ -60,30 +60,30 @@ def test_follows_the_scale_and_nothing_else(
     case: tuple[np.ndarray, np.ndarray], scale: float, shift: float
 ) -> None:
     logits, labels = case[0].astype(float), case[1]
-    found = calibration.fit_temperature(logits, labels)
+    temperature = calibration.fit_temperature(logits, labels)
     rows = np.random.default_rng(0).permutation(len(labels))
     assert calibration.fit_temperature(logits[rows] + shift, labels[rows]) == pytest.approx(
-        found, rel=1e-4
+        temperature, rel=1e-4
     )
     columns = np.random.default_rng(1).permutation(logits.shape[1])
     renamed = np.argsort(columns)[labels]
     assert calibration.fit_temperature(logits[:, columns], renamed) == pytest.approx(
-        found, rel=1e-4
+        temperature, rel=1e-4
     )
     scaled = calibration.fit_temperature(logits * scale, labels)
-    if np.ptp(logits, axis=1).any() and {found, scaled}.isdisjoint(
+    if np.ptp(logits, axis=1).any() and {temperature, scaled}.isdisjoint(
         {calibration.MIN_TEMPERATURE, calibration.MAX_TEMPERATURE}
     ):
-        assert scaled == pytest.approx(found * scale, rel=1e-4)
+        assert scaled == pytest.approx(temperature * scale, rel=1e-4)
 
 
 @hypothesis.given(answered())
 def test_answers_and_accuracy_stay(case: tuple[np.ndarray, np.ndarray]) -> None:
     logits, labels = case
-    found = calibration.calibrate(logits, labels)
-    chosen = (logits / found.temperature).argmax(axis=1)
+    calibrated = calibration.calibrate(logits, labels)
+    chosen = (logits / calibrated.temperature).argmax(axis=1)
     np.testing.assert_array_equal(chosen, logits.argmax(axis=1))
-    for error in (found.error_before, found.error_after):
+    for error in (calibrated.error_before, calibrated.error_after):
         assert 0 <= error <= 1
 
 
@@ -92,11 +92,11 @@ def test_perfect_separation_claims_no_more_than_its_number_of_images() -> None:
     rates = []
     for n in (1, 10, 100):
         logits = np.tile(np.array([[2.0, -2.0]], np.float32), (n, 1))
-        found = calibration.fit_temperature(logits, np.zeros(n, np.int64))
-        sure = scipy.special.softmax(logits[0] / found)[0]
+        temperature = calibration.fit_temperature(logits, np.zeros(n, np.int64))
+        sure = scipy.special.softmax(logits[0] / temperature)[0]
         # Laplace: n of n right says (n + 1) / (n + 2); the added image is half of each class here.
         assert sure == pytest.approx((n + 0.5) / (n + 1))
-        rates.append(found)
+        rates.append(temperature)
     assert rates[0] > rates[1] > rates[2] > calibration.MIN_TEMPERATURE
 
 
@@ -115,8 +115,8 @@ def test_one_image_and_a_class_that_no_image_has() -> None:
     assert calibration.MIN_TEMPERATURE < right < wrong == calibration.MAX_TEMPERATURE
     logits, labels = drawn(300, 4, 2.0)
     without = labels != 3
-    found = calibration.fit_temperature(logits[without], labels[without])
-    assert 1.0 < found < 4.0
+    temperature = calibration.fit_temperature(logits[without], labels[without])
+    assert 1.0 < temperature < 4.0
 
 
 def test_logits_that_say_nothing_leave_one() -> None:
@@ -138,8 +138,8 @@ def test_error_of_known_cases() -> None:
     logits = np.log(np.tile([[0.9, 0.1]], (100, 1)))
     for right in (50, 90, 100):
         labels = (np.arange(100) >= right).astype(int)
-        found = calibration.expected_calibration_error(logits, labels, bins=1)
-        assert found == pytest.approx(abs(0.9 - right / 100))
+        error = calibration.expected_calibration_error(logits, labels, bins=1)
+        assert error == pytest.approx(abs(0.9 - right / 100))
         shuffled = np.random.default_rng(right).permutation(labels)
         assert calibration.expected_calibration_error(logits, shuffled) == pytest.approx(
             calibration.expected_calibration_error(logits, labels)
@@ -152,9 +152,9 @@ def test_error_of_known_cases() -> None:
 
 def test_calibrating_an_overconfident_model_lowers_both() -> None:
     logits, labels = drawn(2000, 3, 3.0)
-    found = calibration.calibrate(logits, labels)
-    assert found.log_loss_after < found.log_loss_before - 0.1
-    assert found.error_after < 0.04 < found.error_before
+    calibrated = calibration.calibrate(logits, labels)
+    assert calibrated.log_loss_after < calibrated.log_loss_before - 0.1
+    assert calibrated.error_after < 0.04 < calibrated.error_before
     held, held_labels = drawn(2000, 3, 3.0, seed=1)
-    after = scores.score(held / found.temperature, held_labels).log_loss
+    after = scores.score(held / calibrated.temperature, held_labels).log_loss
     assert after < scores.score(held, held_labels).log_loss - 0.1

@@ -89,10 +89,10 @@ def test_truncated_file_is_ignored_with_a_warning(
 @hypothesis.settings(max_examples=300)
 @hypothesis.given(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=8))
 def test_damaged_bytes_never_raise(place: int, patch: bytes) -> None:
-    found = load_bytes(WHOLE[:place] + patch + WHOLE[place + len(patch) :])
+    saved = load_bytes(WHOLE[:place] + patch + WHOLE[place + len(patch) :])
     # Bytes that nothing reads (time stamps) may change without harm; a changed value must not pass.
-    if found is not None:
-        assert_same(found, a_state())
+    if saved is not None:
+        assert_same(saved, a_state())
 
 
 @hypothesis.given(st.binary(max_size=200))

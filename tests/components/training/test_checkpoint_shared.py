@@ -30,9 +30,9 @@ def test_two_runs_may_do_the_same_training_at_once(tmp_path: pathlib.Path) -> No
         assert started.acquire(timeout=60)
     first, seen = CheckpointFile(tmp_path, 'k'), 0
     for _ in range(20):
-        found = first.load()
-        seen += found is not None
-        assert found is None or set(found.arrays['a']) == {found.meta['epoch']}
+        saved = first.load()
+        seen += saved is not None
+        assert saved is None or set(saved.arrays['a']) == {saved.meta['epoch']}
         first.clear()
     assert [ended.get(timeout=60) for _ in saving] == ['well', 'well']
     for one in saving:

@@ -75,10 +75,10 @@ def test_place_of_the_embeddings_reaches_run_fn(tmp_path: pathlib.Path) -> None:
     plain = Executor()._GetFnArgs(inputs, outputs, dict(properties))
     assert plain.custom_config == {**CONFIG, 'code_digest': DIGEST}
     inputs['embeddings'] = placed(Embeddings(), tmp_path / 'embeddings')
-    found = Executor()._GetFnArgs(inputs, outputs, dict(properties))
-    assert found.custom_config == {
+    fn_args = Executor()._GetFnArgs(inputs, outputs, dict(properties))
+    assert fn_args.custom_config == {
         **CONFIG,
         'code_digest': DIGEST,
         'embeddings': str(tmp_path / 'embeddings'),
     }
-    assert found.train_files == plain.train_files
+    assert fn_args.train_files == plain.train_files

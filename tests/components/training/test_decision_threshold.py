@@ -49,14 +49,14 @@ EVERY = np.arange(0, 129) / 128  # on the scores, and between any two of them
 
 @hypothesis.given(scored())
 def test_no_threshold_is_more_accurate(case: Case) -> None:
-    found = decision_threshold.choose_threshold(*case, 'accuracy')
-    assert reached(case, found)[0] >= max(reached(case, t)[0] for t in EVERY) - 1e-12
+    threshold = decision_threshold.choose_threshold(*case, 'accuracy')
+    assert reached(case, threshold)[0] >= max(reached(case, t)[0] for t in EVERY) - 1e-12
 
 
 @hypothesis.given(scored(positives=True))
 def test_no_threshold_has_a_better_f1(case: Case) -> None:
-    found = decision_threshold.choose_threshold(*case, 'f1')
-    assert reached(case, found)[1] >= max(reached(case, t)[1] for t in EVERY) - 1e-12
+    threshold = decision_threshold.choose_threshold(*case, 'f1')
+    assert reached(case, threshold)[1] >= max(reached(case, t)[1] for t in EVERY) - 1e-12
 
 
 @hypothesis.given(scored(positives=True), st.sampled_from([0.01, 0.3, 0.5, 0.9, 0.95, 1.0]))
@@ -76,31 +76,35 @@ def test_recall_is_reached_and_none_that_reaches_it_is_more_precise(
 def test_order_and_repetition_do_not_matter(case: Case, aim: str) -> None:
     scores, truth = case
     at_least = 0.8 if aim == 'recall' else None
-    found = decision_threshold.choose_threshold(scores, truth, aim, at_least)
+    threshold = decision_threshold.choose_threshold(scores, truth, aim, at_least)
     rows = np.random.default_rng(0).permutation(len(scores))
-    assert decision_threshold.choose_threshold(scores[rows], truth[rows], aim, at_least) == found
+    assert (
+        decision_threshold.choose_threshold(scores[rows], truth[rows], aim, at_least) == threshold
+    )
     twice = np.tile(scores, 2), np.tile(truth, 2)
-    assert decision_threshold.choose_threshold(*twice, aim, at_least) == found
+    assert decision_threshold.choose_threshold(*twice, aim, at_least) == threshold
 
 
 @hypothesis.given(hnp.arrays(np.float32, st.integers(1, 40), elements=st.floats(0, 1, width=32)))
 def test_candidates_stand_off_from_every_score(scores: np.ndarray) -> None:
-    found = decision_threshold.candidates(scores.astype(np.float64))
-    assert (np.diff(found) > 0).all() and found.min() >= 0 and found.max() <= 1
-    np.testing.assert_array_equal(found, found.astype(np.float32))  # as the graph compares
-    distance = np.abs(found[found > 0][:, None] - scores[None, :].astype(np.float64))
+    thresholds = decision_threshold.candidates(scores.astype(np.float64))
+    assert (np.diff(thresholds) > 0).all() and thresholds.min() >= 0 and thresholds.max() <= 1
+    np.testing.assert_array_equal(
+        thresholds, thresholds.astype(np.float32)
+    )  # as the graph compares
+    distance = np.abs(thresholds[thresholds > 0][:, None] - scores[None, :].astype(np.float64))
     assert distance.size == 0 or distance.min() > 0.4 * decision_threshold.RESOLUTION
-    assert (scores >= found[0]).all()  # so that every recall can be reached
+    assert (scores >= thresholds[0]).all()  # so that every recall can be reached
     # Each gap that is wide enough has one candidate.
     gaps = np.diff(np.unique(np.concatenate([[0.0], scores.astype(np.float64), [1.0]])))
-    assert len(found[found > 0]) == (gaps > decision_threshold.RESOLUTION).sum()
+    assert len(thresholds[thresholds > 0]) == (gaps > decision_threshold.RESOLUTION).sum()
 
 
 def test_midway_between_neighbours_and_nearest_to_a_half() -> None:
     scores, truth = np.array([0.1, 0.2, 0.4, 0.9]), np.array([False, False, True, True])
     for aim, at_least in (('accuracy', None), ('f1', None), ('recall', 1.0)):
-        found = decision_threshold.choose_threshold(scores, truth, aim, at_least)
-        assert found == pytest.approx(0.3)
+        threshold = decision_threshold.choose_threshold(scores, truth, aim, at_least)
+        assert threshold == pytest.approx(0.3)
     # 3 of 4 right with 0.15 as with 0.75.
     truth = np.array([False, True, False, True])
     scores = np.array([0.1, 0.2, 0.65, 0.85])
@@ -132,12 +136,12 @@ def test_recall_is_counted_in_images_not_in_binary_fractions() -> None:
     """0.95 of 20 is 19; in floating point 0.95 * 20 may come out above."""
     for n in (20, 40, 60, 100, 140):
         scores = np.arange(1, n + 1) / (n + 1)
-        found = decision_threshold.choose_threshold(scores, np.ones(n, bool), 'recall', 0.95)
-        assert (scores >= found).all()  # more recall at the same precision
+        threshold = decision_threshold.choose_threshold(scores, np.ones(n, bool), 'recall', 0.95)
+        assert (scores >= threshold).all()  # more recall at the same precision
         alarms = np.concatenate([scores, [scores[n // 20 - 1] + 1e-3]])
         truth = np.concatenate([np.ones(n, bool), [False]])
-        found = decision_threshold.choose_threshold(alarms, truth, 'recall', 0.95)
-        assert (scores >= found).sum() == n * 19 // 20
+        threshold = decision_threshold.choose_threshold(alarms, truth, 'recall', 0.95)
+        assert (scores >= threshold).sum() == n * 19 // 20
 
 
 def test_misuse_of_the_aim() -> None:

@@ -98,7 +98,7 @@ def test_views_are_of_the_image_and_the_number_and_come_in_any_order() -> None:
     data = tiny.images(10, side=64)
     edge = frozen_activations.SplitClassifier(one, 2, POLICY)
     views = frozen_activations.CachedViews(edge, data, 2, 5, None)
-    found = {}
+    results = {}
     for view, epoch in ((1, 2), (0, 1), (1, 4)):
         batches = list(views.epoch(view, epoch, 4, TARGETS))
         assert [len(goals) for _, goals in batches] == [4, 4, 2]
@@ -106,13 +106,13 @@ def test_views_are_of_the_image_and_the_number_and_come_in_any_order() -> None:
         rows = np.concatenate([activations[0] for activations, _ in batches])
         goals = np.concatenate([goals for _, goals in batches])
         np.testing.assert_array_equal(goals.argmax(1), data.labels[order])
-        found[view, epoch] = rows[np.argsort(order)]
-    np.testing.assert_array_equal(found[1, 2], found[1, 4])
-    assert (found[0, 1] != found[1, 2]).any()
+        results[view, epoch] = rows[np.argsort(order)]
+    np.testing.assert_array_equal(results[1, 2], results[1, 4])
+    assert (results[0, 1] != results[1, 2]).any()
     draws = augmentation.view_draws(5, data.ids, 1)
     images = augmentation.augment(data.values, POLICY, draws)
     lower, _ = one.split(2)
-    np.testing.assert_allclose(found[0, 1], lower(images, training=False), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(results[0, 1], lower(images, training=False), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize('batch_norm', ['affine', 'updated'])

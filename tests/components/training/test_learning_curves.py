@@ -46,19 +46,19 @@ def texts(picture: bytes) -> list[str]:
 
 
 def test_picture_names_what_was_kept_and_where_blocks_thawed() -> None:
-    found = texts(learning_curves.draw(a_record()))
-    assert 'kept: fine-tuned, 88.0 %' in found
-    assert 'frozen base 82.5 %' in found
+    labels = texts(learning_curves.draw(a_record()))
+    assert 'kept: fine-tuned, 88.0 %' in labels
+    assert 'frozen base 82.5 %' in labels
     # One mark a change of depth, not one an epoch.
-    assert [t for t in found if t.startswith('thaw')] == ['thaw: 6 blocks', 'thaw: 18 blocks'] * 2
-    assert {'epoch', 'accuracy', 'log loss (nats)', 'peak learning rate'} <= set(found)
+    assert [t for t in labels if t.startswith('thaw')] == ['thaw: 6 blocks', 'thaw: 18 blocks'] * 2
+    assert {'epoch', 'accuracy', 'log loss (nats)', 'peak learning rate'} <= set(labels)
 
 
 def test_probe_alone_has_a_picture_too() -> None:
-    found = texts(learning_curves.draw(a_record('probe', blocks=())))
-    assert 'kept: probe, 82.5 %' in found
-    assert not [t for t in found if t.startswith('thaw')]
-    assert 'peak learning rate' not in found
+    labels = texts(learning_curves.draw(a_record('probe', blocks=())))
+    assert 'kept: probe, 82.5 %' in labels
+    assert not [t for t in labels if t.startswith('thaw')]
+    assert 'peak learning rate' not in labels
 
 
 def test_interpolated_weights_are_named() -> None:

@@ -67,11 +67,11 @@ def test_step_computes_in_it_and_answers_do_not(policy: str) -> None:
     spec = tf.TensorSpec(one.model.input_shape, tf.float32)
     with precision.use_dtype_policy(policy, base):
         step = compile_step(one.model, one.model.trainable_variables, adam, spec)
-    found = kernels(step.get_concrete_function().graph)  # type: ignore[attr-defined]
+    computed = kernels(step.get_concrete_function().graph)  # type: ignore[attr-defined]
     inside = 'bfloat16' if policy == 'mixed_bfloat16' else 'float32'
-    assert {dtype for op, dtype in found if op != 'MatMul'} == {inside}
-    assert {op for op, _ in found} >= {'Conv2D', 'DepthwiseConv2dNative', 'Conv2DBackpropFilter'}
-    assert {dtype for op, dtype in found if op == 'MatMul'} == {'float32'}  # the head
+    assert {dtype for op, dtype in computed if op != 'MatMul'} == {inside}
+    assert {op for op, _ in computed} >= {'Conv2D', 'DepthwiseConv2dNative', 'Conv2DBackpropFilter'}
+    assert {dtype for op, dtype in computed if op == 'MatMul'} == {'float32'}  # the head
     # A model that is traced now has nothing of it, whether it is the same one or shares layers.
     np.testing.assert_array_equal(one.predict(pixels), before)
     again = classifier.build(base, 'blocks', 2, 0.2, 0)

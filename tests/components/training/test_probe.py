@@ -79,8 +79,8 @@ def test_logits_are_scikit_learns_with_the_scaling_folded_in(classes: int) -> No
     np.testing.assert_allclose(probabilities, model.predict_proba(scaled), atol=1e-4)
     decision = model.decision_function(scaled)
     # Two classes: scikit-learn knows the difference of the two logits only.
-    found = logits[:, 1] - logits[:, 0] if classes == 2 else logits
-    np.testing.assert_allclose(found, decision, atol=1e-3)
+    differences = logits[:, 1] - logits[:, 0] if classes == 2 else logits
+    np.testing.assert_allclose(differences, decision, atol=1e-3)
 
 
 def test_val_chooses_the_regularisation() -> None:
@@ -122,8 +122,8 @@ def test_weight_counts_as_often_as_the_image_were_there(classes: int) -> None:
     weighted = probe.fit(centred, train_labels, val, val_labels, times.astype(np.float64))
     model = sklearn.linear_model.LogisticRegression(C=weighted.c, max_iter=3000, tol=1e-8)
     model.fit(np.repeat(centred, times, axis=0), np.repeat(train_labels, times))
-    found = scipy.special.softmax(weighted.logits(centred), axis=1)
-    np.testing.assert_allclose(found, model.predict_proba(centred), atol=5e-3)
+    probabilities = scipy.special.softmax(weighted.logits(centred), axis=1)
+    np.testing.assert_allclose(probabilities, model.predict_proba(centred), atol=5e-3)
 
 
 def test_equal_weights_change_nothing_and_rare_classes_gain_by_theirs() -> None:
@@ -166,8 +166,8 @@ def test_optimum_is_that_of_the_soft_cross_entropy(classes: int, weighted: bool)
         return float(-(each[:, None] * soft * log_p).sum() + (bounded**2).sum() / 2 / fitted.c)
 
     best = scipy.optimize.minimize(loss, np.zeros(13 * classes), method='L-BFGS-B', tol=1e-10)
-    found = loss(np.concatenate([fitted.kernel, fitted.bias[None]]).reshape(-1))
-    assert found == pytest.approx(best.fun, rel=1e-4)
+    reached = loss(np.concatenate([fitted.kernel, fitted.bias[None]]).reshape(-1))
+    assert reached == pytest.approx(best.fun, rel=1e-4)
     hard = probe.fit(train, train_labels, val, val_labels, weights)
     assert loss(np.concatenate([hard.kernel, hard.bias[None]]).reshape(-1)) > best.fun * 1.001
     assert fitted.train == scores.score(fitted.logits(train), train_labels)

@@ -42,9 +42,9 @@ def test_probe_leaves_every_weight_of_the_base_bitwise_equal(tmp_path: pathlib.P
     assert trained.record['left_out'] == []
     assert set(trained.record['seconds']) == {'probe'}
     assert not (tmp_path / 'state').exists()
-    found = shipped(trained, tiny.images(24, seed=1))
-    assert found.accuracy == trained.record['val']['accuracy']
-    assert found.log_loss == pytest.approx(trained.record['val']['log_loss'], rel=1e-4)
+    scored = shipped(trained, tiny.images(24, seed=1))
+    assert scored.accuracy == trained.record['val']['accuracy']
+    assert scored.log_loss == pytest.approx(trained.record['val']['log_loss'], rel=1e-4)
 
 
 def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> None:
@@ -54,17 +54,17 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
     assert record['classes'] == ['cat', 'dog']
     assert record['images'] == {'train': 32, 'val': 24}
     assert record['kept'] == trained.kept
-    found = shipped(trained, val)
-    assert found.accuracy == record['val']['accuracy']
-    assert found.log_loss == pytest.approx(record['val']['log_loss'], rel=1e-4)
+    scored = shipped(trained, val)
+    assert scored.accuracy == record['val']['accuracy']
+    assert scored.log_loss == pytest.approx(record['val']['log_loss'], rel=1e-4)
     np.testing.assert_allclose(
         trained.val_logits, trained.classifier.predict(val.values), rtol=1e-4, atol=1e-5
     )
     candidates = {}
     for share, values in record['interpolation'].items():
         rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
-        found = scores.Scores(**rest)
-        candidates[share] = model_selection.CalibratedScores(found, values['calibrated_log_loss'])
+        scored = scores.Scores(**rest)
+        candidates[share] = model_selection.CalibratedScores(scored, values['calibrated_log_loss'])
     assert list(candidates) == ['0', '0.25', '0.5', '0.75', '1']
     assert candidates['0'].val == scores.Scores(**record['probe']['val'])
     assert candidates['1'].val == scores.Scores(**record['fine_tune']['val'])
@@ -165,8 +165,8 @@ def test_fine_tuned_model_is_kept_where_it_is_better(tmp_path: pathlib.Path) -> 
     assert probe['accuracy'] == 0.5
     assert tuned['accuracy'] > 0.6
     assert trained.kept in ('fine_tuned', 'interpolated')
-    found = shipped(trained, tiny.images(24, seed=1)).accuracy
-    assert found == trained.record['val']['accuracy'] > 0.6
+    scored = shipped(trained, tiny.images(24, seed=1)).accuracy
+    assert scored == trained.record['val']['accuracy'] > 0.6
 
 
 def test_same_seed_same_weights(tmp_path: pathlib.Path) -> None:
@@ -218,8 +218,8 @@ def test_balanced_classes_find_more_of_the_rare_one(tmp_path: pathlib.Path) -> N
             class_weights=weighting,
             mode='probe',
         )
-        found = trained.classifier.predict(val.values).argmax(axis=1)
-        return float((found == val.labels)[val.labels == 1].mean())
+        answers = trained.classifier.predict(val.values).argmax(axis=1)
+        return float((answers == val.labels)[val.labels == 1].mean())
 
     assert recall('balanced') > recall('none') + 0.1
 
@@ -262,9 +262,9 @@ def test_real_backbone_freezes_and_thaws(kind: Features, tmp_path: pathlib.Path)
     val = tiny.images(8, side=32, seed=1)
     trained = train(tmp_path, base, data, val, epochs=1, blocks=2, learning_rate=1e-3, kind=kind)
     assert trained.classifier.head.kernel.shape[0] == feature_slices(base, kind)[-1][1].stop
-    found = shipped(trained, val)
-    assert found.accuracy == trained.record['val']['accuracy']
-    assert found.log_loss == pytest.approx(trained.record['val']['log_loss'], rel=1e-3)
+    scored = shipped(trained, val)
+    assert scored.accuracy == trained.record['val']['accuracy']
+    assert scored.log_loss == pytest.approx(trained.record['val']['log_loss'], rel=1e-3)
     unchanged = tiny.same(before, tiny.weights_of(base))
     thawed = {v.path for block in base.blocks[-2:] for layer in block.layers for v in layer.weights}
     assert all(is_same for path, is_same in unchanged.items() if path not in thawed)

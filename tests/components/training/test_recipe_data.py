@@ -38,7 +38,7 @@ def test_images_of_unknown_classes_do_not_take_part(
 
     expected = train(tmp_path / 'known', mode=mode, epochs=1, blocks=1)
     with caplog.at_level(logging.WARNING):
-        found = train(
+        trained = train(
             tmp_path / 'unknown',
             train_set=with_unknown(tiny.images(32)),
             val_set=with_unknown(tiny.images(24, seed=1)),
@@ -46,8 +46,8 @@ def test_images_of_unknown_classes_do_not_take_part(
             epochs=1,
             blocks=1,
         )
-    assert_equal(weights(found), weights(expected))
-    assert found.record['images'] == {'train': 32, 'val': 24}
+    assert_equal(weights(trained), weights(expected))
+    assert trained.record['images'] == {'train': 32, 'val': 24}
     assert '5 train images' in caplog.text and '5 val images' in caplog.text
 
 
@@ -84,11 +84,11 @@ def test_images_that_are_not_those_of_the_embeddings_are_refused(
     split: str, tmp_path: pathlib.Path
 ) -> None:
     sets = {'train': tiny.images(32), 'val': tiny.images(24, seed=1)}
-    given = {**sets, split: sets[split].take(np.arange(len(sets[split]))[::-1])}
+    reordered = {**sets, split: sets[split].take(np.arange(len(sets[split]))[::-1])}
     with pytest.raises(DataError, match=f'the {split} images and their embeddings do not match'):
         train(
             tmp_path,
             train_set=sets['train'],
             val_set=sets['val'],
-            images=lambda: (given['train'], given['val']),
+            images=lambda: (reordered['train'], reordered['val']),
         )

@@ -78,10 +78,10 @@ def embed(
 def probabilities(folder: pathlib.Path, transformed: Transformed) -> np.ndarray:
     model = tf.saved_model.load(str(folder / 'model' / 'Format-Serving'))
     images = tf.constant([row.image for row in transformed.rows])
-    found: np.ndarray = model.signatures['serving_bytes'](image_bytes=images)[
+    predictions: np.ndarray = model.signatures['serving_bytes'](image_bytes=images)[
         'probabilities'
     ].numpy()
-    return found
+    return predictions
 
 
 def kill_in_the_second_epoch(now: progress.Progress) -> None:
@@ -132,9 +132,9 @@ def probed(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -
     """Where the head alone was trained, from the embeddings alone: there are no images to read."""
     parent = tmp_path_factory.mktemp('probe')
     embeddings = embed(transformed, parent / 'embeddings')
-    given = arguments(parent / 'run', transformed, embeddings, mode='probe')
-    given.train_files = given.eval_files = [str(parent / 'nothing' / '*.gz')]
-    run_fn.run_fn(given)
+    fn_args = arguments(parent / 'run', transformed, embeddings, mode='probe')
+    fn_args.train_files = fn_args.eval_files = [str(parent / 'nothing' / '*.gz')]
+    run_fn.run_fn(fn_args)
     return parent / 'run'
 
 
@@ -151,10 +151,10 @@ def test_served_model_is_the_one_that_the_record_tells_of(
 ) -> None:
     folder = request.getfixturevalue(trained)
     record = json.loads((folder / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
-    found = probabilities(folder, transformed)
-    assert found.shape == (6 * len(CLASSES), len(CLASSES))
+    predictions = probabilities(folder, transformed)
+    assert predictions.shape == (6 * len(CLASSES), len(CLASSES))
     labels = [CLASSES.index(row.label) for row in transformed.rows]
-    hits = (found.argmax(1) == labels)[4 * len(CLASSES) :]  # val is the second part
+    hits = (predictions.argmax(1) == labels)[4 * len(CLASSES) :]  # val is the second part
     assert hits.mean() == pytest.approx(record['val']['accuracy'])
 
 
@@ -172,11 +172,11 @@ def test_embeddings_of_other_weights_are_refused(
     weights = tmp_path / 'other.weights.h5'
     backbones.build(BACKBONE, SIZE, 'random').model.save_weights(weights)
     embeddings = probed.parent / 'embeddings'
-    given = arguments(tmp_path / 'run', transformed, embeddings, str(weights))
+    fn_args = arguments(tmp_path / 'run', transformed, embeddings, str(weights))
     with pytest.raises(
         DataError, match=f'{embeddings} are of other weights of {BACKBONE}.*--no-cache'
     ):
-        run_fn.run_fn(given)
+        run_fn.run_fn(fn_args)
     assert not (tmp_path / 'run' / 'model').exists()
 
 

@@ -19,17 +19,17 @@ def test_equal_to_scikit_learn(data: st.DataObject, n: int, classes: int) -> Non
     values = st.floats(-10, 10, width=32)
     logits = data.draw(arrays.arrays(np.float32, (n, classes), elements=values))
     labels = data.draw(arrays.arrays(np.int64, n, elements=st.integers(0, classes - 1)))
-    found = score(logits, labels)
+    scored = score(logits, labels)
     probabilities = scipy.special.softmax(logits.astype(np.float64), axis=1)
     expected = sklearn.metrics.log_loss(labels, probabilities, labels=range(classes))
-    assert found.accuracy == sklearn.metrics.accuracy_score(labels, logits.argmax(1))
-    assert found.log_loss == pytest.approx(expected, rel=1e-6, abs=1e-9)
-    assert found.n == n
+    assert scored.accuracy == sklearn.metrics.accuracy_score(labels, logits.argmax(1))
+    assert scored.log_loss == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert scored.n == n
 
 
 def test_log_loss_stays_finite_where_a_probability_is_zero() -> None:
-    found = score(np.array([[1000.0, 0.0]], np.float32), np.array([1]))
-    assert found == Scores(0.0, 1000.0, 1)
+    scored = score(np.array([[1000.0, 0.0]], np.float32), np.array([1]))
+    assert scored == Scores(0.0, 1000.0, 1)
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])

@@ -82,7 +82,7 @@ def test_mean_answer_on_train_is_the_mean_target(
     data = data.take(np.flatnonzero((data.labels != 1) | (np.arange(36) % 2 == 0)))
     confidence = np.where(data.labels == 2, 0.6, 1.0).astype(np.float32)
     data = dataclasses.replace(data, confidence=confidence)
-    found = train(
+    trained = train(
         tmp_path,
         train_set=data,
         classes=3,
@@ -90,8 +90,8 @@ def test_mean_answer_on_train_is_the_mean_target(
         augmentation='none',
         class_weights=class_weights,
     )
-    assert found.record['soft_labels'] == 12
-    answers = scipy.special.softmax(found.classifier.predict(data.values), axis=1)
+    assert trained.record['soft_labels'] == 12
+    answers = scipy.special.softmax(trained.classifier.predict(data.values), axis=1)
     targets = np.array([[1, 0, 0], [0, 1, 0], [0.2, 0.2, 0.6]])[data.labels]
     weights = 1 / np.bincount(data.labels)[data.labels] if class_weights == 'balanced' else None
     np.testing.assert_allclose(

@@ -29,13 +29,13 @@ def of(
     seed: int = 0,
     confidence: np.ndarray = CONFIDENCE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    found = targets.batch(
+    result = targets.batch(
         tf.constant(images),
         tf.constant(labels),
         tf.constant(confidence[: len(labels)]),
         tf.constant([seed, 1], tf.int64),
     )
-    return found[0].numpy(), found[1].numpy()
+    return result[0].numpy(), result[1].numpy()
 
 
 def plain() -> np.ndarray:
@@ -101,15 +101,15 @@ def test_balanced_classes_weigh_the_same_and_the_mean_image_one(
 
 
 def test_without_class_weights_all_weigh_one() -> None:
-    found = class_weights(np.array([0, 0, 0, 1]), 2, 'none')
-    np.testing.assert_array_equal(found, ones(2), strict=True)
+    weights = class_weights(np.array([0, 0, 0, 1]), 2, 'none')
+    np.testing.assert_array_equal(weights, ones(2), strict=True)
 
 
 def own_shares(images: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Share of the image itself in each pixel, the rest being of the one before it in the batch."""
     other = np.roll(before, 1, axis=0)
-    found: np.ndarray = (images - other) / (before - other)
-    return found
+    shares: np.ndarray = (images - other) / (before - other)
+    return shares
 
 
 @pytest.mark.parametrize('seed', range(5))
@@ -186,11 +186,11 @@ def test_batch_of_one_stays_what_it_is(mix: str) -> None:
 
 @pytest.mark.parametrize('mix', ['none', 'mixup', 'cutmix'])
 def test_same_in_a_dataset_as_eagerly(mix: str) -> None:
-    made, seed = Targets(0.1, mix, WEIGHTS, True), tf.constant([0, 1], tf.int64)
+    blending, seed = Targets(0.1, mix, WEIGHTS, True), tf.constant([0, 1], tf.int64)
     mapped = tf.data.Dataset.from_tensors((noise(), LABELS, CONFIDENCE)).map(
-        lambda x, y, c: made.batch(x, y, c, seed)
+        lambda x, y, c: blending.batch(x, y, c, seed)
     )
     ((images, targets),) = mapped.as_numpy_iterator()
-    expected = of(made, noise())
+    expected = of(blending, noise())
     np.testing.assert_allclose(images, expected[0], atol=1e-3)
     np.testing.assert_allclose(targets, expected[1], atol=1e-5)

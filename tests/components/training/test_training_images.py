@@ -96,11 +96,11 @@ def test_pixels_on_disk_equal_pixels_in_memory(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize('written', [False, True])
 def test_empty_split(spooled: bool, written: bool, tmp_path: pathlib.Path) -> None:
     patterns = write(an_image_set(1), [[]], tmp_path) if written else [str(tmp_path / '*.gz')]
-    found = training_images.load(patterns, SIZE, tmp_path / 'spool.npy' if spooled else None)
-    assert len(found) == 0
-    assert found.values.shape == (0, SIZE, SIZE, 3)
-    assert found.labels.dtype == np.int64
-    nothing = training_images.epoch_batches(found, 8, POLICIES['standard'], 0, 1, one_hot(2))
+    data = training_images.load(patterns, SIZE, tmp_path / 'spool.npy' if spooled else None)
+    assert len(data) == 0
+    assert data.values.shape == (0, SIZE, SIZE, 3)
+    assert data.labels.dtype == np.int64
+    nothing = training_images.epoch_batches(data, 8, POLICIES['standard'], 0, 1, one_hot(2))
     assert list(nothing) == []
 
 
@@ -183,8 +183,8 @@ def test_confidence_stays_with_its_image_through_the_shuffle() -> None:
 
 def test_labels_are_certain_by_default(tmp_path: pathlib.Path) -> None:
     data = an_image_set(3)
-    made = LabelledSet(data.values, data.labels, data.ids)
-    np.testing.assert_array_equal(made.confidence, np.ones(3, np.float32), strict=True)
+    certain = LabelledSet(data.values, data.labels, data.ids)
+    np.testing.assert_array_equal(certain.confidence, np.ones(3, np.float32), strict=True)
 
 
 @pytest.mark.parametrize('mix', ['mixup', 'cutmix'])

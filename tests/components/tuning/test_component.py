@@ -83,11 +83,11 @@ def embed(folder: pathlib.Path, transformed: Transformed) -> None:
     counts = {}
     for split, name in (('train', 'train'), ('eval', 'val')):
         data = training_images.load([f'{transformed.examples[split]}/*.gz'], SIZE)
-        found = base.embed(name, data)
-        counts[name] = len(found)
+        features = base.embed(name, data)
+        counts[name] = len(features)
         target = pathlib.Path(embeddings.split_folder(str(folder), name))
         target.mkdir(parents=True)
-        write(target / f'{embeddings.FILE_PREFIX}-00000-of-00001', found)
+        write(target / f'{embeddings.FILE_PREFIX}-00000-of-00001', features)
     spec = embeddings.Spec(
         BASE, 'random', SIZE, 'blocks', 'none', 0, 0,
         base.dimension, counts, base.backbone.weights_digest, 0.0,
@@ -118,7 +118,7 @@ def outputs(
         'transform_graph': placed(standard_artifacts.TransformGraph(), transformed.folder),
         'embeddings': placed(Embeddings(), folder / 'embeddings'),
     }
-    made = {
+    results = {
         'best_hyperparameters': placed(standard_artifacts.HyperParameters(), folder / 'best'),
         'tuner_results': placed(standard_artifacts.TunerResults(), folder / 'results'),
     }
@@ -131,16 +131,16 @@ def outputs(
         embeddings=Channel(type=Embeddings),
     )
     context = base_executor.BaseExecutor.Context(tmp_dir=str(folder / 'tmp'), unique_id='1')
-    Executor(context).Do(inputs, made, dict(component.spec.exec_properties))
-    return made
+    Executor(context).Do(inputs, results, dict(component.spec.exec_properties))
+    return results
 
 
 def test_record_and_results_are_written(outputs: dict[str, list[Artifact]]) -> None:
     folder = pathlib.Path(outputs['tuner_results'][0].uri)
-    found = json.loads((folder / record.FILE).read_text('utf-8'))
-    assert found['base'] == tuned_settings.base_name(BASE, SIZE)
-    assert found['trials'][0]['values']['fine_tune.blocks'] == 1
-    assert [head['features'] for head in found['heads']] == ['blocks', 'blocks', 'top']
+    content = json.loads((folder / record.FILE).read_text('utf-8'))
+    assert content['base'] == tuned_settings.base_name(BASE, SIZE)
+    assert content['trials'][0]['values']['fine_tune.blocks'] == 1
+    assert [head['features'] for head in content['heads']] == ['blocks', 'blocks', 'top']
     assert len(json.loads((folder / 'tuner_results.json').read_text('utf-8'))) == 2
 
 
@@ -182,8 +182,8 @@ def test_trainer_takes_the_artifact(
     (file,) = folder.iterdir()
     config = json.loads(file.read_text('utf-8'))
     config['values'] |= {'fine_tune.blocks': 3, 'augmentation': 'flip'}
-    found = trained(tmp_path, transformed, folder.parent / 'embeddings', config)
-    assert found['fine_tune']['blocks'] == 3
-    assert found['tuned']['fine_tune.blocks'] == 3
-    assert found['tuned']['augmentation'] == 'flip'
-    assert set(found['tuned']) == set(tuned_settings.NAMES)
+    outcome = trained(tmp_path, transformed, folder.parent / 'embeddings', config)
+    assert outcome['fine_tune']['blocks'] == 3
+    assert outcome['tuned']['fine_tune.blocks'] == 3
+    assert outcome['tuned']['augmentation'] == 'flip'
+    assert set(outcome['tuned']) == set(tuned_settings.NAMES)

@@ -49,12 +49,12 @@ def tuner(
     epochs: int = 1,
 ) -> search.RecipeTuner:
     runner = runner or trial_runners.runner(folder)
-    found = head_comparison.compare(runner, settings)
+    heads = head_comparison.compare(runner, settings)
     searched = search_space.space(settings, tiny.BLOCKS, BASE)
-    points = candidates or search_space.candidates(searched, trials, 0, found.class_weights)
+    points = candidates or search_space.candidates(searched, trials, 0, heads.class_weights)
     return search.RecipeTuner(
         runner,
-        found,
+        heads,
         settings,
         searched,
         points,
@@ -66,9 +66,9 @@ def tuner(
 
 @pytest.fixture(scope='module')
 def searched(tmp_path_factory: pytest.TempPathFactory) -> search.RecipeTuner:
-    made = tuner(tmp_path_factory.mktemp('tuner'), trial_runners.settings())
-    made.search()
-    return made
+    search_tuner = tuner(tmp_path_factory.mktemp('tuner'), trial_runners.settings())
+    search_tuner.search()
+    return search_tuner
 
 
 def test_first_trial_has_the_present_settings(searched: search.RecipeTuner) -> None:
@@ -99,16 +99,16 @@ def test_chosen_is_never_worse_than_the_present_settings(searched: search.Recipe
 
 
 def test_record_tells_all_of_it(searched: search.RecipeTuner) -> None:
-    found = json.loads(json.dumps(record.tuning_record(searched)))
-    assert found['base'] == BASE and found['val_images'] == 20
-    assert len(found['trials']) == 3 and found['left_out'] == 0
-    first = found['trials'][0]
+    content = json.loads(json.dumps(record.tuning_record(searched)))
+    assert content['base'] == BASE and content['val_images'] == 20
+    assert len(content['trials']) == 3 and content['left_out'] == 0
+    first = content['trials'][0]
     assert first['accuracy'] == searched.results[0].measured.accuracy  # type: ignore[union-attr]
     assert first['values'][tuned_settings.BLOCKS] == 1
-    assert found['standard_error'] == pytest.approx(
+    assert content['standard_error'] == pytest.approx(
         np.sqrt(first['accuracy'] * (1 - first['accuracy']) / 20)
     )
-    assert [head['class_weights'] for head in found['heads']] == ['none', 'balanced']
+    assert [head['class_weights'] for head in content['heads']] == ['none', 'balanced']
 
 
 def test_weights_of_the_base_are_restored_between_trainings(tmp_path: pathlib.Path) -> None:
@@ -135,12 +135,12 @@ def test_weights_are_restored_after_a_stop(tmp_path: pathlib.Path) -> None:
         if now.what.endswith('fine-tuning steps') and now.done == 2:
             raise RuntimeError('stopped here')
 
-    made = tuner(tmp_path, trial_runners.settings(), runner=runner)
+    search_tuner = tuner(tmp_path, trial_runners.settings(), runner=runner)
     with (
         pytest.raises(keras_tuner.errors.FatalError, match='stopped here') as raised,
         progress.listening(stop),
     ):
-        made.search()
+        search_tuner.search()
     assert isinstance(raised.value.__cause__, RuntimeError)
     assert all(tiny.same(before, tiny.weights_of(base)).values())
     assert not list(tmp_path.rglob('state.npz'))
@@ -150,12 +150,12 @@ def test_budget_ends_the_search_but_not_before_the_present_settings(
     tmp_path: pathlib.Path,
 ) -> None:
     clock = Clock()
-    made = tuner(tmp_path, trial_runners.settings(), deadline=budget.Deadline(1e-6, clock))
+    search_tuner = tuner(tmp_path, trial_runners.settings(), deadline=budget.Deadline(1e-6, clock))
     clock.now = 1.0
-    made.search()
-    assert len(made.results) == 1
-    assert record.tuning_record(made)['left_out'] == 2
-    assert made.get_best_hyperparameters()[0].values == made.candidates[0]
+    search_tuner.search()
+    assert len(search_tuner.results) == 1
+    assert record.tuning_record(search_tuner)['left_out'] == 2
+    assert search_tuner.get_best_hyperparameters()[0].values == search_tuner.candidates[0]
 
 
 def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> None:
@@ -164,14 +164,14 @@ def test_training_that_would_not_fit_is_not_started(tmp_path: pathlib.Path) -> N
     first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     deeper = {**first, tuned_settings.BLOCKS: tiny.BLOCKS}
     clock = Clock()
-    made = tuner(tmp_path, settings, [first, deeper], deadline=budget.Deadline(1e4, clock))
-    made.search()
-    assert len(made.results) == 2
-    assert made.results[0] is not None
-    made.results = made.results[:1]
-    clock.now = 1e4 - 1.9 * made.results[0].seconds
-    assert not made._fits(deeper)
-    assert made._fits(first)
+    search_tuner = tuner(tmp_path, settings, [first, deeper], deadline=budget.Deadline(1e4, clock))
+    search_tuner.search()
+    assert len(search_tuner.results) == 2
+    assert search_tuner.results[0] is not None
+    search_tuner.results = search_tuner.results[:1]
+    clock.now = 1e4 - 1.9 * search_tuner.results[0].seconds
+    assert not search_tuner._fits(deeper)
+    assert search_tuner._fits(first)
 
 
 def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> None:
@@ -179,20 +179,24 @@ def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> No
     first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     base = tiny.backbone()
     runner = trial_runners.runner(tmp_path, base)
-    made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 5e-4}], runner)
+    search_tuner = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 5e-4}], runner)
     kernel = base.blocks[-1].layers[0].kernel
     good = np.array(kernel)
 
     def break_it(now: progress.Progress) -> None:
         """The second training meets a weight that is no number."""
-        if now.what.endswith('fine-tuning steps') and now.done == 1 and len(made.results) == 1:
+        if (
+            now.what.endswith('fine-tuning steps')
+            and now.done == 1
+            and len(search_tuner.results) == 1
+        ):
             kernel.assign(np.full(good.shape, np.nan, np.float32))
 
     with progress.listening(break_it):
-        made.search()
-    assert made.results[0] is not None and made.results[1] is None
-    assert made.choice.chosen == 0
-    assert record.tuning_record(made)['trials'][1]['accuracy'] is None
+        search_tuner.search()
+    assert search_tuner.results[0] is not None and search_tuner.results[1] is None
+    assert search_tuner.choice.chosen == 0
+    assert record.tuning_record(search_tuner)['trials'][1]['accuracy'] is None
     np.testing.assert_array_equal(np.array(kernel), good)
 
 
@@ -220,9 +224,9 @@ def test_images_of_unknown_classes_do_not_take_part(tmp_path: pathlib.Path) -> N
         base, trial_runners.NAMES, embedded, lambda: (trial_runners.unknown(train), more), tmp_path
     )
     known = trial_runners.runner(tmp_path).train(trial_runners.settings())
-    found = runner.train(trial_runners.settings())
-    assert len(found.measured.hits) == 20
-    np.testing.assert_allclose(found.measured.losses, known.measured.losses, rtol=1e-3)
+    result = runner.train(trial_runners.settings())
+    assert len(result.measured.hits) == 20
+    np.testing.assert_allclose(result.measured.losses, known.measured.losses, rtol=1e-3)
 
 
 def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
@@ -235,22 +239,22 @@ def test_probe_mode_reads_no_image(tmp_path: pathlib.Path) -> None:
     runner = TrialRunner(
         base, trial_runners.NAMES, tiny.embedded(base, train, val, 'none'), images, tmp_path
     )
-    made = tuner(tmp_path, trial_runners.settings(mode='probe'), runner=runner)
-    made.search()
-    result = made.results[0]
+    search_tuner = tuner(tmp_path, trial_runners.settings(mode='probe'), runner=runner)
+    search_tuner.search()
+    result = search_tuner.results[0]
     assert result is not None and result.kept == 'probe'
-    assert result.measured.accuracy == made.heads.heads[0].result.measured.accuracy
+    assert result.measured.accuracy == search_tuner.heads.heads[0].result.measured.accuracy
 
 
 def test_choice_is_by_the_verdict_and_not_by_the_lowest_loss(tmp_path: pathlib.Path) -> None:
     settings = trial_runners.settings()
     first = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
-    made = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 2e-4}])
-    made.search()
-    measured = [result.measured if result else None for result in made.results]
+    search_tuner = tuner(tmp_path, settings, [first, {**first, tuned_settings.RATE: 2e-4}])
+    search_tuner.search()
+    measured = [result.measured if result else None for result in search_tuner.results]
     losses = [trial.log_loss for trial in measured if trial is not None]
-    assert made.choice == settings_choice.choose(measured)
-    assert made.choice.chosen == 0, losses
+    assert search_tuner.choice == settings_choice.choose(measured)
+    assert search_tuner.choice.chosen == 0, losses
 
 
 def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> None:
@@ -266,10 +270,10 @@ def test_settings_that_are_clearly_better_are_taken(tmp_path: pathlib.Path) -> N
     )
     present = {tuned_settings.BASE: BASE, **tuned_settings.tunable_values(settings, tiny.BLOCKS)}
     better = {**present, tuned_settings.BLOCKS: tiny.BLOCKS, tuned_settings.RATE: 0.03}
-    made = tuner(
+    search_tuner = tuner(
         tmp_path, settings, [present, better], trial_runners.runner(tmp_path, base, n=96), epochs=6
     )
-    made.search()
-    assert made.choice.chosen == 1
-    assert 'beyond noise' in made.choice.why
-    assert made.get_best_hyperparameters()[0].values[tuned_settings.RATE] == 0.03
+    search_tuner.search()
+    assert search_tuner.choice.chosen == 1
+    assert 'beyond noise' in search_tuner.choice.why
+    assert search_tuner.get_best_hyperparameters()[0].values[tuned_settings.RATE] == 0.03

@@ -91,11 +91,11 @@ def test_points_are_spread_over_the_whole_space() -> None:
 
 def test_probe_mode_has_nothing_but_the_head() -> None:
     settings = params.Training(mode='probe')
-    found = search_space.space(settings, 18, BASE)
-    assert search_space.candidates(found, 6, 0, 'none') == [
+    space = search_space.space(settings, 18, BASE)
+    assert search_space.candidates(space, 6, 0, 'none') == [
         {tuned_settings.BASE: BASE, tuned_settings.CLASS_WEIGHTS: 'none'}
     ]
-    assert len(search_space.candidates(found, 6, 0, 'balanced')) == 2
+    assert len(search_space.candidates(space, 6, 0, 'balanced')) == 2
 
 
 def test_chosen_class_weights_are_first_tried_alone() -> None:
@@ -107,9 +107,9 @@ def test_chosen_class_weights_are_first_tried_alone() -> None:
 
 
 def config(**values: Any) -> dict[str, Any]:
-    found = keras_tuner.HyperParameters()
-    found.values = values
-    return found.get_config()
+    hyperparameters = keras_tuner.HyperParameters()
+    hyperparameters.values = values
+    return hyperparameters.get_config()
 
 
 def test_nothing_tuned_yet_says_what_to_do() -> None:

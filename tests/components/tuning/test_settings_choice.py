@@ -22,10 +22,12 @@ def test_measure_counts_hits_and_scales_confidence_away() -> None:
     labels = np.array([0, 1, 1, 0] * 10)
     logits = np.where(np.eye(2)[labels] > 0, 1.0, -1.0)
     logits[0] = logits[0][::-1]
-    found = settings_choice.measure(logits, labels)
-    assert found.accuracy == pytest.approx(39 / 40)
-    assert found.standard_error == pytest.approx(np.sqrt(39 / 40 * 1 / 40 / 40))
-    assert settings_choice.measure(logits * 7, labels).log_loss == pytest.approx(found.log_loss)
+    measurement = settings_choice.measure(logits, labels)
+    assert measurement.accuracy == pytest.approx(39 / 40)
+    assert measurement.standard_error == pytest.approx(np.sqrt(39 / 40 * 1 / 40 / 40))
+    assert settings_choice.measure(logits * 7, labels).log_loss == pytest.approx(
+        measurement.log_loss
+    )
 
 
 def test_clear_gain_is_taken() -> None:
@@ -55,9 +57,9 @@ def test_more_hits_are_taken_where_mcnemar_says_so() -> None:
     rng = np.random.default_rng(0)
     better = ValMeasurement(np.ones(n, bool), 0.49 + rng.normal(0, 0.5, n) * 0.2)
     better = ValMeasurement(better.hits, better.losses - better.losses.mean() + 0.499)
-    found = settings_choice.gain(better, present)
-    assert found.lower < 0 < found.loss and found.p_value < 1e-4
-    assert found.beyond_noise
+    gained = settings_choice.gain(better, present)
+    assert gained.lower < 0 < gained.loss and gained.p_value < 1e-4
+    assert gained.beyond_noise
 
 
 def test_many_comparisons_ask_for_more() -> None:
