@@ -25,7 +25,7 @@ class PretrainedBase(Section):
 
     @pydantic.field_validator('backbone')
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _check_backbone(cls, value: str) -> str:
         try:
             registry.entry(value)
         except ConfigError as error:
@@ -33,7 +33,7 @@ class PretrainedBase(Section):
         return value
 
     @pydantic.model_validator(mode='after')
-    def _offered(self) -> Self:
+    def _check_weights(self) -> Self:
         offered = (*registry.entry(self.backbone).weights, 'random')
         if self.weights in ('imagenet', 'package') and self.weights not in offered:
             raise ValueError(

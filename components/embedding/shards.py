@@ -23,7 +23,7 @@ def read_batches(file: str, size: int) -> Iterator[LabelledSet]:
     try:
         yield from examples.read(file, size)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        raise _damaged(file, error) from error
+        raise _damage_error(file, error) from error
 
 
 def estimated_images(file: str) -> int:
@@ -48,10 +48,10 @@ def estimated_images(file: str) -> int:
         records = tf.data.TFRecordDataset(file, compression_type='GZIP').take(1)
         first = next(records.as_numpy_iterator(), None)
     except tf.errors.DataLossError as error:
-        raise _damaged(file, error) from error
+        raise _damage_error(file, error) from error
     return 0 if first is None else round(size / (len(first) + _FRAMING))
 
 
-def _damaged(file: str, error: tf.errors.OpError) -> DataError:
+def _damage_error(file: str, error: tf.errors.OpError) -> DataError:
     why = error.message.splitlines()[0]
     return DataError(f'{file} is damaged ({why}); recreate it with: thawline run --no-cache')

@@ -77,7 +77,7 @@ class FineTune(Section):
     )
 
     @pydantic.model_validator(mode='after')
-    def _cacheable(self) -> Self:
+    def _check_cached_views(self) -> Self:
         if not self.cached_views:
             return self
         cached = f'cached_views {self.cached_views} caches activations of the frozen blocks'
@@ -110,7 +110,7 @@ class Decision(Section):
     )
 
     @pydantic.model_validator(mode='after')
-    def _complete(self) -> Self:
+    def _check_aim(self) -> Self:
         if self.aim in ('f1', 'recall') and self.positive is None:
             raise ValueError(f'aim {self.aim} needs positive, the name of a class')
         if self.aim == 'argmax' and self.positive is not None:

@@ -73,10 +73,10 @@ class TrainedClassifier:
 
 def drop_unknown_classes(train: LabelledSet, val: LabelledSet) -> tuple[LabelledSet, LabelledSet]:
     """Drops images of classes that train lacks: they can be neither learnt nor scored."""
-    return _known(train, 'train'), _known(val, 'val')
+    return _drop_unknown(train, 'train'), _drop_unknown(val, 'val')
 
 
-def _known(data: LabelledSet, split: str) -> LabelledSet:
+def _drop_unknown(data: LabelledSet, split: str) -> LabelledSet:
     rows = np.flatnonzero(data.labels >= 0)
     if len(rows) == len(data):
         return data

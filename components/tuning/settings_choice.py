@@ -79,14 +79,14 @@ class Gain:
     beyond_noise: bool
 
 
-def gain(one: ValMeasurement, other: ValMeasurement, level: float = LEVEL) -> Gain:
-    """By how much `one` is better than `other`.
+def gain(trial: ValMeasurement, reference: ValMeasurement, level: float = LEVEL) -> Gain:
+    """By how much a trial is better than another.
 
     Raises:
         ValueError: they are not of the same images.
     """
-    answers = clustered.accuracy_gain(one.hits, other.hits, np.arange(len(one.hits)))
-    saved = other.losses - one.losses
+    answers = clustered.accuracy_gain(trial.hits, reference.hits, np.arange(len(trial.hits)))
+    saved = reference.losses - trial.losses
     mean, n = float(saved.mean()), len(saved)
     half = math.inf
     if n > 1:

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.components.training import tiny
-from tests.components.training.whole import Images, train
+from tests.components.training.recipe_run import Images, train
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline.components.backbones import mirrored_views
 from thawline.components.backbones.params import Views

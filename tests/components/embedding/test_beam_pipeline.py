@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.components.embedding.embedded import (
+from tests.components.embedding.embedding_run import (
     SETTINGS,
     SIZE,
     embed,

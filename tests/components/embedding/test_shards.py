@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.components import transformed as making
-from tests.components.embedding.embedded import SIZE, image_ids, pictures, write_shard
+from tests.components.embedding.embedding_run import SIZE, image_ids, pictures, write_shard
 from tests.components.transformed import Transformed
 from thawline.components.embedding import shards
 from thawline.components.shared.errors import DataError

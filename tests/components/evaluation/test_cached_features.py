@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.components import transformed as making
-from tests.components.embedding import embedded
+from tests.components.embedding import embedding_run
 from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components import backbones
@@ -19,7 +19,7 @@ from thawline.components.evaluation.gate.params import Gate
 from thawline.components.saved_model import signatures
 from thawline.components.transform import preprocessing
 
-SETTINGS = embedded.SETTINGS
+SETTINGS = embedding_run.SETTINGS
 PARTS = {'val': making.rows(6, 1), 'test': making.rows(4, 2)}
 
 
@@ -43,8 +43,10 @@ def embed(folder: pathlib.Path, parts: dict[str, tuple[Row, ...]]) -> str:
         encoded = tf.constant([row.image for row in part])
         pixels = preprocessing.pixels_from_bytes(encoded, SIZE, RESIZE).numpy()
         ids = [row.image_id.encode() for row in part]
-        files[split] = [embedded.write_shard(folder / f'{split}.gz', pixels, [0] * len(ids), ids)]
-    embedded.embed(files, folder / 'embeddings')
+        files[split] = [
+            embedding_run.write_shard(folder / f'{split}.gz', pixels, [0] * len(ids), ids)
+        ]
+    embedding_run.embed(files, folder / 'embeddings')
     return str(folder / 'embeddings')
 
 

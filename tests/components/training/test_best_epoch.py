@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.components.training import tuning
-from tests.components.training.tuning import Killed, attempt, run, settings, timeless
+from tests.components.training import fine_tuning
+from tests.components.training.fine_tuning import Killed, attempt, run, settings, timeless
 from thawline.components.shared import progress
 from thawline.components.training import budget, checkpoint, fine_tune, optimizer, params, scores
 from thawline.components.training.best_epoch import EpochHistory, EpochRecord, Snapshot
@@ -42,10 +42,10 @@ def variant(name: str) -> params.Training:
 def undisturbed(name: str) -> tuple[fine_tune.FineTuning, list[np.ndarray]]:
     """The end of the training that nobody kills or hurries: its outcome and all weights."""
     chosen = variant(name)
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     with tempfile.TemporaryDirectory() as folder:
         tuned = run(classifier, pathlib.Path(folder), chosen)
-    return tuned, tuning.weights(classifier)
+    return tuned, fine_tuning.weights(classifier)
 
 
 def kept_epochs(folder: pathlib.Path) -> int:
@@ -57,7 +57,7 @@ def kept_epochs(folder: pathlib.Path) -> int:
 def assert_resumes(folder: pathlib.Path, name: str, epochs_kept: int) -> None:
     chosen, (expected, weights) = variant(name), undisturbed(name)
     assert kept_epochs(folder) == epochs_kept
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     # The resumed process has another random state.
     keras.utils.set_random_seed(99)
     seen: list[int] = []
@@ -67,7 +67,7 @@ def assert_resumes(folder: pathlib.Path, name: str, epochs_kept: int) -> None:
     assert seen == [1, 2, 3, 4]  # the curves show the epochs before the kill too
     assert steps[1].done == epochs_kept * STEPS  # and none of them was trained again
     assert timeless(tuned) == timeless(expected)
-    tuning.assert_equal(tuning.weights(classifier), weights)
+    fine_tuning.assert_equal(fine_tuning.weights(classifier), weights)
 
 
 def test_killed_between_epochs(tmp_path: pathlib.Path) -> None:
@@ -77,7 +77,7 @@ def test_killed_between_epochs(tmp_path: pathlib.Path) -> None:
 
     chosen = variant('plain')
     with pytest.raises(Killed):
-        run(tuning.classifier(chosen), tmp_path, chosen, on_epoch=kill)
+        run(fine_tuning.classifier(chosen), tmp_path, chosen, on_epoch=kill)
     assert_resumes(tmp_path, 'plain', epochs_kept=2)  # the epoch of the kill was not yet kept
 
 
@@ -89,13 +89,13 @@ def test_killed_within_an_epoch(name: str, tmp_path: pathlib.Path) -> None:
 
     chosen = variant(name)
     with pytest.raises(Killed), progress.listening(kill):
-        run(tuning.classifier(chosen), tmp_path, chosen)
+        run(fine_tuning.classifier(chosen), tmp_path, chosen)
     assert_resumes(tmp_path, name, epochs_kept=2)
 
 
 def test_complete_state_trains_nothing_more(tmp_path: pathlib.Path) -> None:
     chosen = variant('plain')
-    run(tuning.classifier(chosen), tmp_path, chosen)
+    run(fine_tuning.classifier(chosen), tmp_path, chosen)
     assert_resumes(tmp_path, 'plain', epochs_kept=EPOCHS)
 
 
@@ -114,9 +114,9 @@ class Clock:
 def test_measuring_an_epoch_leaves_no_trace(name: str, tmp_path: pathlib.Path) -> None:
     """With time for everything the weights are bitwise those of a training without a budget."""
     chosen, (expected, weights) = variant(name), undisturbed(name)
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     tuned = run(classifier, tmp_path, chosen, deadline=budget.Deadline(1e9, Clock()))
-    tuning.assert_equal(tuning.weights(classifier), weights)
+    fine_tuning.assert_equal(fine_tuning.weights(classifier), weights)
     assert timeless(tuned) == timeless(expected)
     assert expected.plan.epoch_seconds is None
     assert tuned.plan.epoch_seconds is not None and tuned.plan.epoch_seconds > 0
@@ -131,7 +131,7 @@ def test_without_time_the_model_stays_as_it_was(
 ) -> None:
     """Also where the time goes by while measuring, which trains a few steps."""
     chosen = variant(name)
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     before = [np.array(variable) for variable in classifier.model.variables]
     seen: list[progress.Progress] = []
     with progress.listening(seen.append):
@@ -139,7 +139,7 @@ def test_without_time_the_model_stays_as_it_was(
         tuned = attempt(classifier, tmp_path, chosen, deadline=deadline)
     assert tuned is None
     assert any('timing' in now.what for now in seen) is (looks > 0)
-    tuning.assert_equal([np.array(v) for v in classifier.model.variables], before)
+    fine_tuning.assert_equal([np.array(v) for v in classifier.model.variables], before)
     assert checkpoint.CheckpointFile(tmp_path, 'key').load() is None
 
 
@@ -152,7 +152,7 @@ def test_budget_that_runs_out_ends_after_the_epoch(
         clock.seconds += 1000.0 if epoch.epoch == 2 else 0.0
 
     chosen = variant('plain')
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     with caplog.at_level(logging.WARNING):
         tuned = run(
             classifier, tmp_path, chosen, on_epoch=late, deadline=budget.Deadline(1000.0, clock)
@@ -180,7 +180,9 @@ def test_seconds_before_a_kill_are_of_the_budget_too(
             clock.seconds += 400.0
 
         deadline = budget.Deadline(1000.0, clock)
-        return run(tuning.classifier(chosen), tmp_path, chosen, on_epoch=late, deadline=deadline)
+        return run(
+            fine_tuning.classifier(chosen), tmp_path, chosen, on_epoch=late, deadline=deadline
+        )
 
     with pytest.raises(Killed):
         attempt_with(Clock(), kill_at=2)
@@ -202,7 +204,7 @@ def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_the
 
     with pytest.raises(Killed):
         run(
-            tuning.classifier(chosen),
+            fine_tuning.classifier(chosen),
             tmp_path,
             chosen,
             on_epoch=kill,
@@ -221,7 +223,7 @@ def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_the
 
     # Without a budget now, and still with the plan of then.
     with pytest.raises(Killed), progress.listening(seen.append):
-        run(tuning.classifier(chosen), tmp_path, chosen, on_epoch=note)
+        run(fine_tuning.classifier(chosen), tmp_path, chosen, on_epoch=note)
     assert seen[0].total == planned * STEPS
     expected = [optimizer.learning_rate(1e-2, step, planned * STEPS, 0.1) for step in range(9)]
     assert rates == [max(expected[i : i + 3]) for i in (0, 3, 6)]

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import scipy.special
 
-from tests.components.training import tiny, tuning
-from tests.components.training.tuning import run, settings
+from tests.components.training import fine_tuning, tiny
+from tests.components.training.fine_tuning import run, settings
 from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import epoch_trainer as epochs_lib
@@ -29,7 +29,7 @@ def test_only_thawed_blocks_change_and_statistics_only_where_they_are_updated(
     batch_norm: str, average: float, tmp_path: pathlib.Path
 ) -> None:
     chosen = settings(batch_norm=batch_norm, average=average)
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     before = tiny.weights_of(classifier.backbone)
     head = classifier.head.get_weights()
     run(classifier, tmp_path, chosen)
@@ -61,9 +61,9 @@ def test_all_blocks_and_more_blocks_than_there_are(blocks: Any, tmp_path: pathli
 def test_first_step_moves_every_block_by_its_own_rate(tmp_path: pathlib.Path) -> None:
     """Measured in training itself: Adam's first step is as large as the rate, up to its sign."""
     chosen = settings(blocks='all', block_decay=0.5, warmup=0.5, weight_decay=0.0)
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     before = tiny.weights_of(classifier.backbone)
-    steps = tuning.Steps(lambda: tiny.weights_of(classifier.backbone))
+    steps = fine_tuning.Steps(lambda: tiny.weights_of(classifier.backbone))
     with progress.listening(steps):
         run(classifier, tmp_path, chosen)
     assert len(steps.seen) == 2 * 3
@@ -80,7 +80,7 @@ def test_first_step_moves_every_block_by_its_own_rate(tmp_path: pathlib.Path) ->
 
 def test_history_tells_depth_and_rate_of_each_epoch(tmp_path: pathlib.Path) -> None:
     chosen = settings(epochs=4, blocks='all', stages=2, warmup=0.25)
-    tuned = run(tuning.classifier(chosen), tmp_path, chosen)
+    tuned = run(fine_tuning.classifier(chosen), tmp_path, chosen)
     assert [epoch.blocks for epoch in tuned.history] == [2, 4, 4, 4]
     rates = [optimizer.learning_rate(1e-2, step, 12, 0.25) for step in range(12)]
     expected = [max(rates[i : i + 3]) for i in range(0, 12, 3)]
@@ -108,7 +108,7 @@ def test_depth_grows_from_the_top_until_all_blocks_have_half_of_the_epochs(
 def test_lower_blocks_wait_for_their_stage(tmp_path: pathlib.Path) -> None:
     """Bitwise, epoch by epoch, the scale and bias of BatchNorm too."""
     chosen = settings(epochs=4, blocks='all', stages=4, patience=10)
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     states = [tiny.weights_of(classifier.backbone)]
 
     def look(epoch: EpochRecord) -> None:
@@ -139,7 +139,7 @@ def test_loss_is_the_cross_entropy_of_the_targets(
         dropout=0.0,
         label_smoothing=smoothing,
     )
-    classifier = tuning.classifier(chosen)
+    classifier = fine_tuning.classifier(chosen)
     logits = classifier.predict(train.values)
     logs = scipy.special.log_softmax(logits.astype(float), axis=1)
     goals = (1 - smoothing) * np.eye(2)[train.labels] + smoothing / 2
@@ -156,7 +156,7 @@ def test_balanced_classes_make_the_rare_one_more_probable(tmp_path: pathlib.Path
     def probability(weighting: str) -> float:
         # One epoch: no choice of an epoch by accuracy comes between.
         chosen = settings(class_weights=weighting, epochs=1, dropout=0.0, batch_size=4)
-        classifier = tuning.classifier(chosen)
+        classifier = fine_tuning.classifier(chosen)
         run(classifier, tmp_path / weighting, chosen, rare)
         chances = scipy.special.softmax(classifier.predict(tiny.images(48, seed=1).values), axis=1)
         return float(chances[:, 1].mean())
@@ -170,10 +170,10 @@ def test_blends_change_the_training_and_are_reproducible(mix: str, tmp_path: pat
     ends = {}
     for name, blend in (('one', mix), ('again', mix), ('plain', 'none')):
         chosen = settings(mix=blend)
-        classifier = tuning.classifier(chosen)
+        classifier = fine_tuning.classifier(chosen)
         run(classifier, tmp_path / name, chosen)
-        ends[name] = tuning.weights(classifier)
-    tuning.assert_equal(ends['one'], ends['again'])
+        ends[name] = fine_tuning.weights(classifier)
+    fine_tuning.assert_equal(ends['one'], ends['again'])
     assert any((a != b).any() for a, b in zip(ends['one'], ends['plain'], strict=True))
 
 
@@ -184,19 +184,19 @@ def test_averages_are_scored_and_kept_while_training_goes_on_from_the_weights_th
     paths: dict[float, list[list[np.ndarray]]] = {}
     for average in (0.0, 0.75):
         chosen = settings(average=average, batch_norm='affine')
-        classifier = tuning.classifier(chosen)
-        steps = tuning.Steps(functools.partial(tuning.weights, classifier))
+        classifier = fine_tuning.classifier(chosen)
+        steps = fine_tuning.Steps(functools.partial(fine_tuning.weights, classifier))
         with progress.listening(steps):
             tuned = run(classifier, tmp_path / str(average), chosen)
         paths[average] = steps.seen
     assert len(paths[0.75]) == 6
     for averaged, plain in zip(paths[0.75], paths[0.0], strict=True):
-        tuning.assert_equal(averaged, plain)
+        fine_tuning.assert_equal(averaged, plain)
     means = [paths[0.75][0]]
     for now in paths[0.75][1:]:
         means.append([0.75 * a + 0.25 * b for a, b in zip(means[-1], now, strict=True)])
     expected = means[tuned.best_epoch * 3 - 1]
-    for found, mean in zip(tuning.weights(classifier), expected, strict=True):
+    for found, mean in zip(fine_tuning.weights(classifier), expected, strict=True):
         np.testing.assert_allclose(found, mean, rtol=1e-5, atol=1e-6)
     assert any(
         (a != b).any() for a, b in zip(expected, paths[0.75][tuned.best_epoch * 3 - 1], strict=True)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.components.training import tiny, tuning
+from tests.components.training import fine_tuning, tiny
 from thawline.components import augmentation, backbones
 from thawline.components.backbones import classifier as model
 from thawline.components.training import frozen_activations, training_images
@@ -48,7 +48,7 @@ def test_stages_below_the_boundary_reach_the_head(tmp_path: pathlib.Path) -> Non
     look = frozen_activations.ValPredictor(one, data.values, edge)
     expected = one.predict(data.values)
     np.testing.assert_allclose(look(), expected, atol=1e-4 * np.abs(expected).max())
-    tuned = tuning.run(one, tmp_path, tuning.settings(cached_views=1), data, val)
+    tuned = fine_tuning.run(one, tmp_path, fine_tuning.settings(cached_views=1), data, val)
     expected = one.predict(val.values)
     np.testing.assert_allclose(tuned.predict_val(), expected, atol=1e-4 * np.abs(expected).max())
 
@@ -122,22 +122,22 @@ def test_training_on_a_cached_view_is_training_on_its_images(
     """Without augmentation the cached view is what is trained without a cache, up to rounding."""
     ends = {}
     for views in (0, 3):
-        chosen = tuning.settings(
+        chosen = fine_tuning.settings(
             cached_views=views, augmentation='none', batch_norm=batch_norm, dropout=0.3
         )
-        one = tuning.classifier(chosen)
-        tuned = tuning.run(one, tmp_path / str(views), chosen)
-        ends[views] = tuning.weights(one), tuned.history[-1].train_loss
+        one = fine_tuning.classifier(chosen)
+        tuned = fine_tuning.run(one, tmp_path / str(views), chosen)
+        ends[views] = fine_tuning.weights(one), tuned.history[-1].train_loss
     for cached, plain in zip(ends[3][0], ends[0][0], strict=True):
         np.testing.assert_allclose(cached, plain, rtol=1e-3, atol=1e-4)
     assert ends[3][1] == pytest.approx(ends[0][1], rel=1e-3)
 
 
 def test_cached_views_are_trained_on_and_leave_the_frozen_blocks(tmp_path: pathlib.Path) -> None:
-    chosen = tuning.settings(cached_views=2, epochs=4, stages=2)
-    one = tuning.classifier(chosen)
+    chosen = fine_tuning.settings(cached_views=2, epochs=4, stages=2)
+    one = fine_tuning.classifier(chosen)
     before = tiny.weights_of(one.backbone)
-    tuned = tuning.run(one, tmp_path, chosen)
+    tuned = fine_tuning.run(one, tmp_path, chosen)
     assert [epoch.blocks for epoch in tuned.history] == [1, 2, 2, 2]
     unchanged = tiny.same(before, tiny.weights_of(one.backbone))
     assert all(same for path, same in unchanged.items() if path[5] in '01')

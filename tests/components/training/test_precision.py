@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.components.training import tiny, tuning
+from tests.components.training import fine_tuning, tiny
 from thawline.components import backbones
 from thawline.components.backbones import classifier
 from thawline.components.training import optimizer, params, precision
@@ -100,11 +100,11 @@ def test_training_in_it_comes_near_to_float32(
 ) -> None:
     reached = {}
     for name in ('float32', 'mixed_bfloat16'):
-        settings = tuning.settings(precision=name, dropout=0.0, **chosen)
-        one = tuning.classifier(settings)
-        reached[name] = tuning.run(one, tmp_path / name, settings)
+        settings = fine_tuning.settings(precision=name, dropout=0.0, **chosen)
+        one = fine_tuning.classifier(settings)
+        reached[name] = fine_tuning.run(one, tmp_path / name, settings)
         # What is kept answers in float32 as a model that never knew another precision.
-        fresh = tuning.classifier(tuning.settings())
+        fresh = fine_tuning.classifier(fine_tuning.settings())
         fresh.model.set_weights(one.model.get_weights())
         pixels = tiny.images(16, seed=3).values
         np.testing.assert_array_equal(one.predict(pixels), fresh.predict(pixels))

@@ -11,16 +11,17 @@ import scipy.special
 import tensorflow as tf
 
 from tests.components.training import tiny
-from tests.components.training.whole import Images, assert_equal, train, weights, without_seconds
+from tests.components.training.recipe_run import (
+    Images,
+    assert_equal,
+    train,
+    weights,
+    without_seconds,
+)
 from thawline.components import backbones
 from thawline.components.backbones.features import Features, feature_slices
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import (
-    augmentation_choice,
-    model_selection,
-    recipe,
-    scores,
-)
+from thawline.components.training import augmentation_choice, model_selection, recipe, scores
 
 
 def shipped(trained: recipe.TrainedClassifier, data: LabelledSet) -> scores.Scores:

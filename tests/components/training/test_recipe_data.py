@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.components.training import tiny
-from tests.components.training.whole import NAMES, assert_equal, train, weights
+from tests.components.training.recipe_run import NAMES, assert_equal, train, weights
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.components.training import tiny, tuning
+from tests.components.training import fine_tuning, tiny
 from thawline.components import augmentation
 from thawline.components.training import params, resolution, scores, training_images
 from thawline.components.training.epoch_trainer import EpochTrainer
@@ -71,13 +71,13 @@ def test_augmented_images_are_resized() -> None:
 def test_growing_images_are_trained_by_one_trace_and_val_is_of_full_size(
     chosen: dict[str, Any], tmp_path: pathlib.Path
 ) -> None:
-    settings = tuning.settings(epochs=3, start_resolution=0.3, **chosen)
-    classifier = tuning.classifier(settings, side=SIDE)
+    settings = fine_tuning.settings(epochs=3, start_resolution=0.3, **chosen)
+    classifier = fine_tuning.classifier(settings, side=SIDE)
     train, val = tiny.images(24, side=SIDE), tiny.images(16, side=SIDE, seed=1)
-    before = tuning.weights(classifier)
-    tuned = tuning.run(classifier, tmp_path, settings, train, val)
+    before = fine_tuning.weights(classifier)
+    tuned = fine_tuning.run(classifier, tmp_path, settings, train, val)
     assert [epoch.side for epoch in tuned.history] == [32, 64, 96]
-    assert any((a != b).any() for a, b in zip(before, tuning.weights(classifier), strict=True))
+    assert any((a != b).any() for a, b in zip(before, fine_tuning.weights(classifier), strict=True))
     assert classifier.model.input_shape == (None, SIDE, SIDE, 3)
     again = scores.score(classifier.predict(val.values), val.labels)
     assert again.accuracy == tuned.best.val.accuracy
@@ -86,8 +86,8 @@ def test_growing_images_are_trained_by_one_trace_and_val_is_of_full_size(
 
 def test_seconds_of_epochs_follow_their_area() -> None:
     """Of any number of epochs, from what was measured at the two ends."""
-    settings = tuning.settings(epochs=5, start_resolution=0.3)
-    classifier = tuning.classifier(settings, side=SIDE)
+    settings = fine_tuning.settings(epochs=5, start_resolution=0.3)
+    classifier = fine_tuning.classifier(settings, side=SIDE)
     train, val = tiny.images(24, side=SIDE), tiny.images(16, side=SIDE, seed=1)
     epochs = EpochTrainer(classifier, train, val, settings, None)
     seconds = epochs.time_epochs(2)

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from tests.components.embedding import embedded
+from tests.components.embedding import embedding_run
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline.components import backbones
 from thawline.components.backbones.params import PretrainedBase
@@ -71,7 +71,7 @@ def embed(
         'train': sorted(map(str, transformed.examples['train'].glob('*.gz'))),
         'val': sorted(map(str, transformed.examples['eval'].glob('*.gz'))),
     }
-    embedded.embed(files, folder, settings)
+    embedding_run.embed(files, folder, settings)
     return folder
 
 

@@ -11,7 +11,7 @@ import pytest
 import scipy.special
 
 from tests.components.training import tiny
-from tests.components.training.whole import assert_equal, train, weights, without_seconds
+from tests.components.training.recipe_run import assert_equal, train, weights, without_seconds
 from thawline.components.shared.labelled_set import LabelledSet
 
 Mode = Literal['fine_tune', 'probe']
