@@ -6,8 +6,8 @@ code.
 
 from __future__ import annotations
 
-from thawline.components.augmentation.augment import augment
+from thawline.components.augmentation.augment import augment, compile_views
 from thawline.components.augmentation.draws import DRAWS, view_draws
 from thawline.components.augmentation.policies import POLICIES, Policy
 
-__all__ = ['DRAWS', 'POLICIES', 'Policy', 'augment', 'view_draws']
+__all__ = ['DRAWS', 'POLICIES', 'Policy', 'augment', 'compile_views', 'view_draws']

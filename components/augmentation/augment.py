@@ -8,6 +8,8 @@ resumed training sees the very same images; the Embedder for each image from its
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -137,3 +139,29 @@ def augment(images: tf.Tensor, policy: Policy, draws: tf.Tensor) -> tf.Tensor:
         draws = _keep_one_kind(policy, draws)
     moved = (_resample if policy.resamples else _mirror)(policy, draws, images)
     return tf.ensure_shape(_change_colours(policy, draws, moved), images.shape)
+
+
+def compile_views(
+    forward: Callable[[tf.Tensor], Any], side: int, policy: Policy
+) -> tuple[tf.types.experimental.PolymorphicFunction, tf.types.experimental.PolymorphicFunction]:
+    """`forward` of plain images, and of augmented ones, each with one trace.
+
+    Args:
+        forward: takes float32 [N, S, S, 3] in [0, 255].
+        side: S.
+        policy: of the augmentation.
+
+    Returns:
+        Functions of uint8 [N, S, S, 3]; the second takes draws too, float32 [N, DRAWS].
+    """
+    pixels = tf.TensorSpec([None, side, side, 3], tf.uint8)
+
+    @tf.function(input_signature=[pixels])
+    def plain(images: tf.Tensor) -> Any:
+        return forward(tf.cast(images, tf.float32))
+
+    @tf.function(input_signature=[pixels, tf.TensorSpec([None, columns.DRAWS], tf.float32)])
+    def augmented(images: tf.Tensor, draws: tf.Tensor) -> Any:
+        return forward(augment(images, policy, draws))
+
+    return plain, augmented

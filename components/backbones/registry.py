@@ -1,7 +1,7 @@
 """The available backbones, without importing Keras.
 
-An entry has the sizes that suit a backbone, the sources of its weights, and the pattern that sorts
-its layers into blocks; its constructor is the function of the same name in `families`.
+An entry has the sources of a backbone's weights and the pattern that sorts its layers into blocks;
+its constructor is the function of the same name in `families`.
 """
 
 from __future__ import annotations
@@ -21,26 +21,24 @@ class BackboneEntry:
 
     Attributes:
         name: in configurations.
-        default_size: image side in pixels that its ImageNet weights were trained at.
-        sizes: image sides known to work well; any from `min_size` up builds.
-        min_size: smallest image side that the architecture takes.
+        block_pattern: regular expression with one group, which is the name of a layer's block.
+            Layers before the first match are the stem, after the last the top.
         weights: which of 'imagenet' and 'package' it has, the best offline choice last; None,
             'random' and the path of a file always work.
-        block_pattern: regular expression with one group; the group of a layer's name is the name
-            of its block. Layers before the first match are the stem, after the last the top.
         imagenet_file: in which Keras caches the ImageNet weights; `{size}` stands for the size of
             the weights where there are several.
         imagenet_sizes: sizes with ImageNet weights of their own (empty: one file for all).
+        default_size: image side in pixels that its ImageNet weights were trained at.
+        min_size: smallest image side that the architecture takes.
         megabytes: size of the float32 weights, for messages.
     """
 
     name: str
-    default_size: int
-    sizes: tuple[int, ...]
-    weights: tuple[str, ...]
     block_pattern: str
+    weights: tuple[str, ...] = ('imagenet',)
     imagenet_file: str | None = None
     imagenet_sizes: tuple[int, ...] = ()
+    default_size: int = 224
     min_size: int = 32
     megabytes: int = 0
 
@@ -64,9 +62,6 @@ _MOBILENET_SIZES = (96, 128, 160, 192, 224)
 _ENTRIES = (
     BackboneEntry(
         name='mobilenet_v2',
-        default_size=224,
-        sizes=_MOBILENET_SIZES,
-        weights=('imagenet',),
         block_pattern=_MOBILENET_BLOCK,
         imagenet_file=_MOBILENET_FILE.format(alpha='1.0'),
         imagenet_sizes=_MOBILENET_SIZES,
@@ -76,9 +71,6 @@ _ENTRIES = (
     # network with 'imagenet', a file or random weights.
     BackboneEntry(
         name='mobilenet_v2_035',
-        default_size=224,
-        sizes=_MOBILENET_SIZES,
-        weights=('imagenet',),
         block_pattern=_MOBILENET_BLOCK,
         imagenet_file=_MOBILENET_FILE.format(alpha='0.35'),
         imagenet_sizes=_MOBILENET_SIZES,
@@ -86,62 +78,42 @@ _ENTRIES = (
     ),
     BackboneEntry(
         name='resnet50',
-        default_size=224,
-        sizes=(160, 192, 224, 256, 288),
-        weights=('imagenet',),
         block_pattern=_RESNET_BLOCK,
         imagenet_file='resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5',
         megabytes=94,
     ),
     BackboneEntry(
         name='resnet50_v2',
-        default_size=224,
-        sizes=(160, 192, 224, 256, 288),
-        weights=('imagenet',),
         block_pattern=_RESNET_BLOCK,
         imagenet_file='resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5',
         megabytes=94,
     ),
     BackboneEntry(
         name='efficientnet_v2_b0',
-        default_size=224,
-        sizes=(160, 192, 224, 256, 288),
-        weights=('imagenet',),
         block_pattern=_EFFICIENTNET_BLOCK,
         imagenet_file='efficientnetv2-b0_notop.h5',
         megabytes=24,
     ),
     BackboneEntry(
         name='efficientnet_b0',
-        default_size=224,
-        sizes=(160, 192, 224, 256, 288),
-        weights=('imagenet',),
         block_pattern=_EFFICIENTNET_BLOCK,
         imagenet_file='efficientnetb0_notop.h5',
         megabytes=16,
     ),
     BackboneEntry(
         name='mobilenet_v3_large',
-        default_size=224,
-        sizes=(160, 192, 224, 256),
-        weights=('imagenet',),
         block_pattern=_MOBILENET_V3_BLOCK,
         imagenet_file='weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5',
         megabytes=12,
     ),
     BackboneEntry(
         name='convnext_tiny',
-        default_size=224,
-        sizes=(160, 192, 224, 256, 288),
-        weights=('imagenet',),
         block_pattern=_CONVNEXT_BLOCK,
         imagenet_file='convnext_tiny_notop.h5',
         megabytes=111,
     ),
     BackboneEntry(
         name='efficientnet_lite0',
-        default_size=224,
-        sizes=(128, 160, 192, 224, 256, 288),
         weights=('package',),
         block_pattern=_EFFICIENTNET_BLOCK,
         megabytes=14,

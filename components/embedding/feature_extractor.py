@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from apache_beam.ml.inference.base import ModelHandler
 
 from thawline.components import augmentation, backbones
@@ -46,20 +45,11 @@ class FeatureExtractor:
         self.backbone = backbone
         model = feature_model(self.backbone, settings.features)
         self.dimension: int = model.output_shape[-1]
-        features = constant_weights.inference_function(model)
-        policy = augmentation.POLICIES[settings.augmentation]
-        pixels = tf.TensorSpec([None, settings.image_size, settings.image_size, 3], tf.uint8)
-        draws = tf.TensorSpec([None, augmentation.DRAWS], tf.float32)
-
-        @tf.function(input_signature=[pixels])
-        def plain(images: tf.Tensor) -> tf.Tensor:
-            return features(tf.cast(images, tf.float32))
-
-        @tf.function(input_signature=[pixels, draws])
-        def augmented(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-            return features(augmentation.augment(images, policy, draws))
-
-        self._plain, self._augmented = plain, augmented
+        self._plain, self._augmented = augmentation.compile_views(
+            constant_weights.inference_function(model),
+            settings.image_size,
+            augmentation.POLICIES[settings.augmentation],
+        )
 
     def embed(self, split: str, images: LabelledSet) -> LabelledSet:
         """Features of the plain images, and in train of their augmented views."""

@@ -43,23 +43,17 @@ class SplitClassifier:
             policy: of the augmented views.
         """
         lower, self.upper = classifier.split(len(classifier.backbone.blocks) - thawed)
-        pixels = tf.TensorSpec(classifier.model.input_shape, tf.uint8)
-        draws = tf.TensorSpec([None, augmentation.DRAWS], tf.float32)
 
-        @tf.function(input_signature=[pixels])
-        def plain(images: tf.Tensor) -> list[tf.Tensor]:
-            return tf.nest.flatten(lower(tf.cast(images, tf.float32), training=False))
+        def forward(images: tf.Tensor) -> list[tf.Tensor]:
+            return tf.nest.flatten(lower(images, training=False))
 
-        @tf.function(input_signature=[pixels, draws])
-        def augmented(images: tf.Tensor, draws: tf.Tensor) -> list[tf.Tensor]:
-            changed = augmentation.augment(images, policy, draws)
-            return tf.nest.flatten(lower(changed, training=False))
+        side = classifier.model.input_shape[1]
+        self.plain, self.augmented = augmentation.compile_views(forward, side, policy)
 
         @tf.function(input_signature=[self.specs])
         def logits(activations: list[tf.Tensor]) -> tf.Tensor:
             return self.upper(activations, training=False)
 
-        self.plain, self.augmented = plain, augmented
         self._logits: Callable[[Activations], tf.Tensor] = logits
 
     @property

@@ -36,8 +36,7 @@ def test_every_required_backbone_is_registered_once() -> None:
 def test_entry_is_consistent(name: str) -> None:
     item = backbones.entry(name)
     assert item.name == name
-    assert item.default_size in item.sizes
-    assert min(item.sizes) >= item.min_size
+    assert item.default_size >= item.min_size
     assert set(item.weights) <= {'imagenet', 'package'} and item.weights
     assert ('imagenet' in item.weights) == (item.imagenet_file is not None)
     assert re.compile(item.block_pattern).groups == 1

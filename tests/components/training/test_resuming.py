@@ -1,0 +1,228 @@
+"""A killed training ends where an undisturbed one ends, and a look at the clock leaves no trace."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import pathlib
+import tempfile
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tests.components.training import fine_tuning
+from tests.components.training.fine_tuning import Killed, attempt, run, settings, timeless
+from thawline.components.shared import progress
+from thawline.components.training import budget, checkpoint, fine_tune, optimizer, params
+from thawline.components.training.best_epoch import EpochRecord
+
+EPOCHS = 4
+STEPS = 3  # of 24 images in batches of 8
+
+# Each keeps something else that a resumed training needs.
+VARIANTS: dict[str, dict[str, Any]] = {
+    'plain': {},
+    'stages': {'blocks': 'all', 'stages': 4},
+    'average': {'average': 0.75},
+    'updated': {'batch_norm': 'updated'},
+    'cached': {'cached_views': 2},
+    'cutmix': {'mix': 'cutmix', 'class_weights': 'balanced'},
+    'all': {'blocks': 'all', 'stages': 2, 'average': 0.5, 'batch_norm': 'updated', 'mix': 'mixup'},
+}
+
+
+def variant(name: str) -> params.Training:
+    return settings(epochs=EPOCHS, weight_decay=0.01, **VARIANTS[name])
+
+
+@functools.cache
+def undisturbed(name: str) -> tuple[fine_tune.FineTuning, list[np.ndarray]]:
+    """The end of the training that nobody kills or hurries: its outcome and all weights."""
+    chosen = variant(name)
+    classifier = fine_tuning.classifier(chosen)
+    with tempfile.TemporaryDirectory() as folder:
+        tuned = run(classifier, pathlib.Path(folder), chosen)
+    return tuned, fine_tuning.weights(classifier)
+
+
+def kept_epochs(folder: pathlib.Path) -> int:
+    state = checkpoint.CheckpointFile(folder, 'key').load()
+    assert state is not None
+    return len(state.meta['history'])
+
+
+def assert_resumes(folder: pathlib.Path, name: str, epochs_kept: int) -> None:
+    chosen, (expected, weights) = variant(name), undisturbed(name)
+    assert kept_epochs(folder) == epochs_kept
+    classifier = fine_tuning.classifier(chosen)
+    # The resumed process has another random state.
+    keras.utils.set_random_seed(99)
+    seen: list[int] = []
+    steps: list[progress.Progress] = []
+    with progress.listening(steps.append):
+        tuned = run(classifier, folder, chosen, on_epoch=lambda epoch: seen.append(epoch.epoch))
+    assert seen == [1, 2, 3, 4]  # the curves show the epochs before the kill too
+    assert steps[1].done == epochs_kept * STEPS  # and none of them was trained again
+    assert timeless(tuned) == timeless(expected)
+    fine_tuning.assert_equal(fine_tuning.weights(classifier), weights)
+
+
+def test_killed_between_epochs(tmp_path: pathlib.Path) -> None:
+    def kill(epoch: EpochRecord) -> None:
+        if epoch.epoch == 3:
+            raise Killed
+
+    chosen = variant('plain')
+    with pytest.raises(Killed):
+        run(fine_tuning.classifier(chosen), tmp_path, chosen, on_epoch=kill)
+    assert_resumes(tmp_path, 'plain', epochs_kept=2)  # the epoch of the kill was not yet kept
+
+
+@pytest.mark.parametrize('name', sorted(VARIANTS))
+def test_killed_within_an_epoch(name: str, tmp_path: pathlib.Path) -> None:
+    def kill(now: progress.Progress) -> None:
+        if now.done == 2 * STEPS + 2:
+            raise Killed
+
+    chosen = variant(name)
+    with pytest.raises(Killed), progress.listening(kill):
+        run(fine_tuning.classifier(chosen), tmp_path, chosen)
+    assert_resumes(tmp_path, name, epochs_kept=2)
+
+
+def test_complete_state_trains_nothing_more(tmp_path: pathlib.Path) -> None:
+    chosen = variant('plain')
+    run(fine_tuning.classifier(chosen), tmp_path, chosen)
+    assert_resumes(tmp_path, 'plain', epochs_kept=EPOCHS)
+
+
+class Clock:
+    """Goes on by `pace` whenever it is looked at, and else when it is told to."""
+
+    def __init__(self, pace: float = 0.0) -> None:
+        self.seconds, self._pace = 0.0, pace
+
+    def __call__(self) -> float:
+        self.seconds += self._pace
+        return self.seconds
+
+
+@pytest.mark.parametrize('name', sorted(VARIANTS))
+def test_measuring_an_epoch_leaves_no_trace(name: str, tmp_path: pathlib.Path) -> None:
+    """With time for everything the weights are bitwise those of a training without a budget."""
+    chosen, (expected, weights) = variant(name), undisturbed(name)
+    classifier = fine_tuning.classifier(chosen)
+    tuned = run(classifier, tmp_path, chosen, deadline=budget.Deadline(1e9, Clock()))
+    fine_tuning.assert_equal(fine_tuning.weights(classifier), weights)
+    assert timeless(tuned) == timeless(expected)
+    assert expected.plan.epoch_seconds is None
+    assert tuned.plan.epoch_seconds is not None and tuned.plan.epoch_seconds > 0
+    assert tuned.left_out == []
+    assert len(tuned.history) == EPOCHS
+
+
+@pytest.mark.parametrize('looks', [0, 2])
+@pytest.mark.parametrize('name', ['plain', 'all'])
+def test_without_time_the_model_stays_as_it_was(
+    looks: int, name: str, tmp_path: pathlib.Path
+) -> None:
+    """Also where the time goes by while measuring, which trains a few steps."""
+    chosen = variant(name)
+    classifier = fine_tuning.classifier(chosen)
+    before = [np.array(variable) for variable in classifier.model.variables]
+    seen: list[progress.Progress] = []
+    with progress.listening(seen.append):
+        deadline = budget.Deadline(looks + 0.5, Clock(pace=1.0))
+        tuned = attempt(classifier, tmp_path, chosen, deadline=deadline)
+    assert tuned is None
+    assert any('timing' in now.what for now in seen) is (looks > 0)
+    fine_tuning.assert_equal([np.array(v) for v in classifier.model.variables], before)
+    assert checkpoint.CheckpointFile(tmp_path, 'key').load() is None
+
+
+def test_budget_that_runs_out_ends_after_the_epoch(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+
+    def late(epoch: EpochRecord) -> None:
+        clock.seconds += 1000.0 if epoch.epoch == 2 else 0.0
+
+    chosen = variant('plain')
+    classifier = fine_tuning.classifier(chosen)
+    with caplog.at_level(logging.WARNING):
+        tuned = run(
+            classifier, tmp_path, chosen, on_epoch=late, deadline=budget.Deadline(1000.0, clock)
+        )
+    assert [epoch.epoch for epoch in tuned.history] == [1, 2]
+    assert 'stopped after epoch 2' in caplog.text
+    assert (tuned.plan.epochs, tuned.left_out) == (2, ['2 of 4 epochs'])
+    assert tuned.best_epoch in (1, 2)
+
+
+def test_seconds_before_a_kill_are_of_the_budget_too(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Epochs of 400 s in a budget of 1000 s: three begin, wherever the training was killed."""
+    chosen = variant('plain')
+    seen: list[int] = []
+
+    def attempt_with(clock: Clock, kill_at: int | None) -> fine_tune.FineTuning:
+        def late(epoch: EpochRecord) -> None:
+            if epoch.epoch in seen:  # shown again, not trained again
+                return
+            if epoch.epoch == kill_at:
+                raise Killed
+            seen.append(epoch.epoch)
+            clock.seconds += 400.0
+
+        deadline = budget.Deadline(1000.0, clock)
+        return run(
+            fine_tuning.classifier(chosen), tmp_path, chosen, on_epoch=late, deadline=deadline
+        )
+
+    with pytest.raises(Killed):
+        attempt_with(Clock(), kill_at=2)
+    with caplog.at_level(logging.WARNING):
+        tuned = attempt_with(Clock(), kill_at=None)
+    assert seen == [1, 2, 3]
+    assert 'stopped after epoch 3' in caplog.text
+    assert tuned.left_out == ['1 of 4 epochs']
+
+
+def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_them(
+    tmp_path: pathlib.Path,
+) -> None:
+    chosen = settings(epochs=100_000)  # more than fit, however fast
+
+    def kill(epoch: EpochRecord) -> None:
+        if epoch.epoch == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(
+            fine_tuning.classifier(chosen),
+            tmp_path,
+            chosen,
+            on_epoch=kill,
+            deadline=budget.Deadline(60.0, Clock()),
+        )
+    state = checkpoint.CheckpointFile(tmp_path, 'key').load()
+    assert state is not None
+    planned = state.meta['epochs']
+    assert 3 < planned < 100_000
+    seen: list[progress.Progress] = []
+    rates: list[float] = []
+
+    def note(epoch: EpochRecord) -> None:
+        rates.append(epoch.rate)
+        kill(epoch)
+
+    # Without a budget now, and still with the plan of then.
+    with pytest.raises(Killed), progress.listening(seen.append):
+        run(fine_tuning.classifier(chosen), tmp_path, chosen, on_epoch=note)
+    assert seen[0].total == planned * STEPS
+    expected = [optimizer.learning_rate(1e-2, step, planned * STEPS, 0.1) for step in range(9)]
+    assert rates == [max(expected[i : i + 3]) for i in (0, 3, 6)]
