@@ -36,6 +36,23 @@ def check(project: Project) -> Listing:
     return sources.list_source(project.source_spec())
 
 
+def older_types_note(project: Project) -> str | None:
+    """A remark where all runs so far are of a version whose components had other class paths.
+
+    These are types in ML Metadata and part of TFX's cache keys, so nothing is taken from the cache.
+    """
+    store = opening.find_store(project)
+    names = [] if store is None else [kind.name for kind in store.get_execution_types()]
+    if any(name.startswith('thawline.') for name in names):
+        return None
+    if not any(name.startswith('components.') for name in names):
+        return None
+    return (
+        'the runs so far were recorded by a version with other component types; they stay listed, '
+        'and every node runs once more'
+    )
+
+
 def check_files(project: Project) -> None:
     """Refuses a configuration that names weights or a schema which are not there.
 

@@ -18,7 +18,7 @@ from thawline.components.shared.errors import Busy, NotFound
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
-from thawline.pipeline.runners.checks import check, check_weights
+from thawline.pipeline.runners.checks import check, check_weights, older_types_note
 from thawline.pipeline.runners.endings import explain, outcome_of, summary
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import node_lines, progress_display
@@ -84,7 +84,7 @@ def _run_graph(
 ) -> None:
     """Runs the chain; the `results` of nodes that ended well are there after a failure too."""
     listing = check(project)
-    for note in listing.notes:
+    for note in filter(None, (*listing.notes, older_types_note(project))):
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
     with spinner(console, 'starting TensorFlow and TFX'):
         from thawline.pipeline import graph
