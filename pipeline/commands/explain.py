@@ -26,7 +26,7 @@ def command(model: str, project: Project) -> None:
     from thawline.pipeline.registry import lookup, provenance
 
     console, registry = registry_console.open_registry(project)
-    for chapter in provenance.tell(registry, lookup.find(registry, model)):
+    for chapter in provenance.describe(registry, lookup.find_model(registry, model)):
         say(console, (chapter.title, 'bold'))
         for line in chapter.lines:
             say(console, f'  {line}')

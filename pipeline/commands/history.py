@@ -15,7 +15,7 @@ from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
-    from thawline.pipeline.registry.ledger import Move, Prune
+    from thawline.pipeline.registry.ledger import Deployment, Prune
 
 
 @click.command()
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def command(project: Project, count: int) -> None:
     """List promotions, rollbacks and prunes: when, what, who and why."""
     console, registry = registry_console.open_registry(project)
-    entries: list[Move | Prune] = [*registry.moves, *registry.prunes]
+    entries: list[Deployment | Prune] = [*registry.deployments, *registry.prunes]
     if entries:
         table = rich.table.Table(
             rich.table.Column('when', no_wrap=True),
@@ -45,7 +45,7 @@ def command(project: Project, count: int) -> None:
     registry_console.print_disagreements(console, registry)
 
 
-def _row(entry: Move | Prune) -> tuple[str, ...]:
+def _row(entry: Deployment | Prune) -> tuple[str, ...]:
     from thawline.pipeline.registry import ledger
 
     when = f'{entry.when:%Y-%m-%d %H:%M:%S}'

@@ -86,7 +86,7 @@ def migrate(project: Project) -> None:
 
     with (
         file_locks.lock(project.run_lock, str(os.getpid()), busy=busy),
-        lock.held(project.registry_lock, 'metadata migrate'),
+        lock.hold(project.registry_lock, 'metadata migrate'),
         registry_console.progress(console) as tell,
     ):
         copied = migration.migrate(project, lambda table, rows: tell(f'{table} {rows:,}', 0, 0))

@@ -60,12 +60,12 @@ def table(registry: Registry, count: int, wide: bool) -> rich.table.Table:
     )
     stages = _stages(registry)
     for model in reversed(registry.models[-count:]):
-        images = models.images(registry.graph, model)
+        images = models.training_data(registry.lineage, model)
         data = f'{images.count:,} images, {images.classes} classes' if images else '-'
         cells = [
             str(model.id),
             f'{model.run}\n{model.made:%Y-%m-%d %H:%M}',
-            f'{data}\n{models.base(model)}',
+            f'{data}\n{models.base_name(model)}',
             *(_accuracy(model, split).replace(' (', '\n(') for split in ('val', 'test')),
             _blessed(registry, model),
             '\n'.join(stages.get(model.id, ['-'])),
@@ -92,7 +92,7 @@ def _blessed(registry: Registry, model: Model) -> str:
     objections = [objection.short for objection in promotion_checks.objections(model)]
     forced = any(
         move.forced and move.model == model.id and move.state == 'complete'
-        for move in registry.moves
+        for move in registry.deployments
     )
     return (', '.join(objections) or 'yes') + ('\nforced' if forced else '')
 
@@ -107,7 +107,7 @@ def _stages(registry: Registry) -> dict[int, list[str]]:
         versions, owners = consistency.versions(registry, stage), registry.owners(stage)
         if versions and versions[-1] in owners:
             stages.setdefault(owners[versions[-1]], []).append(f'{stage} {versions[-1]}')
-    for move in registry.moves:
+    for move in registry.deployments:
         if (move.stage, move.state) == (PRODUCTION, 'complete'):
             lines = stages.setdefault(move.model, [])
             if not any(PRODUCTION in line for line in lines):

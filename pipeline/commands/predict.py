@@ -84,7 +84,7 @@ def predict(
 
     Args:
         sources: folders, CSV lists, TFRecord files and images.
-        model: as `files.saved_model` takes it.
+        model: as `lookup.find_saved_model` takes it.
         target: the table.
         abstain_below: replaces the model's own threshold.
         force: whether an existing table may be replaced.
@@ -95,12 +95,12 @@ def predict(
     from thawline.components.bulk_prediction import listing
     from thawline.components.ingestion import quarantine
     from thawline.pipeline.prediction import model_card, tables
-    from thawline.pipeline.registry import files
+    from thawline.pipeline.registry import lookup
 
     began = time.monotonic()
     _check_target(target, force)
     target = target.absolute()
-    folder = files.saved_model(project, model)
+    folder = lookup.find_saved_model(project, model)
     threshold = model_card.abstention_threshold(model_card.read_card(folder))
     if abstain_below is None:
         abstain_below = threshold

@@ -41,12 +41,12 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     never see half a version.
     """
     from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
-    from thawline.pipeline.registry.model_files import Folder
+    from thawline.pipeline.registry.model_files import LocalFiles
 
     console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)
-    candidate = lookup.find(registry, model)
-    promotion_checks.admit(registry, candidate, stage, force, reason)
+    candidate = lookup.find_model(registry, model)
+    promotion_checks.check_promotion(registry, candidate, stage, force, reason)
     before = registry.current(stage)
     for line in _candidate_lines(registry, candidate, stage, project.name):
         show(line)
@@ -54,22 +54,22 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     if not registry_console.confirm(console, question, yes):
         sys.exit(registry_console.DECLINED)
     # Time may have passed at the prompt: everything is checked again.
-    with access.to_change(project, f'promote {model}', show) as registry:
+    with access.open_to_change(project, f'promote {model}', show) as registry:
         again = registry.model(candidate.id)
         assert again is not None, 'metadata is never deleted'
-        forced = promotion_checks.admit(registry, again, stage, force, reason)
+        forced = promotion_checks.check_promotion(registry, again, stage, force, reason)
         assert again.folder is not None, 'admitted'
-        plan = promotion.Plan(
+        plan = promotion.DeploymentPlan(
             action=ledger.PROMOTE,
             stage=stage,
             model=again.id,
-            source=Folder(again.folder),
+            source=LocalFiles(again.folder),
             replaces=before,
             reason=reason.strip(),
             forced=forced,
         )
         with registry_console.progress(console) as tell:
-            move = promotion.serve(registry, plan, tell)
+            move = promotion.deploy(registry, plan, tell)
     registry_console.print_move(console, move)
 
 

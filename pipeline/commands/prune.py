@@ -16,7 +16,7 @@ from thawline.pipeline.terminal.console import say
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
     from thawline.pipeline.registry.registry import Registry
-    from thawline.pipeline.registry.retention import Leaving
+    from thawline.pipeline.registry.retention import PruneCandidates
 
 
 @click.command()
@@ -37,28 +37,30 @@ def command(project: Project, dry_run: bool, unknown: bool, yes: bool) -> None:
         return
     if not registry_console.confirm(console, 'delete them?', yes):
         sys.exit(registry_console.DECLINED)
-    with access.to_change(project, 'prune', show) as registry:
+    with access.open_to_change(project, 'prune', show) as registry:
         listed = {stage.stage: set(stage.versions) for stage in stages}
         for stage in _old_versions(registry, keep, unknown):
             # Only what the user confirmed, and what may still go.
             versions = tuple(v for v in stage.versions if v in listed[stage.stage])
             if versions:
-                leaving = retention.Leaving(stage.stage, versions, stage.size, ())
+                leaving = retention.PruneCandidates(stage.stage, versions, stage.size, ())
                 removed = retention.prune(registry, leaving).removed
                 show(f'✓ deleted {len(removed)} versions of {stage.stage}')
 
 
-def _old_versions(registry: Registry, keep: int, unknown: bool) -> list[Leaving]:
+def _old_versions(registry: Registry, keep: int, unknown: bool) -> list[PruneCandidates]:
     from thawline.pipeline.registry import retention
 
-    return [retention.leaving(registry, stage, keep, unknown) for stage in registry.places]
+    return [
+        retention.find_candidates(registry, stage, keep, unknown) for stage in registry.destinations
+    ]
 
 
 def _print(
-    show: Callable[[str], None], registry: Registry, stages: Sequence[Leaving], keep: int
+    show: Callable[[str], None], registry: Registry, stages: Sequence[PruneCandidates], keep: int
 ) -> None:
     for stage in stages:
-        owners, place = registry.owners(stage.stage), registry.places[stage.stage]
+        owners, place = registry.owners(stage.stage), registry.destinations[stage.stage]
         for version in stage.versions:
             model = f'model {owners[version]}' if version in owners else 'unknown'
             show(f'delete  {stage.stage} version {version} ({model})')

@@ -17,8 +17,8 @@ from thawline.pipeline.terminal.console import say, wide_console
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
-    from thawline.pipeline.registry.ledger import Move
-    from thawline.pipeline.registry.promotion import Tell
+    from thawline.pipeline.registry.ledger import Deployment
+    from thawline.pipeline.registry.promotion import OnProgress
     from thawline.pipeline.registry.registry import Registry
 
 DECLINED = 1  # exit code of a command whose confirmation was declined
@@ -33,19 +33,19 @@ def open_registry(project: Project) -> tuple[rich.console.Console, Registry]:
     from thawline.pipeline.registry import access
 
     console = wide_console(sys.stdout)
-    return console, access.to_look(project, functools.partial(say, console))
+    return console, access.open_to_read(project, functools.partial(say, console))
 
 
 def print_disagreements(console: rich.console.Console, registry: Registry) -> None:
     """Prints where the folders of versions differ from the registry."""
     from thawline.pipeline.registry import consistency
 
-    for line in consistency.disagreements(registry):
+    for line in consistency.inconsistencies(registry):
         say(console, f'note: {line}')
 
 
 @contextlib.contextmanager
-def progress(console: rich.console.Console) -> Iterator[Tell]:
+def progress(console: rich.console.Console) -> Iterator[OnProgress]:
     """On a terminal, shows a bar for counted work and a spinner for other work."""
     if not console.is_terminal:
         yield lambda what, done, total: None
@@ -86,7 +86,7 @@ def megabytes(size: int) -> str:
     return f'{size / 1e6:,.1f} MB'
 
 
-def print_move(console: rich.console.Console, move: Move) -> None:
+def print_move(console: rich.console.Console, move: Deployment) -> None:
     """Prints what a stage serves now, and what it replaced."""
     where = f'in {move.stage} as version {move.version}'
     say(console, ('✓ ', 'green'), f'model {move.model} is {where}')

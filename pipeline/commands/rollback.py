@@ -29,19 +29,19 @@ def command(project: Project, reason: str, yes: bool) -> None:
 
     console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)
-    leaving, restored = promotion.restoration(registry)
+    leaving, restored = promotion.rollback_target(registry)
     before = registry.current(ledger.PRODUCTION)
     forced = f' (forced: {restored.forced})' if restored.forced else ''
     show(f'leaves production:   model {leaving.model}, promoted {leaving.when:%Y-%m-%d %H:%M}')
     show(f'returns to it:       model {restored.model}, then version {restored.version}{forced}')
     if not registry_console.confirm(console, f'serve model {restored.model} again?', yes):
         sys.exit(registry_console.DECLINED)
-    with access.to_change(project, 'rollback', show) as registry:
-        plan = promotion.Plan(
+    with access.open_to_change(project, 'rollback', show) as registry:
+        plan = promotion.DeploymentPlan(
             action=ledger.ROLLBACK,
             stage=ledger.PRODUCTION,
             model=restored.model,
-            source=promotion.files_of(registry, restored),
+            source=promotion.find_files(registry, restored),
             replaces=before,
             reason=reason.strip(),
             forced=restored.forced,
@@ -49,5 +49,5 @@ def command(project: Project, reason: str, yes: bool) -> None:
             digest=restored.digest,
         )
         with registry_console.progress(console) as tell:
-            move = promotion.serve(registry, plan, tell)
+            move = promotion.deploy(registry, plan, tell)
     registry_console.print_move(console, move)

@@ -105,9 +105,9 @@ def command(
         raise ConfigError(f'--name: use 1 to 100 letters, digits, _, . or -; received {name!r}')
 
     def recorded_model(model: str) -> pathlib.Path:
-        from thawline.pipeline.registry import files
+        from thawline.pipeline.registry import lookup
 
-        return files.saved_model(project, model)
+        return lookup.find_saved_model(project, model)
 
     served = model_choice.choose_model(project.stages, chosen, recorded_model)
     console = rich.console.Console(file=sys.stdout)

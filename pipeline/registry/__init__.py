@@ -1,5 +1,5 @@
-"""The registry of models: what ML Metadata knows of them, and what is done to serve them.
+"""The registry of models: what ML Metadata records of them, and what is done to serve them.
 
-`graph` reads the metadata, `models` and `ledger` make sense of it; `places` are the folders that
-servers watch; `serving` and `pruning` change both, `mending` finishes what a kill left of that.
+`models` and `ledger` read the lineage of the metadata; `destinations` are the folders that servers
+watch; `promotion` and `retention` change both, `recovery` finishes what a kill interrupted.
 """

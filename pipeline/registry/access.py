@@ -15,7 +15,7 @@ from thawline.pipeline.registry.registry import Registry
 Say = Callable[[str], None]
 
 
-def to_look(project: Project, say: Say) -> Registry:
+def open_to_read(project: Project, say: Say) -> Registry:
     """The registry for a command that changes nothing; `say` hears what was mended, or who is busy.
 
     Raises:
@@ -25,7 +25,7 @@ def to_look(project: Project, say: Say) -> Registry:
     if not registry.unfinished:
         return registry
     try:
-        with to_change(project, 'mend', say) as registry:
+        with open_to_change(project, 'mend', say) as registry:
             return registry
     except Busy as error:
         say(f'note: {error}')
@@ -33,7 +33,7 @@ def to_look(project: Project, say: Say) -> Registry:
 
 
 @contextlib.contextmanager
-def to_change(project: Project, command: str, say: Say) -> Iterator[Registry]:
+def open_to_change(project: Project, command: str, say: Say) -> Iterator[Registry]:
     """The registry for a command that changes it, which holds the lock for the time of the block.
 
     Raises:
@@ -41,9 +41,9 @@ def to_change(project: Project, command: str, say: Say) -> Iterator[Registry]:
         Unavailable: a destination or the metadata cannot be reached.
     """
     opening.check_ownership(project)
-    with lock.held(project.registry_lock, command, opening.promotion_lock(project)):
+    with lock.hold(project.registry_lock, command, opening.promotion_lock(project)):
         registry = state.read(project)
-        lines = recovery.mend(registry)
+        lines = recovery.recover(registry)
         for line in lines:
             say(line)
         yield state.read(project) if lines else registry

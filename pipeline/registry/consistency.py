@@ -8,9 +8,9 @@ from thawline.pipeline.registry.ledger import STAGING
 from thawline.pipeline.registry.registry import Registry
 
 
-def disagreements(registry: Registry) -> list[str]:
+def inconsistencies(registry: Registry) -> list[str]:
     """A line for each version that one of the two knows and the other does not."""
-    found = [line for stage in registry.places for line in _of_stage(registry, stage)]
+    found = [line for stage in registry.destinations for line in _of_stage(registry, stage)]
     found += [
         f'a {getattr(one, "action", "prune")} of {one.stage} is under way or was killed'
         for one in registry.unfinished
@@ -21,18 +21,18 @@ def disagreements(registry: Registry) -> list[str]:
 def versions(registry: Registry, stage: str) -> list[int]:
     """What lies in a stage, lowest first; nothing where it cannot be reached."""
     try:
-        return registry.places[stage].versions()
+        return registry.destinations[stage].versions()
     except UserError:
         return []
 
 
 def _of_stage(registry: Registry, stage: str) -> list[str]:
-    place, owners = registry.places[stage], registry.owners(stage)
+    place, owners = registry.destinations[stage], registry.owners(stage)
     try:
         there = place.versions()
     except UserError as error:
         return [str(error)]
-    live = ledger.served(registry.store, place.name)
+    live = ledger.live_versions(registry.store, place.name)
     recorded = {one.properties['version'].int_value for one in live}
     lines = [
         f'version {version} of {stage} (model {owners.get(version, "?")}) is gone from {place.name}'

@@ -16,13 +16,13 @@ from typing import Protocol
 from thawline.components.ingestion import storage
 from thawline.components.shared.errors import UserError, from_os_error
 from thawline.pipeline.registry import model_files
-from thawline.pipeline.registry.model_files import Advance, Folder, Source, Tree
-from thawline.pipeline.registry.version_folders import complete
+from thawline.pipeline.registry.model_files import Advance, Fingerprint, LocalFiles, ModelFiles
+from thawline.pipeline.registry.version_folders import complete_versions
 
 INCOMING = '.incoming-'  # begins the names of folders in which versions are prepared
 
 
-class Place(Protocol):
+class Destination(Protocol):
     """One stage's versions. All changes are made by one process at a time, which holds the lock."""
 
     @property
@@ -36,16 +36,18 @@ class Place(Protocol):
     def versions(self) -> list[int]:
         """All versions, lowest first."""
 
-    def source(self, version: int) -> Source:
+    def source(self, version: int) -> ModelFiles:
         """The files of a version."""
 
-    def prepare(self, source: Source, version: int, incoming: str, advance: Advance) -> Tree:
+    def prepare(
+        self, source: ModelFiles, version: int, incoming: str, advance: Advance
+    ) -> Fingerprint:
         """Copies everything so that nobody sees it yet; returns what was read while copying."""
 
-    def prepared(self, version: int, incoming: str) -> Source:
+    def prepared(self, version: int, incoming: str) -> ModelFiles:
         """The files that `prepare` wrote."""
 
-    def finish(self, source: Source, version: int, incoming: str) -> None:
+    def finish(self, source: ModelFiles, version: int, incoming: str) -> None:
         """Makes the version appear, all at once."""
 
     def discard(self, version: int, incoming: str) -> bool:
@@ -58,18 +60,18 @@ class Place(Protocol):
         """Removes what an interrupted `remove` left."""
 
 
-def of(where: str) -> Place:
+def destination_at(where: str) -> Destination:
     """The place at a path or URL."""
     if storage.is_remote(where):
         from thawline.pipeline.registry.remote_destination import (
-            RemotePlace,  # Beam takes a second to import
+            RemoteDestination,  # Beam takes a second to import
         )
 
-        return RemotePlace(where.rstrip('/'))
-    return LocalPlace(pathlib.Path(where))
+        return RemoteDestination(where.rstrip('/'))
+    return LocalDestination(pathlib.Path(where))
 
 
-class LocalPlace:
+class LocalDestination:
     """A folder on this machine: versions appear and disappear by renaming, which is atomic."""
 
     renames = True
@@ -84,10 +86,12 @@ class LocalPlace:
     def versions(self) -> list[int]:
         return local_versions(self.folder)
 
-    def source(self, version: int) -> Folder:
-        return Folder(self.folder / str(version))
+    def source(self, version: int) -> LocalFiles:
+        return LocalFiles(self.folder / str(version))
 
-    def prepare(self, source: Source, version: int, incoming: str, advance: Advance) -> Tree:
+    def prepare(
+        self, source: ModelFiles, version: int, incoming: str, advance: Advance
+    ) -> Fingerprint:
         target = self.folder / incoming
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -96,10 +100,10 @@ class LocalPlace:
         except OSError as error:
             raise _cannot('copied to', target, error) from error
 
-    def prepared(self, version: int, incoming: str) -> Folder:
-        return Folder(self.folder / incoming)
+    def prepared(self, version: int, incoming: str) -> LocalFiles:
+        return LocalFiles(self.folder / incoming)
 
-    def finish(self, source: Source, version: int, incoming: str) -> None:
+    def finish(self, source: ModelFiles, version: int, incoming: str) -> None:
         target = self.folder / str(version)
         try:
             os.rename(self.folder / incoming, target)
@@ -130,22 +134,22 @@ class LocalPlace:
 def local_versions(folder: pathlib.Path) -> list[int]:
     """All versions in a folder of this machine, lowest first."""
     # Versions are put, found and removed by their number: a name such as 007 is somebody else's.
-    return sorted(n for n, path in complete(folder).items() if path.name == str(n))
+    return sorted(n for n, path in complete_versions(folder).items() if path.name == str(n))
 
 
 def _hidden(version: int, hidden: str) -> str:
     return f'.pruned-{version}-{hidden}'
 
 
-def _copy(source: Source, target: pathlib.Path, advance: Advance) -> Tree:
+def _copy(source: ModelFiles, target: pathlib.Path, advance: Advance) -> Fingerprint:
     """Copies all files and makes sure that they are on the disk."""
-    for name in source.folders() if isinstance(source, Folder) else ():
+    for name in source.folders() if isinstance(source, LocalFiles) else ():
         (target / name).mkdir()
-    total = model_files.Digest()
+    total = model_files.Hasher()
     for name in source.files():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         with source.open(name) as file, open(target / name, 'xb') as copy:
-            for piece in total.file(name, model_files.pieces(file)):
+            for piece in total.file(name, model_files.chunks(file)):
                 copy.write(piece)
                 advance(len(piece))
             copy.flush()

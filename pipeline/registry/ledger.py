@@ -26,7 +26,7 @@ PROMOTE, ROLLBACK = 'promote', 'rollback'
 
 
 @dataclasses.dataclass(frozen=True)
-class Move:
+class Deployment:
     """A version that was put, or is to be put, into a stage.
 
     Attributes:
@@ -35,7 +35,7 @@ class Move:
         destination: folder or URL that holds the stage's versions.
         version: number of the version.
         model: id of the Model artifact.
-        digest: of the files, see `tree.Tree`.
+        digest: of the files, see `model_files.Fingerprint`.
         size: bytes of them.
         source: where they were copied from.
         incoming: name of the hidden folder in which the version is prepared; empty where the
@@ -77,7 +77,7 @@ class Prune:
     """Versions of a stage that were removed, or are to be.
 
     Attributes:
-        stage, destination, who, id, state, when: as for a `Move`.
+        stage, destination, who, id, state, when: as for a `Deployment`.
         versions: numbers.
         removed: those that are gone; while it runs, none.
         hidden: ending of the names that folders get before they are emptied.
@@ -98,26 +98,26 @@ class Prune:
 _OWN = ('id', 'state', 'when')
 
 
-def _fields(kind: type[Move] | type[Prune]) -> dict[str, str]:
+def _fields(kind: type[Deployment] | type[Prune]) -> dict[str, str]:
     return {f.name: str(f.type) for f in dataclasses.fields(kind) if f.name not in _OWN}
 
 
-def moves(graph: Lineage) -> list[Move]:
+def read_deployments(graph: Lineage) -> list[Deployment]:
     """All moves, oldest first."""
     return [_move(one) for one in graph.of_type(PROMOTION)]
 
 
-def prunes(graph: Lineage) -> list[Prune]:
+def read_prunes(graph: Lineage) -> list[Prune]:
     """All prunes, oldest first."""
     return [_prune(one) for one in graph.of_type(PRUNE)]
 
 
-def _move(one: Execution) -> Move:
+def _move(one: Execution) -> Deployment:
     noted = {
         name: one.properties.get(name, 0 if kind == 'int' else '')
-        for name, kind in _fields(Move).items()
+        for name, kind in _fields(Deployment).items()
     }
-    return Move(**noted, id=one.id, state=one.state, when=one.began)
+    return Deployment(**noted, id=one.id, state=one.state, when=one.began)
 
 
 def _prune(one: Execution) -> Prune:
@@ -127,14 +127,14 @@ def _prune(one: Execution) -> Prune:
     return Prune(**noted, id=one.id, state=one.state, when=one.began)
 
 
-def stack(found: Sequence[Move], stage: str, destination: str) -> list[Move]:
+def rollback_stack(found: Sequence[Deployment], stage: str, destination: str) -> list[Deployment]:
     """What is served, at the end, and before it what going back would serve, step by step.
 
     A promotion puts its model on top; a rollback takes the top away, for good. So rolling back
     twice goes back two steps, and what was promoted after a rollback lies on what that restored.
     The entries are the moves that first served each model there.
     """
-    held: list[Move] = []
+    held: list[Deployment] = []
     for move in found:
         if (move.stage, move.destination, move.state) != (stage, destination, 'complete'):
             continue
@@ -145,7 +145,7 @@ def stack(found: Sequence[Move], stage: str, destination: str) -> list[Move]:
     return held
 
 
-def current(found: Sequence[Move], stage: str, destination: str) -> Move | None:
+def current(found: Sequence[Deployment], stage: str, destination: str) -> Deployment | None:
     """The move that put there what is served now; the newest that ended well."""
     ended = [
         move
@@ -155,10 +155,12 @@ def current(found: Sequence[Move], stage: str, destination: str) -> Move | None:
     return ended[-1] if ended else None
 
 
-def begin(store: mlmd.MetadataStore, intent: Move | Prune, pipeline: str | None = None) -> int:
+def begin(
+    store: mlmd.MetadataStore, intent: Deployment | Prune, pipeline: str | None = None
+) -> int:
     """Writes down what is intended for a pipeline's models; returns the id of the execution."""
-    kind = Move if isinstance(intent, Move) else Prune
-    name = PROMOTION if kind is Move else PRUNE
+    kind = Deployment if isinstance(intent, Deployment) else Prune
+    name = PROMOTION if kind is Deployment else PRUNE
     noted = pb.ExecutionType(name=name)
     for field, of in _fields(kind).items():
         noted.properties[field] = pb.INT if of == 'int' else pb.STRING
@@ -166,7 +168,7 @@ def begin(store: mlmd.MetadataStore, intent: Move | Prune, pipeline: str | None 
     execution = pb.Execution(type_id=type_id, last_known_state=pb.Execution.RUNNING)
     _note(execution, intent)
     events = []
-    if isinstance(intent, Move):
+    if isinstance(intent, Deployment):
         model = store.get_artifacts_by_id([intent.model])[0]
         events.append((model, _event(pb.Event.INPUT, 'model', model.id)))
     mine = store.get_context_by_type_and_name('pipeline', pipeline) if pipeline else None
@@ -174,31 +176,31 @@ def begin(store: mlmd.MetadataStore, intent: Move | Prune, pipeline: str | None 
     return execution_id
 
 
-def complete(store: mlmd.MetadataStore, move: Move, uri: str) -> int:
+def complete(store: mlmd.MetadataStore, move: Deployment, uri: str) -> int:
     """Notes that the version is there; returns the id of its ServedModel artifact."""
     kind = pb.ArtifactType(name=SERVED)
     for name, of in (('digest', pb.STRING), ('stage', pb.STRING), ('version', pb.INT)):
         kind.properties[name] = of
     type_id = store.put_artifact_type(kind, can_add_fields=True, can_omit_fields=True)
-    served = pb.Artifact(type_id=type_id, uri=uri, state=pb.Artifact.LIVE)
-    served.properties['digest'].string_value = move.digest
-    served.properties['stage'].string_value = move.stage
-    served.properties['version'].int_value = move.version
+    live_versions = pb.Artifact(type_id=type_id, uri=uri, state=pb.Artifact.LIVE)
+    live_versions.properties['digest'].string_value = move.digest
+    live_versions.properties['stage'].string_value = move.stage
+    live_versions.properties['version'].int_value = move.version
     execution = store.get_executions_by_id([move.id])[0]
     execution.last_known_state = pb.Execution.COMPLETE
     _note(execution, move)
-    pair = (served, _event(pb.Event.OUTPUT, 'served_model'))
+    pair = (live_versions, _event(pb.Event.OUTPUT, 'served_model'))
     _, artifacts, _ = store.put_execution(execution, [pair], [])
     return artifacts[0]
 
 
-def pruned(store: mlmd.MetadataStore, prune: Prune, removed: Collection[int]) -> None:
+def complete_prune(store: mlmd.MetadataStore, prune: Prune, removed: Collection[int]) -> None:
     """Notes which versions are gone, on the prune and on their ServedModel artifacts."""
     execution = store.get_executions_by_id([prune.id])[0]
     execution.last_known_state = pb.Execution.COMPLETE if removed else pb.Execution.CANCELED
     _note(execution, dataclasses.replace(prune, removed=tuple(sorted(removed))))
     pairs = []
-    for one in served(store, prune.destination, removed):
+    for one in live_versions(store, prune.destination, removed):
         one.state = pb.Artifact.DELETED
         pairs.append((one, _event(pb.Event.INPUT, 'served_model', one.id)))
     store.put_execution(execution, pairs, [])
@@ -211,7 +213,7 @@ def cancel(store: mlmd.MetadataStore, execution_id: int) -> None:
     store.put_executions([execution])
 
 
-def served(
+def live_versions(
     store: mlmd.MetadataStore, destination: str, versions: Collection[int] | None = None
 ) -> list[pb.Artifact]:
     """ServedModel artifacts of a destination whose folders should be there, of some versions."""
@@ -219,7 +221,7 @@ def served(
         found = store.get_artifacts_by_type(SERVED)
     except mlmd.errors.NotFoundError:
         return []
-    uris = None if versions is None else {place(destination, version) for version in versions}
+    uris = None if versions is None else {version_uri(destination, version) for version in versions}
     return [
         one
         for one in found
@@ -229,12 +231,12 @@ def served(
     ]
 
 
-def place(destination: str, version: int) -> str:
+def version_uri(destination: str, version: int) -> str:
     """The folder of a version."""
     return f'{destination.rstrip("/")}/{version}'
 
 
-def _note(execution: pb.Execution, of: Move | Prune) -> None:
+def _note(execution: pb.Execution, of: Deployment | Prune) -> None:
     values: Mapping[str, Any] = {name: getattr(of, name) for name in _fields(type(of))}
     for name, value in values.items():
         if isinstance(value, int):
@@ -251,6 +253,6 @@ def _event(kind: int, key: str, artifact: int | None = None) -> pb.Event:
     return event
 
 
-def action(move: Move) -> str:
+def action(move: Deployment) -> str:
     """'promote' or 'rollback', with what was overridden."""
     return f'{move.action}, forced: {move.forced}' if move.forced else move.action

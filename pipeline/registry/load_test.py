@@ -18,12 +18,12 @@ _SCRIPT = pathlib.Path(__file__).with_name('load_test_process.py')
 _ITS_OWN = '__saved_model_init_op'  # TensorFlow's, in every SavedModel
 
 
-def tensorflow() -> str:
+def tensorflow_version() -> str:
     """Name and version of what models are loaded with."""
     return f'TensorFlow {importlib.metadata.version("tensorflow")}'
 
 
-class Loader:
+class LoadTest:
     """A process that imports TensorFlow at once, and loads models when it is told which."""
 
     def __init__(self) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import getpass
 import os
 import pathlib
+import socket
 from collections.abc import Callable, Iterator
 
 from thawline.components.shared.errors import Busy
-from thawline.pipeline.registry import person
 from thawline.pipeline.system import file_locks
 
 Lock = Callable[[str], contextlib.AbstractContextManager[None]]  # of a note on who holds it
 
 
 @contextlib.contextmanager
-def held(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterator[None]:
+def hold(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterator[None]:
     """Holds the lock for the time of the block; a kill releases it by itself.
 
     Args:
@@ -28,7 +29,7 @@ def held(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterat
         Busy: another process holds it; says which.
     """
     since = datetime.datetime.now().strftime('%H:%M:%S')
-    note = f'thawline {command} of {person.name()} (process {os.getpid()}, since {since})'
+    note = f'thawline {command} of {current_user()} (process {os.getpid()}, since {since})'
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(file_locks.lock(path, note))
@@ -40,3 +41,12 @@ def held(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterat
                 'changed here, try again when it has ended'
             ) from error
         yield
+
+
+def current_user() -> str:
+    """'user@host'; where the user has no name, the number."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f'{user}@{socket.gethostname()}'

@@ -1,28 +1,36 @@
-"""Which model is meant."""
+"""Finds the model or the SavedModel that an argument names."""
 
 from __future__ import annotations
 
 import pathlib
 
+from thawline.components.ingestion import storage
 from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError, NotFound
-from thawline.pipeline.registry import models
-from thawline.pipeline.registry.destinations import LocalPlace
-from thawline.pipeline.registry.ledger import PRODUCTION, STAGES
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.registry import models, version_folders
+from thawline.pipeline.registry import registry as registry_lib
+from thawline.pipeline.registry.destinations import LocalDestination, local_versions
+from thawline.pipeline.registry.ledger import PRODUCTION, STAGES, STAGING
+from thawline.pipeline.registry.model_files import MARKER
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
 LAST = 'last'
 _SHOWN = 5
+_HINTS = {
+    PRODUCTION: 'promote one with thawline promote, or name another with --model staging',
+    STAGING: 'make one with thawline run',
+}
 
 
-def find(registry: Registry, wanted: str) -> Model:
-    """The model that is meant.
+def find_model(registry: Registry, wanted: str) -> Model:
+    """The model that an argument names.
 
     Args:
         registry: of the project.
         wanted: id of a model, id of a run or its beginning, `production`, `staging`, `last`, or the
-            folder of a model that the registry knows.
+            folder of a model in the registry.
 
     Raises:
         NotFound: there is no such model.
@@ -35,7 +43,7 @@ def find(registry: Registry, wanted: str) -> Model:
     if wanted == LAST:
         return _of_runs(registry, wanted, _runs(registry)[-1:])
     if wanted.isascii() and wanted.isdecimal():
-        found = registry.model(models.owner(registry.graph, int(wanted)))
+        found = registry.model(models.source_model(registry.lineage, int(wanted)))
         if found is not None:
             return found
     runs = _runs(registry)
@@ -54,7 +62,7 @@ def _runs(registry: Registry) -> list[str]:
     """Ids of runs that have a model, oldest first."""
     made = (
         m
-        for m in registry.graph.of_node(node_names.TRAINER)
+        for m in registry.lineage.of_node(node_names.TRAINER)
         if m.succeeded and 'model' in m.outputs
     )
     return list(dict.fromkeys(one.run for one in made))
@@ -67,9 +75,9 @@ def _of_runs(registry: Registry, wanted: str, runs: list[str]) -> Model:
             'more of one'
         )
     made = [
-        m for m in registry.graph.of_node(node_names.TRAINER) if m.succeeded and m.run == runs[0]
+        m for m in registry.lineage.of_node(node_names.TRAINER) if m.succeeded and m.run == runs[0]
     ]
-    output = registry.graph.output(made[-1], 'model')
+    output = registry.lineage.output(made[-1], 'model')
     found = registry.model(output.id) if output else None
     if found is None:
         raise NotFound(f'the metadata do not say who trained the model of run {runs[0]}')
@@ -77,7 +85,7 @@ def _of_runs(registry: Registry, wanted: str, runs: list[str]) -> Model:
 
 
 def _in_stage(registry: Registry, stage: str) -> Model:
-    place, owners = registry.places[stage], registry.owners(stage)
+    place, owners = registry.destinations[stage], registry.owners(stage)
     there = place.versions()
     if not there:
         more = ' (thawline promote puts one there)' if stage == PRODUCTION else ''
@@ -95,9 +103,9 @@ def _in_folder(registry: Registry, folder: pathlib.Path) -> Model:
         uris = [one.uri, *([one.exported.uri] if one.exported else [])]
         if folder in {path.resolve() for path in (*one.folders, *map(pathlib.Path, uris))}:
             return one
-    for stage, place in registry.places.items():
+    for stage, place in registry.destinations.items():
         known = registry.owners(stage)
-        mine = isinstance(place, LocalPlace) and folder.parent == place.folder.resolve()
+        mine = isinstance(place, LocalDestination) and folder.parent == place.folder.resolve()
         if mine and folder.name.isdecimal() and int(folder.name) in known:
             found = registry.model(known[int(folder.name)])
             if found is not None:
@@ -108,3 +116,40 @@ def _in_folder(registry: Registry, folder: pathlib.Path) -> Model:
 def _newest(registry: Registry) -> str:
     newest = ', '.join(str(one.id) for one in reversed(registry.models[-_SHOWN:]))
     return f'the newest are: {newest}'
+
+
+def find_saved_model(project: Project, wanted: str) -> pathlib.Path:
+    """The SavedModel that an argument names.
+
+    Args:
+        project: whose models.
+        wanted: its folder, or what `find_model` takes. A stage is its highest version, whoever
+            put it there.
+
+    Raises:
+        NotFound: there is no such model.
+        ConfigError: it is not on this machine.
+    """
+    folder = pathlib.Path(wanted).expanduser()
+    if version_folders.is_model(folder):
+        return folder.resolve()
+    if wanted in STAGES:
+        return _newest_version(project.stages[wanted], wanted)
+    if '/' in wanted or folder.is_dir():
+        raise NotFound(f'--model: there is no SavedModel in {folder}: it has no {MARKER}')
+    found = find_model(registry_lib.read(project), wanted)
+    if found.folder is None:
+        raise NotFound(f'--model {wanted}: {found.folders[0]} was deleted; name another model')
+    return found.folder
+
+
+def _newest_version(place: str, stage: str) -> pathlib.Path:
+    """The highest version of a stage."""
+    if storage.is_remote(place):
+        raise ConfigError(
+            f'--model {stage} is at {place}; copy a version to this machine and name its folder'
+        )
+    there = local_versions(pathlib.Path(place))
+    if not there:
+        raise NotFound(f'--model {stage}: no model in {place}; {_HINTS[stage]}')
+    return pathlib.Path(place, str(there[-1]))

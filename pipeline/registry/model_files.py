@@ -21,11 +21,11 @@ PIECE = 1 << 20
 Advance = Callable[[int], None]
 
 
-def silent(count: int) -> None:
+def ignore_progress(count: int) -> None:
     """Shows no progress."""
 
 
-class Source(Protocol):
+class ModelFiles(Protocol):
     """The files of one model."""
 
     @property
@@ -40,7 +40,7 @@ class Source(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Tree:
+class Fingerprint:
     """What is in the files: digest of all, bytes of all."""
 
     digest: str
@@ -48,7 +48,7 @@ class Tree:
 
 
 @dataclasses.dataclass(frozen=True)
-class Folder:
+class LocalFiles:
     """Files on the local disk."""
 
     path: pathlib.Path
@@ -76,7 +76,7 @@ class Folder:
         return open(self.path / path, 'rb')
 
 
-def read(source: Source, advance: Advance = silent) -> Tree:
+def fingerprint(source: ModelFiles, advance: Advance = ignore_progress) -> Fingerprint:
     """Reads all files.
 
     Args:
@@ -89,24 +89,24 @@ def read(source: Source, advance: Advance = silent) -> Tree:
     names = source.files()
     if MARKER not in names:
         raise NotFound(f'{source.name} holds no {MARKER}; it is not a SavedModel')
-    total = Digest()
+    total = Hasher()
     try:
         for name in names:
             with source.open(name) as file:
-                for piece in total.file(name, pieces(file)):
+                for piece in total.file(name, chunks(file)):
                     advance(len(piece))
     except OSError as error:
         raise from_os_error(error, f'{source.name} cannot be read') from error
     return total.tree()
 
 
-def pieces(file: BinaryIO) -> Iterator[bytes]:
+def chunks(file: BinaryIO) -> Iterator[bytes]:
     """The content of a file, piece by piece."""
     while piece := file.read(PIECE):
         yield piece
 
 
-class Digest:
+class Hasher:
     """The digest of files that are given one after the other, in the order of their paths."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Digest:
         self._size += size
         self._lines.append(f'{name}\0{size}\0{of_file.hexdigest()}\n')
 
-    def tree(self) -> Tree:
+    def tree(self) -> Fingerprint:
         """Of all files so far."""
         text = ''.join(sorted(self._lines)).encode('utf-8', 'surrogateescape')
-        return Tree(hashlib.sha256(text).hexdigest(), self._size)
+        return Fingerprint(hashlib.sha256(text).hexdigest(), self._size)

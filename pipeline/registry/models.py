@@ -21,7 +21,7 @@ _FORMAT = 'Format-Serving'  # where TFX's Trainer puts it inside of its artifact
 
 
 @dataclasses.dataclass(frozen=True)
-class Images:
+class TrainingData:
     """What a model was made from.
 
     Attributes:
@@ -121,7 +121,7 @@ def saved_model(uri: str) -> pathlib.Path:
     return inside if inside.is_dir() else pathlib.Path(uri)
 
 
-def all_of(graph: Lineage) -> list[Model]:
+def read_models(graph: Lineage) -> list[Model]:
     """Every model, oldest first."""
     found = []
     for one in graph.of_node(node_names.TRAINER):
@@ -155,7 +155,7 @@ def _model(graph: Lineage, trainer: Execution, model: Output) -> Model:
     )
 
 
-def owner(graph: Lineage, artifact: int) -> int:
+def source_model(graph: Lineage, artifact: int) -> int:
     """The model that a Model artifact is a form of: itself, or what it was exported from."""
     maker = graph.producer(artifact)
     if maker is not None and artifact in maker.outputs.get('exported_model', ()):
@@ -163,18 +163,18 @@ def owner(graph: Lineage, artifact: int) -> int:
     return artifact
 
 
-def staged(graph: Lineage) -> dict[int, int]:
+def staged_models(graph: Lineage) -> dict[int, int]:
     """Version in staging -> id of the model, for all that Pusher ever put there."""
     found = {}
     for pusher in graph.of_node(node_names.PUSHER):
         pushed = graph.output(pusher, 'pushed_model')
         version = str(pushed.properties.get(property_names.PUSHED_VERSION, '')) if pushed else ''
         for artifact in pusher.inputs.get('model', ()) if version.isdigit() else ():
-            found[int(version)] = owner(graph, artifact)
+            found[int(version)] = source_model(graph, artifact)
     return found
 
 
-def images(graph: Lineage, model: Model) -> Images | None:
+def training_data(graph: Lineage, model: Model) -> TrainingData | None:
     """What it was made from; None where the metadata do not reach back so far."""
     made = next(
         (m for m in graph.ancestors(model.id) if m.node == node_names.IMAGE_EXAMPLE_GEN), None
@@ -183,7 +183,7 @@ def images(graph: Lineage, model: Model) -> Images | None:
     if made is None or noted is None:
         return None
     summary = _json(noted.properties.get(property_names.SUMMARY))
-    return Images(
+    return TrainingData(
         source=str(_json(made.properties.get(property_names.SOURCE_SPEC)).get('source', '')),
         splits=summary.get('splits', {}),
         quarantined=int(noted.properties.get(property_names.QUARANTINED, 0)),
@@ -191,16 +191,16 @@ def images(graph: Lineage, model: Model) -> Images | None:
     )
 
 
-def settings(model: Model) -> dict[str, Any]:
+def trainer_settings(model: Model) -> dict[str, Any]:
     """What the Trainer was told: `model` (the base), `training`, `image_size` and so on."""
     told = _json(model.trainer.properties.get(property_names.CUSTOM_CONFIG))
     nested = {key: _json(told.get(key)) for key in ('model', 'training')}
     return {**told, **nested}
 
 
-def base(model: Model) -> str:
+def base_name(model: Model) -> str:
     """Name of the base and side of its images: 'efficientnet_lite0 192'."""
-    told = settings(model)
+    told = trainer_settings(model)
     return f'{told["model"].get("backbone", "?")} {told.get("image_size", "")}'.strip()
 
 

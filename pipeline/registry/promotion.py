@@ -10,21 +10,21 @@ import time
 from collections.abc import Callable
 
 from thawline.components.shared.errors import ConfigError, NotFound, UserError
-from thawline.pipeline.registry import ledger, load_test, model_files, person
-from thawline.pipeline.registry.destinations import INCOMING, LocalPlace, Place
-from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Move
-from thawline.pipeline.registry.model_files import Folder, Source, Tree
+from thawline.pipeline.registry import ledger, load_test, lock, model_files
+from thawline.pipeline.registry.destinations import INCOMING, Destination, LocalDestination
+from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Deployment
+from thawline.pipeline.registry.model_files import Fingerprint, LocalFiles, ModelFiles
 from thawline.pipeline.registry.registry import Registry
 
-Tell = Callable[[str, int, int], None]  # what is done, bytes of it, bytes in all
+OnProgress = Callable[[str, int, int], None]  # what is done, bytes of it, bytes in all
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class DeploymentPlan:
     """What is to be served.
 
     Attributes:
-        action, stage, model, reason, forced, restores: as in `ledger.Move`.
+        action, stage, model, reason, forced, restores: as in `ledger.Deployment`.
         source: the files.
         replaces: what the stage serves as long as this holds; None for nothing.
         digest: that the files must have; empty where any will do.
@@ -33,8 +33,8 @@ class Plan:
     action: str
     stage: str
     model: int
-    source: Source
-    replaces: Move | None
+    source: ModelFiles
+    replaces: Deployment | None
     reason: str = ''
     forced: str = ''
     restores: int = 0
@@ -43,14 +43,14 @@ class Plan:
 
 def next_version(registry: Registry, stage: str) -> int:
     """A number above all that the stage has or had; in staging a time, as Pusher gives them."""
-    place = registry.places[stage]
-    known = [move.version for move in registry.moves if move.destination == place.name]
+    place = registry.destinations[stage]
+    known = [move.version for move in registry.deployments if move.destination == place.name]
     known += registry.owners(stage)
     highest = max([0, *place.versions(), *known])
     return max(highest + 1, int(time.time())) if stage == STAGING else highest + 1
 
 
-def serve(registry: Registry, plan: Plan, tell: Tell) -> Move:
+def deploy(registry: Registry, plan: DeploymentPlan, tell: OnProgress) -> Deployment:
     """Serves a model as the highest version of a stage; the caller holds the lock.
 
     Args:
@@ -63,15 +63,15 @@ def serve(registry: Registry, plan: Plan, tell: Tell) -> Move:
             copied or loaded, or are not those of the plan; nothing was changed then.
     """
     _check_unchanged(registry, plan)
-    place = registry.places[plan.stage]
-    expected = model_files.read(plan.source)
+    place = registry.destinations[plan.stage]
+    expected = model_files.fingerprint(plan.source)
     if plan.digest and expected.digest != plan.digest:
         raise ConfigError(
             f'the files in {plan.source.name} are no longer those that were served (digest '
             f'{expected.digest[:12]}, not {plan.digest[:12]})'
         )
     before = plan.replaces
-    move = Move(
+    move = Deployment(
         action=plan.action,
         stage=plan.stage,
         destination=place.name,
@@ -81,10 +81,10 @@ def serve(registry: Registry, plan: Plan, tell: Tell) -> Move:
         size=expected.size,
         source=plan.source.name,
         incoming='',
-        who=person.name(),
+        who=lock.current_user(),
         reason=plan.reason,
         forced=plan.forced,
-        loaded=load_test.tensorflow(),
+        loaded=load_test.tensorflow_version(),
         replaced_model=before.model if before else 0,
         replaced_version=before.version if before else 0,
         restores=plan.restores,
@@ -94,11 +94,11 @@ def serve(registry: Registry, plan: Plan, tell: Tell) -> Move:
         move = dataclasses.replace(move, incoming=incoming)
     move = dataclasses.replace(move, id=ledger.begin(registry.store, move, registry.pipeline))
     _put(registry, place, move, plan.source, tell)
-    ledger.complete(registry.store, move, ledger.place(place.name, move.version))
+    ledger.complete(registry.store, move, ledger.version_uri(place.name, move.version))
     return move
 
 
-def _check_unchanged(registry: Registry, plan: Plan) -> None:
+def _check_unchanged(registry: Registry, plan: DeploymentPlan) -> None:
     now = registry.current(plan.stage)
     if (now.id if now else 0) != (plan.replaces.id if plan.replaces else 0):
         assert now is not None, 'what the ledger has once does not go'
@@ -108,14 +108,16 @@ def _check_unchanged(registry: Registry, plan: Plan) -> None:
         )
 
 
-def _put(registry: Registry, place: Place, move: Move, source: Source, tell: Tell) -> None:
+def _put(
+    registry: Registry, place: Destination, move: Deployment, source: ModelFiles, tell: OnProgress
+) -> None:
     """Everything between what was intended and what is there; all or nothing."""
     try:
         if _loaded_before(registry, move):
             _copy(place, move, source, tell)
         else:
             # TensorFlow takes seconds to import, in which the files are copied.
-            with load_test.Loader() as loader:
+            with load_test.LoadTest() as loader:
                 _copy(place, move, source, tell)
                 tell('loading the copy in a process of its own', 0, 0)
                 _load(loader, place.prepared(move.version, move.incoming), source)
@@ -127,19 +129,19 @@ def _put(registry: Registry, place: Place, move: Move, source: Source, tell: Tel
         raise
 
 
-def _copy(place: Place, move: Move, source: Source, tell: Tell) -> None:
+def _copy(place: Destination, move: Deployment, source: ModelFiles, tell: OnProgress) -> None:
     written = place.prepare(source, move.version, move.incoming, _counter(tell, 'copying', move))
     copy = place.prepared(move.version, move.incoming)
-    found = model_files.read(copy, _counter(tell, 'verifying', move))
+    found = model_files.fingerprint(copy, _counter(tell, 'verifying', move))
     for one, name in ((written, source.name), (found, copy.name)):
-        if one != Tree(move.digest, move.size):
+        if one != Fingerprint(move.digest, move.size):
             raise ConfigError(
                 f'the files in {name} changed while they were copied (digest {one.digest[:12]}, '
                 f'not {move.digest[:12]}); is something else writing there?'
             )
 
 
-def _counter(tell: Tell, what: str, move: Move) -> model_files.Advance:
+def _counter(tell: OnProgress, what: str, move: Deployment) -> model_files.Advance:
     done = 0
 
     def advance(count: int) -> None:
@@ -150,27 +152,27 @@ def _counter(tell: Tell, what: str, move: Move) -> model_files.Advance:
     return advance
 
 
-def _loaded_before(registry: Registry, move: Move) -> bool:
+def _loaded_before(registry: Registry, move: Deployment) -> bool:
     """Whether the same TensorFlow has loaded the very same bytes for an earlier move."""
     return any(
         (one.digest, one.loaded, one.state) == (move.digest, move.loaded, 'complete')
-        for one in registry.moves
+        for one in registry.deployments
     )
 
 
-def _load(loader: load_test.Loader, copy: Source, source: Source) -> None:
+def _load(loader: load_test.LoadTest, copy: ModelFiles, source: ModelFiles) -> None:
     """Loads the copy; where that is elsewhere its source, which has the same bytes."""
-    here = next((one for one in (copy, source) if isinstance(one, Folder)), None)
+    here = next((one for one in (copy, source) if isinstance(one, LocalFiles)), None)
     if here is not None:
         loader.load(here.path)
         return
     with tempfile.TemporaryDirectory() as folder:
-        place = LocalPlace(pathlib.Path(folder))
-        place.prepare(source, 0, 'model', model_files.silent)
+        place = LocalDestination(pathlib.Path(folder))
+        place.prepare(source, 0, 'model', model_files.ignore_progress)
         loader.load(pathlib.Path(folder, 'model'))
 
 
-def restoration(registry: Registry, stage: str = PRODUCTION) -> tuple[Move, Move]:
+def rollback_target(registry: Registry, stage: str = PRODUCTION) -> tuple[Deployment, Deployment]:
     """What a rollback takes away, and what it serves again.
 
     Raises:
@@ -179,7 +181,8 @@ def restoration(registry: Registry, stage: str = PRODUCTION) -> tuple[Move, Move
     held = registry.stack(stage)
     if not held:
         raise NotFound(
-            f'nothing was promoted to {registry.places[stage].name}; begin with: thawline promote'
+            f'nothing was promoted to {registry.destinations[stage].name}; start with: '
+            'thawline promote'
         )
     if len(held) == 1:
         raise NotFound(
@@ -188,17 +191,17 @@ def restoration(registry: Registry, stage: str = PRODUCTION) -> tuple[Move, Move
     return held[-1], held[-2]
 
 
-def files_of(registry: Registry, move: Move) -> Source:
+def find_files(registry: Registry, move: Deployment) -> ModelFiles:
     """The files that a move served, from wherever they still are.
 
     Raises:
         NotFound: they are nowhere.
     """
-    place = registry.places[move.stage]
+    place = registry.destinations[move.stage]
     there = set(place.versions())
     served = [
         one.version
-        for one in registry.moves
+        for one in registry.deployments
         if one.state == 'complete'
         and one.digest == move.digest
         and one.destination == place.name
@@ -206,11 +209,11 @@ def files_of(registry: Registry, move: Move) -> Source:
     ]
     model = registry.model(move.model)
     folders = [pathlib.Path(move.source), *(model.folders if model else ())]
-    candidates: list[Source] = [Folder(path) for path in dict.fromkeys(folders)]
+    candidates: list[ModelFiles] = [LocalFiles(path) for path in dict.fromkeys(folders)]
     candidates += [place.source(version) for version in reversed(served)]
     for source in candidates:
         try:
-            if model_files.read(source).digest == move.digest:
+            if model_files.fingerprint(source).digest == move.digest:
                 return source
         except UserError:
             continue  # gone or damaged; the next may be whole

@@ -6,7 +6,7 @@ import dataclasses
 
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.registry import model_files
-from thawline.pipeline.registry.model_files import Folder
+from thawline.pipeline.registry.model_files import LocalFiles
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
@@ -51,7 +51,7 @@ def objections(model: Model) -> list[Objection]:
     return found
 
 
-def admit(registry: Registry, model: Model, stage: str, force: bool, reason: str) -> str:
+def check_promotion(registry: Registry, model: Model, stage: str, force: bool, reason: str) -> str:
     """Refuses a model that must not be served.
 
     Returns:
@@ -68,10 +68,14 @@ def admit(registry: Registry, model: Model, stage: str, force: bool, reason: str
             'thawline run'
         )
     served = registry.current(stage)
-    there = registry.places[stage].versions()
+    there = registry.destinations[stage].versions()
     same = served is not None and served.model == model.id and there[-1:] == [served.version]
     # The same model with other exports, or the same whose folder somebody removed, may go there.
-    if served and same and model_files.read(Folder(model.folder)).digest == served.digest:
+    if (
+        served
+        and same
+        and model_files.fingerprint(LocalFiles(model.folder)).digest == served.digest
+    ):
         raise ConfigError(f'model {model.id} is already in {stage}, as version {served.version}')
     against = objections(model)
     if against and not force:

@@ -19,7 +19,7 @@ from thawline.components.training.params import Training
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.lineage import Execution
 from thawline.pipeline.registry import ledger, models
-from thawline.pipeline.registry.ledger import Move
+from thawline.pipeline.registry.ledger import Deployment
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
@@ -40,7 +40,7 @@ class Chapter:
     lines: tuple[str, ...]
 
 
-def tell(registry: Registry, model: Model) -> list[Chapter]:
+def describe(registry: Registry, model: Model) -> list[Chapter]:
     """The story of a model; chapters of which nothing is known are left out."""
     chapters = {
         f'Model {model.id}': _model(registry, model),
@@ -63,7 +63,7 @@ def _model(registry: Registry, model: Model) -> Iterator[str]:
     yield f'trained in run {model.run}, {model.made:%Y-%m-%d %H:%M}'
     others = [
         one.run
-        for one in registry.graph.of_node(node_names.TRAINER)
+        for one in registry.lineage.of_node(node_names.TRAINER)
         if one.state == 'cached' and model.id in one.outputs.get('model', ())
     ]
     if others:
@@ -73,7 +73,7 @@ def _model(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _images(registry: Registry, model: Model) -> Iterator[str]:
-    found = models.images(registry.graph, model)
+    found = models.training_data(registry.lineage, model)
     made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
     if found is None or made is None:
         return
@@ -95,9 +95,9 @@ def _gates(registry: Registry, model: Model) -> Iterator[str]:
         reviewed = schema.properties.get('schema_file')
         yield f'schema reviewed, {reviewed}' if reviewed else 'schema inferred from the images'
     made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
-    quarantine = registry.graph.output(made, 'quarantine')
+    quarantine = registry.lineage.output(made, 'quarantine')
     gate = (
-        registry.graph.newest_consumer(quarantine.id, 'verdict', 'quarantine')
+        registry.lineage.newest_consumer(quarantine.id, 'verdict', 'quarantine')
         if quarantine
         else None
     )
@@ -106,21 +106,21 @@ def _gates(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _preprocessing(registry: Registry, model: Model) -> Iterator[str]:
-    told = models.settings(model)
+    told = models.trainer_settings(model)
     if 'image_size' in told:
         yield f'{told["image_size"]} x {told["image_size"]} pixels, {told.get("resize", "?")}'
 
 
 def _base(registry: Registry, model: Model) -> Iterator[str]:
-    told = models.settings(model)
+    told = models.trainer_settings(model)
     yield f'{told["model"].get("backbone", "?")}, weights {told["model"].get("weights", "?")}'
-    noted = registry.graph.output(model.trainer, 'model_run')
+    noted = registry.lineage.output(model.trainer, 'model_run')
     digest = (noted.properties.get(property_names.WEIGHTS_DIGEST) if noted else None) or (
         _record(registry, model).get('base', {}).get('weights_digest')
     )
     yield f'hash of the weights {digest or "no longer there"}'
     embedder = _step(registry, model, node_names.EMBEDDER)
-    features = registry.graph.output(embedder, 'embeddings')
+    features = registry.lineage.output(embedder, 'embeddings')
     if features is not None:
         noted_of = features.properties
         yield f'{noted_of.get("dimension"):,} features of {noted_of.get("count"):,} images'
@@ -139,7 +139,7 @@ def _training(registry: Registry, model: Model) -> Iterator[str]:
         if record['decision'].get('summary'):
             yield str(record['decision']['summary'])
     defaults = Training().model_dump(mode='json')
-    changed = _changed(models.settings(model)['training'], defaults)
+    changed = _changed(models.trainer_settings(model)['training'], defaults)
     yield f'settings other than the defaults: {", ".join(changed) or "none"}'
 
 
@@ -188,29 +188,29 @@ def _check(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _code(registry: Registry, model: Model) -> Iterator[str]:
-    steps = registry.graph.ancestors(model.id)
+    steps = registry.lineage.ancestors(model.id)
     steps += [one for one in (model.evaluator, model.exporter, model.checker) if one]
     for one in steps:
         told = {**_parsed(one.properties.get(property_names.CUSTOM_CONFIG)), **one.properties}
         if told.get(property_names.CODE_DIGEST):
             yield f'{one.node} {told[property_names.CODE_DIGEST]}'
-    version = registry.graph.artifacts[model.id].properties.get('tfx_version')
+    version = registry.lineage.artifacts[model.id].properties.get('tfx_version')
     if version:
         yield f'TFX {version}'
 
 
 def _served(registry: Registry, model: Model) -> Iterator[str]:
-    for version, id_ in sorted(models.staged(registry.graph).items()):
+    for version, id_ in sorted(models.staged_models(registry.lineage).items()):
         if id_ == model.id:
             yield f'pushed to staging as version {version}'
-    mine = [m for m in registry.moves if m.state == 'complete' and m.model == model.id]
+    mine = [m for m in registry.deployments if m.state == 'complete' and m.model == model.id]
     for move in mine:
         yield from _move(registry, move)
     if not mine:
         yield 'never promoted'
 
 
-def _move(registry: Registry, move: Move) -> Iterator[str]:
+def _move(registry: Registry, move: Deployment) -> Iterator[str]:
     reason = f': {move.reason}' if move.reason else ''
     yield (
         f'{move.when:%Y-%m-%d %H:%M} {ledger.action(move)} to {move.stage} as version '
@@ -220,7 +220,7 @@ def _move(registry: Registry, move: Move) -> Iterator[str]:
         yield f'  instead of model {move.replaced_model}, version {move.replaced_version}'
     later = [
         one
-        for one in registry.moves
+        for one in registry.deployments
         if one.state == 'complete'
         and (one.stage, one.destination) == (move.stage, move.destination)
         and one.id > move.id
@@ -233,12 +233,12 @@ def _move(registry: Registry, move: Move) -> Iterator[str]:
 
 def _step(registry: Registry, model: Model, node: str) -> Execution | None:
     """The newest execution of a node among those that led to the model."""
-    found = [one for one in registry.graph.ancestors(model.id) if one.node == node]
+    found = [one for one in registry.lineage.ancestors(model.id) if one.node == node]
     return found[-1] if found else None
 
 
 def _record(registry: Registry, model: Model) -> dict[str, Any]:
-    noted = registry.graph.output(model.trainer, 'model_run')
+    noted = registry.lineage.output(model.trainer, 'model_run')
     return _json(pathlib.Path(noted.uri, 'training.json')) if noted else {}
 
 

@@ -12,57 +12,56 @@ from thawline.pipeline.metadata import lineage
 from thawline.pipeline.metadata.lineage import Lineage
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.registry import destinations, ledger, models
-from thawline.pipeline.registry.destinations import Place
-from thawline.pipeline.registry.ledger import STAGING, Move, Prune
+from thawline.pipeline.registry.destinations import Destination
+from thawline.pipeline.registry.ledger import STAGING, Deployment, Prune
 from thawline.pipeline.registry.models import Model
 
 
 @dataclasses.dataclass(frozen=True)
 class Registry:
-    """What the metadata and the folders of a project say.
+    """The models of a project, what was done with them, and where they are served.
 
     Attributes:
-        pipeline: name of it.
+        pipeline: its name.
         store: of the metadata.
-        graph: all that it holds of the pipeline.
-        models, moves, prunes: oldest first.
-        places: by stage.
+        lineage: of the pipeline.
+        models, deployments, prunes: oldest first.
+        destinations: by stage.
     """
 
     pipeline: str
     store: mlmd.MetadataStore
-    graph: Lineage
+    lineage: Lineage
     models: tuple[Model, ...]
-    moves: tuple[Move, ...]
+    deployments: tuple[Deployment, ...]
     prunes: tuple[Prune, ...]
-    places: Mapping[str, Place]
+    destinations: Mapping[str, Destination]
 
     def model(self, id_: int) -> Model | None:
-        """The model of an id."""
-        return next((one for one in self.models if one.id == id_), None)
+        return next((model for model in self.models if model.id == id_), None)
 
-    def current(self, stage: str) -> Move | None:
-        """The move that put there what a stage serves, by the ledger."""
-        return ledger.current(self.moves, stage, self.places[stage].name)
+    def current(self, stage: str) -> Deployment | None:
+        """The deployment that a stage serves, by the ledger."""
+        return ledger.current(self.deployments, stage, self.destinations[stage].name)
 
-    def stack(self, stage: str) -> list[Move]:
-        """See `ledger.stack`."""
-        return ledger.stack(self.moves, stage, self.places[stage].name)
+    def stack(self, stage: str) -> list[Deployment]:
+        """See `ledger.rollback_stack`."""
+        return ledger.rollback_stack(self.deployments, stage, self.destinations[stage].name)
 
     def owners(self, stage: str) -> dict[int, int]:
-        """Version -> id of the model, for all that were ever put into the stage here."""
-        found = models.staged(self.graph) if stage == STAGING else {}
-        where = self.places[stage].name
-        return found | {
-            move.version: move.model
-            for move in self.moves
-            if (move.stage, move.destination, move.state) == (stage, where, 'complete')
+        """Version -> id of the model, for all versions that the stage ever had here."""
+        staged = models.staged_models(self.lineage) if stage == STAGING else {}
+        where = self.destinations[stage].name
+        return staged | {
+            one.version: one.model
+            for one in self.deployments
+            if (one.stage, one.destination, one.state) == (stage, where, 'complete')
         }
 
     @property
-    def unfinished(self) -> tuple[Move | Prune, ...]:
-        """What runs, or was killed."""
-        both: tuple[Move | Prune, ...] = (*self.moves, *self.prunes)
+    def unfinished(self) -> tuple[Deployment | Prune, ...]:
+        """What is in progress, or was killed."""
+        both: tuple[Deployment | Prune, ...] = (*self.deployments, *self.prunes)
         return tuple(one for one in both if one.state == 'running')
 
 
@@ -73,13 +72,16 @@ def read(project: Project) -> Registry:
         NotFound: nothing ran yet.
     """
     store = opening.open_store(project)
-    found = lineage.read(store, project.name)
+    history = lineage.read(store, project.name)
     return Registry(
         project.name,
         store,
-        found,
-        tuple(models.all_of(found)),
-        tuple(ledger.moves(found)),
-        tuple(ledger.prunes(found)),
-        {stage: destinations.of(location) for stage, location in project.stages.items()},
+        history,
+        tuple(models.read_models(history)),
+        tuple(ledger.read_deployments(history)),
+        tuple(ledger.read_prunes(history)),
+        {
+            stage: destinations.destination_at(location)
+            for stage, location in project.stages.items()
+        },
     )

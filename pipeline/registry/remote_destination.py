@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.registry import model_files
-from thawline.pipeline.registry.model_files import MARKER, Advance, Source, Tree
+from thawline.pipeline.registry.model_files import MARKER, Advance, Fingerprint, ModelFiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class _Completed:
     """Objects of a version that is not complete, together with the file that will complete it."""
 
     url: str
-    source: Source
+    source: ModelFiles
 
     @property
     def name(self) -> str:
@@ -52,14 +52,14 @@ class _Completed:
         return self.source.open(path) if path == MARKER else _open(f'{self.url}/{path}')
 
 
-class RemotePlace:
+class RemoteDestination:
     """Versions below a URL."""
 
     renames = False
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._source: Source | None = None
+        self._source: ModelFiles | None = None
 
     @property
     def name(self) -> str:
@@ -72,12 +72,14 @@ class RemotePlace:
     def source(self, version: int) -> RemoteFiles:
         return RemoteFiles(f'{self.url}/{version}')
 
-    def prepare(self, source: Source, version: int, incoming: str, advance: Advance) -> Tree:
+    def prepare(
+        self, source: ModelFiles, version: int, incoming: str, advance: Advance
+    ) -> Fingerprint:
         self._source = source
-        total = model_files.Digest()
+        total = model_files.Hasher()
         for name in source.files():
             with source.open(name) as file:
-                content = total.file(name, model_files.pieces(file))
+                content = total.file(name, model_files.chunks(file))
                 if name == MARKER:
                     for piece in content:
                         advance(len(piece))
@@ -85,14 +87,16 @@ class RemotePlace:
                     self._write(f'{self.url}/{version}/{name}', content, advance)
         return total.tree()
 
-    def prepared(self, version: int, incoming: str) -> Source:
+    def prepared(self, version: int, incoming: str) -> ModelFiles:
         assert self._source is not None, 'nothing was prepared'
         return _Completed(f'{self.url}/{version}', self._source)
 
-    def finish(self, source: Source, version: int, incoming: str) -> None:
+    def finish(self, source: ModelFiles, version: int, incoming: str) -> None:
         with source.open(MARKER) as file:
             self._write(
-                f'{self.url}/{version}/{MARKER}', model_files.pieces(file), model_files.silent
+                f'{self.url}/{version}/{MARKER}',
+                model_files.chunks(file),
+                model_files.ignore_progress,
             )
 
     def discard(self, version: int, incoming: str) -> bool:

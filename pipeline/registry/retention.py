@@ -10,14 +10,14 @@ import pathlib
 import secrets
 from collections.abc import Sequence
 
-from thawline.pipeline.registry import ledger, model_files, person
+from thawline.pipeline.registry import ledger, lock, model_files
 from thawline.pipeline.registry.ledger import Prune
-from thawline.pipeline.registry.model_files import MARKER, Folder
+from thawline.pipeline.registry.model_files import MARKER, LocalFiles
 from thawline.pipeline.registry.registry import Registry
 
 
 @dataclasses.dataclass(frozen=True)
-class Leaving:
+class PruneCandidates:
     """Versions of a stage that may go, lowest first.
 
     Attributes:
@@ -33,7 +33,9 @@ class Leaving:
     kept: tuple[str, ...]
 
 
-def leaving(registry: Registry, stage: str, keep: int, unknown: bool = False) -> Leaving:
+def find_candidates(
+    registry: Registry, stage: str, keep: int, unknown: bool = False
+) -> PruneCandidates:
     """What of a stage is beyond the newest `keep` versions.
 
     What the registry does not know stays, unless it is asked for; so does the highest version,
@@ -45,7 +47,7 @@ def leaving(registry: Registry, stage: str, keep: int, unknown: bool = False) ->
         keep: how many, at least 1.
         unknown: whether versions that the registry does not know may go too.
     """
-    place, owners = registry.places[stage], registry.owners(stage)
+    place, owners = registry.destinations[stage], registry.owners(stage)
     there = place.versions()
     newest = set(there[-max(keep, 1) :])
     served = registry.current(stage)
@@ -63,7 +65,7 @@ def leaving(registry: Registry, stage: str, keep: int, unknown: bool = False) ->
         else:
             going.append(version)
     sizes = [_size(registry, stage, version) for version in going]
-    return Leaving(stage, tuple(going), sum(sizes), tuple(kept))
+    return PruneCandidates(stage, tuple(going), sum(sizes), tuple(kept))
 
 
 def _elsewhere(registry: Registry, stage: str, version: int) -> bool:
@@ -71,34 +73,36 @@ def _elsewhere(registry: Registry, stage: str, version: int) -> bool:
     model = registry.model(registry.owners(stage)[version])
     if model is None:
         return False
-    where = registry.places[stage].name
-    sources = {m.source for m in registry.moves if (m.destination, m.version) == (where, version)}
+    where = registry.destinations[stage].name
+    sources = {
+        m.source for m in registry.deployments if (m.destination, m.version) == (where, version)
+    }
     folders = sources or {str(path) for path in model.folders}
     return any(pathlib.Path(folder, MARKER).is_file() for folder in folders)
 
 
 def _size(registry: Registry, stage: str, version: int) -> int:
-    where = registry.places[stage].name
-    noted = [m.size for m in registry.moves if (m.destination, m.version) == (where, version)]
+    where = registry.destinations[stage].name
+    noted = [m.size for m in registry.deployments if (m.destination, m.version) == (where, version)]
     if noted:
         return noted[-1]
-    source = registry.places[stage].source(version)
-    if isinstance(source, Folder):
+    source = registry.destinations[stage].source(version)
+    if isinstance(source, LocalFiles):
         return sum((source.path / name).stat().st_size for name in source.files())
-    return model_files.read(source).size
+    return model_files.fingerprint(source).size
 
 
-def prune(registry: Registry, found: Leaving) -> Prune:
+def prune(registry: Registry, found: PruneCandidates) -> Prune:
     """Removes versions; the caller holds the lock.
 
     Raises:
         UserError: one cannot be removed; those before it are gone, and noted.
     """
-    place = registry.places[found.stage]
+    place = registry.destinations[found.stage]
     intent = Prune(
         stage=found.stage,
         destination=place.name,
-        who=person.name(),
+        who=lock.current_user(),
         versions=found.versions,
         removed=(),
         hidden=secrets.token_hex(4),
@@ -112,7 +116,7 @@ def prune(registry: Registry, found: Leaving) -> Prune:
         gone = _gone(found.versions, set(place.versions()))
         for version in gone:
             place.sweep(version, intent.hidden)
-        ledger.pruned(registry.store, intent, gone)
+        ledger.complete_prune(registry.store, intent, gone)
     return dataclasses.replace(intent, removed=tuple(gone), state='complete')
 
 

@@ -15,7 +15,7 @@ _NUMBER = re.compile(r'[0-9]{1,19}')
 _MOST = 2**63 - 1  # versions are int64 in TensorFlow Serving
 
 
-def number(name: str) -> int | None:
+def version_number(name: str) -> int | None:
     """The version that a folder of this name holds, or None where it is no version's name."""
     if not _NUMBER.fullmatch(name) or int(name) > _MOST:
         return None
@@ -27,13 +27,13 @@ def is_model(folder: pathlib.Path) -> bool:
     return (folder / MODEL_FILE).is_file()
 
 
-def complete(base: pathlib.Path) -> dict[int, pathlib.Path]:
+def complete_versions(base: pathlib.Path) -> dict[int, pathlib.Path]:
     """The complete versions in `base`, the highest first; none where there is no such folder."""
     try:
         names = os.listdir(base)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    found = {number(name): base / name for name in sorted(names)}
+    found = {version_number(name): base / name for name in sorted(names)}
     whole = {version: path for version, path in found.items() if version is not None}
     return {version: whole[version] for version in sorted(whole, reverse=True)
             if is_model(whole[version])}  # fmt: skip

@@ -53,7 +53,7 @@ class ServedModel:
     def versions(self) -> Mapping[int, pathlib.Path]:
         """The complete versions, the highest first."""
         if self.version is None:
-            return version_folders.complete(self.folder)
+            return version_folders.complete_versions(self.folder)
         return {self.version: self.folder}
 
 
@@ -82,11 +82,11 @@ def choose_model(
             'it is, or serve --stage staging'
         )
     folder = pathlib.Path(location)
-    if version_folders.complete(folder):
+    if version_folders.complete_versions(folder):
         return ServedModel(folder, None)
     if stage == 'staging':
         raise NotFound(f'no model in staging ({folder}); train one with: thawline run')
-    staged = version_folders.complete(pathlib.Path(stages['staging']))
+    staged = version_folders.complete_versions(pathlib.Path(stages['staging']))
     raise NotFound(
         f'no model in production ({folder}); '
         + (
@@ -101,9 +101,9 @@ def choose_model(
 def _model_at(path: pathlib.Path) -> ServedModel:
     folder = path.resolve()
     if version_folders.is_model(folder):
-        number = version_folders.number(folder.name)
+        number = version_folders.version_number(folder.name)
         return ServedModel(folder, 1 if number is None else number)
-    if version_folders.complete(folder):
+    if version_folders.complete_versions(folder):
         return ServedModel(folder, None)
     raise NotFound(
         f'--model: {path} is neither a SavedModel nor a folder of versions (named by numbers)'

@@ -30,7 +30,7 @@ import rich.console
 
 from thawline.components.shared.errors import ConfigError, NotFound, Unavailable, UserError
 from thawline.pipeline.config import loading
-from thawline.pipeline.registry import files
+from thawline.pipeline.registry import lookup
 from thawline.pipeline.server import model_choice, tensorflow_serving
 from thawline.pipeline.server.model_choice import ServeOptions
 from thawline.pipeline.terminal.console import say
@@ -258,7 +258,7 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
 def _target(config: pathlib.Path | None, model: str | None) -> model_choice.ServedModel:
     project = loading.load_project(config)
     stages = project.stages
-    recorded = functools.partial(files.saved_model, project)
+    recorded = functools.partial(lookup.find_saved_model, project)
     try:
         return model_choice.choose_model(stages, ServeOptions(model=model), recorded)
     except NotFound:

@@ -12,7 +12,7 @@ from tests.pipeline.registry.made_models import Models
 from thawline.pipeline.registry import load_test
 
 
-class WarmLoader(load_test.Loader):
+class WarmLoader(load_test.LoadTest):
     """Stays when a command is done with it: TensorFlow takes seconds to import."""
 
     def __exit__(self, *error: object) -> None:
@@ -37,7 +37,7 @@ def warm_loader() -> Iterator[WarmLoader]:
 @pytest.fixture
 def loads(warm_loader: WarmLoader, monkeypatch: pytest.MonkeyPatch) -> WarmLoader:
     """Commands in this process load models in the warm one."""
-    monkeypatch.setattr(load_test, 'Loader', lambda: warm_loader)
+    monkeypatch.setattr(load_test, 'LoadTest', lambda: warm_loader)
     return warm_loader
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import UserError
 from thawline.pipeline.commands import promote, prune, rollback
 from thawline.pipeline.registry import access, ledger, lookup, promotion, retention  # noqa: F401
 from thawline.pipeline.reports import comparison_wording  # noqa: F401  all imported before the fork
@@ -34,6 +34,6 @@ def act(home: str, kind: str, wanted: str, tell: Any) -> None:
         command = {'promote': promote, 'rollback': rollback, 'prune': prune}[kind].command
         arguments = [wanted] if kind == 'promote' else []
         command.main([*arguments, home, '--yes'], standalone_mode=False)
-    except ConfigError as error:
+    except UserError as error:
         refused = str(error)
     tell.send((ENDED, refused))

@@ -24,7 +24,7 @@ from thawline.pipeline.registry import (
     promotion,
 )
 from thawline.pipeline.registry.ledger import PRODUCTION, PROMOTE
-from thawline.pipeline.registry.model_files import Folder
+from thawline.pipeline.registry.model_files import LocalFiles
 from thawline.pipeline.registry.registry import Registry
 
 SIZE = 10_000_000  # so that copying and verifying take their time
@@ -41,20 +41,20 @@ def forks():
 
 def check(registry: Registry, models: Models) -> None:
     """Nothing is unfinished, all that is served is whole, and nothing else lies about."""
-    assert consistency.disagreements(registry) == []
+    assert consistency.inconsistencies(registry) == []
     names = {path.name for path in models.production.iterdir()}
     assert all(name.isdigit() for name in names), names
     for version, model in registry.owners(PRODUCTION).items():
         if str(version) in names:
-            assert model_files.read(Folder(models.production / str(version))) == source_of(
-                registry.model(model).folder
-            )
+            assert model_files.fingerprint(
+                LocalFiles(models.production / str(version))
+            ) == source_of(registry.model(model).folder)
 
 
 @functools.cache
-def source_of(folder: pathlib.Path) -> model_files.Tree:
+def source_of(folder: pathlib.Path) -> model_files.Fingerprint:
     """What a model was made with; no test here changes it."""
-    return model_files.read(Folder(folder))
+    return model_files.fingerprint(LocalFiles(folder))
 
 
 class Killer:
@@ -142,21 +142,21 @@ def test_fifty_kills(forks, models: Models):
         if not before.unfinished:
             check(before, models)
         said: list[str] = []
-        registry = access.to_look(loading.load_project(models.home), said.append)
+        registry = access.open_to_read(loading.load_project(models.home), said.append)
         assert [line.startswith('mended: ') for line in said] == [True] * len(before.unfinished)
         mended += len(said)
         check(registry, models)
     assert caught >= 25
     assert mended >= 15
-    assert set(states) == {'Move', 'Prune'}
-    assert {move.state for move in models.registry().moves} == {'complete', 'canceled'}
+    assert set(states) == {'Deployment', 'Prune'}
+    assert {move.state for move in models.registry().deployments} == {'complete', 'canceled'}
 
 
-def intent(models: Models, model: int, version: int, destination: str = '') -> ledger.Move:
+def intent(models: Models, model: int, version: int, destination: str = '') -> ledger.Deployment:
     """A promotion that has been written down, and nothing more."""
-    source = Folder(models.source('r1'))
-    found = model_files.read(source)
-    move = ledger.Move(
+    source = LocalFiles(models.source('r1'))
+    found = model_files.fingerprint(source)
+    move = ledger.Deployment(
         action=PROMOTE,
         stage=PRODUCTION,
         destination=destination or str(models.production),
@@ -181,9 +181,12 @@ def intent(models: Models, model: int, version: int, destination: str = '') -> l
 def test_where_a_promotion_stopped(models: Models, reached):
     model = models.add('r1')
     move = intent(models, model, 1)
-    place, source = destinations.of(str(models.production)), Folder(models.source('r1'))
+    place, source = (
+        destinations.destination_at(str(models.production)),
+        LocalFiles(models.source('r1')),
+    )
     if reached != 'begun':
-        place.prepare(source, 1, move.incoming, model_files.silent)
+        place.prepare(source, 1, move.incoming, model_files.ignore_progress)
     if reached == 'in place':
         place.finish(source, 1, move.incoming)
     said = models.thawline('models')
@@ -206,7 +209,7 @@ def test_a_folder_of_others_in_the_way_is_left(models: Models):
     assert 'is of other files' in said
     assert 'version 1 in' in said and 'not known to the registry' in said
     assert (models.production / '1' / 'saved_model.pb').is_file()
-    assert [m.state for m in models.registry().moves if m.id == move.id] == ['canceled']
+    assert [m.state for m in models.registry().deployments if m.id == move.id] == ['canceled']
 
 
 def test_a_prune_that_stopped_half_way(models: Models):
@@ -226,7 +229,7 @@ def test_a_prune_that_stopped_half_way(models: Models):
 def test_what_is_busy_is_not_mended(models: Models):
     intent(models, models.add('r1'), 1)
     project = loading.load_project(models.home)
-    with lock.held(project.registry_lock, 'promote 7'):
+    with lock.hold(project.registry_lock, 'promote 7'):
         said = models.thawline('models').output
     assert 'note: thawline promote 7 of' in said
     assert 'under way or was killed' in said

@@ -26,12 +26,12 @@ def test_the_second_is_told_who_is_at_work(tmp_path):
     path = tmp_path / 'serving' / 'lock'
     told = r'thawline promote 12 of .*@.* \(process \d+, since'
     with (
-        lock.held(path, 'promote 12'),
+        lock.hold(path, 'promote 12'),
         pytest.raises(lock.Busy, match=told),
-        lock.held(path, 'prune'),
+        lock.hold(path, 'prune'),
     ):
         raise AssertionError('held twice')
-    with lock.held(path, 'prune'):
+    with lock.hold(path, 'prune'):
         assert 'prune' in path.read_text('utf-8')
 
 
@@ -47,7 +47,7 @@ def test_two_promotes_at_once(models: Models):
     assert reason[max(codes)] in told
     winner = (a, b)[codes.index(0)]
     registry = models.registry()
-    assert [move.model for move in registry.moves if move.state == 'complete'] == [winner]
+    assert [move.model for move in registry.deployments if move.state == 'complete'] == [winner]
     assert models.versions() == [1]
 
 

@@ -37,7 +37,7 @@ def test_every_name_of_a_model(found):
         second: (str(second), '20260102-11', 'last'),
     }  # fmt: skip
     for id_, wanted in names.items():
-        assert [lookup.find(registry, one).id for one in wanted] == [id_] * len(wanted)
+        assert [lookup.find_model(registry, one).id for one in wanted] == [id_] * len(wanted)
 
 
 def test_a_run_that_took_its_model_from_the_cache(found):
@@ -47,7 +47,7 @@ def test_a_run_that_took_its_model_from_the_cache(found):
         again={'model': first},
     )  # fmt: skip
     registry = models.registry()
-    assert lookup.find(registry, 'last').id == first
+    assert lookup.find_model(registry, 'last').id == first
     assert [one.id for one in registry.models].count(first) == 1
     assert 'taken from the cache by 1 later runs' in models.thawline('explain', 'last').output
 
@@ -65,7 +65,7 @@ def test_a_run_that_took_its_model_from_the_cache(found):
 def test_no_such_model(found, wanted, part):
     kind = ConfigError if 'begin with' in part else NotFound
     with pytest.raises(kind) as error:
-        lookup.find(found[0].registry(), wanted)
+        lookup.find_model(found[0].registry(), wanted)
     assert part in str(error.value)
 
 
@@ -83,12 +83,12 @@ def test_the_table_of_models_is_not_cut_off(found, width):
 
 def test_empty_stages_and_registries(models: Models):
     with pytest.raises(NotFound, match='no model yet'):
-        lookup.find(models.registry(), 'last')
+        lookup.find_model(models.registry(), 'last')
     assert 'no model yet' in models.thawline('models').output
     models.add('r1')
     for stage in ('production', 'staging'):
         with pytest.raises(NotFound, match=f'no model is in {stage}'):
-            lookup.find(models.registry(), stage)
+            lookup.find_model(models.registry(), stage)
     assert 'thawline promote MODEL' in models.thawline('history').output
 
 
@@ -144,7 +144,7 @@ def test_a_run_is_read_in_some_milliseconds(models: Models):
         models.record(run, 'Trainer', models.images, again={'model': model}, state=CACHED)
     began = time.process_time()
     read = lineage.read(models.store)
-    found = models_lib.all_of(read)
+    found = models_lib.read_models(read)
     assert time.process_time() - began < 0.5
     assert [one.id for one in found] == [output.id]
     assert len(read.executions) == 328

@@ -10,7 +10,7 @@ from tests.made_runs import Runs
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import files
+from thawline.pipeline.registry import lookup
 
 
 def project(home: pathlib.Path, more: str = '') -> Project:
@@ -25,7 +25,7 @@ def saved_model(folder: pathlib.Path) -> pathlib.Path:
 
 
 def resolved(home: pathlib.Path, wanted: str) -> pathlib.Path:
-    return files.saved_model(project(home), wanted)
+    return lookup.find_saved_model(project(home), wanted)
 
 
 def test_a_stage_is_its_highest_version(tmp_path: pathlib.Path) -> None:
@@ -50,7 +50,9 @@ def test_nothing_is_there_yet(tmp_path: pathlib.Path) -> None:
         with pytest.raises(NotFound, match=hint):
             resolved(tmp_path, wanted)
     with pytest.raises(ConfigError, match='is at gs://b/models'):
-        files.saved_model(project(tmp_path, 'serving: {production: "gs://b/models"}'), 'production')
+        lookup.find_saved_model(
+            project(tmp_path, 'serving: {production: "gs://b/models"}'), 'production'
+        )
 
 
 def test_models_of_runs(tmp_path: pathlib.Path) -> None:

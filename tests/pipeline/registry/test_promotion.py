@@ -11,9 +11,9 @@ from tests.pipeline.registry import made_models
 from tests.pipeline.registry.made_models import RIGHT, WORSE, Models
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.registry import ledger, load_test, model_files, promotion
-from thawline.pipeline.registry.ledger import PROMOTE, ROLLBACK, Move
-from thawline.pipeline.registry.model_files import Folder
-from thawline.pipeline.registry.promotion import Plan
+from thawline.pipeline.registry.ledger import PROMOTE, ROLLBACK, Deployment
+from thawline.pipeline.registry.model_files import LocalFiles
+from thawline.pipeline.registry.promotion import DeploymentPlan
 
 FORCE = ('--force', '--reason', 'the old one is worse')
 
@@ -42,12 +42,12 @@ def test_what_is_promoted_is_served_as_it_is_and_known_everywhere(models: Models
         assert '@' in said.output
     assert 'production 1' in models.thawline('models').output
     registry = models.registry()
-    (move,) = registry.moves
-    artifacts = ledger.served(models.store, str(models.production))
+    (move,) = registry.deployments
+    artifacts = ledger.live_versions(models.store, str(models.production))
     assert [one.uri for one in artifacts] == [str(models.production / '1')]
     assert artifacts[0].properties['digest'].string_value == move.digest
-    assert registry.graph.output(registry.graph.of_type(ledger.PROMOTION)[0], 'served_model')
-    assert move.digest == model_files.read(Folder(models.production / '1')).digest
+    assert registry.lineage.output(registry.lineage.of_type(ledger.PROMOTION)[0], 'served_model')
+    assert move.digest == model_files.fingerprint(LocalFiles(models.production / '1')).digest
 
 
 def test_the_exported_form_is_what_is_promoted(models: Models):
@@ -82,7 +82,7 @@ def test_what_speaks_against_a_model_is_overridden_for_all_to_see(models, made, 
     model = models.add('r1', **made)
     refused(models.thawline('promote', str(model), '--yes'), part, '--force')
     refused(models.thawline('promote', str(model), '--yes', '--force'), '--reason')
-    assert not models.registry().moves
+    assert not models.registry().deployments
     models.promote(model, *FORCE)
     for command in (('history',), ('explain', str(model))):
         said = models.thawline(*command).output
@@ -93,7 +93,7 @@ def test_what_speaks_against_a_model_is_overridden_for_all_to_see(models, made, 
 
 def test_force_without_need_is_not_noted_as_forced(models: Models):
     models.promote(models.add('r1'), *FORCE)
-    assert models.registry().moves[0].forced == ''
+    assert models.registry().deployments[0].forced == ''
 
 
 def test_files_that_are_gone(models: Models):
@@ -138,7 +138,7 @@ def test_a_model_that_does_not_load_leaves_nothing(models: Models):
     (models.source('r1') / 'saved_model.pb').write_bytes(b'no protocol buffer at all')
     refused(models.thawline('promote', str(model), '--yes'), 'does not load')
     assert list(models.production.iterdir()) == []
-    (move,) = models.registry().moves
+    (move,) = models.registry().deployments
     assert move.state == 'canceled'
     assert 'canceled: ' in models.thawline('history').output
 
@@ -152,14 +152,14 @@ def test_a_model_without_signatures(models: Models):
 
 
 def test_a_model_that_ends_the_process_which_loads_it(tmp_path):
-    with load_test.Loader() as loader:
+    with load_test.LoadTest() as loader:
         loader._process.kill()
         loader._process.wait()
         with pytest.raises(ConfigError, match=r'ends the process .*exit code -9.*said nothing'):
             loader.load(tmp_path)
 
 
-class Unsteady(Folder):
+class Unsteady(LocalFiles):
     """Files of which one is another each time that it is read."""
 
     def open(self, path: str):
@@ -172,18 +172,18 @@ class Unsteady(Folder):
 def test_files_that_change_while_they_are_copied(models: Models):
     model = models.add('r1')
     source = Unsteady(models.source('r1'))
-    plan = Plan(PROMOTE, 'production', model, source, None)
+    plan = DeploymentPlan(PROMOTE, 'production', model, source, None)
     with pytest.raises(ConfigError, match='changed while they were copied'):
-        promotion.serve(models.registry(), plan, quiet)
+        promotion.deploy(models.registry(), plan, quiet)
     assert list(models.production.iterdir()) == []
 
 
 def test_a_plan_that_others_made_void(models: Models):
     first, second = models.add('r1'), models.add('r2')
-    plan = Plan(PROMOTE, 'production', second, Folder(models.source('r2')), None)
+    plan = DeploymentPlan(PROMOTE, 'production', second, LocalFiles(models.source('r2')), None)
     models.promote(first)
     with pytest.raises(ConfigError, match='production has changed meanwhile'):
-        promotion.serve(models.registry(), plan, quiet)
+        promotion.deploy(models.registry(), plan, quiet)
     assert models.versions() == [1]
 
 
@@ -193,7 +193,7 @@ def test_a_destination_that_cannot_be_written(tmp_path, template, loads):
     (tmp_path / 'file').write_text('')
     done = models.thawline('promote', str(models.add('r1')), '--yes')
     refused(done, str(tmp_path / 'file'))
-    assert [move.state for move in models.registry().moves] == ['canceled']
+    assert [move.state for move in models.registry().deployments] == ['canceled']
 
 
 def test_versions_rise_above_all_that_was_ever_there(models: Models):
@@ -241,7 +241,7 @@ def test_each_rollback_goes_one_step_further_back(models: Models):
     back(models)
     current = models.registry().current('production')
     assert current is not None and current.model == a
-    assert (current.replaced_model, current.restores) == (c, models.registry().moves[0].id)
+    assert (current.replaced_model, current.restores) == (c, models.registry().deployments[0].id)
 
 
 def test_rollback_takes_whole_files_from_wherever_they_are(models: Models):
@@ -259,9 +259,9 @@ def test_rollback_takes_whole_files_from_wherever_they_are(models: Models):
     assert models.registry().current('production').model == b
 
 
-def move(action: str, model: int, **more) -> Move:
+def move(action: str, model: int, **more) -> Deployment:
     values = {'stage': 'production', 'destination': '/p', 'state': 'complete'} | more
-    return Move(
+    return Deployment(
         action=action, version=1, model=model, digest='', size=0, source='', incoming='', who='',
         reason='', forced='', loaded='', replaced_model=0, replaced_version=0, restores=0, **values,
     )  # fmt: skip
@@ -273,5 +273,8 @@ def test_the_stack_of_a_stage():
         move(PROMOTE, 8, stage='staging'), move(PROMOTE, 7, destination='/q'), move(PROMOTE, 3),
         move(ROLLBACK, 2), move(PROMOTE, 4), move(ROLLBACK, 2), move(ROLLBACK, 1),
     ]  # fmt: skip
-    tops = [[m.model for m in ledger.stack(found[:n], 'production', '/p')] for n in range(1, 11)]
+    tops = [
+        [m.model for m in ledger.rollback_stack(found[:n], 'production', '/p')]
+        for n in range(1, 11)
+    ]
     assert tops == [[1], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2, 3], [1, 2], [1, 2, 4], [1, 2], [1]]

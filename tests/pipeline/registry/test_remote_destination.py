@@ -12,7 +12,7 @@ from tests.pipeline.registry.test_killed import intent
 from tests.pipeline.registry.test_promotion import refused
 from tests.pipeline.registry.writable_files import FILES, REMOVED, WRITTEN
 from thawline.pipeline.registry import consistency, destinations, ledger, model_files
-from thawline.pipeline.registry.model_files import Folder
+from thawline.pipeline.registry.model_files import LocalFiles
 
 URL = f'{writable_files.SCHEME}://bucket/models/x'
 
@@ -30,19 +30,19 @@ def test_promote_roll_back_and_prune(models: Models):
     models.promote(a)
     assert WRITTEN[-1] == f'{URL}/1/saved_model.pb'
     assert all(path.startswith(f'{URL}/1/') for path in WRITTEN)
-    expected = model_files.read(Folder(models.source('ra')))
-    place = destinations.of(URL)
-    assert model_files.read(place.source(1)) == expected
+    expected = model_files.fingerprint(LocalFiles(models.source('ra')))
+    place = destinations.destination_at(URL)
+    assert model_files.fingerprint(place.source(1)) == expected
     models.promote(b)
     assert models.thawline('rollback', '--yes').exit_code == 0
     assert place.versions() == [1, 2, 3]
-    assert model_files.read(place.source(3)) == expected
+    assert model_files.fingerprint(place.source(3)) == expected
     assert 'production 3' in models.thawline('models').output
     assert models.thawline('prune', '--yes').exit_code == 0
     assert place.versions() == [2, 3]
     assert REMOVED[0] == f'{URL}/1/saved_model.pb'
     assert not any(path.startswith(f'{URL}/1/') for path in FILES)
-    assert consistency.disagreements(models.registry()) == []
+    assert consistency.inconsistencies(models.registry()) == []
 
 
 def test_a_rollback_reads_the_bucket_where_the_artifact_is_gone(models: Models):
@@ -51,26 +51,26 @@ def test_a_rollback_reads_the_bucket_where_the_artifact_is_gone(models: Models):
     models.promote(b)
     shutil.rmtree(models.source('ra'))
     assert models.thawline('rollback', '--yes').exit_code == 0
-    place = destinations.of(URL)
-    assert model_files.read(place.source(3)) == model_files.read(place.source(1))
+    place = destinations.destination_at(URL)
+    assert model_files.fingerprint(place.source(3)) == model_files.fingerprint(place.source(1))
 
 
 def test_an_upload_that_stopped_anywhere_is_no_version_and_goes(models: Models):
     model = models.add('r1')
-    count = len(Folder(models.source('r1')).files())
+    count = len(LocalFiles(models.source('r1')).files())
     for objects in range(count):
         move = intent(models, model, 1, URL)
-        source = Folder(models.source('r1'))
+        source = LocalFiles(models.source('r1'))
         for name in [one for one in source.files() if one != model_files.MARKER][:objects]:
             FILES[f'{URL}/1/{name}'] = (source.path / name).read_bytes()
-        assert destinations.of(URL).versions() == []
+        assert destinations.destination_at(URL).versions() == []
         assert 'nothing of it is left' in models.thawline('models').output
         assert not FILES
-        ended = {one.id: one.state for one in models.registry().moves}
+        ended = {one.id: one.state for one in models.registry().deployments}
         assert ended[move.id] == 'canceled'
     move = intent(models, model, 1, URL)
-    place, source = destinations.of(URL), Folder(models.source('r1'))
-    place.prepare(source, 1, '', model_files.silent)
+    place, source = destinations.destination_at(URL), LocalFiles(models.source('r1'))
+    place.prepare(source, 1, '', model_files.ignore_progress)
     place.finish(source, 1, '')
     assert 'it counts' in models.thawline('models').output
     assert models.registry().current('production').id == move.id
@@ -83,7 +83,7 @@ def test_a_removal_that_stopped_is_finished(models: Models):
     del FILES[f'{URL}/1/saved_model.pb']
     assert 'mended: a prune' in models.thawline('history').output
     assert not any(path.startswith(f'{URL}/1/') for path in FILES)
-    assert consistency.disagreements(models.registry()) == []
+    assert consistency.inconsistencies(models.registry()) == []
 
 
 def test_a_scheme_that_nothing_reaches(models: Models):

@@ -39,7 +39,7 @@ def test_all_but_the_newest_go(models: Models):
     gone = [one for one in models.store.get_artifacts_by_type(ledger.SERVED)
             if one.state == pb.Artifact.DELETED]  # fmt: skip
     assert sorted(one.properties['version'].int_value for one in gone) == [1, 2, 3]
-    assert consistency.disagreements(models.registry()) == []
+    assert consistency.inconsistencies(models.registry()) == []
     assert 'prune of 1, 2, 3' in models.thawline('history').output
     assert '0 of 2 versions' in models.thawline('prune', '--yes').output
 

@@ -14,7 +14,7 @@ from thawline.pipeline.registry import version_folders
      ('1_0', None), ('٣', None), ('²', None)],
 )  # fmt: skip
 def test_names_of_versions(name: str, number: int | None) -> None:
-    assert version_folders.number(name) == number
+    assert version_folders.version_number(name) == number
 
 
 def test_only_complete_versions_count_and_the_highest_is_first(tmp_path: pathlib.Path) -> None:
@@ -23,7 +23,7 @@ def test_only_complete_versions_count_and_the_highest_is_first(tmp_path: pathlib
         if name != '12':  # still being written
             (tmp_path / name / 'saved_model.pb').touch()
     (tmp_path / '13').touch()
-    assert list(version_folders.complete(tmp_path).items()) == [
+    assert list(version_folders.complete_versions(tmp_path).items()) == [
         (10, tmp_path / '10'), (9, tmp_path / '9'), (2, tmp_path / '2')
     ]  # fmt: skip
     assert version_folders.is_model(tmp_path / '9') and not version_folders.is_model(
@@ -32,6 +32,6 @@ def test_only_complete_versions_count_and_the_highest_is_first(tmp_path: pathlib
 
 
 def test_no_folder_has_no_versions(tmp_path: pathlib.Path) -> None:
-    assert version_folders.complete(tmp_path / 'none') == {}
+    assert version_folders.complete_versions(tmp_path / 'none') == {}
     (tmp_path / 'file').touch()
-    assert version_folders.complete(tmp_path / 'file') == {}
+    assert version_folders.complete_versions(tmp_path / 'file') == {}

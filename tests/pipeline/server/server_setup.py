@@ -23,7 +23,7 @@ from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline import ROOT
 from thawline.components.backbones import classifier as model
 from thawline.components.saved_model import signatures
-from thawline.pipeline.registry.version_folders import complete
+from thawline.pipeline.registry.version_folders import complete_versions
 from thawline.pipeline.server import uvicorn_server
 from thawline.pipeline.server.app import AppSettings, build
 from thawline.pipeline.server.metrics import Metrics
@@ -105,7 +105,7 @@ class Site:
 def site(base: pathlib.Path, **settings: Any) -> Site:
     """The application on a folder of versions, of which none is loaded yet."""
     events, counters = VersionEvents(), Metrics()
-    versions = VersionManager(lambda: complete(base), Servable, events, interval=0.05)
+    versions = VersionManager(lambda: complete_versions(base), Servable, events, interval=0.05)
     app = build(AppSettings(**{'name': NAME, 'hosts': {HOST}, **settings}), versions, counters)
     return Site(base, versions, events, counters, app)
 

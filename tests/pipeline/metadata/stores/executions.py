@@ -37,8 +37,8 @@ def put(store, pipeline: str, run: str, node: str, inputs=(), **outputs: str) ->
     return dict(zip(outputs, ids[len(inputs) :], strict=True))
 
 
-def move(model: int, destination: str) -> ledger.Move:
-    return ledger.Move(
+def move(model: int, destination: str) -> ledger.Deployment:
+    return ledger.Deployment(
         'promote', 'production', destination, 1, model, 'd', 3_000_000_000, '/s', '', 'a@b',
         'C:\\why "so"', '', 'TF', 0, 0, 0,
     )  # fmt: skip

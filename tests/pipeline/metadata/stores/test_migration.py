@@ -145,7 +145,7 @@ def test_everything_is_there_as_it_was_and_the_file_untouched(moving):
     store = opening.find_store(moving.project)
     assert store is not None and everything(store) == told
     assert [run.id for run in runs.read_runs(store, 'ants')] == ['r1', 'r2']
-    (promoted,) = ledger.moves(lineage.read(store, 'ants'))
+    (promoted,) = ledger.read_deployments(lineage.read(store, 'ants'))
     assert promoted.reason == 'C:\\why "so"'
     opening.prepare_run(moving.project)
     listed = moving.thawline('runs').output

@@ -97,13 +97,13 @@ def test_each_pipeline_sees_its_own_models_and_promotions(shared):
         intent = move(models[pipeline, '2026-01-02'], f'/{pipeline}/production')
         id_ = ledger.begin(store, intent, pipeline)
         done = dataclasses.replace(intent, id=id_)
-        ledger.complete(store, done, ledger.place(done.destination, 1))
+        ledger.complete(store, done, ledger.version_uri(done.destination, 1))
     for pipeline in ('ants', 'ants-2'):
         found = lineage.read(store, pipeline)
         mine = {id_ for (of, _), id_ in models.items() if of == pipeline}
         assert mine <= found.artifacts.keys()
         assert not ({*models.values()} - mine) & found.artifacts.keys()
-        (promoted,) = ledger.moves(found)
+        (promoted,) = ledger.read_deployments(found)
         assert promoted.model == models[pipeline, '2026-01-02']
         assert promoted.size == 3_000_000_000 and promoted.reason == 'C:\\why "so"'
         assert {one.run for one in found.of_node('Trainer')} >= {'2026-01-01', '2026-01-02'}
@@ -118,10 +118,10 @@ def test_promotions_of_before_there_was_a_database_to_share(shared):
     """They have no context, and belong to whom their model does."""
     store, models = shared
     ledger.begin(store, move(models['ants', '2026-01-01'], '/ants'))
-    assert [one.model for one in ledger.moves(lineage.read(store, 'ants'))] == [
+    assert [one.model for one in ledger.read_deployments(lineage.read(store, 'ants'))] == [
         models['ants', '2026-01-01']
     ]
-    assert ledger.moves(lineage.read(store, 'ants-2')) == []
+    assert ledger.read_deployments(lineage.read(store, 'ants-2')) == []
 
 
 def test_a_folder_owns_its_pipeline(running, tmp_path):
