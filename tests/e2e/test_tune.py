@@ -19,7 +19,7 @@ def test_tune_then_run_with_what_was_tuned(make_project):
     project = make_project(images=20, training=TRAINING, tuning='{trials: 2, epochs: 2}')
     tuned = project.thawline('tune', fresh=True)
     assert tuned.returncode == 0, tuned.stdout + tuned.stderr
-    assert re.search(r'^✓ Tuner\s.*2 trainings; chosen: ', tuned.stdout, re.MULTILINE)
+    assert re.search(r'^✓ Tuner\s.*2 trainings; best: ', tuned.stdout, re.MULTILINE)
     assert '✓ Trainer' not in tuned.stdout
     assert re.search(r'●\s+1\s+1\s+1e-06\s', tuned.stdout)
     assert 'standard error' in tuned.stdout and 'in thawline.yaml:' in tuned.stdout
