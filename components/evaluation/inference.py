@@ -26,6 +26,7 @@ from apache_beam.utils import shared
 from thawline.components.evaluation import cached_features, predictions, slices
 from thawline.components.ingestion import examples
 from thawline.components.saved_model import card
+from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.shared import progress, tf_data
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.splits import EVALUATED
@@ -58,29 +59,12 @@ class InferenceJob:
         return [folder for folder in (self.candidate, self.baseline) if folder]
 
 
-class ExportedModel:
-    """A SavedModel of the chain."""
+class ExportedModel(SavedModelRunner):
+    """A SavedModel of the chain, with its classes."""
 
     def __init__(self, folder: str) -> None:
+        super().__init__(folder)
         self.classes = card.read(pathlib.Path(folder)).classes
-        self._loaded = tf.saved_model.load(folder)
-
-    def answer_examples(self, serialized: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs `serving_default`: bytes [N], tf.Examples."""
-        return self._call('serving_default', serialized)
-
-    def answer_features(self, features: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs `serving_features`: float32 [N, D]."""
-        return self._call('serving_features', features)
-
-    def answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Runs `serving_pixels`: uint8 [N, H, W, 3]."""
-        outputs: dict[str, tf.Tensor] = self._loaded.signatures['serving_pixels'](pixels)
-        return outputs
-
-    def _call(self, signature: str, values: np.ndarray) -> dict[str, np.ndarray]:
-        outputs = self._loaded.signatures[signature](tf.constant(values))
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
 class _Models(list[ExportedModel]):
@@ -176,9 +160,9 @@ class _PredictShard(beam.DoFn):
         """Of each model."""
         features = None if self._cached is None else self._cached.of(ids)
         return [
-            model.answer_features(features)
+            model('serving_features', features=features)
             if by_features and features is not None
-            else model.answer_examples(serialized)
+            else model('serving_default', examples=serialized)
             for model, by_features in zip(self._models, self._by_features, strict=True)
         ]
 

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.evaluation.inference import ExportedModel
+from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.transform import preprocessing
 
 IMAGES = 100
 _WARM_UP = 5
 
 
-def latency_ms(model: ExportedModel, files: Sequence[str]) -> float | None:
+def latency_ms(model: SavedModelRunner, files: Sequence[str]) -> float | None:
     """95th percentile of the milliseconds that one image takes through `serving_pixels`.
 
     One decoded image a call, one call at a time, on this machine under its present load. The first
@@ -36,11 +36,11 @@ def latency_ms(model: ExportedModel, files: Sequence[str]) -> float | None:
         for record in records
     ]
     for image in images[:_WARM_UP]:
-        model.answer_pixels(image)
+        model('serving_pixels', pixels=image)
     seconds = []
     for image in images:
         started = time.perf_counter()
-        model.answer_pixels(image)['probabilities'].numpy()
+        model('serving_pixels', pixels=image)
         seconds.append(time.perf_counter() - started)
     return 1000 * float(np.percentile(seconds, 95)) if seconds else None
 

@@ -25,6 +25,7 @@ from thawline.components.export.params import Kind
 from thawline.components.export.record import Export
 from thawline.components.saved_model import card
 from thawline.components.saved_model.card import Card
+from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
@@ -69,7 +70,7 @@ def make(kinds: Sequence[Kind], sources: FormatSources) -> tuple[tuple[Export, .
     """
     if not kinds:
         return (), None
-    loaded = tf.saved_model.load(str(sources.model))
+    loaded = SavedModelRunner(sources.model).module
     size = sources.card.image_size
     calibration = np.empty((0, size, size, 3), np.uint8)
     if 'litert_int8' in kinds:

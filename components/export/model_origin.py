@@ -8,6 +8,7 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.shared import lineage as lineage_lib
 from thawline.components.shared.property_names import SOURCE_FINGERPRINT
 from thawline.components.statistics.proportions import wilson
 
@@ -30,15 +31,7 @@ def run_and_data(
 
 
 def _maker(store: mlmd.MetadataStore, artifact: int) -> pb.Execution | None:
-    """The execution that made an artifact; cached ones have it among their outputs too."""
-    execution_ids = {
-        event.execution_id
-        for event in store.get_events_by_artifact_ids([artifact])
-        if event.type == pb.Event.OUTPUT
-    }
-    executions = store.get_executions_by_id(sorted(execution_ids)) if execution_ids else []
-    complete = [e for e in executions if e.last_known_state == pb.Execution.COMPLETE]
-    return min(complete, key=lambda e: e.id, default=None)
+    return min(lineage_lib.makers(store, [artifact]), key=lambda e: e.id, default=None)
 
 
 def lineage(

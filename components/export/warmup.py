@@ -16,6 +16,8 @@ import PIL.Image
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from thawline.components.saved_model.runner import encode_example
+
 FILE = pathlib.Path('assets.extra', 'tf_serving_warmup_requests')
 SIZE = (500, 375)  # width and height of a common photograph on the web
 
@@ -40,11 +42,9 @@ def inputs() -> dict[str, tuple[str, tf.Tensor]]:
     """One request of each answering signature: signature -> (name of its input, batch of one)."""
     pixels = picture()
     encoded = jpeg(pixels)
-    example = tf.train.Example()
-    example.features.feature['image'].bytes_list.value.append(encoded)
     return {
         'serving_bytes': ('image_bytes', tf.constant([encoded])),
-        'serving_default': ('examples', tf.constant([example.SerializeToString()])),
+        'serving_default': ('examples', tf.constant([encode_example(encoded)])),
         'serving_pixels': ('pixels', tf.constant(pixels[None])),
     }
 

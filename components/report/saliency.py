@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
+
+from thawline.components.saved_model.runner import SavedModelRunner
 
 _BATCH = 32
 
@@ -16,22 +17,9 @@ class Explainer:
 
     def __init__(self, model: pathlib.Path) -> None:
         """Loads the SavedModel in the folder `model`."""
-        self._loaded = tf.saved_model.load(str(model))
+        self._run = SavedModelRunner(model)
 
     def __call__(self, encoded: Sequence[bytes], classes: Sequence[int]) -> np.ndarray:
         """Heat of each image for a class: -> float32 [N, h, w] in [0, 1], N at least 1."""
-        signatures = self._loaded.signatures
-        found = []
-        for start in range(0, len(encoded), _BATCH):
-            rows = slice(start, start + _BATCH)
-            examples = tf.constant([_example(image) for image in encoded[rows]])
-            pixels = signatures['transform_features'](examples=examples)['pixels']
-            index = tf.constant(classes[rows], tf.int64)
-            found.append(signatures['explain'](pixels=pixels, class_index=index)['saliency'])
-        return np.concatenate(found)
-
-
-def _example(encoded: bytes) -> bytes:
-    message = tf.train.Example()
-    message.features.feature['image'].bytes_list.value.append(encoded)
-    return message.SerializeToString()
+        batches = [slice(start, start + _BATCH) for start in range(0, len(encoded), _BATCH)]
+        return np.concatenate([self._run.explain(encoded[b], classes[b]) for b in batches])

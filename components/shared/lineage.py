@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-_BASELINE = 'baseline_model'
+# Keys of inputs that are only compared with, and lead to nothing that the execution makes.
+COMPARED = ('baseline_model', 'previous')
+
+Ids = Mapping[str, Collection[int]]  # of artifacts, by what an execution calls them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,30 +31,64 @@ class Step:
     outputs: dict[str, int]
 
 
+def ancestors(
+    artifacts: Collection[int], inputs_of_makers: Callable[[Collection[int]], Mapping[int, Ids]]
+) -> list[int]:
+    """Ids of all executions without which the artifacts would not be, in the order of their start.
+
+    Args:
+        artifacts: ids.
+        inputs_of_makers: of some artifacts, the executions that made them, with ids of what each
+            read by key.
+    """
+    executions: set[int] = set()
+    seen: set[int] = set()
+    ahead = set(artifacts)
+    while ahead:
+        seen |= ahead
+        makers = inputs_of_makers(ahead)
+        executions |= makers.keys()
+        ahead = {
+            artifact
+            for inputs in makers.values()
+            for key, ids in inputs.items()
+            if key not in COMPARED
+            for artifact in ids
+        } - seen
+    return sorted(executions)
+
+
+def makers(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[pb.Execution]:
+    """The executions that made some artifacts."""
+    events = store.get_events_by_artifact_ids(sorted(artifacts))
+    ids = {event.execution_id for event in events if event.type == pb.Event.OUTPUT}
+    return [
+        execution
+        for execution in (store.get_executions_by_id(sorted(ids)) if ids else ())
+        # A cached execution has the same outputs and made none of them.
+        if execution.last_known_state == pb.Execution.COMPLETE
+    ]
+
+
 def steps(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[Step]:
     """All executions without which the artifacts would not be, in the order of their start.
 
     What led to the model that a candidate was compared with is not among them.
     """
     found: dict[int, Step] = {}
-    seen: set[int] = set()
-    ahead = set(artifacts)
-    while ahead:
-        seen |= ahead
-        events = store.get_events_by_artifact_ids(sorted(ahead))
-        made = {e.execution_id for e in events if e.type == pb.Event.OUTPUT} - found.keys()
-        executions = {
-            e.id: e
-            for e in store.get_executions_by_id(sorted(made))
-            # A cached execution has the same outputs and made none of them.
-            if e.last_known_state == pb.Execution.COMPLETE
-        }
-        edges = store.get_events_by_execution_ids(sorted(executions)) if executions else []
+
+    def inputs_of_makers(some: Collection[int]) -> Mapping[int, Ids]:
+        executions = {execution.id: execution for execution in makers(store, some)}
+        events = store.get_events_by_execution_ids(sorted(executions)) if executions else []
+        inputs: dict[int, dict[str, list[int]]] = {id_: {} for id_ in executions}
+        for event in events:
+            if event.type == pb.Event.INPUT:
+                inputs[event.execution_id].setdefault(_key(event), []).append(event.artifact_id)
         for id_, execution in executions.items():
-            found[id_] = _step(store, execution, (e for e in edges if e.execution_id == id_))
-        inputs = (e for e in edges if e.type == pb.Event.INPUT and _key(e) != _BASELINE)
-        ahead = {e.artifact_id for e in inputs} - seen
-    return [found[id_] for id_ in sorted(found)]
+            found[id_] = _step(store, execution, (e for e in events if e.execution_id == id_))
+        return inputs
+
+    return [found[id_] for id_ in ancestors(artifacts, inputs_of_makers)]
 
 
 def _step(store: mlmd.MetadataStore, execution: pb.Execution, edges: Iterable[pb.Event]) -> Step:

@@ -14,13 +14,12 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.shared import lineage
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import Output
 
 # Types of executions that are not nodes of a pipeline; see `registry.ledger`.
 PROMOTION, PRUNE = 'thawline.Promotion', 'thawline.Prune'
-# Inputs that a node only compares with: its outputs do not derive from them.
-_REFERENCES = ('baseline_model', 'previous')
 # A resolver makes none of its outputs, which are INTERNAL_OUTPUT.
 _SIDES = {pb.Event.INPUT: 'inputs', pb.Event.OUTPUT: 'outputs'}
 
@@ -106,19 +105,14 @@ class Lineage:
         return matching[-1] if matching else None
 
     def ancestors(self, artifact: int) -> list[Execution]:
-        """All executions that the artifact derives from, in the order of their start.
+        """All executions that the artifact derives from, in the order of their start."""
 
-        As `components.shared.lineage.steps`, it does not follow what was only compared with.
-        """
-        visited: dict[int, Execution] = {}
-        queue = [artifact]
-        while queue:
-            execution = self.producer(queue.pop())
-            if execution is not None and execution.id not in visited:
-                visited[execution.id] = execution
-                for key, ids in execution.inputs.items():
-                    queue += ids if key not in _REFERENCES else ()
-        return [visited[number] for number in sorted(visited)]
+        def inputs_of_makers(artifacts: Collection[int]) -> dict[int, Ids]:
+            producers = (self.producer(number) for number in artifacts)
+            return {execution.id: execution.inputs for execution in producers if execution}
+
+        derived_from = set(lineage.ancestors([artifact], inputs_of_makers))
+        return [execution for execution in self.executions if execution.id in derived_from]
 
 
 def _all_ids(by_key: Ids) -> Iterator[int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 from apache_beam.utils import shared
 
+from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.prediction import chunk_files, model_card
 
@@ -30,17 +31,16 @@ class Predictor:
         """
         self.classes = model_card.read_card(pathlib.Path(folder)).classes
         try:
-            self._loaded = tf.saved_model.load(folder)
+            self._run = SavedModelRunner(folder)
         except (OSError, ValueError, tf.errors.OpError) as error:
             why = (str(error).splitlines() or [type(error).__name__])[0]
             raise ConfigError(f'the model {folder} cannot be loaded: {why}') from error
-        if _SIGNATURE not in self._loaded.signatures:
-            has = ', '.join(sorted(self._loaded.signatures)) or 'none'
+        if _SIGNATURE not in self._run.signatures:
+            has = ', '.join(sorted(self._run.signatures)) or 'none'
             raise ConfigError(
                 f'the model {folder} has no signature {_SIGNATURE} for encoded images; '
                 f'it has: {has}'
             )
-        self._answer = self._loaded.signatures[_SIGNATURE]
 
     def answers(self, images: Sequence[bytes]) -> chunk_files.ModelAnswers:
         """Classifies encoded images; there may be none.
@@ -48,11 +48,11 @@ class Predictor:
         Raises:
             tf.errors.InvalidArgumentError: an image cannot be decoded.
         """
-        outputs = self._answer(image_bytes=tf.constant(list(images), tf.string))
+        outputs = self._run(_SIGNATURE, image_bytes=list(images))
         return chunk_files.ModelAnswers(
-            [name.decode() for name in outputs['label'].numpy()],
-            outputs['score'].numpy(),
-            outputs['probabilities'].numpy(),
+            [name.decode() for name in outputs['label']],
+            outputs['score'],
+            outputs['probabilities'],
         )
 
 

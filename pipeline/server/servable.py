@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pathlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from thawline.components.saved_model import card as card_lib
+from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.pipeline.registry.version_folders import MODEL_FILE
 from thawline.pipeline.server.predict_json import InputSpec
 
@@ -33,6 +35,16 @@ Outputs = dict[str, np.ndarray]
 def _reason(error: tf.errors.OpError) -> str:
     lines = (_NOISE.sub('', line).strip() for line in (error.message or '').splitlines())
     return ' '.join(dict.fromkeys(filter(None, lines))) or type(error).__name__
+
+
+@contextlib.contextmanager
+def _input_errors() -> Iterator[None]:
+    """Raises InvalidInput where the model refuses what it was given."""
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError,
+            tf.errors.OutOfRangeError, tf.errors.UnimplementedError) as error:  # fmt: skip
+        raise InvalidInput(_reason(error)) from None
 
 
 class Servable:
@@ -56,17 +68,14 @@ class Servable:
         self.card = card_lib.read(folder)
         bound = self.card.abstain
         self.abstain_below = None if bound is None else bound.threshold
-        self._loaded: Any = tf.saved_model.load(str(folder))
-        self._functions: Mapping[str, Callable[..., Mapping[str, tf.Tensor]]] = dict(
-            self._loaded.signatures.items()
-        )
-        self.signatures = {n: _inputs_of(f) for n, f in self._functions.items()}
+        self._run = SavedModelRunner(folder)
+        self.signatures = {n: _inputs_of(specs) for n, specs in self._run.signatures.items()}
         self.metadata = _metadata(folder)
 
     @property
     def can_explain(self) -> bool:
         """Whether `explain` may be called; models of early versions cannot."""
-        return {'explain', 'transform_features'} <= self.signatures.keys()
+        return self._run.can_explain
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> Outputs:
         """Runs one signature; from any thread.
@@ -74,26 +83,17 @@ class Servable:
         Raises:
             InvalidInput: the input does not suit the model.
         """
-        specs = self.signatures[signature]
-        given = {
-            name: tf.constant(value, tf.string if specs[name].dtype == 'string' else None)
-            for name, value in inputs.items()
-        }
-        try:
-            outputs = self._functions[signature](**given)
-            return {name: value.numpy() for name, value in outputs.items()}
-        except (tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError,
-                tf.errors.OutOfRangeError, tf.errors.UnimplementedError) as error:  # fmt: skip
-            raise InvalidInput(_reason(error)) from None
+        with _input_errors():
+            return self._run(signature, **inputs)
 
     def explain(self, image: bytes, class_index: int) -> np.ndarray:
-        """Heat of a class over what the model sees of an image: -> float32 [h, w] in [0, 1]."""
-        message = tf.train.Example()
-        message.features.feature['image'].bytes_list.value.append(image)
-        examples = np.array([message.SerializeToString()], object)
-        pixels = self.predict('transform_features', {'examples': examples})['pixels']
-        asked = {'pixels': pixels, 'class_index': np.array([class_index], np.int64)}
-        heat: np.ndarray = self.predict('explain', asked)['saliency'][0]
+        """Heat of a class over what the model sees of an image: -> float32 [h, w] in [0, 1].
+
+        Raises:
+            InvalidInput: it is no image.
+        """
+        with _input_errors():
+            heat: np.ndarray = self._run.explain([image], [class_index])[0]
         return heat
 
     def warm_up(self) -> int:
@@ -143,8 +143,7 @@ def _recorded(file: pathlib.Path) -> Iterator[tuple[str, Outputs]]:
         yield request.model_spec.signature_name or 'serving_default', inputs
 
 
-def _inputs_of(function: Any) -> dict[str, InputSpec]:
-    specs = function.structured_input_signature[1]
+def _inputs_of(specs: Mapping[str, tf.TensorSpec]) -> dict[str, InputSpec]:
     return {
         name: InputSpec(
             'string' if spec.dtype == tf.string else spec.dtype.name,

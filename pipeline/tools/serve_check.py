@@ -52,6 +52,7 @@ class Question:
 
 def questions(model: pathlib.Path) -> list[Question]:
     """Synthetic images for every signature that predicts."""
+    from thawline.components.saved_model.runner import encode_example
     from thawline.pipeline.server.servable import Servable
 
     loaded = Servable(model, 1)
@@ -59,7 +60,7 @@ def questions(model: pathlib.Path) -> list[Question]:
     rng = np.random.default_rng(0)
     inputs: dict[str, Arrays] = {
         'serving_bytes': {'image_bytes': _objects(images)},
-        'serving_default': {'examples': _objects([_example(image) for image in images])},
+        'serving_default': {'examples': _objects([encode_example(image) for image in images])},
         'serving_pixels': {'pixels': rng.integers(0, 256, (3, 30, 20, 3), np.uint8)},
     }
     if 'serving_features' in loaded.signatures:
@@ -77,15 +78,6 @@ def _draw(kind: str, side: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(noise).save(file, kind)
     return file.getvalue()
-
-
-def _example(image: bytes) -> bytes:
-    from tensorflow.core.example import example_pb2
-
-    message = example_pb2.Example()
-    message.features.feature['image'].bytes_list.value.append(image)
-    serialized: bytes = message.SerializeToString()
-    return serialized
 
 
 def _objects(values: Sequence[bytes]) -> np.ndarray:

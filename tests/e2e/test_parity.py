@@ -53,7 +53,7 @@ def test_pixels_are_bit_identical_everywhere(project):
         assert [feature(e, 'image_id') for e in examples] == trained.ids.tolist()
         # What the Evaluator's model sees is what serving_default computes from raw examples.
         features = served['transform_features'](examples=batch)
-        np.testing.assert_array_equal(features['pixels'].numpy(), trained.pixels)
+        np.testing.assert_array_equal(features['pixels'].numpy(), trained.values)
         np.testing.assert_array_equal(features['label_index'].numpy(), trained.labels)
         expected = [sorted(CLASSES).index(feature(e, 'label').decode()) for e in examples]
         np.testing.assert_array_equal(trained.labels, expected)
@@ -61,7 +61,7 @@ def test_pixels_are_bit_identical_everywhere(project):
         by_example = served['serving_default'](examples=batch)
         images = tf.constant([feature(e, 'image') for e in examples])
         by_bytes = served['serving_bytes'](image_bytes=images)
-        by_pixels = served['serving_pixels'](pixels=tf.constant(trained.pixels))
+        by_pixels = served['serving_pixels'](pixels=tf.constant(trained.values))
         for name in ('probabilities', 'label', 'score'):
             np.testing.assert_array_equal(by_bytes[name].numpy(), by_example[name].numpy())
             np.testing.assert_array_equal(by_pixels[name].numpy(), by_example[name].numpy())

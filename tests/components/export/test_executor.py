@@ -19,11 +19,11 @@ from thawline.components.export import (
     format_libraries,
     litert,
     onnx_format,
-    transformed_images,
     warmup,
 )
 from thawline.components.saved_model import card
 from thawline.components.shared.errors import ConfigError
+from thawline.components.transform import examples
 
 LITERT = ('litert', 'litert_dynamic', 'litert_int8')
 
@@ -39,9 +39,9 @@ def val_pixels(judged: Judged) -> dict[str, np.ndarray]:
         str(p) for p in pathlib.Path(judged.transformed_examples.uri, 'Split-val').iterdir()
     )
     return {
-        name: pixels
-        for batch in transformed_images.batches(files, SIZE)
-        for name, pixels in zip(batch.ids, batch.pixels, strict=True)
+        name.decode(): pixels
+        for batch in examples.read(files, SIZE)
+        for name, pixels in zip(batch.ids, batch.values, strict=True)
     }
 
 

@@ -80,7 +80,7 @@ def test_it_is_what_a_gradient_gives(features: Features) -> None:
 
 def test_batches_of_none_and_images_that_nothing_speaks_for() -> None:
     made = tiny.classifier(CLASSES)
-    pixels = tiny.images(2).pixels
+    pixels = tiny.images(2).values
     assert explained(made, pixels[:0], []).shape == (0, 4, 4)
     made.set_head(np.full(made.head.kernel.shape, -1, np.float32), np.zeros(CLASSES, np.float32))
     np.testing.assert_array_equal(explained(made, pixels, [0, 1]), np.zeros((2, 4, 4)))
@@ -88,7 +88,7 @@ def test_batches_of_none_and_images_that_nothing_speaks_for() -> None:
 
 def test_thawed_statistics_are_those_of_inference() -> None:
     base = tiny.backbone()
-    pixels = tiny.images(4).pixels
+    pixels = tiny.images(4).values
     kernel = np.random.default_rng(0).normal(size=(8, CLASSES)).astype(np.float32)
     heat = []
     for updated in (False, True):
@@ -117,7 +117,7 @@ def test_exported_model_explains_itself_to_a_process_that_knows_nothing_of_it(
     kernel = np.random.default_rng(0).normal(size=(8, len(NAMES)))
     made.set_head(kernel, np.zeros(len(NAMES)))
     signatures.export(made, NAMES, transformed.output, SIDE, RESIZE, tmp_path / 'model')
-    pixels = tiny.images(3, side=SIDE).pixels
+    pixels = tiny.images(3, side=SIDE).values
     classes = np.array([4, 0, 2], np.int64)
     np.savez(tmp_path / 'given.npz', pixels=pixels, classes=classes)
     arguments = [str(tmp_path / name) for name in ('model', 'given.npz', 'found.npy')]

@@ -32,7 +32,7 @@ def test_examples_equal_the_eager_function_bit_for_bit(transformed: Transformed)
             {
                 image_id: (pixels, int(label))
                 for image_id, pixels, label in zip(
-                    loaded.ids, loaded.pixels, loaded.labels, strict=True
+                    loaded.ids, loaded.values, loaded.labels, strict=True
                 )
             }
         )
@@ -122,7 +122,7 @@ def test_image_without_a_label_is_of_no_class(
         known = np.flatnonzero(other.labels != preprocessing.UNKNOWN_CLASS)
         assert len(other) - len(known) == (3 if split == 'train' else 0)
         other = other.take(known)
-        np.testing.assert_array_equal(labelled.pixels, other.pixels)
+        np.testing.assert_array_equal(labelled.values, other.values)
         np.testing.assert_array_equal(labelled.labels, other.labels)
         assert labelled.ids.tolist() == other.ids.tolist()
     names = ragged.output.vocabulary_by_name(preprocessing.CLASSES_FILE)
