@@ -20,18 +20,18 @@ def run_and_data(
     if store is None:
         return {}
     known = {}
-    if (trained := _maker(store, model_id)) is not None:
+    if (trained := _producer(store, model_id)) is not None:
         names = {c.type: c.name for c in store.get_contexts_by_execution(trained.id)}
         known['run'] = names.get('pipeline_run', '')
-    if (ingested := _maker(store, examples_id)) is not None:
+    if (ingested := _producer(store, examples_id)) is not None:
         for values in (ingested.custom_properties, ingested.properties):
             if SOURCE_FINGERPRINT in values:
                 known['data'] = values[SOURCE_FINGERPRINT].string_value
     return {name: value for name, value in known.items() if value}
 
 
-def _maker(store: mlmd.MetadataStore, artifact: int) -> pb.Execution | None:
-    return min(lineage_lib.makers(store, [artifact]), key=lambda e: e.id, default=None)
+def _producer(store: mlmd.MetadataStore, artifact: int) -> pb.Execution | None:
+    return min(lineage_lib.producers(store, [artifact]), key=lambda e: e.id, default=None)
 
 
 def lineage(

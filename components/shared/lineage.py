@@ -32,13 +32,13 @@ class Step:
 
 
 def ancestors(
-    artifacts: Collection[int], inputs_of_makers: Callable[[Collection[int]], Mapping[int, Ids]]
+    artifacts: Collection[int], inputs_of_producers: Callable[[Collection[int]], Mapping[int, Ids]]
 ) -> list[int]:
     """Ids of all executions without which the artifacts would not be, in the order of their start.
 
     Args:
         artifacts: ids.
-        inputs_of_makers: of some artifacts, the executions that made them, with ids of what each
+        inputs_of_producers: of some artifacts, the executions that made them, with ids of what each
             read by key.
     """
     executions: set[int] = set()
@@ -46,11 +46,11 @@ def ancestors(
     ahead = set(artifacts)
     while ahead:
         seen |= ahead
-        makers = inputs_of_makers(ahead)
-        executions |= makers.keys()
+        producers = inputs_of_producers(ahead)
+        executions |= producers.keys()
         ahead = {
             artifact
-            for inputs in makers.values()
+            for inputs in producers.values()
             for key, ids in inputs.items()
             if key not in COMPARED
             for artifact in ids
@@ -58,7 +58,7 @@ def ancestors(
     return sorted(executions)
 
 
-def makers(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[pb.Execution]:
+def producers(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[pb.Execution]:
     """The executions that made some artifacts."""
     events = store.get_events_by_artifact_ids(sorted(artifacts))
     ids = {event.execution_id for event in events if event.type == pb.Event.OUTPUT}
@@ -77,8 +77,8 @@ def steps(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[Step]:
     """
     found: dict[int, Step] = {}
 
-    def inputs_of_makers(some: Collection[int]) -> Mapping[int, Ids]:
-        executions = {execution.id: execution for execution in makers(store, some)}
+    def inputs_of_producers(some: Collection[int]) -> Mapping[int, Ids]:
+        executions = {execution.id: execution for execution in producers(store, some)}
         events = store.get_events_by_execution_ids(sorted(executions)) if executions else []
         inputs: dict[int, dict[str, list[int]]] = {id_: {} for id_ in executions}
         for event in events:
@@ -88,7 +88,7 @@ def steps(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[Step]:
             found[id_] = _step(store, execution, (e for e in events if e.execution_id == id_))
         return inputs
 
-    return [found[id_] for id_ in ancestors(artifacts, inputs_of_makers)]
+    return [found[id_] for id_ in ancestors(artifacts, inputs_of_producers)]
 
 
 def _step(store: mlmd.MetadataStore, execution: pb.Execution, edges: Iterable[pb.Event]) -> Step:

@@ -107,11 +107,11 @@ class Lineage:
     def ancestors(self, artifact: int) -> list[Execution]:
         """All executions that the artifact derives from, in the order of their start."""
 
-        def inputs_of_makers(artifacts: Collection[int]) -> dict[int, Ids]:
+        def inputs_of_producers(artifacts: Collection[int]) -> dict[int, Ids]:
             producers = (self.producer(number) for number in artifacts)
             return {execution.id: execution.inputs for execution in producers if execution}
 
-        derived_from = set(lineage.ancestors([artifact], inputs_of_makers))
+        derived_from = set(lineage.ancestors([artifact], inputs_of_producers))
         return [execution for execution in self.executions if execution.id in derived_from]
 
 

@@ -179,7 +179,7 @@ def test_scores_below_the_bound_of_the_card_are_uncertain(
     served_model: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     folder = server_setup.put(served_model, tmp_path / 'models', 1)
-    bound = card.AbstainThresholdThreshold(0.99, 1.0, 0.1, 1.0, 0.99, 50)
+    bound = card.AbstainThreshold(0.99, 1.0, 0.1, 1.0, 0.99, 50)
     card.write(dataclasses.replace(card.read(folder), abstain=bound), folder)
     made = server_setup.site(tmp_path / 'models')
     made.versions.update()
