@@ -83,7 +83,7 @@ def measure(root: pathlib.Path, number: int, size: int) -> dict[str, tuple[float
         Measured.seconds = {}
         engine_lib.Engine = Measured  # type: ignore[misc]
         project = loading.load_project(home)
-        outcome = run_lib.execute(project, run_lib.Options(last=('Evaluator',)))
+        outcome = run_lib.execute(project, run_lib.RunOptions(last=('Evaluator',)))
         if outcome not in (exit_codes.Outcome.BLESSED, exit_codes.Outcome.NOT_BLESSED):
             raise SystemExit(f'the run ended with {outcome.name}')
         found = {'the photographs': (0.0, float(sum((root / p).stat().st_size for p, _ in images)))}

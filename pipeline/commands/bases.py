@@ -84,7 +84,7 @@ def _rank(
     split = ingested_images.train_split(project)
     if split is None:
         # Ingestion does not depend on the base; with random weights the run needs no weights file.
-        options = run.Options(last=(node_names.IMAGE_EXAMPLE_GEN,))
+        options = run.RunOptions(last=(node_names.IMAGE_EXAMPLE_GEN,))
         outcome = run.execute(project.with_weights('random'), options)
         split = ingested_images.train_split(project)
         if outcome is not Outcome.BLESSED or split is None:

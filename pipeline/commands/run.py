@@ -35,5 +35,5 @@ def command(
 
     if only:
         first = last = (only,)
-    options = run.Options(first, last, not no_cache)
+    options = run.RunOptions(first, last, not no_cache)
     exit_codes.leave(run.execute(project.on_engine(engine), options))

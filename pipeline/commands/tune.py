@@ -43,7 +43,7 @@ def command(project: Project, no_cache: bool) -> None:
     from thawline.pipeline.runners import run
 
     outcome = run.execute(
-        project, run.Options(last=(node_names.TUNER,), use_cache=not no_cache, tune=True)
+        project, run.RunOptions(last=(node_names.TUNER,), use_cache=not no_cache, tune=True)
     )
     if outcome is Outcome.BLESSED:
         latest = runs.latest_complete_run(

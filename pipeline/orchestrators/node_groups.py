@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from thawline.components.shared import node_names
 from thawline.pipeline.config.task_grouping import Policy
-from thawline.pipeline.runners.compiled_file import Node
+from thawline.pipeline.runners.compiled_file import CompiledNode
 
 _HEAVY = (node_names.TRAINER, node_names.TUNER)  # beside all nodes of Beam
 # The first node of each phase: people retry or inspect a phase as a whole.
@@ -28,12 +28,12 @@ class NodeGroup:
         return self.nodes[0] if len(self.nodes) == 1 else f'{self.nodes[0]}-{self.nodes[-1]}'
 
 
-def is_heavy(node: Node) -> bool:
+def is_heavy(node: CompiledNode) -> bool:
     """Whether a node's work grows with the images, so that another import does not matter."""
     return node.beam or node.id in _HEAVY
 
 
-def group_nodes(nodes: Sequence[Node], policy: Policy) -> list[NodeGroup]:
+def group_nodes(nodes: Sequence[CompiledNode], policy: Policy) -> list[NodeGroup]:
     """Groups nodes that share a process, without a cycle between groups.
 
     A node joins the group of the latest node that it depends on, or of the preceding node if it
@@ -73,7 +73,7 @@ def group_nodes(nodes: Sequence[Node], policy: Policy) -> list[NodeGroup]:
     ]
 
 
-def _joins(node: Node, policy: Policy) -> bool:
+def _joins(node: CompiledNode, policy: Policy) -> bool:
     if node.id == node_names.PUSHER:
         return False
     return {
@@ -95,7 +95,10 @@ def _direct(group: int, needs: Mapping[int, set[int]]) -> set[int]:
 
 
 def _closes_cycle(
-    group: int, node: Node, group_of: Mapping[str, int], upstream: Mapping[str, Collection[str]]
+    group: int,
+    node: CompiledNode,
+    group_of: Mapping[str, int],
+    upstream: Mapping[str, Collection[str]],
 ) -> bool:
     """Whether a path leads from a group through others to a node that would join it."""
     ahead = {group_of[before] for before in node.upstream} - {group}

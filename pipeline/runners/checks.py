@@ -16,7 +16,7 @@ from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.notifications import targets
 
 
-def check(project: Project) -> Listing:
+def check_project(project: Project) -> Listing:
     """Finds what can be found wrong before anything heavy starts.
 
     Raises:
@@ -83,7 +83,7 @@ def check_weights(project: Project) -> None:
         backbones.build(model.backbone, project.config.image_size, model.weights)
 
 
-def require(project: Project) -> None:
+def check_tuned(project: Project) -> None:
     """Refuses a run with `training.tuned: true` before anything was tuned.
 
     Raises:

@@ -43,7 +43,7 @@ _AGAIN = 'compile it again: thawline compile'
 _NO_DEFINITION = ('executionOptions', 'upstreamNodes', 'downstreamNodes')
 
 
-class Node(Section):
+class CompiledNode(Section):
     """One node, for those who schedule it.
 
     Attributes:
@@ -57,7 +57,7 @@ class Node(Section):
     beam: bool
 
 
-class Files(Section):
+class FileDigests(Section):
     """Digests of the files whose content the compiled pipeline rests on; empty for none."""
 
     weights: str
@@ -75,9 +75,9 @@ class Envelope(Section):
     home: pathlib.Path
     output: pathlib.Path
     schema_path: pathlib.Path = pydantic.Field(alias='schema')
-    files: Files
+    files: FileDigests
     config: Config
-    nodes: tuple[Node, ...]
+    nodes: tuple[CompiledNode, ...]
     pipeline: dict[str, Any]
 
     @property
@@ -103,7 +103,7 @@ class Envelope(Section):
         return [node for node in known if node in names]
 
 
-def files_of(project: Project) -> dict[str, str]:
+def file_digests(project: Project) -> dict[str, str]:
     """Digests of the files that a configuration names, as they are now."""
     schema = project.schema.read_bytes() if project.schema.is_file() else b''
     return {
@@ -133,20 +133,20 @@ def envelope(
         'home': str(project.home),
         'output': str(project.output),
         'schema': str(project.schema),
-        'files': files_of(project),
+        'files': file_digests(project),
         'config': project.config.model_dump(mode='json'),
         'nodes': list(nodes),
         'pipeline': compiled,
     }
-    return {'digest': digest_of(content), **content}
+    return {'digest': content_digest(content), **content}
 
 
-def digest_of(content: Mapping[str, Any]) -> str:
+def content_digest(content: Mapping[str, Any]) -> str:
     """A digest that depends on every value but `digest`, not on order or spaces."""
     return f'sha256:{_digest({key: value for key, value in content.items() if key != "digest"})}'
 
 
-def definitions(compiled: Mapping[str, Any]) -> dict[str, str]:
+def node_digests(compiled: Mapping[str, Any]) -> dict[str, str]:
     """A digest by node of all that its result depends on, beside its inputs.
 
     Args:
@@ -210,7 +210,7 @@ def read(path: pathlib.Path) -> Envelope:
 
 def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
     try:
-        found = digest_of(content)
+        found = content_digest(content)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f'{path} is no pipeline that thawline compile wrote: {error}') from error
     if content['digest'] != found:
@@ -233,7 +233,7 @@ def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
         ) from error
 
 
-def require_here(found: Envelope) -> None:
+def check_home(found: Envelope) -> None:
     """Refuses to run what was compiled for a folder that is not on this machine.
 
     Raises:
@@ -246,13 +246,13 @@ def require_here(found: Envelope) -> None:
         )
 
 
-def require_unchanged(found: Envelope) -> None:
+def check_files(found: Envelope) -> None:
     """Refuses to run what was compiled for other files than are there now.
 
     Raises:
         ConfigError: the weights or the reviewed schema have changed.
     """
-    now = files_of(found.project)
+    now = file_digests(found.project)
     for name, before, what in (
         ('weights', found.files.weights, found.project.weights()),
         ('schema', found.files.schema_file, str(found.project.schema)),

@@ -30,7 +30,7 @@ def compile_project(project: Project) -> dict[str, Any]:
 
 
 def nodes_and_pipeline(project: Project) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Nodes (`compiled_file.Node`), and the pipeline: the same for the same project."""
+    """Nodes (`compiled_file.CompiledNode`), and the pipeline: the same for the same project."""
     from thawline.pipeline import graph
 
     return compile_pipeline(graph.build(project))

@@ -13,12 +13,12 @@ from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 
-def outcome_of(error: Exception) -> Outcome:
+def error_outcome(error: Exception) -> Outcome:
     """How a run ended that ended with an exception."""
     return Outcome.INTERRUPTED if signals.is_stop_requested() else exit_codes.of_error(error)
 
 
-def explain(console: rich.console.Console, error: Exception, outcome: Outcome) -> str:
+def print_error(console: rich.console.Console, error: Exception, outcome: Outcome) -> str:
     """Says why the run did not come to its end, and returns that."""
     known = errors.user_error(error)
     if outcome is Outcome.INTERRUPTED:
@@ -32,7 +32,7 @@ def explain(console: rich.console.Console, error: Exception, outcome: Outcome) -
     return message
 
 
-def summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome:
+def print_summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome:
     """Says what came of it, and returns that."""
     by_node = {result.node: result for result in results}
     if node_names.TUNER in by_node:

@@ -21,7 +21,7 @@ class InputsMissing(NodeFailed, UserError):
     verb = 'was not run'
 
 
-class UnderWay(NodeFailed, Busy):
+class AlreadyRunning(NodeFailed, Busy):
     """Another process runs the node, or the whole project."""
 
     verb = 'was not run'

@@ -80,14 +80,14 @@ class _RunStore:
         run = self._store.get_context_by_type_and_name(
             constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, self._run_id
         )
-        return _counting(found) if run is not None and run.id == context_id else found
+        return _without_superseded(found) if run is not None and run.id == context_id else found
 
     def get_executions(self, *args: Any, **kwargs: Any) -> list[Any]:
         """The launcher's own way to the executions of a node in a run."""
-        return _counting(self._store.get_executions(*args, **kwargs))
+        return _without_superseded(self._store.get_executions(*args, **kwargs))
 
 
-def _counting(executions: list[Any]) -> list[Any]:
+def _without_superseded(executions: list[Any]) -> list[Any]:
     return [one for one in executions if not runs.is_superseded(one)]
 
 
@@ -101,7 +101,7 @@ class CompiledRun:
 
         The engine runs the nodes that are Beam's; None: this process.
         """
-        self._definitions = compiled_file.definitions(json_format.MessageToDict(compiled))
+        self._definitions = compiled_file.node_digests(json_format.MessageToDict(compiled))
         runtime_parameter_utils.substitute_runtime_parameter(
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
         )
@@ -149,7 +149,7 @@ class CompiledRun:
             snapshot_settings=settings,
         )
 
-    def opened(self) -> RunMetadata:
+    def metadata(self) -> RunMetadata:
         """The way to the metadata; a context that gives a handle with a `store`."""
         return RunMetadata(self._connection, self.run_id)
 
@@ -165,12 +165,12 @@ class CompiledRun:
             node.execution_options.caching_options.enable_cache = False
         started = time.monotonic()
         with (
-            self._named(name),
-            _pushing_alone(node),
-            _no_arguments(),
+            self._node_errors(name),
+            _push_lock(node),
+            _without_arguments(),
             metadata_store.lend(self._connection),
         ):
-            with self.opened() as handle:
+            with self.metadata() as handle:
                 if node.execution_options.run.perform_snapshot:
                     partial_run_utils.snapshot(handle, self._compiled)
                 before = runs.read_attempts(handle.store, self.run_id, self.pipeline).get(name)
@@ -178,14 +178,14 @@ class CompiledRun:
                     recording.mark_superseded(handle.store, before.id)
             launcher.Launcher(
                 pipeline_node=node,
-                mlmd_connection=self.opened(),
+                mlmd_connection=self.metadata(),
                 pipeline_info=self._compiled.pipeline_info,
                 pipeline_runtime_spec=self._compiled.runtime_spec,
                 executor_spec=runner_utils.extract_executor_spec(self._deployment, name),
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, name),
                 custom_executor_operators=self._operators,
             ).launch()
-        with self.opened() as handle:
+        with self.metadata() as handle:
             recording.join_run(handle.store, self.run_id, self.pipeline)
             found = runs.node_result(handle.store, self.run_id, name, self.pipeline)
             if found is None or found.state not in runs.SUCCESS_STATES:
@@ -199,13 +199,13 @@ class CompiledRun:
         return dataclasses.replace(found, seconds=time.monotonic() - started)
 
     @contextlib.contextmanager
-    def _named(self, name: str) -> Iterator[None]:
+    def _node_errors(self, name: str) -> Iterator[None]:
         """Says which node an exception came from, and tells a stop on request from a failure."""
         try:
             yield
         except Exception as error:
             if signals.is_stop_requested():
-                with self.opened() as handle:
+                with self.metadata() as handle:
                     recording.mark_canceled(handle.store, self.run_id, name, self.pipeline)
             raise NodeFailed(name, str(error) or type(error).__name__) from error
 
@@ -218,7 +218,7 @@ def from_json(
 
 
 @contextlib.contextmanager
-def _no_arguments() -> Iterator[None]:
+def _without_arguments() -> Iterator[None]:
     """TFX hands the process's own arguments to Beam, which may take one for an option of its."""
     kept, sys.argv = sys.argv, sys.argv[:1]
     try:
@@ -228,7 +228,7 @@ def _no_arguments() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _pushing_alone(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
+def _push_lock(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
     """Lets one process push at a time, and no two in the same second.
 
     Pusher numbers versions by seconds. Where that version is there already, it pushes nothing and

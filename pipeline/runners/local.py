@@ -80,7 +80,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         before = order[: min((order.index(name) for name in self._selection.first), default=0)]
         settings = pipeline_pb2.SnapshotSettings()
         if before:
-            with run.opened() as handle:
+            with run.metadata() as handle:
                 base = runs.latest_complete_run(handle.store, before, run.pipeline)
             if base is None:
                 raise NotFound(

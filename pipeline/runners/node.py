@@ -16,7 +16,7 @@ from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.runners import compiled_file, staleness
 from thawline.pipeline.runners.compiled_file import Envelope
-from thawline.pipeline.runners.failures import InputsMissing, UnderWay
+from thawline.pipeline.runners.failures import AlreadyRunning, InputsMissing
 from thawline.pipeline.system import file_locks, signals
 from thawline.pipeline.terminal.progress_display import Display
 
@@ -44,7 +44,7 @@ class NodeRunner:
         self._run_id = run_id
         self._display = display
         self._engine = engine
-        self._definitions = compiled_file.definitions(found.pipeline)
+        self._definitions = compiled_file.node_digests(found.pipeline)
         self.ran: list[str] = []
 
     @property
@@ -68,7 +68,7 @@ class NodeRunner:
         for name in nodes:
             if force or why[name]:
                 self._require(name, why)
-                with self._held(name):
+                with self._lock(name):
                     return True
         return False
 
@@ -87,14 +87,16 @@ class NodeRunner:
         for name in nodes:
             if signals.is_stop_requested():  # and some library swallowed the exception
                 raise signals.Interrupted
-            with self._held(name):
+            with self._lock(name):
                 self._run_node(name, force)
 
-    def _held(self, name: str) -> contextlib.AbstractContextManager[None]:
+    def _lock(self, name: str) -> contextlib.AbstractContextManager[None]:
         """Keeps other processes away from a node."""
 
-        def busy(process: str) -> UnderWay:
-            return UnderWay(name, f'process {process} is running it; try again when that has ended')
+        def busy(process: str) -> AlreadyRunning:
+            return AlreadyRunning(
+                name, f'process {process} is running it; try again when that has ended'
+            )
 
         path = self._found.project.node_locks / f'{self._run_id}-{name}'
         return file_locks.lock(path, str(os.getpid()), remove=True, busy=busy)
@@ -111,14 +113,14 @@ class NodeRunner:
         self._display.show_done(result)
 
     def _require(self, name: str, why: dict[str, str]) -> None:
-        missing = staleness.missing(name, self._found.upstream, why)
+        missing = staleness.missing_inputs(name, self._found.upstream, why)
         if missing:
             raise InputsMissing(name, f'its inputs are missing: {missing}')
 
     def _reasons(self) -> dict[str, str]:
         store = opening.find_store(self._found.project)
         attempts = runs.read_attempts(store, self._run_id, self._found.name) if store else {}
-        return staleness.reasons(self._found.upstream, attempts, self._definitions)
+        return staleness.stale_reasons(self._found.upstream, attempts, self._definitions)
 
     @functools.cached_property
     def _compiled(self) -> CompiledRun:

@@ -18,8 +18,8 @@ from thawline.components.shared.errors import Busy, NotFound
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
-from thawline.pipeline.runners.checks import check, check_weights, older_types_note
-from thawline.pipeline.runners.endings import explain, outcome_of, summary
+from thawline.pipeline.runners.checks import check_project, check_weights, older_types_note
+from thawline.pipeline.runners.endings import error_outcome, print_error, print_summary
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import node_lines, progress_display
 from thawline.pipeline.terminal.console import spinner
@@ -27,7 +27,7 @@ from thawline.pipeline.terminal.exit_codes import Outcome
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class RunOptions:
     """What was asked for at the prompt."""
 
     first: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
     return file_locks.lock(project.run_lock, str(os.getpid()), busy=busy)
 
 
-def execute(project: Project, options: Options) -> Outcome:
+def execute(project: Project, options: RunOptions) -> Outcome:
     """Runs the chain and tells the terminal; returns how it ended."""
     run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
     log = project.logs / f'{run_id}.log'
@@ -62,11 +62,11 @@ def execute(project: Project, options: Options) -> Outcome:
         message = node = None
         try:
             _run_graph(console, project, options, run_id, results)
-            outcome = summary(console, results)
+            outcome = print_summary(console, results)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the run ended:\n%s', traceback.format_exc())
-            outcome = outcome_of(error)
-            message, node = explain(console, error, outcome), getattr(error, 'node', None)
+            outcome = error_outcome(error)
+            message, node = print_error(console, error, outcome), getattr(error, 'node', None)
         seconds = time.monotonic() - began
         console.print(f'  time    {duration(seconds)}', highlight=False)
         console.print(f'  log     {log}', highlight=False, soft_wrap=True)
@@ -78,12 +78,12 @@ def execute(project: Project, options: Options) -> Outcome:
 def _run_graph(
     console: rich.console.Console,
     project: Project,
-    options: Options,
+    options: RunOptions,
     run_id: str,
     results: list[NodeResult],
 ) -> None:
     """Runs the chain; the `results` of nodes that ended well are there after a failure too."""
-    listing = check(project)
+    listing = check_project(project)
     for note in filter(None, (*listing.notes, older_types_note(project))):
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
     with spinner(console, 'starting TensorFlow and TFX'):
@@ -92,7 +92,7 @@ def _run_graph(
         from thawline.pipeline.runners import checks, failures, local
 
     if project.config.training.tuned and not options.tune:
-        checks.require(project)
+        checks.check_tuned(project)
     check_weights(project)
     display = progress_display.Display(console, lambda result: node_lines.line(result, project))
     selection = local.Selection(options.first, options.last)

@@ -30,7 +30,7 @@ from thawline.pipeline.notifications import details, notify, targets
 from thawline.pipeline.reports import lookup
 from thawline.pipeline.runners import checks, compiled_file, endings
 from thawline.pipeline.runners.compiled_file import Envelope
-from thawline.pipeline.runners.failures import InputsMissing, UnderWay
+from thawline.pipeline.runners.failures import AlreadyRunning, InputsMissing
 from thawline.pipeline.runners.node import NodeRunner
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import node_lines, progress_display
@@ -62,7 +62,7 @@ def execute(
             'begin with a letter or digit'
         )
     found = compiled_file.read(path)
-    compiled_file.require_here(found)
+    compiled_file.check_home(found)
     order = found.in_order(nodes)
     if not order:
         raise ConfigError('--node: name at least one node')
@@ -79,7 +79,7 @@ def execute(
             outcome = call.run(force)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the nodes ended:\n%s', traceback.format_exc())
-            outcome = call.ended_by(error)
+            outcome = call.report_failure(error)
         say(console, f'  time    {duration(time.monotonic() - began)}')
         logging.info('exit code %d', outcome)
     return outcome
@@ -113,7 +113,7 @@ class _Call:
         """Runs the nodes; returns how they ended where they ended well."""
         project = self._project
         with (
-            self._beside_others(),
+            self._shared_lock(),
             Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
         ):
             runner = NodeRunner(self._found, self._run_id, self._display, engine)
@@ -122,11 +122,11 @@ class _Call:
             runner.run(self._nodes, force)
         return self._outcome(runner)
 
-    def _beside_others(self) -> contextlib.AbstractContextManager[None]:
+    def _shared_lock(self) -> contextlib.AbstractContextManager[None]:
         """Keeps `thawline run` away, and no other scheduled nodes."""
 
-        def busy(process: str) -> UnderWay:
-            return UnderWay(
+        def busy(process: str) -> AlreadyRunning:
+            return AlreadyRunning(
                 self._nodes[0],
                 f'thawline run is under way in this project (process {process}); try again when '
                 'that has ended',
@@ -142,14 +142,14 @@ class _Call:
         """
         project = self._project
         checks.check_files(project)
-        compiled_file.require_unchanged(self._found)
+        compiled_file.check_files(self._found)
         opening.prepare_run(project)
         targets.check(project.config.notifications, os.environ, project.home)
         if node_names.IMAGE_EXAMPLE_GEN in self._nodes:
             for note in sources.list_source(project.source_spec()).notes:
                 say(self._console, f'  note    {note}')
         if node_names.TUNED in self._nodes:
-            checks.require(project)
+            checks.check_tuned(project)
         try:
             with self._waiting('starting TensorFlow and TFX'):
                 from thawline.pipeline import tfx_imports  # noqa: F401
@@ -169,31 +169,31 @@ class _Call:
     def _outcome(self, runner: NodeRunner) -> Outcome:
         results, outcome = runner.whole_run(), Outcome.BLESSED
         if node_names.PUSHER in self._nodes:
-            outcome = endings.summary(self._console, results)
+            outcome = endings.print_summary(self._console, results)
         if node_names.REPORT in self._nodes:
             link = self._project.report_link(self._run_id)
             lookup.link_page(results, link)
             say(self._console, f'  report  {link}')
         if runner.ran and runner.is_complete:
-            ended = endings.summary(rich.console.Console(quiet=True), results)
+            ended = endings.print_summary(rich.console.Console(quiet=True), results)
             self._notify(results, ended)
         return outcome
 
-    def ended_by(self, error: Exception) -> Outcome:
+    def report_failure(self, error: Exception) -> Outcome:
         """Says why nodes did not end well, and returns how they ended."""
         node = getattr(error, 'node', None)
         if node is not None:
             self._display.show_failed(node)
-        outcome = endings.outcome_of(error)
+        outcome = endings.error_outcome(error)
         if isinstance(error, InputsMissing) and outcome is not Outcome.INTERRUPTED:
             outcome = Outcome.INPUTS_MISSING
-        message = endings.explain(self._console, error, outcome)
+        message = endings.print_error(self._console, error, outcome)
         is_over = outcome not in (Outcome.INPUTS_MISSING, Outcome.BUSY)
         if self._project.config.notifications and is_over:
-            self._notify(self._found_so_far(), outcome, message, node)
+            self._notify(self._results_so_far(), outcome, message, node)
         return outcome
 
-    def _found_so_far(self) -> list[NodeResult]:
+    def _results_so_far(self) -> list[NodeResult]:
         """What other nodes came to, where the metadata can be read at all."""
         try:
             return NodeRunner(self._found, self._run_id, self._display).whole_run()

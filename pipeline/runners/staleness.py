@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from thawline.pipeline.metadata.runs import SUCCESS_STATES, Attempt
 
 
-def reasons(
+def stale_reasons(
     upstream: Mapping[str, Sequence[str]],
     attempts: Mapping[str, Attempt],
     definitions: Mapping[str, str],
@@ -59,6 +59,6 @@ def _outdated(
     return ''
 
 
-def missing(node: str, upstream: Mapping[str, Sequence[str]], why: Mapping[str, str]) -> str:
+def missing_inputs(node: str, upstream: Mapping[str, Sequence[str]], why: Mapping[str, str]) -> str:
     """What a node lacks, one clause a node before it; empty when it can run."""
     return '; '.join(f'{one} {why[one]}' for one in upstream[node] if why[one])

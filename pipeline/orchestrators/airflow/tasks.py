@@ -17,7 +17,7 @@ from thawline.pipeline.runners import compiled_file, run_nodes
 FORMAT = 1
 
 
-def tasks(nodes: Sequence[compiled_file.Node], settings: Airflow) -> list[dict[str, Any]]:
+def tasks(nodes: Sequence[compiled_file.CompiledNode], settings: Airflow) -> list[dict[str, Any]]:
     """The tasks as JSON, each after those that it needs."""
     heavy = {node.id for node in nodes if is_heavy(node)}
     groups = group_nodes(nodes, settings.group)
@@ -50,7 +50,7 @@ def dag(
         command: runs nodes: arguments up to and with `run-node`.
         environment: variables that the command needs.
     """
-    nodes = [compiled_file.Node.model_validate(node) for node in content['nodes']]
+    nodes = [compiled_file.CompiledNode.model_validate(node) for node in content['nodes']]
     digest = str(content['digest']).removeprefix('sha256:')
     entries = tasks(nodes, settings)
     return {

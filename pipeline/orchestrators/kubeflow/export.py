@@ -64,14 +64,15 @@ def write(project: Project, out: pathlib.Path | None, options: Mapping[str, Any]
     ]
 
 
-def _nodes(project: Project) -> list[compiled_file.Node]:
+def _nodes(project: Project) -> list[compiled_file.CompiledNode]:
     """The nodes of the chain, without reading weights that only tasks can see."""
     from thawline.pipeline.runners import compiling
 
     if project.config.model.weights not in WEIGHTS_BY_NAME:
         project = project.with_weights('random')
     return [
-        compiled_file.Node.model_validate(node) for node in compiling.nodes_and_pipeline(project)[0]
+        compiled_file.CompiledNode.model_validate(node)
+        for node in compiling.nodes_and_pipeline(project)[0]
     ]
 
 

@@ -41,7 +41,7 @@ class Task:
     resources: Resources
 
 
-def tasks(nodes: Sequence[compiled_file.Node], settings: Kubeflow) -> list[Task]:
+def tasks(nodes: Sequence[compiled_file.CompiledNode], settings: Kubeflow) -> list[Task]:
     """The tasks, in an order in which they can run."""
     known = {node.id for node in nodes}
     unknown = sorted(settings.resources.keys() - known)
@@ -62,7 +62,7 @@ def tasks(nodes: Sequence[compiled_file.Node], settings: Kubeflow) -> list[Task]
     ]
 
 
-def _needs(node: compiled_file.Node, configured: Mapping[str, Resources]) -> Resources:
+def _needs(node: compiled_file.CompiledNode, configured: Mapping[str, Resources]) -> Resources:
     default = _LIGHT
     if node.id in _RUN_THE_MODEL:
         default = _MODEL

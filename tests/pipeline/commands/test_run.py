@@ -14,7 +14,7 @@ from thawline.pipeline.terminal import exit_codes
 
 def test_options_reach_the_run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / 'thawline.yaml').write_text('name: x\ndata: {source: images}\n')
-    calls: list[tuple[Project, run.Options]] = []
+    calls: list[tuple[Project, run.RunOptions]] = []
     monkeypatch.setattr(run, 'execute', lambda *arguments: calls.append(arguments))
     monkeypatch.setattr(exit_codes, 'leave', lambda outcome: None)
     for arguments in (
@@ -29,7 +29,7 @@ def test_options_reach_the_run(tmp_path: pathlib.Path, monkeypatch: pytest.Monke
         'local',
     ]
     assert [options for _, options in calls] == [
-        run.Options(),
-        run.Options(('Transform',), ('Trainer',), False),
-        run.Options(('Trainer',), ('Trainer',)),
+        run.RunOptions(),
+        run.RunOptions(('Transform',), ('Trainer',), False),
+        run.RunOptions(('Trainer',), ('Trainer',)),
     ]

@@ -186,7 +186,7 @@ def test_a_run_is_refused_before_anything_runs(
         update={'model': PretrainedBase(weights='random')}
     )
     with pytest.raises(ConfigError, match='HOOK is not set'):
-        checks.check(Project.of(asked, tmp_path))
+        checks.check_project(Project.of(asked, tmp_path))
 
 
 def test_secret_as_receivers_write_it() -> None:

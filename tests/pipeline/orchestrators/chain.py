@@ -21,5 +21,7 @@ CHAIN = (
     ('LastReport', ('Pusher', 'Trainer'), False),
     ('Report', ('DataGate', 'Embedder', 'Exporter', 'LastReport', 'Pusher'), False),
 )
-NODES = [compiled_file.Node(id=name, upstream=before, beam=beam) for name, before, beam in CHAIN]
+NODES = [
+    compiled_file.CompiledNode(id=name, upstream=before, beam=beam) for name, before, beam in CHAIN
+]
 NAMES = [node.id for node in NODES]

@@ -51,13 +51,13 @@ def test_a_task_a_node_waits_for_those_only_that_nothing_else_waits_for():
 
 
 @st.composite
-def graphs(draw) -> list[compiled_file.Node]:
+def graphs(draw) -> list[compiled_file.CompiledNode]:
     size = draw(st.integers(1, 12))
     names = [f'N{number}' for number in range(size)]
     if draw(st.booleans()):
         names[draw(st.integers(0, size - 1))] = node_names.PUSHER
     return [
-        compiled_file.Node(
+        compiled_file.CompiledNode(
             id=name,
             upstream=tuple(draw(st.sets(st.sampled_from(names[:at])))) if at else (),
             beam=draw(st.booleans()),

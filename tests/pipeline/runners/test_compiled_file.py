@@ -160,7 +160,7 @@ def test_any_value_of_any_key(key, value, sealed):
     """Also with a digest that somebody made to fit."""
     made = content(pathlib.Path('/home/x')) | {key: value}
     if sealed and key != 'digest':
-        made['digest'] = compiled_file.digest_of(made)
+        made['digest'] = compiled_file.content_digest(made)
     read_bytes(json.dumps(made).encode())
 
 
@@ -174,9 +174,9 @@ def test_nodes_come_in_the_order_in_which_they_can_run(written):
 def test_a_definition_is_what_a_node_does_not_when():
     moved = json.loads(json.dumps(COMPILED))
     moved['nodes'][1]['pipelineNode'] |= {'upstreamNodes': [], 'executionOptions': {'run': {}}}
-    assert compiled_file.definitions(moved) == compiled_file.definitions(COMPILED)
+    assert compiled_file.node_digests(moved) == compiled_file.node_digests(COMPILED)
     moved['nodes'][0]['pipelineNode']['parameters'] = {'word': 'b'}
-    now, before = compiled_file.definitions(moved), compiled_file.definitions(COMPILED)
+    now, before = compiled_file.node_digests(moved), compiled_file.node_digests(COMPILED)
     assert now['One'] != before['One'] and now['Two'] == before['Two']
 
 
@@ -190,11 +190,11 @@ def test_weights_and_schema_must_be_those_that_it_was_compiled_for(tmp_path):
         compiled_file.envelope(Project.of(parsed, tmp_path), NODES, COMPILED),
     )
     found = compiled_file.read(tmp_path / 'p.json')
-    compiled_file.require_unchanged(found)
+    compiled_file.check_files(found)
     weights.write_bytes(b'two')
     with pytest.raises(ConfigError, match='base.h5 has changed since the pipeline was compiled'):
-        compiled_file.require_unchanged(found)
+        compiled_file.check_files(found)
     weights.write_bytes(b'one')
     (tmp_path / 'schema.pbtxt').write_text('# reviewed meanwhile', 'utf-8')
     with pytest.raises(ConfigError, match='schema.pbtxt has changed'):
-        compiled_file.require_unchanged(found)
+        compiled_file.check_files(found)

@@ -116,7 +116,7 @@ def test_a_node_that_ran_again_counts_once_for_its_run_and_still_for_others(proj
     assert read == forced.outputs['made'].id
     other = metadata.node_result(opening.find_store(project), 'r2', 'Two', 'tiny')
     assert other.outputs['made'].id == first[1].outputs['made'].id
-    with run_of(project).opened() as handle:
+    with run_of(project).metadata() as handle:
         pipeline = handle.store.get_context_by_type_and_name('pipeline', 'tiny')
         mine = handle.store.get_context_by_type_and_name('pipeline_run', 'r1')
         everywhere = {one.id for one in handle.store.get_executions_by_context(pipeline.id)}
@@ -128,7 +128,7 @@ def test_a_node_that_ran_again_counts_once_for_its_run_and_still_for_others(proj
 
 def test_a_definition_follows_what_the_node_is_and_is_noted(project):
     def of(**changes) -> dict[str, str]:
-        return compiled_file.definitions(
+        return compiled_file.node_digests(
             tiny_nodes.compiling.compile_pipeline(tiny_nodes.wired(project, **changes))[1]
         )
 

@@ -12,7 +12,7 @@ from tests.pipeline.runners import tiny_nodes
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.runners import compiled_file
-from thawline.pipeline.runners.failures import InputsMissing, NodeFailed, UnderWay
+from thawline.pipeline.runners.failures import AlreadyRunning, InputsMissing, NodeFailed
 from thawline.pipeline.runners.node import NodeRunner
 from thawline.pipeline.system import file_locks
 
@@ -153,10 +153,10 @@ def test_what_another_process_is_running_is_left_to_it(home):
     process = Process(home)
     path = process.found.project.node_locks / 'r1-One'
     with file_locks.lock(path, '4711'):
-        with pytest.raises(UnderWay, match='process 4711 is running it'):
+        with pytest.raises(AlreadyRunning, match='process 4711 is running it'):
             process.run('One')
         # And before TFX is started for it, which takes a while.
-        with pytest.raises(UnderWay, match='process 4711 is running it'):
+        with pytest.raises(AlreadyRunning, match='process 4711 is running it'):
             process.runner.has_to_run(['One'], force=False)
     assert process.run('One') == ['> One', 'One complete']
     assert os.listdir(process.found.project.node_locks) == []

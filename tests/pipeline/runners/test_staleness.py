@@ -30,15 +30,15 @@ def after(ran: Sequence[str], state: str = 'complete') -> dict[str, Attempt]:
 
 
 def test_nothing_is_done_before_anything_ran():
-    why = staleness.reasons(CHAIN, {}, SAME)
+    why = staleness.stale_reasons(CHAIN, {}, SAME)
     assert set(why.values()) == {'did not run'}
-    assert staleness.missing('In', CHAIN, why) == ''
-    assert staleness.missing('Change', CHAIN, why) == 'In did not run; Gate did not run'
+    assert staleness.missing_inputs('In', CHAIN, why) == ''
+    assert staleness.missing_inputs('Change', CHAIN, why) == 'In did not run; Gate did not run'
 
 
 def test_all_is_done_after_all_ran_or_came_from_the_cache():
     attempts = after(list(CHAIN)) | {'Change': Attempt(3, 'cached', 'd')}
-    assert not any(staleness.reasons(CHAIN, attempts, SAME).values())
+    assert not any(staleness.stale_reasons(CHAIN, attempts, SAME).values())
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_all_is_done_after_all_ran_or_came_from_the_cache():
 )  # fmt: skip
 def test_a_node_that_did_not_end_well_is_missing_to_the_next(state, words):
     attempts = after(['In', 'Look']) | {'Gate': Attempt(9, state)}
-    why = staleness.reasons(CHAIN, attempts, SAME)
+    why = staleness.stale_reasons(CHAIN, attempts, SAME)
     assert why['Gate'] == words
-    assert staleness.missing('Change', CHAIN, why) == f'Gate {words}'
+    assert staleness.missing_inputs('Change', CHAIN, why) == f'Gate {words}'
 
 
 @hypothesis.given(st.lists(st.sampled_from(list(CHAIN)), max_size=4))
 def test_what_follows_a_node_that_ran_again_is_out_of_date_and_nothing_else(again):
-    why = staleness.reasons(CHAIN, after([*CHAIN, *again]), SAME)
+    why = staleness.stale_reasons(CHAIN, after([*CHAIN, *again]), SAME)
     latest = {node: number for number, node in enumerate([*CHAIN, *again])}
 
     def expected(node: str) -> bool:
@@ -65,7 +65,7 @@ def test_what_follows_a_node_that_ran_again_is_out_of_date_and_nothing_else(agai
 
 
 def test_a_node_that_ran_again_says_so_to_all_below():
-    why = staleness.reasons(CHAIN, after([*CHAIN, 'Look']), SAME)
+    why = staleness.stale_reasons(CHAIN, after([*CHAIN, 'Look']), SAME)
     assert {node for node in CHAIN if why[node]} == below('Look')
     assert why['Gate'] == 'is out of date: Look ran again after it'
     assert why['Out'].startswith('is out of date: Change is out of date: Gate')
@@ -73,11 +73,11 @@ def test_a_node_that_ran_again_says_so_to_all_below():
 
 def test_a_node_that_became_another_one_has_to_run_and_all_below():
     changed = SAME | {'Change': 'other'}
-    why = staleness.reasons(CHAIN, after(list(CHAIN)), changed)
+    why = staleness.stale_reasons(CHAIN, after(list(CHAIN)), changed)
     assert {node for node in CHAIN if why[node]} == {'Change', 'Out'}
     assert 'compiled anew' in why['Change']
 
 
 def test_runs_from_before_definitions_were_noted_count():
     attempts = {node: Attempt(number, 'complete') for number, node in enumerate(CHAIN)}
-    assert not any(staleness.reasons(CHAIN, attempts, SAME).values())
+    assert not any(staleness.stale_reasons(CHAIN, attempts, SAME).values())

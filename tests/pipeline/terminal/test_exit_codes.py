@@ -16,7 +16,7 @@ from thawline.components.shared.errors import (
     Unavailable,
     UserError,
 )
-from thawline.pipeline.runners.failures import InputsMissing, NodeFailed, UnderWay
+from thawline.pipeline.runners.failures import AlreadyRunning, InputsMissing, NodeFailed
 from thawline.pipeline.terminal import exit_codes
 
 
@@ -27,7 +27,7 @@ from thawline.pipeline.terminal import exit_codes
         (NotFound('x'), 2),
         (DataError('x'), 4),
         (Busy('x'), 6),
-        (UnderWay('Trainer', 'x'), 6),
+        (AlreadyRunning('Trainer', 'x'), 6),
         (Unavailable('x'), 7),
         (ValueError('x'), 1),
         (InputsMissing('Trainer', 'x'), 1),

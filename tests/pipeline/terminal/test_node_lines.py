@@ -131,7 +131,7 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     assert lines[1].endswith('50 correct instead of 1.')
 
     file = io.StringIO()
-    outcome = endings.summary(rich.console.Console(file=file), [node, pusher({'pushed': 0})])
+    outcome = endings.print_summary(rich.console.Console(file=file), [node, pusher({'pushed': 0})])
     assert outcome is exit_codes.Outcome.NOT_BLESSED
     assert file.getvalue().startswith('NOT BLESSED, nothing was pushed\n')
     for line in lines:
@@ -145,7 +145,7 @@ def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     pushed = pusher({'pushed': 1, 'pushed_destination': '/models/1'})
     file = io.StringIO()
     assert (
-        endings.summary(rich.console.Console(file=file), [node, pushed])
+        endings.print_summary(rich.console.Console(file=file), [node, pushed])
         is exit_codes.Outcome.BLESSED
     )
     assert '/models/1' in file.getvalue()
@@ -194,7 +194,7 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
         'ServingCheck', 'complete', {'serving_record': Output(4, str(tmp_path), {})}, 1.0
     )
     file = io.StringIO()
-    ended = endings.summary(
+    ended = endings.print_summary(
         rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})]
     )
     assert ended is exit_codes.Outcome.NOT_BLESSED

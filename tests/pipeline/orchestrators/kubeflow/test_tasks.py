@@ -10,7 +10,7 @@ from thawline.pipeline.orchestrators.kubeflow import tasks as kubeflow_tasks
 from thawline.pipeline.runners import compiled_file
 
 NODES = [
-    compiled_file.Node(id=name, upstream=upstream, beam=beam)
+    compiled_file.CompiledNode(id=name, upstream=upstream, beam=beam)
     for name, upstream, beam in (
         ('ImageExampleGen', (), True),
         ('StatisticsGen', ('ImageExampleGen',), True),
