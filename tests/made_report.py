@@ -192,7 +192,7 @@ def content(
         pictures[f'p{i}'] = _picture(f'p{i}', names, i % count, answer, where)
     for i in range(4):
         pictures[f't{i}'] = _picture(f't{i}', names, i % count, None, f'train/{i:04d}.jpg')
-    parts = {
+    splits = {
         'val': _part('val', names, n, accuracy, True, 1, values),
         'test': _part('test', names, n, accuracy - 0.01, True, 2, values),
     }
@@ -206,9 +206,9 @@ def content(
         run='2026-03-14T09-26-53',
         created='2026-03-14T09:31:07+00:00',
         classes=names,
-        verdict=verdict(parts['val'], threshold),
+        verdict=verdict(splits['val'], threshold),
         threshold=threshold,
-        parts=parts,
+        splits=splits,
         training=LearningCurves(0.86, 0.85, thaw, min(8, epochs) if epochs else None,
                           'fine_tuned' if epochs else 'probe', 0.912, ('2 of 14 epochs',)),
         pictures=pictures,

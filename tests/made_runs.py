@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -15,9 +14,9 @@ from tests import made_report
 from thawline.components.evaluation import predictions
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import content, page
-from thawline.components.report.content import ReportContent
+from thawline.components.report.content import ReportContent, RunFacts
 from thawline.components.shared import metadata_store
-from thawline.pipeline.reports.comparison_cards import ComparedRun
+from thawline.pipeline.reports.compared_run import ComparedRun
 
 Row = tuple[str, str, str | None, str]  # id, split, label, answer
 
@@ -47,7 +46,7 @@ def report_content(
     classes: tuple[str, ...], run: str, config: Mapping[str, object] | None = None
 ) -> ReportContent:
     """A report of a run with a configuration."""
-    facts = {'config': dict(config or {}), 'base': {'backbone': 'tiny'}, 'environment': {}}
+    facts = RunFacts(config=dict(config or {}), base={'backbone': 'tiny'})
     return dataclasses.replace(made_report.content(classes, n=40), run=run, facts=facts)
 
 
@@ -59,8 +58,9 @@ def compared_run(
     config: Mapping[str, object] | None = None,
 ) -> ComparedRun:
     """One side of a comparison."""
-    summary = content.summary(report_content(classes, run, config))
-    return ComparedRun(run, table(folder / run, rows, classes), summary)
+    of_run = report_content(classes, run, config)
+    predictions = table(folder / run, rows, classes)
+    return ComparedRun(run, predictions, of_run.project, of_run.verdict, of_run.facts)
 
 
 def rows(right: int, wrong: int, split: str = 'val', start: int = 0) -> list[Row]:
@@ -106,8 +106,7 @@ class Runs:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'report.html').write_text(page.render(of), 'utf-8')
         (folder / 'content.json').write_text(content.to_json(of), 'utf-8')
-        summary = json.dumps(content.summary(of))
-        (folder / 'summary.json').write_text(summary, 'utf-8')
+        (folder / 'summary.json').write_text(content.summary_to_json(of), 'utf-8')
 
     def _record(
         self,

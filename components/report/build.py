@@ -1,4 +1,4 @@
-"""Puts the report together: every number, picture and card, from what the nodes left behind."""
+"""Builds the content of a report from the outputs of the other nodes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from thawline.components.data_gate.findings import DataRecord
-from thawline.components.evaluation import slices
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.slices import choose_columns
 from thawline.components.report import (
     changes_card,
     data_card,
@@ -20,25 +20,26 @@ from thawline.components.report import (
     metrics,
     model_card,
     similarity,
+    slices,
 )
-from thawline.components.report import slices as groups
 from thawline.components.report.content import (
     ConfusionCell,
     Fact,
     FactCard,
     ReportContent,
+    RunFacts,
     SplitResults,
     Verdict,
 )
 from thawline.components.report.data_card import Means
 from thawline.components.report.model_card import ModelCardInputs
 from thawline.components.report.similarity import ImageEmbeddings
-from thawline.components.shared.splits import EVALUATED
+from thawline.components.shared.splits import EVALUATED, TRAIN
 
 
 @dataclasses.dataclass(frozen=True)
 class DataRecords:
-    """What the nodes before training found.
+    """The outputs of the nodes before training.
 
     Attributes:
         summary: the ingestion's `summary.json`.
@@ -55,20 +56,20 @@ class DataRecords:
 
 @dataclasses.dataclass(frozen=True)
 class ReportInputs:
-    """All that a report is made of.
+    """Everything a report is built from.
 
     Attributes:
         run: id of the run.
         created: ISO 8601, UTC.
         verdict: of the gate.
-        threshold: what val accuracy was asked for.
+        threshold: of the gate, for val accuracy.
         predictions: of val and test.
-        embedded: features of the images of all splits.
+        embeddings: of the images of all splits.
         data: about the images.
         model: about the model.
-        explain: heat of encoded images for a class each; see `saliency.Explainer`.
-        groups: which groups of images are told.
-        before: summary of the last report; None without one.
+        explain: heat maps of encoded images for a class each; see `saliency.Explainer`.
+        evaluation: settings of the slices.
+        previous: summary of the last report; None without one.
         serving: the card of the exported model; None without one.
     """
 
@@ -77,132 +78,136 @@ class ReportInputs:
     verdict: Verdict
     threshold: float
     predictions: Predictions
-    embedded: ImageEmbeddings
+    embeddings: ImageEmbeddings
     data: DataRecords
     model: ModelCardInputs
     explain: galleries.Explain
-    groups: Evaluation
-    before: Mapping[str, Any] | None
+    evaluation: Evaluation
+    previous: ReportContent | None
     serving: FactCard | None = None
 
 
-def build_content(given: ReportInputs) -> ReportContent:
+def build_content(inputs: ReportInputs) -> ReportContent:
     """The whole report."""
-    predictions = given.predictions
+    predictions, data = inputs.predictions, inputs.data
     rows = np.flatnonzero(predictions.labelled)
     answers = Answers.from_predictions(predictions, rows)
-    suspects = _suspects(given.embedded, predictions, answers, rows)
-    shown = galleries.build_album(
+    suspects = _suspects(inputs.embeddings, predictions, answers, rows)
+    album = galleries.build_album(
         predictions,
         answers,
         rows,
-        given.embedded,
+        inputs.embeddings,
         suspects,
-        given.data.files,
-        given.explain,
-        given.model.served.resize,
+        data.files,
+        inputs.explain,
+        inputs.model.served.resize,
     )
-    parts: dict[str, SplitResults] = {}
-    together, not_sliced = slices.choose_columns(
-        predictions.columns, given.groups.crossed, given.groups.most_values
+    sliced, not_sliced = choose_columns(
+        predictions.columns, inputs.evaluation.crossed, inputs.evaluation.most_values
     )
+    train_images = data.summary['splits'].get(TRAIN, {})
+    splits = {}
     for split in EVALUATED:
-        mine = np.flatnonzero(predictions.labelled & (predictions.splits == split))
-        if len(mine):
-            images = given.data.summary['splits'].get(data_card.TRAIN, {})
-            parts[split] = _split_results(given, mine, images, shown.cells[split], together)
-    compared = int((given.embedded.labels >= 0).sum())
-    about = data_card.DataCardInputs(
-        given.data.summary,
-        [finding.message for finding in given.data.record.findings],
-        given.data.record.facts.anomalies,
-        given.data.means,
-        shown.scan.groups,
-        len(suspects),
-        compared,
-        [groups.CROSS.join(names) for names in not_sliced],
-        shown.missing,
-        groups.bucket_fact(predictions.edges),
+        of_split = np.flatnonzero(predictions.labelled & (predictions.splits == split))
+        if len(of_split):
+            splits[split] = _split_results(
+                inputs, of_split, train_images, album.cells[split], sliced
+            )
+    record = inputs.model.record
+    facts = RunFacts(
+        config=dict(inputs.model.config),
+        images=data.summary['splits'],
+        means=data.means,
+        base=record['base'],
+        environment=record['environment'],
     )
-    record = given.model.record
-    facts = {
-        'config': given.model.config,
-        'images': given.data.summary['splits'],
-        'means': given.data.means,
-        'base': record['base'],
-        'environment': record['environment'],
-    }
+    data_inputs = data_card.DataCardInputs(
+        summary=data.summary,
+        findings=[finding.message for finding in data.record.findings],
+        anomalies=data.record.facts.anomalies,
+        means=data.means,
+        groups=album.scan.groups,
+        suspects=len(suspects),
+        compared=int((inputs.embeddings.labels >= 0).sum()),
+        not_sliced=[slices.CROSS.join(names) for names in not_sliced],
+        deleted=album.deleted,
+        buckets=slices.bucket_fact(predictions.edges),
+    )
     return ReportContent(
-        project=str(given.model.config['name']),
-        run=given.run,
-        created=given.created,
+        project=str(inputs.model.config['name']),
+        run=inputs.run,
+        created=inputs.created,
         classes=predictions.classes,
-        verdict=given.verdict,
-        threshold=given.threshold,
-        parts=parts,
+        verdict=inputs.verdict,
+        threshold=inputs.threshold,
+        splits=splits,
         training=model_card.learning_curves(record),
-        pictures=shown.pictures,
-        galleries=shown.galleries,
         cards=(
-            data_card.card(about),
-            _with_unanswered(model_card.card(given.model), answers),
-            *([given.serving] if given.serving else []),
-            changes_card.card(given.verdict, parts, predictions.classes, facts, given.before),
+            data_card.card(data_inputs),
+            _with_unanswered(model_card.card(inputs.model), answers),
+            *([inputs.serving] if inputs.serving else []),
+            changes_card.card(inputs.verdict, splits, predictions.classes, facts, inputs.previous),
         ),
         facts=facts,
+        pictures=album.pictures,
+        galleries=album.galleries,
     )
 
 
 def _with_unanswered(card: FactCard, answers: Answers) -> FactCard:
-    """The model card; where the model has no answer to some images, it says what that means."""
-    missing = int((~answers.has_answer).sum())
-    if not missing:
+    """The model card, with a fact on images that the model has no answer to."""
+    unanswered = int((~answers.has_answer).sum())
+    if not unanswered:
         return card
     fact = Fact(
         'No answer',
-        f'{missing:,} of {len(answers):,} images',
-        'The model returns probabilities that are NaN or infinite. These images count as wrong; '
-        'they are in no confusion matrix and no calibration, and their pictures are not among the '
-        'mistakes. Measures that need the probabilities of all images are not known.',
+        f'{unanswered:,} of {len(answers):,} images',
+        'The model returns NaN or infinite probabilities. These images count as wrong; they are '
+        'not in the confusion matrix, the calibration and the pictures of mistakes. Metrics that '
+        'need the probabilities of all images are undefined.',
     )
     return dataclasses.replace(card, facts=(*card.facts, fact))
 
 
 def _suspects(
-    embedded: ImageEmbeddings, predictions: Predictions, answers: Answers, rows: np.ndarray
+    embeddings: ImageEmbeddings, predictions: Predictions, answers: Answers, rows: np.ndarray
 ) -> tuple[similarity.Suspect, ...]:
-    """The model votes on what it has answered, the neighbours on all."""
-    place = {str(name): row for row, name in enumerate(embedded.ids)}
+    """The model votes on images that it answered, neighbours vote on all."""
+    row_of = {str(name): row for row, name in enumerate(embeddings.ids)}
     ids = [str(name) for name in predictions.ids[rows]]
-    there = [i for i in np.flatnonzero(answers.has_answer) if ids[i] in place]
-    of_embedded = np.array([place[ids[i]] for i in there], np.int64)
-    classes = len(predictions.classes)
-    return similarity.suspects(embedded, classes, answers.probabilities[there], of_embedded)
+    voting = [i for i in np.flatnonzero(answers.has_answer) if ids[i] in row_of]
+    return similarity.suspects(
+        embeddings,
+        len(predictions.classes),
+        answers.probabilities[voting],
+        np.array([row_of[ids[i]] for i in voting], np.int64),
+    )
 
 
 def _split_results(
-    given: ReportInputs,
+    inputs: ReportInputs,
     rows: np.ndarray,
     train_images: Mapping[str, int],
     cells: tuple[ConfusionCell, ...],
-    together: Sequence[Sequence[str]],
+    sliced: Sequence[Sequence[str]],
 ) -> SplitResults:
-    """One split: the labelled images in `rows`."""
-    predictions = given.predictions
+    """The results on the labelled images in `rows`."""
+    predictions = inputs.predictions
     answers = Answers.from_predictions(predictions, rows)
     columns = {name: values[rows] for name, values in predictions.columns.items()}
     baseline = None
     if predictions.baseline_answers is not None:
-        of_baseline = predictions.baseline_answers[rows]
-        baseline = metrics.hit_rate((of_baseline == answers.labels) & (answers.labels >= 0))
+        baseline_answers = predictions.baseline_answers[rows]
+        baseline = metrics.accuracy((baseline_answers == answers.labels) & (answers.labels >= 0))
     return SplitResults(
-        accuracy=metrics.hit_rate(answers.hits),
+        accuracy=metrics.accuracy(answers.hits),
         baseline=baseline,
         metrics=metrics.overall(answers),
         classes=metrics.class_rows(answers, predictions.classes, train_images),
         confusion=cells,
-        slices=groups.slice_accuracies(
-            columns, together, answers.hits, given.groups.smallest_slice
+        slices=slices.slice_accuracies(
+            columns, sliced, answers.hits, inputs.evaluation.smallest_slice
         ),
         calibration=metrics.calibration_bins(answers),
     )

@@ -1,4 +1,4 @@
-"""What is different from the last report."""
+"""The card of changes since the last report."""
 
 from __future__ import annotations
 
@@ -7,83 +7,84 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from thawline.components.report import formatting
-from thawline.components.report.content import Fact, FactCard, Interval, SplitResults, Verdict
+from thawline.components.report.content import (
+    Fact,
+    FactCard,
+    Interval,
+    ReportContent,
+    RunFacts,
+    SplitResults,
+    Verdict,
+)
+from thawline.components.statistics.paired import Difference
 
-Summary = Mapping[str, Any]
+TERMS = {
+    'config': 'Configuration',
+    'images': 'Images',
+    'base': 'Base',
+    'environment': 'Environment',
+}
 
 
-def newcombe_difference(now: Interval, before: Interval) -> tuple[float, float, float] | None:
-    """The difference of two shares with its 95 % interval; None where one has no image.
+def unpaired_difference(before: Interval, now: Interval) -> Difference | None:
+    """The difference of two shares of different images; None where one has no image.
 
-    From the Wilson intervals of both, for sets of different images: Newcombe, "Interval estimation
-    for the difference between independent proportions", Statistics in Medicine 1998, method 10.
+    From the Wilson intervals of both: Newcombe, "Interval estimation for the difference between
+    independent proportions", Statistics in Medicine 1998, method 10.
     """
     if now.share is None or before.share is None:
         return None
     change = now.share - before.share
     down = math.hypot(now.share - now.lower, before.upper - before.share)
     up = math.hypot(now.upper - now.share, before.share - before.lower)
-    return change, change - down, change + up
+    return Difference(change, change - down, change + up)
 
 
 def card(
     verdict: Verdict,
-    parts: Mapping[str, SplitResults],
+    splits: Mapping[str, SplitResults],
     classes: tuple[str, ...],
-    facts: Mapping[str, Any],
-    before: Summary | None,
+    facts: RunFacts,
+    previous: ReportContent | None,
 ) -> FactCard:
-    """What changed against the summary of an earlier report."""
-    if before is None:
-        return FactCard(
-            'changes', 'What changed', (Fact('Last run', 'none: this is the first report'),)
-        )
-    lines = [Fact('Last run', str(before['run']), str(before['created']))]
-    was, now = (_decision(blessed) for blessed in (before['verdict']['blessed'], verdict.blessed))
-    lines.append(Fact('Verdict', now if was == now else f'{was} → {now}'))
-    for split, part in parts.items():
-        if split in before['parts']:
-            lines.append(
-                _accuracy_fact(split, part, Interval(**before['parts'][split]['accuracy']))
-            )
+    """The changes since an earlier report."""
+    if previous is None:
+        lines = [Fact('Last run', 'none: this is the first report')]
+        return FactCard('changes', 'What changed', tuple(lines))
+    lines = [Fact('Last run', previous.run, previous.created)]
+    before, now = formatting.decision(previous.verdict), formatting.decision(verdict)
+    lines.append(Fact('Verdict', now if before == now else f'{before} → {now}'))
+    for split, results in splits.items():
+        if split in previous.splits:
+            lines.append(_accuracy_fact(split, previous.splits[split].accuracy, results.accuracy))
     for term, names in (
-        ('New classes', [name for name in classes if name not in before['classes']]),
-        ('Classes no longer there', [name for name in before['classes'] if name not in classes]),
+        ('New classes', [name for name in classes if name not in previous.classes]),
+        ('Removed classes', [name for name in previous.classes if name not in classes]),
     ):
         if names:
             lines.append(Fact(term, f'{len(names):,}', ', '.join(names)))
-    then = before.get('facts', {})
-    for term, key in (
-        ('Configuration', 'config'),
-        ('Images', 'images'),
-        ('Base', 'base'),
-        ('Environment', 'environment'),
-    ):
-        changed = list(changed_values(then.get(key), facts.get(key)))
-        if changed:
-            lines.append(Fact(term, f'{len(changed):,} changed', '; '.join(changed)))
+    for key, term in TERMS.items():
+        changes = list(changed_values(getattr(previous.facts, key), getattr(facts, key)))
+        if changes:
+            lines.append(Fact(term, f'{len(changes):,} changed', '; '.join(changes)))
     return FactCard('changes', 'What changed', tuple(lines))
 
 
-def _decision(blessed: bool) -> str:
-    return 'blessed' if blessed else 'not blessed'
-
-
-def _accuracy_fact(split: str, part: SplitResults, before: Interval) -> Fact:
-    change = newcombe_difference(part.accuracy, before)
+def _accuracy_fact(split: str, before: Interval, now: Interval) -> Fact:
+    change = unpaired_difference(before, now)
     if change is None:
         return Fact(f'{split} accuracy', 'cannot be compared')
-    points, low, high = (100 * value for value in change)
-    noise = '' if low > 0 or high < 0 else '; may be chance'
+    noise = '' if change.clear else '; may be chance'
     return Fact(
         f'{split} accuracy',
-        f'{formatting.percent(before.share)} → {formatting.percent(part.accuracy.share)}',
-        f'{points:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}{noise}',
+        f'{formatting.percent(before.share)} → {formatting.percent(now.share)}',
+        f'{formatting.points(change.value)}, 95 % interval {formatting.difference_ends(change)}'
+        f'{noise}',
     )
 
 
 def changed_values(before: Any, now: Any, path: str = '') -> Iterator[str]:
-    """Every value that differs between two JSON values, with its place."""
+    """Every value that differs between two JSON values, with its path."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*before, *now]):
             inner = f'{path}.{key}' if path else str(key)

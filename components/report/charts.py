@@ -1,4 +1,4 @@
-"""The charts of the page as SVG that needs no script, so that it prints and follows the theme.
+"""The charts of the page as SVG without script, so that they print and follow the theme.
 
 Every colour is a class of the style sheet. Text is set through the XML tree, which escapes it.
 Charts with axes are drawn on a canvas of 420 units, so that their text stays readable on a phone;
@@ -50,12 +50,12 @@ def track(
     kind: str = 'model',
     mark_kind: str = 'mark',
 ) -> Markup:
-    """One share with its interval on an axis from `floor` to 1; the words stand beside it.
+    """A share with its interval on an axis from `floor` to 1; its numbers stand beside it.
 
     Args:
         interval: drawn as a bar with a dot; nothing where its share is None.
         floor: the left end of the axis, below 1.
-        mark: a share to hold it against, drawn as a line of full height.
+        mark: a share to compare it with, drawn as a line of full height.
         kind: 'model' or 'baseline'.
         mark_kind: 'mark' or 'gate'.
     """
@@ -85,10 +85,10 @@ def scale(floor: float) -> Markup:
 
 
 def bullet(rule: RuleResult) -> Markup:
-    """The number of a rule against its bound; the side on which the rule holds is shaded.
+    """The value of a rule and its bound; the side on which the rule holds is shaded.
 
-    The axis is that of shares where both are shares, so that two rules can be compared, else from
-    0 to somewhat more than the larger of the two.
+    The axis ends at 1 where both are shares, so that rules can be compared, else somewhat above the
+    larger of the two.
     """
     svg = ET.Element('svg', {'class': 'bullet', 'aria-hidden': 'true'})
     value, bound, margin = rule.value, rule.bound, rule.margin
@@ -155,7 +155,7 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
 def learning_accuracy(training: LearningCurves) -> Markup:
     """Accuracy on train and val over the epochs of the thaw; epoch 0 is the frozen base.
 
-    Below the axis stands how many blocks of the base are thawed in each epoch.
+    Below the axis is the number of thawed blocks in each epoch.
     """
     train = [(0.0, training.probe_train)]
     val = [(0.0, training.probe_val)]
@@ -198,7 +198,7 @@ def _places(span: float) -> int:
 
 
 def _thawed_blocks(svg: ET.Element, axes: _Axes, training: LearningCurves, top: float) -> None:
-    """A bar for each stretch of epochs with the same number of thawed blocks."""
+    """A bar for each run of epochs with the same number of thawed blocks."""
     stretches: list[list[int]] = []
     for epoch in training.epochs:
         if stretches and stretches[-1][2] == epoch.blocks:
@@ -244,28 +244,28 @@ def learning_loss(training: LearningCurves) -> Markup:
 
 
 def calibration(bins: Sequence[CalibrationBin]) -> Markup:
-    """Share of right answers against the score, with intervals; below, how many images."""
-    total = sum(one.accuracy.n for one in bins)
-    svg = _svg(f'Share of right answers by score, {image_count(total)}.', _WIDTH, 356, 'chart')
+    """Accuracy by score with intervals; below it, how many images."""
+    total = sum(of.accuracy.n for of in bins)
+    svg = _svg(f'Accuracy by score, {image_count(total)}.', _WIDTH, 356, 'chart')
     axes = _Axes(svg, 1.0, 0.0, 1.0, 252)
     axes.grid([(i / 4, percent(i / 4, 0)) for i in range(5)])
     _add(svg, 'line', 'ideal', x1=axes.x(0), y1=axes.y(0), x2=axes.x(1), y2=axes.y(1))
-    most = max((one.accuracy.n for one in bins), default=1) or 1
-    for one in bins:
-        height = 44 * one.accuracy.n / most
-        start, end = axes.x(one.lower) + 1, axes.x(one.upper) - 1
+    most = max((of.accuracy.n for of in bins), default=1) or 1
+    for of in bins:
+        height = 44 * of.accuracy.n / most
+        start, end = axes.x(of.lower) + 1, axes.x(of.upper) - 1
         _add(svg, 'rect', 'count', x=start, y=320 - height, width=end - start, height=height)
-        if one.score is None or one.accuracy.share is None:
+        if of.score is None or of.accuracy.share is None:
             continue
-        x = axes.x(one.score)
-        _add(svg, 'line', 'whisker', x1=x, x2=x, y1=axes.y(one.accuracy.lower),
-             y2=axes.y(one.accuracy.upper))  # fmt: skip
-        _add(svg, 'circle', 'dot', cx=x, cy=axes.y(one.accuracy.share), r=4.5)
+        x = axes.x(of.score)
+        _add(svg, 'line', 'whisker', x1=x, x2=x, y1=axes.y(of.accuracy.lower),
+             y2=axes.y(of.accuracy.upper))  # fmt: skip
+        _add(svg, 'circle', 'dot', cx=x, cy=axes.y(of.accuracy.share), r=4.5)
     for i in range(5):
         _add(svg, 'text', 'tick', percent(i / 4, 0), x=axes.x(i / 4), y=336, text_anchor='middle')
     _add(svg, 'line', 'grid', x1=_LEFT, x2=_RIGHT, y1=320, y2=320)
     _add(svg, 'text', 'tick', f'{most:,}', x=_LEFT - 6, y=284, text_anchor='end')
     _add(svg, 'text', 'tick', 'images', x=_RIGHT + 8, y=320)
     _add(svg, 'text', 'tick', 'ideal', x=_RIGHT + 8, y=axes.y(1) + 4)
-    _add(svg, 'text', 'tick', 'score of the answer', x=axes.x(0.5), y=352, text_anchor='middle')
+    _add(svg, 'text', 'tick', 'score', x=axes.x(0.5), y=352, text_anchor='middle')
     return _markup(svg)

@@ -16,10 +16,7 @@ from thawline.components.shared.component import Component
 
 
 class ReportGen(Component):
-    """Gathers what is known of a candidate and writes it as a page.
-
-    The pictures are those of `examples`, as ingested; all other inputs are told about.
-    """
+    """Reports on a candidate as a page; its pictures are those of `examples`, as ingested."""
 
     NAME = node_names.REPORT
     EXECUTOR = executor.Executor

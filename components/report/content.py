@@ -1,8 +1,8 @@
-"""What the report says, as values: gathered in one place, rendered in another.
+"""The content of a report as values: built in one place, rendered in others.
 
-Everything is JSON when written (`to_json`), so that the page, the Markdown form and the comparison
-of two runs share one source. Numbers are not rounded here. Class names and paths are as they are in
-the data: whoever renders them escapes them.
+It is stored as JSON (`to_json`), which the page, the Markdown form and the comparison of two runs
+share. Numbers are not rounded here. Class names and paths are as in the data: what renders them
+escapes them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from typing import Any
+
+import pydantic
 
 from thawline.components.evaluation.gate.rule_result import RuleResult as RuleResult
 from thawline.components.evaluation.gate.verdict import Verdict as Verdict
@@ -31,15 +33,15 @@ class EpochScores:
 
 @dataclasses.dataclass(frozen=True)
 class LearningCurves:
-    """The learning curves: the frozen base with its head, then the thaw.
+    """The probe on the frozen base, then the thaw.
 
     Attributes:
-        probe_train, probe_val: accuracies of the head on the frozen base (epoch 0).
+        probe_train, probe_val: accuracies of the probe (epoch 0).
         epochs: of the thaw, empty without one.
         best_epoch: None without a thaw.
         kept: 'probe', 'fine_tuned' or 'interpolated'.
-        kept_val: val accuracy of what is kept.
-        left_out: what a budget left out, in words.
+        kept_val: val accuracy of the model that was kept.
+        left_out: what was skipped to stay within the budget, in words.
     """
 
     probe_train: float
@@ -53,7 +55,7 @@ class LearningCurves:
 
 @dataclasses.dataclass(frozen=True)
 class ClassRow:
-    """One class on one split; None where it cannot be computed (no image, no answer)."""
+    """One class on one split; None where a metric is undefined (no image, no answer)."""
 
     name: str
     images: int
@@ -66,7 +68,7 @@ class ClassRow:
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """Accuracy of one group of images; `small` where it has fewer than the minimum."""
+    """Accuracy on one slice; `small` where it has fewer images than the minimum."""
 
     column: str
     value: str
@@ -76,7 +78,7 @@ class Slice:
 
 @dataclasses.dataclass(frozen=True)
 class CalibrationBin:
-    """Images whose score is in [lower, upper): mean score, share answered right, how many."""
+    """Images with a score in [lower, upper): their mean score and accuracy."""
 
     lower: float
     upper: float
@@ -86,9 +88,9 @@ class CalibrationBin:
 
 @dataclasses.dataclass(frozen=True)
 class ConfusionCell:
-    """Images of class `label` that were answered `answer` (positions in `Content.classes`).
+    """Images of class `label` that were answered `answer` (positions in `ReportContent.classes`).
 
-    `pictures` are ids of `Content.pictures`, at most a few of the `count`.
+    `pictures` are ids of `ReportContent.pictures`, at most a few of the `count`.
     """
 
     label: int
@@ -99,16 +101,16 @@ class ConfusionCell:
 
 @dataclasses.dataclass(frozen=True)
 class SplitResults:
-    """Everything that is known of one split ('val' or 'test').
+    """The results on one split ('val' or 'test').
 
     Attributes:
         accuracy: of the served answers.
-        baseline: of the baseline on the same images, None without one.
+        baseline: accuracy of the baseline on the same images, None without a baseline.
         metrics: name -> value: 'balanced_accuracy', 'macro_f1', 'log_loss', 'ece', 'auc_ovr',
-            'top_3_accuracy' ...; None where it cannot be computed.
-        classes: a row a class, in the order of `Content.classes`.
-        confusion: cells with at least one image; those without an answer are in none.
-        slices: all columns, in the order in which they are to be shown.
+            'top_3_accuracy' ...; None where one is undefined.
+        classes: one row a class, in the order of `ReportContent.classes`.
+        confusion: cells with at least one image; images without an answer are in none.
+        slices: of all columns, in the order of display.
         calibration: ten bins of equal width, of the images that have an answer.
     """
 
@@ -123,7 +125,7 @@ class SplitResults:
 
 @dataclasses.dataclass(frozen=True)
 class Neighbour:
-    """A training image that the base finds alike: cosine similarity in [-1, 1]."""
+    """A similar training image: cosine similarity in [-1, 1]."""
 
     picture: str
     similarity: float
@@ -131,19 +133,18 @@ class Neighbour:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """One image that the page shows.
+    """One image on the page.
 
     Attributes:
         id: its image_id.
         path: relative to the source.
         split: of the image.
         label: class name.
-        answer: what the model answered; None for a training image, and where its probabilities are
-            no numbers.
-        score: probability of the answer; None where there is no answer.
-        thumbnail: data URI of a small JPEG; empty where the image is no longer there.
+        answer: the model's; None for a training image, and where its probabilities are not finite.
+        score: probability of the answer; None without an answer.
+        thumbnail: data URI of a small JPEG; empty where the image was deleted.
         overlay: data URI of the Grad-CAM, a PNG with alpha of the thumbnail's size; may be empty.
-        neighbours: most alike training images.
+        neighbours: the most similar training images.
         note: why it is shown, in words; may be empty.
     """
 
@@ -180,11 +181,30 @@ class Fact:
 
 @dataclasses.dataclass(frozen=True)
 class FactCard:
-    """Lines under one heading: the data card, the model card, what changed."""
+    """Facts under one heading, such as the data card and the model card."""
 
     name: str
     title: str
     facts: tuple[Fact, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFacts:
+    """What later runs compare themselves with, as JSON values.
+
+    Attributes:
+        config: of the project.
+        images: split -> class -> count.
+        means: split -> fact -> (mean, standard deviation, count).
+        base: of the model.
+        environment: library -> version.
+    """
+
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    images: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    means: dict[str, dict[str, tuple[float, float, int]]] = dataclasses.field(default_factory=dict)
+    base: dict[str, Any] = dataclasses.field(default_factory=dict)
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,16 +216,15 @@ class ReportContent:
         run: id of the run.
         created: ISO 8601, UTC.
         classes: names, in the order of the model's outputs.
-        verdict: comes first.
-        threshold: what val accuracy was asked for.
-        parts: 'val' and 'test', those that have images.
+        verdict: of the gate.
+        threshold: of the gate, for val accuracy.
+        splits: 'val' and 'test', those that have images.
         training: the learning curves.
-        pictures: by id; every id that is used anywhere is here.
-        galleries: most confident mistakes, least certain hits, suspicious labels.
-        cards: data card, model card, what changed against the last run.
-        facts: JSON values that the cards were made of, for later runs to compare themselves with:
-            'config', 'images' (split -> class -> count), 'means' (split -> fact -> mean, standard
-            deviation, count), 'base', 'environment'.
+        cards: data card, model card, serving, changes since the last run.
+        facts: for later runs.
+        pictures: by id; contains every id that is used. Empty in a summary.
+        galleries: most confident mistakes, least certain hits, suspicious labels. Empty in a
+            summary.
     """
 
     project: str
@@ -214,26 +233,44 @@ class ReportContent:
     classes: tuple[str, ...]
     verdict: Verdict
     threshold: float
-    parts: dict[str, SplitResults]
+    splits: dict[str, SplitResults]
     training: LearningCurves
-    pictures: dict[str, Picture]
-    galleries: tuple[Gallery, ...]
     cards: tuple[FactCard, ...]
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-    format: int = FORMAT
+    facts: RunFacts = dataclasses.field(default_factory=RunFacts)
+    pictures: dict[str, Picture] = dataclasses.field(default_factory=dict)
+    galleries: tuple[Gallery, ...] = ()
 
 
 def to_json(content: ReportContent) -> str:
-    """The report as JSON; NaN and infinities are refused, as no browser would parse them.
+    """The report as JSON; NaN and infinities are refused, as browsers cannot parse them.
 
     Raises:
         ValueError: a number is not finite.
     """
-    return json.dumps(dataclasses.asdict(content), ensure_ascii=False, allow_nan=False)
+    return json.dumps(_values(content), ensure_ascii=False, allow_nan=False)
 
 
-def summary(content: ReportContent) -> dict[str, Any]:
-    """The values that a later run compares itself with: everything but the pictures."""
-    values = dataclasses.asdict(content)
+def summary_to_json(content: ReportContent) -> str:
+    """The same without the pictures, for later runs."""
+    values = _values(content)
     del values['pictures'], values['galleries']
+    return json.dumps(values, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def _values(content: ReportContent) -> dict[str, Any]:
+    values = {'format': FORMAT, **dataclasses.asdict(content)}
+    values['parts'] = values.pop('splits')  # the name in format 1
     return values
+
+
+def from_json(text: str) -> ReportContent:
+    """Reads a report or its summary.
+
+    Raises:
+        ValueError: it is not JSON, or of another format.
+    """
+    values = json.loads(text)
+    if values.get('format') != FORMAT:
+        raise ValueError(f'format {values.get("format")}, expected {FORMAT}')
+    values['splits'] = values.pop('parts', None)
+    return pydantic.TypeAdapter(ReportContent).validate_python(values)

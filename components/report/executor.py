@@ -1,4 +1,4 @@
-"""Reads what the nodes left behind, has the report gathered and rendered, writes it."""
+"""Reads the outputs of the other nodes, builds the report, renders and writes it."""
 
 from __future__ import annotations
 
@@ -66,77 +66,75 @@ class Executor(base_executor.BaseExecutor):
             DataError: the predictions or the embeddings cannot be used.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        progress.start('gathering the report')
-        found = {
+        progress.start('building the report')
+        inputs = {
             name: artifact_utils.get_single_instance(artifacts)
             for name, artifacts in input_dict.items()
             if artifacts
         }
         config = json.loads(exec_properties['config'])
-        model = pathlib.Path(path_utils.serving_model_path(found['model'].uri))
-        previous = found.get(_PREVIOUS)
-        given = build.ReportInputs(
+        model = pathlib.Path(path_utils.serving_model_path(inputs['model'].uri))
+        previous = inputs.get(_PREVIOUS)
+        report_inputs = build.ReportInputs(
             run=self._context.pipeline_run_id if self._context else '',
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
             verdict=verdict.from_json(
-                pathlib.Path(found['evaluation'].uri, verdict.FILE).read_text('utf-8')
+                pathlib.Path(inputs['evaluation'].uri, verdict.FILE).read_text('utf-8')
             ),
             threshold=config['gate']['val_accuracy'],
-            predictions=predictions.read(found['evaluation'].uri),
-            embedded=read_embeddings(found['embeddings'].uri),
-            data=_data_records(found),
+            predictions=predictions.read(inputs['evaluation'].uri),
+            embeddings=read_embeddings(inputs['embeddings'].uri),
+            data=_data_records(inputs),
             model=model_card.ModelCardInputs(
-                record=_json(found['model_run'].uri, 'training.json'),
+                record=_json(inputs['model_run'].uri, 'training.json'),
                 served=card.read(model),
                 megabytes=serving_cost.size_mb(str(model)),
                 config=config,
-                steps=_steps(found),
-                model_id=found['model'].id,
+                steps=_steps(inputs),
+                model_id=inputs['model'].id,
             ),
             explain=saliency.Explainer(model),
-            groups=Evaluation.model_validate(config.get('evaluation', {})),
-            before=read_summary(previous.uri) if previous else None,
-            serving=_serving_card(found),
+            evaluation=Evaluation.model_validate(config.get('evaluation', {})),
+            previous=read_summary(previous.uri) if previous else None,
+            serving=_serving_card(inputs),
         )
-        told = build.build_content(given)
+        report_content = build.build_content(report_inputs)
         report = artifact_utils.get_single_instance(output_dict['report'])
-        write_report(told, pathlib.Path(report.uri))
-        report.set_int_custom_property(property_names.BLESSED, int(told.verdict.blessed))
-        report.set_string_custom_property(property_names.HEADLINE, told.verdict.headline)
+        write_report(report_content, pathlib.Path(report.uri))
+        report.set_int_custom_property(property_names.BLESSED, int(report_content.verdict.blessed))
+        report.set_string_custom_property(property_names.HEADLINE, report_content.verdict.headline)
 
 
-def write_report(told: content.ReportContent, folder: pathlib.Path) -> None:
+def write_report(report: content.ReportContent, folder: pathlib.Path) -> None:
     """Writes the three files of a report."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONTENT).write_text(content.to_json(told), 'utf-8')
-    summary = json.dumps(content.summary(told), ensure_ascii=False, allow_nan=False, indent=1)
-    (folder / SUMMARY).write_text(summary, 'utf-8')
-    (folder / HTML).write_text(page.render(told), 'utf-8')
+    (folder / CONTENT).write_text(content.to_json(report), 'utf-8')
+    (folder / SUMMARY).write_text(content.summary_to_json(report), 'utf-8')
+    (folder / HTML).write_text(page.render(report), 'utf-8')
 
 
-def read_summary(uri: str) -> dict[str, Any] | None:
-    """The summary of a report; None where its files are gone or of another format."""
-    path = pathlib.Path(uri, SUMMARY)
-    if not path.is_file():
+def read_summary(uri: str) -> content.ReportContent | None:
+    """The summary of a report; None where its file was deleted or has another format."""
+    try:
+        return content.from_json(pathlib.Path(uri, SUMMARY).read_text('utf-8'))
+    except (FileNotFoundError, ValueError):
         return None
-    summary: dict[str, Any] = json.loads(path.read_text('utf-8'))
-    return summary if summary.get('format') == content.FORMAT else None
 
 
 def read_embeddings(uri: str) -> ImageEmbeddings:
-    """Features of the plain images of all splits, of those whose features are numbers.
+    """Features of the images of all splits, without augmentation; only those that are finite.
 
     Raises:
         DataError: a file is damaged or missing.
     """
-    parts = []
+    columns = []
     for split in embeddings.read_spec(uri).counts:
-        every = embeddings.load(uri, split)
-        # An image that the base overflows on is like no other.
-        kept = every.take(np.isfinite(every.values[:, 0]).all(axis=1))
+        embedded = embeddings.load(uri, split)
+        # Images on which the base overflows are similar to none.
+        kept = embedded.take(np.isfinite(embedded.values[:, 0]).all(axis=1))
         names = np.array([name.decode() for name in kept.ids], str)
-        parts.append((names, np.full(len(names), split), kept.labels, kept.values[:, 0]))
-    return ImageEmbeddings(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        columns.append((names, np.full(len(names), split), kept.labels, kept.values[:, 0]))
+    return ImageEmbeddings(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
 def _json(uri: str, name: str) -> dict[str, Any]:
@@ -144,31 +142,31 @@ def _json(uri: str, name: str) -> dict[str, Any]:
     return values
 
 
-def _data_records(found: dict[str, Artifact]) -> build.DataRecords:
+def _data_records(inputs: dict[str, Artifact]) -> build.DataRecords:
     means = {
         split: data_card.feature_means(
             tfdv.load_stats_binary(os.path.join(folder, image_statistics.FILE))
         )
-        for split, folder in split_files.folders(found['statistics']).items()
+        for split, folder in split_files.folders(inputs['statistics']).items()
     }
     return build.DataRecords(
-        _json(found['quarantine'].uri, 'summary.json'),
-        findings.read(found['data_verdict'].uri),
+        _json(inputs['quarantine'].uri, 'summary.json'),
+        findings.read(inputs['data_verdict'].uri),
         means,
-        split_files.files(found['examples']),
+        split_files.files(inputs['examples']),
     )
 
 
-def _serving_card(found: dict[str, Artifact]) -> content.FactCard | None:
-    if 'exports' not in found or 'serving_record' not in found:
+def _serving_card(inputs: dict[str, Artifact]) -> content.FactCard | None:
+    if 'exports' not in inputs or 'serving_record' not in inputs:
         return None
     return serving_card.card(
-        export_record.read(pathlib.Path(found['exports'].uri)),
-        serving_record.read(pathlib.Path(found['serving_record'].uri)),
+        export_record.read(pathlib.Path(inputs['exports'].uri)),
+        serving_record.read(pathlib.Path(inputs['serving_record'].uri)),
     )
 
 
-def _steps(found: dict[str, Artifact]) -> list[lineage.Step]:
+def _steps(inputs: dict[str, Artifact]) -> list[lineage.Step]:
     store = metadata_store.lent_store()
-    led = [artifact.id for name, artifact in found.items() if name != _PREVIOUS]
-    return lineage.steps(store, led) if store else []
+    ids = [artifact.id for name, artifact in inputs.items() if name != _PREVIOUS]
+    return lineage.steps(store, ids) if store else []

@@ -1,4 +1,4 @@
-"""Numbers as the report writes them, and names for what is measured.
+"""Numbers as the report writes them, and titles of metrics.
 
 Shares are written as `components.shared.percentages` writes them, their differences in points.
 The space before the percent sign does not break.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
-from thawline.components.report.content import Interval, RuleResult, SplitResults
+from thawline.components.evaluation.gate.rule_result import image_count as image_count
+from thawline.components.report.content import Interval, RuleResult, Verdict
 from thawline.components.shared import percentages
+from thawline.components.statistics.paired import Difference
 
 ABSENT = '–'  # noqa: RUF001  an en dash is the mark of an empty cell
 # The space of '84.2 %'.
@@ -22,15 +24,15 @@ _METRICS = {
     'macro_f1': 'Macro F1',
     'log_loss': 'Log loss',
     'ece': 'Calibration error (ECE)',
-    'auc_ovr': 'AUC, one class against the rest',
+    'auc_ovr': 'AUC, one-vs-rest',
 }
-_PARTS = {'val': 'Validation', 'test': 'Test'}
-# Neither shares nor in percent: a logarithm, and an area that is quoted as a number.
+_SPLITS = {'val': 'Validation', 'test': 'Test'}
+# Not shares: a logarithm, and an area that is quoted as a number.
 PLAIN_METRICS = ('log_loss', 'auc_ovr')
 
 
 def no_break(text: str) -> str:
-    """No line ends between a number and its percent sign."""
+    """Keeps a number and its percent sign on one line."""
     return _PERCENT.sub('\u00a0', text)
 
 
@@ -49,20 +51,35 @@ def _signed(text: str) -> str:
 
 
 def interval_ends(interval: Interval) -> str:
-    """The ends of an interval: '77.0 to 89.6 %'; they say nothing where there is no image."""
+    """'77.0 to 89.6 %'; a dash where there is no image."""
     if interval.share is None:
         return ABSENT
     return no_break(percentages.between(interval.lower, interval.upper))
 
 
-def image_count(n: int) -> str:
-    """'1 image', '1,234 images'."""
-    return f'{n:,} {"image" if n == 1 else "images"}'
+def difference(value: float | None, metric: str = '') -> str:
+    """A difference of shares in points, of other metrics as a number."""
+    if value is None or metric not in PLAIN_METRICS:
+        return points(value)
+    return _signed(f'{value:+.3f}')
+
+
+def difference_ends(of: Difference | None, metric: str = '') -> str:
+    """'−1.2 to +9.6 points'."""  # noqa: RUF002  what it writes
+    if of is None or of.lower is None or of.upper is None:
+        return ABSENT
+    low = difference(of.lower, metric).removesuffix(' points')
+    return f'{low} to {difference(of.upper, metric)}'
+
+
+def p_value(p: float) -> str:
+    """'p = 0.412'."""
+    return f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001'
 
 
 def split_title(name: str) -> str:
-    """The split's name for people."""
-    return _PARTS.get(name, name)
+    """'val' as 'Validation'."""
+    return _SPLITS.get(name, name)
 
 
 def metric_title(name: str) -> str:
@@ -71,10 +88,14 @@ def metric_title(name: str) -> str:
 
 
 def metric_value(name: str, value: float | None) -> str:
-    """The value of a metric of `Part.metrics` in its unit."""
+    """The value of a metric of `SplitResults.metrics` in its unit."""
     if value is None or name not in PLAIN_METRICS:
         return percent(value)
     return f'{value:.3f}'
+
+
+def decision(verdict: Verdict) -> str:
+    return 'blessed' if verdict.blessed else 'not blessed'
 
 
 def rule_number(rule: RuleResult, value: float | None) -> str:
@@ -84,7 +105,7 @@ def rule_number(rule: RuleResult, value: float | None) -> str:
     if rule.name in _UNITS:
         return f'{value:,.4g}\u00a0{_UNITS[rule.name]}'
     if rule.name in _TESTS:
-        return f'p\u00a0=\u00a0{value:.3f}' if value >= 0.001 else 'p\u00a0<\u00a00.001'
+        return p_value(value).replace(' ', '\u00a0')
     return points(value) if rule.name == 'max_drop' else percent(value)
 
 
@@ -100,15 +121,4 @@ def rule_margin(rule: RuleResult) -> str:
 
 
 def rule_outcome(rule: RuleResult) -> str:
-    """'holds', 'fails' or 'does not apply'."""
     return 'does not apply' if rule.holds is None else 'holds' if rule.holds else 'fails'
-
-
-def accuracy_rows(parts: dict[str, SplitResults]) -> list[tuple[str, str, Interval]]:
-    """Whose accuracy on which split: the model's and, where there is one, the baseline's."""
-    rows = []
-    for name, part in parts.items():
-        rows.append((split_title(name), 'model', part.accuracy))
-        if part.baseline is not None:
-            rows.append((split_title(name), 'baseline', part.baseline))
-    return rows

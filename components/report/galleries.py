@@ -1,4 +1,4 @@
-"""The pictures of the page and the galleries they hang in."""
+"""The pictures of the page and their galleries."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import metrics, picture_choice, pictures, similarity
 from thawline.components.report.content import ConfusionCell, Gallery, Neighbour, Picture
-from thawline.components.report.data_card import TRAIN
 from thawline.components.report.pictures import ExampleScan
 from thawline.components.report.similarity import ImageEmbeddings, Suspect
 from thawline.components.shared import progress
+from thawline.components.shared.splits import TRAIN
 
 _NEIGHBOURS = 3
 
@@ -23,116 +23,118 @@ Explain = Callable[[Sequence[bytes], Sequence[int]], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Album:
-    """All pictures by id, the galleries, and what was seen on the way.
+    """All pictures of a report.
 
     Attributes:
+        pictures: by id.
+        galleries: of some of them.
         cells: split -> cells of its confusion matrix that have an image.
         scan: of the examples.
-        missing: how many pictures are no longer there.
+        deleted: pictures whose examples were deleted.
     """
 
     pictures: dict[str, Picture]
     galleries: tuple[Gallery, ...]
     cells: dict[str, tuple[ConfusionCell, ...]]
     scan: ExampleScan
-    missing: int
+    deleted: int
 
 
 def build_album(
     predictions: Predictions,
     answers: Answers,
     rows: np.ndarray,
-    embedded: ImageEmbeddings,
+    embeddings: ImageEmbeddings,
     suspects: Sequence[Suspect],
     files: Mapping[str, Sequence[str]],
     explain: Explain,
     resize: str,
 ) -> Album:
-    """Chooses the images, finds their neighbours, draws them.
+    """Chooses the images, finds their neighbours and draws them.
 
     Args:
         predictions: of all evaluated images.
-        answers: those with a label.
-        rows: int64 [N], which rows of `predictions` these are.
-        embedded: features of the labelled images of all splits.
+        answers: to the labelled images.
+        rows: int64 [N], rows of `predictions` of these answers.
+        embeddings: of the labelled images of all splits.
         suspects: labels that may be wrong, the most suspicious first.
         files: split -> examples.
-        explain: heat of encoded images for a class each; see `saliency.Explainer`.
-        resize: how the model's square is made of an image.
+        explain: heat maps of encoded images for a class each; see `saliency.Explainer`.
+        resize: how the model resizes images.
     """
     ids, splits = predictions.ids[rows], predictions.splits[rows]
     row_of = {str(name): i for i, name in enumerate(ids)}
-    chosen = picture_choice.choose(answers, splits, ids)
-    doubted = {str(embedded.ids[s.row]): s for s in suspects[: picture_choice.LABELS]}
-    first = [*(str(ids[r]) for r in (*chosen.mistakes, *chosen.uncertain)), *doubted]
-    then = [str(ids[r]) for r in chosen.cells[: picture_choice.MOST]]
-    alike = _neighbours(embedded, list(dict.fromkeys([*first, *then])))
-    names, accompanied = picture_choice.fill_page(
+    choice = picture_choice.choose(answers, splits, ids)
+    suspicious = {str(embeddings.ids[s.row]): s for s in suspects[: picture_choice.LABELS]}
+    first = [*(str(ids[r]) for r in (*choice.mistakes, *choice.uncertain)), *suspicious]
+    then = [str(ids[r]) for r in choice.cells[: picture_choice.MOST]]
+    neighbours = _neighbours(embeddings, list(dict.fromkeys([*first, *then])))
+    names, with_neighbours = picture_choice.fill_page(
         first,
         then,
-        {name: [n.picture for n in found] for name, found in alike.items()},
+        {name: [n.picture for n in nearest] for name, nearest in neighbours.items()},
         picture_choice.MOST,
     )
     progress.start('pictures for the report', len(names))
     scan = pictures.scan_examples(files, names)
     answered = {str(name) for name in ids[answers.has_answer]}
     explained = [name for name in names if name in answered and name in scan.images]
-    heat = _heat(explain, explained, scan, [answers.answers[row_of[name]] for name in explained])
+    heat = _heat_maps(explain, explained, scan, [answers.answers[row_of[n]] for n in explained])
     drawn = {}
     for name in names:
         row = row_of.get(name)
-        note = _note(doubted[name], predictions.classes) if name in doubted else ''
+        note = _note(suspicious[name], predictions.classes) if name in suspicious else ''
         picture = _picture(name, row, rows, answers, predictions, scan.images.get(name), note)
-        beside = tuple(alike.get(name, ())) if name in accompanied else ()
+        nearest = tuple(neighbours.get(name, ())) if name in with_neighbours else ()
         if name in heat:
             size = pictures.thumbnail_size(scan.images[name].encoded)
-            over = pictures.overlay(heat[name], size, resize)
-            picture = dataclasses.replace(picture, overlay=over)
-        drawn[name] = dataclasses.replace(picture, neighbours=beside)
+            overlay = pictures.overlay(heat[name], size, resize)
+            picture = dataclasses.replace(picture, overlay=overlay)
+        drawn[name] = dataclasses.replace(picture, neighbours=nearest)
         progress.advance()
     galleries = _galleries(
         {
-            'mistakes': [str(ids[r]) for r in chosen.mistakes],
-            'uncertain': [str(ids[r]) for r in chosen.uncertain],
-            'labels': list(doubted),
+            'mistakes': [str(ids[r]) for r in choice.mistakes],
+            'uncertain': [str(ids[r]) for r in choice.uncertain],
+            'labels': list(suspicious),
         },
         drawn,
     )
     cells = {str(s): _cells(answers, splits == s, ids, drawn) for s in np.unique(splits)}
-    missing = sum(not picture.thumbnail for picture in drawn.values())
-    return Album(drawn, galleries, cells, scan, missing)
+    deleted = sum(not picture.thumbnail for picture in drawn.values())
+    return Album(drawn, galleries, cells, scan, deleted)
 
 
-def _neighbours(embedded: ImageEmbeddings, names: Sequence[str]) -> dict[str, list[Neighbour]]:
-    """The most alike training images of each, itself excepted."""
-    place = {str(name): row for row, name in enumerate(embedded.ids)}
-    known = [name for name in names if name in place]
-    train = np.flatnonzero(embedded.splits == TRAIN)
-    cosines, found = similarity.nearest(
-        embedded.features[[place[name] for name in known]],
-        embedded.features[train],
+def _neighbours(embeddings: ImageEmbeddings, names: Sequence[str]) -> dict[str, list[Neighbour]]:
+    """The most similar training images of each, without itself."""
+    row_of = {str(name): row for row, name in enumerate(embeddings.ids)}
+    known = [name for name in names if name in row_of]
+    train = np.flatnonzero(embeddings.splits == TRAIN)
+    cosines, nearest = similarity.nearest(
+        embeddings.features[[row_of[name] for name in known]],
+        embeddings.features[train],
         _NEIGHBOURS + 1,
     )
-    train_ids = embedded.ids[train]
+    train_ids = embeddings.ids[train]
     return {
         name: [
             Neighbour(str(train_ids[row]), float(cosine))
-            for cosine, row in zip(of_one, rows, strict=True)
+            for cosine, row in zip(similarities, rows, strict=True)
             if train_ids[row] != name
         ][:_NEIGHBOURS]
-        for name, of_one, rows in zip(known, cosines, found, strict=True)
+        for name, similarities, rows in zip(known, cosines, nearest, strict=True)
     }
 
 
-def _heat(
+def _heat_maps(
     explain: Explain, names: Sequence[str], scan: ExampleScan, classes: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Of each image whose heat is a number everywhere: slopes can overflow where answers do not."""
+    """Heat maps that are finite everywhere: gradients can overflow where answers do not."""
     if not names:
         return {}
     maps = explain([scan.images[name].encoded for name in names], classes)
-    found = zip(names, maps, strict=True)
-    return {name: heat for name, heat in found if np.isfinite(heat).all()}
+    pairs = zip(names, maps, strict=True)
+    return {name: heat for name, heat in pairs if np.isfinite(heat).all()}
 
 
 def _picture(
@@ -144,7 +146,7 @@ def _picture(
     source: pictures.IngestedImage | None,
     note: str,
 ) -> Picture:
-    """Without its overlay and neighbours; `row` is None for an image that was not evaluated."""
+    """A picture without overlay and neighbours; `row` is None for an image not evaluated."""
     path, split, label = (source.path, source.split, source.label) if source else ('', TRAIN, '')
     answer = score = None
     if row is not None:
@@ -160,20 +162,20 @@ def _picture(
 
 def _note(suspect: Suspect, classes: Sequence[str]) -> str:
     return (
-        f'{suspect.votes} of the {suspect.of} most alike images are {classes[suspect.suggested]}; '
-        f'margin {suspect.margin:.2f}'
+        f'{suspect.votes} of the {suspect.of} most similar images are '
+        f'{classes[suspect.suggested]}; margin {suspect.margin:.2f}'
     )
 
 
 def _cells(
-    answers: Answers, mine: np.ndarray, ids: np.ndarray, drawn: Mapping[str, Picture]
+    answers: Answers, in_split: np.ndarray, ids: np.ndarray, drawn: Mapping[str, Picture]
 ) -> tuple[ConfusionCell, ...]:
-    """Of one split, the fullest first, with those of their images that are shown."""
-    found: dict[tuple[int, int], list[int]] = {}
-    for row in np.flatnonzero(mine & (answers.labels >= 0) & answers.has_answer).tolist():
-        found.setdefault((int(answers.labels[row]), int(answers.answers[row])), []).append(row)
+    """The cells of one split, the largest first, with their pictures."""
+    rows_of: dict[tuple[int, int], list[int]] = {}
+    for row in np.flatnonzero(in_split & (answers.labels >= 0) & answers.has_answer).tolist():
+        rows_of.setdefault((int(answers.labels[row]), int(answers.answers[row])), []).append(row)
     cells = []
-    for (label, answer), members in found.items():
+    for (label, answer), members in rows_of.items():
         shown = [row for row in members if str(ids[row]) in drawn]
         shown.sort(key=lambda row: -answers.scores[row])
         cells.append(
@@ -185,17 +187,17 @@ def _cells(
 _TITLES = {
     'mistakes': (
         'Most confident mistakes',
-        'Wrong answers with the highest scores: wrong labels, unusual images, or what the model '
-        'has yet to learn.',
+        'Wrong predictions with the highest scores: wrong labels, unusual images, or what the '
+        'model has yet to learn.',
     ),
     'uncertain': (
         'Least certain hits',
-        'Right answers with the lowest scores: the next images like these may be answered wrongly.',
+        'Correct predictions with the lowest scores: similar images may be misclassified.',
     ),
     'labels': (
         'Suspicious labels',
-        'Images whose most alike images have another label, and for those that were not trained '
-        'on the model too finds another class more probable. Worth a look by somebody who knows.',
+        'Images whose most similar images have another label; for val and test images the model, '
+        'too, finds another class more probable. Have them checked by someone who knows the data.',
     ),
 }
 

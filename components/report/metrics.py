@@ -1,8 +1,8 @@
-"""The numbers of one split as the page tells them: what the gate's are, with intervals and counts.
+"""The metrics of one split: those of the gate, with intervals and counts.
 
-Images of a class that training never saw cannot be answered right: they count in the accuracy, in
-the slices and in the calibration, and are in no row of a class. Images for which the model returns
-NaN or infinities have no answer: they count as wrong, and are in no bin of the calibration.
+The model cannot predict a class that training never saw: images of it count in the accuracy, the
+slices and the calibration, and are in no row of a class. Where the model returns NaN or infinities
+there is no answer: such images count as wrong and are in no bin of the calibration.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ BINS = metrics.BINS
 _NAMES = {'expected_calibration_error': 'ece'}
 
 
-def hit_rate(hits: np.ndarray) -> Interval:
-    """The share of True with its interval: bool [N]."""
+def accuracy(hits: np.ndarray) -> Interval:
+    """The share of hits with its interval: bool [N]."""
     return wilson(int(hits.sum()), len(hits))
 
 
 def overall(answers: Answers) -> dict[str, float | None]:
-    """Metrics by name; None where there is nothing to compute one from."""
-    found = metrics.overall(answers)
-    return {_NAMES.get(name, name): _finite_or_none(value) for name, value in found.items()}
+    """Metrics by name; None where one is undefined."""
+    values = metrics.overall(answers)
+    return {_NAMES.get(name, name): _finite_or_none(value) for name, value in values.items()}
 
 
 def class_rows(
     answers: Answers, classes: Sequence[str], train_images: Mapping[str, int]
 ) -> tuple[ClassRow, ...]:
-    """A row a class; precision is None where the class was never answered."""
-    found = metrics.by_class(answers)
+    """A row a class; precision is None where the class was never predicted."""
+    scores = metrics.by_class(answers)
     known = answers.known
     images = np.bincount(known.labels, minlength=len(classes))
     hits = np.bincount(known.labels[known.hits], minlength=len(classes))
@@ -45,10 +45,10 @@ def class_rows(
             name,
             int(images[i]),
             int(train_images.get(name, 0)),
-            _finite_or_none(found['precision'][i]),
+            _finite_or_none(scores['precision'][i]),
             wilson(int(hits[i]), int(images[i])),
-            _finite_or_none(found['f1'][i]) if images[i] else None,
-            _finite_or_none(found['auc'][i]),
+            _finite_or_none(scores['f1'][i]) if images[i] else None,
+            _finite_or_none(scores['auc'][i]),
         )
         for i, name in enumerate(classes)
     )
@@ -59,12 +59,12 @@ def _finite_or_none(value: float) -> float | None:
 
 
 def calibration_bins(answers: Answers) -> tuple[CalibrationBin, ...]:
-    """How often answers of each range of scores are right; the last range includes 1."""
+    """The accuracy by score; the last bin includes 1."""
     answers = answers.take(answers.has_answer)
-    place = np.minimum((answers.scores.astype(np.float64) * BINS).astype(int), BINS - 1)
-    found = []
+    bin_of = np.minimum((answers.scores.astype(np.float64) * BINS).astype(int), BINS - 1)
+    bins = []
     for i in range(BINS):
-        rows = np.flatnonzero(place == i)
+        rows = np.flatnonzero(bin_of == i)
         mean = float(answers.scores[rows].mean(dtype=np.float64)) if len(rows) else None
-        found.append(CalibrationBin(i / BINS, (i + 1) / BINS, mean, hit_rate(answers.hits[rows])))
-    return tuple(found)
+        bins.append(CalibrationBin(i / BINS, (i + 1) / BINS, mean, accuracy(answers.hits[rows])))
+    return tuple(bins)

@@ -1,4 +1,4 @@
-"""Which images the page shows: few enough for one file, the telling ones first."""
+"""Chooses the images that the page shows: few enough for one file, the most informative first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from thawline.components.evaluation.metrics import Answers
 
-# Pictures in all; with their overlays they stay below 15 MB (`pictures.SIDE`).
+# On the page; with their overlays they stay below 15 MB (`pictures.SIDE`).
 MOST = 600
 LABELS = 24  # of the suspicious labels
 _GALLERY = 16
@@ -20,12 +20,12 @@ _PER_CELL = 8
 
 @dataclasses.dataclass(frozen=True)
 class PictureChoice:
-    """Rows of the predictions, each the best first.
+    """Rows of the predictions, the best of each kind first.
 
     Attributes:
         mistakes: wrong answers with the highest scores, of each split.
-        uncertain: right answers with the lowest scores, of each split.
-        cells: some of every cell of the confusion matrix, wrong answers before right ones.
+        uncertain: correct answers with the lowest scores, of each split.
+        cells: some of every cell of the confusion matrix, wrong answers first.
     """
 
     mistakes: tuple[int, ...]
@@ -39,7 +39,7 @@ def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> PictureChoi
     Args:
         answers: of N images.
         splits: str [N].
-        ids: str [N], for an order among equals.
+        ids: str [N], to order equal scores.
     """
     wrong = np.lexsort((ids, -answers.scores))
     wrong = wrong[(answers.has_answer & ~answers.hits)[wrong]]
@@ -50,20 +50,20 @@ def choose(answers: Answers, splits: np.ndarray, ids: np.ndarray) -> PictureChoi
     def of_each(rows: np.ndarray) -> tuple[int, ...]:
         return tuple(int(r) for name in names for r in rows[splits[rows] == name][:_GALLERY])
 
-    # Sure answers stand for a cell of right ones too, hence from the end.
+    # Confident answers represent a cell of correct ones too, hence from the end.
     cells = [*_round_robin(answers, splits, wrong), *_round_robin(answers, splits, right[::-1])]
     return PictureChoice(of_each(wrong), of_each(right), tuple(cells))
 
 
 def _round_robin(answers: Answers, splits: np.ndarray, rows: np.ndarray) -> list[int]:
-    """One of each cell, the fullest first, then a second of each, and so on."""
+    """One image of each cell, the largest cell first, then a second of each, and so on."""
     cells: dict[tuple[str, int, int], list[int]] = collections.defaultdict(list)
     for row in rows.tolist():
         if answers.labels[row] >= 0:
             key = (str(splits[row]), int(answers.labels[row]), int(answers.answers[row]))
             cells[key].append(row)
-    fullest = sorted(cells.values(), key=lambda members: -len(members))
-    turns = itertools.zip_longest(*(members[:_PER_CELL] for members in fullest))
+    largest = sorted(cells.values(), key=lambda members: -len(members))
+    turns = itertools.zip_longest(*(members[:_PER_CELL] for members in largest))
     return [row for turn in turns for row in turn if row is not None]
 
 
@@ -73,16 +73,16 @@ def fill_page(
     """Fills the page up to `most` pictures.
 
     Args:
-        first: ids of images that are shown with their neighbours.
+        first: ids of images to show with their neighbours.
         then: ids of further images; their neighbours come last.
-        neighbours: of every one of them, ids.
-        most: how many pictures there may be.
+        neighbours: ids of the neighbours of each.
+        most: limit of pictures.
 
     Returns:
-        (ids of all pictures, in order; ids of those that have their neighbours with them).
+        The ids of all pictures in order, and the ids of those shown with their neighbours.
     """
     pictures: dict[str, None] = {}
-    accompanied = set()
+    with_neighbours = set()
 
     def add(names: Sequence[str]) -> bool:
         new = [name for name in dict.fromkeys(names) if name not in pictures]
@@ -93,10 +93,10 @@ def fill_page(
 
     for name in first:
         if add([name, *neighbours.get(name, ())]):
-            accompanied.add(name)
+            with_neighbours.add(name)
     for name in then:
         add([name])
     for name in then:
         if name in pictures and add(list(neighbours.get(name, ()))):
-            accompanied.add(name)
-    return pictures, accompanied
+            with_neighbours.add(name)
+    return pictures, with_neighbours

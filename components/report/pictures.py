@@ -1,4 +1,4 @@
-"""Small pictures for the page: thumbnails, and the heat of Grad-CAM to lay over them."""
+"""Pictures for the page: thumbnails, and Grad-CAM heat maps to lay over them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from PIL import Image
 
 from thawline.components.shared import tf_data
 
-# The longest side in pixels: even of noise, which JPEG compresses worst, 600 of them with their
+# The longest side in pixels: even of noise, which JPEG compresses worst, 600 thumbnails with
 # overlays stay well below 15 MB.
 SIDE = 160
 _QUALITY = 80
-# Steps of heat in an overlay, and how much of the picture the hottest one covers.
+# Levels of heat in an overlay, and the opacity of the hottest one.
 _STEPS = 32
 _OPACITY = 0.65
 
 
 @dataclasses.dataclass(frozen=True)
 class IngestedImage:
-    """An image as it was ingested."""
+    """An image as ingested."""
 
     path: str
     split: str
@@ -45,11 +45,11 @@ _FEATURES = {
 
 @dataclasses.dataclass(frozen=True)
 class ExampleScan:
-    """What one look through the examples found.
+    """The result of one pass through the examples.
 
     Attributes:
-        images: by id, those that were asked for and are there.
-        groups: by split, the groups of images that are never split.
+        images: by id, those requested that exist.
+        groups: by split, the groups of images that belong together.
         count: images by split.
     """
 
@@ -58,15 +58,15 @@ class ExampleScan:
     count: dict[str, int]
 
 
-def scan_examples(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -> ExampleScan:
-    """Looks through the examples of each split, once; damaged or missing files are passed by.
+def scan_examples(files: Mapping[str, Sequence[str]], image_ids: Collection[str]) -> ExampleScan:
+    """Reads the examples of each split once; skips damaged or missing files.
 
     Args:
         files: split -> gzipped TFRecords of tf.Examples.
-        wanted: ids of images.
+        image_ids: of the images to keep.
     """
-    ids = {name.encode() for name in wanted}
-    found = ExampleScan({}, {split: set() for split in files}, dict.fromkeys(files, 0))
+    ids = {name.encode() for name in image_ids}
+    scan = ExampleScan({}, {split: set() for split in files}, dict.fromkeys(files, 0))
     for split, names in files.items():
         if not names:
             continue
@@ -75,16 +75,16 @@ def scan_examples(files: Mapping[str, Sequence[str]], wanted: Collection[str]) -
         )
         try:
             for batch in parsed.as_numpy_iterator():
-                found.count[split] += len(batch['image_id'])
-                found.groups[split].update(batch['group'])
+                scan.count[split] += len(batch['image_id'])
+                scan.groups[split].update(batch['group'])
                 for i in np.flatnonzero([name in ids for name in batch['image_id']]):
                     path, label = (batch[key][i].decode('utf-8') for key in ('path', 'label'))
-                    found.images[batch['image_id'][i].decode()] = IngestedImage(
+                    scan.images[batch['image_id'][i].decode()] = IngestedImage(
                         path, split, label, batch['image'][i]
                     )
         except tf.errors.OpError as error:
             logging.warning('pictures of %s are missing: %s', split, error.message.splitlines()[0])
-    return found
+    return scan
 
 
 def _data_uri(kind: str, data: bytes) -> str:
@@ -108,20 +108,19 @@ def thumbnail(encoded: bytes) -> str:
 
 
 def overlay(heat: np.ndarray, size: tuple[int, int], resize: str) -> str:
-    """The heat over a thumbnail, as a data URI of a PNG that is clear where there is none.
+    """A heat map over a thumbnail, as a data URI of a PNG that is transparent where it is cold.
 
     Args:
         heat: float32 [h, w] in [0, 1], over what the model sees.
         size: width and height of the thumbnail.
-        resize: how the model's square was made of the image; see
-            `components.transform.preprocessing.resize`.
+        resize: how the model resizes images; see `components.transform.preprocessing.resize`.
     """
     width, height = size
     long, short = max(size), min(size)
     seen = {'stretch': size, 'crop': (short, short), 'letterbox': (long, long)}[resize]
     square = Image.fromarray(heat.astype(np.float32)).resize(seen, Image.Resampling.BICUBIC)
     placed = Image.new('F', size)
-    # Centred on each other; of a letterbox what lies over the bars falls outside.
+    # Centred on each other; the part over the bars of a letterbox falls outside.
     placed.paste(square, ((width - seen[0]) // 2, (height - seen[1]) // 2))
     steps = np.clip(np.asarray(placed) * (_STEPS - 1), 0, _STEPS - 1).round().astype(np.uint8)
     image = Image.fromarray(steps, 'P')

@@ -1,4 +1,4 @@
-"""Which report a new one compares itself with: the newest that is older than its model."""
+"""Finds the report that a new one is compared with: the newest that is older than its model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks an exported model which part of an image speaks for a class."""
+"""Heat maps (Grad-CAM) from an exported model."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class Explainer:
         self._run = SavedModelRunner(model)
 
     def __call__(self, encoded: Sequence[bytes], classes: Sequence[int]) -> np.ndarray:
-        """Heat of each image for a class: -> float32 [N, h, w] in [0, 1], N at least 1."""
+        """Heat map of each image for a class: -> float32 [N, h, w] in [0, 1], N at least 1."""
         batches = [slice(start, start + _BATCH) for start in range(0, len(encoded), _BATCH)]
         return np.concatenate([self._run.explain(encoded[b], classes[b]) for b in batches])

@@ -1,6 +1,8 @@
-"""How the exported model is served: what it costs, how it behaves, and what else was exported."""
+"""The serving card: cost and behaviour of the exported model, and other exports."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from thawline.components.export.record import Export, ExportsRecord
 from thawline.components.report.content import Fact, FactCard
@@ -9,83 +11,73 @@ from thawline.components.shared.percentages import percent
 
 
 def card(exported: ExportsRecord, checked: ServingCheckRecord) -> FactCard:
-    """The card; of a model that was not blessed it says little."""
-    facts = [Fact('SavedModel', f'{exported.megabytes:,.1f} MB')]
+    """The card; it is short for a model that was not blessed."""
+    return FactCard('serving', 'Serving', tuple(_facts(exported, checked)))
+
+
+def _facts(exported: ExportsRecord, checked: ServingCheckRecord) -> Iterator[Fact]:
+    yield Fact('SavedModel', f'{exported.megabytes:,.1f} MB')
     if not checked.checked:
-        facts.append(Fact('Serving check', 'not asked: the model was not blessed'))
-        return FactCard('serving', 'Serving', tuple(facts))
-    facts.append(
-        Fact(
-            'Serving check',
-            'passed' if checked.passed else 'FAILED, nothing was pushed',
-            '\n'.join(checked.problems)
-            or f'{checked.images:,} val images through three signatures, in a process that has '
-            'only TensorFlow: the same answers as were evaluated, probabilities within '
-            f'{checked.largest_change or 0.0:.1g}',
-        )
+        yield Fact('Serving check', 'skipped: the model was not blessed')
+        return
+    yield Fact(
+        'Serving check',
+        'passed' if checked.passed else 'FAILED, nothing was pushed',
+        '\n'.join(checked.problems)
+        or f'{checked.images:,} val images through three signatures in a process with TensorFlow '
+        'alone: the same predictions as in the evaluation, probabilities within '
+        f'{checked.largest_change or 0.0:.1g}',
     )
-    if 'serving_bytes' in checked.latency:
-        bytes_ = checked.latency['serving_bytes']
-        facts.append(
-            Fact(
-                'Latency of one image',
-                f'{bytes_.p50:.1f} ms (95th percentile {bytes_.p95:.1f} ms)',
-                '; '.join(
-                    f'{name} {one.p50:.1f} ms ({one.p95:.1f} ms)'
-                    for name, one in checked.latency.items()
-                ),
-            )
+    if latency := checked.latency.get('serving_bytes'):
+        yield Fact(
+            'Latency of one image',
+            f'{latency.p50:.1f} ms (95th percentile {latency.p95:.1f} ms)',
+            '; '.join(
+                f'{name} {of.p50:.1f} ms ({of.p95:.1f} ms)' for name, of in checked.latency.items()
+            ),
         )
     if checked.memory_mb is not None and checked.without_model_mb is not None:
-        peak = f'; at most {checked.peak_mb:,.0f} MB in all requests' if checked.peak_mb else ''
-        facts.append(
-            Fact(
-                'Memory',
-                f'{checked.memory_mb:,.0f} MB',
-                f'of which TensorFlow alone takes {checked.without_model_mb:,.0f} MB{peak}',
-            )
+        peak = f'; peak over all requests {checked.peak_mb:,.0f} MB' if checked.peak_mb else ''
+        yield Fact(
+            'Memory',
+            f'{checked.memory_mb:,.0f} MB',
+            f'of which TensorFlow itself takes {checked.without_model_mb:,.0f} MB{peak}',
         )
     if checked.cold_start is not None:
-        facts.append(
-            Fact(
-                'Cold start',
-                f'{checked.cold_start:.1f} s',
-                f'loading {checked.load_seconds:.1f} s, first answer '
-                f'{checked.first_answer_seconds:.1f} s; importing TensorFlow '
-                f'{checked.import_seconds or 0.0:.1f} s besides',
-            )
+        yield Fact(
+            'Cold start',
+            f'{checked.cold_start:.1f} s',
+            f'loading {checked.load_seconds:.1f} s, first answer '
+            f'{checked.first_answer_seconds:.1f} s; without importing TensorFlow '
+            f'({checked.import_seconds or 0.0:.1f} s)',
         )
     if checked.requests:
         errors = sum(request.came == 'error' for request in checked.requests)
         answers = sum(request.came == 'answer' for request in checked.requests)
-        facts.append(
-            Fact(
-                'Hostile requests',
-                f'{errors} errors and {answers} answers to {len(checked.requests)}',
-                '; '.join(f'{one.name}: {one.said or one.came}' for one in checked.requests),
-            )
+        yield Fact(
+            'Hostile requests',
+            f'{errors} errors and {answers} answers to {len(checked.requests)}',
+            '; '.join(
+                f'{request.name}: {request.said or request.came}' for request in checked.requests
+            ),
         )
-    facts += [_export_fact(one) for one in exported.exports]
-    if exported.abstain:
-        abstain = exported.abstain
-        facts.append(
-            Fact(
-                'Abstains',
-                f'below a score of {abstain.threshold:.3f}',
-                f'{percent(abstain.coverage)} of val is answered, accuracy '
-                f'{percent(abstain.reached)}, at least {percent(abstain.lower)}'
-                + (f'; {exported.abstain_note}' if exported.abstain_note else ''),
-            )
+    yield from map(_export_fact, exported.exports)
+    if abstain := exported.abstain:
+        note = f'; {exported.abstain_note}' if exported.abstain_note else ''
+        yield Fact(
+            'Abstains',
+            f'below a score of {abstain.threshold:.3f}',
+            f'answers {percent(abstain.coverage)} of val, with an accuracy of '
+            f'{percent(abstain.reached)}, at least {percent(abstain.lower)}{note}',
         )
     elif exported.abstain_note:
-        facts.append(Fact('Abstains', 'never', exported.abstain_note))
-    return FactCard('serving', 'Serving', tuple(facts))
+        yield Fact('Abstains', 'never', exported.abstain_note)
 
 
-def _export_fact(one: Export) -> Fact:
-    told = [f'{one.megabytes:,.1f} MB'] if one.megabytes is not None else []
-    if one.latency_ms is not None:
-        told.append(f'{one.latency_ms:.1f} ms an image')
-    value = ', '.join(told) if one.placed else 'refused'
-    detail = '; '.join(filter(None, (one.why, '' if one.placed else ', '.join(told), one.library)))
-    return Fact(f'Export {one.kind}', value, detail)
+def _export_fact(export: Export) -> Fact:
+    cost = f'{export.megabytes:,.1f} MB' if export.megabytes is not None else ''
+    if export.latency_ms is not None:
+        cost += f'{", " if cost else ""}{export.latency_ms:.1f} ms per image'
+    value, unused_cost = (cost, '') if export.placed else ('refused', cost)
+    detail = '; '.join(filter(None, (export.why, unused_cost, export.library)))
+    return Fact(f'Export {export.kind}', value, detail)

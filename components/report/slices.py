@@ -1,12 +1,13 @@
-"""Accuracy of groups of images: by metadata, by facts of the image, by several of them crossed."""
+"""Accuracy on slices: by metadata, by facts of the images, and by several columns crossed."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from thawline.components.evaluation import slices as slicing
+from thawline.components.evaluation.slices import BUCKETS, SUFFIX
 from thawline.components.report import metrics
 from thawline.components.report.content import Fact, Slice
 
@@ -16,46 +17,46 @@ CROSS = ' x '
 
 def slice_accuracies(
     columns: Mapping[str, np.ndarray],
-    together: Sequence[Sequence[str]],
+    sliced: Sequence[Sequence[str]],
     hits: np.ndarray,
     smallest: int,
 ) -> tuple[Slice, ...]:
-    """Accuracy of each value of each column.
+    """Accuracy on each value of each column.
 
     Args:
         columns: by name, [N] each, of str or None.
-        together: names of columns, those of one entry crossed with each other.
+        sliced: names of columns; those of one entry are crossed.
         hits: bool [N].
-        smallest: groups with fewer images are marked as small.
+        smallest: slices with fewer images are marked as small.
     """
-    found = []
-    for names in together:
+    slices = []
+    for names in sliced:
         rows_of: dict[tuple[str, ...], list[int]] = {}
         for row, values in enumerate(zip(*(columns[name] for name in names), strict=True)):
             rows_of.setdefault(tuple(value or NONE for value in values), []).append(row)
-        for values in sorted(rows_of, key=lambda one: _order(names, one)):
-            accuracy = metrics.hit_rate(hits[rows_of[values]])
-            found.append(
+        for values in sorted(rows_of, key=functools.partial(_order, names)):
+            accuracy = metrics.accuracy(hits[rows_of[values]])
+            slices.append(
                 Slice(CROSS.join(names), CROSS.join(values), accuracy, accuracy.n < smallest)
             )
-    return tuple(found)
+    return tuple(slices)
 
 
 def _order(names: Sequence[str], values: Sequence[str]) -> list[tuple[int, str]]:
-    """Buckets from low to high, all else by name."""
+    """Sorts buckets from low to high, other values by name."""
     order = []
     for name, value in zip(names, values, strict=True):
-        buckets = slicing.BUCKETS.get(name.removesuffix(slicing.SUFFIX), ())
+        buckets = BUCKETS.get(name.removesuffix(SUFFIX), ())
         place = buckets.index(value) if value in buckets else 0
         order.append((place, value))
     return order
 
 
 def bucket_fact(edges: Mapping[str, tuple[float, float]]) -> Fact:
-    """Where the buckets begin, in words."""
-    told = []
+    """The limits of the buckets, in words."""
+    limits = []
     for name, (low, high) in edges.items():
-        fact = name.removesuffix(slicing.SUFFIX)
-        first, _, last = slicing.BUCKETS[fact]
-        told.append(f'{fact}: {first} below {low:.4g}, {last} from {high:.4g} on')
-    return Fact('Buckets', 'at the tertiles of train' if told else 'none', '; '.join(told))
+        fact = name.removesuffix(SUFFIX)
+        first, _, last = BUCKETS[fact]
+        limits.append(f'{fact}: {first} below {low:.4g}, {last} from {high:.4g}')
+    return Fact('Buckets', 'at the tertiles of train' if limits else 'none', '; '.join(limits))

@@ -18,7 +18,8 @@ from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
-    from thawline.pipeline.reports.comparison import ComparedRun, Comparison
+    from thawline.pipeline.reports.compared_run import ComparedRun
+    from thawline.pipeline.reports.comparison import Comparison
     from thawline.pipeline.reports.lookup import StoredReport
 
 FOLDER = 'comparisons'
@@ -40,18 +41,18 @@ def command(project: Project, first: str, second: str, kind: str, browse: bool) 
     prints its path; md prints Markdown.
     """
     from thawline.pipeline.metadata.stores import opening
-    from thawline.pipeline.reports import comparison, comparison_markdown, comparison_page, lookup
+    from thawline.pipeline.reports import comparison, comparison_page, lookup, markdown
 
     store = opening.open_store(project)
     reports = [lookup.find_report(store, run, project.name) for run in (first, second)]
     if reports[0].run.id == reports[1].run.id:
         raise ConfigError(f'A and B are the same run, {reports[0].run.id}; name two runs')
-    result = comparison.compare(*map(_side, reports))
+    result = comparison.compare(*map(_compared_run, reports))
     if kind == 'md':
-        click.echo(comparison_markdown.render(result).encode('utf-8'), nl=False)
+        click.echo(markdown.render_comparison(result).encode('utf-8'), nl=False)
         return
     path = project.output / FOLDER / f'{result.first}-{result.second}.html'
-    images = {flip.id for flip in comparison_page.shown(result.flips)}
+    images = {flip.id for flip in comparison_page.shown_flips(result.flips)}
     page = comparison_page.render(result, thumbnails(reports, images, project.logs / LOG))
     report.save(path, page.encode('utf-8'))
     _print(result, path)
@@ -59,22 +60,22 @@ def command(project: Project, first: str, second: str, kind: str, browse: bool) 
         webbrowser.open(path.as_uri())
 
 
-def _side(found: StoredReport) -> ComparedRun:
+def _compared_run(stored: StoredReport) -> ComparedRun:
     from thawline.components.evaluation import predictions
-    from thawline.components.report import content
-    from thawline.pipeline.reports import comparison
+    from thawline.pipeline.reports.compared_run import ComparedRun
 
-    answers = predictions.read(str(found.inputs['evaluation']))
-    return comparison.ComparedRun(found.run.id, answers, content.summary(found.content))
+    answers = predictions.read(str(stored.inputs['evaluation']))
+    content = stored.content
+    return ComparedRun(stored.run.id, answers, content.project, content.verdict, content.facts)
 
 
 def _print(result: Comparison, path: pathlib.Path) -> None:
-    from thawline.pipeline.reports import comparison_wording
+    from thawline.pipeline.reports import comparison_summary
 
     console = rich.console.Console(file=sys.stdout)
-    say(console, (comparison_wording.decision(result.together), 'bold'))
-    say(console, comparison_wording.headline(result.together))
-    for line in comparison_wording.accuracy_lines(result):
+    say(console, (comparison_summary.decision(result.overall), 'bold'))
+    say(console, comparison_summary.headline(result.overall))
+    for line in comparison_summary.accuracy_lines(result):
         say(console, f'  {line}')
     say(console, f'  page        {path}')
 

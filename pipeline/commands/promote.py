@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
     from thawline.pipeline.registry.models import Model
     from thawline.pipeline.registry.registry import Registry
-    from thawline.pipeline.reports.comparison import ComparedRun
+    from thawline.pipeline.reports.compared_run import ComparedRun
 
 
 @click.command()
@@ -101,27 +101,27 @@ def _candidate_lines(registry: Registry, candidate: Model, stage: str, project: 
 def _comparison_lines(served: Model, candidate: Model, project: str) -> list[str]:
     """A, the served model, against B on the images that both evaluated, or why not."""
     # SciPy, behind both, takes a second to import.
-    from thawline.pipeline.reports import comparison, comparison_wording
+    from thawline.pipeline.reports import comparison, comparison_summary
 
     try:
-        result = comparison.compare(_side(served, project), _side(candidate, project))
+        result = comparison.compare(
+            _compared_run(served, project), _compared_run(candidate, project)
+        )
     except (UserError, OSError) as error:
         return [f'cannot be compared with model {served.id}: {error}']
     lines = [f'A is model {served.id}, B is model {candidate.id}']
-    lines.append(comparison_wording.headline(result.together))
-    if comparison_wording.better(result.together) == 'A':
+    lines.append(comparison_summary.headline(result.overall))
+    if comparison_summary.better(result.overall) == 'A':
         lines.append('B is significantly WORSE than the model it replaces')
-    return lines + comparison_wording.accuracy_lines(result)
+    return lines + comparison_summary.accuracy_lines(result)
 
 
-def _side(model: Model, project: str) -> ComparedRun:
+def _compared_run(model: Model, project: str) -> ComparedRun:
     from thawline.components.evaluation import predictions
-    from thawline.pipeline.reports import comparison
+    from thawline.components.evaluation.gate.verdict import Verdict
+    from thawline.pipeline.reports.compared_run import ComparedRun
 
     if model.evaluation is None:
         raise UserError(f'model {model.id} was never evaluated')
     answers = predictions.read(model.evaluation.uri)
-    verdict = {'blessed': bool(model.blessed), 'headline': ''}
-    return comparison.ComparedRun(
-        model.run, answers, {'project': project, 'verdict': verdict, 'facts': {}}
-    )
+    return ComparedRun(model.run, answers, project, Verdict(bool(model.blessed), '', ()))

@@ -1,7 +1,7 @@
-"""Differences of two models on the same images, with their intervals: the second less the first.
+"""Intervals of the difference of metrics of two models on the same images: second less first.
 
-Both answer the same images, so that what is difficult for both cancels out; intervals of two
-separate accuracies would be wider than those of their difference. Needs no TensorFlow.
+What is difficult for both models cancels out, so the interval of the difference is narrower than
+two separate ones. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ _MOST_RANKED = 200_000  # images x classes
 def difference_intervals(
     first: Answers, second: Answers, seed: int = 0
 ) -> dict[str, tuple[float, float] | None]:
-    """Ends of the 95 % intervals of differences of measures, by their names.
+    """Ends of the 95 % interval of the difference of each metric.
 
     By the paired bootstrap with percentiles (Efron & Tibshirani, "An Introduction to the
     Bootstrap", 1993): images are drawn with replacement, the same ones for both models.
 
     Args:
         first, second: of the same images, labels in the class list, in the same order.
-        seed: of the drawing.
+        seed: of the draws.
 
     Returns:
-        Of each measure that `Weighted` has of both; None where it has none in some draw.
+        By name, for the metrics that `WeightedMetrics` has for both; None where one is undefined
+        in a draw.
     """
-    measured, other = WeightedMetrics(first), WeightedMetrics(second)
+    first_metrics, second_metrics = WeightedMetrics(first), WeightedMetrics(second)
     drawn: dict[str, list[np.ndarray]] = {}
     for weights in _draws(len(first), seed):
-        of_first = measured(weights)
-        for name, values in other(weights).items():
-            if name in of_first:
-                drawn.setdefault(name, []).append(values - of_first[name])
-    found: dict[str, tuple[float, float] | None] = {}
+        first_values = first_metrics(weights)
+        for name, values in second_metrics(weights).items():
+            if name in first_values:
+                drawn.setdefault(name, []).append(values - first_values[name])
+    intervals: dict[str, tuple[float, float] | None] = {}
     tails = [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]
-    for name, parts in drawn.items():
-        low, high = np.quantile(np.concatenate(parts), tails)
-        found[name] = (float(low), float(high)) if np.isfinite([low, high]).all() else None
-    return found
+    for name, differences in drawn.items():
+        low, high = np.quantile(np.concatenate(differences), tails)
+        intervals[name] = (float(low), float(high)) if np.isfinite([low, high]).all() else None
+    return intervals
 
 
 def _draws(n: int, seed: int) -> Iterator[np.ndarray]:
@@ -62,12 +63,11 @@ def _draws(n: int, seed: int) -> Iterator[np.ndarray]:
 
 
 class WeightedMetrics:
-    """Measures of weighted images, of many weightings at once.
+    """Metrics of weighted images, for many weightings at once.
 
-    The same as those of `components.evaluation.metrics.overall` on images that are repeated as
-    often as their weights say. What needs the probabilities is left out where some are no numbers.
-    Of many images in many classes the area under the ROC curve is left out: it is no ratio of sums
-    and would take minutes.
+    The same as in `components.evaluation.metrics.overall` for images repeated by their weights.
+    Metrics of probabilities are left out where some are not finite. With many images and classes
+    the area under the ROC curve is left out: it is not a ratio of sums and would take minutes.
     """
 
     def __init__(self, answers: Answers) -> None:
@@ -87,35 +87,35 @@ class WeightedMetrics:
         if not answered.all():
             return
         scores = answers.scores.astype(np.float64)
-        place = np.minimum((scores * BINS).astype(int), BINS - 1)
-        self._gaps = table(place, scores - hits, BINS)
+        bin_of = np.minimum((scores * BINS).astype(int), BINS - 1)
+        self._gaps = table(bin_of, scores - hits, BINS)
         smallest = np.finfo(answers.probabilities.dtype).eps
         chosen = answers.probabilities[rows, answers.labels].astype(np.float64)
         self._means['log_loss'] = -np.log(np.clip(chosen, smallest, 1 - smallest))
         if classes > TOP:
             order = np.argsort(answers.probabilities, axis=1, kind='stable')[:, ::-1][:, :TOP]
-            found = (order == answers.labels[:, None]).any(axis=1)
-            self._means[f'top_{TOP}_accuracy'] = found.astype(float)
+            in_top = (order == answers.labels[:, None]).any(axis=1)
+            self._means[f'top_{TOP}_accuracy'] = in_top.astype(float)
         self._ranked = answers if n * classes <= _MOST_RANKED else None
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Measures by name, float64 [R] each.
+        """Metrics by name, float64 [R] each.
 
         Args:
             weights: float64 [R, N], at least 0, in each row one of them above 0.
         """
         turned, total = weights.T, weights.sum(axis=1)
         images, right = self._images @ turned, self._right @ turned
-        found = {
+        values = {
             'balanced_accuracy': _mean_ratio(right, images),
             'macro_f1': _mean_ratio(2 * right, images + self._answered @ turned),
-            **{name: weights @ values / total for name, values in self._means.items()},
+            **{name: weights @ mean / total for name, mean in self._means.items()},
         }
         if self._gaps is not None:
-            found['ece'] = np.abs(self._gaps @ turned).sum(axis=0) / total
+            values['ece'] = np.abs(self._gaps @ turned).sum(axis=0) / total
         if self._ranked is not None:
-            found['auc_ovr'] = _area(self._ranked, weights)
-        return found
+            values['auc_ovr'] = _area(self._ranked, weights)
+        return values
 
 
 def _mean_ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
-"""Two runs on the images that both evaluated: who is right where, and whether that is chance.
+"""Compares two runs on the images that both evaluated, and tests whether they differ by chance.
 
-Pure: from the predictions and the report of each run. The first run is called A, the second B;
-every difference is B less A.
+The first run is called A, the second B; every difference is B less A.
 """
 
 from __future__ import annotations
@@ -11,21 +10,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from thawline.components.evaluation.metrics import Answers
+from thawline.components.evaluation.metrics import NO_ANSWER, Answers
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import formatting, metrics
-from thawline.components.report.content import Fact, FactCard
+from thawline.components.report.content import FactCard
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.splits import EVALUATED
+from thawline.components.shared.text import abbreviate
 from thawline.components.statistics.paired import Difference, share_difference
 from thawline.components.statistics.proportions import Interval, McNemar, mcnemar
 from thawline.pipeline.reports import bootstrap, comparison_cards
-from thawline.pipeline.reports.comparison_cards import ComparedRun as ComparedRun
+from thawline.pipeline.reports.compared_run import ComparedRun
 
 
 @dataclasses.dataclass(frozen=True)
 class MetricPair:
-    """A measure of both runs; None where it cannot be computed."""
+    """A metric of both runs; None where it is undefined."""
 
     name: str
     first: float | None
@@ -35,7 +35,7 @@ class MetricPair:
 
 @dataclasses.dataclass(frozen=True)
 class ClassPair:
-    """Recall of a class that has an image, of both runs."""
+    """Recall of a class in both runs."""
 
     name: str
     first: Interval
@@ -50,9 +50,9 @@ class PairedResults:
     Attributes:
         first, second: accuracies.
         difference: of the accuracies.
-        only_first, only_second: images that one alone answers right.
+        only_first, only_second: images that only one run classifies correctly.
         test: McNemar's, `worse` and `better` of A.
-        metrics: named as in `content.Part`; of one split only.
+        metrics: named as in `content.SplitResults`; of one split only.
         classes: those that have an image; of one split only.
     """
 
@@ -68,9 +68,9 @@ class PairedResults:
 
 @dataclasses.dataclass(frozen=True)
 class Flip:
-    """An image that one of the two runs alone answers right; scores are of their answers.
+    """An image that only one run classifies correctly.
 
-    Where the other run has no answer, a dash stands for it and its score is None.
+    Where the other run has no answer, it is a dash and its score is None.
     """
 
     id: str
@@ -84,8 +84,13 @@ class Flip:
 
     @property
     def gained(self) -> bool:
-        """Whether it is B that is right."""
+        """Whether B is correct."""
         return self.second_score is not None and self.second_answer == self.label
+
+    @property
+    def wrong_score(self) -> float:
+        """The score of the wrong answer."""
+        return (self.first_score if self.gained else self.second_score) or 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,17 +100,17 @@ class Comparison:
     Attributes:
         project: name of the project of B.
         first, second: ids of the runs, A and B.
-        together: all images that both evaluated.
-        parts: the same by their split in B, those that have images.
-        flips: the surest wrong answers first.
-        cards: what was compared, and what differs between the runs.
+        overall: on all images that both evaluated.
+        splits: the same by split of B; those that have images.
+        flips: the most confident wrong answers first.
+        cards: the compared images, and what differs between the runs.
     """
 
     project: str
     first: str
     second: str
-    together: PairedResults
-    parts: dict[str, PairedResults]
+    overall: PairedResults
+    splits: dict[str, PairedResults]
     flips: tuple[Flip, ...]
     cards: tuple[FactCard, ...]
 
@@ -113,143 +118,119 @@ class Comparison:
 def compare(first: ComparedRun, second: ComparedRun) -> Comparison:
     """Compares two runs on the labelled images that both evaluated.
 
-    Labels are those of the second run. Images of a class that only one of the two models knows are
-    left out: the other could not have answered them right. Where the probabilities of a run are no
-    numbers, it has no answer and is wrong.
+    Labels are those of the second run. Images of a class that only one of the models knows are left
+    out: the other model cannot predict it. Where the probabilities of a run are not finite, it has
+    no answer, which counts as wrong.
 
     Raises:
         ConfigError: there is no such image.
     """
     a, b = first.predictions, second.predictions
-    place = {str(name): row for row, name in enumerate(a.ids)}
-    shared = np.array([row for row, name in enumerate(b.ids) if str(name) in place], np.int64)
-    known = np.isin(np.array(b.classes), np.array(a.classes))
-    judged = shared[b.labels[shared] >= 0]
-    judged = judged[known[b.labels[judged]]]
-    if not len(judged):
-        raise ConfigError(_nothing(first, second, len(shared)))
-    of_a = np.array([place[str(name)] for name in b.ids[judged]], np.int64)
+    row_in_a = {str(name): row for row, name in enumerate(a.ids)}
+    shared = np.array([row for row, name in enumerate(b.ids) if str(name) in row_in_a], np.int64)
+    is_known = np.isin(np.array(b.classes), np.array(a.classes))
+    rows = shared[b.labels[shared] >= 0]
+    rows = rows[is_known[b.labels[rows]]]
+    if not len(rows):
+        raise ConfigError(_incomparable(first, second, len(shared)))
+    first_rows = np.array([row_in_a[str(name)] for name in b.ids[rows]], np.int64)
     classes = tuple(dict.fromkeys((*b.classes, *a.classes)))
-    labels = b.labels[judged]
-    answers_a = _answers(a, of_a, classes, labels)
-    answers_b = _answers(b, judged, classes, labels)
-    splits = b.splits[judged]
-    parts = {
-        split: _split(answers_a, answers_b, splits == split, classes)
-        for split in EVALUATED
-        if (splits == split).any()
-    }
+    answers_a = _answers(a, first_rows, classes, b.labels[rows])
+    answers_b = _answers(b, rows, classes, b.labels[rows])
     return Comparison(
-        project=str(second.summary['project']),
+        project=second.project,
         first=first.run,
         second=second.run,
-        together=_paired(answers_a, answers_b),
-        parts=parts,
-        flips=_flips(b, judged, answers_a, answers_b, classes),
+        overall=_paired(answers_a, answers_b),
+        splits={
+            split: _paired_split(answers_a, answers_b, b.splits[rows] == split, classes)
+            for split in EVALUATED
+            if (b.splits[rows] == split).any()
+        },
+        flips=_flips(b, rows, answers_a, answers_b, classes),
         cards=(
-            _with_unanswered(
-                comparison_cards.images(first, second, shared, judged, of_a), answers_a, answers_b
+            comparison_cards.images(
+                first, second, shared, rows, first_rows, (answers_a, answers_b)
             ),
             comparison_cards.changes(first, second),
         ),
     )
 
 
-def _with_unanswered(card: FactCard, first: Answers, second: Answers) -> FactCard:
-    """The card of what is compared, and how many images a run has no answer to."""
-    facts = []
-    for name, answers in (('A', first), ('B', second)):
-        if missing := int((~answers.has_answer).sum()):
-            why = 'probabilities that are NaN or infinite; counted as wrong'
-            facts.append(Fact(f'No answer in {name}', f'{missing:,}', why))
-    return dataclasses.replace(card, facts=(*card.facts, *facts))
-
-
-def _nothing(first: ComparedRun, second: ComparedRun, shared: int) -> str:
+def _incomparable(first: ComparedRun, second: ComparedRun, shared: int) -> str:
     a, b = first.predictions, second.predictions
     if shared and not set(a.classes) & set(b.classes):
         reason = (
-            f'they have no class in common: {_some(a.classes)} against {_some(b.classes)}; compare '
-            'runs of the same classes'
+            f'they have no class in common ({abbreviate(a.classes, 5)} against '
+            f'{abbreviate(b.classes, 5)})'
         )
     elif shared:
         reason = f'none of the {shared:,} images that both evaluated has a label that both know'
     else:
-        reason = (
-            f'no image was evaluated in both ({len(a):,} and {len(b):,} images); compare runs on '
-            'the same data'
-        )
+        reason = f'they have no evaluated image in common ({len(a):,} and {len(b):,} images)'
     return f'runs {first.run} and {second.run} cannot be compared: {reason}'
 
 
-def _some(classes: tuple[str, ...]) -> str:
-    more = f' and {len(classes) - 5:,} more' if len(classes) > 5 else ''
-    return ', '.join(classes[:5]) + more
-
-
 def _answers(
-    found: Predictions, rows: np.ndarray, classes: tuple[str, ...], labels: np.ndarray
+    predictions: Predictions, rows: np.ndarray, classes: tuple[str, ...], labels: np.ndarray
 ) -> Answers:
-    """Answers in the class list of both; a class that a model lacks has probability 0."""
-    own = Answers.from_predictions(found, rows)
-    places = np.array([classes.index(name) for name in found.classes], np.int64)
-    answers = np.where(own.has_answer, places[np.maximum(own.answers, 0)], metrics.NO_ANSWER)
+    """Answers in the class list of both runs; a class that a model lacks has probability 0."""
+    own = Answers.from_predictions(predictions, rows)
+    positions = np.array([classes.index(name) for name in predictions.classes], np.int64)
+    answers = np.where(own.has_answer, positions[np.maximum(own.answers, 0)], NO_ANSWER)
     probabilities = np.zeros((len(rows), len(classes)), np.float32)
-    probabilities[:, places] = own.probabilities
+    probabilities[:, positions] = own.probabilities
     return Answers(labels, answers, own.scores, probabilities)
 
 
 def _paired(first: Answers, second: Answers) -> PairedResults:
-    hits, others = first.hits, second.hits
-    only_first, only_second = int((hits & ~others).sum()), int((others & ~hits).sum())
+    only_first, only_second = _disagreements(first.hits, second.hits)
     return PairedResults(
-        first=metrics.hit_rate(hits),
-        second=metrics.hit_rate(others),
-        difference=_difference(hits, others),
+        first=metrics.accuracy(first.hits),
+        second=metrics.accuracy(second.hits),
+        difference=share_difference(only_first, only_second, len(first)),
         only_first=only_first,
         only_second=only_second,
         test=mcnemar(only_first, only_second),
     )
 
 
-def _split(
-    first: Answers, second: Answers, mine: np.ndarray, classes: tuple[str, ...]
+def _disagreements(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+    """How many images only the first, and only the second run classifies correctly."""
+    return int((first & ~second).sum()), int((second & ~first).sum())
+
+
+def _paired_split(
+    first: Answers, second: Answers, in_split: np.ndarray, classes: tuple[str, ...]
 ) -> PairedResults:
-    first, second = first.take(mine), second.take(mine)
+    first, second = first.take(in_split), second.take(in_split)
     return dataclasses.replace(
         _paired(first, second),
-        metrics=_metrics(first, second),
+        metrics=tuple(_metrics(first, second)),
         classes=tuple(_classes(first, second, classes)),
     )
 
 
 def _classes(first: Answers, second: Answers, classes: tuple[str, ...]) -> Iterator[ClassPair]:
     for position in np.unique(first.labels).tolist():
-        mine = first.labels == position
-        hits, others = first.hits[mine], second.hits[mine]
+        of_class = first.labels == position
+        first_hits, second_hits = first.hits[of_class], second.hits[of_class]
         yield ClassPair(
             classes[position],
-            metrics.hit_rate(hits),
-            metrics.hit_rate(others),
-            _difference(hits, others),
+            metrics.accuracy(first_hits),
+            metrics.accuracy(second_hits),
+            share_difference(*_disagreements(first_hits, second_hits), len(first_hits)),
         )
 
 
-def _difference(hits: np.ndarray, others: np.ndarray) -> Difference:
-    return share_difference(int((hits & ~others).sum()), int((others & ~hits).sum()), len(hits))
-
-
-def _metrics(first: Answers, second: Answers) -> tuple[MetricPair, ...]:
-    of_first, of_second = metrics.overall(first), metrics.overall(second)
+def _metrics(first: Answers, second: Answers) -> Iterator[MetricPair]:
+    second_values = metrics.overall(second)
     intervals = bootstrap.difference_intervals(first, second)
-    found = []
-    for name, value in of_first.items():
-        other, difference = of_second[name], None
+    for name, value in metrics.overall(first).items():
+        other, difference = second_values[name], None
         if value is not None and other is not None:
-            ends = intervals.get(name)
-            difference = Difference(other - value, *(ends or (None, None)))
-        found.append(MetricPair(name, value, other, difference))
-    return tuple(found)
+            difference = Difference(other - value, *(intervals.get(name) or (None, None)))
+        yield MetricPair(name, value, other, difference)
 
 
 def _flips(
@@ -259,27 +240,21 @@ def _flips(
     second: Answers,
     classes: tuple[str, ...],
 ) -> tuple[Flip, ...]:
-    found = []
-    for i in np.flatnonzero(first.hits != second.hits).tolist():
-        row = rows[i]
-        found.append(
-            Flip(
-                str(predictions.ids[row]),
-                str(predictions.paths[row]),
-                str(predictions.splits[row]),
-                classes[first.labels[i]],
-                *_told(first, i, classes),
-                *_told(second, i, classes),
-            )
+    flips = [
+        Flip(
+            str(predictions.ids[rows[i]]),
+            str(predictions.paths[rows[i]]),
+            str(predictions.splits[rows[i]]),
+            classes[first.labels[i]],
+            *_answer(first, i, classes),
+            *_answer(second, i, classes),
         )
-    return tuple(sorted(found, key=lambda one: (-_wrong_score(one), one.path)))
+        for i in np.flatnonzero(first.hits != second.hits).tolist()
+    ]
+    return tuple(sorted(flips, key=lambda flip: (-flip.wrong_score, flip.path)))
 
 
-def _told(answers: Answers, i: int, classes: tuple[str, ...]) -> tuple[str, float | None]:
-    if answers.answers[i] == metrics.NO_ANSWER:
+def _answer(answers: Answers, i: int, classes: tuple[str, ...]) -> tuple[str, float | None]:
+    if answers.answers[i] == NO_ANSWER:
         return formatting.ABSENT, None
     return classes[answers.answers[i]], float(answers.scores[i])
-
-
-def _wrong_score(flip: Flip) -> float:
-    return (flip.first_score if flip.gained else flip.second_score) or 0.0

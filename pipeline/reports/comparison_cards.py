@@ -1,96 +1,84 @@
-"""What two runs have in common and what not, as cards of their comparison."""
+"""The cards of a comparison: which images are compared, and what else differs between the runs."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from thawline.components.evaluation.predictions import Predictions
-from thawline.components.report import changes_card
+from thawline.components.evaluation.metrics import Answers
+from thawline.components.report import changes_card, formatting
 from thawline.components.report.content import Fact, FactCard
+from thawline.pipeline.reports.compared_run import ComparedRun
 
-_KNOWN = (('Configuration', 'config'), ('Base', 'base'), ('Environment', 'environment'))
-
-
-@dataclasses.dataclass(frozen=True)
-class ComparedRun:
-    """One of the two runs.
-
-    Attributes:
-        run: id of the run.
-        predictions: of its evaluation.
-        summary: of its report, as `content.summary` makes it.
-    """
-
-    run: str
-    predictions: Predictions
-    summary: Mapping[str, Any]
+_KEYS = ('config', 'base', 'environment')
 
 
 def images(
     first: ComparedRun,
     second: ComparedRun,
     shared: np.ndarray,
-    judged: np.ndarray,
-    of_a: np.ndarray,
+    compared: np.ndarray,
+    first_rows: np.ndarray,
+    answers: Sequence[Answers],
 ) -> FactCard:
     """Which images count, and which are left out.
 
     Args:
         first, second: the runs.
-        shared: int64 [S], rows of the second's predictions that are in the first's too.
-        judged: int64 [J], those of them that are compared.
-        of_a: int64 [J], their rows in the first's predictions.
+        shared: int64 [S], rows of the second's predictions that the first has too.
+        compared: int64 [J], those of them that are compared.
+        first_rows: int64 [J], their rows in the first's predictions.
+        answers: of both runs to these images.
     """
     a, b = first.predictions, second.predictions
-    facts = [Fact('Compared', f'{len(judged):,}', 'labelled images that both runs evaluated')]
-    names = [np.array([*found.classes, ''])[found.labels] for found in (a, b)]
-    for term, count, detail in (
+    labels_a, labels_b = (np.array([*of.classes, ''])[of.labels] for of in (a, b))
+    counts = [
         ('Only in A', len(a) - len(shared), 'left out'),
         ('Only in B', len(b) - len(shared), 'left out'),
         (
             'Not comparable',
-            len(shared) - len(judged),
-            'left out: no label, or of a class that only one of the two knows',
+            len(shared) - len(compared),
+            'left out: no label, or a class that only one of the runs has',
         ),
         (
             'Other label in A',
-            int((names[0][of_a] != names[1][judged]).sum()),
+            int((labels_a[first_rows] != labels_b[compared]).sum()),
             'the label of B counts',
         ),
         (
             'Other split in A',
-            int((a.splits[of_a] != b.splits[judged]).sum()),
+            int((a.splits[first_rows] != b.splits[compared]).sum()),
             'shown in the split of B',
         ),
-    ):
-        if count:
-            facts.append(Fact(term, f'{count:,}', detail))
-    for term, mine, theirs in (
-        ('Classes only in A', a.classes, b.classes),
-        ('Classes only in B', b.classes, a.classes),
-    ):
-        if alone := [name for name in mine if name not in theirs]:
-            facts.append(Fact(term, f'{len(alone):,}', ', '.join(alone)))
-    return FactCard('images', 'What is compared', tuple(facts))
+    ]
+    counts += [
+        (
+            f'No answer in {name}',
+            int((~of_run.has_answer).sum()),
+            'NaN or infinite probabilities; counted as wrong',
+        )
+        for name, of_run in zip('AB', answers, strict=True)
+    ]
+    facts = [Fact('Compared', f'{len(compared):,}', 'labelled images that both runs evaluated')]
+    facts += [Fact(term, f'{count:,}', detail) for term, count, detail in counts if count]
+    for name, classes, others in (('A', a.classes, b.classes), ('B', b.classes, a.classes)):
+        if alone := [each for each in classes if each not in others]:
+            facts.append(Fact(f'Classes only in {name}', f'{len(alone):,}', ', '.join(alone)))
+    return FactCard('images', 'Compared images', tuple(facts))
 
 
 def changes(first: ComparedRun, second: ComparedRun) -> FactCard:
     """What differs between the runs besides their answers."""
-    facts = []
-    for name, side in (('A', first), ('B', second)):
-        verdict = side.summary['verdict']
-        told = 'blessed' if verdict['blessed'] else 'not blessed'
-        facts.append(Fact(f'Verdict on {name}', told, str(verdict['headline'])))
-    if first.summary['project'] != second.summary['project']:
-        names = (str(side.summary['project']) for side in (first, second))
-        facts.append(Fact('Project', ' → '.join(names)))
-    then, now = first.summary['facts'], second.summary['facts']
-    for term, key in _KNOWN:
-        changed = list(changes_card.changed_values(then.get(key), now.get(key)))
-        told = f'{len(changed):,} changed' if changed else 'the same'
-        facts.append(Fact(term, told, '\n'.join(changed)))
+    facts = [
+        Fact(f'Verdict on {name}', formatting.decision(run.verdict), run.verdict.headline)
+        for name, run in (('A', first), ('B', second))
+    ]
+    if first.project != second.project:
+        facts.append(Fact('Project', f'{first.project} → {second.project}'))
+    for key in _KEYS:
+        values = (getattr(run.facts, key) for run in (first, second))
+        changed = list(changes_card.changed_values(*values))
+        value = f'{len(changed):,} changed' if changed else 'the same'
+        facts.append(Fact(changes_card.TERMS[key], value, '\n'.join(changed)))
     return FactCard('changes', 'From A to B', tuple(facts))

@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from thawline.components.report import page
 from thawline.components.report.content import Picture
-from thawline.pipeline.reports import comparison_wording
+from thawline.pipeline.reports import comparison_summary
 from thawline.pipeline.reports.comparison import Comparison, Flip
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'assets' / 'comparison.html'
 
-# Of each direction; thumbnails of so many keep the file below 15 MB.
+# Of each direction; with so many thumbnails the file stays below 15 MB.
 MOST = 200
 
 
@@ -28,27 +27,27 @@ class FlipGallery:
     pictures: tuple[Picture, ...]
 
 
-def shown(flips: Sequence[Flip]) -> list[Flip]:
-    """Those that the page has room for, in both directions the first `MOST`."""
-    return [one for gained in (True, False) for one in _towards(flips, gained)[:MOST]]
+def shown_flips(flips: Sequence[Flip]) -> list[Flip]:
+    """The flips on the page: the first `MOST` of each direction."""
+    return [flip for gained in (True, False) for flip in _of_direction(flips, gained)[:MOST]]
 
 
-def _towards(flips: Sequence[Flip], gained: bool) -> list[Flip]:
-    return [one for one in flips if one.gained == gained]
+def _of_direction(flips: Sequence[Flip], gained: bool) -> list[Flip]:
+    return [flip for flip in flips if flip.gained == gained]
 
 
 def _galleries(flips: Sequence[Flip], thumbnails: Mapping[str, str]) -> list[FlipGallery]:
-    found = []
+    galleries = []
     for gained, title, explanation in (
-        (True, 'Now right', 'A answered wrongly what B answers right.'),
-        (False, 'Now wrong', 'A answered right what B answers wrongly.'),
+        (True, 'Now correct', 'A is wrong, B is correct.'),
+        (False, 'Now wrong', 'A is correct, B is wrong.'),
     ):
-        mine = _towards(flips, gained)
-        pictures = tuple(_picture(one, thumbnails.get(one.id, '')) for one in mine[:MOST])
-        if len(pictures) < len(mine):
-            explanation += f' {len(pictures)} of {len(mine):,} are shown.'
-        found.append(FlipGallery(title, explanation, len(mine), pictures))
-    return found
+        all_flips = _of_direction(flips, gained)
+        pictures = tuple(_picture(flip, thumbnails.get(flip.id, '')) for flip in all_flips[:MOST])
+        if len(pictures) < len(all_flips):
+            explanation += f' {len(pictures)} of {len(all_flips):,} are shown.'
+        galleries.append(FlipGallery(title, explanation, len(all_flips), pictures))
+    return galleries
 
 
 def _picture(flip: Flip, thumbnail: str) -> Picture:
@@ -62,29 +61,28 @@ def _picture(flip: Flip, thumbnail: str) -> Picture:
         thumbnail=thumbnail,
         overlay='',
         neighbours=(),
-        note=comparison_wording.note(flip),
+        note=comparison_summary.note(flip),
     )
 
 
-def render(told: Comparison, thumbnails: Mapping[str, str]) -> str:
+def render(comparison: Comparison, thumbnails: Mapping[str, str]) -> str:
     """The page as HTML, to be written as UTF-8.
 
     Args:
-        told: the comparison.
-        thumbnails: data URIs by the id of the image; those that are missing are shown as such.
+        comparison: of two runs.
+        thumbnails: data URIs by the id of the image; missing ones are shown as deleted.
     """
-    galleries = _galleries(told.flips, thumbnails)
-    pictures: dict[str, Any] = {}
-    for gallery in galleries:
-        for picture in gallery.pictures:
-            values = dataclasses.asdict(picture)
-            # The page shows it already.
-            del values['id'], values['thumbnail'], values['overlay']
-            pictures[picture.id] = values
+    galleries = _galleries(comparison.flips, thumbnails)
     return page.from_template(
         _TEMPLATE,
-        told=told,
-        words=comparison_wording,
+        comparison=comparison,
+        summary=comparison_summary,
         galleries=galleries,
-        payload={'classes': [], 'matrix': page.MATRIX, 'parts': {}, 'pictures': pictures},
+        payload={
+            'pictures': {
+                picture.id: page.picture_values(picture, in_page=True)
+                for gallery in galleries
+                for picture in gallery.pictures
+            }
+        },
     )

@@ -1,4 +1,4 @@
-"""Which run is meant, and what its report and its evaluation left behind. Needs no TensorFlow."""
+"""Finds a run with its report in the metadata. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import files, node_names
 from thawline.components.shared.errors import ConfigError, NotFound
+from thawline.components.shared.text import abbreviate
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult, Output, Run
 
@@ -26,12 +27,12 @@ _SHOWN = 5
 
 @dataclasses.dataclass(frozen=True)
 class StoredReport:
-    """A run that has a report, whose files are all there.
+    """A run and its report, whose files all exist.
 
     Attributes:
         run: the run.
         folder: of the report.
-        inputs: folders of what the report was made from, by their keys in its component.
+        inputs: folders of the report's inputs, by their keys in the component.
     """
 
     run: Run
@@ -44,48 +45,40 @@ class StoredReport:
 
     @functools.cached_property
     def content(self) -> ReportContent:
-        """What the report says.
+        """The content of the report.
 
         Raises:
-            ConfigError: it was written in another format.
+            ConfigError: it is damaged or in another format.
         """
-        # SciPy behind it takes a second to import, and the page alone does not need it.
-        import pydantic
-
+        # Imports SciPy, which takes a second; the page alone does not need it.
         from thawline.components.report import content
 
-        text = self.file('json').read_bytes()
+        file = self.file('json')
         try:
-            found = pydantic.TypeAdapter(content.ReportContent).validate_json(text)
-        except pydantic.ValidationError as error:
-            raise ConfigError(self._unreadable(str(error).splitlines()[0])) from error
-        if found.format != content.FORMAT:
-            raise ConfigError(self._unreadable(f'format {found.format}, known: {content.FORMAT}'))
-        return found
-
-    def _unreadable(self, reason: str) -> str:
-        return (
-            f'the report {self.file("json")} of run {self.run.id} cannot be read ({reason}); '
-            'another version wrote it? make it anew with: thawline run --only Report'
-        )
+            return content.from_json(file.read_text('utf-8'))
+        except ValueError as error:
+            raise ConfigError(
+                f'the report {file} of run {self.run.id} cannot be read '
+                f'({str(error).splitlines()[0]}); rebuild it with: thawline run --only Report'
+            ) from error
 
 
 def find_report(
-    store: mlmd.MetadataStore, wanted: str, pipeline: str | None = None
+    store: mlmd.MetadataStore, run_id: str, pipeline: str | None = None
 ) -> StoredReport:
-    """The run that is meant, with its report.
+    """Finds a run with its report.
 
     Args:
         store: of the project.
-        wanted: id of a run, the beginning of one, or 'last'.
-        pipeline: whose runs count, where the metadata may hold others.
+        run_id: of the run, its beginning, or 'last'.
+        pipeline: of the run; None for any.
 
     Raises:
         NotFound: there is no such run, or it has no report.
-        ConfigError: several begin so.
+        ConfigError: several runs match.
     """
     runs = metadata.read_runs(store, pipeline)
-    run = _find_run(runs, wanted)
+    run = _find_run(runs, run_id)
     report = run.output(node_names.REPORT, 'report')
     if report is None:
         raise NotFound(f'run {run.id} has no report; {_available_reports(runs)}')
@@ -93,60 +86,58 @@ def find_report(
     for name in FILES.values():
         if not (folder / name).is_file():
             raise NotFound(
-                f'the report of run {run.id} is no longer there: {folder / name} was deleted; '
+                f'the report of run {run.id} was deleted: {folder / name} does not exist; '
                 f'{_available_reports(runs)}'
             )
     return StoredReport(run, folder, _input_folders(store, report))
 
 
 def link_page(results: Sequence[NodeResult], at: pathlib.Path) -> None:
-    """Puts a link to the page of a run's report `at` a place; the run must have a report."""
-    report = next(result for result in results if result.node == node_names.REPORT).outputs[
-        'report'
-    ]
+    """Links `at` to the page of a run's report; the run must have one."""
+    report_result = next(result for result in results if result.node == node_names.REPORT)
+    report = report_result.outputs['report']
     at.parent.mkdir(parents=True, exist_ok=True)
     with files.replacement(at) as link:
         link.symlink_to(pathlib.Path(report.uri, FILES['html']))
 
 
-def _input_folders(store: mlmd.MetadataStore, made: Output) -> dict[str, pathlib.Path]:
-    """What an artifact was made from; the run that has it may have made nothing else."""
-    events = store.get_events_by_artifact_ids([made.id])
-    makers = {event.execution_id for event in events if event.type == pb.Event.OUTPUT}
+def _input_folders(store: mlmd.MetadataStore, report: Output) -> dict[str, pathlib.Path]:
+    """The inputs of the execution that made the report, which may be of an earlier run."""
+    events = store.get_events_by_artifact_ids([report.id])
+    producers = {event.execution_id for event in events if event.type == pb.Event.OUTPUT}
     keys = {
         event.artifact_id: event.path.steps[0].key
-        for event in store.get_events_by_execution_ids(sorted(makers))
+        for event in store.get_events_by_execution_ids(sorted(producers))
         if event.type == pb.Event.INPUT
     }
     artifacts = store.get_artifacts_by_id(list(keys))
     return {keys[artifact.id]: pathlib.Path(artifact.uri) for artifact in artifacts}
 
 
-def _find_run(runs: list[Run], wanted: str) -> Run:
+def _find_run(runs: list[Run], run_id: str) -> Run:
     if not runs:
         raise NotFound('no run yet; start one with: thawline run')
-    if wanted == LAST:
+    if run_id == LAST:
         return runs[-1]
-    exact = [run for run in runs if run.id == wanted]
-    found = exact or [run for run in runs if wanted and run.id.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    newest = ', '.join(run.id for run in reversed((found or runs)[-_SHOWN:]))
-    if found:
-        raise ConfigError(f'{len(found)} runs begin with {wanted!r}: {newest}; give more of one')
+    exact = [run for run in runs if run.id == run_id]
+    matches = exact or [run for run in runs if run_id and run.id.startswith(run_id)]
+    if len(matches) == 1:
+        return matches[0]
+    newest = ', '.join(run.id for run in reversed((matches or runs)[-_SHOWN:]))
+    if matches:
+        raise ConfigError(f'{len(matches)} runs begin with {run_id!r}: {newest}; use a longer id')
     raise NotFound(
-        f'no run {wanted!r}; the newest are: {newest}; give the id of one, its beginning, or {LAST}'
+        f'no run {run_id!r}; the newest are: {newest}; use a run id, its beginning, or {LAST}'
     )
 
 
 def _available_reports(runs: list[Run]) -> str:
-    """Which runs have a report, the newest first, or that none has."""
-    there = []
+    """The runs that have a report, the newest first, in words."""
+    ids = []
     for run in reversed(runs):
         report = run.output(node_names.REPORT, 'report')
         if report and all(pathlib.Path(report.uri, name).is_file() for name in FILES.values()):
-            there.append(run.id)
-    if not there:
+            ids.append(run.id)
+    if not ids:
         return 'no run has one; make it with: thawline run'
-    more = f' and {len(there) - _SHOWN:,} more' if len(there) > _SHOWN else ''
-    return f'these have one: {", ".join(there[:_SHOWN])}{more}'
+    return f'runs with a report: {abbreviate(ids, _SHOWN)}'

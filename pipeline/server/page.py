@@ -1,41 +1,36 @@
-"""The page for trying a model out: one file that asks nobody but its own server.
+"""The page to try a model: one file that sends requests to its own server alone.
 
-It has the look of the report, and its care: names are text and never markup, and a content security
-policy allows the page's own style and script by their hashes.
+It has the look of the report: its templates extend the report's, and its style and script begin
+with the report's.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
-import thawline
-from thawline.components.shared.content_security import source_hash
+from thawline.components.report import html_page
+from thawline.components.report.html_page import Page
 from thawline.components.shared.percentages import between, percent
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
-_REPORT_ASSETS = thawline.ROOT / 'thawline' / 'components' / 'report' / 'assets'
 # Classes that the introduction names; further ones are counted.
 _NAMED = 6
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
-    """What the page tells of the model.
+    """The model on the page.
 
     Attributes:
         name: of the model.
-        version: in service when the page was asked for.
+        version: in service when the page was requested.
         classes: names in the order of the outputs.
         resize: mode of `components.transform.preprocessing.resize`.
-        abstain_below: score below which an answer is uncertain, or None.
-        lineage: of the model's card; empty where it does not say.
+        abstain_below: score below which a prediction is uncertain, or None.
+        lineage: of the model's card; may be empty.
         max_bytes: of one picture.
         address: of the server, as the browser knows it, with a slash at its end.
     """
@@ -50,84 +45,49 @@ class ModelInfo:
     address: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Page:
-    """The page and the policy that belongs into its header."""
-
-    html: str
-    policy: str
-
-
-class _Parts(NamedTuple):
-    """Both templates, and what stands in them; the report's style and first script come first."""
-
-    page: jinja2.Template
-    waiting: jinja2.Template
-    style: str
-    script: str
-    policy: str
-
-
-@functools.cache
-def _parts() -> _Parts:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_ASSETS), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style, script = (
-        '\n'.join(
-            (folder / name).read_text('utf-8')
-            for folder, name in ((_REPORT_ASSETS, shared), (_ASSETS, own))
-        )
-        for shared, own in (('page.css', 'try.css'), ('base.js', 'try.js'))
+def _render(template: str, **values: Any) -> Page:
+    page = html_page.render(
+        _ASSETS / template,
+        [html_page.ASSETS / 'page.css', _ASSETS / 'try.css'],
+        [html_page.ASSETS / 'base.js', _ASSETS / 'try.js'],
+        "img-src blob: data:; connect-src 'self'",
+        **values,
     )
-    policy = (
-        f"default-src 'none'; img-src blob: data:; connect-src 'self'; "
-        f'style-src {source_hash(style)}; script-src {source_hash(script)}; '
-        f"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    page, waiting = map(environment.get_template, ('try.html', 'waiting.html'))
-    return _Parts(page, waiting, style, script, policy)
+    return dataclasses.replace(page, policy=f"{page.policy}; frame-ancestors 'none'")
 
 
 def accuracy_sentence(lineage: Mapping[str, Any]) -> str:
-    """How often the model was right, in a sentence; empty where its card does not say."""
-    said = []
-    for split, words in (('val', 'validation'), ('test', 'test')):
-        found = lineage.get('accuracy', {}).get(split, {})
-        if found.get('images') and found.get('share') is not None:
-            said.append(
-                f'{percent(found["share"])} of {found["images"]:,} {words} images '
-                f'({between(found["lower"], found["upper"])})'
+    """The model's accuracy in a sentence; empty where its card does not give one."""
+    accuracies = []
+    for split, title in (('val', 'validation'), ('test', 'test')):
+        accuracy = lineage.get('accuracy', {}).get(split, {})
+        if accuracy.get('images') and accuracy.get('share') is not None:
+            accuracies.append(
+                f'{percent(accuracy["share"])} on {accuracy["images"]:,} {title} images '
+                f'({between(accuracy["lower"], accuracy["upper"])})'
             )
-    if not said:
+    if not accuracies:
         return ''
     run = f', measured in run {lineage["run"]}' if lineage.get('run') else ''
-    return f'It was right on {" and ".join(said)}{run}.'
+    return f'Accuracy: {" and ".join(accuracies)}{run}.'
 
 
 def loading_page(name: str) -> Page:
-    """What people see who come before the model is loaded; to be sent with a Refresh header."""
-    parts = _parts()
-    html = parts.waiting.render(name=name, style=Markup(parts.style))
-    return Page(html, parts.policy)
+    """The page until a model is loaded; send it with a Refresh header."""
+    return _render('waiting.html', name=name)
 
 
-def model_page(shown: ModelInfo) -> Page:
+def model_page(model: ModelInfo) -> Page:
     """The page of a model."""
-    parts = _parts()
-    html = parts.page.render(
-        shown=shown,
-        named=shown.classes[:_NAMED],
-        record=accuracy_sentence(shown.lineage),
-        more=max(0, len(shown.classes) - _NAMED),
+    return _render(
+        'try.html',
+        model=model,
+        named=model.classes[:_NAMED],
+        more=max(0, len(model.classes) - _NAMED),
+        accuracy=accuracy_sentence(model.lineage),
         payload={
-            'resize': shown.resize,
-            'abstain': shown.abstain_below,
-            'maxBytes': shown.max_bytes,
+            'resize': model.resize,
+            'abstain': model.abstain_below,
+            'maxBytes': model.max_bytes,
         },
-        # What the hashes are of must reach the browser unchanged.
-        style=Markup(parts.style),
-        script=Markup(parts.script),
     )
-    return Page(html.encode('utf-8', 'replace').decode('utf-8'), parts.policy)

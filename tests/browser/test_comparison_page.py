@@ -44,7 +44,7 @@ def test_a_flipped_image_opens_large_with_both_answers(compared):
     hostile = seen.page.locator('#pictures button.picture', has_text=made_report.HOSTILE_CLASS)
     hostile.first.click()
     assert seen.page.locator('dialog dd').first.inner_text() == made_report.HOSTILE_CLASS
-    assert f'A answered {made_report.HOSTILE[1]}' in seen.page.locator('dialog').inner_text()
+    assert f'A predicted {made_report.HOSTILE[1]}' in seen.page.locator('dialog').inner_text()
     assert seen.page.locator('img[src="x"]').count() == 0
     assert (seen.trouble, seen.network) == ([], [])
 
@@ -52,13 +52,13 @@ def test_a_flipped_image_opens_large_with_both_answers(compared):
 def test_tabs_and_splits_by_keyboard(compared):
     seen = compared()
     tabs = seen.page.locator('#pictures [role=tab]')
-    assert tabs.all_inner_texts() == ['Now right10', 'Now wrong1']
+    assert tabs.all_inner_texts() == ['Now correct10', 'Now wrong1']
     tabs.first.focus()
     seen.page.keyboard.press('ArrowRight')
     assert seen.page.locator('#pictures .picture-card:visible').count() == 1
-    seen.page.locator('#part-val').focus()
+    seen.page.locator('#split-val').focus()
     seen.page.keyboard.press('ArrowRight')
-    assert seen.page.locator('#measures caption:visible').inner_text() == 'All measures, test'
+    assert seen.page.locator('#metrics caption:visible').inner_text() == 'All metrics, test'
     assert (seen.trouble, seen.network) == ([], [])
 
 

@@ -40,7 +40,7 @@ CONTRASTS = """() => {
 
 def test_a_hostile_report_runs_nothing_and_shows_names_as_they_are(visit):
     seen = visit(made_report.hostile())
-    seen.page.locator('#confusion .part:visible td[data-label]').first.click()
+    seen.page.locator('#confusion .split:visible td[data-label]').first.click()
     seen.page.locator('#pictures button.picture').first.click()
     assert seen.page.locator('dialog dd').first.inner_text() == made_report.HOSTILE_CLASS
     assert made_report.HOSTILE_PATH in seen.page.locator('dialog').evaluate('e => e.textContent')
@@ -53,14 +53,14 @@ def test_a_hostile_report_runs_nothing_and_shows_names_as_they_are(visit):
 
 def test_a_cell_shows_its_images_by_click_and_by_keyboard(visit):
     seen = visit(made_report.content())
-    told = made_report.content().parts['val']
+    told = made_report.content().splits['val']
     wrong = next(cell for cell in told.confusion if cell.label != cell.answer)
-    panel = seen.page.locator('#confusion .part:visible .cell-images')
+    panel = seen.page.locator('#confusion .split:visible .cell-images')
     place = f'td[data-label="{wrong.label}"][data-answer="{wrong.answer}"]'
-    seen.page.locator(f'#confusion .part:visible {place}').click()
+    seen.page.locator(f'#confusion .split:visible {place}').click()
     heading = panel.locator('h4').inner_text()
     assert heading.startswith(f'{wrong.count} image')
-    assert f'class {wrong.label:03d} but answered class {wrong.answer:03d}' in heading
+    assert f'class {wrong.label:03d}, predicted class {wrong.answer:03d}' in heading
     shown = panel.locator('button.picture')
     assert [one.get_attribute('data-picture') for one in shown.all()] == list(wrong.pictures)
 
@@ -84,7 +84,7 @@ def test_tabs_follow_the_arrow_keys(visit):
     assert seen.page.locator('#pictures [role=tabpanel]:visible').count() == 1
     assert seen.page.locator('#pictures [role=tabpanel]:visible .picture').count() == 10
     seen.page.keyboard.press('End')
-    assert 'no such pictures' in seen.page.locator('#pictures [role=tabpanel]:visible').inner_text()
+    assert 'No pictures' in seen.page.locator('#pictures [role=tabpanel]:visible').inner_text()
     seen.page.keyboard.press('ArrowRight')
     assert tabs.first.get_attribute('aria-selected') == 'true'
 
@@ -99,11 +99,11 @@ def test_the_first_stop_of_the_tab_key_skips_to_the_verdict(visit):
 
 def test_the_switch_changes_every_section_by_keyboard(visit):
     seen = visit(made_report.content())
-    assert seen.page.locator('.part[data-part=test]:visible').count() == 0
-    seen.page.locator('#part-val').focus()
+    assert seen.page.locator('.split[data-split=test]:visible').count() == 0
+    seen.page.locator('#split-val').focus()
     seen.page.keyboard.press('ArrowRight')
-    assert seen.page.locator('.part[data-part=test]:visible').count() == 4
-    assert seen.page.locator('.part[data-part=val]:visible').count() == 0
+    assert seen.page.locator('.split[data-split=test]:visible').count() == 4
+    assert seen.page.locator('.split[data-split=val]:visible').count() == 0
 
 
 def test_the_dialog_pages_with_arrow_keys_and_gives_the_focus_back(visit):
@@ -134,14 +134,14 @@ def test_the_overlay_is_shown_by_choice(visit):
 
 def test_a_table_sorts_filters_and_shortens(visit):
     seen = visit(made_report.content(60, n=1200, values=300))
-    part = seen.page.locator('#classes .part:visible')
+    part = seen.page.locator('#classes .split:visible')
     rows = part.locator('tbody tr:visible')
     assert rows.count() == 25
     part.get_by_role('button', name='Recall', exact=True).click()
     values = [float(v) for v in rows.locator('td:nth-child(2)').evaluate_all(
         'cells => cells.map((c) => c.dataset.value)')]  # fmt: skip
     recalls = sorted(
-        row.recall.share for row in made_report.content(60, n=1200).parts['val'].classes
+        row.recall.share for row in made_report.content(60, n=1200).splits['val'].classes
     )
     assert values == pytest.approx(recalls[:25])
     part.get_by_role('button', name='Show all 60 classes').click()
@@ -149,7 +149,7 @@ def test_a_table_sorts_filters_and_shortens(visit):
     part.get_by_role('searchbox').fill('CLASS 01')
     assert rows.count() == 10
 
-    slices = seen.page.locator('#slices .part:visible')
+    slices = seen.page.locator('#slices .split:visible')
     slices.get_by_role('combobox', name='Column').select_option('brightness')
     assert slices.locator('tbody tr:visible').count() == 3
     slices.get_by_role('combobox', name='Column').select_option('meta_site')
@@ -159,16 +159,16 @@ def test_a_table_sorts_filters_and_shortens(visit):
 
 def test_of_many_classes_the_matrix_shows_the_most_confused_and_those_searched_for(visit):
     seen = visit(made_report.content(500, n=5000, values=1000))
-    grid = seen.page.locator('#confusion .part:visible [role=grid]')
+    grid = seen.page.locator('#confusion .split:visible [role=grid]')
     assert grid.locator('tbody tr').count() == 20
-    search = seen.page.locator('#confusion .part:visible').get_by_role('searchbox').first
+    search = seen.page.locator('#confusion .split:visible').get_by_role('searchbox').first
     search.fill('class 123')
     assert 'class 123' in grid.locator('tbody th').all_inner_texts()
     assert grid.locator('tbody tr').count() < 20
     search.fill('no such')
-    assert 'No class' in seen.page.locator('#confusion .part:visible .matrix-place').inner_text()
+    assert 'No class' in seen.page.locator('#confusion .split:visible .matrix-place').inner_text()
     search.fill('')
-    seen.page.locator('#confusion .part:visible').get_by_role('combobox').first.select_option('40')
+    seen.page.locator('#confusion .split:visible').get_by_role('combobox').first.select_option('40')
     assert grid.locator('tbody tr').count() == 40
     assert (seen.trouble, seen.network) == ([], [])
 
@@ -179,7 +179,7 @@ def test_without_script_the_words_the_charts_and_the_pictures_are_there(visit):
     for words in ('Not blessed', 'What would change it', 'Most confused pairs', 'The matrix needs'):
         assert words in text
     assert seen.page.locator('#pictures img[data-thumbnail]').count() == 22
-    assert seen.page.locator('.part[data-part=test]:visible').count() == 0
+    assert seen.page.locator('.split[data-split=test]:visible').count() == 0
     assert (seen.trouble, seen.network) == ([], [])
 
 
@@ -204,7 +204,7 @@ def test_it_fits_the_screen_with_enough_contrast(visit, screenshots, name, width
     }[name]()
     seen = visit(told, viewport={'width': width, 'height': 900}, color_scheme=scheme,
                  reduced_motion='reduce')  # fmt: skip
-    seen.page.locator('#confusion .part:visible td[data-label]').first.click()
+    seen.page.locator('#confusion .split:visible td[data-label]').first.click()
     assert seen.page.evaluate('document.documentElement.scrollWidth') == width
     assert seen.page.evaluate(CONTRASTS) == []
     seen.page.evaluate('scrollTo(0, 0)')

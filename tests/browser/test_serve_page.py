@@ -117,7 +117,7 @@ def test_the_evidence_follows_the_chosen_class_by_keyboard(visit):
     buttons.nth(4).wait_for()
     assert buttons.first.get_attribute('aria-pressed') == 'true'
     canvas = seen.page.locator('.shot canvas')
-    assert canvas.get_attribute('aria-label').startswith('What speaks for')
+    assert canvas.get_attribute('aria-label').startswith('Regions behind')
     coloured = """canvas => canvas.getContext('2d')
       .getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v > 0)"""
     # Not `wait_for_function`: it evaluates text, which the page's policy forbids.
@@ -150,8 +150,8 @@ def test_what_is_no_picture_or_too_large_is_said(visit):
     large = {'name': 'large.png', 'mimeType': 'image/png', 'buffer': bytes(300_001)}
     seen.page.locator('#choose').set_input_files([text, large])
     seen.page.locator('.failed').nth(1).wait_for()
-    said = ' '.join(seen.page.locator('.failed .says').all_inner_texts())
-    assert 'not an image: text' in said and 'more than' in said
+    said = ' '.join(seen.page.locator('.failed .text').all_inner_texts())
+    assert 'not an image: text' in said and 'larger than' in said
     # The browser itself reports the refused request.
     assert all('400' in one for one in seen.trouble), seen.trouble
 

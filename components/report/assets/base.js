@@ -1,4 +1,4 @@
-// Data is only ever set as text or as a property, never parsed as markup.
+// Data is set as text or as a property, never parsed as markup.
 const data = JSON.parse(document.getElementById('data').textContent);
 document.documentElement.classList.add('js');
 
@@ -15,7 +15,7 @@ function make(tag, properties = {}, ...children) {
 const name = (text) => make('bdi', { className: 'name' }, text);
 const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
 const images = (n) => `${n.toLocaleString('en')} ${n === 1 ? 'image' : 'images'}`;
-const folded = (text) => text.normalize('NFKC').toLocaleLowerCase();
+const fold = (text) => text.normalize('NFKC').toLocaleLowerCase();
 
 // Tabs after the ARIA Authoring Practices: one tab stop, arrow keys, Home and End.
 function tabs(place) {
@@ -53,7 +53,7 @@ function tabs(place) {
   place.prepend(list);
   select(0);
 }
-// On paper nothing can be opened any more.
-addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((one) => { one.open = true; }));
+// On paper nothing can be opened.
+addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((details) => { details.open = true; }));
 
 document.querySelectorAll('[data-tabs]').forEach(tabs);

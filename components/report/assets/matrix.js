@@ -1,17 +1,17 @@
-// The confusion matrix of each split: whole, or the classes that are confused most or searched for.
+// The confusion matrix of each split: of all classes, or of those confused most or searched for.
 const SIZES = [10, 20, 40];
 
 function confusion(place) {
-  const part = data.parts[place.dataset.confusion];
+  const split = data.splits[place.dataset.confusion];
   const totals = new Map();
-  const mixed = new Map(); // images that the class takes part in confusing
+  const confused = new Map(); // images of the class, or predicted as it, that are wrong
   const rows = new Map();
-  for (const [label, answer, count, pictures] of part.cells) {
+  for (const [label, answer, count, pictures] of split.cells) {
     totals.set(label, (totals.get(label) ?? 0) + count);
     if (!rows.has(label)) rows.set(label, new Map());
     rows.get(label).set(answer, { count, pictures });
     if (label === answer) continue;
-    for (const one of [label, answer]) mixed.set(one, (mixed.get(one) ?? 0) + count);
+    for (const position of [label, answer]) confused.set(position, (confused.get(position) ?? 0) + count);
   }
   const cell = (label, answer) => rows.get(label)?.get(answer) ?? { count: 0, pictures: [] };
   const all = data.classes.map((_, i) => i);
@@ -20,21 +20,21 @@ function confusion(place) {
   const large = all.length > data.matrix;
   let size = large ? data.matrix : all.length;
 
-  // Those searched for with their partners in confusion; without a search, the most confused.
+  // The classes searched for and those they are confused with; without a search, the most confused.
   function choose(query) {
     if (!large) return all;
-    const weight = new Map(mixed);
+    const weight = new Map(confused);
     if (query) {
       weight.clear();
-      const found = all.filter((i) => folded(data.classes[i]).includes(folded(query)));
-      for (const i of found) weight.set(i, 1e9 + (mixed.get(i) ?? 0));
-      const searched = new Set(found);
-      for (const [label, answer, count] of part.cells) {
+      const matches = all.filter((i) => fold(data.classes[i]).includes(fold(query)));
+      for (const i of matches) weight.set(i, 1e9 + (confused.get(i) ?? 0));
+      const searched = new Set(matches);
+      for (const [label, answer, count] of split.cells) {
         if (searched.has(label) === searched.has(answer)) continue;
         const partner = searched.has(label) ? answer : label;
         weight.set(partner, (weight.get(partner) ?? 0) + count);
       }
-      if (!found.length) return [];
+      if (!matches.length) return [];
     }
     const order = query ? [...weight.keys()] : all;
     return order
@@ -47,10 +47,10 @@ function confusion(place) {
     const { count, pictures } = cell(label, answer);
     const right = label === answer;
     const heading = make('h4', {}, images(count), ' labelled ', name(data.classes[label]),
-      right ? ' and answered so' : ' but answered ', right ? null : name(data.classes[answer]));
+      right ? ', predicted correctly' : ', predicted ', right ? null : name(data.classes[answer]));
     const shown = pictures.filter((id) => data.pictures[id]);
-    const say = shown.length < count ? `${shown.length.toLocaleString('en')} of them shown.` : '';
-    panel.replaceChildren(heading, make('p', { className: 'how' }, say),
+    const note = shown.length < count ? `${shown.length.toLocaleString('en')} of them shown.` : '';
+    panel.replaceChildren(heading, make('p', { className: 'how' }, note),
       make('ul', { className: 'gallery compact' }, ...shown.map((id) => make('li', {}, thumbnail(id)))));
   }
 
@@ -61,8 +61,8 @@ function confusion(place) {
     const heat = count ? Math.max(1, Math.min(5, Math.ceil(share * 5))) : 0;
     const element = make('td', { tabIndex: -1 }, count ? count.toLocaleString('en') : '');
     element.className = `${label === answer ? 'right' : 'wrong'} heat-${heat}`;
-    const words = `labelled ${data.classes[label]}, answered ${data.classes[answer]}: ${images(count)}`;
-    element.title = count ? `${words} (${percent(share)} of the class)` : words;
+    const text = `labelled ${data.classes[label]}, predicted ${data.classes[answer]}: ${images(count)}`;
+    element.title = count ? `${text} (${percent(share)} of the class)` : text;
     element.setAttribute('role', 'gridcell');
     element.setAttribute('aria-label', element.title);
     element.dataset.label = label;
@@ -74,11 +74,11 @@ function confusion(place) {
     const chosen = choose(query);
     const target = place.querySelector('.matrix-place');
     if (!chosen.length) {
-      target.replaceChildren(make('p', { className: 'empty' }, 'No class of this name.'));
+      target.replaceChildren(make('p', { className: 'empty' }, 'No class matches.'));
       return;
     }
     const partial = chosen.length < all.length;
-    const head = make('tr', { role: 'row' }, make('td', { className: 'corner' }, make('span', {}, 'labelled ↓ answered →')),
+    const head = make('tr', { role: 'row' }, make('td', { className: 'corner' }, make('span', {}, 'labelled ↓ predicted →')),
       ...chosen.map((i) => make('th', { scope: 'col', role: 'columnheader', title: data.classes[i] },
         make('span', {}, name(data.classes[i])))));
     if (partial) head.append(make('th', { scope: 'col', role: 'columnheader' }, make('span', {}, 'not shown')));
@@ -87,32 +87,32 @@ function confusion(place) {
         make('th', { scope: 'row', role: 'rowheader', title: data.classes[label] }, name(data.classes[label])),
         ...chosen.map((answer) => gridCell(label, answer)));
       if (partial) {
-        const seen = chosen.reduce((sum, answer) => sum + cell(label, answer).count, 0);
-        const rest = (totals.get(label) ?? 0) - seen;
+        const drawn = chosen.reduce((sum, answer) => sum + cell(label, answer).count, 0);
+        const rest = (totals.get(label) ?? 0) - drawn;
         row.append(make('td', { className: 'rest', role: 'gridcell' }, rest ? rest.toLocaleString('en') : ''));
       }
       return row;
     });
-    const table = make('table', { className: 'matrix', role: 'grid', ariaLabel: `Confusion matrix, ${part.title}` },
+    const table = make('table', { className: 'matrix', role: 'grid', ariaLabel: `Confusion matrix, ${split.title}` },
       make('thead', {}, head), make('tbody', {}, ...body));
     table.classList.toggle('dense', chosen.length > 10);
     table.querySelector('td[data-label]').tabIndex = 0;
     table.addEventListener('click', (event) => pick(event.target.closest('td[data-label]')));
     table.addEventListener('keydown', (event) => move(table, event));
     target.replaceChildren(table);
-    say.textContent = partial ? `${chosen.length} of ${all.length.toLocaleString('en')} classes` : '';
+    status.textContent = partial ? `${chosen.length} of ${all.length.toLocaleString('en')} classes` : '';
   }
 
   function pick(element) {
     if (!element) return;
-    place.querySelectorAll('.chosen').forEach((one) => one.classList.remove('chosen'));
+    place.querySelectorAll('.chosen').forEach((other) => other.classList.remove('chosen'));
     element.classList.add('chosen');
     focusCell(element);
     show(Number(element.dataset.label), Number(element.dataset.answer));
   }
 
   function focusCell(element) {
-    element.closest('table').querySelectorAll('td[tabindex="0"]').forEach((one) => { one.tabIndex = -1; });
+    element.closest('table').querySelectorAll('td[tabindex="0"]').forEach((other) => { other.tabIndex = -1; });
     element.tabIndex = 0;
     element.focus();
   }
@@ -135,14 +135,14 @@ function confusion(place) {
     if (to?.dataset.label) focusCell(to);
   }
 
-  const say = make('span', { className: 'count-words', ariaLive: 'polite' });
+  const status = make('span', { className: 'count-words', ariaLive: 'polite' });
   if (large) {
     const search = make('input', { type: 'search', placeholder: 'Find a class', ariaLabel: 'Find a class in the matrix' });
     const sizes = make('select', { ariaLabel: 'Classes shown' },
       ...SIZES.map((n) => make('option', { value: n, selected: n === size }, `${n} classes`)));
     search.addEventListener('input', () => draw(search.value.trim()));
     sizes.addEventListener('change', () => { size = Number(sizes.value); draw(search.value.trim()); });
-    tools.append(search, sizes, say, make('span', { className: 'how' }, 'The most confused, unless you search.'));
+    tools.append(search, sizes, status, make('span', { className: 'how' }, 'Shows the most confused classes unless you search.'));
   }
   draw();
   place.addEventListener('click', (event) => {

@@ -1,58 +1,58 @@
-// Sorting, filtering and shortening of tables that stand in the page already.
+// Sorts, filters and shortens tables that are in the page.
 const ROWS = 25;
 
 function explore(table) {
   const body = table.tBodies[0];
   const rows = [...body.rows];
-  const { noun, find, group, small } = table.dataset;
+  const { noun, search, groups } = table.dataset;
   const tools = make('div', { className: 'tools' });
   const more = make('button', { type: 'button', className: 'more' });
-  const say = make('span', { className: 'count-words', ariaLive: 'polite' });
-  const controls = [];
-  let whole = false;
+  const status = make('span', { className: 'count-words', ariaLive: 'polite' });
+  const filters = [];
+  let showAll = false;
 
   function refresh() {
-    const kept = [...body.rows].filter((row) => controls.every((keeps) => keeps(row)));
-    const shown = new Set(whole ? kept : kept.slice(0, ROWS));
+    const kept = [...body.rows].filter((row) => filters.every((keeps) => keeps(row)));
+    const shown = new Set(showAll ? kept : kept.slice(0, ROWS));
     for (const row of rows) row.classList.toggle('out', !shown.has(row));
     more.hidden = kept.length <= ROWS;
-    more.textContent = whole ? `Show ${ROWS} only` : `Show all ${kept.length.toLocaleString('en')} ${noun}`;
-    say.textContent = kept.length < rows.length ? `${kept.length.toLocaleString('en')} of ${rows.length.toLocaleString('en')} ${noun}` : '';
+    more.textContent = showAll ? `Show ${ROWS} only` : `Show all ${kept.length.toLocaleString('en')} ${noun}`;
+    status.textContent = kept.length < rows.length ? `${kept.length.toLocaleString('en')} of ${rows.length.toLocaleString('en')} ${noun}` : '';
   }
 
-  if (group) {
+  if (groups) {
     const names = [...new Set(rows.map((row) => row.dataset.group))];
-    const select = make('select', { ariaLabel: 'Column' }, make('option', { value: '' }, group),
-      ...names.map((one) => make('option', { value: `=${one}` }, one)));
+    const select = make('select', { ariaLabel: 'Column' }, make('option', { value: '' }, groups),
+      ...names.map((name) => make('option', { value: `=${name}` }, name)));
     select.addEventListener('change', refresh);
-    controls.push((row) => !select.value || select.value === `=${row.dataset.group}`);
+    filters.push((row) => !select.value || select.value === `=${row.dataset.group}`);
     tools.append(select);
   }
-  if (find && rows.length > 8) {
-    const input = make('input', { type: 'search', placeholder: find, ariaLabel: `${find}: ${table.caption.textContent}` });
+  if (search && rows.length > 8) {
+    const input = make('input', { type: 'search', placeholder: search, ariaLabel: `${search}: ${table.caption.textContent}` });
     input.addEventListener('input', refresh);
-    const words = new Map(rows.map((row) => [row, folded(row.querySelector('th').textContent)]));
-    controls.push((row) => words.get(row).includes(folded(input.value.trim())));
+    const words = new Map(rows.map((row) => [row, fold(row.querySelector('th').textContent)]));
+    filters.push((row) => words.get(row).includes(fold(input.value.trim())));
     tools.append(input);
   }
-  if (small && rows.some((row) => row.classList.contains('small-slice'))) {
+  if (rows.some((row) => row.classList.contains('small-slice'))) {
     const box = make('input', { type: 'checkbox' });
     box.addEventListener('change', refresh);
-    controls.push((row) => !box.checked || !row.classList.contains('small-slice'));
-    tools.append(make('label', { className: 'check' }, box, ` ${small}`));
+    filters.push((row) => !box.checked || !row.classList.contains('small-slice'));
+    tools.append(make('label', { className: 'check' }, box, ' Hide small groups'));
   }
-  tools.append(say);
+  tools.append(status);
 
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
-    if (!head.hasAttribute('scope')) return;
-    const number = head.classList.contains('number');
+    if (!head.dataset.sort) return;
+    const number = head.dataset.sort === 'number';
     const button = make('button', { type: 'button', className: 'sort' }, ...head.childNodes);
     head.append(button);
     button.addEventListener('click', () => {
       const before = head.getAttribute('aria-sort');
       const descending = before ? before === 'ascending' : false;
-      heads.forEach((one) => one.removeAttribute('aria-sort'));
+      heads.forEach((other) => other.removeAttribute('aria-sort'));
       head.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
       const key = (row) => {
         const cell = row.cells[column];
@@ -72,7 +72,7 @@ function explore(table) {
   const place = table.closest('.scroll');
   place.before(tools);
   place.after(more);
-  more.addEventListener('click', () => { whole = !whole; refresh(); });
+  more.addEventListener('click', () => { showAll = !showAll; refresh(); });
   refresh();
 }
 document.querySelectorAll('table.explore').forEach(explore);

@@ -166,7 +166,7 @@ def given(
         verdict=VERDICT,
         threshold=0.8,
         predictions=answered(folder, splits, classes),
-        embedded=embedded(splits, classes),
+        embeddings=embedded(splits, classes),
         data=build.DataRecords(
             {
                 'total': written + 2, 'written': written, 'quarantined': 2,
@@ -184,6 +184,6 @@ def given(
             RECORD, card.read(folder), serving_cost.size_mb(str(folder)), CONFIG, (), 7
         ),
         explain=saliency.Explainer(folder),
-        groups=Evaluation(smallest_slice=3, most_values=10),
-        before=None,
+        evaluation=Evaluation(smallest_slice=3, most_values=10),
+        previous=None,
     )  # fmt: skip

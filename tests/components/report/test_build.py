@@ -37,7 +37,7 @@ def test_numbers_are_scikit_learns_on_the_models_own_predictions(
 ) -> None:
     every = given.predictions
     assert told.classes == every.classes
-    for split, part in told.parts.items():
+    for split, part in told.splits.items():
         mine = every.splits == split
         labels, answers = every.labels[mine], every.answers[mine]
         assert part.accuracy.share == metrics.accuracy_score(labels, answers)
@@ -59,7 +59,7 @@ def test_numbers_are_scikit_learns_on_the_models_own_predictions(
 
 
 def test_every_picture_that_is_named_is_there_and_of_its_cell(told: ReportContent) -> None:
-    for split, part in told.parts.items():
+    for split, part in told.splits.items():
         for cell in part.confusion:
             assert 0 < len(cell.pictures) <= cell.count
             for name in cell.pictures:
@@ -94,7 +94,7 @@ def test_hostile_names_stay_as_they_are(told: ReportContent) -> None:
 
 
 def test_slices_leave_out_columns_of_many_values_and_say_so(told: ReportContent) -> None:
-    assert {s.column for part in told.parts.values() for s in part.slices} == {'size_bucket'}
+    assert {s.column for part in told.splits.values() for s in part.slices} == {'size_bucket'}
     data = next(card for card in told.cards if card.name == 'data')
     facts = {fact.term: fact for fact in data.facts}
     assert 'meta_serial' in facts['Remarks'].detail
@@ -107,10 +107,10 @@ def test_slices_leave_out_columns_of_many_values_and_say_so(told: ReportContent)
 def test_what_changed_is_told_from_the_summary_of_the_report_before(
     given: build.ReportInputs, told: ReportContent
 ) -> None:
-    before = json.loads(json.dumps(content.summary(told)))
+    previous = content.from_json(content.summary_to_json(told))
     config = {**report_inputs.CONFIG, 'gate': {'val_accuracy': 0.9}}
     later = dataclasses.replace(
-        given, before=before, model=dataclasses.replace(given.model, config=config)
+        given, previous=previous, model=dataclasses.replace(given.model, config=config)
     )
     changes = next(c for c in build.build_content(later).cards if c.name == 'changes')
     facts = {fact.term: fact for fact in changes.facts}
@@ -129,7 +129,7 @@ def test_images_without_numbers_are_wrong_unexplained_and_counted(
     probabilities[right[0], 0], probabilities[right[1], 1] = np.nan, np.inf
     broken = dataclasses.replace(every, probabilities=probabilities)
     told = build.build_content(dataclasses.replace(given, predictions=broken))
-    part, n = told.parts['val'], (every.splits == 'val').sum()
+    part, n = told.splits['val'], (every.splits == 'val').sum()
     assert part.accuracy.share == (len(right) - 2) / n and part.accuracy.n == n
     assert sum(cell.count for cell in part.confusion) == n - 2
     assert sum(one.accuracy.n for one in part.calibration) == n - 2
@@ -178,7 +178,7 @@ def test_unlabelled_images_are_in_no_number_and_strangers_are_wrong(
     labels[val[:2]] = -1
     labelled[val[0]] = False
     changed = dataclasses.replace(every, labels=labels, labelled=labelled)
-    part = build.build_content(dataclasses.replace(given, predictions=changed)).parts['val']
+    part = build.build_content(dataclasses.replace(given, predictions=changed)).splits['val']
     assert part.accuracy.n == len(val) - 1
     assert sum(cell.count for cell in part.confusion) == len(val) - 2
     hits = (labels[val] == every.answers[val]).sum()
@@ -197,8 +197,8 @@ def test_all_answers_one_class_and_a_split_without_images(given: build.ReportInp
         splits=np.full(len(every.splits), 'val'),
     )
     found = build.build_content(dataclasses.replace(given, predictions=same))
-    assert set(found.parts) == {'val'}
-    rows = found.parts['val'].classes
+    assert set(found.splits) == {'val'}
+    rows = found.splits['val'].classes
     assert [row.precision is None for row in rows] == [False] + [True] * (len(rows) - 1)
     assert rows[0].recall.share == 1.0
     content.to_json(found)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import tensorflow_data_validation as tfdv
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import made_report
 from tests.components.report import report_inputs
 from thawline.components.report import changes_card, data_card, model_card
-from thawline.components.report.content import Fact, Interval
+from thawline.components.report.content import Fact, RunFacts, Verdict
 from thawline.components.saved_model.card import Card
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared.lineage import Step
@@ -23,7 +26,7 @@ def data_facts(**changes: object) -> data_card.DataCardInputs:
             'splits': {'train': {'a': 20, 'b': 10}, 'val': {'a': 5, '': 5}}, 'notes': [],
         },
         'findings': [], 'anomalies': {'train': []}, 'means': {}, 'groups': {},
-        'suspects': 0, 'compared': 0, 'not_sliced': [], 'missing': 0,
+        'suspects': 0, 'compared': 0, 'not_sliced': [], 'deleted': 0,
         'buckets': Fact('Buckets', 'none'),
     }  # fmt: skip
     return data_card.DataCardInputs(**{**values, **changes})
@@ -36,9 +39,11 @@ def facts(card: object) -> dict[str, Fact]:
 def test_data_card_of_a_set_without_remarks() -> None:
     found = facts(data_card.card(data_facts()))
     assert found['Splits'].value == 'train 30, val 10'
-    assert found['Images a class'] == Fact('Images a class', '5 to 25', 'a 25, b 10, (no label) 5')
+    assert found['Images per class'] == Fact(
+        'Images per class', '5 to 25', 'a 25, b 10, (no label) 5'
+    )
     assert found['Quarantined'].value == found['Anomalies against the schema'].value == 'none'
-    assert found['Suspicious labels'].value == 'not looked for'
+    assert found['Suspicious labels'].value == 'not checked'
     assert found['Groups'].value == 'not counted'
     assert 'Remarks' not in found
 
@@ -84,7 +89,7 @@ def model_facts(**record: object) -> model_card.ModelCardInputs:
 def test_model_card() -> None:
     found = facts(model_card.card(model_facts()))
     assert found['Hash of the base weights'].value == 'sha256 abc'
-    assert found['Answer'].value == 'bad from a probability of 0.310 on'
+    assert 'bad ' in found['Prediction'].value and '0.310' in found['Prediction'].value
     assert found['Time'] == Fact('Time', '8 min 41 s', 'Trainer 8 min 34 s, Evaluator 7.3 s')
     assert found['Model'].detail == 'model 4 by Trainer in run r1'
     assert found['Configuration'].detail == 'name: x\na:\n  b:\n  - 1\n'
@@ -97,7 +102,7 @@ def test_model_card_tells_what_mirrored_views_gained() -> None:
     without = {**with_views, 'accuracy': 0.875}
     made = model_facts(val=with_views, without_test_time_augmentation=without)
     found = facts(model_card.card(made))['Test-time augmentation']
-    assert found.detail == 'val accuracy 90.0 %, of the image alone 87.5 %'
+    assert '90.0 %' in found.detail and '87.5 %' in found.detail
 
 
 def test_model_card_tells_how_images_were_augmented_and_why() -> None:
@@ -108,10 +113,8 @@ def test_model_card_tells_how_images_were_augmented_and_why() -> None:
     made = {'policy': 'flips', 'measured': {'standard': looked, 'up_down': looked}}
     found = facts(model_card.card(model_facts(augmentation=made)))['Augmentation']
     assert found.value == 'flips, chosen by measurement'
-    assert found.detail == (
-        'the head on the frozen base, on changed images of val: standard 48.8 % (log loss +1.154), '
-        'up-down 48.8 % (log loss +1.154)'
-    )
+    for name in ('standard', 'up-down'):
+        assert f'{name} 48.8 % (log loss +1.154)' in found.detail
 
 
 def test_curves_of_a_thaw_and_without_one() -> None:
@@ -128,9 +131,9 @@ def test_curves_of_a_thaw_and_without_one() -> None:
 
 def test_difference_is_newcombes() -> None:
     """56/70 against 48/80: the example of Newcombe 1998, table II, method 10."""
-    found = changes_card.newcombe_difference(wilson(56, 70), wilson(48, 80))
-    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
-    assert changes_card.newcombe_difference(wilson(1, 2), wilson(0, 0)) is None
+    found = changes_card.unpaired_difference(wilson(48, 80), wilson(56, 70))
+    assert dataclasses.astuple(found) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    assert changes_card.unpaired_difference(wilson(1, 2), wilson(0, 0)) is None
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.data())
@@ -140,13 +143,13 @@ def test_difference_is_antisymmetric_and_inside_its_interval(
     one = wilson(data.draw(st.integers(0, n)), n)
     other = wilson(data.draw(st.integers(0, m)), m)
     found, mirrored = (
-        changes_card.newcombe_difference(one, other),
-        changes_card.newcombe_difference(other, one),
+        changes_card.unpaired_difference(one, other),
+        changes_card.unpaired_difference(other, one),
     )
     assert found is not None and mirrored is not None
-    change, low, high = found
+    change, low, high = dataclasses.astuple(found)
     assert -1 - 1e-9 <= low <= change <= high <= 1 + 1e-9
-    assert mirrored == pytest.approx((-change, -high, -low))
+    assert dataclasses.astuple(mirrored) == pytest.approx((-change, -high, -low))
 
 
 def test_differences_of_nested_values() -> None:
@@ -162,13 +165,11 @@ def test_differences_of_nested_values() -> None:
 
 def test_first_report_and_other_classes() -> None:
     verdict = report_inputs.VERDICT
-    (only,) = changes_card.card(verdict, {}, ('a', 'b'), {}, None).facts
+    (only,) = changes_card.card(verdict, {}, ('a', 'b'), RunFacts(), None).facts
     assert 'first report' in only.value
-    before = {
-        'run': 'r0', 'created': 'then', 'verdict': {'blessed': True}, 'classes': ['b', 'c'],
-        'parts': {'val': {'accuracy': {'share': 0.5, 'lower': 0.1, 'upper': 0.9, 'n': 2}}},
-    }  # fmt: skip
-    found = facts(changes_card.card(verdict, {}, ('a', 'b'), {}, before))
+    previous = dataclasses.replace(
+        made_report.content(2, n=4), classes=('b', 'c'), verdict=Verdict(True, '', ())
+    )
+    found = facts(changes_card.card(verdict, {}, ('a', 'b'), RunFacts(), previous))
     assert found['Verdict'].value == 'blessed → not blessed'
-    assert found['New classes'].detail == 'a' and found['Classes no longer there'].detail == 'c'
-    assert Interval(**before['parts']['val']['accuracy']).n == 2
+    assert found['New classes'].detail == 'a' and found['Removed classes'].detail == 'c'

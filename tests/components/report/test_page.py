@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import made_report
-from thawline.components.report import page
+from thawline.components.report import html_page, page
 from thawline.components.report.content import Interval
 
 
@@ -57,15 +57,15 @@ def hostile() -> Reader:
 def test_the_verdict_comes_first_and_is_there_without_script(ten):
     words = ' '.join(' '.join(ten.said).split())
     asked = made_report.content()
-    order = ['Not blessed', 'of validation', 'Validation accuracy fails', 'What would change it',
-             'All measures', 'Epoch 0', 'Ten bins', 'Data card', 'What changed since']  # fmt: skip
+    order = ['Not blessed', 'Threshold', 'Validation accuracy fails', 'What would change it',
+             'All metrics', 'Epoch 0', 'Ten bins', 'Data card', 'What changed since']  # fmt: skip
     places = [words.index(one, words.index('</title>') if '</title>' in words else 0)
               for one in order]  # fmt: skip
     assert places == sorted(places)
     for rule in asked.verdict.rules:
         assert rule.title in words
         assert rule.sentence in words
-    assert f'{100 * asked.parts["test"].accuracy.share:.1f}\u00a0%' in ' '.join(ten.said)
+    assert f'{100 * asked.splits["test"].accuracy.share:.1f}\u00a0%' in ' '.join(ten.said)
 
 
 def test_a_name_that_is_markup_makes_no_tag_no_attribute_and_no_template(ten, hostile):
@@ -100,10 +100,10 @@ def test_the_data_block_gives_back_what_went_in_and_cannot_be_left():
     values = json.loads(block)
     assert tuple(values['classes']) == told.classes
     assert values['pictures']['p0']['path'] == made_report.HOSTILE_PATH
-    assert values['parts']['val']['cells'][0][:3] == [
-        told.parts['val'].confusion[0].label,
-        told.parts['val'].confusion[0].answer,
-        told.parts['val'].confusion[0].count,
+    assert values['splits']['val']['cells'][0][:3] == [
+        told.splits['val'].confusion[0].label,
+        told.splits['val'].confusion[0].answer,
+        told.splits['val'].confusion[0].count,
     ]
 
 
@@ -152,23 +152,23 @@ def test_one_class_without_an_image_and_a_picture_that_is_gone():
     told = made_report.content(5, n=3)
     gone = dataclasses.replace(told.pictures['p0'], thumbnail='', overlay='')
     told = dataclasses.replace(told, pictures={**told.pictures, 'p0': gone})
-    assert told.parts['val'].classes[4].recall == Interval(None, 0.0, 1.0, 0)
+    assert told.splits['val'].classes[4].recall == Interval(None, 0.0, 1.0, 0)
     text = page.render(told)
-    assert 'no longer there' in text
+    assert '<span class="gone">deleted</span>' in text
     assert 'None' not in ''.join(read(text).said)
 
 
 def test_a_report_of_one_split_without_pictures_or_cards():
     told = made_report.content(epochs=0)
     told = dataclasses.replace(
-        told, parts={'val': told.parts['val']}, galleries=(), cards=(), pictures={}
+        told, splits={'val': told.splits['val']}, galleries=(), cards=(), pictures={}
     )
     reader = read(page.render(told))
-    assert not [a for t, a in reader.tags if a.get('name') == 'part']
+    assert not [a for t, a in reader.tags if a.get('name') == 'split']
     assert 'The base stayed frozen' in ''.join(reader.said)
 
 
-STYLE = (page._ASSETS / 'page.css').read_text()
+STYLE = (html_page.ASSETS / 'page.css').read_text()
 
 
 def palette(dark: bool) -> dict[str, str]:

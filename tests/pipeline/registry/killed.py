@@ -7,7 +7,7 @@ from typing import Any
 from thawline.components.shared.errors import UserError
 from thawline.pipeline.commands import promote, prune, rollback
 from thawline.pipeline.registry import access, ledger, lookup, promotion, retention  # noqa: F401
-from thawline.pipeline.reports import comparison_wording  # noqa: F401  all imported before the fork
+from thawline.pipeline.reports import comparison_summary  # noqa: F401  all imported before the fork
 
 STARTED, BEGUN, ENDED = 'started', 'begun', 'ended'
 

@@ -45,9 +45,8 @@ def test_many_classes_are_counted() -> None:
 def test_it_tells_what_the_card_knows() -> None:
     assert page.accuracy_sentence({}) == page.accuracy_sentence({'accuracy': {}, 'run': None}) == ''
     text = page.accuracy_sentence(LINEAGE)
-    assert text == (
-        'It was right on 90.6 % of 395 validation images (87.4 to 93.1 %), '
-        'measured in run 20261121-142548.995.'
-    )
+    for part in ('90.6 %', '395 validation images', '87.4 to 93.1 %', '20261121-142548.995'):
+        assert part in text
+    assert 'test images' not in text
     made = page.model_page(shown(lineage=LINEAGE, abstain_below=0.912)).html
-    assert text in made and 'Below a score of 91.2&nbsp;%' in made
+    assert text in made and '91.2&nbsp;%' in made
