@@ -41,7 +41,7 @@ def _table(table: Table) -> Iterator[str]:
     shown = [i for i, column in enumerate(table.columns) if column.kind != 'pictures']
     yield f'### {table.caption}\n'
     if not table.rows:
-        yield 'None.\n'
+        yield 'No rows.\n'
         return
     yield f'| {" | ".join(table.columns[i].title for i in shown)} |'
     yield f'|{" --- |" * len(shown)}'

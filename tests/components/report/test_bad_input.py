@@ -75,7 +75,7 @@ def test_images_deleted_since_the_run_leave_a_gap_and_keep_their_numbers(odd: To
     assert gone and {one['split'] for one in gone} == {'test'}
     assert all(one['label'] and one['answer'] and one['path'] for one in gone)
     assert f'{len(gone)} pictures are not shown' in odd.facts['Remarks']['detail']
-    assert '<span class="gone">no longer there</span>' in odd.page
+    assert '<span class="gone">deleted</span>' in odd.page
 
 
 def test_all_answers_are_one_class(transformed: Transformed, tmp_path: pathlib.Path) -> None:

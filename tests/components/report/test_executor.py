@@ -85,7 +85,7 @@ def inputs(
         write_json(folder[name], file, values)
     (folder['evaluation'] / 'verdict.json').write_text(verdict.to_json(given.verdict), 'utf-8')
     write_predictions(given, folder['evaluation'])
-    write_embeddings(folder['embeddings'], given.embedded)
+    write_embeddings(folder['embeddings'], given.embeddings)
     return {name: [one] for name, one in made.items()}
 
 

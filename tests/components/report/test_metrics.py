@@ -59,7 +59,7 @@ def test_overall_is_scikit_learns(classes: int) -> None:
             some.labels, some.probabilities, k=3
         )
     assert found == pytest.approx(expected, abs=1e-7)
-    assert measures.hit_rate(some.hits).share == metrics.accuracy_score(some.labels, some.answers)
+    assert measures.accuracy(some.hits).share == metrics.accuracy_score(some.labels, some.answers)
 
 
 def test_class_rows_are_scikit_learns() -> None:
@@ -99,8 +99,8 @@ def test_all_images_of_one_class() -> None:
 def test_class_that_training_never_saw_is_always_wrong_and_in_no_class() -> None:
     some = answers(4, 60, unknown=10)
     without = take(some, some.labels >= 0)
-    assert measures.hit_rate(some.hits).n == 60
-    assert measures.hit_rate(some.hits).share == without.hits.sum() / 60
+    assert measures.accuracy(some.hits).n == 60
+    assert measures.accuracy(some.hits).share == without.hits.sum() / 60
     found, expected = measures.overall(some), measures.overall(without)
     assert {k: v for k, v in found.items() if k != 'ece'} == {
         k: v for k, v in expected.items() if k != 'ece'
@@ -126,7 +126,7 @@ def test_images_without_numbers_are_wrong_and_what_needs_numbers_is_unknown() ->
     rows = np.flatnonzero(whole.hits)[::3]
     some = broken(whole, rows)
     assert set(np.flatnonzero(~some.has_answer)) == set(rows)
-    assert measures.hit_rate(some.hits).n == 60
+    assert measures.accuracy(some.hits).n == 60
     assert some.hits.sum() == whole.hits.sum() - len(rows)
     assert np.isnan(some.scores[rows]).all() and not some.hits[:10].any()
     known = some.labels >= 0
@@ -148,7 +148,7 @@ def test_images_without_numbers_are_wrong_and_what_needs_numbers_is_unknown() ->
 
 def test_no_image_with_numbers() -> None:
     some = broken(answers(4, 20), np.arange(20))
-    assert measures.hit_rate(some.hits).share == 0.0
+    assert measures.accuracy(some.hits).share == 0.0
     told = measures.overall(some)
     assert (told['balanced_accuracy'], told['macro_f1']) == (0.0, 0.0)
     rows = measures.class_rows(some, tuple('abcd'), {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
-from thawline.components.report import executor, previous_report
+from tests import made_report
+from thawline.components.report import content, executor, previous_report
 from thawline.components.report.artifacts import Report
 
 # TFX hands the strategy a store, which this one does not ask.
@@ -43,5 +45,8 @@ def test_report_whose_files_are_gone_or_strange_is_as_none(tmp_path: pathlib.Pat
     assert executor.read_summary(str(tmp_path)) is None
     (tmp_path / executor.SUMMARY).write_text('{"format": 99}', 'utf-8')
     assert executor.read_summary(str(tmp_path)) is None
-    (tmp_path / executor.SUMMARY).write_text('{"format": 1, "run": "x"}', 'utf-8')
-    assert executor.read_summary(str(tmp_path)) == {'format': 1, 'run': 'x'}
+    report = made_report.content(2, n=4)
+    (tmp_path / executor.SUMMARY).write_text(content.summary_to_json(report), 'utf-8')
+    assert executor.read_summary(str(tmp_path)) == dataclasses.replace(
+        report, pictures={}, galleries=()
+    )

@@ -143,7 +143,7 @@ def test_card_of_the_report_says_all_of_it() -> None:
     assert facts['Memory'].value == '500 MB' and '300 MB' in facts['Memory'].detail
     assert facts['Cold start'].value == '1.5 s'
     assert facts['Hostile requests'].value == '1 errors and 0 answers to 1'
-    assert facts['Export litert'].value == '13.4 MB, 5.0 ms an image'
+    assert facts['Export litert'].value == '13.4 MB, 5.0 ms per image'
     assert facts['Export litert_int8'].value == 'refused'
     assert '3.9 MB' in facts['Export litert_int8'].detail
     assert facts['Export onnx'].detail == 'it cannot be made: no such operation'
