@@ -24,13 +24,7 @@ from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.embedding.params import Embedding
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import (
-    checkpoint,
-    model_selection,
-    params,
-    recipe,
-    scores,
-)
+from thawline.components.training import checkpoint, model_selection, params, recipe, scores
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,10 +19,7 @@ from apache_beam.ml.inference.base import RunInference
 
 from thawline.components.embedding import embeddings, shards
 from thawline.components.embedding.embeddings import EmbeddingSettings
-from thawline.components.embedding.feature_extractor import (
-    FeatureExtractorHandler,
-    SplitSet,
-)
+from thawline.components.embedding.feature_extractor import FeatureExtractorHandler, SplitSet
 
 
 def embed(

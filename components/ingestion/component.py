@@ -8,10 +8,10 @@ from tfx.types import standard_artifacts
 
 from thawline.components.ingestion import cache_key, driver, executor
 from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.ingestion.hash_split import check_fractions
 from thawline.components.ingestion.params import MAX_PIXELS, MAX_SIDE, Split
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import detect_format, group_finder
-from thawline.components.ingestion.split import check_fractions
 from thawline.components.shared.component import Component
 
 

@@ -10,7 +10,7 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from thawline.components.ingestion import labels, split
+from thawline.components.ingestion import hash_split, labels
 from thawline.components.ingestion.quarantine import LEAK, Rejected
 from thawline.components.shared.errors import DataError
 
@@ -49,7 +49,7 @@ class SplitPlan:
 
     def split_of(self, group: str, seed: int, fractions: Mapping[str, float]) -> str:
         """The split of a group."""
-        return self.overrides.get(group) or split.assign(group, seed, fractions)
+        return self.overrides.get(group) or hash_split.assign(group, seed, fractions)
 
 
 def plan_splits(
@@ -113,7 +113,7 @@ def _without_leaks(rows: list[Row]) -> tuple[list[Row], list[Rejected]]:
 
 
 def _given_splits(rows: Sequence[Row]) -> dict[str, str]:
-    conflicts = split.given_conflicts((r.key, r.split) for r in rows)
+    conflicts = hash_split.given_conflicts((r.key, r.split) for r in rows)
     if conflicts:
         group, splits = next(iter(conflicts.items()))
         paths = [r.path for r in rows if r.key == group][:3]
@@ -176,15 +176,15 @@ def _overrides(
         total = sum(fractions[s] for s in open_splits)
         shares = {s: fractions[s] / total for s in open_splits}
         images = [(g, c) for g, c in images if g not in fixed]
-        moved = split.plan_repairs(images, seed, shares)
-        place = {g: moved.get(g) or split.assign(g, seed, shares) for g, _ in images}
+        moved = hash_split.plan_repairs(images, seed, shares)
+        place = {g: moved.get(g) or hash_split.assign(g, seed, shares) for g, _ in images}
     else:
-        place = split.plan_repairs(images, seed, fractions, fixed)
+        place = hash_split.plan_repairs(images, seed, fractions, fixed)
     place = {**place, **fixed}
     result = {}
     for group, leader in tied.items():
-        target = place.get(leader) or split.assign(leader, seed, fractions)
-        if target != split.assign(group, seed, fractions):
+        target = place.get(leader) or hash_split.assign(leader, seed, fractions)
+        if target != hash_split.assign(group, seed, fractions):
             result[group] = target
     return result
 

@@ -13,7 +13,7 @@ from thawline.components.shared import progress
 from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.base_ranking import candidates
 from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 
 if TYPE_CHECKING:

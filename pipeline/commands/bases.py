@@ -24,7 +24,7 @@ from thawline.pipeline.terminal.exit_codes import Outcome
 if TYPE_CHECKING:
     from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
     from thawline.pipeline.base_ranking.compare import BaseComparison, MeasuredBase
-    from thawline.pipeline.config.models import Config
+    from thawline.pipeline.config.config import Config
     from thawline.pipeline.config.project import Project
 
 

@@ -17,7 +17,7 @@ from thawline.components.statistics import clustered
 from thawline.components.statistics.clustered import AccuracyGain, Estimate
 from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
 from thawline.pipeline.base_ranking.compare import BaseComparison, MeasuredBase
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.terminal.console import WIDE, say
 
 

@@ -41,7 +41,7 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     never see half a version.
     """
     from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
-    from thawline.pipeline.registry.model_files import LocalFiles
+    from thawline.pipeline.registry.model_fingerprint import LocalFiles
 
     console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)

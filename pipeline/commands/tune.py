@@ -21,7 +21,7 @@ from thawline.pipeline.terminal.console import say, wide_console
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
-    from thawline.pipeline.config.models import Config
+    from thawline.pipeline.config.config import Config
     from thawline.pipeline.config.project import Project
 
 _TITLES = {

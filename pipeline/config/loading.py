@@ -12,7 +12,7 @@ import yaml
 
 from thawline.components.shared.errors import ConfigError, NotFound, from_os_error
 from thawline.pipeline.config import errors
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.project import Project
 
 PROJECT_FILE = 'thawline.yaml'

@@ -12,8 +12,8 @@ from thawline.components.backbones.params import PretrainedBase
 from thawline.components.bulk_prediction.params import Bulk
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.pipeline.config import beam
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.metadata import PostgreSQL
-from thawline.pipeline.config.models import Config
 
 SCHEMA_FILE = 'schema.pbtxt'
 WEIGHTS_BY_NAME = ('imagenet', 'package', 'random')

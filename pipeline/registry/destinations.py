@@ -15,8 +15,13 @@ from typing import Protocol
 
 from thawline.components.ingestion import storage
 from thawline.components.shared.errors import UserError, from_os_error
-from thawline.pipeline.registry import model_files
-from thawline.pipeline.registry.model_files import Advance, Fingerprint, LocalFiles, ModelFiles
+from thawline.pipeline.registry import model_fingerprint
+from thawline.pipeline.registry.model_fingerprint import (
+    Advance,
+    Fingerprint,
+    LocalFiles,
+    ModelFiles,
+)
 from thawline.pipeline.registry.version_folders import complete_versions
 
 INCOMING = '.incoming-'  # begins the names of folders in which versions are prepared
@@ -145,11 +150,11 @@ def _copy(source: ModelFiles, target: pathlib.Path, advance: Advance) -> Fingerp
     """Copies all files and makes sure that they are on the disk."""
     for name in source.folders() if isinstance(source, LocalFiles) else ():
         (target / name).mkdir()
-    total = model_files.Hasher()
+    total = model_fingerprint.Hasher()
     for name in source.files():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         with source.open(name) as file, open(target / name, 'xb') as copy:
-            for piece in total.file(name, model_files.chunks(file)):
+            for piece in total.file(name, model_fingerprint.chunks(file)):
                 copy.write(piece)
                 advance(len(piece))
             copy.flush()

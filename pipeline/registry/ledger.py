@@ -35,7 +35,7 @@ class Deployment:
         destination: folder or URL that holds the stage's versions.
         version: number of the version.
         model: id of the Model artifact.
-        digest: of the files, see `model_files.Fingerprint`.
+        digest: of the files, see `model_fingerprint.Fingerprint`.
         size: bytes of them.
         source: where they were copied from.
         incoming: name of the hidden folder in which the version is prepared; empty where the

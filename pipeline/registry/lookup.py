@@ -12,7 +12,7 @@ from thawline.pipeline.registry import models, version_folders
 from thawline.pipeline.registry import registry as registry_lib
 from thawline.pipeline.registry.destinations import LocalDestination, local_versions
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGES, STAGING
-from thawline.pipeline.registry.model_files import MARKER
+from thawline.pipeline.registry.model_fingerprint import MARKER
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 

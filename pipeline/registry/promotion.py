@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 from thawline.components.shared.errors import ConfigError, NotFound, UserError
-from thawline.pipeline.registry import ledger, load_test, lock, model_files
+from thawline.pipeline.registry import ledger, load_test, lock, model_fingerprint
 from thawline.pipeline.registry.destinations import INCOMING, Destination, LocalDestination
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Deployment
-from thawline.pipeline.registry.model_files import Fingerprint, LocalFiles, ModelFiles
+from thawline.pipeline.registry.model_fingerprint import Fingerprint, LocalFiles, ModelFiles
 from thawline.pipeline.registry.registry import Registry
 
 OnProgress = Callable[[str, int, int], None]  # what is done, bytes of it, bytes in all
@@ -64,7 +64,7 @@ def deploy(registry: Registry, plan: DeploymentPlan, tell: OnProgress) -> Deploy
     """
     _check_unchanged(registry, plan)
     place = registry.destinations[plan.stage]
-    expected = model_files.fingerprint(plan.source)
+    expected = model_fingerprint.fingerprint(plan.source)
     if plan.digest and expected.digest != plan.digest:
         raise ConfigError(
             f'the files in {plan.source.name} are no longer those that were served (digest '
@@ -132,7 +132,7 @@ def _put(
 def _copy(place: Destination, move: Deployment, source: ModelFiles, tell: OnProgress) -> None:
     written = place.prepare(source, move.version, move.incoming, _counter(tell, 'copying', move))
     copy = place.prepared(move.version, move.incoming)
-    found = model_files.fingerprint(copy, _counter(tell, 'verifying', move))
+    found = model_fingerprint.fingerprint(copy, _counter(tell, 'verifying', move))
     for one, name in ((written, source.name), (found, copy.name)):
         if one != Fingerprint(move.digest, move.size):
             raise ConfigError(
@@ -141,7 +141,7 @@ def _copy(place: Destination, move: Deployment, source: ModelFiles, tell: OnProg
             )
 
 
-def _counter(tell: OnProgress, what: str, move: Deployment) -> model_files.Advance:
+def _counter(tell: OnProgress, what: str, move: Deployment) -> model_fingerprint.Advance:
     done = 0
 
     def advance(count: int) -> None:
@@ -168,7 +168,7 @@ def _load(loader: load_test.LoadTest, copy: ModelFiles, source: ModelFiles) -> N
         return
     with tempfile.TemporaryDirectory() as folder:
         place = LocalDestination(pathlib.Path(folder))
-        place.prepare(source, 0, 'model', model_files.ignore_progress)
+        place.prepare(source, 0, 'model', model_fingerprint.ignore_progress)
         loader.load(pathlib.Path(folder, 'model'))
 
 
@@ -213,7 +213,7 @@ def find_files(registry: Registry, move: Deployment) -> ModelFiles:
     candidates += [place.source(version) for version in reversed(served)]
     for source in candidates:
         try:
-            if model_files.fingerprint(source).digest == move.digest:
+            if model_fingerprint.fingerprint(source).digest == move.digest:
                 return source
         except UserError:
             continue  # gone or damaged; the next may be whole

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from thawline.components.shared.errors import ConfigError, NotFound
-from thawline.pipeline.registry import model_files
-from thawline.pipeline.registry.model_files import LocalFiles
+from thawline.pipeline.registry import model_fingerprint
+from thawline.pipeline.registry.model_fingerprint import LocalFiles
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
@@ -74,7 +74,7 @@ def check_promotion(registry: Registry, model: Model, stage: str, force: bool, r
     if (
         served
         and same
-        and model_files.fingerprint(LocalFiles(model.folder)).digest == served.digest
+        and model_fingerprint.fingerprint(LocalFiles(model.folder)).digest == served.digest
     ):
         raise ConfigError(f'model {model.id} is already in {stage}, as version {served.version}')
     against = objections(model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thawline.pipeline.registry import destinations, ledger, model_files
+from thawline.pipeline.registry import destinations, ledger, model_fingerprint
 from thawline.pipeline.registry.ledger import Deployment, Prune
 from thawline.pipeline.registry.registry import Registry
 
@@ -29,7 +29,7 @@ def _move(registry: Registry, move: Deployment) -> str:
     place = destinations.destination_at(move.destination)
     what = f'a {move.action} of model {move.model} to {move.stage} as version {move.version}'
     there = move.version in place.versions()
-    if there and model_files.fingerprint(place.source(move.version)).digest == move.digest:
+    if there and model_fingerprint.fingerprint(place.source(move.version)).digest == move.digest:
         ledger.complete(registry.store, move, ledger.version_uri(move.destination, move.version))
         return f'mended: {what} was stopped when all was in place; it counts'
     place.discard(move.version, move.incoming)

@@ -11,8 +11,8 @@ import dataclasses
 from typing import Any, BinaryIO
 
 from thawline.components.shared.errors import ConfigError, Unavailable
-from thawline.pipeline.registry import model_files
-from thawline.pipeline.registry.model_files import MARKER, Advance, Fingerprint, ModelFiles
+from thawline.pipeline.registry import model_fingerprint
+from thawline.pipeline.registry.model_fingerprint import MARKER, Advance, Fingerprint, ModelFiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +76,10 @@ class RemoteDestination:
         self, source: ModelFiles, version: int, incoming: str, advance: Advance
     ) -> Fingerprint:
         self._source = source
-        total = model_files.Hasher()
+        total = model_fingerprint.Hasher()
         for name in source.files():
             with source.open(name) as file:
-                content = total.file(name, model_files.chunks(file))
+                content = total.file(name, model_fingerprint.chunks(file))
                 if name == MARKER:
                     for piece in content:
                         advance(len(piece))
@@ -95,8 +95,8 @@ class RemoteDestination:
         with source.open(MARKER) as file:
             self._write(
                 f'{self.url}/{version}/{MARKER}',
-                model_files.chunks(file),
-                model_files.ignore_progress,
+                model_fingerprint.chunks(file),
+                model_fingerprint.ignore_progress,
             )
 
     def discard(self, version: int, incoming: str) -> bool:

@@ -10,9 +10,9 @@ import pathlib
 import secrets
 from collections.abc import Sequence
 
-from thawline.pipeline.registry import ledger, lock, model_files
+from thawline.pipeline.registry import ledger, lock, model_fingerprint
 from thawline.pipeline.registry.ledger import Prune
-from thawline.pipeline.registry.model_files import MARKER, LocalFiles
+from thawline.pipeline.registry.model_fingerprint import MARKER, LocalFiles
 from thawline.pipeline.registry.registry import Registry
 
 
@@ -89,7 +89,7 @@ def _size(registry: Registry, stage: str, version: int) -> int:
     source = registry.destinations[stage].source(version)
     if isinstance(source, LocalFiles):
         return sum((source.path / name).stat().st_size for name in source.files())
-    return model_files.fingerprint(source).size
+    return model_fingerprint.fingerprint(source).size
 
 
 def prune(registry: Registry, found: PruneCandidates) -> Prune:

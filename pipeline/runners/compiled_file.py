@@ -33,7 +33,7 @@ from thawline.components.shared import code_digest, files
 from thawline.components.shared.errors import ConfigError, NotFound, from_os_error
 from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.project import Project
 
 FORMAT = 1

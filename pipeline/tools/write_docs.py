@@ -13,7 +13,7 @@ from typing import Any
 import pydantic
 
 import thawline
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.notifications import body
 
 SCHEMA = thawline.ROOT / 'schemas' / 'thawline.schema.json'

@@ -11,8 +11,8 @@ import rich.console
 
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, NotFound
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.kubeflow import Kubeflow
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 from thawline.pipeline.orchestrators.kubeflow import payload as kubeflow_payload
 from thawline.pipeline.orchestrators.kubeflow import storage

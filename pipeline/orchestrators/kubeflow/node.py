@@ -16,8 +16,8 @@ import yaml
 
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, UserError
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.loading import PROJECT_FILE
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.kubeflow import outputs
 from thawline.pipeline.orchestrators.kubeflow import payload as kubeflow_payload

@@ -19,7 +19,7 @@ from thawline.components.shared import code_digest, files
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 
 DATA, BUDGET, GATE = 'data', 'budget', 'gate'
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')  # of JSON

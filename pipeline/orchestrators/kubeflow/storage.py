@@ -11,8 +11,8 @@ import pathlib
 from collections.abc import Iterator
 
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.kubeflow import BUCKET, Kubeflow
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME
 
 _CLAIM = '/thawline'

@@ -15,12 +15,7 @@ from tests.components.export import exporting
 from tests.components.export.exporting import BASE, Judged
 from tests.components.transformed import CLASSES, SIZE, Transformed
 from thawline.components.evaluation import predictions
-from thawline.components.export import (
-    format_libraries,
-    litert,
-    onnx_format,
-    warmup,
-)
+from thawline.components.export import format_libraries, litert, onnx_format, warmup
 from thawline.components.saved_model import card
 from thawline.components.shared.errors import ConfigError
 from thawline.components.transform import examples

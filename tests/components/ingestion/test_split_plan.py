@@ -6,8 +6,8 @@ import collections
 
 import pytest
 
+from thawline.components.ingestion.hash_split import assign
 from thawline.components.ingestion.quarantine import LEAK
-from thawline.components.ingestion.split import assign
 from thawline.components.ingestion.split_plan import Row, SplitPlan, plan_splits
 from thawline.components.shared.errors import DataError
 

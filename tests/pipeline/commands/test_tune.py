@@ -12,7 +12,7 @@ import yaml
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import tune
-from thawline.pipeline.config import loading, models
+from thawline.pipeline.config import config, loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import checks
 
@@ -25,7 +25,7 @@ PRESENT = {
 }
 
 
-def parsed(text: str = '') -> models.Config:
+def parsed(text: str = '') -> config.Config:
     return loading.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
 
 

@@ -4,8 +4,8 @@ import pydantic
 import pytest
 
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.kubeflow import Kubeflow
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.orchestrators.kubeflow import storage
 
 KUBEFLOW = Kubeflow(image='reg/x:1', root='gs://bucket/a', volume='claim')

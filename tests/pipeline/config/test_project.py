@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pathlib
 
-from thawline.pipeline.config import loading, models
+from thawline.pipeline.config import config, loading
 from thawline.pipeline.config.project import Project
 
 
-def parsed(text: str) -> models.Config:
+def parsed(text: str) -> config.Config:
     return loading.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
 
 

@@ -10,7 +10,7 @@ import pytest
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config import loading
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.notifications import EVENTS, Target
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.notifications import signature, targets

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.orchestrators import options
 
 

@@ -20,11 +20,11 @@ from thawline.pipeline.registry import (
     destinations,
     ledger,
     lock,
-    model_files,
+    model_fingerprint,
     promotion,
 )
 from thawline.pipeline.registry.ledger import PRODUCTION, PROMOTE
-from thawline.pipeline.registry.model_files import LocalFiles
+from thawline.pipeline.registry.model_fingerprint import LocalFiles
 from thawline.pipeline.registry.registry import Registry
 
 SIZE = 10_000_000  # so that copying and verifying take their time
@@ -46,15 +46,15 @@ def check(registry: Registry, models: Models) -> None:
     assert all(name.isdigit() for name in names), names
     for version, model in registry.owners(PRODUCTION).items():
         if str(version) in names:
-            assert model_files.fingerprint(
+            assert model_fingerprint.fingerprint(
                 LocalFiles(models.production / str(version))
             ) == source_of(registry.model(model).folder)
 
 
 @functools.cache
-def source_of(folder: pathlib.Path) -> model_files.Fingerprint:
+def source_of(folder: pathlib.Path) -> model_fingerprint.Fingerprint:
     """What a model was made with; no test here changes it."""
-    return model_files.fingerprint(LocalFiles(folder))
+    return model_fingerprint.fingerprint(LocalFiles(folder))
 
 
 class Killer:
@@ -155,7 +155,7 @@ def test_fifty_kills(forks, models: Models):
 def intent(models: Models, model: int, version: int, destination: str = '') -> ledger.Deployment:
     """A promotion that has been written down, and nothing more."""
     source = LocalFiles(models.source('r1'))
-    found = model_files.fingerprint(source)
+    found = model_fingerprint.fingerprint(source)
     move = ledger.Deployment(
         action=PROMOTE,
         stage=PRODUCTION,
@@ -186,7 +186,7 @@ def test_where_a_promotion_stopped(models: Models, reached):
         LocalFiles(models.source('r1')),
     )
     if reached != 'begun':
-        place.prepare(source, 1, move.incoming, model_files.ignore_progress)
+        place.prepare(source, 1, move.incoming, model_fingerprint.ignore_progress)
     if reached == 'in place':
         place.finish(source, 1, move.incoming)
     said = models.thawline('models')

@@ -10,9 +10,9 @@ from click.testing import Result
 from tests.pipeline.registry import made_models
 from tests.pipeline.registry.made_models import RIGHT, WORSE, Models
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.registry import ledger, load_test, model_files, promotion
+from thawline.pipeline.registry import ledger, load_test, model_fingerprint, promotion
 from thawline.pipeline.registry.ledger import PROMOTE, ROLLBACK, Deployment
-from thawline.pipeline.registry.model_files import LocalFiles
+from thawline.pipeline.registry.model_fingerprint import LocalFiles
 from thawline.pipeline.registry.promotion import DeploymentPlan
 
 FORCE = ('--force', '--reason', 'the old one is worse')
@@ -47,7 +47,7 @@ def test_what_is_promoted_is_served_as_it_is_and_known_everywhere(models: Models
     assert [one.uri for one in artifacts] == [str(models.production / '1')]
     assert artifacts[0].properties['digest'].string_value == move.digest
     assert registry.lineage.output(registry.lineage.of_type(ledger.PROMOTION)[0], 'served_model')
-    assert move.digest == model_files.fingerprint(LocalFiles(models.production / '1')).digest
+    assert move.digest == model_fingerprint.fingerprint(LocalFiles(models.production / '1')).digest
 
 
 def test_the_exported_form_is_what_is_promoted(models: Models):

@@ -11,8 +11,8 @@ from tests.pipeline.registry.made_models import Models
 from tests.pipeline.registry.test_killed import intent
 from tests.pipeline.registry.test_promotion import refused
 from tests.pipeline.registry.writable_files import FILES, REMOVED, WRITTEN
-from thawline.pipeline.registry import consistency, destinations, ledger, model_files
-from thawline.pipeline.registry.model_files import LocalFiles
+from thawline.pipeline.registry import consistency, destinations, ledger, model_fingerprint
+from thawline.pipeline.registry.model_fingerprint import LocalFiles
 
 URL = f'{writable_files.SCHEME}://bucket/models/x'
 
@@ -30,13 +30,13 @@ def test_promote_roll_back_and_prune(models: Models):
     models.promote(a)
     assert WRITTEN[-1] == f'{URL}/1/saved_model.pb'
     assert all(path.startswith(f'{URL}/1/') for path in WRITTEN)
-    expected = model_files.fingerprint(LocalFiles(models.source('ra')))
+    expected = model_fingerprint.fingerprint(LocalFiles(models.source('ra')))
     place = destinations.destination_at(URL)
-    assert model_files.fingerprint(place.source(1)) == expected
+    assert model_fingerprint.fingerprint(place.source(1)) == expected
     models.promote(b)
     assert models.thawline('rollback', '--yes').exit_code == 0
     assert place.versions() == [1, 2, 3]
-    assert model_files.fingerprint(place.source(3)) == expected
+    assert model_fingerprint.fingerprint(place.source(3)) == expected
     assert 'production 3' in models.thawline('models').output
     assert models.thawline('prune', '--yes').exit_code == 0
     assert place.versions() == [2, 3]
@@ -52,7 +52,9 @@ def test_a_rollback_reads_the_bucket_where_the_artifact_is_gone(models: Models):
     shutil.rmtree(models.source('ra'))
     assert models.thawline('rollback', '--yes').exit_code == 0
     place = destinations.destination_at(URL)
-    assert model_files.fingerprint(place.source(3)) == model_files.fingerprint(place.source(1))
+    assert model_fingerprint.fingerprint(place.source(3)) == model_fingerprint.fingerprint(
+        place.source(1)
+    )
 
 
 def test_an_upload_that_stopped_anywhere_is_no_version_and_goes(models: Models):
@@ -61,7 +63,7 @@ def test_an_upload_that_stopped_anywhere_is_no_version_and_goes(models: Models):
     for objects in range(count):
         move = intent(models, model, 1, URL)
         source = LocalFiles(models.source('r1'))
-        for name in [one for one in source.files() if one != model_files.MARKER][:objects]:
+        for name in [one for one in source.files() if one != model_fingerprint.MARKER][:objects]:
             FILES[f'{URL}/1/{name}'] = (source.path / name).read_bytes()
         assert destinations.destination_at(URL).versions() == []
         assert 'nothing of it is left' in models.thawline('models').output
@@ -70,7 +72,7 @@ def test_an_upload_that_stopped_anywhere_is_no_version_and_goes(models: Models):
         assert ended[move.id] == 'canceled'
     move = intent(models, model, 1, URL)
     place, source = destinations.destination_at(URL), LocalFiles(models.source('r1'))
-    place.prepare(source, 1, '', model_files.ignore_progress)
+    place.prepare(source, 1, '', model_fingerprint.ignore_progress)
     place.finish(source, 1, '')
     assert 'it counts' in models.thawline('models').output
     assert models.registry().current('production').id == move.id

@@ -14,12 +14,7 @@ from tests import made_report
 from tests.made_runs import compared_run, not_numbers, rows
 from thawline.components.report import formatting
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.reports import (
-    comparison,
-    comparison_page,
-    comparison_summary,
-    markdown,
-)
+from thawline.pipeline.reports import comparison, comparison_page, comparison_summary, markdown
 
 CLASSES = ('ant', 'bee')
 

@@ -12,8 +12,8 @@ from ml_metadata.proto import metadata_store_service_pb2 as service_pb
 
 from thawline.components.shared import postgresql_store
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.config import config as config_lib
 from thawline.pipeline.config import loading
-from thawline.pipeline.config import models as config_lib
 from thawline.pipeline.config.metadata import PostgreSQL
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.stores import connection, opening, passwords

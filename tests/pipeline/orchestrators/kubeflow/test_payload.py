@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config import loading
-from thawline.pipeline.config.models import Config
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.orchestrators.kubeflow import payload
 
 CONFIG = loading.parse(

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.pipeline.orchestrators.kubeflow.test_tasks import NODES
+from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.kubeflow import Kubeflow
-from thawline.pipeline.config.models import Config
 from thawline.pipeline.orchestrators.kubeflow import payload
 from thawline.pipeline.orchestrators.kubeflow import tasks as kubeflow_tasks
 

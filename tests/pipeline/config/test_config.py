@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from thawline.components.shared.errors import ConfigError, NotFound
-from thawline.pipeline.config import errors, loading, models
+from thawline.pipeline.config import config, errors, loading
 from thawline.pipeline.tools import write_docs
 
 MINIMAL = 'name: x\ndata: {source: images}\n'
@@ -98,13 +98,13 @@ _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(sorted(models.Config.model_fields)), inner, max_size=4)
+        | st.dictionaries(st.sampled_from(sorted(config.Config.model_fields)), inner, max_size=4)
     ),
     max_leaves=8,
 )
 
 
-@hypothesis.given(st.dictionaries(st.sampled_from(sorted(models.Config.model_fields)), _VALUES))
+@hypothesis.given(st.dictionaries(st.sampled_from(sorted(config.Config.model_fields)), _VALUES))
 def test_any_tree_is_a_configuration_or_a_config_error(tree):
     try:
         loading.parse(yaml.safe_dump(tree), 'thawline.yaml')

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.components.ingestion.split import assign, check_fractions, plan_repairs, position
+from thawline.components.ingestion.hash_split import assign, check_fractions, plan_repairs, position
 from thawline.components.shared.errors import ConfigError
 
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
