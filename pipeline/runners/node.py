@@ -62,7 +62,7 @@ class NodeRunner:
 
         Raises:
             InputsMissing: the first of them could not.
-            UnderWay: another process runs it.
+            AlreadyRunning: another process runs it.
         """
         why = self._reasons()
         for name in nodes:
@@ -81,7 +81,7 @@ class NodeRunner:
 
         Raises:
             InputsMissing: nodes before one of them are not complete.
-            UnderWay: another process runs one of them.
+            AlreadyRunning: another process runs one of them.
             NodeFailed: one raised.
         """
         for name in nodes:
