@@ -21,6 +21,7 @@ from thawline.components.evaluation import executor
 from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.rule_result import RuleResult
 from thawline.components.evaluation.gate.verdict import Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.saved_model.decision_rule import Rule
@@ -45,7 +46,7 @@ def verdict_of(evaluated: Evaluated) -> Verdict:
     )
 
 
-def rule_of(evaluated: Evaluated, name: str) -> verdict.RuleResult:
+def rule_of(evaluated: Evaluated, name: str) -> RuleResult:
     (rule,) = (rule for rule in verdict_of(evaluated).rules if rule.name == name)
     return rule
 

@@ -83,7 +83,7 @@ class Exported:
         return pathlib.Path(self.artifact.uri, 'Format-Serving')
 
     @property
-    def record(self) -> record.Record:
+    def record(self) -> record.ExportsRecord:
         return record.read(pathlib.Path(self.exports.uri))
 
 
