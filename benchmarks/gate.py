@@ -24,7 +24,7 @@ from scipy import stats
 from benchmarks import report
 from thawline import ROOT
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.statistics import proportions
+from thawline.components.statistics import paired, proportions
 
 GATE = Gate()
 MAX_DROP = 0.02  # for comparison; off by default
@@ -114,7 +114,7 @@ def refusal_rates(n: int, differ: float, worse: float) -> tuple[float, float]:
     test, drop = 0.0, 0.0
     pairs = stats.binom.pmf(np.arange(n + 1), n, differ)
     for d in likely_counts(pairs):
-        allowed = proportions.losses_allowed(int(d), GATE.paired_test or 0.0)
+        allowed = paired.losses_allowed(int(d), GATE.paired_test or 0.0)
         # lost - won = 2 lost - d is refused above max_drop * n.
         kept = math.floor((int(d) + MAX_DROP * n + 1e-9) / 2)
         test += pairs[d] * stats.binom.sf(allowed, d, lost)

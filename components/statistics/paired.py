@@ -6,6 +6,7 @@ import dataclasses
 import math
 
 import scipy.optimize
+import scipy.special
 import scipy.stats
 
 from thawline.components.statistics.proportions import CONFIDENCE
@@ -68,3 +69,47 @@ def share_difference(
     if value < 1:
         upper = scipy.optimize.brentq(lambda delta: score(delta) + z, value, 1 - _EDGE)
     return Difference(value, float(lower), float(upper))
+
+
+@dataclasses.dataclass(frozen=True)
+class McNemar:
+    """The exact test of two models on the same images; see `mcnemar`.
+
+    Attributes:
+        worse: one-sided p-value of the first model being worse than the second.
+        better: the same of being better.
+        different: two-sided.
+    """
+
+    worse: float
+    better: float
+    different: float
+
+
+def mcnemar(only_first: int, only_second: int) -> McNemar:
+    """McNemar's test (Psychometrika 1947), exact: without the approximation by chi-squared.
+
+    Images that both models answer right, or both wrong, say nothing about which one is better. Of
+    the others each is as likely to be the first model's as the second's, if the two are equal.
+
+    Args:
+        only_first: images that the first model alone answers right.
+        only_second: images that the second model alone answers right.
+
+    Raises:
+        ValueError: a count is negative.
+    """
+    if only_first < 0 or only_second < 0:
+        raise ValueError(f'counts must be at least 0. Received: {only_first}, {only_second}')
+    n = only_first + only_second
+    worse = float(scipy.stats.binom.cdf(only_first, n, 0.5))
+    better = float(scipy.stats.binom.cdf(only_second, n, 0.5))
+    return McNemar(worse, better, min(1.0, 2 * min(worse, better)))
+
+
+def losses_allowed(differ: int, level: float) -> int:
+    """Of `differ` images that one of two models alone answers right, most that may be the second's.
+
+    With one more `mcnemar` calls the first model worse at `level`.
+    """
+    return differ - int(scipy.stats.binom.ppf(level, differ, 0.5))

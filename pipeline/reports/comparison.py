@@ -17,8 +17,8 @@ from thawline.components.report.content import FactCard
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.splits import EVALUATED
 from thawline.components.shared.text import abbreviate
-from thawline.components.statistics.paired import Difference, share_difference
-from thawline.components.statistics.proportions import Interval, McNemar, mcnemar
+from thawline.components.statistics.paired import Difference, McNemar, mcnemar, share_difference
+from thawline.components.statistics.proportions import Interval
 from thawline.pipeline.reports import bootstrap, comparison_cards
 from thawline.pipeline.reports.compared_run import ComparedRun
 

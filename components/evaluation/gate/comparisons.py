@@ -16,6 +16,7 @@ from thawline.components.evaluation.gate.rule_result import (
 )
 from thawline.components.shared import percentages
 from thawline.components.statistics import proportions
+from thawline.components.statistics.paired import losses_allowed, mcnemar
 
 
 def max_drop(counts: Counts, limit: float) -> RuleResult:
@@ -40,14 +41,14 @@ def paired_test(counts: Counts, level: float, decides: bool) -> RuleResult:
     name, title, paired = 'paired_test', 'Paired test against the baseline', counts.baseline
     if not isinstance(paired, PairedCount):
         return _skip_comparison(name, title, level, paired)
-    p = proportions.mcnemar(paired.won, paired.lost).worse
+    p = mcnemar(paired.won, paired.lost).worse
     differ = paired.won + paired.lost
     sentence = (
         f'The model is {"" if p < level else "not "}significantly worse than the blessed baseline '
         f'({_p_value(p, level)}): they differ on {differ:,} of {image_count(paired.n)}, with only '
         f'the model correct on {paired.won:,} and only the baseline correct on {paired.lost:,}.'
     )
-    allowed = proportions.losses_allowed(differ, level)
+    allowed = losses_allowed(differ, level)
     change = (
         f'It would pass with only the baseline correct on at most {allowed:,} of these {differ:,}.'
     )

@@ -23,7 +23,7 @@ from thawline.components.evaluation.gate.counts import (
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.rule_result import RuleResult, format_pair
 from thawline.components.evaluation.gate.verdict import Verdict, judge
-from thawline.components.statistics import proportions
+from thawline.components.statistics import paired, proportions
 
 CLASSES = {'cat': HitCount(85, 100), 'dog': HitCount(91, 100)}
 GOOD = Counts(HitCount(176, 200), HitCount(170, 200), CLASSES)
@@ -246,7 +246,7 @@ def test_worse_than_the_baseline() -> None:
     decision = judge(counts(baseline=PairedCount(3, 14, 200)), gate())
     assert failed(decision) == ['paired_test', 'max_drop']
     result = rule(decision, 'paired_test')
-    assert result.value == proportions.mcnemar(3, 14).worse
+    assert result.value == paired.mcnemar(3, 14).worse
     assert integers(result.sentence.partition(':')[2]) == [17, 200, 3, 14]
     assert integers(result.change) == [12, 17]
     assert 'drop against the baseline' in decision.headline
