@@ -1,4 +1,4 @@
-"""All of a project's metadata at once, in memory: which execution made what from what.
+"""All metadata of a project in memory: executions with their inputs and outputs.
 
 A handful of queries per run, where one query per execution would be thousands.
 """

@@ -249,7 +249,7 @@ def latest_complete_run(
 
 
 def accuracy(evaluation: Output, split: str) -> str | None:
-    """Accuracy on a split with its interval, in words; None if it was not evaluated."""
+    """Accuracy on a split with its interval, as text; None if it was not evaluated."""
     value = evaluation.accuracy(split)
     if value is None:
         return None

@@ -1,7 +1,7 @@
 """What was promoted, rolled back and pruned: executions in ML Metadata, written ahead.
 
-An execution is put as RUNNING with all that is intended before a folder is touched, and ends as
-COMPLETE or CANCELED. `thawline.Promotion` reads the Model artifact and puts out an artifact
+An execution is recorded as RUNNING, with the whole plan, before a folder is touched, and ends as
+COMPLETE or CANCELED. `thawline.Promotion` reads the Model artifact and produces an artifact
 `thawline.ServedModel`, whose uri is the version folder; `thawline.Prune` reads the latter, which
 are marked as deleted then.
 """
@@ -27,7 +27,7 @@ PROMOTE, ROLLBACK = 'promote', 'rollback'
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
-    """A version that was put, or is to be put, into a stage.
+    """A version that was, or will be, deployed to a stage.
 
     Attributes:
         action: PROMOTE or ROLLBACK.
@@ -41,12 +41,12 @@ class Deployment:
         incoming: name of the hidden folder in which the version is prepared; empty where the
             destination has no renaming.
         who: user and host.
-        reason: in words; may be empty.
-        forced: what was overridden; empty where nothing was.
+        reason: free text; may be empty.
+        forced: objections that were overridden; may be empty.
         loaded: which TensorFlow loaded these files.
         replaced_model, replaced_version: what was served before; 0 for nothing.
         restores: id of the move whose model a rollback serves again; 0 for a promotion.
-        id: of the execution; 0 before it is put.
+        id: of the execution; 0 before it is recorded.
         state: 'running', 'complete' or 'canceled'.
         when: it began.
     """
@@ -74,13 +74,13 @@ class Deployment:
 
 @dataclasses.dataclass(frozen=True)
 class Prune:
-    """Versions of a stage that were removed, or are to be.
+    """Versions of a stage that were, or will be, removed.
 
     Attributes:
         stage, destination, who, id, state, when: as for a `Deployment`.
         versions: numbers.
         removed: those that are gone; while it runs, none.
-        hidden: ending of the names that folders get before they are emptied.
+        hidden: suffix of folder names during removal.
     """
 
     stage: str
@@ -128,7 +128,7 @@ def _prune(one: Execution) -> Prune:
 
 
 def rollback_stack(found: Sequence[Deployment], stage: str, destination: str) -> list[Deployment]:
-    """What is served, at the end, and before it what going back would serve, step by step.
+    """Deployments that rollbacks would return to, step by step; the last is the current one.
 
     A promotion puts its model on top; a rollback takes the top away, for good. So rolling back
     twice goes back two steps, and what was promoted after a rollback lies on what that restored.
@@ -146,7 +146,7 @@ def rollback_stack(found: Sequence[Deployment], stage: str, destination: str) ->
 
 
 def current(found: Sequence[Deployment], stage: str, destination: str) -> Deployment | None:
-    """The move that put there what is served now; the newest that ended well."""
+    """The newest complete deployment of a stage: the one that is served."""
     ended = [
         move
         for move in found
@@ -158,7 +158,7 @@ def current(found: Sequence[Deployment], stage: str, destination: str) -> Deploy
 def begin(
     store: mlmd.MetadataStore, intent: Deployment | Prune, pipeline: str | None = None
 ) -> int:
-    """Writes down what is intended for a pipeline's models; returns the id of the execution."""
+    """Records a change before it is made; returns the id of the execution."""
     kind = Deployment if isinstance(intent, Deployment) else Prune
     name = PROMOTION if kind is Deployment else PRUNE
     noted = pb.ExecutionType(name=name)
@@ -195,7 +195,7 @@ def complete(store: mlmd.MetadataStore, move: Deployment, uri: str) -> int:
 
 
 def complete_prune(store: mlmd.MetadataStore, prune: Prune, removed: Collection[int]) -> None:
-    """Notes which versions are gone, on the prune and on their ServedModel artifacts."""
+    """Records which versions were removed, on the prune and on their ServedModel artifacts."""
     execution = store.get_executions_by_id([prune.id])[0]
     execution.last_known_state = pb.Execution.COMPLETE if removed else pb.Execution.CANCELED
     _note(execution, dataclasses.replace(prune, removed=tuple(sorted(removed))))
@@ -207,7 +207,7 @@ def complete_prune(store: mlmd.MetadataStore, prune: Prune, removed: Collection[
 
 
 def cancel(store: mlmd.MetadataStore, execution_id: int) -> None:
-    """Notes that nothing came of it."""
+    """Records that a change was undone."""
     execution = store.get_executions_by_id([execution_id])[0]
     execution.last_known_state = pb.Execution.CANCELED
     store.put_executions([execution])
@@ -216,7 +216,7 @@ def cancel(store: mlmd.MetadataStore, execution_id: int) -> None:
 def live_versions(
     store: mlmd.MetadataStore, destination: str, versions: Collection[int] | None = None
 ) -> list[pb.Artifact]:
-    """ServedModel artifacts of a destination whose folders should be there, of some versions."""
+    """ServedModel artifacts of a destination that were not removed; all, or of some versions."""
     try:
         found = store.get_artifacts_by_type(SERVED)
     except mlmd.errors.NotFoundError:
@@ -254,5 +254,12 @@ def _event(kind: int, key: str, artifact: int | None = None) -> pb.Event:
 
 
 def action(move: Deployment) -> str:
-    """'promote' or 'rollback', with what was overridden."""
+    """'promote' or 'rollback', with the objections that were overridden."""
     return f'{move.action}, forced: {move.forced}' if move.forced else move.action
+
+
+def noun(change: Deployment | Prune) -> str:
+    """'promotion', 'rollback' or 'prune'."""
+    if isinstance(change, Prune):
+        return 'prune'
+    return 'promotion' if change.action == PROMOTE else change.action

@@ -19,8 +19,8 @@ from thawline.pipeline.registry.registry import Registry
 LAST = 'last'
 _SHOWN = 5
 _HINTS = {
-    PRODUCTION: 'promote one with thawline promote, or name another with --model staging',
-    STAGING: 'make one with thawline run',
+    PRODUCTION: 'promote one with thawline promote, or choose --model staging',
+    STAGING: 'train one with thawline run',
 }
 
 
@@ -29,12 +29,12 @@ def find_model(registry: Registry, wanted: str) -> Model:
 
     Args:
         registry: of the project.
-        wanted: id of a model, id of a run or its beginning, `production`, `staging`, `last`, or the
+        wanted: a model id, a run id or the start of one, `production`, `staging`, `last`, or the
             folder of a model in the registry.
 
     Raises:
         NotFound: there is no such model.
-        ConfigError: there are several.
+        ConfigError: several runs match.
     """
     if not registry.models:
         raise NotFound('no model yet; train one with: thawline run')
@@ -53,7 +53,7 @@ def find_model(registry: Registry, wanted: str) -> Model:
     if wanted and pathlib.Path(wanted).is_dir():
         return _in_folder(registry, pathlib.Path(wanted).resolve())
     raise NotFound(
-        f'no model {wanted!r}; {_newest(registry)}; give the id of one, a run or its beginning, '
+        f'no model {wanted!r}; {_newest(registry)}; give a model id, a run id or the start of one, '
         f'{", ".join((*STAGES, LAST))}, or the folder of a model'
     )
 
@@ -72,7 +72,7 @@ def _of_runs(registry: Registry, wanted: str, runs: list[str]) -> Model:
     if len(runs) > 1:
         raise ConfigError(
             f'{len(runs)} runs begin with {wanted!r}: {", ".join(reversed(runs[-_SHOWN:]))}; give '
-            'more of one'
+            'more of the id'
         )
     made = [
         m for m in registry.lineage.of_node(node_names.TRAINER) if m.succeeded and m.run == runs[0]
@@ -80,7 +80,7 @@ def _of_runs(registry: Registry, wanted: str, runs: list[str]) -> Model:
     output = registry.lineage.output(made[-1], 'model')
     found = registry.model(output.id) if output else None
     if found is None:
-        raise NotFound(f'the metadata do not say who trained the model of run {runs[0]}')
+        raise NotFound(f'the metadata does not record the training of the model of run {runs[0]}')
     return found
 
 
@@ -88,8 +88,8 @@ def _in_stage(registry: Registry, stage: str) -> Model:
     place, owners = registry.destinations[stage], registry.owners(stage)
     there = place.versions()
     if not there:
-        more = ' (thawline promote puts one there)' if stage == PRODUCTION else ''
-        raise NotFound(f'no model is in {stage}: {place.name} has no version{more}')
+        more = '; promote one with: thawline promote' if stage == PRODUCTION else ''
+        raise NotFound(f'no model is in {stage}: {place.name} has no versions{more}')
     found = registry.model(owners.get(there[-1], 0))
     if found is None:
         raise NotFound(
@@ -110,7 +110,7 @@ def _in_folder(registry: Registry, folder: pathlib.Path) -> Model:
             found = registry.model(known[int(folder.name)])
             if found is not None:
                 return found
-    raise NotFound(f'{folder} is no model that the registry knows; {_newest(registry)}')
+    raise NotFound(f'{folder} is not a model in the registry; {_newest(registry)}')
 
 
 def _newest(registry: Registry) -> str:
@@ -123,8 +123,8 @@ def find_saved_model(project: Project, wanted: str) -> pathlib.Path:
 
     Args:
         project: whose models.
-        wanted: its folder, or what `find_model` takes. A stage is its highest version, whoever
-            put it there.
+        wanted: its folder, or what `find_model` takes. A stage is its highest version, also one
+            that the registry does not know.
 
     Raises:
         NotFound: there is no such model.
@@ -136,10 +136,10 @@ def find_saved_model(project: Project, wanted: str) -> pathlib.Path:
     if wanted in STAGES:
         return _newest_version(project.stages[wanted], wanted)
     if '/' in wanted or folder.is_dir():
-        raise NotFound(f'--model: there is no SavedModel in {folder}: it has no {MARKER}')
+        raise NotFound(f'--model: there is no SavedModel in {folder}: {MARKER} is missing')
     found = find_model(registry_lib.read(project), wanted)
     if found.folder is None:
-        raise NotFound(f'--model {wanted}: {found.folders[0]} was deleted; name another model')
+        raise NotFound(f'--model {wanted}: {found.folders[0]} was deleted; choose another model')
     return found.folder
 
 
@@ -147,7 +147,7 @@ def _newest_version(place: str, stage: str) -> pathlib.Path:
     """The highest version of a stage."""
     if storage.is_remote(place):
         raise ConfigError(
-            f'--model {stage} is at {place}; copy a version to this machine and name its folder'
+            f'--model {stage} is at {place}; copy a version to this machine and give its folder'
         )
     there = local_versions(pathlib.Path(place))
     if not there:

@@ -1,7 +1,7 @@
-"""The whole story of a model, from images to production, as the metadata tell it.
+"""The provenance of a model, from its images to production.
 
-Every number that is needed stands in the metadata themselves. The small records beside them, of
-the training and of the verdict, add detail as long as their files are there.
+The metadata alone suffices. The records of the training and the verdict add detail as long as their
+files exist.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
 _DIGEST = 12  # of a digest that is shown
-# Of the serving check, by the name under which it is noted.
+# Measurements of the serving check, by the name of their property.
 _MEASURED = {
-    property_names.LATENCY_MS: '{:.0f} ms an image',
+    property_names.LATENCY_MS: '{:.0f} ms per image',
     property_names.MEMORY_MB: '{:,.0f} MB',
     property_names.COLD_START: 'cold start {:.1f} s',
 }
@@ -34,18 +34,18 @@ _MEASURED = {
 
 @dataclasses.dataclass(frozen=True)
 class Chapter:
-    """A part of the story: its title and its lines."""
+    """A part of the provenance: its title and its lines."""
 
     title: str
     lines: tuple[str, ...]
 
 
 def describe(registry: Registry, model: Model) -> list[Chapter]:
-    """The story of a model; chapters of which nothing is known are left out."""
+    """The provenance of a model; chapters without records are left out."""
     chapters = {
         f'Model {model.id}': _model(registry, model),
         'Images': _images(registry, model),
-        'Checks of the data': _gates(registry, model),
+        'Data checks': _gates(registry, model),
         'Preprocessing': _preprocessing(registry, model),
         'Base': _base(registry, model),
         'Training': _training(registry, model),
@@ -53,7 +53,7 @@ def describe(registry: Registry, model: Model) -> list[Chapter]:
         'Export': _export(registry, model),
         'Serving check': _check(registry, model),
         'Code': _code(registry, model),
-        'Served': _served(registry, model),
+        'Deployments': _deployments(registry, model),
     }
     told = [Chapter(title, tuple(lines)) for title, lines in chapters.items()]
     return [chapter for chapter in told if chapter.lines]
@@ -67,7 +67,8 @@ def _model(registry: Registry, model: Model) -> Iterator[str]:
         if one.state == 'cached' and model.id in one.outputs.get('model', ())
     ]
     if others:
-        yield f'taken from the cache by {len(others)} later runs, last {others[-1]}'
+        later = f'{len(others)} later {"run" if len(others) == 1 else "runs"}'
+        yield f'reused from the cache by {later}, most recently {others[-1]}'
     folder = model.folder
     yield f'files {folder}' if folder else f'files are gone from {model.folders[0]}'
 
@@ -77,14 +78,14 @@ def _images(registry: Registry, model: Model) -> Iterator[str]:
     made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
     if found is None or made is None:
         return
-    yield f'source {found.source}, read in run {made.run}'
-    yield f'fingerprint of all files {found.fingerprint[:_DIGEST] or "not noted"}'
+    yield f'source {found.source}, ingested in run {made.run}'
+    yield f'fingerprint of the source {found.fingerprint[:_DIGEST] or "not recorded"}'
     yield f'{found.count:,} images, {found.quarantined:,} quarantined'
     for split, counts in found.splits.items():
         each = ', '.join(f'{name} {count:,}' for name, count in counts.items())
         yield f'{split} {sum(counts.values()):,}: {each}'
     seed, side = (made.properties.get(p) for p in (property_names.SEED, property_names.MAX_SIDE))
-    yield f'split by group and seed {seed}; longest side {side} pixels'
+    yield f'split by group with seed {seed}; longest side {side} pixels'
 
 
 def _gates(registry: Registry, model: Model) -> Iterator[str]:
@@ -93,7 +94,7 @@ def _gates(registry: Registry, model: Model) -> Iterator[str]:
     )
     if schema is not None:
         reviewed = schema.properties.get('schema_file')
-        yield f'schema reviewed, {reviewed}' if reviewed else 'schema inferred from the images'
+        yield f'reviewed schema {reviewed}' if reviewed else 'schema inferred from the images'
     made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
     quarantine = registry.lineage.output(made, 'quarantine')
     gate = (
@@ -118,29 +119,29 @@ def _base(registry: Registry, model: Model) -> Iterator[str]:
     digest = (noted.properties.get(property_names.WEIGHTS_DIGEST) if noted else None) or (
         _record(registry, model).get('base', {}).get('weights_digest')
     )
-    yield f'hash of the weights {digest or "no longer there"}'
+    yield f'digest of the weights {digest or "not available"}'
     embedder = _step(registry, model, node_names.EMBEDDER)
     features = registry.lineage.output(embedder, 'embeddings')
     if features is not None:
         noted_of = features.properties
-        yield f'{noted_of.get("dimension"):,} features of {noted_of.get("count"):,} images'
+        yield f'{noted_of.get("dimension"):,} features from {noted_of.get("count"):,} images'
 
 
 def _training(registry: Registry, model: Model) -> Iterator[str]:
     yield f'took {duration(model.trainer.seconds)}'
     record = _record(registry, model)
     if record:
-        line = f'frozen base: val accuracy {percent(record["probe"]["val"]["accuracy"])}'
+        line = f'probe: val accuracy {percent(record["probe"]["val"]["accuracy"])}'
         if 'fine_tune' in record:
             tuned = record['fine_tune']
-            line += f'; {tuned["blocks"]} blocks thawed: {percent(tuned["val"]["accuracy"])}'
-            line += f', epoch {tuned["best_epoch"]} of {len(tuned["history"])}'
+            line += f'; fine-tuned, {tuned["blocks"]} blocks: {percent(tuned["val"]["accuracy"])}'
+            line += f' (epoch {tuned["best_epoch"]} of {len(tuned["history"])})'
         yield f'{line}; kept: {record["kept"].replace("_", "-")}'
         if record['decision'].get('summary'):
             yield str(record['decision']['summary'])
     defaults = Training().model_dump(mode='json')
     changed = _changed(models.trainer_settings(model)['training'], defaults)
-    yield f'settings other than the defaults: {", ".join(changed) or "none"}'
+    yield f'non-default settings: {", ".join(changed) or "none"}'
 
 
 def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
@@ -155,20 +156,20 @@ def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
             yield f'{split} accuracy {reached} on {images} images'
     noted = model.blessing.properties if model.blessing else {}
     against = noted.get(property_names.BASELINE_MODEL_ID)
-    yield f'compared with model {against}' if against else 'compared with no earlier model'
+    yield f'compared with model {against}' if against else 'no earlier model to compare with'
     rules = _json(pathlib.Path(model.evaluation.uri, 'verdict.json')).get('rules')
     if not rules:
         yield f'rules {_settings(model.evaluator.properties.get("gate"))}'
     for rule in rules or ():
-        mark = {True: 'holds', False: 'FAILS'}.get(rule['holds'], 'not judged')
+        mark = {True: 'passed', False: 'FAILED'}.get(rule['holds'], 'not judged')
         yield f'{mark}: {rule["sentence"]}'
 
 
 def _export(registry: Registry, model: Model) -> Iterator[str]:
     if model.exporter is None or model.exported is None:
         return
-    yield f'in run {model.exporter.run}: {models.saved_model(model.exported.uri)}'
-    yield f'with {", ".join(model.formats)}' if model.formats else 'with no other format'
+    yield f'exported in run {model.exporter.run}: {models.saved_model(model.exported.uri)}'
+    yield f'with {", ".join(model.formats)}' if model.formats else 'without other formats'
 
 
 def _check(registry: Registry, model: Model) -> Iterator[str]:
@@ -176,9 +177,9 @@ def _check(registry: Registry, model: Model) -> Iterator[str]:
         return
     noted = model.serving_record.properties if model.serving_record else {}
     if not noted.get(property_names.CHECKED, 1):
-        yield 'not asked: the model was not blessed'
+        yield 'skipped: the model was not blessed'
         return
-    passed = {True: 'passed', False: 'FAILED', None: 'not asked'}[model.infra_blessed]
+    passed = {True: 'passed', False: 'FAILED', None: 'skipped'}[model.infra_blessed]
     yield f'{passed} in run {model.checker.run}'
     measured = [told.format(noted[name]) for name, told in _MEASURED.items() if name in noted]
     if measured:
@@ -199,7 +200,7 @@ def _code(registry: Registry, model: Model) -> Iterator[str]:
         yield f'TFX {version}'
 
 
-def _served(registry: Registry, model: Model) -> Iterator[str]:
+def _deployments(registry: Registry, model: Model) -> Iterator[str]:
     for version, id_ in sorted(models.staged_models(registry.lineage).items()):
         if id_ == model.id:
             yield f'pushed to staging as version {version}'
@@ -211,13 +212,15 @@ def _served(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _move(registry: Registry, move: Deployment) -> Iterator[str]:
+    forced = f' (forced: {move.forced})' if move.forced else ''
     reason = f': {move.reason}' if move.reason else ''
+    how = 'promoted to' if move.action == ledger.PROMOTE else 'restored by rollback to'
     yield (
-        f'{move.when:%Y-%m-%d %H:%M} {ledger.action(move)} to {move.stage} as version '
-        f'{move.version} by {move.who}{reason}'
+        f'{move.when:%Y-%m-%d %H:%M} {how} {move.stage} as version {move.version} by '
+        f'{move.who}{forced}{reason}'
     )
     if move.replaced_model:
-        yield f'  instead of model {move.replaced_model}, version {move.replaced_version}'
+        yield f'  replaced model {move.replaced_model}, version {move.replaced_version}'
     later = [
         one
         for one in registry.deployments
@@ -226,13 +229,14 @@ def _move(registry: Registry, move: Deployment) -> Iterator[str]:
         and one.id > move.id
     ]
     if later:
-        yield f'  until {later[0].when:%Y-%m-%d %H:%M}, {later[0].action} of model {later[0].model}'
+        end = later[0]
+        yield f'  until {end.when:%Y-%m-%d %H:%M}: {ledger.noun(end)} of model {end.model}'
     else:
-        yield f'  since then, in {move.destination}, digest {move.digest[:_DIGEST]}'
+        yield f'  current in {move.destination}, digest {move.digest[:_DIGEST]}'
 
 
 def _step(registry: Registry, model: Model, node: str) -> Execution | None:
-    """The newest execution of a node among those that led to the model."""
+    """The newest execution of a node that the model derives from."""
     found = [one for one in registry.lineage.ancestors(model.id) if one.node == node]
     return found[-1] if found else None
 
@@ -243,7 +247,7 @@ def _record(registry: Registry, model: Model) -> dict[str, Any]:
 
 
 def _json(path: pathlib.Path) -> dict[str, Any]:
-    """A record; empty where it is gone or damaged."""
+    """A record; empty if it is missing or damaged."""
     try:
         found = json.loads(path.read_text('utf-8'))
     except (OSError, ValueError):
@@ -260,7 +264,7 @@ def _parsed(text: Any) -> dict[str, Any]:
 
 
 def _settings(told: Any) -> str:
-    """Settings on a line, without those that are off."""
+    """Settings on one line, without empty ones."""
     shown = (
         f'{name}={json.dumps(value) if isinstance(value, list | dict) else value}'
         for name, value in _parsed(told).items()
@@ -270,7 +274,7 @@ def _settings(told: Any) -> str:
 
 
 def _changed(told: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = '') -> list[str]:
-    """'fine_tune.epochs=4' for each setting that is not the default's."""
+    """'fine_tune.epochs=4' for each setting other than the default."""
     found = []
     for name, value in told.items():
         default = defaults.get(name)

@@ -1,4 +1,4 @@
-"""What a kill left unfinished is finished or undone, and told in a line."""
+"""Completes or undoes interrupted changes, with a line on each."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from thawline.pipeline.registry.registry import Registry
 
 
 def recover(registry: Registry) -> list[str]:
-    """Ends every unfinished execution of the ledger; the caller holds the lock.
+    """Completes or undoes every unfinished execution of the ledger; the caller holds the lock.
 
-    Whoever wrote it is gone, as the lock is free of it. A version that is in place with the right
-    digest counts: it had been verified before it was put there. All else is undone.
+    The lock was free, so the processes that wrote them have ended. A version that is in place with
+    the right digest is complete: it was verified before. Everything else is undone.
 
     Returns:
-        A line for each; the registry has to be read anew where there is one.
+        A line for each; after any, the registry has to be read again.
 
     Raises:
-        UserError: a place cannot be reached.
+        UserError: a destination cannot be reached.
     """
     return [
         _move(registry, one) if isinstance(one, Deployment) else _prune(registry, one)
@@ -27,16 +27,18 @@ def recover(registry: Registry) -> list[str]:
 
 def _move(registry: Registry, move: Deployment) -> str:
     place = destinations.destination_at(move.destination)
-    what = f'a {move.action} of model {move.model} to {move.stage} as version {move.version}'
+    what = (
+        f'the {ledger.noun(move)} of model {move.model} to {move.stage} as version {move.version}'
+    )
     there = move.version in place.versions()
     if there and model_fingerprint.fingerprint(place.source(move.version)).digest == move.digest:
         ledger.complete(registry.store, move, ledger.version_uri(move.destination, move.version))
-        return f'mended: {what} was stopped when all was in place; it counts'
+        return f'recovered: {what} was interrupted after the version was in place; it is complete'
     place.discard(move.version, move.incoming)
     ledger.cancel(registry.store, move.id)
-    line = f'mended: {what} was stopped before it was in place; nothing of it is left'
+    line = f'recovered: {what} was interrupted before the version was in place; it was undone'
     if there:
-        line += f', and version {move.version} in {move.destination} is of other files'
+        line += f'; version {move.version} in {move.destination} holds other files'
     return line
 
 
@@ -48,6 +50,6 @@ def _prune(registry: Registry, prune: Prune) -> str:
         place.sweep(version, prune.hidden)
     ledger.complete_prune(registry.store, prune, gone)
     return (
-        f'mended: a prune of {prune.stage} was stopped after {len(gone)} of '
-        f'{len(prune.versions)} versions; the others are still there'
+        f'recovered: the prune of {prune.stage} was interrupted after {len(gone)} of '
+        f'{len(prune.versions)} versions; the others remain'
     )

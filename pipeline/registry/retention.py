@@ -1,6 +1,6 @@
-"""Which versions are no longer needed where they are served from, and their removal.
+"""Finds and removes old versions from the places that serve them.
 
-The artifacts of the runs are not touched: what was ever in production can be served again.
+The artifacts of runs stay, so whatever was in production can be served again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from thawline.pipeline.registry.registry import Registry
 
 @dataclasses.dataclass(frozen=True)
 class PruneCandidates:
-    """Versions of a stage that may go, lowest first.
+    """Versions of a stage that may be removed, lowest first.
 
     Attributes:
-        stage: of the registry's places.
-        versions: numbers.
+        stage: its name.
+        versions: their numbers.
         size: bytes of all.
-        kept: lines on what stays although it is old.
+        kept: lines on old versions that stay.
     """
 
     stage: str
@@ -36,16 +36,15 @@ class PruneCandidates:
 def find_candidates(
     registry: Registry, stage: str, keep: int, unknown: bool = False
 ) -> PruneCandidates:
-    """What of a stage is beyond the newest `keep` versions.
+    """Versions of a stage beyond the newest `keep`.
 
-    What the registry does not know stays, unless it is asked for; so does the highest version,
-    which is served, and the last copy of what a rollback may need.
+    The served version stays, and so does the last copy of a model, which a rollback may need.
 
     Args:
         registry: of the project.
-        stage: one of its places.
-        keep: how many, at least 1.
-        unknown: whether versions that the registry does not know may go too.
+        stage: its name.
+        keep: at least 1.
+        unknown: also versions that the registry does not know.
     """
     place, owners = registry.destinations[stage], registry.owners(stage)
     there = place.versions()
@@ -54,12 +53,14 @@ def find_candidates(
     going, kept = [], []
     for version in (one for one in there if one not in newest):
         if served is not None and version == served.version:
-            kept.append(f'version {version} is the one in {stage} by the registry')
+            kept.append(f'version {version} is in {stage} according to the registry')
         elif version not in owners:
             if unknown:
                 going.append(version)
             else:
-                kept.append(f'version {version} is not known to the registry (--unknown removes)')
+                kept.append(
+                    f'version {version} is not known to the registry (--unknown removes it)'
+                )
         elif not _elsewhere(registry, stage, version):
             kept.append(f'version {version} is the last copy of model {owners[version]}')
         else:
@@ -69,7 +70,7 @@ def find_candidates(
 
 
 def _elsewhere(registry: Registry, stage: str, version: int) -> bool:
-    """Whether the files of a version could be had from an artifact."""
+    """Whether an artifact still has the files of a version."""
     model = registry.model(registry.owners(stage)[version])
     if model is None:
         return False
@@ -96,7 +97,7 @@ def prune(registry: Registry, found: PruneCandidates) -> Prune:
     """Removes versions; the caller holds the lock.
 
     Raises:
-        UserError: one cannot be removed; those before it are gone, and noted.
+        UserError: one cannot be removed; those before it were, and are recorded.
     """
     place = registry.destinations[found.stage]
     intent = Prune(

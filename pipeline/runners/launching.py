@@ -1,9 +1,9 @@
-"""Launches nodes of a compiled pipeline in this process; what all runners share.
+"""Launches nodes of a compiled pipeline in this process; shared by all runners.
 
-Beside what TFX's launcher does: an exception says which node it came from, inputs that could not be
-resolved are an error (the launcher returns normally then), and every attempt at a node is an
-execution of its own. The launcher would take the failed execution of a node up again, with the
-inputs that it noted then, or none, and with whatever a kill left in the folders of its outputs.
+In addition to TFX's launcher: an exception names its node, unresolved inputs are an error (the
+launcher returns normally), and every attempt at a node is a new execution. The launcher would
+resume the failed execution of a node, with the inputs recorded then, or none, and with whatever a
+killed process left in the folders of its outputs.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _PUSHER = tfx_imports.Pusher.get_class_type()
 
 
 class RunMetadata(tfx_metadata.Metadata):
-    """The metadata as nodes of one run shall see it: without superseded executions of that run.
+    """The metadata as nodes of one run see it: without superseded executions of that run.
 
-    Both of several executions of a node would count otherwise, as its results for later nodes.
+    Otherwise, later nodes would use the results of all executions of a node.
     """
 
     def __init__(self, connection: Any, run_id: str) -> None:
@@ -66,7 +66,7 @@ class RunMetadata(tfx_metadata.Metadata):
 
 
 class _RunStore:
-    """Passes everything on, but for the two ways to find the executions of a run."""
+    """Passes everything on except the two ways to find the executions of a run."""
 
     def __init__(self, store: Any, run_id: str) -> None:
         self._store, self._run_id = store, run_id
@@ -75,7 +75,7 @@ class _RunStore:
         return getattr(self._store, name)
 
     def get_executions_by_context(self, context_id: int, *args: Any, **kwargs: Any) -> list[Any]:
-        """Without superseded ones where the context is the run; they count beyond it."""
+        """Without superseded ones if the context is the run; elsewhere they count."""
         found = self._store.get_executions_by_context(context_id, *args, **kwargs)
         run = self._store.get_context_by_type_and_name(
             constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, self._run_id
@@ -99,7 +99,7 @@ class CompiledRun:
     ) -> None:
         """Binds `compiled` in place; `run_id` names the run in the metadata.
 
-        The engine runs the nodes that are Beam's; None: this process.
+        The engine runs Beam nodes; None: this process does.
         """
         self._definitions = compiled_file.node_digests(json_format.MessageToDict(compiled))
         runtime_parameter_utils.substitute_runtime_parameter(
@@ -150,14 +150,14 @@ class CompiledRun:
         )
 
     def metadata(self) -> RunMetadata:
-        """The way to the metadata; a context that gives a handle with a `store`."""
+        """The metadata; a context manager that returns a handle with a `store`."""
         return RunMetadata(self._connection, self.run_id)
 
     def launch(self, name: str, use_cache: bool = True) -> NodeResult:
         """Runs a node, or takes its result from the cache.
 
         Raises:
-            InputsMissing: what it reads is not there.
+            InputsMissing: its inputs are missing.
             NodeFailed: it raised.
         """
         node = self._nodes[name]
@@ -200,7 +200,7 @@ class CompiledRun:
 
     @contextlib.contextmanager
     def _node_errors(self, name: str) -> Iterator[None]:
-        """Says which node an exception came from, and tells a stop on request from a failure."""
+        """Names the node of an exception, and records a requested stop as canceled, not failed."""
         try:
             yield
         except Exception as error:
@@ -219,7 +219,7 @@ def from_json(
 
 @contextlib.contextmanager
 def _without_arguments() -> Iterator[None]:
-    """TFX hands the process's own arguments to Beam, which may take one for an option of its."""
+    """TFX passes the process's arguments to Beam, which may parse one as its own option."""
     kept, sys.argv = sys.argv, sys.argv[:1]
     try:
         yield
@@ -231,8 +231,8 @@ def _without_arguments() -> Iterator[None]:
 def _push_lock(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
     """Lets one process push at a time, and no two in the same second.
 
-    Pusher numbers versions by seconds. Where that version is there already, it pushes nothing and
-    says that it did: of two runs at once, one would be served under the other one's name.
+    Pusher numbers versions by seconds. If that version exists already, it pushes nothing and
+    reports success: of two concurrent runs, one would be served under the name of the other.
     """
     if node.node_info.type.name != _PUSHER:
         yield

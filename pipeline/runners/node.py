@@ -1,6 +1,6 @@
-"""Runs some nodes of a compiled pipeline, as part of a run that other processes work on too.
+"""Runs nodes of a compiled pipeline, as part of a run that it shares with other processes.
 
-Starts TFX, which takes many seconds, only where a node has to run.
+Starts TFX, which takes many seconds, only if a node has to run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class NodeRunner:
     """Runs nodes under a run id, whoever ran those before them.
 
     Attributes:
-        ran: nodes that ran here, or were served from the cache.
+        ran: nodes that ran here, or came from the cache.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class NodeRunner:
         display: Display,
         engine: Engine | None = None,
     ) -> None:
-        """`run_id` names the run in the metadata; the engine is for nodes that are Beam's."""
+        """`run_id` names the run in the metadata; the engine runs Beam nodes."""
         self._found = found
         self._run_id = run_id
         self._display = display
@@ -49,11 +49,11 @@ class NodeRunner:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all nodes of the run are done, by whichever process."""
+        """Whether all nodes of the run are done, in any process."""
         return not any(self._reasons().values())
 
     def whole_run(self) -> list[NodeResult]:
-        """What came of the nodes of the run so far, by whichever process."""
+        """The results of the run so far, from all processes."""
         store = opening.find_store(self._found.project)
         return runs.node_results(store, self._run_id, self._found.name) if store else []
 
@@ -61,8 +61,8 @@ class NodeRunner:
         """Whether any of the nodes would run; see `run`.
 
         Raises:
-            InputsMissing: the first of them could not.
-            UnderWay: another process runs it.
+            InputsMissing: nodes before the first such node are not complete.
+            AlreadyRunning: another process is running it.
         """
         why = self._reasons()
         for name in nodes:
@@ -77,11 +77,11 @@ class NodeRunner:
 
         Args:
             nodes: in an order in which they can run.
-            force: run them also where they are complete, and without the cache.
+            force: run complete nodes too, without the cache.
 
         Raises:
             InputsMissing: nodes before one of them are not complete.
-            UnderWay: another process runs one of them.
+            AlreadyRunning: another process is running one of them.
             NodeFailed: one raised.
         """
         for name in nodes:

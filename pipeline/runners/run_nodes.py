@@ -1,7 +1,7 @@
 """`thawline run-node`: one or more nodes of a compiled pipeline, in this process.
 
-What a scheduler calls, so it prints plain lines, says by its exit code what came of it, and shares
-a run with other processes through the metadata alone.
+Schedulers call it, so it prints plain lines, reports the outcome by its exit code, and shares a run
+with other processes through the metadata alone.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _BASES = (node_names.EMBEDDER, node_names.TRAINER)  # nodes that load the base's
 def execute(
     path: pathlib.Path, nodes: Sequence[str], run_id: str, force: bool, on: str | None = None
 ) -> Outcome:
-    """Runs nodes and tells the terminal; returns how it ended.
+    """Runs nodes and shows their progress; returns how they ended.
 
     Args:
         path: of what `thawline compile` wrote.
         nodes: in any order.
-        run_id: names the run; all processes that run nodes of it give the same.
-        force: run nodes again that are complete.
-        on: name of an engine in place of the configuration's.
+        run_id: names the run; the same for all processes that run its nodes.
+        force: run complete nodes again.
+        on: name of an engine that replaces the configured one.
 
     Raises:
         UserError: the file, a node or the id cannot be used.
@@ -110,7 +110,7 @@ class _Call:
         )
 
     def run(self, force: bool) -> Outcome:
-        """Runs the nodes; returns how they ended where they ended well."""
+        """Runs the nodes; returns how they ended."""
         project = self._project
         with (
             self._shared_lock(),
@@ -123,22 +123,22 @@ class _Call:
         return self._outcome(runner)
 
     def _shared_lock(self) -> contextlib.AbstractContextManager[None]:
-        """Keeps `thawline run` away, and no other scheduled nodes."""
+        """Excludes `thawline run`, but not other scheduled nodes."""
 
         def busy(process: str) -> AlreadyRunning:
             return AlreadyRunning(
                 self._nodes[0],
                 f'thawline run is under way in this project (process {process}); try again when '
-                'that has ended',
+                'it has finished',
             )
 
         return file_locks.lock(self._project.run_lock, str(os.getpid()), shared=True, busy=busy)
 
     def _prepare(self) -> None:
-        """Finds what can be found wrong before a node runs, and starts TFX.
+        """Checks all that can be checked before a node runs, and starts TFX.
 
         Raises:
-            UserError: with what is wrong and how to mend it.
+            UserError: with the problem and its solution.
         """
         project = self._project
         checks.check_files(project)
@@ -155,7 +155,7 @@ class _Call:
                 from thawline.pipeline import tfx_imports  # noqa: F401
         except ImportError as error:
             raise ConfigError(
-                f'this environment lacks what nodes need ({error}); run: thawline doctor'
+                f'this environment lacks packages that nodes need ({error}); run: thawline doctor'
             ) from error
         if set(self._nodes) & set(_BASES):
             checks.check_weights(project)
@@ -180,7 +180,7 @@ class _Call:
         return outcome
 
     def report_failure(self, error: Exception) -> Outcome:
-        """Says why nodes did not end well, and returns how they ended."""
+        """Prints why nodes failed or stopped; returns the outcome."""
         node = getattr(error, 'node', None)
         if node is not None:
             self._display.show_failed(node)
@@ -194,10 +194,10 @@ class _Call:
         return outcome
 
     def _results_so_far(self) -> list[NodeResult]:
-        """What other nodes came to, where the metadata can be read at all."""
+        """The results of other nodes, if the metadata can be read at all."""
         try:
             return NodeRunner(self._found, self._run_id, self._display).whole_run()
-        except Exception:  # what ended the nodes has been told, and counts
+        except Exception:  # the first error was printed, and decides the outcome
             logging.exception('the run cannot be read')
             return []
 
@@ -208,7 +208,7 @@ class _Call:
         message: str | None = None,
         node: str | None = None,
     ) -> None:
-        """Tells those who want to know how the run ended."""
+        """Sends the configured notifications."""
         good = [result for result in results if result.state in runs.SUCCESS_STATES]
         seconds = sum(result.seconds for result in good)
         ending = details.Ending(self._run_id, outcome, seconds, good, message, node, self._log)

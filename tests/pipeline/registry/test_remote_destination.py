@@ -83,7 +83,7 @@ def test_a_removal_that_stopped_is_finished(models: Models):
     models.promote(models.add('rb'))
     ledger.begin(models.store, ledger.Prune('production', URL, 'a@b', (1,), (), 'abc'))
     del FILES[f'{URL}/1/saved_model.pb']
-    assert 'mended: a prune' in models.thawline('history').output
+    assert 'recovered: the prune' in models.thawline('history').output
     assert not any(path.startswith(f'{URL}/1/') for path in FILES)
     assert consistency.inconsistencies(models.registry()) == []
 
