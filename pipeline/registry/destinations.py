@@ -118,10 +118,10 @@ class LocalDestination:
 
     def discard(self, version: int, incoming: str) -> bool:
         # An empty or unrelated name must never lead to a removal.
-        there = incoming.startswith(INCOMING) and (self.folder / incoming).is_dir()
-        if there:
+        exists = incoming.startswith(INCOMING) and (self.folder / incoming).is_dir()
+        if exists:
             shutil.rmtree(self.folder / incoming)
-        return there
+        return exists
 
     def remove(self, version: int, hidden: str) -> None:
         target = self.folder / _hidden(version, hidden)

@@ -68,10 +68,10 @@ class LoadTest:
                 f'loading the model in {folder} ended the process (exit code '
                 f'{self._process.wait()}): {self._last_output()}'
             )
-        found = json.loads(answer)
-        if 'error' in found:
-            raise ConfigError(f'the model in {folder} does not load: {found["error"]}')
-        signatures = [name for name in found['signatures'] if name != _ITS_OWN]
+        result = json.loads(answer)
+        if 'error' in result:
+            raise ConfigError(f'the model in {folder} does not load: {result["error"]}')
+        signatures = [name for name in result['signatures'] if name != _ITS_OWN]
         if not signatures:
             raise ConfigError(f'the model in {folder} has no signatures, so no server can use it')
         return signatures

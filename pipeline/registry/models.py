@@ -87,14 +87,16 @@ class Model:
 
         The check skips models that the Evaluator did not bless.
         """
-        noted = self.serving_record.properties if self.serving_record else {}
-        return None if noted.get(property_names.CHECKED) == 0 else _blessed(self.infra_blessing)
+        properties = self.serving_record.properties if self.serving_record else {}
+        return (
+            None if properties.get(property_names.CHECKED) == 0 else _blessed(self.infra_blessing)
+        )
 
     @property
     def formats(self) -> tuple[str, ...]:
         """Other formats in the exported form."""
-        noted = self.exports.properties.get(property_names.PLACED) if self.exports else None
-        return tuple(map(str, json.loads(noted))) if noted else ()
+        names = self.exports.properties.get(property_names.PLACED) if self.exports else None
+        return tuple(map(str, json.loads(names))) if names else ()
 
     @property
     def folders(self) -> tuple[pathlib.Path, ...]:
@@ -124,12 +126,12 @@ def saved_model(uri: str) -> pathlib.Path:
 
 def read_models(graph: Lineage) -> list[Model]:
     """Every model, oldest first."""
-    found = []
-    for one in graph.of_node(node_names.TRAINER):
-        model = graph.output(one, 'model')
-        if one.state == 'complete' and model is not None:
-            found.append(_model(graph, one, model))
-    return found
+    models = []
+    for trainer in graph.of_node(node_names.TRAINER):
+        model = graph.output(trainer, 'model')
+        if trainer.state == 'complete' and model is not None:
+            models.append(_model(graph, trainer, model))
+    return models
 
 
 def _model(graph: Lineage, trainer: Execution, model: Output) -> Model:
@@ -166,48 +168,53 @@ def source_model(graph: Lineage, artifact: int) -> int:
 
 def staged_models(graph: Lineage) -> dict[int, int]:
     """Version in staging -> id of the model, for all that Pusher ever pushed."""
-    found = {}
+    versions = {}
     for pusher in graph.of_node(node_names.PUSHER):
         pushed = graph.output(pusher, 'pushed_model')
         version = str(pushed.properties.get(property_names.PUSHED_VERSION, '')) if pushed else ''
         for artifact in pusher.inputs.get('model', ()) if version.isdigit() else ():
-            found[int(version)] = source_model(graph, artifact)
-    return found
+            versions[int(version)] = source_model(graph, artifact)
+    return versions
 
 
 def training_data(graph: Lineage, model: Model) -> TrainingData | None:
     """The training data of a model; None where the metadata has no record of it."""
-    made = next(
-        (m for m in graph.ancestors(model.id) if m.node == node_names.IMAGE_EXAMPLE_GEN), None
+    ingestion = next(
+        (
+            execution
+            for execution in graph.ancestors(model.id)
+            if execution.node == node_names.IMAGE_EXAMPLE_GEN
+        ),
+        None,
     )
-    noted = graph.output(made, 'quarantine')
-    if made is None or noted is None:
+    quarantine = graph.output(ingestion, 'quarantine')
+    if ingestion is None or quarantine is None:
         return None
-    summary = _json(noted.properties.get(property_names.SUMMARY))
+    summary = _json(quarantine.properties.get(property_names.SUMMARY))
     return TrainingData(
-        source=str(_json(made.properties.get(property_names.SOURCE_SPEC)).get('source', '')),
+        source=str(_json(ingestion.properties.get(property_names.SOURCE_SPEC)).get('source', '')),
         splits=summary.get('splits', {}),
-        quarantined=int(noted.properties.get(property_names.QUARANTINED, 0)),
-        fingerprint=str(made.properties.get(property_names.SOURCE_FINGERPRINT, '')),
+        quarantined=int(quarantine.properties.get(property_names.QUARANTINED, 0)),
+        fingerprint=str(ingestion.properties.get(property_names.SOURCE_FINGERPRINT, '')),
     )
 
 
 def trainer_settings(model: Model) -> dict[str, Any]:
     """The Trainer's settings: `model` (the base), `training`, `image_size` and so on."""
-    told = _json(model.trainer.properties.get(property_names.CUSTOM_CONFIG))
-    nested = {key: _json(told.get(key)) for key in ('model', 'training')}
-    return {**told, **nested}
+    config = _json(model.trainer.properties.get(property_names.CUSTOM_CONFIG))
+    nested = {key: _json(config.get(key)) for key in ('model', 'training')}
+    return {**config, **nested}
 
 
 def base_name(model: Model) -> str:
     """Name of the base and side length of its images: 'efficientnet_lite0 192'."""
-    told = trainer_settings(model)
-    return f'{told["model"].get("backbone", "?")} {told.get("image_size", "")}'.strip()
+    settings = trainer_settings(model)
+    return f'{settings["model"].get("backbone", "?")} {settings.get("image_size", "")}'.strip()
 
 
 def _json(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text) if isinstance(text, str) else {}
+        content = json.loads(text) if isinstance(text, str) else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

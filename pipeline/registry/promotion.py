@@ -44,9 +44,13 @@ class DeploymentPlan:
 def next_version(registry: Registry, stage: str) -> int:
     """A number above all versions that the stage ever had; in staging a time, as Pusher uses."""
     place = registry.destinations[stage]
-    known = [move.version for move in registry.deployments if move.destination == place.name]
-    known += registry.owners(stage)
-    highest = max([0, *place.versions(), *known])
+    numbers = [
+        deployment.version
+        for deployment in registry.deployments
+        if deployment.destination == place.name
+    ]
+    numbers += registry.owners(stage)
+    highest = max([0, *place.versions(), *numbers])
     return max(highest + 1, int(time.time())) if stage == STAGING else highest + 1
 
 
@@ -71,7 +75,7 @@ def deploy(registry: Registry, plan: DeploymentPlan, tell: OnProgress) -> Deploy
             f'{expected.digest[:12]}, not {plan.digest[:12]})'
         )
     before = plan.replaces
-    move = Deployment(
+    deployment = Deployment(
         action=plan.action,
         stage=plan.stage,
         destination=place.name,
@@ -90,81 +94,91 @@ def deploy(registry: Registry, plan: DeploymentPlan, tell: OnProgress) -> Deploy
         restores=plan.restores,
     )
     if place.renames:
-        incoming = f'{INCOMING}{move.version}-{secrets.token_hex(4)}'
-        move = dataclasses.replace(move, incoming=incoming)
-    move = dataclasses.replace(move, id=ledger.begin(registry.store, move, registry.pipeline))
-    _put(registry, place, move, plan.source, tell)
-    ledger.complete(registry.store, move, ledger.version_uri(place.name, move.version))
-    return move
+        incoming = f'{INCOMING}{deployment.version}-{secrets.token_hex(4)}'
+        deployment = dataclasses.replace(deployment, incoming=incoming)
+    deployment = dataclasses.replace(
+        deployment, id=ledger.begin(registry.store, deployment, registry.pipeline)
+    )
+    _put(registry, place, deployment, plan.source, tell)
+    ledger.complete(registry.store, deployment, ledger.version_uri(place.name, deployment.version))
+    return deployment
 
 
 def _check_unchanged(registry: Registry, plan: DeploymentPlan) -> None:
-    now = registry.current(plan.stage)
-    if (now.id if now else 0) != (plan.replaces.id if plan.replaces else 0):
-        assert now is not None, 'the ledger never loses entries'
+    served = registry.current(plan.stage)
+    if (served.id if served else 0) != (plan.replaces.id if plan.replaces else 0):
+        assert served is not None, 'the ledger never loses entries'
         raise ConfigError(
-            f'{plan.stage} has changed in the meantime: {now.who} deployed model {now.model} as '
-            f'version {now.version}; check with thawline models and try again'
+            f'{plan.stage} has changed in the meantime: {served.who} deployed model '
+            f'{served.model} as version {served.version}; check with thawline models and try again'
         )
 
 
 def _put(
-    registry: Registry, place: Destination, move: Deployment, source: ModelFiles, tell: OnProgress
+    registry: Registry,
+    place: Destination,
+    deployment: Deployment,
+    source: ModelFiles,
+    tell: OnProgress,
 ) -> None:
     """Copies, verifies and loads the files, then makes the version appear; all or nothing."""
     try:
-        if _loaded_before(registry, move):
-            _copy(place, move, source, tell)
+        if _loaded_before(registry, deployment):
+            _copy(place, deployment, source, tell)
         else:
             # TensorFlow takes seconds to import; the files are copied meanwhile.
             with load_test.LoadTest() as loader:
-                _copy(place, move, source, tell)
+                _copy(place, deployment, source, tell)
                 tell('loading the copy in a separate process', 0, 0)
-                _load(loader, place.prepared(move.version, move.incoming), source)
-        place.finish(source, move.version, move.incoming)
+                _load(loader, place.prepared(deployment.version, deployment.incoming), source)
+        place.finish(source, deployment.version, deployment.incoming)
     except BaseException:
-        if move.version not in place.versions():
-            place.discard(move.version, move.incoming)
-            ledger.cancel(registry.store, move.id)
+        if deployment.version not in place.versions():
+            place.discard(deployment.version, deployment.incoming)
+            ledger.cancel(registry.store, deployment.id)
         raise
 
 
-def _copy(place: Destination, move: Deployment, source: ModelFiles, tell: OnProgress) -> None:
-    written = place.prepare(source, move.version, move.incoming, _counter(tell, 'copying', move))
-    copy = place.prepared(move.version, move.incoming)
-    found = model_fingerprint.fingerprint(copy, _counter(tell, 'verifying', move))
-    for one, name in ((written, source.name), (found, copy.name)):
-        if one != Fingerprint(move.digest, move.size):
+def _copy(place: Destination, deployment: Deployment, source: ModelFiles, tell: OnProgress) -> None:
+    written = place.prepare(
+        source, deployment.version, deployment.incoming, _counter(tell, 'copying', deployment)
+    )
+    copy = place.prepared(deployment.version, deployment.incoming)
+    verified = model_fingerprint.fingerprint(copy, _counter(tell, 'verifying', deployment))
+    for fingerprint, name in ((written, source.name), (verified, copy.name)):
+        if fingerprint != Fingerprint(deployment.digest, deployment.size):
             raise ConfigError(
-                f'the files in {name} changed while they were copied (digest {one.digest[:12]}, '
-                f'not {move.digest[:12]}); is something else writing there?'
+                f'the files in {name} changed while they were copied (digest '
+                f'{fingerprint.digest[:12]}, not {deployment.digest[:12]}); is something else '
+                'writing there?'
             )
 
 
-def _counter(tell: OnProgress, what: str, move: Deployment) -> model_fingerprint.Advance:
+def _counter(tell: OnProgress, what: str, deployment: Deployment) -> model_fingerprint.Advance:
     done = 0
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        tell(what, done, move.size)
+        tell(what, done, deployment.size)
 
     return advance
 
 
-def _loaded_before(registry: Registry, move: Deployment) -> bool:
+def _loaded_before(registry: Registry, deployment: Deployment) -> bool:
     """Whether the same TensorFlow loaded the same bytes for an earlier deployment."""
     return any(
-        (one.digest, one.loaded, one.state) == (move.digest, move.loaded, 'complete')
-        for one in registry.deployments
+        (earlier.digest, earlier.loaded, earlier.state)
+        == (deployment.digest, deployment.loaded, 'complete')
+        for earlier in registry.deployments
     )
 
 
 def _load(loader: load_test.LoadTest, copy: ModelFiles, source: ModelFiles) -> None:
     """Loads the copy, or its source, which has the same bytes, where the copy is remote."""
-    here = next((one for one in (copy, source) if isinstance(one, LocalFiles)), None)
-    if here is not None:
-        loader.load(here.path)
+    local = next((files for files in (copy, source) if isinstance(files, LocalFiles)), None)
+    if local is not None:
+        loader.load(local.path)
         return
     with tempfile.TemporaryDirectory() as folder:
         place = LocalDestination(pathlib.Path(folder))
@@ -178,47 +192,47 @@ def rollback_target(registry: Registry, stage: str = PRODUCTION) -> tuple[Deploy
     Raises:
         NotFound: there is no earlier one.
     """
-    held = registry.stack(stage)
-    if not held:
+    stack = registry.stack(stage)
+    if not stack:
         raise NotFound(
             f'nothing was promoted to {registry.destinations[stage].name} yet; start with: '
             'thawline promote'
         )
-    if len(held) == 1:
+    if len(stack) == 1:
         raise NotFound(
-            f'no earlier model to return to: model {held[0].model} is the first in {stage}'
+            f'no earlier model to return to: model {stack[0].model} is the first in {stage}'
         )
-    return held[-1], held[-2]
+    return stack[-1], stack[-2]
 
 
-def find_files(registry: Registry, move: Deployment) -> ModelFiles:
+def find_files(registry: Registry, deployment: Deployment) -> ModelFiles:
     """The files of a deployment, from any place that still has them.
 
     Raises:
         NotFound: no place does.
     """
-    place = registry.destinations[move.stage]
-    there = set(place.versions())
-    served = [
-        one.version
-        for one in registry.deployments
-        if one.state == 'complete'
-        and one.digest == move.digest
-        and one.destination == place.name
-        and one.version in there
+    place = registry.destinations[deployment.stage]
+    versions = set(place.versions())
+    same_files = [
+        other.version
+        for other in registry.deployments
+        if other.state == 'complete'
+        and other.digest == deployment.digest
+        and other.destination == place.name
+        and other.version in versions
     ]
-    model = registry.model(move.model)
-    folders = [pathlib.Path(move.source), *(model.folders if model else ())]
+    model = registry.model(deployment.model)
+    folders = [pathlib.Path(deployment.source), *(model.folders if model else ())]
     candidates: list[ModelFiles] = [LocalFiles(path) for path in dict.fromkeys(folders)]
-    candidates += [place.source(version) for version in reversed(served)]
+    candidates += [place.source(version) for version in reversed(same_files)]
     for source in candidates:
         try:
-            if model_fingerprint.fingerprint(source).digest == move.digest:
+            if model_fingerprint.fingerprint(source).digest == deployment.digest:
                 return source
         except UserError:
             continue  # gone or damaged; the next may be whole
     names = ', '.join(source.name for source in candidates)
     raise NotFound(
-        f'the files of model {move.model}, version {move.version}, no longer exist; '
+        f'the files of model {deployment.model}, version {deployment.version}, no longer exist; '
         f'looked in {names}'
     )

@@ -21,34 +21,34 @@ class Objection:
 
 def objections(model: Model) -> list[Objection]:
     """Objections that `--force` overrides."""
-    found = []
+    reasons = []
     if model.blessed is None:
-        found.append(Objection('never evaluated', f'model {model.id} was never evaluated'))
+        reasons.append(Objection('never evaluated', f'model {model.id} was never evaluated'))
     elif not model.blessed:
-        found.append(
+        reasons.append(
             Objection(
                 'not blessed',
                 f'model {model.id} was not blessed by the Evaluator '
                 f'(thawline report {model.run} says why)',
             )
         )
-    noted = model.serving_record.properties if model.serving_record else {}
-    if model.infra_blessed is False and noted.get('checked', 1):  # unblessed ones are skipped
-        problems = f': {noted["problems"]}' if noted.get('problems') else ''
-        found.append(
+    properties = model.serving_record.properties if model.serving_record else {}
+    if model.infra_blessed is False and properties.get('checked', 1):  # unblessed ones are skipped
+        problems = f': {properties["problems"]}' if properties.get('problems') else ''
+        reasons.append(
             Objection(
                 'failed the serving check',
                 f'model {model.id} failed the serving check{problems}',
             )
         )
     elif model.exporter is not None and model.infra_blessed is None:
-        found.append(
+        reasons.append(
             Objection(
                 'no serving check',
                 f'the export of model {model.id} has had no serving check',
             )
         )
-    return found
+    return reasons
 
 
 def check_promotion(registry: Registry, model: Model, stage: str, force: bool, reason: str) -> str:
@@ -68,19 +68,21 @@ def check_promotion(registry: Registry, model: Model, stage: str, force: bool, r
             'thawline run'
         )
     served = registry.current(stage)
-    there = registry.destinations[stage].versions()
-    same = served is not None and served.model == model.id and there[-1:] == [served.version]
+    versions = registry.destinations[stage].versions()
+    is_served = (
+        served is not None and served.model == model.id and versions[-1:] == [served.version]
+    )
     # The same model may be promoted again with other exports, or after its folder was removed.
     if (
         served
-        and same
+        and is_served
         and model_fingerprint.fingerprint(LocalFiles(model.folder)).digest == served.digest
     ):
         raise ConfigError(f'model {model.id} is already in {stage}, as version {served.version}')
     against = objections(model)
     if against and not force:
         raise ConfigError(
-            f'{"; ".join(one.sentence for one in against)}; to promote it anyway: --force '
-            '--reason "...", which is recorded permanently'
+            f'{"; ".join(objection.sentence for objection in against)}; to promote it anyway: '
+            '--force --reason "...", which is recorded permanently'
         )
-    return ', '.join(one.short for one in against)
+    return ', '.join(objection.short for objection in against)

@@ -55,36 +55,38 @@ def describe(registry: Registry, model: Model) -> list[Chapter]:
         'Code': _code(registry, model),
         'Deployments': _deployments(registry, model),
     }
-    told = [Chapter(title, tuple(lines)) for title, lines in chapters.items()]
-    return [chapter for chapter in told if chapter.lines]
+    parts = [Chapter(title, tuple(lines)) for title, lines in chapters.items()]
+    return [chapter for chapter in parts if chapter.lines]
 
 
 def _model(registry: Registry, model: Model) -> Iterator[str]:
     yield f'trained in run {model.run}, {model.made:%Y-%m-%d %H:%M}'
-    others = [
-        one.run
-        for one in registry.lineage.of_node(node_names.TRAINER)
-        if one.state == 'cached' and model.id in one.outputs.get('model', ())
+    reuses = [
+        execution.run
+        for execution in registry.lineage.of_node(node_names.TRAINER)
+        if execution.state == 'cached' and model.id in execution.outputs.get('model', ())
     ]
-    if others:
-        later = f'{len(others)} later {"run" if len(others) == 1 else "runs"}'
-        yield f'reused from the cache by {later}, most recently {others[-1]}'
+    if reuses:
+        later = f'{len(reuses)} later {"run" if len(reuses) == 1 else "runs"}'
+        yield f'reused from the cache by {later}, most recently {reuses[-1]}'
     folder = model.folder
     yield f'files {folder}' if folder else f'files are gone from {model.folders[0]}'
 
 
 def _images(registry: Registry, model: Model) -> Iterator[str]:
-    found = models.training_data(registry.lineage, model)
-    made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
-    if found is None or made is None:
+    data = models.training_data(registry.lineage, model)
+    ingestion = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
+    if data is None or ingestion is None:
         return
-    yield f'source {found.source}, ingested in run {made.run}'
-    yield f'fingerprint of the source {found.fingerprint[:_DIGEST] or "not recorded"}'
-    yield f'{found.count:,} images, {found.quarantined:,} quarantined'
-    for split, counts in found.splits.items():
+    yield f'source {data.source}, ingested in run {ingestion.run}'
+    yield f'fingerprint of the source {data.fingerprint[:_DIGEST] or "not recorded"}'
+    yield f'{data.count:,} images, {data.quarantined:,} quarantined'
+    for split, counts in data.splits.items():
         each = ', '.join(f'{name} {count:,}' for name, count in counts.items())
         yield f'{split} {sum(counts.values()):,}: {each}'
-    seed, side = (made.properties.get(p) for p in (property_names.SEED, property_names.MAX_SIDE))
+    seed, side = (
+        ingestion.properties.get(p) for p in (property_names.SEED, property_names.MAX_SIDE)
+    )
     yield f'split by group with seed {seed}; longest side {side} pixels'
 
 
@@ -95,8 +97,8 @@ def _gates(registry: Registry, model: Model) -> Iterator[str]:
     if schema is not None:
         reviewed = schema.properties.get('schema_file')
         yield f'reviewed schema {reviewed}' if reviewed else 'schema inferred from the images'
-    made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
-    quarantine = registry.lineage.output(made, 'quarantine')
+    ingestion = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
+    quarantine = registry.lineage.output(ingestion, 'quarantine')
     gate = (
         registry.lineage.newest_consumer(quarantine.id, 'verdict', 'quarantine')
         if quarantine
@@ -107,24 +109,25 @@ def _gates(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _preprocessing(registry: Registry, model: Model) -> Iterator[str]:
-    told = models.trainer_settings(model)
-    if 'image_size' in told:
-        yield f'{told["image_size"]} x {told["image_size"]} pixels, {told.get("resize", "?")}'
+    settings = models.trainer_settings(model)
+    if 'image_size' in settings:
+        side = settings['image_size']
+        yield f'{side} x {side} pixels, {settings.get("resize", "?")}'
 
 
 def _base(registry: Registry, model: Model) -> Iterator[str]:
-    told = models.trainer_settings(model)
-    yield f'{told["model"].get("backbone", "?")}, weights {told["model"].get("weights", "?")}'
-    noted = registry.lineage.output(model.trainer, 'model_run')
-    digest = (noted.properties.get(property_names.WEIGHTS_DIGEST) if noted else None) or (
+    base = models.trainer_settings(model)['model']
+    yield f'{base.get("backbone", "?")}, weights {base.get("weights", "?")}'
+    run = registry.lineage.output(model.trainer, 'model_run')
+    digest = (run.properties.get(property_names.WEIGHTS_DIGEST) if run else None) or (
         _record(registry, model).get('base', {}).get('weights_digest')
     )
     yield f'digest of the weights {digest or "not available"}'
     embedder = _step(registry, model, node_names.EMBEDDER)
     features = registry.lineage.output(embedder, 'embeddings')
     if features is not None:
-        noted_of = features.properties
-        yield f'{noted_of.get("dimension"):,} features from {noted_of.get("count"):,} images'
+        properties = features.properties
+        yield f'{properties.get("dimension"):,} features from {properties.get("count"):,} images'
 
 
 def _training(registry: Registry, model: Model) -> Iterator[str]:
@@ -133,9 +136,10 @@ def _training(registry: Registry, model: Model) -> Iterator[str]:
     if record:
         line = f'probe: val accuracy {percent(record["probe"]["val"]["accuracy"])}'
         if 'fine_tune' in record:
-            tuned = record['fine_tune']
-            line += f'; fine-tuned, {tuned["blocks"]} blocks: {percent(tuned["val"]["accuracy"])}'
-            line += f' (epoch {tuned["best_epoch"]} of {len(tuned["history"])})'
+            fine_tuning = record['fine_tune']
+            accuracy = percent(fine_tuning['val']['accuracy'])
+            line += f'; fine-tuned, {fine_tuning["blocks"]} blocks: {accuracy}'
+            line += f' (epoch {fine_tuning["best_epoch"]} of {len(fine_tuning["history"])})'
         yield f'{line}; kept: {record["kept"].replace("_", "-")}'
         if record['decision'].get('summary'):
             yield str(record['decision']['summary'])
@@ -150,13 +154,13 @@ def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
         return
     yield f'{"BLESSED" if model.blessed else "NOT BLESSED"} in run {model.evaluator.run}'
     for split in ('val', 'test'):
-        reached = runs.accuracy(model.evaluation, split)
-        if reached:
+        accuracy = runs.accuracy(model.evaluation, split)
+        if accuracy:
             images = model.evaluation.properties.get(property_names.images(split), '?')
-            yield f'{split} accuracy {reached} on {images} images'
-    noted = model.blessing.properties if model.blessing else {}
-    against = noted.get(property_names.BASELINE_MODEL_ID)
-    yield f'compared with model {against}' if against else 'no earlier model to compare with'
+            yield f'{split} accuracy {accuracy} on {images} images'
+    properties = model.blessing.properties if model.blessing else {}
+    baseline = properties.get(property_names.BASELINE_MODEL_ID)
+    yield f'compared with model {baseline}' if baseline else 'no earlier model to compare with'
     rules = _json(pathlib.Path(model.evaluation.uri, 'verdict.json')).get('rules')
     if not rules:
         yield f'rules {_settings(model.evaluator.properties.get("gate"))}'
@@ -175,26 +179,29 @@ def _export(registry: Registry, model: Model) -> Iterator[str]:
 def _check(registry: Registry, model: Model) -> Iterator[str]:
     if model.checker is None:
         return
-    noted = model.serving_record.properties if model.serving_record else {}
-    if not noted.get(property_names.CHECKED, 1):
+    properties = model.serving_record.properties if model.serving_record else {}
+    if not properties.get(property_names.CHECKED, 1):
         yield 'skipped: the model was not blessed'
         return
     passed = {True: 'passed', False: 'FAILED', None: 'skipped'}[model.infra_blessed]
     yield f'{passed} in run {model.checker.run}'
-    measured = [told.format(noted[name]) for name, told in _MEASURED.items() if name in noted]
-    if measured:
-        yield ', '.join(measured)
-    if noted.get(property_names.PROBLEMS):
-        yield str(noted[property_names.PROBLEMS])
+    measurements = [
+        text.format(properties[name]) for name, text in _MEASURED.items() if name in properties
+    ]
+    if measurements:
+        yield ', '.join(measurements)
+    if properties.get(property_names.PROBLEMS):
+        yield str(properties[property_names.PROBLEMS])
 
 
 def _code(registry: Registry, model: Model) -> Iterator[str]:
     steps = registry.lineage.ancestors(model.id)
-    steps += [one for one in (model.evaluator, model.exporter, model.checker) if one]
-    for one in steps:
-        told = {**_parsed(one.properties.get(property_names.CUSTOM_CONFIG)), **one.properties}
-        if told.get(property_names.CODE_DIGEST):
-            yield f'{one.node} {told[property_names.CODE_DIGEST]}'
+    steps += [step for step in (model.evaluator, model.exporter, model.checker) if step]
+    for step in steps:
+        config = _parsed(step.properties.get(property_names.CUSTOM_CONFIG))
+        properties = {**config, **step.properties}
+        if properties.get(property_names.CODE_DIGEST):
+            yield f'{step.node} {properties[property_names.CODE_DIGEST]}'
     version = registry.lineage.artifacts[model.id].properties.get('tfx_version')
     if version:
         yield f'TFX {version}'
@@ -204,82 +211,84 @@ def _deployments(registry: Registry, model: Model) -> Iterator[str]:
     for version, id_ in sorted(models.staged_models(registry.lineage).items()):
         if id_ == model.id:
             yield f'pushed to staging as version {version}'
-    mine = [m for m in registry.deployments if m.state == 'complete' and m.model == model.id]
-    for move in mine:
-        yield from _move(registry, move)
-    if not mine:
+    deployments = [d for d in registry.deployments if d.state == 'complete' and d.model == model.id]
+    for deployment in deployments:
+        yield from _deployment(registry, deployment)
+    if not deployments:
         yield 'never promoted'
 
 
-def _move(registry: Registry, move: Deployment) -> Iterator[str]:
-    forced = f' (forced: {move.forced})' if move.forced else ''
-    reason = f': {move.reason}' if move.reason else ''
-    how = 'promoted to' if move.action == ledger.PROMOTE else 'restored by rollback to'
+def _deployment(registry: Registry, deployment: Deployment) -> Iterator[str]:
+    forced = f' (forced: {deployment.forced})' if deployment.forced else ''
+    reason = f': {deployment.reason}' if deployment.reason else ''
+    how = 'promoted to' if deployment.action == ledger.PROMOTE else 'restored by rollback to'
     yield (
-        f'{move.when:%Y-%m-%d %H:%M} {how} {move.stage} as version {move.version} by '
-        f'{move.who}{forced}{reason}'
+        f'{deployment.when:%Y-%m-%d %H:%M} {how} {deployment.stage} as version '
+        f'{deployment.version} by {deployment.who}{forced}{reason}'
     )
-    if move.replaced_model:
-        yield f'  replaced model {move.replaced_model}, version {move.replaced_version}'
+    if deployment.replaced_model:
+        yield f'  replaced model {deployment.replaced_model}, version {deployment.replaced_version}'
     later = [
-        one
-        for one in registry.deployments
-        if one.state == 'complete'
-        and (one.stage, one.destination) == (move.stage, move.destination)
-        and one.id > move.id
+        other
+        for other in registry.deployments
+        if other.state == 'complete'
+        and (other.stage, other.destination) == (deployment.stage, deployment.destination)
+        and other.id > deployment.id
     ]
     if later:
         end = later[0]
         yield f'  until {end.when:%Y-%m-%d %H:%M}: {ledger.noun(end)} of model {end.model}'
     else:
-        yield f'  current in {move.destination}, digest {move.digest[:_DIGEST]}'
+        yield f'  current in {deployment.destination}, digest {deployment.digest[:_DIGEST]}'
 
 
 def _step(registry: Registry, model: Model, node: str) -> Execution | None:
     """The newest execution of a node that the model derives from."""
-    found = [one for one in registry.lineage.ancestors(model.id) if one.node == node]
-    return found[-1] if found else None
+    executions = [e for e in registry.lineage.ancestors(model.id) if e.node == node]
+    return executions[-1] if executions else None
 
 
 def _record(registry: Registry, model: Model) -> dict[str, Any]:
-    noted = registry.lineage.output(model.trainer, 'model_run')
-    return _json(pathlib.Path(noted.uri, 'training.json')) if noted else {}
+    run = registry.lineage.output(model.trainer, 'model_run')
+    return _json(pathlib.Path(run.uri, 'training.json')) if run else {}
 
 
 def _json(path: pathlib.Path) -> dict[str, Any]:
     """A record; empty if it is missing or damaged."""
     try:
-        found = json.loads(path.read_text('utf-8'))
+        content = json.loads(path.read_text('utf-8'))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _parsed(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text) if isinstance(text, str) else text
+        content = json.loads(text) if isinstance(text, str) else text
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def _settings(told: Any) -> str:
+def _settings(settings: Any) -> str:
     """Settings on one line, without empty ones."""
     shown = (
         f'{name}={json.dumps(value) if isinstance(value, list | dict) else value}'
-        for name, value in _parsed(told).items()
+        for name, value in _parsed(settings).items()
         if value not in (None, [], {}, '')
     )
     return ', '.join(shown) or 'none'
 
 
-def _changed(told: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = '') -> list[str]:
+def _changed(
+    settings: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = ''
+) -> list[str]:
     """'fine_tune.epochs=4' for each setting other than the default."""
-    found = []
-    for name, value in told.items():
+    lines = []
+    for name, value in settings.items():
         default = defaults.get(name)
         if isinstance(value, dict) and isinstance(default, dict):
-            found += _changed(value, default, f'{prefix}{name}.')
+            lines += _changed(value, default, f'{prefix}{name}.')
         elif value != default:
-            found.append(f'{prefix}{name}={value}')
-    return found
+            lines.append(f'{prefix}{name}={value}')
+    return lines

@@ -20,36 +20,42 @@ def recover(registry: Registry) -> list[str]:
         UserError: a destination cannot be reached.
     """
     return [
-        _move(registry, one) if isinstance(one, Deployment) else _prune(registry, one)
-        for one in registry.unfinished
+        _recover_deployment(registry, change)
+        if isinstance(change, Deployment)
+        else _recover_prune(registry, change)
+        for change in registry.unfinished
     ]
 
 
-def _move(registry: Registry, move: Deployment) -> str:
-    place = destinations.destination_at(move.destination)
+def _recover_deployment(registry: Registry, deployment: Deployment) -> str:
+    place = destinations.destination_at(deployment.destination)
+    version = deployment.version
     what = (
-        f'the {ledger.noun(move)} of model {move.model} to {move.stage} as version {move.version}'
+        f'the {ledger.noun(deployment)} of model {deployment.model} to {deployment.stage} as '
+        f'version {version}'
     )
-    there = move.version in place.versions()
-    if there and model_fingerprint.fingerprint(place.source(move.version)).digest == move.digest:
-        ledger.complete(registry.store, move, ledger.version_uri(move.destination, move.version))
+    in_place = version in place.versions()
+    digest = model_fingerprint.fingerprint(place.source(version)).digest if in_place else ''
+    if in_place and digest == deployment.digest:
+        uri = ledger.version_uri(deployment.destination, version)
+        ledger.complete(registry.store, deployment, uri)
         return f'recovered: {what} was interrupted after the version was in place; it is complete'
-    place.discard(move.version, move.incoming)
-    ledger.cancel(registry.store, move.id)
+    place.discard(version, deployment.incoming)
+    ledger.cancel(registry.store, deployment.id)
     line = f'recovered: {what} was interrupted before the version was in place; it was undone'
-    if there:
-        line += f'; version {move.version} in {move.destination} holds other files'
+    if in_place:
+        line += f'; version {version} in {deployment.destination} holds other files'
     return line
 
 
-def _prune(registry: Registry, prune: Prune) -> str:
+def _recover_prune(registry: Registry, prune: Prune) -> str:
     place = destinations.destination_at(prune.destination)
-    there = set(place.versions())
-    gone = [version for version in prune.versions if version not in there]
-    for version in gone:
+    versions = set(place.versions())
+    removed = [version for version in prune.versions if version not in versions]
+    for version in removed:
         place.sweep(version, prune.hidden)
-    ledger.complete_prune(registry.store, prune, gone)
+    ledger.complete_prune(registry.store, prune, removed)
     return (
-        f'recovered: the prune of {prune.stage} was interrupted after {len(gone)} of '
+        f'recovered: the prune of {prune.stage} was interrupted after {len(removed)} of '
         f'{len(prune.versions)} versions; the others remain'
     )

@@ -53,16 +53,17 @@ class Registry:
         staged = models.staged_models(self.lineage) if stage == STAGING else {}
         where = self.destinations[stage].name
         return staged | {
-            one.version: one.model
-            for one in self.deployments
-            if (one.stage, one.destination, one.state) == (stage, where, 'complete')
+            deployment.version: deployment.model
+            for deployment in self.deployments
+            if (deployment.stage, deployment.destination, deployment.state)
+            == (stage, where, 'complete')
         }
 
     @property
     def unfinished(self) -> tuple[Deployment | Prune, ...]:
         """Changes that are in progress or were interrupted."""
-        both: tuple[Deployment | Prune, ...] = (*self.deployments, *self.prunes)
-        return tuple(one for one in both if one.state == 'running')
+        changes: tuple[Deployment | Prune, ...] = (*self.deployments, *self.prunes)
+        return tuple(change for change in changes if change.state == 'running')
 
 
 def read(project: Project) -> Registry:

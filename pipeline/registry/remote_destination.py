@@ -65,8 +65,8 @@ class RemoteDestination:
         return self.url
 
     def versions(self) -> list[int]:
-        found = (path.split('/')[-2] for path in _match(f'{self.url}/*/{MARKER}'))
-        return sorted(int(name) for name in found if name.isascii() and name.isdecimal())
+        names = (path.split('/')[-2] for path in _match(f'{self.url}/*/{MARKER}'))
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
     def source(self, version: int) -> RemoteFiles:
         return RemoteFiles(f'{self.url}/{version}')
@@ -99,10 +99,10 @@ class RemoteDestination:
             )
 
     def discard(self, version: int, incoming: str) -> bool:
-        left = [name for name in self.source(version).files() if name != MARKER]
-        if version in self.versions() or not left:
+        remaining = [name for name in self.source(version).files() if name != MARKER]
+        if version in self.versions() or not remaining:
             return False
-        _delete([f'{self.url}/{version}/{name}' for name in left])
+        _delete([f'{self.url}/{version}/{name}' for name in remaining])
         return True
 
     def remove(self, version: int, hidden: str) -> None:
@@ -133,7 +133,7 @@ def _match(pattern: str) -> list[str]:
     from apache_beam.io.filesystems import FileSystems
 
     try:
-        return [found.path for found in FileSystems.match([pattern])[0].metadata_list]
+        return [metadata.path for metadata in FileSystems.match([pattern])[0].metadata_list]
     except ValueError as error:  # a scheme without a file system
         raise ConfigError(f'serving.production: cannot reach {pattern}: {error}') from error
     except BeamIOError as error:

@@ -47,16 +47,16 @@ def find_candidates(
         unknown: also versions that the registry does not know.
     """
     place, owners = registry.destinations[stage], registry.owners(stage)
-    there = place.versions()
-    newest = set(there[-max(keep, 1) :])
+    versions = place.versions()
+    newest = set(versions[-max(keep, 1) :])
     served = registry.current(stage)
-    going, kept = [], []
-    for version in (one for one in there if one not in newest):
+    old, kept = [], []
+    for version in (number for number in versions if number not in newest):
         if served is not None and version == served.version:
             kept.append(f'version {version} is in {stage} according to the registry')
         elif version not in owners:
             if unknown:
-                going.append(version)
+                old.append(version)
             else:
                 kept.append(
                     f'version {version} is not known to the registry (--unknown removes it)'
@@ -64,9 +64,9 @@ def find_candidates(
         elif not _elsewhere(registry, stage, version):
             kept.append(f'version {version} is the last copy of model {owners[version]}')
         else:
-            going.append(version)
-    sizes = [_size(registry, stage, version) for version in going]
-    return PruneCandidates(stage, tuple(going), sum(sizes), tuple(kept))
+            old.append(version)
+    sizes = [_size(registry, stage, version) for version in old]
+    return PruneCandidates(stage, tuple(old), sum(sizes), tuple(kept))
 
 
 def _elsewhere(registry: Registry, stage: str, version: int) -> bool:
@@ -74,52 +74,58 @@ def _elsewhere(registry: Registry, stage: str, version: int) -> bool:
     model = registry.model(registry.owners(stage)[version])
     if model is None:
         return False
-    where = registry.destinations[stage].name
+    destination = registry.destinations[stage].name
     sources = {
-        m.source for m in registry.deployments if (m.destination, m.version) == (where, version)
+        deployment.source
+        for deployment in registry.deployments
+        if (deployment.destination, deployment.version) == (destination, version)
     }
     folders = sources or {str(path) for path in model.folders}
     return any(pathlib.Path(folder, MARKER).is_file() for folder in folders)
 
 
 def _size(registry: Registry, stage: str, version: int) -> int:
-    where = registry.destinations[stage].name
-    noted = [m.size for m in registry.deployments if (m.destination, m.version) == (where, version)]
-    if noted:
-        return noted[-1]
+    destination = registry.destinations[stage].name
+    sizes = [
+        deployment.size
+        for deployment in registry.deployments
+        if (deployment.destination, deployment.version) == (destination, version)
+    ]
+    if sizes:
+        return sizes[-1]
     source = registry.destinations[stage].source(version)
     if isinstance(source, LocalFiles):
         return sum((source.path / name).stat().st_size for name in source.files())
     return model_fingerprint.fingerprint(source).size
 
 
-def prune(registry: Registry, found: PruneCandidates) -> Prune:
+def prune(registry: Registry, candidates: PruneCandidates) -> Prune:
     """Removes versions; the caller holds the lock.
 
     Raises:
         UserError: one cannot be removed; those before it were, and are recorded.
     """
-    place = registry.destinations[found.stage]
+    place = registry.destinations[candidates.stage]
     intent = Prune(
-        stage=found.stage,
+        stage=candidates.stage,
         destination=place.name,
         who=lock.current_user(),
-        versions=found.versions,
+        versions=candidates.versions,
         removed=(),
         hidden=secrets.token_hex(4),
     )
     id_ = ledger.begin(registry.store, intent, registry.pipeline)
     intent = dataclasses.replace(intent, id=id_)
     try:
-        for version in found.versions:
+        for version in candidates.versions:
             place.remove(version, intent.hidden)
     finally:
-        gone = _gone(found.versions, set(place.versions()))
-        for version in gone:
+        removed = _gone(candidates.versions, set(place.versions()))
+        for version in removed:
             place.sweep(version, intent.hidden)
-        ledger.complete_prune(registry.store, intent, gone)
-    return dataclasses.replace(intent, removed=tuple(gone), state='complete')
+        ledger.complete_prune(registry.store, intent, removed)
+    return dataclasses.replace(intent, removed=tuple(removed), state='complete')
 
 
-def _gone(versions: Sequence[int], there: set[int]) -> list[int]:
-    return [version for version in versions if version not in there]
+def _gone(versions: Sequence[int], present: set[int]) -> list[int]:
+    return [version for version in versions if version not in present]

@@ -33,7 +33,7 @@ def complete_versions(base: pathlib.Path) -> dict[int, pathlib.Path]:
         names = os.listdir(base)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    found = {version_number(name): base / name for name in sorted(names)}
-    whole = {version: path for version, path in found.items() if version is not None}
-    return {version: whole[version] for version in sorted(whole, reverse=True)
-            if is_model(whole[version])}  # fmt: skip
+    folders = {version_number(name): base / name for name in sorted(names)}
+    numbered = {version: path for version, path in folders.items() if version is not None}
+    return {version: numbered[version] for version in sorted(numbered, reverse=True)
+            if is_model(numbered[version])}  # fmt: skip

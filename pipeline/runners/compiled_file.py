@@ -210,12 +210,12 @@ def read(path: pathlib.Path) -> Envelope:
 
 def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
     try:
-        found = content_digest(content)
+        digest = content_digest(content)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f'{path} was not written by thawline compile: {error}') from error
-    if content['digest'] != found:
+    if content['digest'] != digest:
         raise ConfigError(
-            f'{path} was changed after it was compiled: its digest is {found}, but it says '
+            f'{path} was changed after it was compiled: its digest is {digest}, but it says '
             f'{errors.echo(content["digest"])}; {_AGAIN}'
         )
     if content.get('code') != code_digest.of_all_code():
@@ -233,29 +233,29 @@ def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
         ) from error
 
 
-def check_home(found: Envelope) -> None:
+def check_home(pipeline: Envelope) -> None:
     """Refuses a pipeline that was compiled for a folder that does not exist on this machine.
 
     Raises:
         NotFound: the folder does not exist.
     """
-    if not found.home.is_dir():
+    if not pipeline.home.is_dir():
         raise NotFound(
-            f'the pipeline was compiled for the project in {found.home}, which does not exist on '
-            'this machine; copy the project there, or compile it here: thawline compile'
+            f'the pipeline was compiled for the project in {pipeline.home}, which does not exist '
+            'on this machine; copy the project there, or compile it here: thawline compile'
         )
 
 
-def check_files(found: Envelope) -> None:
+def check_files(pipeline: Envelope) -> None:
     """Refuses a pipeline if the weights or the reviewed schema have changed since it was compiled.
 
     Raises:
         ConfigError: one of them has.
     """
-    now = file_digests(found.project)
+    now = file_digests(pipeline.project)
     for name, before, what in (
-        ('weights', found.files.weights, found.project.weights()),
-        ('schema', found.files.schema_file, str(found.project.schema)),
+        ('weights', pipeline.files.weights, pipeline.project.weights()),
+        ('schema', pipeline.files.schema_file, str(pipeline.project.schema)),
     ):
         if now[name] != before:
             raise ConfigError(f'{what} has changed since the pipeline was compiled; {_AGAIN}')

@@ -76,11 +76,12 @@ class _RunStore:
 
     def get_executions_by_context(self, context_id: int, *args: Any, **kwargs: Any) -> list[Any]:
         """Without superseded ones if the context is the run; elsewhere they count."""
-        found = self._store.get_executions_by_context(context_id, *args, **kwargs)
+        executions = self._store.get_executions_by_context(context_id, *args, **kwargs)
         run = self._store.get_context_by_type_and_name(
             constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, self._run_id
         )
-        return _without_superseded(found) if run is not None and run.id == context_id else found
+        is_run = run is not None and run.id == context_id
+        return _without_superseded(executions) if is_run else executions
 
     def get_executions(self, *args: Any, **kwargs: Any) -> list[Any]:
         """The launcher's own way to the executions of a node in a run."""
@@ -88,7 +89,7 @@ class _RunStore:
 
 
 def _without_superseded(executions: list[Any]) -> list[Any]:
-    return [one for one in executions if not runs.is_superseded(one)]
+    return [execution for execution in executions if not runs.is_superseded(execution)]
 
 
 class CompiledRun:
@@ -112,9 +113,9 @@ class CompiledRun:
             operator = functools.partial(EngineOperator, engine)
             self._operators[executable_spec_pb2.BeamExecutableSpec] = operator
         self._deployment = runner_utils.extract_local_deployment_config(compiled)
-        wanted = self._deployment.metadata_connection_config
-        described = getattr(wanted, wanted.WhichOneof('connection_config'))
-        self._connection = connection.with_password(described)  # with the password, if it needs one
+        config = self._deployment.metadata_connection_config
+        database = getattr(config, config.WhichOneof('connection_config'))
+        self._connection = connection.with_password(database)  # with the password, if it needs one
         self._nodes = {
             node.pipeline_node.node_info.id: node.pipeline_node for node in compiled.nodes
         }
@@ -187,8 +188,8 @@ class CompiledRun:
             ).launch()
         with self.metadata() as handle:
             recording.join_run(handle.store, self.run_id, self.pipeline)
-            found = runs.node_result(handle.store, self.run_id, name, self.pipeline)
-            if found is None or found.state not in runs.SUCCESS_STATES:
+            result = runs.node_result(handle.store, self.run_id, name, self.pipeline)
+            if result is None or result.state not in runs.SUCCESS_STATES:
                 recording.mark_not_run(handle.store, self.run_id, name, self.pipeline)
                 raise InputsMissing(
                     name, 'its inputs are missing: an earlier node produced nothing'
@@ -196,7 +197,7 @@ class CompiledRun:
             recording.mark_definition(
                 handle.store, self.run_id, name, self._definitions[name], self.pipeline
             )
-        return dataclasses.replace(found, seconds=time.monotonic() - started)
+        return dataclasses.replace(result, seconds=time.monotonic() - started)
 
     @contextlib.contextmanager
     def _node_errors(self, name: str) -> Iterator[None]:
@@ -237,8 +238,8 @@ def _push_lock(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
     if node.node_info.type.name != _PUSHER:
         yield
         return
-    given = node.parameters.parameters['push_destination'].field_value.string_value
-    target = pathlib.Path(json.loads(given)['filesystem']['base_directory'])
+    destination = node.parameters.parameters['push_destination'].field_value.string_value
+    target = pathlib.Path(json.loads(destination)['filesystem']['base_directory'])
     with file_locks.lock(target.with_name('pushing'), f'process {os.getpid()}', wait=True):
         while any((target / str(int(time.time()) + ahead)).exists() for ahead in (0, 1)):
             time.sleep(0.05)

@@ -34,17 +34,17 @@ class NodeRunner:
 
     def __init__(
         self,
-        found: Envelope,
+        pipeline: Envelope,
         run_id: str,
         display: Display,
         engine: Engine | None = None,
     ) -> None:
         """`run_id` names the run in the metadata; the engine runs Beam nodes."""
-        self._found = found
+        self._pipeline = pipeline
         self._run_id = run_id
         self._display = display
         self._engine = engine
-        self._definitions = compiled_file.node_digests(found.pipeline)
+        self._definitions = compiled_file.node_digests(pipeline.pipeline)
         self.ran: list[str] = []
 
     @property
@@ -54,8 +54,8 @@ class NodeRunner:
 
     def whole_run(self) -> list[NodeResult]:
         """The results of the run so far, from all processes."""
-        store = opening.find_store(self._found.project)
-        return runs.node_results(store, self._run_id, self._found.name) if store else []
+        store = opening.find_store(self._pipeline.project)
+        return runs.node_results(store, self._run_id, self._pipeline.name) if store else []
 
     def has_to_run(self, nodes: Sequence[str], force: bool) -> bool:
         """Whether any of the nodes would run; see `run`.
@@ -98,7 +98,7 @@ class NodeRunner:
                 name, f'process {process} is running it; try again when that has ended'
             )
 
-        path = self._found.project.node_locks / f'{self._run_id}-{name}'
+        path = self._pipeline.project.node_locks / f'{self._run_id}-{name}'
         return file_locks.lock(path, str(os.getpid()), remove=True, busy=busy)
 
     def _run_node(self, name: str, force: bool) -> None:
@@ -113,17 +113,17 @@ class NodeRunner:
         self._display.show_done(result)
 
     def _require(self, name: str, why: dict[str, str]) -> None:
-        missing = staleness.missing_inputs(name, self._found.upstream, why)
+        missing = staleness.missing_inputs(name, self._pipeline.upstream, why)
         if missing:
             raise InputsMissing(name, f'its inputs are missing: {missing}')
 
     def _reasons(self) -> dict[str, str]:
-        store = opening.find_store(self._found.project)
-        attempts = runs.read_attempts(store, self._run_id, self._found.name) if store else {}
-        return staleness.stale_reasons(self._found.upstream, attempts, self._definitions)
+        store = opening.find_store(self._pipeline.project)
+        attempts = runs.read_attempts(store, self._run_id, self._pipeline.name) if store else {}
+        return staleness.stale_reasons(self._pipeline.upstream, attempts, self._definitions)
 
     @functools.cached_property
     def _compiled(self) -> CompiledRun:
         from thawline.pipeline.runners import launching
 
-        return launching.from_json(self._found.pipeline, self._run_id, self._engine)
+        return launching.from_json(self._pipeline.pipeline, self._run_id, self._engine)

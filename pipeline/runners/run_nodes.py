@@ -61,20 +61,20 @@ def execute(
             f'--run-id: received {run_id!r}; give 1 to 128 letters, digits or _ . : + ~ @ = - that '
             'begin with a letter or digit'
         )
-    found = compiled_file.read(path)
-    compiled_file.check_home(found)
-    order = found.in_order(nodes)
+    pipeline = compiled_file.read(path)
+    compiled_file.check_home(pipeline)
+    order = pipeline.in_order(nodes)
     if not order:
         raise ConfigError('--node: name at least one node')
-    project, began = found.project.on_engine(on), time.monotonic()
+    project, began = pipeline.project.on_engine(on), time.monotonic()
     log = project.logs / log_name(run_id, order)
     with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
         console = rich.console.Console(file=terminal)
-        named = f'[bold]{found.name}[/bold]  run {run_id}  in {project.output}'
-        console.print(named, highlight=False, soft_wrap=True)
+        title = f'[bold]{pipeline.name}[/bold]  run {run_id}  in {project.output}'
+        console.print(title, highlight=False, soft_wrap=True)
         say(console, f'  log     {log}')
-        logging.info('nodes %s of %s, %s', ', '.join(order), path, found.digest)
-        call = _Call(console, found, project, order, run_id, log)
+        logging.info('nodes %s of %s, %s', ', '.join(order), path, pipeline.digest)
+        call = _Call(console, pipeline, project, order, run_id, log)
         try:
             outcome = call.run(force)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
@@ -87,8 +87,8 @@ def execute(
 
 def log_name(run_id: str, nodes: Sequence[str]) -> str:
     """Name of the log file of a call: `<run>-<node>.log`, or `<run>-<first>..<last>.log`."""
-    named = nodes[0] if len(nodes) == 1 else f'{nodes[0]}..{nodes[-1]}'
-    return f'{run_id}-{named}.log'
+    label = nodes[0] if len(nodes) == 1 else f'{nodes[0]}..{nodes[-1]}'
+    return f'{run_id}-{label}.log'
 
 
 class _Call:
@@ -97,13 +97,13 @@ class _Call:
     def __init__(
         self,
         console: rich.console.Console,
-        found: Envelope,
+        pipeline: Envelope,
         project: Project,
         nodes: Sequence[str],
         run_id: str,
         log: pathlib.Path,
     ) -> None:
-        self._console, self._found, self._nodes = console, found, nodes
+        self._console, self._pipeline, self._nodes = console, pipeline, nodes
         self._project, self._run_id, self._log = project, run_id, log
         self._display = progress_display.Display(
             console, lambda result: node_lines.line(result, project)
@@ -116,7 +116,7 @@ class _Call:
             self._shared_lock(),
             Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
         ):
-            runner = NodeRunner(self._found, self._run_id, self._display, engine)
+            runner = NodeRunner(self._pipeline, self._run_id, self._display, engine)
             if runner.has_to_run(self._nodes, force):
                 self._prepare()
             runner.run(self._nodes, force)
@@ -142,7 +142,7 @@ class _Call:
         """
         project = self._project
         checks.check_files(project)
-        compiled_file.check_files(self._found)
+        compiled_file.check_files(self._pipeline)
         opening.prepare_run(project)
         targets.check(project.config.notifications, os.environ, project.home)
         if node_names.IMAGE_EXAMPLE_GEN in self._nodes:
@@ -196,7 +196,7 @@ class _Call:
     def _results_so_far(self) -> list[NodeResult]:
         """The results of other nodes, if the metadata can be read at all."""
         try:
-            return NodeRunner(self._found, self._run_id, self._display).whole_run()
+            return NodeRunner(self._pipeline, self._run_id, self._display).whole_run()
         except Exception:  # the first error was printed, and decides the outcome
             logging.exception('the run cannot be read')
             return []

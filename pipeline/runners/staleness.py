@@ -24,12 +24,12 @@ def stale_reasons(
         attempts: of the nodes that ran.
         definitions: digest of what each node is now.
     """
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for node, before in upstream.items():
-        found[node] = _reason(attempts.get(node), definitions.get(node, '')) or _outdated(
-            attempts[node].id, before, attempts, found
+        reasons[node] = _reason(attempts.get(node), definitions.get(node, '')) or _outdated(
+            attempts[node].id, before, attempts, reasons
         )
-    return found
+    return reasons
 
 
 def _reason(attempt: Attempt | None, definition: str) -> str:
@@ -48,11 +48,11 @@ def _outdated(
     own: int,
     before: Sequence[str],
     attempts: Mapping[str, Attempt],
-    found: Mapping[str, str],
+    reasons: Mapping[str, str],
 ) -> str:
     for node in before:
-        if found[node]:
-            return f'is out of date: {node} {found[node]}'
+        if reasons[node]:
+            return f'is out of date: {node} {reasons[node]}'
         if attempts[node].id > own:
             return f'is out of date: {node} ran again after it'
     return ''
@@ -60,4 +60,4 @@ def _outdated(
 
 def missing_inputs(node: str, upstream: Mapping[str, Sequence[str]], why: Mapping[str, str]) -> str:
     """What a node lacks, one clause per node before it; empty if it can run."""
-    return '; '.join(f'{one} {why[one]}' for one in upstream[node] if why[one])
+    return '; '.join(f'{name} {why[name]}' for name in upstream[node] if why[name])

@@ -121,7 +121,7 @@ def test_without_a_terminal_it_asks_for_yes_after_the_comparison(models: Models)
     better = models.add('r2', rows=RIGHT)
     done = models.thawline('promote', str(better))
     refused(done, '--yes')
-    assert 'B answers 25 more images right than A' in done.stdout
+    assert 'B classifies 25 more images correctly than A' in done.stdout
     assert models.versions() == [1]
 
 
