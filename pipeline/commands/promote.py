@@ -88,7 +88,7 @@ def _candidate_lines(registry: Registry, candidate: Model, stage: str, project: 
     current = registry.current(stage)
     served = registry.model(current.model) if current else None
     if current is None or served is None:
-        return [*lines, f'  {stage} has had no promotion yet']
+        return [*lines, f'  no model has been promoted to {stage} yet']
     lines.append(
         f'{stage} serves model {served.id} of run {served.run}, version {current.version}, since '
         f'{current.when:%Y-%m-%d %H:%M}'

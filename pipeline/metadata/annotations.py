@@ -1,4 +1,4 @@
-"""What runners record of a run beside TFX; `metadata.runs` reads it."""
+"""What runners record of a run in addition to TFX; `metadata.runs` reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All of a project's metadata at once, in memory: which execution made what from what.
+"""All metadata of a project in memory: executions with their inputs and outputs.
 
 A handful of queries per run, where one query per execution would be thousands.
 """
@@ -145,18 +145,18 @@ def read(store: mlmd.MetadataStore, pipeline: str | None = None) -> Lineage:
         },
         [
             Execution(
-                id=one.id,
-                type=types.get(one.type_id, ''),
-                node=nodes.get(one.id, ''),
-                run=runs.get(one.id, ''),
-                state=metadata.STATES.get(one.last_known_state, 'unknown'),
-                began=metadata.local_time(one.create_time_since_epoch),
-                seconds=metadata.duration(one),
-                properties=metadata.properties(one),
-                inputs=_in_order(sides['inputs'][one.id]),
-                outputs=_in_order(sides['outputs'][one.id]),
+                id=execution.id,
+                type=types.get(execution.type_id, ''),
+                node=nodes.get(execution.id, ''),
+                run=runs.get(execution.id, ''),
+                state=metadata.STATES.get(execution.last_known_state, 'unknown'),
+                began=metadata.local_time(execution.create_time_since_epoch),
+                seconds=metadata.duration(execution),
+                properties=metadata.properties(execution),
+                inputs=_in_order(sides['inputs'][execution.id]),
+                outputs=_in_order(sides['outputs'][execution.id]),
             )
-            for one in executions
+            for execution in executions
         ],
     )
 
@@ -171,7 +171,9 @@ def _executions(
     """
     if pipeline is None:
         return list(store.get_executions())
-    pipelines = {one.name: one.id for one in metadata.contexts_of_type(store, 'pipeline')}
+    pipelines = {
+        context.name: context.id for context in metadata.contexts_of_type(store, 'pipeline')
+    }
     if pipeline not in pipelines:
         return []
     own = list(store.get_executions_by_context(pipelines[pipeline]))

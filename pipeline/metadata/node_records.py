@@ -1,4 +1,4 @@
-"""The records that nodes of a run left in their artifacts, as their readers want them."""
+"""Reads the records that nodes write into their artifacts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from thawline.pipeline.metadata.runs import NodeResult
 
 
 def refusal_lines(result: NodeResult) -> list[str]:
-    """Every rule of the gate that the Evaluator found to fail, and what would change it."""
+    """The rules that the model failed, with the change each needs."""
     from thawline.components.evaluation.gate import verdict  # with SciPy, which few commands need
 
     path = pathlib.Path(result.outputs['evaluation'].uri, verdict.FILE)
@@ -22,17 +22,17 @@ def refusal_lines(result: NodeResult) -> list[str]:
 
 
 def training_record(result: NodeResult) -> dict:
-    """The Trainer's own record of a run."""
+    """The Trainer's record of a run."""
     path = pathlib.Path(result.outputs['model_run'].uri, 'training.json')
     return json.loads(path.read_text('utf-8'))
 
 
 def tuning_record(result: NodeResult) -> dict:
-    """The Tuner's own record of a search; see `components.tuning.record`."""
+    """The Tuner's record of a search; see `components.tuning.record`."""
     path = pathlib.Path(result.outputs['tuner_results'].uri, 'tuning.json')
     return json.loads(path.read_text('utf-8'))
 
 
 def serving_record(result: NodeResult) -> ServingCheckRecord:
-    """What the serving check found."""
+    """The record of the serving check."""
     return serving_record_lib.read(pathlib.Path(result.outputs['serving_record'].uri))

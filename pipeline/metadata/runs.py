@@ -213,13 +213,13 @@ def read_runs(store: mlmd.MetadataStore, pipeline: str | None = None) -> list[Ru
     nodes = nodes_of_executions(store, pipeline)
     executions: dict[int, dict[str, pb.Execution]] = {}
     contexts = run_contexts(store, pipeline)
-    left = len(nodes)
+    remaining = len(nodes)
     for context in contexts:
         # Those that began under another pipeline's name come last, and are rarely needed.
-        if not left and pipeline is not None:
+        if not remaining and pipeline is not None:
             break
-        own = [one for one in store.get_executions_by_context(context.id) if one.id in nodes]
-        left -= len(own)
+        own = [e for e in store.get_executions_by_context(context.id) if e.id in nodes]
+        remaining -= len(own)
         if own or pipeline is None:
             executions[context.id] = {nodes[e.id]: e for e in sorted(own, key=lambda e: e.id)}
     outputs = _outputs(store, [e.id for by_node in executions.values() for e in by_node.values()])
@@ -249,7 +249,7 @@ def latest_complete_run(
 
 
 def accuracy(evaluation: Output, split: str) -> str | None:
-    """Accuracy on a split with its interval, in words; None if it was not evaluated."""
+    """Accuracy on a split with its interval, as text; None if it was not evaluated."""
     value = evaluation.accuracy(split)
     if value is None:
         return None

@@ -1,5 +1,5 @@
-"""The registry of models: what ML Metadata records of them, and what is done to serve them.
+"""The model registry: models in ML Metadata, and the versions that servers load.
 
 `models` and `ledger` read the lineage of the metadata; `destinations` are the folders that servers
-watch; `promotion` and `retention` change both, `recovery` finishes what a kill interrupted.
+watch; `promotion` and `retention` change both, `recovery` completes or undoes interrupted changes.
 """

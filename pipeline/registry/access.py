@@ -1,4 +1,4 @@
-"""Opens the registry for a command, and mends first what a kill left unfinished."""
+"""Opens the registry for a command, after recovery from interrupted changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Say = Callable[[str], None]
 
 
 def open_to_read(project: Project, say: Say) -> Registry:
-    """The registry for a command that changes nothing; `say` hears what was mended, or who is busy.
+    """The registry for a command that changes nothing; `say` reports recoveries, or who is busy.
 
     Raises:
         NotFound: nothing ran yet.
@@ -25,7 +25,7 @@ def open_to_read(project: Project, say: Say) -> Registry:
     if not registry.unfinished:
         return registry
     try:
-        with open_to_change(project, 'mend', say) as registry:
+        with open_to_change(project, 'recovery', say) as registry:
             return registry
     except Busy as error:
         say(f'note: {error}')
@@ -34,10 +34,11 @@ def open_to_read(project: Project, say: Say) -> Registry:
 
 @contextlib.contextmanager
 def open_to_change(project: Project, command: str, say: Say) -> Iterator[Registry]:
-    """The registry for a command that changes it, which holds the lock for the time of the block.
+    """The registry for a command that changes it; holds the lock for the block.
 
     Raises:
-        Busy: another command is at work, here or on another machine that shares the metadata.
+        Busy: another command is changing the registry, here or on a machine that shares the
+            metadata.
         Unavailable: a destination or the metadata cannot be reached.
     """
     opening.check_ownership(project)

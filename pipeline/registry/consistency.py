@@ -1,4 +1,4 @@
-"""Whether the ledger and the folders say the same; where not, what a person should know."""
+"""Where the ledger and the folders disagree."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from thawline.pipeline.registry.registry import Registry
 
 
 def inconsistencies(registry: Registry) -> list[str]:
-    """A line for each version that one of the two knows and the other does not."""
-    found = [line for stage in registry.destinations for line in _of_stage(registry, stage)]
-    found += [
-        f'a {getattr(one, "action", "prune")} of {one.stage} is under way or was killed'
-        for one in registry.unfinished
+    """A line for each version that only one of the two has, and for each unfinished change."""
+    lines = [line for stage in registry.destinations for line in _of_stage(registry, stage)]
+    lines += [
+        f'{change.stage}: a {ledger.noun(change)} is in progress or was interrupted'
+        for change in registry.unfinished
     ]
-    return found
+    return lines
 
 
 def versions(registry: Registry, stage: str) -> list[int]:
-    """What lies in a stage, lowest first; nothing where it cannot be reached."""
+    """Versions in a stage, lowest first; none where it cannot be reached."""
     try:
         return registry.destinations[stage].versions()
     except UserError:
@@ -29,21 +29,26 @@ def versions(registry: Registry, stage: str) -> list[int]:
 def _of_stage(registry: Registry, stage: str) -> list[str]:
     place, owners = registry.destinations[stage], registry.owners(stage)
     try:
-        there = place.versions()
+        present = place.versions()
     except UserError as error:
         return [str(error)]
     live = ledger.live_versions(registry.store, place.name)
-    recorded = {one.properties['version'].int_value for one in live}
+    recorded = {artifact.properties['version'].int_value for artifact in live}
     lines = [
-        f'version {version} of {stage} (model {owners.get(version, "?")}) is gone from {place.name}'
-        for version in sorted(recorded - set(there))
+        f'version {version} of {stage} (model {owners.get(version, "?")}) is missing from '
+        f'{place.name}'
+        for version in sorted(recorded - set(present))
     ]
     lines += [
         f'version {version} in {place.name} is not known to the registry'
-        for version in there
+        for version in present
         if version not in owners
     ]
     served = registry.current(stage)
-    if stage == STAGING or served is None or not there or there[-1] == served.version:
+    if stage == STAGING or served is None or not present or present[-1] == served.version:
         return lines
-    return [*lines, f'servers take version {there[-1]} in {place.name}, not {served.version}']
+    return [
+        *lines,
+        f'servers load version {present[-1]} from {place.name}; the registry has version '
+        f'{served.version} in {stage}',
+    ]

@@ -1,8 +1,8 @@
-"""Where versions of a model are served from: a folder on this machine, or objects elsewhere.
+"""Where servers load model versions from: a local folder, or remote objects.
 
-A version is a folder whose name is a number and which holds `saved_model.pb`: what TensorFlow
-Serving and all readers of this package take for one. They pass by everything else, so that a
-version is prepared under another name, or without that file, and appears whole.
+A version is a folder whose name is a number and which holds `saved_model.pb`: TensorFlow
+Serving and all readers in this package ignore everything else. So a version is prepared under
+another name, or without that file, and appears only when it is complete.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Destination(Protocol):
 
     @property
     def renames(self) -> bool:
-        """Whether a version appears by renaming; else by the file that completes it."""
+        """Whether a rename makes a version appear; otherwise the last file does."""
 
     def versions(self) -> list[int]:
         """All versions, lowest first."""
@@ -47,26 +47,26 @@ class Destination(Protocol):
     def prepare(
         self, source: ModelFiles, version: int, incoming: str, advance: Advance
     ) -> Fingerprint:
-        """Copies everything so that nobody sees it yet; returns what was read while copying."""
+        """Copies all files, not yet visible as a version; returns their fingerprint."""
 
     def prepared(self, version: int, incoming: str) -> ModelFiles:
         """The files that `prepare` wrote."""
 
     def finish(self, source: ModelFiles, version: int, incoming: str) -> None:
-        """Makes the version appear, all at once."""
+        """Makes the version appear atomically."""
 
     def discard(self, version: int, incoming: str) -> bool:
-        """Removes what `prepare` wrote; whether there was anything."""
+        """Removes what `prepare` wrote; returns whether there was anything."""
 
     def remove(self, version: int, hidden: str) -> None:
-        """Removes a version: it disappears all at once, then its files go."""
+        """Removes a version: it disappears atomically, then its files are deleted."""
 
     def sweep(self, version: int, hidden: str) -> None:
         """Removes what an interrupted `remove` left."""
 
 
 def destination_at(where: str) -> Destination:
-    """The place at a path or URL."""
+    """The destination at a path or URL."""
     if storage.is_remote(where):
         from thawline.pipeline.registry.remote_destination import (
             RemoteDestination,  # Beam takes a second to import
@@ -113,15 +113,15 @@ class LocalDestination:
         try:
             os.rename(self.folder / incoming, target)
         except OSError as error:
-            raise _cannot('put in place at', target, error) from error
+            raise _cannot('moved to', target, error) from error
         _flush_folder(self.folder)
 
     def discard(self, version: int, incoming: str) -> bool:
-        # A name that is empty, or of something else, must never lead to a removal.
-        there = incoming.startswith(INCOMING) and (self.folder / incoming).is_dir()
-        if there:
+        # An empty or unrelated name must never lead to a removal.
+        exists = incoming.startswith(INCOMING) and (self.folder / incoming).is_dir()
+        if exists:
             shutil.rmtree(self.folder / incoming)
-        return there
+        return exists
 
     def remove(self, version: int, hidden: str) -> None:
         target = self.folder / _hidden(version, hidden)
@@ -138,7 +138,7 @@ class LocalDestination:
 
 def local_versions(folder: pathlib.Path) -> list[int]:
     """All versions in a folder of this machine, lowest first."""
-    # Versions are put, found and removed by their number: a name such as 007 is somebody else's.
+    # Versions are named by their number: a folder such as 007 is not ours.
     return sorted(n for n, path in complete_versions(folder).items() if path.name == str(n))
 
 
@@ -147,7 +147,7 @@ def _hidden(version: int, hidden: str) -> str:
 
 
 def _copy(source: ModelFiles, target: pathlib.Path, advance: Advance) -> Fingerprint:
-    """Copies all files and makes sure that they are on the disk."""
+    """Copies all files and flushes them to disk."""
     for name in source.folders() if isinstance(source, LocalFiles) else ():
         (target / name).mkdir()
     total = model_fingerprint.Hasher()
@@ -165,7 +165,7 @@ def _copy(source: ModelFiles, target: pathlib.Path, advance: Advance) -> Fingerp
 
 
 def _flush_folder(folder: pathlib.Path) -> None:
-    """Makes sure that the names in a folder are on the disk."""
+    """Flushes the entries of a folder to disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -174,5 +174,7 @@ def _flush_folder(folder: pathlib.Path) -> None:
 
 
 def _cannot(what: str, target: pathlib.Path, error: OSError) -> UserError:
-    hint = '; make room, for example with: thawline prune' if error.errno == errno.ENOSPC else ''
+    hint = (
+        '; free disk space, for example with: thawline prune' if error.errno == errno.ENOSPC else ''
+    )
     return from_os_error(error, f'the model cannot be {what} {target}', hint=hint)

@@ -1,4 +1,4 @@
-"""Whether a model loads, tried in a process of its own: a crash there is an answer, not an end."""
+"""Loads a model in a separate process, so that a crash is a test result."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ITS_OWN = '__saved_model_init_op'  # TensorFlow's, in every SavedModel
 
 
 def tensorflow_version() -> str:
-    """Name and version of what models are loaded with."""
+    """The TensorFlow that loads models, with its version."""
     return f'TensorFlow {importlib.metadata.version("tensorflow")}'
 
 
 class LoadTest:
-    """A process that imports TensorFlow at once, and loads models when it is told which."""
+    """A process that imports TensorFlow at once, then loads models on request."""
 
     def __init__(self) -> None:
         self._log = tempfile.TemporaryFile('w+', errors='replace')  # noqa: SIM115  see __exit__
@@ -49,7 +49,7 @@ class LoadTest:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
             assert stream is not None, 'all are pipes'
-            # A question that a dead process did not take is flushed once more on closing.
+            # Closing flushes a request that a dead process never read.
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
 
@@ -65,15 +65,15 @@ class LoadTest:
         answer = self._ask(str(folder))
         if not answer:
             raise ConfigError(
-                f'the model in {folder} ends the process that loads it (exit code '
-                f'{self._process.wait()}): {self._last_words()}'
+                f'loading the model in {folder} ended the process (exit code '
+                f'{self._process.wait()}): {self._last_output()}'
             )
-        found = json.loads(answer)
-        if 'error' in found:
-            raise ConfigError(f'the model in {folder} does not load: {found["error"]}')
-        signatures = [name for name in found['signatures'] if name != _ITS_OWN]
+        result = json.loads(answer)
+        if 'error' in result:
+            raise ConfigError(f'the model in {folder} does not load: {result["error"]}')
+        signatures = [name for name in result['signatures'] if name != _ITS_OWN]
         if not signatures:
-            raise ConfigError(f'the model in {folder} has no signature; no server could use it')
+            raise ConfigError(f'the model in {folder} has no signatures, so no server can use it')
         return signatures
 
     def _ask(self, line: str) -> str:
@@ -86,7 +86,7 @@ class LoadTest:
             return ''
         return self._process.stdout.readline()
 
-    def _last_words(self) -> str:
+    def _last_output(self) -> str:
         self._log.seek(0)
         lines = self._log.read().strip().splitlines()
-        return lines[-1] if lines else 'it said nothing'
+        return lines[-1] if lines else 'no output'

@@ -13,20 +13,20 @@ from typing import Any
 
 
 def load(tf: Any, folder: str) -> dict[str, Any]:
-    """What came of loading the SavedModel in `folder` with the module `tf`."""
+    """Loads the SavedModel in `folder` with the module `tf`; returns signatures or an error."""
     try:
         with tf.compat.v1.Session(graph=tf.Graph()) as session:
             # In a session, with the restore and init operations of the graph: the C++ loader's way.
             loaded = tf.compat.v1.saved_model.load(session, ['serve'], folder)
             return {'signatures': sorted(loaded.signature_def)}
-    except Exception as error:  # noqa: BLE001 - every failure is what was asked about
+    except Exception as error:  # noqa: BLE001 - every failure is a result
         return {'error': f'{type(error).__name__}: {error}'.splitlines()[0]}
 
 
 def main() -> None:
-    """Answers until the input ends, which it does too when whoever asks is killed."""
+    """Answers until the input ends, also when the parent process is killed."""
     os.environ['TF_CPP_MIN_LOG_LEVEL'] = '2'
-    os.environ['CUDA_VISIBLE_DEVICES'] = ''  # the GPU may be at work
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''  # the GPU may be in use
     import tensorflow as tf
 
     for line in sys.stdin:

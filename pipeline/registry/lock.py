@@ -1,4 +1,4 @@
-"""One command at a time changes what is served."""
+"""Only one command at a time changes the served models."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from collections.abc import Callable, Iterator
 from thawline.components.shared.errors import Busy
 from thawline.pipeline.system import file_locks
 
-Lock = Callable[[str], contextlib.AbstractContextManager[None]]  # of a note on who holds it
+Lock = Callable[[str], contextlib.AbstractContextManager[None]]  # takes a note on the holder
 
 
 @contextlib.contextmanager
 def hold(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterator[None]:
-    """Holds the lock for the time of the block; a kill releases it by itself.
+    """Holds the lock for the block; the system releases it when the process is killed.
 
     Args:
         path: of the lock file.
-        command: what is done meanwhile, for whoever comes second.
-        beyond: a second lock, where other machines may change the same.
+        command: shown to other processes meanwhile.
+        beyond: a second lock, where other machines may change the same models.
 
     Raises:
         Busy: another process holds it; says which.
     """
     since = datetime.datetime.now().strftime('%H:%M:%S')
-    note = f'thawline {command} of {current_user()} (process {os.getpid()}, since {since})'
+    note = f'thawline {command} by {current_user()} (process {os.getpid()}, since {since})'
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(file_locks.lock(path, note))
@@ -37,14 +37,14 @@ def hold(path: pathlib.Path, command: str, beyond: Lock | None = None) -> Iterat
                 stack.enter_context(beyond(note))
         except file_locks.LockTaken as error:
             raise Busy(
-                f'{str(error) or "another command"} is at work on the served models; nothing was '
-                'changed here, try again when it has ended'
+                f'{str(error) or "another command"} is changing the served models; nothing was '
+                'changed here, try again when it has finished'
             ) from error
         yield
 
 
 def current_user() -> str:
-    """'user@host'; where the user has no name, the number."""
+    """'user@host', with the user's number where there is no name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

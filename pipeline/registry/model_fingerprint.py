@@ -1,4 +1,4 @@
-"""The files of a model, wherever they lie: which they are, what is in them, and how they are read.
+"""The files of a model, local or remote: names, contents and fingerprints.
 
 A digest is over the paths, sizes and SHA-256 of all files; folders that hold no file do not count.
 """
@@ -33,7 +33,7 @@ class ModelFiles(Protocol):
         """Where they are."""
 
     def files(self) -> list[str]:
-        """Their paths below it, with '/', sorted."""
+        """Their relative paths, with '/', sorted."""
 
     def open(self, path: str) -> BinaryIO:
         """Opens one of them for reading."""
@@ -41,7 +41,7 @@ class ModelFiles(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Fingerprint:
-    """What is in the files: digest of all, bytes of all."""
+    """Digest and size in bytes of all files."""
 
     digest: str
     size: int
@@ -65,7 +65,7 @@ class LocalFiles:
         )
 
     def folders(self) -> list[str]:
-        """Paths of all folders below, which may hold nothing, parents first."""
+        """Relative paths of all folders, also empty ones, parents first."""
         return sorted(
             pathlib.Path(folder, name).relative_to(self.path).as_posix()
             for folder, names, _ in os.walk(self.path)
@@ -81,14 +81,14 @@ def fingerprint(source: ModelFiles, advance: Advance = ignore_progress) -> Finge
 
     Args:
         source: of the files.
-        advance: hears of bytes that were read.
+        advance: called with the number of bytes after each read.
 
     Raises:
         UserError: they are not a SavedModel, or cannot be read.
     """
     names = source.files()
     if MARKER not in names:
-        raise NotFound(f'{source.name} holds no {MARKER}; it is not a SavedModel')
+        raise NotFound(f'{source.name} is not a SavedModel: it has no {MARKER}')
     total = Hasher()
     try:
         for name in names:
@@ -107,14 +107,14 @@ def chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 class Hasher:
-    """The digest of files that are given one after the other, in the order of their paths."""
+    """Digests files one after the other, in the order of their paths."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._size = 0
 
     def file(self, name: str, content: Iterator[bytes]) -> Iterator[bytes]:
-        """Passes the content of a file on and counts it in."""
+        """Passes the content of a file on and adds it to the digest."""
         of_file, size = hashlib.sha256(), 0
         for piece in content:
             of_file.update(piece)
@@ -124,6 +124,6 @@ class Hasher:
         self._lines.append(f'{name}\0{size}\0{of_file.hexdigest()}\n')
 
     def tree(self) -> Fingerprint:
-        """Of all files so far."""
+        """The fingerprint of all files so far."""
         text = ''.join(sorted(self._lines)).encode('utf-8', 'surrogateescape')
         return Fingerprint(hashlib.sha256(text).hexdigest(), self._size)

@@ -1,6 +1,6 @@
-"""The models of a project, each with what is known of it. The Trainer's `model` is the model.
+"""The models of a project, from their metadata. The Trainer's artifact `model` is the model.
 
-Its exported form and its blessings belong to it by the events of the metadata.
+Events in the metadata link it to its exported form and its blessings.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from thawline.pipeline.metadata.lineage import Execution, Lineage
 from thawline.pipeline.metadata.runs import Output
 from thawline.pipeline.registry import version_folders
 
-_FORMAT = 'Format-Serving'  # where TFX's Trainer puts it inside of its artifact
+_FORMAT = 'Format-Serving'  # the folder inside the artifact of TFX's Trainer
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """What a model was made from.
+    """The images that a model was trained on.
 
     Attributes:
         source: as configured.
@@ -53,11 +53,12 @@ class Model:
 
     Attributes:
         id: of the Trainer's artifact.
-        run: that trained it; later ones may have taken it from the cache.
+        run: that trained it; later runs may have reused it from the cache.
         made: when.
         uri: of the artifact.
-        evaluator, exporter, checker: the newest good executions that judged, exported and tried it.
-        evaluation, blessing, exported, exports, infra_blessing, serving_record: what they put out.
+        evaluator, exporter, checker: the newest successful executions that evaluated, exported and
+            checked it.
+        evaluation, blessing, exported, exports, infra_blessing, serving_record: their outputs.
     """
 
     id: int
@@ -77,36 +78,38 @@ class Model:
 
     @property
     def blessed(self) -> bool | None:
-        """What the Evaluator decided; None where it did not judge."""
+        """The Evaluator's decision; None without one."""
         return _blessed(self.blessing)
 
     @property
     def infra_blessed(self) -> bool | None:
-        """What the check of the export in a server decided; None where there was none.
+        """The serving check's decision; None without one.
 
-        The check leaves models alone that the Evaluator did not bless.
+        The check skips models that the Evaluator did not bless.
         """
-        noted = self.serving_record.properties if self.serving_record else {}
-        return None if noted.get(property_names.CHECKED) == 0 else _blessed(self.infra_blessing)
+        properties = self.serving_record.properties if self.serving_record else {}
+        return (
+            None if properties.get(property_names.CHECKED) == 0 else _blessed(self.infra_blessing)
+        )
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """Other formats that travel with the exported form."""
-        noted = self.exports.properties.get(property_names.PLACED) if self.exports else None
-        return tuple(map(str, json.loads(noted))) if noted else ()
+        """Other formats in the exported form."""
+        names = self.exports.properties.get(property_names.PLACED) if self.exports else None
+        return tuple(map(str, json.loads(names))) if names else ()
 
     @property
     def folders(self) -> tuple[pathlib.Path, ...]:
-        """Where its SavedModel should be: the exported form, which is complete, before its own."""
+        """Where its SavedModel should be: first the exported form, which has all formats."""
         uris = [self.exported.uri] if self.exported else []
         return tuple(saved_model(uri) for uri in (*uris, self.uri))
 
     @property
     def folder(self) -> pathlib.Path | None:
-        """The SavedModel that is served; None where its files are gone.
+        """The SavedModel that is served; None if its files are gone.
 
-        An exported form that is gone is not replaced by the bare model: what travels with an export
-        would be lost in silence.
+        The bare model does not replace a missing exported form: the other formats would be lost
+        silently.
         """
         return self.folders[0] if version_folders.is_model(self.folders[0]) else None
 
@@ -123,19 +126,19 @@ def saved_model(uri: str) -> pathlib.Path:
 
 def read_models(graph: Lineage) -> list[Model]:
     """Every model, oldest first."""
-    found = []
-    for one in graph.of_node(node_names.TRAINER):
-        model = graph.output(one, 'model')
-        if one.state == 'complete' and model is not None:
-            found.append(_model(graph, one, model))
-    return found
+    models = []
+    for trainer in graph.of_node(node_names.TRAINER):
+        model = graph.output(trainer, 'model')
+        if trainer.state == 'complete' and model is not None:
+            models.append(_model(graph, trainer, model))
+    return models
 
 
 def _model(graph: Lineage, trainer: Execution, model: Output) -> Model:
     evaluator = graph.newest_consumer(model.id, 'blessing', 'model')
     exporter = graph.newest_consumer(model.id, 'exported_model', 'model')
     exported = graph.output(exporter, 'exported_model')
-    # Whatever key it read the served form under.
+    # Under any input key.
     checker = graph.newest_consumer((exported or model).id, 'infra_blessing')
     return Model(
         id=model.id,
@@ -164,49 +167,54 @@ def source_model(graph: Lineage, artifact: int) -> int:
 
 
 def staged_models(graph: Lineage) -> dict[int, int]:
-    """Version in staging -> id of the model, for all that Pusher ever put there."""
-    found = {}
+    """Version in staging -> id of the model, for all that Pusher ever pushed."""
+    versions = {}
     for pusher in graph.of_node(node_names.PUSHER):
         pushed = graph.output(pusher, 'pushed_model')
         version = str(pushed.properties.get(property_names.PUSHED_VERSION, '')) if pushed else ''
         for artifact in pusher.inputs.get('model', ()) if version.isdigit() else ():
-            found[int(version)] = source_model(graph, artifact)
-    return found
+            versions[int(version)] = source_model(graph, artifact)
+    return versions
 
 
 def training_data(graph: Lineage, model: Model) -> TrainingData | None:
-    """What it was made from; None where the metadata do not reach back so far."""
-    made = next(
-        (m for m in graph.ancestors(model.id) if m.node == node_names.IMAGE_EXAMPLE_GEN), None
+    """The training data of a model; None where the metadata has no record of it."""
+    ingestion = next(
+        (
+            execution
+            for execution in graph.ancestors(model.id)
+            if execution.node == node_names.IMAGE_EXAMPLE_GEN
+        ),
+        None,
     )
-    noted = graph.output(made, 'quarantine')
-    if made is None or noted is None:
+    quarantine = graph.output(ingestion, 'quarantine')
+    if ingestion is None or quarantine is None:
         return None
-    summary = _json(noted.properties.get(property_names.SUMMARY))
+    summary = _json(quarantine.properties.get(property_names.SUMMARY))
     return TrainingData(
-        source=str(_json(made.properties.get(property_names.SOURCE_SPEC)).get('source', '')),
+        source=str(_json(ingestion.properties.get(property_names.SOURCE_SPEC)).get('source', '')),
         splits=summary.get('splits', {}),
-        quarantined=int(noted.properties.get(property_names.QUARANTINED, 0)),
-        fingerprint=str(made.properties.get(property_names.SOURCE_FINGERPRINT, '')),
+        quarantined=int(quarantine.properties.get(property_names.QUARANTINED, 0)),
+        fingerprint=str(ingestion.properties.get(property_names.SOURCE_FINGERPRINT, '')),
     )
 
 
 def trainer_settings(model: Model) -> dict[str, Any]:
-    """What the Trainer was told: `model` (the base), `training`, `image_size` and so on."""
-    told = _json(model.trainer.properties.get(property_names.CUSTOM_CONFIG))
-    nested = {key: _json(told.get(key)) for key in ('model', 'training')}
-    return {**told, **nested}
+    """The Trainer's settings: `model` (the base), `training`, `image_size` and so on."""
+    config = _json(model.trainer.properties.get(property_names.CUSTOM_CONFIG))
+    nested = {key: _json(config.get(key)) for key in ('model', 'training')}
+    return {**config, **nested}
 
 
 def base_name(model: Model) -> str:
-    """Name of the base and side of its images: 'efficientnet_lite0 192'."""
-    told = trainer_settings(model)
-    return f'{told["model"].get("backbone", "?")} {told.get("image_size", "")}'.strip()
+    """Name of the base and side length of its images: 'efficientnet_lite0 192'."""
+    settings = trainer_settings(model)
+    return f'{settings["model"].get("backbone", "?")} {settings.get("image_size", "")}'.strip()
 
 
 def _json(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text) if isinstance(text, str) else {}
+        content = json.loads(text) if isinstance(text, str) else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

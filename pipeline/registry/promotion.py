@@ -1,4 +1,4 @@
-"""Puts a version into a stage: written down first, copied aside, verified, and then all at once."""
+"""Deploys a version to a stage: records it, copies and verifies it, then makes it appear."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Deployment
 from thawline.pipeline.registry.model_fingerprint import Fingerprint, LocalFiles, ModelFiles
 from thawline.pipeline.registry.registry import Registry
 
-OnProgress = Callable[[str, int, int], None]  # what is done, bytes of it, bytes in all
+OnProgress = Callable[[str, int, int], None]  # step, bytes done, bytes in all
 
 
 @dataclasses.dataclass(frozen=True)
 class DeploymentPlan:
-    """What is to be served.
+    """A deployment to make.
 
     Attributes:
         action, stage, model, reason, forced, restores: as in `ledger.Deployment`.
         source: the files.
-        replaces: what the stage serves as long as this holds; None for nothing.
-        digest: that the files must have; empty where any will do.
+        replaces: what the stage must still serve; None for nothing.
+        digest: the required digest of the files; empty for any.
     """
 
     action: str
@@ -42,11 +42,15 @@ class DeploymentPlan:
 
 
 def next_version(registry: Registry, stage: str) -> int:
-    """A number above all that the stage has or had; in staging a time, as Pusher gives them."""
+    """A number above all versions that the stage ever had; in staging a time, as Pusher uses."""
     place = registry.destinations[stage]
-    known = [move.version for move in registry.deployments if move.destination == place.name]
-    known += registry.owners(stage)
-    highest = max([0, *place.versions(), *known])
+    numbers = [
+        deployment.version
+        for deployment in registry.deployments
+        if deployment.destination == place.name
+    ]
+    numbers += registry.owners(stage)
+    highest = max([0, *place.versions(), *numbers])
     return max(highest + 1, int(time.time())) if stage == STAGING else highest + 1
 
 
@@ -54,24 +58,24 @@ def deploy(registry: Registry, plan: DeploymentPlan, tell: OnProgress) -> Deploy
     """Serves a model as the highest version of a stage; the caller holds the lock.
 
     Args:
-        registry: as it is under the lock, with nothing unfinished.
+        registry: read under the lock, with nothing unfinished.
         plan: what to serve.
-        tell: hears what is done.
+        tell: reports progress.
 
     Raises:
-        UserError: something else is served by now than the plan replaces, the files cannot be
-            copied or loaded, or are not those of the plan; nothing was changed then.
+        UserError: the stage no longer serves what the plan replaces, or the files cannot be copied
+            or loaded, or have another digest; then nothing was changed.
     """
     _check_unchanged(registry, plan)
     place = registry.destinations[plan.stage]
     expected = model_fingerprint.fingerprint(plan.source)
     if plan.digest and expected.digest != plan.digest:
         raise ConfigError(
-            f'the files in {plan.source.name} are no longer those that were served (digest '
+            f'the files in {plan.source.name} have changed since they were served (digest '
             f'{expected.digest[:12]}, not {plan.digest[:12]})'
         )
     before = plan.replaces
-    move = Deployment(
+    deployment = Deployment(
         action=plan.action,
         stage=plan.stage,
         destination=place.name,
@@ -90,81 +94,91 @@ def deploy(registry: Registry, plan: DeploymentPlan, tell: OnProgress) -> Deploy
         restores=plan.restores,
     )
     if place.renames:
-        incoming = f'{INCOMING}{move.version}-{secrets.token_hex(4)}'
-        move = dataclasses.replace(move, incoming=incoming)
-    move = dataclasses.replace(move, id=ledger.begin(registry.store, move, registry.pipeline))
-    _put(registry, place, move, plan.source, tell)
-    ledger.complete(registry.store, move, ledger.version_uri(place.name, move.version))
-    return move
+        incoming = f'{INCOMING}{deployment.version}-{secrets.token_hex(4)}'
+        deployment = dataclasses.replace(deployment, incoming=incoming)
+    deployment = dataclasses.replace(
+        deployment, id=ledger.begin(registry.store, deployment, registry.pipeline)
+    )
+    _put(registry, place, deployment, plan.source, tell)
+    ledger.complete(registry.store, deployment, ledger.version_uri(place.name, deployment.version))
+    return deployment
 
 
 def _check_unchanged(registry: Registry, plan: DeploymentPlan) -> None:
-    now = registry.current(plan.stage)
-    if (now.id if now else 0) != (plan.replaces.id if plan.replaces else 0):
-        assert now is not None, 'what the ledger has once does not go'
+    served = registry.current(plan.stage)
+    if (served.id if served else 0) != (plan.replaces.id if plan.replaces else 0):
+        assert served is not None, 'the ledger never loses entries'
         raise ConfigError(
-            f'{plan.stage} has changed meanwhile: {now.who} put model {now.model} there as version '
-            f'{now.version}; look at it with thawline models, and try again'
+            f'{plan.stage} has changed in the meantime: {served.who} deployed model '
+            f'{served.model} as version {served.version}; check with thawline models and try again'
         )
 
 
 def _put(
-    registry: Registry, place: Destination, move: Deployment, source: ModelFiles, tell: OnProgress
+    registry: Registry,
+    place: Destination,
+    deployment: Deployment,
+    source: ModelFiles,
+    tell: OnProgress,
 ) -> None:
-    """Everything between what was intended and what is there; all or nothing."""
+    """Copies, verifies and loads the files, then makes the version appear; all or nothing."""
     try:
-        if _loaded_before(registry, move):
-            _copy(place, move, source, tell)
+        if _loaded_before(registry, deployment):
+            _copy(place, deployment, source, tell)
         else:
-            # TensorFlow takes seconds to import, in which the files are copied.
+            # TensorFlow takes seconds to import; the files are copied meanwhile.
             with load_test.LoadTest() as loader:
-                _copy(place, move, source, tell)
-                tell('loading the copy in a process of its own', 0, 0)
-                _load(loader, place.prepared(move.version, move.incoming), source)
-        place.finish(source, move.version, move.incoming)
+                _copy(place, deployment, source, tell)
+                tell('loading the copy in a separate process', 0, 0)
+                _load(loader, place.prepared(deployment.version, deployment.incoming), source)
+        place.finish(source, deployment.version, deployment.incoming)
     except BaseException:
-        if move.version not in place.versions():
-            place.discard(move.version, move.incoming)
-            ledger.cancel(registry.store, move.id)
+        if deployment.version not in place.versions():
+            place.discard(deployment.version, deployment.incoming)
+            ledger.cancel(registry.store, deployment.id)
         raise
 
 
-def _copy(place: Destination, move: Deployment, source: ModelFiles, tell: OnProgress) -> None:
-    written = place.prepare(source, move.version, move.incoming, _counter(tell, 'copying', move))
-    copy = place.prepared(move.version, move.incoming)
-    found = model_fingerprint.fingerprint(copy, _counter(tell, 'verifying', move))
-    for one, name in ((written, source.name), (found, copy.name)):
-        if one != Fingerprint(move.digest, move.size):
+def _copy(place: Destination, deployment: Deployment, source: ModelFiles, tell: OnProgress) -> None:
+    written = place.prepare(
+        source, deployment.version, deployment.incoming, _counter(tell, 'copying', deployment)
+    )
+    copy = place.prepared(deployment.version, deployment.incoming)
+    verified = model_fingerprint.fingerprint(copy, _counter(tell, 'verifying', deployment))
+    for fingerprint, name in ((written, source.name), (verified, copy.name)):
+        if fingerprint != Fingerprint(deployment.digest, deployment.size):
             raise ConfigError(
-                f'the files in {name} changed while they were copied (digest {one.digest[:12]}, '
-                f'not {move.digest[:12]}); is something else writing there?'
+                f'the files in {name} changed while they were copied (digest '
+                f'{fingerprint.digest[:12]}, not {deployment.digest[:12]}); is something else '
+                'writing there?'
             )
 
 
-def _counter(tell: OnProgress, what: str, move: Deployment) -> model_fingerprint.Advance:
+def _counter(tell: OnProgress, what: str, deployment: Deployment) -> model_fingerprint.Advance:
     done = 0
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        tell(what, done, move.size)
+        tell(what, done, deployment.size)
 
     return advance
 
 
-def _loaded_before(registry: Registry, move: Deployment) -> bool:
-    """Whether the same TensorFlow has loaded the very same bytes for an earlier move."""
+def _loaded_before(registry: Registry, deployment: Deployment) -> bool:
+    """Whether the same TensorFlow loaded the same bytes for an earlier deployment."""
     return any(
-        (one.digest, one.loaded, one.state) == (move.digest, move.loaded, 'complete')
-        for one in registry.deployments
+        (earlier.digest, earlier.loaded, earlier.state)
+        == (deployment.digest, deployment.loaded, 'complete')
+        for earlier in registry.deployments
     )
 
 
 def _load(loader: load_test.LoadTest, copy: ModelFiles, source: ModelFiles) -> None:
-    """Loads the copy; where that is elsewhere its source, which has the same bytes."""
-    here = next((one for one in (copy, source) if isinstance(one, LocalFiles)), None)
-    if here is not None:
-        loader.load(here.path)
+    """Loads the copy, or its source, which has the same bytes, where the copy is remote."""
+    local = next((files for files in (copy, source) if isinstance(files, LocalFiles)), None)
+    if local is not None:
+        loader.load(local.path)
         return
     with tempfile.TemporaryDirectory() as folder:
         place = LocalDestination(pathlib.Path(folder))
@@ -173,52 +187,52 @@ def _load(loader: load_test.LoadTest, copy: ModelFiles, source: ModelFiles) -> N
 
 
 def rollback_target(registry: Registry, stage: str = PRODUCTION) -> tuple[Deployment, Deployment]:
-    """What a rollback takes away, and what it serves again.
+    """The current deployment, and the one that a rollback returns to.
 
     Raises:
-        NotFound: nothing was served before.
+        NotFound: there is no earlier one.
     """
-    held = registry.stack(stage)
-    if not held:
+    stack = registry.stack(stage)
+    if not stack:
         raise NotFound(
-            f'nothing was promoted to {registry.destinations[stage].name}; start with: '
+            f'nothing was promoted to {registry.destinations[stage].name} yet; start with: '
             'thawline promote'
         )
-    if len(held) == 1:
+    if len(stack) == 1:
         raise NotFound(
-            f'there is nothing to go back to: model {held[0].model} is the first in {stage}'
+            f'no earlier model to return to: model {stack[0].model} is the first in {stage}'
         )
-    return held[-1], held[-2]
+    return stack[-1], stack[-2]
 
 
-def find_files(registry: Registry, move: Deployment) -> ModelFiles:
-    """The files that a move served, from wherever they still are.
+def find_files(registry: Registry, deployment: Deployment) -> ModelFiles:
+    """The files of a deployment, from any place that still has them.
 
     Raises:
-        NotFound: they are nowhere.
+        NotFound: no place does.
     """
-    place = registry.destinations[move.stage]
-    there = set(place.versions())
-    served = [
-        one.version
-        for one in registry.deployments
-        if one.state == 'complete'
-        and one.digest == move.digest
-        and one.destination == place.name
-        and one.version in there
+    place = registry.destinations[deployment.stage]
+    versions = set(place.versions())
+    same_files = [
+        other.version
+        for other in registry.deployments
+        if other.state == 'complete'
+        and other.digest == deployment.digest
+        and other.destination == place.name
+        and other.version in versions
     ]
-    model = registry.model(move.model)
-    folders = [pathlib.Path(move.source), *(model.folders if model else ())]
+    model = registry.model(deployment.model)
+    folders = [pathlib.Path(deployment.source), *(model.folders if model else ())]
     candidates: list[ModelFiles] = [LocalFiles(path) for path in dict.fromkeys(folders)]
-    candidates += [place.source(version) for version in reversed(served)]
+    candidates += [place.source(version) for version in reversed(same_files)]
     for source in candidates:
         try:
-            if model_fingerprint.fingerprint(source).digest == move.digest:
+            if model_fingerprint.fingerprint(source).digest == deployment.digest:
                 return source
         except UserError:
             continue  # gone or damaged; the next may be whole
     names = ', '.join(source.name for source in candidates)
     raise NotFound(
-        f'the files of model {move.model} that version {move.version} served are nowhere any more; '
+        f'the files of model {deployment.model}, version {deployment.version}, no longer exist; '
         f'looked in {names}'
     )

@@ -1,4 +1,4 @@
-"""What speaks against serving a model."""
+"""Objections to serving a model."""
 
 from __future__ import annotations
 
@@ -13,74 +13,76 @@ from thawline.pipeline.registry.registry import Registry
 
 @dataclasses.dataclass(frozen=True)
 class Objection:
-    """A reason against; `short` is what is noted where somebody overrides it."""
+    """A reason not to serve a model; `short` is recorded when somebody overrides it."""
 
     short: str
     sentence: str
 
 
 def objections(model: Model) -> list[Objection]:
-    """Reasons that a person may override and has to answer for."""
-    found = []
+    """Objections that `--force` overrides."""
+    reasons = []
     if model.blessed is None:
-        found.append(Objection('never evaluated', f'model {model.id} was never evaluated'))
+        reasons.append(Objection('never evaluated', f'model {model.id} was never evaluated'))
     elif not model.blessed:
-        found.append(
+        reasons.append(
             Objection(
                 'not blessed',
                 f'model {model.id} was not blessed by the Evaluator '
                 f'(thawline report {model.run} says why)',
             )
         )
-    noted = model.serving_record.properties if model.serving_record else {}
-    if model.infra_blessed is False and noted.get('checked', 1):  # unblessed ones are not asked
-        problems = f': {noted["problems"]}' if noted.get('problems') else ''
-        found.append(
+    properties = model.serving_record.properties if model.serving_record else {}
+    if model.infra_blessed is False and properties.get('checked', 1):  # unblessed ones are skipped
+        problems = f': {properties["problems"]}' if properties.get('problems') else ''
+        reasons.append(
             Objection(
                 'failed the serving check',
-                f'model {model.id} failed the check that it can be served{problems}',
+                f'model {model.id} failed the serving check{problems}',
             )
         )
     elif model.exporter is not None and model.infra_blessed is None:
-        found.append(
+        reasons.append(
             Objection(
                 'no serving check',
-                f'nobody checked that the export of model {model.id} can be served',
+                f'the export of model {model.id} has had no serving check',
             )
         )
-    return found
+    return reasons
 
 
 def check_promotion(registry: Registry, model: Model, stage: str, force: bool, reason: str) -> str:
     """Refuses a model that must not be served.
 
     Returns:
-        What was overridden, to be noted; empty where nothing had to be.
+        The overridden objections, to be recorded; may be empty.
 
     Raises:
-        UserError: something speaks against it that is not, or cannot be, overridden.
+        UserError: an objection is not, or cannot be, overridden.
     """
     if force and not reason.strip():
-        raise ConfigError('--force needs --reason "...": it is kept for ever')
+        raise ConfigError('--force requires --reason "...", which is recorded permanently')
     if model.folder is None:
         raise NotFound(
-            f'the files of model {model.id} are gone from {model.folders[0]}; train it anew with: '
+            f'the files of model {model.id} are gone from {model.folders[0]}; train it again with: '
             'thawline run'
         )
     served = registry.current(stage)
-    there = registry.destinations[stage].versions()
-    same = served is not None and served.model == model.id and there[-1:] == [served.version]
-    # The same model with other exports, or the same whose folder somebody removed, may go there.
+    versions = registry.destinations[stage].versions()
+    is_served = (
+        served is not None and served.model == model.id and versions[-1:] == [served.version]
+    )
+    # The same model may be promoted again with other exports, or after its folder was removed.
     if (
         served
-        and same
+        and is_served
         and model_fingerprint.fingerprint(LocalFiles(model.folder)).digest == served.digest
     ):
         raise ConfigError(f'model {model.id} is already in {stage}, as version {served.version}')
     against = objections(model)
     if against and not force:
         raise ConfigError(
-            f'{"; ".join(one.sentence for one in against)}; to serve it all the same: --force '
-            '--reason "...", which is kept for ever'
+            f'{"; ".join(objection.sentence for objection in against)}; to promote it anyway: '
+            '--force --reason "...", which is recorded permanently'
         )
-    return ', '.join(one.short for one in against)
+    return ', '.join(objection.short for objection in against)

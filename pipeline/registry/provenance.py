@@ -1,7 +1,7 @@
-"""The whole story of a model, from images to production, as the metadata tell it.
+"""The provenance of a model, from its images to production.
 
-Every number that is needed stands in the metadata themselves. The small records beside them, of
-the training and of the verdict, add detail as long as their files are there.
+The metadata alone suffices. The records of the training and the verdict add detail as long as their
+files exist.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
 _DIGEST = 12  # of a digest that is shown
-# Of the serving check, by the name under which it is noted.
+# Measurements of the serving check, by the name of their property.
 _MEASURED = {
-    property_names.LATENCY_MS: '{:.0f} ms an image',
+    property_names.LATENCY_MS: '{:.0f} ms per image',
     property_names.MEMORY_MB: '{:,.0f} MB',
     property_names.COLD_START: 'cold start {:.1f} s',
 }
@@ -34,18 +34,18 @@ _MEASURED = {
 
 @dataclasses.dataclass(frozen=True)
 class Chapter:
-    """A part of the story: its title and its lines."""
+    """A part of the provenance: its title and its lines."""
 
     title: str
     lines: tuple[str, ...]
 
 
 def describe(registry: Registry, model: Model) -> list[Chapter]:
-    """The story of a model; chapters of which nothing is known are left out."""
+    """The provenance of a model; chapters without records are left out."""
     chapters = {
         f'Model {model.id}': _model(registry, model),
         'Images': _images(registry, model),
-        'Checks of the data': _gates(registry, model),
+        'Data checks': _gates(registry, model),
         'Preprocessing': _preprocessing(registry, model),
         'Base': _base(registry, model),
         'Training': _training(registry, model),
@@ -53,38 +53,41 @@ def describe(registry: Registry, model: Model) -> list[Chapter]:
         'Export': _export(registry, model),
         'Serving check': _check(registry, model),
         'Code': _code(registry, model),
-        'Served': _served(registry, model),
+        'Deployments': _deployments(registry, model),
     }
-    told = [Chapter(title, tuple(lines)) for title, lines in chapters.items()]
-    return [chapter for chapter in told if chapter.lines]
+    parts = [Chapter(title, tuple(lines)) for title, lines in chapters.items()]
+    return [chapter for chapter in parts if chapter.lines]
 
 
 def _model(registry: Registry, model: Model) -> Iterator[str]:
     yield f'trained in run {model.run}, {model.made:%Y-%m-%d %H:%M}'
-    others = [
-        one.run
-        for one in registry.lineage.of_node(node_names.TRAINER)
-        if one.state == 'cached' and model.id in one.outputs.get('model', ())
+    reuses = [
+        execution.run
+        for execution in registry.lineage.of_node(node_names.TRAINER)
+        if execution.state == 'cached' and model.id in execution.outputs.get('model', ())
     ]
-    if others:
-        yield f'taken from the cache by {len(others)} later runs, last {others[-1]}'
+    if reuses:
+        later = f'{len(reuses)} later {"run" if len(reuses) == 1 else "runs"}'
+        yield f'reused from the cache by {later}, most recently {reuses[-1]}'
     folder = model.folder
     yield f'files {folder}' if folder else f'files are gone from {model.folders[0]}'
 
 
 def _images(registry: Registry, model: Model) -> Iterator[str]:
-    found = models.training_data(registry.lineage, model)
-    made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
-    if found is None or made is None:
+    data = models.training_data(registry.lineage, model)
+    ingestion = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
+    if data is None or ingestion is None:
         return
-    yield f'source {found.source}, read in run {made.run}'
-    yield f'fingerprint of all files {found.fingerprint[:_DIGEST] or "not noted"}'
-    yield f'{found.count:,} images, {found.quarantined:,} quarantined'
-    for split, counts in found.splits.items():
+    yield f'source {data.source}, ingested in run {ingestion.run}'
+    yield f'fingerprint of the source {data.fingerprint[:_DIGEST] or "not recorded"}'
+    yield f'{data.count:,} images, {data.quarantined:,} quarantined'
+    for split, counts in data.splits.items():
         each = ', '.join(f'{name} {count:,}' for name, count in counts.items())
         yield f'{split} {sum(counts.values()):,}: {each}'
-    seed, side = (made.properties.get(p) for p in (property_names.SEED, property_names.MAX_SIDE))
-    yield f'split by group and seed {seed}; longest side {side} pixels'
+    seed, side = (
+        ingestion.properties.get(p) for p in (property_names.SEED, property_names.MAX_SIDE)
+    )
+    yield f'split by group with seed {seed}; longest side {side} pixels'
 
 
 def _gates(registry: Registry, model: Model) -> Iterator[str]:
@@ -93,9 +96,9 @@ def _gates(registry: Registry, model: Model) -> Iterator[str]:
     )
     if schema is not None:
         reviewed = schema.properties.get('schema_file')
-        yield f'schema reviewed, {reviewed}' if reviewed else 'schema inferred from the images'
-    made = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
-    quarantine = registry.lineage.output(made, 'quarantine')
+        yield f'reviewed schema {reviewed}' if reviewed else 'schema inferred from the images'
+    ingestion = _step(registry, model, node_names.IMAGE_EXAMPLE_GEN)
+    quarantine = registry.lineage.output(ingestion, 'quarantine')
     gate = (
         registry.lineage.newest_consumer(quarantine.id, 'verdict', 'quarantine')
         if quarantine
@@ -106,41 +109,43 @@ def _gates(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _preprocessing(registry: Registry, model: Model) -> Iterator[str]:
-    told = models.trainer_settings(model)
-    if 'image_size' in told:
-        yield f'{told["image_size"]} x {told["image_size"]} pixels, {told.get("resize", "?")}'
+    settings = models.trainer_settings(model)
+    if 'image_size' in settings:
+        side = settings['image_size']
+        yield f'{side} x {side} pixels, {settings.get("resize", "?")}'
 
 
 def _base(registry: Registry, model: Model) -> Iterator[str]:
-    told = models.trainer_settings(model)
-    yield f'{told["model"].get("backbone", "?")}, weights {told["model"].get("weights", "?")}'
-    noted = registry.lineage.output(model.trainer, 'model_run')
-    digest = (noted.properties.get(property_names.WEIGHTS_DIGEST) if noted else None) or (
+    base = models.trainer_settings(model)['model']
+    yield f'{base.get("backbone", "?")}, weights {base.get("weights", "?")}'
+    run = registry.lineage.output(model.trainer, 'model_run')
+    digest = (run.properties.get(property_names.WEIGHTS_DIGEST) if run else None) or (
         _record(registry, model).get('base', {}).get('weights_digest')
     )
-    yield f'hash of the weights {digest or "no longer there"}'
+    yield f'digest of the weights {digest or "not available"}'
     embedder = _step(registry, model, node_names.EMBEDDER)
     features = registry.lineage.output(embedder, 'embeddings')
     if features is not None:
-        noted_of = features.properties
-        yield f'{noted_of.get("dimension"):,} features of {noted_of.get("count"):,} images'
+        properties = features.properties
+        yield f'{properties.get("dimension"):,} features from {properties.get("count"):,} images'
 
 
 def _training(registry: Registry, model: Model) -> Iterator[str]:
     yield f'took {duration(model.trainer.seconds)}'
     record = _record(registry, model)
     if record:
-        line = f'frozen base: val accuracy {percent(record["probe"]["val"]["accuracy"])}'
+        line = f'probe: val accuracy {percent(record["probe"]["val"]["accuracy"])}'
         if 'fine_tune' in record:
-            tuned = record['fine_tune']
-            line += f'; {tuned["blocks"]} blocks thawed: {percent(tuned["val"]["accuracy"])}'
-            line += f', epoch {tuned["best_epoch"]} of {len(tuned["history"])}'
+            fine_tuning = record['fine_tune']
+            accuracy = percent(fine_tuning['val']['accuracy'])
+            line += f'; fine-tuned, {fine_tuning["blocks"]} blocks: {accuracy}'
+            line += f' (epoch {fine_tuning["best_epoch"]} of {len(fine_tuning["history"])})'
         yield f'{line}; kept: {record["kept"].replace("_", "-")}'
         if record['decision'].get('summary'):
             yield str(record['decision']['summary'])
     defaults = Training().model_dump(mode='json')
     changed = _changed(models.trainer_settings(model)['training'], defaults)
-    yield f'settings other than the defaults: {", ".join(changed) or "none"}'
+    yield f'non-default settings: {", ".join(changed) or "none"}'
 
 
 def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
@@ -149,133 +154,141 @@ def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
         return
     yield f'{"BLESSED" if model.blessed else "NOT BLESSED"} in run {model.evaluator.run}'
     for split in ('val', 'test'):
-        reached = runs.accuracy(model.evaluation, split)
-        if reached:
+        accuracy = runs.accuracy(model.evaluation, split)
+        if accuracy:
             images = model.evaluation.properties.get(property_names.images(split), '?')
-            yield f'{split} accuracy {reached} on {images} images'
-    noted = model.blessing.properties if model.blessing else {}
-    against = noted.get(property_names.BASELINE_MODEL_ID)
-    yield f'compared with model {against}' if against else 'compared with no earlier model'
+            yield f'{split} accuracy {accuracy} on {images} images'
+    properties = model.blessing.properties if model.blessing else {}
+    baseline = properties.get(property_names.BASELINE_MODEL_ID)
+    yield f'compared with model {baseline}' if baseline else 'no earlier model to compare with'
     rules = _json(pathlib.Path(model.evaluation.uri, 'verdict.json')).get('rules')
     if not rules:
         yield f'rules {_settings(model.evaluator.properties.get("gate"))}'
     for rule in rules or ():
-        mark = {True: 'holds', False: 'FAILS'}.get(rule['holds'], 'not judged')
+        mark = {True: 'passed', False: 'FAILED'}.get(rule['holds'], 'not judged')
         yield f'{mark}: {rule["sentence"]}'
 
 
 def _export(registry: Registry, model: Model) -> Iterator[str]:
     if model.exporter is None or model.exported is None:
         return
-    yield f'in run {model.exporter.run}: {models.saved_model(model.exported.uri)}'
-    yield f'with {", ".join(model.formats)}' if model.formats else 'with no other format'
+    yield f'exported in run {model.exporter.run}: {models.saved_model(model.exported.uri)}'
+    yield f'with {", ".join(model.formats)}' if model.formats else 'without other formats'
 
 
 def _check(registry: Registry, model: Model) -> Iterator[str]:
     if model.checker is None:
         return
-    noted = model.serving_record.properties if model.serving_record else {}
-    if not noted.get(property_names.CHECKED, 1):
-        yield 'not asked: the model was not blessed'
+    properties = model.serving_record.properties if model.serving_record else {}
+    if not properties.get(property_names.CHECKED, 1):
+        yield 'skipped: the model was not blessed'
         return
-    passed = {True: 'passed', False: 'FAILED', None: 'not asked'}[model.infra_blessed]
+    passed = {True: 'passed', False: 'FAILED', None: 'skipped'}[model.infra_blessed]
     yield f'{passed} in run {model.checker.run}'
-    measured = [told.format(noted[name]) for name, told in _MEASURED.items() if name in noted]
-    if measured:
-        yield ', '.join(measured)
-    if noted.get(property_names.PROBLEMS):
-        yield str(noted[property_names.PROBLEMS])
+    measurements = [
+        text.format(properties[name]) for name, text in _MEASURED.items() if name in properties
+    ]
+    if measurements:
+        yield ', '.join(measurements)
+    if properties.get(property_names.PROBLEMS):
+        yield str(properties[property_names.PROBLEMS])
 
 
 def _code(registry: Registry, model: Model) -> Iterator[str]:
     steps = registry.lineage.ancestors(model.id)
-    steps += [one for one in (model.evaluator, model.exporter, model.checker) if one]
-    for one in steps:
-        told = {**_parsed(one.properties.get(property_names.CUSTOM_CONFIG)), **one.properties}
-        if told.get(property_names.CODE_DIGEST):
-            yield f'{one.node} {told[property_names.CODE_DIGEST]}'
+    steps += [step for step in (model.evaluator, model.exporter, model.checker) if step]
+    for step in steps:
+        config = _parsed(step.properties.get(property_names.CUSTOM_CONFIG))
+        properties = {**config, **step.properties}
+        if properties.get(property_names.CODE_DIGEST):
+            yield f'{step.node} {properties[property_names.CODE_DIGEST]}'
     version = registry.lineage.artifacts[model.id].properties.get('tfx_version')
     if version:
         yield f'TFX {version}'
 
 
-def _served(registry: Registry, model: Model) -> Iterator[str]:
+def _deployments(registry: Registry, model: Model) -> Iterator[str]:
     for version, id_ in sorted(models.staged_models(registry.lineage).items()):
         if id_ == model.id:
             yield f'pushed to staging as version {version}'
-    mine = [m for m in registry.deployments if m.state == 'complete' and m.model == model.id]
-    for move in mine:
-        yield from _move(registry, move)
-    if not mine:
+    deployments = [d for d in registry.deployments if d.state == 'complete' and d.model == model.id]
+    for deployment in deployments:
+        yield from _deployment(registry, deployment)
+    if not deployments:
         yield 'never promoted'
 
 
-def _move(registry: Registry, move: Deployment) -> Iterator[str]:
-    reason = f': {move.reason}' if move.reason else ''
+def _deployment(registry: Registry, deployment: Deployment) -> Iterator[str]:
+    forced = f' (forced: {deployment.forced})' if deployment.forced else ''
+    reason = f': {deployment.reason}' if deployment.reason else ''
+    how = 'promoted to' if deployment.action == ledger.PROMOTE else 'restored by rollback to'
     yield (
-        f'{move.when:%Y-%m-%d %H:%M} {ledger.action(move)} to {move.stage} as version '
-        f'{move.version} by {move.who}{reason}'
+        f'{deployment.when:%Y-%m-%d %H:%M} {how} {deployment.stage} as version '
+        f'{deployment.version} by {deployment.who}{forced}{reason}'
     )
-    if move.replaced_model:
-        yield f'  instead of model {move.replaced_model}, version {move.replaced_version}'
+    if deployment.replaced_model:
+        yield f'  replaced model {deployment.replaced_model}, version {deployment.replaced_version}'
     later = [
-        one
-        for one in registry.deployments
-        if one.state == 'complete'
-        and (one.stage, one.destination) == (move.stage, move.destination)
-        and one.id > move.id
+        other
+        for other in registry.deployments
+        if other.state == 'complete'
+        and (other.stage, other.destination) == (deployment.stage, deployment.destination)
+        and other.id > deployment.id
     ]
     if later:
-        yield f'  until {later[0].when:%Y-%m-%d %H:%M}, {later[0].action} of model {later[0].model}'
+        end = later[0]
+        yield f'  until {end.when:%Y-%m-%d %H:%M}: {ledger.noun(end)} of model {end.model}'
     else:
-        yield f'  since then, in {move.destination}, digest {move.digest[:_DIGEST]}'
+        yield f'  current in {deployment.destination}, digest {deployment.digest[:_DIGEST]}'
 
 
 def _step(registry: Registry, model: Model, node: str) -> Execution | None:
-    """The newest execution of a node among those that led to the model."""
-    found = [one for one in registry.lineage.ancestors(model.id) if one.node == node]
-    return found[-1] if found else None
+    """The newest execution of a node that the model derives from."""
+    executions = [e for e in registry.lineage.ancestors(model.id) if e.node == node]
+    return executions[-1] if executions else None
 
 
 def _record(registry: Registry, model: Model) -> dict[str, Any]:
-    noted = registry.lineage.output(model.trainer, 'model_run')
-    return _json(pathlib.Path(noted.uri, 'training.json')) if noted else {}
+    run = registry.lineage.output(model.trainer, 'model_run')
+    return _json(pathlib.Path(run.uri, 'training.json')) if run else {}
 
 
 def _json(path: pathlib.Path) -> dict[str, Any]:
-    """A record; empty where it is gone or damaged."""
+    """A record; empty if it is missing or damaged."""
     try:
-        found = json.loads(path.read_text('utf-8'))
+        content = json.loads(path.read_text('utf-8'))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _parsed(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text) if isinstance(text, str) else text
+        content = json.loads(text) if isinstance(text, str) else text
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def _settings(told: Any) -> str:
-    """Settings on a line, without those that are off."""
+def _settings(settings: Any) -> str:
+    """Settings on one line, without empty ones."""
     shown = (
         f'{name}={json.dumps(value) if isinstance(value, list | dict) else value}'
-        for name, value in _parsed(told).items()
+        for name, value in _parsed(settings).items()
         if value not in (None, [], {}, '')
     )
     return ', '.join(shown) or 'none'
 
 
-def _changed(told: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = '') -> list[str]:
-    """'fine_tune.epochs=4' for each setting that is not the default's."""
-    found = []
-    for name, value in told.items():
+def _changed(
+    settings: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = ''
+) -> list[str]:
+    """'fine_tune.epochs=4' for each setting other than the default."""
+    lines = []
+    for name, value in settings.items():
         default = defaults.get(name)
         if isinstance(value, dict) and isinstance(default, dict):
-            found += _changed(value, default, f'{prefix}{name}.')
+            lines += _changed(value, default, f'{prefix}{name}.')
         elif value != default:
-            found.append(f'{prefix}{name}={value}')
-    return found
+            lines.append(f'{prefix}{name}={value}')
+    return lines

@@ -1,4 +1,4 @@
-"""What a kill left unfinished is finished or undone, and told in a line."""
+"""Completes or undoes interrupted changes, with a line on each."""
 
 from __future__ import annotations
 
@@ -8,46 +8,54 @@ from thawline.pipeline.registry.registry import Registry
 
 
 def recover(registry: Registry) -> list[str]:
-    """Ends every unfinished execution of the ledger; the caller holds the lock.
+    """Completes or undoes every unfinished execution of the ledger; the caller holds the lock.
 
-    Whoever wrote it is gone, as the lock is free of it. A version that is in place with the right
-    digest counts: it had been verified before it was put there. All else is undone.
+    The lock was free, so the processes that wrote them have ended. A version that is in place with
+    the right digest is complete: it was verified before. Everything else is undone.
 
     Returns:
-        A line for each; the registry has to be read anew where there is one.
+        A line for each; after any, the registry has to be read again.
 
     Raises:
-        UserError: a place cannot be reached.
+        UserError: a destination cannot be reached.
     """
     return [
-        _move(registry, one) if isinstance(one, Deployment) else _prune(registry, one)
-        for one in registry.unfinished
+        _recover_deployment(registry, change)
+        if isinstance(change, Deployment)
+        else _recover_prune(registry, change)
+        for change in registry.unfinished
     ]
 
 
-def _move(registry: Registry, move: Deployment) -> str:
-    place = destinations.destination_at(move.destination)
-    what = f'a {move.action} of model {move.model} to {move.stage} as version {move.version}'
-    there = move.version in place.versions()
-    if there and model_fingerprint.fingerprint(place.source(move.version)).digest == move.digest:
-        ledger.complete(registry.store, move, ledger.version_uri(move.destination, move.version))
-        return f'mended: {what} was stopped when all was in place; it counts'
-    place.discard(move.version, move.incoming)
-    ledger.cancel(registry.store, move.id)
-    line = f'mended: {what} was stopped before it was in place; nothing of it is left'
-    if there:
-        line += f', and version {move.version} in {move.destination} is of other files'
+def _recover_deployment(registry: Registry, deployment: Deployment) -> str:
+    place = destinations.destination_at(deployment.destination)
+    version = deployment.version
+    what = (
+        f'the {ledger.noun(deployment)} of model {deployment.model} to {deployment.stage} as '
+        f'version {version}'
+    )
+    in_place = version in place.versions()
+    digest = model_fingerprint.fingerprint(place.source(version)).digest if in_place else ''
+    if in_place and digest == deployment.digest:
+        uri = ledger.version_uri(deployment.destination, version)
+        ledger.complete(registry.store, deployment, uri)
+        return f'recovered: {what} was interrupted after the version was in place; it is complete'
+    place.discard(version, deployment.incoming)
+    ledger.cancel(registry.store, deployment.id)
+    line = f'recovered: {what} was interrupted before the version was in place; it was undone'
+    if in_place:
+        line += f'; version {version} in {deployment.destination} holds other files'
     return line
 
 
-def _prune(registry: Registry, prune: Prune) -> str:
+def _recover_prune(registry: Registry, prune: Prune) -> str:
     place = destinations.destination_at(prune.destination)
-    there = set(place.versions())
-    gone = [version for version in prune.versions if version not in there]
-    for version in gone:
+    versions = set(place.versions())
+    removed = [version for version in prune.versions if version not in versions]
+    for version in removed:
         place.sweep(version, prune.hidden)
-    ledger.complete_prune(registry.store, prune, gone)
+    ledger.complete_prune(registry.store, prune, removed)
     return (
-        f'mended: a prune of {prune.stage} was stopped after {len(gone)} of '
-        f'{len(prune.versions)} versions; the others are still there'
+        f'recovered: the prune of {prune.stage} was interrupted after {len(removed)} of '
+        f'{len(prune.versions)} versions; the others remain'
     )

@@ -1,4 +1,4 @@
-"""A project's registry as it is now: models, what was done with them, and where they are served."""
+"""A project's registry as it is now: models, their deployments, and where they are served."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from thawline.pipeline.registry.models import Model
 
 @dataclasses.dataclass(frozen=True)
 class Registry:
-    """The models of a project, what was done with them, and where they are served.
+    """The models of a project, their deployments, and where they are served.
 
     Attributes:
         pipeline: its name.
@@ -41,7 +41,7 @@ class Registry:
         return next((model for model in self.models if model.id == id_), None)
 
     def current(self, stage: str) -> Deployment | None:
-        """The deployment that a stage serves, by the ledger."""
+        """The deployment that a stage serves according to the ledger."""
         return ledger.current(self.deployments, stage, self.destinations[stage].name)
 
     def stack(self, stage: str) -> list[Deployment]:
@@ -53,16 +53,17 @@ class Registry:
         staged = models.staged_models(self.lineage) if stage == STAGING else {}
         where = self.destinations[stage].name
         return staged | {
-            one.version: one.model
-            for one in self.deployments
-            if (one.stage, one.destination, one.state) == (stage, where, 'complete')
+            deployment.version: deployment.model
+            for deployment in self.deployments
+            if (deployment.stage, deployment.destination, deployment.state)
+            == (stage, where, 'complete')
         }
 
     @property
     def unfinished(self) -> tuple[Deployment | Prune, ...]:
-        """What is in progress, or was killed."""
-        both: tuple[Deployment | Prune, ...] = (*self.deployments, *self.prunes)
-        return tuple(one for one in both if one.state == 'running')
+        """Changes that are in progress or were interrupted."""
+        changes: tuple[Deployment | Prune, ...] = (*self.deployments, *self.prunes)
+        return tuple(change for change in changes if change.state == 'running')
 
 
 def read(project: Project) -> Registry:

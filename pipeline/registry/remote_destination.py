@@ -1,8 +1,7 @@
-"""Versions on a file system of Beam's, such as a bucket, where nothing can be renamed atomically.
+"""Versions on one of Beam's file systems, such as a bucket, without atomic renames.
 
-A version's objects are written one by one with `saved_model.pb` last, which completes it: before,
-no loader takes the folder for a model. It is removed in the opposite order. What has no such file
-is no version here either.
+The objects of a version are written one by one. `saved_model.pb` comes last and completes it: no
+loader takes a folder without it for a model, nor does this module. Removal deletes it first.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from thawline.pipeline.registry.model_fingerprint import MARKER, Advance, Finger
 
 @dataclasses.dataclass(frozen=True)
 class RemoteFiles:
-    """The objects of one version; with `but` without one of them."""
+    """The objects of one version, without the one named `but`."""
 
     url: str
     but: str = ''
@@ -36,7 +35,7 @@ class RemoteFiles:
 
 @dataclasses.dataclass(frozen=True)
 class _Completed:
-    """Objects of a version that is not complete, together with the file that will complete it."""
+    """Objects of an incomplete version, with the file that will complete it."""
 
     url: str
     source: ModelFiles
@@ -66,8 +65,8 @@ class RemoteDestination:
         return self.url
 
     def versions(self) -> list[int]:
-        found = (path.split('/')[-2] for path in _match(f'{self.url}/*/{MARKER}'))
-        return sorted(int(name) for name in found if name.isascii() and name.isdecimal())
+        names = (path.split('/')[-2] for path in _match(f'{self.url}/*/{MARKER}'))
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
     def source(self, version: int) -> RemoteFiles:
         return RemoteFiles(f'{self.url}/{version}')
@@ -100,10 +99,10 @@ class RemoteDestination:
             )
 
     def discard(self, version: int, incoming: str) -> bool:
-        left = [name for name in self.source(version).files() if name != MARKER]
-        if version in self.versions() or not left:
+        remaining = [name for name in self.source(version).files() if name != MARKER]
+        if version in self.versions() or not remaining:
             return False
-        _delete([f'{self.url}/{version}/{name}' for name in left])
+        _delete([f'{self.url}/{version}/{name}' for name in remaining])
         return True
 
     def remove(self, version: int, hidden: str) -> None:
@@ -134,7 +133,7 @@ def _match(pattern: str) -> list[str]:
     from apache_beam.io.filesystems import FileSystems
 
     try:
-        return [found.path for found in FileSystems.match([pattern])[0].metadata_list]
+        return [metadata.path for metadata in FileSystems.match([pattern])[0].metadata_list]
     except ValueError as error:  # a scheme without a file system
         raise ConfigError(f'serving.production: cannot reach {pattern}: {error}') from error
     except BeamIOError as error:

@@ -1,7 +1,7 @@
 """The versions in a folder of TensorFlow Serving's layout: one folder a version, named by a number.
 
-A version is there when its `saved_model.pb` is: whoever fills the folder renames a complete version
-into its place, or, where nothing can be renamed, writes that file last.
+A version exists once its `saved_model.pb` does: writers rename a complete version into place or,
+where renaming is not possible, write that file last.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MOST = 2**63 - 1  # versions are int64 in TensorFlow Serving
 
 
 def version_number(name: str) -> int | None:
-    """The version that a folder of this name holds, or None where it is no version's name."""
+    """The version of a folder of this name; None if it is not the name of a version."""
     if not _NUMBER.fullmatch(name) or int(name) > _MOST:
         return None
     return int(name)
@@ -28,12 +28,12 @@ def is_model(folder: pathlib.Path) -> bool:
 
 
 def complete_versions(base: pathlib.Path) -> dict[int, pathlib.Path]:
-    """The complete versions in `base`, the highest first; none where there is no such folder."""
+    """The complete versions in `base`, the highest first; none if there is no such folder."""
     try:
         names = os.listdir(base)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    found = {version_number(name): base / name for name in sorted(names)}
-    whole = {version: path for version, path in found.items() if version is not None}
-    return {version: whole[version] for version in sorted(whole, reverse=True)
-            if is_model(whole[version])}  # fmt: skip
+    folders = {version_number(name): base / name for name in sorted(names)}
+    numbered = {version: path for version, path in folders.items() if version is not None}
+    return {version: numbered[version] for version in sorted(numbered, reverse=True)
+            if is_model(numbered[version])}  # fmt: skip

@@ -1,4 +1,4 @@
-"""What can be found wrong before anything heavy starts."""
+"""Checks before anything expensive starts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from thawline.pipeline.notifications import targets
 
 
 def check_project(project: Project) -> Listing:
-    """Finds what can be found wrong before anything heavy starts.
+    """Checks all that can be checked before anything expensive starts.
 
     Raises:
-        UserError: with what is wrong and how to mend it.
+        UserError: with the problem and its solution.
     """
     check_files(project)
     opening.prepare_run(project)
     targets.check(project.config.notifications, os.environ, project.home)
     if project.config.serving.bulk is not None:
-        # Read last in a run: after a training is late to hear that nothing is there.
+        # Read last in a run: after a training would be late to report that there is nothing.
         try:
             to_predict.of_sources(
                 [project.bulk_source(project.config.serving.bulk)], project.source_spec().columns
@@ -37,9 +37,9 @@ def check_project(project: Project) -> Listing:
 
 
 def older_types_note(project: Project) -> str | None:
-    """A remark where all runs so far are of a version whose components had other class paths.
+    """A note if all runs so far are of a version whose components had other class paths.
 
-    These are types in ML Metadata and part of TFX's cache keys, so nothing is taken from the cache.
+    Class paths are types in ML Metadata and part of TFX's cache keys, so the cache cannot be used.
     """
     store = opening.find_store(project)
     names = [] if store is None else [kind.name for kind in store.get_execution_types()]
@@ -48,13 +48,13 @@ def older_types_note(project: Project) -> str | None:
     if not any(name.startswith('components.') for name in names):
         return None
     return (
-        'the runs so far were recorded by a version with other component types; they stay listed, '
-        'and every node runs once more'
+        'earlier runs were recorded by a version with other component types; they stay listed, '
+        'but their cached results cannot be used, so every node runs again'
     )
 
 
 def check_files(project: Project) -> None:
-    """Refuses a configuration that names weights or a schema which are not there.
+    """Refuses a configuration that names weights or a schema that do not exist.
 
     Raises:
         NotFound: with the path.
@@ -70,7 +70,7 @@ def check_files(project: Project) -> None:
 
 
 def check_weights(project: Project) -> None:
-    """Refuses weights that the Trainer could not use, before anything runs.
+    """Refuses weights that the Trainer cannot use, before anything runs.
 
     A file is loaded into its base once, which takes a second or two and proves that it fits;
     weights that have to be downloaded are fetched now rather than after the images were prepared.
@@ -84,16 +84,16 @@ def check_weights(project: Project) -> None:
 
 
 def check_tuned(project: Project) -> None:
-    """Refuses a run with `training.tuned: true` before anything was tuned.
+    """Refuses a run with `training.tuned: true` before any tuning.
 
     Raises:
-        ConfigError: there is no result of a Tuner.
+        ConfigError: there is no tuning result.
     """
     store = opening.find_store(project)
     runs = metadata.read_runs(store, project.name) if store else []
     if any(run.output(node_names.TUNER, 'best_hyperparameters') for run in runs):
         return
     raise ConfigError(
-        f'training.tuned is true, but nothing was tuned yet in {project.output}; run thawline tune '
+        f'training.tuned is true, but {project.output} has no tuning result; run thawline tune '
         'first, or set it to false'
     )

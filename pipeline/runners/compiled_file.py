@@ -1,8 +1,8 @@
 """The compiled pipeline as a file: TFX's intermediate representation in an envelope.
 
 The envelope is plain JSON, so that a scheduler's own environment reads the nodes and their order
-with `json.load` alone. It needs neither TFX nor this package; this module reads it for those who
-run nodes of it, and checks that the file is whole and of this very version.
+with `json.load` alone. It needs neither TFX nor this package; this module reads it for
+whatever runs its nodes, and checks that the file is intact and of this version.
 
     {"format": 1,
      "thawline": "0.1.0",              version that compiled it
@@ -39,17 +39,17 @@ from thawline.pipeline.config.project import Project
 FORMAT = 1
 FILE = 'pipeline.json'
 _AGAIN = 'compile it again: thawline compile'
-# What says when and how a node is run, not what it does.
+# These say when and how a node runs, not what it does.
 _NO_DEFINITION = ('executionOptions', 'upstreamNodes', 'downstreamNodes')
 
 
 class CompiledNode(Section):
-    """One node, for those who schedule it.
+    """One node, for schedulers.
 
     Attributes:
         id: its name.
         upstream: nodes that have to be complete before.
-        beam: whether Beam does its work, on whatever engine the configuration names.
+        beam: whether Beam runs it, on the configured engine.
     """
 
     id: str
@@ -58,14 +58,14 @@ class CompiledNode(Section):
 
 
 class FileDigests(Section):
-    """Digests of the files whose content the compiled pipeline rests on; empty for none."""
+    """Digests of the files that the compiled pipeline depends on; empty for none."""
 
     weights: str
     schema_file: str = pydantic.Field(alias='schema')
 
 
 class Envelope(Section):
-    """What the file holds; see the module."""
+    """The content of the file; see the module."""
 
     format: Literal[1]
     thawline: str
@@ -147,7 +147,7 @@ def content_digest(content: Mapping[str, Any]) -> str:
 
 
 def node_digests(compiled: Mapping[str, Any]) -> dict[str, str]:
-    """A digest by node of all that its result depends on, beside its inputs.
+    """A digest for each node of all that its result depends on, apart from its inputs.
 
     Args:
         compiled: the pipeline as TFX compiles it, as JSON, not bound to a run.
@@ -167,7 +167,7 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    """Writes the file, all at once: a scheduler may be reading it.
+    """Writes the file atomically: a scheduler may be reading it.
 
     Raises:
         UserError: it cannot be written.
@@ -181,19 +181,19 @@ def read(path: pathlib.Path) -> Envelope:
 
     Raises:
         NotFound: there is none.
-        ConfigError: it is none of ours, was edited, or is of another version.
+        ConfigError: it was not written by `thawline compile`, was edited, or is of another version.
     """
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise NotFound(f'no file {path}; make it with: thawline compile') from error
+        raise NotFound(f'no file {path}; create it with: thawline compile') from error
     except OSError as error:
         raise from_os_error(error, f'{path} cannot be read') from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f'{path} cannot be read as JSON: {error}') from error
     if not isinstance(content, dict) or not {'format', 'thawline', 'digest'} <= content.keys():
         raise ConfigError(
-            f'{path} is no pipeline that thawline compile wrote: it holds {errors.echo(content)}'
+            f'{path} was not written by thawline compile: it contains {errors.echo(content)}'
         )
     if content['format'] != FORMAT or isinstance(content['format'], bool):
         raise ConfigError(
@@ -210,18 +210,18 @@ def read(path: pathlib.Path) -> Envelope:
 
 def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
     try:
-        found = content_digest(content)
+        digest = content_digest(content)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f'{path} is no pipeline that thawline compile wrote: {error}') from error
-    if content['digest'] != found:
+        raise ConfigError(f'{path} was not written by thawline compile: {error}') from error
+    if content['digest'] != digest:
         raise ConfigError(
-            f'{path} was changed after it was compiled: its digest is {found}, it says '
+            f'{path} was changed after it was compiled: its digest is {digest}, but it says '
             f'{errors.echo(content["digest"])}; {_AGAIN}'
         )
     if content.get('code') != code_digest.of_all_code():
         raise ConfigError(
-            f'{path} was compiled with other code than is installed here, so that results would '
-            f'be taken from the cache that are no longer right; {_AGAIN}'
+            f'{path} was compiled with other code than is installed here, so the cache could '
+            f'return outdated results; {_AGAIN}'
         )
     try:
         return Envelope.model_validate(content)
@@ -229,33 +229,33 @@ def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
         first = error.errors()[0]
         where = '.'.join(map(str, first['loc']))
         raise ConfigError(
-            f'{path} is no pipeline that thawline compile wrote: {where}: {first["msg"]}'
+            f'{path} was not written by thawline compile: {where}: {first["msg"]}'
         ) from error
 
 
-def check_home(found: Envelope) -> None:
-    """Refuses to run what was compiled for a folder that is not on this machine.
+def check_home(pipeline: Envelope) -> None:
+    """Refuses a pipeline that was compiled for a folder that does not exist on this machine.
 
     Raises:
-        NotFound: there is no such folder.
+        NotFound: the folder does not exist.
     """
-    if not found.home.is_dir():
+    if not pipeline.home.is_dir():
         raise NotFound(
-            f'the pipeline was compiled for the project in {found.home}, and there is no such '
-            f'folder here; put it there, or compile the one that is here: thawline compile'
+            f'the pipeline was compiled for the project in {pipeline.home}, which does not exist '
+            'on this machine; copy the project there, or compile it here: thawline compile'
         )
 
 
-def check_files(found: Envelope) -> None:
-    """Refuses to run what was compiled for other files than are there now.
+def check_files(pipeline: Envelope) -> None:
+    """Refuses a pipeline if the weights or the reviewed schema have changed since it was compiled.
 
     Raises:
-        ConfigError: the weights or the reviewed schema have changed.
+        ConfigError: one of them has.
     """
-    now = file_digests(found.project)
+    now = file_digests(pipeline.project)
     for name, before, what in (
-        ('weights', found.files.weights, found.project.weights()),
-        ('schema', found.files.schema_file, str(found.project.schema)),
+        ('weights', pipeline.files.weights, pipeline.project.weights()),
+        ('schema', pipeline.files.schema_file, str(pipeline.project.schema)),
     ):
         if now[name] != before:
             raise ConfigError(f'{what} has changed since the pipeline was compiled; {_AGAIN}')

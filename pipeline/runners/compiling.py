@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def compile_project(project: Project) -> dict[str, Any]:
-    """The content of the file that schedulers read; the terminal says what takes so long.
+    """The content of the file that schedulers read; shows a spinner meanwhile.
 
     Raises:
         ConfigError: the project cannot be compiled.
@@ -39,7 +39,7 @@ def nodes_and_pipeline(project: Project) -> tuple[list[dict[str, Any]], dict[str
 def compile_pipeline(
     wired: tfx_imports.Pipeline,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Nodes and the pipeline of what was wired."""
+    """The nodes of a pipeline, and its representation as JSON."""
     from google.protobuf import json_format
     from tfx.dsl.compiler import compiler
     from tfx.orchestration.local import runner_utils

@@ -1,4 +1,4 @@
-"""What ended a run or a node, as an exit code and as words for the terminal."""
+"""How a run or a node ended: its exit code, and its summary on the terminal."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from thawline.pipeline.terminal.exit_codes import Outcome
 
 
 def error_outcome(error: Exception) -> Outcome:
-    """How a run ended that ended with an exception."""
+    """The outcome of a run that raised an exception."""
     return Outcome.INTERRUPTED if signals.is_stop_requested() else exit_codes.of_error(error)
 
 
 def print_error(console: rich.console.Console, error: Exception, outcome: Outcome) -> str:
-    """Says why the run did not come to its end, and returns that."""
+    """Prints why the run failed or stopped; returns the message."""
     known = errors.user_error(error)
     if outcome is Outcome.INTERRUPTED:
-        message = 'stopped on request; nothing that was finished is lost, run again to go on'
+        message = 'stopped on request; finished nodes are kept, run again to continue'
     elif known is not None:
         message = str(known)
     else:
@@ -33,12 +33,12 @@ def print_error(console: rich.console.Console, error: Exception, outcome: Outcom
 
 
 def print_summary(console: rich.console.Console, results: list[NodeResult]) -> Outcome:
-    """Says what came of it, and returns that."""
+    """Prints how the run ended; returns the outcome."""
     by_node = {result.node: result for result in results}
     if node_names.TUNER in by_node:
-        return Outcome.BLESSED  # what it found is shown by those who asked for it
+        return Outcome.BLESSED  # `thawline tune` shows the result
     if node_names.EVALUATOR not in by_node or node_names.PUSHER not in by_node:
-        console.print('part of the chain ran; no verdict on a model was asked for', style='bold')
+        console.print('part of the pipeline ran; no verdict on a model', style='bold')
         return Outcome.BLESSED
     blessed = by_node[node_names.EVALUATOR].outputs['blessing'].blessed
     pushed = by_node[node_names.PUSHER].outputs['pushed_model']

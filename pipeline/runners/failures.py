@@ -1,4 +1,4 @@
-"""How a node may end that does not end well. Needs no TFX."""
+"""Errors of nodes. Needs no TFX."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from thawline.components.shared.errors import Busy, UserError
 
 
 class NodeFailed(Exception):
-    """A node did not complete; the cause, where there is one, is chained."""
+    """A node did not complete; the cause, if any, is chained."""
 
     verb = 'failed'
 
@@ -16,12 +16,12 @@ class NodeFailed(Exception):
 
 
 class InputsMissing(NodeFailed, UserError):
-    """A node could not be run: what it reads is not there."""
+    """A node did not run: its inputs are missing."""
 
-    verb = 'was not run'
+    verb = 'did not run'
 
 
 class AlreadyRunning(NodeFailed, Busy):
-    """Another process runs the node, or the whole project."""
+    """Another process is running the node or the whole project."""
 
-    verb = 'was not run'
+    verb = 'did not run'

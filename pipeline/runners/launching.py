@@ -1,9 +1,9 @@
-"""Launches nodes of a compiled pipeline in this process; what all runners share.
+"""Launches nodes of a compiled pipeline in this process; shared by all runners.
 
-Beside what TFX's launcher does: an exception says which node it came from, inputs that could not be
-resolved are an error (the launcher returns normally then), and every attempt at a node is an
-execution of its own. The launcher would take the failed execution of a node up again, with the
-inputs that it noted then, or none, and with whatever a kill left in the folders of its outputs.
+In addition to TFX's launcher: an exception names its node, unresolved inputs are an error (the
+launcher returns normally), and every attempt at a node is a new execution. The launcher would
+resume the failed execution of a node, with the inputs recorded then, or none, and with whatever a
+killed process left in the folders of its outputs.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _PUSHER = tfx_imports.Pusher.get_class_type()
 
 
 class RunMetadata(tfx_metadata.Metadata):
-    """The metadata as nodes of one run shall see it: without superseded executions of that run.
+    """The metadata as nodes of one run see it: without superseded executions of that run.
 
-    Both of several executions of a node would count otherwise, as its results for later nodes.
+    Otherwise, later nodes would use the results of all executions of a node.
     """
 
     def __init__(self, connection: Any, run_id: str) -> None:
@@ -66,7 +66,7 @@ class RunMetadata(tfx_metadata.Metadata):
 
 
 class _RunStore:
-    """Passes everything on, but for the two ways to find the executions of a run."""
+    """Passes everything on except the two ways to find the executions of a run."""
 
     def __init__(self, store: Any, run_id: str) -> None:
         self._store, self._run_id = store, run_id
@@ -75,12 +75,13 @@ class _RunStore:
         return getattr(self._store, name)
 
     def get_executions_by_context(self, context_id: int, *args: Any, **kwargs: Any) -> list[Any]:
-        """Without superseded ones where the context is the run; they count beyond it."""
-        found = self._store.get_executions_by_context(context_id, *args, **kwargs)
+        """Without superseded ones if the context is the run; elsewhere they count."""
+        executions = self._store.get_executions_by_context(context_id, *args, **kwargs)
         run = self._store.get_context_by_type_and_name(
             constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, self._run_id
         )
-        return _without_superseded(found) if run is not None and run.id == context_id else found
+        is_run = run is not None and run.id == context_id
+        return _without_superseded(executions) if is_run else executions
 
     def get_executions(self, *args: Any, **kwargs: Any) -> list[Any]:
         """The launcher's own way to the executions of a node in a run."""
@@ -88,7 +89,7 @@ class _RunStore:
 
 
 def _without_superseded(executions: list[Any]) -> list[Any]:
-    return [one for one in executions if not runs.is_superseded(one)]
+    return [execution for execution in executions if not runs.is_superseded(execution)]
 
 
 class CompiledRun:
@@ -99,7 +100,7 @@ class CompiledRun:
     ) -> None:
         """Binds `compiled` in place; `run_id` names the run in the metadata.
 
-        The engine runs the nodes that are Beam's; None: this process.
+        The engine runs Beam nodes; None: this process does.
         """
         self._definitions = compiled_file.node_digests(json_format.MessageToDict(compiled))
         runtime_parameter_utils.substitute_runtime_parameter(
@@ -112,9 +113,9 @@ class CompiledRun:
             operator = functools.partial(EngineOperator, engine)
             self._operators[executable_spec_pb2.BeamExecutableSpec] = operator
         self._deployment = runner_utils.extract_local_deployment_config(compiled)
-        wanted = self._deployment.metadata_connection_config
-        described = getattr(wanted, wanted.WhichOneof('connection_config'))
-        self._connection = connection.with_password(described)  # with the password, if it needs one
+        config = self._deployment.metadata_connection_config
+        database = getattr(config, config.WhichOneof('connection_config'))
+        self._connection = connection.with_password(database)  # with the password, if it needs one
         self._nodes = {
             node.pipeline_node.node_info.id: node.pipeline_node for node in compiled.nodes
         }
@@ -150,14 +151,14 @@ class CompiledRun:
         )
 
     def metadata(self) -> RunMetadata:
-        """The way to the metadata; a context that gives a handle with a `store`."""
+        """The metadata; a context manager that returns a handle with a `store`."""
         return RunMetadata(self._connection, self.run_id)
 
     def launch(self, name: str, use_cache: bool = True) -> NodeResult:
         """Runs a node, or takes its result from the cache.
 
         Raises:
-            InputsMissing: what it reads is not there.
+            InputsMissing: its inputs are missing.
             NodeFailed: it raised.
         """
         node = self._nodes[name]
@@ -187,8 +188,8 @@ class CompiledRun:
             ).launch()
         with self.metadata() as handle:
             recording.join_run(handle.store, self.run_id, self.pipeline)
-            found = runs.node_result(handle.store, self.run_id, name, self.pipeline)
-            if found is None or found.state not in runs.SUCCESS_STATES:
+            result = runs.node_result(handle.store, self.run_id, name, self.pipeline)
+            if result is None or result.state not in runs.SUCCESS_STATES:
                 recording.mark_not_run(handle.store, self.run_id, name, self.pipeline)
                 raise InputsMissing(
                     name, 'its inputs are missing: an earlier node produced nothing'
@@ -196,11 +197,11 @@ class CompiledRun:
             recording.mark_definition(
                 handle.store, self.run_id, name, self._definitions[name], self.pipeline
             )
-        return dataclasses.replace(found, seconds=time.monotonic() - started)
+        return dataclasses.replace(result, seconds=time.monotonic() - started)
 
     @contextlib.contextmanager
     def _node_errors(self, name: str) -> Iterator[None]:
-        """Says which node an exception came from, and tells a stop on request from a failure."""
+        """Names the node of an exception, and records a requested stop as canceled, not failed."""
         try:
             yield
         except Exception as error:
@@ -219,7 +220,7 @@ def from_json(
 
 @contextlib.contextmanager
 def _without_arguments() -> Iterator[None]:
-    """TFX hands the process's own arguments to Beam, which may take one for an option of its."""
+    """TFX passes the process's arguments to Beam, which may parse one as its own option."""
     kept, sys.argv = sys.argv, sys.argv[:1]
     try:
         yield
@@ -231,14 +232,14 @@ def _without_arguments() -> Iterator[None]:
 def _push_lock(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
     """Lets one process push at a time, and no two in the same second.
 
-    Pusher numbers versions by seconds. Where that version is there already, it pushes nothing and
-    says that it did: of two runs at once, one would be served under the other one's name.
+    Pusher numbers versions by seconds. If that version exists already, it pushes nothing and
+    reports success: of two concurrent runs, one would be served under the name of the other.
     """
     if node.node_info.type.name != _PUSHER:
         yield
         return
-    given = node.parameters.parameters['push_destination'].field_value.string_value
-    target = pathlib.Path(json.loads(given)['filesystem']['base_directory'])
+    destination = node.parameters.parameters['push_destination'].field_value.string_value
+    target = pathlib.Path(json.loads(destination)['filesystem']['base_directory'])
     with file_locks.lock(target.with_name('pushing'), f'process {os.getpid()}', wait=True):
         while any((target / str(int(time.time()) + ahead)).exists() for ahead in (0, 1)):
             time.sleep(0.05)

@@ -1,7 +1,7 @@
-"""TFX's local runner, which says what it does and looks at what came of each node.
+"""TFX's local runner, with progress on the terminal and a check of every node's result.
 
-`LocalDagRunner` runs every node in this process and tells nobody; it also goes on when a node's
-inputs could not be resolved. How one node is launched: `pipeline.runners.launching`.
+`LocalDagRunner` runs every node in this process silently, and continues when the inputs of a node
+could not be resolved. How one node is launched: `pipeline.runners.launching`.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class LocalRunner(tfx_imports.LocalDagRunner):
             self._display.show_done(result)
 
     def _select(self, run: CompiledRun) -> None:
-        """Marks what to run, and which run the results of all nodes before it are taken from.
+        """Marks which nodes to run, and which run provides the results of all nodes before them.
 
-        TFX would take the latest run, also when that one failed or was a part of the chain itself.
+        TFX would use the latest run, even one that failed or was partial.
         """
         order = list(run.upstream)
         before = order[: min((order.index(name) for name in self._selection.first), default=0)]
@@ -84,8 +84,8 @@ class LocalRunner(tfx_imports.LocalDagRunner):
                 base = runs.latest_complete_run(handle.store, before, run.pipeline)
             if base is None:
                 raise NotFound(
-                    f'no earlier run has finished {before[-1]} and all before it, whose results '
-                    f'{order[len(before)]} needs; run without --from and --only first'
+                    f'no earlier run has finished {before[-1]} and all nodes before it, whose '
+                    f'results {order[len(before)]} needs; first run without --from and --only'
                 )
             settings.base_pipeline_run_strategy.base_run_id = base.id
         run.select(self._selection.first, self._selection.last, settings)

@@ -1,6 +1,6 @@
-"""Runs some nodes of a compiled pipeline, as part of a run that other processes work on too.
+"""Runs nodes of a compiled pipeline, as part of a run that it shares with other processes.
 
-Starts TFX, which takes many seconds, only where a node has to run.
+Starts TFX, which takes many seconds, only if a node has to run.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ class NodeRunner:
     """Runs nodes under a run id, whoever ran those before them.
 
     Attributes:
-        ran: nodes that ran here, or were served from the cache.
+        ran: nodes that ran here, or came from the cache.
     """
 
     def __init__(
         self,
-        found: Envelope,
+        pipeline: Envelope,
         run_id: str,
         display: Display,
         engine: Engine | None = None,
     ) -> None:
-        """`run_id` names the run in the metadata; the engine is for nodes that are Beam's."""
-        self._found = found
+        """`run_id` names the run in the metadata; the engine runs Beam nodes."""
+        self._pipeline = pipeline
         self._run_id = run_id
         self._display = display
         self._engine = engine
-        self._definitions = compiled_file.node_digests(found.pipeline)
+        self._definitions = compiled_file.node_digests(pipeline.pipeline)
         self.ran: list[str] = []
 
     @property
     def is_complete(self) -> bool:
-        """Whether all nodes of the run are done, by whichever process."""
+        """Whether all nodes of the run are done, in any process."""
         return not any(self._reasons().values())
 
     def whole_run(self) -> list[NodeResult]:
-        """What came of the nodes of the run so far, by whichever process."""
-        store = opening.find_store(self._found.project)
-        return runs.node_results(store, self._run_id, self._found.name) if store else []
+        """The results of the run so far, from all processes."""
+        store = opening.find_store(self._pipeline.project)
+        return runs.node_results(store, self._run_id, self._pipeline.name) if store else []
 
     def has_to_run(self, nodes: Sequence[str], force: bool) -> bool:
         """Whether any of the nodes would run; see `run`.
 
         Raises:
-            InputsMissing: the first of them could not.
-            AlreadyRunning: another process runs it.
+            InputsMissing: nodes before the first such node are not complete.
+            AlreadyRunning: another process is running it.
         """
         why = self._reasons()
         for name in nodes:
@@ -77,11 +77,11 @@ class NodeRunner:
 
         Args:
             nodes: in an order in which they can run.
-            force: run them also where they are complete, and without the cache.
+            force: run complete nodes too, without the cache.
 
         Raises:
             InputsMissing: nodes before one of them are not complete.
-            AlreadyRunning: another process runs one of them.
+            AlreadyRunning: another process is running one of them.
             NodeFailed: one raised.
         """
         for name in nodes:
@@ -98,7 +98,7 @@ class NodeRunner:
                 name, f'process {process} is running it; try again when that has ended'
             )
 
-        path = self._found.project.node_locks / f'{self._run_id}-{name}'
+        path = self._pipeline.project.node_locks / f'{self._run_id}-{name}'
         return file_locks.lock(path, str(os.getpid()), remove=True, busy=busy)
 
     def _run_node(self, name: str, force: bool) -> None:
@@ -113,17 +113,17 @@ class NodeRunner:
         self._display.show_done(result)
 
     def _require(self, name: str, why: dict[str, str]) -> None:
-        missing = staleness.missing_inputs(name, self._found.upstream, why)
+        missing = staleness.missing_inputs(name, self._pipeline.upstream, why)
         if missing:
             raise InputsMissing(name, f'its inputs are missing: {missing}')
 
     def _reasons(self) -> dict[str, str]:
-        store = opening.find_store(self._found.project)
-        attempts = runs.read_attempts(store, self._run_id, self._found.name) if store else {}
-        return staleness.stale_reasons(self._found.upstream, attempts, self._definitions)
+        store = opening.find_store(self._pipeline.project)
+        attempts = runs.read_attempts(store, self._run_id, self._pipeline.name) if store else {}
+        return staleness.stale_reasons(self._pipeline.upstream, attempts, self._definitions)
 
     @functools.cached_property
     def _compiled(self) -> CompiledRun:
         from thawline.pipeline.runners import launching
 
-        return launching.from_json(self._found.pipeline, self._run_id, self._engine)
+        return launching.from_json(self._pipeline.pipeline, self._run_id, self._engine)

@@ -1,4 +1,4 @@
-"""One run from a checked configuration to an outcome, with the terminal told all along."""
+"""One run, from a checked configuration to an outcome, with its progress on the terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from thawline.pipeline.terminal.exit_codes import Outcome
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """What was asked for at the prompt."""
+    """Options of `thawline run`."""
 
     first: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
@@ -42,14 +42,14 @@ def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
     def busy(process: str) -> Busy:
         return Busy(
             f'another run of this project is under way (process {process}); '
-            f'wait for it, or give this one another output than {project.output}'
+            f'wait for it to finish, or set an output other than {project.output}'
         )
 
     return file_locks.lock(project.run_lock, str(os.getpid()), busy=busy)
 
 
 def execute(project: Project, options: RunOptions) -> Outcome:
-    """Runs the chain and tells the terminal; returns how it ended."""
+    """Runs the pipeline and shows its progress; returns how it ended."""
     run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
     log = project.logs / f'{run_id}.log'
     began = time.monotonic()
@@ -82,7 +82,7 @@ def _run_graph(
     run_id: str,
     results: list[NodeResult],
 ) -> None:
-    """Runs the chain; the `results` of nodes that ended well are there after a failure too."""
+    """Runs the pipeline; after a failure too, `results` holds the nodes that succeeded."""
     listing = check_project(project)
     for note in filter(None, (*listing.notes, older_types_note(project))):
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)

@@ -1,7 +1,7 @@
 """`thawline run-node`: one or more nodes of a compiled pipeline, in this process.
 
-What a scheduler calls, so it prints plain lines, says by its exit code what came of it, and shares
-a run with other processes through the metadata alone.
+Schedulers call it, so it prints plain lines, reports the outcome by its exit code, and shares a run
+with other processes through the metadata alone.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _BASES = (node_names.EMBEDDER, node_names.TRAINER)  # nodes that load the base's
 def execute(
     path: pathlib.Path, nodes: Sequence[str], run_id: str, force: bool, on: str | None = None
 ) -> Outcome:
-    """Runs nodes and tells the terminal; returns how it ended.
+    """Runs nodes and shows their progress; returns how they ended.
 
     Args:
         path: of what `thawline compile` wrote.
         nodes: in any order.
-        run_id: names the run; all processes that run nodes of it give the same.
-        force: run nodes again that are complete.
-        on: name of an engine in place of the configuration's.
+        run_id: names the run; the same for all processes that run its nodes.
+        force: run complete nodes again.
+        on: name of an engine that replaces the configured one.
 
     Raises:
         UserError: the file, a node or the id cannot be used.
@@ -61,20 +61,20 @@ def execute(
             f'--run-id: received {run_id!r}; give 1 to 128 letters, digits or _ . : + ~ @ = - that '
             'begin with a letter or digit'
         )
-    found = compiled_file.read(path)
-    compiled_file.check_home(found)
-    order = found.in_order(nodes)
+    pipeline = compiled_file.read(path)
+    compiled_file.check_home(pipeline)
+    order = pipeline.in_order(nodes)
     if not order:
         raise ConfigError('--node: name at least one node')
-    project, began = found.project.on_engine(on), time.monotonic()
+    project, began = pipeline.project.on_engine(on), time.monotonic()
     log = project.logs / log_name(run_id, order)
     with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
         console = rich.console.Console(file=terminal)
-        named = f'[bold]{found.name}[/bold]  run {run_id}  in {project.output}'
-        console.print(named, highlight=False, soft_wrap=True)
+        title = f'[bold]{pipeline.name}[/bold]  run {run_id}  in {project.output}'
+        console.print(title, highlight=False, soft_wrap=True)
         say(console, f'  log     {log}')
-        logging.info('nodes %s of %s, %s', ', '.join(order), path, found.digest)
-        call = _Call(console, found, project, order, run_id, log)
+        logging.info('nodes %s of %s, %s', ', '.join(order), path, pipeline.digest)
+        call = _Call(console, pipeline, project, order, run_id, log)
         try:
             outcome = call.run(force)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
@@ -87,8 +87,8 @@ def execute(
 
 def log_name(run_id: str, nodes: Sequence[str]) -> str:
     """Name of the log file of a call: `<run>-<node>.log`, or `<run>-<first>..<last>.log`."""
-    named = nodes[0] if len(nodes) == 1 else f'{nodes[0]}..{nodes[-1]}'
-    return f'{run_id}-{named}.log'
+    label = nodes[0] if len(nodes) == 1 else f'{nodes[0]}..{nodes[-1]}'
+    return f'{run_id}-{label}.log'
 
 
 class _Call:
@@ -97,52 +97,52 @@ class _Call:
     def __init__(
         self,
         console: rich.console.Console,
-        found: Envelope,
+        pipeline: Envelope,
         project: Project,
         nodes: Sequence[str],
         run_id: str,
         log: pathlib.Path,
     ) -> None:
-        self._console, self._found, self._nodes = console, found, nodes
+        self._console, self._pipeline, self._nodes = console, pipeline, nodes
         self._project, self._run_id, self._log = project, run_id, log
         self._display = progress_display.Display(
             console, lambda result: node_lines.line(result, project)
         )
 
     def run(self, force: bool) -> Outcome:
-        """Runs the nodes; returns how they ended where they ended well."""
+        """Runs the nodes; returns how they ended."""
         project = self._project
         with (
             self._shared_lock(),
             Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
         ):
-            runner = NodeRunner(self._found, self._run_id, self._display, engine)
+            runner = NodeRunner(self._pipeline, self._run_id, self._display, engine)
             if runner.has_to_run(self._nodes, force):
                 self._prepare()
             runner.run(self._nodes, force)
         return self._outcome(runner)
 
     def _shared_lock(self) -> contextlib.AbstractContextManager[None]:
-        """Keeps `thawline run` away, and no other scheduled nodes."""
+        """Excludes `thawline run`, but not other scheduled nodes."""
 
         def busy(process: str) -> AlreadyRunning:
             return AlreadyRunning(
                 self._nodes[0],
                 f'thawline run is under way in this project (process {process}); try again when '
-                'that has ended',
+                'it has finished',
             )
 
         return file_locks.lock(self._project.run_lock, str(os.getpid()), shared=True, busy=busy)
 
     def _prepare(self) -> None:
-        """Finds what can be found wrong before a node runs, and starts TFX.
+        """Checks all that can be checked before a node runs, and starts TFX.
 
         Raises:
-            UserError: with what is wrong and how to mend it.
+            UserError: with the problem and its solution.
         """
         project = self._project
         checks.check_files(project)
-        compiled_file.check_files(self._found)
+        compiled_file.check_files(self._pipeline)
         opening.prepare_run(project)
         targets.check(project.config.notifications, os.environ, project.home)
         if node_names.IMAGE_EXAMPLE_GEN in self._nodes:
@@ -155,7 +155,7 @@ class _Call:
                 from thawline.pipeline import tfx_imports  # noqa: F401
         except ImportError as error:
             raise ConfigError(
-                f'this environment lacks what nodes need ({error}); run: thawline doctor'
+                f'this environment lacks packages that nodes need ({error}); run: thawline doctor'
             ) from error
         if set(self._nodes) & set(_BASES):
             checks.check_weights(project)
@@ -180,7 +180,7 @@ class _Call:
         return outcome
 
     def report_failure(self, error: Exception) -> Outcome:
-        """Says why nodes did not end well, and returns how they ended."""
+        """Prints why nodes failed or stopped; returns the outcome."""
         node = getattr(error, 'node', None)
         if node is not None:
             self._display.show_failed(node)
@@ -194,10 +194,10 @@ class _Call:
         return outcome
 
     def _results_so_far(self) -> list[NodeResult]:
-        """What other nodes came to, where the metadata can be read at all."""
+        """The results of other nodes, if the metadata can be read at all."""
         try:
-            return NodeRunner(self._found, self._run_id, self._display).whole_run()
-        except Exception:  # what ended the nodes has been told, and counts
+            return NodeRunner(self._pipeline, self._run_id, self._display).whole_run()
+        except Exception:  # the first error was printed, and decides the outcome
             logging.exception('the run cannot be read')
             return []
 
@@ -208,7 +208,7 @@ class _Call:
         message: str | None = None,
         node: str | None = None,
     ) -> None:
-        """Tells those who want to know how the run ended."""
+        """Sends the configured notifications."""
         good = [result for result in results if result.state in runs.SUCCESS_STATES]
         seconds = sum(result.seconds for result in good)
         ending = details.Ending(self._run_id, outcome, seconds, good, message, node, self._log)

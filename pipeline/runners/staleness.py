@@ -1,9 +1,8 @@
-"""Which nodes of a run are done, and which have to run (again). Knows neither TFX nor a database.
+"""Which nodes of a run are done, and which have to run (again). Needs neither TFX nor a database.
 
-A node's result counts for its run only while what it was made from does: it is out of date once a
-node before it ran anew, or once the node itself was compiled to something else. Executions are
-numbered in the order in which they began, and a node begins after all before it have ended, so a
-node before it with a higher number ran anew.
+The result of a node is out of date once a node before it ran again, or once the node itself was
+compiled with other settings or code. Executions are numbered in the order in which they began, and
+a node begins after all before it have ended, so a node before it with a higher number ran again.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ def stale_reasons(
     attempts: Mapping[str, Attempt],
     definitions: Mapping[str, str],
 ) -> dict[str, str]:
-    """Why each node is not done, in words that follow its name; empty for those that are.
+    """Why each node is not done, as a predicate to its name; empty for nodes that are.
 
     Args:
         upstream: nodes before each, in an order in which they can run.
         attempts: of the nodes that ran.
         definitions: digest of what each node is now.
     """
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for node, before in upstream.items():
-        found[node] = _reason(attempts.get(node), definitions.get(node, '')) or _outdated(
-            attempts[node].id, before, attempts, found
+        reasons[node] = _reason(attempts.get(node), definitions.get(node, '')) or _outdated(
+            attempts[node].id, before, attempts, reasons
         )
-    return found
+    return reasons
 
 
 def _reason(attempt: Attempt | None, definition: str) -> str:
@@ -41,7 +40,7 @@ def _reason(attempt: Attempt | None, definition: str) -> str:
     if attempt.state not in SUCCESS_STATES:
         return {'canceled': 'was stopped', 'not run': 'lacked inputs'}.get(attempt.state, 'failed')
     if attempt.definition and attempt.definition != definition:
-        return 'ran before it was compiled anew with other settings or code'
+        return 'ran before it was recompiled with other settings or code'
     return ''
 
 
@@ -49,16 +48,16 @@ def _outdated(
     own: int,
     before: Sequence[str],
     attempts: Mapping[str, Attempt],
-    found: Mapping[str, str],
+    reasons: Mapping[str, str],
 ) -> str:
     for node in before:
-        if found[node]:
-            return f'is out of date: {node} {found[node]}'
+        if reasons[node]:
+            return f'is out of date: {node} {reasons[node]}'
         if attempts[node].id > own:
             return f'is out of date: {node} ran again after it'
     return ''
 
 
 def missing_inputs(node: str, upstream: Mapping[str, Sequence[str]], why: Mapping[str, str]) -> str:
-    """What a node lacks, one clause a node before it; empty when it can run."""
-    return '; '.join(f'{one} {why[one]}' for one in upstream[node] if why[one])
+    """What a node lacks, one clause per node before it; empty if it can run."""
+    return '; '.join(f'{name} {why[name]}' for name in upstream[node] if why[name])

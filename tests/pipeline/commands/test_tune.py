@@ -105,7 +105,9 @@ def test_yaml_lines_make_a_valid_project_file() -> None:
 
 def test_tuned_run_without_anything_tuned_is_refused(tmp_path) -> None:
     project = Project.of(parsed(), tmp_path)
-    with pytest.raises(ConfigError, match='nothing was tuned yet in .*run thawline tune first'):
+    with pytest.raises(
+        ConfigError, match='training.tuned is true.*no tuning result; run thawline tune'
+    ):
         checks.check_tuned(project)
 
 

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: registry and folders agree afterwards, or are mended and say so."""
+"""kill -9 at any moment: registry and folders agree afterwards, or are recovered and say so."""
 
 from __future__ import annotations
 
@@ -124,11 +124,11 @@ def test_fifty_kills(forks, models: Models):
     for since in (killed.STARTED, killed.BEGUN):
         for kind in ('promote', 'rollback', 'prune'):
             assert not killer.run(kind, str(ids[0]) if kind == 'promote' else '', since, 1.0)
-    caught, mended, states = 0, 0, []
+    caught, recoveries, states = 0, 0, []
     begun: set[str] = set()
     # Fifty, and more only where the machine's load made moments differ from what was expected.
     for turn in range(200):
-        if turn >= 50 and caught >= 25 and mended >= 15:
+        if turn >= 50 and caught >= 25 and recoveries >= 15:
             break
         since = killed.BEGUN if turn % 4 else killed.STARTED
         kind, wanted = killer.action(generator, ids)
@@ -143,11 +143,11 @@ def test_fifty_kills(forks, models: Models):
             check(before, models)
         said: list[str] = []
         registry = access.open_to_read(loading.load_project(models.home), said.append)
-        assert [line.startswith('mended: ') for line in said] == [True] * len(before.unfinished)
-        mended += len(said)
+        assert [line.startswith('recovered: ') for line in said] == [True] * len(before.unfinished)
+        recoveries += len(said)
         check(registry, models)
     assert caught >= 25
-    assert mended >= 15
+    assert recoveries >= 15
     assert set(states) == {'Deployment', 'Prune'}
     assert {move.state for move in models.registry().deployments} == {'complete', 'canceled'}
 
@@ -190,15 +190,15 @@ def test_where_a_promotion_stopped(models: Models, reached):
     if reached == 'in place':
         place.finish(source, 1, move.incoming)
     said = models.thawline('models')
-    assert 'mended: a promote of model' in said.output
+    assert f'recovered: the promotion of model {model} to production as version 1' in said.output
     if reached == 'in place':
-        assert 'it counts' in said.output
+        assert 'is complete' in said.output
         assert models.registry().current(PRODUCTION).model == model
     else:
-        assert 'nothing of it is left' in said.output
+        assert 'was undone' in said.output
         assert models.registry().current(PRODUCTION) is None
         assert not models.production.exists() or not list(models.production.iterdir())
-    assert 'mended' not in models.thawline('models').output
+    assert 'recovered' not in models.thawline('models').output
     check(models.registry(), models) if models.production.exists() else None
 
 
@@ -206,7 +206,7 @@ def test_a_folder_of_others_in_the_way_is_left(models: Models):
     move = intent(models, models.add('r1'), 1)
     made_models.copy_of(models.template, models.production / '1', 'of somebody else')
     said = models.thawline('history').output
-    assert 'is of other files' in said
+    assert 'holds other files' in said
     assert 'version 1 in' in said and 'not known to the registry' in said
     assert (models.production / '1' / 'saved_model.pb').is_file()
     assert [m.state for m in models.registry().deployments if m.id == move.id] == ['canceled']
@@ -220,19 +220,19 @@ def test_a_prune_that_stopped_half_way(models: Models):
     ledger.begin(models.store, prune)
     (models.production / '1').rename(models.production / '.pruned-1-abc')
     said = models.thawline('history').output
-    assert 'mended: a prune of production was stopped after 1 of 2 versions' in said
+    assert 'recovered: the prune of production was interrupted after 1 of 2 versions' in said
     assert 'prune of 1' in said
     assert sorted(path.name for path in models.production.iterdir()) == ['2', '3']
     check(models.registry(), models)
 
 
-def test_what_is_busy_is_not_mended(models: Models):
+def test_what_is_busy_is_not_recovered(models: Models):
     intent(models, models.add('r1'), 1)
     project = loading.load_project(models.home)
     with lock.hold(project.registry_lock, 'promote 7'):
         said = models.thawline('models').output
-    assert 'note: thawline promote 7 of' in said
-    assert 'under way or was killed' in said
+    assert 'note: thawline promote 7 by' in said
+    assert 'production: a promotion is in progress or was interrupted' in said
     assert models.registry().unfinished
 
 
@@ -247,5 +247,5 @@ def test_a_failure_after_the_version_is_in_place_does_not_take_it_away(models, m
         done = models.thawline('promote', str(model), '--yes')
     assert isinstance(done.exception, OSError)
     assert (models.production / '1' / 'saved_model.pb').is_file()
-    assert 'it counts' in models.thawline('models').output
+    assert 'is complete' in models.thawline('models').output
     assert promotion.next_version(models.registry(), PRODUCTION) == 2

@@ -24,7 +24,7 @@ def start(models: Models, *arguments: str) -> subprocess.Popen[str]:
 
 def test_the_second_is_told_who_is_at_work(tmp_path):
     path = tmp_path / 'serving' / 'lock'
-    told = r'thawline promote 12 of .*@.* \(process \d+, since'
+    told = r'thawline promote 12 by .*@.* \(process \d+, since'
     with (
         lock.hold(path, 'promote 12'),
         pytest.raises(lock.Busy, match=told),
@@ -43,7 +43,7 @@ def test_two_promotes_at_once(models: Models):
     codes = [one.returncode for one in both]
     assert sorted(codes) in ([0, 2], [0, 6]), ended
     told = ended[codes.index(max(codes))][1]
-    reason = {6: 'is at work on the served models', 2: 'production has changed meanwhile'}
+    reason = {6: 'is changing the served models', 2: 'production has changed'}
     assert reason[max(codes)] in told
     winner = (a, b)[codes.index(0)]
     registry = models.registry()

@@ -49,7 +49,10 @@ def test_a_run_that_took_its_model_from_the_cache(found):
     registry = models.registry()
     assert lookup.find_model(registry, 'last').id == first
     assert [one.id for one in registry.models].count(first) == 1
-    assert 'taken from the cache by 1 later runs' in models.thawline('explain', 'last').output
+    assert (
+        'reused from the cache by 1 later run, most recently 20260103-100000.000'
+        in models.thawline('explain', 'last').output
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_a_run_that_took_its_model_from_the_cache(found):
         ('1999', "no model '1999'; the newest are: "),
         ('', "no model ''"),
         ('²', "no model '²'"),
-        ('/', 'is no model that the registry knows'),
+        ('/', 'is not a model in the registry'),
     ],
 )
 def test_no_such_model(found, wanted, part):
@@ -124,7 +127,7 @@ def test_the_story_from_the_metadata_alone(models: Models):
         'source images', 'f1f1f1f1f1f1', '202 images, 3 quarantined', 'train 122: ant 60, bee 62',
         'tiny', 'ba5eba5e', 'BLESSED in run r1', 'val accuracy 90.0 % (85.0 to 94.0 %) on 395',
         'val_accuracy=0.8', 'with litert', 'passed in run r1', 'Trainer c0df', 'better',
-        'pushed to staging as version 1001', 'promote to production as version 1',
+        'pushed to staging as version 1001', 'promoted to production as version 1',
     ):  # fmt: skip
         assert part in told, part
     shutil.rmtree(models.output / 'artifacts')

@@ -69,11 +69,15 @@ def test_the_exported_form_is_what_is_promoted(models: Models):
     [
         ({'blessed': False}, 'was not blessed by the Evaluator', 'not blessed'),
         ({'blessed': None}, 'was never evaluated', 'never evaluated'),
-        ({'exported': True, 'infra': False}, 'can be served: it hangs', 'failed the serving check'),
-        ({'exported': True}, 'nobody checked', 'no serving check'),
+        (
+            {'exported': True, 'infra': False},
+            'failed the serving check: it hangs',
+            'failed the serving check',
+        ),
+        ({'exported': True}, 'has had no serving check', 'no serving check'),
         (
             {'blessed': False, 'exported': True, 'infra': False},
-            'nobody checked',
+            'has had no serving check',
             'not blessed, no serving check',
         ),
     ],
@@ -117,7 +121,7 @@ def test_without_a_terminal_it_asks_for_yes_after_the_comparison(models: Models)
     better = models.add('r2', rows=RIGHT)
     done = models.thawline('promote', str(better))
     refused(done, '--yes')
-    assert 'B answers 25 more images right than A' in done.stdout
+    assert 'B classifies 25 more images correctly than A' in done.stdout
     assert models.versions() == [1]
 
 
@@ -155,7 +159,7 @@ def test_a_model_that_ends_the_process_which_loads_it(tmp_path):
     with load_test.LoadTest() as loader:
         loader._process.kill()
         loader._process.wait()
-        with pytest.raises(ConfigError, match=r'ends the process .*exit code -9.*said nothing'):
+        with pytest.raises(ConfigError, match=r'ended the process .*exit code -9.*no output'):
             loader.load(tmp_path)
 
 
@@ -182,7 +186,7 @@ def test_a_plan_that_others_made_void(models: Models):
     first, second = models.add('r1'), models.add('r2')
     plan = DeploymentPlan(PROMOTE, 'production', second, LocalFiles(models.source('r2')), None)
     models.promote(first)
-    with pytest.raises(ConfigError, match='production has changed meanwhile'):
+    with pytest.raises(ConfigError, match='production has changed'):
         promotion.deploy(models.registry(), plan, quiet)
     assert models.versions() == [1]
 
@@ -255,7 +259,7 @@ def test_rollback_takes_whole_files_from_wherever_they_are(models: Models):
     models.promote(b)
     for version in ('1', '3'):
         (models.production / version / 'assets.extra' / 'filler.bin').write_bytes(b'damaged')
-    refused(back(models), f'the files of model {a}', 'nowhere')
+    refused(back(models), f'the files of model {a}, version 1, no longer exist')
     assert models.registry().current('production').model == b
 
 

@@ -66,7 +66,7 @@ def test_an_upload_that_stopped_anywhere_is_no_version_and_goes(models: Models):
         for name in [one for one in source.files() if one != model_fingerprint.MARKER][:objects]:
             FILES[f'{URL}/1/{name}'] = (source.path / name).read_bytes()
         assert destinations.destination_at(URL).versions() == []
-        assert 'nothing of it is left' in models.thawline('models').output
+        assert 'it was undone' in models.thawline('models').output
         assert not FILES
         ended = {one.id: one.state for one in models.registry().deployments}
         assert ended[move.id] == 'canceled'
@@ -74,7 +74,7 @@ def test_an_upload_that_stopped_anywhere_is_no_version_and_goes(models: Models):
     place, source = destinations.destination_at(URL), LocalFiles(models.source('r1'))
     place.prepare(source, 1, '', model_fingerprint.ignore_progress)
     place.finish(source, 1, '')
-    assert 'it counts' in models.thawline('models').output
+    assert 'it is complete' in models.thawline('models').output
     assert models.registry().current('production').id == move.id
 
 
@@ -83,7 +83,7 @@ def test_a_removal_that_stopped_is_finished(models: Models):
     models.promote(models.add('rb'))
     ledger.begin(models.store, ledger.Prune('production', URL, 'a@b', (1,), (), 'abc'))
     del FILES[f'{URL}/1/saved_model.pb']
-    assert 'mended: a prune' in models.thawline('history').output
+    assert 'recovered: the prune' in models.thawline('history').output
     assert not any(path.startswith(f'{URL}/1/') for path in FILES)
     assert consistency.inconsistencies(models.registry()) == []
 

@@ -42,10 +42,10 @@ def test_a_stage_is_its_highest_version(tmp_path: pathlib.Path) -> None:
 def test_nothing_is_there_yet(tmp_path: pathlib.Path) -> None:
     for wanted, hint in (
         ('production', 'no model in .*production; promote one .* --model staging'),
-        ('staging', 'make one with thawline run'),
+        ('staging', 'thawline run'),
         ('last', 'no run yet'),
         ('7', 'no run yet'),
-        (str(tmp_path), 'has no saved_model.pb'),
+        (str(tmp_path), 'saved_model.pb is missing'),
     ):
         with pytest.raises(NotFound, match=hint):
             resolved(tmp_path, wanted)

@@ -106,8 +106,8 @@ def test_another_version_or_format_or_code_says_so(written, monkeypatch):
 
 @pytest.mark.parametrize(
     ('text', 'words'),
-    [('', 'as JSON'), ('{', 'as JSON'), ('[]', 'no pipeline that thawline compile wrote'),
-     ('{"nodes": []}', 'no pipeline that thawline compile wrote'), ('[' * 100_000, 'as JSON'),
+    [('', 'as JSON'), ('{', 'as JSON'), ('[]', 'not written by thawline compile'),
+     ('{"nodes": []}', 'not written by thawline compile'), ('[' * 100_000, 'as JSON'),
      ('{"format": true, "thawline": "", "digest": ""}', 'format True')],
 )  # fmt: skip
 def test_other_files_are_refused(tmp_path, text, words):
@@ -117,7 +117,7 @@ def test_other_files_are_refused(tmp_path, text, words):
 
 
 def test_no_file_no_right_to_write(tmp_path):
-    with pytest.raises(NotFound, match='make it with: thawline compile'):
+    with pytest.raises(NotFound, match='thawline compile'):
         compiled_file.read(tmp_path / 'none.json')
     assert 'cannot be read' in refused(tmp_path)
     (tmp_path / 'file').touch()

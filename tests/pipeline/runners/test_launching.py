@@ -62,7 +62,7 @@ def test_nodes_hand_on_what_they_made(project):
 
 def test_each_attempt_is_an_execution_of_its_own_with_its_inputs(project, monkeypatch):
     run = run_of(project)
-    with pytest.raises(InputsMissing, match='Three was not run: its inputs are missing'):
+    with pytest.raises(InputsMissing, match='Three did not run: its inputs are missing'):
         run.launch('Three')
     assert state(project, 'Three') == 'not run'
     (listed,) = metadata.read_runs(opening.find_store(project), 'tiny')

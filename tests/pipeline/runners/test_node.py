@@ -89,7 +89,7 @@ def test_missing_inputs_are_named_and_nothing_is_recorded(home):
     process = Process(home)
     with pytest.raises(InputsMissing, match='inputs are missing: One did not run; Two did not run'):
         process.runner.has_to_run(['Three'], force=False)
-    with pytest.raises(InputsMissing, match='Three was not run'):
+    with pytest.raises(InputsMissing, match='Three did not run'):
         process.run('Three')
     assert process.run_nodes == {}
     assert process.run('One', 'Two', 'Three')[-1] == 'Three complete'
@@ -128,7 +128,7 @@ def test_a_node_that_was_compiled_anew_runs_again_in_the_same_run(home):
     Process(home).run(*ALL)
     tiny_nodes.written(home, Two='zwei')
     process = Process(home)
-    with pytest.raises(InputsMissing, match='Two ran before it was compiled anew'):
+    with pytest.raises(InputsMissing, match='Two ran before it was recompiled'):
         process.run('Three')
     assert process.run(*ALL) == [
         'One kept', '> Two', 'Two complete', '> Three', 'Three complete',

@@ -68,7 +68,7 @@ def test_missing_inputs_are_another_code_than_failure(call, monkeypatch):
     code, said = call('Three')
     assert code == 5
     assert '✗ Three' in said
-    assert 'error: Three was not run: its inputs are missing: One did not run; Two did' in said
+    assert 'error: Three did not run: its inputs are missing: One did not run; Two did' in said
     monkeypatch.setenv(tiny_nodes.FAIL, 'Two')
     code, said = call('One', 'Two', 'Three')
     assert code == 1
@@ -115,7 +115,7 @@ def test_a_local_run_under_way_is_waited_for_by_trying_again(call):
         code, said = call('One')
     assert code == 6
     under_way = 'thawline run is under way in this project (process 4711); try again'
-    assert f'error: One was not run: {under_way}' in said
+    assert f'error: One did not run: {under_way}' in said
     with file_locks.lock(call.project.run_lock, '4712', shared=True):
         assert call('One')[0] == 0, 'other nodes are no hindrance'
 
@@ -156,7 +156,7 @@ def test_a_folder_that_is_not_here_or_cannot_be_written_says_so(call):
     call.project.output.unlink()
     there = call.home.with_name('moved')
     call.home.rename(there)
-    with pytest.raises(NotFound, match=f'in {call.home}, and there is no such folder here'):
+    with pytest.raises(NotFound, match=f'in {call.home}, which does not exist'):
         run_nodes.execute(there / compiled_file.FILE, ['One'], 'r1', False)
     assert not call.home.exists()
 
@@ -180,13 +180,13 @@ def thawline(*arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[
 def test_errors_at_the_prompt(call):
     done = thawline('run-node', '--ir', 'none.json', '--node', 'A', '--run-id', 'r', cwd=call.home)
     assert done.returncode == 2
-    assert done.stderr.startswith('error: no file none.json; make it with: thawline compile')
+    assert done.stderr.startswith('error: no file none.json; create it with: thawline compile')
     (call.home / compiled_file.FILE).write_text('{}', 'utf-8')
     done = thawline(
         'run-node', '--ir', compiled_file.FILE, '--node', 'A', '--run-id', 'r', cwd=call.home
     )
     assert done.returncode == 2 and 'Traceback' not in done.stderr
-    assert 'no pipeline that thawline compile wrote' in done.stderr
+    assert 'not written by thawline compile' in done.stderr
     done = thawline('run-node', '--help', cwd=call.home)
     for code in (*range(8), 130):
         assert re.search(rf'^\s+{code} ', done.stdout, re.M)
@@ -208,7 +208,7 @@ def in_a_process(call: Called, code: str) -> subprocess.CompletedProcess[str]:
 def test_an_environment_without_tfx_says_so(call):
     done = in_a_process(call, "sys.modules['tfx'] = None; sys.exit(call('One'))")
     assert done.returncode == 2, done.stdout + done.stderr
-    assert 'error: this environment lacks what nodes need' in done.stdout
+    assert 'error: this environment lacks packages' in done.stdout
     assert 'thawline doctor' in done.stdout
 
 

@@ -75,7 +75,7 @@ def test_a_node_that_became_another_one_has_to_run_and_all_below():
     changed = SAME | {'Change': 'other'}
     why = staleness.stale_reasons(CHAIN, after(list(CHAIN)), changed)
     assert {node for node in CHAIN if why[node]} == {'Change', 'Out'}
-    assert 'compiled anew' in why['Change']
+    assert 'recompiled' in why['Change']
 
 
 def test_runs_from_before_definitions_were_noted_count():

@@ -259,7 +259,7 @@ def test_what_cannot_be_migrated_is_said(moving, running, tmp_path):
     assert done.exit_code == 2 and 'has no database' in done.output
 
 
-def test_a_promotion_that_was_killed_is_mended_first(moving):
+def test_a_promotion_that_was_killed_is_recovered_first(moving):
     ledger.begin(moving.store, move(1, '/production'))
     done = moving.thawline('metadata', 'migrate')
     assert done.exit_code == 2 and 'run thawline models' in done.output
