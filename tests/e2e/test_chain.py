@@ -33,7 +33,7 @@ def test_first_run_is_blessed_and_pushed(project, first):
     assert first.returncode == 0, first.stdout + first.stderr
     for node in NODES:
         assert re.search(rf'^✓ {node}\s', first.stdout, re.MULTILINE), node
-    assert re.search(r'Embedder\s.*120 images, .*[\d,]+ features, [\d.]+ ms an image', first.stdout)
+    assert re.search(r'Embedder\s.*120 images, .*[\d,]+ features, [\d.]+ ms per image', first.stdout)
     assert re.search(r'120 images, 0 quarantined; train \d+, val \d+, test \d+', first.stdout)
     assert re.search(
         r'val accuracy [\d.]+ % \([\d.]+ to [\d.]+ %\), gate 60\.0 %: BLESSED', first.stdout
