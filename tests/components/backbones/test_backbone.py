@@ -214,7 +214,7 @@ def test_random_weights_have_a_digest_of_their_own() -> None:
     [
         ('mobilenet_v2', 31, None, 'image_size=31'),
         ('mobilenet_v2', 64, 'package', "no weights 'package'"),
-        ('efficientnet_lite0', 64, 'imagenet', "no weights 'imagenet'; there are: package"),
+        ('efficientnet_lite0', 64, 'imagenet', "no weights 'imagenet'; use package"),
         ('mobilnet_v2', 64, None, 'did you mean mobilenet_v2'),
         ('mobilenet_v2', 64, '/no/such/file.h5', '/no/such/file.h5 does not exist'),
         ('mobilenet_v2', 64, 'Imagenet', 'Imagenet does not exist'),

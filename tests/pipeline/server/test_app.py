@@ -184,7 +184,7 @@ def test_scores_below_the_bound_of_the_card_are_uncertain(
     made = server_setup.site(tmp_path / 'models')
     made.versions.update()
     assert made.ask('POST', '/classify', content=IMAGES[0]).json()['abstained'] is True
-    assert 'leaves the answer to you' in made.ask('GET', '/').text
+    assert 'Below a score of 100.0' in made.ask('GET', '/').text
 
 
 def test_limits_of_a_request(served_model: pathlib.Path, site: Site) -> None:
