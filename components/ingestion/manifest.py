@@ -32,7 +32,7 @@ _BYTE_ORDER_MARKS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
+class ManifestTable:
     """A parsed CSV: its column names and (line number, cells by column) of each row."""
 
     header: tuple[str, ...]
@@ -105,7 +105,7 @@ def read(spec: SourceSpec) -> Listing:
     )  # fmt: skip
 
 
-def parse(content: bytes, name: str) -> Table:
+def parse(content: bytes, name: str) -> ManifestTable:
     """Parses the bytes of a CSV: UTF-8 (or UTF-16 with its mark), any line ends, `,` `;` tab `|`.
 
     Raises:
@@ -131,7 +131,7 @@ def parse(content: bytes, name: str) -> Table:
         raise DataError(f'{name} has the column {twice[0]!r} more than once.')
     if not rows and not malformed:
         raise DataError(f'{name} has no rows{"" if header else ", not even a header"}.')
-    return Table(header, tuple(rows), tuple(malformed))
+    return ManifestTable(header, tuple(rows), tuple(malformed))
 
 
 def resolve_columns(header: tuple[str, ...], configured: Columns, name: str) -> Columns:
