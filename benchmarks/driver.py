@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from thawline.components.ingestion.source_types import SourceItem
-from thawline.components.ingestion.split_plan import IngestedImage, plan_splits
+from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
@@ -40,10 +40,10 @@ def item(number: int) -> SourceItem:
     return SourceItem(f'/data/images/{name}', name, f'class_{number % 10}')
 
 
-def row(listed: SourceItem) -> IngestedImage:
+def row(listed: SourceItem) -> ReadableImage:
     """The same image as read."""
     digest = hashlib.sha256(listed.path.encode()).hexdigest()
-    return IngestedImage(listed.relative_path, digest, None, listed.label)
+    return ReadableImage(listed.relative_path, digest, None, listed.label)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from thawline.components.ingestion.decoding import BadImage, Canonical, canonica
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceItem
-from thawline.components.ingestion.split_plan import IngestedImage, SplitPlan
+from thawline.components.ingestion.split_plan import ReadableImage, SplitPlan
 from thawline.components.shared import progress
 
 _NO_COMPRESSION = 'uncompressed'
@@ -139,15 +139,15 @@ def _reject(path: str, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
     return _outcome(Rejected(path, reason, detail))
 
 
-def _outcome(outcome: IngestedImage | Rejected) -> beam.pvalue.TaggedOutput:
+def _outcome(outcome: ReadableImage | Rejected) -> beam.pvalue.TaggedOutput:
     return beam.pvalue.TaggedOutput('outcomes', json.dumps(dataclasses.asdict(outcome)))
 
 
-def parse_outcomes(lines: Iterable[str]) -> tuple[list[IngestedImage], list[Rejected]]:
+def parse_outcomes(lines: Iterable[str]) -> tuple[list[ReadableImage], list[Rejected]]:
     """Reads the lines that `read` left."""
     outcomes = [json.loads(line) for line in lines]
     rejected = [Rejected(**fields) for fields in outcomes if 'reason' in fields]
-    return [IngestedImage(**fields) for fields in outcomes if 'reason' not in fields], rejected
+    return [ReadableImage(**fields) for fields in outcomes if 'reason' not in fields], rejected
 
 
 class _Load(beam.DoFn):
@@ -199,7 +199,7 @@ class _Canonicalise(beam.DoFn):
         example = examples.to_example(
             item, identity, canonical, image_facts.measure(canonical.luma)
         )
-        row = IngestedImage(item.relative_path, identity, item.group, item.label, item.split)
+        row = ReadableImage(item.relative_path, identity, item.group, item.label, item.split)
         yield example.SerializeToString(deterministic=True)
         yield _outcome(row)
         progress.advance()

@@ -17,7 +17,7 @@ from thawline.components.ingestion import beam_pipeline, quarantine
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
-from thawline.components.ingestion.split_plan import IngestedImage, plan_splits
+from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
 from thawline.components.shared import progress, property_names
 from thawline.components.shared.errors import DataError
 
@@ -80,7 +80,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
     def _read(
         self, listing: Listing, spec: SourceSpec, staging: str, max_side: int, max_pixels: int
-    ) -> tuple[list[IngestedImage], list[Rejected]]:
+    ) -> tuple[list[ReadableImage], list[Rejected]]:
         progress.start('images', len(listing.items) or None)
         with self._make_beam_pipeline() as pipeline:
             beam_pipeline.read(pipeline, listing, spec.columns, staging, max_side, max_pixels)
@@ -136,7 +136,7 @@ def _counts(lines: list[str], splits: list[str]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def outcomes_of(staging: str, listed: int | None) -> tuple[list[IngestedImage], list[Rejected]]:
+def outcomes_of(staging: str, listed: int | None) -> tuple[list[ReadableImage], list[Rejected]]:
     """What `beam_pipeline.read` left behind of each image.
 
     Args:

@@ -16,7 +16,7 @@ from thawline.components.shared.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class IngestedImage:
+class ReadableImage:
     """One readable image: its path, content hash, group (None: the hash), label, given split."""
 
     path: str
@@ -53,7 +53,7 @@ class SplitPlan:
 
 
 def plan_splits(
-    rows: Iterable[IngestedImage], seed: int, fractions: Mapping[str, float], normalise_labels: bool
+    rows: Iterable[ReadableImage], seed: int, fractions: Mapping[str, float], normalise_labels: bool
 ) -> SplitPlan:
     """Plans the splits of all readable images.
 
@@ -83,7 +83,7 @@ def plan_splits(
     return dataclasses.replace(plan, notes=tuple(notes))
 
 
-def _classes(rows: Sequence[IngestedImage], normalise: bool) -> tuple[dict[str, str], list[str]]:
+def _classes(rows: Sequence[ReadableImage], normalise: bool) -> tuple[dict[str, str], list[str]]:
     counts = collections.Counter(r.label for r in rows if r.label is not None)
     if not counts:
         return {}, []
@@ -92,7 +92,7 @@ def _classes(rows: Sequence[IngestedImage], normalise: bool) -> tuple[dict[str, 
     return classes, notes
 
 
-def _without_leaks(rows: list[IngestedImage]) -> tuple[list[IngestedImage], list[Rejected]]:
+def _without_leaks(rows: list[ReadableImage]) -> tuple[list[ReadableImage], list[Rejected]]:
     """Removes copies of one image from the given splits nearer to training.
 
     Test images must stay unseen, and copies are common; refusing the whole set would help nobody.
@@ -112,7 +112,7 @@ def _without_leaks(rows: list[IngestedImage]) -> tuple[list[IngestedImage], list
     return kept, rejected
 
 
-def _given_splits(rows: Sequence[IngestedImage]) -> dict[str, str]:
+def _given_splits(rows: Sequence[ReadableImage]) -> dict[str, str]:
     conflicts = hash_split.given_conflicts((r.key, r.split) for r in rows)
     if conflicts:
         group, splits = next(iter(conflicts.items()))
@@ -131,7 +131,7 @@ def _given_splits(rows: Sequence[IngestedImage]) -> dict[str, str]:
     return split_by_group
 
 
-def _tie_groups(rows: Sequence[IngestedImage]) -> dict[str, str]:
+def _tie_groups(rows: Sequence[ReadableImage]) -> dict[str, str]:
     """Group -> representative of all groups that share an image (by content)."""
     leader: dict[str, str] = {}
 
@@ -149,7 +149,7 @@ def _tie_groups(rows: Sequence[IngestedImage]) -> dict[str, str]:
 
 
 def _overrides(
-    rows: Sequence[IngestedImage],
+    rows: Sequence[ReadableImage],
     classes: Mapping[str, str],
     split_by_group: Mapping[str, str],
     tied: Mapping[str, str],
@@ -189,7 +189,7 @@ def _overrides(
     return result
 
 
-def _duplicates(rows: Sequence[IngestedImage], classes: Mapping[str, str]) -> list[str]:
+def _duplicates(rows: Sequence[ReadableImage], classes: Mapping[str, str]) -> list[str]:
     seen: dict[str, set[str]] = collections.defaultdict(set)
     for row in rows:
         seen[row.image_id].add(classes.get(row.label or '', ''))
@@ -202,7 +202,7 @@ def _duplicates(rows: Sequence[IngestedImage], classes: Mapping[str, str]) -> li
 
 
 def _absences(
-    rows: Sequence[IngestedImage], plan: SplitPlan, seed: int, fractions: Mapping[str, float]
+    rows: Sequence[ReadableImage], plan: SplitPlan, seed: int, fractions: Mapping[str, float]
 ) -> list[str]:
     present: dict[str, set[str]] = {name: set() for name in fractions}
     names = set(plan.classes.values())

@@ -19,7 +19,7 @@ from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected, from_jsonl
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import list_source
-from thawline.components.ingestion.split_plan import IngestedImage
+from thawline.components.ingestion.split_plan import ReadableImage
 from thawline.components.shared import progress
 from thawline.components.shared.errors import ConfigError, DataError
 
@@ -279,7 +279,7 @@ def test_what_tensorflow_refuses_is_encoded_anew() -> None:
 
 
 def test_outcomes_travel_as_lines() -> None:
-    row, bad = IngestedImage('a\n"b', 'id', None, 'ü', 'val'), Rejected('x\u2028', 'truncated', 'ü')
+    row, bad = ReadableImage('a\n"b', 'id', None, 'ü', 'val'), Rejected('x\u2028', 'truncated', 'ü')
     lines = [_outcome(row).value, _outcome(bad).value]
     assert all(len(line.splitlines()) == 1 for line in lines)
     assert parse_outcomes(lines) == ([row], [bad])

@@ -8,7 +8,7 @@ import pytest
 
 from thawline.components.ingestion.hash_split import assign
 from thawline.components.ingestion.quarantine import LEAK
-from thawline.components.ingestion.split_plan import IngestedImage, SplitPlan, plan_splits
+from thawline.components.ingestion.split_plan import ReadableImage, SplitPlan, plan_splits
 from thawline.components.shared.errors import DataError
 
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
@@ -16,18 +16,18 @@ FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
 
 def rows(
     label: str, count: int, split: str | None = None, group: str | None = None
-) -> list[IngestedImage]:
+) -> list[ReadableImage]:
     return [
-        IngestedImage(f'{label}/{split}/{i}.png', f'{label}-{split}-{i}', group, label, split)
+        ReadableImage(f'{label}/{split}/{i}.png', f'{label}-{split}-{i}', group, label, split)
         for i in range(count)
     ]
 
 
-def plan(found: list[IngestedImage], normalise: bool = False) -> SplitPlan:
+def plan(found: list[ReadableImage], normalise: bool = False) -> SplitPlan:
     return plan_splits(found, 0, FRACTIONS, normalise)
 
 
-def where(found: list[IngestedImage], made: SplitPlan) -> dict[str, str]:
+def where(found: list[ReadableImage], made: SplitPlan) -> dict[str, str]:
     gone = {r.path for r in made.rejected}
     return {r.path: made.split_of(r.key, 0, FRACTIONS) for r in found if r.path not in gone}
 
@@ -76,7 +76,7 @@ def test_given_splits_without_train_are_refused() -> None:
 
 def test_copies_in_two_given_splits_leave_training() -> None:
     found = [r for c in 'ab' for s in FRACTIONS for r in rows(c, 5, s)]
-    found += [IngestedImage('copy.png', 'a-test-0', None, 'a', 'train')]
+    found += [ReadableImage('copy.png', 'a-test-0', None, 'a', 'train')]
     made = plan(found)
     assert [(r.path, r.reason) for r in made.rejected] == [('copy.png', LEAK)]
     assert any('occur in two given splits' in note for note in made.notes)
@@ -84,7 +84,7 @@ def test_copies_in_two_given_splits_leave_training() -> None:
 
 def test_copies_share_a_split_even_across_groups() -> None:
     found = [
-        IngestedImage(f'{i}.png', f'id{i // 2}', f'g{i}', 'ab'[i // 2 % 2], None) for i in range(80)
+        ReadableImage(f'{i}.png', f'id{i // 2}', f'g{i}', 'ab'[i // 2 % 2], None) for i in range(80)
     ]
     made = plan(found)
     result = where(found, made)
@@ -94,7 +94,7 @@ def test_copies_share_a_split_even_across_groups() -> None:
 
 def test_groups_are_never_split() -> None:
     found = [
-        IngestedImage(f'{i}.png', f'id{i}', f'g{i % 9}', 'ab'[i % 2], None) for i in range(200)
+        ReadableImage(f'{i}.png', f'id{i}', f'g{i % 9}', 'ab'[i % 2], None) for i in range(200)
     ]
     result = where(found, plan(found))
     for group in range(9):
@@ -104,12 +104,12 @@ def test_groups_are_never_split() -> None:
 def test_tied_groups_with_different_given_splits_are_refused() -> None:
     found = rows('a', 4, 'train', 'g1') + rows('b', 4, 'train', 'g2') + rows('b', 4, 'test', 'g3')
     same = [
-        IngestedImage('x', 'same', 'g1', 'a', 'train'),
-        IngestedImage('y', 'same', 'g4', 'a', None),
+        ReadableImage('x', 'same', 'g1', 'a', 'train'),
+        ReadableImage('y', 'same', 'g4', 'a', None),
     ]
     tied = [
-        IngestedImage('z', 'other', 'g4', 'a', None),
-        IngestedImage('w', 'other', 'g3', 'a', None),
+        ReadableImage('z', 'other', 'g4', 'a', None),
+        ReadableImage('w', 'other', 'g3', 'a', None),
     ]
     with pytest.raises(DataError, match='share an image'):
         plan(found + same + tied)
@@ -135,12 +135,12 @@ def test_class_missing_in_a_split_is_noted() -> None:
 
 
 def test_labels_torn_between_copies_are_noted() -> None:
-    found = rows('a', 9) + rows('b', 9) + [IngestedImage('x', 'a-None-0', None, 'b', None)]
+    found = rows('a', 9) + rows('b', 9) + [ReadableImage('x', 'a-None-0', None, 'b', None)]
     assert '1 images occur with different labels' in plan(found).notes
 
 
 def test_unlabelled_images() -> None:
-    found = [IngestedImage(f'{i}', f'{i}') for i in range(30)]
+    found = [ReadableImage(f'{i}', f'{i}') for i in range(30)]
     made = plan(found)
     assert made.classes == {}
     assert set(where(found, made).values()) == set(FRACTIONS)
