@@ -92,7 +92,7 @@ def test_what_is_absent_ends_the_run_soon(tmp_path, what):
     address = f'localhost:{ports.free_port()}'
     project.write(**PROBE, beam=f'{{engine: portable, workers: 2, {what}: "{address}"}}')
     done = project.thawline('run')
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.returncode == 7, done.stdout + done.stderr
     assert f'beam.{what}: no ' in done.stdout and address in done.stdout
     assert 'Traceback' not in done.stdout + done.stderr
     log = next((project.output / 'logs').glob('*.log')).read_text('utf-8')
