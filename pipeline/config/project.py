@@ -11,6 +11,7 @@ import pydantic
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.bulk_prediction.params import Bulk
 from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.shared import files
 from thawline.pipeline.config import beam
 from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.metadata import PostgreSQL
@@ -173,8 +174,7 @@ class Project:
         weights = self.weights()
         if weights in WEIGHTS_BY_NAME:
             return ''
-        with open(weights, 'rb') as file:
-            return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
+        return files.sha256(pathlib.Path(weights))[:16]
 
     def base(self) -> PretrainedBase:
         """Settings of the base, with the full path of its weights."""
