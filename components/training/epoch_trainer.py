@@ -80,6 +80,9 @@ class EpochTrainer:
             class_weights(train.labels, classifier.head.units, settings.class_weights),
             settings.soft_labels,
         )
+        self._augmented = training_images.EpochBatches(
+            train, settings.batch_size, self._policy, settings.seed, self._targets
+        )
         if self._tune.cached_views and self.requested_blocks == count:
             logging.warning('cached_views has no effect: all %d blocks are thawed', count)
 
@@ -178,13 +181,10 @@ class EpochTrainer:
         return losses, hits
 
     def _batches(self, number: int, side: int) -> Iterable[tuple[Any, Any]]:
-        size = self._settings.batch_size
         if self._views is not None:
             view = (number - 1) % self._views.count
-            return self._views.epoch(view, number, size, self._targets)
-        return training_images.epoch_batches(
-            self._train, size, self._policy, self._settings.seed, number, self._targets, side
-        )
+            return self._views.epoch(view, number, self._settings.batch_size, self._targets)
+        return self._augmented.epoch(number, side)
 
     def _train_batches(
         self, batches: Iterable[tuple[Any, Any]], number: int, epochs: int, show: bool

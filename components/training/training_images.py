@@ -5,9 +5,11 @@ A large array is a memory-mapped file, so that 50,000 images train on the same m
 
 from __future__ import annotations
 
+import functools
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -62,48 +64,77 @@ def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
-def epoch_batches(
-    data: LabelledSet,
-    batch_size: int,
-    policy: augmentation.Policy,
-    seed: int,
-    epoch: int,
-    targets: Targets,
-    trained_side: int | None = None,
-) -> tf.data.Dataset:
-    """One pass of shuffled, augmented batches, a pure function of (seed, epoch).
+class EpochBatches:
+    """Shuffled, augmented batches of any epoch, a pure function of (seed, epoch).
 
-    Args:
-        trained_side: side S to which augmented images are resized; None: as stored.
-
-    Yields:
-        (float32 [n, S, S, 3] in [0, 255], float32 [n, C]).
+    The graph of the augmentation takes longer to trace than a small epoch to train, so epochs share
+    the trace of their side.
     """
-    order = epoch_order(len(data), seed, epoch)
-    side = data.values.shape[1]
 
-    def gather(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = order[step * batch_size : (step + 1) * batch_size]
-        return data.values[rows], data.labels[rows], data.confidence[rows]
+    def __init__(
+        self,
+        data: LabelledSet,
+        batch_size: int,
+        policy: augmentation.Policy,
+        seed: int,
+        targets: Targets,
+    ) -> None:
+        """Traces nothing yet; `data` has pixels, uint8 [N, H, H, 3]."""
+        self._data, self._batch_size, self._policy = data, batch_size, policy
+        self._seed, self._targets = seed, targets
+        self._traced: dict[int, Callable[[tf.Tensor, tf.Tensor], Any]] = {}
+        self._steps = -(-len(data) // batch_size)
 
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, labels, confidence = tf.numpy_function(
-            gather, [step], [tf.uint8, tf.int64, tf.float32], stateful=False
+    def epoch(self, number: int, side: int | None = None) -> tf.data.Dataset:
+        """One pass.
+
+        Args:
+            number: of the epoch.
+            side: S, to which augmented images are resized; None: as stored.
+
+        Yields:
+            (float32 [n, S, S, 3] in [0, 255], float32 [n, C]).
+        """
+        side = side or self._data.values.shape[1]
+        if side not in self._traced:
+            self._traced[side] = self._trace(side)
+        batch, epoch = self._traced[side], tf.constant(number, tf.int64)
+        return tf_data.untuned(
+            tf.data.Dataset.range(self._steps)
+            .map(
+                lambda step: batch(epoch, step),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+            .prefetch(2)
+            .apply(tf.data.experimental.assert_cardinality(self._steps))
         )
-        pixels = tf.ensure_shape(pixels, [None, side, side, 3])
-        labels, confidence = tf.ensure_shape(labels, [None]), tf.ensure_shape(confidence, [None])
-        stream = tf.stack([tf.constant(seed, tf.int64), epoch * 1_000_003 + step])
-        n = tf.shape(pixels)[0]
-        draws = tf.random.stateless_uniform([n, augmentation.DRAWS], stream)
-        changed = augmentation.augment(pixels, policy, draws)
-        if trained_side not in (None, side):
-            changed = tf.image.resize(changed, [trained_side, trained_side], antialias=True)
-        return targets.batch(changed, labels, confidence, stream)
 
-    steps = -(-len(data) // batch_size)
-    return tf_data.untuned(
-        tf.data.Dataset.range(steps)
-        .map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(2)
-        .apply(tf.data.experimental.assert_cardinality(steps))
-    )
+    def _trace(self, trained_side: int) -> Callable[[tf.Tensor, tf.Tensor], Any]:
+        """(epoch, step) -> a batch of this side."""
+        side = self._data.values.shape[1]
+        order = functools.lru_cache(2)(functools.partial(epoch_order, len(self._data), self._seed))
+
+        def gather(epoch: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, ...]:
+            start = int(step) * self._batch_size
+            rows = order(int(epoch))[start : start + self._batch_size]
+            return self._data.values[rows], self._data.labels[rows], self._data.confidence[rows]
+
+        scalar = tf.TensorSpec([], tf.int64)
+
+        @tf.function(input_signature=[scalar, scalar])
+        def batch(epoch: tf.Tensor, step: tf.Tensor) -> Any:
+            pixels, labels, confidence = tf.numpy_function(
+                gather, [epoch, step], [tf.uint8, tf.int64, tf.float32], stateful=False
+            )
+            pixels = tf.ensure_shape(pixels, [None, side, side, 3])
+            labels = tf.ensure_shape(labels, [None])
+            confidence = tf.ensure_shape(confidence, [None])
+            stream = tf.stack([tf.constant(self._seed, tf.int64), epoch * 1_000_003 + step])
+            draws = tf.random.stateless_uniform([tf.shape(pixels)[0], augmentation.DRAWS], stream)
+            changed = augmentation.augment(pixels, self._policy, draws)
+            if trained_side != side:
+                changed = tf.image.resize(changed, [trained_side, trained_side], antialias=True)
+            return self._targets.batch(changed, labels, confidence, stream)
+
+        return batch

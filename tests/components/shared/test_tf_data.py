@@ -44,5 +44,5 @@ def test_epochs_of_training_are_not_tuned():
     )
     targets = Targets(0.0, 'none', np.ones(2, np.float32), soft=False)
     policy = augmentation.POLICIES['none']
-    found = training_images.epoch_batches(images, 2, policy, 0, 1, targets)
-    assert found.options().autotune.enabled is False
+    batches = training_images.EpochBatches(images, 2, policy, 0, targets)
+    assert batches.epoch(1).options().autotune.enabled is False

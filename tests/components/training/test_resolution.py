@@ -58,9 +58,9 @@ def test_augmented_images_are_resized() -> None:
     data = tiny.images(5, side=SIDE)
     targets = Targets(0.0, 'none', np.ones(2, np.float32), soft=False)
     policy = augmentation.POLICIES['light']
-    whole = training_images.epoch_batches(data, 2, policy, 0, 1, targets)
-    small = training_images.epoch_batches(data, 2, policy, 0, 1, targets, 32)
-    for (images, goals), (resized, same_goals) in zip(whole, small, strict=True):
+    batches = training_images.EpochBatches(data, 2, policy, 0, targets)
+    pairs = zip(batches.epoch(1), batches.epoch(1, 32), strict=True)
+    for (images, goals), (resized, same_goals) in pairs:
         expected = tf.image.resize(images, [32, 32], antialias=True)
         assert resized.shape[1:] == (32, 32, 3)
         np.testing.assert_allclose(resized, expected, atol=1e-3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
@@ -100,8 +101,8 @@ def test_empty_split(spooled: bool, written: bool, tmp_path: pathlib.Path) -> No
     assert len(data) == 0
     assert data.values.shape == (0, SIZE, SIZE, 3)
     assert data.labels.dtype == np.int64
-    nothing = training_images.epoch_batches(data, 8, POLICIES['standard'], 0, 1, one_hot(2))
-    assert list(nothing) == []
+    batches = training_images.EpochBatches(data, 8, POLICIES['standard'], 0, one_hot(2))
+    assert list(batches.epoch(1)) == []
 
 
 def test_take_keeps_rows_together() -> None:
@@ -127,11 +128,10 @@ def _targets_epoch(
     mix: str = 'none',
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and targets of a whole epoch; there are as many classes as images."""
-    batches = training_images.epoch_batches(
-        data, batch, POLICIES[policy], seed, epoch, one_hot(len(data), mix)
-    )
-    pixels, targets = zip(*batches.as_numpy_iterator(), strict=True)
-    return np.concatenate(pixels), np.concatenate(targets)
+    targets = one_hot(len(data), mix)
+    batches = training_images.EpochBatches(data, batch, POLICIES[policy], seed, targets)
+    pixels, distributions = zip(*batches.epoch(epoch).as_numpy_iterator(), strict=True)
+    return np.concatenate(pixels), np.concatenate(distributions)
 
 
 def _epoch(
@@ -158,12 +158,29 @@ def test_epoch_is_a_function_of_seed_and_number() -> None:
         assert (first != other).any(axis=(1, 2, 3)).all()
 
 
+def test_epochs_share_the_trace_of_a_side() -> None:
+    data = an_image_set(6)
+    traced = []
+
+    class Recording(Targets):
+        def batch(self, *arguments: Any) -> Any:
+            traced.append(arguments[0].shape[1])
+            return super().batch(*arguments)
+
+    targets = Recording(0.0, 'none', np.ones(6, np.float32), False)
+    batches = training_images.EpochBatches(data, 4, POLICIES['light'], 0, targets)
+    for number in (1, 2, 3):
+        for side in (None, SIZE // 2):
+            assert len(list(batches.epoch(number, side))) == 2
+    assert traced == [SIZE, SIZE // 2]
+
+
 @hypothesis.settings(max_examples=15, deadline=None)
 @hypothesis.given(st.integers(1, 40), st.integers(1, 17), st.integers(0, 2**31 - 1))
 def test_epoch_has_every_image_once(n: int, batch: int, seed: int) -> None:
     data = an_image_set(n)
-    batches = training_images.epoch_batches(data, batch, POLICIES['none'], seed, 1, one_hot(n))
-    assert int(batches.cardinality()) == -(-n // batch)
+    batches = training_images.EpochBatches(data, batch, POLICIES['none'], seed, one_hot(n))
+    assert int(batches.epoch(1).cardinality()) == -(-n // batch)
     pixels, labels = _epoch(data, seed, 1, batch, 'none')
     assert sorted(labels.tolist()) == list(range(n))
     assert pixels.dtype == np.float32
@@ -173,8 +190,8 @@ def test_epoch_has_every_image_once(n: int, batch: int, seed: int) -> None:
 def test_confidence_stays_with_its_image_through_the_shuffle() -> None:
     data = an_image_set(20)
     soft = Targets(0.0, 'none', np.ones(20, np.float32), True)
-    batches = training_images.epoch_batches(data, 8, POLICIES['none'], 0, 1, soft)
-    pixels, targets = (np.concatenate(part) for part in zip(*batches, strict=True))
+    batches = training_images.EpochBatches(data, 8, POLICIES['none'], 0, soft)
+    pixels, targets = (np.concatenate(part) for part in zip(*batches.epoch(1), strict=True))
     rows = [int((data.values == image).all(axis=(1, 2, 3)).argmax()) for image in pixels]
     assert rows != sorted(rows)
     np.testing.assert_allclose(targets[np.arange(20), rows], data.confidence[rows], rtol=1e-6)
