@@ -21,6 +21,7 @@ from thawline.components.bulk_prediction import component, driver, executor, inf
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.params import Columns
 from thawline.components.shared.errors import DataError
+from thawline.pipeline.engines.beam_options import IN_PROCESS
 
 
 def artifact(kind: type[Artifact], folder: pathlib.Path) -> Artifact:
@@ -37,7 +38,7 @@ def properties(source: pathlib.Path | str) -> dict[str, Any]:
 
 
 def context() -> BaseBeamExecutor.Context:
-    return BaseBeamExecutor.Context(beam_pipeline_args=list(prediction_setup.BEAM))
+    return BaseBeamExecutor.Context(beam_pipeline_args=list(IN_PROCESS))
 
 
 def ingest(source: pathlib.Path | str, out: pathlib.Path) -> dict[str, list[Artifact]]:

@@ -27,10 +27,10 @@ from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.statistics.proportions import Interval
+from thawline.pipeline.engines.beam_options import IN_PROCESS
 
 import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 
-BEAM = ['--runner=FnApiRunner', '--direct_running_mode=in_memory']
 MODEL_ID, BASELINE_ID = 7, 3
 
 
@@ -144,7 +144,7 @@ def evaluate(
         'blessing': [_artifact(standard_artifacts.ModelBlessing, folder / 'blessing', 9)],
     }
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=BEAM, tmp_dir=str(folder / 'tmp'), unique_id='1'
+        beam_pipeline_args=list(IN_PROCESS), tmp_dir=str(folder / 'tmp'), unique_id='1'
     )
     properties = {
         'gate': (gate or Gate()).model_dump_json(),

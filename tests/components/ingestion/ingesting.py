@@ -14,8 +14,7 @@ from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.component import ImageExampleGen
 from thawline.components.ingestion.executor import Executor
 from thawline.components.ingestion.source_types import SourceSpec
-
-RUNNER = '--runner=FnApiRunner'
+from thawline.pipeline.engines.beam_options import IN_PROCESS
 
 
 def ingest(
@@ -25,7 +24,7 @@ def ingest(
     component = ImageExampleGen(spec, **options)
     examples, quarantine = standard_artifacts.Examples(), Quarantine()
     examples.uri, quarantine.uri = str(out / 'examples'), str(out / 'quarantine')
-    executor = Executor(BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER, *beam_args]))
+    executor = Executor(BaseBeamExecutor.Context(beam_pipeline_args=[*IN_PROCESS, *beam_args]))
     executor.Do(
         {}, {'examples': [examples], 'quarantine': [quarantine]}, dict(component.exec_properties)
     )

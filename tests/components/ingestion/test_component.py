@@ -11,13 +11,13 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 
 from tests.components.ingestion.images import class_folders, encoded, picture
-from tests.components.ingestion.ingesting import RUNNER
 from thawline.components.ingestion import executor
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.component import ImageExampleGen
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import code_digest
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.engines.beam_options import IN_PROCESS
 
 
 def test_contract() -> None:
@@ -51,7 +51,7 @@ def run(root: pathlib.Path, data: pathlib.Path) -> None:
             metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
                 str(root / 'metadata.db')
             ),
-            beam_pipeline_args=[RUNNER],
+            beam_pipeline_args=list(IN_PROCESS),
         )
     )  # fmt: skip
 

@@ -18,10 +18,10 @@ from tests.components.ingestion import images
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import decoding
 from thawline.components.ingestion.params import Columns
+from thawline.pipeline.engines.beam_options import IN_PROCESS
 from thawline.pipeline.prediction import batch
 from thawline.pipeline.prediction.batch import PredictionResult, SizeLimits
 
-BEAM = ('--runner=FnApiRunner', '--direct_running_mode=in_memory')
 BOUNDS = SizeLimits(1024, 10**7)
 EXIF_TURNED = 6
 
@@ -105,7 +105,7 @@ def predict(
     model: pathlib.Path,
     target: pathlib.Path,
     abstain_below: float | None = None,
-    beam: Sequence[str] = BEAM,
+    beam: Sequence[str] = IN_PROCESS,
 ) -> PredictionResult:
     """Predicts what a listing of the sources finds."""
     listed = listing.of_sources([str(source) for source in sources], Columns())

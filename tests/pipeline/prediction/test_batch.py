@@ -18,6 +18,7 @@ from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion.params import Columns
 from thawline.components.saved_model import card
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline.engines.beam_options import IN_PROCESS
 from thawline.pipeline.prediction import batch, beam_pipeline, chunk_files, tables
 
 
@@ -205,7 +206,7 @@ def test_model_without_a_card_or_no_model(
     def predict(from_model: pathlib.Path) -> None:
         batch.predict(
             listed, str(from_model), tmp_path / 'out.csv', Columns(), prediction_setup.BOUNDS,
-            prediction_setup.BEAM,
+            IN_PROCESS,
         )  # fmt: skip
 
     with pytest.raises(ConfigError, match='has no assets.extra/thawline.json'):
