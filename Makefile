@@ -33,7 +33,7 @@ test-e2e: setup ## run whole pipelines, two at a time: each has long stretches o
 	$(BIN)/python -m pytest -m e2e -n 2 --dist loadfile $(ARGS)
 
 test-orchestrators: setup ## run the pipeline under schedulers and engines of others
-	$(BIN)/python -m pytest -m orchestrators $(ARGS)
+	$(BIN)/python -m pytest -m orchestrators -n 2 --dist loadfile $(ARGS)
 
 golden: setup ## write the files that hold what people read anew, after a change of wording
 	THAWLINE_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q -m golden $(ARGS)

@@ -167,8 +167,9 @@ class _Server:
         """Whether a process with these variables would have imported the same as this one."""
         read = {name for name in {*variables, *os.environ} if name.startswith(_READ_AT_IMPORT)}
         code = variables.get('PYTHONPATH', '').split(os.pathsep)[0]
+        # The interpreter takes an empty variable for none.
         return code == str(ROOT) and all(
-            variables.get(name) in (self._before.get(name), os.environ.get(name))
+            (variables.get(name) or None) in (self._before.get(name), os.environ.get(name))
             for name in read - {'PYTHONPATH'}
         )
 
