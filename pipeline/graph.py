@@ -69,6 +69,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         model=network,
         weights_digest=weights_digest,
         image_size=size,
+        resize=resize,
         augmentation=config.training.views_augmentation,
         views=config.embedding.views,
         seed=config.training.seed,

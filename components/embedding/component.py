@@ -26,6 +26,7 @@ class Embedder(Component):
         'model': PretrainedBase,
         'weights_digest': str,  # of the weights file, if it is one
         'image_size': int,
+        'resize': str,  # of the examples, recorded with the features
         'augmentation': str,  # name of the policy of the views
         'views': int,  # of each train image, beside the plain one
         'seed': int,  # of the views, and of the base when its weights are random

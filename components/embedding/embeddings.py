@@ -25,8 +25,9 @@ import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from thawline.components.backbones.features import Features
-from thawline.components.shared import labelled_set, tf_data
+from thawline.components.shared import feature_key, labelled_set, tf_data
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.feature_key import FeatureKey
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.splits import TRAIN
 from thawline.components.transform.preprocessing import IMAGE_ID, LABEL_CONFIDENCE, LABEL_INDEX
@@ -76,12 +77,14 @@ class Spec(EmbeddingSettings):
         counts: images of each split.
         weights_digest: of the weights themselves.
         seconds: wall-clock time of the base, without building it.
+        key: of the plain images' features; None in files of older versions.
     """
 
     dimension: int
     counts: dict[str, int]
     weights_digest: str
     seconds: float
+    key: FeatureKey | None = None
 
 
 def split_folder(uri: str, split: str) -> str:
@@ -122,8 +125,9 @@ def read_spec(uri: str) -> Spec:
     path = os.path.join(uri, SPEC_FILE)
     try:
         with tf.io.gfile.GFile(path) as file:
-            return Spec(**json.loads(file.read()))
-    except (tf.errors.OpError, ValueError, TypeError) as error:
+            values = json.loads(file.read())
+        return Spec(**values | {'key': feature_key.from_json(values.get('key'))})
+    except (tf.errors.OpError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f'{path} does not describe embeddings: {error}') from error
 
 

@@ -11,8 +11,13 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from thawline.components.backbones.params import PretrainedBase
-from thawline.components.embedding import beam_pipeline, embeddings, feature_extractor, shards
-from thawline.components.shared import progress, split_files
+from thawline.components.embedding import (
+    beam_pipeline,
+    embeddings,
+    feature_extractor,
+    shards,
+)
+from thawline.components.shared import feature_key, progress, split_files
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -61,12 +66,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             with self._make_beam_pipeline() as pipeline:
                 beam_pipeline.embed(pipeline, files, settings, output.uri)
             seconds = time.monotonic() - started
+            digest = extractor.backbone.weights_digest
             spec = embeddings.Spec(
                 **dataclasses.asdict(settings),
                 dimension=extractor.dimension,
                 counts={split: embeddings.count(output.uri, split) for split in files},
-                weights_digest=extractor.backbone.weights_digest,
+                weights_digest=digest,
                 seconds=seconds,
+                key=feature_key.current(
+                    digest, settings.features, settings.image_size, exec_properties['resize']
+                ),
             )
         embeddings.write_spec(output.uri, spec)
         output.backbone = spec.backbone

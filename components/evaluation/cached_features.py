@@ -33,10 +33,5 @@ class CachedFeatures:
 
 def fits(model: str, uri: str) -> bool:
     """Whether the head of the SavedModel at `model` sees just the features of these embeddings."""
-    served, spec = card.read(pathlib.Path(model)), embeddings.read_spec(uri)
-    base = served.frozen_base
-    return base is not None and (base.weights_digest, base.features, served.image_size) == (
-        spec.weights_digest,
-        spec.features,
-        spec.image_size,
-    )
+    key = card.read(pathlib.Path(model)).frozen_base
+    return key is not None and key == embeddings.read_spec(uri).key

@@ -5,7 +5,7 @@ by, and whoever copies the model (TFX Pusher) copies it along. The file is JSON:
 
     {"format": 1, "classes": ["defective", "functional"], "image_size": 128, "resize": "stretch",
      "decision": {"temperature": 1.08, "threshold": 0.31, "positive": "defective"},
-     "frozen_base": {"weights_digest": "9f0c...", "features": "blocks"},
+     "frozen_base": {"weights_digest": "9f0c...", "features": "blocks", "image_size": 128, ...},
      "abstain": {"accuracy": 0.98, "threshold": 0.91, "coverage": 0.8, "reached": 0.99,
                  "lower": 0.981, "images": 395},
      "licence": "CC BY-NC-SA 4.0", "lineage": {"run": "...", "model_id": 12, ...}}
@@ -24,23 +24,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from thawline.components.saved_model.decision_rule import Rule
-from thawline.components.shared import files
+from thawline.components.shared import feature_key, files
+from thawline.components.shared.feature_key import FeatureKey
 
 FILE = pathlib.Path('assets.extra', 'thawline.json')
 FORMAT = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class FrozenBase:
-    """The pretrained base of a model whose head alone was fitted.
-
-    Attributes:
-        weights_digest: of its weights, as `backbones.Backbone` has it.
-        features: what the head sees of it; see `components.backbones.features`.
-    """
-
-    weights_digest: str
-    features: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +61,8 @@ class Card:
         image_size: side in pixels.
         resize: mode of `preprocessing.resize`.
         rule: how it answers.
-        frozen_base: None where the base was fine-tuned.
+        frozen_base: key of the features that the head sees; None where the base was fine-tuned,
+            and in cards of older versions, which do not have all of it.
         abstain: None where the model always answers.
         licence: of the model, in words; None where nobody said one.
         lineage: where the model comes from, as JSON values; empty before it was exported.
@@ -83,7 +72,7 @@ class Card:
     image_size: int
     resize: str
     rule: Rule
-    frozen_base: FrozenBase | None = None
+    frozen_base: FeatureKey | None = None
     abstain: AbstainThreshold | None = None
     licence: str | None = None
     lineage: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -140,13 +129,13 @@ def read(model: pathlib.Path) -> Card:
     classes, decision = tuple(values_read['classes']), values_read['decision']
     positive = 0 if decision['positive'] is None else classes.index(decision['positive'])
     rule = Rule(decision['temperature'], decision['threshold'], positive)
-    base, abstain = values_read.get('frozen_base'), values_read.get('abstain')
+    abstain = values_read.get('abstain')
     return Card(
         classes,
         values_read['image_size'],
         values_read['resize'],
         rule,
-        FrozenBase(**base) if base else None,
+        feature_key.from_json(values_read.get('frozen_base')),
         AbstainThreshold(**abstain) if abstain else None,
         values_read.get('licence'),
         values_read.get('lineage', {}),

@@ -39,6 +39,7 @@ from thawline.components.saved_model import card
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.saved_model.grad_cam import GradCam
 from thawline.components.saved_model.network import MOST_CONSTANT_BYTES, Network
+from thawline.components.shared import feature_key
 from thawline.components.transform import preprocessing
 
 Outputs = dict[str, tf.Tensor]
@@ -198,5 +199,6 @@ def export(
     tf.saved_model.save(module, str(folder), signatures=traced)
     base = None
     if frozen and classifier.views == 'none':
-        base = card.FrozenBase(classifier.backbone.weights_digest, classifier.features)
+        digest = classifier.backbone.weights_digest
+        base = feature_key.current(digest, classifier.features, size, resize)
     card.write(card.Card(classes, size, resize, rule, base), folder)

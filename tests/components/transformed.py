@@ -81,6 +81,8 @@ def transform(
     ragged: bool = False,
     more: tuple[Row, ...] = (),
     confidence: Mapping[str, float] | None = None,
+    size: int = SIZE,
+    resize: str = RESIZE,
 ) -> Transformed:
     """Analyses the train rows and transforms both splits.
 
@@ -89,6 +91,7 @@ def transform(
         ragged: whether the raw features have no fixed shape, as inferred schemas may say.
         more: rows that train has besides; one without a label has an empty one.
         confidence: of labels by the id of the image; None: the source has none, nor has the schema.
+        size, resize: of the pixels.
     """
     types = dict.fromkeys(FEATURES, tf.string)
     if confidence is not None:
@@ -100,7 +103,7 @@ def transform(
     metadata = tft.DatasetMetadata.from_feature_spec(spec)
     function = functools.partial(
         preprocessing.preprocessing_fn,
-        custom_config={'image_size': SIZE, 'resize': RESIZE},
+        custom_config={'image_size': size, 'resize': resize},
     )
 
     def sure(row: Row) -> list[float]:

@@ -12,7 +12,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 import apache_beam as beam  # isort: skip
 
-from thawline.components.embedding import beam_pipeline, embeddings, feature_extractor
+from thawline.components.embedding import (
+    beam_pipeline,
+    embeddings,
+    feature_extractor,
+)
+from thawline.components.shared import feature_key
 from thawline.components.transform import preprocessing
 
 SIZE = 32
@@ -60,18 +65,21 @@ def embed(
     files: Mapping[str, Sequence[str]],
     out: pathlib.Path,
     settings: embeddings.EmbeddingSettings = SETTINGS,
+    resize: str = 'stretch',
 ) -> feature_extractor.FeatureExtractor:
     """Runs the pipeline as the executor does and writes the spec; returns the base."""
     options = PipelineOptions(['--runner=FnApiRunner', '--direct_running_mode=in_memory'])
     with feature_extractor.preload(settings) as base:
         with beam.Pipeline(options=options) as root:
             beam_pipeline.embed(root, files, settings, str(out))
+        digest = base.backbone.weights_digest
         spec = embeddings.Spec(
             **dataclasses.asdict(settings),
             dimension=base.dimension,
             counts={split: embeddings.count(str(out), split) for split in files},
-            weights_digest=base.backbone.weights_digest,
+            weights_digest=digest,
             seconds=1.0,
+            key=feature_key.current(digest, settings.features, settings.image_size, resize),
         )
     embeddings.write_spec(str(out), spec)
     return base

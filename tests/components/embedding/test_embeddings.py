@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from thawline.components.embedding import embeddings
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.feature_key import FeatureKey
 from thawline.components.shared.labelled_set import LabelledSet
 
 SPEC = embeddings.Spec(
@@ -29,6 +30,7 @@ SPEC = embeddings.Spec(
     augmentation='light',
     seed=0,
     seconds=1.5,
+    key=FeatureKey('abc', 'top', 32, 'crop', 'def', '2.21.0', '3.15.1'),
 )
 FLOATS = st.floats(width=32, allow_nan=False)
 
@@ -105,6 +107,18 @@ def test_spec_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
     embeddings.write_spec(str(tmp_path), SPEC)
     assert embeddings.read_spec(str(tmp_path)) == SPEC
     assert (SPEC.rows('train'), SPEC.rows('val')) == (2, 1)
+
+
+def test_spec_of_an_older_version_has_no_key(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / embeddings.SPEC_FILE
+    embeddings.write_spec(str(tmp_path), SPEC)
+    values = json.loads(file.read_text('utf-8'))
+    del values['key']['resize']
+    file.write_text(json.dumps(values), 'utf-8')
+    assert embeddings.read_spec(str(tmp_path)) == dataclasses.replace(SPEC, key=None)
+    del values['key']
+    file.write_text(json.dumps(values), 'utf-8')
+    assert embeddings.read_spec(str(tmp_path)) == dataclasses.replace(SPEC, key=None)
 
 
 @pytest.mark.parametrize('text', [None, '', '{', '[]', '{"dimension": 3}'])

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import pathlib
+import shutil
+from typing import Any
 
+import apache_beam as beam
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tests.components import transformed as making
 from tests.components.embedding import embedding_run
@@ -14,25 +21,48 @@ from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components import backbones
 from thawline.components.backbones import classifier
-from thawline.components.evaluation import cached_features
+from thawline.components.backbones.features import Features, feature_model
+from thawline.components.embedding import embeddings
+from thawline.components.evaluation import cached_features, inference, predictions
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.saved_model import signatures
+from thawline.components.saved_model import card, signatures
+from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared import code_digest, split_files
+from thawline.components.shared.feature_key import FeatureKey
 from thawline.components.transform import preprocessing
 
 SETTINGS = embedding_run.SETTINGS
 PARTS = {'val': making.rows(6, 1), 'test': making.rows(4, 2)}
 
 
-def exported(folder: pathlib.Path, transformed: Transformed, frozen: bool) -> pathlib.Path:
-    """A model on the base of the embeddings; returns the artifact's folder."""
-    keras.utils.set_random_seed(SETTINGS.seed)
-    base = backbones.build(SETTINGS.backbone, SIZE, SETTINGS.weights)
-    model = classifier.build(base, SETTINGS.features, len(CLASSES), 0.2, seed=0)
-    kernel = np.random.default_rng(0).normal(size=model.head.kernel.shape)
-    model.set_head(kernel.astype(np.float32), np.zeros(len(CLASSES), np.float32))
+def exported(
+    folder: pathlib.Path,
+    transformed: Transformed,
+    frozen: bool = True,
+    seed: int = SETTINGS.seed,
+    features: Features = SETTINGS.features,
+    size: int = SIZE,
+    resize: str = RESIZE,
+) -> pathlib.Path:
+    """A model, by default on the base of the embeddings; returns the artifact's folder."""
+    keras.utils.set_random_seed(seed)
+    base = backbones.build(SETTINGS.backbone, size, SETTINGS.weights)
+    model = classifier.build(base, features, len(CLASSES), 0.2, seed=0)
+    model.set_head(*head(feature_model(base, features)))
     where = folder / 'Format-Serving'
-    signatures.export(model, CLASSES, transformed.output, SIZE, RESIZE, where, frozen=frozen)
+    signatures.export(model, CLASSES, transformed.output, size, resize, where, frozen=frozen)
     return folder
+
+
+def head(base: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+    """A random head of the size of the base's features, so that images differ in their answers."""
+    pixels = preprocessing.pixels_from_bytes(
+        tf.constant([row.image for row in PARTS['val']]), base.input_shape[1], RESIZE
+    )
+    seen = base(tf.cast(pixels, tf.float32), training=False).numpy()
+    kernel = np.random.default_rng(0).normal(size=(seen.shape[1], len(CLASSES)))
+    kernel /= (seen @ kernel).std()
+    return kernel.astype(np.float32), -(seen.mean(axis=0) @ kernel).astype(np.float32)
 
 
 def embed(folder: pathlib.Path, parts: dict[str, tuple[Row, ...]]) -> str:
@@ -46,7 +76,7 @@ def embed(folder: pathlib.Path, parts: dict[str, tuple[Row, ...]]) -> str:
         files[split] = [
             embedding_run.write_shard(folder / f'{split}.gz', pixels, [0] * len(ids), ids)
         ]
-    embedding_run.embed(files, folder / 'embeddings')
+    embedding_run.embed(files, folder / 'embeddings', resize=RESIZE)
     return str(folder / 'embeddings')
 
 
@@ -62,10 +92,9 @@ def answers(model: pathlib.Path, splits: dict[str, list[bytes]]) -> dict[str, np
 
 
 def test_answers_are_those_to_the_images_though_no_image_is_there(
-    transformed: Transformed, tmp_path: pathlib.Path
+    transformed: Transformed, uri: str, tmp_path: pathlib.Path
 ) -> None:
-    uri = embed(tmp_path / 'made', PARTS)
-    candidate = exported(tmp_path / 'model', transformed, frozen=True)
+    candidate = exported(tmp_path / 'model', transformed)
     whole = {split: [evaluating.example(row, split) for row in PARTS[split]] for split in PARTS}
     served = answers(candidate, whole)
     broken = {split: [_without_image(one) for one in some] for split, some in whole.items()}
@@ -73,7 +102,7 @@ def test_answers_are_those_to_the_images_though_no_image_is_there(
     table = evaluating.evaluate(tmp_path, broken, candidate, gate=gate, embeddings=uri).predictions
     assert len(table) == len(served) == 50
     for identity, chances in zip(table.ids, table.probabilities, strict=True):
-        np.testing.assert_allclose(chances, served[identity], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(chances, served[identity], atol=1e-3)
 
 
 def _without_image(serialized: bytes) -> bytes:
@@ -101,11 +130,11 @@ def test_a_fine_tuned_model_looks_at_the_images(
     ).predictions
     served = answers(candidate, splits)
     for identity, chances in zip(table.ids, table.probabilities, strict=True):
-        np.testing.assert_allclose(chances, served[identity], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(chances, served[identity], atol=1e-3)
 
 
-def test_an_unknown_image_has_no_features(tmp_path: pathlib.Path) -> None:
-    features = cached_features.CachedFeatures(embed(tmp_path / 'made', PARTS), ['val', 'test'])
+def test_an_unknown_image_has_no_features(uri: str) -> None:
+    features = cached_features.CachedFeatures(uri, ['val', 'test'])
     first, second, *_ = PARTS['val']
     both = features.of([second.image_id, first.image_id])
     assert both is not None and both.shape[0] == 2
@@ -113,14 +142,100 @@ def test_an_unknown_image_has_no_features(tmp_path: pathlib.Path) -> None:
     assert features.of([first.image_id, 'unknown']) is None
 
 
-def test_embeddings_of_other_weights_do_not_fit(
-    transformed: Transformed, tmp_path: pathlib.Path
+@pytest.fixture(scope='module')
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Embeddings of the images of `PARTS`."""
+    return embed(tmp_path_factory.mktemp('embedded') / 'made', PARTS)
+
+
+def swap_red_and_blue(patch: pytest.MonkeyPatch) -> None:
+    """An edit of the preprocessing."""
+    decode = preprocessing.decode
+    patch.setattr(preprocessing, 'decode', lambda encoded: decode(encoded)[..., ::-1])
+    patch.setattr(code_digest, 'of_code', lambda *modules: 'of the edit')
+
+
+# What makes a model whose features differ from the embeddings in just this part of the key.
+CHANGES: dict[str, dict[str, Any]] = {
+    'weights_digest': {'seed': SETTINGS.seed + 1},
+    'features': {'features': 'blocks'},
+    'image_size': {'size': SIZE + 8},
+    'resize': {'resize': 'stretch'},
+    'code': {},
+}
+
+
+@pytest.mark.parametrize('part', CHANGES)
+def test_the_table_has_what_a_model_serves_whatever_its_features_depend_on(
+    part: str, transformed: Transformed, uri: str, tmp_path: pathlib.Path
 ) -> None:
-    uri = embed(tmp_path / 'made', PARTS)
-    folder = exported(tmp_path / 'model', transformed, frozen=True) / 'Format-Serving'
-    assert cached_features.fits(str(folder), uri)
-    spec = pathlib.Path(uri, 'embeddings.json')
-    digest = backbones.build(SETTINGS.backbone, SIZE, SETTINGS.weights).weights_digest
-    text = spec.read_text('utf-8')
-    spec.write_text(text.replace(text.split('"weights_digest": "')[1].split('"')[0], digest))
-    assert not cached_features.fits(str(folder), uri)
+    change = CHANGES[part]
+    with pytest.MonkeyPatch.context() as patch:
+        if part == 'code':
+            swap_red_and_blue(patch)
+        graph = transformed
+        if part in ('image_size', 'resize', 'code'):
+            graph = making.transform(tmp_path / 'transformed', **change)
+        model = exported(tmp_path / 'model', graph, **change) / 'Format-Serving'
+    assert differing_parts(model, uri) == [part]
+    splits = {split: [evaluating.example(row, split) for row in PARTS[split]] for split in PARTS}
+    files = split_files.files(evaluating.write_examples(tmp_path / 'examples', splits))
+    job = inference.InferenceJob(str(model), None, (), (), uri)
+    with inference.load_models(job.folders) as (loaded,):
+        with beam.Pipeline(runner=FnApiRunner()) as root:
+            inference.run(root, [*files['val'], *files['test']], job, str(tmp_path))
+        table = predictions.read(str(tmp_path))
+        served = answers(tmp_path / 'model', splits)
+        for identity, chances in zip(table.ids, table.probabilities, strict=True):
+            np.testing.assert_allclose(chances, served[identity], atol=1e-3)
+        if part != 'features':  # of which the head takes more
+            features = cached_features.CachedFeatures(uri, ['val', 'test']).of(list(table.ids))
+            wrong = loaded('serving_features', features=features)['probabilities']
+            assert np.abs(wrong - table.probabilities).max() > 0.1
+
+
+def differing_parts(model: pathlib.Path, uri: str) -> list[str]:
+    """In which parts the features of a model and embeddings differ."""
+    mine, others = card.read(model).frozen_base, embeddings.read_spec(uri).key
+    assert mine is not None and others is not None
+    return [
+        field.name
+        for field in dataclasses.fields(FeatureKey)
+        if getattr(mine, field.name) != getattr(others, field.name)
+    ]
+
+
+def write_card(model: pathlib.Path, key: FeatureKey | None) -> None:
+    """The card of a model whose head sees the features of this key."""
+    model.mkdir(exist_ok=True)
+    card.write(card.Card(CLASSES, SIZE, RESIZE, Rule(), key), model)
+
+
+def test_features_fit_where_no_part_of_the_key_differs(uri: str, tmp_path: pathlib.Path) -> None:
+    key = embeddings.read_spec(uri).key
+    assert key is not None
+    write_card(tmp_path, key)
+    assert cached_features.fits(str(tmp_path), uri)
+    for field in dataclasses.fields(FeatureKey):
+        write_card(tmp_path, dataclasses.replace(key, **{field.name: 'another'}))
+        assert not cached_features.fits(str(tmp_path), uri), field.name
+    write_card(tmp_path, None)
+    assert not cached_features.fits(str(tmp_path), uri)
+
+
+def test_features_of_an_older_version_do_not_fit(uri: str, tmp_path: pathlib.Path) -> None:
+    key = embeddings.read_spec(uri).key
+    write_card(tmp_path / 'model', key)
+    older = tmp_path / 'older'
+    shutil.copytree(tmp_path / 'model', older)
+    shutil.copytree(uri, tmp_path / 'embeddings')
+    for file, name in (
+        (older / card.FILE, 'frozen_base'),
+        (tmp_path / 'embeddings' / embeddings.SPEC_FILE, 'key'),
+    ):
+        values = json.loads(file.read_text('utf-8'))
+        values[name] = {part: values[name][part] for part in ('weights_digest', 'features')}
+        file.write_text(json.dumps(values), 'utf-8')
+    assert not cached_features.fits(str(older), uri)
+    assert not cached_features.fits(str(tmp_path / 'model'), str(tmp_path / 'embeddings'))
+    assert not cached_features.fits(str(older), str(tmp_path / 'embeddings'))
