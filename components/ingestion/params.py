@@ -72,6 +72,11 @@ class Data(Section):
     format: Literal['auto', 'folder', 'csv', 'tfrecord', 'package'] = pydantic.Field(
         default='auto', description='Told from the name of the source by default.'
     )
+    layout: Literal['auto', 'classes', 'splits'] = pydantic.Field(
+        default='auto',
+        description='What the first level of a folder is: classes, or splits with a folder a class '
+        'in each; by default that is found out, and asked for where it is not clear.',
+    )
     root: str | None = pydantic.Field(
         default=None, description='What the paths of a CSV are relative to; default: its folder.'
     )

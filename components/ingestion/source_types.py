@@ -36,6 +36,7 @@ class SourceSpec:
       group_pattern: a regular expression with one group, searched in the relative path; what it
         captures is the group (what must not be split).
       normalise_labels: merge labels that differ only in case or surrounding spaces.
+      layout: of a folder: 'auto', 'classes' or 'splits'; see `folder_layout`.
     """
 
     source: str
@@ -44,6 +45,7 @@ class SourceSpec:
     columns: Columns = dataclasses.field(default_factory=Columns)
     group_pattern: str | None = None
     normalise_labels: bool = False
+    layout: str = 'auto'
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec gives the same text (it is part of a cache key)."""

@@ -10,14 +10,26 @@ import dataclasses
 import difflib
 import errno
 import os
-from collections.abc import Iterator
 from typing import Any
 
 from thawline.components.shared.errors import ConfigError, DataError, Unavailable, from_os_error
 
 # What operating systems leave behind in folders. Anything that starts with a dot is ignored too
 # ('._x.jpg' is the resource fork that macOS puts beside 'x.jpg').
-_DROPPINGS = frozenset({'thumbs.db', 'desktop.ini', '__macosx', 'ehthumbs.db', '$recycle.bin'})
+_DROPPINGS = frozenset({
+    # Windows
+    'thumbs.db', 'ehthumbs.db', 'desktop.ini', '$recycle.bin', 'system volume information',
+    # macOS
+    '__macosx', 'icon\r',
+    # file servers: thumbnails, snapshots, what a repair brought to light
+    '@eadir', '@__thumb', '#recycle', '#snapshot', 'lost+found',
+    # a project beside its images
+    'thawline.yaml', 'schema.pbtxt',
+})  # fmt: skip
+# Windows marks downloads by a stream of this name, which other systems show as a file.
+_STREAM = ':zone.identifier'
+# In a folder that a project writes its runs to.
+OUTPUT_MARKER = '.thawline-output'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +44,19 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class FolderTree:
-    """The files below a root, sorted by relative path, and how many hidden ones were ignored."""
+    """What is below a root.
+
+    Attributes:
+        entries: files, sorted by relative path.
+        ignored: hidden files and folders, and droppings of operating systems.
+        empty: folders, by relative path, with nothing below them; local folders only.
+        hidden: folders that begin with a dot, by relative path; local folders only.
+    """
 
     entries: tuple[Entry, ...]
     ignored: int
+    empty: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
 
 def is_remote(path: str) -> bool:
@@ -67,7 +88,8 @@ def parent(path: str) -> str:
 
 def is_ignored(name: str) -> bool:
     """Hidden files and folders, and what operating systems leave behind."""
-    return name.startswith('.') or name.lower() in _DROPPINGS
+    lowered = name.lower()
+    return name.startswith('.') or lowered in _DROPPINGS or lowered.endswith(_STREAM)
 
 
 def tree(root: str) -> FolderTree:
@@ -133,15 +155,24 @@ def _local_tree(root: str) -> FolderTree:
         raise DataError(f'{root} is a file where a folder of images is expected.')
     entries: list[Entry] = []
     ignored = 0
+    empty, hidden = [], []
     # Folders may be links (data sets often are); the real paths guard against going in circles.
     stack, seen = [(root, '')], {os.path.realpath(root)}
     while stack:
         folder, prefix = stack.pop()
-        for item in _scan(folder):
+        items = _scan(folder)
+        if any(item.name == OUTPUT_MARKER for item in items):
+            ignored += 1
+            continue
+        if not items and prefix:
+            empty.append(prefix.rstrip('/'))
+        for item in items:
+            relative = prefix + item.name
             if is_ignored(item.name):
                 ignored += 1
+                if item.name.startswith('.') and item.is_dir():
+                    hidden.append(relative)
                 continue
-            relative = prefix + item.name
             if item.is_dir():
                 real = os.path.realpath(item.path)
                 if real not in seen:
@@ -154,18 +185,19 @@ def _local_tree(root: str) -> FolderTree:
             except OSError:  # A dangling link: listed, so that reading it gives the reason.
                 size, stamp = 0, 'dangling'
             entries.append(Entry(item.path, relative, size, stamp))
-    return FolderTree(tuple(sorted(entries, key=lambda e: e.relative)), ignored)
+    entries.sort(key=lambda e: e.relative)
+    return FolderTree(tuple(entries), ignored, tuple(sorted(empty)), tuple(sorted(hidden)))
 
 
-def _scan(folder: str) -> Iterator[os.DirEntry[str]]:
+def _scan(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as items:
-            yield from items
+            return list(items)
     except PermissionError as error:
         raise DataError(f'The folder {folder} is not readable: permission denied.') from error
     except OSError as error:
         if error.errno == errno.ENOENT:  # Removed while we looked.
-            return
+            return []
         raise from_os_error(error, f'The folder {folder} is not readable', DataError) from error
 
 

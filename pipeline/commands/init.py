@@ -30,7 +30,7 @@ name: $name
 data:
   # $summary
   source: $source
-  # Keep images of the same patient, part or place in one split: those whose paths match alike.
+$layout  # Keep images of the same patient, part or place in one split, if their paths match alike:
   # group_pattern: '^[^/]+/(\\d+)_'
 $columns$split
 data_gate:
@@ -64,11 +64,20 @@ gate:
 """)
 
 
+_SHOWN = 12
+
+
 @click.command()
 @click.argument('folder', type=PATH)
 @click.option('--data', required=True, help='Folder, CSV manifest or TFRecord files with images.')
+@click.option(
+    '--layout',
+    type=click.Choice(['auto', 'classes', 'splits']),
+    default='auto',
+    help='What the folders on the first level are; default: found out from what they hold.',
+)
 @click.option('--force', is_flag=True, help='Replace an existing thawline.yaml.')
-def command(folder: pathlib.Path, data: str, force: bool) -> None:
+def command(folder: pathlib.Path, data: str, layout: str, force: bool) -> None:
     """Write a commented thawline.yaml for your own images."""
     from thawline.components.ingestion import sources
     from thawline.components.ingestion.source_types import SourceSpec
@@ -79,19 +88,37 @@ def command(folder: pathlib.Path, data: str, force: bool) -> None:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
     local = '://' not in data and not data.startswith('package:')
     located = str(pathlib.Path(data).expanduser().resolve()) if local else data
-    listing = sources.list_source(SourceSpec(source=located))
+    listing = sources.list_source(SourceSpec(source=located, layout=layout))
     folder.mkdir(parents=True, exist_ok=True)
     # Relative if the images are inside the project, so that the project can be moved as a whole.
     inside = local and pathlib.Path(located).is_relative_to(folder.resolve())
     source = os.path.relpath(located, folder.resolve()) if inside else located
-    text = _render(_project_name(folder), source, listing, str(target))
+    text = _render(_project_name(folder), source, layout, listing, str(target))
     loading.parse(text, str(target))  # it must be readable
     target.write_text(text, 'utf-8')
+    for line in _tree(listing):
+        click.echo(line)
     for note in listing.notes:
         click.echo(f'note: {note}')
     counts = _class_counts(listing)
     click.echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
     click.echo(f'wrote {target}; review it, then: thawline run {target}')
+
+
+def _tree(listing: Listing) -> list[str]:
+    """How folders were read, a line a class folder; nothing for other sources."""
+    folders: collections.Counter[tuple[str, str, str]] = collections.Counter()
+    for item in listing.items:
+        above, slash, _ = f'/{item.relative_path}'.partition(f'/{item.label}/')
+        if slash:
+            folders[f'{above}/{item.label}/'[1:], item.label or '', item.split or ''] += 1
+    width = max((len(path) for path, *_ in folders), default=0)
+    lines = [
+        f'  {path:<{width}}  {images:>7,} images  class {label}{split and f", {split}"}'
+        for (path, label, split), images in sorted(folders.items())
+    ]
+    more = len(lines) - _SHOWN
+    return lines if more <= 0 else [*lines[:_SHOWN], f'  and {more:,} more folders']
 
 
 def _project_name(folder: pathlib.Path) -> str:
@@ -114,7 +141,7 @@ def _backbone_and_weights() -> tuple[str, str]:
     return 'mobilenet_v2', 'imagenet'
 
 
-def _render(name: str, source: str, listing: Listing, file: str) -> str:
+def _render(name: str, source: str, layout: str, listing: Listing, file: str) -> str:
     from thawline.components import backbones
     from thawline.components.ingestion import sources
     from thawline.components.ingestion.source_types import SourceSpec
@@ -130,7 +157,8 @@ def _render(name: str, source: str, listing: Listing, file: str) -> str:
     backbone, weights = _backbone_and_weights()
     return _TEMPLATE.substitute(
         file=file,
-        name=name,
+        name=yaml.safe_dump(name).splitlines()[0],
+        layout='' if layout == 'auto' else f'  layout: {layout}\n',
         summary=f'{total:,} images in {len(counts)} classes: {classes}{more}'
         if total
         else 'TFRecord files; their images are counted when they are read.',

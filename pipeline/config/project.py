@@ -10,6 +10,7 @@ import pydantic
 
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.bulk_prediction.params import Bulk
+from thawline.components.ingestion import storage
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import files
 from thawline.pipeline.config import beam
@@ -124,6 +125,13 @@ class Project:
         """Locks of nodes that run in their own processes."""
         return self.output / 'locks'
 
+    def mark_output(self) -> None:
+        """Makes the output folder, and marks it: its files are never images of a source."""
+        marker = self.output / storage.OUTPUT_MARKER
+        with files.write_errors(marker):
+            self.output.mkdir(parents=True, exist_ok=True)
+            marker.touch()
+
     def report_link(self, run_id: str) -> pathlib.Path:
         """Link to the report of a run, under a name that is known before the run."""
         return self.output / 'reports' / f'{run_id}.html'
@@ -144,6 +152,7 @@ class Project:
             columns=data.columns,
             group_pattern=data.group_pattern,
             normalise_labels=data.normalise_labels,
+            layout=data.layout,
         )
 
     def bulk_source(self, bulk: Bulk) -> str:

@@ -45,6 +45,7 @@ def _only_run(project: Project) -> contextlib.AbstractContextManager[None]:
             f'wait for it to finish, or set an output other than {project.output}'
         )
 
+    project.mark_output()
     return file_locks.lock(project.run_lock, str(os.getpid()), busy=busy)
 
 

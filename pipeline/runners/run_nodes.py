@@ -132,6 +132,7 @@ class _Call:
                 'it has finished',
             )
 
+        self._project.mark_output()
         return file_locks.lock(self._project.run_lock, str(os.getpid()), shared=True, busy=busy)
 
     def _prepare(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -268,6 +269,33 @@ def test_init_of_a_folder_with_awkward_names(tmp_path):
     done = thawline('init', 'Mein Projekt!', '--data', images.name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 'name: mein_projekt' in (tmp_path / 'Mein Projekt!' / 'thawline.yaml').read_text('utf-8')
+
+
+@pytest.mark.parametrize('name', ['2024', 'null', '0x10', '2024-01-01', '1_0', 'yes', '1e3'])
+def test_init_of_a_folder_whose_name_yaml_reads_as_something_else(project, name):
+    done = thawline('init', name, '--data', 'images', cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert loading.load_project(project / name).name == name
+
+
+def test_init_shows_how_it_read_the_folders_and_asks_where_it_is_not_clear(project):
+    images = project / 'images'
+    for split in ('fold_1', 'fold_2'):
+        (images / split).mkdir()
+        for name in ('ant', 'bee'):
+            shutil.copytree(images / name, images / split / name)
+    for name in ('ant', 'bee'):
+        shutil.rmtree(images / name)
+    (project / 'thawline.yaml').unlink()
+    done = thawline('init', '.', '--data', 'images', cwd=project)
+    assert done.returncode == 4
+    assert 'fold_1/ (ant/ 12, bee/ 12)' in done.stderr and '--layout' in done.stderr
+    assert not (project / 'thawline.yaml').exists()
+    done = thawline('init', '.', '--data', 'images', '--layout', 'splits', cwd=project)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith('  fold')]
+    assert rows[0] == ['fold_1/ant/', '12', 'images', 'class', 'ant'] and len(rows) == 4
+    assert loading.load_project(project).config.data.layout == 'splits'
 
 
 def test_init_of_a_csv_mentions_the_confidence_of_labels(project):

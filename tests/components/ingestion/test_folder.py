@@ -12,6 +12,7 @@ import pytest
 from tests.components.ingestion.images import class_folders
 from thawline import ROOT
 from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion import storage
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.shared.errors import ConfigError, DataError
@@ -79,12 +80,11 @@ def test_other_files_are_recorded_and_droppings_ignored(tmp_path: pathlib.Path) 
     (tmp_path / '.git').mkdir()
     (tmp_path / '.git' / 'x.png').write_bytes(b'x')
     found = listing(tmp_path)
-    assert {r.path: r.reason for r in found.rejected} == {
-        'labels.csv': reasons.NOT_AN_IMAGE,
-        'cat/photo.HEIC': reasons.UNSUPPORTED,
-    }
+    assert {r.path: r.reason for r in found.rejected} == {'cat/photo.HEIC': reasons.UNSUPPORTED}
     assert 'cat/noext' in {i.relative_path for i in found.items}  # Its content will tell.
-    assert any(note.startswith('2 files are not images by their suffix') for note in found.notes)
+    assert any(
+        note.startswith('1 files are not images by their suffix (1 x .csv)') for note in found.notes
+    )
     assert len(found.items) == 7
 
 
@@ -196,3 +196,51 @@ def test_listing_needs_no_heavy_import(tmp_path: pathlib.Path) -> None:
         cwd=ROOT,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr.strip()) == ('6', '')
+
+
+def test_what_servers_windows_and_this_project_leave_is_no_image(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'cat': 3, 'dog': 3, 'cat/@eaDir/000.png': 2, 'lost+found': 2})
+    (tmp_path / 'cat' / '000.png:Zone.Identifier').write_text('[ZoneTransfer]')
+    (tmp_path / 'thawline.yaml').write_text('name: x')
+    (tmp_path / 'schema.pbtxt').write_text('')
+    class_folders(tmp_path / 'runs' / 'x', {'artifacts': 4})
+    (tmp_path / 'runs' / 'x' / storage.OUTPUT_MARKER).touch()
+    (tmp_path / 'runs' / 'x' / 'lock').write_text('1')
+    before = listing(tmp_path)
+    assert labels(before) == {'cat': 3, 'dog': 3}
+    assert before.rejected == () and before.notes == ()
+    (tmp_path / 'thawline.yaml').write_text('name: y')
+    class_folders(tmp_path / 'runs' / 'x', {'artifacts': 5})
+    assert listing(tmp_path).fingerprint == before.fingerprint
+
+
+def test_files_beside_images_are_noted_and_not_unusable_images(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'cat': 3, 'dog': 3})
+    (tmp_path / 'README.roboflow.txt').write_text('x')
+    (tmp_path / 'cat' / 'notes.md').write_text('x')
+    read = listing(tmp_path)
+    assert read.rejected == ()
+    (note,) = read.notes
+    assert '2 files' in note and '1 x .txt' in note and '1 x .md' in note
+
+
+def test_folders_without_images_and_hidden_ones_are_named(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'cat': 3, 'dog': 3, '.net': 4})
+    (tmp_path / 'rust').mkdir()
+    (tmp_path / 'docs').mkdir()
+    (tmp_path / 'docs' / 'a.md').write_text('x')
+    (tmp_path / '.git').mkdir()
+    (tmp_path / '.git' / 'HEAD').write_text('x')
+    (tmp_path / 'dog' / 'later').mkdir()
+    notes = listing(tmp_path).notes
+    assert any('docs/, rust/' in note and 'later' not in note for note in notes)
+    assert any('.net/ (4 images)' in note and '.git' not in note for note in notes)
+
+
+def test_a_class_of_which_no_image_is_of_a_readable_kind_stops(tmp_path: pathlib.Path) -> None:
+    class_folders(tmp_path, {'train/cat': 3, 'train/dog': 3, 'test/cat': 3})
+    for name in ('train/bird', 'test/dog'):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / '1.heic').write_bytes(b'x')
+    message = error(tmp_path)
+    assert "'bird' (1 x .heic)" in message and "'dog'" not in message
