@@ -20,7 +20,7 @@ CONFIG is a project file; the default is ./thawline.yaml or, without one, the pr
 
 \b
 Exit codes of `run`:
-  0    blessed and pushed
+  0    blessed; staging serves the model
   1    crashed
   2    bad configuration, or a file, model or node does not exist
   3    finished, but not blessed

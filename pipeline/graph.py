@@ -11,6 +11,7 @@ from thawline.components.evaluation.baseline import earlier_blessed_model
 from thawline.components.evaluation.component import GateEvaluator
 from thawline.components.export.component import Exporter
 from thawline.components.ingestion.component import ImageExampleGen
+from thawline.components.pusher.component import Pusher
 from thawline.components.report.component import ReportGen
 from thawline.components.report.previous_report import earlier_report
 from thawline.components.serving_check.component import ServingCheck
@@ -142,12 +143,11 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         check=config.serving.check,
     )
 
-    staging = tfx.PushDestination.Filesystem(base_directory=str(project.staging))
-    pusher = tfx.Pusher(
+    pusher = Pusher(
         model=exported,
         model_blessing=blessing,
         infra_blessing=serving_check.outputs['infra_blessing'],
-        push_destination=tfx.PushDestination(filesystem=staging),
+        staging=str(project.staging),
     )
 
     last_report = earlier_report(candidate=model)

@@ -15,11 +15,10 @@ import os
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 os.environ.setdefault('KERAS_BACKEND', 'tensorflow')
 
-from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto.pusher_pb2 import PushDestination
 from tfx.types import standard_artifacts
 
 from tensorflow_data_validation import StatsOptions  # isort: skip - after TFX
@@ -29,8 +28,6 @@ __all__ = [
     'ImportSchemaGen',
     'LocalDagRunner',
     'Pipeline',
-    'PushDestination',
-    'Pusher',
     'SchemaGen',
     'StatisticsGen',
     'StatsOptions',

@@ -12,6 +12,7 @@ SEED = 'seed'
 MAX_SIDE = 'max_side'
 MAX_PIXELS = 'max_pixels'
 WEIGHTS_DIGEST = 'weights_digest'
+ATTEMPT = 'attempt'  # differs from execution to execution
 
 # Of a Quarantine.
 SUMMARY = 'summary'
@@ -34,6 +35,7 @@ PROBLEMS = 'problems'
 PUSHED = 'pushed'
 PUSHED_VERSION = 'pushed_version'
 PUSHED_DESTINATION = 'pushed_destination'
+ALREADY_THERE = 'already_there'  # ours: the version was made by an earlier push
 
 HEADLINE = 'headline'  # of a Report
 

@@ -40,8 +40,8 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     model's folder. You see how it compares with the model in production before you confirm. Clients
     never see half a version.
     """
+    from thawline.components.shared.model_fingerprint import LocalFiles
     from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
-    from thawline.pipeline.registry.model_fingerprint import LocalFiles
 
     console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)

@@ -88,4 +88,5 @@ def outcome(run: Run) -> str:
     pushed = run.output(node_names.PUSHER, 'pushed_model')
     if pushed is None or not pushed.pushed:
         return 'blessed'
-    return f'blessed, pushed as {pushed.properties[property_names.PUSHED_VERSION]}'
+    how = 'already there' if pushed.already_there else 'pushed'
+    return f'blessed, {how} as {pushed.properties[property_names.PUSHED_VERSION]}'

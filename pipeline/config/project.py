@@ -18,6 +18,7 @@ from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.metadata import PostgreSQL
 
 SCHEMA_FILE = 'schema.pbtxt'
+REGISTRY_LOCK = 'lock'  # beside the folders of the stages
 WEIGHTS_BY_NAME = ('imagenet', 'package', 'random')
 
 
@@ -97,8 +98,8 @@ class Project:
 
     @property
     def registry_lock(self) -> pathlib.Path:
-        """Locked while models are promoted, rolled back or pruned."""
-        return self.output / 'serving' / 'lock'
+        """Locked while models are pushed, promoted, rolled back or pruned."""
+        return self.staging.with_name(REGISTRY_LOCK)
 
     @property
     def logs(self) -> pathlib.Path:

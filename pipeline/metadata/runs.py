@@ -55,6 +55,11 @@ class Output:
         """Whether an artifact that records a push records a completed one."""
         return self.properties.get(property_names.PUSHED) == 1
 
+    @property
+    def already_there(self) -> bool:
+        """Whether the version of a completed push was there before it."""
+        return self.properties.get(property_names.ALREADY_THERE) == 1
+
     def accuracy(self, split: str) -> Accuracy | None:
         """The accuracy of an evaluation on a split; None if that was not evaluated."""
         names = (

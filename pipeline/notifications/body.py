@@ -42,7 +42,7 @@ class RunVerdict(_Part, title='Verdict'):
     """The decisions of the gate and of the serving check."""
 
     blessed: bool = pydantic.Field(description='By the gate.')
-    pushed: bool = pydantic.Field(description='Into staging.')
+    pushed: bool = pydantic.Field(description='Staging serves it.')
     refused_by: Literal['gate', 'serving_check'] | None = pydantic.Field(
         description='What held the model back; null where it was pushed, or the run ended earlier.'
     )
@@ -59,10 +59,13 @@ class RunVerdict(_Part, title='Verdict'):
 
 
 class PushedModel(_Part, title='Model'):
-    """The pushed model."""
+    """The model in staging."""
 
     path: Text
     version: Text
+    already_there: bool = pydantic.Field(
+        default=False, description='Whether the version was there before the run.'
+    )
 
 
 class RunData(_Part, title='Data'):

@@ -146,10 +146,11 @@ def _accuracy(evaluator: NodeResult, split: str) -> RunAccuracy | None:
 def _model(nodes: Mapping[str, NodeResult]) -> PushedModel | None:
     if not _pushed(nodes):
         return None
-    properties = nodes[node_names.PUSHER].outputs['pushed_model'].properties
+    pushed = nodes[node_names.PUSHER].outputs['pushed_model']
     return PushedModel(
-        path=str(properties[property_names.PUSHED_DESTINATION]),
-        version=str(properties[property_names.PUSHED_VERSION]),
+        path=str(pushed.properties[property_names.PUSHED_DESTINATION]),
+        version=str(pushed.properties[property_names.PUSHED_VERSION]),
+        already_there=pushed.already_there,
     )
 
 

@@ -10,6 +10,7 @@ from thawline.pipeline.config.notifications import Format
 from thawline.pipeline.notifications.body import Details, Notification, RunAccuracy
 
 _HEADS = {
+    'blessed': 'BLESSED and pushed',
     'refused': 'NOT BLESSED, nothing was pushed',
     'finished': 'finished, no model to push',
     'stopped_by_data': 'STOPPED by the data',
@@ -57,9 +58,10 @@ def lines(details: Details) -> list[str]:
 
 
 def _head(details: Details) -> str:
-    verdict = details.verdict
-    if details.event == 'blessed':
-        return 'BLESSED and pushed'
+    verdict, model = details.verdict, details.model
+    if details.event == 'blessed' and model is not None:
+        how = ', already in staging' if model.already_there else ' and pushed'
+        return f'BLESSED{how} as version {model.version}'
     if details.event == 'refused' and verdict is not None and verdict.blessed:
         return 'BLESSED, but refused by the serving check: nothing was pushed'
     return _HEADS[details.event]

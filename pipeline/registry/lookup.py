@@ -5,14 +5,14 @@ from __future__ import annotations
 import pathlib
 
 from thawline.components.ingestion import storage
-from thawline.components.shared import node_names
+from thawline.components.pusher.local_destination import LocalDestination, local_versions
+from thawline.components.shared import node_names, version_folders
 from thawline.components.shared.errors import ConfigError, NotFound
+from thawline.components.shared.model_fingerprint import MARKER
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.registry import models, version_folders
+from thawline.pipeline.registry import models
 from thawline.pipeline.registry import registry as registry_lib
-from thawline.pipeline.registry.destinations import LocalDestination, local_versions
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGES, STAGING
-from thawline.pipeline.registry.model_fingerprint import MARKER
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 

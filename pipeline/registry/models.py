@@ -12,10 +12,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from thawline.components.shared import node_names, property_names
+from thawline.components.shared import node_names, property_names, version_folders
 from thawline.pipeline.metadata.lineage import Execution, Lineage
 from thawline.pipeline.metadata.runs import Output
-from thawline.pipeline.registry import version_folders
 
 _FORMAT = 'Format-Serving'  # the folder inside the artifact of TFX's Trainer
 
@@ -167,7 +166,10 @@ def source_model(graph: Lineage, artifact: int) -> int:
 
 
 def staged_models(graph: Lineage) -> dict[int, int]:
-    """Version in staging -> id of the model, for all that Pusher ever pushed."""
+    """Version in staging -> id of the model, for all that Pusher ever pushed.
+
+    A model may have several: it is pushed again where another one is the highest by then.
+    """
     versions = {}
     for pusher in graph.of_node(node_names.PUSHER):
         pushed = graph.output(pusher, 'pushed_model')

@@ -9,11 +9,13 @@ import tempfile
 import time
 from collections.abc import Callable
 
+from thawline.components.pusher.local_destination import INCOMING, LocalDestination
+from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, NotFound, UserError
-from thawline.pipeline.registry import ledger, load_test, lock, model_fingerprint
-from thawline.pipeline.registry.destinations import INCOMING, Destination, LocalDestination
+from thawline.components.shared.model_fingerprint import Fingerprint, LocalFiles, ModelFiles
+from thawline.pipeline.registry import ledger, load_test, lock
+from thawline.pipeline.registry.destinations import Destination
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Deployment
-from thawline.pipeline.registry.model_fingerprint import Fingerprint, LocalFiles, ModelFiles
 from thawline.pipeline.registry.registry import Registry
 
 OnProgress = Callable[[str, int, int], None]  # step, bytes done, bytes in all

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, NotFound
-from thawline.pipeline.registry import model_fingerprint
-from thawline.pipeline.registry.model_fingerprint import LocalFiles
+from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from thawline.pipeline.registry import destinations, ledger, model_fingerprint
+from thawline.components.shared import model_fingerprint
+from thawline.pipeline.registry import destinations, ledger
 from thawline.pipeline.registry.ledger import Deployment, Prune
 from thawline.pipeline.registry.registry import Registry
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, BinaryIO
 
+from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, Unavailable
-from thawline.pipeline.registry import model_fingerprint
-from thawline.pipeline.registry.model_fingerprint import MARKER, Advance, Fingerprint, ModelFiles
+from thawline.components.shared.model_fingerprint import MARKER, Advance, Fingerprint, ModelFiles
 
 
 @dataclasses.dataclass(frozen=True)

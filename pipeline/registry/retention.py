@@ -10,9 +10,10 @@ import pathlib
 import secrets
 from collections.abc import Sequence
 
-from thawline.pipeline.registry import ledger, lock, model_fingerprint
+from thawline.components.shared import model_fingerprint
+from thawline.components.shared.model_fingerprint import MARKER, LocalFiles
+from thawline.pipeline.registry import ledger, lock
 from thawline.pipeline.registry.ledger import Prune
-from thawline.pipeline.registry.model_fingerprint import MARKER, LocalFiles
 from thawline.pipeline.registry.registry import Registry
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 import sys
@@ -19,8 +18,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from thawline.components.shared import metadata_store
-from thawline.pipeline import tfx_imports
+from thawline.components.shared import metadata_store, node_names
+from thawline.pipeline import tfx_imports  # noqa: F401 - before TFX
+from thawline.pipeline.config.project import REGISTRY_LOCK
 from thawline.pipeline.engines.beam_operator import EngineOperator
 from thawline.pipeline.engines.engine import Engine
 from thawline.pipeline.metadata import annotations as recording
@@ -39,8 +39,6 @@ from tfx.orchestration.portable import launcher  # isort: skip
 from tfx.orchestration.portable import partial_run_utils  # isort: skip
 from tfx.orchestration.portable import runtime_parameter_utils  # isort: skip
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2  # isort: skip
-
-_PUSHER = tfx_imports.Pusher.get_class_type()
 
 
 class RunMetadata(tfx_metadata.Metadata):
@@ -230,17 +228,11 @@ def _without_arguments() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _push_lock(node: pipeline_pb2.PipelineNode) -> Iterator[None]:
-    """Lets one process push at a time, and no two in the same second.
-
-    Pusher numbers versions by seconds. If that version exists already, it pushes nothing and
-    reports success: of two concurrent runs, one would be served under the name of the other.
-    """
-    if node.node_info.type.name != _PUSHER:
+    """Lets one process at a time change what is served: of runs, and of the registry's commands."""
+    if node.node_info.id != node_names.PUSHER:
         yield
         return
-    destination = node.parameters.parameters['push_destination'].field_value.string_value
-    target = pathlib.Path(json.loads(destination)['filesystem']['base_directory'])
-    with file_locks.lock(target.with_name('pushing'), f'process {os.getpid()}', wait=True):
-        while any((target / str(int(time.time()) + ahead)).exists() for ahead in (0, 1)):
-            time.sleep(0.05)
+    staging = pathlib.Path(node.parameters.parameters['staging'].field_value.string_value)
+    path, note = staging.with_name(REGISTRY_LOCK), f'a run (process {os.getpid()})'
+    with file_locks.lock(path, note, wait=True):
         yield

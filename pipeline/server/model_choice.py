@@ -6,8 +6,8 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
 
+from thawline.components.shared import version_folders
 from thawline.components.shared.errors import ConfigError, NotFound
-from thawline.pipeline.registry import version_folders
 from thawline.pipeline.server.limits import RequestLimits
 
 

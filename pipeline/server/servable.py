@@ -17,7 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from thawline.components.saved_model import card as card_lib
 from thawline.components.saved_model.runner import SavedModelRunner
-from thawline.pipeline.registry.version_folders import MODEL_FILE
+from thawline.components.shared.version_folders import MODEL_FILE
 from thawline.pipeline.server.predict_json import InputSpec
 
 WARM_UP_FILE = pathlib.Path('assets.extra', 'tf_serving_warmup_requests')

@@ -141,7 +141,8 @@ def _push(result: NodeResult, project: Project) -> str:
     model = result.outputs['pushed_model']
     if not model.pushed:
         return 'NOT PUSHED: the gate or the serving check refused the model'
-    return f'version {model.properties[property_names.PUSHED_VERSION]} in {project.staging}'
+    how = 'already there as' if model.already_there else 'pushed as'
+    return f'{how} version {model.properties[property_names.PUSHED_VERSION]} in {project.staging}'
 
 
 def _bulk_prediction(result: NodeResult, project: Project) -> str:

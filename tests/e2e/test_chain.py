@@ -76,12 +76,15 @@ def test_nothing_changed_is_served_from_the_cache(project, first):
     again = project.thawline('run')
     assert again.returncode == 0, again.stdout + again.stderr
     cached = [node for node in NODES if re.search(rf'^✓ {node}\s+cached', again.stdout, re.M)]
-    asking = ('Baseline', 'LastReport')  # the metadata alone
+    asking = ('Baseline', 'Pusher', 'LastReport')  # the metadata, and staging
     assert cached == [node for node in NODES if node not in asking]
     assert len(project.versions()) == 1
     listed = project.thawline('runs')
     assert listed.returncode == 0
-    assert listed.stdout.count('blessed, pushed as') == 2
+    version = project.versions()[0].name
+    assert f'blessed, pushed as {version}' in listed.stdout
+    assert f'blessed, already there as {version}' in listed.stdout
+    assert f'already in staging as version {version}' in again.stdout
 
 
 def test_refused_model_is_not_pushed_and_the_last_good_one_stays(project, first):

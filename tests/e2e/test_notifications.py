@@ -68,7 +68,9 @@ def test_every_ending_is_told(make_project, monkeypatch: pytest.MonkeyPatch) -> 
         data = told(server)
         assert data['event'] == 'blessed' and data['error'] is None
         (version,) = project.versions()
-        assert data['model'] == {'path': str(version), 'version': version.name}
+        assert data['model'] == {
+            'path': str(version), 'version': version.name, 'already_there': False,
+        }  # fmt: skip
         assert data['verdict']['blessed'] and data['verdict']['val']['accuracy'] > 0.6
         assert 'no blessed model' in data['verdict']['baseline']
         assert data['data']['images'] == sum(data['data']['splits'].values()) == 120

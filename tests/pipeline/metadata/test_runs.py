@@ -97,13 +97,18 @@ def run_with(**properties) -> Run:
 
 @pytest.mark.parametrize(
     ('blessed', 'pushed', 'words'),
-    [(1, 1, 'blessed, pushed as 17'), (1, 0, 'blessed'), (0, 0, 'not blessed')],
+    [
+        (1, {'pushed': 1}, 'blessed, pushed as 17'),
+        (1, {'pushed': 1, 'already_there': 1}, 'blessed, already there as 17'),
+        (1, {'pushed': 0}, 'blessed'),
+        (0, {'pushed': 0}, 'not blessed'),
+    ],
 )
 def test_outcomes(blessed, pushed, words):
     run = run_with(
         outputs={
             ('Evaluator', 'blessing'): {'blessed': blessed},
-            ('Pusher', 'pushed_model'): {'pushed': pushed, 'pushed_version': '17'},
+            ('Pusher', 'pushed_model'): {**pushed, 'pushed_version': '17'},
         }
     )
     assert runs.outcome(run) == words

@@ -46,10 +46,11 @@ def evaluated(folder: pathlib.Path, right: int, noted: dict[str, Any] | None = N
     return node('Evaluator', evaluation=Output(2, str(folder), noted), blessing=blessing)
 
 
-def pushed(version: int | None) -> NodeResult:
+def pushed(version: int | None, already_there: bool = False) -> NodeResult:
     noted = {'pushed': 0}
     if version is not None:
-        noted = {'pushed': 1, 'pushed_destination': '/m/7', 'pushed_version': str(version)}
+        noted = {'pushed': 1, 'pushed_destination': '/m/7', 'pushed_version': str(version),
+                 'already_there': int(already_there)}  # fmt: skip
     return node('Pusher', pushed_model=Output(4, '', noted))
 
 
@@ -76,7 +77,7 @@ def test_blessed_run(tmp_path: pathlib.Path) -> None:
     )
     assert content.report == '/x/report/report.html' and content.log == '/x/logs/r1.log'
     assert content.text.splitlines() == [
-        'stones: BLESSED and pushed',
+        'stones: BLESSED and pushed as version 7',
         'val accuracy 95.0 % (91.0 to 98.0 %), gate 80.0 %',
         content.verdict.baseline,
         '200 images, 3 quarantined; train 140, val 30, test 30',
@@ -84,6 +85,15 @@ def test_blessed_run(tmp_path: pathlib.Path) -> None:
         'report /x/report/report.html',
         'run r1',
     ]
+
+
+def test_blessed_run_whose_model_was_in_staging(tmp_path: pathlib.Path) -> None:
+    content = details_of(Outcome.BLESSED, evaluated(tmp_path, 190), pushed(7, already_there=True))
+    assert content.event == 'blessed'
+    assert content.verdict is not None and content.verdict.pushed
+    assert content.model == body.PushedModel(path='/m/7', version='7', already_there=True)
+    head = content.text.splitlines()[0]
+    assert 'already' in head and 'version 7' in head and 'pushed' not in head
 
 
 def test_run_that_the_gate_refused(tmp_path: pathlib.Path) -> None:

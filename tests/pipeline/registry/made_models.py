@@ -209,10 +209,14 @@ class Models:
         if staged is not None:
             shutil.copytree(self.output / 'artifacts' / run_id / 'model' / 'Format-Serving',
                             self.staging / str(staged))  # fmt: skip
-            pushed = {'pushed': 1, 'pushed_version': str(staged)}
-            self.record(run_id, 'Pusher', {'model': served},
-                        {'pushed_model': ('PushedModel', pushed)})  # fmt: skip
+            self.push(run_id, served, staged)
         return model
+
+    def push(self, run_id: str, artifact: int, version: int, already_there: bool = False) -> None:
+        """Records a push of a Model artifact."""
+        pushed = {'pushed': 1, 'pushed_version': str(version), 'already_there': int(already_there)}
+        self.record(run_id, 'Pusher', {'model': artifact},
+                    {'pushed_model': ('PushedModel', pushed)})  # fmt: skip
 
     @property
     def staging(self) -> pathlib.Path:

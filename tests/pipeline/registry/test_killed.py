@@ -13,6 +13,8 @@ import pytest
 
 from tests.pipeline.registry import killed, made_models
 from tests.pipeline.registry.made_models import Models
+from thawline.components.shared import model_fingerprint
+from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.pipeline.config import loading
 from thawline.pipeline.registry import (
     access,
@@ -20,11 +22,9 @@ from thawline.pipeline.registry import (
     destinations,
     ledger,
     lock,
-    model_fingerprint,
     promotion,
 )
 from thawline.pipeline.registry.ledger import PRODUCTION, PROMOTE
-from thawline.pipeline.registry.model_fingerprint import LocalFiles
 from thawline.pipeline.registry.registry import Registry
 
 SIZE = 10_000_000  # so that copying and verifying take their time

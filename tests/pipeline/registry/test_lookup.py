@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from tests.pipeline.registry.made_models import CACHED, Models
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.commands import models as models_command
 from thawline.pipeline.metadata import lineage
-from thawline.pipeline.registry import lookup
+from thawline.pipeline.registry import lookup, retention
 from thawline.pipeline.registry import models as models_lib
 
 
@@ -118,8 +119,6 @@ def test_the_newest_judgement_counts(models: Models):
 
 
 def test_the_story_from_the_metadata_alone(models: Models):
-    import shutil
-
     model = models.add('r1', exported=True, infra=True, staged=1001)
     models.promote(model, '--reason', 'better')
     told = models.thawline('explain', str(model)).output
@@ -135,6 +134,27 @@ def test_the_story_from_the_metadata_alone(models: Models):
     assert later.exit_code == 0, later.output
     assert 'files are gone' in later.output
     assert 'val accuracy 90.0 % (85.0 to 94.0 %) on 395' in later.output
+
+
+def test_a_model_may_have_several_versions_in_staging(models: Models):
+    first = models.add('r1', exported=True, infra=True, staged=1001)
+    second = models.add('r2', staged=1002)
+    exported = models.registry().model(first).exported.id
+    shutil.copytree(models.staging / '1001', models.staging / '1003')
+    models.push('r3', exported, 1003)
+    models.push('r4', exported, 1003, already_there=True)
+    registry = models.registry()
+    assert registry.owners('staging') == {1001: first, 1002: second, 1003: first}
+    names = ('staging', *(str(models.staging / version) for version in ('1001', '1003')))
+    assert [lookup.find_model(registry, name).id for name in names] == [first] * 3
+    told = models.thawline('explain', str(first)).output
+    assert told.count('pushed to staging as version') == 2
+    assert 'staging 1003' in models.thawline('models').output
+    candidates = retention.find_candidates(registry, 'staging', keep=1)
+    assert candidates.versions == (1001, 1002) and not candidates.kept
+    shutil.rmtree(models.output / 'artifacts')
+    kept = retention.find_candidates(models.registry(), 'staging', keep=1)
+    assert kept.versions == () and len(kept.kept) == 2, 'a rollback may need them'
 
 
 def test_a_run_is_read_in_some_milliseconds(models: Models):

@@ -9,10 +9,11 @@ from click.testing import Result
 
 from tests.pipeline.registry import made_models
 from tests.pipeline.registry.made_models import RIGHT, WORSE, Models
+from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.registry import ledger, load_test, model_fingerprint, promotion
+from thawline.components.shared.model_fingerprint import LocalFiles
+from thawline.pipeline.registry import ledger, load_test, promotion
 from thawline.pipeline.registry.ledger import PROMOTE, ROLLBACK, Deployment
-from thawline.pipeline.registry.model_fingerprint import LocalFiles
 from thawline.pipeline.registry.promotion import DeploymentPlan
 
 FORCE = ('--force', '--reason', 'the old one is worse')

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.pipeline.registry.made_models import Models
-from thawline.pipeline.registry import destinations
+from thawline.components.pusher import local_destination
 
 READER = pathlib.Path(__file__).with_name('reader.py')
 
@@ -40,7 +40,7 @@ def test_a_reader_at_100_hz_through_fifty_promotions_and_rollbacks(models: Model
             if turns % 10 == 9:
                 pruned = models.thawline('prune', '--yes')
                 assert pruned.exit_code == 0, pruned.output
-                newest = destinations.local_versions(models.production)[-1]
+                newest = local_destination.local_versions(models.production)[-1]
                 assert warm_loader.load(models.production / str(newest)) == ['serving_default']
             turns += 1
     finally:

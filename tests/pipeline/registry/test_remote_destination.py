@@ -11,8 +11,9 @@ from tests.pipeline.registry.made_models import Models
 from tests.pipeline.registry.test_killed import intent
 from tests.pipeline.registry.test_promotion import refused
 from tests.pipeline.registry.writable_files import FILES, REMOVED, WRITTEN
-from thawline.pipeline.registry import consistency, destinations, ledger, model_fingerprint
-from thawline.pipeline.registry.model_fingerprint import LocalFiles
+from thawline.components.shared import model_fingerprint
+from thawline.components.shared.model_fingerprint import LocalFiles
+from thawline.pipeline.registry import consistency, destinations, ledger
 
 URL = f'{writable_files.SCHEME}://bucket/models/x'
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pathlib
+import shutil
 import sys
 import time
 
@@ -14,8 +15,10 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tests.pipeline.runners import tiny_nodes
 from thawline.pipeline.commands import runs
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import lineage
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.registry import lock, models
 from thawline.pipeline.runners import compiled_file
 from thawline.pipeline.runners.failures import InputsMissing, NodeFailed
 from thawline.pipeline.runners.launching import CompiledRun, from_json
@@ -152,17 +155,89 @@ def test_arguments_of_the_process_are_none_of_the_nodes(project, monkeypatch):
     assert sys.argv[1:] == ['run-node', '--runner=DirectRunner']
 
 
+PUSH = ('Model', 'ModelBlessing', 'InfraBlessing', 'Pusher')
+
+
+def model(project: Project, name: str) -> str:
+    """A model that holds its name."""
+    folder = project.home / f'model-{name}' / 'Format-Serving'
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / 'saved_model.pb').write_text(name, 'utf-8')
+    return str(folder.parent)
+
+
+def pushed(project: Project, name: str, run_id: str, **changes) -> metadata.NodeResult:
+    """The result of the Pusher in a run that pushes a model."""
+    run = run_of(project, run_id, push=model(project, name), **changes)
+    return [run.launch(node) for node in PUSH][-1]
+
+
+def served(project: Project) -> tuple[int, str]:
+    """The highest version in staging, and the name of the model in it."""
+    version = max(map(int, os.listdir(project.staging)))
+    return version, (project.staging / str(version) / 'saved_model.pb').read_text('utf-8')
+
+
+def test_staging_serves_the_model_of_the_last_run_whatever_the_cache_holds(project):
+    for number, name in enumerate('aba'):
+        result = pushed(project, name, f'r{number}')
+        noted = result.outputs['pushed_model']
+        assert result.state == 'complete' and noted.pushed and not noted.already_there
+        version = int(noted.properties['pushed_version'])
+        assert served(project) == (version, name)
+        assert noted.properties['pushed_destination'] == str(project.staging / str(version))
+        assert pathlib.Path(noted.uri, 'saved_model.pb').read_text('utf-8') == name
+    again = pushed(project, 'a', 'r3').outputs['pushed_model']
+    assert again.pushed and again.already_there
+    assert served(project) == (int(again.properties['pushed_version']), 'a')
+    assert len(os.listdir(project.staging)) == 3
+    graph = lineage.read(opening.find_store(project), 'tiny')
+    owners = models.staged_models(graph)
+    assert [owners[version] for version in sorted(owners)] == [
+        graph.of_node('Pusher')[number].inputs['model'][0] for number in range(3)
+    ]
+
+
+def test_a_number_is_not_given_again_to_an_emptied_folder(project):
+    ahead = int(time.time()) + 1000
+    (project.staging / str(ahead)).mkdir(parents=True)
+    assert pushed(project, 'a', 'r0').outputs['pushed_model'].pushed
+    shutil.rmtree(project.staging)
+    assert pushed(project, 'b', 'r1').outputs['pushed_model'].pushed
+    assert served(project) == (ahead + 2, 'b')
+
+
+def test_a_model_without_a_blessing_is_not_pushed_but_remnants_go(project):
+    remnant = project.staging / '.incoming-push-0a1b'
+    remnant.mkdir(parents=True)
+    noted = pushed(project, 'a', 'r0', blessed=False).outputs['pushed_model']
+    assert noted.properties['pushed'] == 0 and 'pushed_version' not in noted.properties
+    assert os.listdir(project.staging) == []
+
+
+def test_a_push_waits_for_a_promotion(project):
+    context = multiprocessing.get_context('fork')
+    barrier = context.Barrier(2)
+    process = context.Process(target=_push, args=[project, 0, barrier])
+    process.start()  # before the lock, which it would inherit
+    with lock.hold(project.registry_lock, 'promote 7'):
+        barrier.wait(120)
+        process.join(3)
+        assert process.is_alive() and not project.staging.exists()
+    process.join(120)
+    assert process.exitcode == 0 and served(project)[1] == '0'
+
+
 def _push(project: Project, number: int, barrier) -> None:
-    model = project.home / f'model-{number}'
-    (model / 'Format-Serving').mkdir(parents=True)
-    (model / 'Format-Serving' / 'saved_model.pb').write_text(str(number), 'utf-8')
-    run = run_of(project, f'r{number}', push=str(model))
-    run.launch('Model')
+    run = run_of(project, f'r{number}', push=model(project, str(number)))
+    for node in PUSH[:-1]:
+        run.launch(node)
     barrier.wait(120)
     run.launch('Pusher')
 
 
-def test_two_runs_that_push_at_the_same_time_push_two_versions(project):
+def test_runs_that_push_at_the_same_time_push_a_version_each(project):
     context = multiprocessing.get_context('fork')
     barrier = context.Barrier(3)
     pushing = [context.Process(target=_push, args=[project, i, barrier]) for i in range(3)]
@@ -171,14 +246,14 @@ def test_two_runs_that_push_at_the_same_time_push_two_versions(project):
     for one in pushing:
         one.join(240)
     assert [one.exitcode for one in pushing] == [0, 0, 0]
-    versions = sorted(project.staging.iterdir())
-    assert len(versions) == 3
-    pushed = {version.name: (version / 'saved_model.pb').read_text('utf-8') for version in versions}
-    assert sorted(pushed.values()) == ['0', '1', '2']
+    versions = {
+        version.name: (version / 'saved_model.pb').read_text('utf-8')
+        for version in project.staging.iterdir()
+    }
+    assert sorted(versions.values()) == ['0', '1', '2']
     for run in metadata.read_runs(opening.find_store(project), 'tiny'):
         noted = run.output('Pusher', 'pushed_model').properties
-        assert pushed[noted['pushed_version']] == run.id[1:]
-        assert float(noted['pushed_version']) <= time.time() + 1
+        assert versions[noted['pushed_version']] == run.id[1:]
 
 
 def _work(project: Project, number: int, barrier) -> None:

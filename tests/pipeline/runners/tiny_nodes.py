@@ -9,6 +9,7 @@ import os  # no annotations from __future__: TFX reads those of components
 import pathlib
 import time
 
+from thawline.components.pusher.component import Pusher
 from thawline.components.shared.errors import DataError
 from thawline.pipeline import tfx_imports as tfx
 from thawline.pipeline.config import loading
@@ -21,6 +22,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact  # isort: s
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter  # isort: skip
 from tfx.dsl.component.experimental.decorators import component  # isort: skip
 from tfx.dsl.components.common import importer  # isort: skip
+from tfx.types import standard_artifacts  # isort: skip
 
 FAIL = 'THAWLINE_TEST_FAIL'  # a node that is to fail, or `data` or `kill` and the node
 WAIT = 'THAWLINE_TEST_WAIT'  # seconds that each node takes
@@ -67,10 +69,12 @@ def Three(  # noqa: N802
     _write('Three', word, made, one, two)
 
 
-def wired(project: Project, cache: bool = True, push: str = '', **words: str) -> tfx.Pipeline:
+def wired(
+    project: Project, cache: bool = True, push: str = '', blessed: bool = True, **words: str
+) -> tfx.Pipeline:
     """The pipeline of a project; `words` of the nodes are their parameters.
 
-    With `push`, the folder of a model, it has a Pusher too.
+    With `push`, the folder of a model, it has a Pusher too, and the `blessed` of its inputs.
     """
     one = One(word=words.get('One', 'one'))
     two = Two(one=one.outputs['made'], word=words.get('Two', 'two'))
@@ -80,16 +84,21 @@ def wired(project: Project, cache: bool = True, push: str = '', **words: str) ->
     components = [one, two, three]
     if push:
         model = importer.Importer(
-            source_uri=push, artifact_type=tfx.standard_artifacts.Model, reimport=True
+            source_uri=push, artifact_type=standard_artifacts.Model, reimport=False
         ).with_id('Model')
-        target = tfx.PushDestination.Filesystem(base_directory=str(project.staging))
-        components += [
-            model,
-            tfx.Pusher(
-                model=model.outputs['result'],
-                push_destination=tfx.PushDestination(filesystem=target),
-            ),
-        ]
+        gate, check = (
+            importer.Importer(
+                source_uri=push, artifact_type=kind, custom_properties={'blessed': int(blessed)}
+            ).with_id(kind.TYPE_NAME)
+            for kind in (standard_artifacts.ModelBlessing, standard_artifacts.InfraBlessing)
+        )
+        pusher = Pusher(
+            model=model.outputs['result'],
+            model_blessing=gate.outputs['result'],
+            infra_blessing=check.outputs['result'],
+            staging=str(project.staging),
+        )
+        components += [model, gate, check, pusher]
     return tfx.Pipeline(
         pipeline_name='tiny',
         pipeline_root=str(project.artifacts),

@@ -23,7 +23,7 @@ from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline import ROOT
 from thawline.components.backbones import classifier as model
 from thawline.components.saved_model import signatures
-from thawline.pipeline.registry.version_folders import complete_versions
+from thawline.components.shared.version_folders import complete_versions
 from thawline.pipeline.server import uvicorn_server
 from thawline.pipeline.server.app import AppSettings, build
 from thawline.pipeline.server.metrics import Metrics

@@ -104,6 +104,7 @@ def test_wording(tmp_path: pathlib.Path) -> None:
         'Pusher': [
             ended('Pusher', 'pushed_model', pushed=0),
             ended('Pusher', 'pushed_model', pushed=1, pushed_version='3'),
+            ended('Pusher', 'pushed_model', pushed=1, pushed_version='3', already_there=1),
         ],
         'UnlabelledExampleGen': [
             ended('UnlabelledExampleGen', 'quarantine', summary=json.dumps(images))
@@ -142,13 +143,40 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
 def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     node = evaluator(tmp_path, Counts(HitCount(190, 200), HitCount(190, 200), {}), Gate())
     assert node_records.refusal_lines(node) == []
-    pushed = pusher({'pushed': 1, 'pushed_destination': '/models/1'})
+    assert 'BLESSED and pushed as version 1' in pushed_ending(tmp_path, node)
+
+
+def pushed_ending(folder: pathlib.Path, *others: NodeResult, **properties: int) -> str:
+    """What a run ends with that pushed version 1 into a folder."""
+    place = folder / 'staging' / '1'
+    place.mkdir(parents=True, exist_ok=True)
+    (place / 'saved_model.pb').touch()
+    noted = {'pushed': 1, 'pushed_destination': str(place), 'pushed_version': '1'} | properties
     file = io.StringIO()
-    assert (
-        endings.print_summary(rich.console.Console(file=file), [node, pushed])
-        is exit_codes.Outcome.BLESSED
-    )
-    assert '/models/1' in file.getvalue()
+    outcome = endings.print_summary(rich.console.Console(file=file), [*others, pusher(noted)])
+    assert outcome is exit_codes.Outcome.BLESSED
+    assert str(place) in file.getvalue().replace('\n', '')
+    return file.getvalue()
+
+
+def test_ending_says_what_servers_load(tmp_path: pathlib.Path) -> None:
+    assert 'servers load' not in pushed_ending(tmp_path)
+    there = pushed_ending(tmp_path, already_there=1)
+    assert 'already' in there and 'version 1' in there and 'pushed' not in there
+    newer = tmp_path / 'staging' / '7'
+    newer.mkdir()
+    assert 'servers load' not in pushed_ending(tmp_path), 'it is not complete'
+    (newer / 'saved_model.pb').touch()
+    assert 'servers load version 7' in pushed_ending(tmp_path)
+
+
+def test_push_alone_tells_how_it_ended(tmp_path: pathlib.Path) -> None:
+    """With `--from Exporter` the verdict is of an earlier run."""
+    assert 'pushed as version 1' in pushed_ending(tmp_path)
+    file = io.StringIO()
+    outcome = endings.print_summary(rich.console.Console(file=file), [pusher({'pushed': 0})])
+    assert outcome is exit_codes.Outcome.NOT_BLESSED
+    assert 'NOT PUSHED' in file.getvalue()
 
 
 def served_line(node: str, key: str, folder: pathlib.Path, serving: str = '{}') -> str:

@@ -12,8 +12,8 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
+from thawline.components.shared import version_folders
 from thawline.components.shared.errors import NotFound, from_os_error
-from thawline.pipeline.registry import version_folders
 
 MARKER = version_folders.MODEL_FILE  # without it no loader takes the folder for a model
 PIECE = 1 << 20

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from thawline.pipeline.registry import version_folders
+from thawline.components.shared import version_folders
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The Pusher: a blessed model becomes what servers that watch staging load."""
