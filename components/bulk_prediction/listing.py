@@ -16,7 +16,13 @@ import os
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
 
-from thawline.components.ingestion import manifest, storage, tfrecord
+from thawline.components.ingestion import (
+    manifest_columns,
+    manifest_files,
+    manifest_table,
+    storage,
+    tfrecord,
+)
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.folder import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES
 from thawline.components.ingestion.params import Columns
@@ -197,13 +203,13 @@ def _of_list(source: str, columns: Columns) -> Iterator[Item | Rejected]:
         content = storage.read(path)
     except OSError as error:
         raise from_os_error(error, f'{source} cannot be read', DataError) from error
-    table = manifest.parse(content, source)
+    table = manifest_table.parse(content, source)
     columns_of_list = Columns(path=columns.path, label='', metadata=())
-    column = manifest.resolve_columns(table.header, columns_of_list, source).path
+    column = manifest_columns.resolve_columns(table.header, columns_of_list, source)[0].path
     here = _named_folder(source)
     for line, why in table.malformed:
         yield Rejected(f'{source}:{line}', reasons.MALFORMED_ROW, why)
-    files = manifest.ManifestFiles(folder)  # as ingestion finds them
+    files = manifest_files.ManifestFiles(folder)  # as ingestion finds them
     for line, cells in table.rows:
         written = cells[column].strip()
         file = files.find(written)

@@ -88,6 +88,7 @@ class Listing:
       notes: remarks for the person.
       record_files: TFRecord files; their images are only known when read.
       fingerprint: changes when a listed file or the manifest changes.
+      columns: of a CSV, as configured or guessed.
     """
 
     items: tuple[SourceItem, ...]
@@ -95,6 +96,7 @@ class Listing:
     notes: tuple[str, ...]
     record_files: tuple[storage.Entry, ...] = ()
     fingerprint: str = ''
+    columns: Columns | None = None
 
 
 def metadata_features(columns: Iterable[str]) -> dict[str, str]:

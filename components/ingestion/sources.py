@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import os
 import re
 
-from thawline.components.ingestion import folder, labels, manifest, packaged, tfrecord
+from thawline.components.ingestion import folder, labels, manifest, packaged, storage, tfrecord
 from thawline.components.ingestion.quarantine import BAD_NAME, Rejected
 from thawline.components.ingestion.source_types import (
     FORMATS,
@@ -21,6 +22,19 @@ from thawline.components.ingestion.source_types import (
     metadata_features,
 )
 from thawline.components.shared.errors import ConfigError
+
+# Files in which people have images or lists of them, and what to do with them.
+_OTHER_FILES = (
+    (
+        ('.zip', '.tar', '.tar.gz', '.tgz', '.tar.bz2', '.tar.xz', '.7z', '.rar', '.gz'),
+        'unpack it, and name the folder',
+    ),
+    (('.xlsx', '.xls', '.ods', '.numbers'), 'save the sheet as CSV (UTF-8), and name that file'),
+    (
+        ('.parquet', '.feather', '.arrow', '.json', '.jsonl', '.pkl', '.xml'),
+        'write a CSV with the columns path and label, and name that file',
+    ),
+)
 
 
 def list_source(spec: SourceSpec) -> Listing:
@@ -60,6 +74,10 @@ def detect_format(spec: SourceSpec) -> str:
         return 'package'
     if name.endswith(('.csv', '.tsv')):
         return 'csv'
+    if not storage.is_remote(spec.source) and os.path.isfile(spec.source):
+        for suffixes, advice in _OTHER_FILES:
+            if name.endswith(suffixes):
+                raise ConfigError(f'data.source: {spec.source} cannot be read; {advice}.')
     if '.tfrecord' in name or '*' in name or name.endswith('.tfrec'):
         return 'tfrecord'
     return 'folder'

@@ -76,10 +76,20 @@ _SHOWN = 12
     default='auto',
     help='What the folders on the first level are; default: found out from what they hold.',
 )
+@click.option('--path-column', help='Column of a CSV with the path of the image; default: guessed.')
+@click.option('--label-column', help='Column of a CSV with the class; default: guessed.')
 @click.option('--force', is_flag=True, help='Replace an existing thawline.yaml.')
-def command(folder: pathlib.Path, data: str, layout: str, force: bool) -> None:
+def command(
+    folder: pathlib.Path,
+    data: str,
+    layout: str,
+    path_column: str | None,
+    label_column: str | None,
+    force: bool,
+) -> None:
     """Write a commented thawline.yaml for your own images."""
     from thawline.components.ingestion import sources
+    from thawline.components.ingestion.params import Columns
     from thawline.components.ingestion.source_types import SourceSpec
     from thawline.pipeline.config import loading
 
@@ -88,7 +98,9 @@ def command(folder: pathlib.Path, data: str, layout: str, force: bool) -> None:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
     local = '://' not in data and not data.startswith('package:')
     located = str(pathlib.Path(data).expanduser().resolve()) if local else data
-    listing = sources.list_source(SourceSpec(source=located, layout=layout))
+    named = {'path': path_column, 'label': label_column}
+    columns = Columns.model_validate({k: v for k, v in named.items() if v is not None})
+    listing = sources.list_source(SourceSpec(source=located, columns=columns, layout=layout))
     folder.mkdir(parents=True, exist_ok=True)
     # Relative if the images are inside the project, so that the project can be moved as a whole.
     inside = local and pathlib.Path(located).is_relative_to(folder.resolve())
@@ -141,6 +153,23 @@ def _backbone_and_weights() -> tuple[str, str]:
     return 'mobilenet_v2', 'imagenet'
 
 
+def _columns(listing: Listing) -> str:
+    """The columns that have other names than the defaults, as YAML."""
+    columns, defaults = listing.columns, type(listing.columns)() if listing.columns else None
+    chosen = {
+        key: getattr(columns, key)
+        for key in ('path', 'label')
+        if getattr(columns, key, None) != getattr(defaults, key, None)
+    }
+
+    def line(names: Mapping[str, str]) -> str:
+        return f'columns: {yaml.safe_dump(names, default_flow_style=True, width=1000)}'
+
+    text = '  # A column or feature with the probability that the label is right, if any:\n'
+    text += f'  # {line({**chosen, "confidence": "agreement"})}'
+    return f'{text}  {line(chosen)}' if chosen else text
+
+
 def _render(name: str, source: str, layout: str, listing: Listing, file: str) -> str:
     from thawline.components import backbones
     from thawline.components.ingestion import sources
@@ -163,12 +192,7 @@ def _render(name: str, source: str, layout: str, listing: Listing, file: str) ->
         if total
         else 'TFRecord files; their images are counted when they are read.',
         source=yaml.safe_dump(source, width=1000).splitlines()[0],
-        columns=(
-            '  # A column or feature with the probability that the label is right, if any:\n'
-            '  # columns: {confidence: agreement}\n'
-            if has_columns
-            else ''
-        ),
+        columns=_columns(listing) if has_columns else '',
         split=(
             f'  # The source defines the splits: {splits}.\n'
             if splits

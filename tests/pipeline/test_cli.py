@@ -178,7 +178,7 @@ def test_nothing_to_predict_is_found_before_the_training(project):
 
 
 def test_csv_with_a_missing_column(project):
-    (project / 'list.csv').write_text('file,label\nimages/ant/0.png,ant\n')
+    (project / 'list.csv').write_text('where,label\nimages/ant/0.png,ant\n')
     write(project, '', source='list.csv')
     output = refused(project, 4)
     assert 'path' in output and 'data.columns.path' in output and 'list.csv' in output
@@ -296,6 +296,19 @@ def test_init_shows_how_it_read_the_folders_and_asks_where_it_is_not_clear(proje
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith('  fold')]
     assert rows[0] == ['fold_1/ant/', '12', 'images', 'class', 'ant'] and len(rows) == 4
     assert loading.load_project(project).config.data.layout == 'splits'
+
+
+def test_init_writes_the_columns_that_it_guessed_or_was_told(project):
+    (project / 'thawline.yaml').unlink()
+    rows = [f'{name}/{n}.png,x,{name}' for name in ('ant', 'bee') for n in range(12)]
+    (project / 'images' / 'list.csv').write_text('\n'.join(['where,note,species', *rows]))
+    done = thawline('init', '.', '--data', 'images/list.csv', cwd=project)
+    assert done.returncode == 4 and "'where'" in done.stderr
+    done = thawline('init', '.', '--data', 'images/list.csv', '--path-column', 'where', cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "'species'" in done.stdout
+    columns = loading.load_project(project).config.data.columns
+    assert (columns.path, columns.label) == ('where', 'species')
 
 
 def test_init_of_a_csv_mentions_the_confidence_of_labels(project):

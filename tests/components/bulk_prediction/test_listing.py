@@ -69,7 +69,9 @@ def test_list_needs_neither_labels_nor_known_splits(here: pathlib.Path) -> None:
         ('data/../c.jpg', 'path outside the root'),
         ('data/list.csv:8', 'malformed row'),
     }
-    with pytest.raises(DataError, match="no column 'path'; it has 'file', 'split', 'group'"):
+    assert names(of('data/list.csv')) == names(found)  # a usual name, as ingestion guesses it
+    (here / 'data/list.csv').write_text('where;split;group\nimg/a.jpg;none;1\n', 'utf-8')
+    with pytest.raises(DataError, match="no column 'path'; it has 'where', 'split', 'group'"):
         of('data/list.csv')
 
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tests.components.ingestion.images import class_folders
 from thawline.components.ingestion import quarantine as reasons
-from thawline.components.ingestion.manifest import parse
+from thawline.components.ingestion.manifest_table import parse
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
-from thawline.components.shared.errors import DataError
+from thawline.components.shared.errors import ConfigError, DataError
 
 ROWS = [f'{c}/{i:03d}.png,{c}' for c in ('cat', 'dog') for i in range(3)]
 
@@ -134,8 +134,8 @@ def test_not_utf8(root: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ('header', 'columns', 'key', 'hint'),
     [
-        ('path,labels', Columns(), 'data.columns.label', "'labels'"),
-        ('file,label', Columns(), 'data.columns.path', "'file', 'label'"),
+        ('path,cause', Columns(), 'data.columns.label', "'cause'"),
+        ('where,label', Columns(), 'data.columns.path', "'where', 'label'"),
         ('path,label', Columns(group='patient'), 'data.columns.group', "'patient'"),
         ('path,label', Columns(split='fold'), 'data.columns.split', "'fold'"),
         ('path,label', Columns(confidence='sure'), 'data.columns.confidence', "'sure'"),
@@ -152,7 +152,74 @@ def test_missing_column(
 
 
 def test_close_column_names_are_offered(root: pathlib.Path) -> None:
-    assert "Did you mean 'Label'?" in error(write(root, *ROWS, header='path,Label'))
+    assert "Did you mean 'Lable'?" in error(write(root, *ROWS, header='path,Lable'))
+
+
+@pytest.mark.parametrize(
+    ('header', 'path', 'label'),
+    [
+        ('filename,class', 'filename', 'class'),
+        ('id,image,choice', 'image', 'choice'),
+        ('ID,Label', 'ID', 'Label'),
+        ('image_id,breed', 'image_id', 'breed'),
+    ],
+)
+def test_usual_names_of_columns_are_guessed(
+    root: pathlib.Path, header: str, path: str, label: str
+) -> None:
+    extra = 'x,' if header.count(',') == 2 else ''
+    found = listing(write(root, *(extra + row for row in ROWS), header=header))
+    assert len(found.items) == 6 and found.rejected == ()
+    assert found.columns is not None
+    assert (found.columns.path, found.columns.label) == (path, label)
+    assert any(repr(path) in note and 'data.columns' in note for note in found.notes)
+
+
+def test_columns_that_were_named_are_not_guessed(root: pathlib.Path) -> None:
+    file = write(root, *ROWS, header='filename,class')
+    assert "no column 'file'" in error(file, columns=Columns(path='file'))
+
+
+def test_paths_without_a_suffix_stand_for_the_one_image(root: pathlib.Path) -> None:
+    (root / 'cat' / '003.jpg').write_bytes(b'x')  # beside 003.png
+    file = write(root, *(row.replace('.png', '') for row in [*ROWS, 'cat/003.png,cat']))
+    assert {i.relative_path for i in listing(file).items} == {r.partition(',')[0] for r in ROWS}
+    assert rejected(file) == {'cat/003': reasons.MISSING_FILE}
+
+
+def test_a_quote_that_is_not_closed_loses_no_row(root: pathlib.Path) -> None:
+    rows = [f'{row},fine' for row in ROWS]
+    rows[2] = f'{ROWS[2]},"5 inch'
+    rows[4] = f'{ROWS[4]},7" tall'
+    for last in (rows[5], f'{ROWS[5]},"a, b"'):
+        file = write(root, *rows[:5], last, header='path,label,comment')
+        assert f'{file}, line 4' in error(file)
+    rows[2] = f'{ROWS[2]},"5"" and\na second line"'
+    found = listing(write(root, *rows, header='path,label,comment'))
+    assert len(found.items) == 6
+    assert found.items[2].metadata == {'comment': '5" and\na second line'}
+
+
+def test_what_excel_writes(root: pathlib.Path) -> None:
+    rows = [row.replace(',', ';') for row in ROWS]
+    assert len(listing(write(root, 'path;label', *rows, header='sep=;')).items) == 6
+    file = write(root, *(f'{row},,' for row in ROWS), header='path,label,,')
+    found = listing(file)
+    assert len(found.items) == 6 and found.items[0].metadata == {}
+    assert len(listing(write(root, *(f'{row},,' for row in ROWS))).items) == 6
+    # Line numbers are those of the file.
+    file = write(root, 'path;label', *rows, 'cat/9;cat;x', header='sep=;')
+    assert rejected(file) == {'labels.csv:9': reasons.MALFORMED_ROW}
+
+
+@pytest.mark.parametrize(
+    ('name', 'advice'),
+    [('a.zip', 'unpack'), ('a.tar.gz', 'unpack'), ('a.xlsx', 'CSV'), ('a.parquet', 'CSV')],
+)
+def test_other_files_say_what_to_do(tmp_path: pathlib.Path, name: str, advice: str) -> None:
+    (tmp_path / name).write_bytes(b'x')
+    with pytest.raises(ConfigError, match=advice):
+        listing(tmp_path / name)
 
 
 def test_missing_file_is_quarantined(root: pathlib.Path) -> None:
@@ -168,12 +235,13 @@ def test_paths_that_escape_the_root(root: pathlib.Path, tmp_path: pathlib.Path) 
     (root / 'cat' / 'inner.png').symlink_to(root / 'cat' / '003.png')
     file = write(
         root, *ROWS, '../secret.png,cat', f'{outside},cat', 'cat/link.png,cat', 'cat/inner.png,cat',
-        'gs://bucket/x.png,cat', 'cat/../../secret.png,cat',
+        'gs://bucket/x.png,cat', 'cat/../../secret.png,cat', '..\\secret.png,cat',
     )  # fmt: skip
     found = listing(file)
     assert {r.reason for r in found.rejected} == {reasons.ESCAPES_ROOT}
     assert len(found.rejected) == 5
-    assert 'cat/inner.png' in {i.relative_path for i in found.items}
+    # Links are followed, as in a folder source.
+    assert {'cat/inner.png', 'cat/link.png'} <= {i.relative_path for i in found.items}
 
 
 def test_absolute_and_odd_paths_inside_the_root(root: pathlib.Path) -> None:
