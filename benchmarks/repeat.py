@@ -64,7 +64,7 @@ def once(arguments: argparse.Namespace, out: pathlib.Path) -> None:
         logits=thawed.val_logits,
         answers=thawed.rule.answers(thawed.val_logits),
         labels=embedded.val.labels,
-        kept=np.array(thawed.kept),
+        kept=np.array(thawed.record.kept),
     )
 
 

@@ -12,7 +12,7 @@ import math
 import pathlib
 import tempfile
 import time
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +25,7 @@ from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.embedding.params import Embedding
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import checkpoint, model_selection, params, recipe, scores
+from thawline.components.training.record import TrainingRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Thawed(Outcome):
     probe_train: float
     tuned_test: float
     either_test: float
-    record: dict[str, Any]
+    record: TrainingRecord
 
 
 class Watched(checkpoint.CheckpointFile):
@@ -156,41 +157,33 @@ def run(
 
     record = trained.record
     probe = Point(
-        before + record['seconds']['probe'],
-        record['probe']['val']['accuracy'],
+        before + record.seconds['probe'],
+        record.probe.val.accuracy,
         accuracy(embedded.test),
     )
     tuned_test, either_test = probe.test, probe.test
-    history: list[dict[str, Any]] = []
-    if 'fine_tune' in record:
-        history = record['fine_tune']['history']
+    if record.interpolation:
         tuned_test = found.best
-        ends = {float(share): _candidate(record['interpolation'][share]) for share in ('0', '1')}
+        ends = {share: record.interpolation[f'{share:g}'] for share in (0.0, 1.0)}
         if model_selection.choose(ends):
             either_test = tuned_test
     points = [
-        Point(at, epoch['val_accuracy'], test)
-        for at, epoch, test in zip(epochs, history, found.epochs, strict=True)
+        Point(at, epoch.val_accuracy, test)
+        for at, epoch, test in zip(epochs, record.epochs, found.epochs, strict=True)
     ]
     return Thawed(
         train=found.train,
-        val=record['val']['accuracy'],
+        val=record.val.accuracy,
         test=found.test,
         seconds=passed,
-        points=(probe, *points, Point(passed, record['val']['accuracy'], found.test)),
-        kept=trained.kept,
+        points=(probe, *points, Point(passed, record.val.accuracy, found.test)),
+        kept=record.kept,
         probe=probe,
         probe_train=accuracy(embedded.splits.train),
         tuned_test=tuned_test,
         either_test=either_test,
         record=record,
     )
-
-
-def _candidate(values: dict[str, Any]) -> model_selection.CalibratedScores:
-    """Read back from the record."""
-    rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
-    return model_selection.CalibratedScores(scores.Scores(**rest), values['calibrated_log_loss'])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +217,8 @@ def _scored(
     mode: Literal['frozen', 'affine']
     mode = 'frozen' if training.fine_tune.batch_norm == 'frozen' else 'affine'
     # An early stop can leave fewer blocks thawed than there are in the state.
-    backbones.set_trainable(classifier.backbone, trained.record['fine_tune']['blocks'], mode)
+    assert trained.record.fine_tune
+    backbones.set_trainable(classifier.backbone, trained.record.fine_tune.blocks, mode)
     weights = list(classifier.model.trainable_variables)
     if training.fine_tune.batch_norm == 'updated':
         weights += [v for v in classifier.model.non_trainable_variables if 'moving_' in v.path]

@@ -21,6 +21,7 @@ from thawline.components.ingestion import executor as ingestion
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.ingestion.storage import Entry
+from thawline.components.ingestion.summary import summarise
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
 
@@ -73,8 +74,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected)
-        summary = ingestion.summarise(total, {SPLIT: {'': len(rows)}}, rejected, [])
-        ingestion.write_report(report, rejected, summary)
+        numbers = summarise(total, {SPLIT: {'': len(rows)}}, rejected)
+        ingestion.write_report(report, rejected, numbers)
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
@@ -14,7 +13,8 @@ from tfx.types import artifact_utils
 
 from thawline.components.data_gate.findings import DataFacts, DataRecord, find, write
 from thawline.components.data_gate.params import DataPolicy
-from thawline.components.shared import property_names, split_files
+from thawline.components.ingestion import summary
+from thawline.components.shared import split_files
 from thawline.components.shared.errors import DataError
 
 
@@ -64,17 +64,15 @@ class Executor(base_executor.BaseExecutor):
             name: artifact_utils.get_single_instance(artifacts)
             for name, artifacts in input_dict.items()
         }
-        summary = json.loads(
-            inputs['quarantine'].get_string_custom_property(property_names.SUMMARY)
-        )
+        ingested = summary.read(pathlib.Path(inputs['quarantine'].uri))
         facts = DataFacts(
             {
                 split: class_counts(tfdv.load_stats_binary(f'{folder}/FeatureStats.pb'))
                 for split, folder in split_files.folders(inputs['statistics']).items()
             },
-            summary['total'],
-            summary['quarantined'],
-            summary['reasons'],
+            ingested.total,
+            ingested.quarantined,
+            ingested.reasons,
             {
                 split: anomaly_lines(
                     anomalies_pb2.Anomalies.FromString(

@@ -23,6 +23,7 @@ from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.shared import metadata_store, progress, property_names, split_files
 from thawline.components.shared.percentages import between, percent
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
+from thawline.components.training import record as training_record
 
 
 class Executor(base_executor.BaseExecutor):
@@ -74,7 +75,7 @@ class Executor(base_executor.BaseExecutor):
                     artifacts_by_name['examples'].id,
                 ),
                 artifacts_by_name['model'].id,
-                _base(artifacts_by_name['model_run'].uri),
+                training_record.read(pathlib.Path(artifacts_by_name['model_run'].uri)).base,
                 {split: _hits(table, split) for split in EVALUATED},
                 blessed,
             ),
@@ -94,12 +95,6 @@ class Executor(base_executor.BaseExecutor):
         record_artifact.set_string_custom_property(
             property_names.PLACED, json.dumps(exports_record.placed)
         )
-
-
-def _base(uri: str) -> dict[str, Any]:
-    values = json.loads(pathlib.Path(uri, 'training.json').read_text('utf-8'))
-    base: dict[str, Any] = values['base']
-    return base
 
 
 def _rows(table: Predictions, split: str) -> np.ndarray:

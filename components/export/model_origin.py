@@ -11,6 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from thawline.components.shared import lineage as lineage_lib
 from thawline.components.shared.property_names import SOURCE_FINGERPRINT
 from thawline.components.statistics.proportions import wilson
+from thawline.components.training.record import BaseRecord
 
 
 def run_and_data(
@@ -37,7 +38,7 @@ def _producer(store: mlmd.MetadataStore, artifact: int) -> pb.Execution | None:
 def lineage(
     known: Mapping[str, str],
     model_id: int,
-    base: Mapping[str, Any],
+    base: BaseRecord,
     accuracies: Mapping[str, tuple[int, int]],
     blessed: bool,
 ) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def lineage(
     Args:
         known: of `noted`.
         model_id: of the model in ML Metadata.
-        base: the Trainer's record of it: backbone, weights, weights_digest.
+        base: the Trainer's record of it.
         accuracies: split -> (images answered right, labelled images).
         blessed: whether the gate has blessed it.
 
@@ -63,12 +64,15 @@ def lineage(
             'upper': interval.upper,
             'images': interval.n,
         }
-    kept = {name: base[name] for name in ('backbone', 'weights', 'weights_digest') if name in base}
     return {
         'run': known.get('run'),
         'data': known.get('data'),
         'model_id': model_id,
-        'base': kept,
+        'base': {
+            'backbone': base.backbone,
+            'weights': base.weights,
+            'weights_digest': base.weights_digest,
+        },
         'accuracy': accuracy,
         'blessed': blessed,
     }

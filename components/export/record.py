@@ -82,6 +82,6 @@ def read(folder: pathlib.Path) -> ExportsRecord:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is of another format.
+        DataError: it is damaged, or of another format.
     """
     return records.read(ExportsRecord, folder / FILE, FORMAT)

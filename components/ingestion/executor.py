@@ -13,15 +13,14 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from thawline.components.ingestion import beam_pipeline, quarantine
+from thawline.components.ingestion import beam_pipeline, quarantine, summary
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared import progress, property_names
 from thawline.components.shared.errors import DataError
-
-SUMMARY = 'summary.json'
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -73,8 +72,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
-        summary = summarise(total, counts, rejected, [*listing.notes, *plan.notes])
-        write_report(report, rejected, summary)
+        notes = [*listing.notes, *plan.notes]
+        write_report(report, rejected, summary.summarise(total, counts, rejected, notes))
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 
@@ -86,40 +85,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             beam_pipeline.read(pipeline, listing, spec.columns, staging, max_side, max_pixels)
         rows, rejected = outcomes_of(staging, len(listing.items) or None)
         return rows, [*listing.rejected, *rejected]
-
-
-def summarise(
-    total: int,
-    counts: dict[str, dict[str, int]],
-    rejected: list[Rejected],
-    notes: list[str],
-) -> dict[str, Any]:
-    """The numbers of an ingestion; refuses to lose an image.
-
-    Args:
-      total: entries listed.
-      counts: {split: {class: images written}}.
-      rejected: what was not written.
-      notes: remarks for the person.
-
-    Raises:
-      RuntimeError: written and rejected do not add up to `total`.
-    """
-    written = sum(sum(by_class.values()) for by_class in counts.values())
-    if written + len(rejected) != total:
-        raise RuntimeError(
-            f'{total} images were listed, but {written} written and {len(rejected)} rejected: '
-            'some were lost or written twice.'
-        )
-    return {
-        'total': total,
-        'written': written,
-        'quarantined': len(rejected),
-        'classes': len({c for by_class in counts.values() for c in by_class if c}),
-        'reasons': quarantine.counts_by_reason(rejected),
-        'splits': counts,
-        'notes': notes,
-    }
 
 
 def _with_reasons(error: DataError, rejected: list[Rejected]) -> DataError:
@@ -164,17 +129,15 @@ def _lines(prefix: str) -> list[str]:
     return lines
 
 
-def write_report(report: Artifact, rejected: list[Rejected], summary: dict[str, Any]) -> None:
+def write_report(report: Artifact, rejected: list[Rejected], numbers: IngestionSummary) -> None:
     """Writes the quarantine and the summary, and notes the numbers on the artifact."""
     for name, text in (
         (quarantine.REPORT_CSV, quarantine.to_csv(rejected)),
         (quarantine.REPORT_JSONL, quarantine.to_jsonl(rejected)),
-        (SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False)),
+        (summary.FILE, summary.to_json(numbers, indent=2)),
     ):
         with fileio.open(os.path.join(report.uri, name), 'w') as file:
             file.write(text)
     for key in ('total', 'written', 'quarantined', 'classes'):
-        report.set_int_custom_property(key, summary[key])
-    report.set_string_custom_property(
-        property_names.SUMMARY, json.dumps(summary, ensure_ascii=False)
-    )
+        report.set_int_custom_property(key, getattr(numbers, key))
+    report.set_string_custom_property(property_names.SUMMARY, summary.to_json(numbers))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.evaluation.slices import choose_columns
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import (
     changes_card,
     data_card,
@@ -42,13 +42,13 @@ class DataRecords:
     """The outputs of the nodes before training.
 
     Attributes:
-        summary: the ingestion's `summary.json`.
+        summary: of the ingestion.
         record: of the data gate.
         means: of the facts of the images of each split.
         files: split -> examples.
     """
 
-    summary: Mapping[str, Any]
+    summary: IngestionSummary
     record: DataRecord
     means: Means
     files: Mapping[str, Sequence[str]]
@@ -106,7 +106,7 @@ def build_content(inputs: ReportInputs) -> ReportContent:
     sliced, not_sliced = choose_columns(
         predictions.columns, inputs.evaluation.crossed, inputs.evaluation.most_values
     )
-    train_images = data.summary['splits'].get(TRAIN, {})
+    train_images = data.summary.splits.get(TRAIN, {})
     splits = {}
     for split in EVALUATED:
         of_split = np.flatnonzero(predictions.labelled & (predictions.splits == split))
@@ -117,10 +117,10 @@ def build_content(inputs: ReportInputs) -> ReportContent:
     record = inputs.model.record
     facts = RunFacts(
         config=dict(inputs.model.config),
-        images=data.summary['splits'],
+        images={split: dict(counts) for split, counts in data.summary.splits.items()},
         means=data.means,
-        base=record['base'],
-        environment=record['environment'],
+        base=dataclasses.asdict(record.base),
+        environment=dict(record.environment),
     )
     data_inputs = data_card.DataCardInputs(
         summary=data.summary,

@@ -6,10 +6,10 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import formatting
 from thawline.components.report.content import Fact, FactCard
 from thawline.components.shared.splits import TRAIN
@@ -28,7 +28,7 @@ class DataCardInputs:
     """What the data card is made of.
 
     Attributes:
-        summary: the ingestion's `summary.json`.
+        summary: of the ingestion.
         findings: of the data gate.
         anomalies: split -> one line an anomaly.
         means: split -> fact -> (mean, standard deviation, images).
@@ -41,7 +41,7 @@ class DataCardInputs:
         buckets: their limits.
     """
 
-    summary: Mapping[str, Any]
+    summary: IngestionSummary
     findings: Sequence[str]
     anomalies: Mapping[str, Sequence[str]]
     means: Means
@@ -69,13 +69,14 @@ def feature_means(
 
 def card(inputs: DataCardInputs) -> FactCard:
     """The data card."""
-    images: Mapping[str, Mapping[str, int]] = inputs.summary['splits']
+    summary = inputs.summary
+    images = summary.splits
     lines = [
-        Fact('Images', f'{inputs.summary["written"]:,} in {inputs.summary["classes"]:,} classes'),
+        Fact('Images', f'{summary.written:,} in {summary.classes:,} classes'),
         Fact('Splits', ', '.join(f'{s} {sum(of.values()):,}' for s, of in images.items())),
         _class_fact(images),
-        _quarantine_fact(inputs.summary),
-        _group_fact(inputs.groups, inputs.summary['written']),
+        _quarantine_fact(summary),
+        _group_fact(inputs.groups, summary.written),
         _anomaly_fact(inputs.anomalies),
         drift_fact(inputs.means),
         inputs.buckets,
@@ -86,7 +87,7 @@ def card(inputs: DataCardInputs) -> FactCard:
             if inputs.suspects else '',
         ),
     ]  # fmt: skip
-    remarks = [*inputs.summary['notes'], *inputs.findings]
+    remarks = [*summary.notes, *inputs.findings]
     if inputs.not_sliced:
         remarks.append(f'columns with too many values to slice on: {", ".join(inputs.not_sliced)}')
     if inputs.deleted:
@@ -108,12 +109,12 @@ def _class_fact(images: Mapping[str, Mapping[str, int]]) -> Fact:
     return Fact('Images per class', f'{total[order[-1]]:,} to {total[order[0]]:,}', listed)
 
 
-def _quarantine_fact(summary: Mapping[str, Any]) -> Fact:
-    if not summary['quarantined']:
+def _quarantine_fact(summary: IngestionSummary) -> Fact:
+    if not summary.quarantined:
         return Fact('Quarantined', 'none')
-    share = summary['quarantined'] / summary['total']
-    reasons = ', '.join(f'{reason} {count:,}' for reason, count in summary['reasons'].items())
-    files = f'{summary["quarantined"]:,} files ({formatting.percent(share)})'
+    share = summary.quarantined / summary.total
+    reasons = ', '.join(f'{reason} {count:,}' for reason, count in summary.reasons.items())
+    files = f'{summary.quarantined:,} files ({formatting.percent(share)})'
     return Fact('Quarantined', files, reasons)
 
 

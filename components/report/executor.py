@@ -21,6 +21,7 @@ from thawline.components.evaluation import image_statistics, predictions, servin
 from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.export import record as export_record
+from thawline.components.ingestion import summary as ingestion_summary
 from thawline.components.report import (
     build,
     content,
@@ -40,6 +41,7 @@ from thawline.components.shared import (
     property_names,
     split_files,
 )
+from thawline.components.training import record as training_record
 
 HTML, CONTENT, SUMMARY = 'report.html', 'content.json', 'summary.json'
 _PREVIOUS = 'previous'
@@ -86,7 +88,7 @@ class Executor(base_executor.BaseExecutor):
             embeddings=read_embeddings(inputs['embeddings'].uri),
             data=_data_records(inputs),
             model=model_card.ModelCardInputs(
-                record=_json(inputs['model_run'].uri, 'training.json'),
+                record=training_record.read(pathlib.Path(inputs['model_run'].uri)),
                 served=card.read(model),
                 megabytes=serving_cost.size_mb(str(model)),
                 config=config,
@@ -137,11 +139,6 @@ def read_embeddings(uri: str) -> ImageEmbeddings:
     return ImageEmbeddings(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def _json(uri: str, name: str) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(pathlib.Path(uri, name).read_text('utf-8'))
-    return values
-
-
 def _data_records(inputs: dict[str, Artifact]) -> build.DataRecords:
     means = {
         split: data_card.feature_means(
@@ -150,7 +147,7 @@ def _data_records(inputs: dict[str, Artifact]) -> build.DataRecords:
         for split, folder in split_files.folders(inputs['statistics']).items()
     }
     return build.DataRecords(
-        _json(inputs['quarantine'].uri, 'summary.json'),
+        ingestion_summary.read(pathlib.Path(inputs['quarantine'].uri)),
         findings.read(inputs['data_verdict'].uri),
         means,
         split_files.files(inputs['examples']),

@@ -13,6 +13,8 @@ from thawline.components.saved_model.card import Card as Served
 from thawline.components.shared import percentages
 from thawline.components.shared.durations import duration
 from thawline.components.shared.lineage import Step
+from thawline.components.shared.splits import TRAIN, VAL
+from thawline.components.training.record import TrainingRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +30,7 @@ class ModelCardInputs:
         model_id: of the model in ML Metadata.
     """
 
-    record: Mapping[str, Any]
+    record: TrainingRecord
     served: Served
     megabytes: float
     config: Mapping[str, Any]
@@ -36,52 +38,48 @@ class ModelCardInputs:
     model_id: int
 
 
-def learning_curves(record: Mapping[str, Any]) -> LearningCurves:
+def learning_curves(record: TrainingRecord) -> LearningCurves:
     """The learning curves."""
-    fine_tuning = record.get('fine_tune', {})
     return LearningCurves(
-        probe_train=record['probe']['train']['accuracy'],
-        probe_val=record['probe']['val']['accuracy'],
+        probe_train=record.probe.train.accuracy,
+        probe_val=record.probe.val.accuracy,
         epochs=tuple(
-            EpochScores(
-                e['epoch'], e['train_accuracy'], e['val_accuracy'], e['val_loss'], e['blocks']
-            )
-            for e in fine_tuning.get('history', ())
+            EpochScores(e.epoch, e.train_accuracy, e.val_accuracy, e.val_loss, e.blocks)
+            for e in record.epochs
         ),
-        best_epoch=fine_tuning.get('best_epoch'),
-        kept=record['kept'],
-        kept_val=record['val']['accuracy'],
-        left_out=tuple(record['left_out']),
+        best_epoch=record.fine_tune.best_epoch if record.fine_tune else None,
+        kept=record.kept,
+        kept_val=record.val.accuracy,
+        left_out=record.left_out,
     )
 
 
 def card(inputs: ModelCardInputs) -> FactCard:
     """The model card."""
     record, rule = inputs.record, inputs.served.rule
-    base, counts = record['base'], record['images']
+    base = record.base
     kept = {
         'probe': 'the head on the frozen base',
         'fine_tuned': 'the thawed base with its head',
         'interpolated': 'weights between the frozen and the thawed base',
-    }[record['kept']]
+    }[record.kept]
     answer = 'the most probable class'
     if not rule.is_argmax:
         positive = inputs.served.classes[rule.positive]
         answer = f'{positive} if its probability is at least {rule.threshold:.3f}'
     total = sum(step.seconds for step in inputs.steps)
-    environment = record['environment']
     facts = [
-        Fact('Base', base['backbone'], base['weights']),
-        Fact('Hash of the base weights', f'sha256 {base["weights_digest"]}'),
-        Fact(
-            'Input', f'{base["image_size"]} x {base["image_size"]} pixels, {inputs.served.resize}'
-        ),
-        Fact('Kept', kept, record['decision'].get('summary', '')),
+        Fact('Base', base.backbone, base.weights),
+        Fact('Hash of the base weights', f'sha256 {base.weights_digest}'),
+        Fact('Input', f'{base.image_size} x {base.image_size} pixels, {inputs.served.resize}'),
+        Fact('Kept', kept, record.decision.summary),
         Fact('Prediction', answer, f'logits are divided by {rule.temperature:.3f}'),
         *_augmentation_facts(record),
         *_test_time_facts(record),
         Fact(
-            'Trained on', f'{counts["train"]:,} images', f'selected on {counts["val"]:,} val images'
+            'Trained on',
+            f'{record.images[TRAIN]:,} images',
+            f'selected on {record.images[VAL]:,} val images',
         ),
         Fact('Size', f'{inputs.megabytes:,.1f} MB'),
         Fact('Model', f'artifact {inputs.model_id}', _lineage(inputs.steps)),
@@ -90,7 +88,7 @@ def card(inputs: ModelCardInputs) -> FactCard:
             duration(total) if inputs.steps else 'not recorded',
             ', '.join(f'{step.node} {duration(step.seconds)}' for step in inputs.steps),
         ),
-        Fact('Environment', ', '.join(f'{name} {v}' for name, v in environment.items())),
+        Fact('Environment', ', '.join(f'{name} {v}' for name, v in record.environment.items())),
         Fact(
             'Configuration',
             str(inputs.config.get('name', '')),
@@ -100,28 +98,28 @@ def card(inputs: ModelCardInputs) -> FactCard:
     return FactCard('model', 'The model', tuple(facts))
 
 
-def _augmentation_facts(record: Mapping[str, Any]) -> list[Fact]:
+def _augmentation_facts(record: TrainingRecord) -> list[Fact]:
     """How images are augmented in fine-tuning, and the measurements behind the choice."""
-    if 'augmentation' not in record:
+    augmentation = record.augmentation
+    if augmentation is None:
         return []
-    chosen, measured = record['augmentation']['policy'], record['augmentation']['measured']
-    if not measured:
-        return [Fact('Augmentation', chosen)]
+    if not augmentation.measured:
+        return [Fact('Augmentation', augmentation.policy)]
     scores = ', '.join(
-        f'{name.replace("_", "-")} {percentages.percent(score["accuracy"])} (log loss '
-        f'{score["increase"]:+.3f})'
-        for name, score in measured.items()
+        f'{name.replace("_", "-")} {percentages.percent(affinity.accuracy)} (log loss '
+        f'{affinity.increase:+.3f})'
+        for name, affinity in augmentation.measured.items()
     )
     why = f'the head on the frozen base, on augmented val images: {scores}'
-    return [Fact('Augmentation', f'{chosen}, chosen by measurement', why)]
+    return [Fact('Augmentation', f'{augmentation.policy}, chosen by measurement', why)]
 
 
-def _test_time_facts(record: Mapping[str, Any]) -> list[Fact]:
+def _test_time_facts(record: TrainingRecord) -> list[Fact]:
     """What test-time augmentation gained, where it is configured."""
-    without = record.get('without_test_time_augmentation')
+    without = record.without_test_time_augmentation
     if without is None:
         return []
-    accuracies = [percentages.percent(scores['accuracy']) for scores in (record['val'], without)]
+    accuracies = [percentages.percent(scores.accuracy) for scores in (record.val, without)]
     return [
         Fact(
             'Test-time augmentation',

@@ -83,6 +83,6 @@ def read(folder: pathlib.Path) -> ServingCheckRecord:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is of another format.
+        DataError: it is damaged, or of another format.
     """
     return records.read(ServingCheckRecord, folder / FILE, FORMAT)

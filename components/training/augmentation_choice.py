@@ -15,12 +15,10 @@ Study", ICLR 2021). Calibrated log loss on val, with MobileNetV2 at 128 px, mean
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +27,7 @@ from thawline.components import augmentation
 from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import calibration, params, scores
+from thawline.components.training.record import Affinity, AugmentationRecord
 
 # From the best for photographs to the weakest.
 CANDIDATES: tuple[params.PolicyName, ...] = ('standard', 'light', 'flip', 'none')
@@ -43,31 +42,16 @@ _BATCH = 64
 Logits = Callable[[np.ndarray], np.ndarray]  # uint8 [N, H, W, 3] -> float32 [N, C]
 
 
-@dataclasses.dataclass(frozen=True)
-class Affinity:
-    """How much higher the log loss is on augmented images.
+def is_harmful(affinity: Affinity) -> bool:
+    """Whether the loss clearly increases by more than half; clearly: by a standard error."""
+    least = affinity.increase - affinity.error
+    return least > _HARMFUL * max(affinity.plain, _MIN_LOSS)
 
-    Attributes:
-        accuracy: on the augmented images.
-        increase: mean over the images, in nats.
-        error: its standard error; infinite for one image.
-        plain: log loss on the plain images.
-    """
 
-    accuracy: float
-    increase: float
-    error: float
-    plain: float
-
-    @property
-    def is_harmful(self) -> bool:
-        """Whether the loss clearly increases by more than half; clearly: by a standard error."""
-        return self.increase - self.error > _HARMFUL * max(self.plain, _MIN_LOSS)
-
-    @property
-    def is_harmless(self) -> bool:
-        """Whether the loss clearly increases by less than three tenths."""
-        return self.increase + self.error < _HARMLESS * max(self.plain, _MIN_LOSS)
+def is_harmless(affinity: Affinity) -> bool:
+    """Whether the loss clearly increases by less than three tenths."""
+    most = affinity.increase + affinity.error
+    return most < _HARMLESS * max(affinity.plain, _MIN_LOSS)
 
 
 def choose(
@@ -113,26 +97,26 @@ def choose(
     chosen: params.PolicyName = CANDIDATES[-1]
     for name in CANDIDATES[:-1]:
         policy = augmentation.POLICIES[name]
-        if not measure(name, functools.partial(augment, policy)).is_harmful:
+        if not is_harmful(measure(name, functools.partial(augment, policy))):
             chosen = name
             break
-    if chosen == 'flip' and measure('up_down', lambda rows: val.values[rows][:, ::-1]).is_harmless:
-        chosen = UP_DOWN
+    if chosen == 'flip':
+        upside_down = measure('up_down', lambda rows: val.values[rows][:, ::-1])
+        chosen = UP_DOWN if is_harmless(upside_down) else chosen
     return chosen, affinities
 
 
 def resolve(
     settings: params.Training, logits: Logits, plain: np.ndarray, val: LabelledSet
-) -> tuple[params.Training, dict[str, Any]]:
+) -> tuple[params.Training, AugmentationRecord]:
     """Replaces augmentation `auto` by a policy; `logits`, `plain` and `val` are those of `choose`.
 
     Returns:
-        The settings, and for the run's record the name of the policy and the affinities.
+        The settings, and the record of the choice.
     """
     if settings.augmentation != 'auto':
-        return settings, {'policy': settings.augmentation, 'measured': {}}
+        return settings, AugmentationRecord(settings.augmentation, {})
     chosen, affinities = choose(logits, plain, val, settings.seed)
     logging.info('augmentation %s: %s', chosen, affinities)
-    measured = {name: dataclasses.asdict(affinity) for name, affinity in affinities.items()}
-    record = {'policy': chosen, 'measured': measured}
+    record = AugmentationRecord(chosen, affinities)
     return settings.model_copy(update={'augmentation': chosen}), record

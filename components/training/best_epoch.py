@@ -11,29 +11,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from thawline.components.training import budget, scores
+from thawline.components.training import budget
 from thawline.components.training.checkpoint import Checkpoint
-from thawline.components.training.model_selection import CalibratedScores, ValPredictions, choose
-
-
-@dataclasses.dataclass(frozen=True)
-class EpochRecord:
-    """One finished epoch.
-
-    `train_accuracy` is measured while training, on augmented images, against the heaviest class of
-    each target; `blocks` is how many were thawed; `rate` the peak of its learning rate; `side` that
-    of its images, in pixels.
-    """
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    blocks: int
-    rate: float
-    seconds: float
-    side: int
+from thawline.components.training.model_selection import ValPredictions, choose
+from thawline.components.training.record import CalibratedScores, EpochRecord, Scores
 
 
 class Snapshot:
@@ -94,7 +75,7 @@ class EpochHistory:
         self._best_weights.arrays = [saved.arrays[f'best{i}'] for i in range(len(self.weights))]
         self.epochs = [EpochRecord(**epoch) for epoch in saved.meta['history']]
         self.best_epoch = saved.meta['best_epoch']
-        self.best = ValPredictions(saved.arrays['logits'], scores.Scores(**saved.meta['best_val']))
+        self.best = ValPredictions(saved.arrays['logits'], Scores(**saved.meta['best_val']))
         self._best_scores = self.best.calibrated_scores(self._labels)
         self.plan = budget.ThawPlan(saved.meta['epochs'], saved.meta['blocks'])
         return True

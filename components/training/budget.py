@@ -49,14 +49,14 @@ class ThawPlan:
     blocks: int
     epoch_seconds: float | None = None
 
-    def omissions(self, epochs: int, blocks: int) -> list[str]:
+    def omissions(self, epochs: int, blocks: int) -> tuple[str, ...]:
         """What was asked for and does not fit, for people."""
         omissions = []
         if self.epochs < epochs:
             omissions.append(f'{epochs - self.epochs} of {epochs} epochs')
         if self.blocks < blocks:
             omissions.append(f'{blocks - self.blocks} of {blocks} thawed blocks')
-        return omissions
+        return tuple(omissions)
 
 
 def plan(

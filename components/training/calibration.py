@@ -20,34 +20,16 @@ and lost up to 0.14 in the second.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import scipy.optimize
 import scipy.special
 
 from thawline.components.training import scores
+from thawline.components.training.record import Calibration
 
 # Beyond these, the logits are at fault, not the temperature.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 BINS = 15
-
-
-@dataclasses.dataclass(frozen=True)
-class Calibration:
-    """The effect of temperature scaling on the images that the temperature was fitted on.
-
-    Attributes:
-        temperature: T; above 1 the model was overconfident, below 1 underconfident.
-        log_loss_before, log_loss_after: mean, in nats.
-        error_before, error_after: `expected_calibration_error`, in [0, 1].
-    """
-
-    temperature: float
-    log_loss_before: float
-    log_loss_after: float
-    error_before: float
-    error_after: float
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -24,9 +24,7 @@ higher than needed.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -34,22 +32,10 @@ from thawline.components.saved_model.decision_rule import ARGMAX, Rule
 from thawline.components.shared import percentages
 from thawline.components.shared.errors import ConfigError, DataError
 from thawline.components.training import calibration, params
+from thawline.components.training.record import DecisionRecord, ThresholdScores
 
 # Probabilities closer than this count as equal: another device or batch size could swap them.
 RESOLUTION = 1e-6
-
-
-@dataclasses.dataclass(frozen=True)
-class ThresholdScores:
-    """Scores at a threshold, in [0, 1]; 0 where there is nothing to divide by.
-
-    `recall` and `precision` are those of the positive class, `f1` their harmonic mean.
-    """
-
-    accuracy: float
-    recall: float
-    precision: float
-    f1: float
 
 
 def check(settings: params.Decision, classes: Sequence[str], val_labels: np.ndarray) -> None:
@@ -167,7 +153,7 @@ def choose_threshold(
 
 def decide(
     logits: np.ndarray, labels: np.ndarray, classes: Sequence[str], settings: params.Decision
-) -> tuple[Rule, dict[str, Any]]:
+) -> tuple[Rule, DecisionRecord]:
     """The decision rule of a model, from the predictions of its weights on `val`.
 
     Args:
@@ -177,9 +163,7 @@ def decide(
         settings: of the decision.
 
     Returns:
-        The rule, and JSON values for the run's record: `aim`, `temperature`, `threshold`,
-        `positive` (a name, or None), `calibration` (fields of `Calibration`), `summary` (one line
-        for people), and with a positive class `val` and `val_argmax` (fields of `ThresholdScores`).
+        The rule and its record.
 
     Raises:
         ConfigError, DataError: as `check`.
@@ -189,15 +173,9 @@ def decide(
     fitted = calibration.calibrate(logits, labels)
     # The graph computes in float32, so the threshold is chosen with that value.
     temperature = float(np.float32(fitted.temperature))
-    record: dict[str, Any] = {
-        'aim': settings.aim,
-        'temperature': temperature,
-        'threshold': ARGMAX,
-        'positive': None,
-        'calibration': dataclasses.asdict(fitted),
-        'summary': f'temperature {temperature:.2f}',
-    }
+    summary = f'temperature {temperature:.2f}'
     if settings.aim == 'argmax':
+        record = DecisionRecord(settings.aim, temperature, ARGMAX, None, fitted, summary)
         return Rule(temperature), record
     positive = 0 if settings.positive is None else list(classes).index(settings.positive)
     chances = Rule(temperature).probabilities(logits)[:, positive]
@@ -214,11 +192,8 @@ def decide(
         ),
     }[settings.aim]
     at = f'threshold {threshold:.2f}' + (f' of {name!r}' if settings.aim == 'accuracy' else '')
-    record |= {
-        'threshold': threshold,
-        'positive': name,
-        'val': dataclasses.asdict(reached),
-        'val_argmax': dataclasses.asdict(before),
-        'summary': f'{achieved} on val at {at}, {record["summary"]}',
-    }
+    summary = f'{achieved} on val at {at}, {summary}'
+    record = DecisionRecord(
+        settings.aim, temperature, threshold, name, fitted, summary, reached, before
+    )
     return Rule(temperature, threshold, positive), record

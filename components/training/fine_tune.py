@@ -18,11 +18,11 @@ from thawline.components.backbones import classifier
 from thawline.components.shared import percentages, progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import budget, params
-from thawline.components.training.best_epoch import EpochRecord
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.epoch_trainer import EpochTrainer
 from thawline.components.training.learning_curves import sparkline
 from thawline.components.training.model_selection import ValPredictions
+from thawline.components.training.record import EpochRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class FineTuning:
     best_epoch: int
     history: tuple[EpochRecord, ...]
     plan: budget.ThawPlan
-    left_out: list[str]
+    left_out: tuple[str, ...]
     best: ValPredictions = dataclasses.field(compare=False)
     predict_val: Callable[[], np.ndarray] = dataclasses.field(compare=False)
 

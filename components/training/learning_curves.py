@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from thawline.components.shared import percentages
+from thawline.components.training.record import EpochRecord, TrainingRecord
 
 _TRAIN, _VAL, _KEPT = '#8a8f98', '#1f6feb', '#1a7f37'
 _BARS = '▁▂▃▄▅▆▇█'
@@ -26,13 +26,10 @@ def sparkline(values: Sequence[float]) -> str:
     return ''.join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in values)
 
 
-def draw(record: dict[str, Any]) -> bytes:
+def draw(record: TrainingRecord) -> bytes:
     """The curves of a training: accuracy, loss and learning rate against epochs, as SVG.
 
     Epoch 0 is the head on the frozen base; marks show the thaw, and what was kept.
-
-    Args:
-        record: as `recipe.train` writes it.
     """
     # The same figure for the same record: no date, no random ids. Text stays text.
     with matplotlib.rc_context(
@@ -52,21 +49,16 @@ def draw(record: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def _history(record: dict[str, Any]) -> list[dict[str, Any]]:
-    history: list[dict[str, Any]] = record.get('fine_tune', {}).get('history', [])
-    return history
-
-
-def _mark_thaw(axes: Axes, history: list[dict[str, Any]]) -> None:
+def _mark_thaw(axes: Axes, history: Sequence[EpochRecord]) -> None:
     """Draws a line where the blocks thaw, and wherever more of them do."""
     before = 0
     for epoch in history:
-        if epoch['blocks'] != before:
-            before = epoch['blocks']
-            axes.axvline(epoch['epoch'] - 0.5, color='#bf8700', linestyle=':', linewidth=1.2)
+        if epoch.blocks != before:
+            before = epoch.blocks
+            axes.axvline(epoch.epoch - 0.5, color='#bf8700', linestyle=':', linewidth=1.2)
             axes.annotate(
                 f'thaw: {before} blocks',
-                (epoch['epoch'] - 0.5, 0.02),
+                (epoch.epoch - 0.5, 0.02),
                 xycoords=('data', 'axes fraction'),
                 rotation=90,
                 fontsize=8,
@@ -76,14 +68,14 @@ def _mark_thaw(axes: Axes, history: list[dict[str, Any]]) -> None:
             )
 
 
-def _plot_accuracy(axes: Axes, record: dict[str, Any]) -> None:
-    probe, history = record['probe'], _history(record)
-    epochs = [0, *(epoch['epoch'] for epoch in history)]
-    train = [probe['train']['accuracy'], *(epoch['train_accuracy'] for epoch in history)]
-    val = [probe['val']['accuracy'], *(epoch['val_accuracy'] for epoch in history)]
+def _plot_accuracy(axes: Axes, record: TrainingRecord) -> None:
+    probe, history = record.probe, record.epochs
+    epochs = [0, *(epoch.epoch for epoch in history)]
+    train = [probe.train.accuracy, *(epoch.train_accuracy for epoch in history)]
+    val = [probe.val.accuracy, *(epoch.val_accuracy for epoch in history)]
     axes.plot(epochs, train, 'o-', color=_TRAIN, markersize=3, label='train (augmented)')
     axes.plot(epochs, val, 'o-', color=_VAL, markersize=4, label='val')
-    frozen = probe['val']['accuracy']
+    frozen = probe.val.accuracy
     axes.axhline(frozen, color=_VAL, linestyle='--', linewidth=1, alpha=0.6)
     axes.annotate(
         f'frozen base {percentages.percent(frozen)}', (0.99, frozen),
@@ -91,26 +83,24 @@ def _plot_accuracy(axes: Axes, record: dict[str, Any]) -> None:
         xytext=(0, 2), textcoords='offset points', ha='right', va='bottom', fontsize=8, color=_VAL,
         bbox={'facecolor': 'white', 'edgecolor': 'none', 'alpha': 0.7, 'pad': 0.5},
     )  # fmt: skip
-    best = 0 if record['kept'] == 'probe' else record['fine_tune']['best_epoch']
-    reached = record['val']['accuracy']
-    axes.plot([best], [reached], '*', color=_KEPT, markersize=14, zorder=3,
-              label=f'kept: {record["kept"].replace("_", "-")}, {percentages.percent(reached)}',
-              )  # fmt: skip
+    best = record.fine_tune.best_epoch if record.fine_tune and record.kept != 'probe' else 0
+    kept = f'kept: {record.kept_name}, {percentages.percent(record.val.accuracy)}'
+    axes.plot([best], [record.val.accuracy], '*', color=_KEPT, markersize=14, zorder=3, label=kept)
     _mark_thaw(axes, history)
     axes.set_ylabel('accuracy')
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=' %'))
     axes.legend(fontsize=8, loc='lower right')
 
 
-def _plot_loss(axes: Axes, record: dict[str, Any]) -> None:
-    probe, history = record['probe'], _history(record)
-    epochs = [0, *(epoch['epoch'] for epoch in history)]
+def _plot_loss(axes: Axes, record: TrainingRecord) -> None:
+    probe, history = record.probe, record.epochs
+    epochs = [0, *(epoch.epoch for epoch in history)]
     axes.plot(
-        epochs[1:], [epoch['train_loss'] for epoch in history], 'o-',
+        epochs[1:], [epoch.train_loss for epoch in history], 'o-',
         color=_TRAIN, markersize=3, label='train (smoothed, augmented)',
     )  # fmt: skip
     axes.plot(
-        epochs, [probe['val']['log_loss'], *(epoch['val_loss'] for epoch in history)], 'o-',
+        epochs, [probe.val.log_loss, *(epoch.val_loss for epoch in history)], 'o-',
         color=_VAL, markersize=4, label='val',
     )  # fmt: skip
     _mark_thaw(axes, history)
@@ -119,7 +109,7 @@ def _plot_loss(axes: Axes, record: dict[str, Any]) -> None:
     if history:
         rates = axes.twinx()
         rates.fill_between(
-            epochs[1:], [epoch['rate'] for epoch in history], alpha=0.12, color='#bf8700'
+            epochs[1:], [epoch.rate for epoch in history], alpha=0.12, color='#bf8700'
         )
         rates.set_ylabel('peak learning rate', color='#7d4e00')
         rates.set_ylim(bottom=0)

@@ -10,14 +10,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from thawline.components.training import calibration, scores
-
-
-@dataclasses.dataclass(frozen=True)
-class CalibratedScores:
-    """Scores of some weights on val, and their log loss after temperature scaling."""
-
-    val: scores.Scores
-    calibrated_log_loss: float
+from thawline.components.training.record import CalibratedScores, Scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +18,7 @@ class ValPredictions:
     """Logits of val by some weights, float32 [N, C], and their scores."""
 
     logits: np.ndarray
-    val: scores.Scores
+    val: Scores
 
     @classmethod
     def score(cls, logits: np.ndarray, labels: np.ndarray) -> Self:
@@ -35,7 +28,9 @@ class ValPredictions:
     def calibrated_scores(self, labels: np.ndarray) -> CalibratedScores:
         """With the log loss at the temperature that fits `labels`, int [N], best."""
         scaled = self.logits / calibration.fit_temperature(self.logits, labels)
-        return CalibratedScores(self.val, scores.score(scaled, labels).log_loss)
+        return CalibratedScores(
+            **vars(self.val), calibrated_log_loss=scores.score(scaled, labels).log_loss
+        )
 
 
 _Name = TypeVar('_Name', bound=float)
@@ -61,8 +56,8 @@ def choose(candidates: Mapping[_Name, CalibratedScores], best_accuracy: float = 
         best_accuracy: reached by others on the same images; one of the candidates must be within
             a standard error of it.
     """
-    top = max(best_accuracy, *(candidate.val.accuracy for candidate in candidates.values()))
-    images = min(candidate.val.n for candidate in candidates.values())
+    top = max(best_accuracy, *(candidate.accuracy for candidate in candidates.values()))
+    images = min(candidate.n for candidate in candidates.values())
     error = math.sqrt(top * (1 - top) / images)
-    near = [name for name, scored in candidates.items() if scored.val.accuracy >= top - error]
+    near = [name for name, scored in candidates.items() if scored.accuracy >= top - error]
     return min(near, key=lambda name: (candidates[name].calibrated_log_loss, name))

@@ -21,6 +21,7 @@ import sklearn.preprocessing
 import threadpoolctl
 
 from thawline.components.training import scores
+from thawline.components.training.record import Scores
 
 _SMALLEST_SCALE = 1e-3
 L2_PATH = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C, from strong to weak regularisation
@@ -40,8 +41,8 @@ class Probe:
     kernel: np.ndarray
     bias: np.ndarray
     c: float
-    train: scores.Scores
-    val: scores.Scores
+    train: Scores
+    val: Scores
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """float32 [N, D] -> float32 [N, C]."""

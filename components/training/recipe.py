@@ -7,7 +7,6 @@ import logging
 import pathlib
 import time
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -21,6 +20,7 @@ from thawline.components.shared import percentages, progress
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.settings import seconds_of
+from thawline.components.shared.splits import TRAIN, VAL
 from thawline.components.training import (
     augmentation_choice,
     budget,
@@ -28,12 +28,18 @@ from thawline.components.training import (
     fine_tune,
     params,
     probe,
-    scores,
     targets,
 )
-from thawline.components.training.best_epoch import EpochRecord
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.model_selection import ValPredictions
+from thawline.components.training.record import (
+    EpochRecord,
+    FineTuneRecord,
+    Kept,
+    ProbeRecord,
+    Scores,
+    TrainingRecord,
+)
 from thawline.components.training.weight_interpolation import keep_best
 
 
@@ -59,15 +65,14 @@ class TrainedClassifier:
     Attributes:
         classifier: with the weights that are kept.
         rule: turns its logits into an answer.
-        kept: 'probe', 'fine_tuned', or 'interpolated' (weights between both).
-        record: JSON values for the run's record: scores, history, seconds of each phase.
+        record: of the training, but for what the recipe does not know: `base`, `tuned`,
+            `environment`.
         val_logits: of the kept weights, in the order of the val features; float32 [N, C].
     """
 
     classifier: model.Classifier
     rule: Rule
-    kept: str
-    record: dict[str, Any]
+    record: TrainingRecord
     val_logits: np.ndarray
 
 
@@ -176,20 +181,14 @@ def train(
     soft = settings.soft_labels
     head = _fit_probe(train_set, val_set, len(classes), settings.class_weights, soft)
     classifier.set_head(head.kernel, head.bias)
-    record: dict[str, Any] = {
-        'classes': list(classes),
-        'images': {'train': len(train_set), 'val': len(val_set)},
-        'soft_labels': int((train_set.confidence < 1).sum()) if soft else 0,
-        'probe': {
-            'c': head.c,
-            'train': dataclasses.asdict(head.train),
-            'val': dataclasses.asdict(head.val),
-        },
-        'seconds': {'probe': time.monotonic() - started},
-        'val': dataclasses.asdict(head.val),
-        'kept': 'probe',
-        'left_out': [],
-    }
+    seconds = {'probe': time.monotonic() - started}
+    record = TrainingRecord(
+        classes=classes,
+        images={TRAIN: len(train_set), VAL: len(val_set)},
+        soft_labels=int((train_set.confidence < 1).sum()) if soft else 0,
+        probe=ProbeRecord(head.c, head.train, head.val),
+        val=head.val,
+    )
     _log_scalars(log, 0, head.train.accuracy, head.val)
     predictions = ValPredictions(head.logits(val_set.values[:, 0]), head.val)
     views = settings.test_time_augmentation
@@ -197,20 +196,21 @@ def train(
         started = time.monotonic()
         progress.start('reading images')
         train_images, val_images = _read_images(images, train_set, val_set)
-        record['seconds']['read'] = time.monotonic() - started
+        seconds['read'] = time.monotonic() - started
     if settings.mode == 'fine_tune':
         started = time.monotonic()
         settings, augmentation = augmentation_choice.resolve(
             settings, classifier.predict, predictions.logits, val_images
         )
-        record['seconds']['augmentation'] = time.monotonic() - started
+        seconds['augmentation'] = time.monotonic() - started
 
         def on_epoch(epoch: EpochRecord) -> None:
-            val = scores.Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
+            val = Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
             _log_scalars(log, epoch.epoch, epoch.train_accuracy, val)
 
         def thaw() -> fine_tune.FineTuning | None:
-            return fine_tune.run(
+            started = time.monotonic()
+            tuned = fine_tune.run(
                 classifier,
                 train_images,
                 val_images,
@@ -220,19 +220,25 @@ def train(
                 deadline,
                 spool,
             )
+            seconds['fine_tune'] = time.monotonic() - started
+            return tuned
 
-        predictions = _run_fine_tuning(classifier, thaw, predictions, val_images.labels, record)
-        if 'fine_tune' in record:  # otherwise no image was augmented
-            record['augmentation'] = augmentation
+        predictions, record = _run_fine_tuning(
+            classifier, thaw, predictions, val_images.labels, record
+        )
+        if record.fine_tune:  # otherwise no image was augmented
+            record = dataclasses.replace(record, augmentation=augmentation)
     if views != 'none':
         classifier = dataclasses.replace(classifier, views=views)
-        record['without_test_time_augmentation'] = record['val']
         predictions = ValPredictions.score(classifier.predict(val_images.values), val_images.labels)
-        record['val'] = dataclasses.asdict(predictions.val)
-    rule, record['decision'] = decision_threshold.decide(
+        record = dataclasses.replace(
+            record, val=predictions.val, without_test_time_augmentation=record.val
+        )
+    rule, decision = decision_threshold.decide(
         predictions.logits, val_set.labels, classes, settings.decision
     )
-    return TrainedClassifier(classifier, rule, record['kept'], record, predictions.logits)
+    record = dataclasses.replace(record, seconds=seconds, decision=decision)
+    return TrainedClassifier(classifier, rule, record, predictions.logits)
 
 
 def _run_fine_tuning(
@@ -240,8 +246,8 @@ def _run_fine_tuning(
     thaw: Callable[[], fine_tune.FineTuning | None],
     probed: ValPredictions,
     labels: np.ndarray,
-    record: dict[str, Any],
-) -> ValPredictions:
+    record: TrainingRecord,
+) -> tuple[ValPredictions, TrainingRecord]:
     """Runs the second phase, and puts the best weights of both into the classifier.
 
     Args:
@@ -249,40 +255,33 @@ def _run_fine_tuning(
         thaw: runs the second phase on it.
         probed: predictions of the first phase.
         labels: of val.
-        record: of the training; both are added to it.
+        record: of the first phase.
 
     Returns:
-        Predictions of the kept weights.
+        Predictions of the kept weights, and the record of both phases.
     """
     frozen = [np.array(variable) for variable in classifier.model.variables]
-    started = time.monotonic()
     tuned = thaw()
-    record['seconds']['fine_tune'] = time.monotonic() - started
     if tuned is None:
-        record['left_out'] = ['fine-tuning']
-        return probed
-    record['left_out'] = tuned.left_out
-    record['fine_tune'] = {
-        'best_epoch': tuned.best_epoch,
-        'blocks': tuned.plan.blocks,
-        'epochs': tuned.plan.epochs,
-        'val': dataclasses.asdict(tuned.best.val),
-        'history': [dataclasses.asdict(epoch) for epoch in tuned.history],
-    }
+        return probed, dataclasses.replace(record, left_out=('fine-tuning',))
     best, share, candidates = keep_best(
         classifier.model, (frozen, probed), tuned.best, tuned.predict_val, labels
     )
-    record['interpolation'] = {
-        f'{at:g}': {**dataclasses.asdict(it.val), 'calibrated_log_loss': it.calibrated_log_loss}
-        for at, it in candidates.items()
-    }
-    record['val'] = dataclasses.asdict(best.val)
-    record['kept'] = {0.0: 'probe', 1.0: 'fine_tuned'}.get(share, 'interpolated')
-    return best
+    ends: dict[float, Kept] = {0.0: 'probe', 1.0: 'fine_tuned'}
+    return best, dataclasses.replace(
+        record,
+        val=best.val,
+        kept=ends.get(share, 'interpolated'),
+        left_out=tuned.left_out,
+        fine_tune=FineTuneRecord(
+            tuned.best_epoch, tuned.plan.blocks, tuned.plan.epochs, tuned.best.val, tuned.history
+        ),
+        interpolation={f'{at:g}': scored for at, scored in candidates.items()},
+    )
 
 
 def _log_scalars(
-    log: tf.summary.SummaryWriter, epoch: int, train_accuracy: float, val: scores.Scores
+    log: tf.summary.SummaryWriter, epoch: int, train_accuracy: float, val: Scores
 ) -> None:
     """Adds a point to the TensorBoard curves; epoch 0 is the frozen base."""
     with log.as_default(step=epoch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -23,11 +24,12 @@ from thawline.components.training import (
     params,
     precision,
     recipe,
+    record,
     tuned_settings,
 )
 from thawline.components.training.checkpoint import CheckpointFile
+from thawline.components.training.record import BaseRecord
 
-RECORD_FILE = 'training.json'
 CURVES_FILE = 'learning_curves.svg'
 
 
@@ -84,25 +86,23 @@ def run_fn(fn_args: FnArgs) -> None:
         config['resize'],
         pathlib.Path(fn_args.serving_model_dir),
         trained.rule,
-        frozen=trained.kept == 'probe',
+        frozen=trained.record.kept == 'probe',
     )
-    trained.record['seconds']['embeddings'] = seconds
-    trained.record['base'] = {
-        'backbone': base.backbone,
-        'weights': backbone.weights_source,
-        'weights_digest': backbone.weights_digest,
-        'image_size': size,
-    }
-    trained.record['tuned'] = tuned_values
-    trained.record['environment'] = {
-        'python': platform.python_version(),
-        'tensorflow': tf.__version__,
-        'keras': keras.__version__,
-        'precision': precision.dtype_policy(settings.precision),
-    }
+    training_record = dataclasses.replace(
+        trained.record,
+        seconds={**trained.record.seconds, 'embeddings': seconds},
+        base=BaseRecord(base.backbone, backbone.weights_source, backbone.weights_digest, size),
+        tuned=tuned_values,
+        environment={
+            'python': platform.python_version(),
+            'tensorflow': tf.__version__,
+            'keras': keras.__version__,
+            'precision': precision.dtype_policy(settings.precision),
+        },
+    )
     run_folder.mkdir(parents=True, exist_ok=True)
-    (run_folder / RECORD_FILE).write_text(json.dumps(trained.record, indent=1), 'utf-8')
-    (run_folder / CURVES_FILE).write_bytes(learning_curves.draw(trained.record))
+    record.write(training_record, run_folder)
+    (run_folder / CURVES_FILE).write_bytes(learning_curves.draw(training_record))
     for array in spool.glob('*.npy'):
         array.unlink()
     checkpoint_file.clear()

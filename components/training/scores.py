@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import scipy.special
 
-
-@dataclasses.dataclass(frozen=True)
-class Scores:
-    """Accuracy in [0, 1] and mean log loss in nats, over `n` images."""
-
-    accuracy: float
-    log_loss: float
-    n: int
-
-    def better_than(self, other: Scores) -> bool:
-        """Higher accuracy; between equal accuracies, lower log loss."""
-        return (self.accuracy, -self.log_loss) > (other.accuracy, -other.log_loss)
+from thawline.components.training.record import Scores
 
 
 def losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from thawline.components.training.model_selection import CalibratedScores, ValPredictions, choose
+from thawline.components.training.model_selection import ValPredictions, choose
+from thawline.components.training.record import CalibratedScores
 
 SHARES = (0.25, 0.5, 0.75)
 

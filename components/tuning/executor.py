@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
@@ -42,6 +41,4 @@ class Executor(executor.Executor):
         assert isinstance(tuner, RecipeTuner)
         executor.write_best_hyperparameters(tuner, output_dict)
         results = pathlib.Path(artifact_utils.get_single_uri(output_dict['tuner_results']))
-        (results / record.FILE).write_text(
-            json.dumps(record.tuning_record(tuner), indent=1), 'utf-8'
-        )
+        record.write(tuner.record(), results)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 from thawline.components.backbones.features import Features, feature_slices
 from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import params, recipe
 from thawline.components.tuning import settings_choice
+from thawline.components.tuning.record import HeadRecord
 from thawline.components.tuning.trial_runner import TrialResult, TrialRunner
 
 ClassWeights = Literal['none', 'balanced']
@@ -23,16 +24,17 @@ class HeadTrial:
     class_weights: ClassWeights
     result: TrialResult
 
-    def record(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            'features': self.features,
-            'class_weights': self.class_weights,
-            'accuracy': self.result.measured.accuracy,
-            'log_loss': self.result.measured.log_loss,
-            'recall': self.result.recall,
-            'seconds': self.result.seconds,
-        }
+    def record(self) -> HeadRecord:
+        """Without the answer to each image."""
+        result = self.result
+        return HeadRecord(
+            self.features,
+            self.class_weights,
+            result.measured.accuracy,
+            result.measured.log_loss,
+            result.recall,
+            result.seconds,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,44 +1,92 @@
-"""The record of a search: JSON values, beside KerasTuner's own results."""
+"""The record of a search, as values, beside KerasTuner's own results; read without KerasTuner."""
 
 from __future__ import annotations
 
+import dataclasses
+import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from thawline.components.training import tuned_settings
-from thawline.components.tuning.search import RecipeTuner
+from thawline.components.shared import records
 
 FILE = 'tuning.json'
 
 
-def tuning_record(tuner: RecipeTuner) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class HeadRecord:
+    """A head on the cached features; `recall` is the mean over the classes."""
+
+    features: str
+    class_weights: str
+    accuracy: float
+    log_loss: float
+    recall: float
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialRecord:
+    """A training.
+
+    Attributes:
+        values: of the settings that are tuned, by name.
+        accuracy, log_loss, kept, seconds: on val, after temperature scaling; None where the
+            training diverged.
+    """
+
+    values: Mapping[str, Any]
+    accuracy: float | None
+    log_loss: float | None
+    kept: str | None
+    seconds: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class TuningRecord:
     """The trials and the choice.
 
-    `trials` are in the order in which they ran, the first with the current settings; `accuracy`,
-    `log_loss` (after temperature scaling), `kept` are None where a training diverged.
+    Attributes:
+        base: what was tuned for; see `tuned_settings.base_name`.
+        mode: as configured.
+        val_images: how many.
+        standard_error: of an accuracy on them.
+        heads: the current one first.
+        found: conclusions from the heads, for people.
+        features: of the best head.
+        trials: in the order in which they ran, the first with the current settings.
+        left_out: how many did not fit into the budget.
+        chosen: position of the chosen trial.
+        why: the reason for the choice, for people.
     """
-    choice = tuner.choice
-    first = next(result for result in tuner.results if result is not None).measured
-    trials = []
-    for values, result in zip(tuner.candidates, tuner.results, strict=False):
-        trials.append(
-            {
-                'values': {name: values[name] for name in tuned_settings.NAMES if name in values},
-                'accuracy': result and result.measured.accuracy,
-                'log_loss': result and result.measured.log_loss,
-                'kept': result and result.kept,
-                'seconds': result and result.seconds,
-            }
-        )
-    return {
-        'base': tuner.candidates[0][tuned_settings.BASE],
-        'mode': tuner.settings.mode,
-        'val_images': len(first.hits),
-        'standard_error': first.standard_error,
-        'heads': [head.record() for head in tuner.heads.heads],
-        'found': list(tuner.heads.why),
-        'features': tuner.heads.features,
-        'trials': trials,
-        'left_out': len(tuner.candidates) - len(tuner.results),
-        'chosen': choice.chosen,
-        'why': choice.why,
-    }
+
+    base: str
+    mode: str
+    val_images: int
+    standard_error: float
+    heads: tuple[HeadRecord, ...]
+    found: tuple[str, ...]
+    features: str
+    trials: tuple[TrialRecord, ...]
+    left_out: int
+    chosen: int
+    why: str
+
+    @property
+    def chosen_name(self) -> str:
+        """The choice, for people."""
+        return f'trial {self.chosen + 1}' if self.chosen else 'the current settings'
+
+
+def write(record: TuningRecord, folder: pathlib.Path) -> None:
+    """Writes `tuning.json`."""
+    records.write(record, folder / FILE)
+
+
+def read(folder: pathlib.Path) -> TuningRecord:
+    """Reads what `write` wrote.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DataError: it is damaged.
+    """
+    return records.read(TuningRecord, folder / FILE)

@@ -15,6 +15,7 @@ from thawline.components.shared import progress
 from thawline.components.training import budget, params, tuned_settings
 from thawline.components.tuning import settings_choice
 from thawline.components.tuning.head_comparison import HeadComparison
+from thawline.components.tuning.record import TrialRecord, TuningRecord
 from thawline.components.tuning.trial_runner import TrialResult, TrialRunner
 
 OBJECTIVE = 'val_log_loss'
@@ -146,6 +147,34 @@ class RecipeTuner(base_tuner.BaseTuner):
         """
         measured = [result.measured if result else None for result in self.results]
         return settings_choice.choose(measured)
+
+    def record(self) -> TuningRecord:
+        """The trials so far and the choice."""
+        choice, heads = self.choice, self.heads
+        first = next(result for result in self.results if result is not None).measured
+        trials = [
+            TrialRecord(
+                {name: values[name] for name in tuned_settings.NAMES if name in values},
+                result.measured.accuracy if result else None,
+                result.measured.log_loss if result else None,
+                result.kept if result else None,
+                result.seconds if result else None,
+            )
+            for values, result in zip(self.candidates, self.results, strict=False)
+        ]
+        return TuningRecord(
+            base=self.candidates[0][tuned_settings.BASE],
+            mode=self.settings.mode,
+            val_images=len(first.hits),
+            standard_error=first.standard_error,
+            heads=tuple(head.record() for head in heads.heads),
+            found=heads.why,
+            features=heads.features,
+            trials=tuple(trials),
+            left_out=len(self.candidates) - len(self.results),
+            chosen=choice.chosen,
+            why=choice.why,
+        )
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """The chosen ones; KerasTuner would take the lowest loss, within noise or not."""

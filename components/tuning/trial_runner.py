@@ -25,7 +25,7 @@ class TrialResult:
 
     Attributes:
         measured: on val.
-        kept: as in `recipe.TrainedClassifier`.
+        kept: as in `TrainingRecord`.
         recall: mean over the classes that val has, in [0, 1].
         seconds: of the training.
     """
@@ -101,4 +101,4 @@ class TrialRunner:
         labels = features.val.labels
         measured = settings_choice.measure(trained.val_logits, labels)
         recall = float(np.mean([measured.hits[labels == c].mean() for c in np.unique(labels)]))
-        return TrialResult(measured, trained.kept, recall, time.monotonic() - began)
+        return TrialResult(measured, trained.record.kept, recall, time.monotonic() - began)

@@ -60,12 +60,12 @@ def table(registry: Registry, count: int, wide: bool) -> rich.table.Table:
     )
     stages = _stages(registry)
     for model in reversed(registry.models[-count:]):
-        images = models.training_data(registry.lineage, model)
-        data = f'{images.count:,} images, {images.classes} classes' if images else '-'
+        data = models.training_data(registry.lineage, model)
+        images = f'{data.images.written:,} images, {data.images.classes} classes' if data else '-'
         cells = [
             str(model.id),
             f'{model.run}\n{model.made:%Y-%m-%d %H:%M}',
-            f'{data}\n{models.base_name(model)}',
+            f'{images}\n{models.base_name(model)}',
             *(_accuracy(model, split).replace(' (', '\n(') for split in ('val', 'test')),
             _blessed(registry, model),
             '\n'.join(stages.get(model.id, ['-'])),

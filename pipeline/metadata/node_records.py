@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 
+from thawline.components.ingestion import summary
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.serving_check import record as serving_record_lib
 from thawline.components.serving_check.record import ServingCheckRecord
+from thawline.components.training import record as training_record_lib
+from thawline.components.training.record import TrainingRecord
+from thawline.components.tuning import record as tuning_record_lib
+from thawline.components.tuning.record import TuningRecord
 from thawline.pipeline.metadata.runs import NodeResult
 
 
@@ -21,16 +26,20 @@ def refusal_lines(result: NodeResult) -> list[str]:
     return [' '.join(filter(None, (rule.sentence, rule.change))) for rule in failed]
 
 
-def training_record(result: NodeResult) -> dict:
+def ingestion_summary(result: NodeResult) -> IngestionSummary:
+    """The numbers of an ingestion."""
+    quarantine = result.outputs['quarantine']
+    return summary.of_properties(quarantine.properties, quarantine.uri)
+
+
+def training_record(result: NodeResult) -> TrainingRecord:
     """The Trainer's record of a run."""
-    path = pathlib.Path(result.outputs['model_run'].uri, 'training.json')
-    return json.loads(path.read_text('utf-8'))
+    return training_record_lib.read(pathlib.Path(result.outputs['model_run'].uri))
 
 
-def tuning_record(result: NodeResult) -> dict:
-    """The Tuner's record of a search; see `components.tuning.record`."""
-    path = pathlib.Path(result.outputs['tuner_results'].uri, 'tuning.json')
-    return json.loads(path.read_text('utf-8'))
+def tuning_record(result: NodeResult) -> TuningRecord:
+    """The Tuner's record of a search."""
+    return tuning_record_lib.read(pathlib.Path(result.outputs['tuner_results'].uri))
 
 
 def serving_record(result: NodeResult) -> ServingCheckRecord:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
 import pathlib
@@ -11,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from thawline.components.shared import node_names, property_names
+from thawline.components.shared.errors import UserError
 from thawline.pipeline.config.notifications import Event
 from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata.runs import NodeResult
@@ -92,7 +92,7 @@ def _by_node(results: Sequence[NodeResult]) -> dict[str, NodeResult]:
 def _readable(read: Callable[[], _Value]) -> _Value | None:
     try:
         return read()
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, UserError):
         logging.exception('a part of the notification cannot be read')
         return None
 
@@ -157,14 +157,12 @@ def _model(nodes: Mapping[str, NodeResult]) -> PushedModel | None:
 def _data(nodes: Mapping[str, NodeResult]) -> RunData | None:
     if node_names.IMAGE_EXAMPLE_GEN not in nodes:
         return None
-    quarantine = nodes[node_names.IMAGE_EXAMPLE_GEN].outputs['quarantine']
-    summary = json.loads(quarantine.properties[property_names.SUMMARY])
-    splits: Mapping[str, Mapping[str, int]] = summary['splits']
+    summary = node_records.ingestion_summary(nodes[node_names.IMAGE_EXAMPLE_GEN])
     return RunData(
-        images=summary['written'],
-        quarantined=summary['quarantined'],
-        classes=len({label for labels in splits.values() for label in labels}),
-        splits={name: sum(labels.values()) for name, labels in splits.items()},
+        images=summary.written,
+        quarantined=summary.quarantined,
+        classes=summary.classes,
+        splits={name: sum(labels.values()) for name, labels in summary.splits.items()},
     )
 
 

@@ -9,10 +9,12 @@ import dataclasses
 import datetime
 import json
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
+from thawline.components.ingestion import summary
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared import node_names, property_names, version_folders
+from thawline.components.shared.errors import DataError
 from thawline.pipeline.metadata.lineage import Execution, Lineage
 from thawline.pipeline.metadata.runs import Output
 
@@ -25,25 +27,13 @@ class TrainingData:
 
     Attributes:
         source: as configured.
-        splits: images of each class of each split.
-        quarantined: images that could not be used.
         fingerprint: of all files of the source.
+        images: how many.
     """
 
     source: str
-    splits: Mapping[str, Mapping[str, int]]
-    quarantined: int
     fingerprint: str
-
-    @property
-    def count(self) -> int:
-        """Images of all splits."""
-        return sum(sum(of_split.values()) for of_split in self.splits.values())
-
-    @property
-    def classes(self) -> int:
-        """How many classes they have."""
-        return len({name for of_split in self.splits.values() for name in of_split})
+    images: IngestionSummary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,12 +182,14 @@ def training_data(graph: Lineage, model: Model) -> TrainingData | None:
     quarantine = graph.output(ingestion, 'quarantine')
     if ingestion is None or quarantine is None:
         return None
-    summary = _json(quarantine.properties.get(property_names.SUMMARY))
+    try:
+        images = summary.of_properties(quarantine.properties, quarantine.uri)
+    except DataError:
+        return None
     return TrainingData(
         source=str(_json(ingestion.properties.get(property_names.SOURCE_SPEC)).get('source', '')),
-        splits=summary.get('splits', {}),
-        quarantined=int(quarantine.properties.get(property_names.QUARANTINED, 0)),
         fingerprint=str(ingestion.properties.get(property_names.SOURCE_FINGERPRINT, '')),
+        images=images,
     )
 
 

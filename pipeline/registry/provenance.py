@@ -14,8 +14,11 @@ from typing import Any
 
 from thawline.components.shared import node_names, property_names
 from thawline.components.shared.durations import duration
+from thawline.components.shared.errors import DataError
 from thawline.components.shared.percentages import percent
+from thawline.components.training import record as training_record
 from thawline.components.training.params import Training
+from thawline.components.training.record import TrainingRecord
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.lineage import Execution
 from thawline.pipeline.registry import ledger, models
@@ -80,8 +83,8 @@ def _images(registry: Registry, model: Model) -> Iterator[str]:
         return
     yield f'source {data.source}, ingested in run {ingestion.run}'
     yield f'fingerprint of the source {data.fingerprint[:_DIGEST] or "not recorded"}'
-    yield f'{data.count:,} images, {data.quarantined:,} quarantined'
-    for split, counts in data.splits.items():
+    yield f'{data.images.written:,} images, {data.images.quarantined:,} quarantined'
+    for split, counts in data.images.splits.items():
         each = ', '.join(f'{name} {count:,}' for name, count in counts.items())
         yield f'{split} {sum(counts.values()):,}: {each}'
     seed, side = (
@@ -120,7 +123,7 @@ def _base(registry: Registry, model: Model) -> Iterator[str]:
     yield f'{base.get("backbone", "?")}, weights {base.get("weights", "?")}'
     run = registry.lineage.output(model.trainer, 'model_run')
     digest = (run.properties.get(property_names.WEIGHTS_DIGEST) if run else None) or (
-        _record(registry, model).get('base', {}).get('weights_digest')
+        record.base.weights_digest if (record := _record(registry, model)) else None
     )
     yield f'digest of the weights {digest or "not available"}'
     embedder = _step(registry, model, node_names.EMBEDDER)
@@ -134,15 +137,13 @@ def _training(registry: Registry, model: Model) -> Iterator[str]:
     yield f'took {duration(model.trainer.seconds)}'
     record = _record(registry, model)
     if record:
-        line = f'probe: val accuracy {percent(record["probe"]["val"]["accuracy"])}'
-        if 'fine_tune' in record:
-            fine_tuning = record['fine_tune']
-            accuracy = percent(fine_tuning['val']['accuracy'])
-            line += f'; fine-tuned, {fine_tuning["blocks"]} blocks: {accuracy}'
-            line += f' (epoch {fine_tuning["best_epoch"]} of {len(fine_tuning["history"])})'
-        yield f'{line}; kept: {record["kept"].replace("_", "-")}'
-        if record['decision'].get('summary'):
-            yield str(record['decision']['summary'])
+        line = f'probe: val accuracy {percent(record.probe.val.accuracy)}'
+        if tuned := record.fine_tune:
+            line += f'; fine-tuned, {tuned.blocks} blocks: {percent(tuned.val.accuracy)}'
+            line += f' (epoch {tuned.best_epoch} of {len(tuned.history)})'
+        yield f'{line}; kept: {record.kept_name}'
+        if record.decision.summary:
+            yield record.decision.summary
     defaults = Training().model_dump(mode='json')
     changed = _changed(models.trainer_settings(model)['training'], defaults)
     yield f'non-default settings: {", ".join(changed) or "none"}'
@@ -248,9 +249,13 @@ def _step(registry: Registry, model: Model, node: str) -> Execution | None:
     return executions[-1] if executions else None
 
 
-def _record(registry: Registry, model: Model) -> dict[str, Any]:
+def _record(registry: Registry, model: Model) -> TrainingRecord | None:
+    """None where its file is missing or damaged."""
     run = registry.lineage.output(model.trainer, 'model_run')
-    return _json(pathlib.Path(run.uri, 'training.json')) if run else {}
+    try:
+        return training_record.read(pathlib.Path(run.uri)) if run else None
+    except (OSError, DataError):
+        return None
 
 
 def _json(path: pathlib.Path) -> dict[str, Any]:

@@ -10,23 +10,21 @@ from thawline.components.data_gate import findings
 from thawline.components.ingestion import quarantine
 from thawline.components.shared import node_names, percentages, property_names
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import runs
-from thawline.pipeline.metadata.node_records import serving_record, training_record, tuning_record
+from thawline.pipeline.metadata import node_records, runs
 from thawline.pipeline.metadata.runs import NodeResult
 
 
 def _ingestion(result: NodeResult, project: Project) -> str:
-    summary = json.loads(result.outputs['quarantine'].properties[property_names.SUMMARY])
-    splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary['splits'].items())
+    images = node_records.ingestion_summary(result).splits
+    splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in images.items())
     return f'{_ingested_images(result)}; {splits}'
 
 
 def _ingested_images(result: NodeResult, purpose: str = '') -> str:
-    quarantined = result.outputs['quarantine']
-    summary = json.loads(quarantined.properties[property_names.SUMMARY])
-    line = f'{summary["written"]:,} images{purpose}, {summary["quarantined"]:,} quarantined'
-    if summary['quarantined']:
-        line += f' (see {quarantined.uri}/{quarantine.REPORT_CSV})'
+    summary = node_records.ingestion_summary(result)
+    line = f'{summary.written:,} images{purpose}, {summary.quarantined:,} quarantined'
+    if summary.quarantined:
+        line += f' (see {result.outputs["quarantine"].uri}/{quarantine.REPORT_CSV})'
     return line
 
 
@@ -57,29 +55,27 @@ def _embedding(result: NodeResult, project: Project) -> str:
 
 
 def _training(result: NodeResult, project: Project) -> str:
-    record = training_record(result)
-    line = f'probe: val accuracy {percentages.percent(record["probe"]["val"]["accuracy"])}'
-    if 'fine_tune' in record:
-        tuned = record['fine_tune']
+    record = node_records.training_record(result)
+    line = f'probe: val accuracy {percentages.percent(record.probe.val.accuracy)}'
+    if tuned := record.fine_tune:
         line += (
-            f', fine-tuned: {percentages.percent(tuned["val"]["accuracy"])} (epoch '
-            f'{tuned["best_epoch"]} of {len(tuned["history"])}); kept: '
-            f'{record["kept"].replace("_", "-")}, {percentages.percent(record["val"]["accuracy"])}'
+            f', fine-tuned: {percentages.percent(tuned.val.accuracy)} (epoch {tuned.best_epoch} of '
+            f'{len(tuned.history)}); kept: {record.kept_name}, '
+            f'{percentages.percent(record.val.accuracy)}'
         )
-    augmentation = record.get('augmentation')
-    if augmentation and augmentation['measured'] and augmentation['policy'] != 'standard':
-        line += f'; augmentation reduced to {augmentation["policy"]}: standard lowers val accuracy'
-    if record['left_out']:
-        line += f'; left out to stay within the budget: {" and ".join(record["left_out"])}'
-    if record['decision']['positive']:
-        line += f'; {record["decision"]["summary"]}'
+    augmentation = record.augmentation
+    if augmentation and augmentation.measured and augmentation.policy != 'standard':
+        line += f'; augmentation reduced to {augmentation.policy}: standard lowers val accuracy'
+    if record.left_out:
+        line += f'; left out to stay within the budget: {" and ".join(record.left_out)}'
+    if record.decision.positive:
+        line += f'; {record.decision.summary}'
     return line
 
 
 def _tuning(result: NodeResult, project: Project) -> str:
-    record = tuning_record(result)
-    chosen = f'trial {record["chosen"] + 1}' if record['chosen'] else 'the current settings'
-    return f'{len(record["trials"])} trainings; best: {chosen}'
+    record = node_records.tuning_record(result)
+    return f'{len(record.trials)} trainings; best: {record.chosen_name}'
 
 
 def _tuned_settings(result: NodeResult, project: Project) -> str:
@@ -123,7 +119,7 @@ def _export(result: NodeResult, project: Project) -> str:
 
 
 def _serving_check(result: NodeResult, project: Project) -> str:
-    record = serving_record(result)
+    record = node_records.serving_record(result)
     if not record.checked:
         return 'skipped: the model is not blessed'
     if not record.passed:

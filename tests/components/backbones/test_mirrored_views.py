@@ -104,12 +104,12 @@ def test_recipe_scores_val_as_the_model_answers(mode: str, tmp_path: pathlib.Pat
     }
     single, averaging = results['none'], results['flips']
     assert averaging.classifier.views == 'flips'
-    assert averaging.record['without_test_time_augmentation'] == single.record['val']
-    assert 'without_test_time_augmentation' not in single.record
+    assert averaging.record.without_test_time_augmentation == single.record.val
+    assert single.record.without_test_time_augmentation is None
     logits = averaging.classifier.predict(val.values)
     np.testing.assert_allclose(averaging.val_logits, logits, rtol=1e-5)
-    assert averaging.record['val'] == dataclasses.asdict(scores.score(logits, val.labels))
-    assert averaging.record['val']['log_loss'] != single.record['val']['log_loss']
+    assert averaging.record.val == scores.score(logits, val.labels)
+    assert averaging.record.val.log_loss != single.record.val.log_loss
     assert averaging.rule.temperature != single.rule.temperature
 
 

@@ -12,11 +12,13 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.types import standard_artifacts
 
+from tests import made_records
 from thawline.components.data_gate import executor
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.data_gate.component import DataGate
 from thawline.components.data_gate.findings import FILE, read
 from thawline.components.data_gate.params import DataPolicy
+from thawline.components.ingestion import summary
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.shared import code_digest
 from thawline.components.shared.errors import DataError
@@ -102,8 +104,9 @@ class Run:
             folder = pathlib.Path(self._anomalies.uri, f'Split-{split}')
             folder.mkdir()
             (folder / 'SchemaDiff.pb').write_bytes(anomalies.SerializeToString())
-        summary = {'total': 201, 'quarantined': quarantined, 'reasons': {'truncated': quarantined}}
-        self._quarantine.set_string_custom_property('summary', json.dumps(summary))
+        counts = {'train': {'a': 201 - quarantined}}
+        text = summary.to_json(made_records.ingestion(counts, quarantined))
+        pathlib.Path(self._quarantine.uri, summary.FILE).write_text(text, 'utf-8')
 
     def judge(self, policy: DataPolicy) -> None:
         executor.Executor().Do(

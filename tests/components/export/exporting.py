@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import shutil
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
+from tests import made_records
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, Transformed
@@ -19,8 +19,10 @@ from thawline.components.export import executor, record
 from thawline.components.export.artifacts import Exports as ExportsArtifact
 from thawline.components.export.params import ExportSettings
 from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.training import record as training_record
+from thawline.components.training.record import BaseRecord
 
-BASE = {'backbone': 'tiny', 'weights': 'random', 'weights_digest': 'abc', 'image_size': 32}
+BASE = BaseRecord('tiny', 'random', 'abc', 32)
 
 
 def artifact(kind: type[Artifact], folder: pathlib.Path, number: int = 1) -> Artifact:
@@ -60,7 +62,7 @@ def judged(folder: pathlib.Path, transformed: Transformed, gate: Gate | None = N
     examples = artifact(standard_artifacts.Examples, folder / 'examples', 1)
     examples.split_names = '["test", "val"]'
     (folder / 'model_run').mkdir()
-    (folder / 'model_run' / 'training.json').write_text(json.dumps({'base': BASE}), 'utf-8')
+    training_record.write(made_records.training(base=BASE), folder / 'model_run')
     return Judged(
         artifact(standard_artifacts.Model, model, evaluating.MODEL_ID),
         artifact(standard_artifacts.ModelRun, folder / 'model_run', 6),

@@ -106,7 +106,7 @@ def test_copy_is_whole_and_the_trained_model_is_left_as_it_was(
     assert described.rule == card.read(trained).rule
     lineage = described.lineage
     assert lineage['blessed'] and lineage['model_id'] == judged.model.id
-    assert lineage['base'] == {k: BASE[k] for k in ('backbone', 'weights', 'weights_digest')}
+    assert lineage['base'] == {k: vars(BASE)[k] for k in ('backbone', 'weights', 'weights_digest')}
     assert lineage['accuracy']['val']['images'] == 2 * len(CLASSES)
     assert lineage['accuracy']['val']['lower'] <= lineage['accuracy']['val']['share']
     served = tf.saved_model.load(str(found.model)).signatures['serving_pixels']

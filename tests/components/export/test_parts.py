@@ -12,7 +12,9 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from thawline.components.export import abstention, hard_links, model_origin, parity, record
 from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.shared import metadata_store
+from thawline.components.shared.errors import DataError
 from thawline.components.statistics.paired import share_difference
+from thawline.components.training.record import BaseRecord
 
 
 def compared(n: int, lost: int, won: int, change: float = 0.2) -> parity.Parity:
@@ -110,7 +112,7 @@ def test_record_survives_its_file(tmp_path: pathlib.Path) -> None:
     record.write(made, tmp_path / 'new')
     assert record.read(tmp_path / 'new') == made and made.placed == ()
     (tmp_path / 'new' / record.FILE).write_text('{"format": 9}')
-    with pytest.raises(ValueError, match='not of format 1'):
+    with pytest.raises(DataError, match='not of format 1'):
         record.read(tmp_path / 'new')
 
 
@@ -163,8 +165,8 @@ def test_origin_is_who_made_it_not_who_took_it_from_the_cache(tmp_path: pathlib.
     put(store, 'Trainer', [model], pb.Execution.CACHED, 'second')
     assert model_origin.run_and_data(store, model, examples) == {'run': 'first', 'data': 'f00d'}
     assert model_origin.run_and_data(None, model, examples) == {}
-    told = model_origin.lineage(
-        {'run': 'first'}, 7, {'backbone': 'b', 'other': 1}, {'val': (9, 10)}, True
-    )
-    assert told['run'] == 'first' and told['data'] is None and told['base'] == {'backbone': 'b'}
+    base = BaseRecord('b', 'random', 'abc', 32)
+    told = model_origin.lineage({'run': 'first'}, 7, base, {'val': (9, 10)}, True)
+    assert told['run'] == 'first' and told['data'] is None
+    assert told['base'] == {'backbone': 'b', 'weights': 'random', 'weights_digest': 'abc'}
     assert told['accuracy']['val']['share'] == 0.9

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tests import made_records
 from tests.components.training import tiny
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
@@ -21,6 +22,7 @@ from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import build, model_card, saliency
 from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.saved_model import card, signatures
+from thawline.components.training.record import BaseRecord
 
 HOSTILE_PATH = 'a/"><img src=x onerror=alert(1)>.png'
 VERDICT = Verdict(
@@ -32,18 +34,6 @@ VERDICT = Verdict(
         ),
     ),
 )
-RECORD = {
-    'probe': {'train': {'accuracy': 0.9}, 'val': {'accuracy': 0.5}},
-    'kept': 'probe',
-    'val': {'accuracy': 0.5},
-    'left_out': [],
-    'images': {'train': 10, 'val': 10},
-    'decision': {'summary': 'temperature 1.00'},
-    'base': {
-        'backbone': 'tiny', 'weights': 'random', 'weights_digest': 'abc', 'image_size': SIZE,
-    },
-    'environment': {'python': '3.11.7', 'tensorflow': '2.21.0'},
-}  # fmt: skip
 CONFIG = {'name': 'tiny', 'gate': {'val_accuracy': 0.8}}
 
 
@@ -160,7 +150,6 @@ def given(
         split: {name: sum(row.label == name for row in of) for name in classes}
         for split, of in splits.items()
     }
-    written = sum(len(of) for of in splits.values())
     return build.ReportInputs(
         run='20261121-120000.000',
         created='2026-11-21T12:00:00+00:00',
@@ -169,11 +158,7 @@ def given(
         predictions=answered(folder, splits, classes),
         embeddings=embedded(splits, classes),
         data=build.DataRecords(
-            {
-                'total': written + 2, 'written': written, 'quarantined': 2,
-                'classes': len(classes), 'reasons': {'truncated': 2}, 'splits': counts,
-                'notes': ['a note'],
-            },
+            dataclasses.replace(made_records.ingestion(counts, 2), notes=('a note',)),
             DataRecord(DataFacts({}, 0, 0, {}, {'train': [], 'val': ['a strange value']}), []),
             {'train': {'brightness': (0.5, 0.1, 100)}, 'val': {'brightness': (0.6, 0.1, 50)}},
             {
@@ -182,7 +167,8 @@ def given(
             },
         ),
         model=model_card.ModelCardInputs(
-            RECORD, card.read(folder), serving_cost.size_mb(str(folder)), CONFIG, (), 7
+            made_records.training(base=BaseRecord('tiny', 'random', 'abc', SIZE)),
+            card.read(folder), serving_cost.size_mb(str(folder)), CONFIG, (), 7,
         ),
         explain=saliency.Explainer(folder),
         evaluation=Evaluation(smallest_slice=3, most_values=10),

@@ -12,6 +12,7 @@ import numpy as np
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
+from tests import made_records
 from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.report import report_inputs
@@ -22,11 +23,15 @@ from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.data_gate.findings import DataFacts, DataRecord
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.ingestion import summary
 from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import executor
 from thawline.components.report.artifacts import Report
 from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import record
+from thawline.components.training.record import TrainingRecord
 
 SPLITS = ('train', 'val', 'test')
 
@@ -40,8 +45,13 @@ def artifact(kind: type[Artifact], folder: pathlib.Path, artifact_id: int) -> Ar
     return made
 
 
-def write_json(folder: pathlib.Path, name: str, values: Mapping[str, Any]) -> None:
-    (folder / name).write_text(json.dumps(values), 'utf-8')
+def write_records(
+    home: pathlib.Path, ingestion: IngestionSummary, gate: DataRecord, training: TrainingRecord
+) -> None:
+    """Into the folders of the artifacts below `home`."""
+    (home / 'quarantine' / summary.FILE).write_text(summary.to_json(ingestion), 'utf-8')
+    findings.write(gate, str(home / 'data_verdict'))
+    record.write(training, home / 'model_run')
 
 
 def write_embeddings(folder: pathlib.Path, embedded: ImageEmbeddings) -> None:
@@ -152,14 +162,8 @@ def report(
         for split, of in splits.items()
     }
     written = sum(map(len, splits.values()))
-    summary = {
-        'total': written, 'written': written, 'quarantined': 0, 'classes': len(classes),
-        'reasons': {}, 'splits': counts, 'notes': [],
-    }  # fmt: skip
     data_record = DataRecord(DataFacts({}, written, 0, {}, {}), [])
-    write_json(home / 'quarantine', 'summary.json', summary)
-    findings.write(data_record, str(home / 'data_verdict'))
-    write_json(home / 'model_run', 'training.json', report_inputs.RECORD)
+    write_records(home, made_records.ingestion(counts), data_record, made_records.training())
     write_embeddings(home / 'embeddings', embedded(splits, classes))
     made['model'] = artifact(standard_artifacts.Model, model, evaluating.MODEL_ID)
     made['evaluation'] = evaluated.evaluation

@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import made_report
+from tests import made_records, made_report
 from tests.components.report import report_inputs
 from thawline.components.report import changes_card, data_card, model_card
 from thawline.components.report.content import Fact, RunFacts, Verdict
@@ -17,14 +17,14 @@ from thawline.components.saved_model.card import Card
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared.lineage import Step
 from thawline.components.statistics.proportions import wilson
+from thawline.components.training.record import Affinity, AugmentationRecord, Scores
 
 
 def data_facts(**changes: object) -> data_card.DataCardInputs:
     values: dict = {
-        'summary': {
-            'total': 40, 'written': 40, 'quarantined': 0, 'classes': 2, 'reasons': {},
-            'splits': {'train': {'a': 20, 'b': 10}, 'val': {'a': 5, '': 5}}, 'notes': [],
-        },
+        'summary': made_records.ingestion(
+            {'train': {'a': 20, 'b': 10}, 'val': {'a': 5, '': 5}}
+        ),
         'findings': [], 'anomalies': {'train': []}, 'means': {}, 'groups': {},
         'suspects': 0, 'compared': 0, 'not_sliced': [], 'deleted': 0,
         'buckets': Fact('Buckets', 'none'),
@@ -82,7 +82,7 @@ def model_facts(**record: object) -> model_card.ModelCardInputs:
     steps = [Step('Trainer', 'r1', 514.2, {'model': 4}), Step('Evaluator', 'r2', 7.26, {})]
     served = Card(('bad', 'good'), 160, 'crop', Rule(1.5, 0.31, 0))
     return model_card.ModelCardInputs(
-        {**report_inputs.RECORD, **record}, served, 14.25, {'name': 'x', 'a': {'b': [1]}}, steps, 4
+        made_records.training(**record), served, 14.25, {'name': 'x', 'a': {'b': [1]}}, steps, 4
     )
 
 
@@ -98,8 +98,7 @@ def test_model_card() -> None:
 
 
 def test_model_card_tells_what_mirrored_views_gained() -> None:
-    with_views = {**report_inputs.RECORD['val'], 'accuracy': 0.9}
-    without = {**with_views, 'accuracy': 0.875}
+    with_views, without = Scores(0.9, 0.5, 40), Scores(0.875, 0.5, 40)
     made = model_facts(val=with_views, without_test_time_augmentation=without)
     found = facts(model_card.card(made))['Test-time augmentation']
     assert '90.0 %' in found.detail and '87.5 %' in found.detail
@@ -107,10 +106,10 @@ def test_model_card_tells_what_mirrored_views_gained() -> None:
 
 def test_model_card_tells_how_images_were_augmented_and_why() -> None:
     assert 'Augmentation' not in facts(model_card.card(model_facts()))
-    named = model_facts(augmentation={'policy': 'light', 'measured': {}})
+    named = model_facts(augmentation=AugmentationRecord('light', {}))
     assert facts(model_card.card(named))['Augmentation'] == Fact('Augmentation', 'light')
-    looked = {'accuracy': 0.488, 'increase': 1.154, 'error': 0.1, 'plain': 0.333}
-    made = {'policy': 'flips', 'measured': {'standard': looked, 'up_down': looked}}
+    looked = Affinity(0.488, increase=1.154, error=0.1, plain=0.333)
+    made = AugmentationRecord('flips', {'standard': looked, 'up_down': looked})
     found = facts(model_card.card(model_facts(augmentation=made)))['Augmentation']
     assert found.value == 'flips, chosen by measurement'
     for name in ('standard', 'up-down'):
@@ -120,11 +119,7 @@ def test_model_card_tells_how_images_were_augmented_and_why() -> None:
 def test_curves_of_a_thaw_and_without_one() -> None:
     plain = model_card.learning_curves(model_facts().record)
     assert (plain.epochs, plain.best_epoch, plain.probe_val) == ((), None, 0.5)
-    epoch = {
-        'epoch': 1, 'train_accuracy': 0.8, 'val_accuracy': 0.7, 'val_loss': 0.6, 'blocks': 3,
-        'train_loss': 1.0, 'rate': 0.1, 'seconds': 2.0,
-    }  # fmt: skip
-    tuned = model_facts(kept='fine_tuned', fine_tune={'best_epoch': 1, 'history': [epoch]})
+    tuned = model_facts(kept='fine_tuned', fine_tune=made_records.fine_tuned(0.7))
     found = model_card.learning_curves(tuned.record)
     assert found.best_epoch == 1 and found.epochs[0].blocks == 3 and found.kept == 'fine_tuned'
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -16,7 +15,13 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
 from tests.components.report import report_inputs
-from tests.components.report.report_node import SPLITS, artifact, run, write_embeddings, write_json
+from tests.components.report.report_node import (
+    SPLITS,
+    artifact,
+    run,
+    write_embeddings,
+    write_records,
+)
 from tests.components.transformed import Transformed
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding.artifacts import Embeddings
@@ -77,12 +82,7 @@ def inputs(
             message.SerializeToString()
         )
     (home / 'given' / 'model').rename(folder['model'] / 'Format-Serving')
-    for name, file, values in (
-        ('quarantine', 'summary.json', given.data.summary),
-        ('data_verdict', 'verdict.json', dataclasses.asdict(given.data.record)),
-        ('model_run', 'training.json', given.model.record),
-    ):
-        write_json(folder[name], file, values)
+    write_records(home, given.data.summary, given.data.record, given.model.record)
     (folder['evaluation'] / 'verdict.json').write_text(verdict.to_json(given.verdict), 'utf-8')
     write_predictions(given, folder['evaluation'])
     write_embeddings(folder['embeddings'], given.embeddings)

@@ -14,6 +14,7 @@ from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.serving_check import judgement, record
 from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.serving_check.record import ServingCheckRecord
+from thawline.components.shared.errors import DataError
 
 LABELS = ('a', 'b')
 CHANCES = np.array([[0.9, 0.1], [0.4, 0.6]], np.float32)
@@ -124,7 +125,7 @@ def test_record_survives_its_file(tmp_path: pathlib.Path) -> None:
         record.write(made, tmp_path)
         assert record.read(tmp_path) == made
     (tmp_path / record.FILE).write_text('{"format": 0}')
-    with pytest.raises(ValueError, match='not of format 1'):
+    with pytest.raises(DataError, match='not of format 1'):
         record.read(tmp_path)
 
 

@@ -15,7 +15,7 @@ from thawline.components.backbones import classifier as model
 from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import budget, checkpoint, fine_tune, params
-from thawline.components.training.best_epoch import EpochRecord
+from thawline.components.training.record import EpochRecord
 
 WHAT = 'fine-tuning steps'
 

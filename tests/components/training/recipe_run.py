@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Callable
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from thawline.components.backbones.features import Features
 from thawline.components.backbones.params import Views
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import checkpoint, params, recipe
+from thawline.components.training.record import TrainingRecord
 
 NAMES = ('cat', 'dog', 'owl', 'yak')
 Images = tuple[LabelledSet, LabelledSet]
@@ -72,8 +74,10 @@ def assert_equal(one: list[np.ndarray], other: list[np.ndarray]) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def without_seconds(value: Any) -> Any:
+def without_seconds(record: TrainingRecord) -> TrainingRecord:
     """A record without what the clock said."""
-    if isinstance(value, dict):
-        return {k: without_seconds(v) for k, v in value.items() if k != 'seconds'}
-    return [without_seconds(v) for v in value] if isinstance(value, list) else value
+    tuned = record.fine_tune
+    if tuned is not None:
+        history = tuple(dataclasses.replace(epoch, seconds=0.0) for epoch in tuned.history)
+        tuned = dataclasses.replace(tuned, history=history)
+    return dataclasses.replace(record, seconds={}, fine_tune=tuned)

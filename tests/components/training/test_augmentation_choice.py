@@ -9,6 +9,7 @@ from tests.components.training import tiny
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import augmentation_choice, params
 from thawline.components.training.epoch_trainer import EpochTrainer
+from thawline.components.training.record import AugmentationRecord
 
 SIDE = 32
 MIDDLE = (SIDE - 1) / 2
@@ -68,7 +69,8 @@ def test_same_seed_finds_the_same_and_a_part_of_many_images_is_enough() -> None:
     assert list(affinities) == ['standard', 'light', 'flip', 'up_down']
     assert matched.looked == 2 * len(affinities) * augmentation_choice.MAX_IMAGES
     assert affinities['standard'].accuracy < 0.8 < affinities['up_down'].accuracy
-    assert affinities['standard'].is_harmful and not affinities['standard'].is_harmless
+    assert augmentation_choice.is_harmful(affinities['standard'])
+    assert not augmentation_choice.is_harmless(affinities['standard'])
 
 
 def test_named_policy_is_taken_without_a_look() -> None:
@@ -78,7 +80,7 @@ def test_named_policy_is_taken_without_a_look() -> None:
     settings = params.Training(augmentation='strong')
     resolved, record = augmentation_choice.resolve(settings, matched.logits, plain, matched.val)
     assert resolved == settings and matched.looked == 0
-    assert record == {'policy': 'strong', 'measured': {}}
+    assert record == AugmentationRecord('strong', {})
 
 
 def test_resolved_settings_have_the_name_of_a_policy() -> None:
@@ -88,8 +90,8 @@ def test_resolved_settings_have_the_name_of_a_policy() -> None:
         params.Training(), matched.logits, plain, matched.val
     )
     assert resolved == params.Training(augmentation='flips')
-    assert record['policy'] == 'flips'
-    assert record['measured']['up_down']['accuracy'] == 1.0
+    assert record.policy == 'flips'
+    assert record.measured['up_down'].accuracy == 1.0
 
 
 def test_fine_tuning_needs_a_resolved_policy() -> None:

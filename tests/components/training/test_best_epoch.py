@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from thawline.components.training import budget, checkpoint, scores
-from thawline.components.training.best_epoch import EpochHistory, EpochRecord, Snapshot
+from thawline.components.training.best_epoch import EpochHistory, Snapshot
 from thawline.components.training.model_selection import ValPredictions
+from thawline.components.training.record import EpochRecord
 
 
 def variable(value: float) -> keras.Variable:

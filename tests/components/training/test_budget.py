@@ -148,11 +148,11 @@ def test_what_is_planned_fits_and_is_worth_it(
 @pytest.mark.parametrize(
     ('found', 'missing'),
     [
-        (ThawPlan(7, 8), []),
-        (ThawPlan(2, 8), ['5 of 7 epochs']),
-        (ThawPlan(7, 2), ['6 of 8 thawed blocks']),
-        (ThawPlan(6, 4), ['1 of 7 epochs', '4 of 8 thawed blocks']),
+        (ThawPlan(7, 8), ()),
+        (ThawPlan(2, 8), ('5 of 7 epochs',)),
+        (ThawPlan(7, 2), ('6 of 8 thawed blocks',)),
+        (ThawPlan(6, 4), ('1 of 7 epochs', '4 of 8 thawed blocks')),
     ],
 )
-def test_what_is_missing_is_said(found: ThawPlan, missing: list[str]) -> None:
+def test_what_is_missing_is_said(found: ThawPlan, missing: tuple[str, ...]) -> None:
     assert found.omissions(epochs=7, blocks=8) == missing

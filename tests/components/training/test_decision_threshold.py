@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import hypothesis
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
@@ -164,8 +162,8 @@ def test_default_is_argmax_with_a_temperature() -> None:
     rule, record = decision_threshold.decide(logits, labels, CLASSES, params.Decision())
     assert rule.is_argmax and (rule.threshold, rule.positive) == (0.5, 0)
     np.testing.assert_array_equal(rule.answers(logits), logits.argmax(axis=1))
-    assert record['temperature'] == rule.temperature != 1.0
-    assert record['positive'] is None and 'val' not in record
+    assert record.temperature == rule.temperature != 1.0
+    assert record.positive is None and record.val is None
     three = np.concatenate([logits, logits[:, :1]], axis=1)
     assert decision_threshold.decide(three, labels, ('a', 'b', 'c'), params.Decision())[0].is_argmax
 
@@ -188,17 +186,16 @@ def test_recorded_is_what_the_rule_answers(positive: str) -> None:
             'precision': sklearn.metrics.precision_score(**of_positive),
             'f1': sklearn.metrics.f1_score(**of_positive),
         }
-        assert record['val'] == pytest.approx(expected)
+        assert vars(record.val) == pytest.approx(expected)
         before = sklearn.metrics.accuracy_score(labels, logits.argmax(axis=1))
-        assert record['val_argmax']['accuracy'] == pytest.approx(before)
-        assert (rule.positive, record['positive']) == (index, positive)
-        assert record['threshold'] == rule.threshold
-        assert json.loads(json.dumps(record)) == record
+        assert record.val_argmax.accuracy == pytest.approx(before)
+        assert (rule.positive, record.positive) == (index, positive)
+        assert record.threshold == rule.threshold
         if settings.aim == 'recall':
-            assert record['val']['recall'] >= 0.97
-            line = f"recall of '{positive}' {100 * record['val']['recall']:.1f} % with precision"
-            assert record['summary'].startswith(line)
-            assert f'on val at threshold {rule.threshold:.2f}' in record['summary']
+            assert record.val.recall >= 0.97
+            line = f"recall of '{positive}' {100 * record.val.recall:.1f} % with precision"
+            assert record.summary.startswith(line)
+            assert f'on val at threshold {rule.threshold:.2f}' in record.summary
 
 
 def test_accuracy_needs_no_positive_class() -> None:
@@ -206,8 +203,8 @@ def test_accuracy_needs_no_positive_class() -> None:
     rule, record = decision_threshold.decide(
         logits, labels, CLASSES, params.Decision(aim='accuracy')
     )
-    assert record['positive'] == 'defective' and rule.positive == 0
-    assert record['val']['accuracy'] >= record['val_argmax']['accuracy']
+    assert record.positive == 'defective' and rule.positive == 0
+    assert record.val.accuracy >= record.val_argmax.accuracy
 
 
 RECALL = params.Decision(aim='recall', positive='defective', at_least=0.9)

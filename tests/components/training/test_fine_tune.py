@@ -20,7 +20,7 @@ from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import epoch_trainer as epochs_lib
 from thawline.components.training import optimizer, scores
-from thawline.components.training.best_epoch import EpochRecord
+from thawline.components.training.record import EpochRecord, Scores
 
 
 @pytest.mark.parametrize('batch_norm', ['frozen', 'affine', 'updated'])
@@ -55,7 +55,7 @@ def test_all_blocks_and_more_blocks_than_there_are(blocks: Any, tmp_path: pathli
     kernels = {path: is_same for path, is_same in unchanged.items() if 'kernel' in path}
     assert len(kernels) == tiny.BLOCKS and not any(kernels.values())
     assert tuned.plan.blocks == tuned.history[0].blocks == tiny.BLOCKS
-    assert tuned.left_out == []
+    assert tuned.left_out == ()
 
 
 def test_first_step_moves_every_block_by_its_own_rate(tmp_path: pathlib.Path) -> None:
@@ -217,13 +217,13 @@ def test_best_epoch_is_restored_and_training_stops_early(
     classifier = tiny.classifier(dropout=0.0)
     chosen = settings(epochs=8, patience=2, average=average)
     tuned = run(classifier, tmp_path, chosen, tiny.images(48), val)
-    reached = [scores.Scores(epoch.val_accuracy, epoch.val_loss, 16) for epoch in tuned.history]
+    reached = [Scores(epoch.val_accuracy, epoch.val_loss, 16) for epoch in tuned.history]
     assert reached[tuned.best_epoch - 1] == tuned.best.val
     top = max(one.accuracy for one in reached)
     assert tuned.best.val.accuracy >= top - math.sqrt(top * (1 - top) / 16)
     assert [epoch.epoch for epoch in tuned.history] == list(range(1, tuned.best_epoch + 3))
     assert len(tuned.history) < 8
-    assert tuned.left_out == []  # it was not for want of time
+    assert tuned.left_out == ()  # it was not for want of time
     # The weights are those of the best epoch: predicting again gives its scores again.
     again = scores.score(classifier.predict(val.values), val.labels)
     assert again.accuracy == tuned.best.val.accuracy

@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import made_records
 from thawline.components.training import learning_curves
+from thawline.components.training.record import Kept, TrainingRecord
 
 
-def scored(accuracy: float, log_loss: float) -> dict[str, Any]:
-    return {'accuracy': accuracy, 'log_loss': log_loss, 'n': 40}
-
-
-def a_record(kept: str = 'fine_tuned', blocks: tuple[int, ...] = (6, 6, 18)) -> dict[str, Any]:
-    history = [
-        {
-            'epoch': i + 1,
-            'train_loss': 0.9 - 0.1 * i,
-            'train_accuracy': 0.7 + 0.05 * i,
-            'val_loss': 0.6 - 0.1 * i,
-            'val_accuracy': 0.8 + 0.04 * i,
-            'blocks': thawed,
-            'rate': 3e-4 / (i + 1),
-            'seconds': 2.0,
-        }
-        for i, thawed in enumerate(blocks)
-    ]
-    record = {
-        'probe': {'c': 0.1, 'train': scored(0.95, 0.2), 'val': scored(0.825, 0.5)},
-        'kept': kept,
-        'val': scored(0.88, 0.4) if kept != 'probe' else scored(0.825, 0.5),
-    }
-    if history:
-        record['fine_tune'] = {'best_epoch': len(history), 'history': history}
-    return record
+def a_record(kept: Kept = 'fine_tuned', blocks: tuple[int, ...] = (6, 6, 18)) -> TrainingRecord:
+    if not blocks:
+        return made_records.training(0.825)
+    tuned = made_records.fine_tuned(0.88, len(blocks), blocks)
+    return made_records.training(0.825, kept=kept, val=tuned.val, fine_tune=tuned)
 
 
 def texts(picture: bytes) -> list[str]:

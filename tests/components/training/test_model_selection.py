@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.components.training import model_selection, scores
+from thawline.components.training import model_selection
+from thawline.components.training.record import CalibratedScores
 
 N = 400
 
 
-def candidate(accuracy: float, loss: float, n: int = N) -> model_selection.CalibratedScores:
+def candidate(accuracy: float, loss: float, n: int = N) -> CalibratedScores:
     # The log loss before calibration says the opposite, so that a choice by it would fail.
-    return model_selection.CalibratedScores(scores.Scores(accuracy, 10 - loss, n), loss)
+    return CalibratedScores(accuracy, 10 - loss, n, loss)
 
 
 def test_lower_calibrated_loss_wins_between_accuracies_that_differ_by_chance() -> None:
@@ -54,13 +55,12 @@ def test_more_images_tell_more(n: int, kept: float) -> None:
 def test_the_choice_is_never_clearly_worse_than_another(found: dict) -> None:
     candidates = {share: candidate(*values) for share, values in found.items()}
     kept = candidates[model_selection.choose(candidates)]
-    top = max(one.val.accuracy for one in candidates.values())
-    assert kept.val.accuracy >= top - math.sqrt(top * (1 - top) / N)
+    top = max(one.accuracy for one in candidates.values())
+    assert kept.accuracy >= top - math.sqrt(top * (1 - top) / N)
     for one in candidates.values():
         # Whatever has both the better accuracy and the better loss would have been taken.
         assert not (
-            one.val.accuracy > kept.val.accuracy
-            and one.calibrated_log_loss < kept.calibrated_log_loss
+            one.accuracy > kept.accuracy and one.calibrated_log_loss < kept.calibrated_log_loss
         )
 
 
@@ -72,5 +72,5 @@ def test_scale_of_the_logits_does_not_count() -> None:
         model_selection.ValPredictions.score(scale * logits, labels).calibrated_scores(labels)
         for scale in (1, 3)
     )
-    assert once.val.log_loss != pytest.approx(thrice.val.log_loss, rel=0.05)
+    assert once.log_loss != pytest.approx(thrice.log_loss, rel=0.05)
     assert once.calibrated_log_loss == pytest.approx(thrice.calibrated_log_loss, rel=1e-3)

@@ -22,9 +22,10 @@ from thawline.components import backbones
 from thawline.components.backbones.features import Features, feature_slices
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import augmentation_choice, model_selection, recipe, scores
+from thawline.components.training.record import AugmentationRecord, Scores
 
 
-def shipped(trained: recipe.TrainedClassifier, data: LabelledSet) -> scores.Scores:
+def shipped(trained: recipe.TrainedClassifier, data: LabelledSet) -> Scores:
     return scores.score(trained.classifier.predict(data.values), data.labels)
 
 
@@ -38,41 +39,36 @@ def test_probe_leaves_every_weight_of_the_base_bitwise_equal(tmp_path: pathlib.P
     before = tiny.weights_of(base)
     trained = train(tmp_path, base, mode='probe', images=no_images)
     assert all(tiny.same(before, tiny.weights_of(base)).values())
-    assert trained.kept == 'probe' and 'fine_tune' not in trained.record
-    assert trained.record['probe']['val']['accuracy'] > 0.8
-    assert trained.record['left_out'] == []
-    assert set(trained.record['seconds']) == {'probe'}
+    assert trained.record.kept == 'probe' and trained.record.fine_tune is None
+    assert trained.record.probe.val.accuracy > 0.8
+    assert trained.record.left_out == ()
+    assert set(trained.record.seconds) == {'probe'}
     assert not (tmp_path / 'state').exists()
     scored = shipped(trained, tiny.images(24, seed=1))
-    assert scored.accuracy == trained.record['val']['accuracy']
-    assert scored.log_loss == pytest.approx(trained.record['val']['log_loss'], rel=1e-4)
+    assert scored.accuracy == trained.record.val.accuracy
+    assert scored.log_loss == pytest.approx(trained.record.val.log_loss, rel=1e-4)
 
 
 def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> None:
     val = tiny.images(24, seed=1)
     trained = train(tmp_path, val_set=val, epochs=2, blocks=1, learning_rate=1e-3)
     record = trained.record
-    assert record['classes'] == ['cat', 'dog']
-    assert record['images'] == {'train': 32, 'val': 24}
-    assert record['kept'] == trained.kept
+    assert record.classes == ('cat', 'dog')
+    assert record.images == {'train': 32, 'val': 24}
     scored = shipped(trained, val)
-    assert scored.accuracy == record['val']['accuracy']
-    assert scored.log_loss == pytest.approx(record['val']['log_loss'], rel=1e-4)
+    assert scored.accuracy == record.val.accuracy
+    assert scored.log_loss == pytest.approx(record.val.log_loss, rel=1e-4)
     np.testing.assert_allclose(
         trained.val_logits, trained.classifier.predict(val.values), rtol=1e-4, atol=1e-5
     )
-    candidates = {}
-    for share, values in record['interpolation'].items():
-        rest = {name: value for name, value in values.items() if name != 'calibrated_log_loss'}
-        scored = scores.Scores(**rest)
-        candidates[share] = model_selection.CalibratedScores(scored, values['calibrated_log_loss'])
+    candidates = record.interpolation
     assert list(candidates) == ['0', '0.25', '0.5', '0.75', '1']
-    assert candidates['0'].val == scores.Scores(**record['probe']['val'])
-    assert candidates['1'].val == scores.Scores(**record['fine_tune']['val'])
     kept = model_selection.choose({float(share): one for share, one in candidates.items()})
-    assert candidates[f'{kept:g}'].val == scores.Scores(**record['val'])
-    assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
-    assert set(record['seconds']) == {'probe', 'read', 'augmentation', 'fine_tune'}
+    for share, of_record in (('0', record.probe.val), ('1', record.fine_tune.val),
+                             (f'{kept:g}', record.val)):  # fmt: skip
+        assert vars(of_record).items() <= vars(candidates[share]).items()
+    assert [epoch.epoch for epoch in record.epochs] == [1, 2]
+    assert set(record.seconds) == {'probe', 'read', 'augmentation', 'fine_tune'}
     assert _curve(tmp_path / 'tensorboard') == [0, 1, 2]
 
 
@@ -81,16 +77,16 @@ def test_augmentation_auto_is_settled_by_the_frozen_base_and_its_head(
 ) -> None:
     val = tiny.images(24, seed=1)
     probe = train(tmp_path / 'probe', val_set=val, augmentation='auto', mode='probe')
-    assert 'augmentation' not in probe.record  # nothing is augmented
+    assert probe.record.augmentation is None  # nothing is augmented
     classifier = probe.classifier
     expected = augmentation_choice.choose(
         classifier.predict, classifier.predict(val.values), val, 0
     )[0]
     auto = train(tmp_path / 'auto', val_set=val, augmentation='auto', epochs=1).record
     named = train(tmp_path / 'named', val_set=val, augmentation='light', epochs=1).record
-    assert auto['augmentation']['policy'] == expected
-    assert next(iter(auto['augmentation']['measured'])) == 'standard'
-    assert named['augmentation'] == {'policy': 'light', 'measured': {}}
+    assert auto.augmentation.policy == expected
+    assert next(iter(auto.augmentation.measured)) == 'standard'
+    assert named.augmentation == AugmentationRecord('light', {})
 
 
 def _curve(folder: pathlib.Path) -> list[int]:
@@ -115,9 +111,9 @@ def test_probe_is_kept_where_fine_tuning_is_worse(tmp_path: pathlib.Path) -> Non
         block_decay=1.0,
         warmup=0.0,
     )
-    assert trained.kept == trained.record['kept'] == 'probe'
-    tuned, probe = trained.record['fine_tune']['val'], trained.record['probe']['val']
-    assert tuned['accuracy'] < probe['accuracy']
+    assert trained.record.kept == 'probe'
+    tuned, probe = trained.record.fine_tune.val, trained.record.probe.val
+    assert tuned.accuracy < probe.accuracy
     assert all(tiny.same(before, tiny.weights_of(base)).values())
     assert_equal(weights(trained), weights(probe_only))
 
@@ -139,8 +135,8 @@ def test_probe_is_kept_with_the_statistics_that_it_saw(tmp_path: pathlib.Path) -
         batch_norm='updated',
         average=0.2,
     )
-    assert trained.record['fine_tune']['val']['accuracy'] < 0.5
-    assert trained.kept == 'probe'
+    assert trained.record.fine_tune.val.accuracy < 0.5
+    assert trained.record.kept == 'probe'
     assert all(tiny.same(before, tiny.weights_of(base)).values())
     assert_equal(weights(trained), weights(probe_only))
 
@@ -162,12 +158,12 @@ def test_fine_tuned_model_is_kept_where_it_is_better(tmp_path: pathlib.Path) -> 
         block_decay=1.0,
         dropout=0.0,
     )
-    tuned, probe = trained.record['fine_tune']['val'], trained.record['probe']['val']
-    assert probe['accuracy'] == 0.5
-    assert tuned['accuracy'] > 0.6
-    assert trained.kept in ('fine_tuned', 'interpolated')
+    tuned, probe = trained.record.fine_tune.val, trained.record.probe.val
+    assert probe.accuracy == 0.5
+    assert tuned.accuracy > 0.6
+    assert trained.record.kept in ('fine_tuned', 'interpolated')
     scored = shipped(trained, tiny.images(24, seed=1)).accuracy
-    assert scored == trained.record['val']['accuracy'] > 0.6
+    assert scored == trained.record.val.accuracy > 0.6
 
 
 def test_same_seed_same_weights(tmp_path: pathlib.Path) -> None:
@@ -184,9 +180,9 @@ def test_budget_for_everything_changes_nothing(tmp_path: pathlib.Path) -> None:
     limited = train(tmp_path / 'limited', budget='5h', **chosen)
     assert_equal(weights(limited), weights(free))
     assert without_seconds(limited.record) == without_seconds(free.record)
-    assert limited.record['left_out'] == []
-    assert limited.record['fine_tune']['epochs'] == 2
-    assert limited.record['fine_tune']['blocks'] == 2
+    assert limited.record.left_out == ()
+    assert limited.record.fine_tune.epochs == 2
+    assert limited.record.fine_tune.blocks == 2
 
 
 def test_without_time_for_fine_tuning_the_probe_is_kept(tmp_path: pathlib.Path) -> None:
@@ -194,11 +190,11 @@ def test_without_time_for_fine_tuning_the_probe_is_kept(tmp_path: pathlib.Path) 
     base = tiny.backbone()
     before = tiny.weights_of(base)
     trained = train(tmp_path / 'hurried', base, budget='0.001s', epochs=2)
-    assert trained.kept == trained.record['kept'] == 'probe'
-    assert trained.record['left_out'] == ['fine-tuning']
-    assert 'augmentation' not in trained.record  # no image was changed
-    assert 'fine_tune' not in trained.record
-    assert trained.record['val'] == probe_only.record['val']
+    assert trained.record.kept == 'probe'
+    assert trained.record.left_out == ('fine-tuning',)
+    assert trained.record.augmentation is None  # no image was changed
+    assert trained.record.fine_tune is None
+    assert trained.record.val == probe_only.record.val
     assert trained.rule == probe_only.rule
     np.testing.assert_array_equal(trained.val_logits, probe_only.val_logits)
     assert all(tiny.same(before, tiny.weights_of(base)).values())
@@ -243,10 +239,10 @@ def test_class_weights_reach_both_phases(tmp_path: pathlib.Path) -> None:
     logits = probe_only.classifier.predict(rare.values).astype(float)
     losses = -scipy.special.log_softmax(logits, axis=1)[np.arange(30), rare.labels]
     record = train(tmp_path / 'tuned', **chosen).record
-    assert record['probe'] == probe_only.record['probe']
+    assert record.probe == probe_only.record.probe
     expected = losses @ np.array([30 / 48, 30 / 12])[rare.labels] / 30
-    (epoch,) = record['fine_tune']['history']
-    assert epoch['train_loss'] == pytest.approx(expected, rel=1e-3)
+    (epoch,) = record.fine_tune.history
+    assert epoch.train_loss == pytest.approx(expected, rel=1e-3)
     assert losses.mean() != pytest.approx(expected, rel=1e-2)  # else the weights would not show
 
 
@@ -264,11 +260,12 @@ def test_real_backbone_freezes_and_thaws(kind: Features, tmp_path: pathlib.Path)
     trained = train(tmp_path, base, data, val, epochs=1, blocks=2, learning_rate=1e-3, kind=kind)
     assert trained.classifier.head.kernel.shape[0] == feature_slices(base, kind)[-1][1].stop
     scored = shipped(trained, val)
-    assert scored.accuracy == trained.record['val']['accuracy']
-    assert scored.log_loss == pytest.approx(trained.record['val']['log_loss'], rel=1e-3)
+    assert scored.accuracy == trained.record.val.accuracy
+    assert scored.log_loss == pytest.approx(trained.record.val.log_loss, rel=1e-3)
     unchanged = tiny.same(before, tiny.weights_of(base))
     thawed = {v.path for block in base.blocks[-2:] for layer in block.layers for v in layer.weights}
     assert all(is_same for path, is_same in unchanged.items() if path not in thawed)
     assert all(is_same for path, is_same in unchanged.items() if 'moving' in path)
     kernels = {path: same for path, same in unchanged.items() if 'kernel' in path}
-    assert any(kernels[path] for path in kernels.keys() & thawed) is (trained.kept == 'probe')
+    as_before = any(kernels[path] for path in kernels.keys() & thawed)
+    assert as_before is (trained.record.kept == 'probe')

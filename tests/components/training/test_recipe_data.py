@@ -21,7 +21,7 @@ def test_class_absent_from_val_trains(tmp_path: pathlib.Path) -> None:
     val = val.take(np.flatnonzero(val.labels != 1))
     trained = train(tmp_path, val_set=val, classes=3, epochs=1, blocks=1)
     assert trained.classifier.predict(val.values).shape == (16, 3)
-    assert math.isfinite(trained.record['fine_tune']['val']['log_loss'])
+    assert math.isfinite(trained.record.fine_tune.val.log_loss)
 
 
 @pytest.mark.parametrize('mode', ['probe', 'fine_tune'])
@@ -47,7 +47,7 @@ def test_images_of_unknown_classes_do_not_take_part(
             blocks=1,
         )
     assert_equal(weights(trained), weights(expected))
-    assert trained.record['images'] == {'train': 32, 'val': 24}
+    assert trained.record.images == {'train': 32, 'val': 24}
     assert '5 train images' in caplog.text and '5 val images' in caplog.text
 
 

@@ -16,7 +16,7 @@ from tests.components.training import fine_tuning
 from tests.components.training.fine_tuning import Killed, attempt, run, settings, timeless
 from thawline.components.shared import progress
 from thawline.components.training import budget, checkpoint, fine_tune, optimizer, params
-from thawline.components.training.best_epoch import EpochRecord
+from thawline.components.training.record import EpochRecord
 
 EPOCHS = 4
 STEPS = 3  # of 24 images in batches of 8
@@ -119,7 +119,7 @@ def test_measuring_an_epoch_leaves_no_trace(name: str, tmp_path: pathlib.Path) -
     assert timeless(tuned) == timeless(expected)
     assert expected.plan.epoch_seconds is None
     assert tuned.plan.epoch_seconds is not None and tuned.plan.epoch_seconds > 0
-    assert tuned.left_out == []
+    assert tuned.left_out == ()
     assert len(tuned.history) == EPOCHS
 
 
@@ -158,7 +158,7 @@ def test_budget_that_runs_out_ends_after_the_epoch(
         )
     assert [epoch.epoch for epoch in tuned.history] == [1, 2]
     assert 'stopped after epoch 2' in caplog.text
-    assert (tuned.plan.epochs, tuned.left_out) == (2, ['2 of 4 epochs'])
+    assert (tuned.plan.epochs, tuned.left_out) == (2, ('2 of 4 epochs',))
     assert tuned.best_epoch in (1, 2)
 
 
@@ -189,7 +189,7 @@ def test_seconds_before_a_kill_are_of_the_budget_too(
         tuned = attempt_with(Clock(), kill_at=None)
     assert seen == [1, 2, 3]
     assert 'stopped after epoch 3' in caplog.text
-    assert tuned.left_out == ['1 of 4 epochs']
+    assert tuned.left_out == ('1 of 4 epochs',)
 
 
 def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_them(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
-from thawline.components.training import params, run_fn
+from thawline.components.training import params, record, run_fn
 
 BACKBONE = 'mobilenet_v2_035'
 
@@ -115,14 +114,14 @@ def folder(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_record(folder: pathlib.Path) -> None:
-    record = json.loads((folder / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
-    assert record['classes'] == list(CLASSES)
-    assert record['images'] == {'train': 4 * len(CLASSES), 'val': 2 * len(CLASSES)}
-    assert record['base']['backbone'] == BACKBONE
-    assert len(record['base']['weights_digest']) == 64
-    assert record['environment'].keys() >= {'python', 'tensorflow', 'keras'}
-    assert [epoch['epoch'] for epoch in record['fine_tune']['history']] == [1, 2]
-    assert set(record['seconds']) == {'embeddings', 'probe', 'read', 'augmentation', 'fine_tune'}
+    trained = record.read(folder / 'run')
+    assert trained.classes == CLASSES
+    assert trained.images == {'train': 4 * len(CLASSES), 'val': 2 * len(CLASSES)}
+    assert trained.base.backbone == BACKBONE and trained.base.image_size == SIZE
+    assert len(trained.base.weights_digest) == 64
+    assert trained.environment.keys() >= {'python', 'tensorflow', 'keras'}
+    assert [epoch.epoch for epoch in trained.epochs] == [1, 2]
+    assert set(trained.seconds) == {'embeddings', 'probe', 'read', 'augmentation', 'fine_tune'}
     curves = (folder / 'run' / run_fn.CURVES_FILE).read_text('utf-8')
     assert curves.lstrip().startswith('<?xml') and '</svg>' in curves
 
@@ -139,23 +138,22 @@ def probed(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_probe_needs_no_images(probed: pathlib.Path) -> None:
-    record = json.loads((probed / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
-    assert record['images'] == {'train': 4 * len(CLASSES), 'val': 2 * len(CLASSES)}
-    assert record['kept'] == 'probe' and 'fine_tune' not in record
-    assert set(record['seconds']) == {'embeddings', 'probe'}
+    trained = record.read(probed / 'run')
+    assert trained.images == {'train': 4 * len(CLASSES), 'val': 2 * len(CLASSES)}
+    assert trained.kept == 'probe' and trained.fine_tune is None
+    assert set(trained.seconds) == {'embeddings', 'probe'}
 
 
-@pytest.mark.parametrize('trained', ['folder', 'probed'])
+@pytest.mark.parametrize('training', ['folder', 'probed'])
 def test_served_model_is_the_one_that_the_record_tells_of(
-    trained: str, request: pytest.FixtureRequest, transformed: Transformed
+    training: str, request: pytest.FixtureRequest, transformed: Transformed
 ) -> None:
-    folder = request.getfixturevalue(trained)
-    record = json.loads((folder / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
+    folder = request.getfixturevalue(training)
     predictions = probabilities(folder, transformed)
     assert predictions.shape == (6 * len(CLASSES), len(CLASSES))
     labels = [CLASSES.index(row.label) for row in transformed.rows]
     hits = (predictions.argmax(1) == labels)[4 * len(CLASSES) :]  # val is the second part
-    assert hits.mean() == pytest.approx(record['val']['accuracy'])
+    assert hits.mean() == pytest.approx(record.read(folder / 'run').val.accuracy)
 
 
 def test_nothing_is_left_behind(folder: pathlib.Path) -> None:

@@ -47,13 +47,13 @@ def test_confidence_counts_only_where_it_is_asked_for(mode: Mode, tmp_path: path
     )  # fmt: skip
     assert_equal(weights(hard), weights(expected))
     assert without_seconds(hard.record) == without_seconds(expected.record)
-    assert hard.record['soft_labels'] == 0
-    assert soft.record['soft_labels'] == 16
+    assert hard.record.soft_labels == 0
+    assert soft.record.soft_labels == 16
     for record in (soft.record, hard.record):  # the same count, of the labels themselves
-        assert record['probe']['train']['n'] == 48
-    assert soft.record['probe']['val']['log_loss'] < hard.record['probe']['val']['log_loss']
+        assert record.probe.train.n == 48
+    assert soft.record.probe.val.log_loss < hard.record.probe.val.log_loss
     if mode == 'fine_tune':
-        first = [one.record['fine_tune']['history'][0]['train_loss'] for one in (soft, hard)]
+        first = [one.record.fine_tune.history[0].train_loss for one in (soft, hard)]
         assert first[0] != first[1]
 
 
@@ -67,10 +67,10 @@ def test_every_view_of_an_image_is_as_sure_as_the_image(tmp_path: pathlib.Path) 
         )
     )  # fmt: skip
     for one in (plain, viewed):
-        assert one.record['soft_labels'] == 16
-        loss = one.record['probe']['val']['log_loss']
+        assert one.record.soft_labels == 16
+        loss = one.record.probe.val.log_loss
         # A wrong label that says how little it knows does no harm to speak of.
-        assert loss < without.record['probe']['val']['log_loss'] + 0.1
+        assert loss < without.record.probe.val.log_loss + 0.1
 
 
 @pytest.mark.parametrize('class_weights', ['none', 'balanced'])
@@ -90,7 +90,7 @@ def test_mean_answer_on_train_is_the_mean_target(
         augmentation='none',
         class_weights=class_weights,
     )
-    assert trained.record['soft_labels'] == 12
+    assert trained.record.soft_labels == 12
     answers = scipy.special.softmax(trained.classifier.predict(data.values), axis=1)
     targets = np.array([[1, 0, 0], [0, 1, 0], [0.2, 0.2, 0.6]])[data.labels]
     weights = 1 / np.bincount(data.labels)[data.labels] if class_weights == 'balanced' else None

@@ -24,6 +24,8 @@ from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.shared import code_digest
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import params, run_fn, training_images, tuned_settings
+from thawline.components.training import record as training_record
+from thawline.components.training.record import TrainingRecord
 from thawline.components.tuning import executor, record
 from thawline.components.tuning.component import ImageTuner
 from thawline.components.tuning.executor import Executor
@@ -149,7 +151,7 @@ def trained(
     transformed: Transformed,
     place: pathlib.Path,
     hyperparameters: dict[str, Any],
-) -> dict[str, Any]:
+) -> TrainingRecord:
     training = params.Training(
         batch_size=10, tuned=True, fine_tune=params.FineTune(blocks=1, epochs=1)
     )
@@ -171,8 +173,7 @@ def trained(
             },
         )
     )
-    record: dict[str, Any] = json.loads((folder / 'run' / run_fn.RECORD_FILE).read_text('utf-8'))
-    return record
+    return training_record.read(folder / 'run')
 
 
 def test_trainer_takes_the_artifact(
@@ -183,7 +184,7 @@ def test_trainer_takes_the_artifact(
     config = json.loads(file.read_text('utf-8'))
     config['values'] |= {'fine_tune.blocks': 3, 'augmentation': 'flip'}
     outcome = trained(tmp_path, transformed, folder.parent / 'embeddings', config)
-    assert outcome['fine_tune']['blocks'] == 3
-    assert outcome['tuned']['fine_tune.blocks'] == 3
-    assert outcome['tuned']['augmentation'] == 'flip'
-    assert set(outcome['tuned']) == set(tuned_settings.NAMES)
+    assert outcome.fine_tune.blocks == 3
+    assert outcome.tuned['fine_tune.blocks'] == 3
+    assert outcome.tuned['augmentation'] == 'flip'
+    assert set(outcome.tuned) == set(tuned_settings.NAMES)

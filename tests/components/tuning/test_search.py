@@ -17,7 +17,6 @@ from thawline.components.shared.errors import DataError
 from thawline.components.training import budget, params, tuned_settings
 from thawline.components.tuning import (
     head_comparison,
-    record,
     search,
     search_space,
     settings_choice,
@@ -99,16 +98,16 @@ def test_chosen_is_never_worse_than_the_present_settings(searched: search.Recipe
 
 
 def test_record_tells_all_of_it(searched: search.RecipeTuner) -> None:
-    content = json.loads(json.dumps(record.tuning_record(searched)))
-    assert content['base'] == BASE and content['val_images'] == 20
-    assert len(content['trials']) == 3 and content['left_out'] == 0
-    first = content['trials'][0]
-    assert first['accuracy'] == searched.results[0].measured.accuracy  # type: ignore[union-attr]
-    assert first['values'][tuned_settings.BLOCKS] == 1
-    assert content['standard_error'] == pytest.approx(
-        np.sqrt(first['accuracy'] * (1 - first['accuracy']) / 20)
+    content = searched.record()
+    assert content.base == BASE and content.val_images == 20
+    assert len(content.trials) == 3 and content.left_out == 0
+    first = content.trials[0]
+    assert first.accuracy == searched.results[0].measured.accuracy  # type: ignore[union-attr]
+    assert first.values[tuned_settings.BLOCKS] == 1
+    assert content.standard_error == pytest.approx(
+        np.sqrt(first.accuracy * (1 - first.accuracy) / 20)
     )
-    assert [head['class_weights'] for head in content['heads']] == ['none', 'balanced']
+    assert [head.class_weights for head in content.heads] == ['none', 'balanced']
 
 
 def test_weights_of_the_base_are_restored_between_trainings(tmp_path: pathlib.Path) -> None:
@@ -154,7 +153,7 @@ def test_budget_ends_the_search_but_not_before_the_present_settings(
     clock.now = 1.0
     search_tuner.search()
     assert len(search_tuner.results) == 1
-    assert record.tuning_record(search_tuner)['left_out'] == 2
+    assert search_tuner.record().left_out == 2
     assert search_tuner.get_best_hyperparameters()[0].values == search_tuner.candidates[0]
 
 
@@ -196,7 +195,7 @@ def test_diverged_training_does_not_end_the_search(tmp_path: pathlib.Path) -> No
         search_tuner.search()
     assert search_tuner.results[0] is not None and search_tuner.results[1] is None
     assert search_tuner.choice.chosen == 0
-    assert record.tuning_record(search_tuner)['trials'][1]['accuracy'] is None
+    assert search_tuner.record().trials[1].accuracy is None
     np.testing.assert_array_equal(np.array(kernel), good)
 
 

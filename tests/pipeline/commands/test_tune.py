@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
-import json
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import rich.console
 import yaml
 
 from thawline.components.shared.errors import ConfigError
+from thawline.components.tuning.record import HeadRecord, TrialRecord, TuningRecord
 from thawline.pipeline.commands import tune
 from thawline.pipeline.config import config, loading
 from thawline.pipeline.config.project import Project
@@ -29,36 +30,32 @@ def parsed(text: str = '') -> config.Config:
     return loading.parse('name: x\ndata: {source: images}\n' + text, 'thawline.yaml')
 
 
-def trial(loss: float | None, **changes: Any) -> dict[str, Any]:
-    known = {'accuracy': 0.9, 'kept': 'fine_tuned', 'seconds': 12.0, 'log_loss': loss}
-    if loss is None:
-        known = dict.fromkeys(known)
-    return {'values': {**PRESENT, **changes}, **known}
+def trial(loss: float, **changes: Any) -> TrialRecord:
+    return TrialRecord({**PRESENT, **changes}, 0.9, loss, 'fine_tuned', 12.0)
 
 
-def record(chosen: int = 1, **changes: Any) -> dict[str, Any]:
-    head = {
-        'features': 'blocks', 'class_weights': 'none', 'accuracy': 0.8, 'recall': 0.7,
-        'log_loss': 0.5, 'seconds': 1.0,
-    }  # fmt: skip
+def record(chosen: int = 1, **changes: Any) -> TuningRecord:
+    head = HeadRecord('blocks', 'none', 0.8, log_loss=0.5, recall=0.7, seconds=1.0)
+    top = dataclasses.replace(head, features='top', accuracy=0.75)
     changed = {'fine_tune.learning_rate': 2.5e-4, 'augmentation': 'flip'}
-    content = {
+    diverged = TrialRecord(PRESENT, None, None, None, None)
+    content: dict[str, Any] = {
         'base': 'mobilenet_v2 at 224 px',
         'mode': 'fine_tune',
         'val_images': 100,
         'standard_error': 0.03,
-        'heads': [head, {**head, 'features': 'top', 'accuracy': 0.75}],
-        'found': ['features: blocks stays'],
+        'heads': (head, top),
+        'found': ('features: blocks stays',),
         'features': 'blocks',
-        'trials': [trial(0.4), trial(0.3, **changed), trial(None)],
+        'trials': (trial(0.4), trial(0.3, **changed), diverged),
         'left_out': 0,
         'chosen': chosen,
         'why': 'because of the numbers',
     }
-    return json.loads(json.dumps(content | changes))
+    return TuningRecord(**(content | changes))
 
 
-def output_of(content: dict[str, Any], width: int = 120) -> str:
+def output_of(content: TuningRecord, width: int = 120) -> str:
     file = io.StringIO()
     tune.show(rich.console.Console(file=file, width=width), content, parsed())
     return file.getvalue()

@@ -10,9 +10,11 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+from tests import made_records
 from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount, PairedCount
 from thawline.components.evaluation.gate.params import Gate
+from thawline.components.ingestion import summary
 from thawline.components.serving_check import record as serving_record
 from thawline.pipeline.metadata.runs import NodeResult, Output
 from thawline.pipeline.notifications import body, details, messages
@@ -28,8 +30,8 @@ def node(name: str, **outputs: Output) -> NodeResult:
 
 def ingested() -> NodeResult:
     splits = {'train': {'a': 70, 'b': 70}, 'val': {'a': 15, 'b': 15}, 'test': {'a': 15, 'b': 15}}
-    summary = {'written': 200, 'quarantined': 3, 'splits': splits}
-    return node('ImageExampleGen', quarantine=Output(1, '', {'summary': json.dumps(summary)}))
+    numbers = summary.to_json(made_records.ingestion(splits, 3))
+    return node('ImageExampleGen', quarantine=Output(1, '', {'summary': numbers}))
 
 
 def evaluated(folder: pathlib.Path, right: int, noted: dict[str, Any] | None = None) -> NodeResult:

@@ -15,9 +15,12 @@ from typing import Any
 from click.testing import CliRunner, Result
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from tests import made_runs
+from tests import made_records, made_runs
 from tests.made_runs import Row
+from thawline.components.ingestion import summary
 from thawline.components.shared import metadata_store
+from thawline.components.training import record as training_record
+from thawline.components.training.record import BaseRecord
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
 from thawline.pipeline.registry import registry
@@ -87,8 +90,9 @@ class Models:
                    'source_fingerprint': 'f1' * 32, 'code_digest': 'c0de', 'max_side': 1024},
             outputs={
                 'examples': ('Examples', {}),
-                'quarantine': ('Quarantine', {'summary': json.dumps({'splits': SPLITS}),
-                                              'quarantined': 3}),
+                'quarantine': ('Quarantine', {
+                    'summary': summary.to_json(made_records.ingestion(SPLITS, 3)),
+                }),
             },
         )  # fmt: skip
 
@@ -168,10 +172,9 @@ class Models:
         copy_of(self.template, folder / 'model' / 'Format-Serving', run_id, size)
         told = {'model': '{"backbone": "tiny", "weights": "random"}', 'image_size': 32,
                 'training': '{"mode": "probe"}', 'code_digest': 'c0df'}  # fmt: skip
-        record = {'probe': {'val': {'accuracy': 0.9}}, 'kept': 'probe', 'decision': {},
-                  'base': {'weights_digest': 'ba5e' * 16}}  # fmt: skip
+        base = BaseRecord('tiny', 'random', 'ba5e' * 16, 32)
         (folder / 'model_run').mkdir()
-        (folder / 'model_run' / 'training.json').write_text(json.dumps(record), 'utf-8')
+        training_record.write(made_records.training(0.9, base=base), folder / 'model_run')
         trained = self.record(
             run_id, 'Trainer', {'examples': self.images['examples']},
             {'model': ('Model', {'uri': folder / 'model'}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,14 +10,17 @@ from typing import Any
 import pytest
 import rich.console
 
-from tests import golden
+from tests import golden, made_records
 from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.export import record as export_record
 from thawline.components.export.record import Export
+from thawline.components.ingestion import summary
 from thawline.components.serving_check import record as serving_record
 from thawline.components.serving_check.record import Latency
+from thawline.components.training import record as training_record
+from thawline.components.training.record import Affinity, AugmentationRecord, Scores
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import node_records
@@ -46,16 +48,16 @@ def line(node: NodeResult, home: pathlib.Path) -> str:
     return node_lines.line(node, Project.of(settings, home))
 
 
+REDUCED = AugmentationRecord('flips', {'standard': Affinity(0.5, 1.0, 0.1, 0.3)})
+
+
 def trained(folder: pathlib.Path, **more: Any) -> str:
-    record = {
-        'probe': {'val': {'accuracy': 0.891}},
-        'fine_tune': {'val': {'accuracy': 0.9062}, 'best_epoch': 2, 'history': [{}, {}, {}]},
-        'val': {'accuracy': 0.9},
+    values = {
+        'fine_tune': made_records.fine_tuned(0.9062, 2, (3, 3, 3)),
+        'val': Scores(0.9, 0.4, 40),
         'kept': 'interpolated',
-        'left_out': [],
-        'decision': {'positive': None},
     }
-    (folder / 'training.json').write_text(json.dumps(record | more), 'utf-8')
+    training_record.write(made_records.training(0.891, **(values | more)), folder)
     outputs = {'model_run': Output(1, str(folder), {})}
     return line(NodeResult('Trainer', 'complete', outputs, 1.0), folder)
 
@@ -64,7 +66,7 @@ def test_accuracies_are_in_percent_with_a_plain_space(tmp_path: pathlib.Path) ->
     text = trained(tmp_path)
     assert '89.1 %' in text and '90.6 % (epoch 2 of 3)' in text and 'interpolated, 90.0 %' in text
     assert 'augmentation' not in text
-    reduced = trained(tmp_path, augmentation={'policy': 'flips', 'measured': {'standard': {}}})
+    reduced = trained(tmp_path, augmentation=REDUCED)
     assert 'augmentation reduced to flips' in reduced
     numbers = {'val_accuracy': 0.906, 'val_lower': 0.874, 'val_upper': 0.931}
     outputs = {'evaluation': Output(1, '', numbers), 'blessing': Output(2, '', {'blessed': 1})}
@@ -82,9 +84,9 @@ def test_wording(tmp_path: pathlib.Path) -> None:
     def without(node: str) -> str:
         return line(NodeResult(node, 'complete', {}, 1.0), tmp_path)
 
-    images = {'written': 1204, 'quarantined': 3, 'splits': {'train': {'a': 600, 'b': 400}}}
+    images = summary.to_json(made_records.ingestion({'train': {'a': 800, 'b': 404}}, 3))
     lines = {
-        'ImageExampleGen': [ended('ImageExampleGen', 'quarantine', summary=json.dumps(images))],
+        'ImageExampleGen': [ended('ImageExampleGen', 'quarantine', summary=images)],
         'StatisticsGen': [ended('StatisticsGen', 'statistics', split_names='["train", "val"]')],
         'SchemaGen': [without('SchemaGen')],
         'ImportSchemaGen': [without('ImportSchemaGen')],
@@ -96,8 +98,8 @@ def test_wording(tmp_path: pathlib.Path) -> None:
         ],
         'Trainer': [
             trained(tmp_path),
-            trained(tmp_path, augmentation={'policy': 'flips', 'measured': {'standard': {}}}),
-            trained(tmp_path, left_out=['fine-tuning', 'test-time augmentation']),
+            trained(tmp_path, augmentation=REDUCED),
+            trained(tmp_path, left_out=('fine-tuning', 'test-time augmentation')),
         ],
         'Tuned': [without('Tuned'), ended('Tuned', 'hyperparameters')],
         'Baseline': [without('Baseline'), ended('Baseline', 'model')],
@@ -106,9 +108,7 @@ def test_wording(tmp_path: pathlib.Path) -> None:
             ended('Pusher', 'pushed_model', pushed=1, pushed_version='3'),
             ended('Pusher', 'pushed_model', pushed=1, pushed_version='3', already_there=1),
         ],
-        'UnlabelledExampleGen': [
-            ended('UnlabelledExampleGen', 'quarantine', summary=json.dumps(images))
-        ],
+        'UnlabelledExampleGen': [ended('UnlabelledExampleGen', 'quarantine', summary=images)],
         'BulkInferrer': [ended('BulkInferrer', 'inference_result')],
         'LastReport': [without('LastReport'), ended('LastReport', 'report')],
         'Report': [ended('Report', 'report')],

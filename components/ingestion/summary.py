@@ -1,0 +1,96 @@
+"""The numbers of an ingestion, as values: a file and a property of its Quarantine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from thawline.components.ingestion import quarantine
+from thawline.components.ingestion.quarantine import Rejected
+from thawline.components.shared import property_names, records
+
+FILE = 'summary.json'
+
+
+@dataclasses.dataclass(frozen=True)
+class IngestionSummary:
+    """How many images there are.
+
+    Attributes:
+        total: entries listed.
+        written: images that can be used.
+        quarantined: entries that cannot.
+        classes: how many.
+        reasons: reason -> entries, of the quarantined, most frequent first.
+        splits: split -> class -> images.
+        notes: remarks for people.
+    """
+
+    total: int
+    written: int
+    quarantined: int
+    classes: int
+    reasons: Mapping[str, int]
+    splits: Mapping[str, Mapping[str, int]]
+    notes: tuple[str, ...] = ()
+
+
+def summarise(
+    total: int,
+    counts: Mapping[str, Mapping[str, int]],
+    rejected: Sequence[Rejected],
+    notes: Sequence[str] = (),
+) -> IngestionSummary:
+    """The numbers of an ingestion; refuses to lose an image.
+
+    Args:
+        total: entries listed.
+        counts: {split: {class: images written}}.
+        rejected: what was not written.
+        notes: remarks for people.
+
+    Raises:
+        RuntimeError: written and rejected do not add up to `total`.
+    """
+    written = sum(sum(by_class.values()) for by_class in counts.values())
+    if written + len(rejected) != total:
+        raise RuntimeError(
+            f'{total} images were listed, but {written} written and {len(rejected)} rejected: '
+            'some were lost or written twice.'
+        )
+    return IngestionSummary(
+        total,
+        written,
+        len(rejected),
+        len({name for by_class in counts.values() for name in by_class if name}),
+        quarantine.counts_by_reason(rejected),
+        counts,
+        tuple(notes),
+    )
+
+
+def to_json(summary: IngestionSummary, indent: int | None = None) -> str:
+    return json.dumps(dataclasses.asdict(summary), indent=indent, ensure_ascii=False)
+
+
+def read(folder: pathlib.Path) -> IngestionSummary:
+    """The summary in a Quarantine's folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DataError: it is damaged.
+    """
+    return records.read(IngestionSummary, folder / FILE)
+
+
+def of_properties(properties: Mapping[str, Any], uri: str) -> IngestionSummary:
+    """The same from the properties of the Quarantine at `uri`.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    text = properties.get(property_names.SUMMARY, '')
+    return records.parse(IngestionSummary, text, f'the summary of the Quarantine {uri}')

@@ -1,0 +1,38 @@
+"""The numbers of an ingestion add up, and come back from the file and from the property."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from tests import made_records
+from thawline.components.ingestion import summary
+from thawline.components.shared.errors import DataError
+
+SPLITS = {'train': {'ä': 6, 'b': 4}, 'val': {'ä': 2, '': 1}}
+NUMBERS = made_records.ingestion(SPLITS, 3)
+
+
+def test_numbers_add_up() -> None:
+    assert (NUMBERS.total, NUMBERS.written, NUMBERS.quarantined) == (16, 13, 3)
+    assert NUMBERS.classes == 2 and NUMBERS.reasons == {'truncated': 3}
+    with pytest.raises(RuntimeError, match='15 images were listed, but 13 written and 3 rejected'):
+        summary.summarise(15, SPLITS, [summary.Rejected('x', 'truncated')] * 3)
+
+
+def test_file_and_property_say_the_same(tmp_path: pathlib.Path) -> None:
+    text = summary.to_json(NUMBERS, indent=2)
+    (tmp_path / summary.FILE).write_text(text, 'utf-8')
+    assert list(json.loads(text)) == [
+        'total', 'written', 'quarantined', 'classes', 'reasons', 'splits', 'notes',
+    ]  # fmt: skip
+    assert summary.read(tmp_path) == NUMBERS
+    assert summary.of_properties({'summary': summary.to_json(NUMBERS)}, '/q') == NUMBERS
+
+
+@pytest.mark.parametrize('properties', [{}, {'summary': '[]'}, {'summary': '{"total": 1}'}])
+def test_missing_or_damaged_property_is_named(properties: dict[str, str]) -> None:
+    with pytest.raises(DataError, match='the summary of the Quarantine /q'):
+        summary.of_properties(properties, '/q')
