@@ -18,7 +18,7 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 
-from thawline.components.ingestion import examples, image_facts, storage, tfrecord
+from thawline.components.ingestion import decoding, examples, image_facts, storage, tfrecord
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.decoding import BadImage, Canonical, canonicalise
 from thawline.components.ingestion.params import Columns
@@ -49,10 +49,14 @@ def read(
         raw = (
             root
             | 'Files' >> beam.Create([(e.path, e.relative) for e in listing.record_files])
-            | 'Records' >> beam.ParDo(_ReadRecords(columns)).with_outputs('outcomes', main='ok')
+            | 'Records'
+            >> beam.ParDo(_ReadRecords(columns, decoding.most_bytes(max_pixels))).with_outputs(
+                'outcomes', main='ok'
+            )
         )
     else:
-        raw = _listed(root, listing.items, target) | 'Load' >> beam.ParDo(_Load()).with_outputs(
+        load = _Load(decoding.most_bytes(max_pixels))
+        raw = _listed(root, listing.items, target) | 'Load' >> beam.ParDo(load).with_outputs(
             'outcomes', main='ok'
         )
     done = raw.ok | 'Canonicalise' >> beam.ParDo(_Canonicalise(max_side, max_pixels)).with_outputs(
@@ -151,11 +155,16 @@ def parse_outcomes(lines: Iterable[str]) -> tuple[list[ReadableImage], list[Reje
 
 
 class _Load(beam.DoFn):
-    """SourceItem -> (SourceItem, bytes)."""
+    """SourceItem -> (SourceItem, bytes), of at most so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
 
     def process(self, item: SourceItem) -> Iterator[Any]:
         try:
-            data = storage.read(item.path)
+            data = storage.read(item.path, self._most)
+        except storage.FileTooLarge as error:
+            yield _reject(item.relative_path, reasons.TOO_LARGE, str(error))
         except FileNotFoundError:
             yield _reject(item.relative_path, reasons.MISSING_FILE, 'gone since it was listed')
         except OSError as error:
@@ -165,14 +174,14 @@ class _Load(beam.DoFn):
 
 
 class _ReadRecords(beam.DoFn):
-    """TFRecord file -> (SourceItem, bytes) of each record."""
+    """TFRecord file -> (SourceItem, bytes) of each record, of at most so many bytes."""
 
-    def __init__(self, columns: Columns) -> None:
-        self._columns = columns
+    def __init__(self, columns: Columns, most: int) -> None:
+        self._columns, self._most = columns, most
 
     def process(self, file: tuple[str, str]) -> Iterator[Any]:
         path, relative = file
-        for outcome in tfrecord.records(path, relative, self._columns):
+        for outcome in tfrecord.records(path, relative, self._columns, self._most):
             if isinstance(outcome, Rejected):
                 yield _reject(outcome.path, outcome.reason, outcome.detail)
             else:

@@ -26,6 +26,7 @@ from PIL import (
     ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
@@ -38,17 +39,20 @@ from thawline.components.ingestion import quarantine as reasons
 # registers it. MPO comes with JPEG: its plugin takes over when it sees several pictures.
 PLUGINS = (
     JpegImagePlugin, PngImagePlugin, BmpImagePlugin, GifImagePlugin, WebPImagePlugin,
-    TiffImagePlugin, AvifImagePlugin,
+    TiffImagePlugin, AvifImagePlugin, PpmImagePlugin,
 )  # fmt: skip
 FORMATS = tuple(
-    name for name in ('JPEG', 'PNG', 'BMP', 'DIB', 'GIF', 'WEBP', 'TIFF', 'AVIF')
+    name for name in ('JPEG', 'PNG', 'BMP', 'DIB', 'GIF', 'WEBP', 'TIFF', 'AVIF', 'PPM')
     if name in Image.OPEN
 )  # fmt: skip
-SUPPORTED = 'JPEG, PNG, BMP, GIF, WebP, TIFF, MPO, AVIF'
+SUPPORTED = 'JPEG, PNG, BMP, GIF, WebP, TIFF, MPO, AVIF, PPM and PGM'
 JPEG_QUALITY = 95
 LUMA_SIDE = 256
 _LOSSY = frozenset({'JPEG', 'MPO', 'WEBP', 'AVIF'})
 ORIENTATION = 0x0112  # EXIF tag
+_SAMPLES_PER_PIXEL = 277  # TIFF tag
+# Pillow's own bound of pixels answers first where it is lower; `max_pixels` is ours.
+Image.MAX_IMAGE_PIXELS = None
 _SIGNATURES = (
     (b'version https://git-lfs', reasons.LFS_POINTER, 'run "git lfs pull" to fetch the image'),
     (b'\x00\x00\x01\x00', reasons.UNSUPPORTED, 'ICO'),
@@ -97,6 +101,11 @@ class Canonical:
     luma: np.ndarray
 
 
+def most_bytes(max_pixels: int) -> int:
+    """Bytes that an image of so many pixels can have: four samples of 16 bit, and metadata."""
+    return 8 * max_pixels + 2**24
+
+
 def canonicalise(
     data: bytes, max_side: int, max_pixels: int, allow_unchanged: bool = True
 ) -> Canonical:
@@ -118,7 +127,7 @@ def canonicalise(
                 return _canonicalise(data, image, max_side, max_pixels, allow_unchanged)
         except UnidentifiedImageError:
             raise BadImage(*_what_else(data)) from None
-        except (Image.DecompressionBombError, MemoryError) as error:
+        except MemoryError as error:
             raise BadImage(reasons.TOO_LARGE, str(error)) from None
         except BadImage:
             raise
@@ -138,7 +147,8 @@ def _canonicalise(
         raise BadImage(reasons.BROKEN, f'{width} x {height} pixels')
     if width * height > max_pixels:
         raise BadImage(
-            reasons.TOO_LARGE, f'{width} x {height} pixels, more than {max_pixels} allowed'
+            reasons.TOO_LARGE,
+            f'{width} x {height} pixels, more than data.max_pixels: {max_pixels:,}',
         )
     source_format = image.format or ''
     if source_format in ('JPEG', 'MPO') and max(width, height) > 2 * max_side:
@@ -166,6 +176,18 @@ def _canonicalise(
         _encode(rgb, lossy), rgb.height, rgb.width, source_height, source_width, source_format,
         False, _luma(rgb),
     )  # fmt: skip
+
+
+def _tiff_bands(data: bytes) -> int:
+    """Samples of each pixel as a TIFF's header says; 0 where it cannot be read."""
+    try:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        file = io.BytesIO(data)
+        file.seek(directory.next)
+        directory.load(file)
+        return int(directory.get(_SAMPLES_PER_PIXEL, 0))
+    except (OSError, SyntaxError, ValueError, TypeError, struct.error):
+        return 0
 
 
 def is_canonical(data: bytes, image: Image.Image, orientation: int) -> bool:
@@ -226,6 +248,8 @@ def _refuse_by_signature(data: bytes) -> None:
 
 def _what_else(data: bytes) -> tuple[str, str]:
     head = data[:4096]
+    if head.startswith((b'II*\x00', b'MM\x00*')) and (bands := _tiff_bands(data)) > 4:
+        return reasons.UNSUPPORTED, f'TIFF of {bands} bands; at most 4 are read'
     known = (b'\xff\xd8\xff', b'\x89PNG', b'GIF8', b'BM', b'II*\x00', b'MM\x00*', b'RIFF')
     if (head.startswith(known) and not head.startswith(b'RIFF')) or b'WEBPVP8' in head[:16]:
         return reasons.BROKEN, 'starts like an image, but its header cannot be read'

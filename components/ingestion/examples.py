@@ -63,6 +63,13 @@ def with_split(example: tf.train.Example, split: str, classes: Mapping[str, str]
     return example.SerializeToString(deterministic=True)
 
 
+def count_values(example: tf.train.Example, name: str) -> int:
+    """How many values a feature has; 0 where it is absent."""
+    feature = example.features.feature
+    kind = feature[name].WhichOneof('kind') if name in feature else None
+    return len(getattr(feature[name], kind).value) if kind else 0
+
+
 def text(example: tf.train.Example, name: str) -> str | None:
     """The first string of a feature, or None; numbers are written out."""
     feature = example.features.feature

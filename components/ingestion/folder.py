@@ -23,12 +23,12 @@ from thawline.components.shared.text import abbreviate
 
 IMAGE_SUFFIXES = frozenset({
     'jpg', 'jpeg', 'jpe', 'jfif', 'png', 'bmp', 'dib', 'gif', 'webp', 'tif', 'tiff', 'mpo', 'avif',
-    'apng',
+    'apng', 'ppm', 'pgm', 'pbm', 'pnm',
 })  # fmt: skip
 # Images, but not of a kind that is read: worth a better word than "not an image".
 OTHER_IMAGE_SUFFIXES = frozenset({
     'heic', 'heif', 'ico', 'icns', 'psd', 'eps', 'svg', 'pdf', 'jp2', 'j2k', 'jpx', 'jxl', 'raw',
-    'cr2', 'cr3', 'nef', 'arw', 'dng', 'dcm', 'tga', 'ppm', 'pgm', 'pbm', 'exr', 'hdr', 'xcf',
+    'cr2', 'cr3', 'nef', 'arw', 'dng', 'dcm', 'tga', 'exr', 'hdr', 'xcf',
 })  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import errno
 import os
+import stat as stats
 from typing import Any
 
 from thawline.components.shared.errors import ConfigError, DataError, Unavailable, from_os_error
@@ -30,6 +31,10 @@ _DROPPINGS = frozenset({
 _STREAM = ':zone.identifier'
 # In a folder that a project writes its runs to.
 OUTPUT_MARKER = '.thawline-output'
+
+
+class FileTooLarge(Exception):
+    """A file has more bytes than are read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,10 +121,25 @@ def stat(path: str) -> Entry | None:
     return Entry(path, os.path.basename(path), info.st_size, str(info.st_mtime_ns))
 
 
-def read(path: str) -> bytes:
-    """All bytes of the file at `path`; raises OSError, also where Beam has an error of its own."""
+def read(path: str, most: int | None = None) -> bytes:
+    """All bytes of the file at `path`.
+
+    Args:
+        path: of a regular file: a pipe would be waited for, and a device has no end.
+        most: larger files are refused before they are read; None: no bound.
+
+    Raises:
+        OSError: also where Beam has an error of its own.
+        FileTooLarge: it has more than `most` bytes.
+    """
     if not is_remote(path):
-        with open(path, 'rb') as file:
+        # Not to wait for somebody who writes into a pipe.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), 'rb') as file:
+            info = os.fstat(file.fileno())
+            if not stats.S_ISREG(info.st_mode):
+                raise OSError(errno.EINVAL, 'not a regular file')
+            if most is not None and info.st_size > most:
+                raise FileTooLarge(f'{info.st_size:,} bytes')
             return file.read()
     from apache_beam.io.filesystem import BeamIOError, CompressionTypes
     from apache_beam.io.filesystems import FileSystems
@@ -127,9 +147,12 @@ def read(path: str) -> bytes:
     try:
         # An image is never compressed as a file; guessing from the suffix would be wrong here.
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return file.read()
+            data: bytes = file.read() if most is None else file.read(most + 1)
     except BeamIOError as error:
         raise OSError(str(error)) from error
+    if most is not None and len(data) > most:
+        raise FileTooLarge(f'more than {most:,} bytes')
+    return data
 
 
 def missing_error(path: str, what: str) -> DataError:

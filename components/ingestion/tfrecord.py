@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import glob
+import gzip
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -22,10 +24,12 @@ from thawline.components.shared.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    from _typeshed import SupportsRead
 
 # TensorFlow's own data sets and the Object Detection API use other names.
 _IMAGE_NAMES = ('image', 'image/encoded', 'image_raw')
-_LABEL_NAMES = ('label', 'image/class/text', 'class')
+_DETAIL = 200  # characters
+_LABEL_NAMES = ('label', 'image/class/text', 'image/class/label', 'class')
 
 
 def read(spec: SourceSpec) -> Listing:
@@ -46,33 +50,55 @@ def read(spec: SourceSpec) -> Listing:
     return Listing((), (), tuple(notes), tuple(entries), fingerprint(entries))
 
 
+class _Bounded:
+    """A file of which no record is read that is larger than `most` bytes.
+
+    A record says its length before its bytes: a few kilobytes of gzip can unpack to gigabytes.
+    """
+
+    def __init__(self, file: SupportsRead[bytes], most: int) -> None:
+        self._file, self._most = file, most
+
+    def read(self, size: int) -> bytes:
+        if size > self._most:
+            raise ValueError(f'a record of {size:,} bytes, more than {self._most:,}')
+        return self._file.read(size)
+
+
 def records(
-    path: str, relative: str, columns: Columns
+    path: str, relative: str, columns: Columns, most: int = 2**30
 ) -> Iterator[tuple[SourceItem, bytes] | Rejected]:
-    """Reads one file (`.gz` is unpacked).
+    """Reads one file (`.gz` is unpacked), of records of at most `most` bytes.
 
     Yields:
       For each record an item named '<file>#<index>' with its encoded image, or why there is none.
       Broken framing ends the file with one such entry: what follows cannot be found.
     """
     import tensorflow as tf
+    from apache_beam.io.filesystem import CompressionTypes
     from apache_beam.io.filesystems import FileSystems
     from apache_beam.io.tfrecordio import _TFRecordUtil  # Has no public name.
 
-    with FileSystems.open(path) as file:
+    with contextlib.ExitStack() as files:
+        if path.endswith('.gz'):
+            # Beam's own reader unpacks 16 MB at once, to whatever they become.
+            packed = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+            file = files.enter_context(gzip.GzipFile(fileobj=files.enter_context(packed)))
+        else:
+            file = files.enter_context(FileSystems.open(path))
         for index in _count():
             name = f'{relative}#{index:06d}'
             try:
-                data = _TFRecordUtil.read_record(file)
+                data = _TFRecordUtil.read_record(_Bounded(file, most))
             except Exception as error:  # noqa: BLE001 - ValueError, zlib.error, EOFError, ...
-                yield Rejected(name, BAD_RECORD, f'{error}; the rest of the file is lost'[:200])
+                yield Rejected(name, BAD_RECORD, f'{error}; the rest of the file is lost'[:_DETAIL])
                 return
             if data is None:
                 return
             try:
                 example = tf.train.Example.FromString(data)
             except Exception as error:  # noqa: BLE001 - protobuf's DecodeError has several homes
-                yield Rejected(name, BAD_RECORD, f'not a tf.Example: {error}'[:200])
+                yield Rejected(name, BAD_RECORD, f'not a tf.Example: {error}'[:_DETAIL])
                 continue
             yield _item(example, path, name, columns)
 
@@ -109,17 +135,20 @@ def _item(
     from thawline.components.ingestion import examples
 
     feature = example.features.feature
+    has = f'it has {", ".join(sorted(feature)) or "nothing"}'
     image_name = _pick(feature, columns.image, 'image', _IMAGE_NAMES)
     images = feature[image_name].bytes_list.value if image_name else []
     if not images:
-        has = ', '.join(sorted(feature)) or 'nothing'
-        return Rejected(name, NOT_AN_IMAGE, f'no feature {columns.image!r}; it has {has}'[:200])
-    label = None
-    if columns.label:
-        label_name = _pick(feature, columns.label, 'label', _LABEL_NAMES)
-        label = (examples.text(example, label_name) or '').strip() if label_name else ''
-        if not label:
-            return Rejected(name, NO_LABEL, f'no feature {columns.label!r}')
+        return Rejected(name, NOT_AN_IMAGE, f'no feature {columns.image!r}; {has}'[:_DETAIL])
+    label_name = _pick(feature, columns.label, 'label', _LABEL_NAMES) if columns.label else None
+    read = [image_name, label_name, columns.split or 'split', columns.group or 'group']
+    for key in filter(None, [*read, columns.confidence]):
+        if (values := examples.count_values(example, key)) > 1:
+            # Which of them is meant? The first would be a guess, and merge classes of a one-hot.
+            return Rejected(name, BAD_RECORD, f'{key} has {values} values, expected one')
+    label = (examples.text(example, label_name) or '').strip() if label_name else None
+    if columns.label and not label:
+        return Rejected(name, NO_LABEL, f'no feature {columns.label!r}; {has}'[:_DETAIL])
     split = (examples.text(example, columns.split or 'split') or '').strip().lower()
     if split and split not in SPLIT_ALIASES:
         return Rejected(name, BAD_RECORD, f'split {split!r} is none of train, val, test')
@@ -128,7 +157,7 @@ def _item(
         try:
             confidence = labels.confidence(examples.text(example, columns.confidence) or '')
         except ValueError as error:
-            return Rejected(name, BAD_RECORD, str(error)[:200])
+            return Rejected(name, BAD_RECORD, str(error)[:_DETAIL])
     metadata = {c: examples.text(example, c) or '' for c in columns.metadata or () if c in feature}
     return (
         SourceItem(

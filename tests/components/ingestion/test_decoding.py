@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 
 import numpy as np
@@ -47,13 +48,13 @@ def test_pass_through_can_be_refused() -> None:
     np.testing.assert_array_equal(decoded(result.image), decoded(data))
 
 
-@pytest.mark.parametrize('kind', ['BMP', 'TIFF', 'GIF', 'WEBP', 'AVIF'])
+@pytest.mark.parametrize('kind', ['BMP', 'TIFF', 'PPM', 'GIF', 'WEBP', 'AVIF'])
 def test_other_formats_are_encoded_anew(kind: str) -> None:
     result = canonical(encoded(picture(), kind))
     assert result.source_format == kind
     assert not result.unchanged
     assert np.abs(decoded(result.image) - decoded(encoded(picture(), 'PNG'))).mean() < 12
-    if kind in ('BMP', 'TIFF'):
+    if kind in ('BMP', 'TIFF', 'PPM'):
         np.testing.assert_array_equal(decoded(result.image), np.asarray(picture()))
 
 
@@ -164,10 +165,41 @@ def test_bad_images_name_the_reason() -> None:
     assert reason(cut[: len(cut) // 2]) in (reasons.TRUNCATED, reasons.BROKEN)
 
 
+def test_only_our_own_bound_of_pixels_counts() -> None:
+    """Pillow's own, some 179 million, would answer first."""
+    large = io.BytesIO()
+    Image.new('1', (14_000, 14_000)).save(large, 'PNG')
+    assert canonical(large.getvalue(), max_pixels=500_000_000).width == 64
+    with pytest.raises(BadImage, match=r'data\.max_pixels: 100,000,000'):
+        canonical(large.getvalue(), max_pixels=100_000_000)
+
+
+def test_deep_and_ascii_forms_of_pgm() -> None:
+    assert decoded(canonical(b'P2 2 1 255 0 255 ').image)[0, :, 0].tolist() == [0, 255]
+    deep = canonical(b'P5 2 1 65535 \x00\x00\xff\xff')
+    assert decoded(deep.image)[0, :, 0].tolist() == [0, 255]
+
+
+def test_tiff_of_many_bands_is_named() -> None:
+    bits, pixels = struct.pack('<13H', *[8] * 13), bytes(2 * 2 * 13)
+    tags = {256: 2, 257: 2, 258: 0, 259: 1, 262: 1, 273: 0, 277: 13, 278: 2, 279: len(pixels)}
+    body = 8 + 2 + 12 * len(tags) + 4
+    tags |= {258: body, 273: body + len(bits)}
+    entries = [
+        struct.pack('<HHII', tag, 3 if tag == 258 else 4, 13 if tag == 258 else 1, value)
+        for tag, value in tags.items()
+    ]
+    header = struct.pack('<2sHI', b'II', 42, 8) + struct.pack('<H', len(tags))
+    data = b''.join([header, *entries, bytes(4), bits, pixels])
+    with pytest.raises(BadImage, match='13 bands') as caught:
+        canonical(data)
+    assert caught.value.reason == reasons.UNSUPPORTED
+
+
 def test_bomb_is_refused_by_its_header() -> None:
     bomb = png_header(50_000, 50_000)
     assert reason(bomb, max_pixels=100_000_000) == reasons.TOO_LARGE
-    with pytest.raises(BadImage, match='101 x 100 pixels, more than 10000'):
+    with pytest.raises(BadImage, match='101 x 100 pixels, more than data.max_pixels: 10,000'):
         canonical(encoded(picture(size=(101, 100)), 'PNG'))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections
+import os
 import pathlib
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +15,7 @@ from tests.components.ingestion import memory_files
 from tests.components.ingestion.images import class_folders, encoded, picture, png_header
 from tests.components.ingestion.ingesting import ingest, strings
 from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion import tfrecord
 from thawline.components.ingestion.beam_pipeline import _decodes, _outcome, parse_outcomes
 from thawline.components.ingestion.decoding import canonicalise
 from thawline.components.ingestion.params import Columns
@@ -241,6 +244,64 @@ def test_tfrecord_names_and_errors(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'f.tfrecord').write_bytes(b'')
     with pytest.raises(DataError, match='are empty'):
         list_source(SourceSpec(str(tmp_path / 'f.tfrecord')))
+
+
+@pytest.mark.parametrize('key', ['image', 'label', 'split', 'group', 'sure'])
+def test_records_with_lists_are_not_read_by_their_first_value(
+    tmp_path: pathlib.Path, key: str
+) -> None:
+    example = tf.train.Example()
+    example.features.feature['image'].bytes_list.value.append(encoded(picture(), 'PNG'))
+    example.features.feature['label'].int64_list.value.append(1)
+    example.features.feature['sure'].float_list.value.append(1.0)
+    several = tf.train.Example.FromString(example.SerializeToString())
+    feature = several.features.feature[key]
+    kind = feature.WhichOneof('kind') or 'bytes_list'
+    value = {'bytes_list': b'train', 'int64_list': 0, 'float_list': 0.5}[kind]
+    del getattr(feature, kind).value[:]
+    getattr(feature, kind).value.extend([value] * 3)
+    path = tmp_path / 'a.tfrecord'
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(example.SerializeToString())
+        writer.write(several.SerializeToString())
+    first, second = tfrecord.records(str(path), 'a', Columns(confidence='sure'))
+    assert not isinstance(first, Rejected)
+    assert second == Rejected('a#000001', reasons.BAD_RECORD, f'{key} has 3 values, expected one')
+
+
+def test_class_numbers_are_labels_where_there_is_no_text_and_errors_list_features(
+    tmp_path: pathlib.Path,
+) -> None:
+    example = tf.train.Example()
+    example.features.feature['image/encoded'].bytes_list.value.append(encoded(picture(), 'PNG'))
+    path = tmp_path / 'a.tfrecord'
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(example.SerializeToString())
+        example.features.feature['image/class/label'].int64_list.value.append(7)
+        writer.write(example.SerializeToString())
+    without, numbered = tfrecord.records(str(path), 'a', Columns())
+    assert isinstance(without, Rejected) and 'image/encoded' in without.detail
+    assert not isinstance(numbered, Rejected) and numbered[0].label == '7'
+
+
+def test_what_is_read_is_bounded(tmp_path: pathlib.Path) -> None:
+    """A pipe would be waited for, and a few kilobytes of gzip can be gigabytes."""
+    root = class_folders(tmp_path / 'data', {'cat': 12, 'dog': 12})
+    os.mkfifo(root / 'cat' / 'pipe.jpg')
+    with (root / 'cat' / 'huge.jpg').open('wb') as file:
+        file.truncate(2_500_000_000)
+    _, summary, _ = ingest(SourceSpec(str(root)), tmp_path / 'run', max_pixels=10_000)
+    assert summary['reasons'] == {reasons.TOO_LARGE: 1, reasons.UNREADABLE: 1}
+    bomb = tmp_path / 'bomb.tfrecord.gz'
+    options = tf.io.TFRecordOptions('GZIP')
+    with tf.io.TFRecordWriter(str(bomb), options) as writer:
+        writer.write(bytes(50_000_000))
+    tracemalloc.start()
+    (rejected,) = tfrecord.records(str(bomb), 'a', Columns(), most=1_000_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(rejected, Rejected) and '50,000,004 bytes' in rejected.detail
+    assert peak < 20_000_000
 
 
 def test_nothing_readable(tmp_path: pathlib.Path) -> None:
