@@ -21,6 +21,7 @@ from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared import progress, property_names
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.text import abbreviate
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -59,7 +60,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
             rows, rejected = self._read(listing, spec, staging, *bounds)
             try:
+                _check_classes(listing, rows, rejected)
                 plan = plan_splits(rows, seed, fractions, spec.normalise_labels)
+                _check_conflicts([*rejected, *plan.rejected], spec.conflicting_labels)
             except DataError as error:
                 raise _with_reasons(error, rejected) from error
             rejected += plan.rejected
@@ -88,9 +91,34 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def _with_reasons(error: DataError, rejected: list[Rejected]) -> DataError:
-    if not rejected:
+    if not rejected or error.unusable:
         return error
-    return DataError(f'{error} Quarantined: {quarantine.in_words(rejected)}.')
+    message = f'{error} Quarantined: {quarantine.in_words(rejected)}.'
+    return DataError(message, quarantine.to_csv(rejected))
+
+
+def _check_classes(listing: Listing, rows: list[ReadableImage], rejected: list[Rejected]) -> None:
+    """Refuses a class that was listed and of which no image can be read: it would vanish."""
+    listed = {item.label for item in listing.items if item.label}
+    lost = listed - {row.label for row in rows}
+    if lost and rows:
+        of_class = {item.relative_path: item.label for item in listing.items}
+        unusable = [entry for entry in rejected if of_class.get(entry.path) in lost]
+        raise DataError(
+            f'No image can be read of the class {abbreviate(map(repr, sorted(lost)), 5)}: '
+            f'{quarantine.in_words(unusable)}. Replace the files, or leave the class out.',
+            quarantine.to_csv(rejected),
+        )
+
+
+def _check_conflicts(rejected: list[Rejected], policy: str) -> None:
+    conflicts = [r for r in rejected if r.reason == quarantine.CONFLICTING_LABELS]
+    if conflicts and policy == 'stop':
+        raise DataError(
+            f'The same image has different labels: {quarantine.in_words(conflicts)}. Correct the '
+            'labels, or set data.conflicting_labels: quarantine to leave these images out.',
+            quarantine.to_csv(rejected),
+        )
 
 
 def _counts(lines: list[str], splits: list[str]) -> dict[str, dict[str, int]]:

@@ -89,6 +89,11 @@ class Data(Section):
     normalise_labels: bool = pydantic.Field(
         default=False, description='Merge labels that differ only in case or outer spaces.'
     )
+    conflicting_labels: Literal['quarantine', 'stop'] = pydantic.Field(
+        default='quarantine',
+        description='What happens where one image occurs with different labels (exact copies, or '
+        'rows of a CSV): all its copies are left out, or the run stops.',
+    )
     max_side: Annotated[int, pydantic.Field(ge=32)] = pydantic.Field(
         default=MAX_SIDE, description='Longest side, in pixels, that is kept at ingestion.'
     )

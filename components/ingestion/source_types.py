@@ -36,6 +36,7 @@ class SourceSpec:
       group_pattern: a regular expression with one group, searched in the relative path; what it
         captures is the group (what must not be split).
       normalise_labels: merge labels that differ only in case or surrounding spaces.
+      conflicting_labels: what happens to an image with two labels: 'quarantine' or 'stop'.
       layout: of a folder: 'auto', 'classes' or 'splits'; see `folder_layout`.
     """
 
@@ -46,6 +47,7 @@ class SourceSpec:
     group_pattern: str | None = None
     normalise_labels: bool = False
     layout: str = 'auto'
+    conflicting_labels: str = 'quarantine'
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec gives the same text (it is part of a cache key)."""

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from thawline.components.ingestion import hash_split, labels
-from thawline.components.ingestion.quarantine import LEAK, Rejected
+from thawline.components.ingestion.quarantine import CONFLICTING_LABELS, LEAK, Rejected
 from thawline.components.shared.errors import DataError
 
 
@@ -66,19 +66,23 @@ def plan_splits(
     """
     rows = sorted(rows)
     if not rows:
-        raise DataError('No readable image is left; the quarantine report has the reasons.')
+        raise DataError('No readable image is left.')
     classes, notes = _classes(rows, normalise_labels)
-    rows, rejected = _without_leaks(rows)
-    if rejected:
+    labelled = {row.label for row in rows}
+    rows, conflicting = _without_conflicts(rows, classes)
+    if lost := sorted(map(str, labelled - {row.label for row in rows})):
+        raise DataError(f'All images of {", ".join(lost)} occur with other labels too.')
+    rows, leaks = _without_leaks(rows)
+    if leaks:
         notes.append(
-            f'{len(rejected)} images occur in two given splits; the copies nearer to training '
+            f'{len(leaks)} images occur in two given splits; the copies nearer to training '
             'are quarantined'
         )
     split_by_group = _given_splits(rows)
     tied = _tie_groups(rows)
     overrides = _overrides(rows, classes, split_by_group, tied, seed, fractions)
-    plan = SplitPlan(overrides, classes, tuple(rejected), ())
-    notes += _duplicates(rows, classes)
+    plan = SplitPlan(overrides, classes, (*conflicting, *leaks), ())
+    notes += _duplicates(rows)
     notes += _absences(rows, plan, seed, fractions)
     return dataclasses.replace(plan, notes=tuple(notes))
 
@@ -90,6 +94,22 @@ def _classes(rows: Sequence[ReadableImage], normalise: bool) -> tuple[dict[str, 
     classes, notes = labels.relabelling(counts, normalise)
     labels.check_classes((classes[c] for c in counts.elements()), 'What could be read', least=1)
     return classes, notes
+
+
+def _without_conflicts(
+    rows: list[ReadableImage], classes: Mapping[str, str]
+) -> tuple[list[ReadableImage], list[Rejected]]:
+    """Removes all copies of an image that occurs with different labels: one of them is wrong."""
+    copies: dict[str, list[ReadableImage]] = collections.defaultdict(list)
+    for row in rows:
+        copies[row.image_id].append(row)
+    rejected = []
+    for same in copies.values():
+        if len({classes.get(row.label or '') for row in same}) > 1:
+            detail = ', '.join(f'{row.path}: {row.label!r}' for row in same)
+            rejected += [Rejected(row.path, CONFLICTING_LABELS, detail) for row in same]
+    gone = {entry.path for entry in rejected}
+    return [row for row in rows if row.path not in gone], rejected
 
 
 def _without_leaks(rows: list[ReadableImage]) -> tuple[list[ReadableImage], list[Rejected]]:
@@ -189,16 +209,9 @@ def _overrides(
     return result
 
 
-def _duplicates(rows: Sequence[ReadableImage], classes: Mapping[str, str]) -> list[str]:
-    seen: dict[str, set[str]] = collections.defaultdict(set)
-    for row in rows:
-        seen[row.image_id].add(classes.get(row.label or '', ''))
-    notes = []
-    if copies := len(rows) - len(seen):
-        notes.append(f'{copies} images are exact copies of others; copies share a split')
-    if torn := sum(len(c) > 1 for c in seen.values()):
-        notes.append(f'{torn} images occur with different labels')
-    return notes
+def _duplicates(rows: Sequence[ReadableImage]) -> list[str]:
+    copies = len(rows) - len({row.image_id for row in rows})
+    return [f'{copies} images are exact copies of others; copies share a split'] if copies else []
 
 
 def _absences(

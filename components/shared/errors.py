@@ -29,7 +29,16 @@ class ConfigError(UserError):
 
 
 class DataError(UserError):
-    """The images or labels do not allow a run: correct them. Nothing was trained."""
+    """The images or labels do not allow a run: correct them. Nothing was trained.
+
+    Attributes:
+        unusable: a CSV of the files that cannot be used, each with its reason; '' for none. The
+            quarantine of a node that fails is removed with its other outputs.
+    """
+
+    def __init__(self, message: str, unusable: str = '') -> None:
+        super().__init__(message)
+        self.unusable = unusable
 
 
 class NotFound(UserError):

@@ -154,6 +154,7 @@ class Project:
             group_pattern=data.group_pattern,
             normalise_labels=data.normalise_labels,
             layout=data.layout,
+            conflicting_labels=data.conflicting_labels,
         )
 
     def bulk_source(self, bulk: Bulk) -> str:

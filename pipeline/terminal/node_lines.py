@@ -9,6 +9,7 @@ from collections.abc import Callable
 from thawline.components.data_gate import findings
 from thawline.components.ingestion import quarantine
 from thawline.components.shared import node_names, percentages, property_names
+from thawline.components.shared.text import abbreviate
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import node_records, runs
 from thawline.pipeline.metadata.runs import NodeResult
@@ -24,7 +25,9 @@ def _ingested_images(result: NodeResult, purpose: str = '') -> str:
     summary = node_records.ingestion_summary(result)
     line = f'{summary.written:,} images{purpose}, {summary.quarantined:,} quarantined'
     if summary.quarantined:
-        line += f' (see {result.outputs["quarantine"].uri}/{quarantine.REPORT_CSV})'
+        reasons = (f'{files:,} x {reason}' for reason, files in summary.reasons.items())
+        report = f'{result.outputs["quarantine"].uri}/{quarantine.REPORT_CSV}'
+        line += f': {abbreviate(reasons, 3)} (see {report})'
     return line
 
 

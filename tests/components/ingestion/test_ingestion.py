@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import os
 import pathlib
+import shutil
 import tracemalloc
 from collections.abc import Iterator
 
@@ -313,12 +314,40 @@ def test_nothing_readable(tmp_path: pathlib.Path) -> None:
         ingest(SourceSpec(str(tmp_path / 'data')), tmp_path)
 
 
+def test_a_class_of_which_no_image_can_be_read_stops(tmp_path: pathlib.Path) -> None:
+    root = class_folders(tmp_path / 'data', {'cat': 30, 'dog': 30, 'bird': 3})
+    for file in (root / 'bird').iterdir():
+        file.write_bytes(file.read_bytes()[:40])
+    (root / 'cat' / '000.png').write_bytes(b'')
+    with pytest.raises(DataError, match="class 'bird': 3 x ") as caught:
+        ingest(SourceSpec(str(root)), tmp_path / 'run')
+    assert caught.value.unusable.count('bird/') == 3
+    assert 'cat/000.png' in caught.value.unusable
+
+
+def test_one_image_with_two_labels_is_handled_alike_in_folders_and_lists(
+    tmp_path: pathlib.Path,
+) -> None:
+    root = class_folders(tmp_path / 'data', {'cat': 12, 'dog': 12})
+    shutil.copy(root / 'cat' / '000.png', root / 'dog' / 'copy.png')
+    rows = [f'{file.relative_to(root)},{file.parent.name}' for file in root.glob('*/0*.png')]
+    (root / 'list.csv').write_text('\n'.join(['path,label', *rows, 'cat/000.png,dog']))
+    for number, source in enumerate((root, root / 'list.csv')):
+        _, summary, _ = ingest(SourceSpec(str(source)), tmp_path / str(number))
+        assert summary['reasons'] == {reasons.CONFLICTING_LABELS: 2}
+        assert summary['written'] == 23
+        stopping = SourceSpec(str(source), conflicting_labels='stop')
+        with pytest.raises(DataError, match='different labels.*cat/000.png') as caught:
+            ingest(stopping, tmp_path / f'{number}-stop')
+        assert caught.value.unusable
+
+
 def test_one_class_survives(tmp_path: pathlib.Path) -> None:
     root = class_folders(tmp_path / 'data', {'a': 3})
     (root / 'b').mkdir()
     for index in range(3):
         (root / 'b' / f'{index}.jpg').write_bytes(b'')
-    with pytest.raises(DataError, match="one class, 'a'.*3 x empty file"):
+    with pytest.raises(DataError, match="class 'b': 3 x empty file"):
         ingest(SourceSpec(str(root)), tmp_path)
 
 

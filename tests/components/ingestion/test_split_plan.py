@@ -7,7 +7,7 @@ import collections
 import pytest
 
 from thawline.components.ingestion.hash_split import assign
-from thawline.components.ingestion.quarantine import LEAK
+from thawline.components.ingestion.quarantine import CONFLICTING_LABELS, LEAK
 from thawline.components.ingestion.split_plan import ReadableImage, SplitPlan, plan_splits
 from thawline.components.shared.errors import DataError
 
@@ -134,9 +134,19 @@ def test_class_missing_in_a_split_is_noted() -> None:
     assert 'val has no image of b: too few groups' in plan(found).notes
 
 
-def test_labels_torn_between_copies_are_noted() -> None:
+def test_all_copies_of_an_image_with_different_labels_leave() -> None:
     found = rows('a', 9) + rows('b', 9) + [ReadableImage('x', 'a-None-0', None, 'b', None)]
-    assert '1 images occur with different labels' in plan(found).notes
+    conflicting = {r.path for r in found if r.image_id == 'a-None-0'}
+    rejected = plan(found).rejected
+    assert {r.path for r in rejected} == conflicting and len(conflicting) == 2
+    assert {r.reason for r in rejected} == {CONFLICTING_LABELS}
+    assert all("x: 'b'" in r.detail for r in rejected)
+
+
+def test_a_class_that_conflicts_would_leave_empty_is_refused() -> None:
+    found = rows('a', 9) + rows('b', 9) + [ReadableImage('x', 'a-None-0', None, 'c', None)]
+    with pytest.raises(DataError, match='All images of c occur with other labels'):
+        plan(found)
 
 
 def test_unlabelled_images() -> None:
