@@ -22,7 +22,7 @@ $(STAMP): requirements.lock setup.py \
 	@pipeline/environment/environment.sh $(STAMP)
 
 run: setup ## run the pipeline on the default project (ARGS=... are passed on)
-	@$(BIN)/thawline run $(ARGS)
+	@$(BIN)/thawline run --demo $(ARGS)
 
 test: setup test-unit test-e2e ## run all tests
 

@@ -64,7 +64,7 @@ def test_a_wheel_holds_all_that_runs_need(wheel, tmp_path, shadows):
     code = (
         'import thawline, sys; from thawline.pipeline import graph; '
         'from thawline.pipeline.config import loading, project; '
-        'import pathlib; found = graph.build(loading.load_project(None)); '
+        'import pathlib; found = graph.build(loading.load_demo()); '
         'print(pathlib.Path(thawline.__file__).parent.parent); '
         'print(len(found.components), found.components[0].type)'
     )

@@ -21,7 +21,20 @@ def _load_project(
 ) -> Project:
     from thawline.pipeline.config import loading
 
-    return loading.load_project(config)
+    return loading.load_project(config, demo=bool(context.params.get('demo')))
+
+
+def _load_any_project(
+    context: click.Context, parameter: click.Parameter, config: pathlib.Path | None
+) -> Project:
+    return project_for_model(config, context.params.get('model') or '')
+
+
+def project_for_model(config: pathlib.Path | None, model: str) -> Project:
+    """The project; the folder of a model can do without one, with the settings of the demo."""
+    from thawline.pipeline.config import loading
+
+    return loading.load_project(config, demo=pathlib.Path(model or '-').is_dir())
 
 
 def run_and_project(run: str, config: pathlib.Path | None) -> tuple[str, Project]:
@@ -38,10 +51,10 @@ config_argument = click.argument('config', required=False, type=PATH, metavar='[
 project_argument = click.argument(
     'project', required=False, type=PATH, metavar='[CONFIG]', callback=_load_project
 )
-project_option = click.option(
-    '--config', 'project', type=PATH, metavar='CONFIG', callback=_load_project,
-    help='Project file or its folder.',
-)  # fmt: skip
+# The model is an eager option of these commands.
+model_project_argument = click.argument(
+    'project', required=False, type=PATH, metavar='[CONFIG]', callback=_load_any_project
+)
 cache_option = click.option(
     '--no-cache', is_flag=True, help='Run every node, even if nothing changed.'
 )

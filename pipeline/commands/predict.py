@@ -15,7 +15,7 @@ import rich.console
 
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, DataError, NotFound
-from thawline.pipeline.commands.arguments import PATH, engine_option, project_option
+from thawline.pipeline.commands.arguments import PATH, engine_option, project_for_model
 from thawline.pipeline.commands.logged_work import log_path, run_logged
 from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.console import say, spinner
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument('sources', nargs=-1, required=True, metavar='FOLDER|CSV|TFRECORD|IMAGE...')
+@click.argument('sources', nargs=-1, required=True, metavar='FOLDER|CSV|TFRECORD|IMAGE... [CONFIG]')
 @click.option(
     '--model',
     default='production',
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     metavar='FILE',
     help='Table to write: .csv, .jsonl or .parquet.',
 )
-@project_option
+@click.option('--config', type=PATH, help='Project file or its folder; also as the last argument.')
 @click.option(
     '--abstain-below',
     type=click.FloatRange(0, 1),
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @click.option('--force', is_flag=True, help='Replace an existing table.')
 @engine_option
 def command(
-    project: Project,
+    config: pathlib.Path | None,
     sources: tuple[str, ...],
     model: str,
     target: pathlib.Path,
@@ -68,8 +68,17 @@ def command(
     The table has label, score and probabilities of each image. Unusable files go to
     FILE.quarantine.csv, with the reasons.
     """
-    project = project.on_engine(engine)
+    if config is None and len(sources) > 1 and _is_project(sources[-1]):
+        *images, last = sources
+        sources, config = tuple(images), pathlib.Path(last)
+    project = project_for_model(config, model).on_engine(engine)
     exit_codes.leave(predict(project, sources, model, target, abstain_below, force))
+
+
+def _is_project(path: str) -> bool:
+    from thawline.pipeline.config.loading import PROJECT_FILE
+
+    return path.endswith(('.yaml', '.yml')) or pathlib.Path(path, PROJECT_FILE).is_file()
 
 
 def predict(

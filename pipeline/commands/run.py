@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @project_argument
+@click.option(
+    '--demo',
+    is_flag=True,
+    is_eager=True,
+    expose_value=True,
+    help='Run the solar cells where there is no thawline.yaml and no CONFIG.',
+)
 @click.option('--from', 'first', multiple=True, metavar='NODE', help='Start at this node.')
 @click.option('--to', 'last', multiple=True, metavar='NODE', help='Stop after this node.')
 @click.option('--only', metavar='NODE', help='Run this node alone, on the latest results.')
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 @engine_option
 def command(
     project: Project,
+    demo: bool,
     first: tuple[str, ...],
     last: tuple[str, ...],
     only: str | None,
@@ -28,6 +36,7 @@ def command(
     engine: str | None,
 ) -> None:
     """Run the pipeline, from images to a blessed model."""
+    del demo  # it has chosen the project
     if only and (first or last):
         raise click.UsageError('--only cannot be combined with --from or --to')
     from thawline.pipeline.runners import run

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.commands.arguments import project_argument
+from thawline.pipeline.commands.arguments import model_project_argument
 from thawline.pipeline.commands.logged_work import log_path
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _PORT = click.IntRange(0, 65_535)
 
 
 @click.command()
-@project_argument
+@model_project_argument
 @click.option(
     '--stage',
     default='production',
@@ -31,6 +31,7 @@ _PORT = click.IntRange(0, 65_535)
 @click.option(
     '--model',
     metavar='MODEL',
+    is_eager=True,
     help='Serve this instead: a SavedModel, a folder of versions, or a model or run id.',
 )
 @click.option('--name', metavar='NAME', help="Name in the URLs; default: the project's.")

@@ -96,18 +96,34 @@ def read_file(path: pathlib.Path) -> str:
         raise from_os_error(error, f'cannot read {path}') from error
 
 
-def load_project(path: pathlib.Path | None) -> Project:
-    """The project at `path`, a file or its folder, else ./thawline.yaml, else the default preset.
+def load_demo() -> Project:
+    """The default preset, the solar cells, as a project in the current folder."""
+    config = parse(read_preset(DEFAULT_PRESET), f'preset {DEFAULT_PRESET}')
+    return Project.of(config, pathlib.Path.cwd(), is_preset=True)
+
+
+def load_project(path: pathlib.Path | None, demo: bool = False) -> Project:
+    """The project at `path`, a file or its folder, else ./thawline.yaml.
+
+    Args:
+        path: None where none was named.
+        demo: take the demo where there is none; it is also taken where it has run before.
 
     Raises:
+        NotFound: there is no project.
         UserError: its configuration cannot be read or is not valid.
     """
-    here = pathlib.Path.cwd()
-    if path is None and (here / PROJECT_FILE).is_file():
-        path = here / PROJECT_FILE
     if path is None:
-        config = parse(read_preset(DEFAULT_PRESET), f'preset {DEFAULT_PRESET}')
-        return Project.of(config, here, is_preset=True)
+        path = pathlib.Path.cwd() / PROJECT_FILE
+        if not path.is_file():
+            project = load_demo()
+            if demo or project.output.is_dir():
+                return project
+            raise NotFound(
+                f'no {PROJECT_FILE} in {path.parent}; name a project, write one for your images '
+                'with: thawline init . --data FOLDER, or try the demo on solar cells with: '
+                'thawline run --demo'
+            )
     if path.is_dir():
         path = path / PROJECT_FILE
     return Project.of(parse(read_file(path), str(path)), path.parent)

@@ -248,7 +248,7 @@ def _check(config: pathlib.Path | None, model: str | None, console: rich.console
 
 
 def _target(config: pathlib.Path | None, model: str | None) -> model_choice.ServedModel:
-    project = loading.load_project(config)
+    project = loading.load_project(config, demo=True)
     stages = project.stages
     recorded = functools.partial(lookup.find_saved_model, project)
     try:

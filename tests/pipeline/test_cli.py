@@ -241,6 +241,21 @@ def test_runs_without_any(project):
     assert 'no run yet' in done.stdout
 
 
+@pytest.mark.parametrize('command', [['run'], ['tune'], ['runs'], ['schedule', 'airflow']])
+def test_without_a_project_nothing_starts_unasked(tmp_path, command):
+    done = thawline(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    for part in ('thawline.yaml', 'thawline init', 'thawline run --demo'):
+        assert part in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_demo_has_run_it_is_the_project(tmp_path):
+    (tmp_path / 'runs' / 'solar_cells').mkdir(parents=True)
+    done = thawline('runs', cwd=tmp_path)
+    assert done.returncode == 0 and 'no run yet' in done.stdout
+
+
 def test_schema_without_any_run(project):
     done = thawline('schema', cwd=project)
     assert done.returncode == 2

@@ -57,7 +57,9 @@ def main(
     folder = (folder or pathlib.Path('runs') / f'{engine}_demo').absolute()
     try:
         with signals.interruptible():
-            is_same = demonstrate(engine, loading.load_project(config), folder, kill, stay)
+            is_same = demonstrate(
+                engine, loading.load_project(config, demo=True), folder, kill, stay
+            )
     except UserError as error:
         click.echo(f'error: {error}', err=True)
         sys.exit(2)

@@ -97,6 +97,8 @@ def test_command_line(tmp_path: pathlib.Path) -> None:
     )
     done = thawline('predict', 'in', '--config', '.', cwd=tmp_path)
     assert done.returncode == 2 and 'promote one with thawline promote' in done.stderr
+    done = thawline('predict', 'in', '.', cwd=tmp_path)  # the project as in other commands
+    assert done.returncode == 2 and 'promote one with thawline promote' in done.stderr
     done = thawline('predict', 'nowhere', '--model', 'staging', cwd=tmp_path)
     assert done.returncode == 2 and 'thawline run' in done.stderr
     assert thawline('predict', cwd=tmp_path).returncode == 2

@@ -185,7 +185,10 @@ def test_mistakes_are_one_message(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     base = tmp_path / 'models'
     version(base, 1)
+    assert 'thawline run --demo' in serve().output
+    (tmp_path / 'thawline.yaml').write_text('name: x\ndata: {source: images}\n')
     assert 'error: no model in production' in serve().output
+    (tmp_path / 'thawline.yaml').unlink()  # the folder of a model can do without
     assert "'a/b'" in serve('--model', str(base), '--name', 'a/b').output
     assert serve('--port', '70000').exit_code == 2
     with socket.socket() as taken:
