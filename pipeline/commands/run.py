@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )
 @click.option('--from', 'first', multiple=True, metavar='NODE', help='Start at this node.')
 @click.option('--to', 'last', multiple=True, metavar='NODE', help='Stop after this node.')
-@click.option('--only', metavar='NODE', help='Run this node alone, on the latest results.')
+@click.option('--only', metavar='NODE', help='Run this node alone.')
 @cache_option
 @engine_option
 def command(

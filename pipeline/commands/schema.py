@@ -7,19 +7,25 @@ what it cannot: that `image` is an image, which facts have bounds, which feature
 from __future__ import annotations
 
 import importlib.resources
+import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
 import click
+import rich.console
 
 from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.commands.arguments import project_argument
+from thawline.pipeline.system import log_redirect
+from thawline.pipeline.terminal.console import spinner
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
+    from thawline.pipeline.metadata.runs import Output, Run
 
 _CURATED = 'images.pbtxt'
+_STATISTICS = 'thawline run --to StatisticsGen'
 _HEADER = """\
 # Schema of {name}'s images and labels, inferred in run {run}.
 # Review it like code and keep it beside thawline.yaml: every run then checks the data against it.
@@ -37,25 +43,57 @@ def command(project: Project, force: bool) -> None:
     target = project.schema
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with: thawline schema --force')
-    run, file = _latest_inferred(project)
+    run, statistics = _latest_statistics(project)
     curated = (importlib.resources.files('thawline.schemas') / _CURATED).read_text('utf-8')
-    text = merge(curated, file.read_text('utf-8'))
-    target.write_text(_HEADER.format(name=project.name, run=run) + text, 'utf-8')
+    text = merge(curated, _inferred(project, run, statistics))
+    target.write_text(_HEADER.format(name=project.name, run=run.id) + text, 'utf-8')
     click.echo(f'wrote {target}; review it, put it under version control, and run again')
 
 
-def _latest_inferred(project: Project) -> tuple[str, pathlib.Path]:
-    """Id of the latest run that inferred a schema, and the file."""
-    from thawline.pipeline.metadata import runs
+def _latest_statistics(project: Project) -> tuple[Run, Output]:
+    """The latest run with statistics of the images as they are now, and these."""
+    from thawline.pipeline.metadata import ingestions, runs
     from thawline.pipeline.metadata.stores import opening
 
     store = opening.find_store(project)
-    for run in reversed(runs.read_runs(store, project.name) if store else ()):
-        output = run.output(node_names.SCHEMA_GEN, 'schema')
-        file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
-        if file and file.is_file():
-            return run.id, file
-    raise NotFound(f'no run in {project.output} has inferred a schema yet; run: thawline run')
+    with_statistics = [
+        (run, examples, statistics)
+        for run in reversed(runs.read_runs(store, project.name) if store else ())
+        if (examples := run.output(node_names.IMAGE_EXAMPLE_GEN, 'examples'))
+        and (statistics := run.output(node_names.STATISTICS_GEN, 'statistics'))
+        and pathlib.Path(statistics.uri).is_dir()
+    ]
+    if store is None or not with_statistics:
+        raise NotFound(f'no run in {project.output} has statistics yet; run: {_STATISTICS}')
+    expected = ingestions.expected_properties(project)
+    for run, examples, statistics in with_statistics:
+        if ingestions.has_properties(store, examples, expected):
+            return run, statistics
+    raise ConfigError(
+        f'the images, or the settings or code that read them, have changed since run '
+        f'{with_statistics[0][0].id}; run: {_STATISTICS}'
+    )
+
+
+def _inferred(project: Project, run: Run, statistics: Output) -> str:
+    """The schema that SchemaGen infers, which does not run where there is a reviewed one."""
+    output = run.output(node_names.SCHEMA_GEN, 'schema')
+    file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
+    if file and file.is_file():
+        return file.read_text('utf-8')
+    with (
+        log_redirect.redirect_output(project.logs / 'schema.log') as terminal,
+        spinner(rich.console.Console(file=terminal), 'starting TensorFlow'),
+    ):
+        import tensorflow_data_validation as tfdv
+        from google.protobuf import text_format
+
+        schema = None
+        for split in json.loads(statistics.properties['split_names']):
+            file = pathlib.Path(statistics.uri, f'Split-{split}', 'FeatureStats.pb')
+            of_split = tfdv.load_stats_binary(str(file))
+            schema = tfdv.update_schema(schema, of_split) if schema else tfdv.infer_schema(of_split)
+        return str(text_format.MessageToString(schema, as_utf8=True))
 
 
 def merge(curated_text: str, inferred_text: str) -> str:

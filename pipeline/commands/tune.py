@@ -42,17 +42,19 @@ def command(project: Project, no_cache: bool) -> None:
     """Search for better training settings."""
     from thawline.pipeline.metadata import node_records, runs
     from thawline.pipeline.metadata.stores import opening
-    from thawline.pipeline.runners import run
+    from thawline.pipeline.runners import run as runner
 
-    outcome = run.execute(
-        project, run.RunOptions(last=(node_names.TUNER,), use_cache=not no_cache, tune=True)
+    outcome = runner.execute(
+        project, runner.RunOptions(last=(node_names.TUNER,), use_cache=not no_cache, tune=True)
     )
     if outcome is Outcome.BLESSED:
-        latest = runs.latest_complete_run(
-            opening.open_store(project), [node_names.TUNER], project.name
+        latest = runs.read_runs(opening.open_store(project), project.name)
+        tuner = next(
+            result
+            for run in reversed(latest)
+            for result in run.nodes
+            if result.node == node_names.TUNER and result.state in runs.SUCCESS_STATES
         )
-        assert latest is not None
-        tuner = next(node for node in latest.nodes if node.node == node_names.TUNER)
         show(wide_console(sys.stdout), node_records.tuning_record(tuner), project.config)
     exit_codes.leave(outcome)
 

@@ -48,6 +48,17 @@ def mark_definition(
     store.put_executions([execution])
 
 
+def mark_reused(store: mlmd.MetadataStore, run_id: str, base: str, pipeline: str) -> None:
+    """Records of the results that a partial run took over from its base what made them there."""
+    before = runs.newest_executions(store, base, pipeline)
+    taken = runs.newest_executions(store, run_id, pipeline)
+    for node, execution in taken.items():
+        definition = before[node].custom_properties[runs.DEFINITION].string_value
+        execution.custom_properties[runs.DEFINITION].string_value = definition
+        execution.custom_properties[runs.REUSED].string_value = base
+    store.put_executions(list(taken.values()))
+
+
 def join_run(store: mlmd.MetadataStore, run_id: str, pipeline: str) -> None:
     """Makes a run one of its pipeline's, even if another pipeline had a run of that id before.
 

@@ -27,6 +27,7 @@ _NOT_RUN = 'not run'
 LACKED_INPUTS = 'lacked_inputs'
 SUPERSEDED = 'superseded'
 DEFINITION = 'definition'
+REUSED = 'reused'  # the run whose result a partial run took over
 
 
 class Accuracy(NamedTuple):
@@ -87,20 +88,30 @@ class Attempt:
         id: rises from execution to execution.
         state: as in `NodeResult`.
         definition: digest of the node as it was compiled then; empty if it was not recorded.
+        reused: whether a partial run took it over from an earlier run.
     """
 
     id: int
     state: str
     definition: str = ''
+    reused: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run: its id, when it began, and its nodes in the order in which they ran."""
+    """One run.
+
+    Attributes:
+        id: its name.
+        began: when.
+        nodes: in the order in which they ran.
+        attempts: the newest of each node.
+    """
 
     id: str
     began: datetime.datetime
     nodes: tuple[NodeResult, ...]
+    attempts: Mapping[str, Attempt] = dataclasses.field(default_factory=dict)
 
     def output(self, node: str, key: str) -> Output | None:
         return next((n.outputs.get(key) for n in self.nodes if n.node == node), None)
@@ -201,11 +212,7 @@ def read_attempts(
 ) -> dict[str, Attempt]:
     """The newest execution of each node of a run."""
     return {
-        node: Attempt(
-            execution.id,
-            _state(execution),
-            execution.custom_properties[DEFINITION].string_value,
-        )
+        node: _attempt(execution)
         for node, execution in newest_executions(store, run_id, pipeline).items()
     }
 
@@ -236,21 +243,11 @@ def read_runs(store: mlmd.MetadataStore, pipeline: str | None = None) -> list[Ru
                 _result(node, execution, outputs[execution.id])
                 for node, execution in executions[context.id].items()
             ),
+            {node: _attempt(execution) for node, execution in executions[context.id].items()},
         )
         for context in sorted(contexts, key=lambda c: c.create_time_since_epoch)
         if context.id in executions
     ]
-
-
-def latest_complete_run(
-    store: mlmd.MetadataStore, nodes: Sequence[str], pipeline: str | None = None
-) -> Run | None:
-    """The latest run in which all of `nodes` succeeded."""
-    for run in reversed(read_runs(store, pipeline)):
-        states = {result.node: result.state for result in run.nodes}
-        if all(states.get(node) in SUCCESS_STATES for node in nodes):
-            return run
-    return None
 
 
 def accuracy(evaluation: Output, split: str) -> str | None:
@@ -273,6 +270,15 @@ def _results(
 
 def _result(node: str, execution: pb.Execution, outputs: Mapping[str, Output]) -> NodeResult:
     return NodeResult(node, _state(execution), outputs, duration(execution))
+
+
+def _attempt(execution: pb.Execution) -> Attempt:
+    return Attempt(
+        execution.id,
+        _state(execution),
+        execution.custom_properties[DEFINITION].string_value,
+        REUSED in execution.custom_properties,
+    )
 
 
 def _state(execution: pb.Execution) -> str:

@@ -33,12 +33,16 @@ from thawline.pipeline.system import file_locks, signals
 
 from google.protobuf import json_format  # isort: skip - after tfx_imports
 from tfx.dsl.compiler import constants  # isort: skip
+from tfx.dsl.components.common import resolver  # isort: skip
 from tfx.orchestration import metadata as tfx_metadata  # isort: skip
+from tfx.orchestration import node_proto_view  # isort: skip
 from tfx.orchestration.local import runner_utils  # isort: skip
 from tfx.orchestration.portable import launcher  # isort: skip
 from tfx.orchestration.portable import partial_run_utils  # isort: skip
 from tfx.orchestration.portable import runtime_parameter_utils  # isort: skip
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2  # isort: skip
+
+_RESOLVER = resolver.Resolver.get_class_type()
 
 
 class RunMetadata(tfx_metadata.Metadata):
@@ -137,16 +141,41 @@ class CompiledRun:
             if not node.execution_options.HasField('skip')
         ]
 
-    def select(
-        self, first: tuple[str, ...], last: tuple[str, ...], settings: pipeline_pb2.SnapshotSettings
-    ) -> None:
-        """Leaves out nodes before `first` and after `last`."""
-        partial_run_utils.mark_pipeline(
-            self._compiled,
-            from_nodes=first or None,
-            to_nodes=last or None,
-            snapshot_settings=settings,
+    @property
+    def reused(self) -> list[str]:
+        """Nodes that are left out and whose results are needed, in order."""
+        required = pipeline_pb2.NodeExecutionOptions.Skip.REQUIRED
+        return [
+            name
+            for name, node in self._nodes.items()
+            if node.execution_options.skip.reuse_artifacts_mode == required
+        ]
+
+    @property
+    def definitions(self) -> Mapping[str, str]:
+        """A digest of what each node is; see `compiled_file.node_digests`."""
+        return self._definitions
+
+    def select(self, first: tuple[str, ...], last: tuple[str, ...]) -> None:
+        """Leaves out nodes before `first` and after `last`.
+
+        What a resolver found for an earlier run is out of date when there is something newer, so
+        those right before a node that runs are asked again.
+        """
+        nodes = partial_run_utils.make_ordered_node_map(
+            node_proto_view.get_view_for_all_in(self._compiled)
         )
+        chosen = partial_run_utils.compute_nodes_to_run(nodes, first or nodes, last or nodes, ())
+        before = {name for node in chosen for name in self._nodes[node].upstream_nodes}
+        asked = [name for name in before if self._nodes[name].node_info.type.name == _RESOLVER]
+        partial_run_utils.mark_pipeline(
+            self._compiled, from_nodes=(*first, *asked) if first else None, to_nodes=last or None
+        )
+
+    def reuse(self, base: str) -> None:
+        """Takes the results of the nodes in `reused` from a run."""
+        settings = self._compiled.runtime_spec.snapshot_settings
+        settings.base_pipeline_run_strategy.base_run_id = base
 
     def metadata(self) -> RunMetadata:
         """The metadata; a context manager that returns a handle with a `store`."""
@@ -172,6 +201,10 @@ class CompiledRun:
             with self.metadata() as handle:
                 if node.execution_options.run.perform_snapshot:
                     partial_run_utils.snapshot(handle, self._compiled)
+                    base = self._compiled.runtime_spec.snapshot_settings.base_pipeline_run_strategy
+                    recording.mark_reused(
+                        handle.store, self.run_id, base.base_run_id, self.pipeline
+                    )
                 before = runs.read_attempts(handle.store, self.run_id, self.pipeline).get(name)
                 if before is not None:
                     recording.mark_superseded(handle.store, before.id)

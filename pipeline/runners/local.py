@@ -7,12 +7,13 @@ could not be resolved. How one node is launched: `pipeline.runners.launching`.
 from __future__ import annotations
 
 import dataclasses
+import logging
+from collections.abc import Mapping
 
-from thawline.components.shared.errors import NotFound
 from thawline.pipeline import tfx_imports
 from thawline.pipeline.engines.engine import Engine
-from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.runners import earlier_runs
 from thawline.pipeline.runners.launching import CompiledRun
 from thawline.pipeline.system import signals
 from thawline.pipeline.terminal.progress_display import Display
@@ -22,10 +23,16 @@ from tfx.proto.orchestration import pipeline_pb2  # isort: skip - after tfx_impo
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The part of the graph to run; everything by default."""
+    """The part of the graph to run; everything by default.
+
+    Attributes:
+        first, last: names of nodes.
+        fingerprints: of sources as they are now, by the node that reads them.
+    """
 
     first: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
+    fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def is_all(self) -> bool:
@@ -43,7 +50,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         selection: Selection,
         engine: Engine | None = None,
     ) -> None:
-        """`run_id` names the run in the metadata; a selection reuses the latest run's results."""
+        """`run_id` names the run in the metadata; a selection reuses an earlier run's results."""
         super().__init__()
         self._run_id = run_id
         self._display = display
@@ -74,18 +81,18 @@ class LocalRunner(tfx_imports.LocalDagRunner):
     def _select(self, run: CompiledRun) -> None:
         """Marks which nodes to run, and which run provides the results of all nodes before them.
 
-        TFX would use the latest run, even one that failed or was partial.
+        TFX would use the latest run, whatever its nodes were and even if it failed.
         """
-        order = list(run.upstream)
-        before = order[: min((order.index(name) for name in self._selection.first), default=0)]
-        settings = pipeline_pb2.SnapshotSettings()
-        if before:
+        run.select(self._selection.first, self._selection.last)
+        if run.reused:
+            upstream = {node: run.upstream[node] for node in run.reused}
             with run.metadata() as handle:
-                base = runs.latest_complete_run(handle.store, before, run.pipeline)
-            if base is None:
-                raise NotFound(
-                    f'no earlier run has finished {before[-1]} and all nodes before it, whose '
-                    f'results {order[len(before)]} needs; first run without --from and --only'
+                base = earlier_runs.base_run(
+                    handle.store,
+                    run.pipeline,
+                    upstream,
+                    run.definitions,
+                    self._selection.fingerprints,
                 )
-            settings.base_pipeline_run_strategy.base_run_id = base.id
-        run.select(self._selection.first, self._selection.last, settings)
+            logging.info('results of %s are those of run %s', ', '.join(upstream), base)
+            run.reuse(base)

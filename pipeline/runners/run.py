@@ -84,8 +84,8 @@ def _run_graph(
     results: list[NodeResult],
 ) -> None:
     """Runs the pipeline; after a failure too, `results` holds the nodes that succeeded."""
-    listing = check_project(project)
-    for note in filter(None, (*listing.notes, older_types_note(project))):
+    images = check_project(project)
+    for note in filter(None, (*images.notes, older_types_note(project))):
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
     with spinner(console, 'starting TensorFlow and TFX'):
         from thawline.pipeline import graph
@@ -96,7 +96,7 @@ def _run_graph(
         checks.check_tuned(project)
     check_weights(project)
     display = progress_display.Display(console, lambda result: node_lines.line(result, project))
-    selection = local.Selection(options.first, options.last)
+    selection = local.Selection(options.first, options.last, images.fingerprints)
     wired = graph.build(project, options.use_cache, options.tune)
     known = [node.id for node in wired.components]
     for name in (*options.first, *options.last):

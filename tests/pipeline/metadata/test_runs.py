@@ -65,18 +65,6 @@ def test_runs_with_their_nodes_states_and_outputs(store):
     assert runs[0].output('Pusher', 'pushed_model') is None
 
 
-def test_latest_run_with_all_of_some_nodes(store):
-    assert metadata.latest_complete_run(store, ['Trainer']) is None
-    record(store, 'r1', 'Transform', pb.Execution.COMPLETE)
-    record(store, 'r1', 'Trainer', pb.Execution.COMPLETE)
-    record(store, 'r2', 'Transform', pb.Execution.CACHED)
-    record(store, 'r2', 'Trainer', pb.Execution.FAILED)
-    with_both = metadata.latest_complete_run(store, ['Transform', 'Trainer'])
-    with_one = metadata.latest_complete_run(store, ['Transform'])
-    assert with_both is not None and with_both.id == 'r1'
-    assert with_one is not None and with_one.id == 'r2'
-
-
 def test_canceled_is_told_from_failed(store):
     record(store, 'r1', 'Trainer', pb.Execution.FAILED)
     recording.mark_canceled(store, 'r1', 'Trainer', 'p')

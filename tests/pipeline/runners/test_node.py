@@ -128,7 +128,7 @@ def test_a_node_that_was_compiled_anew_runs_again_in_the_same_run(home):
     Process(home).run(*ALL)
     tiny_nodes.written(home, Two='zwei')
     process = Process(home)
-    with pytest.raises(InputsMissing, match='Two ran before it was recompiled'):
+    with pytest.raises(InputsMissing, match='Two ran with other settings or code'):
         process.run('Three')
     assert process.run(*ALL) == [
         'One kept', '> Two', 'Two complete', '> Three', 'Three complete',

@@ -1,0 +1,110 @@
+"""Parts of the chain on the results of earlier runs: never on results that are out of date."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import subprocess
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.e2e.conftest import Project
+from thawline.pipeline.config import loading
+from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata.stores import opening
+
+pytestmark = pytest.mark.e2e
+
+PROBE = {'training': '{mode: probe, augmentation: none}', 'embedding': '{views: 0}'}
+SEEDS = {seed: PROBE | {'data': f'{{source: images, split: {{seed: {seed}}}}}'} for seed in (0, 1)}
+
+
+@pytest.fixture(scope='module')
+def project(make_project) -> Project:
+    project = make_project(**SEEDS[0])
+    ended(project.thawline('run'), 0)
+    return project
+
+
+def ended(done: subprocess.CompletedProcess[str], code: int) -> str:
+    assert done.returncode == code, done.stdout + done.stderr
+    assert 'Traceback' not in done.stdout + done.stderr
+    return done.stdout
+
+
+def nodes(told: str) -> list[str]:
+    """Nodes that ran."""
+    return re.findall(r'^✓ (\w+)', told, re.M)
+
+
+def reported_seed(project: Project) -> int:
+    """The seed of the split in the report of the last run."""
+    store = opening.find_store(loading.load_project(project.home))
+    report = runs.read_runs(store, 'stones')[-1].output('Report', 'report')
+    content = json.loads(pathlib.Path(report.uri, 'content.json').read_text('utf-8'))
+    return content['facts']['config']['data']['split']['seed']
+
+
+def add_class(project: Project, name: str) -> None:
+    folder = project.home / 'images' / name
+    folder.mkdir()
+    rng = np.random.default_rng(len(name))
+    for number in range(20):
+        pixels = rng.integers(0, 255, (48, 56, 3)).astype(np.uint8)
+        PIL.Image.fromarray(pixels).save(folder / f'{number}.png')
+
+
+def test_other_split_is_not_trained_on_the_old_one(project: Project) -> None:
+    models = len(list((project.output / 'artifacts/Trainer/model').iterdir()))
+    project.write(**SEEDS[1])
+    for options in (('--from', 'Trainer'), ('--only', 'Evaluator'), ('--from', 'Transform')):
+        told = ended(project.thawline('run', *options), 2)
+        assert 'ImageExampleGen' in told and '--from ImageExampleGen' in told
+        assert nodes(told) == []
+    assert len(list((project.output / 'artifacts/Trainer/model').iterdir())) == models
+    told = project.thawline('run', '--from', 'ImageExampleGen').stdout
+    assert {'ImageExampleGen', 'Trainer', 'Report'} < set(nodes(told))
+    assert reported_seed(project) == 1
+
+
+def test_run_of_before_is_started_from_where_its_settings_are_back(project: Project) -> None:
+    project.write(**SEEDS[0])
+    told = ended(project.thawline('run', '--from', 'Trainer'), 0)
+    assert 'Embedder' not in nodes(told) and re.search(r'^✓ Trainer +cached', told, re.M)
+    assert re.search(r'pushed as version|already in staging', told)
+    assert reported_seed(project) == 0
+    told = ended(project.thawline('run', '--from', 'Exporter'), 0)
+    assert nodes(told)[:2] == ['Exporter', 'ServingCheck'] and 'already in staging' in told
+
+
+def test_images_that_changed_since_are_not_left_out(project: Project) -> None:
+    ended(project.thawline('schema'), 0)
+    (project.home / 'schema.pbtxt').unlink()
+    add_class(project, 'amber')
+    for node in ('Trainer', 'Report'):
+        told = ended(project.thawline('run', '--only', node), 2)
+        assert 'ImageExampleGen' in told and 'images that have changed' in told
+        assert nodes(told) == []
+    done = project.thawline('schema')
+    assert done.returncode == 2 and 'thawline run --to StatisticsGen' in done.stderr
+    assert not (project.home / 'schema.pbtxt').exists()
+
+
+def test_schema_is_of_the_images_as_they_are(project: Project) -> None:
+    ended(project.thawline('run', '--to', 'SchemaGen'), 0)
+    ended(project.thawline('schema'), 0)
+    schema = project.home / 'schema.pbtxt'
+    inferred = schema.read_text('utf-8')
+    assert '"amber"' in inferred
+    add_class(project, 'basalt')
+    ended(project.thawline('run', '--to', 'DataGate'), 4)
+    ended(project.thawline('schema', '--force'), 0)
+    text = schema.read_text('utf-8')
+    assert '"basalt"' in text and '"amber"' in text
+    # Inferred here, as SchemaGen would have.
+    same = re.sub(r'run \S+', 'run', text.replace('value: "basalt"\n', '')).split()
+    assert same == re.sub(r'run \S+', 'run', inferred).split()
+    ended(project.thawline('run', '--to', 'DataGate'), 0)
