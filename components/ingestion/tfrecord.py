@@ -8,7 +8,7 @@ import glob
 import gzip
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from thawline.components.ingestion import labels, storage
 from thawline.components.ingestion.params import Columns
@@ -24,7 +24,6 @@ from thawline.components.shared.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
-    from _typeshed import SupportsRead
 
 # TensorFlow's own data sets and the Object Detection API use other names.
 _IMAGE_NAMES = ('image', 'image/encoded', 'image_raw')
@@ -50,13 +49,17 @@ def read(spec: SourceSpec) -> Listing:
     return Listing((), (), tuple(notes), tuple(entries), fingerprint(entries))
 
 
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Bounded:
     """A file of which no record is read that is larger than `most` bytes.
 
     A record says its length before its bytes: a few kilobytes of gzip can unpack to gigabytes.
     """
 
-    def __init__(self, file: SupportsRead[bytes], most: int) -> None:
+    def __init__(self, file: _Readable, most: int) -> None:
         self._file, self._most = file, most
 
     def read(self, size: int) -> bytes:
