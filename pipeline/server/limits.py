@@ -51,7 +51,8 @@ class RequestLimits:
 
         Raises:
             TooLarge: they exceed a limit.
-            BadRequest: the size of an image cannot be read before it is decoded.
+            BadRequest: the size of an image cannot be read before it is decoded, or an image
+                stands for a tf.Example.
         """
         rows = max((len(value) for value in inputs.values() if value.ndim), default=0)
         if rows > self.batch:
@@ -75,13 +76,23 @@ class RequestLimits:
 
 
 def _image_in_example(example: bytes) -> bytes:
-    """The image in a serialized tf.Example; empty where there is none."""
+    """The image in a serialized tf.Example; empty where there is none.
+
+    Raises:
+        BadRequest: it is an encoded image, without the name of the signature that takes those: the
+            commonest mistake.
+    """
     from google.protobuf.message import DecodeError
     from tensorflow.core.example import example_pb2  # the server has TensorFlow loaded
 
+    if image_size.pixel_count(example):
+        raise BadRequest(
+            'examples: expecting serialized tf.Examples, but got an encoded image; add '
+            '"signature_name": "serving_bytes" to the request, which takes encoded images'
+        )
     try:
         feature = example_pb2.Example.FromString(example).features.feature.get('image')
     except DecodeError:
-        return b''
+        return b''  # the model has a word for it, the same as TensorFlow Serving's
     values = feature.bytes_list.value if feature is not None else ()
     return values[0] if values else b''

@@ -51,10 +51,10 @@ def put(model: pathlib.Path, base: pathlib.Path, version: int) -> pathlib.Path:
     return hidden.rename(base / str(version))
 
 
-def png(side: int = 24, seed: int = 0) -> bytes:
+def png(side: int = 24, seed: int = 0, kind: str = 'PNG') -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side + 8, 3), np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, 'PNG')
+    Image.fromarray(pixels).save(file, kind)
     return file.getvalue()
 
 

@@ -71,6 +71,14 @@ def test_answers_are_those_of_the_model(site: Site, signatures: Any, signature: 
                 np.testing.assert_allclose(np.array(found, value.dtype), value, atol=1e-6)
 
 
+def test_an_image_for_the_default_signature_is_told_which_one_takes_it(site: Site) -> None:
+    for image in (IMAGES[0], server_setup.png(seed=1, kind='JPEG')):
+        for signature in ('', 'serving_default', 'transform_features'):
+            answer = predict(site, signature, instances=b64([EXAMPLES[0], image]))
+            assert answer.status_code == 400
+            assert 'serving_bytes' in answer.json()['error']
+
+
 def test_several_inputs_and_a_single_output(site: Site) -> None:
     pixels = np.zeros((SIZE, SIZE, 3), np.uint8).tolist()
     asked = [{'pixels': pixels, 'class_index': i} for i in (0, 1)]
