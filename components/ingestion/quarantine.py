@@ -12,6 +12,8 @@ import io
 import json
 from collections.abc import Iterable
 
+from thawline.components.shared.text import csv_cell
+
 # Reasons are short and fixed, so that counts by reason make sense; the detail says the rest.
 NOT_AN_IMAGE = 'not an image'
 UNSUPPORTED = 'unsupported format'
@@ -51,7 +53,8 @@ def to_csv(rejected: Iterable[Rejected]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator='\n')
     writer.writerow(['path', 'reason', 'detail'])
-    writer.writerows(dataclasses.astuple(r) for r in sorted(rejected))
+    for entry in sorted(rejected):
+        writer.writerow(map(csv_cell, dataclasses.astuple(entry)))
     return out.getvalue()
 
 

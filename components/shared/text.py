@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+# A spreadsheet runs a cell that begins so (OWASP, "CSV Injection").
+FORMULA = r'^([=+\-@\t\r])'
 
 
 def abbreviate(items: Iterable[object], most: int) -> str:
@@ -10,3 +14,8 @@ def abbreviate(items: Iterable[object], most: int) -> str:
     names = [str(item) for item in items]
     more = f' and {len(names) - most:,} more' if len(names) > most else ''
     return ', '.join(names[:most]) + more
+
+
+def csv_cell(text: str) -> str:
+    """A cell of a CSV that a spreadsheet shows and does not run."""
+    return re.sub(FORMULA, r"'\1", text)

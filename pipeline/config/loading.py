@@ -19,6 +19,22 @@ PROJECT_FILE = 'thawline.yaml'
 DEFAULT_PRESET = 'solar_cells'
 
 
+# A few hundred bytes of nested aliases stand for billions of values.
+_MOST_VALUES = 10_000
+
+
+def _expanded_size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Values below a node, each alias counted as often as it is used."""
+    if id(node) not in known:
+        known[id(node)] = 1  # of an alias to what it is in
+        below = node.value if isinstance(node, yaml.CollectionNode) else []
+        nodes = (
+            part for entry in below for part in (entry if isinstance(entry, tuple) else (entry,))
+        )
+        known[id(node)] = 1 + sum(_expanded_size(part, known) for part in nodes)
+    return known[id(node)]
+
+
 class UniqueKeyLoader(yaml.SafeLoader):
     """A safe loader that refuses duplicate keys; YAML's own silently keeps the last."""
 
@@ -43,7 +59,13 @@ def parse(text: str, name: str) -> Config:
         ConfigError: not YAML, an unknown key, a wrong type or an impossible combination.
     """
     try:
-        raw = yaml.load(text, Loader=UniqueKeyLoader)
+        loader = UniqueKeyLoader(text)
+        node = loader.get_single_node()
+        if node is not None and _expanded_size(node, {}) > _MOST_VALUES:
+            raise ConfigError(
+                f'{name} has more than {_MOST_VALUES:,} values once its aliases (*) are expanded'
+            )
+        raw = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         raise ConfigError(f'{name} is not valid YAML: {error}') from error
     except RecursionError as error:

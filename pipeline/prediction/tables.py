@@ -7,7 +7,8 @@
 | parquet | path, label, score (float), probabilities: struct of <class>[, abstained]  |
 
 The column `abstained` exists where a threshold was given: true where the score is below it. The
-label stays, so that a threshold that was too high loses nothing. Numbers have as many digits as it
+label stays, so that a threshold that was too high loses nothing. In CSV, a text that a spreadsheet
+would run as a formula begins with an apostrophe. Numbers have as many digits as it
 takes to read the same float32 again; in JSON, NaN is null.
 """
 
@@ -26,10 +27,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.text import FORMULA
 
 KINDS = ('csv', 'jsonl', 'parquet')
 _ROW_GROUP = 8192  # rows of Parquet that are in memory at once
@@ -103,6 +106,10 @@ def _csv_writer(file: Any, classes: tuple[str, ...], below: float | None) -> Ite
     header = ['path', 'label', 'score', *(f'probability_{name}' for name in classes)]
     if below is not None:
         header.append('abstained')
+
+    def texts(column: pa.Array) -> pa.Array:
+        return pc.replace_substring_regex(column, pattern=FORMULA, replacement=r"'\1")
+
     # Arrow quotes names in its own way; Python's way is what readers of CSV agree on.
     first = io.StringIO()
     csv.writer(first, lineterminator='\n').writerow(header)
@@ -114,7 +121,8 @@ def _csv_writer(file: Any, classes: tuple[str, ...], below: float | None) -> Ite
     with pa_csv.CSVWriter(file, schema, write_options=options) as writer:
 
         def add(batch: pa.RecordBatch) -> None:
-            columns = [batch.column(name) for name in ('path', 'label', 'score')]
+            columns = [*(texts(batch.column(name)) for name in ('path', 'label'))]
+            columns.append(batch.column('score'))
             columns += [pa.array(column) for column in _probabilities(batch, classes).T.copy()]
             if below is not None:
                 columns.append(pa.array(_abstentions(batch, below)))

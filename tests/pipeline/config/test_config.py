@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 
 import hypothesis
@@ -20,6 +21,13 @@ def complaint(text: str) -> str:
     with pytest.raises(ConfigError) as raised:
         loading.parse(text, 'thawline.yaml')
     return str(raised.value)
+
+
+# 332 bytes that stand for 10^9 values.
+ALIAS_BOMB = 'a: &a [x, x, x, x, x, x, x, x, x, x]\n' + ''.join(
+    f'{new}: &{new} [{", ".join([f"*{old}"] * 10)}]\n'
+    for old, new in itertools.pairwise('abcdefghi')
+)
 
 
 @pytest.mark.parametrize('name', loading.preset_names())
@@ -69,6 +77,8 @@ def test_defaults_fit_together():
         ('[]', ['contains []']),
         ('', ['contains None']),
         ('a: b: c', ['not valid YAML']),
+        (ALIAS_BOMB, ['10,000 values', 'aliases']),
+        ('a: &a [*a]', ['a: unknown key']),
         ('name: x\nname: y\ndata: {source: a}', ["duplicate key 'name'"]),
         ('name: !!python/object/apply:os.system [ls]', ['not valid YAML']),
     ],

@@ -48,6 +48,21 @@ def test_csv_is_quoted_and_exact(tmp_path: pathlib.Path) -> None:
     assert max(len(cell) for row in rows for cell in row[3:-1]) <= 14
 
 
+def test_no_cell_of_a_csv_is_a_formula(tmp_path: pathlib.Path) -> None:
+    odd = ['=1+1.jpg', '+a.jpg', '-b.jpg', '@c.jpg', '\td.jpg', 'a=b.jpg']
+    probabilities = np.full((len(odd), 2), 0.5, np.float32)
+    answers = chunk_files.ModelAnswers(['=x'] * len(odd), probabilities[:, 0], probabilities)
+    batch = chunk_files.record_batch(odd, answers)
+    for kind in ('csv', 'jsonl'):
+        tables.write_table(tmp_path / f'out.{kind}', kind, [batch], ('=x', 'y'), None)
+    with (tmp_path / 'out.csv').open(newline='', encoding='utf-8') as file:
+        rows = list(csv.reader(file))[1:]
+    assert [row[0] for row in rows] == [f"'{name}" for name in odd[:5]] + odd[5:]
+    assert {row[1] for row in rows} == {"'=x"}
+    lines = (tmp_path / 'out.jsonl').read_text('utf-8').splitlines()
+    assert [json.loads(line)['path'] for line in lines] == odd
+
+
 def test_json_and_parquet_are_nested_by_class(tmp_path: pathlib.Path) -> None:
     batches = made()
     tables.write_table(tmp_path / 'out.jsonl', 'jsonl', batches, CLASSES, None)
