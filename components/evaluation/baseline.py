@@ -1,4 +1,8 @@
-"""Which model a candidate is compared with: the latest blessed one that is older than itself."""
+"""Which model a candidate is compared with: the latest one older than itself that could be served.
+
+The gate has blessed it, and it has passed the serving check: a model that the check refused was
+never pushed, and would hold back all that are better than what is served.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from tfx.types import standard_artifacts
 from thawline.components.shared import node_names, property_names
 
 import ml_metadata as mlmd  # isort: skip - after tfx, whose import order it depends on
+from ml_metadata.proto import metadata_store_pb2 as pb  # isort: skip
+
+_CHECK = 'infra_blessing'  # what the serving check calls its decision
 
 
 def earlier_blessed_model(candidate: types.BaseChannel) -> resolver.Resolver:
@@ -32,13 +39,30 @@ class EarlierBlessedModelStrategy(resolver.ResolverStrategy):
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]] | None:
-        """Returns the two artifacts, or empty lists where nothing was blessed before."""
+        """Returns the two artifacts, or empty lists where no earlier model could be served."""
         candidate = max((artifact.id for artifact in input_dict['candidate']), default=0)
         models = {artifact.id: artifact for artifact in input_dict['model']}
         blessings = sorted(input_dict['model_blessing'], key=lambda b: b.id, reverse=True)
         for blessing in blessings:
             blessed = blessing.get_int_custom_property(property_names.BLESSED) == 1
             model = models.get(blessing.get_int_custom_property(property_names.CURRENT_MODEL_ID))
-            if blessed and model is not None and model.id < candidate:
+            is_earlier = model is not None and model.id < candidate
+            if blessed and is_earlier and _passed_serving_check(store, blessing):
                 return {**input_dict, 'model': [model], 'model_blessing': [blessing]}
         return {**input_dict, 'model': [], 'model_blessing': []}
+
+
+def _passed_serving_check(store: mlmd.MetadataStore, blessing: types.Artifact) -> bool:
+    """Whether the latest check that read this blessing passed its model; False without one."""
+    events = store.get_events_by_artifact_ids([blessing.id])
+    readers = sorted({event.execution_id for event in events if event.type == pb.Event.INPUT})
+    decisions = [
+        event
+        for event in (store.get_events_by_execution_ids(readers) if readers else ())
+        if event.type == pb.Event.OUTPUT and event.path.steps[0].key == _CHECK
+    ]
+    if not decisions:
+        return False
+    latest = max(decisions, key=lambda event: event.execution_id)
+    (decision,) = store.get_artifacts_by_id([latest.artifact_id])
+    return bool(decision.custom_properties[property_names.BLESSED].int_value == 1)

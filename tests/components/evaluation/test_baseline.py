@@ -1,9 +1,8 @@
-"""The baseline is the latest blessed model before the candidate, on real TFX artifacts."""
+"""The baseline is the latest model before the candidate that could be served."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import pytest
 from tfx import types
@@ -11,9 +10,53 @@ from tfx.types import standard_artifacts
 
 from thawline.components.evaluation import baseline
 
+import ml_metadata as mlmd  # isort: skip
+from ml_metadata.proto import metadata_store_pb2 as pb  # isort: skip
+
 Artifacts = list[types.Artifact]
-# TFX hands the strategy a store, which this one does not ask.
-NO_STORE: Any = None
+
+
+class Checks:
+    """A store that records serving checks of blessings with given ids."""
+
+    def __init__(self) -> None:
+        config = pb.ConnectionConfig()
+        config.fake_database.SetInParent()
+        self.store = mlmd.MetadataStore(config)
+        self._types = [
+            self.store.put_artifact_type(pb.ArtifactType(name=name))
+            for name in ('ModelBlessing', 'InfraBlessing')
+        ]
+        self._node = self.store.put_execution_type(pb.ExecutionType(name='ServingCheck'))
+
+    def blessing_ids(self, count: int) -> list[int]:
+        """Records blessings, whose ids ML Metadata chooses: 1 to `count`."""
+        return list(self.store.put_artifacts([pb.Artifact(type_id=self._types[0])] * count))
+
+    def add(self, blessing_id: int, passed: bool, decision: int | None = None) -> int:
+        """Records a check, or, of a decision that was made before, that it came from the cache."""
+        if decision is None:
+            artifact = pb.Artifact(type_id=self._types[1])
+            artifact.custom_properties['blessed'].int_value = int(passed)
+            (decision,) = self.store.put_artifacts([artifact])
+        (execution,) = self.store.put_executions([pb.Execution(type_id=self._node)])
+        for kind, key, artifact_id in (
+            (pb.Event.INPUT, 'blessing', blessing_id),
+            (pb.Event.OUTPUT, 'infra_blessing', decision),
+        ):
+            event = pb.Event(type=kind, artifact_id=artifact_id, execution_id=execution)
+            event.path.steps.add(key=key)
+            self.store.put_events([event])
+        return decision
+
+
+@pytest.fixture(scope='module')
+def all_passed() -> mlmd.MetadataStore:
+    """Where the checks of all blessings were passed."""
+    checks = Checks()
+    for blessing_id in checks.blessing_ids(20):
+        checks.add(blessing_id, passed=True)
+    return checks.store
 
 
 def model(artifact_id: int) -> types.Artifact:
@@ -30,17 +73,19 @@ def blessing(artifact_id: int, model_id: int, blessed: bool) -> types.Artifact:
     return artifact
 
 
-def resolve(candidate: Artifacts, models: Artifacts, blessings: Artifacts) -> tuple[list[int], ...]:
+def resolve(
+    store: mlmd.MetadataStore, candidate: Artifacts, models: Artifacts, blessings: Artifacts
+) -> tuple[list[int], ...]:
     """Ids of the model and the blessing that were resolved."""
     inputs = {'candidate': candidate, 'model': models, 'model_blessing': blessings}
-    resolved = baseline.EarlierBlessedModelStrategy().resolve_artifacts(NO_STORE, inputs)
+    resolved = baseline.EarlierBlessedModelStrategy().resolve_artifacts(store, inputs)
     assert resolved is not None
     assert resolved.keys() == inputs.keys()
     assert resolved['candidate'] == candidate
     return [a.id for a in resolved['model']], [a.id for a in resolved['model_blessing']]
 
 
-def test_latest_earlier_blessed_model_whatever_the_order() -> None:
+def test_latest_earlier_blessed_model_whatever_the_order(all_passed: mlmd.MetadataStore) -> None:
     models = [model(i) for i in (1, 3, 5, 7)]
     blessings = [
         blessing(2, 1, True), blessing(4, 3, True), blessing(6, 5, False), blessing(8, 7, True)
@@ -48,31 +93,50 @@ def test_latest_earlier_blessed_model_whatever_the_order() -> None:
     for some_models, some in itertools.product(
         itertools.permutations(models, 4), (blessings, blessings[::-1])
     ):
-        assert resolve([models[3]], list(some_models), list(some)) == ([3], [4])
+        assert resolve(all_passed, [models[3]], list(some_models), list(some)) == ([3], [4])
 
 
-def test_never_the_candidate_itself() -> None:
+def test_never_the_candidate_itself(all_passed: mlmd.MetadataStore) -> None:
     """A run served from the cache: the candidate was blessed by the run before."""
-    assert resolve([model(1)], [model(1)], [blessing(2, 1, True)]) == ([], [])
+    assert resolve(all_passed, [model(1)], [model(1)], [blessing(2, 1, True)]) == ([], [])
 
 
-def test_later_model_is_no_baseline() -> None:
+def test_later_model_is_no_baseline(all_passed: mlmd.MetadataStore) -> None:
     """The candidate of an older configuration, from the cache, after a newer one was blessed."""
     models = [model(1), model(5), model(9)]
     blessings = [blessing(2, 1, True), blessing(10, 9, True)]
-    assert resolve([models[1]], models, blessings) == ([1], [2])
+    assert resolve(all_passed, [models[1]], models, blessings) == ([1], [2])
 
 
 @pytest.mark.parametrize('blessings', [[], [blessing(2, 1, False)]])
-def test_nothing_blessed_gives_empty_lists(blessings: Artifacts) -> None:
-    assert resolve([model(3)], [model(1), model(3)], blessings) == ([], [])
-    assert resolve([model(3)], [], []) == ([], [])
+def test_nothing_blessed_gives_empty_lists(
+    all_passed: mlmd.MetadataStore, blessings: Artifacts
+) -> None:
+    assert resolve(all_passed, [model(3)], [model(1), model(3)], blessings) == ([], [])
+    assert resolve(all_passed, [model(3)], [], []) == ([], [])
 
 
-def test_blessing_of_a_model_that_is_gone_is_passed_over() -> None:
+def test_blessing_of_a_model_that_is_gone_is_passed_over(all_passed: mlmd.MetadataStore) -> None:
     blessings = [blessing(2, 1, True), blessing(4, 3, True)]
-    assert resolve([model(5)], [model(1), model(5)], blessings) == ([1], [2])
+    assert resolve(all_passed, [model(5)], [model(1), model(5)], blessings) == ([1], [2])
 
 
-def test_without_a_candidate_there_is_no_baseline() -> None:
-    assert resolve([], [model(1)], [blessing(2, 1, True)]) == ([], [])
+def test_without_a_candidate_there_is_no_baseline(all_passed: mlmd.MetadataStore) -> None:
+    assert resolve(all_passed, [], [model(1)], [blessing(2, 1, True)]) == ([], [])
+
+
+def test_model_that_the_serving_check_refused_is_no_baseline() -> None:
+    checks = Checks()
+    one, two = checks.blessing_ids(2)
+    models = [model(1), model(5), model(9)]
+    blessings = [blessing(one, 1, True), blessing(two, 5, True)]
+    # Not checked yet.
+    assert resolve(checks.store, [models[2]], models, blessings) == ([], [])
+    checks.add(one, passed=True)
+    refused = checks.add(two, passed=False)
+    assert resolve(checks.store, [models[2]], models, blessings) == ([1], [one])
+    # The latest check counts, also one whose decision came from the cache.
+    checks.add(two, passed=True)
+    assert resolve(checks.store, [models[2]], models, blessings) == ([5], [two])
+    checks.add(two, passed=False, decision=refused)
+    assert resolve(checks.store, [models[2]], models, blessings) == ([1], [one])

@@ -96,6 +96,12 @@ def test_what_speaks_against_a_model_is_overridden_for_all_to_see(models, made, 
     assert 'forced' in models.thawline('models').output
 
 
+def test_listing_says_that_the_check_refused_a_blessed_model(models: Models):
+    models.add('r1', exported=True, infra=False)
+    listed = models.thawline('models').output
+    assert all(word in listed for word in ('failed', 'serving', 'check'))
+
+
 def test_force_without_need_is_not_noted_as_forced(models: Models):
     models.promote(models.add('r1'), *FORCE)
     assert models.registry().deployments[0].forced == ''
