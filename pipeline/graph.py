@@ -15,6 +15,7 @@ from thawline.components.pusher.component import Pusher
 from thawline.components.report.component import ReportGen
 from thawline.components.report.previous_report import earlier_report
 from thawline.components.serving_check.component import ServingCheck
+from thawline.components.shared.component import add_libraries
 from thawline.components.training.component import ImageTrainer
 from thawline.components.transform.component import ImageTransform
 from thawline.components.tuning.component import ImageTuner, newest_hyperparameters
@@ -51,6 +52,8 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
     schema = schema_gen.outputs['schema']
 
     example_validator = tfx.ExampleValidator(statistics=statistics, schema=schema)
+    for node in (statistics_gen, schema_gen, example_validator):
+        add_libraries(node, 'tfx', 'tensorflow_data_validation')
 
     data_gate = DataGate(
         statistics=statistics,
@@ -165,7 +168,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         exports=exporter.outputs['exports'],
         serving_record=serving_check.outputs['serving_record'],
         previous=last_report.outputs['report'],
-        config=config.model_dump_json(exclude={'airflow', 'beam', 'metadata', 'notifications'}),
+        config=config.results_json(),
     )
     report.add_upstream_node(pusher)  # a blessed model is pushed also where its report fails
 

@@ -11,7 +11,7 @@ from tfx.types import standard_artifacts
 from thawline.components.bulk_prediction import driver, executor, inferrer
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.params import Columns
-from thawline.components.shared import node_names
+from thawline.components.shared import code_digest, node_names
 from thawline.components.shared.component import Component
 
 
@@ -40,4 +40,5 @@ class ImageBulkInferrer(bulk_inferrer.BulkInferrer):
     def __init__(self, **inputs: Any) -> None:
         """The inputs of TFX's."""
         super().__init__(**inputs)
+        self.spec.exec_properties.update(code_digest.key_properties(inferrer.__name__))
         self.with_id(node_names.BULK_INFERRER)

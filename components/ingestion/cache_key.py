@@ -28,9 +28,9 @@ def parameters(
 def execution_properties(
     parameters: Mapping[str, str | int], fingerprint: str
 ) -> dict[str, str | int]:
-    """These, and what the component and its driver add: the code and the state of the source."""
+    """These, and what the component and its driver add: code, libraries, state of the source."""
     return {
         **parameters,
-        property_names.CODE_DIGEST: code_digest.of_code(_EXECUTOR),
+        **code_digest.key_properties(_EXECUTOR),
         property_names.SOURCE_FINGERPRINT: fingerprint,
     }

@@ -1,4 +1,4 @@
-"""Digests of source code, so that an edit is part of the cache key of the node that runs it.
+"""What a node runs, for its cache key: digests of our source code, and versions of libraries.
 
 TFX keys its cache on a component's class path and parameters, not on code that is imported by name.
 """
@@ -8,13 +8,45 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.metadata
+import json
 import pathlib
 from collections.abc import Iterable, Iterator
 
 import thawline
+from thawline.components.shared import property_names
 
 _ROOT = thawline.ROOT
 _CODE = 'thawline.components'
+# Libraries whose versions can change a result (pixels, features, weights, statistics, answers): by
+# the name of their import, with those that they compute with. What moves results, checks, records
+# or draws them (Beam, Arrow, pydantic, ML Metadata, Jinja, Matplotlib and so on) is not among them:
+# an update of these must not train a model again.
+LIBRARIES = {
+    'PIL': ('pillow',),
+    'ai_edge_litert': ('ai-edge-litert',),
+    'keras': ('keras', 'tensorflow'),
+    'numpy': ('numpy',),
+    'onnx': ('onnx',),
+    'onnxruntime': ('onnxruntime',),
+    'scipy': ('scipy', 'numpy'),
+    'sklearn': ('scikit-learn', 'scipy', 'numpy'),
+    'tensorflow': ('tensorflow',),
+    'tensorflow_data_validation': ('tensorflow-data-validation', 'numpy'),
+    'tensorflow_model_analysis': ('tensorflow-model-analysis', 'numpy'),
+    'tensorflow_transform': ('tensorflow-transform', 'tensorflow'),
+    'tf2onnx': ('tf2onnx', 'onnx'),
+    'tfx': ('tfx',),
+    'tfx_bsl': ('tfx-bsl', 'tensorflow'),
+}
+
+
+def key_properties(*modules: str) -> dict[str, str]:
+    """Properties that put some modules, which a node runs, and their libraries into its key."""
+    return {
+        property_names.CODE_DIGEST: of_code(*modules),
+        property_names.LIBRARY_VERSIONS: json.dumps(library_versions(*modules)),
+    }
 
 
 def of_code(*modules: str) -> str:
@@ -38,6 +70,31 @@ def of_all_code() -> str:
     return _digest(_ROOT.joinpath(*_CODE.split('.')).rglob('*.py'))
 
 
+def library_versions(*modules: str) -> dict[str, str]:
+    """The versions of the libraries that decide what some of our modules, or libraries, compute.
+
+    Read off the same way: of what is imported by the modules and by all that they import.
+    """
+    own = tuple(module for module in modules if module.startswith(f'{_CODE}.'))
+    names = set(modules).union(*(_imports(file) for file in _reached(own) if file.suffix == '.py'))
+    return _versions({name.partition('.')[0] for name in names} & LIBRARIES.keys())
+
+
+def all_library_versions() -> dict[str, str]:
+    """The versions of all libraries that decide what nodes compute."""
+    return _versions(LIBRARIES)
+
+
+def _versions(imported: Iterable[str]) -> dict[str, str]:
+    versions = {}
+    for name in sorted({name for module in imported for name in LIBRARIES[module]}):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = 'absent'
+    return versions
+
+
 def _digest(files: Iterable[pathlib.Path]) -> str:
     digest = hashlib.sha256()
     for file in sorted(files):
@@ -56,7 +113,7 @@ def _reached(modules: tuple[str, ...]) -> set[pathlib.Path]:
         file = _file(ahead.pop())
         if file is not None and file not in found:
             found.add(file)
-            ahead.update(_wanted(file))
+            ahead.update(name for name in _imports(file) if _is_own(name))
     return found.union(*map(_assets, {file.parent for file in found}))
 
 
@@ -68,7 +125,7 @@ def _file(module: str) -> pathlib.Path | None:
 
 
 @functools.cache
-def _wanted(file: pathlib.Path) -> frozenset[str]:
+def _imports(file: pathlib.Path) -> frozenset[str]:
     """What a file needs: names that it imports, and the packages around it."""
     tree = ast.parse(file.read_bytes())
     own = file.relative_to(_ROOT).with_suffix('').parts
@@ -81,7 +138,11 @@ def _wanted(file: pathlib.Path) -> frozenset[str]:
             names.update(f'{node.module}.{alias.name}' for alias in node.names)
     if file.name == '__init__.py' and not all(isinstance(s, ast.Expr) for s in tree.body):
         names.update('.'.join((*own[:-1], other.stem)) for other in file.parent.glob('*.py'))
-    return frozenset(name for name in names if name == _CODE or name.startswith(f'{_CODE}.'))
+    return frozenset(names)
+
+
+def _is_own(name: str) -> bool:
+    return name == _CODE or name.startswith(f'{_CODE}.')
 
 
 def _assets(folder: pathlib.Path) -> Iterator[pathlib.Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from tfx.types import component_spec
 from tfx.utils import json_utils
 
 from thawline.components.shared import code_digest
-from thawline.components.shared.property_names import CODE_DIGEST
+from thawline.components.shared.property_names import CODE_DIGEST, LIBRARY_VERSIONS
 
 
 class Component(base_component.BaseComponent):
@@ -25,8 +26,8 @@ class Component(base_component.BaseComponent):
     PARAMETERS: types of parameters. Settings and dicts are passed on as JSON.
     CODE: modules that the executor runs without importing them.
 
-    A digest of the code that runs is one more parameter, and so part of the cache key: TFX's own is
-    the path of the class, which an edit leaves as it is.
+    The code that runs and its libraries are two more parameters, and so part of the cache key:
+    TFX's own is the path of the class, which neither an edit nor an update changes.
     """
 
     EXECUTOR: ClassVar[type[base_executor.BaseExecutor]]
@@ -52,11 +53,17 @@ class Component(base_component.BaseComponent):
             ValueError, TypeError: one is missing, unknown or of another type.
         """
         outputs = {name: types.Channel(type=kind) for name, kind in self.OUTPUTS.items()}
-        digest = {CODE_DIGEST: code_digest.of_code(self.EXECUTOR.__module__, *self.CODE)}
+        key = code_digest.key_properties(self.EXECUTOR.__module__, *self.CODE)
         passed = {name: _plain_value(value) for name, value in values.items()}
-        super().__init__(self.SPEC_CLASS(**digest, **passed, **outputs))
+        super().__init__(self.SPEC_CLASS(**key, **passed, **outputs))
         if self.NAME:
             self.with_id(self.NAME)
+
+
+def add_libraries(node: base_component.BaseComponent, *imported: str) -> None:
+    """Puts the versions of libraries into the cache key of one of TFX's own components."""
+    versions = json.dumps(code_digest.library_versions(*imported))
+    node.spec.exec_properties[LIBRARY_VERSIONS] = versions
 
 
 def _spec(cls: type[Component]) -> dict[str, Any]:
@@ -72,7 +79,8 @@ def _spec(cls: type[Component]) -> dict[str, Any]:
         },
         'OUTPUTS': {name: channel(type=kind) for name, kind in cls.OUTPUTS.items()},
         'PARAMETERS': {
-            name: parameter(type=kind) for name, kind in {**parameters, CODE_DIGEST: str}.items()
+            name: parameter(type=kind)
+            for name, kind in {**parameters, CODE_DIGEST: str, LIBRARY_VERSIONS: str}.items()
         },
     }
 

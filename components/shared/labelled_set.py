@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -38,6 +39,13 @@ class LabelledSet:
         return LabelledSet(
             self.values[rows], self.labels[rows], self.ids[rows], self.confidence[rows]
         )
+
+    def digest(self) -> str:
+        """A digest of all that is known of the images."""
+        digest = hashlib.sha256(b'\0'.join(self.ids.tolist()))
+        for column in (self.labels, self.confidence, self.values):
+            digest.update(np.ascontiguousarray(column).data)
+        return digest.hexdigest()
 
 
 def sort_by_id(

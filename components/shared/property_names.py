@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Of executions.
 CODE_DIGEST = 'code_digest'
+LIBRARY_VERSIONS = 'library_versions'  # JSON, by name
 CUSTOM_CONFIG = 'custom_config'  # JSON; of Trainer and Tuner
 SOURCE_SPEC = 'source_spec'
 SOURCE_FINGERPRINT = 'source_fingerprint'

@@ -9,7 +9,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from thawline.components.shared.property_names import CODE_DIGEST
+from thawline.components.shared.property_names import CODE_DIGEST, LIBRARY_VERSIONS
 
 EMBEDDINGS = 'embeddings'
 
@@ -19,10 +19,11 @@ def with_inputs(
     input_dict: dict[str, list[Artifact]],
     exec_properties: dict[str, Any],
 ) -> dict[str, Any]:
-    """The config, and beside it the place of the embeddings and the digest of the code."""
+    """The config, and beside it the place of the embeddings, and the code with its libraries."""
     embeddings = input_dict.get(EMBEDDINGS)
     place = {EMBEDDINGS: artifact_utils.get_single_uri(embeddings)} if embeddings else {}
-    return {**(custom_config or {}), **place, CODE_DIGEST: exec_properties[CODE_DIGEST]}
+    code = {name: exec_properties[name] for name in (CODE_DIGEST, LIBRARY_VERSIONS)}
+    return {**(custom_config or {}), **place, **code}
 
 
 class Executor(executor.GenericExecutor):

@@ -38,8 +38,9 @@ def run_fn(fn_args: FnArgs) -> None:
 
     `fn_args.custom_config` holds `model` and `training` (JSON of `params`), `image_size`, `resize`,
     `embeddings` (the Embedder's folder), `checkpoints` (a folder that outlives a failed
-    execution), and, for the cache key alone, `weights_digest` and `code_digest`. Where the training
-    is `tuned`, `fn_args.hyperparameters` is a Tuner's result, which overrides the settings.
+    execution), and, for the cache key and the checkpoint's alone, `weights_digest`, `code_digest`
+    and `library_versions`. Where the training is `tuned`, `fn_args.hyperparameters` is a Tuner's
+    result, which overrides the settings.
 
     Raises:
         ConfigError: tuned settings are missing or for another base, or as `recipe.train`.
@@ -66,9 +67,10 @@ def run_fn(fn_args: FnArgs) -> None:
     def images() -> tuple[LabelledSet, LabelledSet]:
         return node_inputs.read_images(fn_args.train_files, fn_args.eval_files, size, spool)
 
-    # A checkpoint is of this training only if images, settings, weights and code are the same.
-    files = [fn_args.train_files, fn_args.eval_files]
-    identity = [*files, backbone.weights_digest, dict(config), tuned_values]
+    # A checkpoint is of this training only if images, settings, weights, code and libraries are the
+    # same. Places say nothing of images: they recur where an output folder is started anew.
+    data = [inputs.classes, inputs.features.train.digest(), inputs.features.val.digest()]
+    identity = [*data, backbone.weights_digest, dict(config), tuned_values]
     key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
     checkpoint_file = CheckpointFile(pathlib.Path(config['checkpoints']) / key[:16], key)
     log = tf.summary.create_file_writer(str(run_folder / 'tensorboard'))

@@ -8,7 +8,6 @@ from tfx.proto import transform_pb2
 from tfx.types import BaseChannel
 
 from thawline.components.shared import code_digest, node_names
-from thawline.components.shared.property_names import CODE_DIGEST
 from thawline.components.shared.splits import SPLITS, TRAIN
 from thawline.components.transform import executor
 
@@ -29,11 +28,8 @@ class ImageTransform(Transform):
             schema=schema,
             preprocessing_fn=f'{_MODULE}.preprocessing_fn',
             splits_config=transform_pb2.SplitsConfig(analyze=[TRAIN], transform=SPLITS),
-            custom_config={
-                'image_size': image_size,
-                'resize': resize,
-                CODE_DIGEST: code_digest.of_code(_MODULE),
-            },
+            custom_config={'image_size': image_size, 'resize': resize},
             disable_statistics=True,
         )
+        self.spec.exec_properties.update(code_digest.key_properties(_MODULE, executor.__name__))
         self.with_id(node_names.TRANSFORM)

@@ -153,8 +153,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     Args:
         inputs: raw features, among them `image` and `label`, string [N] or [N, 1]. All labels are
             certain where the schema has no `label_confidence`, and each one that has none.
-        custom_config: `image_size` (pixels) and `resize` (mode); a digest of this file travels
-            along so that an edit is not served from the cache.
+        custom_config: `image_size` (pixels) and `resize` (mode).
     """
     size, mode = int(custom_config['image_size']), custom_config['resize']
     label = _dense(inputs['label'])

@@ -30,7 +30,8 @@ class Executor(executor.Executor):
         Args:
             input_dict: `examples` (transformed), `transform_graph`, `embeddings`.
             output_dict: `best_hyperparameters`, `tuner_results`.
-            exec_properties: `tuner_fn`, `train_args`, `eval_args`, `custom_config`, `code_digest`.
+            exec_properties: `tuner_fn`, `train_args`, `eval_args`, `custom_config`, and what is for
+                the cache key alone.
         """
         config = json_utils.loads(exec_properties[CUSTOM_CONFIG])
         config = with_inputs(config, input_dict, exec_properties)

@@ -20,8 +20,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Called by TFX's Tuner, which then runs the trainings.
 
     `fn_args.custom_config` holds `model`, `training` and `tuning` (JSON of `params`), `image_size`,
-    `embeddings` (the Embedder's folder), and, for the cache key alone, `weights_digest` and
-    `code_digest`.
+    `embeddings` (the Embedder's folder), and, for the cache key alone, `weights_digest`,
+    `code_digest` and `library_versions`.
 
     Raises:
         DataError: the embeddings are of another base, or as `recipe.train`.

@@ -68,6 +68,12 @@ class Config(Section):
             )
         return self
 
+    def results_json(self) -> str:
+        """All sections but those that only say where nodes run, when, and who hears of it."""
+        return self.model_dump_json(
+            exclude={'airflow', 'beam', 'kubeflow', 'metadata', 'notifications'}
+        )
+
     @property
     def image_size(self) -> int:
         """Side of the square input of the base, in pixels."""

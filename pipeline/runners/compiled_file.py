@@ -7,6 +7,7 @@ whatever runs its nodes, and checks that the file is intact and of this version.
     {"format": 1,
      "thawline": "0.1.0",              version that compiled it
      "code": "5f0c...",                digest of the code that nodes run
+     "libraries": {"keras": "3.15.1", ...},      versions of the libraries that decide results
      "name": "solar_cells",            of the project and the pipeline
      "digest": "sha256:9b1d...",       over everything else in here
      "home": "/...", "output": "/...", "schema": "/...",      folders and file of the project
@@ -70,6 +71,7 @@ class Envelope(Section):
     format: Literal[1]
     thawline: str
     code: str
+    libraries: dict[str, str]
     name: str
     digest: str
     home: pathlib.Path
@@ -129,6 +131,7 @@ def envelope(
         'format': FORMAT,
         'thawline': thawline.__version__,
         'code': code_digest.of_all_code(),
+        'libraries': code_digest.all_library_versions(),
         'name': project.name,
         'home': str(project.home),
         'output': str(project.output),
@@ -223,6 +226,11 @@ def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
             f'{path} was compiled with other code than is installed here, so the cache could '
             f'return outdated results; {_AGAIN}'
         )
+    if other := _library_changes(content.get('libraries')):
+        raise ConfigError(
+            f'{path} was compiled with other libraries than are installed here, so the cache could '
+            f'return outdated results: {other}; {_AGAIN}'
+        )
     try:
         return Envelope.model_validate(content)
     except pydantic.ValidationError as error:
@@ -231,6 +239,17 @@ def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
         raise ConfigError(
             f'{path} was not written by thawline compile: {where}: {first["msg"]}'
         ) from error
+
+
+def _library_changes(compiled: Any) -> str:
+    """The libraries that are of other versions here: 'pillow 11.0 (here 12.3.0)'."""
+    if not isinstance(compiled, dict):
+        return ''
+    return ', '.join(
+        f'{name} {errors.echo(compiled.get(name))} (here {version})'
+        for name, version in code_digest.all_library_versions().items()
+        if compiled.get(name) != version
+    )
 
 
 def check_home(pipeline: Envelope) -> None:

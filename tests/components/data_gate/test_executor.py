@@ -159,5 +159,5 @@ def test_component_takes_the_outputs_of_the_others() -> None:
     assert component.outputs['verdict'].type is DataVerdict
     assert component.exec_properties == {
         'policy': DataPolicy().model_dump_json(),
-        'code_digest': code_digest.of_code(executor.__name__),
+        **code_digest.key_properties(executor.__name__),
     }

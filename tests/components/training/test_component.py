@@ -32,7 +32,7 @@ CONFIG = {
     'training': Training().model_dump_json(),
     'checkpoints': 'kept',
 }
-DIGEST = code_digest.of_code(executor.__name__, 'thawline.components.training.run_fn')
+KEY = code_digest.key_properties(executor.__name__, 'thawline.components.training.run_fn')
 
 
 def channels() -> dict[str, Channel]:
@@ -52,7 +52,7 @@ def test_properties_and_outputs_are_those_of_tfx_trainer() -> None:
     ours = ImageTrainer(**SETTINGS, **channels(), embeddings=Channel(type=Embeddings))
     theirs = Trainer(**ARGUMENTS, custom_config=CONFIG, **channels())
     expected = {k: v for k, v in theirs.spec.exec_properties.items() if v is not None}
-    assert ours.spec.exec_properties == {**expected, 'code_digest': DIGEST}
+    assert ours.spec.exec_properties == {**expected, **KEY}
     assert set(ours.outputs) == set(theirs.outputs)
     assert set(ours.inputs) == {*theirs.inputs, 'embeddings'}
 
@@ -73,12 +73,12 @@ def test_place_of_the_embeddings_reaches_run_fn(tmp_path: pathlib.Path) -> None:
     }
     properties = ImageTrainer(**SETTINGS, **channels()).spec.exec_properties
     plain = Executor()._GetFnArgs(inputs, outputs, dict(properties))
-    assert plain.custom_config == {**CONFIG, 'code_digest': DIGEST}
+    assert plain.custom_config == {**CONFIG, **KEY}
     inputs['embeddings'] = placed(Embeddings(), tmp_path / 'embeddings')
     fn_args = Executor()._GetFnArgs(inputs, outputs, dict(properties))
     assert fn_args.custom_config == {
         **CONFIG,
-        'code_digest': DIGEST,
+        **KEY,
         'embeddings': str(tmp_path / 'embeddings'),
     }
     assert fn_args.train_files == plain.train_files

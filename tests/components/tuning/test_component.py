@@ -70,8 +70,8 @@ def test_properties_and_outputs_are_those_of_tfx_tuner() -> None:
     }
     theirs = Tuner(**ARGUMENTS, custom_config=config, **channels())
     expected = {k: v for k, v in theirs.spec.exec_properties.items() if v is not None}
-    digest = code_digest.of_code(executor.__name__, 'thawline.components.tuning.tuner_fn')
-    assert ours.spec.exec_properties == {**expected, 'code_digest': digest}
+    key = code_digest.key_properties(executor.__name__, 'thawline.components.tuning.tuner_fn')
+    assert ours.spec.exec_properties == {**expected, **key}
     assert {k: c.type for k, c in ours.outputs.items()} == {
         k: c.type for k, c in theirs.outputs.items()
     }

@@ -104,6 +104,16 @@ def test_another_version_or_format_or_code_says_so(written, monkeypatch):
     assert 'other code than is installed' in refused(written)
 
 
+def test_other_versions_of_libraries_that_decide_results_are_named(written):
+    versions = json.loads(written.read_text('utf-8'))['libraries']
+    assert {'keras', 'pillow', 'tensorflow'} <= versions.keys() and 'pydantic' not in versions
+    edit(written, libraries=versions | {'pillow': '1.7'})
+    content = json.loads(written.read_text('utf-8'))
+    edit(written, digest=compiled_file.content_digest(content))
+    message = refused(written)
+    assert f"pillow '1.7' (here {versions['pillow']})" in message and 'keras' not in message
+
+
 @pytest.mark.parametrize(
     ('text', 'words'),
     [('', 'as JSON'), ('{', 'as JSON'), ('[]', 'not written by thawline compile'),
@@ -152,8 +162,8 @@ def test_any_json(value):
 
 @hypothesis.settings(max_examples=60)
 @hypothesis.given(
-    key=st.sampled_from(['format', 'thawline', 'code', 'name', 'digest', 'home', 'output', 'schema',
-                         'files', 'config', 'nodes', 'pipeline', 'more']),
+    key=st.sampled_from(['format', 'thawline', 'code', 'libraries', 'name', 'digest', 'home',
+                         'output', 'schema', 'files', 'config', 'nodes', 'pipeline', 'more']),
     value=JSON, sealed=st.booleans(),
 )  # fmt: skip
 def test_any_value_of_any_key(key, value, sealed):

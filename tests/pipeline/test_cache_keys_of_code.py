@@ -1,0 +1,149 @@
+"""Which edits of code and updates of libraries change the cache key of which nodes."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+from tests.components.ingestion.images import class_folders
+from tests.pipeline.cache_keys import (
+    AFTER_EVALUATION,
+    ALL,
+    DATA_VALIDATION,
+    EXAMPLE_GENS,
+    WITH_BASE,
+    Keys,
+    build,
+    changed,
+    keys,
+    with_library,
+)
+from thawline import ROOT
+from thawline.components.shared import code_digest
+
+from tfx.utils import import_utils  # isort: skip - after what imports TFX in order
+
+# Imported below `components`, but no result depends on their versions; see `LIBRARIES`.
+NO_RESULT = {
+    'apache_beam', 'google', 'h5py', 'jinja2', 'keras_tuner', 'markupsafe', 'matplotlib',
+    'ml_metadata', 'pyarrow', 'pydantic', 'tensorflow_metadata', 'tensorflow_serving',
+    'threadpoolctl', 'yaml',
+}  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path: pathlib.Path) -> pathlib.Path:
+    class_folders(tmp_path / 'images', {'a': 4, 'b': 4})
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ('library', 'nodes'),
+    [
+        ('tensorflow', ALL - {'StatisticsGen', 'SchemaGen', 'ExampleValidator'}),
+        ('tfx', ALL),
+        ('numpy', ALL),
+        ('pillow', {*EXAMPLE_GENS, *AFTER_EVALUATION}),
+        ('keras', {*WITH_BASE, 'Evaluator', 'Report'}),
+        ('tensorflow-transform', {'Transform', *WITH_BASE, 'Evaluator', 'Exporter', 'Report'}),
+        ('tensorflow-data-validation', {*DATA_VALIDATION, 'Evaluator', 'Report'}),
+        ('tensorflow-model-analysis', {'Evaluator'}),
+        ('scipy', {'Tuner', 'Trainer', 'Evaluator', 'Exporter', 'Report'}),
+        ('scikit-learn', {'Tuner', 'Trainer', 'Evaluator', 'Report'}),
+        ('tf2onnx', {'Exporter'}),
+        ('onnxruntime', {'Exporter'}),
+        ('tfx-bsl', {*WITH_BASE, 'Evaluator', 'Report', 'BulkInferrer'}),
+        *((name, set()) for name in ('pydantic', 'jinja2', 'apache-beam', 'pyarrow', 'protobuf')),
+    ],
+)
+def test_versions_of_libraries(home, library, nodes, monkeypatch) -> None:
+    before = keys(home)
+    with_library(monkeypatch, library)
+    assert changed(before, keys(home)) == nodes
+
+
+def test_each_library_that_nodes_import_is_judged() -> None:
+    """Whether its version decides results; see `code_digest.LIBRARIES`."""
+    names = set()
+    for file in (ROOT / 'components').rglob('*.py'):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.partition('.')[0])
+    foreign = names - sys.stdlib_module_names - {'thawline'}
+    assert foreign == code_digest.LIBRARIES.keys() | NO_RESULT
+    assert not code_digest.LIBRARIES.keys() & NO_RESULT
+
+
+@pytest.fixture(scope='module')
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A copy of the code, to be edited."""
+    copy = tmp_path_factory.mktemp('checkout')
+    for name in ('thawline', 'pipeline', 'components', 'schemas'):
+        ignored = shutil.ignore_patterns('__pycache__')
+        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=ignored)
+    return copy
+
+
+def after_edit(home: pathlib.Path, file: pathlib.Path) -> Keys:
+    """The keys with one more line in a file, which is then as it was."""
+    content = file.read_bytes()
+    file.write_bytes(content + b'\n')
+    try:
+        return keys(home)
+    finally:
+        file.write_bytes(content)
+
+
+def test_code_of_every_executor_of_ours(home, checkout, monkeypatch) -> None:
+    monkeypatch.setattr(code_digest, '_ROOT', checkout)
+    executors = {
+        name: import_utils.import_class_by_path(node.executor_spec.class_path).__module__
+        for name, node in build(home).items()
+    }
+    own = {node: module for node, module in executors.items() if module.startswith('thawline.')}
+    assert ALL - own.keys() == {'StatisticsGen', 'SchemaGen', 'ExampleValidator'}
+    before = keys(home)
+    for node, module in own.items():
+        file = checkout.joinpath(*module.split('.')).with_suffix('.py')
+        assert node in changed(before, after_edit(home, file)), node
+
+
+@pytest.mark.parametrize(
+    ('file', 'nodes'),
+    [
+        ('components/transform/preprocessing.py', {'Transform', *WITH_BASE, 'Evaluator'}),
+        ('components/training/run_fn.py', {'Trainer'}),
+        ('components/tuning/tuner_fn.py', {'Tuner'}),
+        ('components/serving_check/probe.py', {'ServingCheck'}),
+        ('components/ingestion/decoding.py', EXAMPLE_GENS),
+        ('components/evaluation/gate/verdict.py', {'Evaluator'}),
+    ],
+)
+def test_code_that_executors_run(home, checkout, file, nodes, monkeypatch) -> None:
+    monkeypatch.setattr(code_digest, '_ROOT', checkout)
+    before = keys(home)
+    # Report and others that only import a module of the same folder may run again too.
+    assert nodes <= changed(before, after_edit(home, checkout / file))
+
+
+@pytest.mark.parametrize(
+    ('file', 'nodes'),
+    [
+        ('pipeline/server/app.py', set()),
+        ('pipeline/server/assets/try.js', set()),
+        ('pipeline/commands/run.py', set()),
+        ('pipeline/graph.py', set()),
+        ('pipeline/reports/assets/comparison.html', set()),
+        ('components/report/assets/page.css', {'Report'}),
+    ],
+)
+def test_edits_of_pages_and_commands(home, checkout, file, nodes, monkeypatch) -> None:
+    monkeypatch.setattr(code_digest, '_ROOT', checkout)
+    before = keys(home)
+    assert changed(before, after_edit(home, checkout / file)) == nodes
