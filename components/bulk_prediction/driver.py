@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import Any
+from tfx.orchestration.portable import data_types
 
 from thawline.components.bulk_prediction import executor
-from thawline.components.shared import driver, property_names
-from thawline.components.shared.errors import UserError
+from thawline.components.ingestion import driver
+from thawline.components.ingestion.source_types import Listing
 
 
 class Driver(driver.Driver):
     """Driver of UnlabelledExampleGen."""
 
-    PROPERTY = property_names.SOURCE_FINGERPRINT
-
-    def value(self, exec_properties: dict[str, Any]) -> str:
-        """The fingerprint, or a value that never recurs, so that the executor raises the error."""
-        try:
-            return executor.listing_of(exec_properties)[0].fingerprint
-        except UserError:
-            return f'unlisted-{uuid.uuid4()}'
+    def listing(self, execution_info: data_types.ExecutionInfo) -> Listing:
+        """What the source holds."""
+        listing, _ = executor.listing_of(dict(execution_info.exec_properties))
+        return executor.to_ingest(listing)

@@ -59,7 +59,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         try:
             with self._make_beam_pipeline() as root:
                 bounds = int(exec_properties['max_side']), int(exec_properties['max_pixels'])
-                beam_pipeline.read(root, _to_ingest(listing), columns, staging, *bounds)
+                beam_pipeline.read(root, to_ingest(listing), columns, staging, *bounds)
             rows, rejected = ingestion.outcomes_of(staging, count)
             rejected += listing.rejected
             if not rows:
@@ -91,13 +91,18 @@ def listing_of(properties: Mapping[str, Any]) -> tuple[UnlabelledListing, Column
     return listing.of_sources([str(properties['source'])], columns), without_labels(columns)
 
 
-def _to_ingest(listing: UnlabelledListing) -> source_types.Listing:
+def to_ingest(listing: UnlabelledListing) -> source_types.Listing:
     """The same as ingestion has it."""
+    items, records = (
+        tuple(Entry(item.path, item.name, 0, item.stamp) for item in part)
+        for part in (listing.items, listing.records)
+    )
     return source_types.Listing(
-        tuple(SourceItem(item.path, item.name) for item in listing.items),
+        tuple(SourceItem(item.path, item.relative) for item in items),
         listing.rejected,
         (),
-        tuple(Entry(item.path, item.name, 0, item.stamp) for item in listing.records),
+        records,
+        files=(*items, *records),
     )
 
 

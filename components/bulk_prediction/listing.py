@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import hashlib
 import os
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
@@ -63,14 +62,6 @@ class UnlabelledListing:
     items: tuple[Item, ...]
     records: tuple[Item, ...]
     rejected: tuple[Rejected, ...]
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes when a file comes, goes or changes."""
-        digest = hashlib.sha256()
-        for item in (*self.items, *self.records):
-            digest.update(f'{item.name}\0{item.stamp}\n'.encode())
-        return digest.hexdigest()
 
 
 def anywhere(listing: UnlabelledListing) -> UnlabelledListing:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import Any
+import pathlib
 
-from thawline.components.ingestion.source_types import SourceSpec
+from tfx.orchestration.portable import data_types
+
+from thawline.components.ingestion.fingerprint import ContentDigests, fingerprint
+from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
-from thawline.components.shared import driver
-from thawline.components.shared.errors import UserError
-from thawline.components.shared.property_names import SOURCE_FINGERPRINT, SOURCE_SPEC
+from thawline.components.shared import driver, property_names
 
 
 class Driver(driver.Driver):
     """Driver of ImageExampleGen."""
 
-    PROPERTY = SOURCE_FINGERPRINT
+    PROPERTY = property_names.SOURCE_FINGERPRINT
 
-    def value(self, exec_properties: dict[str, Any]) -> str:
-        """The fingerprint; for a source that cannot be listed, a value that never recurs.
+    def value(self, execution_info: data_types.ExecutionInfo) -> str:
+        """The fingerprint; digests of files are kept beside the artifacts of the node.
 
-        The executor then runs and raises the error, and the launcher records a failed execution.
+        Raises:
+            UserError: the source cannot be listed.
         """
-        try:
-            return list_source(SourceSpec.from_json(str(exec_properties[SOURCE_SPEC]))).fingerprint
-        except UserError:
-            return f'unlisted-{uuid.uuid4()}'
+        examples = pathlib.Path(execution_info.output_dict['examples'][0].uri)
+        node = examples.parents[1]  # <node>/examples/<execution>
+        return fingerprint(self.listing(execution_info), ContentDigests(node))
+
+    def listing(self, execution_info: data_types.ExecutionInfo) -> Listing:
+        """What the source holds."""
+        spec = str(execution_info.exec_properties[property_names.SOURCE_SPEC])
+        return list_source(SourceSpec.from_json(spec))

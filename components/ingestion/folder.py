@@ -16,7 +16,6 @@ from thawline.components.ingestion.source_types import (
     Listing,
     SourceItem,
     SourceSpec,
-    fingerprint,
 )
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.text import abbreviate
@@ -55,7 +54,7 @@ def read(spec: SourceSpec) -> Listing:
         )
     layout = folder_layout.find([e.relative for e in images], root, spec.layout)
     rejected = [Rejected(e.relative, UNSUPPORTED, f'.{_suffix(e.relative)}') for e in unsupported]
-    items = []
+    items, files = [], []
     for entry in images:
         label, split = layout.read(entry.relative)
         if label is None:
@@ -63,6 +62,7 @@ def read(spec: SourceSpec) -> Listing:
             rejected.append(Rejected(entry.relative, NO_CLASS_FOLDER, where))
         else:
             items.append(SourceItem(entry.path, entry.relative, label, split))
+            files.append(entry)
     if not items:
         raise DataError(
             f'The folder {root} has {len(images)} images but no class folders. Put the images of '
@@ -75,7 +75,7 @@ def read(spec: SourceSpec) -> Listing:
         *layout.notes({item.split for item in items}),
         *_left_out(root, tree, others, layout, classes),
     ]
-    return Listing(tuple(items), tuple(rejected), tuple(notes), (), fingerprint(list(tree.entries)))
+    return Listing(tuple(items), tuple(rejected), tuple(notes), files=tuple(files))
 
 
 def _check_readable(

@@ -19,7 +19,6 @@ from thawline.components.ingestion.source_types import (
     Listing,
     SourceItem,
     SourceSpec,
-    fingerprint,
 )
 from thawline.components.shared.errors import DataError, from_os_error
 
@@ -85,7 +84,7 @@ def read(spec: SourceSpec) -> Listing:
         )
     return Listing(
         tuple(items), tuple(rejected), (*guessed, *_notes(rejected)), (),
-        fingerprint(list(entries.values()), content), columns,
+        files=tuple(entries.values()), manifest=content, columns=columns,
     )  # fmt: skip
 
 

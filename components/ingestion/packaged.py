@@ -12,7 +12,6 @@ from thawline.components.ingestion.source_types import (
     Listing,
     SourceItem,
     SourceSpec,
-    fingerprint,
 )
 from thawline.components.shared.errors import ConfigError, DataError
 
@@ -60,7 +59,7 @@ def _solar_cells(folder: pathlib.Path) -> Listing:
         content = table.read_bytes()
     except OSError as error:
         raise DataError(f'{table} cannot be read: {error.strerror}. Reinstall {_ELPV}.') from error
-    sizes = {e.relative: e for e in storage.tree(str(folder)).entries}
+    entries = {e.relative: e for e in storage.tree(str(folder)).entries}
     items, rejected = [], []
     for number, line in enumerate(content.decode().splitlines(), 1):
         cells = line.split()
@@ -74,14 +73,13 @@ def _solar_cells(folder: pathlib.Path) -> Listing:
             raise DataError(
                 f'{table}, line {number}: expected path, probability and type. Received: {line!r}.'
             ) from error
-        if path not in sizes:
+        if path not in entries:
             rejected.append(Rejected(path, MISSING_FILE, f'line {number} of labels.csv'))
             continue
         metadata = {'probability': probability, 'module_type': module_type}
         label = 'defective' if defective > 0.5 else 'functional'
         items.append(
-            SourceItem(sizes[path].path, path, label, metadata=metadata, confidence=confidence)
+            SourceItem(entries[path].path, path, label, metadata=metadata, confidence=confidence)
         )
-    return Listing(
-        tuple(items), tuple(rejected), (), (), fingerprint(list(sizes.values()), content)
-    )
+    files = tuple(entries[item.relative_path] for item in items)
+    return Listing(tuple(items), tuple(rejected), (), files=files, manifest=content)

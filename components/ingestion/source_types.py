@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -89,7 +88,8 @@ class Listing:
       rejected: entries known to be unusable before reading them.
       notes: remarks for the person.
       record_files: TFRecord files; their images are only known when read.
-      fingerprint: changes when a listed file or the manifest changes.
+      files: those that are read, whichever of them turn out to be usable.
+      manifest: the bytes of the table that lists them.
       columns: of a CSV, as configured or guessed.
     """
 
@@ -97,7 +97,8 @@ class Listing:
     rejected: tuple[Rejected, ...]
     notes: tuple[str, ...]
     record_files: tuple[storage.Entry, ...] = ()
-    fingerprint: str = ''
+    files: tuple[storage.Entry, ...] = ()
+    manifest: bytes = b''
     columns: Columns | None = None
 
 
@@ -127,14 +128,3 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def fingerprint(entries: list[storage.Entry], *contents: bytes) -> str:
-    """A digest over names, sizes and change stamps of files, and over whole small contents."""
-    digest = hashlib.sha256()
-    for content in contents:
-        digest.update(hashlib.sha256(content).digest())
-    for entry in sorted(entries, key=lambda e: e.relative):
-        line = f'{entry.relative}\0{entry.size}\0{entry.stamp}\n'
-        digest.update(line.encode('utf-8', 'surrogatepass'))
-    return digest.hexdigest()

@@ -39,12 +39,15 @@ class FileTooLarge(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A file: where to read it, its path below the root with '/', bytes, and a change stamp."""
+    """A file: where to read it, its path below the root with '/', and its bytes.
+
+    An object in a bucket also has a stamp, the time of its last write.
+    """
 
     path: str
     relative: str
     size: int
-    stamp: str
+    stamp: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +121,7 @@ def stat(path: str) -> Entry | None:
         return None
     if os.path.isdir(path):
         return None
-    return Entry(path, os.path.basename(path), info.st_size, str(info.st_mtime_ns))
+    return Entry(path, os.path.basename(path), info.st_size)
 
 
 def read(path: str, most: int | None = None) -> bytes:
@@ -203,11 +206,10 @@ def _local_tree(root: str) -> FolderTree:
                     stack.append((item.path, relative + '/'))
                 continue
             try:
-                info = item.stat()
-                size, stamp = info.st_size, str(info.st_mtime_ns)
+                size = item.stat().st_size
             except OSError:  # A dangling link: listed, so that reading it gives the reason.
-                size, stamp = 0, 'dangling'
-            entries.append(Entry(item.path, relative, size, stamp))
+                size = 0
+            entries.append(Entry(item.path, relative, size))
     entries.sort(key=lambda e: e.relative)
     return FolderTree(tuple(entries), ignored, tuple(sorted(empty)), tuple(sorted(hidden)))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fnmatch
 import glob
 import gzip
+import itertools
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +20,6 @@ from thawline.components.ingestion.source_types import (
     Listing,
     SourceItem,
     SourceSpec,
-    fingerprint,
 )
 from thawline.components.shared.errors import DataError
 
@@ -46,7 +47,7 @@ def read(spec: SourceSpec) -> Listing:
     notes = [f'{len(entries)} TFRecord files; their images are counted when read']
     if spec.group_pattern:
         notes.append('data.group_pattern does not apply to TFRecords; use data.columns.group')
-    return Listing((), (), tuple(notes), tuple(entries), fingerprint(entries))
+    return Listing((), (), tuple(notes), tuple(entries), files=tuple(entries))
 
 
 class _Readable(Protocol):
@@ -128,8 +129,15 @@ def _files(source: str) -> list[storage.Entry]:
         return [entry] if entry else []
     if not glob.has_magic(source):
         raise storage.missing_error(source, 'The file')
-    entries = [storage.stat(p) for p in sorted(glob.glob(source, recursive=True))]
-    return [e for e in entries if e is not None]
+    # Below the last folder that the pattern names: files of one name may lie in several.
+    folders = itertools.takewhile(lambda part: not glob.has_magic(part), source.split(os.sep)[:-1])
+    root = os.sep.join(folders) or os.sep
+    entries = []
+    for path in sorted(glob.glob(source, recursive=True)):
+        if entry := storage.stat(path):
+            relative = os.path.relpath(path, root).replace(os.sep, '/')
+            entries.append(dataclasses.replace(entry, relative=relative))
+    return entries
 
 
 def _item(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from tfx.orchestration.portable import data_types
 
 from thawline.components.shared import driver, property_names
 
@@ -13,6 +13,6 @@ class Driver(driver.Driver):
 
     PROPERTY = property_names.ATTEMPT
 
-    def value(self, exec_properties: dict[str, Any]) -> str:
+    def value(self, execution_info: data_types.ExecutionInfo) -> str:
         """A value that never recurs."""
         return str(uuid.uuid4())

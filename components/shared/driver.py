@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import uuid
+from typing import ClassVar
 
 from tfx.dsl.components.base import base_driver as classic_base_driver
 from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.portable import base_driver, data_types
 from tfx.proto.orchestration import driver_output_pb2
+
+from thawline.components.shared.errors import UserError
 
 
 class Driver(classic_base_driver.BaseDriver, base_driver.BaseDriver):
@@ -26,13 +29,25 @@ class Driver(classic_base_driver.BaseDriver, base_driver.BaseDriver):
         classic_base_driver.BaseDriver.__init__(self, metadata_handle)
         base_driver.BaseDriver.__init__(self, metadata_handle)
 
+    def value(self, execution_info: data_types.ExecutionInfo) -> str:
+        """The value of the property: a digest of something that lies outside the artifacts.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        raise NotImplementedError
+
     def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Adds the property."""
+        """Adds the property.
+
+        What cannot be read gets a value that never recurs: the executor then runs and raises the
+        error, and the launcher records a failed execution. An error raised here would leave the
+        execution recorded as running.
+        """
+        try:
+            value = self.value(execution_info)
+        except (UserError, OSError):
+            value = f'unread-{uuid.uuid4()}'
         output = driver_output_pb2.DriverOutput()
-        value = self.value(dict(execution_info.exec_properties))
         data_types_utils.set_metadata_value(output.exec_properties[self.PROPERTY], value)
         return output
-
-    def value(self, exec_properties: dict[str, Any]) -> str:
-        """The value of the property; an error here would leave the execution as running."""
-        raise NotImplementedError

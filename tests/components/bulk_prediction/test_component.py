@@ -130,7 +130,10 @@ def test_fingerprint_follows_the_files(tmp_path: pathlib.Path) -> None:
     root = prediction_setup.write(tmp_path / 'images', {'a.png': b'1', 'b.png': b'2'})
 
     def fingerprint(source: pathlib.Path) -> str:
-        info = data_types.ExecutionInfo(exec_properties=properties(source))
+        output = artifact(standard_artifacts.Examples, tmp_path / 'node' / 'examples' / '1')
+        info = data_types.ExecutionInfo(
+            exec_properties=properties(source), output_dict={'examples': [output]}
+        )
         run = driver.Driver(metadata_handle=None).run(info)
         return run.exec_properties['source_fingerprint'].string_value
 
@@ -140,6 +143,9 @@ def test_fingerprint_follows_the_files(tmp_path: pathlib.Path) -> None:
     second = fingerprint(root)
     assert second != first
     prediction_setup.write(root, {'c.png': b'3'})
-    assert fingerprint(root) not in (first, second)
+    third = fingerprint(root)
+    assert third not in (first, second)
+    prediction_setup.write(root, {'d.heic': b'4'})  # is in the quarantine
+    assert fingerprint(root) not in (first, second, third)
     nowhere = tmp_path / 'nowhere'
     assert fingerprint(nowhere) != fingerprint(nowhere)
