@@ -9,7 +9,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from thawline.components.backbones.registry import BackboneEntry, availability, entry, names
+from thawline.components.backbones.registry import (
+    BackboneEntry,
+    availability,
+    entry,
+    names,
+    weights_path,
+)
 
 if TYPE_CHECKING:
     from thawline.components.backbones.backbone import Backbone, Block, set_trainable, split_at
@@ -25,6 +31,7 @@ __all__ = [
     'names',
     'set_trainable',
     'split_at',
+    'weights_path',
 ]
 
 _LAZY = {

@@ -148,6 +148,21 @@ def keras_home() -> pathlib.Path:
     return (home if os.access(home, os.W_OK) else pathlib.Path('/tmp')) / '.keras'
 
 
+def weights_path(name: str, weights: str, image_size: int) -> pathlib.Path | None:
+    """The file here that weights are read from; None for random ones, and where it is not here yet.
+
+    Raises:
+        ConfigError: there is no such backbone.
+    """
+    if weights == 'imagenet':
+        path = entry(name).cached_imagenet_file(image_size)
+    elif weights == 'package':
+        path = package_weights.locate()
+    else:
+        path = None if weights == 'random' else pathlib.Path(weights).expanduser()
+    return path if path is not None and path.is_file() else None
+
+
 def availability(name: str) -> dict[str, str]:
     """Which pretrained weights of `name` are on this machine; downloads nothing.
 

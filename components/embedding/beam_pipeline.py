@@ -23,7 +23,11 @@ from thawline.components.embedding.feature_extractor import FeatureExtractorHand
 
 
 def embed(
-    root: beam.Pipeline, files: Mapping[str, Sequence[str]], settings: EmbeddingSettings, uri: str
+    root: beam.Pipeline,
+    files: Mapping[str, Sequence[str]],
+    settings: EmbeddingSettings,
+    uri: str,
+    weights_digest: str | None = None,
 ) -> None:
     """Adds the pipeline.
 
@@ -31,6 +35,7 @@ def embed(
         files: transformed, gzipped TFRecord files of each split.
         settings: of the base and the views.
         uri: of the embeddings; the folders of the splits are made now.
+        weights_digest: of the weights that every worker must have; None: any.
     """
     for split in files:
         tf.io.gfile.makedirs(embeddings.split_folder(uri, split))
@@ -39,7 +44,7 @@ def embed(
         | 'Shards' >> beam.Create([(split, file) for split in files for file in files[split]])
         | 'Share out' >> beam.Reshuffle()  # otherwise one worker would get all of them
         | 'Read' >> beam.ParDo(_Read(settings.image_size))
-        | 'Embed' >> RunInference(FeatureExtractorHandler(settings))
+        | 'Embed' >> RunInference(FeatureExtractorHandler(settings, weights_digest))
         | 'Encode' >> beam.ParDo(_Encode())
         # One sink for all splits: each WriteToTFRecord would take Beam a tenth of a second.
         | 'Write'

@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts
 
 from thawline.components.augmentation.policies import POLICIES
 from thawline.components.backbones.params import PretrainedBase
-from thawline.components.embedding import executor
+from thawline.components.embedding import executor, weights_driver
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.shared.component import Component
 
@@ -20,11 +20,12 @@ class Embedder(Component):
     """
 
     EXECUTOR = executor.Executor
+    DRIVER_CLASS = weights_driver.Driver
     INPUTS = {'examples': standard_artifacts.Examples}  # transformed
     OUTPUTS = {'embeddings': Embeddings}  # with the splits of the examples
     PARAMETERS = {
         'model': PretrainedBase,
-        'weights_digest': str,  # of the weights file, if it is one
+        'weights_digest': str,  # of a configured file; the driver replaces it, whatever they are
         'image_size': int,
         'resize': str,  # of the examples, recorded with the features
         'augmentation': str,  # name of the policy of the views

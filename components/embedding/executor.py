@@ -64,7 +64,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with feature_extractor.preload(settings) as extractor:
             started = time.monotonic()
             with self._make_beam_pipeline() as pipeline:
-                beam_pipeline.embed(pipeline, files, settings, output.uri)
+                digest = extractor.backbone.weights_digest
+                beam_pipeline.embed(pipeline, files, settings, output.uri, digest)
             seconds = time.monotonic() - started
             digest = extractor.backbone.weights_digest
             spec = embeddings.Spec(

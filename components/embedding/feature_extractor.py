@@ -14,6 +14,7 @@ from thawline.components.backbones import constant_weights, seeding
 from thawline.components.backbones.features import feature_model
 from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.shared import progress
+from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.transform.examples import BATCH
 
@@ -92,14 +93,29 @@ def preload(settings: EmbeddingSettings) -> Iterator[FeatureExtractor]:
 class FeatureExtractorHandler(ModelHandler[SplitSet, SplitSet, FeatureExtractor]):
     """Loads the base once a process, and runs it."""
 
-    def __init__(self, settings: EmbeddingSettings) -> None:
-        """Only the settings are sent to the workers; the base is built there."""
+    def __init__(self, settings: EmbeddingSettings, weights_digest: str | None = None) -> None:
+        """Only the settings are sent to the workers; the base is built there.
+
+        A worker on another machine reads its own copy of the weights: their digest must be this.
+        """
         super().__init__()
-        self._settings = settings
+        self._settings, self._weights_digest = settings, weights_digest
 
     def load_model(self) -> FeatureExtractor:
-        """The preloaded base of this process, or a new one."""
-        return _preloaded.get(self._settings) or FeatureExtractor(self._settings)
+        """The preloaded base of this process, or a new one.
+
+        Raises:
+            ConfigError: this worker has other weights.
+        """
+        extractor = _preloaded.get(self._settings) or FeatureExtractor(self._settings)
+        backbone = extractor.backbone
+        if self._weights_digest not in (None, backbone.weights_digest):
+            raise ConfigError(
+                f'the weights of {self._settings.backbone} on a worker ({backbone.weights_source}, '
+                f'sha256 {backbone.weights_digest}) are not those of this run '
+                f'({self._weights_digest}); put the same file on all workers'
+            )
+        return extractor
 
     def run_inference(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel, standard_artifacts
 
+from thawline.components.embedding import weights_driver
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.shared import node_names
 from thawline.components.shared.component import Component
@@ -28,6 +29,7 @@ class ImageTrainer(Component):
 
     NAME = node_names.TRAINER
     EXECUTOR = executor.Executor
+    DRIVER_CLASS = weights_driver.Driver
     CODE = (_MODULE,)
     INPUTS = {
         'examples': standard_artifacts.Examples,  # transformed

@@ -10,6 +10,7 @@ from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import LatestA
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel, Channel, standard_artifacts
 
+from thawline.components.embedding import weights_driver
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.shared import node_names
 from thawline.components.shared.component import Component
@@ -32,6 +33,7 @@ class ImageTuner(Component):
 
     NAME = node_names.TUNER
     EXECUTOR = executor.Executor
+    DRIVER_CLASS = weights_driver.Driver
     CODE = (_MODULE,)
     INPUTS = {
         'examples': standard_artifacts.Examples,  # transformed

@@ -95,10 +95,12 @@ def check_weights(project: Project) -> None:
     """
     from thawline.components import backbones
 
-    model = project.base()
-    state = backbones.availability(model.backbone).get(model.weights, 'absent')
-    if model.weights != 'random' and not state.startswith('present'):
-        backbones.build(model.backbone, project.config.image_size, model.weights)
+    model, size = project.base(), project.config.image_size
+    if model.weights == 'random':
+        return
+    is_here = backbones.weights_path(model.backbone, model.weights, size) is not None
+    if model.weights not in WEIGHTS_BY_NAME or not is_here:
+        backbones.build(model.backbone, size, model.weights)
 
 
 def check_tuned(project: Project) -> None:

@@ -6,12 +6,17 @@ import dataclasses
 import pathlib
 
 import numpy as np
+import pytest
 
 from tests.components.training import tiny
-from thawline.components.embedding import embeddings
+from thawline.components.embedding import embeddings, feature_extractor
 from thawline.components.embedding.embeddings import EmbeddingSettings
-from thawline.components.embedding.feature_extractor import FeatureExtractor
+from thawline.components.embedding.feature_extractor import (
+    FeatureExtractor,
+    FeatureExtractorHandler,
+)
 from thawline.components.shared import progress
+from thawline.components.shared.errors import ConfigError
 
 
 def frozen(views: int = 2, seed: int = 0) -> FeatureExtractor:
@@ -56,6 +61,17 @@ def test_view_of_an_image_does_not_depend_on_its_company() -> None:
     rows = np.array([69, 3, 40])
     some = base.embed('train', data.take(rows))
     np.testing.assert_allclose(some.values, features.values[rows], atol=1e-5)
+
+
+def test_worker_with_other_weights_is_refused() -> None:
+    settings = EmbeddingSettings('mobilenet_v2_035', 'random', 32, 'top', 'none', 0, seed=1)
+    digest = FeatureExtractor(settings).backbone.weights_digest
+    with feature_extractor.preload(dataclasses.replace(settings, seed=2)):
+        loaded = FeatureExtractorHandler(settings, digest).load_model()
+        assert loaded.backbone.weights_digest == digest
+        other = FeatureExtractorHandler(dataclasses.replace(settings, seed=2), digest)
+        with pytest.raises(ConfigError, match=digest):
+            other.load_model()
 
 
 def test_take_keeps_rows_together() -> None:
