@@ -19,7 +19,7 @@ class Driver(driver.Driver):
 
     PROPERTY = property_names.WEIGHTS_DIGEST
 
-    def content(self, execution_info: data_types.ExecutionInfo) -> str:
+    def value(self, execution_info: data_types.ExecutionInfo) -> str:
         """A digest of the weights."""
         properties = execution_info.exec_properties
         if property_names.CUSTOM_CONFIG in properties:  # of Trainer and Tuner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+
 from tfx.orchestration.portable import data_types
 
 from thawline.components.shared import driver, property_names

@@ -8,6 +8,8 @@ import json
 import pathlib
 import platform
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -28,6 +30,7 @@ from thawline.components.training import (
     tuned_settings,
 )
 from thawline.components.training.checkpoint import CheckpointFile
+from thawline.components.training.node_inputs import NodeInputs
 from thawline.components.training.record import BaseRecord
 
 CURVES_FILE = 'learning_curves.svg'
@@ -67,11 +70,7 @@ def run_fn(fn_args: FnArgs) -> None:
     def images() -> tuple[LabelledSet, LabelledSet]:
         return node_inputs.read_images(fn_args.train_files, fn_args.eval_files, size, spool)
 
-    # A checkpoint is of this training only if images, settings, weights, code and libraries are the
-    # same. Places say nothing of images: they recur where an output folder is started anew.
-    data = [inputs.classes, inputs.features.train.digest(), inputs.features.val.digest()]
-    identity = [*data, backbone.weights_digest, dict(config), tuned_values]
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
+    key = checkpoint_key(inputs, config, tuned_values)
     checkpoint_file = CheckpointFile(pathlib.Path(config['checkpoints']) / key[:16], key)
     log = tf.summary.create_file_writer(str(run_folder / 'tensorboard'))
     trained = recipe.train(
@@ -108,3 +107,22 @@ def run_fn(fn_args: FnArgs) -> None:
     for array in spool.glob('*.npy'):
         array.unlink()
     checkpoint_file.clear()
+
+
+def checkpoint_key(
+    inputs: NodeInputs, config: Mapping[str, Any], tuned_values: Mapping[str, Any] | None
+) -> str:
+    """Of a training: all that it depends on.
+
+    The places of its inputs say nothing of the images: they recur where an output folder is started
+    anew.
+    """
+    parts = [
+        inputs.classes,
+        inputs.features.train.digest(),
+        inputs.features.val.digest(),
+        inputs.backbone.weights_digest,
+        dict(config),
+        tuned_values,
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

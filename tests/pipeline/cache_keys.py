@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from thawline.components.shared import node_names
 from thawline.pipeline import graph
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
@@ -60,10 +61,14 @@ def build(home: pathlib.Path, changes: Mapping[str, Any] | None = None) -> dict[
 
 
 def keys(home: pathlib.Path, changes: Mapping[str, Any] | None = None) -> Keys:
-    """A digest for each node of all that TFX's cache key has of it, but for input artifacts."""
+    """A digest for each node of all that TFX's cache key has of it, but for input artifacts.
+
+    Not for Pusher, whose key never recurs.
+    """
     return {
         name: hashlib.sha256(repr(sorted(properties(node, home).items())).encode()).hexdigest()
         for name, node in build(home, changes).items()
+        if name != node_names.PUSHER
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 
 import pytest
@@ -11,6 +12,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 
 from tests.components.ingestion.images import class_folders, encoded, picture
+from tests.pipeline.cache_keys import with_library
 from thawline.components.ingestion import executor
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.component import ImageExampleGen
@@ -70,8 +72,16 @@ def states(root: pathlib.Path) -> tuple[list[str], list[str]]:
     )
 
 
+def exchange(one: pathlib.Path, two: pathlib.Path) -> None:
+    """Two files get each other's content, and the same size and time, as `cp -p` may leave them."""
+    times, contents = one.stat(), (two.read_bytes(), one.read_bytes())
+    for file, content in zip((one, two), contents, strict=True):
+        file.write_bytes(content.ljust(max(map(len, contents)), b'\0'))
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
 @pytest.mark.e2e
-def test_runs_in_tfx_with_cache(tmp_path: pathlib.Path) -> None:
+def test_runs_in_tfx_with_cache(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = class_folders(tmp_path / 'data', {'a': 6, 'b': 6})
     run(tmp_path, data)
     run(tmp_path, data)
@@ -81,5 +91,15 @@ def test_runs_in_tfx_with_cache(tmp_path: pathlib.Path) -> None:
     seen, summaries = states(tmp_path)
     assert seen == ['COMPLETE', 'CACHED', 'COMPLETE']
     assert [json.loads(s)['written'] for s in summaries] == [12, 13]
+    one, two = data / 'a' / '000.png', data / 'b' / '000.png'
+    exchange(one, two)  # of one size now
+    run(tmp_path, data)
+    exchange(one, two)
+    run(tmp_path, data)
+    one.touch()
+    run(tmp_path, data)
+    with_library(monkeypatch, 'pillow')
+    run(tmp_path, data)
+    assert states(tmp_path)[0][3:] == ['COMPLETE', 'COMPLETE', 'CACHED', 'COMPLETE']
     splits = sorted(p.name for p in (tmp_path / 'out' / 'StatisticsGen').glob('statistics/*/*'))
-    assert splits == sorted(2 * ['Split-test', 'Split-train', 'Split-val'])
+    assert splits == sorted(5 * ['Split-test', 'Split-train', 'Split-val'])

@@ -201,7 +201,7 @@ def test_what_servers_windows_and_this_project_leave_is_no_image(tmp_path: pathl
     assert before.rejected == () and before.notes == ()
     (tmp_path / 'thawline.yaml').write_text('name: y')
     class_folders(tmp_path / 'runs' / 'x', {'artifacts': 5})
-    assert listing(tmp_path).fingerprint == before.fingerprint
+    assert listing(tmp_path) == before
 
 
 def test_files_beside_images_are_noted_and_not_unusable_images(tmp_path: pathlib.Path) -> None:

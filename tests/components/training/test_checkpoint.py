@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import logging
@@ -14,7 +15,10 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
+from tests.components.training import tiny
+from thawline.components.training import recipe, run_fn
 from thawline.components.training.checkpoint import Checkpoint, CheckpointFile
+from thawline.components.training.node_inputs import NodeInputs
 
 
 def a_state(value: float = 1.0) -> Checkpoint:
@@ -146,3 +150,41 @@ def test_file_is_a_plain_archive_of_arrays(tmp_path: pathlib.Path) -> None:
     CheckpointFile(tmp_path, 'key').save(a_state())
     with zipfile.ZipFile(tmp_path / 'state.npz') as archive:
         assert sorted(archive.namelist()) == ['meta.npy', 'v0.npy', 'v1.npy']
+
+
+@pytest.mark.parametrize('column', ['values', 'labels', 'ids', 'confidence'])
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_key_changes_with_the_images_whatever_their_place(column: str, split: str) -> None:
+    before = run_fn.checkpoint_key(node_inputs(), CONFIG, None)
+    assert run_fn.checkpoint_key(node_inputs(), CONFIG, None) == before
+    inputs = node_inputs()
+    images = getattr(inputs.features, split)
+    array = getattr(images, column).copy()
+    array[1] = b'other' if column == 'ids' else array[1] * 0.5 + 2
+    features = dataclasses.replace(
+        inputs.features, **{split: dataclasses.replace(images, **{column: array})}
+    )
+    changed = dataclasses.replace(inputs, features=features)
+    assert run_fn.checkpoint_key(changed, CONFIG, None) != before
+
+
+def test_key_changes_with_settings_code_libraries_weights_and_classes() -> None:
+    inputs = node_inputs()
+    other_weights = dataclasses.replace(inputs.backbone, weights_digest='other')
+    found = {
+        run_fn.checkpoint_key(inputs, CONFIG, None),
+        run_fn.checkpoint_key(inputs, CONFIG, {'augmentation': 'none'}),
+        run_fn.checkpoint_key(dataclasses.replace(inputs, classes=('b', 'a')), CONFIG, None),
+        run_fn.checkpoint_key(dataclasses.replace(inputs, backbone=other_weights), CONFIG, None),
+        *(run_fn.checkpoint_key(inputs, CONFIG | {name: 'other'}, None) for name in CONFIG),
+    }
+    assert len(found) == 4 + len(CONFIG)
+
+
+CONFIG = {'training': '{}', 'code_digest': 'c0de', 'library_versions': '{"keras": "3.15.1"}'}
+
+
+def node_inputs() -> NodeInputs:
+    images = tiny.images(6)
+    features = recipe.FeatureSets('top', images, images)
+    return NodeInputs(('a', 'b'), features, tiny.backbone())
