@@ -38,7 +38,7 @@ def test_an_edit_between_bytes_and_features_changes_the_key(
         pathlib.Path, 'read_bytes',
         lambda path: read(path) + (b'#' if str(path).endswith(f'components/{file}') else b''),
     )  # fmt: skip
-    code_digest._wanted.cache_clear()
+    code_digest._imports.cache_clear()
     after = feature_key.current('abc', 'top', 96, 'crop')
     assert after == dataclasses.replace(before, code=after.code) != before
 
