@@ -5,6 +5,7 @@ from __future__ import annotations
 from tfx.orchestration.portable import data_types
 
 from thawline.components.bulk_prediction import executor
+from thawline.components.bulk_prediction.listing import to_ingest
 from thawline.components.ingestion import driver
 from thawline.components.ingestion.source_types import Listing
 
@@ -15,4 +16,4 @@ class Driver(driver.Driver):
     def listing(self, execution_info: data_types.ExecutionInfo) -> Listing:
         """What the source holds."""
         listing, _ = executor.listing_of(dict(execution_info.exec_properties))
-        return executor.to_ingest(listing)
+        return to_ingest(listing)

@@ -15,12 +15,14 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from thawline.components.bulk_prediction import listing
-from thawline.components.bulk_prediction.listing import UnlabelledListing, without_labels
-from thawline.components.ingestion import beam_pipeline, quarantine, source_types
+from thawline.components.bulk_prediction.listing import (
+    UnlabelledListing,
+    to_ingest,
+    without_labels,
+)
+from thawline.components.ingestion import beam_pipeline, quarantine
 from thawline.components.ingestion import executor as ingestion
 from thawline.components.ingestion.params import Columns
-from thawline.components.ingestion.source_types import SourceItem
-from thawline.components.ingestion.storage import Entry
 from thawline.components.ingestion.summary import summarise
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
@@ -89,21 +91,6 @@ def listing_of(properties: Mapping[str, Any]) -> tuple[UnlabelledListing, Column
     columns = Columns.model_validate_json(str(properties['columns']))
     columns = columns.model_copy(update={'metadata': None})
     return listing.of_sources([str(properties['source'])], columns), without_labels(columns)
-
-
-def to_ingest(listing: UnlabelledListing) -> source_types.Listing:
-    """The same as ingestion has it."""
-    items, records = (
-        tuple(Entry(item.path, item.name, 0, item.stamp) for item in part)
-        for part in (listing.items, listing.records)
-    )
-    return source_types.Listing(
-        tuple(SourceItem(item.path, item.relative) for item in items),
-        listing.rejected,
-        (),
-        records,
-        files=(*items, *records),
-    )
 
 
 def _compress(root: beam.Pipeline, pattern: str, folder: str) -> None:

@@ -26,7 +26,7 @@ from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.folder import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
-from thawline.components.ingestion.source_types import SourceSpec, is_utf8
+from thawline.components.ingestion.source_types import Listing, SourceItem, SourceSpec, is_utf8
 from thawline.components.shared.errors import ConfigError, DataError, from_os_error
 
 # A name that no feature of an example has: which split or group it was in does not matter.
@@ -76,6 +76,21 @@ def anywhere(listing: UnlabelledListing) -> UnlabelledListing:
 def _full(item: Item) -> Item:
     path = item.path if '://' in item.path else os.path.abspath(item.path)
     return dataclasses.replace(item, path=path)
+
+
+def to_ingest(listing: UnlabelledListing) -> Listing:
+    """The same as ingestion lists it."""
+    items, records = (
+        tuple(storage.Entry(item.path, item.name, 0, item.stamp) for item in part)
+        for part in (listing.items, listing.records)
+    )
+    return Listing(
+        tuple(SourceItem(item.path, item.relative) for item in items),
+        listing.rejected,
+        (),
+        records,
+        files=(*items, *records),
+    )
 
 
 def of_sources(

@@ -7,8 +7,12 @@ from typing import Any
 
 import ml_metadata as mlmd
 
+from thawline.components.bulk_prediction import listing as to_predict
 from thawline.components.ingestion import cache_key, sources
+from thawline.components.ingestion import fingerprint as fingerprint_lib
+from thawline.components.ingestion.fingerprint import ContentDigests
 from thawline.components.shared import lineage
+from thawline.components.shared.node_names import IMAGE_EXAMPLE_GEN, UNLABELLED_EXAMPLE_GEN
 from thawline.components.shared.property_names import SOURCE_FINGERPRINT
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import runs
@@ -29,7 +33,29 @@ def expected_properties(project: Project) -> Properties:
     parameters = cache_key.parameters(
         spec, data.split.fractions, data.split.seed, data.max_side, data.max_pixels
     )
-    return cache_key.execution_properties(parameters, sources.list_source(spec).fingerprint)
+    return cache_key.execution_properties(parameters, _images_fingerprint(project))
+
+
+def source_fingerprints(project: Project) -> dict[str, str]:
+    """Of the sources as they are now, by the node that reads them.
+
+    Raises:
+        ConfigError, DataError: a source cannot be listed.
+    """
+    fingerprints = {IMAGE_EXAMPLE_GEN: _images_fingerprint(project)}
+    if (bulk := project.config.serving.bulk) is not None:
+        unlabelled = to_predict.of_sources([project.bulk_source(bulk)], project.config.data.columns)
+        digests = ContentDigests(project.artifacts / UNLABELLED_EXAMPLE_GEN)
+        fingerprints[UNLABELLED_EXAMPLE_GEN] = fingerprint_lib.fingerprint(
+            to_predict.to_ingest(unlabelled), digests
+        )
+    return fingerprints
+
+
+def _images_fingerprint(project: Project) -> str:
+    listing = sources.list_source(project.source_spec())
+    digests = ContentDigests(project.artifacts / IMAGE_EXAMPLE_GEN)
+    return fingerprint_lib.fingerprint(listing, digests)
 
 
 def has_properties(store: mlmd.MetadataStore, examples: Output, expected: Properties) -> bool:

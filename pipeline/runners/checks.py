@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping
 
 from thawline.components.bulk_prediction import listing as to_predict
 from thawline.components.ingestion import sources
+from thawline.components.ingestion.source_types import Listing
 from thawline.components.shared import node_names
 from thawline.components.shared.errors import ConfigError, NotFound, UserError
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
@@ -17,21 +16,8 @@ from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.notifications import targets
 
 
-@dataclasses.dataclass(frozen=True)
-class CheckedSources:
-    """The images of a run as they are now.
-
-    Attributes:
-        notes: remarks for the person.
-        fingerprints: by the node that reads them.
-    """
-
-    notes: tuple[str, ...]
-    fingerprints: Mapping[str, str]
-
-
-def check_project(project: Project) -> CheckedSources:
-    """Checks all that can be checked before anything expensive starts.
+def check_project(project: Project) -> Listing:
+    """Checks all that can be checked before anything expensive starts; returns the images.
 
     Raises:
         UserError: with the problem and its solution.
@@ -39,19 +25,15 @@ def check_project(project: Project) -> CheckedSources:
     check_files(project)
     opening.prepare_run(project)
     targets.check(project.config.notifications, os.environ, project.home)
-    fingerprints = {}
     if project.config.serving.bulk is not None:
         # Read last in a run: after a training would be late to report that there is nothing.
         try:
-            unlabelled = to_predict.of_sources(
+            to_predict.of_sources(
                 [project.bulk_source(project.config.serving.bulk)], project.source_spec().columns
             )
-            fingerprints[node_names.UNLABELLED_EXAMPLE_GEN] = unlabelled.fingerprint
         except UserError as error:
             raise type(error)(f'serving.bulk.data: {error}') from error
-    listing = sources.list_source(project.source_spec())
-    fingerprints[node_names.IMAGE_EXAMPLE_GEN] = listing.fingerprint
-    return CheckedSources(listing.notes, fingerprints)
+    return sources.list_source(project.source_spec())
 
 
 def older_types_note(project: Project) -> str | None:

@@ -16,6 +16,7 @@ import rich.text
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import Busy, NotFound
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import ingestions
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
 from thawline.pipeline.runners.checks import check_project, check_weights, older_types_note
@@ -84,8 +85,8 @@ def _run_graph(
     results: list[NodeResult],
 ) -> None:
     """Runs the pipeline; after a failure too, `results` holds the nodes that succeeded."""
-    images = check_project(project)
-    for note in filter(None, (*images.notes, older_types_note(project))):
+    listing = check_project(project)
+    for note in filter(None, (*listing.notes, older_types_note(project))):
         console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
     with spinner(console, 'starting TensorFlow and TFX'):
         from thawline.pipeline import graph
@@ -96,7 +97,9 @@ def _run_graph(
         checks.check_tuned(project)
     check_weights(project)
     display = progress_display.Display(console, lambda result: node_lines.line(result, project))
-    selection = local.Selection(options.first, options.last, images.fingerprints)
+    # Earlier results are used only if they are of these images.
+    fingerprints = ingestions.source_fingerprints(project) if options.first else {}
+    selection = local.Selection(options.first, options.last, fingerprints)
     wired = graph.build(project, options.use_cache, options.tune)
     known = [node.id for node in wired.components]
     for name in (*options.first, *options.last):

@@ -37,7 +37,7 @@ def ingested(tmp_path: pathlib.Path) -> pathlib.Path:
     current = fingerprint(sources.list_source(spec), digests)
     of.output.mkdir(parents=True)
     store = metadata_store.open_sqlite(of.metadata)
-    kind = store.put_execution_type(pb.ExecutionType(name=ingested_images._INGESTION))
+    kind = store.put_execution_type(pb.ExecutionType(name='ImageExampleGen'))
     execution = pb.Execution(type_id=kind, last_known_state=pb.Execution.COMPLETE)
     for name, value in cache_key.execution_properties(parameters, current).items():
         field = 'int_value' if isinstance(value, int) else 'string_value'
@@ -46,8 +46,13 @@ def ingested(tmp_path: pathlib.Path) -> pathlib.Path:
     artifact = pb.Artifact(type_id=examples, uri=str(tmp_path / 'examples'))
     event = pb.Event(type=pb.Event.OUTPUT)
     event.path.steps.add(key='examples')
-    context = store.put_context_type(pb.ContextType(name='pipeline'))
-    store.put_execution(execution, [(artifact, event)], [pb.Context(type_id=context, name='x')])
+    contexts = [
+        pb.Context(type_id=store.put_context_type(pb.ContextType(name=kind)), name=name)
+        for kind, name in (
+            ('pipeline', 'x'), ('pipeline_run', 'r1'), ('node', 'x.ImageExampleGen')
+        )
+    ]  # fmt: skip
+    store.put_execution(execution, [(artifact, event)], contexts)
     (tmp_path / 'examples' / 'Split-train').mkdir(parents=True)
     (tmp_path / 'examples' / 'Split-train' / 'data.gz').touch()
     return tmp_path
