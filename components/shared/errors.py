@@ -7,7 +7,9 @@ command line prints it without a traceback; any other exception is a crash and i
 from __future__ import annotations
 
 import errno
+import re
 
+_SQL = re.compile(r'Error when executing query: (.{1,200}?) query: ', re.DOTALL)
 # The device or server behind a path may be back later, without a change by the person.
 _TRANSIENT = frozenset(
     getattr(errno, name)
@@ -56,9 +58,27 @@ class Unavailable(UserError):
 def user_error(error: BaseException) -> UserError | None:
     """The first error for a person in a chain of causes."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, UserError):
+    while cause is not None:
+        if isinstance(cause, UserError):
+            return cause
+        if in_words := _metadata_error(cause):
+            return in_words
         cause = cause.__cause__ or cause.__context__
-    return cause
+    return None
+
+
+def _metadata_error(error: BaseException) -> UserError | None:
+    """For an error of ML Metadata's database, which it words with the whole of its SQL."""
+    match = _SQL.search(str(error))
+    if match is None:
+        return None
+    reason = match.group(1)
+    message = f'the database that records the runs cannot be used: {reason}'
+    if 'full' in reason or 'I/O' in reason:
+        return Unavailable(f'{message}; free some space, and run again')
+    if 'locked' in reason:
+        return Busy(f'{message}; try again later')
+    return ConfigError(f'{message}; restore it from a backup')
 
 
 def from_os_error(

@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from thawline.components.shared import metadata_store
 from thawline.components.shared.errors import NotFound
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata.stores import connection, ownership
+from thawline.pipeline.metadata.stores import connection, ownership, sqlite_file
 
 # What speaks to PostgreSQL takes a tenth of a second to import, which projects on a file save.
 SCHEMA_SECONDS = 60.0  # limit for a statement while tables are created
@@ -30,10 +30,12 @@ def prepare_run(project: Project) -> None:
 
     Raises:
         Unavailable: the server cannot be reached.
+        Busy, NotFound: as `sqlite_file.check`.
         ConfigError: it cannot be used, or records the runs of another folder.
     """
     if project.postgresql is None:
         ownership.check_file(project.output)
+        sqlite_file.check(project, write=True)
         return
     from thawline.pipeline.metadata.stores import postgresql, postgresql_tables
 
@@ -50,10 +52,12 @@ def find_store(project: Project) -> mlmd.MetadataStore | None:
 
     Raises:
         Unavailable: the server cannot be reached.
+        Busy, NotFound: as `sqlite_file.check`.
         ConfigError: it cannot be used.
     """
     if project.postgresql is None:
         ownership.check_file(project.output)
+        sqlite_file.check(project)
         return metadata_store.open_sqlite(project.metadata) if project.metadata.is_file() else None
     from thawline.pipeline.metadata.stores import postgresql, postgresql_tables
 

@@ -1,0 +1,70 @@
+"""Whether the SQLite file of a project can be used, before ML Metadata opens it.
+
+ML Metadata answers a damaged file with the text of its SQL, and a missing one with a new one: runs
+would then be numbered from 1 again, into folders that hold the artifacts of earlier runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import sqlite3
+
+from thawline.components.shared.errors import Busy, ConfigError, NotFound, UserError
+from thawline.pipeline.config.project import Project
+
+_WAIT = 10.0  # seconds for another process to end its transaction
+
+
+def check(project: Project, write: bool = False) -> None:
+    """Refuses a file that cannot be used.
+
+    Args:
+        project: whose runs it records.
+        write: whether a run will write to it; its content is then checked as a whole.
+
+    Raises:
+        NotFound: it is missing, and there are artifacts of earlier runs.
+        ConfigError: it is damaged, or cannot be opened.
+        Busy: another program keeps it locked.
+    """
+    path = project.metadata
+    if not path.exists() or path.stat().st_size == 0:
+        if project.artifacts.is_dir() and any(project.artifacts.iterdir()):
+            state = 'empty' if path.exists() else 'missing'
+            raise NotFound(
+                f'{path} is {state}, but {project.artifacts} holds the artifacts of earlier runs; '
+                f'restore the file from a backup, or move {project.output} away to start anew'
+            )
+        return
+    try:
+        with contextlib.closing(_connect(path)) as database:
+            if write:
+                ((verdict,), *_) = database.execute('PRAGMA quick_check(1)').fetchall()
+                if verdict != 'ok':
+                    raise _damaged(path, verdict)
+                database.execute('BEGIN IMMEDIATE')
+                database.rollback()
+            else:
+                database.execute('SELECT count(*) FROM sqlite_master')
+    except sqlite3.Error as error:
+        raise _in_words(path, error) from error
+
+
+def _connect(path: pathlib.Path) -> sqlite3.Connection:
+    return sqlite3.connect(f'{path.absolute().as_uri()}?mode=rw', timeout=_WAIT, uri=True)
+
+
+def _in_words(path: pathlib.Path, error: sqlite3.Error) -> UserError:
+    if 'locked' in str(error):
+        return Busy(f'{path} is locked by another program for {_WAIT:.0f} s; try again later')
+    if 'unable to open' in str(error) or 'readonly' in str(error):
+        return ConfigError(f'{path} cannot be written: {error}; check its permissions')
+    return _damaged(path, str(error))
+
+
+def _damaged(path: pathlib.Path, why: str) -> ConfigError:
+    return ConfigError(
+        f'{path}, which records the runs, is damaged ({why}); restore it from a backup, save what '
+        f'can be read with: sqlite3 {path} .recover, or move {path.parent} away to start anew'
+    )
