@@ -66,8 +66,22 @@ def card(
     for key, term in TERMS.items():
         changes = list(changed_values(getattr(previous.facts, key), getattr(facts, key)))
         if changes:
-            lines.append(Fact(term, f'{len(changes):,} changed', '; '.join(changes)))
+            value = f'{len(changes):,} changed'
+            if key == 'images':
+                value = _image_counts(previous.facts.images, facts.images)
+            lines.append(Fact(term, value, '; '.join(changes)))
     return FactCard('changes', 'What changed', tuple(lines))
+
+
+def _image_counts(
+    before: Mapping[str, Mapping[str, int]], now: Mapping[str, Mapping[str, int]]
+) -> str:
+    """The totals: counts of classes in splits that differ are no images."""
+    earlier, later = (sum(sum(of.values()) for of in counts.values()) for counts in (before, now))
+    if earlier == later:
+        return f'{later:,}, otherwise divided'
+    more = 'more' if later > earlier else 'fewer'
+    return f'{abs(later - earlier):,} {more}: {earlier:,} → {later:,}'
 
 
 def _accuracy_fact(split: str, before: Interval, now: Interval) -> Fact:

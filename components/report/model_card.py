@@ -84,7 +84,7 @@ def card(inputs: ModelCardInputs) -> FactCard:
         Fact('Size', f'{inputs.megabytes:,.1f} MB'),
         Fact('Model', f'artifact {inputs.model_id}', _lineage(inputs.steps)),
         Fact(
-            'Time',
+            'Time of the nodes',
             duration(total) if inputs.steps else 'not recorded',
             ', '.join(f'{step.node} {duration(step.seconds)}' for step in inputs.steps),
         ),

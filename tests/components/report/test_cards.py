@@ -90,7 +90,9 @@ def test_model_card() -> None:
     found = facts(model_card.card(model_facts()))
     assert found['Hash of the base weights'].value == 'sha256 abc'
     assert 'bad ' in found['Prediction'].value and '0.310' in found['Prediction'].value
-    assert found['Time'] == Fact('Time', '8 min 41 s', 'Trainer 8 min 34 s, Evaluator 7.3 s')
+    assert found['Time of the nodes'] == Fact(
+        'Time of the nodes', '8 min 41 s', 'Trainer 8 min 34 s, Evaluator 7.3 s'
+    )
     assert found['Model'].detail == 'model 4 by Trainer in run r1'
     assert found['Configuration'].detail == 'name: x\na:\n  b:\n  - 1\n'
     assert found['Environment'].value == 'python 3.11.7, tensorflow 2.21.0'
@@ -168,3 +170,16 @@ def test_first_report_and_other_classes() -> None:
     found = facts(changes_card.card(verdict, {}, ('a', 'b'), RunFacts(), previous))
     assert found['Verdict'].value == 'blessed → not blessed'
     assert found['New classes'].detail == 'a' and found['Removed classes'].detail == 'c'
+
+
+@pytest.mark.parametrize(
+    ('now', 'value'),
+    [
+        ({'train': {'a': 60, 'b': 40}, 'val': {'a': 20, 'b': 20}}, '40 more: 100 → 140'),
+        ({'train': {'a': 30, 'b': 30}}, '40 fewer: 100 → 60'),
+        ({'train': {'a': 30, 'b': 30}, 'val': {'a': 20, 'b': 20}}, '100, otherwise divided'),
+    ],
+)
+def test_images_that_changed_are_counted_as_images(now, value) -> None:
+    before = {'train': {'a': 40, 'b': 30}, 'val': {'a': 15, 'b': 15}}
+    assert changes_card._image_counts(before, now) == value

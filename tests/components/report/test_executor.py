@@ -107,7 +107,7 @@ def test_report_of_a_refused_model_and_of_the_next(
     facts = {fact['term']: fact for card in cards for fact in card['facts']}
     assert facts['Verdict']['value'] == 'not blessed'
     assert 'Configuration' in facts and 'Last run' in facts
-    assert facts['Time']['value'] == 'not recorded'
+    assert facts['Time of the nodes']['value'] == 'not recorded'
 
 
 def test_plain_images_of_all_splits_are_embedded(inputs: dict[str, list[Artifact]]) -> None:
