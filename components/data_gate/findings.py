@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
-import pydantic
-
 from thawline.components.data_gate.params import DataPolicy
-from thawline.components.shared import percentages
+from thawline.components.shared import percentages, records
 from thawline.components.shared.splits import SPLITS, TRAIN
 from thawline.components.shared.text import abbreviate
 
@@ -54,13 +51,13 @@ class DataRecord:
 
 
 def write(record: DataRecord, uri: str) -> None:
-    text = json.dumps(dataclasses.asdict(record), indent=1, ensure_ascii=False)
-    pathlib.Path(uri, FILE).write_text(text, 'utf-8')
+    """Writes `verdict.json`."""
+    records.write(record, pathlib.Path(uri, FILE))
 
 
 def read(uri: str) -> DataRecord:
-    text = pathlib.Path(uri, FILE).read_text('utf-8')
-    return pydantic.TypeAdapter(DataRecord).validate_json(text)
+    """Reads what `write` wrote; as `records.read`."""
+    return records.read(DataRecord, pathlib.Path(uri, FILE))
 
 
 def find(facts: DataFacts, policy: DataPolicy) -> list[Finding]:

@@ -6,7 +6,6 @@ import os
 import pathlib
 from typing import Any
 
-import tensorflow as tf
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
@@ -23,10 +22,10 @@ from thawline.components.evaluation import (
     tfma_config,
     tfma_run,
 )
-from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate import record, verdict
 from thawline.components.evaluation.gate.counts import ClassChange, Counts
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.gate.verdict import Verdict
+from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.saved_model import card
@@ -83,8 +82,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         counts = counting.count(table, gate, class_change, latency_ms, size_mb)
         decision = verdict.judge(counts, gate, settings.smallest_slice)
         _check_agreement(decision, tfma.load_validation_result(evaluation.uri))
-        with tf.io.gfile.GFile(os.path.join(evaluation.uri, verdict.FILE), 'w') as file:
-            file.write(verdict.to_json(decision))
+        record.write(decision, pathlib.Path(evaluation.uri))
         _set_accuracies(evaluation, counts)
         _bless(
             artifact_utils.get_single_instance(output_dict['blessing']),

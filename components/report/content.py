@@ -13,8 +13,8 @@ from typing import Any
 
 import pydantic
 
-from thawline.components.evaluation.gate.rule_result import RuleResult as RuleResult
-from thawline.components.evaluation.gate.verdict import Verdict as Verdict
+from thawline.components.evaluation.gate.record import RuleResult as RuleResult
+from thawline.components.evaluation.gate.record import Verdict as Verdict
 from thawline.components.statistics.proportions import Interval as Interval
 
 FORMAT = 1

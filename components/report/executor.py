@@ -18,7 +18,7 @@ from tfx.utils import path_utils
 from thawline.components.data_gate import findings
 from thawline.components.embedding import embeddings
 from thawline.components.evaluation import image_statistics, predictions, serving_cost
-from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate import record as verdict_record
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.export import record as export_record
 from thawline.components.ingestion import summary as ingestion_summary
@@ -80,9 +80,7 @@ class Executor(base_executor.BaseExecutor):
         report_inputs = build.ReportInputs(
             run=self._context.pipeline_run_id if self._context else '',
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
-            verdict=verdict.from_json(
-                pathlib.Path(inputs['evaluation'].uri, verdict.FILE).read_text('utf-8')
-            ),
+            verdict=verdict_record.read(pathlib.Path(inputs['evaluation'].uri)),
             threshold=config['gate']['val_accuracy'],
             predictions=predictions.read(inputs['evaluation'].uri),
             embeddings=read_embeddings(inputs['embeddings'].uri),

@@ -118,7 +118,7 @@ def _comparison_lines(served: Model, candidate: Model, project: str) -> list[str
 
 def _compared_run(model: Model, project: str) -> ComparedRun:
     from thawline.components.evaluation import predictions
-    from thawline.components.evaluation.gate.verdict import Verdict
+    from thawline.components.evaluation.gate.record import Verdict
     from thawline.pipeline.reports.compared_run import ComparedRun
 
     if model.evaluation is None:

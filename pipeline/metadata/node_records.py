@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pathlib
 
+from thawline.components.evaluation.gate import record as verdict_record
+from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.ingestion import summary
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.serving_check import record as serving_record_lib
@@ -17,13 +19,13 @@ from thawline.pipeline.metadata.runs import NodeResult
 
 def refusal_lines(result: NodeResult) -> list[str]:
     """The rules that the model failed, with the change each needs."""
-    from thawline.components.evaluation.gate import verdict  # with SciPy, which few commands need
-
-    path = pathlib.Path(result.outputs['evaluation'].uri, verdict.FILE)
-    failed = [
-        rule for rule in verdict.from_json(path.read_text('utf-8')).rules if rule.holds is False
-    ]
+    failed = [rule for rule in verdict(result).rules if rule.holds is False]
     return [' '.join(filter(None, (rule.sentence, rule.change))) for rule in failed]
+
+
+def verdict(result: NodeResult) -> Verdict:
+    """The gate's verdict, of the Evaluator."""
+    return verdict_record.read(pathlib.Path(result.outputs['evaluation'].uri))
 
 
 def ingestion_summary(result: NodeResult) -> IngestionSummary:

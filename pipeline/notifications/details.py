@@ -109,11 +109,8 @@ def _pushed(nodes: Mapping[str, NodeResult]) -> bool:
 def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> RunVerdict | None:
     if node_names.EVALUATOR not in nodes:
         return None
-    from thawline.components.evaluation.gate import verdict  # with SciPy, which few commands need
-
     evaluator = nodes[node_names.EVALUATOR]
-    folder = pathlib.Path(evaluator.outputs['evaluation'].uri)
-    decision = verdict.from_json((folder / verdict.FILE).read_text('utf-8'))
+    decision = node_records.verdict(evaluator)
     refusals = node_records.refusal_lines(evaluator)
     refused_by: Literal['gate', 'serving_check'] | None = None
     if not decision.blessed:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
+from thawline.components.evaluation.gate import record as verdict_record
 from thawline.components.shared import node_names, property_names
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import DataError
@@ -21,11 +22,13 @@ from thawline.components.training.params import Training
 from thawline.components.training.record import TrainingRecord
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.lineage import Execution
+from thawline.pipeline.metadata.runs import Output
 from thawline.pipeline.registry import ledger, models
 from thawline.pipeline.registry.ledger import Deployment
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
+_Record = TypeVar('_Record')
 _DIGEST = 12  # of a digest that is shown
 # Measurements of the serving check, by the name of their property.
 _MEASURED = {
@@ -162,12 +165,13 @@ def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
     properties = model.blessing.properties if model.blessing else {}
     baseline = properties.get(property_names.BASELINE_MODEL_ID)
     yield f'compared with model {baseline}' if baseline else 'no earlier model to compare with'
-    rules = _json(pathlib.Path(model.evaluation.uri, 'verdict.json')).get('rules')
-    if not rules:
+    verdict = _if_readable(verdict_record.read, model.evaluation)
+    if verdict is None:
         yield f'rules {_settings(model.evaluator.properties.get("gate"))}'
-    for rule in rules or ():
-        mark = {True: 'passed', False: 'FAILED'}.get(rule['holds'], 'not judged')
-        yield f'{mark}: {rule["sentence"]}'
+        return
+    for rule in verdict.rules:
+        mark = {True: 'passed', False: 'FAILED', None: 'not judged'}[rule.holds]
+        yield f'{mark}: {rule.sentence}'
 
 
 def _export(registry: Registry, model: Model) -> Iterator[str]:
@@ -250,21 +254,16 @@ def _step(registry: Registry, model: Model, node: str) -> Execution | None:
 
 
 def _record(registry: Registry, model: Model) -> TrainingRecord | None:
-    """None where its file is missing or damaged."""
     run = registry.lineage.output(model.trainer, 'model_run')
+    return _if_readable(training_record.read, run) if run else None
+
+
+def _if_readable(read: Callable[[pathlib.Path], _Record], artifact: Output) -> _Record | None:
+    """A record; None where its file is missing or damaged."""
     try:
-        return training_record.read(pathlib.Path(run.uri)) if run else None
+        return read(pathlib.Path(artifact.uri))
     except (OSError, DataError):
         return None
-
-
-def _json(path: pathlib.Path) -> dict[str, Any]:
-    """A record; empty if it is missing or damaged."""
-    try:
-        content = json.loads(path.read_text('utf-8'))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _parsed(text: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from thawline.components.evaluation.gate.verdict import Verdict
+from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report.content import RunFacts
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from thawline.components.evaluation.gate.counts import ClassChange, Counts, PairedCount
+from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.evaluation.gate.rule_result import (
-    RuleResult,
     at_least,
     at_most,
     fail_unmeasured,

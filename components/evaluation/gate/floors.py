@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import SliceFloor
+from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.evaluation.gate.rule_result import (
-    RuleResult,
     at_least,
     compare,
     fail_unmeasured,

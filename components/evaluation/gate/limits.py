@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from thawline.components.evaluation.gate.counts import Counts
+from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.evaluation.gate.rule_result import (
     Format,
-    RuleResult,
     at_most,
     fail_unmeasured,
     format_pair,

@@ -1,42 +1,17 @@
-"""The result of one rule, and the wording that all rules share."""
+"""Results of rules, and the wording that all rules share."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
 
 from thawline.components.evaluation.gate.counts import HitCount
+from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.shared import percentages
 from thawline.components.shared.text import abbreviate
 from thawline.components.statistics import proportions
 
 # Formats a number with so many decimals.
 Format = Callable[[float, int], str]
-
-
-@dataclasses.dataclass(frozen=True)
-class RuleResult:
-    """One rule of the gate and what came of it.
-
-    Attributes:
-        name: its key in the configuration, such as 'val_accuracy'.
-        title: for people, such as 'Validation accuracy'.
-        holds: None where it does not apply, such as a comparison without a baseline.
-        value: as measured, None where it does not apply.
-        bound: what the value is compared with.
-        margin: by how much it holds (positive) or fails (negative), in the unit of `value`.
-        sentence: the outcome in words, with its numbers.
-        change: what would change it, such as how many more images; may be empty.
-    """
-
-    name: str
-    title: str
-    holds: bool | None
-    value: float | None
-    bound: float | None
-    margin: float | None
-    sentence: str
-    change: str = ''
 
 
 def at_least(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.evaluation.gate.rule_result import (
-    RuleResult,
     at_least,
     compare,
     fail_unmeasured,

@@ -6,26 +6,11 @@ neither TensorFlow nor TFX.
 
 from __future__ import annotations
 
-import dataclasses
-import json
-
 from thawline.components.evaluation.gate import comparisons, floors, limits
 from thawline.components.evaluation.gate.counts import Counts
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.gate.rule_result import RuleResult
+from thawline.components.evaluation.gate.record import RuleResult, Verdict
 from thawline.components.evaluation.gate.val_accuracy import val_accuracy
-
-FILE = 'verdict.json'
-FORMAT = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """The decision: blessed or not, one headline in words, and every rule."""
-
-    blessed: bool
-    headline: str
-    rules: tuple[RuleResult, ...]
 
 
 def judge(counts: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
@@ -76,23 +61,3 @@ def _headline(results: list[RuleResult]) -> str:
 
 def _lower_first(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
-
-
-def to_json(verdict: Verdict) -> str:
-    """The text of `verdict.json`."""
-    values = {'format': FORMAT, **dataclasses.asdict(verdict)}
-    return json.dumps(values, ensure_ascii=False, allow_nan=False, indent=2) + '\n'
-
-
-def from_json(text: str) -> Verdict:
-    """The verdict of `to_json`.
-
-    Raises:
-        ValueError: it is no JSON, or of another format.
-    """
-    values = json.loads(text)
-    if not isinstance(values, dict) or values.get('format') != FORMAT:
-        raise ValueError(f'not a verdict of format {FORMAT}. Received: {text[:80]}')
-    return Verdict(
-        values['blessed'], values['headline'], tuple(RuleResult(**rule) for rule in values['rules'])
-    )

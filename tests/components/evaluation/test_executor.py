@@ -18,11 +18,10 @@ from tests.components.evaluation import evaluating
 from tests.components.evaluation.evaluating import Evaluated
 from tests.components.transformed import Row, Transformed
 from thawline.components.evaluation import executor
-from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate import record, verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.gate.rule_result import RuleResult
-from thawline.components.evaluation.gate.verdict import Verdict
+from thawline.components.evaluation.gate.record import RuleResult, Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared.errors import DataError
@@ -41,9 +40,7 @@ def rows(classes: tuple[str, ...], per_class: int, seed: int) -> list[Row]:
 
 
 def verdict_of(evaluated: Evaluated) -> Verdict:
-    return verdict.from_json(
-        pathlib.Path(evaluated.evaluation.uri, verdict.FILE).read_text('utf-8')
-    )
+    return record.read(pathlib.Path(evaluated.evaluation.uri))
 
 
 def rule_of(evaluated: Evaluated, name: str) -> RuleResult:

@@ -15,8 +15,7 @@ from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
 from thawline.components.data_gate.findings import DataFacts, DataRecord
 from thawline.components.evaluation import serving_cost
-from thawline.components.evaluation.gate.rule_result import RuleResult
-from thawline.components.evaluation.gate.verdict import Verdict
+from thawline.components.evaluation.gate.record import RuleResult, Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import build, model_card, saliency

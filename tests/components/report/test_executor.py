@@ -26,7 +26,7 @@ from tests.components.transformed import Transformed
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import predictions
-from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate import record
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.report import executor
 from thawline.components.report.build import ReportInputs
@@ -83,7 +83,7 @@ def inputs(
         )
     (home / 'given' / 'model').rename(folder['model'] / 'Format-Serving')
     write_records(home, given.data.summary, given.data.record, given.model.record)
-    (folder['evaluation'] / 'verdict.json').write_text(verdict.to_json(given.verdict), 'utf-8')
+    record.write(given.verdict, folder['evaluation'])
     write_predictions(given, folder['evaluation'])
     write_embeddings(folder['embeddings'], given.embeddings)
     return {name: [one] for name, one in made.items()}

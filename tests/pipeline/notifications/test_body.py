@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import pytest
 
 from tests import made_records
-from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate import record, verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount, PairedCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.ingestion import summary
@@ -40,7 +40,7 @@ def evaluated(folder: pathlib.Path, right: int, noted: dict[str, Any] | None = N
         HitCount(right, 200), HitCount(right, 200), {}, baseline=PairedCount(won=30, lost=10, n=200)
     )
     decision = verdict.judge(numbers, Gate())
-    (folder / verdict.FILE).write_text(verdict.to_json(decision), 'utf-8')
+    record.write(decision, folder)
     if noted is None:
         share = right / 200
         noted = {'val_accuracy': share, 'val_lower': share - 0.04, 'val_upper': share + 0.03}
@@ -153,7 +153,7 @@ def test_what_cannot_be_read_costs_only_itself(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     evaluator = evaluated(tmp_path, 190)
-    (tmp_path / verdict.FILE).unlink()
+    (tmp_path / record.FILE).unlink()
     broken = node('ImageExampleGen', quarantine=Output(1, '', {'summary': '[]'}))
     content = details_of(Outcome.BLESSED, broken, evaluator, pushed(7))
     assert content.event == 'blessed' and content.verdict is None and content.data is None

@@ -11,6 +11,7 @@ import pytest
 import rich.console
 
 from tests import golden, made_records
+from thawline.components.evaluation.gate import record as verdict_record
 from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
@@ -31,7 +32,7 @@ from thawline.pipeline.terminal import exit_codes, node_lines
 
 def evaluator(folder: pathlib.Path, numbers: Counts, gate: Gate) -> NodeResult:
     judged = verdict.judge(numbers, gate)
-    (folder / verdict.FILE).write_text(verdict.to_json(judged), 'utf-8')
+    verdict_record.write(judged, folder)
     outputs = {
         'evaluation': Output(1, str(folder), {}),
         'blessing': Output(2, '', {'blessed': int(judged.blessed)}),

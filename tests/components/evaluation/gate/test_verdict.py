@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pathlib
 import re
 from typing import Any
 
@@ -12,7 +13,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate import record
 from thawline.components.evaluation.gate.counts import (
     ClassChange,
     Counts,
@@ -21,8 +22,10 @@ from thawline.components.evaluation.gate.counts import (
     SliceCount,
 )
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.gate.rule_result import RuleResult, format_pair
-from thawline.components.evaluation.gate.verdict import Verdict, judge
+from thawline.components.evaluation.gate.record import RuleResult, Verdict
+from thawline.components.evaluation.gate.rule_result import format_pair
+from thawline.components.evaluation.gate.verdict import judge
+from thawline.components.shared.errors import DataError
 from thawline.components.statistics import paired, proportions
 
 CLASSES = {'cat': HitCount(85, 100), 'dog': HitCount(91, 100)}
@@ -296,7 +299,8 @@ def test_limits(setting: str, measured: str, limit: float, numbers: list[str]) -
         decision = judge(counts(**{measured: unknown}), settings)
         assert failed(decision) == [setting]
         assert rule(decision, setting).value is None
-        assert verdict.from_json(verdict.to_json(decision)) == decision
+        for one in decision.rules:  # JSON has no other numbers
+            assert all(math.isfinite(n or 0.0) for n in (one.value, one.bound, one.margin))
 
 
 def test_probabilities_that_are_no_numbers() -> None:
@@ -305,17 +309,19 @@ def test_probabilities_that_are_no_numbers() -> None:
     assert '1 image of val and test' in rule(decision, 'finite_probabilities').sentence
 
 
-def test_verdict_survives_json_and_others_are_refused() -> None:
+def test_verdict_survives_json_and_others_are_refused(tmp_path: pathlib.Path) -> None:
     hostile = {'<img src=x>"\'': HitCount(1, 90), '\U0001f408 \u202egpj': HitCount(2, 90)}
     decision = judge(counts(classes=hostile), gate(worst_class_recall=0.5))
-    text = verdict.to_json(decision)
-    assert json.loads(text)['format'] == verdict.FORMAT
-    assert verdict.from_json(text) == decision
+    record.write(decision, tmp_path)
+    values = json.loads((tmp_path / record.FILE).read_text('utf-8'))
+    assert list(values) == ['format', 'blessed', 'headline', 'rules']
+    assert values['format'] == 1 and record.read(tmp_path) == decision
     # A name that turns the direction of writing must not turn the sentence around it.
     assert '\u202e' not in rule(decision, 'worst_class_recall').sentence
     for other in ('[]', '{"format": 2}', 'x'):
-        with pytest.raises(ValueError):
-            verdict.from_json(other)
+        (tmp_path / record.FILE).write_text(other, 'utf-8')
+        with pytest.raises(DataError, match=record.FILE):
+            record.read(tmp_path)
 
 
 @hypothesis.given(st.floats(0, 1), st.floats(0, 1))
