@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.saved_model.card import EvaluatedAccuracy, ModelOrigin
 from thawline.components.shared import lineage as lineage_lib
 from thawline.components.shared.property_names import SOURCE_FINGERPRINT
 from thawline.components.statistics.proportions import wilson
@@ -41,38 +41,29 @@ def lineage(
     base: BaseRecord,
     accuracies: Mapping[str, tuple[int, int]],
     blessed: bool,
-) -> dict[str, Any]:
+) -> ModelOrigin:
     """What the card says.
 
     Args:
-        known: of `noted`.
+        known: of `run_and_data`.
         model_id: of the model in ML Metadata.
         base: the Trainer's record of it.
         accuracies: split -> (images answered right, labelled images).
         blessed: whether the gate has blessed it.
-
-    Returns:
-        run, data (fingerprint of the source), model_id, base, accuracy by split with the ends of
-        its 95 % interval, blessed.
     """
-    accuracy = {}
-    for split, (hits, n) in accuracies.items():
-        interval = wilson(hits, n)
-        accuracy[split] = {
-            'share': interval.share,
-            'lower': interval.lower,
-            'upper': interval.upper,
-            'images': interval.n,
-        }
-    return {
-        'run': known.get('run'),
-        'data': known.get('data'),
-        'model_id': model_id,
-        'base': {
+    intervals = {split: wilson(hits, n) for split, (hits, n) in accuracies.items()}
+    return ModelOrigin(
+        run=known.get('run'),
+        data=known.get('data'),
+        model_id=model_id,
+        base={
             'backbone': base.backbone,
             'weights': base.weights,
             'weights_digest': base.weights_digest,
         },
-        'accuracy': accuracy,
-        'blessed': blessed,
-    }
+        accuracy={
+            split: EvaluatedAccuracy(i.share, i.lower, i.upper, i.n)
+            for split, i in intervals.items()
+        },
+        blessed=blessed,
+    )

@@ -12,7 +12,7 @@ by, and whoever copies the model (TFX Pusher) copies it along. The file is JSON:
 
 `positive` is null where the most probable class is answered; `threshold` is 0.5 then. `frozen_base`
 is null where the base was fine-tuned, `abstain` where the model always answers. The Trainer writes
-the first lines, the Exporter adds `abstain`, `licence` and `lineage` (`components.export.origin`).
+the first lines, the Exporter adds `abstain`, `licence` and `lineage` (`export/model_origin.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
+
+import pydantic
 
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import feature_key, files
@@ -53,6 +55,37 @@ class AbstainThreshold:
 
 
 @dataclasses.dataclass(frozen=True)
+class EvaluatedAccuracy:
+    """Share of correct answers with the ends of its 95 % interval; no share without images."""
+
+    share: float | None
+    lower: float
+    upper: float
+    images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelOrigin:
+    """Where a model comes from.
+
+    Attributes:
+        run: that trained it.
+        data: fingerprint of the source of images.
+        model_id: in ML Metadata.
+        base: name of the pretrained base, source and digest of its weights.
+        accuracy: by split.
+        blessed: whether the gate has blessed it.
+    """
+
+    run: str | None = None
+    data: str | None = None
+    model_id: int | None = None
+    base: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    accuracy: Mapping[str, EvaluatedAccuracy] = dataclasses.field(default_factory=dict)
+    blessed: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Card:
     """What a model is.
 
@@ -65,7 +98,7 @@ class Card:
             and in cards of older versions, which do not have all of it.
         abstain: None where the model always answers.
         licence: of the model, in words; None where nobody said one.
-        lineage: where the model comes from, as JSON values; empty before it was exported.
+        lineage: where the model comes from; None before it was exported.
     """
 
     classes: tuple[str, ...]
@@ -75,7 +108,7 @@ class Card:
     frozen_base: FeatureKey | None = None
     abstain: AbstainThreshold | None = None
     licence: str | None = None
-    lineage: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    lineage: ModelOrigin | None = None
 
 
 def values(card: Card) -> dict[str, Any]:
@@ -98,7 +131,7 @@ def values(card: Card) -> dict[str, Any]:
         'frozen_base': card.frozen_base and dataclasses.asdict(card.frozen_base),
         'abstain': card.abstain and dataclasses.asdict(card.abstain),
         'licence': card.licence,
-        'lineage': dict(card.lineage),
+        'lineage': dataclasses.asdict(card.lineage) if card.lineage else {},
     }
 
 
@@ -129,7 +162,7 @@ def read(model: pathlib.Path) -> Card:
     classes, decision = tuple(values_read['classes']), values_read['decision']
     positive = 0 if decision['positive'] is None else classes.index(decision['positive'])
     rule = Rule(decision['temperature'], decision['threshold'], positive)
-    abstain = values_read.get('abstain')
+    abstain, lineage = values_read.get('abstain'), values_read.get('lineage')
     return Card(
         classes,
         values_read['image_size'],
@@ -138,5 +171,5 @@ def read(model: pathlib.Path) -> Card:
         feature_key.from_json(values_read.get('frozen_base')),
         AbstainThreshold(**abstain) if abstain else None,
         values_read.get('licence'),
-        values_read.get('lineage', {}),
+        pydantic.TypeAdapter(ModelOrigin).validate_python(lineage) if lineage else None,
     )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from thawline.components.report import html_page
 from thawline.components.report.html_page import Page
+from thawline.components.saved_model.card import ModelOrigin
 from thawline.components.shared.percentages import between, percent
+from thawline.components.shared.splits import TEST, VAL
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'
 # Classes that the introduction names; further ones are counted.
@@ -30,7 +32,7 @@ class ModelInfo:
         classes: names in the order of the outputs.
         resize: mode of `components.transform.preprocessing.resize`.
         abstain_below: score below which a prediction is uncertain, or None.
-        lineage: of the model's card; may be empty.
+        lineage: of the model's card.
         max_bytes: of one picture.
         address: of the server, as the browser knows it, with a slash at its end.
     """
@@ -40,7 +42,7 @@ class ModelInfo:
     classes: Sequence[str]
     resize: str
     abstain_below: float | None
-    lineage: Mapping[str, Any]
+    lineage: ModelOrigin | None
     max_bytes: int
     address: str
 
@@ -56,19 +58,20 @@ def _render(template: str, **values: Any) -> Page:
     return dataclasses.replace(page, policy=f"{page.policy}; frame-ancestors 'none'")
 
 
-def accuracy_sentence(lineage: Mapping[str, Any]) -> str:
+def accuracy_sentence(lineage: ModelOrigin | None) -> str:
     """The model's accuracy in a sentence; empty where its card does not give one."""
+    lineage = lineage or ModelOrigin()
     accuracies = []
-    for split, title in (('val', 'validation'), ('test', 'test')):
-        accuracy = lineage.get('accuracy', {}).get(split, {})
-        if accuracy.get('images') and accuracy.get('share') is not None:
+    for split, title in ((VAL, 'validation'), (TEST, 'test')):
+        accuracy = lineage.accuracy.get(split)
+        if accuracy and accuracy.images and accuracy.share is not None:
             accuracies.append(
-                f'{percent(accuracy["share"])} on {accuracy["images"]:,} {title} images '
-                f'({between(accuracy["lower"], accuracy["upper"])})'
+                f'{percent(accuracy.share)} on {accuracy.images:,} {title} images '
+                f'({between(accuracy.lower, accuracy.upper)})'
             )
     if not accuracies:
         return ''
-    run = f', measured in run {lineage["run"]}' if lineage.get('run') else ''
+    run = f', measured in run {lineage.run}' if lineage.run else ''
     return f'Accuracy: {" and ".join(accuracies)}{run}.'
 
 

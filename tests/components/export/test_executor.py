@@ -105,10 +105,10 @@ def test_copy_is_whole_and_the_trained_model_is_left_as_it_was(
     assert described.licence == 'CC BY 4.0' and described.classes == CLASSES
     assert described.rule == card.read(trained).rule
     lineage = described.lineage
-    assert lineage['blessed'] and lineage['model_id'] == judged.model.id
-    assert lineage['base'] == {k: vars(BASE)[k] for k in ('backbone', 'weights', 'weights_digest')}
-    assert lineage['accuracy']['val']['images'] == 2 * len(CLASSES)
-    assert lineage['accuracy']['val']['lower'] <= lineage['accuracy']['val']['share']
+    assert lineage.blessed and lineage.model_id == judged.model.id
+    assert lineage.base == {k: vars(BASE)[k] for k in ('backbone', 'weights', 'weights_digest')}
+    val = lineage.accuracy['val']
+    assert val.images == 2 * len(CLASSES) and val.lower <= val.share
     served = tf.saved_model.load(str(found.model)).signatures['serving_pixels']
     pixels = np.zeros((2, 9, 7, 3), np.uint8)
     assert served(pixels=tf.constant(pixels))['probabilities'].shape == (2, len(CLASSES))
@@ -138,7 +138,7 @@ def test_unblessed_model_is_copied_and_nothing_more(
     found = exporting.export(tmp_path, refused, exports=('litert',), abstain={'accuracy': 0.6})
     assert not found.record.blessed and found.record.exports == ()
     assert found.record.abstain is None and card.read(found.model).abstain is None
-    assert not card.read(found.model).lineage['blessed']
+    assert not card.read(found.model).lineage.blessed
     assert not (found.model / 'assets.extra' / 'exports').exists()
     assert (found.model / 'saved_model.pb').is_file()
 

@@ -167,6 +167,6 @@ def test_origin_is_who_made_it_not_who_took_it_from_the_cache(tmp_path: pathlib.
     assert model_origin.run_and_data(None, model, examples) == {}
     base = BaseRecord('b', 'random', 'abc', 32)
     told = model_origin.lineage({'run': 'first'}, 7, base, {'val': (9, 10)}, True)
-    assert told['run'] == 'first' and told['data'] is None
-    assert told['base'] == {'backbone': 'b', 'weights': 'random', 'weights_digest': 'abc'}
-    assert told['accuracy']['val']['share'] == 0.9
+    assert told.run == 'first' and told.data is None
+    assert told.base == {'backbone': 'b', 'weights': 'random', 'weights_digest': 'abc'}
+    assert told.accuracy['val'].share == 0.9

@@ -6,23 +6,24 @@ import base64
 import hashlib
 import re
 
+from thawline.components.saved_model.card import EvaluatedAccuracy, ModelOrigin
 from thawline.pipeline.server import page
 from thawline.pipeline.server.page import ModelInfo
 
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" </script>'
-LINEAGE = {
-    'run': '20261121-142548.995',
-    'accuracy': {
-        'val': {'share': 0.906, 'lower': 0.874, 'upper': 0.931, 'images': 395},
-        'test': {'share': None, 'lower': None, 'upper': None, 'images': 0},
+LINEAGE = ModelOrigin(
+    run='20261121-142548.995',
+    accuracy={
+        'val': EvaluatedAccuracy(0.906, 0.874, 0.931, 395),
+        'test': EvaluatedAccuracy(None, 0.0, 1.0, 0),
     },
-}
+)
 
 
 def shown(**changes: object) -> ModelInfo:
     values = {
         'name': 'cats', 'version': 3, 'classes': ('a', HOSTILE), 'resize': 'crop',
-        'abstain_below': None, 'lineage': {}, 'max_bytes': 2**20, 'address': 'http://h/',
+        'abstain_below': None, 'lineage': None, 'max_bytes': 2**20, 'address': 'http://h/',
     }  # fmt: skip
     return ModelInfo(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -43,7 +44,7 @@ def test_many_classes_are_counted() -> None:
 
 
 def test_it_tells_what_the_card_knows() -> None:
-    assert page.accuracy_sentence({}) == page.accuracy_sentence({'accuracy': {}, 'run': None}) == ''
+    assert page.accuracy_sentence(None) == page.accuracy_sentence(ModelOrigin(run='r')) == ''
     text = page.accuracy_sentence(LINEAGE)
     for part in ('90.6 %', '395 validation images', '87.4 to 93.1 %', '20261121-142548.995'):
         assert part in text
