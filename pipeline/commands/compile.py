@@ -32,6 +32,6 @@ def command(project: Project, out: pathlib.Path | None) -> None:
     path = out or project.output / compiled_file.FILE
     content = compiling.compile_project(project)
     compiled_file.write(path, content)
-    nodes, digest = content['nodes'], content['digest']
-    say(rich.console.Console(), f'wrote {path}: {len(nodes)} nodes, {digest[:19]}')
+    console = rich.console.Console()
+    say(console, f'wrote {path}: {len(content.nodes)} nodes, {content.digest[:19]}')
     exit_codes.leave(exit_codes.Outcome.BLESSED)

@@ -37,7 +37,7 @@ from thawline.pipeline.config import errors
 from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.project import Project
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 FILE = 'pipeline.json'
 _AGAIN = 'compile it again: thawline compile'
 # These say when and how a node runs, not what it does.
@@ -83,6 +83,11 @@ class Envelope(Section):
     pipeline: dict[str, Any]
 
     @property
+    def values(self) -> dict[str, Any]:
+        """As JSON values."""
+        return self.model_dump(mode='json', by_alias=True)
+
+    @property
     def project(self) -> Project:
         """The project as it was compiled."""
         return Project(self.config, self.home, self.output, self.schema_path)
@@ -105,43 +110,37 @@ class Envelope(Section):
         return [node for node in known if node in names]
 
 
-def file_digests(project: Project) -> dict[str, str]:
+def file_digests(project: Project) -> FileDigests:
     """Digests of the files that a configuration names, as they are now."""
     schema = project.schema.read_bytes() if project.schema.is_file() else b''
-    return {
-        'weights': project.weights_digest(),
-        'schema': hashlib.sha256(schema).hexdigest()[:16] if schema else '',
-    }
+    digest = hashlib.sha256(schema).hexdigest()[:16] if schema else ''
+    return FileDigests(weights=project.weights_digest(), schema=digest)
 
 
-def envelope(
-    project: Project,
-    nodes: Sequence[Mapping[str, Any]],
-    compiled: Mapping[str, Any],
-) -> dict[str, Any]:
+def envelope(project: Project, nodes: Sequence[CompiledNode], compiled: dict[str, Any]) -> Envelope:
     """The content of the file.
 
     Args:
-        config: of the project.
-        project: its folders.
-        nodes: as `Node`, in an order in which they can run.
+        project: that was compiled.
+        nodes: in an order in which they can run.
         compiled: the pipeline as TFX compiles it, as JSON.
     """
-    content: dict[str, Any] = {
-        'format': FORMAT,
-        'thawline': thawline.__version__,
-        'code': code_digest.of_all_code(),
-        'libraries': code_digest.all_library_versions(),
-        'name': project.name,
-        'home': str(project.home),
-        'output': str(project.output),
-        'schema': str(project.schema),
-        'files': file_digests(project),
-        'config': project.config.model_dump(mode='json'),
-        'nodes': list(nodes),
-        'pipeline': compiled,
-    }
-    return {'digest': content_digest(content), **content}
+    draft = Envelope(
+        format=FORMAT,
+        thawline=thawline.__version__,
+        code=code_digest.of_all_code(),
+        libraries=code_digest.all_library_versions(),
+        name=project.name,
+        digest='',
+        home=project.home,
+        output=project.output,
+        schema=project.schema,
+        files=file_digests(project),
+        config=project.config,
+        nodes=tuple(nodes),
+        pipeline=compiled,
+    )
+    return draft.model_copy(update={'digest': content_digest(draft.values)})
 
 
 def content_digest(content: Mapping[str, Any]) -> str:
@@ -169,14 +168,14 @@ def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode('ascii')).hexdigest()
 
 
-def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
+def write(path: pathlib.Path, content: Envelope) -> None:
     """Writes the file atomically: a scheduler may be reading it.
 
     Raises:
         UserError: it cannot be written.
     """
     # Sorted: TFX's order varies.
-    files.write_text(path, json.dumps(content, indent=1, sort_keys=True) + '\n')
+    files.write_text(path, json.dumps(content.values, indent=1, sort_keys=True) + '\n')
 
 
 def read(path: pathlib.Path) -> Envelope:
@@ -272,9 +271,10 @@ def check_files(pipeline: Envelope) -> None:
         ConfigError: one of them has.
     """
     now = file_digests(pipeline.project)
-    for name, before, what in (
-        ('weights', pipeline.files.weights, pipeline.project.weights()),
-        ('schema', pipeline.files.schema_file, str(pipeline.project.schema)),
+    before = pipeline.files
+    for is_same, what in (
+        (now.weights == before.weights, pipeline.project.weights()),
+        (now.schema_file == before.schema_file, str(pipeline.project.schema)),
     ):
-        if now[name] != before:
+        if not is_same:
             raise ConfigError(f'{what} has changed since the pipeline was compiled; {_AGAIN}')

@@ -8,6 +8,7 @@ import rich.console
 
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import checks, compiled_file
+from thawline.pipeline.runners.compiled_file import CompiledNode, Envelope
 from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal.console import spinner
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from thawline.pipeline import tfx_imports
 
 
-def compile_project(project: Project) -> dict[str, Any]:
+def compile_project(project: Project) -> Envelope:
     """The content of the file that schedulers read; shows a spinner meanwhile.
 
     Raises:
@@ -29,8 +30,8 @@ def compile_project(project: Project) -> dict[str, Any]:
         return compiled_file.envelope(project, *nodes_and_pipeline(project))
 
 
-def nodes_and_pipeline(project: Project) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Nodes (`compiled_file.CompiledNode`), and the pipeline: the same for the same project."""
+def nodes_and_pipeline(project: Project) -> tuple[list[CompiledNode], dict[str, Any]]:
+    """The nodes and the pipeline as JSON: the same for the same project."""
     from thawline.pipeline import graph
 
     return compile_pipeline(graph.build(project))
@@ -38,7 +39,7 @@ def nodes_and_pipeline(project: Project) -> tuple[list[dict[str, Any]], dict[str
 
 def compile_pipeline(
     wired: tfx_imports.Pipeline,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[CompiledNode], dict[str, Any]]:
     """The nodes of a pipeline, and its representation as JSON."""
     from google.protobuf import json_format
     from tfx.dsl.compiler import compiler
@@ -49,11 +50,7 @@ def compile_pipeline(
     nodes = []
     for node in (entry.pipeline_node for entry in representation.nodes):
         spec = deployment.executor_specs.get(node.node_info.id)
-        nodes.append(
-            {
-                'id': node.node_info.id,
-                'upstream': sorted(node.upstream_nodes),
-                'beam': spec is not None and spec.HasField('beam_executable_spec'),
-            }
-        )
+        uses_beam = spec is not None and spec.HasField('beam_executable_spec')
+        upstream = tuple(sorted(node.upstream_nodes))
+        nodes.append(CompiledNode(id=node.node_info.id, upstream=upstream, beam=uses_beam))
     return nodes, json_format.MessageToDict(representation)

@@ -18,6 +18,7 @@ from typing import Any
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners.compiled_file import Envelope
 
 DAG = 'dag.py'
 SETTINGS = 'dag.json'
@@ -44,12 +45,12 @@ def check(folder: pathlib.Path, home: pathlib.Path) -> None:
         )
 
 
-def write(folder: pathlib.Path, content: Mapping[str, Any], dag: Mapping[str, Any]) -> None:
+def write(folder: pathlib.Path, content: Envelope, dag: Mapping[str, Any]) -> None:
     """Writes or replaces a project's DAG.
 
     Args:
         folder: of the project, in Airflow's DAGs folder.
-        content: the compiled pipeline, from `pipeline.runners.compiled_file.envelope`.
+        content: the compiled pipeline.
         dag: what the DAG file reads, from `tasks.dag`.
     """
     compiled_file.write(folder / dag['ir'], content)

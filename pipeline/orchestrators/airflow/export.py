@@ -42,8 +42,8 @@ def write(project: Project, out: pathlib.Path, options: Mapping[str, Any]) -> li
     dag = tasks.dag(content, settings, command('run-node'), environment())
     dag_folder.write(folder, content, dag)
     lines = [
-        f'wrote {folder}: {len(content["nodes"])} nodes in {len(dag["tasks"])} tasks, '
-        f'{settings.schedule or "started by hand"}, {content["digest"][:19]}'
+        f'wrote {folder}: {len(content.nodes)} nodes in {len(dag["tasks"])} tasks, '
+        f'{settings.schedule or "started by hand"}, {content.digest[:19]}'
     ]
     if settings.pool is not None:
         create = f'airflow pools set {shlex.quote(settings.pool)} 1 "heavy nodes of thawline"'

@@ -12,12 +12,13 @@ from thawline.components.shared import node_names
 from thawline.components.shared.settings import seconds_of
 from thawline.pipeline.config.airflow import Airflow
 from thawline.pipeline.orchestrators.node_groups import group_nodes, is_heavy
-from thawline.pipeline.runners import compiled_file, run_nodes
+from thawline.pipeline.runners import run_nodes
+from thawline.pipeline.runners.compiled_file import CompiledNode, Envelope
 
 FORMAT = 1
 
 
-def tasks(nodes: Sequence[compiled_file.CompiledNode], settings: Airflow) -> list[dict[str, Any]]:
+def tasks(nodes: Sequence[CompiledNode], settings: Airflow) -> list[dict[str, Any]]:
     """The tasks as JSON, each after those that it needs."""
     heavy = {node.id for node in nodes if is_heavy(node)}
     groups = group_nodes(nodes, settings.group)
@@ -37,7 +38,7 @@ def tasks(nodes: Sequence[compiled_file.CompiledNode], settings: Airflow) -> lis
 
 
 def dag(
-    content: Mapping[str, Any],
+    content: Envelope,
     settings: Airflow,
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -45,20 +46,18 @@ def dag(
     """All that the DAG file reads, as JSON.
 
     Args:
-        content: the compiled pipeline, from `pipeline.runners.compiled_file.envelope`.
+        content: the compiled pipeline.
         settings: of the DAG.
         command: runs nodes: arguments up to and with `run-node`.
         environment: variables that the command needs.
     """
-    nodes = [compiled_file.CompiledNode.model_validate(node) for node in content['nodes']]
-    digest = str(content['digest']).removeprefix('sha256:')
-    entries = tasks(nodes, settings)
+    entries = tasks(content.nodes, settings)
     return {
         'format': FORMAT,
-        'dag_id': content['name'],
-        'home': content['home'],
-        'digest': content['digest'],
-        'ir': f'pipeline-{digest[:16]}.json',
+        'dag_id': content.name,
+        'home': str(content.home),
+        'digest': content.digest,
+        'ir': f'pipeline-{content.digest.removeprefix("sha256:")[:16]}.json',
         'doc': _document(content, settings, entries),
         'schedule': settings.schedule,
         'start_date': settings.start_date,
@@ -74,16 +73,14 @@ def dag(
     }
 
 
-def _document(
-    content: Mapping[str, Any], settings: Airflow, entries: Sequence[Mapping[str, Any]]
-) -> str:
+def _document(content: Envelope, settings: Airflow, entries: Sequence[Mapping[str, Any]]) -> str:
     """The page on the DAG that Airflow shows, in Markdown."""
     reports = f' [Reports]({settings.url.rstrip("/")}/reports/)' if settings.url else ''
     lines = [
-        f'Pipeline of {_code(content["home"])}, compiled by thawline {content["thawline"]}: '
-        f'`{str(content["digest"])[:19]}`.',
+        f'Pipeline of {_code(str(content.home))}, compiled by thawline {content.thawline}: '
+        f'`{content.digest[:19]}`.',
         '',
-        f'Files of runs are in {_code(content["output"])}: logs in `logs`, reports in `reports`, '
+        f'Files of runs are in {_code(str(content.output))}: logs in `logs`, reports in `reports`, '
         f"each named after Airflow's run id.{reports}",
         '',
         '- Pusher skipped, `not_blessed` succeeded: the model was not pushed. The log of Pusher '

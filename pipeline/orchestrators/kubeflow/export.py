@@ -70,10 +70,7 @@ def _nodes(project: Project) -> list[compiled_file.CompiledNode]:
 
     if project.config.model.weights not in WEIGHTS_BY_NAME:
         project = project.with_weights('random')
-    return [
-        compiled_file.CompiledNode.model_validate(node)
-        for node in compiling.nodes_and_pipeline(project)[0]
-    ]
+    return compiling.nodes_and_pipeline(project)[0]
 
 
 def _compile(

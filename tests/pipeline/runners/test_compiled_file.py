@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pathlib
 import tempfile
-from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
@@ -16,10 +15,11 @@ from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners.compiled_file import CompiledNode, Envelope
 
 NODES = [
-    {'id': 'One', 'upstream': [], 'beam': True},
-    {'id': 'Two', 'upstream': ['One'], 'beam': False},
+    CompiledNode(id='One', upstream=(), beam=True),
+    CompiledNode(id='Two', upstream=('One',), beam=False),
 ]
 COMPILED = {
     'nodes': [
@@ -36,7 +36,7 @@ JSON = st.recursive(
 )
 
 
-def content(home: pathlib.Path, rest: str = '') -> dict[str, Any]:
+def content(home: pathlib.Path, rest: str = '') -> Envelope:
     text = f'name: x\ndata: {{source: images}}\nmodel: {{weights: random}}\n{rest}'
     parsed = loading.parse(text, 'thawline.yaml')
     return compiled_file.envelope(Project.of(parsed, home), NODES, COMPILED)
@@ -65,7 +65,7 @@ def test_what_is_written_is_read_again(written, tmp_path):
     assert found.project == Project.of(found.config, tmp_path)
     assert found.upstream == {'One': (), 'Two': ('One',)}
     assert found.pipeline == COMPILED
-    assert found.digest == content(tmp_path)['digest']
+    assert found.digest == content(tmp_path).digest
     assert [path.name for path in written.parent.iterdir()] == ['pipeline.json'], 'nothing beside'
 
 
@@ -85,7 +85,7 @@ def test_the_order_of_keys_and_spaces_are_no_change(written):
 
 @pytest.mark.parametrize(
     'change',
-    [{'nodes': NODES[:1]}, {'home': '/elsewhere'}, {'pipeline': {}}, {'name': 'y'},
+    [{'nodes': []}, {'home': '/elsewhere'}, {'pipeline': {}}, {'name': 'y'},
      {'digest': 'sha256:0'}, {'digest': 3}, {'more': 1}],
 )  # fmt: skip
 def test_an_edited_file_is_refused(written, change):
@@ -132,10 +132,10 @@ def test_no_file_no_right_to_write(tmp_path):
     assert 'cannot be read' in refused(tmp_path)
     (tmp_path / 'file').touch()
     with pytest.raises(ConfigError, match='cannot be written'):
-        compiled_file.write(tmp_path / 'file' / 'pipeline.json', {})
+        compiled_file.write(tmp_path / 'file' / 'pipeline.json', content(tmp_path))
     (tmp_path / 'folder').mkdir()
     with pytest.raises(ConfigError, match='folder cannot be written: Is a directory'):
-        compiled_file.write(tmp_path / 'folder', {})
+        compiled_file.write(tmp_path / 'folder', content(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ['file', 'folder']
 
 
@@ -145,7 +145,7 @@ def read_bytes(data: bytes) -> None:
         path = pathlib.Path(folder, 'pipeline.json')
         path.write_bytes(data)
         try:
-            assert isinstance(compiled_file.read(path), compiled_file.Envelope)
+            assert isinstance(compiled_file.read(path), Envelope)
         except ConfigError as error:
             assert str(path) in str(error)
 
@@ -168,7 +168,7 @@ def test_any_json(value):
 )  # fmt: skip
 def test_any_value_of_any_key(key, value, sealed):
     """Also with a digest that somebody made to fit."""
-    made = content(pathlib.Path('/home/x')) | {key: value}
+    made = content(pathlib.Path('/home/x')).values | {key: value}
     if sealed and key != 'digest':
         made['digest'] = compiled_file.content_digest(made)
     read_bytes(json.dumps(made).encode())

@@ -15,20 +15,23 @@ from hypothesis import strategies as st
 from tests.pipeline.orchestrators.chain import NODES
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands import schedule
+from thawline.pipeline.config import loading
 from thawline.pipeline.config.airflow import PRESETS, Airflow
+from thawline.pipeline.config.project import Project
 from thawline.pipeline.orchestrators.airflow import dag_folder, export, tasks
+from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners.compiled_file import Envelope
+
+SCHEMA = pathlib.Path('schema.pbtxt')
 
 
-def content(home: str = '/projects/stones', name: str = 'stones', digest: str = 'a' * 64) -> dict:
-    return {
-        'digest': f'sha256:{digest}',
-        'thawline': '0.1.0',
-        'name': name,
-        'home': home,
-        'output': f'{home}/runs/{name}',
-        'nodes': [node.model_dump(mode='json') for node in NODES],
-        'pipeline': {},
-    }
+def content(
+    home: str = '/projects/stones', name: str = 'stones', digest: str = 'a' * 64
+) -> Envelope:
+    config = loading.parse('name: x\ndata: {source: images}\n', 'thawline.yaml')
+    project = Project(config, pathlib.Path(home), pathlib.Path(home, 'runs', name), SCHEMA)
+    compiled = compiled_file.envelope(project, NODES, {})
+    return compiled.model_copy(update={'name': name, 'digest': f'sha256:{digest}'})
 
 
 def dag(**settings) -> dict:
@@ -64,7 +67,7 @@ def test_values_come_back_from_the_folder_unchanged(tmp_path_factory, home, name
     dag_folder.write(folder, compiled, expected)
     found = json.loads((folder / 'dag.json').read_text('utf-8'))
     assert found == expected
-    assert json.loads((folder / found['ir']).read_bytes()) == compiled
+    assert json.loads((folder / found['ir']).read_bytes()) == compiled.values
     assert (folder / 'dag.py').read_bytes() == pathlib.Path(airflow_dag_source()).read_bytes()
 
 
