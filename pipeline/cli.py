@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 
 import click
 
@@ -94,8 +93,7 @@ class _Group(click.Group):
         except UserError as error:
             from thawline.pipeline.terminal import exit_codes
 
-            click.echo(f'error: {error}', err=True)
-            sys.exit(exit_codes.of_error(error))
+            exit_codes.fail(error)
 
 
 @click.group(cls=_Group, help=_HELP, context_settings={'help_option_names': ['-h', '--help']})

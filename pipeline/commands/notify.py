@@ -13,7 +13,7 @@ import rich.console
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import say
+from thawline.pipeline.terminal.console import say, spinner
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option('--test', is_flag=True, help='Send a test notification to each target.')
 def command(project: Project, test: bool) -> None:
     """List or test the notifications that are sent when a run ends."""
-    from thawline.pipeline.notifications import notify, targets
+    from thawline.pipeline.notifications import delivery, targets
 
     if not project.config.notifications:
         raise ConfigError(
@@ -41,13 +41,15 @@ def command(project: Project, test: bool) -> None:
             say(console, *_describe(target))
         say(console, 'nothing was sent; to send a test to each target: thawline notify --test')
         return
-    deliveries = notify.send(console, example(project.name), resolved)
-    for delivery in deliveries:
-        mark = ('✓ ', 'green') if delivery.succeeded else ('✗ ', 'red')
-        attempts = f'{delivery.attempts} attempt{"" if delivery.attempts == 1 else "s"}'
-        result = f'{delivery.message} ({attempts}, {duration(delivery.seconds)})'
-        say(console, mark, (delivery.target, 'bold'), f'  {result}')
-    sys.exit(0 if all(delivery.succeeded for delivery in deliveries) else 1)
+    noun = 'target' if len(resolved) == 1 else 'targets'
+    with spinner(console, f'notifying {len(resolved)} {noun}'):
+        deliveries = delivery.deliver(example(project.name), resolved)
+    for sent in deliveries:
+        mark = ('✓ ', 'green') if sent.succeeded else ('✗ ', 'red')
+        attempts = f'{sent.attempts} attempt{"" if sent.attempts == 1 else "s"}'
+        result = f'{sent.message} ({attempts}, {duration(sent.seconds)})'
+        say(console, mark, (sent.target, 'bold'), f'  {result}')
+    sys.exit(0 if all(sent.succeeded for sent in deliveries) else 1)
 
 
 def example(project: str) -> Notification:

@@ -115,7 +115,17 @@ def command(
     if not chosen.python:
         installation, why = tensorflow_serving.find_installation()
         if installation is not None:
-            sys.exit(tensorflow_serving.serve(installation, served, name, chosen, console))
+            with tensorflow_serving.prepare(installation, served, name, chosen) as server:
+                what = 'in docker' if installation.is_docker else installation.program
+                say(console, f'TensorFlow Serving ({what}) on {server.folder}')
+                if not installation.is_docker:
+                    say(console, ('it listens on all addresses of this machine', 'yellow'))
+                address, ports = python_server.LOOPBACK, server.ports
+                rest = f'http://{address}:{ports.rest}/v1/models/{name}'
+                say(console, 'REST: ', (rest, 'bold'), f'   gRPC: {address}:{ports.grpc}')
+                say(console, 'Stop with Ctrl-C')
+                sys.stdout.flush()
+                sys.exit(server.run())
         say(console, (f'{why}: starting the server in Python', 'dim'))
     settings = python_server.ServiceSettings(
         served.folder, served.versions, name, chosen.host, chosen.port,

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import rich.console
-
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import checks, compiled_file
 from thawline.pipeline.runners.compiled_file import CompiledNode, Envelope
-from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import spinner
+from thawline.pipeline.terminal.run_display import show_compiling
 
 if TYPE_CHECKING:
     from thawline.pipeline import tfx_imports
 
 
 def compile_project(project: Project) -> Envelope:
-    """The content of the file that schedulers read; shows a spinner meanwhile.
+    """The content of the file that schedulers read.
 
     Raises:
         ConfigError: the project cannot be compiled.
     """
     checks.check_files(project)
-    with (
-        log_redirect.redirect_output(project.logs / 'compile.log') as terminal,
-        spinner(rich.console.Console(file=terminal), 'starting TFX, compiling'),
-    ):
+    with show_compiling(project.logs / 'compile.log'):
         return compiled_file.envelope(project, *nodes_and_pipeline(project))
 
 

@@ -10,9 +10,6 @@ import os
 import time
 import traceback
 
-import rich.console
-import rich.text
-
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import Busy, NotFound
 from thawline.pipeline.config.project import Project
@@ -20,11 +17,10 @@ from thawline.pipeline.metadata import ingestions
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
 from thawline.pipeline.runners.checks import check_project, check_weights, older_types_note
-from thawline.pipeline.runners.endings import error_outcome, print_error, print_summary
 from thawline.pipeline.system import file_locks, log_redirect, signals
-from thawline.pipeline.terminal import node_lines, progress_display
-from thawline.pipeline.terminal.console import spinner
+from thawline.pipeline.terminal import endings
 from thawline.pipeline.terminal.exit_codes import Outcome
+from thawline.pipeline.terminal.run_display import RunDisplay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,29 +52,27 @@ def execute(project: Project, options: RunOptions) -> Outcome:
     log = project.logs / f'{run_id}.log'
     began = time.monotonic()
     with _only_run(project), signals.interruptible(), log_redirect.redirect_output(log) as terminal:
-        console = rich.console.Console(file=terminal)
-        console.print(
-            f'[bold]{project.name}[/bold]  run {run_id}  in {project.output}', highlight=False
-        )
+        display = RunDisplay(terminal, project)
+        display.show_title(run_id)
         results: list[NodeResult] = []
         message = node = None
         try:
-            _run_graph(console, project, options, run_id, results)
-            outcome = print_summary(console, results)
+            _run_graph(display, project, options, run_id, results)
+            outcome = display.show_summary(results)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the run ended:\n%s', traceback.format_exc())
-            outcome = error_outcome(error)
-            message, node = print_error(console, error, outcome), getattr(error, 'node', None)
+            outcome = endings.error_outcome(error)
+            message, node = display.show_error(error, outcome), getattr(error, 'node', None)
         seconds = time.monotonic() - began
-        console.print(f'  time    {duration(seconds)}', highlight=False)
-        console.print(f'  log     {log}', highlight=False, soft_wrap=True)
+        display.show_fact('time', duration(seconds))
+        display.show_fact('log', log)
         ending = details.Ending(run_id, outcome, seconds, results, message, node, log)
-        notify.notify(console, project, ending)
+        display.show_notified(notify.notify(project, ending, display.notifying))
     return outcome
 
 
 def _run_graph(
-    console: rich.console.Console,
+    display: RunDisplay,
     project: Project,
     options: RunOptions,
     run_id: str,
@@ -87,8 +81,8 @@ def _run_graph(
     """Runs the pipeline; after a failure too, `results` holds the nodes that succeeded."""
     listing = check_project(project)
     for note in filter(None, (*listing.notes, older_types_note(project))):
-        console.print(f'  note    {note}', highlight=False, markup=False, soft_wrap=True)
-    with spinner(console, 'starting TensorFlow and TFX'):
+        display.show_fact('note', note)
+    with display.waiting('starting TensorFlow and TFX'):
         from thawline.pipeline import graph
         from thawline.pipeline.engines.engine import Engine
         from thawline.pipeline.runners import checks, failures, local
@@ -96,7 +90,6 @@ def _run_graph(
     if project.config.training.tuned and not options.tune:
         checks.check_tuned(project)
     check_weights(project)
-    display = progress_display.Display(console, lambda result: node_lines.line(result, project))
     # Earlier results are used only if they are of these images.
     fingerprints = ingestions.source_fingerprints(project) if options.first else {}
     selection = local.Selection(options.first, options.last, fingerprints)

@@ -15,8 +15,6 @@ import time
 import traceback
 from collections.abc import Sequence
 
-import rich.console
-
 from thawline.components.ingestion import sources
 from thawline.components.shared import node_names
 from thawline.components.shared.durations import duration
@@ -28,14 +26,14 @@ from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.notifications import details, notify, targets
 from thawline.pipeline.reports import lookup
-from thawline.pipeline.runners import checks, compiled_file, endings
+from thawline.pipeline.runners import checks, compiled_file
 from thawline.pipeline.runners.compiled_file import Envelope
 from thawline.pipeline.runners.failures import AlreadyRunning, InputsMissing
 from thawline.pipeline.runners.node import NodeRunner
 from thawline.pipeline.system import file_locks, log_redirect, signals
-from thawline.pipeline.terminal import node_lines, progress_display
-from thawline.pipeline.terminal.console import say
+from thawline.pipeline.terminal import endings
 from thawline.pipeline.terminal.exit_codes import Outcome
+from thawline.pipeline.terminal.run_display import RunDisplay
 
 _RUN_ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.:+~@=-]{0,127}')
 _BASES = (node_names.EMBEDDER, node_names.TRAINER)  # nodes that load the base's weights first
@@ -69,18 +67,17 @@ def execute(
     project, began = pipeline.project.on_engine(on), time.monotonic()
     log = project.logs / log_name(run_id, order)
     with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
-        console = rich.console.Console(file=terminal)
-        title = f'[bold]{pipeline.name}[/bold]  run {run_id}  in {project.output}'
-        console.print(title, highlight=False, soft_wrap=True)
-        say(console, f'  log     {log}')
+        display = RunDisplay(terminal, project)
+        display.show_title(run_id)
+        display.show_fact('log', log)
         logging.info('nodes %s of %s, %s', ', '.join(order), path, pipeline.digest)
-        call = _Call(console, pipeline, project, order, run_id, log)
+        call = _Call(display, pipeline, project, order, run_id, log)
         try:
             outcome = call.run(force)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
             logging.error('the nodes ended:\n%s', traceback.format_exc())
             outcome = call.report_failure(error)
-        say(console, f'  time    {duration(time.monotonic() - began)}')
+        display.show_fact('time', duration(time.monotonic() - began))
         logging.info('exit code %d', outcome)
     return outcome
 
@@ -96,18 +93,15 @@ class _Call:
 
     def __init__(
         self,
-        console: rich.console.Console,
+        display: RunDisplay,
         pipeline: Envelope,
         project: Project,
         nodes: Sequence[str],
         run_id: str,
         log: pathlib.Path,
     ) -> None:
-        self._console, self._pipeline, self._nodes = console, pipeline, nodes
+        self._display, self._pipeline, self._nodes = display, pipeline, nodes
         self._project, self._run_id, self._log = project, run_id, log
-        self._display = progress_display.Display(
-            console, lambda result: node_lines.line(result, project)
-        )
 
     def run(self, force: bool) -> Outcome:
         """Runs the nodes; returns how they ended."""
@@ -148,11 +142,11 @@ class _Call:
         targets.check(project.config.notifications, os.environ, project.home)
         if node_names.IMAGE_EXAMPLE_GEN in self._nodes:
             for note in sources.list_source(project.source_spec()).notes:
-                say(self._console, f'  note    {note}')
+                self._display.show_fact('note', note)
         if node_names.TUNED in self._nodes:
             checks.check_tuned(project)
         try:
-            with self._waiting('starting TensorFlow and TFX'):
+            with self._display.waiting('starting TensorFlow and TFX', in_plain_text=True):
                 from thawline.pipeline import tfx_imports  # noqa: F401
         except ImportError as error:
             raise ConfigError(
@@ -161,23 +155,16 @@ class _Call:
         if set(self._nodes) & set(_BASES):
             checks.check_weights(project)
 
-    def _waiting(self, what: str) -> contextlib.AbstractContextManager[object]:
-        if self._console.is_terminal:
-            return self._console.status(what)
-        say(self._console, f'  {what}')
-        return contextlib.nullcontext()
-
     def _outcome(self, runner: NodeRunner) -> Outcome:
         results, outcome = runner.whole_run(), Outcome.BLESSED
         if node_names.PUSHER in self._nodes:
-            outcome = endings.print_summary(self._console, results)
+            outcome = self._display.show_summary(results)
         if node_names.REPORT in self._nodes:
             link = self._project.report_link(self._run_id)
             lookup.link_page(results, link)
-            say(self._console, f'  report  {link}')
+            self._display.show_fact('report', link)
         if runner.ran and runner.is_complete:
-            ended = endings.print_summary(rich.console.Console(quiet=True), results)
-            self._notify(results, ended)
+            self._notify(results, endings.summarise(results).outcome)
         return outcome
 
     def report_failure(self, error: Exception) -> Outcome:
@@ -188,7 +175,7 @@ class _Call:
         outcome = endings.error_outcome(error)
         if isinstance(error, InputsMissing) and outcome is not Outcome.INTERRUPTED:
             outcome = Outcome.INPUTS_MISSING
-        message = endings.print_error(self._console, error, outcome)
+        message = self._display.show_error(error, outcome)
         is_over = outcome not in (Outcome.INPUTS_MISSING, Outcome.BUSY)
         if self._project.config.notifications and is_over:
             self._notify(self._results_so_far(), outcome, message, node)
@@ -213,4 +200,5 @@ class _Call:
         good = [result for result in results if result.state in runs.SUCCESS_STATES]
         seconds = sum(result.seconds for result in good)
         ending = details.Ending(self._run_id, outcome, seconds, good, message, node, self._log)
-        notify.notify(self._console, self._project, ending)
+        sent = notify.notify(self._project, ending, self._display.notifying)
+        self._display.show_notified(sent)

@@ -9,16 +9,12 @@ import logging
 import os
 import pathlib
 import socket
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
-import rich.console
-import rich.status
-
-from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import Busy, ConfigError
 from thawline.pipeline.server.limits import RequestLimits
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import say
+from thawline.pipeline.terminal.server_display import ServerDisplay
 
 if TYPE_CHECKING:
     from thawline.pipeline.server.metrics import Metrics
@@ -34,7 +30,7 @@ class ServiceSettings:
     """What to serve, and how.
 
     Attributes:
-        folder: printed to the console.
+        folder: shown to the user.
         find: lists the complete versions, the highest first.
         name: of the model.
         host: address to listen on; None: 127.0.0.1.
@@ -82,55 +78,34 @@ def serve(settings: ServiceSettings, log: pathlib.Path) -> NoReturn:
             'choose another port, or 0 for any free one'
         ) from error
     with log_redirect.redirect_output(log) as terminal:
-        cut_off = _serve(settings, listener, rich.console.Console(file=terminal), log)
+        cut_off = _serve(settings, listener, terminal, log)
     # Threads may still run TensorFlow, for clients that are gone.
     os._exit(1 if cut_off else 0)
 
 
-class _VersionConsole:
-    """Prints and counts the loading of versions."""
+class _CountingDisplay(ServerDisplay):
+    """Counts versions too."""
 
-    def __init__(self, console: rich.console.Console, counters: Metrics) -> None:
-        self._console, self._counters = console, counters
-        self._status: rich.status.Status | None = None
-
-    def on_loading(self, version: int) -> None:
-        if self._console.is_terminal:
-            self._status = self._console.status(f'loading version {version}')
-            self._status.start()
-
-    def _stop_status(self) -> None:
-        if self._status is not None:
-            self._status.stop()
+    def __init__(self, terminal: TextIO, counters: Metrics) -> None:
+        super().__init__(terminal)
+        self._counters = counters
 
     def on_loaded(self, version: int, seconds: float, warm_up: int) -> None:
-        self._stop_status()
         self._counters.version.set(version)
         self._counters.loads.labels('loaded').inc()
         self._counters.load_seconds.set(seconds)
-        say(
-            self._console, ('✓ ', 'green'), f'version {version} in service',
-            (
-                f' (loaded in {duration(seconds)}, {warm_up} warm-up requests)',
-                'dim',
-            ),
-        )  # fmt: skip
+        super().on_loaded(version, seconds, warm_up)
 
     def on_failed(self, version: int, error: Exception) -> None:
-        self._stop_status()
         self._counters.loads.labels('failed').inc()
         logging.error('version %d cannot be loaded', version, exc_info=error)
-        text = ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
-        say(
-            self._console, ('✗ ', 'red'),
-            f'version {version} cannot be loaded, will be retried: {text}',
-        )  # fmt: skip
+        super().on_failed(version, error)
 
 
 def _serve(
     settings: ServiceSettings,
     listener: socket.socket,
-    console: rich.console.Console,
+    terminal: TextIO,
     log: pathlib.Path,
 ) -> int:
     """Serves until it is stopped; returns how many requests were cut off."""
@@ -138,24 +113,21 @@ def _serve(
     from thawline.pipeline.server.version_manager import VersionManager
 
     host, port = settings.host or LOOPBACK, listener.getsockname()[1]
-    say(console, f'{settings.name} from {settings.folder}: ', (_address(host, port), 'bold'))
-    say(console, 'Stop with Ctrl-C', (f'   log: {log}', 'dim'))
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     counters = metrics.Metrics()
-    versions = VersionManager(settings.find, _load_servable, _VersionConsole(console, counters))
+    display = _CountingDisplay(terminal, counters)
+    display.show_start(settings.name, settings.folder, _address(host, port), log)
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    versions = VersionManager(settings.find, _load_servable, display)
     hosts = None if settings.host else {f'{LOOPBACK}:{port}', f'localhost:{port}'}
     application = app.build(
         app.AppSettings(settings.name, hosts, settings.limits, settings.max_side),
         versions,
         counters,
     )
-
-    def on_stop() -> None:
-        say(console, ('stopping after the running requests', 'dim'))
-
-    uvicorn_server.UvicornServer(application, settings.grace, on_stop).serve_on(listener)
+    server = uvicorn_server.UvicornServer(application, settings.grace, display.on_stop)
+    server.serve_on(listener)
     if counters.cut_off:
-        say(console, ('✗ ', 'red'), f'requests cut off: {counters.cut_off}')
+        display.show_cut_off(counters.cut_off)
     return counters.cut_off
 
 

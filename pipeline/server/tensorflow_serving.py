@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-
-import rich.console
+from collections.abc import Iterator
 
 from thawline.pipeline.server.model_choice import ServedModel, ServeOptions
 from thawline.pipeline.server.python_server import LOOPBACK
 from thawline.pipeline.system.ports import free_port
-from thawline.pipeline.terminal.console import say
 
 BINARY = 'tensorflow_model_server'
 # The last release of the server; TensorFlow 2.21's SavedModels load in it.
@@ -114,14 +112,24 @@ def _link_or_copy(source: str, target: str) -> None:
 _ENDED_BY_SIGNAL = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
-def serve(
-    installation: Installation,
-    served: ServedModel,
-    name: str,
-    options: ServeOptions,
-    console: rich.console.Console,
-) -> int:
-    """Serves until it is stopped; returns the exit code."""
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """What is about to serve: its command line, the folder of versions, the ports."""
+
+    command: list[str]
+    folder: pathlib.Path
+    ports: Ports
+
+    def run(self) -> int:
+        """Serves until it is stopped; returns the exit code."""
+        return _run_in_foreground(self.command)
+
+
+@contextlib.contextmanager
+def prepare(
+    installation: Installation, served: ServedModel, name: str, options: ServeOptions
+) -> Iterator[Server]:
+    """A server that can run in the block."""
     host = options.host or LOOPBACK
     ports = Ports(
         *((free_port(), free_port()) if options.port == 0 else (options.port, options.grpc_port))
@@ -131,15 +139,7 @@ def serve(
         if served.version is not None:
             base = link_as_version(base, served.version, pathlib.Path(scratch))
         command = command_line(installation, base.resolve(), name, host, ports)
-        what = 'in docker' if installation.is_docker else installation.program
-        say(console, f'TensorFlow Serving ({what}) on {base}')
-        if not installation.is_docker:
-            say(console, ('it listens on all addresses of this machine', 'yellow'))
-        address = f'http://{LOOPBACK}:{ports.rest}/v1/models/{name}'
-        say(console, 'REST: ', (address, 'bold'), f'   gRPC: {LOOPBACK}:{ports.grpc}')
-        say(console, 'Stop with Ctrl-C')
-        sys.stdout.flush()
-        return _run_in_foreground(command)
+        yield Server(command, base, ports)
 
 
 def _run_in_foreground(command: list[str]) -> int:

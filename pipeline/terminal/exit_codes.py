@@ -8,8 +8,17 @@ import os
 import sys
 from typing import NoReturn
 
+import click
+
 from thawline.components.shared import errors
-from thawline.components.shared.errors import Busy, ConfigError, DataError, NotFound, Unavailable
+from thawline.components.shared.errors import (
+    Busy,
+    ConfigError,
+    DataError,
+    NotFound,
+    Unavailable,
+    UserError,
+)
 
 
 class Outcome(enum.IntEnum):
@@ -40,6 +49,12 @@ def of_error(error: BaseException) -> Outcome:
     cause = errors.user_error(error)
     outcomes = (outcome for kind, outcome in _OF_ERRORS.items() if isinstance(cause, kind))
     return next(outcomes, Outcome.CRASHED)
+
+
+def fail(error: UserError) -> NoReturn:
+    """Prints the error and ends the command with its code."""
+    click.echo(f'error: {error}', err=True)
+    sys.exit(of_error(error))
 
 
 def leave(outcome: Outcome) -> NoReturn:

@@ -4,6 +4,7 @@
 - Nothing imports `pipeline/commands` but commands: `cli` imports the one that is used, by its name.
 - Folders import downwards only: no circle, neither of modules nor of folders.
 - The floors of folders, the longest way down through the imports, stay few.
+- Only `pipeline/commands`, `pipeline/terminal` and `pipeline/tools` print for a person.
 
 All imports count, also those inside functions and for type checkers.
 """
@@ -12,10 +13,16 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 import thawline
+
+# What programs that are started by name print: a line for `make setup`, and JSON for its parent.
+PROGRAMS = ('pipeline.environment.glibc_compat', 'pipeline.registry.load_test_process')
+PRINTERS = ('pipeline.commands', 'pipeline.terminal', 'pipeline.tools', *PROGRAMS)
+_PRINTING = re.compile(r'print|rich(\..*)?|click\.(secho|echo|confirm|prompt)|.*\.(console|print)')
 
 Graph = Mapping[str, frozenset[str]]
 
@@ -141,6 +148,19 @@ def _texts(file: pathlib.Path) -> set[str]:
     }
 
 
+def printing(file: pathlib.Path) -> set[str]:
+    """What a module uses to print: calls by name, and imports."""
+    used: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Call):
+            used.add(ast.unparse(node.func))
+        elif isinstance(node, ast.Import):
+            used.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            used.update({str(node.module), *(f'{node.module}.{a.name}' for a in node.names)})
+    return {name for name in used if _PRINTING.fullmatch(name)}
+
+
 def problems(root: pathlib.Path = thawline.ROOT) -> Iterator[str]:
     """Each rule that is broken, as a sentence."""
     files = modules(root)
@@ -152,6 +172,9 @@ def problems(root: pathlib.Path = thawline.ROOT) -> Iterator[str]:
         commands = [target for target in targets if target.startswith(COMMANDS)]
         if commands and not module.startswith(COMMANDS):
             yield f'{module} imports {", ".join(commands)}: only commands import commands'
+        prints = printing(files[module])
+        if prints and not module.removeprefix('thawline.').startswith(PRINTERS):
+            yield f'{module} prints ({", ".join(sorted(prints))}): commands and terminal print'
     if modules_circle := circle(graph):
         yield f'modules import each other: {" -> ".join(modules_circle)}'
     between = folders(graph, files)

@@ -7,8 +7,6 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import rich.console
-
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config.config import Config
@@ -19,8 +17,7 @@ from thawline.pipeline.orchestrators.kubeflow import storage
 from thawline.pipeline.orchestrators.kubeflow import tasks as kubeflow_tasks
 from thawline.pipeline.orchestrators.options import override
 from thawline.pipeline.runners import compiled_file
-from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import spinner
+from thawline.pipeline.terminal.run_display import show_compiling
 
 FILE = 'kubeflow.yaml'
 
@@ -49,10 +46,7 @@ def write(project: Project, out: pathlib.Path | None, options: Mapping[str, Any]
     if importlib.util.find_spec('kfp') is None:
         raise ConfigError("kfp is not installed; install it with: pip install 'thawline[kfp]'")
     reviewed = project.schema.read_text('utf-8') if project.schema.is_file() else None
-    with (
-        log_redirect.redirect_output(project.logs / 'schedule.log') as terminal,
-        spinner(rich.console.Console(file=terminal), 'starting TFX, compiling'),
-    ):
+    with show_compiling(project.logs / 'schedule.log'):
         tasks = kubeflow_tasks.tasks(_nodes(project), settings)
         text = _compile(project.config, settings, tasks, folder, reviewed)
     path = out or project.output / FILE

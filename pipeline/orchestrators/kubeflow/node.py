@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import sys
 import tempfile
 
 import click
@@ -115,8 +114,7 @@ def main(
         executor_input = outputs.parse_input(task)
         outcome = execute(payload, executor_input, folder, nodes.split(','), run, report)
     except UserError as error:
-        click.echo(f'error: {error}', err=True)
-        sys.exit(exit_codes.of_error(error))
+        exit_codes.fail(error)
     exit_codes.leave(outcome)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import rich.console
 
 from tests import golden, made_records
 from thawline.components.evaluation.gate import record as verdict_record
@@ -26,8 +25,8 @@ from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata.runs import NodeResult, Output
-from thawline.pipeline.runners import endings
 from thawline.pipeline.terminal import exit_codes, node_lines
+from thawline.pipeline.terminal.run_display import RunDisplay
 
 
 def evaluator(folder: pathlib.Path, numbers: Counts, gate: Gate) -> NodeResult:
@@ -44,9 +43,18 @@ def pusher(properties: Mapping[str, Any]) -> NodeResult:
     return NodeResult('Pusher', 'complete', {'pushed_model': Output(3, '', properties)}, 1.0)
 
 
+def project(home: pathlib.Path) -> Project:
+    return Project.of(loading.parse('name: x\ndata: {source: images}\n', 'thawline.yaml'), home)
+
+
 def line(node: NodeResult, home: pathlib.Path) -> str:
-    settings = loading.parse('name: x\ndata: {source: images}\n', 'thawline.yaml')
-    return node_lines.line(node, Project.of(settings, home))
+    return node_lines.line(node, project(home))
+
+
+def ending(home: pathlib.Path, *results: NodeResult) -> tuple[exit_codes.Outcome, str]:
+    """How a run ends, and what it says then."""
+    file = io.StringIO()
+    return RunDisplay(file, project(home)).show_summary(results), file.getvalue()
 
 
 REDUCED = AugmentationRecord('flips', {'standard': Affinity(0.5, 1.0, 0.1, 0.3)})
@@ -132,13 +140,12 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     assert lines[0].endswith('more images at this accuracy would not help.')
     assert lines[1].endswith('50 correct instead of 1.')
 
-    file = io.StringIO()
-    outcome = endings.print_summary(rich.console.Console(file=file), [node, pusher({'pushed': 0})])
+    outcome, output = ending(tmp_path, node, pusher({'pushed': 0}))
     assert outcome is exit_codes.Outcome.NOT_BLESSED
-    assert file.getvalue().startswith('NOT BLESSED, nothing was pushed\n')
+    assert output.startswith('NOT BLESSED, nothing was pushed\n')
     for line in lines:
-        assert line in file.getvalue()
-    assert "'[bold]cat'" in file.getvalue()
+        assert line in output
+    assert "'[bold]cat'" in output
 
 
 def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
@@ -153,11 +160,10 @@ def pushed_ending(folder: pathlib.Path, *others: NodeResult, **properties: int) 
     place.mkdir(parents=True, exist_ok=True)
     (place / 'saved_model.pb').touch()
     noted = {'pushed': 1, 'pushed_destination': str(place), 'pushed_version': '1'} | properties
-    file = io.StringIO()
-    outcome = endings.print_summary(rich.console.Console(file=file), [*others, pusher(noted)])
+    outcome, output = ending(folder, *others, pusher(noted))
     assert outcome is exit_codes.Outcome.BLESSED
-    assert str(place) in file.getvalue().replace('\n', '')
-    return file.getvalue()
+    assert str(place) in output
+    return output
 
 
 def test_ending_says_what_servers_load(tmp_path: pathlib.Path) -> None:
@@ -174,10 +180,9 @@ def test_ending_says_what_servers_load(tmp_path: pathlib.Path) -> None:
 def test_push_alone_tells_how_it_ended(tmp_path: pathlib.Path) -> None:
     """With `--from Exporter` the verdict is of an earlier run."""
     assert 'pushed as version 1' in pushed_ending(tmp_path)
-    file = io.StringIO()
-    outcome = endings.print_summary(rich.console.Console(file=file), [pusher({'pushed': 0})])
+    outcome, output = ending(tmp_path, pusher({'pushed': 0}))
     assert outcome is exit_codes.Outcome.NOT_BLESSED
-    assert 'NOT PUSHED' in file.getvalue()
+    assert 'NOT PUSHED' in output
 
 
 def served_line(node: str, key: str, folder: pathlib.Path, serving: str = '{}') -> str:
@@ -222,11 +227,7 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
     checked = NodeResult(
         'ServingCheck', 'complete', {'serving_record': Output(4, str(tmp_path), {})}, 1.0
     )
-    file = io.StringIO()
-    ended = endings.print_summary(
-        rich.console.Console(file=file), [judged, checked, pusher({'pushed': 0})]
-    )
-    assert ended is exit_codes.Outcome.NOT_BLESSED
-    output = file.getvalue()
+    outcome, output = ending(tmp_path, judged, checked, pusher({'pushed': 0}))
+    assert outcome is exit_codes.Outcome.NOT_BLESSED
     assert 'BLESSED, but refused by the serving check: nothing was pushed' in output
     assert 'it died [bold]at: huge image' in output and 'NOT BLESSED' not in output

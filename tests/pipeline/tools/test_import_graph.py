@@ -72,6 +72,27 @@ def test_a_sound_tree(tmp_path):
             'only commands import commands',
         ),
         ({'thawline__components__lonely__part': ''}, 'lonely.part is not reached from any node'),
+        *(
+            ({'thawline__components__user__code': code}, 'commands and terminal print')
+            for code in (
+                'def work():\n    print("done")\n',
+                'import rich.console\n',
+                'from rich import table\n',
+                'import click\nclick.echo("done")\n',
+                'from click import secho\n',
+                'def work(console):\n    console.print("done")\n',
+            )
+        ),
+        (
+            {
+                'thawline__pipeline__terminal__console': '',
+                'thawline__pipeline__graph': (
+                    'from thawline.components.node.component import Node\n'
+                    'from thawline.pipeline.terminal.console import say\n'
+                ),
+            },
+            'commands and terminal print',
+        ),
         (
             {f'thawline__components__f{i}__a': f'from thawline.components.f{i + 1} import a\n'
              for i in range(7)} | {'thawline__components__f7__a': '',

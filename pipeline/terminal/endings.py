@@ -1,0 +1,76 @@
+"""How a run or a node ended: its exit code, and its summary in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+from thawline.components.shared import errors, node_names, property_names, version_folders
+from thawline.pipeline.metadata import node_records
+from thawline.pipeline.metadata.runs import NodeResult, Output
+from thawline.pipeline.system import signals
+from thawline.pipeline.terminal import exit_codes
+from thawline.pipeline.terminal.exit_codes import Outcome
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSummary:
+    """How a run ended; the headline is empty where another command shows the result."""
+
+    outcome: Outcome
+    headline: str = ''
+    style: str = 'bold'
+    lines: Sequence[str] = ()
+
+
+def error_outcome(error: Exception) -> Outcome:
+    """The outcome of a run that raised an exception."""
+    return Outcome.INTERRUPTED if signals.is_stop_requested() else exit_codes.of_error(error)
+
+
+def error_message(error: Exception, outcome: Outcome) -> str:
+    """Why a run failed or stopped."""
+    if outcome is Outcome.INTERRUPTED:
+        return 'stopped on request; finished nodes are kept, run again to continue'
+    if known := errors.user_error(error):
+        return str(known)
+    return f'{error} ({type(error.__cause__ or error).__name__})'
+
+
+def summarise(results: Sequence[NodeResult]) -> RunSummary:
+    """How a run without an error ended."""
+    by_node = {result.node: result for result in results}
+    if node_names.TUNER in by_node:
+        return RunSummary(Outcome.BLESSED)  # `thawline tune` shows the result
+    if node_names.PUSHER not in by_node:
+        return RunSummary(Outcome.BLESSED, 'part of the pipeline ran; no verdict on a model')
+    pushed = by_node[node_names.PUSHER].outputs['pushed_model']
+    if pushed.pushed:
+        return _pushed(pushed)
+    lines: Sequence[str] = ()
+    if node_names.EVALUATOR not in by_node:  # it ran in an earlier run
+        headline = 'NOT PUSHED: the gate or the serving check refused the model'
+    elif (
+        by_node[node_names.EVALUATOR].outputs['blessing'].blessed
+        and node_names.SERVING_CHECK in by_node
+    ):
+        headline = 'BLESSED, but refused by the serving check: nothing was pushed'
+        lines = node_records.serving_record(by_node[node_names.SERVING_CHECK]).problems
+    else:
+        headline = 'NOT BLESSED, nothing was pushed'
+        lines = node_records.refusal_lines(by_node[node_names.EVALUATOR])
+    return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines)
+
+
+def _pushed(pushed: Output) -> RunSummary:
+    """The version of the model, and what servers load where that is another one by now."""
+    version = pushed.properties[property_names.PUSHED_VERSION]
+    how = ', already in staging' if pushed.already_there else ' and pushed'
+    place = pathlib.Path(pushed.properties[property_names.PUSHED_DESTINATION])
+    lines = [f'model   {place}']
+    served = next(iter(version_folders.complete_versions(place.parent)), None)
+    if served != int(version):
+        instead = 'no model' if served is None else f'version {served}'
+        lines.append(f'note    servers load {instead} from {place.parent} by now')
+    return RunSummary(Outcome.BLESSED, f'BLESSED{how} as version {version}', 'bold green', lines)

@@ -1,0 +1,83 @@
+"""What a run says in the terminal: its title, its nodes, its ending."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
+
+import rich.console
+import rich.text
+
+from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata.runs import NodeResult
+from thawline.pipeline.system import log_redirect
+from thawline.pipeline.terminal import endings, node_lines
+from thawline.pipeline.terminal.console import say, spinner
+from thawline.pipeline.terminal.exit_codes import Outcome
+from thawline.pipeline.terminal.progress_display import Display
+
+
+class RunDisplay(Display):
+    """Shows a run, from its title to its ending."""
+
+    def __init__(self, file: TextIO, project: Project) -> None:
+        super().__init__(
+            rich.console.Console(file=file), lambda result: node_lines.line(result, project)
+        )
+        self._project = project
+
+    def show_title(self, run_id: str) -> None:
+        name, output = self._project.name, self._project.output
+        say(self._console, (name, 'bold'), f'  run {run_id}  in {output}')
+
+    def show_fact(self, name: str, value: object) -> None:
+        """A line such as `  time    12 s`."""
+        say(self._console, f'  {name:<7} {value}')
+
+    def waiting(
+        self, what: str, in_plain_text: bool = False
+    ) -> contextlib.AbstractContextManager[object]:
+        """Shows on a terminal that something takes a while; elsewhere at most a line."""
+        if in_plain_text and not self._console.is_terminal:
+            say(self._console, f'  {what}')
+        return spinner(self._console, what)
+
+    def show_error(self, error: Exception, outcome: Outcome) -> str:
+        """Shows why the run failed or stopped; returns the message."""
+        message = endings.error_message(error, outcome)
+        line = rich.text.Text.assemble(('error: ', 'bold red'), message)
+        self._console.print(line, highlight=False, soft_wrap=not self._console.is_terminal)
+        return message
+
+    def show_summary(self, results: Sequence[NodeResult]) -> Outcome:
+        """Shows how a run without an error ended; returns the outcome."""
+        summary = endings.summarise(results)
+        if summary.headline:
+            say(self._console, (summary.headline, summary.style))
+        for line in summary.lines:
+            say(self._console, f'  {line}')
+        return summary.outcome
+
+    def notifying(self, targets: int) -> contextlib.AbstractContextManager[object]:
+        """Shows on a terminal that so many targets are notified."""
+        return self.waiting(f'notifying {targets} {"target" if targets == 1 else "targets"}')
+
+    def show_notified(self, results: Iterable[tuple[bool, str]]) -> None:
+        """Shows whether each notification was sent, and a line on it."""
+        for succeeded, line in results:
+            if succeeded:
+                self.show_fact('sent', line)
+            else:
+                say(self._console, ('warning: ', 'bold yellow'), line)
+
+
+@contextlib.contextmanager
+def show_compiling(log: pathlib.Path) -> Iterator[None]:
+    """Shows on a terminal that TFX compiles in the block; what libraries print goes to the log."""
+    with (
+        log_redirect.redirect_output(log) as terminal,
+        spinner(rich.console.Console(file=terminal), 'starting TFX, compiling'),
+    ):
+        yield
