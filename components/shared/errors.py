@@ -7,8 +7,10 @@ command line prints it without a traceback; any other exception is a crash and i
 from __future__ import annotations
 
 import errno
+import os
 import re
 
+_NO_SPACE = os.strerror(errno.ENOSPC)
 _SQL = re.compile(r'Error when executing query: (.{1,200}?) query: ', re.DOTALL)
 # The device or server behind a path may be back later, without a change by the person.
 _TRANSIENT = frozenset(
@@ -61,10 +63,20 @@ def user_error(error: BaseException) -> UserError | None:
     while cause is not None:
         if isinstance(cause, UserError):
             return cause
-        if in_words := _metadata_error(cause):
+        if in_words := _disk_error(cause) or _metadata_error(cause):
             return in_words
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+def _disk_error(error: BaseException) -> UserError | None:
+    """For a full disk, whichever library says so: TensorFlow and Beam have it in a text."""
+    by_number = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if not by_number and _NO_SPACE not in str(error):
+        return None
+    path = getattr(error, 'filename', None)
+    where = f': {os.fsdecode(path)} cannot be written' if path else ''
+    return Unavailable(f'disk full{where}; free some space, and run again')
 
 
 def _metadata_error(error: BaseException) -> UserError | None:

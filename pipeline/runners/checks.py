@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 
 from thawline.components.bulk_prediction import listing as to_predict
 from thawline.components.ingestion import sources
 from thawline.components.ingestion.source_types import Listing
 from thawline.components.shared import node_names
-from thawline.components.shared.errors import ConfigError, NotFound, UserError
+from thawline.components.shared.errors import ConfigError, NotFound, Unavailable, UserError
 from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.notifications import targets
+
+_ROW_BYTES = 4 * 2_000  # of features
+_MODEL_BYTES = 300 * 10**6  # the model several times, checkpoints, the report
+_LEAST_FREE = 50 * 10**6
 
 
 def check_project(project: Project) -> Listing:
@@ -51,6 +56,40 @@ def older_types_note(project: Project) -> str | None:
         'earlier runs were recorded by a version with other component types; they stay listed, '
         'but their cached results cannot be used, so every node runs again'
     )
+
+
+def threshold_note(project: Project) -> str | None:
+    """A note where val chooses the threshold of the answer and is judged by the gate as well."""
+    aim = project.config.training.decision.aim
+    if aim == 'argmax':
+        return None
+    return (
+        f'training.decision.aim is {aim}: the threshold is chosen on the val images that the gate '
+        'judges, so val accuracy is too high by what the choice gained; see docs/gate.md'
+    )
+
+
+def check_disk(project: Project, listing: Listing) -> str | None:
+    """Refuses a disk that is full, and notes one that may become so.
+
+    Args:
+        project: whose output is written.
+        listing: its images.
+
+    Raises:
+        Unavailable: there is hardly any space.
+    """
+    config = project.config
+    side, images = config.image_size, len(listing.items)
+    # Canonical images are copies, at most; pixels are not compressed much; one row a view.
+    copies = sum(file.size for file in listing.files)
+    rows = images * (1 + config.embedding.views)
+    needed = copies + images * 3 * side**2 + rows * _ROW_BYTES + _MODEL_BYTES
+    free = shutil.disk_usage(project.output).free
+    space = f'{free / 1e6:,.0f} MB free, about {needed / 1e6:,.0f} MB needed for a whole run'
+    if free < _LEAST_FREE:
+        raise Unavailable(f'disk full: {project.output}, {space}')
+    return f'the disk of {project.output} may become full: {space}' if free < needed else None
 
 
 def check_files(project: Project) -> None:

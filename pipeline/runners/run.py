@@ -16,7 +16,13 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import ingestions
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
-from thawline.pipeline.runners.checks import check_project, check_weights, older_types_note
+from thawline.pipeline.runners.checks import (
+    check_disk,
+    check_project,
+    check_weights,
+    older_types_note,
+    threshold_note,
+)
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import endings
 from thawline.pipeline.terminal.exit_codes import Outcome
@@ -80,7 +86,8 @@ def _run_graph(
 ) -> None:
     """Runs the pipeline; after a failure too, `results` holds the nodes that succeeded."""
     listing = check_project(project)
-    for note in filter(None, (*listing.notes, older_types_note(project))):
+    notes = (threshold_note(project), check_disk(project, listing), older_types_note(project))
+    for note in filter(None, (*listing.notes, *notes)):
         display.show_fact('note', note)
     with display.waiting('starting TensorFlow and TFX'):
         from thawline.pipeline import graph

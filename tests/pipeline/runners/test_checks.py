@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import re
+import shutil
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.ingestion.source_types import Listing, SourceItem
+from thawline.components.ingestion.storage import Entry
 from thawline.components.shared import metadata_store
+from thawline.components.shared.errors import Unavailable
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import checks
@@ -38,3 +43,34 @@ def test_a_store_of_the_class_paths_of_before_is_told_once(
     for name in types:
         store.put_execution_type(pb.ExecutionType(name=name))
     assert bool(checks.older_types_note(project)) is told
+
+
+def test_a_full_disk_is_refused_and_a_tight_one_noted(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project.of(loading.parse('name: x\ndata: {source: images}', 'file'), tmp_path)
+    project.output.mkdir(parents=True)
+    file = Entry('a.jpg', 'a.jpg', 2_000_000, 'x')
+    items = tuple(SourceItem('a.jpg', f'{number}.jpg', 'a') for number in range(1000))
+    listing = Listing(items, (), (), files=(file,) * 1000)
+    # Copies of 2 GB, pixels, two rows of features an image and view, and models.
+    needed = 2000 + 1000 * 3 * project.config.image_size**2 / 1e6 + 300
+    for free, refused, noted in ((10, True, False), (1000, False, True), (9000, False, False)):
+        usage = shutil.disk_usage(tmp_path)._replace(free=free * 10**6)
+        monkeypatch.setattr(shutil, 'disk_usage', lambda path, usage=usage: usage)
+        if refused:
+            with pytest.raises(Unavailable, match=f'{project.output}, 10 MB free'):
+                checks.check_disk(project, listing)
+            continue
+        note = checks.check_disk(project, listing)
+        assert bool(note) is noted
+        if note:
+            (about,) = re.findall(r'about ([\d,]+) MB', note)
+            assert needed < int(about.replace(',', '')) < needed * 1.1
+
+
+def test_a_threshold_that_val_chooses_is_noted(tmp_path: pathlib.Path) -> None:
+    for aim, noted in (('argmax', False), ('accuracy', True)):
+        text = f'name: x\ndata: {{source: a}}\ntraining: {{decision: {{aim: {aim}}}}}'
+        project = Project.of(loading.parse(text, 'file'), tmp_path)
+        assert bool(checks.threshold_note(project)) is noted
