@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from thawline.components.shared.errors import Busy, UserError
+import pathlib
+
+from thawline.components.shared import errors, files
+from thawline.components.shared.errors import Busy, DataError, UserError
 
 
 class NodeFailed(Exception):
@@ -25,3 +28,17 @@ class AlreadyRunning(NodeFailed, Busy):
     """Another process is running the node or the whole project."""
 
     verb = 'did not run'
+
+
+def save_unusable(error: BaseException, log: pathlib.Path) -> pathlib.Path | None:
+    """Writes beside the log which files a run stopped for, each with its reason.
+
+    Returns:
+        The CSV; None where the error names no files.
+    """
+    cause = errors.user_error(error)
+    if not isinstance(cause, DataError) or not cause.unusable:
+        return None
+    path = log.with_name(f'{log.stem}.unusable.csv')
+    files.write_text(path, cause.unusable)
+    return path

@@ -23,6 +23,7 @@ from thawline.pipeline.runners.checks import (
     older_types_note,
     threshold_note,
 )
+from thawline.pipeline.runners.failures import save_unusable
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import endings
 from thawline.pipeline.terminal.exit_codes import Outcome
@@ -69,6 +70,8 @@ def execute(project: Project, options: RunOptions) -> Outcome:
             logging.error('the run ended:\n%s', traceback.format_exc())
             outcome = endings.error_outcome(error)
             message, node = display.show_error(error, outcome), getattr(error, 'node', None)
+            if unusable := save_unusable(error, log):
+                display.show_fact('files', unusable)
         seconds = time.monotonic() - began
         display.show_fact('time', duration(seconds))
         display.show_fact('log', log)

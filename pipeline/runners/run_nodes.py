@@ -28,7 +28,7 @@ from thawline.pipeline.notifications import details, notify, targets
 from thawline.pipeline.reports import lookup
 from thawline.pipeline.runners import checks, compiled_file
 from thawline.pipeline.runners.compiled_file import Envelope
-from thawline.pipeline.runners.failures import AlreadyRunning, InputsMissing
+from thawline.pipeline.runners.failures import AlreadyRunning, InputsMissing, save_unusable
 from thawline.pipeline.runners.node import NodeRunner
 from thawline.pipeline.system import file_locks, log_redirect, signals
 from thawline.pipeline.terminal import endings
@@ -176,6 +176,8 @@ class _Call:
         if isinstance(error, InputsMissing) and outcome is not Outcome.INTERRUPTED:
             outcome = Outcome.INPUTS_MISSING
         message = self._display.show_error(error, outcome)
+        if unusable := save_unusable(error, self._log):
+            self._display.show_fact('files', unusable)
         is_over = outcome not in (Outcome.INPUTS_MISSING, Outcome.BUSY)
         if self._project.config.notifications and is_over:
             self._notify(self._results_so_far(), outcome, message, node)

@@ -13,15 +13,23 @@ from thawline.pipeline.system import signals
 from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.exit_codes import Outcome
 
+_REVIEW = ('review last', 'the report, with the images that the model gets wrong')
+_PROMOTE = ('promote last', 'this model into production')
+
 
 @dataclasses.dataclass(frozen=True)
 class RunSummary:
-    """How a run ended; the headline is empty where another command shows the result."""
+    """How a run ended; the headline is empty where another command shows the result.
+
+    Attributes:
+        next_steps: commands, without the project, and what they are for.
+    """
 
     outcome: Outcome
     headline: str = ''
     style: str = 'bold'
     lines: Sequence[str] = ()
+    next_steps: Sequence[tuple[str, str]] = ()
 
 
 def error_outcome(error: Exception) -> Outcome:
@@ -60,7 +68,8 @@ def summarise(results: Sequence[NodeResult]) -> RunSummary:
     else:
         headline = 'NOT BLESSED, nothing was pushed'
         lines = node_records.refusal_lines(by_node[node_names.EVALUATOR])
-    return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines)
+    next_steps = [_REVIEW] if node_names.REPORT in by_node else []
+    return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines, next_steps)
 
 
 def _pushed(pushed: Output) -> RunSummary:
@@ -73,4 +82,5 @@ def _pushed(pushed: Output) -> RunSummary:
     if served != int(version):
         instead = 'no model' if served is None else f'version {served}'
         lines.append(f'note    servers load {instead} from {place.parent} by now')
-    return RunSummary(Outcome.BLESSED, f'BLESSED{how} as version {version}', 'bold green', lines)
+    headline, next_steps = f'BLESSED{how} as version {version}', [_REVIEW, _PROMOTE]
+    return RunSummary(Outcome.BLESSED, headline, 'bold green', lines, next_steps)

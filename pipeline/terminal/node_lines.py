@@ -184,6 +184,16 @@ _LINES: dict[str, Callable[[NodeResult, Project], str]] = {
 }
 
 
+def is_refusal(result: NodeResult) -> bool:
+    """Whether a node that is done has refused the model."""
+    if result.node == node_names.EVALUATOR:
+        return not result.outputs['blessing'].blessed
+    if result.node == node_names.SERVING_CHECK:
+        record = node_records.serving_record(result)
+        return record.checked and not record.passed
+    return result.node == node_names.PUSHER and not result.outputs['pushed_model'].pushed
+
+
 def line(result: NodeResult, project: Project) -> str:
     """The line of a node; empty for a node without one."""
     describe = _LINES.get(result.node)

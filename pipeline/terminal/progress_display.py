@@ -44,11 +44,15 @@ class Display:
     """Shows nodes as they run and end."""
 
     def __init__(
-        self, console: rich.console.Console, describe: Callable[[NodeResult], str]
+        self,
+        console: rich.console.Console,
+        describe: Callable[[NodeResult], str],
+        is_refusal: Callable[[NodeResult], bool] = lambda result: False,
     ) -> None:
-        """`describe` gives the line of a node that is done."""
+        """`describe` gives the line of a node that is done; a refusal is no tick."""
         self._console = console
         self._describe = describe
+        self._is_refusal = is_refusal
 
     @contextlib.contextmanager
     def show_running(self, node: str) -> Iterator[None]:
@@ -121,7 +125,7 @@ class Display:
 
     def _tick(self, result: NodeResult, took: str) -> None:
         line = rich.text.Text.assemble(
-            ('✓ ', 'green'),
+            ('! ', 'bold yellow') if self._is_refusal(result) else ('✓ ', 'green'),
             (f'{result.node:<{_WIDTH}}', 'bold'),
             (f'{took:>13}  ', 'dim'),
             self._describe(result),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
@@ -24,7 +26,9 @@ class RunDisplay(Display):
 
     def __init__(self, file: TextIO, project: Project) -> None:
         super().__init__(
-            rich.console.Console(file=file), lambda result: node_lines.line(result, project)
+            rich.console.Console(file=file),
+            lambda result: node_lines.line(result, project),
+            node_lines.is_refusal,
         )
         self._project = project
 
@@ -58,7 +62,14 @@ class RunDisplay(Display):
             say(self._console, (summary.headline, summary.style))
         for line in summary.lines:
             say(self._console, f'  {line}')
+        for command, purpose in summary.next_steps:
+            self.show_fact('next', f'thawline {self._of_project(command):<24} {purpose}')
         return summary.outcome
+
+    def _of_project(self, command: str) -> str:
+        """The command with the project, where it is not that of the current folder."""
+        home = os.path.relpath(self._project.home)
+        return command if home == '.' else f'{command} {shlex.quote(home)}'
 
     def notifying(self, targets: int) -> contextlib.AbstractContextManager[object]:
         """Shows on a terminal that so many targets are notified."""

@@ -146,12 +146,27 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     for line in lines:
         assert line in output
     assert "'[bold]cat'" in output
+    assert node_lines.is_refusal(node) and node_lines.is_refusal(pusher({'pushed': 0}))
 
 
 def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     node = evaluator(tmp_path, Counts(HitCount(190, 200), HitCount(190, 200), {}), Gate())
     assert node_records.refusal_lines(node) == []
     assert 'BLESSED and pushed as version 1' in pushed_ending(tmp_path, node)
+    assert not node_lines.is_refusal(node) and not node_lines.is_refusal(pusher({'pushed': 1}))
+
+
+def test_every_ending_has_a_next_step(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = NodeResult('Report', 'complete', {'report': Output(9, '', {})}, 1.0)
+    monkeypatch.chdir(tmp_path)
+    blessed = pushed_ending(tmp_path, report)
+    assert 'thawline review last ' in blessed and 'thawline promote last ' in blessed
+    monkeypatch.chdir(tmp_path.parent)
+    refusing = evaluator(tmp_path, Counts(HitCount(1, 200), HitCount(1, 200), {}), Gate())
+    _, refused = ending(tmp_path, refusing, report, pusher({'pushed': 0}))
+    assert f'thawline review last {tmp_path.name} ' in refused and 'promote' not in refused
 
 
 def pushed_ending(folder: pathlib.Path, *others: NodeResult, **properties: int) -> str:
