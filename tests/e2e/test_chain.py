@@ -69,7 +69,7 @@ def test_first_run_leaves_a_report(project, first):
     assert 'first report' in terms['Last run']['value']
     assert terms['Serving check']['value'] == 'passed'
     for node in ('ImageExampleGen', 'Trainer', 'Evaluator'):
-        assert node in terms['Time']['detail']
+        assert node in terms['Time of the nodes']['detail']
 
 
 def test_nothing_changed_is_served_from_the_cache(project, first):
