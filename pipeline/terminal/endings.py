@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from thawline.components.shared import errors, node_names, property_names, version_folders
 from thawline.pipeline.metadata import node_records
@@ -22,6 +22,7 @@ class RunSummary:
     """How a run ended; the headline is empty where another command shows the result.
 
     Attributes:
+        cautions: what the gate could not tell.
         next_steps: commands, without the project, and what they are for.
     """
 
@@ -29,6 +30,7 @@ class RunSummary:
     headline: str = ''
     style: str = 'bold'
     lines: Sequence[str] = ()
+    cautions: Sequence[str] = ()
     next_steps: Sequence[tuple[str, str]] = ()
 
 
@@ -54,8 +56,9 @@ def summarise(results: Sequence[NodeResult]) -> RunSummary:
     if node_names.PUSHER not in by_node:
         return RunSummary(Outcome.BLESSED, 'part of the pipeline ran; no verdict on a model')
     pushed = by_node[node_names.PUSHER].outputs['pushed_model']
+    cautions = _cautions(by_node)
     if pushed.pushed:
-        return _pushed(pushed)
+        return dataclasses.replace(_pushed(pushed), cautions=cautions)
     lines: Sequence[str] = ()
     if node_names.EVALUATOR not in by_node:  # it ran in an earlier run
         headline = 'NOT PUSHED: the gate or the serving check refused the model'
@@ -69,7 +72,15 @@ def summarise(results: Sequence[NodeResult]) -> RunSummary:
         headline = 'NOT BLESSED, nothing was pushed'
         lines = node_records.refusal_lines(by_node[node_names.EVALUATOR])
     next_steps = [_REVIEW] if node_names.REPORT in by_node else []
-    return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines, next_steps)
+    return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines, cautions, next_steps)
+
+
+def _cautions(by_node: Mapping[str, NodeResult]) -> list[str]:
+    """What the gate could not tell."""
+    evaluator = by_node.get(node_names.EVALUATOR)
+    if evaluator is None:
+        return []
+    return node_records.verdict(evaluator).cautions
 
 
 def _pushed(pushed: Output) -> RunSummary:
@@ -83,4 +94,4 @@ def _pushed(pushed: Output) -> RunSummary:
         instead = 'no model' if served is None else f'version {served}'
         lines.append(f'note    servers load {instead} from {place.parent} by now')
     headline, next_steps = f'BLESSED{how} as version {version}', [_REVIEW, _PROMOTE]
-    return RunSummary(Outcome.BLESSED, headline, 'bold green', lines, next_steps)
+    return RunSummary(Outcome.BLESSED, headline, 'bold green', lines, next_steps=next_steps)

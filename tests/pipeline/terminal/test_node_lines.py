@@ -132,7 +132,7 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     node = evaluator(
         tmp_path,
         Counts(HitCount(100, 200), HitCount(90, 200), classes),
-        Gate(worst_class_recall=0.5),
+        Gate(worst_class_recall=0.5, class_floor=None),
     )
     lines = node_records.refusal_lines(node)
     assert len(lines) == 2
@@ -154,6 +154,18 @@ def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     assert node_records.refusal_lines(node) == []
     assert 'BLESSED and pushed as version 1' in pushed_ending(tmp_path, node)
     assert not node_lines.is_refusal(node) and not node_lines.is_refusal(pusher({'pushed': 1}))
+
+
+def test_what_the_gate_cannot_tell_is_said_after_either_ending(tmp_path: pathlib.Path) -> None:
+    classes = {'cat': HitCount(98, 100), 'dog': HitCount(0, 2)}
+    for hits in (190, 10):
+        count = HitCount(hits, 200)
+        node = evaluator(tmp_path, Counts(count, count, classes), Gate())
+        if hits == 190:
+            output = pushed_ending(tmp_path, node)
+        else:
+            output = ending(tmp_path, node, pusher({'pushed': 0}))[1]
+        assert "caution Too few val images to judge 'dog' (2)" in output
 
 
 def test_every_ending_has_a_next_step(
