@@ -18,7 +18,14 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 
-from thawline.components.ingestion import decoding, examples, image_facts, storage, tfrecord
+from thawline.components.ingestion import (
+    decoding,
+    examples,
+    image_facts,
+    image_table,
+    storage,
+    tfrecord,
+)
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.decoding import BadImage, Canonical, canonicalise
 from thawline.components.ingestion.params import Columns
@@ -79,25 +86,26 @@ def write(
     seed: int,
     fractions: dict[str, float],
     split_folders: dict[str, str],
-    counts: str,
+    uri: str,
 ) -> None:
-    """Adds the second pipeline: `source`/examples-* to `split_folders`, counts to `counts`-*."""
+    """Adds the second pipeline: `source`/examples-* to `split_folders`, their table to `uri`."""
     shared = (
         root
         | beam.io.ReadFromTFRecord(
             storage.join(source, 'examples-*'), compression_type=_NO_COMPRESSION
         )
-        | 'Split' >> beam.ParDo(_Split(plan, seed, fractions)).with_outputs('counts', *fractions)
+        | 'Split' >> beam.ParDo(_Split(plan, seed, fractions)).with_outputs('images', *fractions)
     )
     for name, folder in split_folders.items():
         shared[name] | f'Write {name}' >> beam.io.WriteToTFRecord(
             storage.join(folder, 'data_tfrecord'), file_name_suffix='.gz'
         )
-    (
-        shared['counts']
-        | beam.combiners.Count.PerElement()
-        | beam.MapTuple(lambda where, number: json.dumps([*where, number]))
-        | 'Counts' >> beam.io.WriteToText(counts)
+    shared['images'] | 'Images' >> beam.io.WriteToParquet(
+        storage.join(uri, image_table.PREFIX),
+        image_table.SCHEMA,
+        file_name_suffix=image_table.SUFFIX,
+        num_shards=1,
+        shard_name_template='',
     )
 
 
@@ -224,7 +232,7 @@ def _decodes(canonical: Canonical) -> bool:
 
 
 class _Split(beam.DoFn):
-    """Serialised example -> the same with its split, to the output named like the split."""
+    """Serialised example -> the same with its split, to the output named like it, and its row."""
 
     def __init__(self, plan: SplitPlan, seed: int, fractions: dict[str, float]) -> None:
         self._plan, self._seed, self._fractions = plan, seed, fractions
@@ -239,4 +247,4 @@ class _Split(beam.DoFn):
         yield beam.pvalue.TaggedOutput(
             split, examples.with_split(example, split, self._plan.classes)
         )
-        yield beam.pvalue.TaggedOutput('counts', (split, examples.text(example, 'label') or ''))
+        yield beam.pvalue.TaggedOutput('images', image_table.row(example))

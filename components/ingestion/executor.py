@@ -13,7 +13,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from thawline.components.ingestion import beam_pipeline, quarantine, summary
+from thawline.components.ingestion import beam_pipeline, image_table, quarantine, summary
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
@@ -37,7 +37,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         Args:
           input_dict: empty.
-          output_dict: `examples` (Examples), `quarantine` (Quarantine).
+          output_dict: `examples` (Examples, with `image_table`), `quarantine` (Quarantine).
           exec_properties: `source_spec` (JSON of SourceSpec), `fractions` (JSON, by split),
             `seed`, `max_side`, `max_pixels` (int), `code_digest` (only for the cache key).
 
@@ -68,10 +68,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             rejected += plan.rejected
             examples.split_names = artifact_utils.encode_split_names(list(fractions))
             folders = {s: artifact_utils.get_split_uri([examples], s) for s in fractions}
-            counts_file = os.path.join(staging, 'counts')
             with self._make_beam_pipeline() as pipeline:
-                beam_pipeline.write(pipeline, staging, plan, seed, fractions, folders, counts_file)
-            counts = _counts(_lines(counts_file), list(fractions))
+                beam_pipeline.write(pipeline, staging, plan, seed, fractions, folders, examples.uri)
+            counts = _counts(examples.uri, list(fractions))
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
@@ -121,12 +120,15 @@ def _check_conflicts(rejected: list[Rejected], policy: str) -> None:
         )
 
 
-def _counts(lines: list[str], splits: list[str]) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {s: {} for s in splits}
-    for line in sorted(lines):
-        split, label, number = json.loads(line)
-        counts[split][label] = number
-    return counts
+def _counts(uri: str, splits: list[str]) -> dict[str, dict[str, int]]:
+    """{split: {class: images written}}, from the table of the images; '' for those without."""
+    images = image_table.read(uri)
+    counts: dict[str, dict[str, int]] = {split: {} for split in splits}
+    if images is None:
+        raise RuntimeError(f'the table of the images is missing from {uri}')
+    for row in images.group_by(['split', 'label']).aggregate([([], 'count_all')]).to_pylist():
+        counts[row['split']][row['label'] or ''] = row['count_all']
+    return {split: dict(sorted(by_class.items())) for split, by_class in counts.items()}
 
 
 def outcomes_of(staging: str, listed: int | None) -> tuple[list[ReadableImage], list[Rejected]]:

@@ -15,8 +15,8 @@ import tensorflow as tf
 from tests.components.ingestion import memory_files
 from tests.components.ingestion.images import class_folders, encoded, picture, png_header
 from tests.components.ingestion.ingesting import ingest, strings
+from thawline.components.ingestion import image_table, tfrecord
 from thawline.components.ingestion import quarantine as reasons
-from thawline.components.ingestion import tfrecord
 from thawline.components.ingestion.beam_pipeline import _decodes, _outcome, parse_outcomes
 from thawline.components.ingestion.decoding import canonicalise
 from thawline.components.ingestion.params import Columns
@@ -115,6 +115,13 @@ def test_manifest_with_groups_and_metadata(tmp_path: pathlib.Path) -> None:
     assert sorted(map(int, ages)) == sorted(2 * list(range(20)))
     assert summary['reasons'] == {reasons.MISSING_FILE: 1}
     assert '1 rows are not used: missing file' in summary['notes']
+    table = image_table.read(str(tmp_path / 'examples'))
+    assert table is not None
+    names = ['image_id', 'path', 'group', 'split', 'label']
+    columns = zip(*(strings(everything(found), name) for name in names), strict=True)
+    written = sorted(columns)
+    assert sorted(tuple(row[name] for name in names) for row in table.to_pylist()) == written
+    assert {row[2] for row in written} == {f'patient{c}{n}' for c in 'ab' for n in range(5)}
 
 
 def sure(examples: list[tf.train.Example]) -> dict[str, float]:
@@ -196,6 +203,10 @@ def test_tfrecords(tmp_path: pathlib.Path) -> None:
     assert summary['reasons'] == {reasons.BAD_RECORD: 2, reasons.NOT_AN_IMAGE: 1}
     assert summary['total'] == 22
     assert 'x.tfrecord-1.gz#000007' in strings(everything(found), 'path')
+    table = image_table.read(str(tmp_path / 'examples'))
+    assert table is not None
+    # Without a group of its own an image is its own group.
+    assert table['group'] == table['image_id'] and len(table) == 19
     assert {'0', '7'} <= set(strings(everything(found), 'meta_site'))
 
 
@@ -300,6 +311,15 @@ def test_what_is_read_is_bounded(tmp_path: pathlib.Path) -> None:
     tracemalloc.stop()
     assert isinstance(rejected, Rejected) and '50,000,004 bytes' in rejected.detail
     assert peak < 20_000_000
+
+
+@pytest.mark.parametrize('content', [None, b'', b'no Parquet'])
+def test_examples_without_a_table_that_can_be_read(
+    content: bytes | None, tmp_path: pathlib.Path
+) -> None:
+    if content is not None:
+        (tmp_path / 'images.parquet').write_bytes(content)
+    assert image_table.read(str(tmp_path)) is None
 
 
 def test_nothing_readable(tmp_path: pathlib.Path) -> None:
