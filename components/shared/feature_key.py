@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +28,8 @@ class FeatureKey:
         image_size: side of the square that the base sees, in pixels.
         resize: mode of `preprocessing.resize`.
         code: digest of the code from encoded bytes to features.
-        tensorflow: version, which decodes and resizes.
-        keras: version, which has the architecture of most bases.
+        libraries: versions of what it computes with, as JSON: TensorFlow decodes and resizes, Keras
+            has the architecture of most bases.
     """
 
     weights_digest: str
@@ -36,19 +37,14 @@ class FeatureKey:
     image_size: int
     resize: str
     code: str
-    tensorflow: str
-    keras: str
+    libraries: str
 
 
 def current(weights_digest: str, features: str, image_size: int, resize: str) -> FeatureKey:
     """The key of features that this code and these libraries compute."""
-    import keras  # here, for those who read keys alone
-    import tensorflow as tf
-
+    libraries = json.dumps(code_digest.library_versions(*_CODE))
     code = code_digest.of_code(*_CODE)
-    return FeatureKey(
-        weights_digest, features, image_size, resize, code, tf.__version__, keras.__version__
-    )
+    return FeatureKey(weights_digest, features, image_size, resize, code, libraries)
 
 
 def from_json(values: Mapping[str, Any] | None) -> FeatureKey | None:

@@ -30,7 +30,7 @@ SPEC = embeddings.Spec(
     augmentation='light',
     seed=0,
     seconds=1.5,
-    key=FeatureKey('abc', 'top', 32, 'crop', 'def', '2.21.0', '3.15.1'),
+    key=FeatureKey('abc', 'top', 32, 'crop', 'def', '{"keras": "3.15.1"}'),
 )
 FLOATS = st.floats(width=32, allow_nan=False)
 
