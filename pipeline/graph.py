@@ -57,7 +57,6 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
 
     data_gate = DataGate(
         statistics=statistics,
-        schema=schema,
         anomalies=example_validator.outputs['anomalies'],
         quarantine=image_example_gen.outputs['quarantine'],
         policy=config.data_gate,
@@ -123,6 +122,8 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         model=model,
         embeddings=embeddings,
         baseline_model=baseline.outputs['model'],
+        seen_examples=baseline.outputs['candidate_examples'],
+        baseline_seen_examples=baseline.outputs['examples'],
         gate=config.gate,
         slicing=config.evaluation,
     )

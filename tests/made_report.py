@@ -26,6 +26,7 @@ from thawline.components.report.content import (
     ReportContent,
     Slice,
     SplitResults,
+    UnseenResults,
     Verdict,
 )
 from thawline.components.statistics import proportions
@@ -148,10 +149,14 @@ def _part(
     metrics = {'balanced_accuracy': hits / n, 'macro_f1': hits / n - 0.004, 'log_loss': 0.2143,
                'ece': 0.031, 'auc_ovr': 0.981,
                'top_3_accuracy': None if count < 3 else 0.99}  # fmt: skip
-    base = proportions.wilson(max(hits - n // 40, 0), n) if baseline else None
+    accuracy, new = proportions.wilson(hits, n), n // 2  # images that neither model has seen
+    unseen = UnseenResults(
+        proportions.wilson(hits // 2, new), proportions.wilson(max(hits // 2 - n // 40, 0), new)
+    )
     return SplitResults(
-        proportions.wilson(hits, n), base, metrics, tuple(rows), tuple(cells), tuple(slices),
-                tuple(bins))  # fmt: skip
+        accuracy, metrics, tuple(rows), tuple(cells), tuple(slices), tuple(bins),
+        unseen if baseline else None,
+    )  # fmt: skip
 
 
 def verdict(val: SplitResults, threshold: float) -> Verdict:
@@ -193,7 +198,7 @@ def content(
     for i in range(4):
         pictures[f't{i}'] = _picture(f't{i}', names, i % count, None, f'train/{i:04d}.jpg')
     splits = {
-        'val': _part('val', names, n, accuracy, True, 1, values),
+        'val': _part('val', names, n, accuracy, False, 1, values),
         'test': _part('test', names, n, accuracy - 0.01, True, 2, values),
     }
     thaw = tuple(

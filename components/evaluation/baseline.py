@@ -1,7 +1,8 @@
-"""Which model a candidate is compared with: the latest one older than itself that could be served.
+"""Which model a candidate is compared with, and which images the two have learned from.
 
-The gate has blessed it, and it has passed the serving check: a model that the check refused was
-never pushed, and would hold back all that are better than what is served.
+It is the latest model older than the candidate that could be served. The gate has blessed it, and
+it has passed the serving check: a model that the check refused was never pushed, and would hold
+back all that are better than what is served.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from tfx import types
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
-from thawline.components.shared import node_names, property_names
+from thawline.components.shared import lineage, node_names, property_names
 
 import ml_metadata as mlmd  # isort: skip - after tfx, whose import order it depends on
 from ml_metadata.proto import metadata_store_pb2 as pb  # isort: skip
@@ -25,11 +26,17 @@ def earlier_blessed_model(candidate: types.BaseChannel) -> resolver.Resolver:
         candidate=candidate,
         model=types.Channel(type=standard_artifacts.Model),
         model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+        examples=types.Channel(type=standard_artifacts.Examples),
+        candidate_examples=types.Channel(type=standard_artifacts.Examples),
     ).with_id(node_names.BASELINE)
 
 
 class EarlierBlessedModelStrategy(resolver.ResolverStrategy):
     """Resolves `model` and `model_blessing` to the latest blessing of a model before `candidate`.
+
+    `examples` are what the model learned from, as ingested, `candidate_examples` the same of the
+    candidate. The metadata knows them for every model. They are several where settings were tuned
+    on other images.
 
     TFX's LatestBlessedModelStrategy would take the candidate itself once it has been blessed: a
     second run with nothing changed would then have new inputs and evaluate the model against
@@ -39,17 +46,36 @@ class EarlierBlessedModelStrategy(resolver.ResolverStrategy):
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]] | None:
-        """Returns the two artifacts, or empty lists where no earlier model could be served."""
-        candidate = max((artifact.id for artifact in input_dict['candidate']), default=0)
-        models = {artifact.id: artifact for artifact in input_dict['model']}
-        blessings = sorted(input_dict['model_blessing'], key=lambda b: b.id, reverse=True)
-        for blessing in blessings:
-            blessed = blessing.get_int_custom_property(property_names.BLESSED) == 1
-            model = models.get(blessing.get_int_custom_property(property_names.CURRENT_MODEL_ID))
-            is_earlier = model is not None and model.id < candidate
-            if blessed and is_earlier and _passed_serving_check(store, blessing):
-                return {**input_dict, 'model': [model], 'model_blessing': [blessing]}
-        return {**input_dict, 'model': [], 'model_blessing': []}
+        """Returns the artifacts; empty lists of those of a baseline where none could be served."""
+        candidates, examples = input_dict['candidate'], input_dict['examples']
+        models, blessings = _latest_servable(
+            store, candidates, input_dict['model'], input_dict['model_blessing']
+        )
+        return {
+            'candidate': candidates,
+            'model': models,
+            'model_blessing': blessings,
+            'examples': _learned_from(store, models, examples),
+            'candidate_examples': _learned_from(store, candidates, examples),
+        }
+
+
+def _latest_servable(
+    store: mlmd.MetadataStore,
+    candidates: list[types.Artifact],
+    models: list[types.Artifact],
+    blessings: list[types.Artifact],
+) -> tuple[list[types.Artifact], list[types.Artifact]]:
+    """The baseline and its blessing, or two empty lists."""
+    candidate = max((artifact.id for artifact in candidates), default=0)
+    model_by_id = {artifact.id: artifact for artifact in models}
+    for blessing in sorted(blessings, key=lambda b: b.id, reverse=True):
+        blessed = blessing.get_int_custom_property(property_names.BLESSED) == 1
+        model = model_by_id.get(blessing.get_int_custom_property(property_names.CURRENT_MODEL_ID))
+        is_earlier = model is not None and model.id < candidate
+        if blessed and is_earlier and _passed_serving_check(store, blessing):
+            return [model], [blessing]
+    return [], []
 
 
 def _passed_serving_check(store: mlmd.MetadataStore, blessing: types.Artifact) -> bool:
@@ -66,3 +92,15 @@ def _passed_serving_check(store: mlmd.MetadataStore, blessing: types.Artifact) -
     latest = max(decisions, key=lambda event: event.execution_id)
     (decision,) = store.get_artifacts_by_id([latest.artifact_id])
     return bool(decision.custom_properties[property_names.BLESSED].int_value == 1)
+
+
+def _learned_from(
+    store: mlmd.MetadataStore, models: list[types.Artifact], examples: list[types.Artifact]
+) -> list[types.Artifact]:
+    """Those of the examples, as ingested, without which the models would not be."""
+    ids = {
+        step.outputs['examples']
+        for step in lineage.steps(store, [model.id for model in models])
+        if step.node == node_names.IMAGE_EXAMPLE_GEN
+    }
+    return sorted((e for e in examples if e.id in ids), key=lambda e: e.id)

@@ -33,6 +33,9 @@ class GateEvaluator(Component):
     OPTIONAL_INPUTS = {
         'embeddings': Embeddings,  # a model whose base is frozen is run on them
         'baseline_model': standard_artifacts.Model,  # none without an earlier blessed model
+        # All that each model learned from, as ingested: its own, and those of its tuning.
+        'seen_examples': standard_artifacts.Examples,
+        'baseline_seen_examples': standard_artifacts.Examples,
     }
     OUTPUTS = {
         'evaluation': standard_artifacts.ModelEvaluation,

@@ -9,38 +9,41 @@ from thawline.components.evaluation.gate.counts import (
     ClassChange,
     Counts,
     HitCount,
+    NoRecord,
     PairedCount,
     SliceCount,
 )
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.predictions import NOT_ASKED, Predictions
 from thawline.components.shared.splits import TEST, VAL
 
 
 def count(
     predictions: Predictions,
     gate: Gate,
-    class_change: ClassChange | None = None,
+    baseline: PairedCount | ClassChange | NoRecord | None = None,
     latency_ms: float | None = None,
     size_mb: float | None = None,
 ) -> Counts:
-    """Counts over the labelled images; `class_change` stands for a baseline that is not compared.
+    """Counts over the labelled images.
 
     Args:
         predictions: of one candidate.
         gate: whose rules name columns.
-        class_change, latency_ms, size_mb: as `Counts` has them.
+        baseline: stands for a baseline that answered no image.
+        latency_ms, size_mb: as `Counts` has them.
     """
     rows = np.flatnonzero(predictions.labelled)
     answers = Answers.from_predictions(predictions, rows)
     hits, splits = answers.hits, predictions.splits[rows]
     val = splits == VAL
-    baseline: PairedCount | ClassChange | None = class_change
     if predictions.baseline_answers is not None:
-        baseline_hits = predictions.baseline_answers[rows] == answers.labels
-        won, lost = hits & ~baseline_hits & val, baseline_hits & ~hits & val
-        baseline = PairedCount(int(won.sum()), int(lost.sum()), int(val.sum()))
+        baseline_answers = predictions.baseline_answers[rows]
+        pairs = baseline_answers != NOT_ASKED
+        baseline_hits = baseline_answers == answers.labels
+        won, lost = hits & ~baseline_hits & pairs, baseline_hits & ~hits & pairs
+        baseline = PairedCount(int(won.sum()), int(lost.sum()), int(pairs.sum()))
     columns = {floor.column: predictions.columns[floor.column][rows] for floor in gate.slices}
     return Counts(
         val=_count(hits, val),

@@ -21,13 +21,15 @@ from thawline.components.evaluation import (
     slices,
     tfma_config,
     tfma_run,
+    unseen_images,
 )
 from thawline.components.evaluation.gate import record, verdict
-from thawline.components.evaluation.gate.counts import ClassChange, Counts
+from thawline.components.evaluation.gate.counts import ClassChange, Counts, NoRecord, PairedCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
+from thawline.components.ingestion import image_table
 from thawline.components.saved_model import card
 from thawline.components.shared import progress, property_names, split_files
 from thawline.components.shared.errors import DataError
@@ -52,8 +54,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes predictions, TFMA's results and `verdict.json` to the evaluation, and blesses.
 
         Args:
-            input_dict: `examples`, `statistics`, `model`; `embeddings` and `baseline_model` may be
-                empty.
+            input_dict: `examples`, `statistics`, `model`; `embeddings`, `baseline_model` and the
+                two `seen_examples` may be empty.
             output_dict: `evaluation` and `blessing`.
             exec_properties: `gate` and `slicing`, JSON of gate.params.Gate and params.Evaluation.
 
@@ -71,15 +73,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             if name in (_MODEL, _BASELINE) and artifacts
         }
         candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
-        class_change = _class_change(card.read(pathlib.Path(candidate)).classes, baseline)
-        compared = None if class_change else baseline
-        latency_ms = self._predict(input_dict, candidate, compared, evaluation.uri, gate)
+        unseen, uncompared = _images_to_compare(input_dict, candidate, baseline)
+        compared = baseline if unseen else None
+        latency_ms = self._predict(input_dict, candidate, compared, unseen, evaluation.uri, gate)
 
         progress.start('evaluating')
         table = predictions.read(evaluation.uri)
-        self._run_tfma(table, candidate, compared, evaluation.uri, gate, settings)
+        self._run_tfma(table, candidate, evaluation.uri, gate, settings)
         size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
-        counts = counting.count(table, gate, class_change, latency_ms, size_mb)
+        counts = counting.count(table, gate, uncompared, latency_ms, size_mb)
         decision = verdict.judge(counts, gate, settings.smallest_slice)
         _check_agreement(decision, tfma.load_validation_result(evaluation.uri))
         record.write(decision, pathlib.Path(evaluation.uri))
@@ -97,6 +99,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         input_dict: dict[str, list[Artifact]],
         candidate: str,
         baseline: str | None,
+        unseen: frozenset[str],
         uri: str,
         gate: Gate,
     ) -> float | None:
@@ -111,6 +114,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         job = inference.InferenceJob(
             candidate,
             baseline,
+            unseen,
             statistics.metadata,
             tuple(statistics.edges.items()),
             embeddings[0].uri if (embeddings := input_dict.get('embeddings')) else None,
@@ -127,7 +131,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self,
         table: Predictions,
         candidate: str,
-        baseline: str | None,
         uri: str,
         gate: Gate,
         settings: Evaluation,
@@ -137,20 +140,33 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             where = f'gate.slices[{position}].column'
             slices.check_column(name, slices.sliceable(table.columns), where)
         sliced, _ = slices.choose_columns(table.columns, settings.crossed, settings.most_values)
-        models = {tfma_config.LONE: candidate}
-        if baseline is not None:
-            models = {tfma_config.CANDIDATE: candidate, tfma_config.BASELINE: baseline}
-        config = tfma_config.build(
-            gate, table.classes, sliced, settings.smallest_slice, baseline is not None
-        )
+        config = tfma_config.build(gate, table.classes, sliced, settings.smallest_slice)
         with self._make_beam_pipeline() as pipeline:
-            tfma_run.evaluate(pipeline, config, models, uri)
+            tfma_run.evaluate(pipeline, config, candidate, uri)
 
 
-def _class_change(classes: tuple[str, ...], baseline: str | None) -> ClassChange | None:
-    """The difference in classes that rules out a comparison, if there is one."""
+def _images_to_compare(
+    input_dict: dict[str, list[Artifact]], candidate: str, baseline: str | None
+) -> tuple[frozenset[str], PairedCount | ClassChange | NoRecord | None]:
+    """Ids of the images to ask the baseline about, and what stands for it where there are none."""
     if baseline is None:
-        return None
+        return frozenset(), None
+    class_change = _class_change(card.read(pathlib.Path(candidate)).classes, baseline)
+    if class_change is not None:
+        return frozenset(), class_change
+    own, *seen = (
+        image_table.read(artifact.uri)
+        for key in ('examples', 'seen_examples', 'baseline_seen_examples')
+        for artifact in input_dict.get(key, ())
+    )
+    known = [images for images in seen if images is not None]
+    if own is None or len(known) < len(seen) or not input_dict.get('baseline_seen_examples'):
+        return frozenset(), NoRecord()
+    return unseen_images.unseen(own, known), PairedCount(0, 0, 0)
+
+
+def _class_change(classes: tuple[str, ...], baseline: str) -> ClassChange | None:
+    """The difference in classes that rules out a comparison, if there is one."""
     try:
         baseline_classes = card.read(pathlib.Path(baseline)).classes
     except FileNotFoundError as error:

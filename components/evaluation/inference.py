@@ -42,6 +42,7 @@ class InferenceJob:
     Attributes:
         candidate: folder of the SavedModel.
         baseline: the same of a model of the same classes, None without one.
+        unseen: ids of the images that the baseline is asked about.
         metadata: names of the columns that the images came with.
         edges: of the columns of buckets.
         embeddings: of the images, None where there are none.
@@ -49,6 +50,7 @@ class InferenceJob:
 
     candidate: str
     baseline: str | None
+    unseen: frozenset[str]
     metadata: tuple[str, ...]
     edges: tuple[tuple[str, tuple[float, float]], ...]
     embeddings: str | None = None
@@ -138,33 +140,31 @@ class _PredictShard(beam.DoFn):
     def process(self, file: str) -> Iterator[pa.Table]:
         for serialized in _batches(file):
             rows = self._facts(list(map(tf.train.Example.FromString, serialized)))
-            candidate, *baseline = self._answers(serialized, rows['image_id'])
+            ids = np.array(rows['image_id'])
+            candidate = self._answers(0, serialized, ids)
             rows |= {
                 'answer': _texts(candidate['label']),
                 'score': candidate['score'],
                 'probabilities': predictions.vectors(candidate['probabilities']),
             }
-            for outputs in baseline:
-                # Both models have the same classes, but not always in the same order.
-                classes = self._models[1].classes
-                order = [classes.index(name) for name in self._models[0].classes]
-                probabilities = outputs['probabilities'][:, order]
-                rows |= {
-                    'baseline_answer': _texts(outputs['label']),
-                    'baseline_probabilities': predictions.vectors(probabilities),
-                }
+            unseen = np.array([identity in self._job.unseen for identity in ids])
+            if self._job.baseline and unseen.any():
+                baseline = self._answers(1, serialized[unseen], ids[unseen])
+                answers = np.full(len(ids), None)
+                answers[unseen] = _texts(baseline['label'])
+                rows['baseline_answer'] = answers
             progress.advance(len(serialized))
             yield predictions.table(rows, self._schema)
 
-    def _answers(self, serialized: np.ndarray, ids: Sequence[str]) -> list[dict[str, np.ndarray]]:
-        """Of each model."""
-        features = None if self._cached is None else self._cached.of(ids)
-        return [
-            model('serving_features', features=features)
-            if by_features and features is not None
-            else model('serving_default', examples=serialized)
-            for model, by_features in zip(self._models, self._by_features, strict=True)
-        ]
+    def _answers(
+        self, model: int, serialized: np.ndarray, ids: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Of the candidate (0) or the baseline (1)."""
+        if self._cached is not None and self._by_features[model]:
+            features = self._cached.of(ids.tolist())
+            if features is not None:
+                return self._models[model]('serving_features', features=features)
+        return self._models[model]('serving_default', examples=serialized)
 
     def _facts(self, batch: Sequence[tf.train.Example]) -> dict[str, Any]:
         names = ('image_id', 'path', 'split', 'label', 'source_format', *self._job.metadata)

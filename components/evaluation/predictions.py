@@ -7,14 +7,16 @@ Parquet files in the folder `predictions` of the evaluation, one row an image of
 | image_id, path, split                         | string                                         |
 | label                                         | string, null for an unlabelled image           |
 | answer, score, probabilities                  | string, float32, list<float32>[C]              |
-| baseline_answer, baseline_probabilities       | the same, null without a comparable baseline   |
+| baseline_answer                               | string, null where the baseline was not asked  |
 | brightness, contrast, sharpness               | float32, see `components.ingestion.facts`      |
 | width, height, size                           | int64, pixels; size is the longer side         |
 | source_format, meta_<name>                    | string, null where an image has none           |
 | <fact>_bucket                                 | string, see `slices`                           |
 
-All probabilities are in the order of the candidate's classes. The schema's metadata has under
-`thawline` the JSON `{"format": 1, "classes": [...], "edges": {"<fact>_bucket": [low, high]}}`.
+The baseline is asked about images that neither model has seen (`unseen_images`). In format 1 it
+answered all images, also those that it was trained on; these answers are not read. The schema's
+metadata has under `thawline` the JSON
+`{"format": 2, "classes": [...], "edges": {"<fact>_bucket": [low, high]}}`.
 """
 
 from __future__ import annotations
@@ -32,12 +34,11 @@ import pyarrow.parquet as pq
 from thawline.components.shared.errors import DataError
 
 FOLDER = 'predictions'
-FORMAT = 1
-UNKNOWN = -1
+FORMAT, OLDER_FORMATS = 2, (1,)
+UNKNOWN, NOT_ASKED = -1, -2
 _KEY = b'thawline'
 _TEXTS = ('image_id', 'path', 'split', 'label', 'answer', 'baseline_answer')
-_PROBABILITIES = ('probabilities', 'baseline_probabilities')
-_NOT_COLUMNS = {*_TEXTS, *_PROBABILITIES, 'score'}
+_NOT_COLUMNS = {*_TEXTS, 'score', 'probabilities', 'baseline_probabilities'}
 
 Edges = Mapping[str, tuple[float, float]]
 
@@ -54,10 +55,10 @@ class Predictions:
         answers: int64 [N].
         scores: float32 [N], probability of the answer.
         probabilities: float32 [N, C].
-        baseline_answers: int64 [N]; None without a comparable baseline.
+        baseline_answers: int64 [N], `NOT_ASKED` for images that either model has seen; None where
+            no baseline answered any.
         columns: by name, [N]: facts as numbers, all else as str or None (dtype object).
         classes: C names in the order of the outputs.
-        baseline_probabilities: float32 [N, C], None without a comparable baseline.
         edges: of each column of buckets, see `slices.bucket`.
     """
 
@@ -72,7 +73,6 @@ class Predictions:
     baseline_answers: np.ndarray | None
     columns: dict[str, np.ndarray]
     classes: tuple[str, ...]
-    baseline_probabilities: np.ndarray | None = None
     edges: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ def schema(classes: Sequence[str], metadata: Iterable[str], edges: Edges) -> pa.
     fields = [
         *((name, pa.string()) for name in _TEXTS),
         ('score', pa.float32()),
-        *((name, vector) for name in _PROBABILITIES),
+        ('probabilities', vector),
         *((name, pa.float32()) for name in ('brightness', 'contrast', 'sharpness')),
         *((name, pa.int64()) for name in ('width', 'height', 'size')),
         ('source_format', pa.string()),
@@ -136,18 +136,21 @@ def read(uri: str) -> Predictions:
             'thawline run --no-cache'
         ) from error
     described = json.loads((stored.schema.metadata or {}).get(_KEY, b'{}'))
-    if described.get('format') != FORMAT:
+    if described.get('format') not in (FORMAT, *OLDER_FORMATS):
         raise DataError(
             f'The predictions in {where} have format {described.get("format")!r}, not {FORMAT}.'
         )
     classes = tuple(described['classes'])
     edges = {name: (low, high) for name, (low, high) in described['edges'].items()}
     rows = stored.sort_by([('split', 'ascending'), ('path', 'ascending')])
-    return _from_table(rows, classes, edges)
+    return _from_table(rows, classes, edges, described['format'] == FORMAT)
 
 
 def _from_table(
-    rows: pa.Table, classes: tuple[str, ...], edges: dict[str, tuple[float, float]]
+    rows: pa.Table,
+    classes: tuple[str, ...],
+    edges: dict[str, tuple[float, float]],
+    has_baseline: bool,
 ) -> Predictions:
     texts = {name: rows[name].to_numpy() for name in _TEXTS}
     position = {name: place for place, name in enumerate(classes)}
@@ -155,11 +158,8 @@ def _from_table(
     def places(names: np.ndarray) -> np.ndarray:
         return np.array([position.get(name, UNKNOWN) for name in names], np.int64)
 
-    def matrix(name: str) -> np.ndarray:
-        flat = rows[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return flat.astype(np.float32).reshape(len(rows), len(classes))
-
-    compared = len(rows) > 0 and rows['baseline_answer'].null_count == 0
+    probabilities = rows['probabilities'].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    asked = ~rows['baseline_answer'].is_null().to_numpy()
     return Predictions(
         ids=texts['image_id'].astype(str),
         paths=texts['path'].astype(str),
@@ -168,9 +168,12 @@ def _from_table(
         labelled=np.array([name is not None for name in texts['label']], bool),
         answers=places(texts['answer']),
         scores=rows['score'].to_numpy().astype(np.float32),
-        probabilities=matrix('probabilities'),
-        baseline_answers=places(texts['baseline_answer']) if compared else None,
-        baseline_probabilities=matrix('baseline_probabilities') if compared else None,
+        probabilities=probabilities.astype(np.float32).reshape(len(rows), len(classes)),
+        baseline_answers=(
+            np.where(asked, places(texts['baseline_answer']), NOT_ASKED)
+            if has_baseline and asked.any()
+            else None
+        ),
         columns={
             name: rows[name].to_numpy() for name in rows.column_names if name not in _NOT_COLUMNS
         },

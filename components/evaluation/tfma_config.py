@@ -1,4 +1,4 @@
-"""The evaluation as TFMA expresses it: models, slices, the metric and one threshold."""
+"""The evaluation as TFMA expresses it: the model, slices, the metric and one threshold."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from thawline.components.evaluation import tfma_metrics
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.shared.splits import VAL
 
-CANDIDATE, BASELINE = 'candidate', 'baseline'
-LONE = ''  # the name that TFMA gives to the only model
+MODEL = ''  # the name that TFMA gives to the only model
 
 
 def build(
@@ -22,26 +21,22 @@ def build(
     classes: Sequence[str],
     sliced: Iterable[Sequence[str]],
     smallest_slice: int,
-    has_baseline: bool,
 ) -> tfma.EvalConfig:
-    """The evaluation of one candidate and, where there is one, a baseline.
+    """The evaluation of one candidate.
 
     `val` and `test` are evaluated together and told apart by slicing on the feature `split`. Of the
     gate TFMA knows the threshold on val accuracy alone. What compares splits, classes or models is
-    judged in `gate`: TFMA's thresholds see one slice at a time, and its thresholds on a change are
-    skipped without a baseline and know nothing of chance.
+    judged in `gate`: TFMA's thresholds see one slice at a time, those on a change know nothing of
+    chance, and its metrics of a baseline would include images that the baseline was trained on.
 
     Args:
         gate: its threshold on val accuracy.
         classes: of the candidate.
         sliced: columns to slice each split on, alone or together.
         smallest_slice: slices with fewer images are marked.
-        has_baseline: whether the baseline's predictions are there.
     """
-    names = (CANDIDATE, BASELINE) if has_baseline else (LONE,)
     metric = tfma_metrics.SliceScores
     spec = tfma.MetricsSpec(
-        model_names=names,
         metrics=[
             tfma.MetricConfig(
                 class_name=metric.__name__,
@@ -62,13 +57,10 @@ def build(
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
-                name=name,
-                is_baseline=name == BASELINE,
                 signature_name='serving_default',
                 label_key='label',
                 prediction_key='probabilities',
             )
-            for name in names
         ],
         slicing_specs=[tfma.SlicingSpec(feature_keys=keys) for keys in columns],
         metrics_specs=[spec],

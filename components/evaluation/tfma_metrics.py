@@ -11,7 +11,7 @@ takes for the image.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -38,38 +38,34 @@ Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def extracts(
-    key: SliceKey, labels: np.ndarray, outputs: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    key: SliceKey, labels: np.ndarray, answers: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, Any]:
     """Some labelled images of one slice as TFMA knows them.
 
     Args:
         key: columns, in order, and values of the slice.
         labels: int64 [N], positions in the class list, or -1.
-        outputs: by name of the model, '' for a lone one: positions of the answers, int64 [N], and
-            probabilities, float32 [N, C].
+        answers: int64 [N], positions too.
+        probabilities: float32 [N, C].
     """
-    predictions = {
-        name: {'answers': answers, 'probabilities': probabilities}
-        for name, (answers, probabilities) in outputs.items()
-    }
     return {
         tfma.INPUT_KEY: b'',  # TFMA counts its bytes, and warns where it is missing
         tfma.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([key]),
         tfma.LABELS_KEY: labels,
-        tfma.PREDICTIONS_KEY: predictions if len(predictions) > 1 else predictions[''],
+        tfma.PREDICTIONS_KEY: {'answers': answers, 'probabilities': probabilities},
     }
 
 
-def _key(name: str, model: str) -> tfma.metrics.MetricKey:
+def _key(name: str) -> tfma.metrics.MetricKey:
     # TFMA looks thresholds of a MetricsSpec up under keys that say nothing of example weights.
-    return tfma.metrics.MetricKey(name=name, model_name=model, example_weighted=None)
+    return tfma.metrics.MetricKey(name=name, example_weighted=None)
 
 
 class _Scores(beam.CombineFn):
-    """All images of a slice, gathered as a list of pieces -> the scores of one model."""
+    """All images of a slice, gathered as a list of pieces -> its scores."""
 
-    def __init__(self, model: str, classes: Sequence[str], smallest: int) -> None:
-        self._model, self._classes, self._smallest = model, classes, smallest
+    def __init__(self, classes: Sequence[str], smallest: int) -> None:
+        self._classes, self._smallest = classes, smallest
 
     def create_accumulator(self) -> list[Rows]:
         return []
@@ -77,7 +73,7 @@ class _Scores(beam.CombineFn):
     def add_input(
         self, accumulator: list[Rows], element: tfma.metrics.StandardMetricInputs
     ) -> list[Rows]:
-        outputs = element.predictions[self._model] if self._model else element.predictions
+        outputs = element.predictions
         accumulator.append((element.labels, outputs['answers'], outputs['probabilities']))
         return accumulator
 
@@ -107,9 +103,9 @@ class _Scores(beam.CombineFn):
             values |= metrics.overall(answers)
             values |= {f'{name}_by_class': scores for name, scores in by_class.items()}
             values[CLASSES] = np.array(self._classes, str)
-        results = {_key(name, self._model): value for name, value in values.items()}
+        results = {_key(name): value for name, value in values.items()}
         if several:
-            key = tfma.metrics.PlotKey(CONFUSION, model_name=self._model, example_weighted=None)
+            key = tfma.metrics.PlotKey(CONFUSION, example_weighted=None)
             results[key] = _confusion(answers)
         return results
 
@@ -125,7 +121,7 @@ def _confusion(answers: Answers) -> metrics_for_slice_pb2.MultiClassConfusionMat
 
 
 class SliceScores(tfma.metrics.Metric):
-    """Accuracy with its interval, and all of `metrics`, for each model."""
+    """Accuracy with its interval, and all of `metrics`."""
 
     def __init__(self, classes: Sequence[str], smallest_slice: int) -> None:
         """Makes the metric.
@@ -143,13 +139,12 @@ class SliceScores(tfma.metrics.Metric):
 
 
 def _computations(
-    classes: list[str], smallest_slice: int, name: str, model_names: Iterable[str] = ('',), **_: Any
+    classes: list[str], smallest_slice: int, name: str, **_: Any
 ) -> list[tfma.metrics.MetricComputation]:
     return [
         tfma.metrics.MetricComputation(
-            keys=[_key(key, model) for key in (ACCURACY, LOWER, UPPER, GATE_BOUND, IMAGES, SMALL)],
+            keys=[_key(key) for key in (ACCURACY, LOWER, UPPER, GATE_BOUND, IMAGES, SMALL)],
             preprocessors=None,
-            combiner=_Scores(model, classes, smallest_slice),
+            combiner=_Scores(classes, smallest_slice),
         )
-        for model in model_names
     ]

@@ -7,7 +7,7 @@ are what is used here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -15,7 +15,6 @@ import numpy as np
 
 # tfma is not whole until tfx has been imported, which `tfma_config` does.
 from thawline.components.evaluation import predictions, tfma_config, tfma_metrics
-from thawline.components.evaluation.predictions import Predictions
 
 import tensorflow_model_analysis as tfma  # isort: skip
 from tensorflow_model_analysis.writers import eval_config_writer  # isort: skip
@@ -23,18 +22,17 @@ from tensorflow_model_analysis.writers import eval_config_writer  # isort: skip
 _PIECE = 4096  # images of a slice that are handed over together
 
 
-def evaluate(
-    root: beam.Pipeline, config: tfma.EvalConfig, models: Mapping[str, str], uri: str
-) -> None:
+def evaluate(root: beam.Pipeline, config: tfma.EvalConfig, model: str, uri: str) -> None:
     """Adds the pipeline; `tfma.load_eval_result` reads its results.
 
     Args:
         config: what to evaluate, see `tfma_config.build`.
-        models: folder of each model, by its name in the configuration.
+        model: its folder.
         uri: of the evaluation, where the predictions are and the results go.
     """
     writers = tfma.default_writers(uri, eval_config=config)
-    writers[0] = eval_config_writer.EvalConfigWriter(uri, config, model_locations=dict(models))
+    locations = {tfma_config.MODEL: model}
+    writers[0] = eval_config_writer.EvalConfigWriter(uri, config, model_locations=locations)
     (
         root
         # The columns alone: Beam packs what is created into the pipeline itself, with bzip2.
@@ -74,16 +72,9 @@ class _Slices(beam.DoFn):
                 continue  # an image without a value is in none of the column's slices
             for start in range(0, len(rows), _PIECE):
                 piece = rows[start : start + _PIECE]
-                outputs = _outputs(table, piece)
-                yield tfma_metrics.extracts(slice_key, table.labels[piece], outputs)
-
-
-def _outputs(table: Predictions, rows: list[int]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Answers and probabilities of each model, by its name."""
-    candidate = table.answers[rows], table.probabilities[rows]
-    if table.baseline_answers is None or table.baseline_probabilities is None:
-        return {tfma_config.LONE: candidate}
-    return {
-        tfma_config.CANDIDATE: candidate,
-        tfma_config.BASELINE: (table.baseline_answers[rows], table.baseline_probabilities[rows]),
-    }
+                yield tfma_metrics.extracts(
+                    slice_key,
+                    table.labels[piece],
+                    table.answers[piece],
+                    table.probabilities[piece],
+                )

@@ -10,7 +10,7 @@ import numpy as np
 from thawline.components.data_gate.findings import DataRecord
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.params import Evaluation
-from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.predictions import NOT_ASKED, Predictions
 from thawline.components.evaluation.slices import choose_columns
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import (
@@ -29,6 +29,7 @@ from thawline.components.report.content import (
     ReportContent,
     RunFacts,
     SplitResults,
+    UnseenResults,
     Verdict,
 )
 from thawline.components.report.data_card import Means
@@ -196,13 +197,17 @@ def _split_results(
     predictions = inputs.predictions
     answers = Answers.from_predictions(predictions, rows)
     columns = {name: values[rows] for name, values in predictions.columns.items()}
-    baseline = None
+    unseen = None
     if predictions.baseline_answers is not None:
         baseline_answers = predictions.baseline_answers[rows]
-        baseline = metrics.accuracy((baseline_answers == answers.labels) & (answers.labels >= 0))
+        pairs = baseline_answers != NOT_ASKED
+        if pairs.any():
+            baseline_hits = (baseline_answers == answers.labels) & (answers.labels >= 0)
+            unseen = UnseenResults(
+                metrics.accuracy(answers.hits[pairs]), metrics.accuracy(baseline_hits[pairs])
+            )
     return SplitResults(
         accuracy=metrics.accuracy(answers.hits),
-        baseline=baseline,
         metrics=metrics.overall(answers),
         classes=metrics.class_rows(answers, predictions.classes, train_images),
         confusion=cells,
@@ -210,4 +215,5 @@ def _split_results(
             columns, sliced, answers.hits, inputs.evaluation.smallest_slice
         ),
         calibration=metrics.calibration_bins(answers),
+        unseen=unseen,
     )

@@ -93,7 +93,7 @@ def _accuracy_fact(split: str, before: Interval, now: Interval) -> Fact:
         f'{split} accuracy',
         f'{formatting.percent(before.share)} → {formatting.percent(now.share)}',
         f'{formatting.points(change.value)}, 95 % interval {formatting.difference_ends(change)}'
-        f'{noise}',
+        f'{noise}; each run on its own {split} images',
     )
 
 

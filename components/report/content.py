@@ -100,27 +100,36 @@ class ConfusionCell:
 
 
 @dataclasses.dataclass(frozen=True)
+class UnseenResults:
+    """Accuracies of the model and the blessed baseline on the images that neither has seen."""
+
+    model: Interval
+    baseline: Interval
+
+
+@dataclasses.dataclass(frozen=True)
 class SplitResults:
     """The results on one split ('val' or 'test').
 
     Attributes:
         accuracy: of the served answers.
-        baseline: accuracy of the baseline on the same images, None without a baseline.
         metrics: name -> value: 'balanced_accuracy', 'macro_f1', 'log_loss', 'ece', 'auc_ovr',
             'top_3_accuracy' ...; None where one is undefined.
         classes: one row a class, in the order of `ReportContent.classes`.
         confusion: cells with at least one image; images without an answer are in none.
         slices: of all columns, in the order of display.
         calibration: ten bins of equal width, of the images that have an answer.
+        unseen: beside the baseline; None where each image was seen by one of the models, as in val,
+            and in reports of older versions, which compared on all images.
     """
 
     accuracy: Interval
-    baseline: Interval | None
     metrics: dict[str, float | None]
     classes: tuple[ClassRow, ...]
     confusion: tuple[ConfusionCell, ...]
     slices: tuple[Slice, ...]
     calibration: tuple[CalibrationBin, ...]
+    unseen: UnseenResults | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -107,13 +107,16 @@ def text_rows(rows: Iterable[Iterable[str]]) -> tuple[Row, ...]:
 
 
 def accuracy_rows(splits: Mapping[str, SplitResults]) -> list[IntervalRow]:
-    """The accuracy of the model and, where there is one, of the baseline."""
+    """The accuracy of the model, and beside the baseline's on images that neither has seen."""
     rows = []
     for name, results in splits.items():
         title = formatting.split_title(name)
         rows.append(IntervalRow(title, 'model', results.accuracy, 'model'))
-        if results.baseline is not None:
-            rows.append(IntervalRow(title, 'baseline', results.baseline, 'baseline'))
+        if results.unseen is not None:
+            if results.unseen.model.n < results.accuracy.n:
+                title = f'{title}, seen by neither'
+                rows.append(IntervalRow(title, 'model', results.unseen.model, 'model'))
+            rows.append(IntervalRow(title, 'baseline', results.unseen.baseline, 'baseline'))
     return rows
 
 

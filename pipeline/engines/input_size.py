@@ -14,6 +14,7 @@ from thawline.components.shared import property_names
 from thawline.components.shared.errors import UserError
 
 _MB = 1e6
+_TABLE_ALONE = 'seen_examples'  # inputs of the Evaluator
 _SAMPLE = 50  # images whose size is looked up
 _DEFAULT_SIZE = 0.1 * _MB  # of an image whose size cannot be looked up
 
@@ -21,16 +22,17 @@ _DEFAULT_SIZE = 0.1 * _MB  # of an image whose size cannot be looked up
 def of_node(execution_info: Any) -> float:
     """Megabytes of a node's input artifacts, or of the source that it ingests.
 
-    Models do not count: each worker reads them whole.
+    Models do not count: each worker reads them whole. Nor do Examples of which only the table is
+    read.
     """
     properties = execution_info.exec_properties
     if property_names.SOURCE_SPEC in properties:
         return of_source(SourceSpec.from_json(str(properties[property_names.SOURCE_SPEC])))
     uris = [
         artifact.uri
-        for artifacts in execution_info.input_dict.values()
+        for name, artifacts in execution_info.input_dict.items()
         for artifact in artifacts
-        if artifact.type_name in ('Examples', 'Embeddings')
+        if artifact.type_name in ('Examples', 'Embeddings') and not name.endswith(_TABLE_ALONE)
     ]
     return sum(_size(path) for uri in uris for path in _files(uri)) / _MB
 

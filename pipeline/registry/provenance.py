@@ -164,7 +164,7 @@ def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
             yield f'{split} accuracy {accuracy} on {images} images'
     properties = model.blessing.properties if model.blessing else {}
     baseline = properties.get(property_names.BASELINE_MODEL_ID)
-    yield f'compared with model {baseline}' if baseline else 'no earlier model to compare with'
+    yield f'compared with model {baseline}' if baseline else 'not compared with an earlier model'
     verdict = _if_readable(verdict_record.read, model.evaluation)
     if verdict is None:
         yield f'rules {_settings(model.evaluator.properties.get("gate"))}'

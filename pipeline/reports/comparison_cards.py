@@ -9,6 +9,7 @@ import numpy as np
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.report import changes_card, formatting
 from thawline.components.report.content import Fact, FactCard
+from thawline.components.shared.splits import VAL
 from thawline.pipeline.reports.compared_run import ComparedRun
 
 _KEYS = ('config', 'base', 'environment')
@@ -50,6 +51,11 @@ def images(
             'Other split in A',
             int((a.splits[first_rows] != b.splits[compared]).sum()),
             'shown in the split of B',
+        ),
+        (
+            'Val of A or B',
+            int(((a.splits[first_rows] == VAL) | (b.splits[compared] == VAL)).sum()),
+            'helped to choose that model, which answers them a little better than new images',
         ),
     ]
     counts += [

@@ -88,7 +88,7 @@ def _tuned_settings(result: NodeResult, project: Project) -> str:
 
 def _baseline(result: NodeResult, project: Project) -> str:
     model = result.outputs.get('model')
-    return f'compared with model {model.id}' if model else 'no earlier blessed model'
+    return f'to be compared with model {model.id}' if model else 'no earlier blessed model'
 
 
 def _evaluation(result: NodeResult, project: Project) -> str:

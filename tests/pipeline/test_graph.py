@@ -63,6 +63,14 @@ def test_only_what_passed_the_serving_check_is_pushed(tmp_path: pathlib.Path) ->
     assert 'model_blessing' in pushed
 
 
+def test_evaluator_is_given_what_both_models_learned_from(tmp_path: pathlib.Path) -> None:
+    found = nodes(tmp_path)
+    inputs, resolved = found['Evaluator'].inputs, found['Baseline'].outputs
+    assert inputs['seen_examples'] == resolved['candidate_examples']
+    assert inputs['baseline_seen_examples'] == resolved['examples']
+    assert inputs['baseline_model'] == resolved['model']
+
+
 def test_statistics_count_values_in_sketches(tmp_path: pathlib.Path) -> None:
     """Else the encoded images would be keys of a shuffle."""
     found = nodes(tmp_path)['StatisticsGen'].exec_properties['stats_options_json']

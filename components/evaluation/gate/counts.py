@@ -30,7 +30,9 @@ class SliceCount:
 
 @dataclasses.dataclass(frozen=True)
 class PairedCount:
-    """The candidate beside the blessed baseline on the same `n` val images.
+    """The candidate beside the blessed baseline on the same `n` test images.
+
+    Neither was trained or chosen on any of these, or on another image of their groups.
 
     Attributes:
         won: images that only the candidate classifies correctly.
@@ -49,6 +51,11 @@ class ClassChange:
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class NoRecord:
+    """Nothing says which images the baseline has seen, which rules out a comparison."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Counts:
     classes: Mapping[str, HitCount]
     slices: tuple[SliceCount, ...] = ()
     calibration_error: float | None = None
-    baseline: PairedCount | ClassChange | None = None
+    baseline: PairedCount | ClassChange | NoRecord | None = None
     latency_ms: float | None = None
     size_mb: float | None = None
     not_finite: int = 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tfx.dsl.components.base import base_beam_executor
@@ -19,10 +22,10 @@ from tests.components.training import tiny
 from tests.components.transformed import RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.evaluation import executor, predictions, tfma_config
+from thawline.components.evaluation import executor, predictions
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.params import Evaluation
-from thawline.components.ingestion import decoding, examples, image_facts
+from thawline.components.ingestion import decoding, examples, image_facts, image_table
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
@@ -34,16 +37,20 @@ import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 MODEL_ID, BASELINE_ID = 7, 3
 
 
-def example(row: Row, split: str, metadata: Mapping[str, str] | None = None) -> bytes:
+def example(
+    row: Row, split: str, metadata: Mapping[str, str] | None = None, group: str | None = None
+) -> bytes:
     """The row as ingestion writes it; without a label where it has an empty one."""
     decoded = decoding.canonicalise(row.image, 1024, 10**6)
-    item = SourceItem('', f'{row.image_id}.png', row.label or None, metadata=dict(metadata or {}))
+    item = SourceItem(
+        '', f'{row.image_id}.png', row.label or None, group=group, metadata=dict(metadata or {})
+    )
     message = examples.to_example(item, row.image_id, decoded, image_facts.measure(decoded.luma))
     return examples.with_split(message, split, {})
 
 
 def write_examples(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]) -> Artifact:
-    """Shards of each split; two, so that something has to be put together again."""
+    """Shards of each split; two, so that something has to be put together again; and the table."""
     for split, some in splits.items():
         (folder / f'Split-{split}').mkdir(parents=True)
         for shard in range(2):
@@ -51,6 +58,12 @@ def write_examples(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]) 
             with tf.io.TFRecordWriter(str(path), 'GZIP') as writer:
                 for serialized in some[shard::2]:
                     writer.write(serialized)
+    rows = [
+        image_table.row(tf.train.Example.FromString(serialized))
+        for some in splits.values()
+        for serialized in some
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, image_table.SCHEMA), folder / 'images.parquet')
     artifact = _artifact(standard_artifacts.Examples, folder, 1)
     artifact.split_names = str(sorted(splits)).replace("'", '"')
     return artifact
@@ -128,10 +141,22 @@ def evaluate(
     gate: Gate | None = None,
     settings: Evaluation | None = None,
     embeddings: str | None = None,
+    baseline_seen: Mapping[str, Sequence[bytes]] | None = types.MappingProxyType({}),
 ) -> Evaluated:
-    """Runs the executor as TFX does, statistics being those of val for train too."""
+    """Runs the executor as TFX does, statistics being those of val for train too.
+
+    Args:
+        baseline_seen: images that the baseline learned from; None where nothing is known of them.
+    """
+    examples_artifact = write_examples(folder / 'examples', splits)
+    (folder / 'earlier').mkdir()
+    earlier = write_examples(folder / 'earlier', baseline_seen or {})
+    if baseline_seen is None:
+        (folder / 'earlier' / 'images.parquet').unlink()
     inputs = {
-        'examples': [write_examples(folder / 'examples', splits)],
+        'examples': [examples_artifact],
+        'seen_examples': [examples_artifact],
+        'baseline_seen_examples': [earlier] if baseline else [],
         'statistics': [write_statistics(folder / 'statistics', {**splits, 'train': splits['val']})],
         'model': [_artifact(standard_artifacts.Model, candidate, MODEL_ID)],
         'embeddings': ([_artifact(Embeddings, pathlib.Path(embeddings), 4)] if embeddings else []),
@@ -155,11 +180,9 @@ def evaluate(
     return Evaluated(outputs['evaluation'][0], outputs['blessing'][0])
 
 
-def interval(uri: str, split: str, model: str = tfma_config.CANDIDATE) -> Interval | None:
-    """Accuracy of a model on a split, as TFMA has it; None where there is no such slice."""
-    # TFMA names the models only where there are two; a lone candidate has the empty name.
-    results = [tfma.load_eval_result(uri, model_name=name) for name in (model, '')]
-    for key, sections in (pair for result in results for pair in result.slicing_metrics):
+def interval(uri: str, split: str) -> Interval | None:
+    """Accuracy on a split, as TFMA has it; None where there is no such slice."""
+    for key, sections in tfma.load_eval_result(uri).slicing_metrics:
         if key == (('split', split),):
             names = ('accuracy', 'accuracy_lower_bound', 'accuracy_upper_bound', 'images')
             values = [sections[''][''][name]['doubleValue'] for name in names]

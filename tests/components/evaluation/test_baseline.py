@@ -8,6 +8,7 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
+from tests.components.shared.test_lineage import Recorder
 from thawline.components.evaluation import baseline
 
 import ml_metadata as mlmd  # isort: skip
@@ -77,12 +78,27 @@ def resolve(
     store: mlmd.MetadataStore, candidate: Artifacts, models: Artifacts, blessings: Artifacts
 ) -> tuple[list[int], ...]:
     """Ids of the model and the blessing that were resolved."""
-    inputs = {'candidate': candidate, 'model': models, 'model_blessing': blessings}
+    resolved = resolve_all(store, candidate, models, blessings, [])
+    assert resolved['candidate'] == [a.id for a in candidate]
+    return resolved['model'], resolved['model_blessing']
+
+
+def resolve_all(
+    store: mlmd.MetadataStore,
+    candidate: Artifacts,
+    models: Artifacts,
+    blessings: Artifacts,
+    examples: Artifacts,
+) -> dict[str, list[int]]:
+    """Ids of all that was resolved."""
+    inputs = {
+        'candidate': candidate, 'model': models, 'model_blessing': blessings,
+        'examples': examples, 'candidate_examples': examples,
+    }  # fmt: skip
     resolved = baseline.EarlierBlessedModelStrategy().resolve_artifacts(store, inputs)
     assert resolved is not None
     assert resolved.keys() == inputs.keys()
-    assert resolved['candidate'] == candidate
-    return [a.id for a in resolved['model']], [a.id for a in resolved['model_blessing']]
+    return {name: [a.id for a in artifacts] for name, artifacts in resolved.items()}
 
 
 def test_latest_earlier_blessed_model_whatever_the_order(all_passed: mlmd.MetadataStore) -> None:
@@ -140,3 +156,83 @@ def test_model_that_the_serving_check_refused_is_no_baseline() -> None:
     assert resolve(checks.store, [models[2]], models, blessings) == ([5], [two])
     checks.add(two, passed=False, decision=refused)
     assert resolve(checks.store, [models[2]], models, blessings) == ([1], [one])
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder(mlmd.MetadataStore(pb.ConnectionConfig(fake_database=pb.FakeDatabaseConfig())))
+
+
+def bless(recorder: Recorder, run: str, model_id: int) -> types.Artifact:
+    """Records that the serving check passed the model; returns its blessing."""
+    blessed, checked = recorder.artifact(), recorder.artifact(blessed=1)
+    inputs, outputs = {'blessing': blessed}, {'infra_blessing': checked}
+    recorder.run('ServingCheck', run, inputs, outputs, pb.Execution.COMPLETE)
+    return blessing(blessed, model_id, True)
+
+
+def ingest_and_train(recorder: Recorder, run: str, tuned: int | None = None) -> dict[str, int]:
+    """Records what a run makes up to its model; ids of artifacts."""
+    made = {
+        name: recorder.artifact() for name in ('examples', 'transformed', 'quarantine', 'model')
+    }
+    done = pb.Execution.COMPLETE
+    ingested = {name: made[name] for name in ('examples', 'quarantine')}
+    recorder.run('ImageExampleGen', run, {}, ingested, done)
+    transformed = {'transformed_examples': made['transformed']}
+    recorder.run('Transform', run, {'examples': made['examples']}, transformed, done)
+    inputs = {'examples': made['transformed']} | ({'hyperparameters': tuned} if tuned else {})
+    recorder.run('Trainer', run, inputs, {'model': made['model']}, done)
+    return made
+
+
+def every_examples(*runs: dict[str, int]) -> Artifacts:
+    """All artifacts Examples of some runs, as the resolver is given them."""
+    artifacts = []
+    for number in (run[name] for run in runs for name in ('transformed', 'examples')):
+        artifact = standard_artifacts.Examples()
+        artifact.id = number
+        artifacts.append(artifact)
+    return artifacts
+
+
+def test_examples_are_those_that_each_model_learned_from(recorder: Recorder) -> None:
+    first, second = (ingest_and_train(recorder, run) for run in ('r1', 'r2'))
+    # From the cache: the same images and another training.
+    retrained = recorder.artifact()
+    cached, done = pb.Execution.CACHED, pb.Execution.COMPLETE
+    recorder.run('ImageExampleGen', 'r3', {}, {'examples': second['examples']}, cached)
+    recorder.run('Trainer', 'r3', {'examples': second['transformed']}, {'model': retrained}, done)
+    models = [model(run['model']) for run in (first, second)]
+    blessings = [bless(recorder, 'r1', first['model'])]
+    for candidate in (second['model'], retrained):
+        resolved = resolve_all(
+            recorder.store, [model(candidate)], models, blessings, every_examples(first, second)
+        )
+        assert resolved['model'] == [first['model']]
+        assert resolved['examples'] == [first['examples']]
+        assert resolved['candidate_examples'] == [second['examples']]
+
+
+def test_examples_that_settings_were_tuned_on_are_among_them(recorder: Recorder) -> None:
+    first = ingest_and_train(recorder, 'r1')
+    settings = recorder.artifact()
+    tuner = {'best_hyperparameters': settings}
+    recorder.run('Tuner', 'r1', {'examples': first['transformed']}, tuner, pb.Execution.COMPLETE)
+    second = ingest_and_train(recorder, 'r2', tuned=settings)
+    resolved = resolve_all(
+        recorder.store, [model(second['model'])], [], [], every_examples(first, second)
+    )
+    assert resolved['examples'] == []
+    assert resolved['candidate_examples'] == [first['examples'], second['examples']]
+
+
+def test_a_model_without_a_record_learned_from_nothing_that_is_known(recorder: Recorder) -> None:
+    run = ingest_and_train(recorder, 'r1')
+    foreign = recorder.artifact()
+    resolved = resolve_all(
+        recorder.store, [model(900)], [model(foreign)], [bless(recorder, 'r1', foreign)],
+        every_examples(run),
+    )  # fmt: skip
+    assert resolved['model'] == [foreign]
+    assert resolved['examples'] == resolved['candidate_examples'] == []

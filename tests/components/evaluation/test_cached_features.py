@@ -180,7 +180,7 @@ def test_the_table_has_what_a_model_serves_whatever_its_features_depend_on(
     assert differing_parts(model, uri) == [part]
     splits = {split: [evaluating.example(row, split) for row in PARTS[split]] for split in PARTS}
     files = split_files.files(evaluating.write_examples(tmp_path / 'examples', splits))
-    job = inference.InferenceJob(str(model), None, (), (), uri)
+    job = inference.InferenceJob(str(model), None, frozenset(), (), (), uri)
     with inference.load_models(job.folders) as (loaded,):
         with beam.Pipeline(runner=FnApiRunner()) as root:
             inference.run(root, [*files['val'], *files['test']], job, str(tmp_path))

@@ -9,6 +9,7 @@ from thawline.components.evaluation import counting
 from thawline.components.evaluation.gate.counts import (
     ClassChange,
     HitCount,
+    NoRecord,
     PairedCount,
     SliceCount,
 )
@@ -19,7 +20,8 @@ from thawline.components.evaluation.predictions import Predictions
 SPLITS = np.array(['val'] * 5 + ['test'] * 2 + ['val'])
 LABELS = np.array([0, 0, 1, -1, 1, 0, 1, -1])
 ANSWERS = np.array([0, 1, 1, 1, 1, 0, 0, 0])
-BASELINE = np.array([1, 0, 1, 0, 1, 0, 0, 0])
+# Asked about images of test, and about one without a label.
+BASELINE = np.array([-2, -2, -2, -2, -2, 1, 1, 0])
 SITES = np.array(['a', 'b', 'a', None, 'b', 'c', 'a', 'a'], object)
 SITE = {'column': 'meta_site', 'accuracy': 0.5}
 GATE = Gate.model_validate({'slices': [SITE, SITE]})
@@ -49,16 +51,29 @@ def test_counts() -> None:
         SliceCount('meta_site', 'a', HitCount(2, 2)),
         SliceCount('meta_site', 'b', HitCount(1, 2)),
     )
-    assert counts.baseline == PairedCount(won=1, lost=1, n=5)
+    assert counts.baseline == PairedCount(won=1, lost=1, n=2)
     assert counts.calibration_error == pytest.approx(0.1)
     assert counts.not_finite == 0
     assert counting.count(predictions(), Gate()).slices == ()
 
 
-def test_change_of_classes_stands_for_the_baseline() -> None:
-    change = ClassChange(('y',), ('z',))
-    assert counting.count(predictions(None), Gate(), change).baseline == change
-    assert counting.count(predictions(None), Gate()).baseline is None
+def test_pairs_are_the_labelled_images_that_the_baseline_was_asked_about() -> None:
+    for asked, expected in (
+        ([-2, -2, -2, -2, -2, -2, 0, -2], PairedCount(0, 0, 1)),
+        ([-2, -2, -2, -2, -2, 0, -2, -2], PairedCount(0, 0, 1)),
+        ([-2, -2, -2, 0, -2, 1, -2, -2], PairedCount(1, 0, 2)),
+        ([-2, -2, -2, -2, -2, -2, -2, 0], PairedCount(0, 0, 0)),
+    ):
+        assert counting.count(predictions(np.array(asked)), Gate()).baseline == expected
+
+
+@pytest.mark.parametrize(
+    'reason', [None, ClassChange(('y',), ('z',)), NoRecord(), PairedCount(0, 0, 0)]
+)
+def test_a_reason_stands_for_a_baseline_that_was_not_asked(
+    reason: PairedCount | ClassChange | NoRecord | None,
+) -> None:
+    assert counting.count(predictions(None), Gate(), reason).baseline == reason
 
 
 def test_images_without_a_finite_answer_are_counted_once() -> None:

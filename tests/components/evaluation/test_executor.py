@@ -17,7 +17,7 @@ from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.evaluation.evaluating import Evaluated
 from tests.components.transformed import Row, Transformed
-from thawline.components.evaluation import executor
+from thawline.components.evaluation import executor, predictions
 from thawline.components.evaluation.gate import record, verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
@@ -59,8 +59,8 @@ def plain(metrics: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def loaded(evaluated: Evaluated, model: str = '') -> dict[frozenset, dict[str, Any]]:
-    result = tfma.load_eval_result(evaluated.evaluation.uri, model_name=model)
+def loaded(evaluated: Evaluated) -> dict[frozenset, dict[str, Any]]:
+    result = tfma.load_eval_result(evaluated.evaluation.uri)
     return {frozenset(key): plain(sections['']['']) for key, sections in result.slicing_metrics}
 
 
@@ -148,10 +148,13 @@ def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
     transformed: Transformed, tmp_path: pathlib.Path
 ) -> None:
     classes = ('no', 'yes')
-    some = rows(classes, 14, 1)
+    some = rows(classes, 20, 1)
     parts = {'val': some[:16], 'test': some[16:]}
     splits = {
-        split: [evaluating.example(row, split) for row in part] for split, part in parts.items()
+        split: [
+            evaluating.example(row, split, group=f'{split}{n // 2}') for n, row in enumerate(part)
+        ]
+        for split, part in parts.items()
     }
     rule = Rule(temperature=1.3, threshold=0.2, positive=1)
     model = evaluating.exported(tmp_path / 'model', transformed, classes, rule)
@@ -161,24 +164,35 @@ def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
         val_accuracy=0.0, max_drop=1.0, paired_test=1e-9, test_contradiction=1e-9,
         max_latency_ms=60_000, max_size_mb=0.001,
     )  # fmt: skip
-    evaluated = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
-    right = {}
+    # Of the test images the baseline was trained on the first, and chosen on another image of the
+    # group of the last; it was evaluated on the third.
+    seen = {
+        'train': [evaluating.example(parts['test'][0], 'train')],
+        'val': [evaluating.example(making.rows(1, 9)[0], 'val', group='test11')],
+        'test': [evaluating.example(parts['test'][2], 'test')],
+    }
+    evaluated = evaluating.evaluate(tmp_path, splits, model, baseline, gate, baseline_seen=seen)
+    slices, right = loaded(evaluated), {}
     for name, folder in (('candidate', model), ('baseline', baseline)):
-        slices = loaded(evaluated, name)
         for split, part in parts.items():
             labels = np.array([classes.index(row.label) for row in part])
             served = evaluating.serve(folder, splits[split])
             answers = np.array([classes.index(text.decode()) for text in served['label']])
-            order = [0, 1] if folder is model else [1, 0]
-            numbers = slices[frozenset({('split', split)})]
-            chances = served['probabilities'][:, order]
-            _assert_like_scikit_learn(numbers, labels, answers, chances)
             right[name, split] = answers == labels
-    assert (right['candidate', 'val'] != right['baseline', 'val']).any()
-    won = (right['candidate', 'val'] & ~right['baseline', 'val']).sum()
-    lost = (right['baseline', 'val'] & ~right['candidate', 'val']).sum()
+            if name == 'candidate':
+                numbers = slices[frozenset({('split', split)})]
+                _assert_like_scikit_learn(numbers, labels, answers, served['probabilities'])
+    # Two images a group: the first two and the last two are not compared.
+    mine, others = right['candidate', 'test'][2:-2], right['baseline', 'test'][2:-2]
+    assert (mine != others).any() and len(mine) == 20
     drop = rule_of(evaluated, 'max_drop')
-    assert drop.value == pytest.approx((lost - won) / len(splits['val']))
+    assert drop.value == pytest.approx(((others & ~mine).sum() - (mine & ~others).sum()) / 20)
+    table = evaluated.predictions
+    assert table.baseline_answers is not None
+    asked = table.ids[table.baseline_answers != predictions.NOT_ASKED]
+    assert sorted(asked) == sorted(row.image_id for row in parts['test'][2:-2])
+    hits = dict(zip(table.ids, table.baseline_answers == table.labels, strict=True))
+    assert [hits[row.image_id] for row in parts['test'][2:-2]] == others.tolist()
 
     assert tfma.load_validation_result(evaluated.evaluation.uri).validation_ok
     assert [rule.name for rule in verdict_of(evaluated).rules if rule.holds is False] == [
@@ -239,6 +253,36 @@ def test_probabilities_that_are_no_numbers_are_refused_in_words(
     assert 'NaN or infinite' in rule_of(evaluated, 'finite_probabilities').sentence
     assert '0 of 6 images' in rule_of(evaluated, 'val_accuracy').sentence
     assert {numbers['accuracy'] for numbers in loaded(evaluated).values()} == {0.0}
+
+
+@pytest.mark.parametrize('recorded', [False, True])
+def test_the_comparison_starts_anew_where_too_few_images_are_known_to_be_unseen(
+    recorded: bool, transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    classes = ('no', 'yes')
+    some = rows(classes, 12, 1)
+    splits = {
+        'val': [evaluating.example(row, 'val') for row in some[:4]],
+        'test': [evaluating.example(row, 'test') for row in some[4:]],
+    }
+    seen = {'train': [evaluating.example(row, 'train') for row in some[:17]]}
+    model = evaluating.exported(tmp_path / 'model', transformed, classes)
+    # The same model with its answers exchanged: where one is right the other is wrong.
+    worse = evaluating.exported(tmp_path / 'worse', transformed, classes, kernel=-4.0)
+    gate = Gate(val_accuracy=0.0, max_drop=0.0, paired_test=0.5, test_contradiction=None)
+    evaluated = evaluating.evaluate(
+        tmp_path, splits, worse, model, gate, baseline_seen=seen if recorded else None
+    )
+    assert verdict_of(evaluated).blessed
+    for name in ('paired_test', 'max_drop'):
+        rule = rule_of(evaluated, name)
+        assert rule.holds is None and rule.value is None
+        assert ('Only 7 images' if recorded else 'no record') in rule.sentence
+    baseline_answers = evaluated.predictions.baseline_answers
+    asked = 0 if baseline_answers is None else (baseline_answers != predictions.NOT_ASKED).sum()
+    assert asked == (7 if recorded else 0)
+    compared_with = evaluated.blessing.get_int_custom_property('baseline_model_id')
+    assert (compared_with == evaluating.BASELINE_ID) is recorded
 
 
 def test_missing_baseline_is_named(transformed: Transformed, tmp_path: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import numpy as np
@@ -32,10 +33,7 @@ def write(uri: pathlib.Path, compared: bool, part: int = 0) -> None:
         'brightness_bucket': ['dark', 'medium', 'bright'],
     }
     if compared:
-        rows |= {
-            'baseline_answer': ['קטן', '<b>', '🐈'],
-            'baseline_probabilities': predictions.vectors(probabilities[::-1]),
-        }
+        rows['baseline_answer'] = ['קטן', '<b>', None]
     schema = predictions.schema(CLASSES, ['meta_site'], EDGES)
     (uri / 'predictions').mkdir(parents=True, exist_ok=True)
     pq.write_table(predictions.table(rows, schema), uri / 'predictions' / f'part-{part}.parquet')
@@ -58,11 +56,23 @@ def test_read_is_what_was_written_in_the_order_of_paths(
     assert table.columns['brightness_bucket'].tolist() == ['medium', 'bright', 'dark']
     assert table.columns['brightness'].dtype == np.float32
     if compared:
-        assert table.baseline_answers is not None and table.baseline_probabilities is not None
-        assert table.baseline_answers.tolist() == [0, 2, 1]
-        assert table.baseline_probabilities[1].tolist() == pytest.approx([0.5, 0.3, 0.2])
+        assert table.baseline_answers is not None
+        assert table.baseline_answers.tolist() == [0, predictions.NOT_ASKED, 1]
     else:
-        assert table.baseline_answers is None and table.baseline_probabilities is None
+        assert table.baseline_answers is None
+
+
+def test_baseline_of_the_first_format_is_not_read(tmp_path: pathlib.Path) -> None:
+    """It was asked about all images, also about those that it was trained on."""
+    write(tmp_path, compared=True)
+    part = tmp_path / 'predictions' / 'part-0.parquet'
+    table = pq.read_table(part)
+    described = json.loads(table.schema.metadata[b'thawline']) | {'format': 1}
+    older = table.append_column('baseline_probabilities', table['probabilities'])
+    pq.write_table(older.replace_schema_metadata({'thawline': json.dumps(described)}), part)
+    read = predictions.read(str(tmp_path))
+    assert read.answers.tolist() == [1, 2, 0] and read.baseline_answers is None
+    assert 'baseline_probabilities' not in read.columns
 
 
 def test_shards_are_one_table(tmp_path: pathlib.Path) -> None:
@@ -81,5 +91,5 @@ def test_what_cannot_be_read_is_refused_with_its_place(tmp_path: pathlib.Path) -
     with pytest.raises(DataError, match='thawline run --no-cache'):
         predictions.read(str(tmp_path))
     pq.write_table(pa.table({'image_id': ['x']}), part)
-    with pytest.raises(DataError, match='format None, not 1'):
+    with pytest.raises(DataError, match='format None, not 2'):
         predictions.read(str(tmp_path))

@@ -10,7 +10,6 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pyarrow.parquet as pq
-import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import tfx.components  # noqa: F401  isort: skip - tfma is not whole without it
@@ -43,7 +42,7 @@ def test_tfma_decides_on_val_accuracy_as_the_gate_does(
         for rule in verdict.judge(Counts(HitCount(hits, n), HitCount(0, 0), {}), gate).rules
         if rule.name == 'val_accuracy'
     )
-    config = tfma_config.build(gate, CLASSES, [], 20, has_baseline=False)
+    config = tfma_config.build(gate, CLASSES, [], 20)
     metrics = {
         tfma.metrics.MetricKey(name=name, example_weighted=None): value
         for name, value in (
@@ -57,13 +56,9 @@ def test_tfma_decides_on_val_accuracy_as_the_gate_does(
 
 
 def predict(
-    uri: pathlib.Path,
-    n: int,
-    hits: dict[str, int],
-    compared: bool,
-    splits: tuple[str, str] = ('val', 'test'),
+    uri: pathlib.Path, n: int, hits: dict[str, int], splits: tuple[str, str] = ('val', 'test')
 ) -> np.ndarray:
-    """Writes n images of each split, so many of them right; the baseline has all right.
+    """Writes n images of each split, so many of them right.
 
     Returns:
         Labels and answers, int64 [2, 2n].
@@ -84,34 +79,26 @@ def predict(
         'probabilities': predictions.vectors(chances),
         'meta_site': ['a', 'b', None, 'b'] * (n // 2),
     }
-    if compared:
-        rows |= {
-            'baseline_answer': names[labels],
-            'baseline_probabilities': predictions.vectors(chances),
-        }
     schema = predictions.schema(CLASSES, ['meta_site'], {})
     (uri / predictions.FOLDER).mkdir()
     pq.write_table(predictions.table(rows, schema), uri / predictions.FOLDER / 'part.parquet')
     return np.stack([labels, answers])
 
 
-def run(folder: pathlib.Path, gate: Gate, models: tuple[str, ...] = ('',)) -> None:
-    config = tfma_config.build(gate, CLASSES, [('meta_site',)], 20, len(models) > 1)
+def run(folder: pathlib.Path, gate: Gate) -> None:
+    config = tfma_config.build(gate, CLASSES, [('meta_site',)], 20)
     with beam.Pipeline(runner=FnApiRunner()) as root:
-        locations = {name: f'/models/{name}' for name in models}
-        tfma_run.evaluate(root, config, locations, str(folder))
+        tfma_run.evaluate(root, config, '/models/7', str(folder))
 
 
-@pytest.mark.parametrize('compared', [False, True])
-def test_threshold_and_slices_on_predictions(compared: bool, tmp_path: pathlib.Path) -> None:
-    labels, answers = predict(tmp_path, 100, {'val': 90, 'test': 60}, compared)
-    models = ('candidate', 'baseline') if compared else ('',)
+def test_threshold_and_slices_on_predictions(tmp_path: pathlib.Path) -> None:
+    labels, answers = predict(tmp_path, 100, {'val': 90, 'test': 60})
     bound = proportions.lower_bound(90, 100)
-    run(tmp_path, Gate(val_accuracy=bound), models)
+    run(tmp_path, Gate(val_accuracy=bound))
     assert tfma.load_validation_result(str(tmp_path)).validation_ok
 
-    result = tfma.load_eval_result(str(tmp_path), model_name=models[0])
-    assert result.model_location == f'/models/{models[0]}'
+    result = tfma.load_eval_result(str(tmp_path))
+    assert result.model_location == '/models/7'
     slices: dict[frozenset, Any] = {
         frozenset(key): sections[''][''] for key, sections in result.slicing_metrics
     }
@@ -121,8 +108,6 @@ def test_threshold_and_slices_on_predictions(compared: bool, tmp_path: pathlib.P
     assert not any(('meta_site', None) in key for key in slices)
     interval = evaluating.interval(str(tmp_path), 'val')
     assert interval is not None and (interval.share, interval.n) == (0.9, 100)
-    of_baseline = evaluating.interval(str(tmp_path), 'test', tfma_config.BASELINE)
-    assert (of_baseline is not None and of_baseline.share == 1.0) is compared
     (plot,) = [sections[''][''] for key, sections in result.plots if key == (('split', 'val'),)]
     (matrix,) = plot['multiClassConfusionMatrixAtThresholds']['matrices']
     pairs = list(zip(labels[:100], answers[:100], strict=True))
@@ -136,7 +121,7 @@ def test_val_that_misses_the_threshold_or_has_no_image_fails(tmp_path: pathlib.P
     for name, splits in (('misses', ('val', 'test')), ('absent', ('test', 'test'))):
         folder = tmp_path / name
         folder.mkdir()
-        predict(folder, 100, {'val': 90, 'test': 100}, False, splits)
+        predict(folder, 100, {'val': 90, 'test': 100}, splits)
         run(folder, Gate(val_accuracy=np.nextafter(proportions.lower_bound(90, 100), 1)))
         validation = tfma.load_validation_result(str(folder))
         assert not validation.validation_ok

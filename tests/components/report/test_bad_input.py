@@ -64,7 +64,7 @@ def test_a_baseline_with_other_classes(odd: Told) -> None:
     rule = odd.rules['paired_test']
     assert rule['holds'] is None and rule['value'] is None
     assert "added 'rare'" in rule['sentence'] and "removed 'maybe'" in rule['sentence']
-    assert all(part['baseline'] is None for part in odd.content['parts'].values())
+    assert all(part['unseen'] is None for part in odd.content['parts'].values())
     assert 'does not apply' in odd.page
 
 

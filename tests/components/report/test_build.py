@@ -13,7 +13,8 @@ from sklearn import metrics
 
 from tests.components.report import report_inputs
 from tests.components.transformed import CLASSES, Transformed
-from thawline.components.report import build, content, picture_choice
+from thawline.components.evaluation.predictions import NOT_ASKED
+from thawline.components.report import build, content, picture_choice, tables
 from thawline.components.report.content import ReportContent
 
 
@@ -41,7 +42,7 @@ def test_numbers_are_scikit_learns_on_the_models_own_predictions(
         mine = every.splits == split
         labels, answers = every.labels[mine], every.answers[mine]
         assert part.accuracy.share == metrics.accuracy_score(labels, answers)
-        assert part.accuracy.n == mine.sum() and part.baseline is None
+        assert part.accuracy.n == mine.sum() and part.unseen is None
         assert part.metrics['balanced_accuracy'] == pytest.approx(
             metrics.recall_score(
                 labels, answers, labels=np.unique(labels), average='macro', zero_division=0
@@ -56,6 +57,38 @@ def test_numbers_are_scikit_learns_on_the_models_own_predictions(
         }
         assert [row.name for row in part.classes] == list(every.classes)
         assert sum(each.accuracy.n for each in part.calibration) == mine.sum()
+
+
+@pytest.mark.parametrize('asked', [3, None])
+def test_the_baseline_is_shown_on_the_images_that_it_was_asked_about(
+    asked: int | None, given: build.ReportInputs
+) -> None:
+    every = given.predictions
+    test = np.flatnonzero(every.splits == 'test')[:asked]
+    baseline = np.full(len(every), NOT_ASKED)
+    baseline[test] = 0
+    with_baseline = dataclasses.replace(every, baseline_answers=baseline)
+    report = build.build_content(dataclasses.replace(given, predictions=with_baseline))
+    assert report.splits['val'].unseen is None
+    part = report.splits['test']
+    assert part.unseen is not None
+    assert (part.unseen.baseline.share, part.unseen.baseline.n) == (
+        metrics.accuracy_score(every.labels[test], np.zeros(len(test))), len(test),
+    )  # fmt: skip
+    assert (part.unseen.model.share, part.unseen.model.n) == (
+        metrics.accuracy_score(every.labels[test], every.answers[test]), len(test),
+    )  # fmt: skip
+    shown = [(row.who, row.interval) for row in tables.accuracy_rows({'test': part})]
+    beside = [('model', part.unseen.model)] if asked else []
+    assert shown == [('model', part.accuracy), *beside, ('baseline', part.unseen.baseline)]
+
+
+def test_summary_of_an_older_version_is_read_without_its_baseline(told: ReportContent) -> None:
+    values = json.loads(content.summary_to_json(told))
+    for part in values['parts'].values():
+        del part['unseen']
+        part['baseline'] = part['accuracy']
+    assert content.from_json(json.dumps(values)).splits['test'].unseen is None
 
 
 def test_every_picture_that_is_named_is_there_and_of_its_cell(told: ReportContent) -> None:

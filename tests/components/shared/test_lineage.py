@@ -30,8 +30,11 @@ class Recorder:
         self.execution_type = store.put_execution_type(pb.ExecutionType(name='Execution'))
         self.artifact_type = store.put_artifact_type(pb.ArtifactType(name='Thing'))
 
-    def artifact(self) -> int:
-        (made,) = self.store.put_artifacts([pb.Artifact(type_id=self.artifact_type)])
+    def artifact(self, **properties: int) -> int:
+        artifact = pb.Artifact(type_id=self.artifact_type)
+        for name, value in properties.items():
+            artifact.custom_properties[name].int_value = value
+        (made,) = self.store.put_artifacts([artifact])
         return made
 
     def run(
@@ -44,7 +47,8 @@ class Recorder:
                 event = pb.Event(type=kind)
                 event.path.steps.add(key=key)
                 event.path.steps.add(index=0)
-                events.append((pb.Artifact(id=i, type_id=self.artifact_type), event))
+                (artifact,) = self.store.get_artifacts_by_id([i])
+                events.append((artifact, event))
         contexts = [
             pb.Context(type_id=self.types[kind], name=name)
             for kind, name in (('pipeline', 'p'), ('pipeline_run', run), ('node', f'p.{node}'))
@@ -56,14 +60,15 @@ class Recorder:
 def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'metadata.sqlite'
     recorder = Recorder(metadata_store.open_store(connection_to(path)))
-    images, model, other, evaluation = (recorder.artifact() for _ in range(4))
+    images, model, other, evaluation, others = (recorder.artifact() for _ in range(5))
     done, cached = pb.Execution.COMPLETE, pb.Execution.CACHED
     recorder.run('Images', 'r1', {}, {'examples': images}, done)
     recorder.run('Trainer', 'r1', {'examples': images}, {'model': model}, done)
     recorder.run('Images', 'r2', {}, {'examples': images}, cached)
     recorder.run('Trainer', 'r2', {'examples': images}, {'model': other}, done)
     recorder.run('Trainer', 'r3', {'examples': images}, {'model': model}, cached)
-    compared = {'model': model, 'baseline_model': other}
+    recorder.run('Images', 'r3', {}, {'examples': others}, done)
+    compared = {'model': model, 'baseline_model': other, 'baseline_seen_examples': others}
     recorder.run('Evaluator', 'r3', compared, {'evaluation': evaluation}, done)
 
     with metadata_store.lend(connection_to(path)):

@@ -127,6 +127,7 @@ def test_unlabelled_relabelled_and_moved_images(tmp_path):
     assert (told.overall.only_first, told.overall.only_second) == (0, 1)
     said = facts(told)
     assert said['Not comparable'] == said['Other label in A'] == said['Other split in A'] == '1'
+    assert said['Val of A or B'] == '2'
 
 
 def test_other_classes_are_said_and_only_shared_ones_judged(tmp_path):

@@ -1,0 +1,50 @@
+"""The images on which a candidate and a baseline can be compared: those that neither has seen.
+
+A model has seen the images that it was trained on (train) and chosen on (val). After a change of
+the seed, the fractions, the groups or the images, most of the new val and test were in train or val
+of an earlier model, which answers them from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse
+
+from thawline.components.shared.splits import TEST, TRAIN, VAL
+
+
+def unseen(own: pa.Table, learned_from: Iterable[pa.Table]) -> frozenset[str]:
+    """Ids of the test images of the candidate that neither model has seen.
+
+    An image counts as seen also where another image of its group was: by the name of the group, or
+    by an image that is now in the same group.
+
+    Args:
+        own: the candidate's images; see `components.ingestion.image_table`.
+        learned_from: all images that the candidate or the baseline learned from, of all splits.
+    """
+    test = own.filter(pc.field('split') == TEST)
+    seen = np.zeros(len(test), bool)
+    for images in learned_from:
+        learned = images.filter(pc.field('split').isin([TRAIN, VAL]))
+        for column in ('image_id', 'group'):
+            seen |= pc.is_in(test[column], learned[column].combine_chunks()).to_numpy()
+    groups = _joined_groups(test)
+    seen = np.isin(groups, groups[seen])
+    return frozenset(test['image_id'].filter(pa.array(~seen)).to_pylist())
+
+
+def _joined_groups(images: pa.Table) -> np.ndarray:
+    """A number for the group of each image, int64 [N]; groups that share an image are one."""
+    ids, groups = (
+        np.unique(images[column].to_numpy(), return_inverse=True)[1]
+        for column in ('image_id', 'group')
+    )
+    n = 1 + max(ids.max(initial=0), groups.max(initial=0))
+    edges = scipy.sparse.coo_array((np.ones(len(ids)), (ids, n + groups)), (2 * n, 2 * n))
+    _, component = scipy.sparse.csgraph.connected_components(edges, directed=False)
+    return component[ids]

@@ -1,0 +1,104 @@
+"""Which test images count in a comparison: no model has seen them, nor others of their groups."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+import time
+
+import hypothesis
+import hypothesis.strategies as st
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thawline.components.evaluation.unseen_images import unseen
+from thawline.components.ingestion import image_table
+
+Image = tuple[str, str, str]  # id, group, split
+
+
+def table(*images: Image) -> pa.Table:
+    rows = [
+        {'image_id': name, 'path': f'{name}.png', 'group': group, 'split': split, 'label': 'x'}
+        for name, group, split in images
+    ]
+    return pa.Table.from_pylist(rows, image_table.SCHEMA)
+
+
+OWN = table(
+    ('a', 'a', 'train'), ('b', 'b', 'val'),
+    ('c', 'c', 'test'), ('d', 'd', 'test'), ('e', 'pair', 'test'), ('f', 'pair', 'test'),
+)  # fmt: skip
+
+
+def test_without_another_model_all_test_images_are_unseen() -> None:
+    assert unseen(OWN, []) == unseen(OWN, [OWN]) == {'c', 'd', 'e', 'f'}
+    assert unseen(table(('a', 'a', 'train')), [OWN]) == frozenset()
+    assert unseen(table(), [OWN, table()]) == frozenset()
+
+
+def test_what_another_model_was_trained_or_chosen_on_is_seen() -> None:
+    for split, expected in (('train', {'d', 'e', 'f'}), ('val', {'d', 'e', 'f'}), ('test', None)):
+        assert unseen(OWN, [table(('c', 'c', split))]) == (expected or {'c', 'd', 'e', 'f'})
+
+
+def test_another_image_of_the_group_was_seen() -> None:
+    # By the name of the group, though the other image is no longer there.
+    assert unseen(OWN, [table(('gone', 'pair', 'train'))]) == {'c', 'd'}
+    # By an image that is in the group now, and had another group then, or none.
+    assert unseen(OWN, [table(('e', 'e', 'val'))]) == {'c', 'd'}
+    assert unseen(OWN, [table(('e', 'session 7', 'train'))]) == {'c', 'd'}
+    # A group that was in test then.
+    assert unseen(OWN, [table(('e', 'pair', 'test'))]) == {'c', 'd', 'e', 'f'}
+
+
+def test_groups_that_share_an_image_are_one() -> None:
+    own = table(
+        ('x', 'g', 'test'), ('x', 'h', 'test'), ('y', 'h', 'test'), ('y', 'i', 'test'),
+        ('z', 'i', 'test'), ('other', 'other', 'test'),
+    )  # fmt: skip
+    assert unseen(own, [table(('old', 'g', 'train'))]) == {'other'}
+    assert unseen(own, [table(('z', 'z', 'train'))]) == {'other'}
+
+
+def test_all_that_a_model_learned_from_counts() -> None:
+    """Its settings may have been tuned on other images than it was trained on."""
+    seen = [OWN, table(('c', 'c', 'train')), table(('d', 'd', 'val'), ('e', 'e', 'test'))]
+    assert unseen(OWN, seen) == {'e', 'f'}
+
+
+def test_fifty_thousand_images_are_cheap(tmp_path: pathlib.Path) -> None:
+    splits = ['train'] * 7 + ['val', 'test', 'test']
+    names = [hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(50_000)]
+    own, other = (
+        table(*((name, name, splits[(i + turn) % 10]) for i, name in enumerate(names)))
+        for turn in (0, 1)
+    )
+    file = tmp_path / 'images.parquet'
+    pq.write_table(own, file)
+    assert file.stat().st_size < 6_000_000
+    started = time.process_time()
+    assert len(unseen(own, [own, other])) == 5_000
+    assert time.process_time() - started < 2
+
+
+IMAGES = st.lists(
+    st.tuples(
+        st.sampled_from('abcdefgh'), st.sampled_from('stuvw'), st.sampled_from(('train', 'test'))
+    ),
+    max_size=8,
+)
+
+
+@hypothesis.given(IMAGES, IMAGES)
+def test_a_chain_of_images_and_groups_leads_to_no_unseen_image(
+    own: list[Image], other: list[Image]
+) -> None:
+    seen = {(kind, of[kind]) for of in other if of[2] == 'train' for kind in (0, 1)}
+    test = [image for image in own if image[2] == 'test']
+    for _ in test:
+        for image in test:
+            if seen & {(0, image[0]), (1, image[1])}:
+                seen |= {(0, image[0]), (1, image[1])}
+    expected = {image[0] for image in test if (0, image[0]) not in seen}
+    assert unseen(table(*own), [table(*other)]) == expected
