@@ -81,10 +81,10 @@ def _latest_servable(
 def _passed_serving_check(store: mlmd.MetadataStore, blessing: types.Artifact) -> bool:
     """Whether the latest check that read this blessing passed its model; False without one."""
     events = store.get_events_by_artifact_ids([blessing.id])
-    readers = sorted({event.execution_id for event in events if event.type == pb.Event.INPUT})
+    executions = sorted({event.execution_id for event in events})
     decisions = [
         event
-        for event in (store.get_events_by_execution_ids(readers) if readers else ())
+        for event in (store.get_events_by_execution_ids(executions) if executions else ())
         if event.type == pb.Event.OUTPUT and event.path.steps[0].key == _CHECK
     ]
     if not decisions:

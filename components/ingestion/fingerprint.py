@@ -98,8 +98,7 @@ def _read(path: str) -> tuple[str, str]:
         digest = files.sha256(pathlib.Path(path))
     except OSError as error:  # ingestion meets it again, and says so
         return '', f'unreadable: {error.strerror}'
-    state = state_of(before)
-    return (state if settled and _state(path) == state else ''), digest
+    return (state_of(before) if settled else ''), digest
 
 
 def _state(path: str) -> str:

@@ -109,6 +109,12 @@ def test_files_that_are_no_images_count_by_their_names(root, digest) -> None:
     before = digest()
     (root / 'README.md').write_text('two')
     assert digest() == before
+    (root / 'a' / 'one.heic').touch()  # is in the quarantine
+    before = digest()
+    (root / 'a' / 'one.heic').write_text('content')
+    assert digest() == before
+    (root / 'a' / 'one.heic').rename(root / 'a' / 'two.heic')
+    assert digest() != before
 
 
 def test_unchanged_files_are_not_read_again(root, digest, tmp_path, monkeypatch) -> None:
@@ -123,6 +129,21 @@ def test_unchanged_files_are_not_read_again(root, digest, tmp_path, monkeypatch)
     assert digest() == before and read == [root / A]
     (tmp_path / 'kept' / 'source_digests.json').write_text('{"x": 1}')
     assert digest() == before and len(read) == 9  # damaged: all are read
+
+
+def test_file_that_changes_while_it_is_read_is_read_again(root, digest, monkeypatch) -> None:
+    original = fingerprint_lib.files.sha256
+
+    def overtaken(path: pathlib.Path) -> str:
+        content = original(path)
+        if path == root / A:
+            path.write_bytes(b'new')
+        return content
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fingerprint_lib.files, 'sha256', overtaken)
+        before = digest()
+    assert digest() != before
 
 
 def test_files_that_just_changed_are_read_again(root, digest, tmp_path, monkeypatch) -> None:
