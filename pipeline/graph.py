@@ -57,6 +57,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
 
     data_gate = DataGate(
         statistics=statistics,
+        schema=schema,
         anomalies=example_validator.outputs['anomalies'],
         quarantine=image_example_gen.outputs['quarantine'],
         policy=config.data_gate,

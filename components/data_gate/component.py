@@ -17,6 +17,7 @@ class DataGate(Component):
     EXECUTOR = executor.Executor
     INPUTS = {
         'statistics': standard_artifacts.ExampleStatistics,
+        'schema': standard_artifacts.Schema,
         'anomalies': standard_artifacts.ExampleAnomalies,
         'quarantine': Quarantine,
     }

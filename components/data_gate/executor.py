@@ -6,10 +6,11 @@ import pathlib
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
+from tfx.utils import io_utils
 
 from thawline.components.data_gate.findings import DataFacts, DataRecord, find, write
 from thawline.components.data_gate.params import DataPolicy
@@ -29,6 +30,18 @@ def class_counts(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dic
     }
 
 
+def schema_classes(schema: schema_pb2.Schema) -> list[str]:
+    """The classes that a schema knows: the values of the domain of the feature `label`."""
+    domains = {domain.name: domain for domain in schema.string_domain}
+    for feature in schema.feature:
+        if feature.name == 'label':
+            kind = feature.WhichOneof('domain_info')
+            domain = {'domain': domains.get(feature.domain), 'string_domain': feature.string_domain}
+            chosen = domain.get(kind or '')
+            return list(chosen.value) if chosen is not None else []
+    return []
+
+
 def anomaly_lines(anomalies: anomalies_pb2.Anomalies) -> list[str]:
     """One line an anomaly: the feature, then TFDV's description."""
     lines = []
@@ -39,6 +52,9 @@ def anomaly_lines(anomalies: anomalies_pb2.Anomalies) -> list[str]:
     for name, info in sorted(anomalies.anomaly_info.items()):
         lines.append(f'feature {name!r}: {info.short_description}: {info.description}')
     return lines
+
+
+_SCHEMA = 'schema.pbtxt'  # as SchemaGen and ImportSchemaGen name it
 
 
 class Executor(base_executor.BaseExecutor):
@@ -53,7 +69,7 @@ class Executor(base_executor.BaseExecutor):
         """Judges the data.
 
         Args:
-            input_dict: `statistics`, `anomalies` and `quarantine`, one artifact each.
+            input_dict: `statistics`, `schema`, `anomalies` and `quarantine`, one artifact each.
             output_dict: `verdict`.
             exec_properties: `policy`, JSON of params.DataPolicy.
 
@@ -81,6 +97,9 @@ class Executor(base_executor.BaseExecutor):
                 )
                 for split, folder in split_files.folders(inputs['anomalies']).items()
             },
+            schema_classes(
+                io_utils.parse_pbtxt_file(f'{inputs["schema"].uri}/{_SCHEMA}', schema_pb2.Schema())
+            ),
         )
         policy = DataPolicy.model_validate_json(exec_properties['policy'])
         findings = find(facts, policy)

@@ -33,6 +33,7 @@ class DataFacts:
         quarantined: how many of them are unusable.
         reasons: reason -> files, of the quarantined.
         anomalies: split -> one line an anomaly.
+        schema_classes: those that the schema knows.
     """
 
     class_counts: Mapping[str, Mapping[str, int]]
@@ -40,6 +41,7 @@ class DataFacts:
     quarantined: int
     reasons: Mapping[str, int]
     anomalies: Mapping[str, Sequence[str]]
+    schema_classes: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,7 @@ def find(facts: DataFacts, policy: DataPolicy) -> list[Finding]:
     small = [label for label in classes if totals[label] < policy.min_images_per_class]
     findings = [
         *_class_findings(totals, small, policy),
+        *_lost_class_findings(facts.schema_classes, classes, policy),
         *_split_findings(counts, classes),
         *_quarantine_findings(facts, policy),
         *(
@@ -100,6 +103,19 @@ def _class_findings(
             True,
             f'{len(small)} {verb} fewer than {policy.min_images_per_class} images: {listed}; add '
             'images, merge or remove classes, or lower data_gate.min_images_per_class',
+        )
+
+
+def _lost_class_findings(
+    known: Sequence[str], classes: Sequence[str], policy: DataPolicy
+) -> Iterable[Finding]:
+    lost = [repr(label) for label in known if label not in classes]
+    if lost:
+        yield Finding(
+            policy.anomalies == 'stop',
+            f'the schema knows {abbreviate(lost, _LISTED)}, but no image has '
+            f'{"this class" if len(lost) == 1 else "these classes"}; add images, or review the '
+            'schema: thawline schema --force',
         )
 
 

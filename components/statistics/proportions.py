@@ -90,6 +90,23 @@ def lower_bound(hits: int, n: int, confidence: float = CONFIDENCE) -> float:
     return float(lower_bounds(hits, n, confidence))
 
 
+def upper_bound(hits: int, n: int, alpha: float) -> float:
+    """The exact upper bound of a share (Clopper & Pearson, Biometrika 1934); 1 for n = 0.
+
+    A share at or above it would give so few hits in at most the share `alpha` of cases.
+
+    Raises:
+        ValueError: hits are not in [0, n].
+    """
+    _check(hits, n)
+    return 1.0 if hits == n else float(scipy.special.betaincinv(hits + 1, n - hits, 1 - alpha))
+
+
+def images_to_refute(share: float, alpha: float) -> int:
+    """The fewest images of which not one hit shows at `alpha` that a share is below `share`."""
+    return max(1, math.floor(math.log(alpha) / math.log1p(-max(share, 1e-9))) + 1)
+
+
 def hits_needed(n: int, threshold: float, confidence: float = CONFIDENCE) -> int | None:
     """The fewest hits among `n` whose lower bound reaches `threshold`; None if even `n` do not."""
     if lower_bound(n, n, confidence) < threshold:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import sys
 import webbrowser
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -55,7 +55,7 @@ def command(project: Project, first: str, second: str, kind: str, browse: bool) 
     images = {flip.id for flip in comparison_page.shown_flips(result.flips)}
     page = comparison_page.render(result, thumbnails(reports, images, project.logs / LOG))
     report.save(path, page.encode('utf-8'))
-    _print(result, path)
+    _print(result, path, *(report.content.classes for report in reports))
     if browse:
         webbrowser.open(path.as_uri())
 
@@ -69,12 +69,16 @@ def _compared_run(stored: StoredReport) -> ComparedRun:
     return ComparedRun(stored.run.id, answers, content.project, content.verdict, content.facts)
 
 
-def _print(result: Comparison, path: pathlib.Path) -> None:
+def _print(
+    result: Comparison, path: pathlib.Path, first: Sequence[str], second: Sequence[str]
+) -> None:
     from thawline.pipeline.reports import comparison_summary
 
     console = rich.console.Console(file=sys.stdout)
     say(console, (comparison_summary.decision(result.overall), 'bold'))
     say(console, comparison_summary.headline(result.overall))
+    for line in comparison_summary.class_lines(first, second):
+        say(console, (line, 'bold yellow'))
     for line in comparison_summary.accuracy_lines(result):
         say(console, f'  {line}')
     say(console, f'  page        {path}')

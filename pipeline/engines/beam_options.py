@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 
 from thawline.pipeline.config.beam import Beam, Dataflow
+from thawline.pipeline.engines import worker_code
 
 # Compiled into every pipeline, whatever engine it runs on: TFX makes Beam options part of the cache
 # key, and another engine is no reason to run a node again.
@@ -25,10 +27,15 @@ _JOB_SERVER_TIMEOUT = 60  # seconds a call, not counting the run itself
 
 @dataclasses.dataclass(frozen=True)
 class Endpoints:
-    """host:port of each service."""
+    """host:port of each service.
+
+    Attributes:
+        worker_code: what the workers must run; see `worker_code`.
+    """
 
     job_server: str
     worker_pool: str
+    worker_code: str
 
 
 def in_process(beam: Beam) -> list[str]:
@@ -72,9 +79,14 @@ def _portable(endpoints: Endpoints | None) -> list[str]:
         f'--job_endpoint={endpoints.job_server}',
         f'--job_server_timeout={_JOB_SERVER_TIMEOUT}',
         '--environment_type=EXTERNAL',
-        f'--environment_config={endpoints.worker_pool}',
+        f'--environment_config={_environment(endpoints)}',
         IN_PROCESS[2],
     ]
+
+
+def _environment(endpoints: Endpoints) -> str:
+    parameters = {worker_code.PARAMETER: endpoints.worker_code}
+    return json.dumps({'url': endpoints.worker_pool, 'params': parameters})
 
 
 def _on_cluster(endpoints: Endpoints | None) -> list[str]:

@@ -11,7 +11,7 @@ import sys
 from thawline.components.shared import progress
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.beam import Beam
-from thawline.pipeline.engines import health_checks, java, processes
+from thawline.pipeline.engines import health_checks, java, processes, worker_code
 from thawline.pipeline.engines.beam_options import Endpoints
 from thawline.pipeline.system import ports
 
@@ -50,7 +50,7 @@ class Services:
             elif self._beam.engine == 'spark' and self._beam.spark.address is not None:
                 health_checks.check_spark(self._beam.spark.address)
             pool = self._worker_pool()
-            self._endpoints = Endpoints(self._job_server(), pool)
+            self._endpoints = Endpoints(self._job_server(), pool, worker_code.digest())
         return self._endpoints
 
     def close(self) -> None:

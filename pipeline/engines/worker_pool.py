@@ -22,6 +22,7 @@ import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 from thawline.pipeline.engines import processes as processes_lib
+from thawline.pipeline.engines import worker_code
 
 _THREADS = 16  # requests answered at once
 _LOG = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Front(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
 
     def __init__(self, processes: int) -> None:
         """Starts the processes, without waiting for their imports."""
+        self._code = worker_code.digest()
         self._lock = threading.Lock()
         self._hosts = [_Host() for _ in range(processes)]
 
@@ -85,7 +87,10 @@ class Front(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     def StartWorker(  # noqa: N802 - the name is gRPC's
         self, request: beam_fn_api_pb2.StartWorkerRequest, unused_context: object
     ) -> beam_fn_api_pb2.StartWorkerResponse:
-        """Starts a worker in the process with the fewest."""
+        """Starts a worker in the process with the fewest, if it would run the right code."""
+        if refused := worker_code.refusal(request.params, self._code):
+            _LOG.error('%s', refused)
+            return beam_fn_api_pb2.StartWorkerResponse(error=refused)
         try:
             with self._lock:
                 self._replace_dead()

@@ -23,13 +23,6 @@ def refusal_lines(result: NodeResult) -> list[str]:
     return [' '.join(filter(None, (rule.sentence, rule.change))) for rule in failed]
 
 
-def skipped_comparison(result: NodeResult) -> str:
-    """Why the model was not compared with the blessed baseline; empty where it was."""
-    compared = ('paired_test', 'max_drop')
-    skipped = (r for r in verdict(result).rules if r.name in compared and r.value is None)
-    return next((rule.sentence for rule in skipped), '')
-
-
 def verdict(result: NodeResult) -> Verdict:
     """The gate's verdict, of the Evaluator."""
     return verdict_record.read(pathlib.Path(result.outputs['evaluation'].uri))

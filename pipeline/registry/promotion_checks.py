@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from thawline.components.saved_model import card
 from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.components.shared.model_fingerprint import LocalFiles
+from thawline.components.shared.text import abbreviate
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
@@ -51,6 +53,49 @@ def objections(model: Model) -> list[Objection]:
     return reasons
 
 
+@dataclasses.dataclass(frozen=True)
+class ClassChanges:
+    """Classes that a model adds to those of the served one, and those that it no longer knows."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+def class_changes(registry: Registry, model: Model, stage: str) -> ClassChanges:
+    """How the answers of a stage would change; nothing where one of the models is unknown."""
+    current = registry.current(stage)
+    served = registry.model(current.model) if current else None
+    before, after = (_classes(served), _classes(model))
+    if before is None or after is None:
+        return ClassChanges()
+    return ClassChanges(
+        tuple(name for name in after if name not in before),
+        tuple(name for name in before if name not in after),
+    )
+
+
+def _classes(model: Model | None) -> tuple[str, ...] | None:
+    if model is None or model.folder is None:
+        return None
+    try:
+        return card.read(model.folder).classes
+    except (OSError, ValueError, KeyError):
+        return None  # of an early version, or another maker
+
+
+def _class_objections(registry: Registry, model: Model, stage: str) -> list[Objection]:
+    removed = class_changes(registry, model, stage).removed
+    if not removed:
+        return []
+    names = abbreviate(map(repr, removed), 5)
+    return [
+        Objection(
+            f'no longer knows {names}',
+            f'model {model.id} no longer knows {names}, which the model in {stage} answers',
+        )
+    ]
+
+
 def check_promotion(registry: Registry, model: Model, stage: str, force: bool, reason: str) -> str:
     """Refuses a model that must not be served.
 
@@ -79,7 +124,7 @@ def check_promotion(registry: Registry, model: Model, stage: str, force: bool, r
         and model_fingerprint.fingerprint(LocalFiles(model.folder)).digest == served.digest
     ):
         raise ConfigError(f'model {model.id} is already in {stage}, as version {served.version}')
-    against = objections(model)
+    against = [*objections(model), *_class_objections(registry, model, stage)]
     if against and not force:
         raise ConfigError(
             f'{"; ".join(objection.sentence for objection in against)}; to promote it anyway: '

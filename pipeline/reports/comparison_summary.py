@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from thawline.components.report import formatting, tables
 from thawline.components.report.tables import Cell, Column, IntervalRow, Row, Table
 from thawline.pipeline.reports.comparison import ClassPair, Comparison, Flip, PairedResults
@@ -49,6 +51,15 @@ def rows(comparison: Comparison) -> list[tuple[str, PairedResults]]:
     """The results on each split; before them on both together, where there are two."""
     splits = [(formatting.split_title(name), of) for name, of in comparison.splits.items()]
     return [('Both', comparison.overall), *splits] if len(splits) > 1 else splits
+
+
+def class_lines(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """Which classes only one of two models knows, for a terminal."""
+    return [
+        f'classes only in {name}: {", ".join(alone)}; their images are left out'
+        for name, own, other in (('A', first, second), ('B', second, first))
+        if (alone := [label for label in own if label not in other])
+    ]
 
 
 def accuracy_lines(comparison: Comparison) -> list[str]:

@@ -69,6 +69,7 @@ def _report_lines(content: ReportContent) -> Iterator[str]:
     mark = '✅ Blessed' if verdict.blessed else '❌ Not blessed'
     yield f'## {mark}: {escape(content.project)}\n'
     yield f'{escape(verdict.headline)}\n'
+    yield from (f'⚠️ {escape(caution)}\n' for caution in verdict.cautions)
     yield f'Run {escape(content.run)}, {escape(content.created)}\n'
     yield from _table(_rules(content))
     yield from _table(_accuracies(content))

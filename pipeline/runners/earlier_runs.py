@@ -50,7 +50,7 @@ def base_run(
     reasons = '; '.join(f'{node} {closest[node]}' for node in first)
     options = ' '.join(f'--from {node}' for node in first)
     raise ConfigError(
-        f'no earlier run can be started from: {reasons}; run again with {options}, or without '
+        f'no earlier run can be reused: {reasons}; run again with {options}, or without '
         '--from and --only'
     )
 

@@ -22,6 +22,7 @@ class RunSummary:
     """How a run ended; the headline is empty where another command shows the result.
 
     Attributes:
+        cautions: what the gate could not tell.
         next_steps: commands, without the project, and what they are for.
     """
 
@@ -29,6 +30,7 @@ class RunSummary:
     headline: str = ''
     style: str = 'bold'
     lines: Sequence[str] = ()
+    cautions: Sequence[str] = ()
     next_steps: Sequence[tuple[str, str]] = ()
 
 
@@ -54,8 +56,9 @@ def summarise(results: Sequence[NodeResult]) -> RunSummary:
     if node_names.PUSHER not in by_node:
         return RunSummary(Outcome.BLESSED, 'part of the pipeline ran; no verdict on a model')
     pushed = by_node[node_names.PUSHER].outputs['pushed_model']
+    cautions = _cautions(by_node)
     if pushed.pushed:
-        return _pushed(pushed, _skipped_comparison(by_node))
+        return dataclasses.replace(_pushed(pushed), cautions=cautions)
     lines: Sequence[str] = ()
     if node_names.EVALUATOR not in by_node:  # it ran in an earlier run
         headline = 'NOT PUSHED: the gate or the serving check refused the model'
@@ -69,24 +72,19 @@ def summarise(results: Sequence[NodeResult]) -> RunSummary:
         headline = 'NOT BLESSED, nothing was pushed'
         lines = node_records.refusal_lines(by_node[node_names.EVALUATOR])
     next_steps = [_REVIEW] if node_names.REPORT in by_node else []
-    return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines, next_steps)
+    return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines, cautions, next_steps)
 
 
-def _skipped_comparison(by_node: Mapping[str, NodeResult]) -> str:
-    """Why the model was not compared with a blessed one, where there is one; else empty."""
-    baseline, evaluator = (
-        by_node.get(name) for name in (node_names.BASELINE, node_names.EVALUATOR)
-    )
-    if baseline is None or evaluator is None or 'model' not in baseline.outputs:
-        return ''
-    return node_records.skipped_comparison(evaluator)
+def _cautions(by_node: Mapping[str, NodeResult]) -> list[str]:
+    """What the gate could not tell."""
+    evaluator = by_node.get(node_names.EVALUATOR)
+    if evaluator is None:
+        return []
+    return node_records.verdict(evaluator).cautions
 
 
-def _pushed(pushed: Output, skipped: str) -> RunSummary:
-    """The version of the model, what servers load where that is another one by now, and `skipped`.
-
-    The last is why the model was not compared with its predecessor; may be empty.
-    """
+def _pushed(pushed: Output) -> RunSummary:
+    """The version of the model, and what servers load where that is another one by now."""
     version = pushed.properties[property_names.PUSHED_VERSION]
     how = ', already in staging' if pushed.already_there else ' and pushed'
     place = pathlib.Path(pushed.properties[property_names.PUSHED_DESTINATION])
@@ -95,7 +93,5 @@ def _pushed(pushed: Output, skipped: str) -> RunSummary:
     if served != int(version):
         instead = 'no model' if served is None else f'version {served}'
         lines.append(f'note    servers load {instead} from {place.parent} by now')
-    if skipped:
-        lines.append(f'note    {skipped}')
     headline, next_steps = f'BLESSED{how} as version {version}', [_REVIEW, _PROMOTE]
-    return RunSummary(Outcome.BLESSED, headline, 'bold green', lines, next_steps)
+    return RunSummary(Outcome.BLESSED, headline, 'bold green', lines, next_steps=next_steps)

@@ -62,6 +62,8 @@ class RunDisplay(Display):
             say(self._console, (summary.headline, summary.style))
         for line in summary.lines:
             say(self._console, f'  {line}')
+        for caution in summary.cautions:
+            say(self._console, ('  caution ', 'bold yellow'), caution)
         for command, purpose in summary.next_steps:
             self.show_fact('next', f'thawline {self._of_project(command):<24} {purpose}')
         return summary.outcome

@@ -26,7 +26,7 @@ def max_drop(counts: Counts, limit: float) -> RuleResult:
     """The measured difference to the baseline."""
     name, title, paired = 'max_drop', 'Drop against the baseline', counts.baseline
     if not isinstance(paired, PairedCount) or paired.n < FEWEST_PAIRS:
-        return RuleResult(name, title, None, None, limit, None, _why_not_compared(counts))
+        return _not_compared(name, title, limit, counts)
     value = (paired.lost - paired.won) / paired.n
     points, allowed = format_pair(abs(value), limit, form=_points)
     moved = (
@@ -43,7 +43,7 @@ def paired_test(counts: Counts, level: float, decides: bool) -> RuleResult:
     """McNemar's exact test against the baseline on the same images."""
     name, title, paired = 'paired_test', 'Paired test against the baseline', counts.baseline
     if not isinstance(paired, PairedCount) or paired.n < FEWEST_PAIRS:
-        return RuleResult(name, title, None, None, level, None, _why_not_compared(counts))
+        return _not_compared(name, title, level, counts)
     p = mcnemar(paired.won, paired.lost).worse
     differ = paired.won + paired.lost
     sentence = (
@@ -90,6 +90,13 @@ def _test(
         return result
     sentence += ' This does not affect the decision (strictness: point).'
     return dataclasses.replace(result, holds=None, sentence=sentence, change='')
+
+
+def _not_compared(name: str, title: str, bound: float, counts: Counts) -> RuleResult:
+    """A rule that decides nothing; a caution where there is a baseline that it should protect."""
+    sentence = _why_not_compared(counts)
+    caution = '' if counts.baseline is None else sentence
+    return RuleResult(name, title, None, None, bound, None, sentence, caution=caution)
 
 
 def _why_not_compared(counts: Counts) -> str:

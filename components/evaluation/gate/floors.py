@@ -1,13 +1,14 @@
 """Floors for parts of val, that is for classes and slices.
 
-They compare the measured share whatever the strictness: parts are small, and a bound on each would
-refuse nearly every good model (docs/gate.md has the numbers).
+Those that are set compare the measured share whatever the strictness: parts are small, and a lower
+bound on each would refuse nearly every good model (docs/gate.md has the numbers). The floor that is
+there by default turns the question round: it refuses what is shown to be bad.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import SliceFloor
@@ -19,10 +20,59 @@ from thawline.components.evaluation.gate.rule_result import (
     image_count,
     quote,
 )
+from thawline.components.shared import percentages
+from thawline.components.shared.text import abbreviate
 from thawline.components.statistics import proportions
 
 # Below so many images a measured share says little: its 95 % interval is some 40 points wide.
 _FEW_IMAGES = 20
+_ALPHA = 0.025
+
+
+def class_floor(counts: Counts, floor: float, decides: bool) -> RuleResult:
+    """No class may be shown to have a recall below the floor, by its exact upper bound.
+
+    All classes together refuse a model whose classes are all at the floor in at most 2.5 % of cases
+    (Bonferroni).
+    """
+    name, title, classes = 'class_floor', 'Every class', counts.classes
+    alpha = _ALPHA / max(1, len(classes))
+    least = proportions.images_to_refute(floor, alpha)
+    few = {label: count.n for label, count in classes.items() if count.n < least}
+    judged = {label: count for label, count in classes.items() if label not in few}
+    caution = _too_few(few, least)
+    if not judged:
+        sentence = caution or 'There are no classes to judge.'
+        return RuleResult(name, title, None, None, floor, None, sentence, caution=caution)
+    bounds = {
+        label: proportions.upper_bound(count.hits, count.n, alpha)
+        for label, count in judged.items()
+    }
+    bad = [label for label, bound in bounds.items() if bound < floor]
+    worst = min(bounds, key=lambda label: (bounds[label], label))
+    lowest = f'{worst!r}, {judged[worst].hits:,} of {image_count(judged[worst].n)} correct'
+    required, change = percentages.percent(floor), ''
+    if bad:
+        sentence = f'The recall of {quote(bad)} is below {required} beyond chance ({lowest}).'
+        change = 'Add training images of it, check its labels, or merge it with another class.'
+    else:
+        sentence = f'No class is shown to have a recall below {required} (lowest: {lowest}).'
+    result = at_least(name, title, bounds[worst], floor, sentence, change)
+    if bad and not decides:
+        sentence += ' This does not affect the decision (strictness: point).'
+        result = dataclasses.replace(result, holds=None, sentence=sentence, change='')
+    return dataclasses.replace(result, caution=caution)
+
+
+def _too_few(images: Mapping[str, int], least: int) -> str:
+    """Which classes val cannot judge at all, whatever the model answers."""
+    if not images:
+        return ''
+    counts = (f'{label!r} ({n:,})' for label, n in images.items())
+    return (
+        f'Too few val images to judge {abbreviate(counts, 3)}: at least {least:,} are needed to '
+        'find out that a model never recognises a class.'
+    )
 
 
 def worst_class_recall(counts: Counts, floor: float) -> RuleResult:

@@ -43,6 +43,11 @@ class Gate(Section):
         description='bound: the lower end of the 95 % interval must reach val_accuracy; '
         'point: the measured accuracy must reach it, and significance tests decide nothing.',
     )
+    class_floor: Annotated[Share, pydantic.Field(gt=0.0, lt=1.0)] | None = pydantic.Field(
+        default=0.5,
+        description='Recall that no class may be shown to miss: a class fails where even the upper '
+        'bound of its recall on val is below it (or below val_accuracy, if that is lower).',
+    )
     worst_class_recall: _Accuracy | None = pydantic.Field(
         default=None, description='Lowest recall allowed for any class on val, as measured.'
     )

@@ -24,6 +24,7 @@ class RuleResult:
         margin: by how much it holds (positive) or fails (negative), in the unit of `value`.
         sentence: the outcome in words, with its numbers.
         change: what would change it, such as how many more images; may be empty.
+        caution: what it cannot tell although the model may pass, for all to see; may be empty.
     """
 
     name: str
@@ -34,6 +35,7 @@ class RuleResult:
     margin: float | None
     sentence: str
     change: str = ''
+    caution: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Verdict:
     blessed: bool
     headline: str
     rules: tuple[RuleResult, ...]
+
+    @property
+    def cautions(self) -> list[str]:
+        """What the rules cannot tell, each once, whether the model is blessed or not."""
+        return list(dict.fromkeys(rule.caution for rule in self.rules if rule.caution))
 
 
 def write(verdict: Verdict, folder: pathlib.Path) -> None:

@@ -25,6 +25,9 @@ def judge(counts: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
     results = [val_accuracy(counts, gate)]
     if counts.not_finite:
         results.insert(0, limits.finite_probabilities(counts))  # the cause comes before its effects
+    class_floor = min(gate.class_floor or 0.0, gate.val_accuracy)
+    if class_floor:
+        results.append(floors.class_floor(counts, class_floor, tests_decide))
     if gate.worst_class_recall is not None:
         results.append(floors.worst_class_recall(counts, gate.worst_class_recall))
     if gate.max_calibration_error is not None:

@@ -89,14 +89,26 @@ class Run:
         self._statistics = standard_artifacts.ExampleStatistics()
         self._anomalies = standard_artifacts.ExampleAnomalies()
         self._quarantine, self.verdict = Quarantine(), DataVerdict()
-        artifacts = (self._statistics, self._anomalies, self._quarantine, self.verdict)
+        self._schema = standard_artifacts.Schema()
+        artifacts = (
+            self._statistics, self._anomalies, self._quarantine, self.verdict, self._schema
+        )  # fmt: skip
         for number, artifact in enumerate(artifacts):
             artifact.uri = str(folder / str(number))
             pathlib.Path(artifact.uri).mkdir(parents=True)
         names = json.dumps(['train', 'val', 'test'])
         self._statistics.split_names = self._anomalies.split_names = names
 
-    def write(self, sane: Statistics, anomalies: anomalies_pb2.Anomalies, quarantined: int) -> None:
+    def write(
+        self,
+        sane: Statistics,
+        anomalies: anomalies_pb2.Anomalies,
+        quarantined: int,
+        schema: schema_pb2.Schema | None = None,
+    ) -> None:
+        tfdv.write_schema_text(
+            schema or tfdv.infer_schema(sane), str(pathlib.Path(self._schema.uri, 'schema.pbtxt'))
+        )
         for split in ('train', 'val', 'test'):
             folder = pathlib.Path(self._statistics.uri, f'Split-{split}')
             folder.mkdir()
@@ -112,6 +124,7 @@ class Run:
         executor.Executor().Do(
             {
                 'statistics': [self._statistics],
+                'schema': [self._schema],
                 'anomalies': [self._anomalies],
                 'quarantine': [self._quarantine],
             },
@@ -147,11 +160,27 @@ def test_fatal_data_stop_with_every_reason(sane: Statistics, tmp_path: pathlib.P
     assert sum(finding.message.startswith('anomaly in') for finding in findings) == 3
 
 
+def test_a_class_of_the_schema_without_an_image_stops(
+    sane: Statistics, tmp_path: pathlib.Path
+) -> None:
+    run, schema = Run(tmp_path), schema_of(sane)
+    assert executor.schema_classes(schema) == list(COUNTS)
+    schema.string_domain[-1].value.append('owl')
+    run.write(sane, anomalies_pb2.Anomalies(), quarantined=0, schema=schema)
+    with pytest.raises(DataError, match="the schema knows 'owl', but no image"):
+        run.judge(DataPolicy())
+    run.judge(DataPolicy(anomalies='warn'))
+    assert [finding.fatal for finding in read(run.verdict.uri).findings] == [False]
+    assert executor.schema_classes(tfdv.infer_schema(sane)) in ([], sorted(COUNTS))
+    assert executor.schema_classes(schema_pb2.Schema()) == []
+
+
 def test_component_takes_the_outputs_of_the_others() -> None:
     from tfx import types
 
     component = DataGate(
         statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
+        schema=types.Channel(type=standard_artifacts.Schema),
         anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
         quarantine=types.Channel(type=Quarantine),
         policy=DataPolicy(),

@@ -13,7 +13,7 @@ from thawline.pipeline.config.beam import ENGINES, Beam
 from thawline.pipeline.engines import beam_options, worker_count
 from thawline.pipeline.engines.beam_options import Endpoints
 
-WHERE = Endpoints('localhost:1', 'localhost:2')
+WHERE = Endpoints('localhost:1', 'localhost:2', 'c0de')
 CLOUD = {
     'project': 'p', 'region': 'europe-west1', 'temp_location': 'gs://b/tmp', 'container': 'c:1',
 }  # fmt: skip
@@ -55,7 +55,8 @@ def test_portable_engines_get_both_addresses(engine):
     options = beam_options.of_node(beam(engine), 1, WHERE, 'job')
     assert '--job_endpoint=localhost:1' in options
     assert '--environment_type=EXTERNAL' in options
-    assert '--environment_config=localhost:2' in options
+    parameters = '{"url": "localhost:2", "params": {"thawline": "c0de"}}'
+    assert f'--environment_config={parameters}' in options
     with pytest.raises(ValueError, match='endpoints are missing'):
         beam_options.of_node(beam(engine), 1, None, 'job')
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -9,6 +10,8 @@ from click.testing import Result
 
 from tests.pipeline.registry import made_models
 from tests.pipeline.registry.made_models import RIGHT, WORSE, Models
+from thawline.components.saved_model import card
+from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.model_fingerprint import LocalFiles
@@ -142,6 +145,26 @@ def test_models_that_cannot_be_compared_say_why(models: Models):
 def test_a_worse_model_is_called_worse(models: Models):
     models.promote(models.add('r1', rows=RIGHT))
     assert 'WORSE' in models.promote(models.add('r2', rows=WORSE)).output
+
+
+def know(models: Models, run: str, *classes: str) -> None:
+    """Writes the card of a model that knows these classes."""
+    card.write(card.Card(classes, 224, 'stretch', Rule()), models.source(run))
+    text = json.dumps(made_models.digests(models.source(run)))
+    (models.source(run) / made_models.DIGESTS).write_text(text)
+
+
+def test_a_class_that_the_new_model_no_longer_knows_needs_force(models: Models):
+    first, second, third = (models.add(run) for run in ('r1', 'r2', 'r3'))
+    know(models, 'r1', 'ant', 'bee')
+    know(models, 'r2', 'ant', 'bee', 'wasp')
+    know(models, 'r3', 'ant', 'wasp')
+    models.promote(first)
+    assert "adds 'wasp'" in models.promote(second).output
+    refused(models.thawline('promote', str(third), '--yes'), "no longer knows 'bee'", '--force')
+    assert models.versions() == [1, 2]
+    assert "no longer knows 'bee'" in models.promote(third, *FORCE).output
+    assert "no longer knows 'bee'" in models.registry().deployments[-1].forced
 
 
 def test_a_model_that_does_not_load_leaves_nothing(models: Models):

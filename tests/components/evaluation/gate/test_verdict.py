@@ -12,6 +12,7 @@ from typing import Any
 import hypothesis
 import hypothesis.strategies as st
 import pytest
+import scipy.stats
 
 from thawline.components.evaluation.gate import record
 from thawline.components.evaluation.gate.counts import (
@@ -59,7 +60,7 @@ def test_good_model_is_blessed_with_its_numbers() -> None:
     decision = judge(GOOD, gate())
     assert decision.blessed and not failed(decision)
     assert [result.name for result in decision.rules] == [
-        'val_accuracy', 'paired_test', 'max_drop', 'test_contradiction'
+        'val_accuracy', 'class_floor', 'paired_test', 'max_drop', 'test_contradiction'
     ]  # fmt: skip
     for part in ('82.7 %', '80.0 %', '176 of 200 images', '88.0 %', '82.8 to 91.8 %'):
         assert part in decision.headline
@@ -151,11 +152,51 @@ def test_no_val_image_is_not_blessed() -> None:
 
 def test_constant_answers_are_remarked_on() -> None:
     constant = {'cat': HitCount(180, 180), 'dog': HitCount(0, 20)}
-    decision = judge(counts(val=HitCount(180, 200), classes=constant), gate())
+    settings = gate(class_floor=None)
+    decision = judge(counts(val=HitCount(180, 200), classes=constant), settings)
     assert "'cat'" in decision.headline
     common = {'cat': HitCount(178, 180), 'dog': HitCount(2, 20)}
-    decision = judge(counts(val=HitCount(180, 200), classes=common), gate())
+    decision = judge(counts(val=HitCount(180, 200), classes=common), settings)
     assert "'cat'" in decision.headline and '90.0 %' in decision.headline.partition("'cat'")[2]
+
+
+def test_a_class_that_is_never_recognised_is_refused_or_said_to_be_too_small() -> None:
+    def judged(hits: int, n: int, **settings: Any) -> Verdict:
+        classes = {'cat': HitCount(180, 180), 'dog': HitCount(hits, n)}
+        both = {split: HitCount(190, 200) for split in ('val', 'test')}
+        return judge(counts(**both, classes=classes), gate(**settings))
+
+    # 0.5 ** 7 is the first below 0.025 / 2.
+    for n, refused in ((2, False), (6, False), (7, True), (20, True)):
+        decision = judged(0, n)
+        assert decision.blessed is not refused
+        assert failed(decision) == (['class_floor'] if refused else [])
+        assert len(decision.cautions) == (0 if refused else 1)
+        if not refused:
+            assert f"'dog' ({n})" in decision.cautions[0] and '7' in decision.cautions[0]
+    assert "'dog'" in judged(0, 7).headline
+    assert judged(5, 20).blessed and failed(judged(4, 20)) == ['class_floor']
+    assert judged(4, 20).rules[1].value == proportions.upper_bound(4, 20, 0.025 / 2)
+    # The floor is no stricter than the threshold, and decides nothing where tests do not.
+    assert judged(4, 20, val_accuracy=0.3, max_drop=None).blessed
+    assert judged(0, 20, strictness='point').blessed
+    assert judged(0, 20, class_floor=None).blessed
+
+
+def test_where_no_class_can_be_judged_nothing_is_decided() -> None:
+    few = {name: HitCount(0, 3) for name in ('cat', 'dog', 'owl')}
+    result = rule(judge(counts(classes=few), gate()), 'class_floor')
+    assert result.holds is None and result.value is None
+    assert all(f"'{name}' (3)" in result.caution for name in few)
+
+
+def test_classes_at_the_floor_are_refused_in_at_most_a_fortieth() -> None:
+    """Exactly, by the binomial distribution of each class's hits."""
+    for classes, n in ((2, 10), (2, 40), (10, 20), (100, 15)):
+        alpha = 0.025 / classes
+        passes = [proportions.upper_bound(hits, n, alpha) >= 0.5 for hits in range(n + 1)]
+        chances = scipy.stats.binom.pmf(range(n + 1), n, 0.5)
+        assert 1 - float((chances * passes).sum()) ** classes <= 0.025
 
 
 def test_worst_class_is_held_against_its_measured_recall() -> None:
@@ -227,7 +268,7 @@ def test_thousand_slices_are_one_rule() -> None:
 
 def test_rules_that_nobody_asked_for() -> None:
     assert [result.name for result in judge(GOOD, Gate()).rules] == [
-        'val_accuracy', 'paired_test', 'test_contradiction'
+        'val_accuracy', 'class_floor', 'paired_test', 'test_contradiction'
     ]  # fmt: skip
 
 
@@ -251,6 +292,8 @@ def test_without_a_baseline_or_unseen_images_nothing_is_compared(
         result = rule(decision, name)
         assert result.holds is None and result.value is None
         assert all(part in result.sentence for part in parts)
+    # A first model has nothing to be worse than.
+    assert decision.cautions == ([] if baseline is None else [result.sentence])
 
 
 def test_without_test_images_a_test_split_is_asked_for() -> None:

@@ -48,6 +48,9 @@ def part_cases() -> Iterator[tuple[str, Counts, Gate]]:
     few = {'cat': HitCount(4, 5), 'dog': HitCount(80, 100)}
     yield 'recall below the floor', counts(classes=few), gate(worst_class_recall=0.9)
     missing = {'cat': HitCount(0, 0), 'dog': HitCount(80, 100)}
+    small = {'cat': HitCount(90, 100), 'dog': HitCount(0, 2), 'owl': HitCount(0, 12)}
+    yield 'a class that is never recognised, and one with two images', counts(classes=small), gate()
+    yield 'only small classes', counts(classes={'cat': HitCount(2, 2)}), gate()
     yield 'class without images', counts(classes=missing), gate(worst_class_recall=0.9)
     site = {'column': 'meta_site', 'accuracy': 0.7}
     floors = [{**site, 'value': 'A'}, {**site, 'value': 'C'}, site, {**site, 'column': 'meta_x'}]
@@ -82,5 +85,6 @@ def test_wording() -> None:
             outcome = {True: 'holds', False: 'fails', None: 'does not apply'}[rule.holds]
             lines += [f'- {rule.title} ({rule.name}) {outcome}', f'  {rule.sentence}']
             lines += [f'  {rule.change}'] if rule.change else []
+            lines += [f'  caution: {rule.caution}'] if rule.caution else []
         lines.append('')
     golden.check('gate_verdicts.txt', '\n'.join(lines))
