@@ -30,7 +30,7 @@ import numpy as np
 
 from thawline.components.saved_model.decision_rule import ARGMAX, Rule
 from thawline.components.shared import percentages
-from thawline.components.shared.errors import ConfigError, DataError
+from thawline.components.shared.errors import DataError
 from thawline.components.training import calibration, params
 from thawline.components.training.record import DecisionRecord, ThresholdScores
 
@@ -52,17 +52,7 @@ def check(settings: params.Decision, classes: Sequence[str], val_labels: np.ndar
     """
     if settings.aim == 'argmax':
         return
-    names = ', '.join(repr(name) for name in classes[:10]) + (', ...' if len(classes) > 10 else '')
-    if len(classes) != 2:
-        raise ConfigError(
-            f'training.decision.aim: {settings.aim!r} is for two classes; received '
-            f'{len(classes)} ({names}); use argmax'
-        )
-    if settings.positive is not None and settings.positive not in classes:
-        raise ConfigError(
-            f'training.decision.positive: received {settings.positive!r}, which is not a class; '
-            f'use one of {names}'
-        )
+    settings.check_classes(classes)
     if absent := [name for label, name in enumerate(classes) if label not in val_labels]:
         raise DataError(
             f'the val split has no images of {absent[0]!r}, so training.decision.aim '

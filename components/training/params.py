@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 import pydantic
 
 from thawline.components.backbones.params import Views
+from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.settings import Count, Duration, Fraction, Rate, Section, Share
+from thawline.components.shared.text import abbreviate
 
 PolicyName = Literal[
     'none', 'flip', 'flips', 'light', 'standard', 'strong', 'trivial', 'any_orientation'
@@ -125,6 +128,26 @@ class Decision(Section):
                 f'at_least {self.at_least:g} is only for aim recall; received aim {self.aim}'
             )
         return self
+
+    def check_classes(self, classes: Sequence[str]) -> None:
+        """Refuses an aim that does not fit the classes.
+
+        Raises:
+            ConfigError: an aim for two classes with another number of them, or no such class.
+        """
+        if self.aim == 'argmax':
+            return
+        names = abbreviate(map(repr, classes), 10)
+        if len(classes) != 2:
+            raise ConfigError(
+                f'training.decision.aim: {self.aim!r} is for two classes; received {len(classes)} '
+                f'({names}); use argmax'
+            )
+        if self.positive is not None and self.positive not in classes:
+            raise ConfigError(
+                f'training.decision.positive: received {self.positive!r}, which is not a class; '
+                f'use one of {names}'
+            )
 
 
 class Training(Section):

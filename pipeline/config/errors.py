@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import typing
 from typing import Any
@@ -81,7 +82,13 @@ def _line(problem: Any, model: type[pydantic.BaseModel]) -> str:
         message = str(problem['ctx']['error'])
         return f'{where}: {message}' + (f' ({received})' if where and 'data' not in kind else '')
     if kind in _EXPECTED:
-        return f'{where}: {received}, expected {_EXPECTED[kind]}'
+        # YAML reads yes, no, on, 1 and 2024-01-01 as something else.
+        hint = ''
+        if kind == 'string_type' and isinstance(
+            problem['input'], (bool, int, float, datetime.date)
+        ):
+            hint = '; put it into quotation marks'
+        return f'{where}: {received}, expected {_EXPECTED[kind]}{hint}'
     return f'{where}: {received}, {problem["msg"][0].lower()}{problem["msg"][1:]}'
 
 

@@ -16,6 +16,7 @@ from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.notifications import targets
 
+_PATTERN = '*?[]'  # in output paths, Beam 2.77's file systems match these against names
 _ROW_BYTES = 4 * 2_000  # of features
 _MODEL_BYTES = 300 * 10**6  # the model several times, checkpoints, the report
 _LEAST_FREE = 50 * 10**6
@@ -38,7 +39,10 @@ def check_project(project: Project) -> Listing:
             )
         except UserError as error:
             raise type(error)(f'serving.bulk.data: {error}') from error
-    return sources.list_source(project.source_spec())
+    listing = sources.list_source(project.source_spec())
+    if classes := sorted({item.label for item in listing.items if item.label is not None}):
+        project.config.training.decision.check_classes(classes)
+    return listing
 
 
 def older_types_note(project: Project) -> str | None:
@@ -93,16 +97,21 @@ def check_disk(project: Project, listing: Listing) -> str | None:
 
 
 def check_files(project: Project) -> None:
-    """Refuses a configuration that names weights or a schema that do not exist.
+    """Refuses a configuration that names what does not exist, or a place that cannot be used.
 
     Raises:
-        NotFound: with the path.
+        NotFound, ConfigError: with the path.
     """
     weights = project.weights()
     if weights not in WEIGHTS_BY_NAME and not pathlib.Path(weights).is_file():
         raise NotFound(
             f'model.weights: there is no file {weights}; give the path of a weights file, or one '
             f'of {", ".join(WEIGHTS_BY_NAME)}'
+        )
+    if odd := sorted(set(str(project.output)) & set(_PATTERN)):
+        raise ConfigError(
+            f'the output folder {project.output} has {" and ".join(odd)} in its path, which Beam '
+            'takes for a pattern of file names; rename the folder, or set output to another one'
         )
     if project.config.data.schema_file is not None and not project.schema.is_file():
         raise NotFound(f'data.schema_file: there is no file {project.schema}')

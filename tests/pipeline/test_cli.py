@@ -14,6 +14,7 @@ import click.testing
 import pytest
 
 from tests import fork_server
+from tests.components.ingestion.images import class_folders
 from thawline import ROOT
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
@@ -182,6 +183,29 @@ def test_csv_with_a_missing_column(project):
     write(project, '', source='list.csv')
     output = refused(project, 4)
     assert 'path' in output and 'data.columns.path' in output and 'list.csv' in output
+
+
+def test_a_positive_class_that_does_not_exist_is_refused_before_anything_runs(project):
+    write(project, "training: {decision: {aim: f1, positive: 'wasp'}}\n")
+    output = refused(project, 2)
+    assert "'wasp'" in output and "'ant', 'bee'" in output
+    for value in ('1', 'yes', '2024-01-01'):
+        write(project, f'training: {{decision: {{aim: f1, positive: {value}}}}}\n')
+        assert 'quotation marks' in refused(project, 2)
+
+
+@pytest.mark.parametrize('name', ['parts [v2]', 'what?', 'all*'])
+def test_an_output_that_beam_reads_as_a_pattern_is_refused_at_once(project, name):
+    home = shutil.copytree(project, project / 'below' / name)
+    shutil.rmtree(home / 'images')
+    class_folders(home / 'images', {'ant': 12, 'bee': 12})
+    output = refused(home, 2)
+    assert name in output and 'output' in output
+    text = (home / 'thawline.yaml').read_text()
+    (home / 'thawline.yaml').write_text(f"{text}output: '{project / 'elsewhere'}'\n")
+    done = thawline('run', '--to', 'ImageExampleGen', cwd=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '24 images' in done.stdout
 
 
 def test_unknown_key_wrong_type_and_percentage(project):
