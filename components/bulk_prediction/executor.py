@@ -8,11 +8,9 @@ from typing import Any
 
 import apache_beam as beam
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 
 from thawline.components.bulk_prediction import listing
 from thawline.components.bulk_prediction.listing import (
@@ -26,47 +24,35 @@ from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.summary import summarise
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 
 SPLIT = 'unlabelled'
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamNodeExecutor):
     """Lists, reads and canonicalises, writes."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
         """Runs the ingestion.
-
-        Args:
-            input_dict: empty.
-            output_dict: `examples` (Examples), `quarantine` (Quarantine).
-            exec_properties: `source`, `columns` (JSON of Columns), `max_side`, `max_pixels` (int),
-                `code_digest` (only for the cache key).
 
         Raises:
             DataError: the source cannot be used, or nothing in it can.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        listing, columns = listing_of(exec_properties)
-        examples = artifact_utils.get_single_instance(output_dict['examples'])
-        report = artifact_utils.get_single_instance(output_dict['quarantine'])
+        listing, columns = listing_of(properties)
+        examples, report = outputs['examples'], outputs['quarantine']
         staging = os.path.join(report.uri, 'staging')
         fileio.makedirs(staging)
         count = None if listing.records else len(listing.items)
         progress.start('images', count)
         try:
             with self._make_beam_pipeline() as root:
-                bounds = int(exec_properties['max_side']), int(exec_properties['max_pixels'])
+                bounds = int(properties['max_side']), int(properties['max_pixels'])
                 beam_pipeline.read(root, to_ingest(listing), columns, staging, *bounds)
             rows, rejected = ingestion.outcomes_of(staging, count)
             rejected += listing.rejected
             if not rows:
                 raise DataError(
-                    f'none of the images of {exec_properties["source"]} can be used: '
+                    f'none of the images of {properties["source"]} can be used: '
                     f'{quarantine.in_words(rejected)}.'
                 )
             examples.split_names = artifact_utils.encode_split_names([SPLIT])

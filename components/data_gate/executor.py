@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from thawline.components.data_gate.findings import DataFacts, DataRecord, find, write
@@ -17,6 +13,7 @@ from thawline.components.data_gate.params import DataPolicy
 from thawline.components.ingestion import summary
 from thawline.components.shared import split_files
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 
 
 def class_counts(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, int]:
@@ -57,29 +54,15 @@ def anomaly_lines(anomalies: anomalies_pb2.Anomalies) -> list[str]:
 _SCHEMA = 'schema.pbtxt'  # as SchemaGen and ImportSchemaGen name it
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(NodeExecutor):
     """Runs the gate."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
         """Judges the data.
-
-        Args:
-            input_dict: `statistics`, `schema`, `anomalies` and `quarantine`, one artifact each.
-            output_dict: `verdict`.
-            exec_properties: `policy`, JSON of params.DataPolicy.
 
         Raises:
             DataError: a finding is fatal.
         """
-        inputs = {
-            name: artifact_utils.get_single_instance(artifacts)
-            for name, artifacts in input_dict.items()
-        }
         ingested = summary.read(pathlib.Path(inputs['quarantine'].uri))
         facts = DataFacts(
             {
@@ -101,10 +84,9 @@ class Executor(base_executor.BaseExecutor):
                 io_utils.parse_pbtxt_file(f'{inputs["schema"].uri}/{_SCHEMA}', schema_pb2.Schema())
             ),
         )
-        policy = DataPolicy.model_validate_json(exec_properties['policy'])
+        policy = DataPolicy.model_validate_json(properties['policy'])
         findings = find(facts, policy)
         fatal = [finding.message for finding in findings if finding.fatal]
         if fatal:
             raise DataError('; '.join(fatal))
-        verdict = artifact_utils.get_single_instance(output_dict['verdict'])
-        write(DataRecord(facts, findings), verdict.uri)
+        write(DataRecord(facts, findings), outputs['verdict'].uri)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
 
-from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import (
@@ -18,40 +15,30 @@ from thawline.components.embedding import (
     shards,
 )
 from thawline.components.shared import feature_key, progress, split_files
+from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamNodeExecutor):
     """Runs every image through the frozen base."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
         """Embeds all splits.
-
-        Args:
-            input_dict: `examples`, transformed.
-            output_dict: `embeddings`.
-            exec_properties: those of `Embedder`; `model` as JSON.
 
         Raises:
             ConfigError: there is no such base, or its weights cannot be used.
             DataError: the examples are damaged.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        examples = artifact_utils.get_single_instance(input_dict['examples'])
-        output = artifact_utils.get_single_instance(output_dict['embeddings'])
-        base = PretrainedBase.model_validate_json(exec_properties['model'])
+        examples = inputs['examples']
+        output = outputs['embeddings']
+        base = PretrainedBase.model_validate_json(properties['model'])
         settings = embeddings.EmbeddingSettings(
             backbone=base.backbone,
             weights=base.weights,
-            image_size=int(exec_properties['image_size']),
-            features=exec_properties['features'],
-            augmentation=exec_properties['augmentation'],
-            views=int(exec_properties['views']),
-            seed=int(exec_properties['seed']),
+            image_size=int(properties['image_size']),
+            features=properties['features'],
+            augmentation=properties['augmentation'],
+            views=int(properties['views']),
+            seed=int(properties['seed']),
         )
         files = split_files.files(examples)
         output.split_names = artifact_utils.encode_split_names(list(files))
@@ -75,7 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 weights_digest=digest,
                 seconds=seconds,
                 key=feature_key.current(
-                    digest, settings.features, settings.image_size, exec_properties['resize']
+                    digest, settings.features, settings.image_size, properties['resize']
                 ),
             )
         embeddings.write_spec(output.uri, spec)

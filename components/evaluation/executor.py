@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Any
 
 from tfx.components.evaluator import constants
-from tfx.dsl.components.base import base_beam_executor
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
@@ -33,6 +30,7 @@ from thawline.components.ingestion import image_table
 from thawline.components.saved_model import card
 from thawline.components.shared import progress, property_names, split_files
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
 from thawline.components.statistics import proportions
 
@@ -42,40 +40,28 @@ import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 _MODEL, _BASELINE = 'model', 'baseline_model'
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamNodeExecutor):
     """Evaluates one candidate and decides on its blessing."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
         """Writes predictions, TFMA's results and `verdict.json` to the evaluation, and blesses.
-
-        Args:
-            input_dict: `examples`, `statistics`, `model`; `embeddings`, `baseline_model` and the
-                two `seen_examples` may be empty.
-            output_dict: `evaluation` and `blessing`.
-            exec_properties: `gate` and `slicing`, JSON of gate.params.Gate and params.Evaluation.
 
         Raises:
             ConfigError: a rule or a crossing names a column that the images do not have.
             DataError: the examples are damaged, or the baseline is missing.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        gate = Gate.model_validate_json(exec_properties['gate'])
-        settings = Evaluation.model_validate_json(exec_properties['slicing'])
-        evaluation = artifact_utils.get_single_instance(output_dict['evaluation'])
+        gate = Gate.model_validate_json(properties['gate'])
+        settings = Evaluation.model_validate_json(properties['slicing'])
+        evaluation = outputs['evaluation']
         folders = {
-            name: path_utils.serving_model_path(artifacts[0].uri)
-            for name, artifacts in input_dict.items()
-            if name in (_MODEL, _BASELINE) and artifacts
+            name: path_utils.serving_model_path(inputs[name].uri)
+            for name in (_MODEL, _BASELINE)
+            if name in inputs
         }
         candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
-        unseen, uncompared = _images_to_compare(input_dict, candidate, baseline)
+        unseen, uncompared = _images_to_compare(inputs, candidate, baseline)
         compared = baseline if unseen else None
-        latency_ms = self._predict(input_dict, candidate, compared, unseen, evaluation.uri, gate)
+        latency_ms = self._predict(inputs, candidate, compared, unseen, evaluation.uri, gate)
 
         progress.start('evaluating')
         table = predictions.read(evaluation.uri)
@@ -87,16 +73,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         record.write(decision, pathlib.Path(evaluation.uri))
         _set_accuracies(evaluation, counts)
         _bless(
-            artifact_utils.get_single_instance(output_dict['blessing']),
-            input_dict[_MODEL][0],
-            input_dict[_BASELINE][0] if compared else None,
+            outputs['blessing'],
+            inputs[_MODEL],
+            inputs[_BASELINE] if compared else None,
             decision.blessed,
-            exec_properties.get('current_component_id'),
+            properties.get('current_component_id'),
         )
 
     def _predict(
         self,
-        input_dict: dict[str, list[Artifact]],
+        inputs: Artifacts,
         candidate: str,
         baseline: str | None,
         unseen: frozenset[str],
@@ -104,10 +90,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         gate: Gate,
     ) -> float | None:
         """Writes the predictions; returns the latency in milliseconds where a rule asks for it."""
-        statistics = image_statistics.read(
-            split_files.folders(artifact_utils.get_single_instance(input_dict['statistics']))
-        )
-        files = split_files.files(artifact_utils.get_single_instance(input_dict['examples']))
+        statistics = image_statistics.read(split_files.folders(inputs['statistics']))
+        files = split_files.files(inputs['examples'])
         progress.start(
             'images through the model', sum(statistics.images.get(split, 0) for split in EVALUATED)
         )
@@ -117,7 +101,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             unseen,
             statistics.metadata,
             tuple(statistics.edges.items()),
-            embeddings[0].uri if (embeddings := input_dict.get('embeddings')) else None,
+            inputs['embeddings'].uri if 'embeddings' in inputs else None,
         )
         with inference.load_models(job.folders) as models:
             with self._make_beam_pipeline() as pipeline:
@@ -146,7 +130,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def _images_to_compare(
-    input_dict: dict[str, list[Artifact]], candidate: str, baseline: str | None
+    inputs: Artifacts, candidate: str, baseline: str | None
 ) -> tuple[frozenset[str], PairedCount | ClassChange | NoRecord | None]:
     """Ids of the images to ask the baseline about, and what stands for it where there are none."""
     if baseline is None:
@@ -157,10 +141,10 @@ def _images_to_compare(
     own, *seen = (
         image_table.read(artifact.uri)
         for key in ('examples', 'seen_examples', 'baseline_seen_examples')
-        for artifact in input_dict.get(key, ())
+        for artifact in inputs.all_of(key)
     )
     known = [images for images in seen if images is not None]
-    if own is None or len(known) < len(seen) or not input_dict.get('baseline_seen_examples'):
+    if own is None or len(known) < len(seen) or 'baseline_seen_examples' not in inputs:
         return frozenset(), NoRecord()
     return unseen_images.unseen(own, known), PairedCount(0, 0, 0)
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import Any
 
 import numpy as np
 from tfx.components.util import model_utils
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from thawline.components.evaluation import predictions, serving_cost
@@ -21,48 +17,29 @@ from thawline.components.export.params import ExportSettings
 from thawline.components.saved_model import card
 from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.shared import metadata_store, progress, property_names, split_files
+from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 from thawline.components.shared.percentages import between, percent
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
 from thawline.components.training import record as training_record
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(NodeExecutor):
     """Exports one model."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
         """Leaves the model where Pusher looks for one, and `exports.json`.
-
-        Args:
-            input_dict: `model`, `model_run`, `examples`, `transformed_examples`, `evaluation`,
-                `blessing`.
-            output_dict: `exported_model` and `exports`.
-            exec_properties: `settings`, JSON of ExportSettings; `code_digest` for the cache key
-                alone.
 
         Raises:
             DataError: the predictions or the transformed examples cannot be used.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         progress.start('exporting')
-        artifacts_by_name = {
-            name: artifact_utils.get_single_instance(artifacts)
-            for name, artifacts in input_dict.items()
-        }
-        settings = ExportSettings.model_validate_json(exec_properties['settings'])
-        exported = artifact_utils.get_single_instance(output_dict['exported_model'])
-        model = pathlib.Path(path_utils.serving_model_path(exported.uri))
+        settings = ExportSettings.model_validate_json(properties['settings'])
+        model = pathlib.Path(path_utils.serving_model_path(outputs['exported_model'].uri))
         model.parent.mkdir(parents=True, exist_ok=True)
-        hard_links.copy(
-            pathlib.Path(path_utils.serving_model_path(artifacts_by_name['model'].uri)), model
-        )
+        hard_links.copy(pathlib.Path(path_utils.serving_model_path(inputs['model'].uri)), model)
 
-        blessed = model_utils.is_model_blessed(artifacts_by_name['blessing'])
-        table = predictions.read(artifacts_by_name['evaluation'].uri)
+        blessed = model_utils.is_model_blessed(inputs['blessing'])
+        table = predictions.read(inputs['evaluation'].uri)
         abstain, note = _abstain(table, settings) if blessed else (None, '')
         described = dataclasses.replace(
             card.read(model),
@@ -71,11 +48,11 @@ class Executor(base_executor.BaseExecutor):
             lineage=model_origin.lineage(
                 model_origin.run_and_data(
                     metadata_store.lent_store(),
-                    artifacts_by_name['model'].id,
-                    artifacts_by_name['examples'].id,
+                    inputs['model'].id,
+                    inputs['examples'].id,
                 ),
-                artifacts_by_name['model'].id,
-                training_record.read(pathlib.Path(artifacts_by_name['model_run'].uri)).base,
+                inputs['model'].id,
+                training_record.read(pathlib.Path(inputs['model_run'].uri)).base,
                 {split: _hits(table, split) for split in EVALUATED},
                 blessed,
             ),
@@ -84,16 +61,15 @@ class Executor(base_executor.BaseExecutor):
         warmup.write(model)
 
         size = serving_cost.size_mb(str(model))
-        files = split_files.files(artifacts_by_name['transformed_examples'])
+        files = split_files.files(inputs['transformed_examples'])
         sources = formats.FormatSources(
             model, described, table, files['train'], files[VAL], settings.exports_tolerance
         )
         exports, latency = formats.make(settings.exports if blessed else (), sources)
-        exports_record = record.ExportsRecord(blessed, size, latency, exports, abstain, note)
-        record_artifact = artifact_utils.get_single_instance(output_dict['exports'])
-        record.write(exports_record, pathlib.Path(record_artifact.uri))
-        record_artifact.set_string_custom_property(
-            property_names.PLACED, json.dumps(exports_record.placed)
+        written = record.ExportsRecord(blessed, size, latency, exports, abstain, note)
+        record.write(written, pathlib.Path(outputs['exports'].uri))
+        outputs['exports'].set_string_custom_property(
+            property_names.PLACED, json.dumps(written.placed)
         )
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
@@ -21,44 +19,30 @@ from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared import progress, property_names
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.text import abbreviate
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamNodeExecutor):
     """Lists, reads and canonicalises, plans the splits, writes."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
         """Runs the ingestion.
-
-        Args:
-          input_dict: empty.
-          output_dict: `examples` (Examples, with `image_table`), `quarantine` (Quarantine).
-          exec_properties: `source_spec` (JSON of SourceSpec), `fractions` (JSON, by split),
-            `seed`, `max_side`, `max_pixels` (int), `code_digest` (only for the cache key).
 
         Raises:
           DataError: the source cannot be used, or too little of it survives.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        spec = SourceSpec.from_json(exec_properties[property_names.SOURCE_SPEC])
-        fractions: dict[str, float] = json.loads(exec_properties[property_names.FRACTIONS])
-        seed = int(exec_properties[property_names.SEED])
-        examples = artifact_utils.get_single_instance(output_dict['examples'])
-        report = artifact_utils.get_single_instance(output_dict['quarantine'])
+        spec = SourceSpec.from_json(properties[property_names.SOURCE_SPEC])
+        fractions: dict[str, float] = json.loads(properties[property_names.FRACTIONS])
+        seed = int(properties[property_names.SEED])
+        examples, report = outputs['examples'], outputs['quarantine']
         staging = os.path.join(report.uri, 'staging')
         fileio.makedirs(staging)
         try:
             listing = list_source(spec)
-            bounds = (
-                int(exec_properties[property_names.MAX_SIDE]),
-                int(exec_properties[property_names.MAX_PIXELS]),
-            )
-            rows, rejected = self._read(listing, spec, staging, *bounds)
+            names = property_names.MAX_SIDE, property_names.MAX_PIXELS
+            max_side, max_pixels = (int(properties[name]) for name in names)
+            rows, rejected = self._read(listing, spec, staging, max_side, max_pixels)
             try:
                 _check_classes(listing, rows, rejected)
                 plan = plan_splits(rows, seed, fractions, spec.normalise_labels)

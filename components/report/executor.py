@@ -6,13 +6,9 @@ import datetime
 import json
 import os
 import pathlib
-from typing import Any
 
 import numpy as np
 import tensorflow_data_validation as tfdv
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from thawline.components.data_gate import findings
@@ -41,40 +37,24 @@ from thawline.components.shared import (
     property_names,
     split_files,
 )
+from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 from thawline.components.training import record as training_record
 
 HTML, CONTENT, SUMMARY = 'report.html', 'content.json', 'summary.json'
 _PREVIOUS = 'previous'
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(NodeExecutor):
     """Writes the report."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
         """Reports on one candidate.
-
-        Args:
-            input_dict: as `component.ReportSpec` names them; `previous` may be empty.
-            output_dict: `report`.
-            exec_properties: `config` (JSON of the project's configuration); `code_digest` for the
-                cache key alone.
 
         Raises:
             DataError: the predictions or the embeddings cannot be used.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         progress.start('building the report')
-        inputs = {
-            name: artifact_utils.get_single_instance(artifacts)
-            for name, artifacts in input_dict.items()
-            if artifacts
-        }
-        config = json.loads(exec_properties['config'])
+        config = json.loads(properties['config'])
         model = pathlib.Path(path_utils.serving_model_path(inputs['model'].uri))
         previous = inputs.get(_PREVIOUS)
         report_inputs = build.ReportInputs(
@@ -99,7 +79,7 @@ class Executor(base_executor.BaseExecutor):
             serving=_serving_card(inputs),
         )
         report_content = build.build_content(report_inputs)
-        report = artifact_utils.get_single_instance(output_dict['report'])
+        report = outputs['report']
         write_report(report_content, pathlib.Path(report.uri))
         report.set_int_custom_property(property_names.BLESSED, int(report_content.verdict.blessed))
         report.set_string_custom_property(property_names.HEADLINE, report_content.verdict.headline)
@@ -137,7 +117,7 @@ def read_embeddings(uri: str) -> ImageEmbeddings:
     return ImageEmbeddings(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def _data_records(inputs: dict[str, Artifact]) -> build.DataRecords:
+def _data_records(inputs: Artifacts) -> build.DataRecords:
     means = {
         split: data_card.feature_means(
             tfdv.load_stats_binary(os.path.join(folder, image_statistics.FILE))
@@ -152,7 +132,7 @@ def _data_records(inputs: dict[str, Artifact]) -> build.DataRecords:
     )
 
 
-def _serving_card(inputs: dict[str, Artifact]) -> content.FactCard | None:
+def _serving_card(inputs: Artifacts) -> content.FactCard | None:
     if 'exports' not in inputs or 'serving_record' not in inputs:
         return None
     return serving_card.card(
@@ -161,7 +141,7 @@ def _serving_card(inputs: dict[str, Artifact]) -> content.FactCard | None:
     )
 
 
-def _steps(inputs: dict[str, Artifact]) -> list[lineage.Step]:
+def _steps(inputs: Artifacts) -> list[lineage.Step]:
     store = metadata_store.lent_store()
     ids = [artifact.id for name, artifact in inputs.items() if name != _PREVIOUS]
     return lineage.steps(store, ids) if store else []

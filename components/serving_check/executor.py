@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Any
 
 from tfx.components.util import model_utils
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
@@ -18,54 +15,39 @@ from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.components.shared import property_names, split_files
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 from thawline.components.shared.splits import VAL
 
 # What TFX's InfraValidator writes and Pusher reads.
 _BLESSED, _FILES = 'blessed', {True: 'INFRA_BLESSED', False: 'INFRA_NOT_BLESSED'}
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(NodeExecutor):
     """Checks one exported model."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
         """Leaves `serving.json`, and blesses.
-
-        Args:
-            input_dict: `model`, `examples`, `evaluation`, `blessing`.
-            output_dict: `infra_blessing` and `serving_record`.
-            exec_properties: `check`, JSON of ServingCheckSettings; `code_digest` for the cache
-                key alone.
 
         Raises:
             DataError: no val image was evaluated, or the predictions cannot be used.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        artifacts_by_name = {
-            name: artifact_utils.get_single_instance(artifacts)
-            for name, artifacts in input_dict.items()
-        }
         result = ServingCheckRecord(
             checked=False, passed=False, problems=('the model was not blessed',)
         )
-        if model_utils.is_model_blessed(artifacts_by_name['blessing']):
-            limits = ServingCheckSettings.model_validate_json(exec_properties['check'])
-            files = split_files.files(artifacts_by_name['examples'])[VAL]
+        if model_utils.is_model_blessed(inputs['blessing']):
+            limits = ServingCheckSettings.model_validate_json(properties['check'])
+            files = split_files.files(inputs['examples'])[VAL]
             replay = probe_process.replay(
-                files, predictions.read(artifacts_by_name['evaluation'].uri), limits.images
+                files, predictions.read(inputs['evaluation'].uri), limits.images
             )
             if not replay.serialized:
                 raise DataError('there is no evaluated val image to ask the exported model about')
-            model = pathlib.Path(path_utils.serving_model_path(artifacts_by_name['model'].uri))
+            model = pathlib.Path(path_utils.serving_model_path(inputs['model'].uri))
             result = probe_process.check(model, replay, limits)
-        record_artifact = artifact_utils.get_single_instance(output_dict['serving_record'])
+        record_artifact = outputs['serving_record']
         record.write(result, pathlib.Path(record_artifact.uri))
         _note(record_artifact, result)
-        _bless(artifact_utils.get_single_instance(output_dict['infra_blessing']), result.passed)
+        _bless(outputs['infra_blessing'], result.passed)
 
 
 def _note(artifact: Artifact, result: ServingCheckRecord) -> None:
