@@ -8,9 +8,9 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.utils import io_utils
 
-from thawline.components.data_gate.findings import DataFacts, DataRecord, find, write
+from thawline.components.data_gate.findings import DataFacts, DataRecord, find
 from thawline.components.data_gate.params import DataPolicy
-from thawline.components.ingestion import summary
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared import split_files
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
@@ -63,7 +63,7 @@ class Executor(NodeExecutor):
         Raises:
             DataError: a finding is fatal.
         """
-        ingested = summary.read(pathlib.Path(inputs['quarantine'].uri))
+        ingested = IngestionSummary.read(inputs['quarantine'].uri)
         facts = DataFacts(
             {
                 split: class_counts(tfdv.load_stats_binary(f'{folder}/FeatureStats.pb'))
@@ -89,4 +89,4 @@ class Executor(NodeExecutor):
         fatal = [finding.message for finding in findings if finding.fatal]
         if fatal:
             raise DataError('; '.join(fatal))
-        write(DataRecord(facts, findings), outputs['verdict'].uri)
+        DataRecord(facts, findings).write(outputs['verdict'].uri)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from thawline.components.data_gate.params import DataPolicy
-from thawline.components.shared import percentages, records
+from thawline.components.shared import percentages
+from thawline.components.shared.records import Record
 from thawline.components.shared.splits import SPLITS, TRAIN
 from thawline.components.shared.text import abbreviate
 
-FILE = 'verdict.json'
 _LISTED = 5
 
 
@@ -45,21 +44,13 @@ class DataFacts:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataRecord:
+class DataRecord(Record):
     """The file of a DataVerdict."""
+
+    FILE = 'verdict.json'
 
     facts: DataFacts
     findings: Sequence[Finding]
-
-
-def write(record: DataRecord, uri: str) -> None:
-    """Writes `verdict.json`."""
-    records.write(record, pathlib.Path(uri, FILE))
-
-
-def read(uri: str) -> DataRecord:
-    """Reads what `write` wrote; as `records.read`."""
-    return records.read(DataRecord, pathlib.Path(uri, FILE))
 
 
 def find(facts: DataFacts, policy: DataPolicy) -> list[Finding]:

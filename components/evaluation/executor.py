@@ -20,7 +20,7 @@ from thawline.components.evaluation import (
     tfma_run,
     unseen_images,
 )
-from thawline.components.evaluation.gate import record, verdict
+from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import ClassChange, Counts, NoRecord, PairedCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import Verdict
@@ -70,7 +70,7 @@ class Executor(BeamNodeExecutor):
         counts = counting.count(table, gate, uncompared, latency_ms, size_mb)
         decision = verdict.judge(counts, gate, settings.smallest_slice)
         _check_agreement(decision, tfma.load_validation_result(evaluation.uri))
-        record.write(decision, pathlib.Path(evaluation.uri))
+        decision.write(evaluation.uri)
         _set_accuracies(evaluation, counts)
         _bless(
             outputs['blessing'],

@@ -12,15 +12,16 @@ from tfx.utils import path_utils
 
 from thawline.components.evaluation import predictions, serving_cost
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.export import abstention, formats, hard_links, model_origin, record, warmup
+from thawline.components.export import abstention, formats, hard_links, model_origin, warmup
 from thawline.components.export.params import ExportSettings
+from thawline.components.export.record import ExportsRecord
 from thawline.components.saved_model import card
 from thawline.components.saved_model.card import AbstainThreshold
 from thawline.components.shared import metadata_store, progress, property_names, split_files
 from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 from thawline.components.shared.percentages import between, percent
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
-from thawline.components.training import record as training_record
+from thawline.components.training.record import TrainingRecord
 
 
 class Executor(NodeExecutor):
@@ -52,7 +53,7 @@ class Executor(NodeExecutor):
                     inputs['examples'].id,
                 ),
                 inputs['model'].id,
-                training_record.read(pathlib.Path(inputs['model_run'].uri)).base,
+                TrainingRecord.read(inputs['model_run'].uri).base,
                 {split: _hits(table, split) for split in EVALUATED},
                 blessed,
             ),
@@ -66,10 +67,10 @@ class Executor(NodeExecutor):
             model, described, table, files['train'], files[VAL], settings.exports_tolerance
         )
         exports, latency = formats.make(settings.exports if blessed else (), sources)
-        written = record.ExportsRecord(blessed, size, latency, exports, abstain, note)
-        record.write(written, pathlib.Path(outputs['exports'].uri))
+        record = ExportsRecord(blessed, size, latency, exports, abstain, note)
+        record.write(outputs['exports'].uri)
         outputs['exports'].set_string_custom_property(
-            property_names.PLACED, json.dumps(written.placed)
+            property_names.PLACED, json.dumps(record.placed)
         )
 
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
 from thawline.components.saved_model.card import AbstainThreshold
-from thawline.components.shared import records
-
-FILE = 'exports.json'
-FORMAT = 1
+from thawline.components.shared.records import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Export:
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportsRecord:
+class ExportsRecord(Record):
     """Everything that is exported.
 
     Attributes:
@@ -58,6 +54,9 @@ class ExportsRecord:
         abstain: the threshold below which the model abstains; None without one.
         abstain_note: why there is none although it was asked for, or what it reaches on test.
     """
+
+    FILE = 'exports.json'
+    FORMAT = 1
 
     blessed: bool
     megabytes: float
@@ -70,18 +69,3 @@ class ExportsRecord:
     def placed(self) -> tuple[str, ...]:
         """Kinds of the formats beside the SavedModel."""
         return tuple(export.kind for export in self.exports if export.placed)
-
-
-def write(record: ExportsRecord, folder: pathlib.Path) -> None:
-    """Writes `exports.json`."""
-    records.write(record, folder / FILE, FORMAT)
-
-
-def read(folder: pathlib.Path) -> ExportsRecord:
-    """Reads what `write` wrote.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DataError: it is damaged, or of another format.
-    """
-    return records.read(ExportsRecord, folder / FILE, FORMAT)

@@ -11,12 +11,12 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from thawline.components.ingestion import beam_pipeline, image_table, quarantine, summary
+from thawline.components.ingestion import beam_pipeline, image_table, quarantine
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
-from thawline.components.ingestion.summary import IngestionSummary
+from thawline.components.ingestion.summary import IngestionSummary, summarise
 from thawline.components.shared import progress, property_names
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
@@ -59,7 +59,7 @@ class Executor(BeamNodeExecutor):
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
         notes = [*listing.notes, *plan.notes]
-        write_report(report, rejected, summary.summarise(total, counts, rejected, notes))
+        write_report(report, rejected, summarise(total, counts, rejected, notes))
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 
@@ -143,15 +143,15 @@ def _lines(prefix: str) -> list[str]:
     return lines
 
 
-def write_report(report: Artifact, rejected: list[Rejected], numbers: IngestionSummary) -> None:
+def write_report(report: Artifact, rejected: list[Rejected], summary: IngestionSummary) -> None:
     """Writes the quarantine and the summary, and notes the numbers on the artifact."""
     for name, text in (
         (quarantine.REPORT_CSV, quarantine.to_csv(rejected)),
         (quarantine.REPORT_JSONL, quarantine.to_jsonl(rejected)),
-        (summary.FILE, summary.to_json(numbers, indent=2)),
+        (summary.FILE, summary.to_json(indent=2)),
     ):
         with fileio.open(os.path.join(report.uri, name), 'w') as file:
             file.write(text)
     for key in ('total', 'written', 'quarantined', 'classes'):
-        report.set_int_custom_property(key, getattr(numbers, key))
-    report.set_string_custom_property(property_names.SUMMARY, summary.to_json(numbers))
+        report.set_int_custom_property(key, getattr(summary, key))
+    report.set_string_custom_property(property_names.SUMMARY, summary.to_json(indent=None))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from thawline.components.ingestion import quarantine
 from thawline.components.ingestion.quarantine import Rejected
-from thawline.components.shared import property_names, records
-
-FILE = 'summary.json'
+from thawline.components.shared import property_names
+from thawline.components.shared.records import Record
 
 
 @dataclasses.dataclass(frozen=True)
-class IngestionSummary:
+class IngestionSummary(Record):
     """How many images there are.
 
     Attributes:
@@ -29,6 +26,8 @@ class IngestionSummary:
         notes: remarks for people.
     """
 
+    FILE = 'summary.json'
+
     total: int
     written: int
     quarantined: int
@@ -36,6 +35,16 @@ class IngestionSummary:
     reasons: Mapping[str, int]
     splits: Mapping[str, Mapping[str, int]]
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_properties(cls, properties: Mapping[str, Any], uri: str) -> Self:
+        """The summary among the properties of the Quarantine at `uri`.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        text = properties.get(property_names.SUMMARY, '')
+        return cls.from_json(text, f'the summary of the Quarantine {uri}')
 
 
 def summarise(
@@ -70,27 +79,3 @@ def summarise(
         counts,
         tuple(notes),
     )
-
-
-def to_json(summary: IngestionSummary, indent: int | None = None) -> str:
-    return json.dumps(dataclasses.asdict(summary), indent=indent, ensure_ascii=False)
-
-
-def read(folder: pathlib.Path) -> IngestionSummary:
-    """The summary in a Quarantine's folder.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DataError: it is damaged.
-    """
-    return records.read(IngestionSummary, folder / FILE)
-
-
-def of_properties(properties: Mapping[str, Any], uri: str) -> IngestionSummary:
-    """The same from the properties of the Quarantine at `uri`.
-
-    Raises:
-        DataError: it is missing or damaged.
-    """
-    text = properties.get(property_names.SUMMARY, '')
-    return records.parse(IngestionSummary, text, f'the summary of the Quarantine {uri}')

@@ -11,13 +11,13 @@ import numpy as np
 import tensorflow_data_validation as tfdv
 from tfx.utils import path_utils
 
-from thawline.components.data_gate import findings
+from thawline.components.data_gate.findings import DataRecord
 from thawline.components.embedding import embeddings
 from thawline.components.evaluation import image_statistics, predictions, serving_cost
-from thawline.components.evaluation.gate import record as verdict_record
+from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
-from thawline.components.export import record as export_record
-from thawline.components.ingestion import summary as ingestion_summary
+from thawline.components.export.record import ExportsRecord
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import (
     build,
     content,
@@ -29,7 +29,7 @@ from thawline.components.report import (
 )
 from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.saved_model import card
-from thawline.components.serving_check import record as serving_record
+from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.components.shared import (
     lineage,
     metadata_store,
@@ -38,7 +38,7 @@ from thawline.components.shared import (
     split_files,
 )
 from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
-from thawline.components.training import record as training_record
+from thawline.components.training.record import TrainingRecord
 
 HTML, CONTENT, SUMMARY = 'report.html', 'content.json', 'summary.json'
 _PREVIOUS = 'previous'
@@ -60,13 +60,13 @@ class Executor(NodeExecutor):
         report_inputs = build.ReportInputs(
             run=self._context.pipeline_run_id if self._context else '',
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
-            verdict=verdict_record.read(pathlib.Path(inputs['evaluation'].uri)),
+            verdict=Verdict.read(inputs['evaluation'].uri),
             threshold=config['gate']['val_accuracy'],
             predictions=predictions.read(inputs['evaluation'].uri),
             embeddings=read_embeddings(inputs['embeddings'].uri),
             data=_data_records(inputs),
             model=model_card.ModelCardInputs(
-                record=training_record.read(pathlib.Path(inputs['model_run'].uri)),
+                record=TrainingRecord.read(inputs['model_run'].uri),
                 served=card.read(model),
                 megabytes=serving_cost.size_mb(str(model)),
                 config=config,
@@ -125,8 +125,8 @@ def _data_records(inputs: Artifacts) -> build.DataRecords:
         for split, folder in split_files.folders(inputs['statistics']).items()
     }
     return build.DataRecords(
-        ingestion_summary.read(pathlib.Path(inputs['quarantine'].uri)),
-        findings.read(inputs['data_verdict'].uri),
+        IngestionSummary.read(inputs['quarantine'].uri),
+        DataRecord.read(inputs['data_verdict'].uri),
         means,
         split_files.files(inputs['examples']),
     )
@@ -136,8 +136,8 @@ def _serving_card(inputs: Artifacts) -> content.FactCard | None:
     if 'exports' not in inputs or 'serving_record' not in inputs:
         return None
     return serving_card.card(
-        export_record.read(pathlib.Path(inputs['exports'].uri)),
-        serving_record.read(pathlib.Path(inputs['serving_record'].uri)),
+        ExportsRecord.read(inputs['exports'].uri),
+        ServingCheckRecord.read(inputs['serving_record'].uri),
     )
 
 

@@ -10,7 +10,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
 from thawline.components.evaluation import predictions
-from thawline.components.serving_check import probe_process, record
+from thawline.components.serving_check import probe_process
 from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.components.shared import property_names, split_files
@@ -45,7 +45,7 @@ class Executor(NodeExecutor):
             model = pathlib.Path(path_utils.serving_model_path(inputs['model'].uri))
             result = probe_process.check(model, replay, limits)
         record_artifact = outputs['serving_record']
-        record.write(result, pathlib.Path(record_artifact.uri))
+        result.write(record_artifact.uri)
         _note(record_artifact, result)
         _bless(outputs['infra_blessing'], result.passed)
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
-from thawline.components.shared import records
-
-FILE = 'serving.json'
-FORMAT = 1
+from thawline.components.shared.records import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True)
-class ServingCheckRecord:
+class ServingCheckRecord(Record):
     """The whole check.
 
     Attributes:
@@ -49,6 +45,9 @@ class ServingCheckRecord:
         requests: the hostile ones.
         seconds: of the whole check.
     """
+
+    FILE = 'serving.json'
+    FORMAT = 1
 
     checked: bool
     passed: bool
@@ -71,18 +70,3 @@ class ServingCheckRecord:
         if self.load_seconds is None or self.first_answer_seconds is None:
             return None
         return self.load_seconds + self.first_answer_seconds
-
-
-def write(record: ServingCheckRecord, folder: pathlib.Path) -> None:
-    """Writes `serving.json`."""
-    records.write(record, folder / FILE, FORMAT)
-
-
-def read(folder: pathlib.Path) -> ServingCheckRecord:
-    """Reads what `write` wrote.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DataError: it is damaged, or of another format.
-    """
-    return records.read(ServingCheckRecord, folder / FILE, FORMAT)

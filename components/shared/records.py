@@ -1,59 +1,72 @@
-"""The result of a node as a dataclass, in a JSON file."""
+"""The base of what nodes leave for readers: a dataclass, stored as one JSON file."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import pathlib
-from typing import Any, TypeVar
+from typing import ClassVar, Self
 
 import pydantic
 
 from thawline.components.shared.errors import DataError
 
-T = TypeVar('T')
+Folder = str | pathlib.Path
 
 
-def write(record: Any, file: pathlib.Path, form: int | None = None) -> None:
-    """Writes the record, a dataclass; folders above it are made.
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A dataclass with a file in the folder of an artifact.
 
-    Args:
-        record: any dataclass.
-        file: to write.
-        form: number of its format, where it has one.
-
-    Raises:
-        ValueError: a number in it is not finite.
+    FILE: name of the file.
+    FORMAT: number of its format, where it has one.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    number = {} if form is None else {'format': form}
-    values = {**number, **dataclasses.asdict(record)}
-    text = json.dumps(values, ensure_ascii=False, allow_nan=False, indent=1)
-    file.write_text(text + '\n', 'utf-8')
 
+    FILE: ClassVar[str]
+    FORMAT: ClassVar[int | None] = None
 
-def read(kind: type[T], file: pathlib.Path, form: int | None = None) -> T:
-    """Reads what `write` wrote; keys that the dataclass does not have are ignored.
+    def to_json(self, indent: int | None = 1) -> str:
+        """The text of the file.
 
-    Raises:
-        FileNotFoundError: there is none.
-        DataError: it is damaged, or of another format.
-    """
-    return parse(kind, file.read_bytes(), str(file), form)
+        Raises:
+            ValueError: a number is not finite.
+        """
+        number = {} if self.FORMAT is None else {'format': self.FORMAT}
+        values = {**number, **dataclasses.asdict(self)}
+        return json.dumps(values, ensure_ascii=False, allow_nan=False, indent=indent)
 
+    def write(self, folder: Folder) -> None:
+        """Writes the file; folders above it are made."""
+        file = pathlib.Path(folder, self.FILE)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self.to_json() + '\n', 'utf-8')
 
-def parse(kind: type[T], text: str | bytes, source: str, form: int | None = None) -> T:
-    """As `read`, from JSON; `source` says where it is from."""
-    try:
-        values = json.loads(text)
-        if form is not None and (not isinstance(values, dict) or values.get('format') != form):
-            raise ValueError(f'it is not of format {form}')
-        return pydantic.TypeAdapter(kind).validate_python(values)
-    except ValueError as error:
-        raise DataError(
-            f'{source} cannot be read ({_reason(error)}); write it again with: '
-            'thawline run --no-cache'
-        ) from error
+    @classmethod
+    def read(cls, folder: Folder) -> Self:
+        """Reads the file; keys that the dataclass does not have are ignored.
+
+        Raises:
+            FileNotFoundError: there is none.
+            DataError: it is damaged, or of another format.
+        """
+        file = pathlib.Path(folder, cls.FILE)
+        return cls.from_json(file.read_bytes(), str(file))
+
+    @classmethod
+    def from_json(cls, text: str | bytes, source: str) -> Self:
+        """As `read`; `source` says where the text is from."""
+        try:
+            values = json.loads(text)
+            if cls.FORMAT is not None and (
+                not isinstance(values, dict) or values.get('format') != cls.FORMAT
+            ):
+                raise ValueError(f'it is not of format {cls.FORMAT}')
+            return pydantic.TypeAdapter(cls).validate_python(values)
+        except ValueError as error:
+            raise DataError(
+                f'{source} cannot be read ({_reason(error)}); write it again with: '
+                'thawline run --no-cache'
+            ) from error
 
 
 def _reason(error: ValueError) -> str:

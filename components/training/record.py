@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pathlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from thawline.components.shared import records
+from thawline.components.shared.records import Record
 
-FILE = 'training.json'
 Kept = Literal['probe', 'fine_tuned', 'interpolated']
 # Left out of the file where they are None: what was not done.
 _OPTIONAL = (
@@ -169,7 +167,7 @@ class BaseRecord:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingRecord:
+class TrainingRecord(Record):
     """A whole training.
 
     Attributes:
@@ -191,6 +189,8 @@ class TrainingRecord:
         environment: versions of libraries, and the precision of the training step.
     """
 
+    FILE = 'training.json'
+
     classes: tuple[str, ...]
     images: Mapping[str, int]
     probe: ProbeRecord
@@ -208,6 +208,16 @@ class TrainingRecord:
     tuned: Mapping[str, Any] | None = None
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    def to_json(self, indent: int | None = 1) -> str:
+        """Without what was not done; the error of an affinity can be infinite."""
+        values = dataclasses.asdict(
+            self,
+            dict_factory=lambda fields: {
+                name: v for name, v in fields if v is not None or name not in _OPTIONAL
+            },
+        )
+        return json.dumps(values, ensure_ascii=False, indent=indent)
+
     @property
     def epochs(self) -> tuple[EpochRecord, ...]:
         """Of the second phase; none without one."""
@@ -217,24 +227,3 @@ class TrainingRecord:
     def kept_name(self) -> str:
         """`kept`, for people."""
         return self.kept.replace('_', '-')
-
-
-def write(record: TrainingRecord, folder: pathlib.Path) -> None:
-    """Writes `training.json`."""
-    values = dataclasses.asdict(record, dict_factory=_without_absent_parts)
-    # The error of an affinity can be infinite, which is no JSON for others than Python.
-    (folder / FILE).write_text(json.dumps(values, indent=1), 'utf-8')
-
-
-def _without_absent_parts(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: v for name, v in fields if v is not None or name not in _OPTIONAL}
-
-
-def read(folder: pathlib.Path) -> TrainingRecord:
-    """Reads what `write` wrote.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DataError: it is damaged.
-    """
-    return records.read(TrainingRecord, folder / FILE)

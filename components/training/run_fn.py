@@ -26,7 +26,6 @@ from thawline.components.training import (
     params,
     precision,
     recipe,
-    record,
     tuned_settings,
 )
 from thawline.components.training.checkpoint import CheckpointFile
@@ -89,7 +88,7 @@ def run_fn(fn_args: FnArgs) -> None:
         trained.rule,
         frozen=trained.record.kept == 'probe',
     )
-    training_record = dataclasses.replace(
+    record = dataclasses.replace(
         trained.record,
         seconds={**trained.record.seconds, 'embeddings': seconds},
         base=BaseRecord(base.backbone, backbone.weights_source, backbone.weights_digest, size),
@@ -102,8 +101,8 @@ def run_fn(fn_args: FnArgs) -> None:
         },
     )
     run_folder.mkdir(parents=True, exist_ok=True)
-    record.write(training_record, run_folder)
-    (run_folder / CURVES_FILE).write_bytes(learning_curves.draw(training_record))
+    record.write(run_folder)
+    (run_folder / CURVES_FILE).write_bytes(learning_curves.draw(record))
     for array in spool.glob('*.npy'):
         array.unlink()
     checkpoint_file.clear()

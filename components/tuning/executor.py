@@ -12,7 +12,6 @@ from tfx.utils import json_utils
 
 from thawline.components.shared.property_names import CUSTOM_CONFIG
 from thawline.components.training.executor import with_inputs
-from thawline.components.tuning import record
 from thawline.components.tuning.search import RecipeTuner
 
 
@@ -42,4 +41,4 @@ class Executor(executor.Executor):
         assert isinstance(tuner, RecipeTuner)
         executor.write_best_hyperparameters(tuner, output_dict)
         results = pathlib.Path(artifact_utils.get_single_uri(output_dict['tuner_results']))
-        record.write(tuner.record(), results)
+        tuner.record().write(results)

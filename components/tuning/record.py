@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from thawline.components.shared import records
-
-FILE = 'tuning.json'
+from thawline.components.shared.records import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +39,7 @@ class TrialRecord:
 
 
 @dataclasses.dataclass(frozen=True)
-class TuningRecord:
+class TuningRecord(Record):
     """The trials and the choice.
 
     Attributes:
@@ -58,6 +55,8 @@ class TuningRecord:
         chosen: position of the chosen trial.
         why: the reason for the choice, for people.
     """
+
+    FILE = 'tuning.json'
 
     base: str
     mode: str
@@ -75,18 +74,3 @@ class TuningRecord:
     def chosen_name(self) -> str:
         """The choice, for people."""
         return f'trial {self.chosen + 1}' if self.chosen else 'the current settings'
-
-
-def write(record: TuningRecord, folder: pathlib.Path) -> None:
-    """Writes `tuning.json`."""
-    records.write(record, folder / FILE)
-
-
-def read(folder: pathlib.Path) -> TuningRecord:
-    """Reads what `write` wrote.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DataError: it is damaged.
-    """
-    return records.read(TuningRecord, folder / FILE)

@@ -40,7 +40,8 @@ _TITLES = {
 @cache_option
 def command(project: Project, no_cache: bool) -> None:
     """Search for better training settings."""
-    from thawline.pipeline.metadata import node_records, runs
+    from thawline.components.tuning.record import TuningRecord
+    from thawline.pipeline.metadata import runs
     from thawline.pipeline.metadata.stores import opening
     from thawline.pipeline.runners import run as runner
 
@@ -55,7 +56,8 @@ def command(project: Project, no_cache: bool) -> None:
             for result in run.nodes
             if result.node == node_names.TUNER and result.state in runs.SUCCESS_STATES
         )
-        show(wide_console(sys.stdout), node_records.tuning_record(tuner), project.config)
+        record = TuningRecord.read(tuner.outputs['tuner_results'].uri)
+        show(wide_console(sys.stdout), record, project.config)
     exit_codes.leave(outcome)
 
 

@@ -11,7 +11,6 @@ import json
 import pathlib
 from typing import Any
 
-from thawline.components.ingestion import summary
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared import node_names, property_names, version_folders
 from thawline.components.shared.errors import DataError
@@ -183,7 +182,7 @@ def training_data(graph: Lineage, model: Model) -> TrainingData | None:
     if ingestion is None or quarantine is None:
         return None
     try:
-        images = summary.of_properties(quarantine.properties, quarantine.uri)
+        images = IngestionSummary.of_properties(quarantine.properties, quarantine.uri)
     except DataError:
         return None
     return TrainingData(

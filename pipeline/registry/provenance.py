@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from thawline.components.evaluation.gate import record as verdict_record
+from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.shared import node_names, property_names
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.percentages import percent
-from thawline.components.training import record as training_record
+from thawline.components.shared.records import Record
 from thawline.components.training.params import Training
 from thawline.components.training.record import TrainingRecord
 from thawline.pipeline.metadata import runs
@@ -28,7 +27,7 @@ from thawline.pipeline.registry.ledger import Deployment
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
-_Record = TypeVar('_Record')
+_Record = TypeVar('_Record', bound=Record)
 _DIGEST = 12  # of a digest that is shown
 # Measurements of the serving check, by the name of their property.
 _MEASURED = {
@@ -165,7 +164,7 @@ def _evaluation(registry: Registry, model: Model) -> Iterator[str]:
     properties = model.blessing.properties if model.blessing else {}
     baseline = properties.get(property_names.BASELINE_MODEL_ID)
     yield f'compared with model {baseline}' if baseline else 'not compared with an earlier model'
-    verdict = _if_readable(verdict_record.read, model.evaluation)
+    verdict = _if_readable(Verdict, model.evaluation)
     if verdict is None:
         yield f'rules {_settings(model.evaluator.properties.get("gate"))}'
         return
@@ -255,13 +254,13 @@ def _step(registry: Registry, model: Model, node: str) -> Execution | None:
 
 def _record(registry: Registry, model: Model) -> TrainingRecord | None:
     run = registry.lineage.output(model.trainer, 'model_run')
-    return _if_readable(training_record.read, run) if run else None
+    return _if_readable(TrainingRecord, run) if run else None
 
 
-def _if_readable(read: Callable[[pathlib.Path], _Record], artifact: Output) -> _Record | None:
+def _if_readable(kind: type[_Record], artifact: Output) -> _Record | None:
     """A record; None where its file is missing or damaged."""
     try:
-        return read(pathlib.Path(artifact.uri))
+        return kind.read(artifact.uri)
     except (OSError, DataError):
         return None
 

@@ -113,7 +113,7 @@ _ENDED_BY_SIGNAL = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + 
 
 
 @dataclasses.dataclass(frozen=True)
-class Server:
+class PreparedServer:
     """What is about to serve: its command line, the folder of versions, the ports."""
 
     command: list[str]
@@ -128,7 +128,7 @@ class Server:
 @contextlib.contextmanager
 def prepare(
     installation: Installation, served: ServedModel, name: str, options: ServeOptions
-) -> Iterator[Server]:
+) -> Iterator[PreparedServer]:
     """A server that can run in the block."""
     host = options.host or LOOPBACK
     ports = Ports(
@@ -139,7 +139,7 @@ def prepare(
         if served.version is not None:
             base = link_as_version(base, served.version, pathlib.Path(scratch))
         command = command_line(installation, base.resolve(), name, host, ports)
-        yield Server(command, base, ports)
+        yield PreparedServer(command, base, ports)
 
 
 def _run_in_foreground(command: list[str]) -> int:

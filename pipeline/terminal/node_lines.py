@@ -6,10 +6,12 @@ import json
 import pathlib
 from collections.abc import Callable
 
-from thawline.components.data_gate import findings
+from thawline.components.data_gate.findings import DataRecord
 from thawline.components.ingestion import quarantine
 from thawline.components.shared import node_names, percentages, property_names
 from thawline.components.shared.text import abbreviate
+from thawline.components.training.record import TrainingRecord
+from thawline.components.tuning.record import TuningRecord
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import node_records, runs
 from thawline.pipeline.metadata.runs import NodeResult
@@ -37,7 +39,7 @@ def _statistics(result: NodeResult, project: Project) -> str:
 
 
 def _data_gate(result: NodeResult, project: Project) -> str:
-    record = findings.read(result.outputs['verdict'].uri)
+    record = DataRecord.read(result.outputs['verdict'].uri)
     classes = {label for split in record.facts.class_counts.values() for label in split}
     return '; '.join([f'passed, {len(classes)} classes', *(f.message for f in record.findings)])
 
@@ -58,7 +60,7 @@ def _embedding(result: NodeResult, project: Project) -> str:
 
 
 def _training(result: NodeResult, project: Project) -> str:
-    record = node_records.training_record(result)
+    record = TrainingRecord.read(result.outputs['model_run'].uri)
     line = f'probe: val accuracy {percentages.percent(record.probe.val.accuracy)}'
     if tuned := record.fine_tune:
         line += (
@@ -77,7 +79,7 @@ def _training(result: NodeResult, project: Project) -> str:
 
 
 def _tuning(result: NodeResult, project: Project) -> str:
-    record = node_records.tuning_record(result)
+    record = TuningRecord.read(result.outputs['tuner_results'].uri)
     return f'{len(record.trials)} trainings; best: {record.chosen_name}'
 
 
@@ -101,9 +103,9 @@ def _evaluation(result: NodeResult, project: Project) -> str:
 
 
 def _export(result: NodeResult, project: Project) -> str:
-    from thawline.components.export import record as export_record
+    from thawline.components.export.record import ExportsRecord  # with SciPy
 
-    record = export_record.read(pathlib.Path(result.outputs['exports'].uri))
+    record = ExportsRecord.read(result.outputs['exports'].uri)
     parts = [f'SavedModel {record.megabytes:.1f} MB']
     for export in record.exports:
         size = f' {export.megabytes:.1f} MB' if export.megabytes is not None else ''

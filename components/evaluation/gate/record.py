@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
-from thawline.components.shared import records
-
-FILE = 'verdict.json'
-FORMAT = 1
+from thawline.components.shared.records import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +35,11 @@ class RuleResult:
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class Verdict(Record):
     """The decision: blessed or not, one headline in words, and every rule."""
+
+    FILE = 'verdict.json'
+    FORMAT = 1
 
     blessed: bool
     headline: str
@@ -50,18 +49,3 @@ class Verdict:
     def cautions(self) -> list[str]:
         """What the rules cannot tell, each once, whether the model is blessed or not."""
         return list(dict.fromkeys(rule.caution for rule in self.rules if rule.caution))
-
-
-def write(verdict: Verdict, folder: pathlib.Path) -> None:
-    """Writes `verdict.json`."""
-    records.write(verdict, folder / FILE, FORMAT)
-
-
-def read(folder: pathlib.Path) -> Verdict:
-    """Reads what `write` wrote.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DataError: it is damaged, or of another format.
-    """
-    return records.read(Verdict, folder / FILE, FORMAT)

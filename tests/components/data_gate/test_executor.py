@@ -16,9 +16,8 @@ from tests import made_records
 from thawline.components.data_gate import executor
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.data_gate.component import DataGate
-from thawline.components.data_gate.findings import FILE, read
+from thawline.components.data_gate.findings import DataRecord
 from thawline.components.data_gate.params import DataPolicy
-from thawline.components.ingestion import summary
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.shared import code_digest
 from thawline.components.shared.errors import DataError
@@ -117,8 +116,7 @@ class Run:
             folder.mkdir()
             (folder / 'SchemaDiff.pb').write_bytes(anomalies.SerializeToString())
         counts = {'train': {'a': 201 - quarantined}}
-        text = summary.to_json(made_records.ingestion(counts, quarantined))
-        pathlib.Path(self._quarantine.uri, summary.FILE).write_text(text, 'utf-8')
+        made_records.ingestion(counts, quarantined).write(self._quarantine.uri)
 
     def judge(self, policy: DataPolicy) -> None:
         executor.Executor().Do(
@@ -137,7 +135,7 @@ def test_verdict_of_sane_data(sane: Statistics, tmp_path: pathlib.Path) -> None:
     run = Run(tmp_path)
     run.write(sane, anomalies_pb2.Anomalies(), quarantined=2)
     run.judge(DataPolicy())
-    text = pathlib.Path(run.verdict.uri, FILE).read_text('utf-8')
+    text = pathlib.Path(run.verdict.uri, DataRecord.FILE).read_text('utf-8')
     verdict = json.loads(text)
     assert verdict['findings'] == []
     assert verdict['facts']['class_counts'] == {s: COUNTS for s in ('train', 'val', 'test')}
@@ -155,7 +153,7 @@ def test_fatal_data_stop_with_every_reason(sane: Statistics, tmp_path: pathlib.P
     for part in ("'owl' (3)", '150 of 201 files', 'anomaly in val', 'truncated'):
         assert part in str(caught.value)
     run.judge(DataPolicy(min_images_per_class=1, max_quarantined=0.9, anomalies='warn'))
-    findings = read(run.verdict.uri).findings
+    findings = DataRecord.read(run.verdict.uri).findings
     assert not any(finding.fatal for finding in findings)
     assert sum(finding.message.startswith('anomaly in') for finding in findings) == 3
 
@@ -170,7 +168,7 @@ def test_a_class_of_the_schema_without_an_image_stops(
     with pytest.raises(DataError, match="the schema knows 'owl', but no image"):
         run.judge(DataPolicy())
     run.judge(DataPolicy(anomalies='warn'))
-    assert [finding.fatal for finding in read(run.verdict.uri).findings] == [False]
+    assert [finding.fatal for finding in DataRecord.read(run.verdict.uri).findings] == [False]
     assert executor.schema_classes(tfdv.infer_schema(sane)) in ([], sorted(COUNTS))
     assert executor.schema_classes(schema_pb2.Schema()) == []
 

@@ -18,7 +18,7 @@ from tests.components.evaluation import evaluating
 from tests.components.evaluation.evaluating import Evaluated
 from tests.components.transformed import Row, Transformed
 from thawline.components.evaluation import executor, predictions
-from thawline.components.evaluation.gate import record, verdict
+from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import RuleResult, Verdict
@@ -40,7 +40,7 @@ def rows(classes: tuple[str, ...], per_class: int, seed: int) -> list[Row]:
 
 
 def verdict_of(evaluated: Evaluated) -> Verdict:
-    return record.read(pathlib.Path(evaluated.evaluation.uri))
+    return Verdict.read(evaluated.evaluation.uri)
 
 
 def rule_of(evaluated: Evaluated, name: str) -> RuleResult:

@@ -15,11 +15,11 @@ from tests.components import transformed as making
 from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, Transformed
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.export import executor, record
+from thawline.components.export import executor
 from thawline.components.export.artifacts import Exports as ExportsArtifact
 from thawline.components.export.params import ExportSettings
+from thawline.components.export.record import ExportsRecord
 from thawline.components.saved_model.decision_rule import Rule
-from thawline.components.training import record as training_record
 from thawline.components.training.record import BaseRecord
 
 BASE = BaseRecord('tiny', 'random', 'abc', 32)
@@ -62,7 +62,7 @@ def judged(folder: pathlib.Path, transformed: Transformed, gate: Gate | None = N
     examples = artifact(standard_artifacts.Examples, folder / 'examples', 1)
     examples.split_names = '["test", "val"]'
     (folder / 'model_run').mkdir()
-    training_record.write(made_records.training(base=BASE), folder / 'model_run')
+    made_records.training(base=BASE).write(folder / 'model_run')
     return Judged(
         artifact(standard_artifacts.Model, model, evaluating.MODEL_ID),
         artifact(standard_artifacts.ModelRun, folder / 'model_run', 6),
@@ -85,8 +85,8 @@ class Exported:
         return pathlib.Path(self.artifact.uri, 'Format-Serving')
 
     @property
-    def record(self) -> record.ExportsRecord:
-        return record.read(pathlib.Path(self.exports.uri))
+    def record(self) -> ExportsRecord:
+        return ExportsRecord.read(self.exports.uri)
 
 
 def export(folder: pathlib.Path, given: Judged, **settings: Any) -> Exported:

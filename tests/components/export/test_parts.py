@@ -109,11 +109,11 @@ def test_record_survives_its_file(tmp_path: pathlib.Path) -> None:
     export = record.Export('onnx', False, 'too lossy', 'x 1', 1.5, 2.5, 10, 0.9, -0.1, -0.2, 0.0)
     abstain = AbstainThreshold(0.9, 0.7, 0.5, 0.95, 0.91, 300)
     made = record.ExportsRecord(True, 12.5, 3.0, (export,), abstain, 'on test')
-    record.write(made, tmp_path / 'new')
-    assert record.read(tmp_path / 'new') == made and made.placed == ()
-    (tmp_path / 'new' / record.FILE).write_text('{"format": 9}')
+    made.write(tmp_path / 'new')
+    assert record.ExportsRecord.read(tmp_path / 'new') == made and made.placed == ()
+    (tmp_path / 'new' / record.ExportsRecord.FILE).write_text('{"format": 9}')
     with pytest.raises(DataError, match='not of format 1'):
-        record.read(tmp_path / 'new')
+        record.ExportsRecord.read(tmp_path / 'new')
 
 
 def test_copies_share_their_bytes_where_they_can(tmp_path: pathlib.Path) -> None:

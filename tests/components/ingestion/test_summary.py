@@ -9,6 +9,7 @@ import pytest
 
 from tests import made_records
 from thawline.components.ingestion import summary
+from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared.errors import DataError
 
 SPLITS = {'train': {'ä': 6, 'b': 4}, 'val': {'ä': 2, '': 1}}
@@ -23,16 +24,16 @@ def test_numbers_add_up() -> None:
 
 
 def test_file_and_property_say_the_same(tmp_path: pathlib.Path) -> None:
-    text = summary.to_json(NUMBERS, indent=2)
-    (tmp_path / summary.FILE).write_text(text, 'utf-8')
+    text = NUMBERS.to_json(indent=2)
+    (tmp_path / IngestionSummary.FILE).write_text(text, 'utf-8')
     assert list(json.loads(text)) == [
         'total', 'written', 'quarantined', 'classes', 'reasons', 'splits', 'notes',
     ]  # fmt: skip
-    assert summary.read(tmp_path) == NUMBERS
-    assert summary.of_properties({'summary': summary.to_json(NUMBERS)}, '/q') == NUMBERS
+    assert IngestionSummary.read(tmp_path) == NUMBERS
+    assert IngestionSummary.of_properties({'summary': NUMBERS.to_json()}, '/q') == NUMBERS
 
 
 @pytest.mark.parametrize('properties', [{}, {'summary': '[]'}, {'summary': '{"total": 1}'}])
 def test_missing_or_damaged_property_is_named(properties: dict[str, str]) -> None:
     with pytest.raises(DataError, match='the summary of the Quarantine /q'):
-        summary.of_properties(properties, '/q')
+        IngestionSummary.of_properties(properties, '/q')

@@ -18,19 +18,16 @@ from tests.components.evaluation import evaluating
 from tests.components.report import report_inputs
 from tests.components.training import tiny
 from tests.components.transformed import Row
-from thawline.components.data_gate import findings
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.data_gate.findings import DataFacts, DataRecord
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.ingestion import summary
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import executor
 from thawline.components.report.artifacts import Report
 from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import record
 from thawline.components.training.record import TrainingRecord
 
 SPLITS = ('train', 'val', 'test')
@@ -49,9 +46,9 @@ def write_records(
     home: pathlib.Path, ingestion: IngestionSummary, gate: DataRecord, training: TrainingRecord
 ) -> None:
     """Into the folders of the artifacts below `home`."""
-    (home / 'quarantine' / summary.FILE).write_text(summary.to_json(ingestion), 'utf-8')
-    findings.write(gate, str(home / 'data_verdict'))
-    record.write(training, home / 'model_run')
+    ingestion.write(home / 'quarantine')
+    gate.write(home / 'data_verdict')
+    training.write(home / 'model_run')
 
 
 def write_embeddings(folder: pathlib.Path, embedded: ImageEmbeddings) -> None:

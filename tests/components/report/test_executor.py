@@ -26,7 +26,6 @@ from tests.components.transformed import Transformed
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import predictions
-from thawline.components.evaluation.gate import record
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.report import executor
 from thawline.components.report.build import ReportInputs
@@ -83,7 +82,7 @@ def inputs(
         )
     (home / 'given' / 'model').rename(folder['model'] / 'Format-Serving')
     write_records(home, given.data.summary, given.data.record, given.model.record)
-    record.write(given.verdict, folder['evaluation'])
+    given.verdict.write(folder['evaluation'])
     write_predictions(given, folder['evaluation'])
     write_embeddings(folder['embeddings'], given.embeddings)
     return {name: [one] for name, one in made.items()}

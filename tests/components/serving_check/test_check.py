@@ -18,9 +18,10 @@ from tests.components.export.exporting import Exported, Judged
 from tests.components.serving_check import odd_models
 from tests.components.transformed import Transformed, rows
 from thawline.components.evaluation import predictions
-from thawline.components.serving_check import executor, probe_process, record
+from thawline.components.serving_check import executor, probe_process
 from thawline.components.serving_check.artifacts import ServingRecord
 from thawline.components.serving_check.params import ServingCheckSettings
+from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.components.shared import split_files
 
 QUICK = ServingCheckSettings(images=2, huge_pixels=250_000)
@@ -52,7 +53,7 @@ def check(
     }
     properties = {'check': limits.model_dump_json(), 'code_digest': ''}
     executor.Executor().Do(inputs, outputs, properties)
-    return record.read(folder / 'record'), outputs['infra_blessing'][0]
+    return ServingCheckRecord.read(folder / 'record'), outputs['infra_blessing'][0]
 
 
 def pushes(given: Judged, blessing) -> bool:

@@ -122,11 +122,11 @@ def test_record_survives_its_file(tmp_path: pathlib.Path) -> None:
         judged(told(0.1)),
         ServingCheckRecord(False, False, ('not blessed',)),
     ):
-        record.write(made, tmp_path)
-        assert record.read(tmp_path) == made
-    (tmp_path / record.FILE).write_text('{"format": 0}')
+        made.write(tmp_path)
+        assert ServingCheckRecord.read(tmp_path) == made
+    (tmp_path / ServingCheckRecord.FILE).write_text('{"format": 0}')
     with pytest.raises(DataError, match='not of format 1'):
-        record.read(tmp_path)
+        ServingCheckRecord.read(tmp_path)
 
 
 def test_card_of_the_report_says_all_of_it() -> None:

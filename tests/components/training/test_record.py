@@ -11,7 +11,6 @@ import pytest
 
 from tests import made_records
 from thawline.components.shared.errors import DataError
-from thawline.components.training import record
 from thawline.components.training.record import (
     Affinity,
     AugmentationRecord,
@@ -43,15 +42,15 @@ FULL = made_records.training(
 
 
 def written(training: TrainingRecord, folder: pathlib.Path) -> dict[str, Any]:
-    record.write(training, folder)
-    values: dict[str, Any] = json.loads((folder / record.FILE).read_text('utf-8'))
+    training.write(folder)
+    values: dict[str, Any] = json.loads((folder / TrainingRecord.FILE).read_text('utf-8'))
     return values
 
 
 @pytest.mark.parametrize('training', [made_records.training(), FULL])
 def test_what_is_written_comes_back(tmp_path: pathlib.Path, training: TrainingRecord) -> None:
-    record.write(training, tmp_path)
-    assert record.read(tmp_path) == training
+    training.write(tmp_path)
+    assert TrainingRecord.read(tmp_path) == training
 
 
 def test_keys_of_phases_that_were_left_out_are_absent(tmp_path: pathlib.Path) -> None:
@@ -82,13 +81,13 @@ def test_record_of_an_earlier_version_is_read(tmp_path: pathlib.Path) -> None:
         del values[name]
     del values['fine_tune']['history'][0]['side']
     values['removed'] = {'since': 'then'}
-    (tmp_path / record.FILE).write_text(json.dumps(values), 'utf-8')
-    earlier = record.read(tmp_path)
+    (tmp_path / TrainingRecord.FILE).write_text(json.dumps(values), 'utf-8')
+    earlier = TrainingRecord.read(tmp_path)
     assert earlier.tuned is None and earlier.soft_labels == 0 and earlier.left_out == ()
     assert earlier.epochs[0].side == 0 and earlier.val == FULL.val
 
 
 def test_damaged_record_is_named(tmp_path: pathlib.Path) -> None:
-    (tmp_path / record.FILE).write_text('{"kept": "probe"', 'utf-8')
-    with pytest.raises(DataError, match=f'{tmp_path}/{record.FILE}'):
-        record.read(tmp_path)
+    (tmp_path / TrainingRecord.FILE).write_text('{"kept": "probe"', 'utf-8')
+    with pytest.raises(DataError, match=f'{tmp_path}/{TrainingRecord.FILE}'):
+        TrainingRecord.read(tmp_path)

@@ -18,7 +18,8 @@ from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
-from thawline.components.training import params, record, run_fn
+from thawline.components.training import params, run_fn
+from thawline.components.training.record import TrainingRecord
 
 BACKBONE = 'mobilenet_v2_035'
 
@@ -114,7 +115,7 @@ def folder(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_record(folder: pathlib.Path) -> None:
-    trained = record.read(folder / 'run')
+    trained = TrainingRecord.read(folder / 'run')
     assert trained.classes == CLASSES
     assert trained.images == {'train': 4 * len(CLASSES), 'val': 2 * len(CLASSES)}
     assert trained.base.backbone == BACKBONE and trained.base.image_size == SIZE
@@ -138,7 +139,7 @@ def probed(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_probe_needs_no_images(probed: pathlib.Path) -> None:
-    trained = record.read(probed / 'run')
+    trained = TrainingRecord.read(probed / 'run')
     assert trained.images == {'train': 4 * len(CLASSES), 'val': 2 * len(CLASSES)}
     assert trained.kept == 'probe' and trained.fine_tune is None
     assert set(trained.seconds) == {'embeddings', 'probe'}
@@ -153,7 +154,7 @@ def test_served_model_is_the_one_that_the_record_tells_of(
     assert predictions.shape == (6 * len(CLASSES), len(CLASSES))
     labels = [CLASSES.index(row.label) for row in transformed.rows]
     hits = (predictions.argmax(1) == labels)[4 * len(CLASSES) :]  # val is the second part
-    assert hits.mean() == pytest.approx(record.read(folder / 'run').val.accuracy)
+    assert hits.mean() == pytest.approx(TrainingRecord.read(folder / 'run').val.accuracy)
 
 
 def test_nothing_is_left_behind(folder: pathlib.Path) -> None:

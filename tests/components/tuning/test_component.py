@@ -24,12 +24,12 @@ from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.shared import code_digest
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import params, run_fn, training_images, tuned_settings
-from thawline.components.training import record as training_record
 from thawline.components.training.record import TrainingRecord
-from thawline.components.tuning import executor, record
+from thawline.components.tuning import executor
 from thawline.components.tuning.component import ImageTuner
 from thawline.components.tuning.executor import Executor
 from thawline.components.tuning.params import Tuning
+from thawline.components.tuning.record import TuningRecord
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
 BASE = 'mobilenet_v2_035'
@@ -139,7 +139,7 @@ def outputs(
 
 def test_record_and_results_are_written(outputs: dict[str, list[Artifact]]) -> None:
     folder = pathlib.Path(outputs['tuner_results'][0].uri)
-    content = json.loads((folder / record.FILE).read_text('utf-8'))
+    content = json.loads((folder / TuningRecord.FILE).read_text('utf-8'))
     assert content['base'] == tuned_settings.base_name(BASE, SIZE)
     assert content['trials'][0]['values']['fine_tune.blocks'] == 1
     assert [head['features'] for head in content['heads']] == ['blocks', 'blocks', 'top']
@@ -173,7 +173,7 @@ def trained(
             },
         )
     )
-    return training_record.read(folder / 'run')
+    return TrainingRecord.read(folder / 'run')
 
 
 def test_trainer_takes_the_artifact(

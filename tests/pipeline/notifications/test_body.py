@@ -11,11 +11,11 @@ import hypothesis.strategies as st
 import pytest
 
 from tests import made_records
-from thawline.components.evaluation.gate import record, verdict
+from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount, PairedCount
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.ingestion import summary
-from thawline.components.serving_check import record as serving_record
+from thawline.components.evaluation.gate.record import Verdict
+from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.pipeline.metadata.runs import NodeResult, Output
 from thawline.pipeline.notifications import body, details, messages
 from thawline.pipeline.notifications.body import Details, Notification
@@ -30,7 +30,7 @@ def node(name: str, **outputs: Output) -> NodeResult:
 
 def ingested() -> NodeResult:
     splits = {'train': {'a': 70, 'b': 70}, 'val': {'a': 15, 'b': 15}, 'test': {'a': 15, 'b': 15}}
-    numbers = summary.to_json(made_records.ingestion(splits, 3))
+    numbers = made_records.ingestion(splits, 3).to_json()
     return node('ImageExampleGen', quarantine=Output(1, '', {'summary': numbers}))
 
 
@@ -40,7 +40,7 @@ def evaluated(folder: pathlib.Path, right: int, noted: dict[str, Any] | None = N
         HitCount(right, 200), HitCount(right, 200), {}, baseline=PairedCount(won=30, lost=10, n=200)
     )
     decision = verdict.judge(numbers, Gate())
-    record.write(decision, folder)
+    decision.write(folder)
     if noted is None:
         share = right / 200
         noted = {'val_accuracy': share, 'val_lower': share - 0.04, 'val_upper': share + 0.03}
@@ -109,7 +109,7 @@ def test_run_that_the_gate_refused(tmp_path: pathlib.Path) -> None:
 def test_run_that_the_serving_check_refused(tmp_path: pathlib.Path) -> None:
     served = tmp_path / 'served'
     served.mkdir()
-    serving_record.write(serving_record.ServingCheckRecord(True, False, ('other answers',)), served)
+    ServingCheckRecord(True, False, ('other answers',)).write(served)
     check = node('ServingCheck', serving_record=Output(5, str(served), {}))
     content = details_of(Outcome.NOT_BLESSED, evaluated(tmp_path / 'e', 190), check, pushed(None))
     assert content.event == 'refused'
@@ -153,7 +153,7 @@ def test_what_cannot_be_read_costs_only_itself(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     evaluator = evaluated(tmp_path, 190)
-    (tmp_path / record.FILE).unlink()
+    (tmp_path / Verdict.FILE).unlink()
     broken = node('ImageExampleGen', quarantine=Output(1, '', {'summary': '[]'}))
     content = details_of(Outcome.BLESSED, broken, evaluator, pushed(7))
     assert content.event == 'blessed' and content.verdict is None and content.data is None

@@ -17,9 +17,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests import made_records, made_runs
 from tests.made_runs import Row
-from thawline.components.ingestion import summary
 from thawline.components.shared import metadata_store
-from thawline.components.training import record as training_record
 from thawline.components.training.record import BaseRecord
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
@@ -91,7 +89,7 @@ class Models:
             outputs={
                 'examples': ('Examples', {}),
                 'quarantine': ('Quarantine', {
-                    'summary': summary.to_json(made_records.ingestion(SPLITS, 3)),
+                    'summary': made_records.ingestion(SPLITS, 3).to_json(),
                 }),
             },
         )  # fmt: skip
@@ -174,7 +172,7 @@ class Models:
                 'training': '{"mode": "probe"}', 'code_digest': 'c0df'}  # fmt: skip
         base = BaseRecord('tiny', 'random', 'ba5e' * 16, 32)
         (folder / 'model_run').mkdir()
-        training_record.write(made_records.training(0.9, base=base), folder / 'model_run')
+        made_records.training(0.9, base=base).write(folder / 'model_run')
         trained = self.record(
             run_id, 'Trainer', {'examples': self.images['examples']},
             {'model': ('Model', {'uri': folder / 'model'}),

@@ -10,16 +10,11 @@ from typing import Any
 import pytest
 
 from tests import golden, made_records
-from thawline.components.evaluation.gate import record as verdict_record
 from thawline.components.evaluation.gate import verdict
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.export import record as export_record
-from thawline.components.export.record import Export
-from thawline.components.ingestion import summary
-from thawline.components.serving_check import record as serving_record
-from thawline.components.serving_check.record import Latency
-from thawline.components.training import record as training_record
+from thawline.components.export.record import Export, ExportsRecord
+from thawline.components.serving_check.record import Latency, ServingCheckRecord
 from thawline.components.training.record import Affinity, AugmentationRecord, Scores
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
@@ -31,7 +26,7 @@ from thawline.pipeline.terminal.run_display import RunDisplay
 
 def evaluator(folder: pathlib.Path, numbers: Counts, gate: Gate) -> NodeResult:
     judged = verdict.judge(numbers, gate)
-    verdict_record.write(judged, folder)
+    judged.write(folder)
     outputs = {
         'evaluation': Output(1, str(folder), {}),
         'blessing': Output(2, '', {'blessed': int(judged.blessed)}),
@@ -66,7 +61,7 @@ def trained(folder: pathlib.Path, **more: Any) -> str:
         'val': Scores(0.9, 0.4, 40),
         'kept': 'interpolated',
     }
-    training_record.write(made_records.training(0.891, **(values | more)), folder)
+    made_records.training(0.891, **(values | more)).write(folder)
     outputs = {'model_run': Output(1, str(folder), {})}
     return line(NodeResult('Trainer', 'complete', outputs, 1.0), folder)
 
@@ -93,7 +88,7 @@ def test_wording(tmp_path: pathlib.Path) -> None:
     def without(node: str) -> str:
         return line(NodeResult(node, 'complete', {}, 1.0), tmp_path)
 
-    images = summary.to_json(made_records.ingestion({'train': {'a': 800, 'b': 404}}, 3))
+    images = made_records.ingestion({'train': {'a': 800, 'b': 404}}, 3).to_json()
     lines = {
         'ImageExampleGen': [ended('ImageExampleGen', 'quarantine', summary=images)],
         'StatisticsGen': [ended('StatisticsGen', 'statistics', split_names='["train", "val"]')],
@@ -224,13 +219,13 @@ def test_exports_that_were_refused_are_told_with_the_reason(tmp_path: pathlib.Pa
         Export('litert', True, 'the same answers', megabytes=13.4),
         Export('litert_int8', False, 'a loss cannot be ruled out', megabytes=3.9),
     )
-    refused = export_record.ExportsRecord(True, 14.02, 9.0, some, None, 'no score assures 0.99')
-    export_record.write(refused, tmp_path)
+    refused = ExportsRecord(True, 14.02, 9.0, some, None, 'no score assures 0.99')
+    refused.write(tmp_path)
     assert served_line('Exporter', 'exports', tmp_path) == (
         'SavedModel 14.0 MB; litert 13.4 MB; litert_int8 REFUSED: a loss cannot be ruled out; '
         'no abstention: no score assures 0.99'
     )
-    export_record.write(export_record.ExportsRecord(False, 14.02, None, (), None, ''), tmp_path)
+    ExportsRecord(False, 14.02, None, (), None, '').write(tmp_path)
     assert served_line('Exporter', 'exports', tmp_path) == 'SavedModel 14.0 MB'
     text = served_line('Exporter', 'exports', tmp_path, '{exports: [litert]}')
     assert text.endswith('the model is not blessed')
@@ -240,15 +235,15 @@ def test_model_that_the_serving_check_refuses_is_not_called_unblessed(
     tmp_path: pathlib.Path,
 ) -> None:
     latency = {'serving_bytes': Latency(11.6, 14.2)}
-    good = serving_record.ServingCheckRecord(
+    good = ServingCheckRecord(
         True, True, latency=latency, memory_mb=612.0, load_seconds=2.0, first_answer_seconds=1.25
     )
-    serving_record.write(good, tmp_path)
+    good.write(tmp_path)
     assert served_line('ServingCheck', 'serving_record', tmp_path) == (
         'predicts as evaluated, 12 ms per image (p95 14), 612 MB, cold start 3.2 s'
     )
-    bad = serving_record.ServingCheckRecord(True, False, ('it died [bold]at: huge image',))
-    serving_record.write(bad, tmp_path)
+    bad = ServingCheckRecord(True, False, ('it died [bold]at: huge image',))
+    bad.write(tmp_path)
     assert 'REFUSED: it died' in served_line('ServingCheck', 'serving_record', tmp_path)
     judged = evaluator(tmp_path, Counts(HitCount(199, 200), HitCount(99, 100), {}), Gate())
     checked = NodeResult(

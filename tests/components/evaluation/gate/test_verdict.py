@@ -14,7 +14,6 @@ import hypothesis.strategies as st
 import pytest
 import scipy.stats
 
-from thawline.components.evaluation.gate import record
 from thawline.components.evaluation.gate.counts import (
     ClassChange,
     Counts,
@@ -379,16 +378,16 @@ def test_probabilities_that_are_no_numbers() -> None:
 def test_verdict_survives_json_and_others_are_refused(tmp_path: pathlib.Path) -> None:
     hostile = {'<img src=x>"\'': HitCount(1, 90), '\U0001f408 \u202egpj': HitCount(2, 90)}
     decision = judge(counts(classes=hostile), gate(worst_class_recall=0.5))
-    record.write(decision, tmp_path)
-    values = json.loads((tmp_path / record.FILE).read_text('utf-8'))
+    decision.write(tmp_path)
+    values = json.loads((tmp_path / Verdict.FILE).read_text('utf-8'))
     assert list(values) == ['format', 'blessed', 'headline', 'rules']
-    assert values['format'] == 1 and record.read(tmp_path) == decision
+    assert values['format'] == 1 and Verdict.read(tmp_path) == decision
     # A name that turns the direction of writing must not turn the sentence around it.
     assert '\u202e' not in rule(decision, 'worst_class_recall').sentence
     for other in ('[]', '{"format": 2}', 'x'):
-        (tmp_path / record.FILE).write_text(other, 'utf-8')
-        with pytest.raises(DataError, match=record.FILE):
-            record.read(tmp_path)
+        (tmp_path / Verdict.FILE).write_text(other, 'utf-8')
+        with pytest.raises(DataError, match=Verdict.FILE):
+            Verdict.read(tmp_path)
 
 
 @hypothesis.given(st.floats(0, 1), st.floats(0, 1))
