@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import pathlib
@@ -37,14 +38,45 @@ def variant(name: str) -> params.Training:
     return settings(epochs=EPOCHS, weight_decay=0.01, **VARIANTS[name])
 
 
+@dataclasses.dataclass(frozen=True)
+class Undisturbed:
+    """A training that nobody kills or hurries.
+
+    Attributes:
+        tuned, weights: its outcome and all weights.
+        within: the files of its state in the middle of the third epoch, as a kill would leave them.
+        end: the same after the last epoch.
+    """
+
+    tuned: fine_tune.FineTuning
+    weights: list[np.ndarray]
+    within: dict[str, bytes]
+    end: dict[str, bytes]
+
+
 @functools.cache
-def undisturbed(name: str) -> tuple[fine_tune.FineTuning, list[np.ndarray]]:
-    """The end of the training that nobody kills or hurries: its outcome and all weights."""
+def undisturbed(name: str) -> Undisturbed:
     chosen = variant(name)
     classifier = fine_tuning.classifier(chosen)
+    within: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
-        tuned = run(classifier, pathlib.Path(folder), chosen)
-    return tuned, fine_tuning.weights(classifier)
+
+        def look(now: progress.Progress) -> None:
+            if now.done == 2 * STEPS + 2:
+                within.update(files(folder))
+
+        with progress.listening(look):
+            tuned = run(classifier, pathlib.Path(folder), chosen)
+        return Undisturbed(tuned, fine_tuning.weights(classifier), within, files(folder))
+
+
+def files(folder: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
+
+
+def write(folder: pathlib.Path, state: dict[str, bytes]) -> None:
+    for name, content in state.items():
+        (folder / name).write_bytes(content)
 
 
 def kept_epochs(folder: pathlib.Path) -> int:
@@ -54,7 +86,7 @@ def kept_epochs(folder: pathlib.Path) -> int:
 
 
 def assert_resumes(folder: pathlib.Path, name: str, epochs_kept: int) -> None:
-    chosen, (expected, weights) = variant(name), undisturbed(name)
+    chosen, expected = variant(name), undisturbed(name)
     assert kept_epochs(folder) == epochs_kept
     classifier = fine_tuning.classifier(chosen)
     # The resumed process has another random state.
@@ -65,8 +97,8 @@ def assert_resumes(folder: pathlib.Path, name: str, epochs_kept: int) -> None:
         tuned = run(classifier, folder, chosen, on_epoch=lambda epoch: seen.append(epoch.epoch))
     assert seen == [1, 2, 3, 4]  # the curves show the epochs before the kill too
     assert steps[1].done == epochs_kept * STEPS  # and none of them was trained again
-    assert timeless(tuned) == timeless(expected)
-    fine_tuning.assert_equal(fine_tuning.weights(classifier), weights)
+    assert timeless(tuned) == timeless(expected.tuned)
+    fine_tuning.assert_equal(fine_tuning.weights(classifier), expected.weights)
 
 
 def test_killed_between_epochs(tmp_path: pathlib.Path) -> None:
@@ -82,19 +114,12 @@ def test_killed_between_epochs(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize('name', sorted(VARIANTS))
 def test_killed_within_an_epoch(name: str, tmp_path: pathlib.Path) -> None:
-    def kill(now: progress.Progress) -> None:
-        if now.done == 2 * STEPS + 2:
-            raise Killed
-
-    chosen = variant(name)
-    with pytest.raises(Killed), progress.listening(kill):
-        run(fine_tuning.classifier(chosen), tmp_path, chosen)
+    write(tmp_path, undisturbed(name).within)
     assert_resumes(tmp_path, name, epochs_kept=2)
 
 
 def test_complete_state_trains_nothing_more(tmp_path: pathlib.Path) -> None:
-    chosen = variant('plain')
-    run(fine_tuning.classifier(chosen), tmp_path, chosen)
+    write(tmp_path, undisturbed('plain').end)
     assert_resumes(tmp_path, 'plain', epochs_kept=EPOCHS)
 
 
@@ -112,12 +137,12 @@ class Clock:
 @pytest.mark.parametrize('name', sorted(VARIANTS))
 def test_measuring_an_epoch_leaves_no_trace(name: str, tmp_path: pathlib.Path) -> None:
     """With time for everything the weights are bitwise those of a training without a budget."""
-    chosen, (expected, weights) = variant(name), undisturbed(name)
+    chosen, expected = variant(name), undisturbed(name)
     classifier = fine_tuning.classifier(chosen)
     tuned = run(classifier, tmp_path, chosen, deadline=budget.Deadline(1e9, Clock()))
-    fine_tuning.assert_equal(fine_tuning.weights(classifier), weights)
-    assert timeless(tuned) == timeless(expected)
-    assert expected.plan.epoch_seconds is None
+    fine_tuning.assert_equal(fine_tuning.weights(classifier), expected.weights)
+    assert timeless(tuned) == timeless(expected.tuned)
+    assert expected.tuned.plan.epoch_seconds is None
     assert tuned.plan.epoch_seconds is not None and tuned.plan.epoch_seconds > 0
     assert tuned.left_out == ()
     assert len(tuned.history) == EPOCHS
