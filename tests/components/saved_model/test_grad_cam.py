@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import subprocess
 import sys
@@ -28,9 +29,31 @@ CLASSES = 3
 
 
 def explained(made: classifier.Classifier, pixels: np.ndarray, classes: list[int]) -> np.ndarray:
-    network = Network(made)
-    found = GradCam(network)(keras.ops.convert_to_tensor(pixels), np.array(classes, np.int64))
-    return found['saliency'].numpy()
+    return saliency(Network(made), pixels, classes)
+
+
+def saliency(network: Network, pixels: np.ndarray, classes: list[int]) -> np.ndarray:
+    maps = GradCam(network)(keras.ops.convert_to_tensor(pixels), np.array(classes, np.int64))
+    return maps['saliency'].numpy()
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+ASKED = [2, 0, 1]
+
+
+@functools.cache
+def base(name: str) -> backbones.Backbone:
+    keras.utils.set_random_seed(3)
+    return backbones.build(name, SIZE, None)
+
+
+@functools.cache
+def real(name: str, features: Features) -> tuple[classifier.Classifier, np.ndarray]:
+    """A classifier on a real base, and its explanation of the classes asked about."""
+    made = classifier.build(base(name), features, CLASSES, 0.2, seed=0)
+    kernel = np.random.default_rng(1).normal(size=made.head.kernel.shape).astype(np.float32)
+    made.set_head(kernel, np.ones(CLASSES, np.float32))
+    return made, explained(made, PIXELS, ASKED)
 
 
 @pytest.mark.parametrize('features', ['top', 'blocks'])
@@ -38,18 +61,11 @@ def explained(made: classifier.Classifier, pixels: np.ndarray, classes: list[int
     'name', ['mobilenet_v2_035', 'resnet50_v2', 'efficientnet_v2_b0', 'efficientnet_lite0']
 )
 def test_behind_a_mean_it_is_the_class_activation_map(name: str, features: Features) -> None:
-    keras.utils.set_random_seed(3)
-    backbone = backbones.build(name, SIZE, None)
-    made = classifier.build(backbone, features, CLASSES, 0.2, seed=0)
-    kernel = np.random.default_rng(1).normal(size=made.head.kernel.shape).astype(np.float32)
-    made.set_head(kernel, np.ones(CLASSES, np.float32))
-    pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
-    classes = [2, 0, 1]
-    found = explained(made, pixels, classes)
-
-    maps = np.asarray(backbone.model(pixels.astype(np.float32), training=False))
+    made, found = real(name, features)
+    backbone, (kernel, _) = made.backbone, made.head.get_weights()
+    maps = np.asarray(backbone.model(PIXELS.astype(np.float32), training=False))
     top = kernel[feature_slices(backbone, features)[-1][1]]
-    heat = np.maximum(np.einsum('nhwk,kn->nhw', maps, top[:, classes]), 0)
+    heat = np.maximum(np.einsum('nhwk,kn->nhw', maps, top[:, ASKED]), 0)
     strongest = heat.max(axis=(1, 2), keepdims=True)
     expected = np.divide(heat, strongest, out=np.zeros_like(heat), where=strongest > 0)
     assert found.shape == maps.shape[:3] and found.dtype == np.float32
@@ -59,23 +75,18 @@ def test_behind_a_mean_it_is_the_class_activation_map(name: str, features: Featu
 
 @pytest.mark.parametrize('features', ['top', 'blocks'])
 def test_it_is_what_a_gradient_gives(features: Features) -> None:
-    keras.utils.set_random_seed(3)
-    backbone = backbones.build('mobilenet_v2_035', SIZE, None)
-    made = classifier.build(backbone, features, CLASSES, 0.2, seed=0)
-    kernel = np.random.default_rng(1).normal(size=made.head.kernel.shape).astype(np.float32)
-    made.set_head(kernel, np.zeros(CLASSES, np.float32))
-    pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
-    both = keras.Model(made.base.inputs[0], [backbone.model.outputs[0], made.base.outputs[0]])
+    made, found = real('mobilenet_v2_035', features)
+    both = keras.Model(made.base.inputs[0], [made.backbone.model.outputs[0], made.base.outputs[0]])
     with tf.GradientTape() as tape:
-        images = tf.constant(pixels, tf.float32)
+        images = tf.constant(PIXELS, tf.float32)
         tape.watch(images)
         maps, pooled = both(images, training=False)
-        logits = tf.gather(made.head(pooled), [2, 0, 1], axis=1, batch_dims=1)
+        logits = tf.gather(made.head(pooled), ASKED, axis=1, batch_dims=1)
     slopes = tf.reduce_mean(tape.gradient(logits, maps), axis=[1, 2])
     heat = tf.nn.relu(tf.einsum('nhwk,nk->nhw', maps, slopes))
     expected = tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=[1, 2], keepdims=True))
     assert tf.reduce_max(expected) == 1.0
-    np.testing.assert_allclose(explained(made, pixels, [2, 0, 1]), expected, atol=2e-3)
+    np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
 def test_batches_of_none_and_images_that_nothing_speaks_for() -> None:
@@ -131,6 +142,15 @@ def test_exported_model_explains_itself_to_a_process_that_knows_nothing_of_it(
     assert expected.max() == 1.0
 
 
+@functools.cache
+def of_photographs() -> Network:
+    backbone = backbones.build('efficientnet_lite0', 224, 'package')
+    made = classifier.build(backbone, 'top', 1000, 0.0, seed=0)
+    weights = photographs.packaged()
+    made.set_head(weights['_fc.weight'].T, weights['_fc.bias'])
+    return Network(made)
+
+
 @pytest.mark.skipif(package_weights.locate() is None, reason='the weights are not installed')
 @pytest.mark.parametrize(
     ('name', 'label', 'rows', 'columns', 'share'),
@@ -143,10 +163,6 @@ def test_exported_model_explains_itself_to_a_process_that_knows_nothing_of_it(
 def test_heat_lies_on_the_object(
     name: str, label: int, rows: slice, columns: slice, share: float
 ) -> None:
-    backbone = backbones.build('efficientnet_lite0', 224, 'package')
-    made = classifier.build(backbone, 'top', 1000, 0.0, seed=0)
-    weights = photographs.packaged()
-    made.set_head(weights['_fc.weight'].T, weights['_fc.bias'])
-    (heat,) = explained(made, photographs.photograph(name), [label])
+    (heat,) = saliency(of_photographs(), photographs.photograph(name), [label])
     assert heat.shape == (7, 7)
     assert heat[rows, columns].sum() > share * heat.sum()
