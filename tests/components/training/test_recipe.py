@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Any, Literal
 
@@ -34,6 +35,28 @@ def no_images() -> Images:
     raise AssertionError('the images were asked for')
 
 
+@pytest.fixture(scope='module')
+def probed(tmp_path_factory: pytest.TempPathFactory) -> recipe.TrainedClassifier:
+    """The head alone, to compare with."""
+    return train(tmp_path_factory.mktemp('probe'), mode='probe')
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    folder: pathlib.Path
+    trained: recipe.TrainedClassifier
+
+
+TUNE: dict[str, Any] = {'epochs': 2, 'blocks': 2, 'learning_rate': 1e-3}
+
+
+@pytest.fixture(scope='module')
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """Both phases by `TUNE`; no test changes the model."""
+    folder = tmp_path_factory.mktemp('tuned')
+    return Tuned(folder, train(folder, **TUNE))
+
+
 def test_probe_leaves_every_weight_of_the_base_bitwise_equal(tmp_path: pathlib.Path) -> None:
     base = tiny.backbone()
     before = tiny.weights_of(base)
@@ -49,10 +72,9 @@ def test_probe_leaves_every_weight_of_the_base_bitwise_equal(tmp_path: pathlib.P
     assert scored.log_loss == pytest.approx(trained.record.val.log_loss, rel=1e-4)
 
 
-def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> None:
+def test_record_tells_what_the_shipped_weights_reach(tuned: Tuned) -> None:
     val = tiny.images(24, seed=1)
-    trained = train(tmp_path, val_set=val, epochs=2, blocks=1, learning_rate=1e-3)
-    record = trained.record
+    trained, record = tuned.trained, tuned.trained.record
     assert record.classes == ('cat', 'dog')
     assert record.images == {'train': 32, 'val': 24}
     scored = shipped(trained, val)
@@ -69,7 +91,7 @@ def test_record_tells_what_the_shipped_weights_reach(tmp_path: pathlib.Path) -> 
         assert vars(of_record).items() <= vars(candidates[share]).items()
     assert [epoch.epoch for epoch in record.epochs] == [1, 2]
     assert set(record.seconds) == {'probe', 'read', 'augmentation', 'fine_tune'}
-    assert _curve(tmp_path / 'tensorboard') == [0, 1, 2]
+    assert _curve(tuned.folder / 'tensorboard') == [0, 1, 2]
 
 
 def test_augmentation_auto_is_settled_by_the_frozen_base_and_its_head(
@@ -97,13 +119,14 @@ def _curve(folder: pathlib.Path) -> list[int]:
     return [e.step for e in events for v in e.summary.value if v.tag == 'accuracy/val']
 
 
-def test_probe_is_kept_where_fine_tuning_is_worse(tmp_path: pathlib.Path) -> None:
+def test_probe_is_kept_where_fine_tuning_is_worse(
+    probed: recipe.TrainedClassifier, tmp_path: pathlib.Path
+) -> None:
     """At a rate of 1 fine-tuning destroys the model; what ships is the probe, bit for bit."""
-    probe_only = train(tmp_path / 'probe', mode='probe')
     base = tiny.backbone()
     before = tiny.weights_of(base)
     trained = train(
-        tmp_path / 'tuned',
+        tmp_path,
         base,
         epochs=2,
         blocks='all',
@@ -115,18 +138,19 @@ def test_probe_is_kept_where_fine_tuning_is_worse(tmp_path: pathlib.Path) -> Non
     tuned, probe = trained.record.fine_tune.val, trained.record.probe.val
     assert tuned.accuracy < probe.accuracy
     assert all(tiny.same(before, tiny.weights_of(base)).values())
-    assert_equal(weights(trained), weights(probe_only))
+    assert_equal(weights(trained), weights(probed))
 
 
-def test_probe_is_kept_with_the_statistics_that_it_saw(tmp_path: pathlib.Path) -> None:
+def test_probe_is_kept_with_the_statistics_that_it_saw(
+    probed: recipe.TrainedClassifier, tmp_path: pathlib.Path
+) -> None:
     """Fine-tuned towards exchanged labels, with statistics that move and weights that average."""
-    probe_only = train(tmp_path / 'probe', mode='probe')
     train_set = tiny.images(32)
     wrong = LabelledSet(train_set.values, 1 - train_set.labels, train_set.ids)
     base = tiny.backbone()
     before = tiny.weights_of(base)
     trained = train(
-        tmp_path / 'tuned',
+        tmp_path,
         base,
         images=lambda: (wrong, tiny.images(24, seed=1)),
         epochs=3,
@@ -138,7 +162,7 @@ def test_probe_is_kept_with_the_statistics_that_it_saw(tmp_path: pathlib.Path) -
     assert trained.record.fine_tune.val.accuracy < 0.5
     assert trained.record.kept == 'probe'
     assert all(tiny.same(before, tiny.weights_of(base)).values())
-    assert_equal(weights(trained), weights(probe_only))
+    assert_equal(weights(trained), weights(probed))
 
 
 def test_fine_tuned_model_is_kept_where_it_is_better(tmp_path: pathlib.Path) -> None:
@@ -166,39 +190,36 @@ def test_fine_tuned_model_is_kept_where_it_is_better(tmp_path: pathlib.Path) -> 
     assert scored == trained.record.val.accuracy > 0.6
 
 
-def test_same_seed_same_weights(tmp_path: pathlib.Path) -> None:
-    one, other = (
-        train(tmp_path / str(i), epochs=1, blocks=2, learning_rate=1e-3) for i in range(2)
-    )
-    assert_equal(weights(one), weights(other))
-    assert without_seconds(one.record) == without_seconds(other.record)
+def test_same_seed_same_weights(tuned: Tuned, tmp_path: pathlib.Path) -> None:
+    other = train(tmp_path, **TUNE)
+    assert_equal(weights(tuned.trained), weights(other))
+    assert without_seconds(tuned.trained.record) == without_seconds(other.record)
 
 
-def test_budget_for_everything_changes_nothing(tmp_path: pathlib.Path) -> None:
-    chosen: dict[str, Any] = {'epochs': 2, 'blocks': 2, 'learning_rate': 1e-3}
-    free = train(tmp_path / 'free', **chosen)
-    limited = train(tmp_path / 'limited', budget='5h', **chosen)
-    assert_equal(weights(limited), weights(free))
-    assert without_seconds(limited.record) == without_seconds(free.record)
+def test_budget_for_everything_changes_nothing(tuned: Tuned, tmp_path: pathlib.Path) -> None:
+    limited = train(tmp_path, budget='5h', **TUNE)
+    assert_equal(weights(limited), weights(tuned.trained))
+    assert without_seconds(limited.record) == without_seconds(tuned.trained.record)
     assert limited.record.left_out == ()
     assert limited.record.fine_tune.epochs == 2
     assert limited.record.fine_tune.blocks == 2
 
 
-def test_without_time_for_fine_tuning_the_probe_is_kept(tmp_path: pathlib.Path) -> None:
-    probe_only = train(tmp_path / 'probe', mode='probe')
+def test_without_time_for_fine_tuning_the_probe_is_kept(
+    probed: recipe.TrainedClassifier, tmp_path: pathlib.Path
+) -> None:
     base = tiny.backbone()
     before = tiny.weights_of(base)
-    trained = train(tmp_path / 'hurried', base, budget='0.001s', epochs=2)
+    trained = train(tmp_path, base, budget='0.001s', epochs=2)
     assert trained.record.kept == 'probe'
     assert trained.record.left_out == ('fine-tuning',)
     assert trained.record.augmentation is None  # no image was changed
     assert trained.record.fine_tune is None
-    assert trained.record.val == probe_only.record.val
-    assert trained.rule == probe_only.rule
-    np.testing.assert_array_equal(trained.val_logits, probe_only.val_logits)
+    assert trained.record.val == probed.record.val
+    assert trained.rule == probed.rule
+    np.testing.assert_array_equal(trained.val_logits, probed.val_logits)
     assert all(tiny.same(before, tiny.weights_of(base)).values())
-    assert_equal(weights(trained), weights(probe_only))
+    assert_equal(weights(trained), weights(probed))
 
 
 def test_balanced_classes_find_more_of_the_rare_one(tmp_path: pathlib.Path) -> None:
