@@ -29,8 +29,19 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3)).astype(np.float32)
 
 
+_outputs: dict[tuple[str, Features], np.ndarray] = {}
+
+
+def features_of(backbone: backbones.Backbone, kind: Features) -> np.ndarray:
+    """Of the pixels by the whole model, computed once."""
+    key = backbone.name, kind
+    if key not in _outputs:
+        _outputs[key] = np.asarray(feature_model(backbone, kind)(pixels(), training=False))
+    return _outputs[key]
+
+
 def test_top_is_the_pooled_feature_map(backbone: backbones.Backbone) -> None:
-    outputs = feature_model(backbone, 'top')(pixels(), training=False)
+    outputs = features_of(backbone, 'top')
     expected = np.mean(backbone.model(pixels(), training=False), axis=(1, 2))
     assert feature_slices(backbone, 'top') == (('top', slice(0, expected.shape[1])),)
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
@@ -45,15 +56,15 @@ def test_blocks_are_the_ends_of_stages_and_the_top_last(backbone: backbones.Back
     assert len(set(shapes)) == len(shapes), 'one edge a stage'
     assert all(SIZE / shape[1] >= 8 for shape in shapes)
     assert [shape[1] for shape in shapes] == sorted((s[1] for s in shapes), reverse=True)
-    model = feature_model(backbone, 'blocks')
-    assert model.output_shape == (None, slices[-1][1].stop)
-    outputs = np.asarray(model(pixels(), training=False))
-    for (_, edge), (_, columns) in zip(ends, slices[:-1], strict=True):
-        activation = keras.Model(backbone.model.inputs[0], edge)(pixels(), training=False)
+    assert feature_model(backbone, 'blocks').output_shape == (None, slices[-1][1].stop)
+    outputs = features_of(backbone, 'blocks')
+    stages = keras.Model(backbone.model.inputs[0], [edge for _, edge in ends])
+    activations = stages(pixels(), training=False)
+    for activation, (_, columns) in zip(activations, slices[:-1], strict=True):
         expected = np.mean(activation, axis=(1, 2))
         scale = 1e-5 * np.abs(expected).max()
         np.testing.assert_allclose(outputs[:, columns], expected, rtol=1e-4, atol=scale)
-    top = feature_model(backbone, 'top')(pixels(), training=False)
+    top = features_of(backbone, 'top')
     np.testing.assert_allclose(
         outputs[:, slices[-1][1]], top, rtol=1e-4, atol=1e-5 * np.abs(top).max()
     )
@@ -69,7 +80,7 @@ def test_weights_are_shared_and_the_base_still_splits(backbone: backbones.Backbo
 
 @pytest.mark.parametrize('kind', ['top', 'blocks'])
 def test_parts_make_the_whole(kind: Features, backbone: backbones.Backbone) -> None:
-    expected = np.asarray(feature_model(backbone, kind)(pixels(), training=False))
+    expected = features_of(backbone, kind)
     for block in (len(backbone.blocks) // 2, len(backbone.blocks) - 1):
         lower, upper = split_features(backbone, kind, block)
         between = tf.nest.flatten(lower(pixels(), training=False))
@@ -92,8 +103,8 @@ def test_smaller_images_are_seen_as_by_a_base_for_them(backbone: backbones.Backb
     native = backbones.build(backbone.name, SMALLER, None)
     for variable, same in zip(native.model.variables, backbone.model.variables, strict=True):
         variable.assign(same)
-    for base, images in ((native, smaller), (backbone, pixels())):
-        expected = np.asarray(feature_model(base, 'top')(images, training=False))
+    of_smaller = np.asarray(feature_model(native, 'top')(smaller, training=False))
+    for images, expected in ((smaller, of_smaller), (pixels(), features_of(backbone, 'top'))):
         scale = 1e-5 * np.abs(expected).max()
         np.testing.assert_allclose(of_any_size(images), expected, rtol=1e-4, atol=scale)
     assert of_any_size.experimental_get_tracing_count() == 1
