@@ -64,12 +64,13 @@ class Record:
             return pydantic.TypeAdapter(cls).validate_python(values)
         except ValueError as error:
             raise DataError(
-                f'{source} cannot be read ({_reason(error)}); write it again with: '
+                f'{source} cannot be read ({reason(error)}); write it again with: '
                 'thawline run --no-cache'
             ) from error
 
 
-def _reason(error: ValueError) -> str:
+def reason(error: ValueError) -> str:
+    """Why values do not fit a type: the first place and what is wrong there."""
     if not isinstance(error, pydantic.ValidationError):
         return str(error)
     first = error.errors(include_url=False)[0]

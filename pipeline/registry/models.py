@@ -185,8 +185,9 @@ def training_data(graph: Lineage, model: Model) -> TrainingData | None:
         images = IngestionSummary.of_properties(quarantine.properties, quarantine.uri)
     except DataError:
         return None
+    spec = json_object(ingestion.properties.get(property_names.SOURCE_SPEC))
     return TrainingData(
-        source=str(_json(ingestion.properties.get(property_names.SOURCE_SPEC)).get('source', '')),
+        source=str(spec.get('source', '')),
         fingerprint=str(ingestion.properties.get(property_names.SOURCE_FINGERPRINT, '')),
         images=images,
     )
@@ -194,8 +195,8 @@ def training_data(graph: Lineage, model: Model) -> TrainingData | None:
 
 def trainer_settings(model: Model) -> dict[str, Any]:
     """The Trainer's settings: `model` (the base), `training`, `image_size` and so on."""
-    config = _json(model.trainer.properties.get(property_names.CUSTOM_CONFIG))
-    nested = {key: _json(config.get(key)) for key in ('model', 'training')}
+    config = json_object(model.trainer.properties.get(property_names.CUSTOM_CONFIG))
+    nested = {key: json_object(config.get(key)) for key in ('model', 'training')}
     return {**config, **nested}
 
 
@@ -205,7 +206,8 @@ def base_name(model: Model) -> str:
     return f'{settings["model"].get("backbone", "?")} {settings.get("image_size", "")}'.strip()
 
 
-def _json(text: Any) -> dict[str, Any]:
+def json_object(text: Any) -> dict[str, Any]:
+    """JSON among the properties of an execution; empty where it is none."""
     try:
         content = json.loads(text) if isinstance(text, str) else {}
     except ValueError:

@@ -202,7 +202,7 @@ def _code(registry: Registry, model: Model) -> Iterator[str]:
     steps = registry.lineage.ancestors(model.id)
     steps += [step for step in (model.evaluator, model.exporter, model.checker) if step]
     for step in steps:
-        config = _parsed(step.properties.get(property_names.CUSTOM_CONFIG))
+        config = models.json_object(step.properties.get(property_names.CUSTOM_CONFIG))
         properties = {**config, **step.properties}
         if properties.get(property_names.CODE_DIGEST):
             yield f'{step.node} {properties[property_names.CODE_DIGEST]}'
@@ -265,19 +265,11 @@ def _if_readable(kind: type[_Record], artifact: Output) -> _Record | None:
         return None
 
 
-def _parsed(text: Any) -> dict[str, Any]:
-    try:
-        content = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _settings(settings: Any) -> str:
     """Settings on one line, without empty ones."""
     shown = (
         f'{name}={json.dumps(value) if isinstance(value, list | dict) else value}'
-        for name, value in _parsed(settings).items()
+        for name, value in models.json_object(settings).items()
         if value not in (None, [], {}, '')
     )
     return ', '.join(shown) or 'none'

@@ -30,7 +30,7 @@ from typing import Any, Literal
 import pydantic
 
 import thawline
-from thawline.components.shared import code_digest, files
+from thawline.components.shared import code_digest, files, records
 from thawline.components.shared.errors import ConfigError, NotFound, from_os_error
 from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
@@ -233,10 +233,8 @@ def _checked(path: pathlib.Path, content: Mapping[str, Any]) -> Envelope:
     try:
         return Envelope.model_validate(content)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = '.'.join(map(str, first['loc']))
         raise ConfigError(
-            f'{path} was not written by thawline compile: {where}: {first["msg"]}'
+            f'{path} was not written by thawline compile: {records.reason(error)}'
         ) from error
 
 
