@@ -17,7 +17,6 @@ ATTEMPT = 'attempt'  # differs from execution to execution
 
 # Of a Quarantine.
 SUMMARY = 'summary'
-QUARANTINED = 'quarantined'
 
 # Of blessings, as TFX writes them; a Report has the first too.
 BLESSED = 'blessed'
