@@ -114,7 +114,7 @@ def accuracy_rows(splits: Mapping[str, SplitResults]) -> list[IntervalRow]:
         rows.append(IntervalRow(title, 'model', results.accuracy, 'model'))
         if results.unseen is not None:
             if results.unseen.model.n < results.accuracy.n:
-                title = f'{title}, seen by neither'
+                title = f'{title}, new to both'
                 rows.append(IntervalRow(title, 'model', results.unseen.model, 'model'))
             rows.append(IntervalRow(title, 'baseline', results.unseen.baseline, 'baseline'))
     return rows

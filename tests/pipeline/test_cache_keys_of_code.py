@@ -49,7 +49,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
         ('tfx', ALL),
         ('numpy', ALL),
         ('pillow', {*EXAMPLE_GENS, *AFTER_EVALUATION}),
-        ('keras', {*WITH_BASE, 'Evaluator', 'Exporter', 'Report'}),
+        ('keras', {*WITH_BASE, 'Evaluator', 'Report'}),
         ('tensorflow-transform', {'Transform', *WITH_BASE, 'Evaluator', 'Exporter', 'Report'}),
         ('tensorflow-data-validation', {*DATA_VALIDATION, 'Evaluator', 'Report'}),
         ('tensorflow-model-analysis', {'Evaluator'}),
