@@ -29,6 +29,11 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
 
 
 def pytest_collection_finish() -> None:
-    """Keeps what the imports made, millions of objects, out of every later garbage collection."""
+    """Keeps what the imports made, millions of objects, out of every later garbage collection.
+
+    Building and tracing a model makes and drops so many objects that collections would come every
+    few milliseconds, and find next to nothing.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from thawline.components.saved_model import card
 from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.components.shared.model_fingerprint import LocalFiles
@@ -77,6 +76,8 @@ def class_changes(registry: Registry, model: Model, stage: str) -> ClassChanges:
 def _classes(model: Model | None) -> tuple[str, ...] | None:
     if model is None or model.folder is None:
         return None
+    from thawline.components.saved_model import card  # with SciPy, which other commands do without
+
     try:
         return card.read(model.folder).classes
     except (OSError, ValueError, KeyError):

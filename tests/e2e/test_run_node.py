@@ -155,4 +155,4 @@ def test_two_runs_at_once_of_which_none_is_blessed(project):
         assert found[run_id].output('Evaluator', 'blessing').properties['blessed'] == 0
     assert project.thawline('runs').stdout.count('not blessed') == 2
     said = ended(nodes_of(project, 'Pusher', run_id='r2'), 3)
-    assert re.search(r'^✓ Pusher +complete', said, re.M)
+    assert re.search(r'^! Pusher +complete', said, re.M)

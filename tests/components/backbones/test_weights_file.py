@@ -40,6 +40,11 @@ def target() -> backbones.Backbone:
     return backbones.build(NAME, SIZE, None)
 
 
+@functools.cache
+def another() -> keras.Model:
+    return backbones.build('efficientnet_lite0', SIZE, None).model
+
+
 def save(model: keras.Model, path: pathlib.Path) -> pathlib.Path:
     """Saves in the layout that the suffix stands for."""
     if path.name.endswith('.weights.h5'):
@@ -197,8 +202,7 @@ def test_another_width_is_refused_with_the_first_shape(tmp_path: pathlib.Path, s
 
 @pytest.mark.parametrize('suffix', ['.weights.h5', '.h5', '.keras'])
 def test_another_architecture_is_refused(tmp_path: pathlib.Path, suffix: str) -> None:
-    lite0 = backbones.build('efficientnet_lite0', SIZE, None).model
-    message = refused(save(lite0, tmp_path / f'lite0{suffix}'))
+    message = refused(save(another(), tmp_path / f'lite0{suffix}'))
     assert re.search(r'has (104|260) (layers with weights|tensors), the file has \d+', message)
 
 

@@ -54,7 +54,7 @@ def crash(_: tf.Tensor) -> tf.Tensor:
 
 
 def hang(_: tf.Tensor) -> tf.Tensor:
-    """Never ends, but can be cancelled."""
-    zero = tf.constant(0.0)
-    (found,) = tf.while_loop(lambda x: x < 1.0, lambda x: [x * 1.0], [zero])
-    return found
+    """Waits for ever, without computing anything, but can be cancelled."""
+    queue = tf.raw_ops.FIFOQueueV2(component_types=[tf.float32], shapes=[[]])
+    (item,) = tf.raw_ops.QueueDequeueV2(handle=queue, component_types=[tf.float32])
+    return item

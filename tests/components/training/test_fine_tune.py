@@ -165,16 +165,26 @@ def test_balanced_classes_make_the_rare_one_more_probable(tmp_path: pathlib.Path
     assert balanced > plain + 0.1
 
 
+def blended(folder: pathlib.Path, mix: str) -> list[np.ndarray]:
+    chosen = settings(mix=mix)
+    classifier = fine_tuning.classifier(chosen)
+    run(classifier, folder, chosen)
+    return fine_tuning.weights(classifier)
+
+
+@pytest.fixture(scope='module')
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
+    """The weights of a training without blends."""
+    return blended(tmp_path_factory.mktemp('plain'), 'none')
+
+
 @pytest.mark.parametrize('mix', ['mixup', 'cutmix'])
-def test_blends_change_the_training_and_are_reproducible(mix: str, tmp_path: pathlib.Path) -> None:
-    ends = {}
-    for name, blend in (('one', mix), ('again', mix), ('plain', 'none')):
-        chosen = settings(mix=blend)
-        classifier = fine_tuning.classifier(chosen)
-        run(classifier, tmp_path / name, chosen)
-        ends[name] = fine_tuning.weights(classifier)
-    fine_tuning.assert_equal(ends['one'], ends['again'])
-    assert any((a != b).any() for a, b in zip(ends['one'], ends['plain'], strict=True))
+def test_blends_change_the_training_and_are_reproducible(
+    mix: str, plain: list[np.ndarray], tmp_path: pathlib.Path
+) -> None:
+    once = blended(tmp_path / 'once', mix)
+    fine_tuning.assert_equal(once, blended(tmp_path / 'again', mix))
+    assert any((a != b).any() for a, b in zip(once, plain, strict=True))
 
 
 def test_averages_are_scored_and_kept_while_training_goes_on_from_the_weights_themselves(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.components import transformed as making
@@ -96,34 +98,42 @@ def test_confidence_passes_through(transformed: Transformed, tmp_path: pathlib.P
         np.testing.assert_array_equal(outputs[name].numpy(), expected[name].numpy())
 
 
-def test_label_without_a_confidence_is_certain(
-    transformed: Transformed, tmp_path: pathlib.Path
-) -> None:
-    """As a reviewed schema has it, in which the feature is optional."""
-    ids = [row.image_id for row in transformed.rows]
-    confidence_of = {image_id: 0.25 for image_id in ids[::3]}
-    confident = making.transform(tmp_path, ragged=True, confidence=confidence_of)
-    assert confidences(confident) == {
-        image_id: confidence_of.get(image_id, 1.0) for image_id in ids
-    }
+@dataclasses.dataclass(frozen=True)
+class Ragged:
+    """Images of which train has some without a label, and few labels have a confidence."""
+
+    transformed: Transformed
+    confidence_of: dict[str, float]
 
 
-def test_image_without_a_label_is_of_no_class(
-    transformed: Transformed, tmp_path: pathlib.Path
-) -> None:
-    """Without a fixed shape a label may be absent; that must not shift the other classes."""
+@pytest.fixture(scope='module')
+def ragged(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Ragged:
+    """Without a fixed shape, as a reviewed schema has it in which features are optional."""
     unlabelled = tuple(
         Row(row.image, '', f'unlabelled {i}') for i, row in enumerate(transformed.rows[:3])
     )
-    ragged = making.transform(tmp_path, ragged=True, more=unlabelled)
+    confidence_of = {row.image_id: 0.25 for row in transformed.rows[::3]}
+    folder = tmp_path_factory.mktemp('ragged')
+    return Ragged(making.transform(folder, True, unlabelled, confidence_of), confidence_of)
+
+
+def test_label_without_a_confidence_is_certain(transformed: Transformed, ragged: Ragged) -> None:
+    found = confidences(ragged.transformed)
+    assert {row.image_id: found[row.image_id] for row in transformed.rows} == {
+        row.image_id: ragged.confidence_of.get(row.image_id, 1.0) for row in transformed.rows
+    }
+
+
+def test_image_without_a_label_is_of_no_class(transformed: Transformed, ragged: Ragged) -> None:
+    """A label may be absent; that must not shift the other classes."""
     for split, folder in transformed.examples.items():
         labelled = training_images.load([f'{folder}/*.gz'], SIZE)
-        other = training_images.load([f'{ragged.examples[split]}/*.gz'], SIZE)
+        other = training_images.load([f'{ragged.transformed.examples[split]}/*.gz'], SIZE)
         known = np.flatnonzero(other.labels != preprocessing.UNKNOWN_CLASS)
         assert len(other) - len(known) == (3 if split == 'train' else 0)
         other = other.take(known)
         np.testing.assert_array_equal(labelled.values, other.values)
         np.testing.assert_array_equal(labelled.labels, other.labels)
         assert labelled.ids.tolist() == other.ids.tolist()
-    names = ragged.output.vocabulary_by_name(preprocessing.CLASSES_FILE)
+    names = ragged.transformed.output.vocabulary_by_name(preprocessing.CLASSES_FILE)
     assert sorted(name.decode() for name in names) == sorted(CLASSES)

@@ -17,13 +17,6 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 
-@pytest.fixture(scope='module')
-def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
-    from tests.components import transformed as making
-
-    return making.transform(tmp_path_factory.mktemp('transformed'))
-
-
 def project(home: pathlib.Path, more: str = '') -> Project:
     parsed = loading.parse(f'name: x\ndata: {{source: images}}\n{more}', 'thawline.yaml')
     return Project.of(parsed, home)
