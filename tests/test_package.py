@@ -56,6 +56,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def test_packages_of_the_same_names_on_the_path_and_in_the_working_folder(shadows):
     assert 'thawline, version' in run('-m', 'thawline', '--version', cwd=shadows, path=shadows)
+    (shadows / 'thawline.yaml').write_text('name: x\ndata: {source: images}\n')
     listed = run('-m', 'thawline', 'runs', cwd=shadows, path=shadows)
     assert 'no run yet' in listed
 
