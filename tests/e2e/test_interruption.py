@@ -31,7 +31,8 @@ def test_too_many_broken_files_stop_the_run(make_project):
         (project.home / 'images' / 'moss' / f'broken_{number}.jpg').write_bytes(b'no image at all')
     stopped = project.thawline('run')
     assert stopped.returncode == 4, stopped.stdout + stopped.stderr
-    assert re.search(r'36 images, 6 quarantined \(see \S+/quarantine\.csv\)', stopped.stdout)
+    said = stopped.stdout
+    assert re.search(r'36 images, 6 quarantined: 6 x .* \(see \S+/quarantine\.csv\)', said)
     assert 'data_gate.max_quarantined' in stopped.stdout
     assert '✓ DataGate' not in stopped.stdout and '✗ DataGate' in stopped.stdout
     report = (project.artifact('ImageExampleGen', 'quarantine') / 'quarantine.csv').read_text()

@@ -30,7 +30,8 @@ def check(project: Project, write: bool = False) -> None:
     """
     path = project.metadata
     if not path.exists() or path.stat().st_size == 0:
-        if project.artifacts.is_dir() and any(project.artifacts.iterdir()):
+        # <node>/<key>/<number>: what lies beside them is no artifact.
+        if any(path.name.isdigit() for path in project.artifacts.glob('*/*/*')):
             state = 'empty' if path.exists() else 'missing'
             raise NotFound(
                 f'{path} is {state}, but {project.artifacts} holds the artifacts of earlier runs; '

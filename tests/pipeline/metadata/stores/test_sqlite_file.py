@@ -27,7 +27,7 @@ def project(tmp_path: pathlib.Path) -> Project:
     """With a database as a run leaves it, and its artifacts."""
     (tmp_path / 'thawline.yaml').write_text('name: x\ndata: {source: images}\n')
     project = loading.load_project(tmp_path)
-    (project.artifacts / 'ImageExampleGen').mkdir(parents=True)
+    (project.artifacts / 'ImageExampleGen' / 'examples' / '1').mkdir(parents=True)
     store = metadata_store.open_sqlite(project.metadata)
     store.put_artifact_type(pb.ArtifactType(name='Model'))
     return project
@@ -71,6 +71,8 @@ def test_damage_is_refused_before_a_run_and_named(project: Project, name: str) -
 def test_before_the_first_run_there_is_none(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'thawline.yaml').write_text('name: x\ndata: {source: images}\n')
     project = loading.load_project(tmp_path)
+    (project.artifacts / 'ImageExampleGen').mkdir(parents=True)
+    (project.artifacts / 'ImageExampleGen' / 'source_digests.json').write_text('{}')
     opening.prepare_run(project)
     assert opening.find_store(project) is None
     assert not project.metadata.exists()
