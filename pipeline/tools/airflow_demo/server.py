@@ -32,6 +32,7 @@ _START_SECONDS = 600.0
 _STOP_SECONDS = 60.0
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # where its SQLite was locked
 _ANSWER_SECONDS = 60.0
+_CERTIFICATES = ('/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt')
 _PASSED_ON = ('HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ', 'SSL_CERT_FILE')
 
 
@@ -81,12 +82,20 @@ def install(environment: pathlib.Path, lock: pathlib.Path = LOCK) -> None:
     fill += ['--python', str(environment / 'bin' / 'python')]
     for command in (create, fill):
         try:
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = subprocess.run(command, env=_uv_variables(), capture_output=True, text=True)
         except OSError as error:
             raise ConfigError(f'{uv} cannot be run ({error.strerror}); install uv') from error
         if done.returncode:
             raise ConfigError(f'Airflow cannot be installed:\n{done.stderr.strip()}')
     stamp.write_text(digest, 'utf-8')
+
+
+def _uv_variables() -> dict[str, str]:
+    """With the system's certificates, as `pipeline/environment/environment.sh` has them."""
+    certificates: dict[str, str] = {}
+    if any(map(os.path.exists, _CERTIFICATES)):
+        certificates = dict.fromkeys(('UV_SYSTEM_CERTS', 'UV_NATIVE_TLS'), '1')
+    return {**certificates, **os.environ}
 
 
 class Api:
