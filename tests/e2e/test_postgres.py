@@ -120,7 +120,7 @@ def test_the_report_and_the_model_know_where_they_come_from(other, other_run):
         .__next__().read_text('utf-8')
     )  # fmt: skip
     times = [fact['detail'] for card in content['cards'] for fact in card['facts']
-             if fact['term'] == 'Time']  # fmt: skip
+             if fact['term'] == 'Time of the nodes']  # fmt: skip
     assert 'Trainer' in times[0]
     (card,) = other.home.glob('runs/pebbles/serving/staging/*/assets.extra/thawline.json')
     assert json.loads(card.read_text('utf-8'))['lineage']['run'] == run[1]
