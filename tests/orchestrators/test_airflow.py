@@ -16,9 +16,13 @@ import pytest
 from tests import fork_server
 from tests.e2e.conftest import Project, draw_classes
 from thawline import ROOT
+from thawline.pipeline.config import loading
+from thawline.pipeline.config import project as project_lib
 from thawline.pipeline.config.airflow import Airflow as Settings
 from thawline.pipeline.orchestrators.airflow import dag_folder
 from thawline.pipeline.orchestrators.airflow import tasks as airflow_lib
+from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners.compiled_file import CompiledNode
 from thawline.pipeline.system import ports
 from thawline.pipeline.tools.airflow_demo import server
 from thawline.pipeline.tools.airflow_demo.server import AirflowInstallation, Api, wait_until
@@ -122,17 +126,17 @@ def write(
 ) -> None:
     """A DAG of three nodes around the Pusher, whose command is given."""
     chain = (('Trainer', ()), ('Pusher', ('Trainer',)), ('Report', ('Trainer', 'Pusher')))
-    content = {
-        'digest': f'sha256:{"a" * 64}',
-        'thawline': '0.1.0',
-        'name': name,
-        'home': str(folder),
-        'output': str(folder),
-        'nodes': [{'id': one, 'upstream': before, 'beam': False} for one, before in chain],
-        'pipeline': {},
-    }
-    made = airflow_lib.dag(content, Settings(**settings), command, environment)
-    dag_folder.write(folder / name, content, made)
+    nodes = [
+        CompiledNode.model_validate({'id': node, 'upstream': before, 'beam': False})
+        for node, before in chain
+    ]
+    config = loading.parse('name: x\ndata: {source: images}\n', 'thawline.yaml')
+    project = project_lib.Project(config, folder, folder, folder / 'schema.pbtxt')
+    compiled = compiled_file.envelope(project, nodes, {}).model_copy(
+        update={'name': name, 'digest': f'sha256:{"a" * 64}'}
+    )
+    made = airflow_lib.dag(compiled, Settings(**settings), command, environment)
+    dag_folder.write(folder / name, compiled, made)
 
 
 def read(airflow: AirflowInstallation, folder: pathlib.Path) -> dict:
