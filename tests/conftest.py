@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import pathlib
+import re
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -11,6 +13,9 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.components.transformed import Transformed
+
+# Names a file of reasons for which tests may be skipped.
+_SKIPS = 'THAWLINE_SKIPS'
 
 # Before anything imports TensorFlow.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -37,3 +42,21 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails where a test was skipped for a reason that is not in the file `THAWLINE_SKIPS`."""
+    reporter = session.config.pluginmanager.get_plugin('terminalreporter')
+    if _SKIPS not in os.environ or reporter is None:  # there is none in a worker of pytest-xdist
+        return
+    lines = pathlib.Path(os.environ[_SKIPS]).read_text('utf-8').splitlines()
+    known = [line for line in lines if line and not line.startswith('#')]
+    reasons = {
+        report.longrepr[2].removeprefix('Skipped: ') for report in reporter.stats.get('skipped', ())
+    }
+    unknown = sorted(r for r in reasons if not any(re.fullmatch(line, r) for line in known))
+    for reason in unknown:
+        reporter.write_line(f'skipped for a reason that is not in {os.environ[_SKIPS]}: {reason}')
+    if unknown and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
