@@ -70,7 +70,7 @@ class RunDisplay(Display):
 
     def _of_project(self, command: str) -> str:
         """The command with the project, where it is not that of the current folder."""
-        home = os.path.relpath(self._project.home)
+        home = min(os.path.relpath(self._project.home), str(self._project.home), key=len)
         return command if home == '.' else f'{command} {shlex.quote(home)}'
 
     def notifying(self, targets: int) -> contextlib.AbstractContextManager[object]:
