@@ -6,7 +6,6 @@ import pathlib
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
-from tfx.utils import io_utils
 
 from thawline.components.data_gate.findings import DataFacts, DataRecord, find
 from thawline.components.data_gate.params import DataPolicy
@@ -29,14 +28,10 @@ def class_counts(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dic
 
 def schema_classes(schema: schema_pb2.Schema) -> list[str]:
     """The classes that a schema knows: the values of the domain of the feature `label`."""
-    domains = {domain.name: domain for domain in schema.string_domain}
-    for feature in schema.feature:
-        if feature.name == 'label':
-            kind = feature.WhichOneof('domain_info')
-            domain = {'domain': domains.get(feature.domain), 'string_domain': feature.string_domain}
-            chosen = domain.get(kind or '')
-            return list(chosen.value) if chosen is not None else []
-    return []
+    try:
+        return list(tfdv.get_domain(schema, 'label').value)
+    except (ValueError, AttributeError):  # no such feature, no domain, or one that is no list
+        return []
 
 
 def anomaly_lines(anomalies: anomalies_pb2.Anomalies) -> list[str]:
@@ -80,9 +75,7 @@ class Executor(NodeExecutor):
                 )
                 for split, folder in split_files.folders(inputs['anomalies']).items()
             },
-            schema_classes(
-                io_utils.parse_pbtxt_file(f'{inputs["schema"].uri}/{_SCHEMA}', schema_pb2.Schema())
-            ),
+            schema_classes(tfdv.load_schema_text(f'{inputs["schema"].uri}/{_SCHEMA}')),
         )
         policy = DataPolicy.model_validate_json(properties['policy'])
         findings = find(facts, policy)

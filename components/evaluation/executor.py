@@ -136,7 +136,7 @@ def _images_to_compare(
     if baseline is None:
         return frozenset(), None
     class_change = _class_change(card.read(pathlib.Path(candidate)).classes, baseline)
-    if class_change is not None:
+    if class_change:
         return frozenset(), class_change
     own, *seen = (
         image_table.read(artifact.uri)
@@ -149,8 +149,8 @@ def _images_to_compare(
     return unseen_images.unseen(own, known), PairedCount(0, 0, 0)
 
 
-def _class_change(classes: tuple[str, ...], baseline: str) -> ClassChange | None:
-    """The difference in classes that rules out a comparison, if there is one."""
+def _class_change(classes: tuple[str, ...], baseline: str) -> ClassChange:
+    """The difference in classes, which rules out a comparison."""
     try:
         baseline_classes = card.read(pathlib.Path(baseline)).classes
     except FileNotFoundError as error:
@@ -158,12 +158,7 @@ def _class_change(classes: tuple[str, ...], baseline: str) -> ClassChange | None
             f'The blessed baseline is missing from {baseline}: restore it, or start over with '
             'another `output` folder in the configuration.'
         ) from error
-    if set(baseline_classes) == set(classes):
-        return None
-    return ClassChange(
-        tuple(name for name in classes if name not in baseline_classes),
-        tuple(name for name in baseline_classes if name not in classes),
-    )
+    return ClassChange.between(baseline_classes, classes)
 
 
 def _check_agreement(decision: Verdict, validation: tfma.ValidationResult) -> None:

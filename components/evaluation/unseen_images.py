@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import scipy.sparse
 
+from thawline.components.ingestion import split_plan
 from thawline.components.shared.splits import TEST, TRAIN, VAL
 
 
@@ -33,18 +33,8 @@ def unseen(own: pa.Table, learned_from: Iterable[pa.Table]) -> frozenset[str]:
         learned = images.filter(pc.field('split').isin([TRAIN, VAL]))
         for column in ('image_id', 'group'):
             seen |= pc.is_in(test[column], learned[column].combine_chunks()).to_numpy()
-    groups = _joined_groups(test)
-    seen = np.isin(groups, groups[seen])
+    groups = test['group'].to_pylist()
+    tied = split_plan.tie_groups(zip(test['image_id'].to_pylist(), groups, strict=True))
+    joined = np.array([tied[group] for group in groups], str)
+    seen = np.isin(joined, joined[seen])
     return frozenset(test['image_id'].filter(pa.array(~seen)).to_pylist())
-
-
-def _joined_groups(images: pa.Table) -> np.ndarray:
-    """A number for the group of each image, int64 [N]; groups that share an image are one."""
-    ids, groups = (
-        np.unique(images[column].to_numpy(), return_inverse=True)[1]
-        for column in ('image_id', 'group')
-    )
-    n = 1 + max(ids.max(initial=0), groups.max(initial=0))
-    edges = scipy.sparse.coo_array((np.ones(len(ids)), (ids, n + groups)), (2 * n, 2 * n))
-    _, component = scipy.sparse.csgraph.connected_components(edges, directed=False)
-    return component[ids]

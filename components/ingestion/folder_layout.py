@@ -46,11 +46,9 @@ class Layout:
         parts = relative.removeprefix(self.wrapper).split('/')
         if parts[0] in self.left_out:
             return None, None
-        if not self.splits:
-            return (parts[0] if len(parts) > 1 else None), None
-        if parts[0] not in self.splits:
-            return None, None
-        return (parts[1] if len(parts) > 2 else None), self.splits[parts[0]]
+        level = 1 if self.splits else 0  # of the class folders
+        label = parts[level] if len(parts) > level + 1 else None
+        return label, self.splits.get(parts[0])
 
     def notes(self, used: Iterable[str | None]) -> Iterable[str]:
         """What a person should know of this reading; nothing where it is the plain one.
@@ -107,12 +105,12 @@ def find(paths: Sequence[str], source: str, setting: str = 'auto') -> Layout:
     bearing = [top for top, folder in folders.items() if folder.below.total() > folder.direct]
     named = {top: split for top in bearing if (split := words[top])}
     if setting == 'splits':
-        return _as_splits(wrapper, folders, bearing, named, source)
+        return _as_splits(wrapper, folders, bearing, named, words, source)
     if TRAIN in named.values():
         others = [top for top in folders if top not in named and not words[top]]
         # A class may be called 'train', and have folders of its own.
         if not others or _same_classes(folders, list(named)):
-            return _named(wrapper, folders, named)
+            return _named(wrapper, words)
         raise _ambiguous(folders, source, f'{", ".join(sorted(others))} is not named like a split')
     if len(bearing) > 1 and _same_classes(folders, bearing):
         raise _ambiguous(folders, source, 'they hold folders of the same names')
@@ -166,11 +164,10 @@ def _same_classes(folders: Mapping[str, _Folder], tops: Sequence[str]) -> bool:
     return len(tops) > 1 and len(shared) > 1 and 2 * len(shared) >= min(map(len, names))
 
 
-def _named(wrapper: str, folders: Mapping[str, _Folder], named: Mapping[str, str]) -> Layout:
+def _named(wrapper: str, words: Mapping[str, str | None]) -> Layout:
     """Splits by their names; what is named like one and holds no class has unlabelled images."""
-    unlabelled = {top: split for top in folders if (split := _split_word(top))}
-    left_out = sorted(set(folders) - set(named) - set(unlabelled))
-    return Layout(wrapper, {**unlabelled, **named}, left_out)
+    splits = {top: split for top, split in words.items() if split}
+    return Layout(wrapper, splits, sorted(words.keys() - splits.keys()))
 
 
 def _as_splits(
@@ -178,6 +175,7 @@ def _as_splits(
     folders: Mapping[str, _Folder],
     bearing: Sequence[str],
     named: Mapping[str, str],
+    words: Mapping[str, str | None],
     source: str,
 ) -> Layout:
     if not bearing:
@@ -186,7 +184,7 @@ def _as_splits(
             f'{_tree(folders)}'
         )
     if TRAIN in named.values():
-        return _named(wrapper, folders, named)
+        return _named(wrapper, words)
     left_out = sorted(set(folders) - set(bearing))
     return Layout(wrapper, dict.fromkeys(bearing), left_out)
 

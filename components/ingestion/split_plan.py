@@ -79,7 +79,7 @@ def plan_splits(
             'are quarantined'
         )
     split_by_group = _given_splits(rows)
-    tied = _tie_groups(rows)
+    tied = tie_groups((row.image_id, row.key) for row in rows)
     overrides = _overrides(rows, classes, split_by_group, tied, seed, fractions)
     plan = SplitPlan(overrides, classes, (*conflicting, *leaks), ())
     notes += _duplicates(rows)
@@ -151,8 +151,12 @@ def _given_splits(rows: Sequence[ReadableImage]) -> dict[str, str]:
     return split_by_group
 
 
-def _tie_groups(rows: Sequence[ReadableImage]) -> dict[str, str]:
-    """Group -> representative of all groups that share an image (by content)."""
+def tie_groups(images: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Group -> representative of all groups that share an image (by content).
+
+    Args:
+        images: id and group of each.
+    """
     leader: dict[str, str] = {}
 
     def find(group: str) -> str:
@@ -162,10 +166,10 @@ def _tie_groups(rows: Sequence[ReadableImage]) -> dict[str, str]:
         return group
 
     first: dict[str, str] = {}
-    for row in rows:
-        a, b = find(row.key), find(first.setdefault(row.image_id, row.key))
+    for image, group in images:
+        a, b = find(group), find(first.setdefault(image, group))
         leader[max(a, b)] = min(a, b)
-    return {row.key: find(row.key) for row in rows}
+    return {group: find(group) for group in leader}
 
 
 def _overrides(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from thawline.components.evaluation.gate.counts import ClassChange
 from thawline.components.report import formatting
 from thawline.components.report.content import (
     Fact,
@@ -57,10 +58,8 @@ def card(
     for split, results in splits.items():
         if split in previous.splits:
             lines.append(_accuracy_fact(split, previous.splits[split].accuracy, results.accuracy))
-    for term, names in (
-        ('New classes', [name for name in classes if name not in previous.classes]),
-        ('Removed classes', [name for name in previous.classes if name not in classes]),
-    ):
+    change = ClassChange.between(previous.classes, classes)
+    for term, names in (('New classes', change.added), ('Removed classes', change.removed)):
         if names:
             lines.append(Fact(term, f'{len(names):,}', ', '.join(names)))
     for key, term in TERMS.items():

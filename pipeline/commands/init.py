@@ -155,12 +155,8 @@ def _backbone_and_weights() -> tuple[str, str]:
 
 def _columns(listing: Listing) -> str:
     """The columns that have other names than the defaults, as YAML."""
-    columns, defaults = listing.columns, type(listing.columns)() if listing.columns else None
-    chosen = {
-        key: getattr(columns, key)
-        for key in ('path', 'label')
-        if getattr(columns, key, None) != getattr(defaults, key, None)
-    }
+    columns = listing.columns
+    chosen = columns.model_dump(include={'path', 'label'}, exclude_defaults=True) if columns else {}
 
     def line(names: Mapping[str, str]) -> str:
         return f'columns: {yaml.safe_dump(names, default_flow_style=True, width=1000)}'

@@ -13,7 +13,7 @@ import rich.console
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import project_argument
-from thawline.pipeline.terminal.console import say, spinner
+from thawline.pipeline.terminal.console import notifying, say
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -41,8 +41,7 @@ def command(project: Project, test: bool) -> None:
             say(console, *_describe(target))
         say(console, 'nothing was sent; to send a test to each target: thawline notify --test')
         return
-    noun = 'target' if len(resolved) == 1 else 'targets'
-    with spinner(console, f'notifying {len(resolved)} {noun}'):
+    with notifying(console, len(resolved)):
         deliveries = delivery.deliver(example(project.name), resolved)
     for sent in deliveries:
         mark = ('✓ ', 'green') if sent.succeeded else ('✗ ', 'red')

@@ -93,8 +93,8 @@ def _candidate_lines(registry: Registry, candidate: Model, stage: str, project: 
         f'{stage} serves model {served.id} of run {served.run}, version {current.version}, since '
         f'{current.when:%Y-%m-%d %H:%M}'
     )
-    changes = promotion_checks.class_changes(registry, candidate, stage)
-    for what, names in (('adds', changes.added), ('no longer knows', changes.removed)):
+    change = promotion_checks.class_change(registry, candidate, stage)
+    for what, names in (('adds', change.added), ('no longer knows', change.removed)):
         if names:
             lines.append(f'  CLASSES: model {candidate.id} {what} {", ".join(map(repr, names))}')
     if served.id != candidate.id:

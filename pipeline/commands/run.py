@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     '--demo',
     is_flag=True,
     is_eager=True,
-    expose_value=True,
     help='Run the solar cells where there is no thawline.yaml and no CONFIG.',
 )
 @click.option('--from', 'first', multiple=True, metavar='NODE', help='Start at this node.')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from thawline.components.evaluation.gate.counts import ClassChange
 from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.components.shared.model_fingerprint import LocalFiles
@@ -52,25 +53,14 @@ def objections(model: Model) -> list[Objection]:
     return reasons
 
 
-@dataclasses.dataclass(frozen=True)
-class ClassChanges:
-    """Classes that a model adds to those of the served one, and those that it no longer knows."""
-
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-
-def class_changes(registry: Registry, model: Model, stage: str) -> ClassChanges:
+def class_change(registry: Registry, model: Model, stage: str) -> ClassChange:
     """How the answers of a stage would change; nothing where one of the models is unknown."""
     current = registry.current(stage)
     served = registry.model(current.model) if current else None
-    before, after = (_classes(served), _classes(model))
-    if before is None or after is None:
-        return ClassChanges()
-    return ClassChanges(
-        tuple(name for name in after if name not in before),
-        tuple(name for name in before if name not in after),
-    )
+    before, now = _classes(served), _classes(model)
+    if before is None or now is None:
+        return ClassChange((), ())
+    return ClassChange.between(before, now)
 
 
 def _classes(model: Model | None) -> tuple[str, ...] | None:
@@ -85,7 +75,7 @@ def _classes(model: Model | None) -> tuple[str, ...] | None:
 
 
 def _class_objections(registry: Registry, model: Model, stage: str) -> list[Objection]:
-    removed = class_changes(registry, model, stage).removed
+    removed = class_change(registry, model, stage).removed
     if not removed:
         return []
     names = abbreviate(map(repr, removed), 5)

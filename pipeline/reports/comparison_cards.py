@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from thawline.components.evaluation.gate.counts import ClassChange
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.report import changes_card, formatting
 from thawline.components.report.content import Fact, FactCard
@@ -68,8 +69,9 @@ def images(
     ]
     facts = [Fact('Compared', f'{len(compared):,}', 'labelled images that both runs evaluated')]
     facts += [Fact(term, f'{count:,}', detail) for term, count, detail in counts if count]
-    for name, classes, others in (('A', a.classes, b.classes), ('B', b.classes, a.classes)):
-        if alone := [each for each in classes if each not in others]:
+    change = ClassChange.between(a.classes, b.classes)
+    for name, alone in (('A', change.removed), ('B', change.added)):
+        if alone:
             facts.append(Fact(f'Classes only in {name}', f'{len(alone):,}', ', '.join(alone)))
     return FactCard('images', 'Compared images', tuple(facts))
 

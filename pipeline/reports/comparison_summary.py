@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from thawline.components.evaluation.gate.counts import ClassChange
 from thawline.components.report import formatting, tables
 from thawline.components.report.tables import Cell, Column, IntervalRow, Row, Table
 from thawline.pipeline.reports.comparison import ClassPair, Comparison, Flip, PairedResults
@@ -55,10 +56,11 @@ def rows(comparison: Comparison) -> list[tuple[str, PairedResults]]:
 
 def class_lines(first: Sequence[str], second: Sequence[str]) -> list[str]:
     """Which classes only one of two models knows, for a terminal."""
+    change = ClassChange.between(first, second)
     return [
         f'classes only in {name}: {", ".join(alone)}; their images are left out'
-        for name, own, other in (('A', first, second), ('B', second, first))
-        if (alone := [label for label in own if label not in other])
+        for name, alone in (('A', change.removed), ('B', change.added))
+        if alone
     ]
 
 

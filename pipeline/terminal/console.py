@@ -24,6 +24,13 @@ def spinner(console: rich.console.Console, text: str) -> contextlib.AbstractCont
     return console.status(text) if console.is_terminal else contextlib.nullcontext()
 
 
+def notifying(
+    console: rich.console.Console, targets: int
+) -> contextlib.AbstractContextManager[object]:
+    """Shows on a terminal that so many targets are notified."""
+    return spinner(console, f'notifying {targets} {"target" if targets == 1 else "targets"}')
+
+
 def say(console: rich.console.Console, *parts: str | tuple[str, str]) -> None:
     """Prints a line of texts, each plain or with a style; nothing in them is markup."""
     console.print(rich.text.Text.assemble(*parts), highlight=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal import endings, node_lines
-from thawline.pipeline.terminal.console import say, spinner
+from thawline.pipeline.terminal.console import notifying, say, spinner
 from thawline.pipeline.terminal.exit_codes import Outcome
 from thawline.pipeline.terminal.progress_display import Display
 
@@ -75,7 +75,7 @@ class RunDisplay(Display):
 
     def notifying(self, targets: int) -> contextlib.AbstractContextManager[object]:
         """Shows on a terminal that so many targets are notified."""
-        return self.waiting(f'notifying {targets} {"target" if targets == 1 else "targets"}')
+        return notifying(self._console, targets)
 
     def show_notified(self, results: Iterable[tuple[bool, str]]) -> None:
         """Shows whether each notification was sent, and a line on it."""

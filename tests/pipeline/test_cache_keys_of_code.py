@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import contextlib
 import pathlib
-import shutil
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests import code_copy
 from tests.components.ingestion.images import class_folders
 from tests.pipeline.cache_keys import (
     AFTER_EVALUATION,
@@ -84,11 +84,7 @@ def test_each_library_that_nodes_import_is_judged() -> None:
 @pytest.fixture(scope='module')
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A copy of the code, to be edited."""
-    copy = tmp_path_factory.mktemp('checkout')
-    for name in ('thawline', 'pipeline', 'components', 'schemas'):
-        ignored = shutil.ignore_patterns('__pycache__')
-        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=ignored)
-    return copy
+    return code_copy.copy_code(tmp_path_factory.mktemp('checkout'))
 
 
 @contextlib.contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from thawline.components.evaluation.gate.counts import ClassChange, Counts, NoRecord, PairedCount
 from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.evaluation.gate.rule_result import (
@@ -12,6 +10,7 @@ from thawline.components.evaluation.gate.rule_result import (
     format_pair,
     image_count,
     quote,
+    without_effect,
 )
 from thawline.components.shared import percentages
 from thawline.components.statistics import proportions
@@ -84,12 +83,8 @@ def test_contradiction(counts: Counts, level: float, decides: bool) -> RuleResul
 def _test(
     name: str, title: str, p: float, level: float, sentence: str, change: str, decides: bool
 ) -> RuleResult:
-    """A significance test is shown under every strictness, but decides nothing under 'point'."""
     result = at_least(name, title, p, level, sentence, change if p < level else '')
-    if decides:
-        return result
-    sentence += ' This does not affect the decision (strictness: point).'
-    return dataclasses.replace(result, holds=None, sentence=sentence, change='')
+    return result if decides else without_effect(result)
 
 
 def _not_compared(name: str, title: str, bound: float, counts: Counts) -> RuleResult:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +48,22 @@ class PairedCount:
 
 @dataclasses.dataclass(frozen=True)
 class ClassChange:
-    """How the candidate's classes differ from the baseline's, which rules out a comparison."""
+    """How the classes of one model differ from those of an earlier one."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
+
+    @classmethod
+    def between(cls, before: Sequence[str], now: Sequence[str]) -> Self:
+        """The names that only one of the two has, in its order."""
+        return cls(
+            tuple(name for name in now if name not in before),
+            tuple(name for name in before if name not in now),
+        )
+
+    def __bool__(self) -> bool:
+        """Whether they differ."""
+        return bool(self.added or self.removed)
 
 
 @dataclasses.dataclass(frozen=True)

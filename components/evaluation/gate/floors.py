@@ -19,6 +19,7 @@ from thawline.components.evaluation.gate.rule_result import (
     fail_unmeasured,
     image_count,
     quote,
+    without_effect,
 )
 from thawline.components.shared import percentages
 from thawline.components.shared.text import abbreviate
@@ -59,8 +60,7 @@ def class_floor(counts: Counts, floor: float, decides: bool) -> RuleResult:
         sentence = f'No class is shown to have a recall below {required} (lowest: {lowest}).'
     result = at_least(name, title, bounds[worst], floor, sentence, change)
     if bad and not decides:
-        sentence += ' This does not affect the decision (strictness: point).'
-        result = dataclasses.replace(result, holds=None, sentence=sentence, change='')
+        result = without_effect(result)
     return dataclasses.replace(result, caution=caution)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 
 from thawline.components.evaluation.gate.counts import HitCount
@@ -24,6 +25,12 @@ def at_most(
     name: str, title: str, value: float, bound: float, sentence: str, change: str = ''
 ) -> RuleResult:
     return RuleResult(name, title, value <= bound, value, bound, bound - value, sentence, change)
+
+
+def without_effect(result: RuleResult) -> RuleResult:
+    """A significance test is shown under every strictness, but decides nothing under 'point'."""
+    sentence = f'{result.sentence} This does not affect the decision (strictness: point).'
+    return dataclasses.replace(result, holds=None, sentence=sentence, change='')
 
 
 def fail_unmeasured(

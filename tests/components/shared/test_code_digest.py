@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
 
 import pytest
 
-from thawline import ROOT
+from tests import code_copy
 from thawline.components.shared import code_digest
 
 NODE = 'thawline.components.node.executor'
@@ -86,11 +85,7 @@ def test_heads_and_rates_are_no_part_of_the_embedders():
 @pytest.fixture(scope='module')
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A copy of the code, to be edited."""
-    copy = tmp_path_factory.mktemp('checkout')
-    for name in ('thawline', 'pipeline', 'components', 'schemas'):
-        ignored = shutil.ignore_patterns('__pycache__')
-        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=ignored)
-    return copy
+    return code_copy.copy_code(tmp_path_factory.mktemp('checkout'))
 
 
 @pytest.mark.parametrize(
