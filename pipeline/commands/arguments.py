@@ -16,12 +16,21 @@ PATH = click.Path(path_type=pathlib.Path)
 _LAST = 'last'
 
 
+def load(config: pathlib.Path | None, demo: bool = False) -> Project:
+    """The project of a command; where it was moved, its records move along, and a line says so."""
+    from thawline.pipeline.config import loading
+    from thawline.pipeline.metadata.stores import relocation
+
+    project = loading.load_project(config, demo=demo)
+    if line := relocation.relocate(project):
+        click.echo(f'note: {line}', err=True)
+    return project
+
+
 def _load_project(
     context: click.Context, parameter: click.Parameter, config: pathlib.Path | None
 ) -> Project:
-    from thawline.pipeline.config import loading
-
-    return loading.load_project(config, demo=bool(context.params.get('demo')))
+    return load(config, demo=bool(context.params.get('demo')))
 
 
 def _load_any_project(
@@ -32,18 +41,14 @@ def _load_any_project(
 
 def project_for_model(config: pathlib.Path | None, model: str) -> Project:
     """The project; the folder of a model can do without one, with the settings of the demo."""
-    from thawline.pipeline.config import loading
-
-    return loading.load_project(config, demo=pathlib.Path(model or '-').is_dir())
+    return load(config, demo=pathlib.Path(model or '-').is_dir())
 
 
 def run_and_project(run: str, config: pathlib.Path | None) -> tuple[str, Project]:
     """Resolves `[RUN] [CONFIG]`: a lone path is the project, not the run."""
-    from thawline.pipeline.config import loading
-
     if config is None and run != _LAST and (run.endswith('.yaml') or pathlib.Path(run).exists()):
         run, config = _LAST, pathlib.Path(run)
-    return run, loading.load_project(config)
+    return run, load(config)
 
 
 run_argument = click.argument('run', default=_LAST, metavar='[RUN]')

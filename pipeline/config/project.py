@@ -71,6 +71,11 @@ class Project:
         return self.config.metadata.postgresql
 
     @property
+    def placeholders(self) -> dict[str, str]:
+        """Its folders, and what stands for them in keys that have to outlast a move."""
+        return {str(self.output): '{output}', str(self.home): '{home}'}
+
+    @property
     def artifacts(self) -> pathlib.Path:
         """Artifacts of all runs."""
         return self.output / 'artifacts'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -98,7 +99,9 @@ def link_page(results: Sequence[NodeResult], at: pathlib.Path) -> None:
     report = report_result.outputs['report']
     at.parent.mkdir(parents=True, exist_ok=True)
     with files.replacement(at) as link:
-        link.symlink_to(pathlib.Path(report.uri, FILES['html']))
+        # Relative: it leads there also where the project was moved.
+        page = os.path.relpath(pathlib.Path(report.uri, FILES['html']), at.parent)
+        link.symlink_to(page)
 
 
 def _input_folders(store: mlmd.MetadataStore, report: Output) -> dict[str, pathlib.Path]:

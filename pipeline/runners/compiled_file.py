@@ -36,6 +36,7 @@ from thawline.components.shared.settings import Section
 from thawline.pipeline.config import errors
 from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.system.paths_in_text import replace_folders
 
 FORMAT: Literal[1] = 1
 FILE = 'pipeline.json'
@@ -145,27 +146,32 @@ def envelope(project: Project, nodes: Sequence[CompiledNode], compiled: dict[str
 
 def content_digest(content: Mapping[str, Any]) -> str:
     """A digest that depends on every value but `digest`, not on order or spaces."""
-    return f'sha256:{_digest({key: value for key, value in content.items() if key != "digest"})}'
+    rest = {key: value for key, value in content.items() if key != 'digest'}
+    return f'sha256:{_digest(rest, {})}'
 
 
-def node_digests(compiled: Mapping[str, Any]) -> dict[str, str]:
+def node_digests(
+    compiled: Mapping[str, Any], placeholders: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """A digest for each node of all that its result depends on, apart from its inputs.
 
     Args:
         compiled: the pipeline as TFX compiles it, as JSON, not bound to a run.
+        placeholders: for folders of the project, which may be moved.
     """
     nodes = (node['pipelineNode'] for node in compiled['nodes'])
     return {
         node['nodeInfo']['id']: _digest(
-            {key: value for key, value in node.items() if key not in _NO_DEFINITION}
+            {key: value for key, value in node.items() if key not in _NO_DEFINITION},
+            placeholders or {},
         )[:16]
         for node in nodes
     }
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def _digest(content: Mapping[str, Any], placeholders: Mapping[str, str]) -> str:
     text = json.dumps(content, sort_keys=True, separators=(',', ':'))
-    return hashlib.sha256(text.encode('ascii')).hexdigest()
+    return hashlib.sha256(replace_folders(text, placeholders).encode('ascii')).hexdigest()
 
 
 def write(path: pathlib.Path, content: Envelope) -> None:

@@ -27,7 +27,7 @@ from thawline.pipeline.metadata import annotations as recording
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import connection
-from thawline.pipeline.runners import compiled_file
+from thawline.pipeline.runners import cache_keys, compiled_file
 from thawline.pipeline.runners.failures import InputsMissing, NodeFailed
 from thawline.pipeline.system import file_locks, signals
 
@@ -98,13 +98,24 @@ class CompiledRun:
     """A compiled pipeline that is bound to a run."""
 
     def __init__(
-        self, compiled: pipeline_pb2.Pipeline, run_id: str, engine: Engine | None = None
+        self,
+        compiled: pipeline_pb2.Pipeline,
+        run_id: str,
+        engine: Engine | None = None,
+        placeholders: Mapping[str, str] | None = None,
     ) -> None:
-        """Binds `compiled` in place; `run_id` names the run in the metadata.
+        """Binds a pipeline in place.
 
-        The engine runs Beam nodes; None: this process does.
+        Args:
+            compiled: the pipeline.
+            run_id: names the run in the metadata.
+            engine: runs Beam nodes; None: this process does.
+            placeholders: for folders of the project, which may be moved, in the nodes' keys.
         """
-        self._definitions = compiled_file.node_digests(json_format.MessageToDict(compiled))
+        self._placeholders = placeholders or {}
+        self._definitions = compiled_file.node_digests(
+            json_format.MessageToDict(compiled), self._placeholders
+        )
         runtime_parameter_utils.substitute_runtime_parameter(
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
         )
@@ -196,6 +207,7 @@ class CompiledRun:
             self._node_errors(name),
             _push_lock(node),
             _without_arguments(),
+            cache_keys.with_placeholders(self._placeholders),
             metadata_store.lend(self._connection),
         ):
             with self.metadata() as handle:
@@ -243,10 +255,14 @@ class CompiledRun:
 
 
 def from_json(
-    compiled: Mapping[str, Any], run_id: str, engine: Engine | None = None
+    compiled: Mapping[str, Any],
+    run_id: str,
+    engine: Engine | None = None,
+    placeholders: Mapping[str, str] | None = None,
 ) -> CompiledRun:
     """Binds a pipeline in the form of JSON to a run."""
-    return CompiledRun(json_format.ParseDict(compiled, pipeline_pb2.Pipeline()), run_id, engine)
+    pipeline = json_format.ParseDict(compiled, pipeline_pb2.Pipeline())
+    return CompiledRun(pipeline, run_id, engine, placeholders)
 
 
 @contextlib.contextmanager

@@ -49,13 +49,18 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         display: Display,
         selection: Selection,
         engine: Engine | None = None,
+        placeholders: Mapping[str, str] | None = None,
     ) -> None:
-        """`run_id` names the run in the metadata; a selection reuses an earlier run's results."""
+        """`run_id` names the run in the metadata; a selection reuses an earlier run's results.
+
+        The engine and the placeholders are those of `CompiledRun`.
+        """
         super().__init__()
         self._run_id = run_id
         self._display = display
         self._selection = selection
         self._engine = engine
+        self._placeholders = placeholders
         self.results: list[NodeResult] = []
 
     def run_with_ir(
@@ -67,7 +72,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
             NodeFailed: a node raised, or its inputs could not be resolved.
         """
         del run_options  # the selection serves instead
-        run = CompiledRun(pipeline, self._run_id, self._engine)
+        run = CompiledRun(pipeline, self._run_id, self._engine, self._placeholders)
         if not self._selection.is_all:
             self._select(run)
         for name in run.selected:

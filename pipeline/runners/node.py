@@ -44,7 +44,9 @@ class NodeRunner:
         self._run_id = run_id
         self._display = display
         self._engine = engine
-        self._definitions = compiled_file.node_digests(pipeline.pipeline)
+        self._definitions = compiled_file.node_digests(
+            pipeline.pipeline, pipeline.project.placeholders
+        )
         self.ran: list[str] = []
 
     @property
@@ -126,4 +128,9 @@ class NodeRunner:
     def _compiled(self) -> CompiledRun:
         from thawline.pipeline.runners import launching
 
-        return launching.from_json(self._pipeline.pipeline, self._run_id, self._engine)
+        return launching.from_json(
+            self._pipeline.pipeline,
+            self._run_id,
+            self._engine,
+            self._pipeline.project.placeholders,
+        )

@@ -109,7 +109,7 @@ def _run_graph(
         if name not in known:
             raise NotFound(f'no node {name!r}; there are: {", ".join(known)}')
     with Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine:
-        runner = local.LocalRunner(run_id, display, selection, engine)
+        runner = local.LocalRunner(run_id, display, selection, engine, project.placeholders)
         try:
             runner.run(wired)
         except failures.NodeFailed as error:

@@ -23,7 +23,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines.engine import Engine
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.runs import NodeResult
-from thawline.pipeline.metadata.stores import opening
+from thawline.pipeline.metadata.stores import opening, relocation
 from thawline.pipeline.notifications import details, notify, targets
 from thawline.pipeline.reports import lookup
 from thawline.pipeline.runners import checks, compiled_file
@@ -106,6 +106,8 @@ class _Call:
     def run(self, force: bool) -> Outcome:
         """Runs the nodes; returns how they ended."""
         project = self._project
+        if line := relocation.relocate(project):
+            self._display.show_fact('note', line)
         with (
             self._shared_lock(),
             Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,

@@ -65,6 +65,11 @@ def find_store(project: Project) -> mlmd.MetadataStore | None:
     with postgresql.session(config) as session:
         if not postgresql_tables.tables_exist(session, config):
             return None
+        mark = ownership.read_mark(project.output)
+        owner = ownership.read_owner(session, project.name) if mark else None
+        if mark and owner and mark.mark == owner.mark:
+            place = connection.display_name(config)
+            ownership.check_place(owner, project.name, project.output, place)
     return postgresql_tables.open_store(config)
 
 

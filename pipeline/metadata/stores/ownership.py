@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import secrets
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -131,6 +133,7 @@ def check_owner(
     """
     if owner is not None:
         if mark is not None and mark.mark == owner.mark:
+            check_place(owner, pipeline, output, place)
             return
         where = (
             f'which is not this {output}: it is on another machine, or its {FILE} was removed'
@@ -151,6 +154,28 @@ def check_owner(
         why = 'their records are gone'
     raise ConfigError(
         f'{place} does not record the runs in {output}: {why}; or give the project another output'
+    )
+
+
+def check_place(owner: PipelineOwner, pipeline: str, output: pathlib.Path, place: str) -> None:
+    """Refuses the folder that owns a pipeline, or a copy of it, under another path.
+
+    The paths in a database may be in use on other machines, so nobody rewrites them here.
+
+    Raises:
+        ConfigError: it is under another path.
+    """
+    if owner.folder == str(output):
+        return
+    with contextlib.suppress(OSError):
+        if output.samefile(owner.folder):  # a link is left there
+            return
+    raise ConfigError(
+        f'the runs of {pipeline!r} are recorded in {place} as files in {owner.folder}, and this '
+        f'folder, {output}, was moved or copied from there; if it was moved, move it back or leave '
+        f'a link: mkdir -p {shlex.quote(os.path.dirname(owner.folder))} && ln -s '
+        f'{shlex.quote(str(output))} {shlex.quote(owner.folder)}; if it is a copy, give it another '
+        f'name, and remove {output}'
     )
 
 

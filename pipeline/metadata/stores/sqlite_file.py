@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sqlite3
+from collections.abc import Iterator
 
 from thawline.components.shared.errors import Busy, ConfigError, NotFound, UserError
 from thawline.pipeline.config.project import Project
@@ -38,21 +39,33 @@ def check(project: Project, write: bool = False) -> None:
                 f'restore the file from a backup, or move {project.output} away to start anew'
             )
         return
+    with errors_in_words(path), contextlib.closing(connect(path)) as database:
+        if write:
+            ((verdict,), *_) = database.execute('PRAGMA quick_check(1)').fetchall()
+            if verdict != 'ok':
+                raise _damaged(path, verdict)
+            database.execute('BEGIN IMMEDIATE')
+            database.rollback()
+        else:
+            database.execute('SELECT count(*) FROM sqlite_master')
+
+
+@contextlib.contextmanager
+def errors_in_words(path: pathlib.Path) -> Iterator[None]:
+    """Words SQLite's errors in the block for people.
+
+    Raises:
+        Busy: another program keeps the file locked.
+        ConfigError: it is damaged, or cannot be written.
+    """
     try:
-        with contextlib.closing(_connect(path)) as database:
-            if write:
-                ((verdict,), *_) = database.execute('PRAGMA quick_check(1)').fetchall()
-                if verdict != 'ok':
-                    raise _damaged(path, verdict)
-                database.execute('BEGIN IMMEDIATE')
-                database.rollback()
-            else:
-                database.execute('SELECT count(*) FROM sqlite_master')
+        yield
     except sqlite3.Error as error:
         raise _in_words(path, error) from error
 
 
-def _connect(path: pathlib.Path) -> sqlite3.Connection:
+def connect(path: pathlib.Path) -> sqlite3.Connection:
+    """Opens the file, which must exist; waits some seconds for others to end a transaction."""
     return sqlite3.connect(f'{path.absolute().as_uri()}?mode=rw', timeout=_WAIT, uri=True)
 
 

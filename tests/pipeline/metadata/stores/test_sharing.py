@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import multiprocessing
 import pathlib
+import shutil
 import time
 
 import pytest
@@ -142,6 +143,27 @@ def test_a_folder_owns_its_pipeline(running, tmp_path):
     (first.output / ownership.FILE).unlink()
     with pytest.raises(ConfigError, match='on another machine, or its'):
         opening.prepare_run(first)
+
+
+@pytest.mark.parametrize('copied', [False, True])
+def test_a_folder_under_another_path_is_refused_until_a_link_leads_there(running, tmp_path, copied):
+    wanted = running.settings()
+    running.described(wanted)
+    old = project_at(tmp_path / 'a', wanted)
+    opening.prepare_run(old)
+    new = project_at(tmp_path / 'b', wanted)
+    if copied:
+        shutil.copytree(old.home, new.home)
+    else:
+        old.home.rename(new.home)
+    for use in (opening.prepare_run, opening.find_store, opening.check_ownership):
+        with pytest.raises(ConfigError, match=f'ln -s {new.output} {old.output}'):
+            use(new)
+    if not copied:
+        old.output.parent.mkdir(parents=True)
+        old.output.symlink_to(new.output)
+        opening.prepare_run(new)
+        assert opening.find_store(new) is not None
 
 
 def test_records_of_a_folder_are_in_one_place(running, tmp_path):
