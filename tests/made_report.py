@@ -9,9 +9,11 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
+from tests import made_records
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import judge
+from thawline.components.report import first_screen
 from thawline.components.report.content import (
     CalibrationBin,
     ClassRow,
@@ -30,6 +32,7 @@ from thawline.components.report.content import (
     Verdict,
 )
 from thawline.components.statistics import proportions
+from thawline.components.statistics.paired import Difference
 
 HOSTILE_CLASS = '"><img src=x onerror=alert(1)>'
 HOSTILE = (
@@ -134,11 +137,12 @@ def _part(
     }
     slices = []
     for column, of_image in columns.items():
-        array = np.array(of_image, dtype=object)
         for value in dict.fromkeys(of_image):
-            mine = array == value
+            mine = np.array([other == value for other in of_image])
             interval = proportions.wilson(int((mine & right).sum()), int(mine.sum()))
-            slices.append(Slice(column, value, interval, interval.n < 20))
+            gap = Difference(interval.share - hits / n, interval.lower - hits / n,
+                             interval.upper - hits / n)  # fmt: skip
+            slices.append(Slice(column, value, interval, interval.n < 20, gap))
     scores = np.clip(generator.beta(6, 1.4, n), 0, 0.999)
     bins = []
     for i in range(10):
@@ -206,12 +210,22 @@ def content(
                     0.45 * 0.85**i + 0.01 * i, min(2 + i // 3 * 3, 12))
         for i in range(1, epochs + 1)
     )  # fmt: skip
+    decided = verdict(splits['val'], threshold)
+    changes = FactCard(
+        'changes',
+        'What changed since the last run',
+        (Fact('Val accuracy', '+1.2 points'), Fact('Images', '+40')),
+    )
+    opening = first_screen.opening_split(decided, tuple(splits))
+    evidence = first_screen.LabelEvidence(
+        {'train': 9, 'val': 2}, 1904, made_records.ingestion({'train': {'a': 1904}}, 3)
+    )
     return ReportContent(
         project='garden insects',
         run='2026-03-14T09-26-53',
         created='2026-03-14T09:31:07+00:00',
         classes=names,
-        verdict=verdict(splits['val'], threshold),
+        verdict=decided,
         threshold=threshold,
         splits=splits,
         training=LearningCurves(0.86, 0.85, thaw, min(8, epochs) if epochs else None,
@@ -232,8 +246,12 @@ def content(
                  Fact('Drift', 'none', 'Against the last good run no feature moved.'))),
             FactCard('model', 'Model card', (Fact('Base', 'efficientnet_lite0', 'weights 4f1c9a2e'),
                  Fact('Configuration', '14 settings', 'training:\n  epochs: 14\n' * 9))),
-            FactCard('changes', 'What changed since the last run',
-                 (Fact('Val accuracy', '+1.2 points'), Fact('Images', '+40'))),
+            changes,
+        ),
+        findings=(
+            first_screen.weaknesses(opening, splits[opening], 20),
+            first_screen.changes(decided, changes, False),
+            first_screen.labels(evidence),
         ),
     )  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import (
     changes_card,
     data_card,
+    first_screen,
+    formatting,
     galleries,
     metrics,
     model_card,
@@ -35,7 +38,7 @@ from thawline.components.report.content import (
 from thawline.components.report.data_card import Means
 from thawline.components.report.model_card import ModelCardInputs
 from thawline.components.report.similarity import ImageEmbeddings
-from thawline.components.shared.splits import EVALUATED, TRAIN
+from thawline.components.shared.splits import EVALUATED, SPLITS, TRAIN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +75,7 @@ class ReportInputs:
         evaluation: settings of the slices.
         previous: summary of the last report; None without one.
         serving: the card of the exported model; None without one.
+        serving_problems: why the serving check refused the model; else empty.
     """
 
     run: str
@@ -86,6 +90,7 @@ class ReportInputs:
     evaluation: Evaluation
     previous: ReportContent | None
     serving: FactCard | None = None
+    serving_problems: tuple[str, ...] = ()
 
 
 def build_content(inputs: ReportInputs) -> ReportContent:
@@ -135,6 +140,8 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         deleted=album.deleted,
         buckets=slices.bucket_fact(predictions.edges),
     )
+    decision = formatting.decision(inputs.verdict, inputs.serving_problems)
+    changes = changes_card.card(decision, splits, predictions.classes, facts, inputs.previous)
     return ReportContent(
         project=str(inputs.model.config['name']),
         run=inputs.run,
@@ -148,11 +155,36 @@ def build_content(inputs: ReportInputs) -> ReportContent:
             data_card.card(data_inputs),
             _with_unanswered(model_card.card(inputs.model), answers),
             *([inputs.serving] if inputs.serving else []),
-            changes_card.card(inputs.verdict, splits, predictions.classes, facts, inputs.previous),
+            changes,
         ),
         facts=facts,
+        serving_problems=inputs.serving_problems,
+        findings=tuple(_findings(inputs, splits, suspects, changes)),
         pictures=album.pictures,
         galleries=album.galleries,
+    )
+
+
+def _findings(
+    inputs: ReportInputs,
+    splits: Mapping[str, SplitResults],
+    suspects: Sequence[similarity.Suspect],
+    changes: FactCard,
+) -> Iterator[FactCard]:
+    """The cards of the first screen."""
+    if splits:
+        opening = first_screen.opening_split(inputs.verdict, tuple(splits))
+        least = inputs.evaluation.smallest_slice
+        yield first_screen.weaknesses(opening, splits[opening], least)
+    yield first_screen.changes(inputs.verdict, changes, inputs.previous is None)
+    split_of = inputs.embeddings.splits
+    counts = collections.Counter(str(split_of[suspect.row]) for suspect in suspects)
+    yield first_screen.labels(
+        first_screen.LabelEvidence(
+            {split: counts[split] for split in SPLITS if counts[split]},
+            int((inputs.embeddings.labels >= 0).sum()),
+            inputs.data.summary,
+        )
     )
 
 

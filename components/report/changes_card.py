@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,10 +14,10 @@ from thawline.components.report.content import (
     ReportContent,
     RunFacts,
     SplitResults,
-    Verdict,
 )
-from thawline.components.statistics.paired import Difference
+from thawline.components.statistics.unpaired import unpaired_difference
 
+LAST = 'Last run'
 TERMS = {
     'config': 'Configuration',
     'images': 'Images',
@@ -27,34 +26,20 @@ TERMS = {
 }
 
 
-def unpaired_difference(before: Interval, now: Interval) -> Difference | None:
-    """The difference of two shares of different images; None where one has no image.
-
-    From the Wilson intervals of both: Newcombe, "Interval estimation for the difference between
-    independent proportions", Statistics in Medicine 1998, method 10.
-    """
-    if now.share is None or before.share is None:
-        return None
-    change = now.share - before.share
-    down = math.hypot(now.share - now.lower, before.upper - before.share)
-    up = math.hypot(now.upper - now.share, before.share - before.lower)
-    return Difference(change, change - down, change + up)
-
-
 def card(
-    verdict: Verdict,
+    decision: str,
     splits: Mapping[str, SplitResults],
     classes: tuple[str, ...],
     facts: RunFacts,
     previous: ReportContent | None,
 ) -> FactCard:
-    """The changes since an earlier report."""
+    """The changes since an earlier report; `decision` is the present one, in words."""
     if previous is None:
-        lines = [Fact('Last run', 'none: this is the first report')]
+        lines = [Fact(LAST, 'none: this is the first report')]
         return FactCard('changes', 'What changed', tuple(lines))
-    lines = [Fact('Last run', previous.run, previous.created)]
-    before, now = formatting.decision(previous.verdict), formatting.decision(verdict)
-    lines.append(Fact('Verdict', now if before == now else f'{before} → {now}'))
+    lines = [Fact(LAST, previous.run, previous.created)]
+    before = formatting.decision(previous.verdict, previous.serving_problems)
+    lines.append(Fact('Verdict', decision if before == decision else f'{before} → {decision}'))
     for split, results in splits.items():
         if split in previous.splits:
             lines.append(_accuracy_fact(split, previous.splits[split].accuracy, results.accuracy))

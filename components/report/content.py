@@ -15,6 +15,12 @@ import pydantic
 
 from thawline.components.evaluation.gate.record import RuleResult as RuleResult
 from thawline.components.evaluation.gate.record import Verdict as Verdict
+from thawline.components.report.split_results import CalibrationBin as CalibrationBin
+from thawline.components.report.split_results import ClassRow as ClassRow
+from thawline.components.report.split_results import ConfusionCell as ConfusionCell
+from thawline.components.report.split_results import Slice as Slice
+from thawline.components.report.split_results import SplitResults as SplitResults
+from thawline.components.report.split_results import UnseenResults as UnseenResults
 from thawline.components.statistics.proportions import Interval as Interval
 
 FORMAT = 1
@@ -51,85 +57,6 @@ class LearningCurves:
     kept: str
     kept_val: float
     left_out: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassRow:
-    """One class on one split; None where a metric is undefined (no image, no answer)."""
-
-    name: str
-    images: int
-    train_images: int
-    precision: float | None
-    recall: Interval
-    f1: float | None
-    auc: float | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Slice:
-    """Accuracy on one slice; `small` where it has fewer images than the minimum."""
-
-    column: str
-    value: str
-    accuracy: Interval
-    small: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class CalibrationBin:
-    """Images with a score in [lower, upper): their mean score and accuracy."""
-
-    lower: float
-    upper: float
-    score: float | None
-    accuracy: Interval
-
-
-@dataclasses.dataclass(frozen=True)
-class ConfusionCell:
-    """Images of class `label` that were answered `answer` (positions in `ReportContent.classes`).
-
-    `pictures` are ids of `ReportContent.pictures`, at most a few of the `count`.
-    """
-
-    label: int
-    answer: int
-    count: int
-    pictures: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class UnseenResults:
-    """Accuracies of the model and the blessed baseline on the images that neither has seen."""
-
-    model: Interval
-    baseline: Interval
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitResults:
-    """The results on one split ('val' or 'test').
-
-    Attributes:
-        accuracy: of the served answers.
-        metrics: name -> value: 'balanced_accuracy', 'macro_f1', 'log_loss', 'ece', 'auc_ovr',
-            'top_3_accuracy' ...; None where one is undefined.
-        classes: one row a class, in the order of `ReportContent.classes`.
-        confusion: cells with at least one image; images without an answer are in none.
-        slices: of all columns, in the order of display.
-        calibration: ten bins of equal width, of the images that have an answer.
-        unseen: beside the baseline; None where each image was seen by one of the models, as in val,
-            and in reports of older versions, which compared on all images.
-    """
-
-    accuracy: Interval
-    metrics: dict[str, float | None]
-    classes: tuple[ClassRow, ...]
-    confusion: tuple[ConfusionCell, ...]
-    slices: tuple[Slice, ...]
-    calibration: tuple[CalibrationBin, ...]
-    unseen: UnseenResults | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,6 +158,9 @@ class ReportContent:
         training: the learning curves.
         cards: data card, model card, serving, changes since the last run.
         facts: for later runs.
+        serving_problems: why the serving check refused a blessed model, in words; else empty.
+        findings: what the first screen says beside the verdict: where the model fails, what
+            changed, whether the labels can be trusted. Empty in reports of older versions.
         pictures: by id; contains every id that is used. Empty in a summary.
         galleries: most confident mistakes, least certain hits, suspicious labels. Empty in a
             summary.
@@ -246,8 +176,15 @@ class ReportContent:
     training: LearningCurves
     cards: tuple[FactCard, ...]
     facts: RunFacts = dataclasses.field(default_factory=RunFacts)
+    serving_problems: tuple[str, ...] = ()
+    findings: tuple[FactCard, ...] = ()
     pictures: dict[str, Picture] = dataclasses.field(default_factory=dict)
     galleries: tuple[Gallery, ...] = ()
+
+    @property
+    def is_servable(self) -> bool:
+        """Whether the gate and the serving check passed the model, so that it was pushed."""
+        return self.verdict.blessed and not self.serving_problems
 
 
 def to_json(content: ReportContent) -> str:

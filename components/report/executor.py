@@ -77,6 +77,7 @@ class Executor(NodeExecutor):
             evaluation=Evaluation.model_validate(config.get('evaluation', {})),
             previous=read_summary(previous.uri) if previous else None,
             serving=_serving_card(inputs),
+            serving_problems=_serving_problems(inputs),
         )
         report_content = build.build_content(report_inputs)
         report = outputs['report']
@@ -139,6 +140,13 @@ def _serving_card(inputs: Artifacts) -> content.FactCard | None:
         ExportsRecord.read(inputs['exports'].uri),
         ServingCheckRecord.read(inputs['serving_record'].uri),
     )
+
+
+def _serving_problems(inputs: Artifacts) -> tuple[str, ...]:
+    if 'serving_record' not in inputs:
+        return ()
+    record = ServingCheckRecord.read(inputs['serving_record'].uri)
+    return record.problems if record.checked else ()
 
 
 def _steps(inputs: Artifacts) -> list[lineage.Step]:

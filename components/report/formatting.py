@@ -7,6 +7,7 @@ The space before the percent sign does not break.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from thawline.components.evaluation.gate.rule_result import image_count as image_count
 from thawline.components.report.content import Interval, RuleResult, Verdict
@@ -94,7 +95,10 @@ def metric_value(name: str, value: float | None) -> str:
     return f'{value:.3f}'
 
 
-def decision(verdict: Verdict) -> str:
+def decision(verdict: Verdict, serving_problems: Sequence[str] = ()) -> str:
+    """What the gate decided, or the serving check after it."""
+    if verdict.blessed and serving_problems:
+        return 'refused by the serving check'
     return 'blessed' if verdict.blessed else 'not blessed'
 
 

@@ -8,15 +8,32 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import re
 from typing import Any
 
-from thawline.components.report import charts, formatting, html_page, ranking, tables
-from thawline.components.report.content import Picture, ReportContent, SplitResults
+from thawline.components.report import (
+    charts,
+    first_screen,
+    formatting,
+    html_page,
+    ranking,
+    tables,
+)
+from thawline.components.report.content import (
+    Interval,
+    Picture,
+    ReportContent,
+    SplitResults,
+)
+from thawline.components.shared.splits import VAL
 
 _SCRIPTS = ('base.js', 'matrix.js', 'tables.js', 'pictures.js')
 _CONFUSIONS = 100
-_DECISION = re.compile(r'(?:not )?blessed\s*[:.,;]?\s*', re.IGNORECASE)
+# Where each card of the first screen goes on.
+_MORE = {
+    'weaknesses': ('classes', 'All classes and slices'),
+    'progress': ('cards', 'All changes'),
+    'labels': ('gallery-labels', 'The suspicious images'),
+}
 # Up to so many classes the whole matrix is drawn; of more, those that are confused most.
 MATRIX = 20
 
@@ -33,12 +50,6 @@ def from_template(template: pathlib.Path, **values: Any) -> str:
         **values,
     )
     return page.html
-
-
-def _reason(headline: str) -> str:
-    """The headline without the decision, which stands above it in large letters."""
-    reason = _DECISION.sub('', headline, count=1) if _DECISION.match(headline) else headline
-    return reason[:1].upper() + reason[1:]
 
 
 def _cells(results: SplitResults) -> list[list[Any]]:
@@ -75,18 +86,26 @@ def payload(content: ReportContent) -> dict[str, Any]:
     }
 
 
-def _headline_numbers(content: ReportContent) -> list[tuple[str, str, str]]:
-    accuracies = [
-        (
+@dataclasses.dataclass(frozen=True)
+class HeadlineNumber:
+    """An accuracy of the first screen; `threshold` is what the gate holds against it."""
+
+    title: str
+    interval: Interval
+    threshold: float | None
+
+
+def _headline_numbers(content: ReportContent, opening: str) -> list[HeadlineNumber]:
+    """The accuracies; first that of the split on which the report opens."""
+    order = sorted(content.splits, key=lambda name: name != opening)
+    return [
+        HeadlineNumber(
             f'{formatting.split_title(name)} accuracy',
-            formatting.percent(results.accuracy.share),
-            f'{formatting.interval_ends(results.accuracy)}, '
-            f'{formatting.image_count(results.accuracy.n)}',
+            content.splits[name].accuracy,
+            content.threshold if name == VAL else None,
         )
-        for name, results in content.splits.items()
+        for name in order
     ]
-    threshold = formatting.percent(content.threshold)
-    return [*accuracies, ('Threshold', threshold, 'for validation accuracy')]
 
 
 def render(content: ReportContent) -> str:
@@ -95,16 +114,22 @@ def render(content: ReportContent) -> str:
     Raises:
         ValueError: a score or a similarity is not finite.
     """
+    accuracies = [results.accuracy for results in content.splits.values()]
+    opening = first_screen.opening_split(content.verdict, tuple(content.splits))
     return from_template(
         html_page.ASSETS / 'page.html',
         content=content,
+        opening=opening,
+        decision=first_screen.title(content),
+        axis=min(ranking.axis_floor(accuracies), int(content.threshold * 10 - 0.5) / 10),
+        sentences=first_screen.sentences(content),
+        more=_MORE,
         tables=tables,
         galleries=[
             (gallery, [content.pictures[key] for key in gallery.pictures])
             for gallery in content.galleries
         ],
-        numbers=_headline_numbers(content),
-        reason=_reason(content.verdict.headline),
+        numbers=_headline_numbers(content, opening),
         payload=payload(content),
         confusions=_CONFUSIONS,
     )

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Iterable
 
-from thawline.components.report.content import ClassRow, ConfusionCell, Interval, SplitResults
+from thawline.components.report.content import (
+    ClassRow,
+    ConfusionCell,
+    Interval,
+    Slice,
+    SplitResults,
+)
+
+# A slice that is less than a point below the whole needs nobody's attention.
+_NO_GAP = -0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +45,13 @@ def worst_classes(results: SplitResults, most: int) -> list[ClassRow]:
     measured = [row for row in results.classes if row.recall.share is not None]
     measured.sort(key=lambda row: (row.recall.share, row.recall.upper, row.name))
     return measured[:most]
+
+
+def weak_slices(slices: Iterable[Slice]) -> list[Slice]:
+    """Those with enough images whose accuracy is below that of all, the largest gap first."""
+    weak = [of for of in slices if not of.small and of.gap is not None and of.gap.value <= _NO_GAP]
+    weak.sort(key=lambda of: (of.gap.value if of.gap else 0.0, of.column, of.value))
+    return weak
 
 
 def axis_floor(intervals: list[Interval]) -> float:

@@ -9,7 +9,9 @@ import numpy as np
 
 from thawline.components.evaluation.slices import BUCKETS, SUFFIX
 from thawline.components.report import metrics
-from thawline.components.report.content import Fact, Slice
+from thawline.components.report.content import Fact, Interval, Slice
+from thawline.components.statistics.paired import Difference
+from thawline.components.statistics.unpaired import unpaired_difference
 
 NONE = '(none)'
 CROSS = ' x '
@@ -35,11 +37,27 @@ def slice_accuracies(
         for row, values in enumerate(zip(*(columns[name] for name in names), strict=True)):
             rows_of.setdefault(tuple(value or NONE for value in values), []).append(row)
         for values in sorted(rows_of, key=functools.partial(_order, names)):
-            accuracy = metrics.accuracy(hits[rows_of[values]])
+            inside = np.zeros(len(hits), bool)
+            inside[rows_of[values]] = True
+            accuracy = metrics.accuracy(hits[inside])
+            gap = _gap(accuracy, metrics.accuracy(hits[~inside]))
             slices.append(
-                Slice(CROSS.join(names), CROSS.join(values), accuracy, accuracy.n < smallest)
+                Slice(CROSS.join(names), CROSS.join(values), accuracy, accuracy.n < smallest, gap)
             )
     return tuple(slices)
+
+
+def _gap(inside: Interval, outside: Interval) -> Difference | None:
+    """The accuracy of a slice less that of all images, of which it is a part.
+
+    It is a share of the difference from the other images, which are independent of the slice: what
+    the others are of all.
+    """
+    difference = unpaired_difference(outside, inside)
+    if difference is None or difference.lower is None or difference.upper is None:
+        return None
+    share = outside.n / (inside.n + outside.n)
+    return Difference(share * difference.value, share * difference.lower, share * difference.upper)
 
 
 def _order(names: Sequence[str], values: Sequence[str]) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from thawline.components.report import formatting, ranking, tables
+from thawline.components.report import first_screen, formatting, ranking, tables
 from thawline.components.report.content import FactCard, ReportContent
 from thawline.components.report.tables import Column, Table
 from thawline.pipeline.reports import comparison_summary
@@ -66,11 +66,13 @@ def render(content: ReportContent) -> str:
 
 def _report_lines(content: ReportContent) -> Iterator[str]:
     verdict = content.verdict
-    mark = '✅ Blessed' if verdict.blessed else '❌ Not blessed'
-    yield f'## {mark}: {escape(content.project)}\n'
-    yield f'{escape(verdict.headline)}\n'
+    mark = '✅' if content.is_servable else '❌'
+    yield f'## {mark} {first_screen.title(content)}: {escape(content.project)}\n'
+    yield from (f'{escape(sentence)}\n' for sentence in first_screen.sentences(content))
     yield from (f'⚠️ {escape(caution)}\n' for caution in verdict.cautions)
     yield f'Run {escape(content.run)}, {escape(content.created)}\n'
+    for card in content.findings:
+        yield from _card(card)
     yield from _table(_rules(content))
     yield from _table(_accuracies(content))
     for split, results in list(content.splits.items())[:1]:

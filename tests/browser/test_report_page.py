@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests import made_report
+from thawline.components.evaluation.gate.counts import Counts, HitCount
+from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.verdict import judge
+from thawline.components.report.content import ReportContent
 
 # Text of every visible element against the ground that lies behind it (WCAG 2.2, 1.4.3).
 CONTRASTS = """() => {
@@ -191,6 +197,63 @@ def test_on_paper_everything_is_open_and_nothing_is_dark(visit):
     assert seen.page.locator('.bar-top').is_hidden()
     ink = seen.page.evaluate('getComputedStyle(document.body).color')
     assert ink == 'rgb(29, 28, 26)'
+
+
+def inside(box: dict[str, float], width: int, height: int) -> bool:
+    return (
+        box['x'] >= 0
+        and box['y'] >= 0
+        and box['x'] + box['width'] <= width
+        and box['y'] + box['height'] <= height
+    )
+
+
+def refused_by_test(threshold: float = 0.5) -> ReportContent:
+    verdict = judge(
+        Counts(HitCount(390, 400), HitCount(330, 400), {}), Gate(val_accuracy=threshold)
+    )
+    return dataclasses.replace(made_report.content(), verdict=verdict)
+
+
+@pytest.mark.parametrize(('width', 'height'), [(1280, 800), (390, 844), (390, 667)])
+@pytest.mark.parametrize(
+    ('told', 'title', 'split'),
+    [
+        (made_report.content(), 'Not blessed', 'val'),
+        (made_report.content(threshold=0.5), 'Blessed', 'val'),
+        (refused_by_test(), 'Not blessed', 'test'),
+        (
+            dataclasses.replace(made_report.content(threshold=0.5), serving_problems=('slow',)),
+            'Refused by the serving check',
+            'val',
+        ),
+    ],
+    ids=['val', 'blessed', 'test', 'serving'],
+)
+def test_the_number_that_decides_is_seen_without_scrolling(
+    visit, told, title, split, width, height
+):
+    seen = visit(told, viewport={'width': width, 'height': height})
+    assert seen.page.locator('h1').inner_text() == title
+    number = seen.page.locator('.accuracy b').first
+    assert number.inner_text() == f'{100 * told.splits[split].accuracy.share:.1f}\u00a0%'
+    assert inside(number.bounding_box(), width, height)
+    assert inside(seen.page.locator('h1').bounding_box(), width, height)
+    if width == 1280:
+        boxes = [one.bounding_box() for one in seen.page.locator('.finding').all()]
+        assert len(boxes) == 3 and all(inside(box, width, height) for box in boxes)
+    # The split that decided is the one that is shown, and no other.
+    assert seen.page.locator('[name=split]:checked').get_attribute('value') == split
+    shown = seen.page.locator('.split:visible')
+    assert {one.get_attribute('data-split') for one in shown.all()} == {split}
+    assert (seen.trouble, seen.network) == ([], [])
+
+
+def test_the_suspicious_images_are_a_click_away(visit):
+    seen = visit(made_report.content())
+    seen.page.get_by_role('link', name='The suspicious images').click()
+    assert seen.page.locator('#gallery-labels').is_visible()
+    assert seen.page.locator('#pictures [role=tabpanel]:visible').count() == 1
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])

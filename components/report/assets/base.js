@@ -22,7 +22,7 @@ function tabs(place) {
   const panels = [...place.querySelectorAll(':scope > .tab')];
   const list = make('div', { className: 'tablist', role: 'tablist', ariaLabel: place.dataset.tabs });
   const buttons = panels.map((panel, i) => {
-    panel.id = `${place.dataset.tabs.replace(/\W+/g, '-')}-${i}`;
+    panel.id ||= `${place.dataset.tabs.replace(/\W+/g, '-')}-${i}`;
     panel.setAttribute('role', 'tabpanel');
     panel.tabIndex = 0;
     const count = panel.dataset.count;
@@ -31,6 +31,7 @@ function tabs(place) {
     button.setAttribute('aria-controls', panel.id);
     panel.setAttribute('aria-labelledby', button.id);
     button.addEventListener('click', () => select(i));
+    for (const link of document.querySelectorAll(`a[href="#${panel.id}"]`)) link.addEventListener('click', () => select(i));
     return button;
   });
   function select(chosen) {

@@ -6,17 +6,13 @@ import dataclasses
 
 import pytest
 import tensorflow_data_validation as tfdv
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests import made_records, made_report
-from tests.components.report import report_inputs
 from thawline.components.report import changes_card, data_card, model_card
 from thawline.components.report.content import Fact, RunFacts, Verdict
 from thawline.components.saved_model.card import Card
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared.lineage import Step
-from thawline.components.statistics.proportions import wilson
 from thawline.components.training.record import Affinity, AugmentationRecord, Scores
 
 
@@ -126,29 +122,6 @@ def test_curves_of_a_thaw_and_without_one() -> None:
     assert found.best_epoch == 1 and found.epochs[0].blocks == 3 and found.kept == 'fine_tuned'
 
 
-def test_difference_is_newcombes() -> None:
-    """56/70 against 48/80: the example of Newcombe 1998, table II, method 10."""
-    found = changes_card.unpaired_difference(wilson(48, 80), wilson(56, 70))
-    assert dataclasses.astuple(found) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
-    assert changes_card.unpaired_difference(wilson(1, 2), wilson(0, 0)) is None
-
-
-@given(st.integers(1, 300), st.integers(1, 300), st.data())
-def test_difference_is_antisymmetric_and_inside_its_interval(
-    n: int, m: int, data: st.DataObject
-) -> None:
-    one = wilson(data.draw(st.integers(0, n)), n)
-    other = wilson(data.draw(st.integers(0, m)), m)
-    found, mirrored = (
-        changes_card.unpaired_difference(one, other),
-        changes_card.unpaired_difference(other, one),
-    )
-    assert found is not None and mirrored is not None
-    change, low, high = dataclasses.astuple(found)
-    assert -1 - 1e-9 <= low <= change <= high <= 1 + 1e-9
-    assert dataclasses.astuple(mirrored) == pytest.approx((-change, -high, -low))
-
-
 def test_differences_of_nested_values() -> None:
     before = {'a': {'b': 1, 'c': [1, 2]}, 'gone': True, 'same': 'x'}
     now = {'a': {'b': 2, 'c': [1, 2]}, 'same': 'x', 'new': None, 'other': {'d': 0}}
@@ -161,13 +134,12 @@ def test_differences_of_nested_values() -> None:
 
 
 def test_first_report_and_other_classes() -> None:
-    verdict = report_inputs.VERDICT
-    (only,) = changes_card.card(verdict, {}, ('a', 'b'), RunFacts(), None).facts
+    (only,) = changes_card.card('not blessed', {}, ('a', 'b'), RunFacts(), None).facts
     assert 'first report' in only.value
     previous = dataclasses.replace(
         made_report.content(2, n=4), classes=('b', 'c'), verdict=Verdict(True, '', ())
     )
-    found = facts(changes_card.card(verdict, {}, ('a', 'b'), RunFacts(), previous))
+    found = facts(changes_card.card('not blessed', {}, ('a', 'b'), RunFacts(), previous))
     assert found['Verdict'].value == 'blessed → not blessed'
     assert found['New classes'].detail == 'a' and found['Removed classes'].detail == 'c'
 

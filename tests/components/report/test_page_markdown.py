@@ -15,11 +15,13 @@ def test_it_says_the_verdict_the_rules_and_what_went_wrong():
     text = markdown.render(told)
     assert text.startswith('## ❌ Not blessed: garden insects\n')
     order = [
+        '### Where does it fail',
+        '### Can I trust',
         '### Rules',
         '### Accuracy',
         '### Worst classes',
         '### Top confusions',
-        '### What changed',
+        '### What changed since',
     ]
     places = [text.index(one) for one in order]
     assert places == sorted(places)
