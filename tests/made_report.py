@@ -250,7 +250,7 @@ def content(
         ),
         findings=(
             first_screen.weaknesses(opening, splits[opening], 20),
-            first_screen.changes(decided, changes, False),
+            first_screen.changes(decided, changes.facts),
             first_screen.labels(evidence),
         ),
     )  # fmt: skip

@@ -24,6 +24,7 @@ from thawline.components.report import (
     model_card,
     similarity,
     slices,
+    thresholds,
 )
 from thawline.components.report.content import (
     ConfusionCell,
@@ -32,6 +33,7 @@ from thawline.components.report.content import (
     ReportContent,
     RunFacts,
     SplitResults,
+    TwoClasses,
     UnseenResults,
     Verdict,
 )
@@ -141,7 +143,7 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         buckets=slices.bucket_fact(predictions.edges),
     )
     decision = formatting.decision(inputs.verdict, inputs.serving_problems)
-    changes = changes_card.card(decision, splits, predictions.classes, facts, inputs.previous)
+    compared = (decision, splits, predictions.classes, facts, inputs.previous)
     return ReportContent(
         project=str(inputs.model.config['name']),
         run=inputs.run,
@@ -155,11 +157,12 @@ def build_content(inputs: ReportInputs) -> ReportContent:
             data_card.card(data_inputs),
             _with_unanswered(model_card.card(inputs.model), answers),
             *([inputs.serving] if inputs.serving else []),
-            changes,
+            changes_card.card(*compared),
         ),
         facts=facts,
         serving_problems=inputs.serving_problems,
-        findings=tuple(_findings(inputs, splits, suspects, changes)),
+        two_classes=_two_classes(inputs, tuple(splits)),
+        findings=tuple(_findings(inputs, splits, suspects, changes_card.brief(*compared))),
         pictures=album.pictures,
         galleries=album.galleries,
     )
@@ -169,14 +172,14 @@ def _findings(
     inputs: ReportInputs,
     splits: Mapping[str, SplitResults],
     suspects: Sequence[similarity.Suspect],
-    changes: FactCard,
+    changes: Sequence[Fact],
 ) -> Iterator[FactCard]:
     """The cards of the first screen."""
     if splits:
         opening = first_screen.opening_split(inputs.verdict, tuple(splits))
         least = inputs.evaluation.smallest_slice
         yield first_screen.weaknesses(opening, splits[opening], least)
-    yield first_screen.changes(inputs.verdict, changes, inputs.previous is None)
+    yield first_screen.changes(inputs.verdict, changes)
     split_of = inputs.embeddings.splits
     counts = collections.Counter(str(split_of[suspect.row]) for suspect in suspects)
     yield first_screen.labels(
@@ -185,6 +188,21 @@ def _findings(
             int((inputs.embeddings.labels >= 0).sum()),
             inputs.data.summary,
         )
+    )
+
+
+def _two_classes(inputs: ReportInputs, splits: Sequence[str]) -> TwoClasses | None:
+    predictions, decision = inputs.predictions, inputs.model.record.decision
+    rows = {
+        split: np.flatnonzero(predictions.labelled & (predictions.splits == split))
+        for split in splits
+    }
+    return thresholds.two_classes(
+        {split: Answers.from_predictions(predictions, of) for split, of in rows.items()},
+        predictions.classes,
+        inputs.model.served.rule,
+        decision.positive is not None,
+        decision.aim != 'argmax',
     )
 
 

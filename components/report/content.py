@@ -20,6 +20,8 @@ from thawline.components.report.split_results import ClassRow as ClassRow
 from thawline.components.report.split_results import ConfusionCell as ConfusionCell
 from thawline.components.report.split_results import Slice as Slice
 from thawline.components.report.split_results import SplitResults as SplitResults
+from thawline.components.report.split_results import ThresholdCounts as ThresholdCounts
+from thawline.components.report.split_results import TwoClasses as TwoClasses
 from thawline.components.report.split_results import UnseenResults as UnseenResults
 from thawline.components.statistics.proportions import Interval as Interval
 
@@ -159,6 +161,7 @@ class ReportContent:
         cards: data card, model card, serving, changes since the last run.
         facts: for later runs.
         serving_problems: why the serving check refused a blessed model, in words; else empty.
+        two_classes: what other thresholds would answer; None with more than two classes.
         findings: what the first screen says beside the verdict: where the model fails, what
             changed, whether the labels can be trusted. Empty in reports of older versions.
         pictures: by id; contains every id that is used. Empty in a summary.
@@ -177,6 +180,7 @@ class ReportContent:
     cards: tuple[FactCard, ...]
     facts: RunFacts = dataclasses.field(default_factory=RunFacts)
     serving_problems: tuple[str, ...] = ()
+    two_classes: TwoClasses | None = None
     findings: tuple[FactCard, ...] = ()
     pictures: dict[str, Picture] = dataclasses.field(default_factory=dict)
     galleries: tuple[Gallery, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from thawline.components.evaluation.gate.record import RuleResult, Verdict
 from thawline.components.ingestion import quarantine
 from thawline.components.ingestion.summary import IngestionSummary
-from thawline.components.report import changes_card, formatting, ranking
+from thawline.components.report import formatting, ranking
 from thawline.components.report.content import Fact, FactCard, ReportContent, SplitResults
 from thawline.components.shared.splits import TEST, VAL
 from thawline.components.shared.text import abbreviate
@@ -125,33 +125,17 @@ def _weakest_slice(split: str, results: SplitResults, least: int) -> Iterator[Fa
     )
 
 
-def changes(verdict: Verdict, since_last: FactCard, is_first: bool) -> FactCard:
-    """What changed.
-
-    Args:
-        verdict: of the gate, which compares with the baseline.
-        since_last: the card of changes since the last report.
-        is_first: whether there is no last report.
-    """
+def changes(verdict: Verdict, since_last: Sequence[Fact]) -> FactCard:
+    """What changed: against the baseline, then since the last report, see `changes_card.brief`."""
     facts = [_against_baseline(rule) for rule in verdict.rules if rule.name == 'paired_test']
-    if is_first:
-        facts.append(Fact('Last report', 'none', 'this is the first one'))
-    else:
-        facts += [_shortened(fact) for fact in since_last.facts if fact.term != changes_card.LAST]
-    return FactCard('progress', 'What changed?', tuple(facts))
+    return FactCard('progress', 'What changed?', (*facts, *since_last))
 
 
 def _against_baseline(rule: RuleResult) -> Fact:
     term = 'Against the baseline'
-    if rule.value is None:
-        return Fact(term, 'not compared', rule.sentence)
+    if rule.value is None:  # a caution stands above the cards
+        return Fact(term, 'not compared', '' if rule.caution else rule.sentence)
     return Fact(term, 'worse' if rule.holds is False else 'not worse', rule.sentence)
-
-
-def _shortened(fact: Fact) -> Fact:
-    if fact.term not in changes_card.TERMS.values():
-        return fact
-    return dataclasses.replace(fact, detail=abbreviate(fact.detail.split('; '), _LISTED))
 
 
 def labels(evidence: LabelEvidence) -> FactCard:

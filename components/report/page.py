@@ -17,6 +17,7 @@ from thawline.components.report import (
     html_page,
     ranking,
     tables,
+    threshold_section,
 )
 from thawline.components.report.content import (
     Interval,
@@ -26,7 +27,7 @@ from thawline.components.report.content import (
 )
 from thawline.components.shared.splits import VAL
 
-_SCRIPTS = ('base.js', 'matrix.js', 'tables.js', 'pictures.js')
+_SCRIPTS = ('base.js', 'matrix.js', 'tables.js', 'pictures.js', 'threshold.js')
 _CONFUSIONS = 100
 # Where each card of the first screen goes on.
 _MORE = {
@@ -72,7 +73,9 @@ def picture_values(picture: Picture, in_page: bool) -> dict[str, Any]:
 def payload(content: ReportContent) -> dict[str, Any]:
     """The data for the script: plain values, every picture once."""
     in_galleries = {key for gallery in content.galleries for key in gallery.pictures}
+    two = content.two_classes
     return {
+        **({'threshold': threshold_section.payload(two)} if two else {}),
         'classes': list(content.classes),
         'matrix': MATRIX,
         'splits': {
@@ -125,6 +128,7 @@ def render(content: ReportContent) -> str:
         sentences=first_screen.sentences(content),
         more=_MORE,
         tables=tables,
+        threshold_section=threshold_section,
         galleries=[
             (gallery, [content.pictures[key] for key in gallery.pictures])
             for gallery in content.galleries

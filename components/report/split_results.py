@@ -94,3 +94,47 @@ class SplitResults:
     slices: tuple[Slice, ...]
     calibration: tuple[CalibrationBin, ...]
     unseen: UnseenResults | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ThresholdCounts:
+    """What each of the thresholds of `TwoClasses` would answer on one split.
+
+    Attributes:
+        positives, negatives: images by label, of those that have an answer.
+        true_positives, false_positives: at each threshold.
+        roc: points of the curve: false-positive rate and recall; empty where one class has no
+            image, as is the next.
+        precision_recall: points of the curve: recall and precision.
+        auc, average_precision: of the two curves; None without them.
+    """
+
+    positives: int
+    negatives: int
+    true_positives: tuple[int, ...]
+    false_positives: tuple[int, ...]
+    roc: tuple[tuple[float, float], ...]
+    precision_recall: tuple[tuple[float, float], ...]
+    auc: float | None
+    average_precision: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoClasses:
+    """The threshold of a model of two classes.
+
+    Attributes:
+        positive, negative: the classes; the positive one is answered where its probability is at
+            least the threshold.
+        thresholds: in ascending order.
+        served: position of the threshold that the model is served with.
+        chosen_on_val: whether it was chosen on the val images.
+        splits: counts by split.
+    """
+
+    positive: str
+    negative: str
+    thresholds: tuple[float, ...]
+    served: int
+    chosen_on_val: bool
+    splits: dict[str, ThresholdCounts]

@@ -6,7 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from thawline.components.report import formatting, ranking
-from thawline.components.report.content import ClassRow, Interval, ReportContent, SplitResults
+from thawline.components.report.content import (
+    ClassRow,
+    Interval,
+    ReportContent,
+    Slice,
+    SplitResults,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +48,12 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row; `group` is what a page filters by, `small` marks few images."""
+    """A row; `group` is what a page filters by, `small` marks few images, `remark` is a badge."""
 
     cells: tuple[Cell, ...]
     group: str = ''
     small: bool = False
+    remark: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,14 +207,27 @@ def classes(results: SplitResults, title: str, rows: Sequence[ClassRow] | None =
     )
 
 
-def slices(results: SplitResults, title: str) -> Table:
-    """Accuracy of the slices."""
+def weak_slices(results: SplitResults, title: str) -> Table:
+    """Slices that can be judged and are below all images, the largest gap first."""
+    return _slices(results, ranking.weak_slices(results.slices), f'Weak slices, {title}')
+
+
+def other_slices(results: SplitResults, title: str) -> Table:
+    """All other slices: those that are not below all images, and those with few images."""
+    weak = ranking.weak_slices(results.slices)
+    others = [of for of in results.slices if of not in weak]
+    return _slices(results, others, f'Other slices, {title}')
+
+
+def _slices(results: SplitResults, slices: Sequence[Slice], caption: str) -> Table:
     large = [of.accuracy for of in results.slices if not of.small]
     return Table(
-        f'Slices, {title}',
+        caption,
         (
             Column('Column', 'name'),
             Column('Value', 'name'),
+            Column('Gap, points'),
+            Column('95\u00a0% interval', 'interval'),
             Column('Accuracy'),
             Column('95\u00a0% interval', 'bar'),
             Column('Images'),
@@ -217,14 +237,17 @@ def slices(results: SplitResults, title: str) -> Table:
                 (
                     Cell(of.column),
                     Cell(of.value),
+                    _gap(of),
+                    Cell(formatting.difference_ends(of.gap).removesuffix(' points')),
                     share(of.accuracy.share),
                     bar(of.accuracy),
                     count(of.accuracy.n),
                 ),
                 of.column,
                 of.small,
+                _remark(of),
             )
-            for of in results.slices
+            for of in slices
         ),
         heading=1,
         noun='slices',
@@ -233,6 +256,18 @@ def slices(results: SplitResults, title: str) -> Table:
         axis=ranking.axis_floor(large or [of.accuracy for of in results.slices]),
         mark=results.accuracy.share,
     )
+
+
+def _gap(of: Slice) -> Cell:
+    value = of.gap.value if of.gap else None
+    return Cell(formatting.points(value).removesuffix(' points'), value)
+
+
+def _remark(of: Slice) -> str:
+    if of.small:
+        return 'few images'
+    below = of.gap is not None and of.gap.value < 0
+    return 'may be chance' if below and of.gap and not of.gap.clear else ''
 
 
 def calibration(results: SplitResults) -> Table:

@@ -5,10 +5,15 @@ import dataclasses
 import pytest
 
 from tests import made_report
+from tests.components.report.test_thresholds import answers
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import judge
+from thawline.components.evaluation.metrics import Answers
+from thawline.components.report import thresholds
 from thawline.components.report.content import ReportContent
+from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.statistics.proportions import wilson
 
 # Text of every visible element against the ground that lies behind it (WCAG 2.2, 1.4.3).
 CONTRASTS = """() => {
@@ -155,9 +160,10 @@ def test_a_table_sorts_filters_and_shortens(visit):
     part.get_by_role('searchbox').fill('CLASS 01')
     assert rows.count() == 10
 
-    slices = seen.page.locator('#slices .split:visible')
-    slices.get_by_role('combobox', name='Column').select_option('brightness')
-    assert slices.locator('tbody tr:visible').count() == 3
+    slices = seen.page.locator('#slices .split:visible details')
+    slices.locator('summary').click()
+    slices.get_by_role('combobox', name='Column').select_option('meta_site')
+    assert slices.locator('tbody tr:visible').count() == 25
     slices.get_by_role('combobox', name='Column').select_option('meta_site')
     slices.get_by_role('checkbox', name='Hide small groups').check()
     assert slices.locator('tbody tr:visible').count() == 0
@@ -197,6 +203,80 @@ def test_on_paper_everything_is_open_and_nothing_is_dark(visit):
     assert seen.page.locator('.bar-top').is_hidden()
     ink = seen.page.evaluate('getComputedStyle(document.body).color')
     assert ink == 'rgb(29, 28, 26)'
+
+
+def two_classes() -> tuple[ReportContent, dict[str, Answers]]:
+    rule = Rule(1.0, 0.37, 1)
+    splits = {'val': answers(rule, 300, 1), 'test': answers(rule, 200, 2)}
+    two = thresholds.two_classes(splits, ('ants', 'bees'), rule, True, True)
+    report = made_report.content(('ants', 'bees'), n=120, epochs=0)
+    return dataclasses.replace(report, two_classes=two), splits
+
+
+def test_the_slider_counts_what_the_predictions_say(visit):
+    told, splits = two_classes()
+    seen = visit(told)
+    slider = seen.page.get_by_role('slider', name='Threshold')
+    place = seen.page.locator('[data-threshold]')
+
+    def shown(split: str) -> list[str]:
+        return [
+            place.locator(f'[data-split={split}][data-row="{row}"]').inner_text()
+            for row in range(6)
+        ]
+
+    def expected(split: str, threshold: float) -> list[str]:
+        bee, truth = splits[split].probabilities[:, 1], splits[split].labels == 1
+        taken = bee >= threshold
+        hits, alarms = int((truth & taken).sum()), int((~truth & taken).sum())
+        shares = (wilson(hits, int(truth.sum())), wilson(hits, hits + alarms))
+        return [
+            str(hits), str(alarms), str(truth.sum() - hits), str((~truth).sum() - alarms),
+            *(f'{100 * of.share:.1f}\u00a0%\n{100 * of.lower:.1f} to {100 * of.upper:.1f}\u00a0%'
+              for of in shares),
+        ]  # fmt: skip
+
+    served = place.locator('[data-served]')
+    assert [shown(split) for split in splits] == [expected(split, 0.37) for split in splits]
+    assert served.is_visible() and slider.get_attribute('aria-valuetext') == '0.370, as served'
+    ring = place.locator('.moving[data-curve=roc][data-split=val]')
+    before = ring.get_attribute('cy')
+    slider.focus()
+    for _ in range(20):
+        seen.page.keyboard.press('ArrowRight')
+    assert place.locator('output').inner_text() == '0.570'
+    assert [shown(split) for split in splits] == [expected(split, 0.57) for split in splits]
+    assert not served.is_visible() and ring.get_attribute('cy') != before
+    seen.page.keyboard.press('End')
+    assert place.locator('output').inner_text() == '1.000'
+    assert shown('val')[:2] == ['0', '0'] and shown('val')[5].startswith('–')  # noqa: RUF001
+    place.get_by_role('button').click()
+    assert [shown(split) for split in splits] == [expected(split, 0.37) for split in splits]
+    assert (seen.trouble, seen.network) == ([], [])
+
+
+def test_without_script_the_threshold_shows_what_is_served(visit):
+    told, splits = two_classes()
+    seen = visit(told, java_script_enabled=False)
+    assert seen.page.locator('#threshold input').is_hidden()
+    hits = ((splits['val'].labels == 1) & (splits['val'].answers == 1)).sum()
+    cell = seen.page.locator('#threshold td[data-split=val][data-row="0"]')
+    assert cell.inner_text() == str(hits)
+    assert seen.page.locator('#threshold svg.chart').count() == 2
+
+
+def test_slices_are_sorted_by_gap_and_trivial_ones_are_folded(visit):
+    told = made_report.content()
+    seen = visit(told)
+    part = seen.page.locator('#slices .split:visible')
+    rows = part.locator('tbody tr:visible')
+    gaps = [float(v) for v in rows.locator('td:nth-child(3)').evaluate_all(
+        'cells => cells.map((c) => c.dataset.value)')]  # fmt: skip
+    weak = [of for of in told.splits['val'].slices if not of.small and of.gap.value <= -0.01]
+    assert gaps == sorted(of.gap.value for of in weak) and gaps
+    assert not part.locator('details').evaluate('e => e.open')
+    part.locator('summary').click()
+    assert rows.count() == len(told.splits['val'].slices)
 
 
 def inside(box: dict[str, float], width: int, height: int) -> bool:
@@ -261,7 +341,7 @@ def test_the_suspicious_images_are_a_click_away(visit):
 @pytest.mark.parametrize('name', ['blessed', 'refused', 'hostile'])
 def test_it_fits_the_screen_with_enough_contrast(visit, screenshots, name, width, scheme):
     told = {
-        'blessed': lambda: made_report.content(('ants', 'bees'), n=120, accuracy=0.96, epochs=0),
+        'blessed': lambda: two_classes()[0],
         'refused': made_report.content,
         'hostile': made_report.hostile,
     }[name]()
