@@ -7,7 +7,7 @@ from typing import Any
 from thawline.components.bulk_prediction.component import ImageBulkInferrer, UnlabelledExampleGen
 from thawline.components.data_gate.component import DataGate
 from thawline.components.embedding.component import Embedder
-from thawline.components.evaluation.baseline import earlier_blessed_model
+from thawline.components.evaluation.baseline import baseline_model
 from thawline.components.evaluation.component import GateEvaluator
 from thawline.components.export.component import Exporter
 from thawline.components.ingestion.component import ImageExampleGen
@@ -115,7 +115,11 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
     )
     model, model_run = trainer.outputs['model'], trainer.outputs['model_run']
 
-    baseline = earlier_blessed_model(candidate=model)
+    baseline = baseline_model(
+        candidate=model,
+        baseline=config.gate.baseline,
+        production=project.production,
+    )
 
     evaluator = GateEvaluator(
         examples=examples,

@@ -13,7 +13,7 @@ from tests import made_records
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import judge
-from thawline.components.report import first_screen
+from thawline.components.report import changes_card, first_screen
 from thawline.components.report.content import (
     CalibrationBin,
     ClassRow,
@@ -214,7 +214,11 @@ def content(
     changes = FactCard(
         'changes',
         'What changed since the last run',
-        (Fact('Val accuracy', '+1.2 points'), Fact('Images', '+40')),
+        (
+            changes_card.against_baseline(decided),
+            Fact('Val accuracy', '89.0 % → 90.2 %'),
+            Fact('Images', '+40'),
+        ),
     )
     opening = first_screen.opening_split(decided, tuple(splits))
     evidence = first_screen.LabelEvidence(
@@ -250,7 +254,7 @@ def content(
         ),
         findings=(
             first_screen.weaknesses(opening, splits[opening], 20),
-            first_screen.changes(decided, changes.facts),
+            first_screen.changes(decided, changes.facts[1:]),
             first_screen.labels(evidence),
         ),
     )  # fmt: skip

@@ -7,12 +7,14 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests import made_report
 from thawline.components.evaluation import predictions
 from thawline.components.evaluation.predictions import Predictions
+from thawline.components.ingestion import image_table
 from thawline.components.report import content, page
 from thawline.components.report.content import ReportContent, RunFacts
 from thawline.components.shared import metadata_store
@@ -42,6 +44,17 @@ def table(folder: pathlib.Path, rows: Sequence[Row], classes: Sequence[str]) -> 
     return predictions.read(str(folder))
 
 
+def image_rows(rows: Sequence[Row]) -> pa.Table:
+    """The table of images of an ingestion, each a group of its own."""
+    return pa.Table.from_pylist(
+        [
+            {'image_id': name, 'path': f'{name}.jpg', 'group': name, 'split': split, 'label': label}
+            for name, split, label, _ in rows
+        ],
+        image_table.SCHEMA,
+    )
+
+
 def report_content(
     classes: tuple[str, ...], run: str, config: Mapping[str, object] | None = None
 ) -> ReportContent:
@@ -56,11 +69,16 @@ def compared_run(
     rows: Sequence[Row],
     classes: tuple[str, ...],
     config: Mapping[str, object] | None = None,
+    trained: Sequence[Row] = (),
 ) -> ComparedRun:
-    """One side of a comparison."""
+    """One side of a comparison; its model has also seen the images in `trained`."""
     of_run = report_content(classes, run, config)
     predictions = table(folder / run, rows, classes)
-    return ComparedRun(run, predictions, of_run.project, of_run.verdict, of_run.facts)
+    images = image_rows([*rows, *trained])
+    return ComparedRun(
+        run, predictions, of_run.project, of_run.verdict, of_run.facts,
+        images=images, learned_from=(images,),
+    )  # fmt: skip
 
 
 def rows(right: int, wrong: int, split: str = 'val', start: int = 0) -> list[Row]:
@@ -92,7 +110,11 @@ class Runs:
         folder = self.output / 'artifacts' / run
         table(folder / 'evaluation', found, classes)
         examples = self._record(run, 'ImageExampleGen', 'examples', self.examples)
-        inputs = {'examples': examples}
+        ingested = folder / 'ingested'
+        ingested.mkdir()
+        pq.write_table(image_rows(found), ingested / 'images.parquet')
+        own = self._record(run, 'ImageExampleGen', 'examples', ingested)
+        inputs = {'examples': own, 'seen_examples': own}
         evaluation = self._record(run, 'Evaluator', 'evaluation', folder / 'evaluation', inputs)
         made = folder / 'report'
         if report:
@@ -124,20 +146,20 @@ class Runs:
         artifact = pb.Artifact(
             type_id=self.store.put_artifact_type(pb.ArtifactType(name=key)), uri=str(folder)
         )
-        edges = []
+        edges: dict[int, tuple[pb.Artifact, pb.Event]] = {}
         for kind, name, one in (
             *((pb.Event.INPUT, *pair) for pair in (inputs or {}).items()),
             (pb.Event.OUTPUT, key, artifact),
         ):
             event = pb.Event(type=kind, artifact_id=one.id if one.id else None)
-            event.path.steps.add(key=name)
-            edges.append((one, event))
+            # As TFX has it: one event of an artifact that is read under several keys.
+            edges.setdefault(one.id, (one, event))[1].path.steps.add(key=name)
         execution = pb.Execution(
             type_id=self.store.put_execution_type(pb.ExecutionType(name=node)),
             last_known_state=pb.Execution.COMPLETE,
         )
         _, ids, _ = self.store.put_execution(
-            execution, edges, contexts, reuse_context_if_already_exist=True
+            execution, list(edges.values()), contexts, reuse_context_if_already_exist=True
         )
         artifact.id = ids[-1]
         return artifact

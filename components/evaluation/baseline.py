@@ -1,8 +1,9 @@
 """Which model a candidate is compared with, and which images the two have learned from.
 
-It is the latest model older than the candidate that could be served. The gate has blessed it, and
-it has passed the serving check: a model that the check refused was never pushed, and would hold
-back all that are better than what is served.
+By default it is the latest model older than the candidate that could be served. The gate has
+blessed it, and it has passed the serving check: a model that the check refused was never pushed,
+and would hold back all that are better than what is served. By choice it is the model that was
+promoted to production last.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from tfx import types
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
-from thawline.components.shared import lineage, node_names, property_names
+from thawline.components.evaluation.gate.params import Baseline
+from thawline.components.shared import deployments, lineage, node_names, property_names
 
 import ml_metadata as mlmd  # isort: skip - after tfx, whose import order it depends on
 from ml_metadata.proto import metadata_store_pb2 as pb  # isort: skip
@@ -19,10 +21,19 @@ from ml_metadata.proto import metadata_store_pb2 as pb  # isort: skip
 _CHECK = 'infra_blessing'  # what the serving check calls its decision
 
 
-def earlier_blessed_model(candidate: types.BaseChannel) -> resolver.Resolver:
-    """The node that finds it."""
+def baseline_model(
+    candidate: types.BaseChannel, baseline: Baseline, production: str
+) -> resolver.Resolver:
+    """The node that finds it.
+
+    Args:
+        candidate: channel of the candidate.
+        baseline: which model it is.
+        production: the folder or URL of the versions in production.
+    """
     return resolver.Resolver(
-        strategy_class=EarlierBlessedModelStrategy,
+        strategy_class=BaselineStrategy,
+        config={'baseline': baseline, 'production': production},
         candidate=candidate,
         model=types.Channel(type=standard_artifacts.Model),
         model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
@@ -31,8 +42,8 @@ def earlier_blessed_model(candidate: types.BaseChannel) -> resolver.Resolver:
     ).with_id(node_names.BASELINE)
 
 
-class EarlierBlessedModelStrategy(resolver.ResolverStrategy):
-    """Resolves `model` and `model_blessing` to the latest blessing of a model before `candidate`.
+class BaselineStrategy(resolver.ResolverStrategy):
+    """Resolves `model` and `model_blessing` to the baseline and its blessing.
 
     `examples` are what the model learned from, as ingested, `candidate_examples` the same of the
     candidate. The metadata knows them for every model. They are several where settings were tuned
@@ -40,17 +51,24 @@ class EarlierBlessedModelStrategy(resolver.ResolverStrategy):
 
     TFX's LatestBlessedModelStrategy would take the candidate itself once it has been blessed: a
     second run with nothing changed would then have new inputs and evaluate the model against
-    itself, instead of being served from the cache.
+    itself, instead of being served from the cache. A candidate that is in production is compared
+    with what it replaced there, for the same reason.
     """
+
+    def __init__(self, baseline: Baseline = 'latest_blessed', production: str = '') -> None:
+        self._baseline = baseline
+        self._production = production
 
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]] | None:
-        """Returns the artifacts; empty lists of those of a baseline where none could be served."""
+        """Returns the artifacts; empty lists of those of a baseline where there is none."""
         candidates, examples = input_dict['candidate'], input_dict['examples']
-        models, blessings = _latest_servable(
-            store, candidates, input_dict['model'], input_dict['model_blessing']
-        )
+        known = candidates, input_dict['model'], input_dict['model_blessing']
+        if self._baseline == 'production':
+            models, blessings = _in_production(store, self._production, *known)
+        else:
+            models, blessings = _latest_servable(store, *known)
         return {
             'candidate': candidates,
             'model': models,
@@ -76,6 +94,27 @@ def _latest_servable(
         if blessed and is_earlier and _passed_serving_check(store, blessing):
             return [model], [blessing]
     return [], []
+
+
+def _in_production(
+    store: mlmd.MetadataStore,
+    destination: str,
+    candidates: list[types.Artifact],
+    models: list[types.Artifact],
+    blessings: list[types.Artifact],
+) -> tuple[list[types.Artifact], list[types.Artifact]]:
+    """The baseline and its newest blessing, which one that was forced into production lacks."""
+    own = {artifact.id for artifact in candidates}
+    served = deployments.models_served(store, deployments.PRODUCTION, destination)
+    others = [number for number in served if number not in own]
+    models = [artifact for artifact in models if others and artifact.id == others[-1]]
+    decisions = [
+        blessing
+        for blessing in sorted(blessings, key=lambda b: b.id)
+        if models
+        and blessing.get_int_custom_property(property_names.CURRENT_MODEL_ID) == models[0].id
+    ]
+    return models, decisions[-1:]
 
 
 def _passed_serving_check(store: mlmd.MetadataStore, blessing: types.Artifact) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from thawline.components.evaluation import metrics
 from thawline.components.evaluation.gate.counts import (
-    ClassChange,
     Counts,
     HitCount,
     NoRecord,
@@ -19,10 +20,37 @@ from thawline.components.evaluation.predictions import NOT_ASKED, Predictions
 from thawline.components.shared.splits import TEST, VAL
 
 
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """The labelled images that the baseline answered too.
+
+    Attributes:
+        rows: int64 [P], in the predictions.
+        hits, baseline_hits: which of them each model classifies correctly: bool [P].
+    """
+
+    rows: np.ndarray
+    hits: np.ndarray
+    baseline_hits: np.ndarray
+
+
+def paired(predictions: Predictions) -> Pairs:
+    """The one set of pairs on which a candidate and its baseline are compared."""
+    rows = np.flatnonzero([])
+    if predictions.baseline_answers is not None:
+        asked = predictions.baseline_answers != NOT_ASKED
+        # A class that the candidate does not know is -1, as are the baseline's answers of such.
+        rows = np.flatnonzero(asked & (predictions.labels >= 0))
+    answers = Answers.from_predictions(predictions, rows)
+    served = predictions.baseline_answers
+    others = np.zeros(0, bool) if served is None else served[rows] == answers.labels
+    return Pairs(rows, answers.hits, others)
+
+
 def count(
     predictions: Predictions,
     gate: Gate,
-    baseline: PairedCount | ClassChange | NoRecord | None = None,
+    baseline: PairedCount | NoRecord | None = None,
     latency_ms: float | None = None,
     size_mb: float | None = None,
 ) -> Counts:
@@ -31,19 +59,19 @@ def count(
     Args:
         predictions: of one candidate.
         gate: whose rules name columns.
-        baseline: stands for a baseline that answered no image.
+        baseline: what is known of one before its answers; None without a baseline.
         latency_ms, size_mb: as `Counts` has them.
     """
     rows = np.flatnonzero(predictions.labelled)
     answers = Answers.from_predictions(predictions, rows)
     hits, splits = answers.hits, predictions.splits[rows]
     val = splits == VAL
-    if predictions.baseline_answers is not None:
-        baseline_answers = predictions.baseline_answers[rows]
-        pairs = baseline_answers != NOT_ASKED
-        baseline_hits = baseline_answers == answers.labels
-        won, lost = hits & ~baseline_hits & pairs, baseline_hits & ~hits & pairs
-        baseline = PairedCount(int(won.sum()), int(lost.sum()), int(pairs.sum()))
+    if isinstance(baseline, PairedCount):
+        pairs = paired(predictions)
+        won, lost = pairs.hits & ~pairs.baseline_hits, pairs.baseline_hits & ~pairs.hits
+        baseline = dataclasses.replace(
+            baseline, won=int(won.sum()), lost=int(lost.sum()), n=len(pairs.rows)
+        )
     columns = {floor.column: predictions.columns[floor.column][rows] for floor in gate.slices}
     return Counts(
         val=_count(hits, val),

@@ -59,7 +59,7 @@ class Executor(BeamNodeExecutor):
             if name in inputs
         }
         candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
-        unseen, uncompared = _images_to_compare(inputs, candidate, baseline)
+        unseen, pairs = _images_to_compare(inputs, candidate, baseline)
         compared = baseline if unseen else None
         latency_ms = self._predict(inputs, candidate, compared, unseen, evaluation.uri, gate)
 
@@ -67,7 +67,7 @@ class Executor(BeamNodeExecutor):
         table = predictions.read(evaluation.uri)
         self._run_tfma(table, candidate, evaluation.uri, gate, settings)
         size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
-        counts = counting.count(table, gate, uncompared, latency_ms, size_mb)
+        counts = counting.count(table, gate, pairs, latency_ms, size_mb)
         decision = verdict.judge(counts, gate, settings.smallest_slice)
         _check_agreement(decision, tfma.load_validation_result(evaluation.uri))
         decision.write(evaluation.uri)
@@ -131,13 +131,12 @@ class Executor(BeamNodeExecutor):
 
 def _images_to_compare(
     inputs: Artifacts, candidate: str, baseline: str | None
-) -> tuple[frozenset[str], PairedCount | ClassChange | NoRecord | None]:
-    """Ids of the images to ask the baseline about, and what stands for it where there are none."""
+) -> tuple[frozenset[str], PairedCount | NoRecord | None]:
+    """Ids of the images to ask the baseline about, and what is known of it before it answers."""
     if baseline is None:
         return frozenset(), None
-    class_change = _class_change(card.read(pathlib.Path(candidate)).classes, baseline)
-    if class_change:
-        return frozenset(), class_change
+    classes = card.read(pathlib.Path(candidate)).classes
+    baseline_classes = _classes_of_baseline(baseline)
     own, *seen = (
         image_table.read(artifact.uri)
         for key in ('examples', 'seen_examples', 'baseline_seen_examples')
@@ -146,19 +145,19 @@ def _images_to_compare(
     known = [images for images in seen if images is not None]
     if own is None or len(known) < len(seen) or 'baseline_seen_examples' not in inputs:
         return frozenset(), NoRecord()
-    return unseen_images.unseen(own, known), PairedCount(0, 0, 0)
+    shared = [name for name in classes if name in baseline_classes]
+    change = ClassChange.between(baseline_classes, classes)
+    return unseen_images.unseen(own, known, shared), PairedCount(0, 0, 0, change)
 
 
-def _class_change(classes: tuple[str, ...], baseline: str) -> ClassChange:
-    """The difference in classes, which rules out a comparison."""
+def _classes_of_baseline(folder: str) -> tuple[str, ...]:
     try:
-        baseline_classes = card.read(pathlib.Path(baseline)).classes
+        return card.read(pathlib.Path(folder)).classes
     except FileNotFoundError as error:
         raise DataError(
-            f'The blessed baseline is missing from {baseline}: restore it, or start over with '
-            'another `output` folder in the configuration.'
+            f'The baseline is missing from {folder}: restore it, or start over with another '
+            '`output` folder in the configuration.'
         ) from error
-    return ClassChange.between(baseline_classes, classes)
 
 
 def _check_agreement(decision: Verdict, validation: tfma.ValidationResult) -> None:

@@ -41,7 +41,7 @@ class InferenceJob:
 
     Attributes:
         candidate: folder of the SavedModel.
-        baseline: the same of a model of the same classes, None without one.
+        baseline: the same of the model that it is compared with, None without one.
         unseen: ids of the images that the baseline is asked about.
         metadata: names of the columns that the images came with.
         edges: of the columns of buckets.

@@ -7,7 +7,7 @@ of an earlier model, which answers them from memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +17,10 @@ from thawline.components.ingestion import split_plan
 from thawline.components.shared.splits import TEST, TRAIN, VAL
 
 
-def unseen(own: pa.Table, learned_from: Iterable[pa.Table]) -> frozenset[str]:
-    """Ids of the test images of the candidate that neither model has seen.
+def unseen(
+    own: pa.Table, learned_from: Iterable[pa.Table], classes: Collection[str]
+) -> frozenset[str]:
+    """Ids of the candidate's test images that neither model has seen and both could answer.
 
     An image counts as seen also where another image of its group was: by the name of the group, or
     by an image that is now in the same group.
@@ -26,6 +28,7 @@ def unseen(own: pa.Table, learned_from: Iterable[pa.Table]) -> frozenset[str]:
     Args:
         own: the candidate's images; see `components.ingestion.image_table`.
         learned_from: all images that the candidate or the baseline learned from, of all splits.
+        classes: that both models know.
     """
     test = own.filter(pc.field('split') == TEST)
     seen = np.zeros(len(test), bool)
@@ -37,4 +40,5 @@ def unseen(own: pa.Table, learned_from: Iterable[pa.Table]) -> frozenset[str]:
     tied = split_plan.tie_groups(zip(test['image_id'].to_pylist(), groups, strict=True))
     joined = np.array([tied[group] for group in groups], str)
     seen = np.isin(joined, joined[seen])
-    return frozenset(test['image_id'].filter(pa.array(~seen)).to_pylist())
+    answerable = pc.is_in(test['label'], pa.array(classes, pa.string())).to_numpy()
+    return frozenset(test['image_id'].filter(pa.array(~seen & answerable)).to_pylist())

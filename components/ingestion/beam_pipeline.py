@@ -247,4 +247,4 @@ class _Split(beam.DoFn):
         yield beam.pvalue.TaggedOutput(
             split, examples.with_split(example, split, self._plan.classes)
         )
-        yield beam.pvalue.TaggedOutput('images', image_table.row(example))
+        yield beam.pvalue.TaggedOutput('images', examples.table_row(example))

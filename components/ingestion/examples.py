@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from thawline.components.ingestion import image_table
 from thawline.components.ingestion.decoding import Canonical
 from thawline.components.ingestion.image_facts import Facts
 from thawline.components.ingestion.source_types import SourceItem, metadata_features
@@ -81,3 +82,8 @@ def text(example: tf.train.Example, name: str) -> str | None:
         return None
     value = values[0]
     return value.decode('utf-8', 'backslashreplace') if isinstance(value, bytes) else str(value)
+
+
+def table_row(example: tf.train.Example) -> dict[str, str | None]:
+    """The row of an image in `image_table`, from its example with the split."""
+    return {name: text(example, name) for name in image_table.SCHEMA.names}

@@ -1,5 +1,7 @@
 """The table of all images of an ingestion, beside the splits of its Examples.
 
+Read without TensorFlow, by commands too.
+
 One small Parquet file, `images.parquet`, a row for each image that was written:
 
 | column   | type                                                        |
@@ -17,9 +19,6 @@ import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import tensorflow as tf
-
-from thawline.components.ingestion import examples
 
 PREFIX, SUFFIX = 'images', '.parquet'
 SCHEMA = pa.schema(
@@ -27,15 +26,9 @@ SCHEMA = pa.schema(
 )
 
 
-def row(example: tf.train.Example) -> dict[str, str | None]:
-    """The row of an image, from its example with the split."""
-    return {name: examples.text(example, name) for name in SCHEMA.names}
-
-
 def read(uri: str) -> pa.Table | None:
     """The images of the Examples at `uri`; None where there is no table, as in older ones."""
     try:
-        with tf.io.gfile.GFile(os.path.join(uri, PREFIX + SUFFIX), 'rb') as file:
-            return pq.read_table(pa.BufferReader(file.read()), schema=SCHEMA)
-    except (tf.errors.NotFoundError, pa.ArrowInvalid):
+        return pq.read_table(os.path.join(uri, PREFIX + SUFFIX), schema=SCHEMA)
+    except (FileNotFoundError, pa.ArrowInvalid):
         return None

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from thawline.components.data_gate.findings import DataRecord
+from thawline.components.evaluation import counting
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.params import Evaluation
-from thawline.components.evaluation.predictions import NOT_ASKED, Predictions
+from thawline.components.evaluation.predictions import Predictions
 from thawline.components.evaluation.slices import choose_columns
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import (
@@ -143,7 +144,9 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         buckets=slices.bucket_fact(predictions.edges),
     )
     decision = formatting.decision(inputs.verdict, inputs.serving_problems)
-    compared = (decision, splits, predictions.classes, facts, inputs.previous)
+    reported = changes_card.ReportedRun(
+        inputs.run, inputs.verdict, decision, splits, predictions.classes, facts
+    )
     return ReportContent(
         project=str(inputs.model.config['name']),
         run=inputs.run,
@@ -157,12 +160,14 @@ def build_content(inputs: ReportInputs) -> ReportContent:
             data_card.card(data_inputs),
             _with_unanswered(model_card.card(inputs.model), answers),
             *([inputs.serving] if inputs.serving else []),
-            changes_card.card(*compared),
+            changes_card.card(reported, inputs.previous),
         ),
         facts=facts,
         serving_problems=inputs.serving_problems,
         two_classes=_two_classes(inputs, tuple(splits)),
-        findings=tuple(_findings(inputs, splits, suspects, changes_card.brief(*compared))),
+        findings=tuple(
+            _findings(inputs, splits, suspects, changes_card.brief(reported, inputs.previous))
+        ),
         pictures=album.pictures,
         galleries=album.galleries,
     )
@@ -247,15 +252,13 @@ def _split_results(
     predictions = inputs.predictions
     answers = Answers.from_predictions(predictions, rows)
     columns = {name: values[rows] for name, values in predictions.columns.items()}
+    pairs = counting.paired(predictions)
+    of_split = np.isin(pairs.rows, rows)
     unseen = None
-    if predictions.baseline_answers is not None:
-        baseline_answers = predictions.baseline_answers[rows]
-        pairs = baseline_answers != NOT_ASKED
-        if pairs.any():
-            baseline_hits = (baseline_answers == answers.labels) & (answers.labels >= 0)
-            unseen = UnseenResults(
-                metrics.accuracy(answers.hits[pairs]), metrics.accuracy(baseline_hits[pairs])
-            )
+    if of_split.any():
+        unseen = UnseenResults(
+            metrics.accuracy(pairs.hits[of_split]), metrics.accuracy(pairs.baseline_hits[of_split])
+        )
     return SplitResults(
         accuracy=metrics.accuracy(answers.hits),
         metrics=metrics.overall(answers),

@@ -1,4 +1,4 @@
-"""The card of changes since the last report."""
+"""The card of changes: against the baseline, and since the last report."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from thawline.components.report import formatting
 from thawline.components.report.content import (
     Fact,
     FactCard,
-    Interval,
     ReportContent,
     RunFacts,
     SplitResults,
+    Verdict,
 )
 from thawline.components.shared.text import abbreviate
-from thawline.components.statistics.unpaired import unpaired_difference
+from thawline.components.statistics.paired_outcome import PairedOutcome
 
 _FEW = 3
 TERMS = {
@@ -28,68 +28,74 @@ TERMS = {
 }
 
 
-def card(
-    decision: str,
-    splits: Mapping[str, SplitResults],
-    classes: tuple[str, ...],
-    facts: RunFacts,
-    previous: ReportContent | None,
-) -> FactCard:
-    """The changes since an earlier report; `decision` is the present one, in words."""
+@dataclasses.dataclass(frozen=True)
+class ReportedRun:
+    """What a report knows of its own run; `decision` is the verdict in words."""
+
+    run: str
+    verdict: Verdict
+    decision: str
+    splits: Mapping[str, SplitResults]
+    classes: tuple[str, ...]
+    facts: RunFacts
+
+
+def card(reported: ReportedRun, previous: ReportContent | None) -> FactCard:
+    """The comparison with the baseline, and what changed since an earlier report.
+
+    Only the former says which model is better: the last run's images may be others, and its model
+    need not be the baseline.
+    """
+    lines = [against_baseline(reported.verdict)]
     if previous is None:
-        lines = [Fact('Last run', 'none: this is the first report')]
+        lines.append(Fact('Last run', 'none: this is the first report'))
         return FactCard('changes', 'What changed', tuple(lines))
-    lines = [Fact('Last run', previous.run, previous.created)]
+    lines.append(Fact('Last run', previous.run, previous.created))
     before = formatting.decision(previous.verdict, previous.serving_problems)
-    lines.append(Fact('Verdict', decision if before == decision else f'{before} → {decision}'))
-    for split, results in splits.items():
-        if split in previous.splits:
-            lines.append(_accuracy_fact(split, previous.splits[split].accuracy, results.accuracy))
-    change = ClassChange.between(previous.classes, classes)
+    now = reported.decision
+    lines.append(Fact('Verdict', now if before == now else f'{before} → {now}'))
+    on_the_same = f'; on the same ones: thawline compare {previous.run} {reported.run}'
+    lines += [
+        dataclasses.replace(fact, detail=fact.detail + on_the_same)
+        for fact in _accuracy_facts(previous.splits, reported.splits)
+    ]
+    change = ClassChange.between(previous.classes, reported.classes)
     for term, names in (('New classes', change.added), ('Removed classes', change.removed)):
         if names:
             lines.append(Fact(term, f'{len(names):,}', ', '.join(names)))
     for key, term in TERMS.items():
-        changes = list(changed_values(getattr(previous.facts, key), getattr(facts, key)))
+        changes = list(changed_values(getattr(previous.facts, key), getattr(reported.facts, key)))
         if changes:
             value = f'{len(changes):,} changed'
             if key == 'images':
-                value = _image_counts(previous.facts.images, facts.images)
+                value = _image_counts(previous.facts.images, reported.facts.images)
             lines.append(Fact(term, value, '; '.join(changes)))
     return FactCard('changes', 'What changed', tuple(lines))
 
 
-def brief(
-    decision: str,
-    splits: Mapping[str, SplitResults],
-    classes: tuple[str, ...],
-    facts: RunFacts,
-    previous: ReportContent | None,
-) -> list[Fact]:
-    """The same in a few short lines."""
+def brief(reported: ReportedRun, previous: ReportContent | None) -> list[Fact]:
+    """What changed since an earlier report in a few short lines."""
     if previous is None:
         return [Fact('Last report', 'none', 'this is the first one')]
     lines = []
     before = formatting.decision(previous.verdict, previous.serving_problems)
-    if before != decision:
-        lines.append(Fact('Verdict', f'{before} → {decision}'))
-    for split, results in splits.items():
-        if split in previous.splits:
-            fact = _accuracy_fact(split, previous.splits[split].accuracy, results.accuracy)
-            lines.append(dataclasses.replace(fact, detail=fact.detail.partition(';')[0]))
-    change = ClassChange.between(previous.classes, classes)
+    if before != reported.decision:
+        lines.append(Fact('Verdict', f'{before} → {reported.decision}'))
+    lines += _accuracy_facts(previous.splits, reported.splits)
+    change = ClassChange.between(previous.classes, reported.classes)
     for term, names in (('New classes', change.added), ('Removed classes', change.removed)):
         if names:
             lines.append(Fact(term, abbreviate(names, _FEW)))
-    changed = list(changed_values(previous.facts.config, facts.config))
+    then, now = previous.facts, reported.facts
+    changed = list(changed_values(then.config, now.config))
     if changed:
         lines.append(Fact('Settings', f'{len(changed):,} changed', abbreviate(changed, _FEW)))
-    if previous.facts.images != facts.images:
-        lines.append(Fact(TERMS['images'], _image_counts(previous.facts.images, facts.images)))
-    others = [TERMS[key] for key in ('base', 'environment') if _differs(key, previous.facts, facts)]
+    if then.images != now.images:
+        lines.append(Fact(TERMS['images'], _image_counts(then.images, now.images)))
+    others = [TERMS[key] for key in ('base', 'environment') if _differs(key, then, now)]
     if others:
         lines.append(Fact('Also changed', ', '.join(others)))
-    if previous.facts == facts and not change:
+    if then == now and not change:
         lines.append(Fact('Settings and data', 'the same'))
     return lines
 
@@ -109,17 +115,33 @@ def _image_counts(
     return f'{abs(later - earlier):,} {more}: {earlier:,} → {later:,}'
 
 
-def _accuracy_fact(split: str, before: Interval, now: Interval) -> Fact:
-    change = unpaired_difference(before, now)
-    if change is None:
-        return Fact(f'{split} accuracy', 'cannot be compared')
-    chance = 'beyond chance' if change.clear else 'may be chance'
-    return Fact(
-        f'{split} accuracy',
-        f'{formatting.percent(before.share)} → {formatting.percent(now.share)}',
-        f'{formatting.points(change.value)}, {chance}; 95 % interval '
-        f'{formatting.difference_ends(change)}; each run on its own {split} images',
-    )
+def against_baseline(verdict: Verdict) -> Fact:
+    """The gate's paired test in its own words."""
+    sentence = next((rule.sentence for rule in verdict.rules if rule.name == 'paired_test'), '')
+    paired = verdict.paired
+    value = str(paired.outcome) if paired else 'not compared'
+    if paired and paired.outcome is not PairedOutcome.TOO_FEW and paired.difference:
+        value += (
+            f' ({formatting.points(paired.difference.value)}, 95\u00a0% interval '
+            f'{formatting.difference_ends(paired.difference)})'
+        )
+    return Fact('Against the baseline', value, sentence)
+
+
+def _accuracy_facts(
+    before: Mapping[str, SplitResults], now: Mapping[str, SplitResults]
+) -> list[Fact]:
+    """Accuracies side by side, without a judgement."""
+    return [
+        Fact(
+            f'{split} accuracy',
+            f'{formatting.percent(before[split].accuracy.share)} → '
+            f'{formatting.percent(results.accuracy.share)}',
+            f'each run on its own {split} images',
+        )
+        for split, results in now.items()
+        if split in before
+    ]
 
 
 def changed_values(before: Any, now: Any, path: str = '') -> Iterator[str]:

@@ -6,10 +6,10 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from thawline.components.evaluation.gate.record import RuleResult, Verdict
+from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.ingestion import quarantine
 from thawline.components.ingestion.summary import IngestionSummary
-from thawline.components.report import formatting, ranking
+from thawline.components.report import changes_card, formatting, ranking
 from thawline.components.report.content import Fact, FactCard, ReportContent, SplitResults
 from thawline.components.shared.splits import TEST, VAL
 from thawline.components.shared.text import abbreviate
@@ -127,15 +127,10 @@ def _weakest_slice(split: str, results: SplitResults, least: int) -> Iterator[Fa
 
 def changes(verdict: Verdict, since_last: Sequence[Fact]) -> FactCard:
     """What changed: against the baseline, then since the last report, see `changes_card.brief`."""
-    facts = [_against_baseline(rule) for rule in verdict.rules if rule.name == 'paired_test']
-    return FactCard('progress', 'What changed?', (*facts, *since_last))
-
-
-def _against_baseline(rule: RuleResult) -> Fact:
-    term = 'Against the baseline'
-    if rule.value is None:  # a caution stands above the cards
-        return Fact(term, 'not compared', '' if rule.caution else rule.sentence)
-    return Fact(term, 'worse' if rule.holds is False else 'not worse', rule.sentence)
+    against = changes_card.against_baseline(verdict)
+    if any(against.detail.startswith(caution) for caution in verdict.cautions):
+        against = dataclasses.replace(against, detail='')  # it stands above the cards
+    return FactCard('progress', 'What changed?', (against, *since_last))
 
 
 def labels(evidence: LabelEvidence) -> FactCard:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from thawline.components.evaluation.gate.rule_result import image_count as image_count
 from thawline.components.report.content import Interval, RuleResult, Verdict
 from thawline.components.shared import percentages
-from thawline.components.statistics.paired import Difference
+from thawline.components.statistics.paired_outcome import LEVEL, Difference, p_text
 
 ABSENT = '–'  # noqa: RUF001  an en dash is the mark of an empty cell
 # The space of '84.2 %'.
@@ -73,11 +73,6 @@ def difference_ends(of: Difference | None, metric: str = '') -> str:
     return f'{low} to {difference(of.upper, metric)}'
 
 
-def p_value(p: float) -> str:
-    """'p = 0.412'."""
-    return f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001'
-
-
 def split_title(name: str) -> str:
     """'val' as 'Validation'."""
     return _SPLITS.get(name, name)
@@ -109,7 +104,7 @@ def rule_number(rule: RuleResult, value: float | None) -> str:
     if rule.name in _UNITS:
         return f'{value:,.4g}\u00a0{_UNITS[rule.name]}'
     if rule.name in _TESTS:
-        return p_value(value).replace(' ', '\u00a0')
+        return p_text(value, rule.bound or LEVEL).replace(' ', '\u00a0')
     return points(value) if rule.name == 'max_drop' else percent(value)
 
 

@@ -11,6 +11,7 @@ import math
 import numpy as np
 import scipy.stats
 
+from thawline.components.statistics.paired import mcnemar
 from thawline.components.statistics.proportions import CONFIDENCE
 
 _Z = float(scipy.stats.norm.ppf(0.5 + CONFIDENCE / 2))
@@ -109,7 +110,7 @@ def accuracy_gain(hits: np.ndarray, others: np.ndarray, groups: np.ndarray) -> A
     mean = float(gained.mean())
     error, clusters = _standard_error(gained, groups)
     wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
-    p_value = float(scipy.stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+    p_value = mcnemar(wins, losses)
     if clusters < 2:
         return AccuracyGain(mean, error, -1.0, 1.0, p_value)
     half = float(scipy.stats.t.ppf(0.5 + CONFIDENCE / 2, clusters - 1)) * error

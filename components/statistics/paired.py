@@ -1,31 +1,23 @@
-"""Differences of two models on the same images, with their intervals: the second less the first."""
+"""The paired test of two models on the same images, and the interval of their difference."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import scipy.optimize
 import scipy.special
 import scipy.stats
 
+from thawline.components.statistics.paired_outcome import (
+    FEWEST_PAIRS,
+    LEVEL,
+    PairedOutcome,
+    PairedTest,
+)
+from thawline.components.statistics.paired_outcome import Difference as Difference
 from thawline.components.statistics.proportions import CONFIDENCE
 
 _EDGE = 1e-12
-
-
-@dataclasses.dataclass(frozen=True)
-class Difference:
-    """A difference with the ends of its 95 % interval, None where none is computed."""
-
-    value: float
-    lower: float | None
-    upper: float | None
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.lower is not None and self.upper is not None and self.lower * self.upper > 0
 
 
 def share_difference(
@@ -71,45 +63,59 @@ def share_difference(
     return Difference(value, float(lower), float(upper))
 
 
-@dataclasses.dataclass(frozen=True)
-class McNemar:
-    """The exact test of two models on the same images; see `mcnemar`.
+def compare(won: int, lost: int, n: int, level: float = LEVEL) -> PairedTest:
+    """Whether one model is better or worse than another on the same images, or neither is shown.
 
-    Attributes:
-        worse: one-sided p-value of the first model being worse than the second.
-        better: the same of being better.
-        different: two-sided.
+    By `mcnemar` at a level, which is the only test of two models here; its interval is that of
+    `share_difference`, and holds 0 wherever the exact test at 5 % cannot rule it out.
+
+    Args:
+        won: images that the first model alone answers correctly.
+        lost: images that the second model alone answers correctly.
+        n: all images.
+        level: of significance.
+
+    Raises:
+        ValueError: the counts are negative or more than `n`.
     """
+    p_value = mcnemar(won, lost)
+    difference = None
+    if n or won or lost:
+        difference = share_difference(lost, won, n)
+        if p_value >= 1 - CONFIDENCE and difference.lower is not None:
+            difference = Difference(
+                difference.value, min(difference.lower, 0.0), max(difference.upper or 0.0, 0.0)
+            )
+    if n < FEWEST_PAIRS:
+        outcome = PairedOutcome.TOO_FEW
+    elif p_value >= level:
+        outcome = PairedOutcome.NO_DIFFERENCE
+    else:
+        outcome = PairedOutcome.BETTER if won > lost else PairedOutcome.WORSE
+    return PairedTest(won, lost, n, level, p_value, difference, outcome)
 
-    worse: float
-    better: float
-    different: float
 
-
-def mcnemar(only_first: int, only_second: int) -> McNemar:
-    """McNemar's test (Psychometrika 1947), exact: without the approximation by chi-squared.
+def mcnemar(won: int, lost: int) -> float:
+    """Two-sided p-value of McNemar's test (Psychometrika 1947), exact: without chi-squared.
 
     Images that both models answer right, or both wrong, say nothing about which one is better. Of
     the others each is as likely to be the first model's as the second's, if the two are equal.
 
     Args:
-        only_first: images that the first model alone answers right.
-        only_second: images that the second model alone answers right.
+        won: images that the first model alone answers right.
+        lost: images that the second model alone answers right.
 
     Raises:
         ValueError: a count is negative.
     """
-    if only_first < 0 or only_second < 0:
-        raise ValueError(f'counts must be at least 0. Received: {only_first}, {only_second}')
-    n = only_first + only_second
-    worse = float(scipy.stats.binom.cdf(only_first, n, 0.5))
-    better = float(scipy.stats.binom.cdf(only_second, n, 0.5))
-    return McNemar(worse, better, min(1.0, 2 * min(worse, better)))
+    if won < 0 or lost < 0:
+        raise ValueError(f'counts must be at least 0. Received: {won}, {lost}')
+    return min(1.0, 2 * float(scipy.stats.binom.cdf(min(won, lost), won + lost, 0.5)))
 
 
 def losses_allowed(differ: int, level: float) -> int:
     """Of `differ` images that one of two models alone answers right, most that may be the second's.
 
-    With one more `mcnemar` calls the first model worse at `level`.
+    With one more `mcnemar` finds at `level` that the first model is worse.
     """
-    return differ - int(scipy.stats.binom.ppf(level, differ, 0.5))
+    return differ - int(scipy.stats.binom.ppf(level / 2, differ, 0.5))

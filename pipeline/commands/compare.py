@@ -17,6 +17,8 @@ from thawline.pipeline.commands.arguments import project_argument
 from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
+    import ml_metadata as mlmd
+
     from thawline.pipeline.config.project import Project
     from thawline.pipeline.reports.compared_run import ComparedRun
     from thawline.pipeline.reports.comparison import Comparison
@@ -35,10 +37,11 @@ LOG = 'compare.log'
 )
 @click.option('--open', 'browse', is_flag=True, help='Open the page in the browser.')
 def command(project: Project, first: str, second: str, kind: str, browse: bool) -> None:
-    """Compare run B with run A on the images that both evaluated.
+    """Compare run B with run A, judged as the gate does.
 
-    A and B are run ids from `thawline runs`, the start of one, or `last`. html writes a page and
-    prints its path; md prints Markdown.
+    Only test images that neither model has seen say which one is better. A and B are run ids from
+    `thawline runs`, the start of one, or `last`. html writes a page and prints its path; md prints
+    Markdown.
     """
     from thawline.pipeline.metadata.stores import opening
     from thawline.pipeline.reports import comparison, comparison_page, lookup, markdown
@@ -47,7 +50,7 @@ def command(project: Project, first: str, second: str, kind: str, browse: bool) 
     reports = [lookup.find_report(store, run, project.name) for run in (first, second)]
     if reports[0].run.id == reports[1].run.id:
         raise ConfigError(f'A and B are the same run, {reports[0].run.id}; name two runs')
-    result = comparison.compare(*map(_compared_run, reports))
+    result = comparison.compare(*(_compared_run(store, stored) for stored in reports))
     if kind == 'md':
         click.echo(markdown.render_comparison(result).encode('utf-8'), nl=False)
         return
@@ -60,13 +63,18 @@ def command(project: Project, first: str, second: str, kind: str, browse: bool) 
         webbrowser.open(path.as_uri())
 
 
-def _compared_run(stored: StoredReport) -> ComparedRun:
-    from thawline.components.evaluation import predictions
-    from thawline.pipeline.reports.compared_run import ComparedRun
+def _compared_run(store: mlmd.MetadataStore, stored: StoredReport) -> ComparedRun:
+    from thawline.pipeline.reports import compared_run
 
-    answers = predictions.read(str(stored.inputs['evaluation']))
     content = stored.content
-    return ComparedRun(stored.run.id, answers, content.project, content.verdict, content.facts)
+    return compared_run.read(
+        store,
+        stored.run.id,
+        stored.inputs['evaluation'],
+        content.project,
+        content.verdict,
+        content.facts,
+    )
 
 
 def _print(
@@ -75,8 +83,8 @@ def _print(
     from thawline.pipeline.reports import comparison_summary
 
     console = rich.console.Console(file=sys.stdout)
-    say(console, (comparison_summary.decision(result.overall), 'bold'))
-    say(console, comparison_summary.headline(result.overall))
+    say(console, (comparison_summary.decision(result), 'bold'))
+    say(console, comparison_summary.headline(result))
     for line in comparison_summary.class_lines(first, second):
         say(console, (line, 'bold yellow'))
     for line in comparison_summary.accuracy_lines(result):
@@ -98,7 +106,7 @@ def thumbnails(
         if key in images and picture.thumbnail
     }
     missing = set(images) - known.keys()
-    folders = sorted({report.inputs['examples'] for report in reports})
+    folders = sorted({pathlib.Path(report.inputs['examples'].uri) for report in reports})
     files = [str(path) for folder in folders for path in sorted(folder.glob('Split-*/*'))]
     if not missing or not files:
         return known

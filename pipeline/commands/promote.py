@@ -14,6 +14,8 @@ from thawline.pipeline.commands.arguments import project_argument, yes_option
 from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
+    import ml_metadata as mlmd
+
     from thawline.pipeline.config.project import Project
     from thawline.pipeline.registry.models import Model
     from thawline.pipeline.registry.registry import Registry
@@ -48,7 +50,7 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     candidate = lookup.find_model(registry, model)
     promotion_checks.check_promotion(registry, candidate, stage, force, reason)
     before = registry.current(stage)
-    for line in _candidate_lines(registry, candidate, stage, project.name):
+    for line in _candidate_lines(registry, candidate, stage):
         show(line)
     question = f'promote model {candidate.id} to {stage}?'
     if not registry_console.confirm(console, question, yes):
@@ -73,7 +75,7 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     registry_console.print_move(console, move)
 
 
-def _candidate_lines(registry: Registry, candidate: Model, stage: str, project: str) -> list[str]:
+def _candidate_lines(registry: Registry, candidate: Model, stage: str) -> list[str]:
     """The candidate, beside the model that it would replace."""
     from thawline.pipeline.metadata import runs
     from thawline.pipeline.registry import promotion_checks
@@ -98,34 +100,33 @@ def _candidate_lines(registry: Registry, candidate: Model, stage: str, project: 
         if names:
             lines.append(f'  CLASSES: model {candidate.id} {what} {", ".join(map(repr, names))}')
     if served.id != candidate.id:
-        lines += [f'  {line}' for line in _comparison_lines(served, candidate, project)]
+        lines += [f'  {line}' for line in _comparison_lines(registry, served, candidate)]
     return lines
 
 
-def _comparison_lines(served: Model, candidate: Model, project: str) -> list[str]:
-    """A, the served model, against B on the images that both evaluated, or why not."""
+def _comparison_lines(registry: Registry, *models: Model) -> list[str]:
+    """A, the served model, against B as `thawline compare` has it, or why not."""
     # SciPy, behind both, takes a second to import.
+    from thawline.components.statistics.paired_outcome import PairedOutcome
     from thawline.pipeline.reports import comparison, comparison_summary
 
     try:
-        result = comparison.compare(
-            _compared_run(served, project), _compared_run(candidate, project)
-        )
+        runs = (_compared_run(registry.store, model, registry.pipeline) for model in models)
+        result = comparison.compare(*runs)
     except (UserError, OSError) as error:
-        return [f'cannot be compared with model {served.id}: {error}']
-    lines = [f'A is model {served.id}, B is model {candidate.id}']
-    lines.append(comparison_summary.headline(result.overall))
-    if comparison_summary.better(result.overall) == 'A':
-        lines.append('B is significantly WORSE than the model it replaces')
+        return [f'cannot be compared with model {models[0].id}: {error}']
+    lines = [f'A is model {models[0].id}, B is model {models[1].id}']
+    lines.append(comparison_summary.headline(result))
+    if result.unseen and result.unseen.test.outcome is PairedOutcome.WORSE:
+        lines.append('B is WORSE than the model it replaces')
     return lines + comparison_summary.accuracy_lines(result)
 
 
-def _compared_run(model: Model, project: str) -> ComparedRun:
-    from thawline.components.evaluation import predictions
+def _compared_run(store: mlmd.MetadataStore, model: Model, project: str) -> ComparedRun:
     from thawline.components.evaluation.gate.record import Verdict
-    from thawline.pipeline.reports.compared_run import ComparedRun
+    from thawline.pipeline.reports import compared_run
 
     if model.evaluation is None:
         raise UserError(f'model {model.id} was never evaluated')
-    answers = predictions.read(model.evaluation.uri)
-    return ComparedRun(model.run, answers, project, Verdict(bool(model.blessed), '', ()))
+    verdict = Verdict.read(model.evaluation.uri)
+    return compared_run.read(store, model.run, model.evaluation, project, verdict)

@@ -14,12 +14,12 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.components.shared import lineage
+from thawline.components.shared import deployments, lineage
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import Output
 
 # Types of executions that are not nodes of a pipeline; see `registry.ledger`.
-PROMOTION, PRUNE = 'thawline.Promotion', 'thawline.Prune'
+PROMOTION, PRUNE = deployments.PROMOTION, 'thawline.Prune'
 # A resolver makes none of its outputs, which are INTERNAL_OUTPUT.
 _SIDES = {pb.Event.INPUT: 'inputs', pb.Event.OUTPUT: 'outputs'}
 

@@ -51,7 +51,7 @@ class RunVerdict(_Part, title='Verdict'):
     val: RunAccuracy | None
     test: RunAccuracy | None
     baseline: Text | None = pydantic.Field(
-        description='The comparison with the latest blessed model, in a sentence.'
+        description='The comparison with the baseline, in words.'
     )
     refusals: tuple[Text, ...] = pydantic.Field(
         description='Every rule that fails, and what would change that.'

@@ -128,7 +128,7 @@ def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> RunVerdict | 
         threshold=threshold,
         val=_accuracy(evaluator, 'val'),
         test=_accuracy(evaluator, 'test'),
-        baseline=rules.get('paired_test') or rules.get('max_drop'),
+        baseline=rules.get('paired_test'),
         refusals=tuple(_short(line, _LONGEST_LINE) for line in refusals[:_MOST_REFUSALS]),
     )
 

@@ -17,10 +17,11 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.shared.deployments import PRODUCTION as PRODUCTION
 from thawline.pipeline.metadata.lineage import PROMOTION, PRUNE, Execution, Lineage
 
 SERVED = 'thawline.ServedModel'
-PRODUCTION, STAGING = 'production', 'staging'
+STAGING = 'staging'
 STAGES = (PRODUCTION, STAGING)
 PROMOTE, ROLLBACK = 'promote', 'rollback'
 

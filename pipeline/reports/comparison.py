@@ -1,4 +1,4 @@
-"""Compares two runs on the images that both evaluated, and tests whether they differ by chance.
+"""Compares two runs: judges them on images that neither has seen, shows all that both evaluated.
 
 The first run is called A, the second B; every difference is B less A.
 """
@@ -17,9 +17,10 @@ from thawline.components.report.content import FactCard
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.splits import EVALUATED
 from thawline.components.shared.text import abbreviate
-from thawline.components.statistics.paired import Difference, McNemar, mcnemar, share_difference
+from thawline.components.statistics import paired
+from thawline.components.statistics.paired_outcome import Difference, PairedTest
 from thawline.components.statistics.proportions import Interval
-from thawline.pipeline.reports import bootstrap, comparison_cards
+from thawline.pipeline.reports import bootstrap, comparison_cards, judged_images
 from thawline.pipeline.reports.compared_run import ComparedRun
 
 
@@ -49,19 +50,14 @@ class PairedResults:
 
     Attributes:
         first, second: accuracies.
-        difference: of the accuracies.
-        only_first, only_second: images that only one run classifies correctly.
-        test: McNemar's, `worse` and `better` of A.
+        test: of B beside A; its outcome counts on images that neither model has seen alone.
         metrics: named as in `content.SplitResults`; of one split only.
         classes: those that have an image; of one split only.
     """
 
     first: Interval
     second: Interval
-    difference: Difference
-    only_first: int
-    only_second: int
-    test: McNemar
+    test: PairedTest
     metrics: tuple[MetricPair, ...] = ()
     classes: tuple[ClassPair, ...] = ()
 
@@ -100,8 +96,10 @@ class Comparison:
     Attributes:
         project: name of the project of B.
         first, second: ids of the runs, A and B.
-        overall: on all images that both evaluated.
-        splits: the same by split of B; those that have images.
+        unseen: on test images that neither model has seen, which alone say what is better; None
+            where there is no record of what they have seen.
+        shared_classes: whether one of the models knows a class that the other does not.
+        splits: on all images that both evaluated, by split of B; those that have images.
         flips: the most confident wrong answers first.
         cards: the compared images, and what differs between the runs.
     """
@@ -109,21 +107,22 @@ class Comparison:
     project: str
     first: str
     second: str
-    overall: PairedResults
+    unseen: PairedResults | None
+    shared_classes: bool
     splits: dict[str, PairedResults]
     flips: tuple[Flip, ...]
     cards: tuple[FactCard, ...]
 
 
 def compare(first: ComparedRun, second: ComparedRun) -> Comparison:
-    """Compares two runs on the labelled images that both evaluated.
+    """Compares two runs.
 
     Labels are those of the second run. Images of a class that only one of the models knows are left
     out: the other model cannot predict it. Where the probabilities of a run are not finite, it has
     no answer, which counts as wrong.
 
     Raises:
-        ConfigError: there is no such image.
+        ConfigError: there is no image to judge or to show.
     """
     a, b = first.predictions, second.predictions
     row_in_a = {str(name): row for row, name in enumerate(a.ids)}
@@ -131,19 +130,23 @@ def compare(first: ComparedRun, second: ComparedRun) -> Comparison:
     is_known = np.isin(np.array(b.classes), np.array(a.classes))
     rows = shared[b.labels[shared] >= 0]
     rows = rows[is_known[b.labels[rows]]]
-    if not len(rows):
+    images = judged_images.judged(first, second)
+    if not len(rows) and (images is None or not len(images.first)):
         raise ConfigError(_incomparable(first, second, len(shared)))
     first_rows = np.array([row_in_a[str(name)] for name in b.ids[rows]], np.int64)
     classes = tuple(dict.fromkeys((*b.classes, *a.classes)))
     answers_a = _answers(a, first_rows, classes, b.labels[rows])
     answers_b = _answers(b, rows, classes, b.labels[rows])
+    # That of the candidate, where one of the two is the baseline of the other.
+    level = first.level if first.baseline and first.baseline == second.model else second.level
     return Comparison(
         project=second.project,
         first=first.run,
         second=second.run,
-        overall=_paired(answers_a, answers_b),
+        unseen=None if images is None else _paired(images.first, images.second, level),
+        shared_classes=set(a.classes) != set(b.classes),
         splits={
-            split: _paired_split(answers_a, answers_b, b.splits[rows] == split, classes)
+            split: _paired_split(answers_a, answers_b, b.splits[rows] == split, classes, level)
             for split in EVALUATED
             if (b.splits[rows] == split).any()
         },
@@ -183,29 +186,22 @@ def _answers(
     return Answers(labels, answers, own.scores, probabilities)
 
 
-def _paired(first: Answers, second: Answers) -> PairedResults:
-    only_first, only_second = _disagreements(first.hits, second.hits)
+def _paired(first: np.ndarray, second: np.ndarray, level: float) -> PairedResults:
+    """Of hits, bool [N], on the same images."""
+    won, lost = int((second & ~first).sum()), int((first & ~second).sum())
     return PairedResults(
-        first=metrics.accuracy(first.hits),
-        second=metrics.accuracy(second.hits),
-        difference=share_difference(only_first, only_second, len(first)),
-        only_first=only_first,
-        only_second=only_second,
-        test=mcnemar(only_first, only_second),
+        first=metrics.accuracy(first),
+        second=metrics.accuracy(second),
+        test=paired.compare(won, lost, len(first), level),
     )
 
 
-def _disagreements(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
-    """How many images only the first, and only the second run classifies correctly."""
-    return int((first & ~second).sum()), int((second & ~first).sum())
-
-
 def _paired_split(
-    first: Answers, second: Answers, in_split: np.ndarray, classes: tuple[str, ...]
+    first: Answers, second: Answers, in_split: np.ndarray, classes: tuple[str, ...], level: float
 ) -> PairedResults:
     first, second = first.take(in_split), second.take(in_split)
     return dataclasses.replace(
-        _paired(first, second),
+        _paired(first.hits, second.hits, level),
         metrics=tuple(_metrics(first, second)),
         classes=tuple(_classes(first, second, classes)),
     )
@@ -219,8 +215,13 @@ def _classes(first: Answers, second: Answers, classes: tuple[str, ...]) -> Itera
             classes[position],
             metrics.accuracy(first_hits),
             metrics.accuracy(second_hits),
-            share_difference(*_disagreements(first_hits, second_hits), len(first_hits)),
+            _difference(first_hits, second_hits),
         )
+
+
+def _difference(first: np.ndarray, second: np.ndarray) -> Difference:
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    return paired.share_difference(only_first, only_second, len(first))
 
 
 def _metrics(first: Answers, second: Answers) -> Iterator[MetricPair]:

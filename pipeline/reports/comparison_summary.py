@@ -7,58 +7,55 @@ from collections.abc import Sequence
 from thawline.components.evaluation.gate.counts import ClassChange
 from thawline.components.report import formatting, tables
 from thawline.components.report.tables import Cell, Column, IntervalRow, Row, Table
+from thawline.components.statistics import paired_outcome
+from thawline.components.statistics.paired_outcome import PairedOutcome, p_text
 from thawline.pipeline.reports.comparison import ClassPair, Comparison, Flip, PairedResults
 
-LEVEL = 0.05
 _PAIR = (Column('A'), Column('B'), Column('B − A'), Column('95\u00a0% interval', 'interval'))  # noqa: RUF001
+_UNSEEN = 'New to both'
 
 
-def better(results: PairedResults) -> str | None:
-    """'A' or 'B' where one is significantly better, else None."""
-    if results.test.different >= LEVEL:
-        return None
-    return 'B' if results.only_second > results.only_first else 'A'
+def holds(comparison: Comparison) -> bool | None:
+    """True where B is better, False where it is worse, else None."""
+    outcome = comparison.unseen and comparison.unseen.test.outcome
+    return (
+        {PairedOutcome.BETTER: True, PairedOutcome.WORSE: False}.get(outcome) if outcome else None
+    )
 
 
-def decision(results: PairedResults) -> str:
-    """The result in a few words."""
-    if winner := better(results):
-        return f'{winner} is better'
-    differ = results.only_first + results.only_second
-    return 'No significant difference' if differ else 'No difference'
+def decision(comparison: Comparison) -> str:
+    """The outcome in a few words."""
+    if comparison.unseen is None:
+        return 'Cannot be judged'
+    outcome = comparison.unseen.test.outcome
+    if outcome in (PairedOutcome.BETTER, PairedOutcome.WORSE):
+        return f'B is {outcome} than A'
+    return outcome.capitalize()
 
 
-def headline(results: PairedResults) -> str:
-    """The result in a sentence."""
-    n, gain = formatting.image_count(results.first.n), results.only_second - results.only_first
-    if not results.only_first + results.only_second:
-        return f'A and B classify the same images correctly, of {n}.'
-    counts = f'of {n}, {results.only_second:,} only by B and {results.only_first:,} only by A'
-    p = p_value(results)
-    if not gain:
-        return f'A and B classify equally many images correctly ({p}): {counts}.'
-    kind = 'more' if gain > 0 else 'fewer'
-    chance = '' if better(results) else ', which may be chance'
-    images = f'{abs(gain):,} {kind} {"image" if abs(gain) == 1 else "images"}'
-    return f'B classifies {images} correctly than A{chance} ({p}): {counts}.'
-
-
-def p_value(results: PairedResults) -> str:
-    """McNemar's two-sided p-value."""
-    return formatting.p_value(results.test.different)
+def headline(comparison: Comparison) -> str:
+    """The outcome in sentences, as the gate has it."""
+    if comparison.unseen is None:
+        return (
+            'There is no record of the images that the two models have seen, so none can judge '
+            'them; run both again to have one.'
+        )
+    return paired_outcome.describe(comparison.unseen.test, 'B', 'A', comparison.shared_classes)
 
 
 def rows(comparison: Comparison) -> list[tuple[str, PairedResults]]:
-    """The results on each split; before them on both together, where there are two."""
+    """The results on the images that judge; after them those on all images of each split."""
+    unseen = [comparison.unseen] if comparison.unseen and comparison.unseen.test.n else []
     splits = [(formatting.split_title(name), of) for name, of in comparison.splits.items()]
-    return [('Both', comparison.overall), *splits] if len(splits) > 1 else splits
+    return [*((_UNSEEN, of) for of in unseen), *splits]
 
 
 def class_lines(first: Sequence[str], second: Sequence[str]) -> list[str]:
     """Which classes only one of two models knows, for a terminal."""
     change = ClassChange.between(first, second)
     return [
-        f'classes only in {name}: {", ".join(alone)}; their images are left out'
+        f'classes only in {name}: {", ".join(alone)}; their images are left out, and such an '
+        'answer is wrong'
         for name, alone in (('A', change.removed), ('B', change.added))
         if alone
     ]
@@ -67,12 +64,27 @@ def class_lines(first: Sequence[str], second: Sequence[str]) -> list[str]:
 def accuracy_lines(comparison: Comparison) -> list[str]:
     """The accuracies for a terminal."""
     return [
-        f'{title:<10}  A {formatting.percent(of.first.share):>7}  '
+        f'{title:<11}  A {formatting.percent(of.first.share):>7}  '
         f'B {formatting.percent(of.second.share):>7}  '
-        f'{formatting.points(of.difference.value)}, 95 % interval '
-        f'{formatting.difference_ends(of.difference)} ({p_value(of)})'.replace('\u00a0', ' ')
+        f'{_points(of)} (95 % interval {_ends(of).removesuffix(" points")})'.replace('\u00a0', ' ')
         for title, of in rows(comparison)
     ]
+
+
+def _points(results: PairedResults) -> str:
+    difference = results.test.difference
+    return formatting.points(None if difference is None else difference.value)
+
+
+def _ends(results: PairedResults) -> str:
+    return formatting.difference_ends(results.test.difference)
+
+
+def _p_value(title: str, results: PairedResults) -> str:
+    """Of the images that judge alone: elsewhere a model may know some by heart."""
+    if title != _UNSEEN:
+        return formatting.ABSENT
+    return p_text(results.test.p_value, results.test.level)
 
 
 def interval_rows(comparison: Comparison) -> list[IntervalRow]:
@@ -88,10 +100,9 @@ def headline_numbers(comparison: Comparison) -> list[tuple[str, str, str]]:
     """Term, value and words of each difference of accuracies."""
     return [
         (
-            f'{title}{" splits" if title == "Both" else ""}: accuracy, B − A',  # noqa: RUF001
-            formatting.points(of.difference.value),
-            f'{formatting.difference_ends(of.difference)}, {p_value(of)}, '
-            f'{formatting.image_count(of.first.n)}',
+            f'{title}: accuracy, B − A',  # noqa: RUF001
+            _points(of),
+            f'{_ends(of)}, {formatting.image_count(of.first.n)}',
         )
         for title, of in rows(comparison)
     ]
@@ -114,11 +125,11 @@ def accuracies(comparison: Comparison) -> Table:
                 f'{of.first.n:,}',
                 formatting.percent(of.first.share),
                 formatting.percent(of.second.share),
-                formatting.points(of.difference.value),
-                formatting.difference_ends(of.difference),
-                p_value(of),
-                f'{of.only_second:,}',
-                f'{of.only_first:,}',
+                _points(of),
+                _ends(of),
+                _p_value(title, of),
+                f'{of.test.won:,}',
+                f'{of.test.lost:,}',
             )
             for title, of in rows(comparison)
         ),

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import ml_metadata as mlmd
-from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import files, node_names
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.components.shared.text import abbreviate
+from thawline.pipeline.metadata import producers
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult, Output, Run
 
@@ -33,12 +33,12 @@ class StoredReport:
     Attributes:
         run: the run.
         folder: of the report.
-        inputs: folders of the report's inputs, by their keys in the component.
+        inputs: of the report, by their keys in the component.
     """
 
     run: Run
     folder: pathlib.Path
-    inputs: Mapping[str, pathlib.Path]
+    inputs: Mapping[str, Output]
 
     def file(self, kind: str) -> pathlib.Path:
         """A file of the report: 'html' or 'json'."""
@@ -90,7 +90,8 @@ def find_report(
                 f'the report of run {run.id} was deleted: {folder / name} does not exist; '
                 f'{_available_reports(runs)}'
             )
-    return StoredReport(run, folder, _input_folders(store, report))
+    inputs = producers.inputs(store, report.id)
+    return StoredReport(run, folder, {key: made[0] for key, made in inputs.items()})
 
 
 def link_page(results: Sequence[NodeResult], at: pathlib.Path) -> None:
@@ -102,19 +103,6 @@ def link_page(results: Sequence[NodeResult], at: pathlib.Path) -> None:
         # Relative: it leads there also where the project was moved.
         page = os.path.relpath(pathlib.Path(report.uri, FILES['html']), at.parent)
         link.symlink_to(page)
-
-
-def _input_folders(store: mlmd.MetadataStore, report: Output) -> dict[str, pathlib.Path]:
-    """The inputs of the execution that made the report, which may be of an earlier run."""
-    events = store.get_events_by_artifact_ids([report.id])
-    producers = {event.execution_id for event in events if event.type == pb.Event.OUTPUT}
-    keys = {
-        event.artifact_id: event.path.steps[0].key
-        for event in store.get_events_by_execution_ids(sorted(producers))
-        if event.type == pb.Event.INPUT
-    }
-    artifacts = store.get_artifacts_by_id(list(keys))
-    return {keys[artifact.id]: pathlib.Path(artifact.uri) for artifact in artifacts}
 
 
 def _find_run(runs: list[Run], run_id: str) -> Run:

@@ -136,18 +136,18 @@ def render_comparison(comparison: Comparison) -> str:
 
 def _comparison_lines(comparison: Comparison) -> Iterator[str]:
     first, second = escape(comparison.first), escape(comparison.second)
-    yield f'## {comparison_summary.decision(comparison.overall)}: {escape(comparison.project)}\n'
-    yield f'{escape(comparison_summary.headline(comparison.overall))}\n'
+    yield f'## {comparison_summary.decision(comparison)}: {escape(comparison.project)}\n'
+    yield f'{escape(comparison_summary.headline(comparison))}\n'
     yield f'A is run {first}, B is run {second}, both on the same images.\n'
     yield from _table(comparison_summary.accuracies(comparison))
-    split, results = next(iter(comparison.splits.items()))
-    title = formatting.split_title(split).lower()
-    yield from _table(comparison_summary.metrics(results, split))
-    ordered = sorted(results.classes, key=lambda pair: (-abs(pair.difference.value), pair.name))
-    classes = comparison_summary.classes(
-        dataclasses.replace(results, classes=tuple(ordered)), split
-    )
-    yield from _table(classes.first(_MOST, f'Recall of the classes that differ most, {title}'))
+    for split, results in list(comparison.splits.items())[:1]:
+        title = formatting.split_title(split).lower()
+        yield from _table(comparison_summary.metrics(results, split))
+        ordered = sorted(results.classes, key=lambda pair: (-abs(pair.difference.value), pair.name))
+        classes = comparison_summary.classes(
+            dataclasses.replace(results, classes=tuple(ordered)), split
+        )
+        yield from _table(classes.first(_MOST, f'Recall of the classes that differ most, {title}'))
     shown, n = min(len(comparison.flips), _MOST), len(comparison.flips)
     flips = comparison_summary.flips(comparison)
     yield from _table(flips.first(_MOST, f'{flips.caption}, {shown} of {n:,}'))

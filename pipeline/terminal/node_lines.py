@@ -90,7 +90,10 @@ def _tuned_settings(result: NodeResult, project: Project) -> str:
 
 def _baseline(result: NodeResult, project: Project) -> str:
     model = result.outputs.get('model')
-    return f'to be compared with model {model.id}' if model else 'no earlier blessed model'
+    if model:
+        return f'to be compared with model {model.id}'
+    in_production = project.config.gate.baseline == 'production'
+    return 'no model in production' if in_production else 'no earlier blessed model'
 
 
 def _evaluation(result: NodeResult, project: Project) -> str:

@@ -30,23 +30,6 @@ class SliceCount:
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedCount:
-    """The candidate beside the blessed baseline on the same `n` test images.
-
-    Neither was trained or chosen on any of these, or on another image of their groups.
-
-    Attributes:
-        won: images that only the candidate classifies correctly.
-        lost: images that only the baseline classifies correctly.
-        n: all of them.
-    """
-
-    won: int
-    lost: int
-    n: int
-
-
-@dataclasses.dataclass(frozen=True)
 class ClassChange:
     """How the classes of one model differ from those of an earlier one."""
 
@@ -64,6 +47,27 @@ class ClassChange:
     def __bool__(self) -> bool:
         """Whether they differ."""
         return bool(self.added or self.removed)
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedCount:
+    """The candidate beside its baseline on the same `n` test images.
+
+    Neither was trained or chosen on any of these, or on another image of their groups, and both
+    know the class of each. An answer of a class that the other model lacks is an answer as any: it
+    is wrong.
+
+    Attributes:
+        won: images that only the candidate classifies correctly.
+        lost: images that only the baseline classifies correctly.
+        n: all of them.
+        classes: how the candidate's classes differ; images of these are not among the `n`.
+    """
+
+    won: int
+    lost: int
+    n: int
+    classes: ClassChange = ClassChange((), ())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Counts:
     classes: Mapping[str, HitCount]
     slices: tuple[SliceCount, ...] = ()
     calibration_error: float | None = None
-    baseline: PairedCount | ClassChange | NoRecord | None = None
+    baseline: PairedCount | NoRecord | None = None
     latency_ms: float | None = None
     size_mb: float | None = None
     not_finite: int = 0

@@ -7,13 +7,12 @@ import math
 from thawline.components.evaluation.gate.counts import Counts
 from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.evaluation.gate.rule_result import (
-    Format,
     at_most,
     fail_unmeasured,
-    format_pair,
     image_count,
 )
 from thawline.components.shared import percentages
+from thawline.components.shared.percentages import Format
 
 
 def calibration_error(counts: Counts, limit: float) -> RuleResult:
@@ -56,7 +55,7 @@ def _limit(
 ) -> RuleResult:
     if value is None or not math.isfinite(value):
         return fail_unmeasured(name, title, limit, f'{what} could not be measured.')
-    first, second = format_pair(value, limit, form=form)
+    first, second = percentages.apart(value, limit, form=form)
     outcome = 'within' if value <= limit else 'above'
     sentence = f'{what} is {first}, {outcome} the limit of {second}.'
     return at_most(name, title, value, limit, sentence)

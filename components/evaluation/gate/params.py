@@ -8,6 +8,7 @@ import pydantic
 
 from thawline.components.shared.settings import Positive, Section, Share
 
+Baseline = Literal['latest_blessed', 'production']
 _Level = Annotated[Share, pydantic.Field(gt=0.0, le=0.5)]
 
 
@@ -57,15 +58,21 @@ class Gate(Section):
     slices: tuple[SliceFloor, ...] = pydantic.Field(
         default=(), description='Slices of val that must reach an accuracy of their own.'
     )
+    baseline: Baseline = pydantic.Field(
+        default='latest_blessed',
+        description='What a model is compared with. latest_blessed: the latest earlier model that '
+        'was blessed and passed the serving check; production: the model that was promoted to '
+        'production last.',
+    )
     max_drop: _Accuracy | None = pydantic.Field(
         default=None,
-        description='Largest drop allowed in accuracy against the blessed baseline, as measured on '
+        description='Largest drop allowed in accuracy against the baseline, as measured on '
         'test images that neither model has seen.',
     )
     paired_test: _Level | None = pydantic.Field(
         default=0.05,
-        description="Significance level of McNemar's exact test for a model worse than the "
-        'blessed baseline, on test images that neither model has seen.',
+        description="Significance level of McNemar's exact test (two-sided), which refuses a model "
+        'worse than the baseline on test images that neither has seen; null: only a caution.',
     )
     test_contradiction: _Level | None = pydantic.Field(
         default=0.05,

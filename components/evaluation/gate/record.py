@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from thawline.components.shared.records import Record
+from thawline.components.statistics.paired_outcome import PairedTest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,8 @@ class RuleResult:
         margin: by how much it holds (positive) or fails (negative), in the unit of `value`.
         sentence: the outcome in words, with its numbers.
         change: what would change it, such as how many more images; may be empty.
-        caution: what it cannot tell although the model may pass, for all to see; may be empty.
+        caution: what it cannot tell, or found and may not refuse, for all to see although the model
+            may pass; may be empty.
     """
 
     name: str
@@ -36,7 +38,10 @@ class RuleResult:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict(Record):
-    """The decision: blessed or not, one headline in words, and every rule."""
+    """The decision: blessed or not, one headline in words, and every rule.
+
+    `paired` is the candidate beside its baseline, None where the two are not compared.
+    """
 
     FILE = 'verdict.json'
     FORMAT = 1
@@ -44,8 +49,9 @@ class Verdict(Record):
     blessed: bool
     headline: str
     rules: tuple[RuleResult, ...]
+    paired: PairedTest | None = None
 
     @property
     def cautions(self) -> list[str]:
-        """What the rules cannot tell, each once, whether the model is blessed or not."""
+        """What all should see, each once, whether the model is blessed or not."""
         return list(dict.fromkeys(rule.caution for rule in self.rules if rule.caution))

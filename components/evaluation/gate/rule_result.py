@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from thawline.components.evaluation.gate.counts import HitCount
 from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.shared import percentages
 from thawline.components.shared.text import abbreviate
 from thawline.components.statistics import proportions
-
-# Formats a number with so many decimals.
-Format = Callable[[float, int], str]
 
 
 def at_least(
@@ -27,9 +24,9 @@ def at_most(
     return RuleResult(name, title, value <= bound, value, bound, bound - value, sentence, change)
 
 
-def without_effect(result: RuleResult) -> RuleResult:
+def without_effect(result: RuleResult, why: str = 'strictness: point') -> RuleResult:
     """A significance test is shown under every strictness, but decides nothing under 'point'."""
-    sentence = f'{result.sentence} This does not affect the decision (strictness: point).'
+    sentence = f'{result.sentence} This does not affect the decision ({why}).'
     return dataclasses.replace(result, holds=None, sentence=sentence, change='')
 
 
@@ -40,20 +37,9 @@ def fail_unmeasured(
     return RuleResult(name, title, False, None, bound, None, sentence, change)
 
 
-def format_pair(
-    value: float, bound: float, decimals: int = 1, form: Format = percentages.percent
-) -> tuple[str, str]:
-    """Both with so many decimals, or as many more as it takes to tell them apart."""
-    for more in range(decimals, 10):
-        first, second = form(value, more), form(bound, more)
-        if first != second or value == bound:
-            return first, second
-    return repr(value), repr(bound)
-
-
 def compare(what: str, value: float, bound: float, kind: str, count: HitCount) -> str:
     """'Val accuracy is 85.0 %, which meets the threshold of 80.0 % (...)'."""
-    first, second = format_pair(value, bound)
+    first, second = percentages.apart(value, bound)
     outcome = 'which meets' if value >= bound else 'below'
     share = '' if value == count.share else f', {percentages.percent(count.share)}'
     ends = proportions.wilson(count.hits, count.n)

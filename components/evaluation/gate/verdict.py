@@ -34,10 +34,9 @@ def judge(counts: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
         results.append(limits.calibration_error(counts, gate.max_calibration_error))
     for position, floor in enumerate(gate.slices):
         results.append(floors.slice_accuracy(counts, floor, position, smallest_slice))
-    if gate.paired_test is not None:
-        results.append(comparisons.paired_test(counts, gate.paired_test, tests_decide))
+    results.append(comparisons.paired_test(counts, gate, tests_decide))
     if gate.max_drop is not None:
-        results.append(comparisons.max_drop(counts, gate.max_drop))
+        results.append(comparisons.max_drop(counts, gate, gate.max_drop))
     if gate.test_contradiction is not None:
         results.append(
             comparisons.test_contradiction(counts, gate.test_contradiction, tests_decide)
@@ -47,7 +46,10 @@ def judge(counts: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
     if gate.max_size_mb is not None:
         results.append(limits.size(counts, gate.max_size_mb))
     return Verdict(
-        all(result.holds is not False for result in results), _headline(results), tuple(results)
+        all(result.holds is not False for result in results),
+        _headline(results),
+        tuple(results),
+        comparisons.paired_counts(counts, gate),
     )
 
 

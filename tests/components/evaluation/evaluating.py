@@ -59,7 +59,7 @@ def write_examples(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]) 
                 for serialized in some[shard::2]:
                     writer.write(serialized)
     rows = [
-        image_table.row(tf.train.Example.FromString(serialized))
+        examples.table_row(tf.train.Example.FromString(serialized))
         for some in splits.values()
         for serialized in some
     ]

@@ -1,7 +1,8 @@
-"""The baseline is the latest model before the candidate that could be served."""
+"""The baseline is the latest earlier model that could be served, or the one in production."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -10,6 +11,7 @@ from tfx.types import standard_artifacts
 
 from tests.components.shared.test_lineage import Recorder
 from thawline.components.evaluation import baseline
+from thawline.pipeline.registry import ledger
 
 import ml_metadata as mlmd  # isort: skip
 from ml_metadata.proto import metadata_store_pb2 as pb  # isort: skip
@@ -89,13 +91,14 @@ def resolve_all(
     models: Artifacts,
     blessings: Artifacts,
     examples: Artifacts,
+    strategy: baseline.BaselineStrategy | None = None,
 ) -> dict[str, list[int]]:
     """Ids of all that was resolved."""
     inputs = {
         'candidate': candidate, 'model': models, 'model_blessing': blessings,
         'examples': examples, 'candidate_examples': examples,
     }  # fmt: skip
-    resolved = baseline.EarlierBlessedModelStrategy().resolve_artifacts(store, inputs)
+    resolved = (strategy or baseline.BaselineStrategy()).resolve_artifacts(store, inputs)
     assert resolved is not None
     assert resolved.keys() == inputs.keys()
     return {name: [a.id for a in artifacts] for name, artifacts in resolved.items()}
@@ -236,3 +239,85 @@ def test_a_model_without_a_record_learned_from_nothing_that_is_known(recorder: R
     )  # fmt: skip
     assert resolved['model'] == [foreign]
     assert resolved['examples'] == resolved['candidate_examples'] == []
+
+
+PRODUCTION = '/runs/x/serving/production'
+
+
+class Promotions:
+    """A store that records promotions of models with ids from 1 to 9, as the registry does."""
+
+    def __init__(self) -> None:
+        config = pb.ConnectionConfig(fake_database=pb.FakeDatabaseConfig())
+        self.store = mlmd.MetadataStore(config)
+        kind = self.store.put_artifact_type(pb.ArtifactType(name='Model'))
+        self.store.put_artifacts([pb.Artifact(type_id=kind)] * 9)
+
+    def add(
+        self, model_id: int, stage: str = 'production', where: str = PRODUCTION, done: bool = True
+    ) -> int:
+        """Returns the id of the promotion."""
+        plan = ledger.Deployment(
+            'promote', stage, where, 1, model_id, '', 0, '', '', '', '', '', '', 0, 0, 0
+        )
+        plan = dataclasses.replace(plan, id=ledger.begin(self.store, plan))
+        if done:
+            ledger.complete(self.store, plan, f'{where}/1')
+        return plan.id
+
+
+@pytest.fixture
+def promoted() -> Promotions:
+    return Promotions()
+
+
+def in_production(
+    promoted: Promotions, candidate: int, models: Artifacts, blessings: Artifacts
+) -> tuple[list[int], list[int]]:
+    """Ids of the model and the blessing with `gate.baseline: production`."""
+    resolved = resolve_all(
+        promoted.store, [model(candidate)], models, blessings, [],
+        baseline.BaselineStrategy('production', PRODUCTION),
+    )  # fmt: skip
+    return resolved['model'], resolved['model_blessing']
+
+
+def test_the_model_in_production(promoted: Promotions) -> None:
+    models = [model(i) for i in (1, 3, 5, 7)]
+    blessings = [blessing(2, 1, True), blessing(4, 3, False), blessing(6, 5, True)]
+    assert in_production(promoted, 7, models, blessings) == ([], [])
+    promoted.add(1)
+    assert in_production(promoted, 7, models, blessings) == ([1], [2])
+    # What does not count: another stage, another folder, a promotion under way.
+    promoted.add(5, stage='staging')
+    promoted.add(5, where='/elsewhere/production')
+    unfinished = promoted.add(5, done=False)
+    assert in_production(promoted, 7, models, blessings) == ([1], [2])
+    ledger.cancel(promoted.store, unfinished)
+    assert in_production(promoted, 7, models, blessings) == ([1], [2])
+    # One that was never blessed and forced; one that is newer than the candidate.
+    promoted.add(3)
+    assert in_production(promoted, 7, models, blessings) == ([3], [4])
+    assert in_production(promoted, 1, models, blessings) == ([3], [4])
+    promoted.add(7)
+    assert in_production(promoted, 5, models, blessings) == ([7], [])
+
+
+def test_a_candidate_in_production_is_compared_with_what_it_replaced(
+    promoted: Promotions,
+) -> None:
+    """So that the run that is repeated after the promotion comes from the cache."""
+    models, blessings = [model(1), model(3)], [blessing(2, 1, True), blessing(4, 3, True)]
+    promoted.add(3)
+    assert in_production(promoted, 3, models, blessings) == ([], [])
+    promoted.add(1)
+    promoted.add(3)
+    assert in_production(promoted, 3, models, blessings) == ([1], [2])
+
+
+def test_a_model_in_production_whose_record_is_gone_is_no_baseline(
+    promoted: Promotions,
+) -> None:
+    promoted.add(1)
+    promoted.add(3)
+    assert in_production(promoted, 7, [model(1), model(7)], [blessing(2, 1, True)]) == ([], [])

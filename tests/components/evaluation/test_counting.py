@@ -39,7 +39,7 @@ def predictions(
 
 
 def test_counts() -> None:
-    counts = counting.count(predictions(), GATE)
+    counts = counting.count(predictions(), GATE, PairedCount(0, 0, 0))
     assert (counts.val, counts.test) == (HitCount(3, 5), HitCount(1, 2))
     assert counts.classes == {
         'x': HitCount(1, 2),
@@ -61,18 +61,23 @@ def test_pairs_are_the_labelled_images_that_the_baseline_was_asked_about() -> No
     for asked, expected in (
         ([-2, -2, -2, -2, -2, -2, 0, -2], PairedCount(0, 0, 1)),
         ([-2, -2, -2, -2, -2, 0, -2, -2], PairedCount(0, 0, 1)),
-        ([-2, -2, -2, 0, -2, 1, -2, -2], PairedCount(1, 0, 2)),
+        # The candidate does not know the class of the fourth.
+        ([-2, -2, -2, -1, -2, 1, -2, -2], PairedCount(1, 0, 1)),
         ([-2, -2, -2, -2, -2, -2, -2, 0], PairedCount(0, 0, 0)),
     ):
-        assert counting.count(predictions(np.array(asked)), Gate()).baseline == expected
+        counted = counting.count(predictions(np.array(asked)), Gate(), PairedCount(0, 0, 0))
+        assert counted.baseline == expected
 
 
-@pytest.mark.parametrize(
-    'reason', [None, ClassChange(('y',), ('z',)), NoRecord(), PairedCount(0, 0, 0)]
-)
-def test_a_reason_stands_for_a_baseline_that_was_not_asked(
-    reason: PairedCount | ClassChange | NoRecord | None,
-) -> None:
+def test_an_answer_of_a_class_that_the_candidate_lacks_is_wrong() -> None:
+    change = ClassChange((), ('gone',))
+    asked = np.array([-2, -2, -2, -2, -2, -1, -1, -2])
+    counted = counting.count(predictions(asked), Gate(), PairedCount(0, 0, 0, change))
+    assert counted.baseline == PairedCount(won=1, lost=0, n=2, classes=change)
+
+
+@pytest.mark.parametrize('reason', [None, NoRecord(), PairedCount(0, 0, 0)])
+def test_a_baseline_that_was_not_asked(reason: PairedCount | NoRecord | None) -> None:
     assert counting.count(predictions(None), Gate(), reason).baseline == reason
 
 

@@ -25,6 +25,7 @@ from thawline.components.evaluation.gate.record import RuleResult, Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared.errors import DataError
+from thawline.components.statistics import paired
 
 HOSTILE = ('</script><b>&', '"quoted" \'name\'', '🐈\u200d⬛ cat', 'קטן قط', 'a|b`c\\d')
 
@@ -226,7 +227,7 @@ def test_other_classes_unlabelled_and_unknown_images_and_one_answer_for_all(
     assert interval is not None
     assert (interval.share, interval.n) == (6 / 7, 7)
     table = evaluated.predictions
-    assert table.baseline_answers is None
+    assert table.baseline_answers is None  # all of test is in val too
     assert (~table.labelled).sum() == 1
     assert (table.labels == -1).sum() == 2
     assert set(table.answers) == {0}
@@ -237,6 +238,43 @@ def test_other_classes_unlabelled_and_unknown_images_and_one_answer_for_all(
     assert not verdict_of(evaluated).blessed
     # Of the gate's rules TFMA knows that on val accuracy.
     assert tfma.load_validation_result(evaluated.evaluation.uri).validation_ok
+
+
+def test_images_of_the_shared_classes_are_compared(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    classes, earlier = ('new', 'no', 'yes'), ('no', 'old', 'yes')
+    test = rows(classes, 12, 1)
+    splits = {
+        'val': [evaluating.example(row, 'val') for row in rows(classes, 4, 2)],
+        'test': [evaluating.example(row, 'test') for row in test],
+    }
+    model = evaluating.exported(tmp_path / 'model', transformed, classes)
+    baseline = evaluating.exported(tmp_path / 'baseline', transformed, earlier, seed=3)
+    gate = Gate(val_accuracy=0.0, strictness='point')
+    evaluated = evaluating.evaluate(tmp_path, splits, model, baseline, gate)
+    table = evaluated.predictions
+    assert table.baseline_answers is not None
+    asked = table.baseline_answers != predictions.NOT_ASKED
+    shared = {row.image_id: row for row in test if row.label != 'new'}
+    assert sorted(table.ids[asked]) == sorted(shared) and len(shared) == 24
+
+    right = []
+    for folder in (model, baseline):
+        served = evaluating.serve(folder, [evaluating.example(row, 'test') for row in test])
+        answers = [name.decode() for name in served['label']]
+        right.append(
+            np.array([a == row.label for a, row in zip(answers, test, strict=True)])[
+                [row.label != 'new' for row in test]
+            ]
+        )
+    won, lost = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    decision = verdict_of(evaluated)
+    assert decision.paired == paired.compare(won, lost, 24)
+    sentence = rule_of(evaluated, 'paired_test').sentence
+    assert '24 test images of the shared classes' in sentence
+    assert "added 'new'; removed 'old'" in sentence
+    assert evaluated.blessing.get_int_custom_property('baseline_model_id') == evaluating.BASELINE_ID
 
 
 def test_probabilities_that_are_no_numbers_are_refused_in_words(
@@ -277,7 +315,7 @@ def test_the_comparison_starts_anew_where_too_few_images_are_known_to_be_unseen(
     for name in ('paired_test', 'max_drop'):
         rule = rule_of(evaluated, name)
         assert rule.holds is None and rule.value is None
-        assert ('Only 7 images' if recorded else 'no record') in rule.sentence
+        assert ('7 test images' if recorded else 'no record') in rule.sentence
     baseline_answers = evaluated.predictions.baseline_answers
     asked = 0 if baseline_answers is None else (baseline_answers != predictions.NOT_ASKED).sum()
     assert asked == (7 if recorded else 0)

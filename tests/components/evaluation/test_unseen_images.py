@@ -32,24 +32,36 @@ OWN = table(
 
 
 def test_without_another_model_all_test_images_are_unseen() -> None:
-    assert unseen(OWN, []) == unseen(OWN, [OWN]) == {'c', 'd', 'e', 'f'}
-    assert unseen(table(('a', 'a', 'train')), [OWN]) == frozenset()
-    assert unseen(table(), [OWN, table()]) == frozenset()
+    assert unseen(OWN, [], ['x']) == unseen(OWN, [OWN], ['x']) == {'c', 'd', 'e', 'f'}
+    assert unseen(table(('a', 'a', 'train')), [OWN], ['x']) == frozenset()
+    assert unseen(table(), [OWN, table()], ['x']) == frozenset()
 
 
 def test_what_another_model_was_trained_or_chosen_on_is_seen() -> None:
     for split, expected in (('train', {'d', 'e', 'f'}), ('val', {'d', 'e', 'f'}), ('test', None)):
-        assert unseen(OWN, [table(('c', 'c', split))]) == (expected or {'c', 'd', 'e', 'f'})
+        assert unseen(OWN, [table(('c', 'c', split))], ['x']) == (expected or {'c', 'd', 'e', 'f'})
 
 
 def test_another_image_of_the_group_was_seen() -> None:
     # By the name of the group, though the other image is no longer there.
-    assert unseen(OWN, [table(('gone', 'pair', 'train'))]) == {'c', 'd'}
+    assert unseen(OWN, [table(('gone', 'pair', 'train'))], ['x']) == {'c', 'd'}
     # By an image that is in the group now, and had another group then, or none.
-    assert unseen(OWN, [table(('e', 'e', 'val'))]) == {'c', 'd'}
-    assert unseen(OWN, [table(('e', 'session 7', 'train'))]) == {'c', 'd'}
+    assert unseen(OWN, [table(('e', 'e', 'val'))], ['x']) == {'c', 'd'}
+    assert unseen(OWN, [table(('e', 'session 7', 'train'))], ['x']) == {'c', 'd'}
     # A group that was in test then.
-    assert unseen(OWN, [table(('e', 'pair', 'test'))]) == {'c', 'd', 'e', 'f'}
+    assert unseen(OWN, [table(('e', 'pair', 'test'))], ['x']) == {'c', 'd', 'e', 'f'}
+
+
+def test_only_images_that_both_models_could_answer() -> None:
+    own = pa.Table.from_pylist(
+        [
+            {'image_id': name, 'path': name, 'group': name, 'split': 'test', 'label': label}
+            for name, label in (('a', 'x'), ('b', 'y'), ('c', None))
+        ],
+        image_table.SCHEMA,
+    )
+    for classes, expected in ((['x', 'y'], {'a', 'b'}), (['y', 'z'], {'b'}), ([], set())):
+        assert unseen(own, [own], classes) == expected
 
 
 def test_groups_that_share_an_image_are_one() -> None:
@@ -57,14 +69,14 @@ def test_groups_that_share_an_image_are_one() -> None:
         ('x', 'g', 'test'), ('x', 'h', 'test'), ('y', 'h', 'test'), ('y', 'i', 'test'),
         ('z', 'i', 'test'), ('other', 'other', 'test'),
     )  # fmt: skip
-    assert unseen(own, [table(('old', 'g', 'train'))]) == {'other'}
-    assert unseen(own, [table(('z', 'z', 'train'))]) == {'other'}
+    assert unseen(own, [table(('old', 'g', 'train'))], ['x']) == {'other'}
+    assert unseen(own, [table(('z', 'z', 'train'))], ['x']) == {'other'}
 
 
 def test_all_that_a_model_learned_from_counts() -> None:
     """Its settings may have been tuned on other images than it was trained on."""
     seen = [OWN, table(('c', 'c', 'train')), table(('d', 'd', 'val'), ('e', 'e', 'test'))]
-    assert unseen(OWN, seen) == {'e', 'f'}
+    assert unseen(OWN, seen, ['x']) == {'e', 'f'}
 
 
 def test_fifty_thousand_images_are_cheap(tmp_path: pathlib.Path) -> None:
@@ -78,7 +90,7 @@ def test_fifty_thousand_images_are_cheap(tmp_path: pathlib.Path) -> None:
     pq.write_table(own, file)
     assert file.stat().st_size < 6_000_000
     started = time.process_time()
-    assert len(unseen(own, [own, other])) == 5_000
+    assert len(unseen(own, [own, other], ['x'])) == 5_000
     assert time.process_time() - started < 2
 
 
@@ -101,4 +113,4 @@ def test_a_chain_of_images_and_groups_leads_to_no_unseen_image(
             if seen & {(0, image[0]), (1, image[1])}:
                 seen |= {(0, image[0]), (1, image[1])}
     expected = {image[0] for image in test if (0, image[0]) not in seen}
-    assert unseen(table(*own), [table(*other)]) == expected
+    assert unseen(table(*own), [table(*other)], ['x']) == expected

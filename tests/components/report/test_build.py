@@ -149,7 +149,7 @@ def test_what_changed_is_told_from_the_summary_of_the_report_before(
     facts = {fact.term: fact for fact in changes.facts}
     assert facts['Last run'].value == told.run
     assert facts['Configuration'].detail == 'gate.val_accuracy: 0.8 → 0.9'
-    assert 'may be chance' in facts['val accuracy'].detail
+    assert f'thawline compare {told.run}' in facts['val accuracy'].detail
     assert not {'Images', 'Base', 'Environment', 'New classes'} & set(facts)
 
 

@@ -8,8 +8,11 @@ import pytest
 import tensorflow_data_validation as tfdv
 
 from tests import made_records, made_report
+from thawline.components.evaluation.gate.counts import Counts, HitCount, PairedCount
+from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.verdict import judge
 from thawline.components.report import changes_card, data_card, model_card
-from thawline.components.report.content import Fact, RunFacts, Verdict
+from thawline.components.report.content import Fact, RunFacts, SplitResults, Verdict
 from thawline.components.saved_model.card import Card
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared.lineage import Step
@@ -133,15 +136,46 @@ def test_differences_of_nested_values() -> None:
     assert list(changes_card.changed_values(None, None)) == []
 
 
+def candidate(verdict: Verdict, **splits: SplitResults) -> changes_card.ReportedRun:
+    return changes_card.ReportedRun('r2', verdict, 'not blessed', splits, ('a', 'b'), RunFacts())
+
+
 def test_first_report_and_other_classes() -> None:
-    (only,) = changes_card.card('not blessed', {}, ('a', 'b'), RunFacts(), None).facts
-    assert 'first report' in only.value
+    of = candidate(Verdict(False, '', ()))
+    found = facts(changes_card.card(of, None))
+    assert 'first report' in found['Last run'].value
+    assert found['Against the baseline'].value == 'not compared'
     previous = dataclasses.replace(
         made_report.content(2, n=4), classes=('b', 'c'), verdict=Verdict(True, '', ())
     )
-    found = facts(changes_card.card('not blessed', {}, ('a', 'b'), RunFacts(), previous))
+    found = facts(changes_card.card(of, previous))
     assert found['Verdict'].value == 'blessed → not blessed'
     assert found['New classes'].detail == 'a' and found['Removed classes'].detail == 'c'
+
+
+@pytest.mark.parametrize(
+    ('won', 'lost', 'n', 'value'),
+    [
+        (3, 14, 200, 'worse (−5.5 points, 95 % interval −10.1 to −1.7 points)'),  # noqa: RUF001
+        (14, 3, 200, 'better (+5.5 points, '),
+        (5, 5, 200, 'no difference shown: may be chance (+0.0 points, '),
+        (0, 3, 7, 'too few to judge'),
+    ],
+)
+def test_the_baseline_is_compared_as_by_the_gate_alone(
+    won: int, lost: int, n: int, value: str
+) -> None:
+    """The accuracies of the last run stand there without a judgement."""
+    good = HitCount(190, 200)
+    verdict = judge(Counts(good, good, {}, baseline=PairedCount(won, lost, n)), Gate())
+    previous = made_report.content(2, n=40)
+    found = facts(changes_card.card(candidate(verdict, **previous.splits), previous))
+    fact = found['Against the baseline']
+    assert fact.value.replace('\u00a0', ' ').startswith(value)
+    (rule,) = (rule for rule in verdict.rules if rule.name == 'paired_test')
+    assert fact.detail == rule.sentence
+    assert 'chance' not in found['val accuracy'].detail
+    assert f'thawline compare {previous.run} r2' in found['val accuracy'].detail
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests import made_records, made_report
 from thawline.components.evaluation.gate.counts import Counts, HitCount, PairedCount
 from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.gate.verdict import judge
 from thawline.components.report import changes_card, content, first_screen, slices
 from thawline.components.report.content import ClassRow, Fact, FactCard, RunFacts, SplitResults
@@ -112,8 +114,18 @@ def test_a_slice_that_holds_all_images_has_no_gap() -> None:
     assert part.gap is None
 
 
+def reported(
+    decision: str,
+    splits: Mapping[str, SplitResults],
+    classes: tuple[str, ...],
+    run_facts: RunFacts,
+) -> changes_card.ReportedRun:
+    verdict = Verdict(decision == 'blessed', '', ())
+    return changes_card.ReportedRun('r2', verdict, decision, splits, classes, run_facts)
+
+
 def test_the_first_report_has_nothing_to_compare_with() -> None:
-    (only,) = changes_card.brief('blessed', {}, ('a',), RunFacts(), None)
+    (only,) = changes_card.brief(reported('blessed', {}, ('a',), RunFacts()), None)
     assert (only.term, only.value) == ('Last report', 'none')
 
 
@@ -124,28 +136,29 @@ def test_what_changed_is_said_in_short_lines() -> None:
     )
     now = RunFacts({'a': 2, 'b': {'c': 3}}, {'train': {'x': 14}}, environment={'keras': '2'})
     classes = (*before.classes, 'wasp')
-    lines = changes_card.brief('blessed', before.splits, classes, now, before)
+    lines = changes_card.brief(reported('blessed', before.splits, classes, now), before)
     by_term = {fact.term: fact for fact in lines}
     assert by_term['Verdict'].value == 'not blessed → blessed'
-    assert by_term['val accuracy'].detail == '+0.0 points, may be chance'
+    assert by_term['val accuracy'].detail == 'each run on its own val images'
     assert by_term['New classes'].value == 'wasp'
     assert by_term['Settings'] == Fact('Settings', '2 changed', 'a: 1 → 2, b.c: 2 → 3')
     assert by_term['Images'].value == '4 more: 10 → 14'
     assert by_term['Also changed'].value == 'Environment'
-    same = changes_card.brief('not blessed', {}, before.classes, before.facts, before)
+    same = changes_card.brief(reported('not blessed', {}, before.classes, before.facts), before)
     assert [fact.value for fact in same] == ['the same']
 
 
 def test_the_baseline_comes_first_and_a_caution_is_not_repeated() -> None:
     for counts, value in (
         (PairedCount(0, 9, 100), 'worse'),
-        (PairedCount(4, 5, 100), 'not worse'),
-        (PairedCount(1, 0, 3), 'not compared'),
+        (PairedCount(9, 0, 100), 'better'),
+        (PairedCount(4, 5, 100), 'no difference shown: may be chance'),
+        (PairedCount(1, 0, 3), 'too few to judge'),
     ):
         verdict = judge(Counts(GOOD, GOOD, {}, baseline=counts), Gate())
         fact, last = first_screen.changes(verdict, [Fact('Last report', 'none')]).facts
-        assert (fact.value, last.term) == (value, 'Last report')
-        assert bool(fact.detail) == (value != 'not compared')
+        assert fact.value.startswith(value) and last.term == 'Last report'
+        assert bool(fact.detail) == (value != 'too few to judge')
 
 
 def test_evidence_on_labels_is_counted_by_split() -> None:

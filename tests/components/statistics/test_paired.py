@@ -8,7 +8,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.components.statistics import paired
+from thawline.components.statistics import paired, paired_outcome
+from thawline.components.statistics.paired_outcome import PairedOutcome
 
 
 def closed_form(only_first: int, only_second: int, n: int) -> list[float]:
@@ -53,7 +54,7 @@ def test_the_interval_holds_the_difference_and_turns_with_the_models(n, data):
     if first + second:
         z = abs(second - first) / np.sqrt(first + second)
         if abs(z - 1.959964) > 1e-4:
-            assert difference.clear == (z > 1.959964)
+            assert (difference.lower * difference.upper > 0) == (z > 1.959964)
 
 
 def test_images_without_a_flip_still_leave_a_difference_open():
@@ -77,3 +78,96 @@ def test_the_interval_covers_the_truth():
         difference = paired.share_difference(a, b, n)
         covered += difference.lower <= only_second - only_first <= difference.upper
     assert 0.93 < covered / len(drawn) < 0.97
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_mcnemar_is_the_binomial_test(won, lost):
+    p = paired.mcnemar(won, lost)
+    reference = scipy.stats.binomtest(won, won + lost).pvalue if won + lost else 1.0
+    assert p == pytest.approx(reference)
+    assert p == paired.mcnemar(lost, won)
+
+
+def test_mcnemar_refuses_negative_counts():
+    with pytest.raises(ValueError, match='-1'):
+        paired.mcnemar(-1, 3)
+
+
+@given(st.integers(0, 400), st.sampled_from([0.01, 0.05, 0.5]))
+def test_losses_allowed_are_the_most(differ, level):
+    allowed = paired.losses_allowed(differ, level)
+    assert differ / 2 <= allowed <= differ
+    assert paired.mcnemar(differ - allowed, allowed) >= level or 2 * allowed == differ
+    if allowed < differ:
+        assert paired.mcnemar(differ - allowed - 1, allowed + 1) < level
+
+
+@pytest.mark.parametrize(
+    ('won', 'lost', 'n', 'outcome'),
+    [
+        (14, 3, 200, PairedOutcome.BETTER),
+        (3, 14, 200, PairedOutcome.WORSE),
+        (5, 12, 200, PairedOutcome.NO_DIFFERENCE),
+        (0, 0, 200, PairedOutcome.NO_DIFFERENCE),
+        (0, 5, 20, PairedOutcome.NO_DIFFERENCE),
+        (0, 6, 20, PairedOutcome.WORSE),
+        (0, 19, 19, PairedOutcome.TOO_FEW),
+        (0, 0, 0, PairedOutcome.TOO_FEW),
+    ],
+)
+def test_outcomes(won, lost, n, outcome):
+    test = paired.compare(won, lost, n)
+    assert test.outcome is outcome
+    turned = {PairedOutcome.BETTER: PairedOutcome.WORSE, PairedOutcome.WORSE: PairedOutcome.BETTER}
+    assert paired.compare(lost, won, n).outcome is turned.get(outcome, outcome)
+
+
+def test_the_level_is_that_of_the_gate():
+    assert paired.compare(3, 14, 200, 0.01).outcome is PairedOutcome.NO_DIFFERENCE
+    assert paired.compare(3, 14, 200, 0.05).outcome is PairedOutcome.WORSE
+
+
+@given(st.integers(20, 300), st.data())
+def test_the_interval_never_contradicts_the_outcome(n, data):
+    won = data.draw(st.integers(0, n))
+    lost = data.draw(st.integers(0, n - won))
+    test = paired.compare(won, lost, n)
+    assert test.difference.lower <= test.difference.value == (won - lost) / n
+    assert test.difference.value <= test.difference.upper
+    sign = {
+        PairedOutcome.BETTER: test.difference.lower > 0,
+        PairedOutcome.WORSE: test.difference.upper < 0,
+    }
+    if test.outcome is PairedOutcome.NO_DIFFERENCE:
+        assert not any(sign.values())
+    else:
+        assert sign[test.outcome]
+
+
+def test_the_interval_holds_0_where_the_exact_test_does_not_rule_it_out():
+    """Of 1 against 7 the score test is sure, the exact one is not (p = 0.07)."""
+    assert paired.share_difference(1, 7, 40).lower > 0
+    assert paired.compare(7, 1, 40).difference.lower == 0.0
+
+
+@pytest.mark.parametrize('shared', [False, True])
+def test_the_words_name_the_outcome_and_the_counts(shared):
+    for won, lost in ((14, 3), (3, 14), (5, 12), (0, 0)):
+        test = paired.compare(won, lost, 200)
+        words = paired_outcome.describe(test, 'this one', 'that one', shared)
+        assert ('of the shared classes' in words) is shared
+        assert '200 test images' in words and paired_outcome.p_text(test.p_value) in words
+        if test.outcome is PairedOutcome.NO_DIFFERENCE:
+            assert 'may be chance' in words
+        else:
+            assert f'This one is {test.outcome} than that one' in words
+        if won + lost:
+            assert f'only this one answers {won} correctly, only that one {lost}.' in words
+    few = paired_outcome.describe(paired.compare(0, 1, 1), 'this one', 'that one')
+    assert '1 test image that' in few and '20' in few
+
+
+def test_a_p_value_is_told_from_the_level():
+    assert paired_outcome.p_text(0.0004) == 'p < 0.001'
+    assert paired_outcome.p_text(0.04996) == 'p = 0.04996'
+    assert paired_outcome.p_text(0.0123) == 'p = 0.012'

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from thawline.components.statistics import paired, proportions
+from thawline.components.statistics import proportions
 
 counts = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 few = st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -125,35 +125,6 @@ def test_no_number_of_images_decides_what_is_not_above() -> None:
     assert proportions.images_needed(0.8 + 1e-6, 0.8) is None
     assert proportions.images_needed(1.0, 0.8) == 17
     assert proportions.images_needed(0.85, 0.8) == 254
-
-
-@hypothesis.given(st.integers(0, 400), st.integers(0, 400))
-def test_mcnemar_is_the_binomial_test(first: int, second: int) -> None:
-    test = paired.mcnemar(first, second)
-    if first + second:
-        for p, side in ((test.worse, 'less'), (test.better, 'greater')):
-            reference = scipy.stats.binomtest(first, first + second, alternative=side)
-            assert p == pytest.approx(reference.pvalue)
-        both = scipy.stats.binomtest(first, first + second).pvalue
-        assert test.different == pytest.approx(both)
-    else:
-        assert test == paired.McNemar(1.0, 1.0, 1.0)
-    assert paired.mcnemar(second, first).worse == test.better
-    assert paired.mcnemar(first, second + 1).worse <= test.worse
-
-
-def test_mcnemar_refuses_negative_counts() -> None:
-    with pytest.raises(ValueError, match='-1'):
-        paired.mcnemar(-1, 3)
-
-
-@hypothesis.given(st.integers(0, 400), st.sampled_from([0.01, 0.05, 0.5]))
-def test_losses_allowed_are_the_most(differ: int, level: float) -> None:
-    allowed = paired.losses_allowed(differ, level)
-    assert 0 <= allowed <= differ
-    assert paired.mcnemar(differ - allowed, allowed).worse >= level
-    if allowed < differ:
-        assert paired.mcnemar(differ - allowed - 1, allowed + 1).worse < level
 
 
 @hypothesis.given(few, few)

@@ -71,7 +71,7 @@ def test_blessed_run(tmp_path: pathlib.Path) -> None:
     assert content.verdict.blessed and content.verdict.pushed and content.verdict.refused_by is None
     assert content.verdict.val.accuracy == pytest.approx(0.95)
     assert content.verdict.test is None
-    assert content.verdict.baseline is not None and 'baseline' in content.verdict.baseline
+    assert content.verdict.baseline is not None and 'is better' in content.verdict.baseline
     assert content.model == body.PushedModel(path='/m/7', version='7')
     assert content.data is not None
     assert (

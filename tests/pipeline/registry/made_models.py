@@ -12,11 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow.parquet as pq
 from click.testing import CliRunner, Result
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests import made_records, made_runs
 from tests.made_runs import Row
+from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.shared import metadata_store
 from thawline.components.training.record import BaseRecord
 from thawline.pipeline import cli
@@ -118,16 +120,18 @@ class Models:
         contexts = [self._context(*place) for place in places]
         pairs, keys = [], []
         for kind, ids in ((pb.Event.INPUT, inputs or {}), (pb.Event.OUTPUT, again or {})):
-            for key, id_ in ids.items():
+            for id_ in dict.fromkeys(ids.values()):
                 artifact = self.store.get_artifacts_by_id([id_])[0]
-                pairs.append((artifact, _event(kind, key, id_)))
-                keys.append(key if kind == pb.Event.OUTPUT else '')
+                # As TFX has it: one event of an artifact that is read under several keys.
+                under = [key for key, number in ids.items() if number == id_]
+                pairs.append((artifact, _event(kind, under, id_)))
+                keys.append(under[0] if kind == pb.Event.OUTPUT else '')
         for key, (type_name, properties) in (outputs or {}).items():
             kind_id = self.store.put_artifact_type(pb.ArtifactType(name=type_name))
             rest = dict(properties)
             artifact = pb.Artifact(type_id=kind_id, uri=str(rest.pop('uri', f'/{node}/{key}')))
             _note(artifact, rest)
-            pairs.append((artifact, _event(pb.Event.OUTPUT, key)))
+            pairs.append((artifact, _event(pb.Event.OUTPUT, [key])))
             keys.append(key)
         execution = pb.Execution(
             type_id=self.store.put_execution_type(pb.ExecutionType(name=f'components.{node}')),
@@ -182,10 +186,13 @@ class Models:
         model = served = trained['model']
         if blessed is not None:
             made_runs.table(folder / 'evaluation', rows, ('ant', 'bee'))
+            Verdict(blessed, '', ()).write(folder / 'evaluation')
+            ingested = self._ingested(run_id, folder / 'ingested', rows)
             reached = {f'val_{end}': value for end, value in
                        (('accuracy', 0.9), ('lower', 0.85), ('upper', 0.94))}  # fmt: skip
             self.record(
-                run_id, 'Evaluator', {'model': model, 'examples': self.images['examples']},
+                run_id, 'Evaluator',
+                {'model': model, 'examples': ingested, 'seen_examples': ingested},
                 {'evaluation': ('ModelEvaluation', {'uri': folder / 'evaluation', **reached,
                                                     'val_images': 395}),
                  'blessing': ('ModelBlessing', {'blessed': int(blessed)})},
@@ -212,6 +219,13 @@ class Models:
                             self.staging / str(staged))  # fmt: skip
             self.push(run_id, served, staged)
         return model
+
+    def _ingested(self, run_id: str, folder: pathlib.Path, rows: Sequence[Row]) -> int:
+        """Records the Examples with some images; returns their id."""
+        folder.mkdir()
+        pq.write_table(made_runs.image_rows(rows), folder / 'images.parquet')
+        made = {'examples': ('Examples', {'uri': folder})}
+        return self.record(run_id, 'ImageExampleGen', outputs=made)['examples']
 
     def push(self, run_id: str, artifact: int, version: int, already_there: bool = False) -> None:
         """Records a push of a Model artifact."""
@@ -254,10 +268,11 @@ class Models:
         return done
 
 
-def _event(kind: int, key: str, artifact: int | None = None) -> pb.Event:
+def _event(kind: int, keys: Sequence[str], artifact: int | None = None) -> pb.Event:
     event = pb.Event(type=kind, artifact_id=artifact)
-    event.path.steps.add(key=key)
-    event.path.steps.add(index=0)
+    for key in keys:
+        event.path.steps.add(key=key)
+        event.path.steps.add(index=0)
     return event
 
 

@@ -131,7 +131,8 @@ def test_without_a_terminal_it_asks_for_yes_after_the_comparison(models: Models)
     better = models.add('r2', rows=RIGHT)
     done = models.thawline('promote', str(better))
     refused(done, '--yes')
-    assert 'B classifies 25 more images correctly than A' in done.stdout
+    assert 'B is better than A' in done.stdout
+    assert '40 test images that neither has seen, only B answers 10 correctly' in done.stdout
     assert models.versions() == [1]
 
 

@@ -37,8 +37,8 @@ BARE = '20260103-100000.000'
 def runs(tmp_path: pathlib.Path) -> Runs:
     """Two runs with reports, then one without."""
     found = Runs(tmp_path)
-    found.add(FIRST, rows(10, 6), config={'seed': 0})
-    found.add(SECOND, rows(16, 0), config={'seed': 1})
+    found.add(FIRST, rows(14, 6, 'test'), config={'seed': 0})
+    found.add(SECOND, rows(20, 0, 'test'), config={'seed': 1})
     return found
 
 
@@ -142,10 +142,11 @@ def test_compare_writes_a_page_and_says_what_came_of_it(runs):
     done = thawline(runs, 'compare', FIRST, SECOND, project(runs))
     assert done.exit_code == 0, done.output
     path = runs.output / 'comparisons' / f'{FIRST}-{SECOND}.html'
-    assert done.stdout.startswith('B is better\n') and '6 more images' in done.stdout
+    assert done.stdout.startswith('B is better than A\n')
+    assert '20 test images that neither has seen, only B answers 6 correctly' in done.stdout
     assert 'p = 0.031' in done.stdout
     assert str(path) in done.stdout
-    assert re.search(r'A +[\d.]+ %  B +[\d.]+ %  \+[\d.]+ points, 95 % interval', done.stdout)
+    assert re.search(r'A +[\d.]+ %  B +[\d.]+ %  \+[\d.]+ points \(95 % interval', done.stdout)
     page = path.read_text('utf-8')
     assert page.count('class="picture-card"') == 6
     # No example is left to draw them from.
@@ -154,13 +155,13 @@ def test_compare_writes_a_page_and_says_what_came_of_it(runs):
 
 def test_compare_in_markdown(runs):
     done = thawline(runs, 'compare', FIRST, 'last', project(runs), '--format', 'md')
-    assert done.stdout.startswith('## B is better: garden insects')
+    assert done.stdout.startswith('## B is better than A: garden insects')
     assert not (runs.output / 'comparisons').exists()
 
 
 def test_compare_takes_two_runs_that_can_be_compared(runs):
     refused(thawline(runs, 'compare', SECOND, 'last', project(runs)), 'the same run', SECOND)
-    runs.add(BARE, [('val0', 'val', 'wasp', 'wasp')], ('moth', 'wasp'))
+    runs.add(BARE, [('test0', 'test', 'wasp', 'wasp')], ('moth', 'wasp'))
     done = thawline(runs, 'compare', FIRST, BARE, project(runs))
     refused(done, 'ant, bee against moth, wasp')
 
@@ -284,14 +285,14 @@ def test_no_command_of_these_needs_tensorflow(runs):
 def test_pictures_that_no_report_shows_come_from_the_examples(runs):
     from tests.components.report import report_inputs
 
-    folder = runs.examples / 'Split-val'
+    folder = runs.examples / 'Split-test'
     folder.mkdir(parents=True)
     image = base64.b64decode(made_report.thumbnail(3).partition(',')[2])
-    kept = [report_inputs.Drawn(f'val{i}', f'val{i}.jpg', 'ant', image) for i in range(12)]
+    kept = [report_inputs.Drawn(f'test{i}', f'test{i}.jpg', 'ant', image) for i in range(16)]
     report_inputs.write(folder / 'data.gz', kept)
     done = thawline(runs, 'compare', FIRST, SECOND, project(runs))
     assert done.exit_code == 0, done.output
     page = (runs.output / 'comparisons' / f'{FIRST}-{SECOND}.html').read_text('utf-8')
-    # val10 to val15 flipped.
+    # test14 to test19 flipped.
     assert page.count('src="data:image/jpeg;base64,') == 2
     assert page.count('<span class="gone">deleted</span>') == 4

@@ -24,8 +24,8 @@ from thawline.components.evaluation.gate.counts import (
 )
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import RuleResult, Verdict
-from thawline.components.evaluation.gate.rule_result import format_pair
 from thawline.components.evaluation.gate.verdict import judge
+from thawline.components.shared import percentages
 from thawline.components.shared.errors import DataError
 from thawline.components.statistics import paired, proportions
 
@@ -114,9 +114,10 @@ def test_point_is_the_plain_comparison(case: tuple[int, int], threshold: float) 
     hits, n = case
     settings = gate(val_accuracy=threshold, strictness='point')
     # Both significance tests would refuse this one.
-    paired = PairedCount(9, 9, n)
+    worse = PairedCount(0, 9, 500)
     decision = judge(
-        counts(val=HitCount(hits, n), test=HitCount(0, 500), baseline=paired), settings
+        counts(val=HitCount(hits, n), test=HitCount(0, 500), baseline=worse),
+        settings.model_copy(update={'max_drop': None}),
     )
     assert decision.blessed is (hits / n >= threshold)
     assert rule(decision, 'test_contradiction').holds is None
@@ -130,6 +131,7 @@ def test_point_shows_significance_tests_that_decide_nothing() -> None:
         result = rule(decision, name)
         assert result.holds is None and result.value is not None and result.value < 0.05
         assert 'strictness: point' in result.sentence and not result.change
+    assert decision.cautions == [rule(decision, 'paired_test').sentence.partition(' This does')[0]]
 
 
 def test_where_the_approximate_interval_reaches_it_is_said() -> None:
@@ -275,15 +277,18 @@ def test_rules_that_nobody_asked_for() -> None:
     ('baseline', 'parts'),
     [
         (None, []),
-        (ClassChange(('x',), ('y', 'z')), ["added 'x'", "removed 'y', 'z'"]),
         (NoRecord(), ['no record', 'starts anew']),
-        (PairedCount(0, 7, 7), ['7 images', '20', 'starts anew']),
-        (PairedCount(0, 1, 1), ['1 image was', '20', 'starts anew']),
-        (PairedCount(0, 0, 0), ['All test images', '20', 'starts anew']),
+        (PairedCount(0, 7, 7), ['7 test images', '20', 'starts anew']),
+        (PairedCount(0, 1, 1), ['1 test image that', '20', 'starts anew']),
+        (PairedCount(0, 0, 0), ['no test images', '20', 'starts anew']),
+        (
+            PairedCount(0, 0, 9, ClassChange(('x',), ('y', 'z'))),
+            ['9 test images of the shared classes', "added 'x'", "removed 'y', 'z'"],
+        ),
     ],
 )
 def test_without_a_baseline_or_unseen_images_nothing_is_compared(
-    baseline: PairedCount | ClassChange | NoRecord | None, parts: list[str]
+    baseline: PairedCount | NoRecord | None, parts: list[str]
 ) -> None:
     decision = judge(counts(baseline=baseline), gate())
     assert decision.blessed
@@ -293,6 +298,31 @@ def test_without_a_baseline_or_unseen_images_nothing_is_compared(
         assert all(part in result.sentence for part in parts)
     # A first model has nothing to be worse than.
     assert decision.cautions == ([] if baseline is None else [result.sentence])
+    assert (decision.paired is None) is not isinstance(baseline, PairedCount)
+    if decision.paired is not None:
+        assert decision.paired.outcome == 'too few to judge'
+
+
+def test_shared_classes_are_compared() -> None:
+    change = ClassChange(('x',), ('y', 'z'))
+    decision = judge(counts(baseline=PairedCount(3, 14, 200, change)), gate())
+    assert failed(decision) == ['paired_test', 'max_drop']
+    for name in ('paired_test', 'max_drop'):
+        assert 'of the shared classes' in rule(decision, name).sentence
+    sentence = rule(decision, 'paired_test').sentence
+    assert "added 'x'; removed 'y', 'z'" in sentence and 'is wrong' in sentence
+
+
+def test_without_a_model_in_production_it_is_said() -> None:
+    decision = judge(counts(), gate(baseline='production'))
+    assert decision.blessed
+    (caution,) = decision.cautions
+    assert caution == rule(decision, 'paired_test').sentence
+    assert 'no model in production' in caution
+    compared = judge(counts(baseline=PairedCount(3, 14, 200)), gate(baseline='production'))
+    assert 'worse than the model in production' in rule(compared, 'paired_test').sentence
+    few = judge(counts(baseline=PairedCount(0, 0, 3)), gate(baseline='production'))
+    assert 'starts anew' not in rule(few, 'paired_test').sentence
 
 
 def test_without_test_images_a_test_split_is_asked_for() -> None:
@@ -304,8 +334,9 @@ def test_without_test_images_a_test_split_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(('n', 'holds'), [(19, None), (20, False)])
-def test_a_loss_of_a_quarter_is_found_on_the_fewest_pairs(n: int, holds: bool | None) -> None:
-    decision = judge(counts(baseline=PairedCount(0, n // 4 + (n % 4 > 0), n)), gate())
+def test_six_losses_are_found_on_the_fewest_pairs(n: int, holds: bool | None) -> None:
+    assert judge(counts(baseline=PairedCount(0, 5, n)), gate(max_drop=None)).blessed
+    decision = judge(counts(baseline=PairedCount(0, 6, n)), gate())
     for name in ('paired_test', 'max_drop'):
         assert rule(decision, name).holds is holds
     assert decision.blessed is (holds is None)
@@ -315,13 +346,33 @@ def test_worse_than_the_baseline() -> None:
     decision = judge(counts(baseline=PairedCount(3, 14, 200)), gate())
     assert failed(decision) == ['paired_test', 'max_drop']
     result = rule(decision, 'paired_test')
-    assert result.value == paired.mcnemar(3, 14).worse
-    assert integers(result.sentence.partition(':')[2]) == [17, 200, 3, 14]
-    assert integers(result.change) == [12, 17]
+    assert result.value == paired.mcnemar(3, 14)
+    assert decision.paired == paired.compare(3, 14, 200)
+    assert integers(result.sentence.partition(').')[2]) == [200, 3, 14]
+    assert integers(result.change)[:2] == [12, 17]
+    # What one more would be, by the test itself.
+    assert paired.mcnemar(4, 13) < 0.05 < paired.mcnemar(5, 12)
+    assert 'may be chance' in result.change and '2.5 %' in result.change
+    assert 'seed' in result.change
     assert 'drop against the baseline' in decision.headline
     assert rule(judge(counts(baseline=PairedCount(5, 12, 200)), gate()), 'paired_test').holds
     assert failed(judge(counts(baseline=PairedCount(3, 14, 1000)), gate())) == ['paired_test']
-    assert judge(counts(baseline=PairedCount(14, 3, 200)), gate()).blessed
+    better = judge(counts(baseline=PairedCount(14, 3, 200)), gate())
+    assert better.blessed and better.paired is not None and better.paired.outcome == 'better'
+    assert rule(better, 'paired_test').margin is None
+
+    same = judge(counts(baseline=PairedCount(5, 5, 200)), gate()).paired
+    assert same is not None and same.outcome == 'no difference shown: may be chance'
+
+
+def test_a_significant_loss_is_a_caution_where_it_does_not_refuse() -> None:
+    for settings in (gate(paired_test=None, max_drop=None), gate(strictness='point', max_drop=0.9)):
+        decision = judge(counts(baseline=PairedCount(3, 14, 200)), settings)
+        assert decision.blessed and decision.paired == paired.compare(3, 14, 200)
+        (caution,) = decision.cautions
+        assert caution in rule(decision, 'paired_test').sentence
+        assert 'worse than the latest blessed model' in caution
+        assert not judge(counts(baseline=PairedCount(5, 12, 200)), settings).cautions
 
 
 @pytest.mark.parametrize(('lost', 'holds'), [(0, True), (4, True), (5, False)])
@@ -337,7 +388,10 @@ def test_test_must_not_contradict_val() -> None:
     decision = judge(counts(test=HitCount(150, 200)), gate())
     assert failed(decision) == ['test_contradiction']
     assert '75.0 %' in decision.headline and '88.0 %' in decision.headline
-    needed = integers(rule(decision, 'test_contradiction').change)[0]
+    change = rule(decision, 'test_contradiction').change
+    for part in ('may be chance', '5.0 %', 'Add val and test images', 'seed'):
+        assert part in change
+    needed = integers(change)[0]
     assert judge(counts(test=HitCount(needed, 200)), gate()).blessed
     assert not judge(counts(test=HitCount(needed - 1, 200)), gate()).blessed
     assert judge(counts(test=HitCount(200, 200)), gate()).blessed
@@ -377,10 +431,12 @@ def test_probabilities_that_are_no_numbers() -> None:
 
 def test_verdict_survives_json_and_others_are_refused(tmp_path: pathlib.Path) -> None:
     hostile = {'<img src=x>"\'': HitCount(1, 90), '\U0001f408 \u202egpj': HitCount(2, 90)}
-    decision = judge(counts(classes=hostile), gate(worst_class_recall=0.5))
+    worse = PairedCount(3, 14, 200)
+    decision = judge(counts(classes=hostile, baseline=worse), gate(worst_class_recall=0.5))
     decision.write(tmp_path)
     values = json.loads((tmp_path / Verdict.FILE).read_text('utf-8'))
-    assert list(values) == ['format', 'blessed', 'headline', 'rules']
+    assert list(values) == ['format', 'blessed', 'headline', 'rules', 'paired']
+    assert values['paired']['outcome'] == 'worse'
     assert values['format'] == 1 and Verdict.read(tmp_path) == decision
     # A name that turns the direction of writing must not turn the sentence around it.
     assert '\u202e' not in rule(decision, 'worst_class_recall').sentence
@@ -392,11 +448,11 @@ def test_verdict_survives_json_and_others_are_refused(tmp_path: pathlib.Path) ->
 
 @hypothesis.given(st.floats(0, 1), st.floats(0, 1))
 def test_numbers_that_differ_look_different(value: float, bound: float) -> None:
-    first, second = format_pair(value, bound)
+    first, second = percentages.apart(value, bound)
     assert (first == second) is (value == bound)
 
 
 def test_decimals_are_added_until_two_shares_can_be_told_apart() -> None:
-    assert format_pair(0.874, 0.8) == ('87.4 %', '80.0 %')
-    assert format_pair(0.79996, 0.8) == ('79.996 %', '80.000 %')
-    assert format_pair(0.8, 0.8) == ('80.0 %', '80.0 %')
+    assert percentages.apart(0.874, 0.8) == ('87.4 %', '80.0 %')
+    assert percentages.apart(0.79996, 0.8) == ('79.996 %', '80.000 %')
+    assert percentages.apart(0.8, 0.8) == ('80.0 %', '80.0 %')

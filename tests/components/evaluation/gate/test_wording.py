@@ -59,7 +59,8 @@ def part_cases() -> Iterator[tuple[str, Counts, Gate]]:
 
 def comparison_cases() -> Iterator[tuple[str, Counts, Gate]]:
     change = ClassChange(('x',), ('y', 'z'))
-    yield 'other classes', counts(baseline=change), gate()
+    yield 'other classes', counts(baseline=PairedCount(3, 14, 200, change)), gate()
+    yield 'too few of the shared classes', counts(baseline=PairedCount(0, 0, 7, change)), gate()
     yield 'worse than the baseline', counts(baseline=PairedCount(3, 14, 200)), gate()
     yield 'better than the baseline', counts(baseline=PairedCount(14, 3, 200)), gate()
     yield 'as good as the baseline', counts(baseline=PairedCount(3, 3, 200)), gate()
@@ -70,6 +71,12 @@ def comparison_cases() -> Iterator[tuple[str, Counts, Gate]]:
     yield 'few images that neither has seen', counts(baseline=PairedCount(0, 7, 7)), gate()
     yield 'one image that neither has seen', counts(baseline=PairedCount(0, 1, 1)), gate()
     yield 'the baseline has seen all', counts(baseline=PairedCount(0, 0, 0)), gate()
+    worse = counts(baseline=PairedCount(3, 14, 200))
+    yield 'a loss that does not refuse', worse, gate(paired_test=None, max_drop=None)
+    yield 'no difference at all', counts(baseline=PairedCount(0, 0, 200)), gate()
+    production = gate(baseline='production')
+    yield 'no model in production', counts(), production
+    yield 'worse than the model in production', worse, production
     yield 'no record of the images', counts(baseline=NoRecord()), gate()
 
 
