@@ -45,7 +45,14 @@ def services(tmp_path: pathlib.Path, **settings: object) -> Services:
     return Services(Beam.model_validate(settings), tmp_path, tmp_path / 'logs')
 
 
-def test_absent_job_server_is_said_soon(tmp_path, nobody):
+@pytest.fixture
+def hurried(monkeypatch):
+    """Waits a second where ten are allowed."""
+    assert health_checks.TIMEOUT < SOON
+    monkeypatch.setattr(health_checks, 'TIMEOUT', 1.0)
+
+
+def test_absent_job_server_is_said_soon(tmp_path, nobody, hurried):
     began = time.monotonic()
     with pytest.raises(Unavailable, match=f'beam.job_endpoint: no Beam job server.*{nobody}'):
         services(tmp_path, engine='portable', job_endpoint=nobody).endpoints()
@@ -53,7 +60,7 @@ def test_absent_job_server_is_said_soon(tmp_path, nobody):
     assert not (tmp_path / 'logs').exists()  # nothing was started for it
 
 
-def test_absent_worker_pool_is_said_soon_and_how_to_start_one(tmp_path, nobody):
+def test_absent_worker_pool_is_said_soon_and_how_to_start_one(tmp_path, nobody, hurried):
     began = time.monotonic()
     with pytest.raises(Unavailable, match=f'beam.worker_pool: no worker pool answers at {nobody}'):
         services(tmp_path, engine='portable', worker_pool=nobody).endpoints()
@@ -73,8 +80,7 @@ def test_absent_spark_is_said_at_once(tmp_path, nobody):
     assert not (tmp_path / 'logs').exists()  # nothing was started for it
 
 
-def test_a_server_that_says_nothing_is_no_hang(tmp_path, silent, monkeypatch):
-    monkeypatch.setattr(health_checks, 'TIMEOUT', 1.0)
+def test_a_server_that_says_nothing_is_no_hang(silent, hurried):
     for look in (
         health_checks.check_job_server,
         health_checks.check_worker_pool,
