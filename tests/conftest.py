@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from tests import scheduling
+
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+
     from tests.components.transformed import Transformed
 
 # Names a file of reasons for which tests may be skipped.
@@ -31,6 +35,24 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
     from tests.components import transformed as making  # TensorFlow only for those who ask
 
     return making.transform(tmp_path_factory.mktemp('transformed'))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`."""
+    return scheduling.workers()
+
+
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Producer
+) -> scheduling.Scheduling | None:
+    """For `--dist loadfile`."""
+    return scheduling.Scheduling(config, log) if config.getoption('dist') == 'loadfile' else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In workers of pytest-xdist alone."""
+    if hasattr(config, 'workerinput'):
+        scheduling.sort_longest_first(items)
 
 
 def pytest_collection_finish() -> None:
