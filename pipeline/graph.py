@@ -147,16 +147,21 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
 
     serving_check = ServingCheck(
         model=exported,
+        exports=exporter.outputs['exports'],
         examples=examples,
         evaluation=evaluation,
         blessing=blessing,
         check=config.serving.check,
     )
 
+    infra_blessing = serving_check.outputs['infra_blessing']
+    serving_record = serving_check.outputs['serving_record']
+
     pusher = Pusher(
         model=exported,
         model_blessing=blessing,
-        infra_blessing=serving_check.outputs['infra_blessing'],
+        infra_blessing=infra_blessing,
+        serving_record=serving_record,
         staging=str(project.staging),
     )
 
@@ -173,7 +178,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         model_run=model_run,
         evaluation=evaluation,
         exports=exporter.outputs['exports'],
-        serving_record=serving_check.outputs['serving_record'],
+        serving_record=serving_record,
         previous=last_report.outputs['report'],
         config=config.results_json(),
     )
@@ -189,7 +194,11 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         )
         unlabelled.add_upstream_node(report)  # nothing to predict keeps no model from its report
         bulk_inferrer = ImageBulkInferrer(
-            examples=unlabelled.outputs['examples'], model=exported, model_blessing=blessing
+            examples=unlabelled.outputs['examples'],
+            model=exported,
+            model_blessing=blessing,
+            infra_blessing=infra_blessing,
+            serving_record=serving_record,
         )
         bulk = [unlabelled, bulk_inferrer]
 

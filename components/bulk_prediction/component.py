@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tfx.components.bulk_inferrer import component as bulk_inferrer
-from tfx.dsl.components.base import executor_spec
-from tfx.types import standard_artifacts
+from tfx.proto import bulk_inferrer_pb2
+from tfx.types import BaseChannel, standard_artifacts
 
 from thawline.components.bulk_prediction import driver, executor, inferrer
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.params import Columns
-from thawline.components.shared import code_digest, node_names
+from thawline.components.shared import node_names
+from thawline.components.shared.artifacts import ServingRecord
 from thawline.components.shared.component import Component
 
 
@@ -32,13 +30,32 @@ class UnlabelledExampleGen(Component):
     }
 
 
-class ImageBulkInferrer(bulk_inferrer.BulkInferrer):
-    """TFX's BulkInferrer in everything but its executor."""
+class ImageBulkInferrer(Component):
+    """TFX's BulkInferrer, held to what a push is held to.
 
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(inferrer.Executor)
+    TFX's takes no blessing but the Evaluator's. A model that the serving check refused answers
+    otherwise than it was evaluated, or not at all: its predictions are no better than its service.
+    """
 
-    def __init__(self, **inputs: Any) -> None:
-        """The inputs of TFX's."""
-        super().__init__(**inputs)
-        self.spec.exec_properties.update(code_digest.key_properties(inferrer.__name__))
-        self.with_id(node_names.BULK_INFERRER)
+    NAME = node_names.BULK_INFERRER
+    EXECUTOR = inferrer.Executor
+    INPUTS = {
+        'examples': standard_artifacts.Examples,
+        'model': standard_artifacts.Model,
+        'model_blessing': standard_artifacts.ModelBlessing,
+        'infra_blessing': standard_artifacts.InfraBlessing,
+        'serving_record': ServingRecord,
+    }
+    OUTPUTS = {'inference_result': standard_artifacts.InferenceResult}
+    PARAMETERS = {
+        'data_spec': bulk_inferrer_pb2.DataSpec,
+        'model_spec': bulk_inferrer_pb2.ModelSpec,
+    }
+
+    def __init__(self, **inputs: BaseChannel) -> None:
+        """The signature and the splits are TFX's defaults."""
+        super().__init__(
+            data_spec=bulk_inferrer_pb2.DataSpec(),
+            model_spec=bulk_inferrer_pb2.ModelSpec(),
+            **inputs,
+        )

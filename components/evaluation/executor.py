@@ -28,7 +28,7 @@ from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.ingestion import image_table
 from thawline.components.saved_model import card
-from thawline.components.shared import progress, property_names, split_files
+from thawline.components.shared import judged_files, progress, property_names, split_files
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
@@ -59,6 +59,7 @@ class Executor(BeamNodeExecutor):
             if name in inputs
         }
         candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
+        judged_files.record(pathlib.Path(candidate), evaluation)
         unseen, pairs = _images_to_compare(inputs, candidate, baseline)
         compared = baseline if unseen else None
         latency_ms = self._predict(inputs, candidate, compared, unseen, evaluation.uri, gate)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tfx.types import BaseChannel, standard_artifacts
 
-from thawline.components.export import artifacts, executor, format_libraries, params
+from thawline.components.export import executor, format_libraries, params
+from thawline.components.shared.artifacts import Exports
 from thawline.components.shared.component import Component
 
 
@@ -26,7 +27,7 @@ class Exporter(Component):
         'evaluation': standard_artifacts.ModelEvaluation,
         'blessing': standard_artifacts.ModelBlessing,
     }
-    OUTPUTS = {'exported_model': standard_artifacts.Model, 'exports': artifacts.Exports}
+    OUTPUTS = {'exported_model': standard_artifacts.Model, 'exports': Exports}
     PARAMETERS = {'settings': params.ExportSettings}
 
     def __init__(self, *, settings: params.ExportSettings, **inputs: BaseChannel) -> None:

@@ -17,7 +17,14 @@ from thawline.components.export.params import ExportSettings
 from thawline.components.export.record import ExportsRecord
 from thawline.components.saved_model import card
 from thawline.components.saved_model.card import AbstainThreshold
-from thawline.components.shared import metadata_store, progress, property_names, split_files
+from thawline.components.shared import (
+    judged_files,
+    metadata_store,
+    node_names,
+    progress,
+    property_names,
+    split_files,
+)
 from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 from thawline.components.shared.percentages import between, percent
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
@@ -31,13 +38,17 @@ class Executor(NodeExecutor):
         """Leaves the model where Pusher looks for one, and `exports.json`.
 
         Raises:
+            ConfigError: the model has changed since it was evaluated.
             DataError: the predictions or the transformed examples cannot be used.
         """
         progress.start('exporting')
         settings = ExportSettings.model_validate_json(properties['settings'])
         model = pathlib.Path(path_utils.serving_model_path(outputs['exported_model'].uri))
         model.parent.mkdir(parents=True, exist_ok=True)
-        hard_links.copy(pathlib.Path(path_utils.serving_model_path(inputs['model'].uri)), model)
+        trained = pathlib.Path(path_utils.serving_model_path(inputs['model'].uri))
+        what = f'the model that the {node_names.EVALUATOR} judged'
+        judged_files.check(trained, inputs['evaluation'], what, node_names.TRAINER)
+        hard_links.copy(trained, model)
 
         blessed = model_utils.is_model_blessed(inputs['blessing'])
         table = predictions.read(inputs['evaluation'].uri)
@@ -69,6 +80,7 @@ class Executor(NodeExecutor):
         exports, latency = formats.make(settings.exports if blessed else (), sources)
         record = ExportsRecord(blessed, size, latency, exports, abstain, note)
         record.write(outputs['exports'].uri)
+        judged_files.record(model, outputs['exports'])
         outputs['exports'].set_string_custom_property(
             property_names.PLACED, json.dumps(record.placed)
         )

@@ -6,12 +6,11 @@ from tfx.types import standard_artifacts
 
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding.artifacts import Embeddings
-from thawline.components.export.artifacts import Exports
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.report import executor
 from thawline.components.report.artifacts import Report
-from thawline.components.serving_check.artifacts import ServingRecord
 from thawline.components.shared import node_names
+from thawline.components.shared.artifacts import Exports, ServingRecord
 from thawline.components.shared.component import Component
 
 

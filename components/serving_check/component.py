@@ -5,8 +5,8 @@ from __future__ import annotations
 from tfx.types import standard_artifacts
 
 from thawline.components.serving_check import executor
-from thawline.components.serving_check.artifacts import ServingRecord
 from thawline.components.serving_check.params import ServingCheckSettings
+from thawline.components.shared.artifacts import Exports, ServingRecord
 from thawline.components.shared.component import Component
 
 
@@ -21,6 +21,7 @@ class ServingCheck(Component):
     CODE = ('thawline.components.serving_check.probe',)
     INPUTS = {
         'model': standard_artifacts.Model,
+        'exports': Exports,  # for what the Exporter left in the model's folder
         'examples': standard_artifacts.Examples,
         'evaluation': standard_artifacts.ModelEvaluation,
         'blessing': standard_artifacts.ModelBlessing,

@@ -13,7 +13,7 @@ from thawline.components.evaluation import predictions
 from thawline.components.serving_check import probe_process
 from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.serving_check.record import ServingCheckRecord
-from thawline.components.shared import property_names, split_files
+from thawline.components.shared import judged_files, node_names, property_names, split_files
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 from thawline.components.shared.splits import VAL
@@ -26,11 +26,16 @@ class Executor(NodeExecutor):
     """Checks one exported model."""
 
     def run(self, inputs: Artifacts, outputs: Artifacts, properties: Properties) -> None:
-        """Leaves `serving.json`, and blesses.
+        """Leaves `serving.json` and what the files of the model are, and blesses.
 
         Raises:
+            ConfigError: the model has changed since it was exported.
             DataError: no val image was evaluated, or the predictions cannot be used.
         """
+        model = pathlib.Path(path_utils.serving_model_path(inputs['model'].uri))
+        what = f'the model that the {node_names.EXPORTER} made'
+        judged_files.check(model, inputs['exports'], what, node_names.EXPORTER)
+        judged_files.record(model, outputs['serving_record'])
         result = ServingCheckRecord(
             checked=False, passed=False, problems=('the model was not blessed',)
         )
@@ -42,7 +47,6 @@ class Executor(NodeExecutor):
             )
             if not replay.serialized:
                 raise DataError('there is no evaluated val image to ask the exported model about')
-            model = pathlib.Path(path_utils.serving_model_path(inputs['model'].uri))
             result = probe_process.check(model, replay, limits)
         record_artifact = outputs['serving_record']
         result.write(record_artifact.uri)

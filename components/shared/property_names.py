@@ -23,6 +23,9 @@ BLESSED = 'blessed'
 CURRENT_MODEL_ID = 'current_model_id'
 BASELINE_MODEL_ID = 'baseline_model_id'
 
+# Of what was recorded of a model: of an evaluation, exports, a serving record, a PushedModel.
+MODEL_DIGEST = 'model_digest'  # over all files; see `model_fingerprint`
+
 # Of what the Exporter and the serving check record.
 PLACED = 'placed'
 CHECKED = 'checked'

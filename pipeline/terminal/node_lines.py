@@ -152,7 +152,7 @@ def _push(result: NodeResult, project: Project) -> str:
 def _bulk_prediction(result: NodeResult, project: Project) -> str:
     folder = pathlib.Path(result.outputs['inference_result'].uri)
     if not any(folder.glob('prediction_logs-*')):
-        return 'NO PREDICTIONS: the model is not blessed'
+        return 'NO PREDICTIONS: the model is not blessed, or failed the serving check'
     return f'predictions in {folder}'
 
 

@@ -20,7 +20,9 @@ from tests.pipeline.prediction import prediction_setup
 from thawline.components.bulk_prediction import component, driver, executor, inferrer
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.params import Columns
-from thawline.components.shared.errors import DataError
+from thawline.components.shared import judged_files
+from thawline.components.shared.artifacts import ServingRecord
+from thawline.components.shared.errors import ConfigError, DataError
 from thawline.pipeline.engines.beam_options import IN_PROCESS
 
 
@@ -51,22 +53,26 @@ def ingest(source: pathlib.Path | str, out: pathlib.Path) -> dict[str, list[Arti
 
 
 def infer(
-    examples: Artifact, model: pathlib.Path, blessed: bool, out: pathlib.Path
+    examples: Artifact, model: pathlib.Path, blessed: bool, passed: bool, out: pathlib.Path
 ) -> list[prediction_log_pb2.PredictionLog]:
+    """Answers of the nodes' model, by both its blessings."""
     blessing = artifact(standard_artifacts.ModelBlessing, out / 'blessing')
     blessing.set_int_custom_property('blessed', int(blessed))
+    infra = artifact(standard_artifacts.InfraBlessing, out / 'infra_blessing')
+    infra.set_int_custom_property('blessed', int(passed))
     result = artifact(standard_artifacts.InferenceResult, out / 'result')
+    inputs = {
+        'examples': examples,
+        'model': artifact(standard_artifacts.Model, model),
+        'model_blessing': blessing,
+        'infra_blessing': infra,
+        'serving_record': artifact(ServingRecord, model.with_name('record')),
+    }
     node = component.ImageBulkInferrer(
-        examples=channel_utils.as_channel([examples]),
-        model=channel_utils.as_channel([artifact(standard_artifacts.Model, model)]),
-        model_blessing=channel_utils.as_channel([blessing]),
+        **{name: channel_utils.as_channel([value]) for name, value in inputs.items()}
     )
     inferrer.Executor(context()).Do(
-        {
-            'examples': [examples],
-            'model': [artifact(standard_artifacts.Model, model)],
-            'model_blessing': [blessing],
-        },
+        {name: [value] for name, value in inputs.items()},
         {'inference_result': [result]},
         dict(node.exec_properties),
     )
@@ -94,7 +100,8 @@ def test_bulk_inferrer_answers_as_predict_does(
     target = tmp_path / 'out.jsonl'
     prediction_setup.predict([root], model / 'Format-Serving', target)
     expected = {row['path']: row for row in prediction_setup.read(target)}
-    logs = infer(examples, model, True, tmp_path)
+    judged_files.record(model / 'Format-Serving', artifact(ServingRecord, tmp_path / 'record'))
+    logs = infer(examples, model, True, True, tmp_path)
     found = {}
     for log in logs:
         request, response = log.predict_log.request, log.predict_log.response
@@ -109,7 +116,11 @@ def test_bulk_inferrer_answers_as_predict_does(
         theirs = list(expected[path]['probabilities'].values())
         np.testing.assert_allclose(answers['probabilities'], theirs, atol=2e-6)
 
-    assert infer(examples, model, False, tmp_path / 'not_blessed') == []
+    assert infer(examples, model, False, True, tmp_path / 'not_blessed') == []
+    assert infer(examples, model, True, False, tmp_path / 'refused') == []
+    (model / 'Format-Serving' / 'more.txt').write_text('')
+    with pytest.raises(ConfigError, match='added: more.txt'):
+        infer(examples, model, True, True, tmp_path / 'changed')
 
 
 def test_batches_are_bounded() -> None:

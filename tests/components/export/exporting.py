@@ -16,10 +16,10 @@ from tests.components.evaluation import evaluating
 from tests.components.transformed import CLASSES, Transformed
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.export import executor
-from thawline.components.export.artifacts import Exports as ExportsArtifact
 from thawline.components.export.params import ExportSettings
 from thawline.components.export.record import ExportsRecord
 from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared.artifacts import Exports as ExportsArtifact
 from thawline.components.training.record import BaseRecord
 
 BASE = BaseRecord('tiny', 'random', 'abc', 32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from tests.components.transformed import CLASSES, SIZE, Transformed
 from thawline.components.evaluation import predictions
 from thawline.components.export import format_libraries, litert, onnx_format, warmup
 from thawline.components.saved_model import card
+from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.model_fingerprint import Fingerprint, LocalFiles
 from thawline.components.transform import examples
 
 LITERT = ('litert', 'litert_dynamic', 'litert_int8')
@@ -73,6 +76,30 @@ def test_every_format_answers_as_it_says(judged: Judged, tmp_path: pathlib.Path)
         assert about['export']['kind'] == one.kind and about['export']['file'] == file.name
     sizes = {one.kind: one.megabytes for one in told.exports}
     assert sizes['litert_int8'] < sizes['litert']
+
+
+def test_what_was_evaluated_is_what_is_exported(judged: Judged, tmp_path: pathlib.Path) -> None:
+    trained = LocalFiles(pathlib.Path(judged.model.uri, 'Format-Serving'))
+    evaluated = Fingerprint.read(judged.evaluation.uri)
+    assert evaluated == model_fingerprint.fingerprint(trained)
+    assert judged.evaluation.get_string_custom_property('model_digest') == evaluated.digest
+    made = exporting.export(tmp_path, judged)
+    present = model_fingerprint.fingerprint(LocalFiles(made.model))
+    assert Fingerprint.read(made.exports.uri) == present
+    assert evaluated.files.items() <= present.files.items() | {
+        ('assets.extra/thawline.json', evaluated.files['assets.extra/thawline.json'])
+    }
+    changed = tmp_path / 'changed'
+    shutil.copytree(judged.model.uri, changed)
+    content = bytearray((changed / 'Format-Serving' / 'saved_model.pb').read_bytes())
+    content[1000] ^= 1
+    (changed / 'Format-Serving' / 'saved_model.pb').write_bytes(content)
+    other = dataclasses.replace(
+        judged, model=exporting.artifact(type(judged.model), changed, judged.model.id)
+    )
+    with pytest.raises(ConfigError, match='changed: saved_model.pb; .*--from Trainer --no-cache'):
+        exporting.export(tmp_path / 'again', other)
+    assert not (tmp_path / 'again' / 'exports' / 'exports.json').exists()
 
 
 def test_lossy_format_outside_of_the_tolerance_is_not_placed(

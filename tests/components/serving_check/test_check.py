@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shutil
 import sys
 
 import numpy as np
@@ -19,10 +20,12 @@ from tests.components.serving_check import odd_models
 from tests.components.transformed import Transformed, rows
 from thawline.components.evaluation import predictions
 from thawline.components.serving_check import executor, probe_process
-from thawline.components.serving_check.artifacts import ServingRecord
 from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.serving_check.record import ServingCheckRecord
-from thawline.components.shared import split_files
+from thawline.components.shared import judged_files, model_fingerprint, split_files
+from thawline.components.shared.artifacts import Exports, ServingRecord
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.model_fingerprint import Fingerprint, LocalFiles
 
 QUICK = ServingCheckSettings(images=2, huge_pixels=250_000)
 
@@ -47,6 +50,7 @@ def check(
     }
     inputs = {
         'model': [exported.artifact],
+        'exports': [exported.exports],
         'examples': [given.examples],
         'evaluation': [given.evaluation],
         'blessing': [given.blessing],
@@ -82,15 +86,31 @@ def test_good_model_passes(judged: Judged, exported: Exported, tmp_path: pathlib
     for name in ('garbage bytes', 'empty bytes', 'decompression bomb', 'one bad image of two'):
         assert came[name] == 'error', name
     assert 'hang' not in came.values() and 'crash' not in came.values()
+    present = model_fingerprint.fingerprint(LocalFiles(exported.model))
+    assert {'saved_model.pb', 'assets.extra/thawline.json'} < present.files.keys()
+    assert Fingerprint.read(tmp_path / 'record') == present
+
+
+def test_model_that_changed_since_its_export_is_not_judged(
+    judged: Judged, exported: Exported, tmp_path: pathlib.Path
+) -> None:
+    model = tmp_path / 'exported'
+    shutil.copytree(exported.artifact.uri, model)
+    (model / 'Format-Serving' / 'assets.extra' / 'thawline.json').write_text('{}')
+    changed = dataclasses.replace(
+        exported, artifact=exporting.artifact(standard_artifacts.Model, model, 20)
+    )
+    with pytest.raises(ConfigError, match='changed: assets.extra/thawline.json; .*--from Exporter'):
+        check(tmp_path, judged, changed)
 
 
 def test_other_answers_than_were_evaluated_are_refused(
     judged: Judged, transformed: Transformed, exported: Exported, tmp_path: pathlib.Path
 ) -> None:
     other = evaluating.exported(tmp_path / 'other', transformed, tuple('abcde'), seed=3, kernel=9.0)
-    swapped = dataclasses.replace(
-        exported, artifact=exporting.artifact(standard_artifacts.Model, other, 40)
-    )
+    exports = exporting.artifact(Exports, tmp_path / 'exports', 41)
+    judged_files.record(other / 'Format-Serving', exports)
+    swapped = Exported(exporting.artifact(standard_artifacts.Model, other, 40), exports)
     limits = QUICK.model_copy(update={'max_latency_ms': 1e-6, 'max_memory_mb': 1.0})
     found, blessing = check(tmp_path, judged, swapped, limits)
     assert not found.passed and not pushes(judged, blessing)
@@ -112,6 +132,8 @@ def test_unblessed_model_is_not_asked(
     assert not found.checked and found.requests == () and found.problems
     assert not pushes(judged, blessing)
     assert pathlib.Path(blessing.uri, 'INFRA_NOT_BLESSED').is_file()
+    present = model_fingerprint.fingerprint(LocalFiles(exported.model))
+    assert Fingerprint.read(tmp_path / 'record') == present, 'it may be forced into production'
 
 
 def constant_answers() -> probe_process.Replay:

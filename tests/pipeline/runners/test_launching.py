@@ -13,6 +13,9 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests.pipeline.runners import tiny_nodes
+from thawline.components.shared import errors, model_fingerprint
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.pipeline.commands import runs
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import lineage
@@ -155,7 +158,7 @@ def test_arguments_of_the_process_are_none_of_the_nodes(project, monkeypatch):
     assert sys.argv[1:] == ['run-node', '--runner=DirectRunner']
 
 
-PUSH = ('Model', 'ModelBlessing', 'InfraBlessing', 'Pusher')
+PUSH = ('Model', 'ModelBlessing', 'InfraBlessing', 'ServingRecord', 'Pusher')
 
 
 def model(project: Project, name: str) -> str:
@@ -193,10 +196,37 @@ def test_staging_serves_the_model_of_the_last_run_whatever_the_cache_holds(proje
     assert served(project) == (int(again.properties['pushed_version']), 'a')
     assert len(os.listdir(project.staging)) == 3
     graph = lineage.read(opening.find_store(project), 'tiny')
-    owners = models.staged_models(graph)
-    assert [owners[version] for version in sorted(owners)] == [
+    pushes = models.pushes(graph)
+    assert [pushes[version].model for version in sorted(pushes)] == [
         graph.of_node('Pusher')[number].inputs['model'][0] for number in range(3)
     ]
+    assert {version: push.digest for version, push in pushes.items()} == {
+        int(folder.name): model_fingerprint.fingerprint(LocalFiles(folder)).digest
+        for folder in project.staging.iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'changes'),
+    [
+        ('saved_model.pb', 'c', 'changed: saved_model.pb'),
+        ('saved_model.pb', None, 'missing: saved_model.pb'),
+        ('more.txt', '', 'added: more.txt'),
+    ],
+)
+def test_a_model_that_changed_since_its_check_is_not_pushed(project, name, text, changes):
+    pushed(project, 'a', 'r0')
+    run = run_of(project, 'r1', push=model(project, 'b'))
+    file = pathlib.Path(model(project, 'b'), 'Format-Serving', name)
+    file.unlink() if text is None else file.write_text(text, 'utf-8')
+    for node in PUSH[:-1]:
+        run.launch(node)
+    with pytest.raises(NodeFailed) as raised:
+        run.launch('Pusher')
+    reason = errors.user_error(raised.value)
+    assert isinstance(reason, ConfigError) and f'{file.parent} is no longer' in str(reason)
+    assert f'{changes}; ' in str(reason) and '--from Exporter --no-cache' in str(reason)
+    assert len(os.listdir(project.staging)) == 1 and served(project)[1] == 'a'
 
 
 def test_a_number_is_not_given_again_to_an_emptied_folder(project):

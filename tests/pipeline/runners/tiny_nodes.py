@@ -10,7 +10,11 @@ import pathlib
 import time
 
 from thawline.components.pusher.component import Pusher
+from thawline.components.shared import model_fingerprint
+from thawline.components.shared.artifacts import ServingRecord
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.model_fingerprint import LocalFiles
+from thawline.components.shared.property_names import MODEL_DIGEST
 from thawline.pipeline import tfx_imports as tfx
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
@@ -92,13 +96,21 @@ def wired(
             ).with_id(kind.TYPE_NAME)
             for kind in (standard_artifacts.ModelBlessing, standard_artifacts.InfraBlessing)
         )
+        files = model_fingerprint.fingerprint(LocalFiles(pathlib.Path(push, 'Format-Serving')))
+        files.write(f'{push}-record')
+        checked = importer.Importer(
+            source_uri=f'{push}-record',
+            artifact_type=ServingRecord,
+            custom_properties={MODEL_DIGEST: files.digest},
+        ).with_id('ServingRecord')
         pusher = Pusher(
             model=model.outputs['result'],
             model_blessing=gate.outputs['result'],
             infra_blessing=check.outputs['result'],
+            serving_record=checked.outputs['result'],
             staging=str(project.staging),
         )
-        components += [model, gate, check, pusher]
+        components += [model, gate, check, checked, pusher]
     return tfx.Pipeline(
         pipeline_name='tiny',
         pipeline_root=str(project.artifacts),
