@@ -48,6 +48,7 @@ SECTIONS = {
     'Release it': {
         'models': 'List models with their data, accuracy and stage.',
         'explain': 'Show where a model came from, from its images to production.',
+        'verify': 'Check that the files of models are as they were judged and deployed.',
         'promote': 'Promote a blessed model to production as its next version.',
         'rollback': 'Return production to the previous model.',
         'history': 'List promotions, rollbacks and prunes: when, what, who and why.',

@@ -44,6 +44,13 @@ def project_for_model(config: pathlib.Path | None, model: str) -> Project:
     return load(config, demo=pathlib.Path(model or '-').is_dir())
 
 
+def is_project(path: str) -> bool:
+    """Whether an argument is a project file, or the folder of one."""
+    from thawline.pipeline.config.loading import PROJECT_FILE
+
+    return path.endswith(('.yaml', '.yml')) or pathlib.Path(path, PROJECT_FILE).is_file()
+
+
 def run_and_project(run: str, config: pathlib.Path | None) -> tuple[str, Project]:
     """Resolves `[RUN] [CONFIG]`: a lone path is the project, not the run."""
     if config is None and run != _LAST and (run.endswith('.yaml') or pathlib.Path(run).exists()):

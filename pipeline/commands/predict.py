@@ -15,7 +15,12 @@ import rich.console
 
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError, DataError, NotFound
-from thawline.pipeline.commands.arguments import PATH, engine_option, project_for_model
+from thawline.pipeline.commands.arguments import (
+    PATH,
+    engine_option,
+    is_project,
+    project_for_model,
+)
 from thawline.pipeline.commands.logged_work import log_path, run_logged
 from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.console import say, spinner
@@ -68,17 +73,11 @@ def command(
     The table has label, score and probabilities of each image. Unusable files go to
     FILE.quarantine.csv, with the reasons.
     """
-    if config is None and len(sources) > 1 and _is_project(sources[-1]):
+    if config is None and len(sources) > 1 and is_project(sources[-1]):
         *images, last = sources
         sources, config = tuple(images), pathlib.Path(last)
     project = project_for_model(config, model).on_engine(engine)
     exit_codes.leave(predict(project, sources, model, target, abstain_below, force))
-
-
-def _is_project(path: str) -> bool:
-    from thawline.pipeline.config.loading import PROJECT_FILE
-
-    return path.endswith(('.yaml', '.yml')) or pathlib.Path(path, PROJECT_FILE).is_file()
 
 
 def predict(
@@ -104,12 +103,13 @@ def predict(
     from thawline.components.bulk_prediction import listing
     from thawline.components.ingestion import quarantine
     from thawline.pipeline.prediction import model_card, tables
-    from thawline.pipeline.registry import lookup
+    from thawline.pipeline.registry import integrity, lookup
 
     began = time.monotonic()
     _check_target(target, force)
     target = target.absolute()
     folder = lookup.find_saved_model(project, model)
+    note = integrity.check_folder(project, folder)
     threshold = model_card.abstention_threshold(model_card.read_card(folder))
     if abstain_below is None:
         abstain_below = threshold
@@ -119,6 +119,8 @@ def predict(
 
     def work(console: rich.console.Console) -> None:
         say(console, ('predict', 'bold'), f'  {_count_text(images)} with {folder}')
+        if note:
+            say(console, ('note: ', 'yellow'), note)
         result = _run(console, project, images, folder, target, abstain_below)
         if not result.predicted:
             raise DataError(

@@ -43,7 +43,14 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
     never see half a version.
     """
     from thawline.components.shared.model_fingerprint import LocalFiles
-    from thawline.pipeline.registry import access, ledger, lookup, promotion, promotion_checks
+    from thawline.pipeline.registry import (
+        access,
+        integrity,
+        ledger,
+        lookup,
+        promotion,
+        promotion_checks,
+    )
 
     console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)
@@ -69,6 +76,7 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
             replaces=before,
             reason=reason.strip(),
             forced=forced,
+            recorded=integrity.of_served_form(again),
         )
         with registry_console.progress(console) as tell:
             move = promotion.deploy(registry, plan, tell)
@@ -78,7 +86,7 @@ def command(model: str, project: Project, stage: str, reason: str, force: bool, 
 def _candidate_lines(registry: Registry, candidate: Model, stage: str) -> list[str]:
     """The candidate, beside the model that it would replace."""
     from thawline.pipeline.metadata import runs
-    from thawline.pipeline.registry import promotion_checks
+    from thawline.pipeline.registry import integrity, promotion_checks
 
     lines = [f'model {candidate.id} of run {candidate.run}']
     for split in ('val', 'test'):
@@ -87,6 +95,8 @@ def _candidate_lines(registry: Registry, candidate: Model, stage: str) -> list[s
             lines.append(f'  {split} accuracy  {accuracy}')
     for objection in promotion_checks.objections(candidate):
         lines.append(f'  overridden: {objection.sentence}')
+    if integrity.of_served_form(candidate) is None:
+        lines.append('  note: no record of its files: whether they have changed cannot be checked')
     current = registry.current(stage)
     served = registry.model(current.model) if current else None
     if current is None or served is None:

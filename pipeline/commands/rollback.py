@@ -25,7 +25,7 @@ def command(project: Project, reason: str, yes: bool) -> None:
 
     Another rollback goes back one model further.
     """
-    from thawline.pipeline.registry import access, ledger, promotion
+    from thawline.pipeline.registry import access, integrity, ledger, promotion
 
     console, registry = registry_console.open_registry(project)
     show = functools.partial(say, console)
@@ -46,7 +46,7 @@ def command(project: Project, reason: str, yes: bool) -> None:
             reason=reason.strip(),
             forced=restored.forced,
             restores=restored.id,
-            digest=restored.digest,
+            recorded=integrity.of_deployment(registry, restored),
         )
         with registry_console.progress(console) as tell:
             move = promotion.deploy(registry, plan, tell)

@@ -95,6 +95,7 @@ def command(
     """
     import rich.console
 
+    from thawline.pipeline.registry import integrity
     from thawline.pipeline.server import model_choice, python_server, tensorflow_serving
     from thawline.pipeline.server.limits import RequestLimits
     from thawline.pipeline.terminal.console import say
@@ -112,9 +113,17 @@ def command(
 
     served = model_choice.choose_model(project.stages, chosen, recorded_model)
     console = rich.console.Console(file=sys.stdout)
+
+    def check(folder: pathlib.Path) -> str:
+        return integrity.check_folder(project, folder)
+
     if not chosen.python:
         installation, why = tensorflow_serving.find_installation()
         if installation is not None:
+            # The one that it will load now; what it loads later nobody here sees.
+            for folder in list(served.versions().values())[:1]:
+                if note := check(folder):
+                    say(console, ('note: ', 'yellow'), note)
             with tensorflow_serving.prepare(installation, served, name, chosen) as server:
                 what = 'in docker' if installation.is_docker else installation.program
                 say(console, f'TensorFlow Serving ({what}) on {server.folder}')
@@ -128,7 +137,7 @@ def command(
                 sys.exit(server.run())
         say(console, (f'{why}: starting the server in Python', 'dim'))
     settings = python_server.ServiceSettings(
-        served.folder, served.versions, name, chosen.host, chosen.port,
+        served.folder, served.versions, check, name, chosen.host, chosen.port,
         project.config.data.max_side, chosen.limits, chosen.grace,
     )  # fmt: skip
     python_server.serve(settings, log_path(project, 'serve'))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from thawline.components.ingestion import storage
-from thawline.components.pusher.local_destination import LocalDestination, local_versions
+from thawline.components.pusher.local_destination import local_versions
 from thawline.components.shared import node_names, version_folders
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.components.shared.model_fingerprint import MARKER
@@ -106,13 +106,11 @@ def _in_folder(registry: Registry, folder: pathlib.Path) -> Model:
         uris = [model.uri, *([model.exported.uri] if model.exported else [])]
         if folder in {path.resolve() for path in (*model.folders, *map(pathlib.Path, uris))}:
             return model
-    for stage, place in registry.destinations.items():
-        owners = registry.owners(stage)
-        is_version = isinstance(place, LocalDestination) and folder.parent == place.folder.resolve()
-        if is_version and folder.name.isdecimal() and int(folder.name) in owners:
-            served = registry.model(owners[int(folder.name)])
-            if served is not None:
-                return served
+    if place := registry.stage_version(folder):
+        stage, version = place
+        served = registry.model(registry.owners(stage).get(version, 0))
+        if served is not None:
+            return served
     raise NotFound(f'{folder} is not a model in the registry; {_newest(registry)}')
 
 

@@ -154,8 +154,16 @@ def source_model(graph: Lineage, artifact: int) -> int:
     return artifact
 
 
-def staged_models(graph: Lineage) -> dict[int, int]:
-    """Version in staging -> id of the model, for all that Pusher ever pushed.
+@dataclasses.dataclass(frozen=True)
+class Push:
+    """A version in staging: the id of its model, and the digest of its files, if recorded."""
+
+    model: int
+    digest: str
+
+
+def pushes(graph: Lineage) -> dict[int, Push]:
+    """By version in staging, all that Pusher ever pushed.
 
     A model may have several: it is pushed again where another one is the highest by then.
     """
@@ -164,7 +172,8 @@ def staged_models(graph: Lineage) -> dict[int, int]:
         pushed = graph.output(pusher, 'pushed_model')
         version = str(pushed.properties.get(property_names.PUSHED_VERSION, '')) if pushed else ''
         for artifact in pusher.inputs.get('model', ()) if version.isdigit() else ():
-            versions[int(version)] = source_model(graph, artifact)
+            digest = str(pushed.properties.get(property_names.MODEL_DIGEST, '')) if pushed else ''
+            versions[int(version)] = Push(source_model(graph, artifact), digest)
     return versions
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from thawline.components.pusher.local_destination import INCOMING, LocalDestination
 from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, NotFound, UserError
-from thawline.components.shared.model_fingerprint import Fingerprint, LocalFiles, ModelFiles
-from thawline.pipeline.registry import ledger, load_test, lock
+from thawline.components.shared.model_fingerprint import LocalFiles, ModelFiles
+from thawline.pipeline.registry import integrity, ledger, load_test, lock
 from thawline.pipeline.registry.destinations import Destination
+from thawline.pipeline.registry.integrity import FileRecord
 from thawline.pipeline.registry.ledger import PRODUCTION, STAGING, Deployment
 from thawline.pipeline.registry.registry import Registry
 
@@ -29,7 +30,7 @@ class DeploymentPlan:
         action, stage, model, reason, forced, restores: as in `ledger.Deployment`.
         source: the files.
         replaces: what the stage must still serve; None for nothing.
-        digest: the required digest of the files; empty for any.
+        recorded: what the files must be; None for any, where that was not recorded.
     """
 
     action: str
@@ -40,7 +41,7 @@ class DeploymentPlan:
     reason: str = ''
     forced: str = ''
     restores: int = 0
-    digest: str = ''
+    recorded: FileRecord | None = None
 
 
 def next_version(registry: Registry, stage: str) -> int:
@@ -66,16 +67,13 @@ def deploy(registry: Registry, plan: DeploymentPlan, tell: OnProgress) -> Deploy
 
     Raises:
         UserError: the stage no longer serves what the plan replaces, or the files cannot be copied
-            or loaded, or have another digest; then nothing was changed.
+            or loaded, or are not as recorded; then nothing was changed.
     """
     _check_unchanged(registry, plan)
     place = registry.destinations[plan.stage]
     expected = model_fingerprint.fingerprint(plan.source)
-    if plan.digest and expected.digest != plan.digest:
-        raise ConfigError(
-            f'the files in {plan.source.name} have changed since they were served (digest '
-            f'{expected.digest[:12]}, not {plan.digest[:12]})'
-        )
+    if plan.recorded:
+        plan.recorded.check(plan.source.name, expected)
     before = plan.replaces
     deployment = Deployment(
         action=plan.action,
@@ -148,7 +146,7 @@ def _copy(place: Destination, deployment: Deployment, source: ModelFiles, tell: 
     copy = place.prepared(deployment.version, deployment.incoming)
     verified = model_fingerprint.fingerprint(copy, _counter(tell, 'verifying', deployment))
     for fingerprint, name in ((written, source.name), (verified, copy.name)):
-        if fingerprint != Fingerprint(deployment.digest, deployment.size):
+        if fingerprint.digest != deployment.digest:
             raise ConfigError(
                 f'the files in {name} changed while they were copied (digest '
                 f'{fingerprint.digest[:12]}, not {deployment.digest[:12]}); is something else '
@@ -211,7 +209,8 @@ def find_files(registry: Registry, deployment: Deployment) -> ModelFiles:
     """The files of a deployment, from any place that still has them.
 
     Raises:
-        NotFound: no place does.
+        ConfigError: they have changed wherever they are.
+        NotFound: they are gone.
     """
     place = registry.destinations[deployment.stage]
     versions = set(place.versions())
@@ -227,12 +226,22 @@ def find_files(registry: Registry, deployment: Deployment) -> ModelFiles:
     folders = [pathlib.Path(deployment.source), *(model.folders if model else ())]
     candidates: list[ModelFiles] = [LocalFiles(path) for path in dict.fromkeys(folders)]
     candidates += [place.source(version) for version in reversed(same_files)]
+    record, changed = integrity.of_deployment(registry, deployment), []
     for source in candidates:
         try:
-            if model_fingerprint.fingerprint(source).digest == deployment.digest:
-                return source
+            present = model_fingerprint.read(source)
         except UserError:
-            continue  # gone or damaged; the next may be whole
+            continue  # the next may be whole
+        changes = record.changes(present)
+        if not changes:
+            return source
+        if present.files:
+            changed.append(f'{source.name} ({changes})')
+    if changed:
+        raise ConfigError(
+            f'the files of {record.what}, have changed: {", ".join(changed)}; restore one of these '
+            'folders, or promote another model'
+        )
     names = ', '.join(source.name for source in candidates)
     raise NotFound(
         f'the files of model {deployment.model}, version {deployment.version}, no longer exist; '

@@ -9,6 +9,7 @@ from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.components.shared.text import abbreviate
+from thawline.pipeline.registry import integrity
 from thawline.pipeline.registry.models import Model
 from thawline.pipeline.registry.registry import Registry
 
@@ -88,7 +89,7 @@ def _class_objections(registry: Registry, model: Model, stage: str) -> list[Obje
 
 
 def check_promotion(registry: Registry, model: Model, stage: str, force: bool, reason: str) -> str:
-    """Refuses a model that must not be served.
+    """Refuses a model that must not be served: also, and whatever is forced, one that was changed.
 
     Returns:
         The overridden objections, to be recorded; may be empty.
@@ -103,18 +104,19 @@ def check_promotion(registry: Registry, model: Model, stage: str, force: bool, r
             f'the files of model {model.id} are gone from {model.folders[0]}; train it again with: '
             'thawline run'
         )
-    served = registry.current(stage)
-    versions = registry.destinations[stage].versions()
-    is_served = (
-        served is not None and served.model == model.id and versions[-1:] == [served.version]
-    )
-    # The same model may be promoted again with other exports, or after its folder was removed.
+    present = model_fingerprint.fingerprint(LocalFiles(model.folder))
+    if record := integrity.of_served_form(model):
+        record.check(str(model.folder), present)
+    place, recorded = registry.destinations[stage], registry.current(stage)
+    highest = max(place.versions(), default=0)
+    # The same model may be promoted again with other exports, or after its version was removed or
+    # changed: what lies there counts, as it does for a push.
     if (
-        served
-        and is_served
-        and model_fingerprint.fingerprint(LocalFiles(model.folder)).digest == served.digest
+        registry.owners(stage).get(highest) == model.id
+        and (recorded is None or recorded.version <= highest)
+        and model_fingerprint.fingerprint(place.source(highest)).digest == present.digest
     ):
-        raise ConfigError(f'model {model.id} is already in {stage}, as version {served.version}')
+        raise ConfigError(f'model {model.id} is already in {stage}, as version {highest}')
     against = [*objections(model), *_class_objections(registry, model, stage)]
     if against and not force:
         raise ConfigError(

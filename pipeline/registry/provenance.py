@@ -212,8 +212,8 @@ def _code(registry: Registry, model: Model) -> Iterator[str]:
 
 
 def _deployments(registry: Registry, model: Model) -> Iterator[str]:
-    for version, id_ in sorted(models.staged_models(registry.lineage).items()):
-        if id_ == model.id:
+    for version, push in sorted(models.pushes(registry.lineage).items()):
+        if push.model == model.id:
             yield f'pushed to staging as version {version}'
     deployments = [d for d in registry.deployments if d.state == 'complete' and d.model == model.id]
     for deployment in deployments:

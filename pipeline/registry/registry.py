@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Mapping
 
 import ml_metadata as mlmd
 
+from thawline.components.pusher.local_destination import LocalDestination
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import lineage
 from thawline.pipeline.metadata.lineage import Lineage
@@ -50,7 +52,8 @@ class Registry:
 
     def owners(self, stage: str) -> dict[int, int]:
         """Version -> id of the model, for all versions that the stage ever had here."""
-        staged = models.staged_models(self.lineage) if stage == STAGING else {}
+        pushes = models.pushes(self.lineage) if stage == STAGING else {}
+        staged = {version: push.model for version, push in pushes.items()}
         where = self.destinations[stage].name
         return staged | {
             deployment.version: deployment.model
@@ -58,6 +61,16 @@ class Registry:
             if (deployment.stage, deployment.destination, deployment.state)
             == (stage, where, 'complete')
         }
+
+    def stage_version(self, folder: pathlib.Path) -> tuple[str, int] | None:
+        """The stage and the version that a folder is; None if it is none, or a remote one."""
+        for stage, place in self.destinations.items():
+            is_version = isinstance(place, LocalDestination) and (
+                folder.parent == place.folder.resolve()
+            )
+            if is_version and folder.name.isdecimal():
+                return stage, int(folder.name)
+        return None
 
     @property
     def unfinished(self) -> tuple[Deployment | Prune, ...]:

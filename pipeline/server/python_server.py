@@ -9,6 +9,7 @@ import logging
 import os
 import pathlib
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from thawline.components.shared.errors import Busy, ConfigError
@@ -32,6 +33,7 @@ class ServiceSettings:
     Attributes:
         folder: shown to the user.
         find: lists the complete versions, the highest first.
+        check: refuses a version whose files have changed; returns why it cannot tell, or ''.
         name: of the model.
         host: address to listen on; None: 127.0.0.1.
         port: 0: any free port.
@@ -42,6 +44,7 @@ class ServiceSettings:
 
     folder: pathlib.Path
     find: FindVersions
+    check: Callable[[pathlib.Path], str]
     name: str
     host: str | None
     port: int
@@ -117,7 +120,16 @@ def _serve(
     display = _CountingDisplay(terminal, counters)
     display.show_start(settings.name, settings.folder, _address(host, port), log)
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-    versions = VersionManager(settings.find, _load_servable, display)
+
+    def load(folder: pathlib.Path, version: int) -> Servable:
+        if note := settings.check(folder):
+            display.show_note(note)
+        # Imported on the first call: the server answers while TensorFlow is being imported.
+        from thawline.pipeline.server import servable
+
+        return servable.Servable(folder, version)
+
+    versions = VersionManager(settings.find, load, display)
     hosts = None if settings.host else {f'{LOOPBACK}:{port}', f'localhost:{port}'}
     application = app.build(
         app.AppSettings(settings.name, hosts, settings.limits, settings.max_side),
@@ -129,13 +141,6 @@ def _serve(
     if counters.cut_off:
         display.show_cut_off(counters.cut_off)
     return counters.cut_off
-
-
-def _load_servable(folder: pathlib.Path, version: int) -> Servable:
-    # Imported on the first call: the server answers while TensorFlow is being imported.
-    from thawline.pipeline.server import servable
-
-    return servable.Servable(folder, version)
 
 
 def _address(host: str, port: int) -> str:

@@ -9,6 +9,7 @@ import rich.console
 import rich.status
 
 from thawline.components.shared.durations import duration
+from thawline.components.shared.errors import UserError
 from thawline.pipeline.terminal.console import say
 
 
@@ -35,8 +36,15 @@ class ServerDisplay:
 
     def on_failed(self, version: int, error: Exception) -> None:
         self._stop_status()
-        text = ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
+        if isinstance(error, UserError):
+            text = str(error)
+        else:
+            text = ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
         self._show_problem(f'version {version} cannot be loaded, will be retried: {text}')
+
+    def show_note(self, text: str) -> None:
+        self._stop_status()
+        say(self._console, ('note: ', 'yellow'), text)
 
     def on_stop(self) -> None:
         say(self._console, ('stopping after the running requests', 'dim'))

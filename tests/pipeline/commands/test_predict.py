@@ -43,6 +43,7 @@ def test_a_whole_prediction(
     rows = prediction_setup.read(target)
     assert [row['path'] for row in rows] == sorted(f'in/{name}' for name in good)
     abstained = sum(row['abstained'] for row in rows)
+    assert f'note: no record of the files in {model}' in output
     assert f'✓ {len(rows)} images in {tmp_path}/in/out.csv, {abstained} of them abstained' in output
     assert f'; {len(bad)} quarantined (see {tmp_path}/in/out.quarantine.csv) in ' in output
     assert set(prediction_setup.quarantined(target)) == {f'in/{name}' for name in bad}
@@ -123,5 +124,6 @@ def test_nodes_by_choice(tmp_path: pathlib.Path) -> None:
     assert list(wired)[-2:] == ['UnlabelledExampleGen', 'BulkInferrer']
     source = wired['UnlabelledExampleGen'].exec_properties['source']
     assert source == str(tmp_path / 'new' / 'images')
-    assert {'examples', 'model', 'model_blessing'} <= set(wired['BulkInferrer'].inputs)
+    inputs = {'examples', 'model', 'model_blessing', 'infra_blessing', 'serving_record'}
+    assert inputs == set(wired['BulkInferrer'].inputs)
     assert wired['Report'] in wired['UnlabelledExampleGen'].upstream_nodes

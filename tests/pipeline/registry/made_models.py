@@ -19,7 +19,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tests import made_records, made_runs
 from tests.made_runs import Row
 from thawline.components.evaluation.gate.record import Verdict
-from thawline.components.shared import metadata_store
+from thawline.components.shared import metadata_store, model_fingerprint, property_names
+from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.components.training.record import BaseRecord
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
@@ -71,6 +72,13 @@ def digests(folder: pathlib.Path) -> dict[str, str]:
         for path in sorted(folder.rglob('*'))
         if path.is_file() and path.relative_to(folder) != DIGESTS
     }
+
+
+def files_of(model: pathlib.Path, record: pathlib.Path) -> dict[str, str]:
+    """Records the files of a model as nodes do; returns the property beside the record."""
+    present = model_fingerprint.fingerprint(LocalFiles(model))
+    present.write(record)
+    return {property_names.MODEL_DIGEST: present.digest}
 
 
 class Models:
@@ -158,6 +166,7 @@ class Models:
         exported: bool = False,
         infra: bool | None = None,
         staged: int | None = None,
+        recorded: bool = True,
     ) -> int:
         """Records a run with a model; returns its id.
 
@@ -169,6 +178,7 @@ class Models:
             exported: whether it has an exported form.
             infra: whether that passed the serving check; None for none.
             staged: version under which Pusher put it in staging.
+            recorded: whether the nodes recorded its files, as those of early versions did not.
         """
         folder = self.output / 'artifacts' / run_id
         copy_of(self.template, folder / 'model' / 'Format-Serving', run_id, size)
@@ -188,13 +198,14 @@ class Models:
             made_runs.table(folder / 'evaluation', rows, ('ant', 'bee'))
             Verdict(blessed, '', ()).write(folder / 'evaluation')
             ingested = self._ingested(run_id, folder / 'ingested', rows)
+            judged = files_of(self.source(run_id), folder / 'evaluation') if recorded else {}
             reached = {f'val_{end}': value for end, value in
                        (('accuracy', 0.9), ('lower', 0.85), ('upper', 0.94))}  # fmt: skip
             self.record(
                 run_id, 'Evaluator',
                 {'model': model, 'examples': ingested, 'seen_examples': ingested},
                 {'evaluation': ('ModelEvaluation', {'uri': folder / 'evaluation', **reached,
-                                                    'val_images': 395}),
+                                                    **judged, 'val_images': 395}),
                  'blessing': ('ModelBlessing', {'blessed': int(blessed)})},
                 {'gate': '{"val_accuracy": 0.8}'},
             )  # fmt: skip
@@ -207,17 +218,21 @@ class Models:
                  'exports': ('Exports', {'placed': '["litert"]'})},
             )  # fmt: skip
             served = made['exported_model']
+        checked = {}
         if infra is not None:
+            form = folder / ('exported' if exported else 'model') / 'Format-Serving'
+            checked = files_of(form, folder / 'serving_record') if recorded else {}
             self.record(
                 run_id, 'ServingCheck', {'model': served},
                 {'infra_blessing': ('InfraBlessing', {'blessed': int(infra)}),
-                 'serving_record': ('ServingRecord', {'checked': int(blessed is True)}
+                 'serving_record': ('ServingRecord', {'checked': int(blessed is True), **checked,
+                                                      'uri': folder / 'serving_record'}
                                     | ({} if infra else {'problems': 'it hangs'}))},
             )  # fmt: skip
         if staged is not None:
-            shutil.copytree(self.output / 'artifacts' / run_id / 'model' / 'Format-Serving',
-                            self.staging / str(staged))  # fmt: skip
-            self.push(run_id, served, staged)
+            form = folder / ('exported' if exported else 'model') / 'Format-Serving'
+            shutil.copytree(form, self.staging / str(staged))
+            self.push(run_id, served, staged, digest=checked)
         return model
 
     def _ingested(self, run_id: str, folder: pathlib.Path, rows: Sequence[Row]) -> int:
@@ -227,9 +242,17 @@ class Models:
         made = {'examples': ('Examples', {'uri': folder})}
         return self.record(run_id, 'ImageExampleGen', outputs=made)['examples']
 
-    def push(self, run_id: str, artifact: int, version: int, already_there: bool = False) -> None:
+    def push(
+        self,
+        run_id: str,
+        artifact: int,
+        version: int,
+        already_there: bool = False,
+        digest: Mapping[str, str] | None = None,
+    ) -> None:
         """Records a push of a Model artifact."""
         pushed = {'pushed': 1, 'pushed_version': str(version), 'already_there': int(already_there)}
+        pushed |= digest or {}
         self.record(run_id, 'Pusher', {'model': artifact},
                     {'pushed_model': ('PushedModel', pushed)})  # fmt: skip
 
@@ -256,7 +279,7 @@ class Models:
     def thawline(self, command: str, *arguments: str) -> Result:
         """Runs a command on the project."""
         positional = [one for one in arguments if not one.startswith('--')][:1]
-        takes = command in ('promote', 'explain')
+        takes = command in ('promote', 'explain', 'verify')
         where = [*(positional if takes else ()), str(self.home)]
         rest = arguments[len(positional) if takes else 0 :]
         return CliRunner().invoke(cli.main, [command, *where, *rest], env={'COLUMNS': '200'})

@@ -156,7 +156,7 @@ def know(models: Models, run: str, *classes: str) -> None:
 
 
 def test_a_class_that_the_new_model_no_longer_knows_needs_force(models: Models):
-    first, second, third = (models.add(run) for run in ('r1', 'r2', 'r3'))
+    first, second, third = (models.add(run, recorded=False) for run in ('r1', 'r2', 'r3'))
     know(models, 'r1', 'ant', 'bee')
     know(models, 'r2', 'ant', 'bee', 'wasp')
     know(models, 'r3', 'ant', 'wasp')
@@ -169,7 +169,7 @@ def test_a_class_that_the_new_model_no_longer_knows_needs_force(models: Models):
 
 
 def test_a_model_that_does_not_load_leaves_nothing(models: Models):
-    model = models.add('r1')
+    model = models.add('r1', recorded=False)
     (models.source('r1') / 'saved_model.pb').write_bytes(b'no protocol buffer at all')
     refused(models.thawline('promote', str(model), '--yes'), 'does not load')
     assert list(models.production.iterdir()) == []
@@ -179,7 +179,7 @@ def test_a_model_that_does_not_load_leaves_nothing(models: Models):
 
 
 def test_a_model_without_signatures(models: Models):
-    model = models.add('r1')
+    model = models.add('r1', recorded=False)
     shutil.rmtree(models.source('r1'))
     shutil.copytree(models.template.with_name('mute'), models.source('r1'))
     refused(models.thawline('promote', str(model), '--yes'), 'has no signature')
@@ -255,6 +255,16 @@ def test_promotion_to_staging_is_numbered_as_pusher_does(models: Models):
     assert not models.production.exists()
 
 
+def test_promotion_to_staging_of_what_a_run_pushed_is_already_there(models: Models):
+    model = models.add('r1', exported=True, infra=True, staged=9_795_272_290)
+    done = models.thawline('promote', str(model), '--to', 'staging', '--yes')
+    refused(done, 'already in staging, as version 9795272290')
+    assert [path.name for path in models.staging.iterdir()] == ['9795272290']
+    (models.staging / '9795272290' / 'assets.extra' / 'filler.bin').write_bytes(b'damaged')
+    models.promote(model, '--to', 'staging')
+    assert (models.staging / '9795272291').is_dir()
+
+
 def back(models: Models) -> Result:
     return models.thawline('rollback', '--yes', '--reason', 'it fails')
 
@@ -290,6 +300,13 @@ def test_rollback_takes_whole_files_from_wherever_they_are(models: Models):
     models.promote(b)
     for version in ('1', '3'):
         (models.production / version / 'assets.extra' / 'filler.bin').write_bytes(b'damaged')
+    refused(
+        back(models),
+        f'the files of model {a}, version 1 of production, have changed',
+        f'{models.production}/3 (changed: assets.extra/filler.bin)',
+    )
+    for version in ('1', '3'):
+        shutil.rmtree(models.production / version)
     refused(back(models), f'the files of model {a}, version 1, no longer exist')
     assert models.registry().current('production').model == b
 
