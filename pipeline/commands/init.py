@@ -6,6 +6,7 @@ import collections
 import os
 import pathlib
 import re
+import shlex
 import string
 import textwrap
 from collections.abc import Mapping
@@ -114,7 +115,9 @@ def command(
         click.echo(f'note: {note}')
     counts = _class_counts(listing)
     click.echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
-    click.echo(f'wrote {target}; review it, then: thawline run {target}')
+    click.echo(f'wrote {target}')
+    where = '' if folder == pathlib.Path() else f' {shlex.quote(str(folder))}'
+    click.echo(f'next  review it, then: thawline run{where}')
 
 
 def _tree(listing: Listing) -> list[str]:

@@ -72,6 +72,8 @@ def execute(project: Project, options: RunOptions) -> Outcome:
             message, node = display.show_error(error, outcome), getattr(error, 'node', None)
             if unusable := save_unusable(error, log):
                 display.show_fact('files', unusable)
+            command = 'tune' if options.tune else 'run'
+            display.show_next(endings.steps_after_error(outcome, command))
         seconds = time.monotonic() - began
         display.show_fact('time', duration(seconds))
         display.show_fact('log', log)

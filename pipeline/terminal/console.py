@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import rich.cells
 import rich.console
 import rich.text
 
 WIDE = 116  # columns from which a table shows every number
+_LEAST_ROOM = 30  # columns that a text beside others needs
+_INDENT = 4  # of a text that goes on below a line
 
 
 def wide_console(file: Any) -> rich.console.Console:
@@ -33,4 +38,49 @@ def notifying(
 
 def say(console: rich.console.Console, *parts: str | tuple[str, str]) -> None:
     """Prints a line of texts, each plain or with a style; nothing in them is markup."""
-    console.print(rich.text.Text.assemble(*parts), highlight=False, soft_wrap=True)
+    text = rich.text.Text.assemble(*parts)
+    indent = len(text.plain) - len(text.plain.lstrip(' '))
+    say_after(console, text[:indent], text[indent:])
+
+
+def say_after(console: rich.console.Console, head: rich.text.Text, body: rich.text.Text) -> None:
+    """Prints a line whose body, on a terminal, goes on below itself, or else below its head.
+
+    Only a word, such as a path, that is longer than a whole line is left to the terminal to break;
+    it breaks none that can be selected as one.
+    """
+    for line in _lines(console, head, body):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _lines(
+    console: rich.console.Console, head: rich.text.Text, body: rich.text.Text
+) -> Iterator[rich.text.Text]:
+    room = console.width - head.cell_len
+    if not console.is_terminal or (body.cell_len <= room and '\n' not in body.plain):
+        yield head + body
+        return
+    longest = max(map(rich.cells.cell_len, body.plain.split()), default=0)
+    indent = head.cell_len
+    if longest > room or room < min(_LEAST_ROOM, body.cell_len):
+        if head.plain.strip():
+            yield head
+        indent, head = _INDENT, rich.text.Text(' ' * _INDENT)
+    margin = rich.text.Text(' ' * indent)
+    for paragraph in body.split('\n'):
+        for line in _fill(paragraph, console.width - indent):
+            yield head + line
+            head = margin
+
+
+def _fill(text: rich.text.Text, width: int) -> Iterator[rich.text.Text]:
+    """Lines of whole words; rich's own wrapping cuts those that are longer than a line."""
+    breaks, column = [], 0
+    for word in re.finditer(r'\S+(?: %\S*)?\s*', text.plain):  # '84.2 %' is a word
+        if column and column + rich.cells.cell_len(word[0].rstrip()) > width:
+            breaks.append(word.start())
+            column = 0
+        column += rich.cells.cell_len(word[0])
+    for line in text.divide(breaks):
+        line.rstrip()
+        yield line

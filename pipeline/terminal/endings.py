@@ -14,6 +14,7 @@ from thawline.pipeline.terminal import exit_codes
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 _REVIEW = ('review last', 'the report, with the images that the model gets wrong')
+_AGAIN = ('run', 'the whole pipeline, with its report')
 _PROMOTE = ('promote last', 'this model into production')
 
 
@@ -48,13 +49,30 @@ def error_message(error: Exception, outcome: Outcome) -> str:
     return f'{error} ({type(error.__cause__ or error).__name__})'
 
 
+def steps_after_error(outcome: Outcome, command: str) -> list[tuple[str, str]]:
+    """What to do next after a run or a tuning that failed or stopped: `command` again, mostly."""
+    again = {
+        Outcome.INTERRUPTED: 'go on; finished nodes are kept',
+        Outcome.BAD_CONFIGURATION: 'again, once the configuration is right',
+        Outcome.STOPPED_BY_DATA: 'again, once the images are right',
+        Outcome.INPUTS_MISSING: 'the whole chain',
+        Outcome.UNAVAILABLE: 'again later; finished nodes are kept',
+        Outcome.CRASHED: 'again; finished nodes are kept',
+    }
+    steps = [(command, again[outcome])] if outcome in again else []
+    if outcome is Outcome.CRASHED:
+        steps.insert(0, ('doctor', 'whether the environment is sound; the log has the details'))
+    return steps
+
+
 def summarise(results: Sequence[NodeResult]) -> RunSummary:
     """How a run without an error ended."""
     by_node = {result.node: result for result in results}
     if node_names.TUNER in by_node:
         return RunSummary(Outcome.BLESSED)  # `thawline tune` shows the result
     if node_names.PUSHER not in by_node:
-        return RunSummary(Outcome.BLESSED, 'part of the pipeline ran; no verdict on a model')
+        headline = 'part of the pipeline ran; no verdict on a model'
+        return RunSummary(Outcome.BLESSED, headline, next_steps=[('run', 'the whole pipeline')])
     pushed = by_node[node_names.PUSHER].outputs['pushed_model']
     cautions = _cautions(by_node)
     if pushed.pushed:
@@ -71,7 +89,7 @@ def summarise(results: Sequence[NodeResult]) -> RunSummary:
     else:
         headline = 'NOT BLESSED, nothing was pushed'
         lines = node_records.refusal_lines(by_node[node_names.EVALUATOR])
-    next_steps = [_REVIEW] if node_names.REPORT in by_node else []
+    next_steps = [_REVIEW if node_names.REPORT in by_node else _AGAIN]
     return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines, cautions, next_steps)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import rich.console
+import rich.measure
 import rich.progress
 import rich.table
 import rich.text
@@ -15,10 +17,13 @@ import rich.text
 from thawline.components.shared import progress
 from thawline.components.shared.durations import duration
 from thawline.pipeline.metadata.runs import NodeResult
-from thawline.pipeline.terminal.console import WIDE, say
+from thawline.pipeline.terminal.console import WIDE, say, say_after
 
 _QUIET_SECONDS = 30.0  # between lines about long work without a terminal
 _WIDTH = 17  # of the names of nodes
+# Set by terminals that cut lines when they become narrower, where most others wrap them.
+_CUT_LINES = ('XTERM_VERSION', 'STY')
+_NARROW = 72  # columns below which there is no bar
 
 
 def _count(state: progress.Progress, of: str = ' of ') -> str:
@@ -33,11 +38,68 @@ class _TimeLeft(rich.progress.ProgressColumn):
         return rich.text.Text('' if left is None else f'{duration(left)} left', 'dim')
 
 
-class _Remark(rich.progress.ProgressColumn):
-    """Takes the room that the other columns leave, on one line."""
+class _Text(rich.progress.ProgressColumn):
+    """A field of the task, in the room that the other columns leave, on one line."""
+
+    def __init__(
+        self, field: str, style: str = '', table_column: rich.table.Column | None = None
+    ) -> None:
+        super().__init__(table_column)
+        self._field, self._style = field, style
 
     def render(self, task: rich.progress.Task) -> rich.text.Text:
-        return rich.text.Text(task.fields['remark'], 'dim', no_wrap=True, overflow='ellipsis')
+        text = task.fields[self._field]
+        return rich.text.Text(text, self._style, no_wrap=True, overflow='ellipsis')
+
+
+class _OneLine(rich.progress.Progress):
+    """Progress on one line of the terminal, as wide as that is by now."""
+
+    def __init__(self, console: rich.console.Console, node: str) -> None:
+        def fixed() -> rich.table.Column:
+            return rich.table.Column(no_wrap=True)
+
+        self._spinner = rich.progress.SpinnerColumn()
+        self._name = rich.progress.TextColumn(
+            f'[bold]{node:<{_WIDTH}}[/bold]', table_column=fixed()
+        )
+        self._bars = {
+            width: rich.progress.BarColumn(bar_width=width, table_column=fixed())
+            for width in (10, 24)
+        }
+        self._count = _Text('count', table_column=fixed())
+        self._short_count = _Text('count')
+        self._elapsed = rich.progress.TimeElapsedColumn(table_column=fixed())
+        self._left = _TimeLeft(table_column=fixed())
+        self._remark = _Text('remark', 'dim')
+        self._console = console
+        self._drawn = 0  # columns of the line as it was drawn last
+        super().__init__(console=console, transient=True, refresh_per_second=6)
+
+    def make_tasks_table(self, tasks: Iterable[rich.progress.Task]) -> rich.table.Table:
+        """Leaves out what a narrow terminal has no room for; remarks give way first."""
+        width = self._console.width
+        self._erase_wrapped(width)
+        columns: list[rich.progress.ProgressColumn] = [self._spinner, self._name]
+        if width >= _NARROW:
+            columns.append(self._bars[24 if width >= WIDE else 10])
+        columns += [self._count if width >= _NARROW else self._short_count, self._elapsed]
+        if width >= WIDE:
+            columns.append(self._left)
+        if width >= _NARROW:
+            columns.append(self._remark)
+        self.columns = tuple(columns)
+        table = super().make_tasks_table(tasks)
+        options = self._console.options
+        self._drawn = rich.measure.Measurement.get(self._console, options, table).maximum
+        return table
+
+    def _erase_wrapped(self, width: int) -> None:
+        """Erases the line where a narrower terminal has wrapped it; rich erases one row alone."""
+        rows = -(-self._drawn // width)
+        if rows > 1 and not any(map(os.environ.get, _CUT_LINES)):
+            self._console.file.write('\r\x1b[2K' + (rows - 1) * '\x1b[1A\x1b[2K')
+            self._drawn = 0
 
 
 class Display:
@@ -63,18 +125,7 @@ class Display:
 
     @contextlib.contextmanager
     def _live(self, node: str) -> Iterator[progress.Listener]:
-        bar = rich.progress.Progress(
-            rich.progress.SpinnerColumn(),
-            rich.progress.TextColumn(f'[bold]{node:<{_WIDTH}}[/bold]'),
-            rich.progress.BarColumn(bar_width=24 if self._console.width >= WIDE else 6),
-            rich.progress.TextColumn('{task.fields[count]}'),
-            rich.progress.TimeElapsedColumn(table_column=rich.table.Column(no_wrap=True)),
-            _TimeLeft(table_column=rich.table.Column(no_wrap=True)),
-            _Remark(),
-            console=self._console,
-            transient=True,
-            refresh_per_second=6,
-        )
+        bar = _OneLine(self._console, node)
         with bar:
             task = bar.add_task(node, total=None, count='', remark='')
             what = ''
@@ -124,13 +175,12 @@ class Display:
         self._tick(result, 'complete')
 
     def _tick(self, result: NodeResult, took: str) -> None:
-        line = rich.text.Text.assemble(
+        head = rich.text.Text.assemble(
             ('! ', 'bold yellow') if self._is_refusal(result) else ('✓ ', 'green'),
             (f'{result.node:<{_WIDTH}}', 'bold'),
             (f'{took:>13}  ', 'dim'),
-            self._describe(result),
         )
-        self._console.print(line, soft_wrap=not self._console.is_terminal, highlight=False)
+        say_after(self._console, head, rich.text.Text(self._describe(result)))
 
     def show_failed(self, node: str) -> None:
         self._console.print(rich.text.Text.assemble(('✗ ', 'red'), (node, 'bold')), highlight=False)

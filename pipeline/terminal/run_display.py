@@ -16,7 +16,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal import endings, node_lines
-from thawline.pipeline.terminal.console import notifying, say, spinner
+from thawline.pipeline.terminal.console import notifying, say, say_after, spinner
 from thawline.pipeline.terminal.exit_codes import Outcome
 from thawline.pipeline.terminal.progress_display import Display
 
@@ -38,7 +38,12 @@ class RunDisplay(Display):
 
     def show_fact(self, name: str, value: object) -> None:
         """A line such as `  time    12 s`."""
-        say(self._console, f'  {name:<7} {value}')
+        self._say_fact(rich.text.Text(name), str(value))
+
+    def _say_fact(self, name: rich.text.Text, value: str) -> None:
+        head = rich.text.Text.assemble('  ', name)
+        head.pad_right(max(10 - head.cell_len, 1))
+        say_after(self._console, head, rich.text.Text(value))
 
     def waiting(
         self, what: str, in_plain_text: bool = False
@@ -51,8 +56,7 @@ class RunDisplay(Display):
     def show_error(self, error: Exception, outcome: Outcome) -> str:
         """Shows why the run failed or stopped; returns the message."""
         message = endings.error_message(error, outcome)
-        line = rich.text.Text.assemble(('error: ', 'bold red'), message)
-        self._console.print(line, highlight=False, soft_wrap=not self._console.is_terminal)
+        say_after(self._console, rich.text.Text('error: ', 'bold red'), rich.text.Text(message))
         return message
 
     def show_summary(self, results: Sequence[NodeResult]) -> Outcome:
@@ -63,10 +67,18 @@ class RunDisplay(Display):
         for line in summary.lines:
             say(self._console, f'  {line}')
         for caution in summary.cautions:
-            say(self._console, ('  caution ', 'bold yellow'), caution)
-        for command, purpose in summary.next_steps:
-            self.show_fact('next', f'thawline {self._of_project(command):<24} {purpose}')
+            self._say_fact(rich.text.Text('caution', 'bold yellow'), caution)
+        self.show_next(summary.next_steps)
         return summary.outcome
+
+    def show_next(self, steps: Iterable[tuple[str, str]]) -> None:
+        """Commands, without the project, and what they are for."""
+        for command, purpose in steps:
+            command = f'thawline {self._of_project(command)}'
+            line = f'{command:<33} {purpose}'
+            if self._console.is_terminal and len(line) > self._console.width - 10:
+                line = f'{command}\n{purpose}'
+            self.show_fact('next', line)
 
     def _of_project(self, command: str) -> str:
         """The command with the project, where it is not that of the current folder."""

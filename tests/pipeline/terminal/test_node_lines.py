@@ -20,7 +20,7 @@ from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import node_records
 from thawline.pipeline.metadata.runs import NodeResult, Output
-from thawline.pipeline.terminal import exit_codes, node_lines
+from thawline.pipeline.terminal import endings, exit_codes, node_lines
 from thawline.pipeline.terminal.run_display import RunDisplay
 
 
@@ -174,6 +174,16 @@ def test_every_ending_has_a_next_step(
     refusing = evaluator(tmp_path, Counts(HitCount(1, 200), HitCount(1, 200), {}), Gate())
     _, refused = ending(tmp_path, refusing, report, pusher({'pushed': 0}))
     assert f'thawline review last {tmp_path.name} ' in refused and 'promote' not in refused
+    for results in ([refusing, pusher({'pushed': 0})], [refusing]):
+        assert '  next    thawline run ' in ending(tmp_path, *results)[1]
+
+
+@pytest.mark.parametrize('outcome', exit_codes.Outcome)
+def test_every_run_that_failed_or_stopped_has_a_next_step(outcome: exit_codes.Outcome) -> None:
+    steps = endings.steps_after_error(outcome, 'tune')
+    # The first two are endings of runs that did not fail; a run that waits for another says so.
+    expected = {'BLESSED': [], 'NOT_BLESSED': [], 'BUSY': [], 'CRASHED': ['doctor', 'tune']}
+    assert [command for command, _ in steps] == expected.get(outcome.name, ['tune'])
 
 
 def pushed_ending(folder: pathlib.Path, *others: NodeResult, **properties: int) -> str:
