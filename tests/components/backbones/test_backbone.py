@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.components.backbones.bases import SIZE, base
 from thawline.components import backbones
 from thawline.components.shared.errors import ConfigError
-
-SIZE = 64
-
-
-@functools.cache
-def built(name: str) -> backbones.Backbone:
-    keras.utils.set_random_seed(7)
-    return backbones.build(name, SIZE, None)
 
 
 @pytest.fixture(params=backbones.names())
 def backbone(request: pytest.FixtureRequest) -> backbones.Backbone:
-    return built(request.param)
+    return base(request.param)
 
 
 def pixels(count: int = 2) -> np.ndarray:
@@ -45,7 +36,7 @@ def test_maps_raw_pixels_to_a_finite_feature_map(backbone: backbones.Backbone) -
 
 @pytest.mark.parametrize('name', ['mobilenet_v2', 'resnet50'])
 def test_uint8_and_float32_pixels_give_the_same_in_a_graph(name: str) -> None:
-    model = built(name).model
+    model = base(name).model
     images = pixels(1)
     run = tf.function(lambda x: model(x, training=False))
     np.testing.assert_array_equal(run(images), run(images.astype(np.float32)))
@@ -105,7 +96,7 @@ def test_split_parts_share_layers_and_compose(backbone: backbones.Backbone) -> N
 @pytest.mark.parametrize('index', [-1, 0, 19, 1000])
 def test_split_outside_is_refused(index: int) -> None:
     with pytest.raises(ValueError, match=f'block_index={index}'):
-        backbones.split_at(built('mobilenet_v2'), index)
+        backbones.split_at(base('mobilenet_v2'), index)
 
 
 def trainable_layers(backbone: backbones.Backbone) -> set[str]:
@@ -135,7 +126,7 @@ def test_thaws_by_block(backbone: backbones.Backbone) -> None:
 )
 def test_wrong_thawing_is_refused(thawed: int, batch_norm: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        backbones.set_trainable(built('mobilenet_v2'), thawed, batch_norm)  # type: ignore[arg-type]
+        backbones.set_trainable(base('mobilenet_v2'), thawed, batch_norm)  # type: ignore[arg-type]
 
 
 def values(model: keras.Model) -> dict[str, np.ndarray]:
@@ -143,7 +134,7 @@ def values(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def changed_by_a_step(backbone: backbones.Backbone) -> set[str]:
-    """Takes one training step; returns the paths of the weights that it changed."""
+    """Takes one training step and takes it back; the paths of the weights that it changed."""
     model = backbone.model
     before = values(model)
     variables = model.trainable_variables
@@ -155,7 +146,11 @@ def changed_by_a_step(backbone: backbones.Backbone) -> set[str]:
     # Adam, as its steps do not vanish with the tiny gradients of random deep networks.
     optimizer = keras.optimizers.Adam(0.01, epsilon=1e-12)
     optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
-    return {path for path, value in values(model).items() if (value != before[path]).any()}
+    changed = {path for path, value in values(model).items() if (value != before[path]).any()}
+    for weight in model.weights:
+        if weight.path in changed:
+            weight.assign(before[weight.path])
+    return changed
 
 
 def test_training_step_changes_only_thawed_blocks(backbone: backbones.Backbone) -> None:
@@ -174,7 +169,7 @@ def test_training_step_changes_only_thawed_blocks(backbone: backbones.Backbone) 
 
 @pytest.mark.parametrize('name', ['mobilenet_v2', 'resnet50_v2'])
 def test_frozen_batch_norm_is_not_trained(name: str) -> None:
-    backbone = built(name)
+    backbone = base(name)
     backbones.set_trainable(backbone, 2, 'frozen')
     changed = changed_by_a_step(backbone)
     norms = {
@@ -192,7 +187,7 @@ def test_scaling_is_what_keras_does_before_its_own_networks() -> None:
         'resnet50': ('subtract_bgr_mean', keras.applications.resnet),
     }
     for name, (layer, module) in cases.items():
-        model = built(name).model
+        model = base(name).model
         scaled = keras.Model(model.inputs[0], model.get_layer(layer).output)(images)
         expected = module.preprocess_input(images.copy())
         np.testing.assert_allclose(scaled, expected, atol=1e-4, err_msg=name)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.components.backbones.bases import SIZE, base
 from thawline.components import backbones
 from thawline.components.backbones.features import (
     Features,
@@ -16,13 +17,12 @@ from thawline.components.backbones.features import (
     stage_ends,
 )
 
-SIZE, SMALLER = 64, 32
+SMALLER = 32
 
 
 @pytest.fixture(scope='module', params=backbones.names())
 def backbone(request: pytest.FixtureRequest) -> backbones.Backbone:
-    keras.utils.set_random_seed(7)
-    return backbones.build(request.param, SIZE, None)
+    return base(request.param)
 
 
 def pixels() -> np.ndarray:
@@ -117,15 +117,15 @@ def test_no_such_edge_is_told(block: int, backbone: backbones.Backbone) -> None:
 
 
 def test_known_stages_of_mobilenet_v2() -> None:
-    base = backbones.build('mobilenet_v2', 224, None)
-    assert [(name, edge.shape[1], edge.shape[3]) for name, edge in stage_ends(base)] == [
+    native = backbones.build('mobilenet_v2', 224, None)
+    assert [(name, edge.shape[1], edge.shape[3]) for name, edge in stage_ends(native)] == [
         ('block_5', 28, 32),
         ('block_9', 14, 64),
         ('block_12', 14, 96),
         ('block_15', 7, 160),
         ('block_16', 7, 320),
     ]
-    assert feature_slices(base, 'blocks')[-1] == ('top', slice(672, 1952))
+    assert feature_slices(native, 'blocks')[-1] == ('top', slice(672, 1952))
 
 
 def test_unknown_kind_is_told(backbone: backbones.Backbone) -> None:
