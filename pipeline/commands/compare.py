@@ -83,8 +83,7 @@ def _print(
     from thawline.pipeline.reports import comparison_summary
 
     console = rich.console.Console(file=sys.stdout)
-    say(console, (comparison_summary.decision(result), 'bold'))
-    say(console, comparison_summary.headline(result))
+    say(console, (comparison_summary.headline(result), 'bold'))
     for line in comparison_summary.class_lines(first, second):
         say(console, (line, 'bold yellow'))
     for line in comparison_summary.accuracy_lines(result):

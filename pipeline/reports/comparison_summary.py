@@ -44,9 +44,16 @@ def headline(comparison: Comparison) -> str:
 
 
 def rows(comparison: Comparison) -> list[tuple[str, PairedResults]]:
-    """The results on the images that judge; after them those on all images of each split."""
+    """The results on the images that judge; after them those on all images of each split.
+
+    Of a split whose images all judge there is one row.
+    """
     unseen = [comparison.unseen] if comparison.unseen and comparison.unseen.test.n else []
-    splits = [(formatting.split_title(name), of) for name, of in comparison.splits.items()]
+    splits = [
+        (formatting.split_title(name), of)
+        for name, of in comparison.splits.items()
+        if not unseen or of.test != unseen[0].test
+    ]
     return [*((_UNSEEN, of) for of in unseen), *splits]
 
 

@@ -87,6 +87,8 @@ def test_only_images_that_neither_has_seen_judge(tmp_path, sides):
     assert '15 test images' in comparison_summary.headline(told)
     titles = [title for title, _ in comparison_summary.rows(told)]
     assert titles == ['New to both', 'Test']
+    alike = [title for title, _ in comparison_summary.rows(comparison.compare(*sides))]
+    assert alike == ['New to both', 'Validation']
 
 
 def test_val_images_judge_nothing(tmp_path):
