@@ -155,14 +155,14 @@ def source_model(graph: Lineage, artifact: int) -> int:
 
 
 @dataclasses.dataclass(frozen=True)
-class Push:
+class PushedVersion:
     """A version in staging: the id of its model, and the digest of its files, if recorded."""
 
     model: int
     digest: str
 
 
-def pushes(graph: Lineage) -> dict[int, Push]:
+def pushes(graph: Lineage) -> dict[int, PushedVersion]:
     """By version in staging, all that Pusher ever pushed.
 
     A model may have several: it is pushed again where another one is the highest by then.
@@ -173,7 +173,7 @@ def pushes(graph: Lineage) -> dict[int, Push]:
         version = str(pushed.properties.get(property_names.PUSHED_VERSION, '')) if pushed else ''
         for artifact in pusher.inputs.get('model', ()) if version.isdigit() else ():
             digest = str(pushed.properties.get(property_names.MODEL_DIGEST, '')) if pushed else ''
-            versions[int(version)] = Push(source_model(graph, artifact), digest)
+            versions[int(version)] = PushedVersion(source_model(graph, artifact), digest)
     return versions
 
 
