@@ -27,6 +27,7 @@ from thawline.components.evaluation import cached_features, inference, predictio
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.saved_model import card, signatures
 from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.shared import code_digest, split_files
 from thawline.components.shared.feature_key import FeatureKey
 from thawline.components.transform import preprocessing
@@ -80,11 +81,11 @@ def embed(folder: pathlib.Path, parts: dict[str, tuple[Row, ...]]) -> str:
     return str(folder / 'embeddings')
 
 
-def answers(model: pathlib.Path, splits: dict[str, list[bytes]]) -> dict[str, np.ndarray]:
+def answers(loaded: SavedModelRunner, splits: dict[str, list[bytes]]) -> dict[str, np.ndarray]:
     """Probabilities by the id of the image, by the exported model itself."""
     chances_of = {}
     for some in splits.values():
-        served = evaluating.serve(model, some)['probabilities']
+        served = loaded('serving_default', examples=some)['probabilities']
         for one, chances in zip(some, served, strict=True):
             feature = tf.train.Example.FromString(one).features.feature['image_id']
             chances_of[feature.bytes_list.value[0].decode()] = chances
@@ -96,7 +97,7 @@ def test_answers_are_those_to_the_images_though_no_image_is_there(
 ) -> None:
     candidate = exported(tmp_path / 'model', transformed)
     whole = {split: [evaluating.example(row, split) for row in PARTS[split]] for split in PARTS}
-    served = answers(candidate, whole)
+    served = answers(SavedModelRunner(candidate / 'Format-Serving'), whole)
     broken = {split: [_without_image(one) for one in some] for split, some in whole.items()}
     gate = Gate(val_accuracy=0.0)
     table = evaluating.evaluate(tmp_path, broken, candidate, gate=gate, embeddings=uri).predictions
@@ -128,7 +129,7 @@ def test_a_fine_tuned_model_looks_at_the_images(
     table = evaluating.evaluate(
         tmp_path, splits, candidate, gate=Gate(val_accuracy=0.0), embeddings=uri
     ).predictions
-    served = answers(candidate, splits)
+    served = answers(SavedModelRunner(candidate / 'Format-Serving'), splits)
     for identity, chances in zip(table.ids, table.probabilities, strict=True):
         np.testing.assert_allclose(chances, served[identity], atol=1e-3)
 
@@ -185,7 +186,7 @@ def test_the_table_has_what_a_model_serves_whatever_its_features_depend_on(
         with beam.Pipeline(runner=FnApiRunner()) as root:
             inference.run(root, [*files['val'], *files['test']], job, str(tmp_path))
         table = predictions.read(str(tmp_path))
-        served = answers(tmp_path / 'model', splits)
+        served = answers(loaded, splits)
         for identity, chances in zip(table.ids, table.probabilities, strict=True):
             np.testing.assert_allclose(chances, served[identity], atol=1e-3)
         if part != 'features':  # of which the head takes more
