@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from thawline.components.ingestion.source_types import PACKAGE_PREFIX, SourceSpec
 from thawline.components.ingestion.sources import list_source
+from thawline.components.shared import image_decoder
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.transform import preprocessing
@@ -53,7 +54,7 @@ class Listed:
         """Every image, decoded and stretched: uint8 [N, size, size, 3]."""
         decoded = tf.function(
             lambda path: preprocessing.resize(
-                preprocessing.decode(tf.io.read_file(path)), size, 'stretch'
+                image_decoder.decode(tf.io.read_file(path)), size, 'stretch'
             ),
             input_signature=[tf.TensorSpec([], tf.string)],
         )

@@ -52,6 +52,7 @@ from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import decoding
 from thawline.components.ingestion.params import Columns
 from thawline.components.saved_model import signatures
+from thawline.components.shared import image_decoder
 from thawline.components.transform import preprocessing
 from thawline.pipeline.prediction import batch, encoded_images, model
 
@@ -157,16 +158,16 @@ def milliseconds(work: Callable[[], object], repetitions: int = 200) -> float:
 
 def canonicalising() -> dict[str, float]:
     """CPU milliseconds an image of each way and step, in the thread that asks."""
-    data = jpegs(1)[0]
+    data, images = jpegs(1)[0], decoding.ImageSettings(BOUNDS.max_side, BOUNDS.max_pixels)
     return {
         'decoded by Pillow, as ingestion does': milliseconds(
-            lambda: decoding.canonicalise(data, BOUNDS.max_side, BOUNDS.max_pixels)
+            lambda: decoding.canonicalise(data, *images)
         ),
         'decoded once more by TensorFlow, as ingestion does': milliseconds(
-            lambda: preprocessing.decode(tf.constant(data))
+            lambda: image_decoder.decode(tf.constant(data))
         ),
         'by its header, as prediction does': milliseconds(
-            lambda: encoded_images.to_servable(data, BOUNDS.max_side, BOUNDS.max_pixels)
+            lambda: encoded_images.to_servable(data, images)
         ),
     }
 

@@ -187,6 +187,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
     bulk: list[Any] = []
     if config.serving.bulk is not None:
         unlabelled = UnlabelledExampleGen(
+            trained_on=examples,
             source=project.bulk_source(config.serving.bulk),
             columns=config.data.columns,
             max_side=config.data.max_side,

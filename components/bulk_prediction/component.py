@@ -21,6 +21,7 @@ class UnlabelledExampleGen(Component):
 
     EXECUTOR = executor.Executor
     DRIVER_CLASS = driver.Driver
+    OPTIONAL_INPUTS = {'trained_on': standard_artifacts.Examples}  # for their depth
     OUTPUTS = {'examples': standard_artifacts.Examples, 'quarantine': Quarantine}
     PARAMETERS = {
         'source': str,  # as `components.bulk_prediction.listing.of_sources` takes one

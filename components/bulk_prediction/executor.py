@@ -20,11 +20,13 @@ from thawline.components.bulk_prediction.listing import (
 )
 from thawline.components.ingestion import beam_pipeline, quarantine
 from thawline.components.ingestion import executor as ingestion
+from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.summary import summarise
-from thawline.components.shared import progress
+from thawline.components.shared import progress, sample_depth
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
+from thawline.components.shared.sample_depth import FULL_DEPTH, SampleDepth
 
 SPLIT = 'unlabelled'
 
@@ -44,9 +46,10 @@ class Executor(BeamNodeExecutor):
         fileio.makedirs(staging)
         count = None if listing.records else len(listing.items)
         progress.start('images', count)
+        bounds = int(properties['max_side']), int(properties['max_pixels'])
+        images = ImageSettings(*bounds, _trained_depth(inputs))
         try:
             with self._make_beam_pipeline() as root:
-                bounds = int(properties['max_side']), int(properties['max_pixels'])
                 beam_pipeline.read(root, to_ingest(listing), columns, staging, *bounds)
             rows, rejected = ingestion.outcomes_of(staging, count)
             rejected += listing.rejected
@@ -58,7 +61,7 @@ class Executor(BeamNodeExecutor):
             examples.split_names = artifact_utils.encode_split_names([SPLIT])
             folder = artifact_utils.get_split_uri([examples], SPLIT)
             with self._make_beam_pipeline() as root:
-                _compress(root, os.path.join(staging, 'examples-*'), folder)
+                _compress(root, os.path.join(staging, 'examples-*'), folder, images)
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected)
@@ -79,11 +82,18 @@ def listing_of(properties: Mapping[str, Any]) -> tuple[UnlabelledListing, Column
     return listing.of_sources([str(properties['source'])], columns), without_labels(columns)
 
 
-def _compress(root: beam.Pipeline, pattern: str, folder: str) -> None:
+def _trained_depth(inputs: Artifacts) -> SampleDepth:
+    """Of the images that the model learned from."""
+    return sample_depth.read(inputs['trained_on'].uri) if 'trained_on' in inputs else FULL_DEPTH
+
+
+def _compress(root: beam.Pipeline, pattern: str, folder: str, images: ImageSettings) -> None:
     """Records as all of TFX expects them."""
     (
         root
         | 'Read' >> beam.io.ReadFromTFRecord(pattern, compression_type='uncompressed')
+        | 'Scale'
+        >> beam.Map(lambda record: beam_pipeline.scaled(record, images).SerializeToString())
         | 'Write'
         >> beam.io.WriteToTFRecord(os.path.join(folder, 'data_tfrecord'), file_name_suffix='.gz')
     )

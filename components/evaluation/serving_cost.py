@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from thawline.components.saved_model.runner import SavedModelRunner
-from thawline.components.transform import preprocessing
+from thawline.components.shared import image_decoder
 
 IMAGES = 100
 _WARM_UP = 5
@@ -32,7 +32,7 @@ def latency_ms(model: SavedModelRunner, files: Sequence[str]) -> float | None:
     features = {'image': tf.io.FixedLenFeature([], tf.string)}
     records = tf.data.TFRecordDataset(list(files), compression_type='GZIP').take(IMAGES)
     images = [
-        preprocessing.decode(tf.io.parse_single_example(record, features)['image'])[None]
+        image_decoder.decode(tf.io.parse_single_example(record, features)['image'])[None]
         for record in records
     ]
     for image in images[:_WARM_UP]:

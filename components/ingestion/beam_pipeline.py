@@ -1,8 +1,9 @@
 """The two Beam pipelines of ingestion.
 
 `read` decodes every image once and writes canonical examples to shards, with a small row for each;
-`write` shares the shards out over the splits. The plan is made between them, from the rows alone.
-Image bytes never cross a shuffle or a side input, so memory does not grow with the data.
+`write` shares the shards out over the splits. The plan is made between them, from the rows alone,
+and so is the depth of images of more than 8 bits: these keep their source until `write` scales them
+all alike. Image bytes never cross a shuffle or a side input, so memory does not grow with the data.
 
 In one process, records keep the listing's order (by path) up to 20,000 images; distributed runners
 keep none. The set of records is the same in every case.
@@ -21,18 +22,19 @@ import tensorflow as tf
 from thawline.components.ingestion import (
     decoding,
     examples,
-    image_facts,
     image_table,
     storage,
     tfrecord,
 )
 from thawline.components.ingestion import quarantine as reasons
-from thawline.components.ingestion.decoding import BadImage, Canonical, canonicalise
+from thawline.components.ingestion.bad_image import BadImage
+from thawline.components.ingestion.decoding import Canonical, ImageSettings, canonicalise
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceItem
 from thawline.components.ingestion.split_plan import ReadableImage, SplitPlan
 from thawline.components.shared import progress
+from thawline.components.shared.sample_depth import SampleUse
 
 _NO_COMPRESSION = 'uncompressed'
 _IN_PIPELINE = 20_000  # images whose names may be a part of the pipeline itself: some megabytes
@@ -83,6 +85,7 @@ def write(
     root: beam.Pipeline,
     source: str,
     plan: SplitPlan,
+    images: ImageSettings,
     seed: int,
     fractions: dict[str, float],
     split_folders: dict[str, str],
@@ -94,7 +97,8 @@ def write(
         | beam.io.ReadFromTFRecord(
             storage.join(source, 'examples-*'), compression_type=_NO_COMPRESSION
         )
-        | 'Split' >> beam.ParDo(_Split(plan, seed, fractions)).with_outputs('images', *fractions)
+        | 'Split'
+        >> beam.ParDo(_Split(plan, seed, fractions, images)).with_outputs('images', *fractions)
     )
     for name, folder in split_folders.items():
         shared[name] | f'Write {name}' >> beam.io.WriteToTFRecord(
@@ -159,7 +163,12 @@ def parse_outcomes(lines: Iterable[str]) -> tuple[list[ReadableImage], list[Reje
     """Reads the lines that `read` left."""
     outcomes = [json.loads(line) for line in lines]
     rejected = [Rejected(**fields) for fields in outcomes if 'reason' in fields]
-    return [ReadableImage(**fields) for fields in outcomes if 'reason' not in fields], rejected
+    return [_row(fields) for fields in outcomes if 'reason' not in fields], rejected
+
+
+def _row(fields: dict[str, Any]) -> ReadableImage:
+    samples = fields.pop('samples')
+    return ReadableImage(**fields, samples=samples and SampleUse(**samples))
 
 
 class _Load(beam.DoFn):
@@ -205,6 +214,7 @@ class _Canonicalise(beam.DoFn):
     def process(self, loaded: tuple[SourceItem, bytes]) -> Iterator[Any]:
         item, data = loaded
         try:
+            samples = decoding.sample_use(data, self._bounds[1])
             canonical = canonicalise(data, *self._bounds)
             if canonical.unchanged and not _decodes(canonical):
                 # Pillow forgives more than TensorFlow; what we encode ourselves suits both.
@@ -213,10 +223,12 @@ class _Canonicalise(beam.DoFn):
             yield _reject(item.relative_path, bad.reason, bad.detail)
             return
         identity = examples.image_id(data)
-        example = examples.to_example(
-            item, identity, canonical, image_facts.measure(canonical.luma)
+        example = examples.to_example(item, identity, canonical)
+        if samples:
+            examples.keep_source(example, data)
+        row = ReadableImage(
+            item.relative_path, identity, item.group, item.label, item.split, samples
         )
-        row = ReadableImage(item.relative_path, identity, item.group, item.label, item.split)
         yield example.SerializeToString(deterministic=True)
         yield _outcome(row)
         progress.advance()
@@ -231,15 +243,26 @@ def _decodes(canonical: Canonical) -> bool:
     return pixels.shape == (canonical.height, canonical.width, 3)
 
 
+def scaled(serialised: bytes, images: ImageSettings) -> tf.train.Example:
+    """A staged example, its image made anew by the depth of the set where it kept its source."""
+    example = tf.train.Example.FromString(serialised)
+    if source := examples.take_source(example):
+        examples.set_image(example, canonicalise(source, *images))
+    return example
+
+
 class _Split(beam.DoFn):
     """Serialised example -> the same with its split, to the output named like it, and its row."""
 
-    def __init__(self, plan: SplitPlan, seed: int, fractions: dict[str, float]) -> None:
+    def __init__(
+        self, plan: SplitPlan, seed: int, fractions: dict[str, float], images: ImageSettings
+    ) -> None:
         self._plan, self._seed, self._fractions = plan, seed, fractions
+        self._images = images
         self._gone = {r.path for r in plan.rejected}
 
     def process(self, serialised: bytes) -> Iterator[Any]:
-        example = tf.train.Example.FromString(serialised)
+        example = scaled(serialised, self._images)
         if examples.text(example, 'path') in self._gone:
             return
         group = examples.text(example, 'group') or ''

@@ -3,7 +3,8 @@
 Canonical: JPEG or PNG that decodes to RGB, 8 bit, upright, longest side at most a bound. A JPEG or
 PNG that already is that stays as it is, byte for byte (grey ones too: decoders repeat the channel);
 anything else is re-encoded, lossy sources as JPEG, lossless ones as PNG. Size limits are checked on
-the header, before any pixel is decoded.
+the header, before any pixel is decoded. Where the served graph decodes otherwise than Pillow, its
+decoder (`shared/image_decoder.py`) is asked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from PIL import (
@@ -32,8 +34,10 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from thawline.components.ingestion import colour
+from thawline.components.ingestion import colour, deep_samples
 from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion.bad_image import BadImage
+from thawline.components.shared.sample_depth import FULL_DEPTH, SampleDepth, SampleUse
 
 # What Pillow may try; nothing here ever starts another program (as EPS would). Importing a plugin
 # registers it. MPO comes with JPEG: its plugin takes over when it sees several pictures.
@@ -49,7 +53,9 @@ SUPPORTED = 'JPEG, PNG, BMP, GIF, WebP, TIFF, MPO, AVIF, PPM and PGM'
 JPEG_QUALITY = 95
 LUMA_SIDE = 256
 _LOSSY = frozenset({'JPEG', 'MPO', 'WEBP', 'AVIF'})
-ORIENTATION = 0x0112  # EXIF tag
+_ORIENTATION = 0x0112  # EXIF tag
+# Formats whose orientation Pillow alone can read; in the others the served graph is followed.
+_OWN_ORIENTATION = frozenset({'TIFF', 'AVIF'})
 _SAMPLES_PER_PIXEL = 277  # TIFF tag
 # Pillow's own bound of pixels answers first where it is lower; `max_pixels` is ours.
 Image.MAX_IMAGE_PIXELS = None
@@ -67,15 +73,6 @@ _SIGNATURES = (
     (b'<!doctype html', reasons.NOT_AN_IMAGE, 'a web page, perhaps of a failed download'),
     (b'<html', reasons.NOT_AN_IMAGE, 'a web page, perhaps of a failed download'),
 )
-
-
-class BadImage(Exception):
-    """The bytes cannot be used: a fixed `reason` (see `quarantine`) and a `detail`."""
-
-    def __init__(self, reason: str, detail: str = '') -> None:
-        super().__init__(f'{reason}: {detail}' if detail else reason)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,13 +98,25 @@ class Canonical:
     luma: np.ndarray
 
 
+class ImageSettings(NamedTuple):
+    """What `canonicalise` takes beside the image."""
+
+    max_side: int
+    max_pixels: int
+    depth: SampleDepth = FULL_DEPTH
+
+
 def most_bytes(max_pixels: int) -> int:
     """Bytes that an image of so many pixels can have: four samples of 16 bit, and metadata."""
     return 8 * max_pixels + 2**24
 
 
 def canonicalise(
-    data: bytes, max_side: int, max_pixels: int, allow_unchanged: bool = True
+    data: bytes,
+    max_side: int,
+    max_pixels: int,
+    depth: SampleDepth = FULL_DEPTH,
+    allow_unchanged: bool = True,
 ) -> Canonical:
     """Decodes `data` fully and returns its canonical form.
 
@@ -115,16 +124,34 @@ def canonicalise(
       data: an encoded image of one of `FORMATS`; the content counts, not the file's name.
       max_side: bound of the longest side, pixels; larger images are shrunk, none is enlarged.
       max_pixels: images with more are refused before decoding.
+      depth: ranges of samples of more than 8 bits; by default the full ones.
       allow_unchanged: whether sources that are canonical already may be passed through.
 
     Raises:
       BadImage: empty, no image, unsupported, truncated, broken, or too large.
     """
+    with _opened(data, max_pixels) as image:
+        return _canonicalise(data, image, max_side, depth, allow_unchanged)
+
+
+def sample_use(data: bytes, max_pixels: int) -> SampleUse | None:
+    """The range of an image's samples; None where they have 8 bits. Raises as `canonicalise`."""
+    with _opened(data, max_pixels) as image:
+        if not deep_samples.are_in(data, image):
+            return None
+        image.load()
+        return SampleUse.of(deep_samples.read(data, image))
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
+    """An image whose header is sound; what else is wrong with it is raised as BadImage."""
     _refuse_by_signature(data)
     with quiet_pillow():
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return _canonicalise(data, image, max_side, max_pixels, allow_unchanged)
+                _check_size(image, max_pixels)
+                yield image
         except UnidentifiedImageError:
             raise BadImage(*_what_else(data)) from None
         except MemoryError as error:
@@ -139,9 +166,7 @@ def canonicalise(
             raise BadImage(reasons.TRUNCATED if cut else reasons.BROKEN, _one_line(error)) from None
 
 
-def _canonicalise(
-    data: bytes, image: ImageFile.ImageFile, max_side: int, max_pixels: int, allow_unchanged: bool
-) -> Canonical:
+def _check_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width < 1 or height < 1:
         raise BadImage(reasons.BROKEN, f'{width} x {height} pixels')
@@ -150,12 +175,22 @@ def _canonicalise(
             reasons.TOO_LARGE,
             f'{width} x {height} pixels, more than data.max_pixels: {max_pixels:,}',
         )
+
+
+def _canonicalise(
+    data: bytes,
+    image: ImageFile.ImageFile,
+    max_side: int,
+    depth: SampleDepth,
+    allow_unchanged: bool,
+) -> Canonical:
+    width, height = image.size
     source_format = image.format or ''
     if source_format in ('JPEG', 'MPO') and max(width, height) > 2 * max_side:
         # The JPEG decoder can shrink by 2, 4 or 8 as it decodes: much faster, much less memory.
         image.draft(None, (max_side, max_side))
     image.load()
-    orientation = orientation_of(image)
+    orientation = orientation_of(data, image)
     turned = orientation in (5, 6, 7, 8)
     source_height, source_width = (width, height) if turned else (height, width)
     if (
@@ -164,7 +199,7 @@ def _canonicalise(
         and is_canonical(data, image, orientation)
     ):
         return Canonical(data, height, width, height, width, source_format, True, _luma(image))
-    rgb = colour.to_rgb(image)
+    rgb = _to_rgb(data, image, depth)
     if orientation != 1:
         rgb = ImageOps.exif_transpose(_with_orientation(rgb, orientation))
     if max(rgb.size) > max_side:
@@ -176,6 +211,22 @@ def _canonicalise(
         _encode(rgb, lossy), rgb.height, rgb.width, source_height, source_width, source_format,
         False, _luma(rgb),
     )  # fmt: skip
+
+
+def _to_rgb(data: bytes, image: ImageFile.ImageFile, depth: SampleDepth) -> Image.Image:
+    """As the file has it, not turned."""
+    is_deep = deep_samples.is_deep_png(data, image)
+    if image.format == 'PNG' and (is_deep or image.has_transparency_data):
+        from thawline.components.shared import image_decoder
+
+        try:
+            return Image.fromarray(image_decoder.stored_pixels(data, depth))
+        except image_decoder.Undecodable as error:
+            if is_deep:
+                raise BadImage(reasons.BROKEN, str(error)) from None
+    if deep_samples.are_in(data, image):
+        return colour.deep_to_rgb(data, image, depth)
+    return colour.to_rgb(image)
 
 
 def _tiff_bands(data: bytes) -> int:
@@ -191,21 +242,26 @@ def _tiff_bands(data: bytes) -> int:
 
 
 def is_canonical(data: bytes, image: Image.Image, orientation: int) -> bool:
-    if orientation != 1 or image.mode not in ('RGB', 'L') or not colour.is_srgb(image):
+    if orientation != 1 or image.mode not in ('RGB', 'L'):
         return False
     if image.format in ('JPEG', 'MPO'):
         # Without its end marker, or with leading junk, decoders differ in what they accept.
         return data[:3] == b'\xff\xd8\xff' and data.rstrip(b'\x00')[-2:] == b'\xff\xd9'
     if image.format == 'PNG':
-        sixteen_bit = data[24] == 16  # Pillow says RGB of those as well.
+        is_deep = deep_samples.is_deep_png(data, image)  # Pillow says RGB of those as well.
         animated = getattr(image, 'n_frames', 1) > 1
-        return not (sixteen_bit or animated or 'transparency' in image.info)
+        return not (is_deep or animated or 'transparency' in image.info)
     return False
 
 
-def orientation_of(image: Image.Image) -> int:
+def orientation_of(data: bytes, image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none."""
+    if image.format not in _OWN_ORIENTATION:
+        from thawline.components.shared import image_decoder
+
+        return image_decoder.orientation_of(data)
     try:
-        value = image.getexif().get(ORIENTATION, 1)
+        value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - a broken EXIF block must not cost a good image.
         return 1
     return value if value in range(1, 9) else 1
@@ -214,7 +270,7 @@ def orientation_of(image: Image.Image) -> int:
 def _with_orientation(image: Image.Image, orientation: int) -> Image.Image:
     # Conversion may have lost the tag, and TIFF's loader applies and removes it by itself.
     exif = Image.Exif()
-    exif[ORIENTATION] = orientation
+    exif[_ORIENTATION] = orientation
     image.info['exif'] = exif.tobytes()
     return image
 

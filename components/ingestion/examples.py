@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from thawline.components.ingestion import image_table
+from thawline.components.ingestion import image_facts, image_table
 from thawline.components.ingestion.decoding import Canonical
-from thawline.components.ingestion.image_facts import Facts
 from thawline.components.ingestion.source_types import SourceItem, metadata_features
+
+_SOURCE = 'source_bytes'  # of staged examples alone
 
 
 def image_id(data: bytes) -> str:
@@ -19,9 +20,7 @@ def image_id(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def to_example(
-    item: SourceItem, identity: str, canonical: Canonical, facts: Facts
-) -> tf.train.Example:
+def to_example(item: SourceItem, identity: str, canonical: Canonical) -> tf.train.Example:
     """Builds the example, all but its split (which `with_split` adds).
 
     Features: image, label (absent when unlabelled), image_id, path, group, source_format (bytes);
@@ -41,17 +40,37 @@ def to_example(
     strings.update({features[c]: value for c, value in item.metadata.items() if value})
     example = tf.train.Example()
     feature = example.features.feature
-    feature['image'].bytes_list.value.append(canonical.image)
+    set_image(example, canonical)
     for name, text in strings.items():
         feature[name].bytes_list.value.append(text.encode())
     feature['height'].int64_list.value.append(canonical.source_height)
     feature['width'].int64_list.value.append(canonical.source_width)
-    numbers = dataclasses.asdict(facts)
     if item.confidence is not None:
-        numbers['label_confidence'] = item.confidence
-    for name, number in numbers.items():
-        feature[name].float_list.value.append(number)
+        feature['label_confidence'].float_list.value.append(item.confidence)
     return example
+
+
+def set_image(example: tf.train.Example, canonical: Canonical) -> None:
+    """Sets the image and what is measured on it."""
+    feature = example.features.feature
+    feature['image'].bytes_list.value[:] = [canonical.image]
+    for name, number in dataclasses.asdict(image_facts.measure(canonical.luma)).items():
+        feature[name].float_list.value[:] = [number]
+
+
+def keep_source(example: tf.train.Example, data: bytes) -> None:
+    """Keeps the source's bytes until `take_source`."""
+    example.features.feature[_SOURCE].bytes_list.value.append(data)
+
+
+def take_source(example: tf.train.Example) -> bytes:
+    """Removes the source's bytes and returns them; empty where they were not kept."""
+    feature = example.features.feature
+    if _SOURCE not in feature:
+        return b''
+    data: bytes = feature[_SOURCE].bytes_list.value[0]
+    del feature[_SOURCE]
+    return data
 
 
 def with_split(example: tf.train.Example, split: str, classes: Mapping[str, str]) -> bytes:

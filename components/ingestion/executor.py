@@ -12,12 +12,13 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from thawline.components.ingestion import beam_pipeline, image_table, quarantine
+from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
 from thawline.components.ingestion.summary import IngestionSummary, summarise
-from thawline.components.shared import progress, property_names
+from thawline.components.shared import progress, property_names, sample_depth
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.text import abbreviate
@@ -43,6 +44,10 @@ class Executor(BeamNodeExecutor):
             names = property_names.MAX_SIDE, property_names.MAX_PIXELS
             max_side, max_pixels = (int(properties[name]) for name in names)
             rows, rejected = self._read(listing, spec, staging, max_side, max_pixels)
+            ranges = sample_depth.choose(
+                ((row.path, row.samples) for row in rows if row.samples), spec.depth
+            )
+            images = ImageSettings(max_side, max_pixels, ranges.depth)
             try:
                 _check_classes(listing, rows, rejected)
                 plan = plan_splits(rows, seed, fractions, spec.normalise_labels)
@@ -53,13 +58,16 @@ class Executor(BeamNodeExecutor):
             examples.split_names = artifact_utils.encode_split_names(list(fractions))
             folders = {s: artifact_utils.get_split_uri([examples], s) for s in fractions}
             with self._make_beam_pipeline() as pipeline:
-                beam_pipeline.write(pipeline, staging, plan, seed, fractions, folders, examples.uri)
+                beam_pipeline.write(
+                    pipeline, staging, plan, images, seed, fractions, folders, examples.uri
+                )
+            sample_depth.write(ranges.depth, examples.uri)
             counts = _counts(examples.uri, list(fractions))
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
         notes = [*listing.notes, *plan.notes]
-        write_report(report, rejected, summarise(total, counts, rejected, notes))
+        write_report(report, rejected, summarise(total, counts, rejected, notes, ranges.notes))
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 

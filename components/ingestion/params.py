@@ -100,6 +100,12 @@ class Data(Section):
     max_pixels: Count = pydantic.Field(
         default=MAX_PIXELS, description='Larger images (decompression bombs) are quarantined.'
     )
+    depth: Literal['auto', 8, 10, 12, 14, 16] = pydantic.Field(
+        default='auto',
+        description='Bits that 16-bit images use (a camera of 12 bits writes files of 16): all of '
+        'them are scaled alike, and so are served ones. By default the fewest that hold all but a '
+        'stray image of the set.',
+    )
     split: Split = Split()
     schema_file: str | None = pydantic.Field(
         default=None, description='The reviewed schema; default: schema.pbtxt beside this file.'

@@ -36,6 +36,7 @@ class SourceSpec:
         captures is the group (what must not be split).
       normalise_labels: merge labels that differ only in case or surrounding spaces.
       conflicting_labels: what happens to an image with two labels: 'quarantine' or 'stop'.
+      depth: bits that 16-bit images use; None: found over the set.
       layout: of a folder: 'auto', 'classes' or 'splits'; see `folder_layout`.
     """
 
@@ -47,6 +48,7 @@ class SourceSpec:
     normalise_labels: bool = False
     layout: str = 'auto'
     conflicting_labels: str = 'quarantine'
+    depth: int | None = None
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec gives the same text (it is part of a cache key)."""

@@ -13,17 +13,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from thawline.components.ingestion import hash_split, labels
 from thawline.components.ingestion.quarantine import CONFLICTING_LABELS, LEAK, Rejected
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.sample_depth import SampleUse
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class ReadableImage:
-    """One readable image: its path, content hash, group (None: the hash), label, given split."""
+    """One readable image: its path, content hash, group (None: the hash), label, given split.
+
+    `samples` is the range of those that have more than 8 bits.
+    """
 
     path: str
     image_id: str
     group: str | None = None
     label: str | None = None
     split: str | None = None
+    samples: SampleUse | None = dataclasses.field(default=None, compare=False)
 
     @property
     def key(self) -> str:

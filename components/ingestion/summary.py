@@ -24,6 +24,7 @@ class IngestionSummary(Record):
         reasons: reason -> entries, of the quarantined, most frequent first.
         splits: split -> class -> images.
         notes: remarks for people.
+        samples: remarks on images of more than 8 bits.
     """
 
     FILE = 'summary.json'
@@ -35,6 +36,7 @@ class IngestionSummary(Record):
     reasons: Mapping[str, int]
     splits: Mapping[str, Mapping[str, int]]
     notes: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
 
     @classmethod
     def of_properties(cls, properties: Mapping[str, Any], uri: str) -> Self:
@@ -52,6 +54,7 @@ def summarise(
     counts: Mapping[str, Mapping[str, int]],
     rejected: Sequence[Rejected],
     notes: Sequence[str] = (),
+    samples: Sequence[str] = (),
 ) -> IngestionSummary:
     """The numbers of an ingestion; refuses to lose an image.
 
@@ -59,7 +62,7 @@ def summarise(
         total: entries listed.
         counts: {split: {class: images written}}.
         rejected: what was not written.
-        notes: remarks for people.
+        notes, samples: remarks for people.
 
     Raises:
         RuntimeError: written and rejected do not add up to `total`.
@@ -78,4 +81,5 @@ def summarise(
         quarantine.counts_by_reason(rejected),
         counts,
         tuple(notes),
+        tuple(samples),
     )

@@ -87,7 +87,7 @@ def card(inputs: DataCardInputs) -> FactCard:
             if inputs.suspects else '',
         ),
     ]  # fmt: skip
-    remarks = [*summary.notes, *inputs.findings]
+    remarks = [*summary.notes, *summary.samples, *inputs.findings]
     if inputs.not_sliced:
         remarks.append(f'columns with too many values to slice on: {", ".join(inputs.not_sliced)}')
     if inputs.deleted:

@@ -8,11 +8,13 @@ by, and whoever copies the model (TFX Pusher) copies it along. The file is JSON:
      "frozen_base": {"weights_digest": "9f0c...", "features": "blocks", "image_size": 128, ...},
      "abstain": {"accuracy": 0.98, "threshold": 0.91, "coverage": 0.8, "reached": 0.99,
                  "lower": 0.981, "images": 395},
+     "depth": {"bits": 12, "low": 0.0, "high": 1.0},
      "licence": "CC BY-NC-SA 4.0", "lineage": {"run": "...", "model_id": 12, ...}}
 
 `positive` is null where the most probable class is answered; `threshold` is 0.5 then. `frozen_base`
-is null where the base was fine-tuned, `abstain` where the model always answers. The Trainer writes
-the first lines, the Exporter adds `abstain`, `licence` and `lineage` (`export/model_origin.py`).
+is null where the base was fine-tuned, `abstain` where the model always answers; `depth` is how
+samples of more than 8 bits are scaled. The Trainer writes the first lines, the Exporter adds
+`abstain`, `licence` and `lineage` (`export/model_origin.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import pydantic
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import feature_key, files
 from thawline.components.shared.feature_key import FeatureKey
+from thawline.components.shared.sample_depth import FULL_DEPTH, SampleDepth
 
 FILE = pathlib.Path('assets.extra', 'thawline.json')
 FORMAT = 1
@@ -99,6 +102,7 @@ class Card:
         abstain: None where the model always answers.
         licence: of the model, in words; None where nobody said one.
         lineage: where the model comes from; None before it was exported.
+        depth: how samples of more than 8 bits are scaled.
     """
 
     classes: tuple[str, ...]
@@ -109,6 +113,7 @@ class Card:
     abstain: AbstainThreshold | None = None
     licence: str | None = None
     lineage: ModelOrigin | None = None
+    depth: SampleDepth = FULL_DEPTH
 
 
 def values(card: Card) -> dict[str, Any]:
@@ -130,6 +135,7 @@ def values(card: Card) -> dict[str, Any]:
         },
         'frozen_base': card.frozen_base and dataclasses.asdict(card.frozen_base),
         'abstain': card.abstain and dataclasses.asdict(card.abstain),
+        'depth': dataclasses.asdict(card.depth),
         'licence': card.licence,
         'lineage': dataclasses.asdict(card.lineage) if card.lineage else {},
     }
@@ -172,4 +178,5 @@ def read(model: pathlib.Path) -> Card:
         AbstainThreshold(**abstain) if abstain else None,
         values_read.get('licence'),
         pydantic.TypeAdapter(ModelOrigin).validate_python(lineage) if lineage else None,
+        SampleDepth(**values_read.get('depth', {})),
     )

@@ -28,6 +28,7 @@ at least 1 -> float32 [N, C], which other formats are made from (`components.exp
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable
 
@@ -39,7 +40,7 @@ from thawline.components.saved_model import card
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.saved_model.grad_cam import GradCam
 from thawline.components.saved_model.network import MOST_CONSTANT_BYTES, Network
-from thawline.components.shared import feature_key
+from thawline.components.shared import feature_key, sample_depth
 from thawline.components.transform import preprocessing
 
 Outputs = dict[str, tf.Tensor]
@@ -201,4 +202,5 @@ def export(
     if frozen and classifier.views == 'none':
         digest = classifier.backbone.weights_digest
         base = feature_key.current(digest, classifier.features, size, resize)
-    card.write(card.Card(classes, size, resize, rule, base), folder)
+    depth = sample_depth.read(os.path.dirname(transform_output.transform_savedmodel_dir))
+    card.write(card.Card(classes, size, resize, rule, base, depth=depth), folder)

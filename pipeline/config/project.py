@@ -160,6 +160,7 @@ class Project:
             normalise_labels=data.normalise_labels,
             layout=data.layout,
             conflicting_labels=data.conflicting_labels,
+            depth=None if data.depth == 'auto' else data.depth,
         )
 
     def bulk_source(self, bulk: Bulk) -> str:

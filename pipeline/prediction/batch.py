@@ -18,6 +18,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from thawline.components.bulk_prediction.listing import UnlabelledListing
 from thawline.components.ingestion import quarantine
+from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared import progress
@@ -80,10 +81,9 @@ def predict(
     chunks = beam_pipeline.split_into_chunks(listing)
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f'.{target.name}.parts-', dir=target.parent))
     try:
-        job = PredictionJob(
-            predictor, str(folder), columns, size_limits.max_side, size_limits.max_pixels
-        )
         with model.load(predictor) as loaded:
+            images = ImageSettings(size_limits.max_side, size_limits.max_pixels, loaded.depth)
+            job = PredictionJob(predictor, str(folder), columns, images)
             progress.start('images', None if listing.records else len(listing.items))
             # The pipeline runs when its block ends.
             with beam.Pipeline(options=PipelineOptions(list(beam_args))) as root:

@@ -24,7 +24,8 @@ from apache_beam.utils import shared
 from thawline.components.bulk_prediction.listing import Item, UnlabelledListing, without_labels
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion import storage, tfrecord
-from thawline.components.ingestion.decoding import BadImage
+from thawline.components.ingestion.bad_image import BadImage
+from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared import progress
@@ -48,14 +49,13 @@ class PredictionJob:
         model: folder of the SavedModel.
         folder: receives the files of the chunks; every worker must reach it.
         columns: `image` is the feature of tf.Examples.
-        max_side, max_pixels: see `encoded_images.to_servable`.
+        images: see `encoded_images.to_servable`.
     """
 
     model: str
     folder: str
     columns: Columns
-    max_side: int
-    max_pixels: int
+    images: ImageSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +183,7 @@ class _PredictChunk(beam.DoFn):
 
     def _encode(self, name: str, data: bytes) -> EncodedImage | Rejected:
         try:
-            image = encoded_images.to_servable(data, self._job.max_side, self._job.max_pixels)
+            image = encoded_images.to_servable(data, self._job.images)
         except BadImage as bad:
             return Rejected(name, bad.reason, bad.detail)
         return EncodedImage(name, data if image is data else b'', image)
@@ -205,7 +205,7 @@ def predict_images(
             good.append(image)
             continue
         try:
-            repaired = encoded_images.repair(image.source, job.max_side, job.max_pixels)
+            repaired = encoded_images.repair(image.source, job.images)
         except BadImage as error:
             bad.append(Rejected(image.name, error.reason, error.detail))
         else:

@@ -21,6 +21,7 @@ class Predictor:
 
     Attributes:
         classes: names in the order of the outputs.
+        depth: how samples of more than 8 bits are scaled.
     """
 
     def __init__(self, folder: str) -> None:
@@ -29,7 +30,8 @@ class Predictor:
         Raises:
             ConfigError: it cannot be loaded, or has no signature for encoded images.
         """
-        self.classes = model_card.read_card(pathlib.Path(folder)).classes
+        card = model_card.read_card(pathlib.Path(folder))
+        self.classes, self.depth = card.classes, card.depth
         try:
             self._run = SavedModelRunner(folder)
         except (OSError, ValueError, tf.errors.OpError) as error:

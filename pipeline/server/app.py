@@ -28,6 +28,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from thawline.components.ingestion import decoding
+from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.quarantine import TOO_LARGE
 from thawline.pipeline.server import classification, guard, metrics, page, servable
 from thawline.pipeline.server.limits import RequestLimits, TooLarge
@@ -45,7 +46,7 @@ _ENDPOINTS = {
     '/health/ready': 'health', '/metrics': 'metrics', '/monitoring/prometheus/metrics': 'metrics',
 }  # fmt: skip
 _STATUS: dict[type[Exception], int] = {
-    BadRequest: 400, servable.InvalidInput: 400, decoding.BadImage: 400, UnknownModel: 404,
+    BadRequest: 400, servable.InvalidInput: 400, BadImage: 400, UnknownModel: 404,
     TooLarge: 413, QueueFull: 503, NotReady: 503,
 }  # fmt: skip
 _MESSAGES = {
@@ -194,13 +195,14 @@ class _Endpoints:
 
     def _classify_body(self, body: bytes, explained: int | None) -> classification.Classification:
         limits = self._settings.limits
-        try:
-            image = decoding.canonicalise(body, self._settings.max_side, limits.pixels)
-        except decoding.BadImage as error:
-            if error.reason == TOO_LARGE:
-                raise TooLarge(str(error)) from None
-            raise
         with self._versions.lease() as model:
+            depth = model.card.depth
+            try:
+                image = decoding.canonicalise(body, self._settings.max_side, limits.pixels, depth)
+            except BadImage as error:
+                if error.reason == TOO_LARGE:
+                    raise TooLarge(str(error)) from None
+                raise
             classes = len(model.card.classes)
             if explained is not None and explained >= classes:
                 raise BadRequest(

@@ -13,7 +13,6 @@ from thawline.pipeline.server.predict_json import BadRequest
 IMAGE_BYTES = 'image_bytes'
 EXAMPLES = 'examples'
 PIXELS = 'pixels'
-_JPEG_XL = (b'\xff\x0a', b'\x00\x00\x00\x0cJXL ')
 
 
 class TooLarge(Exception):
@@ -51,8 +50,7 @@ class RequestLimits:
 
         Raises:
             TooLarge: they exceed a limit.
-            BadRequest: the size of an image cannot be read before it is decoded, or an image
-                stands for a tf.Example.
+            BadRequest: an image stands for a tf.Example.
         """
         rows = max((len(value) for value in inputs.values() if value.ndim), default=0)
         if rows > self.batch:
@@ -66,13 +64,7 @@ class RequestLimits:
         return rows
 
     def _check_encoded(self, images: Iterable[bytes]) -> None:
-        total = 0
-        for image in images:
-            if image.startswith(_JPEG_XL):
-                # TensorFlow might decode it, but the model was trained on none.
-                raise BadRequest('JPEG XL is not supported')
-            total += image_size.pixel_count(image) or 0
-        self.check_pixels(total)
+        self.check_pixels(sum(image_size.pixel_count(image) or 0 for image in images))
 
 
 def _image_in_example(example: bytes) -> bytes:

@@ -26,7 +26,7 @@ _MOST_WARM_UP = 1000  # as TensorFlow Serving, which refuses more
 _NOISE = re.compile(
     r'Graph execution error:|Detected at node .*|<stack traces unavailable>|\d+ root error.*|'
     r'\(\d+\)\s*(?:\w+:)?|\[\[\{\{node [^\]]*\]\]|\[Op:\w+\]|0 successful operations\.|'
-    r'\d+ derived errors ignored\.'
+    r'\d+ derived errors ignored\.|assertion failed: \[|(?<=\w)\]$'
 )
 
 Outputs = dict[str, np.ndarray]

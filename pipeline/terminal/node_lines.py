@@ -18,9 +18,9 @@ from thawline.pipeline.metadata.runs import NodeResult
 
 
 def _ingestion(result: NodeResult, project: Project) -> str:
-    images = node_records.ingestion_summary(result).splits
-    splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in images.items())
-    return f'{_ingested_images(result)}; {splits}'
+    summary = node_records.ingestion_summary(result)
+    splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary.splits.items())
+    return '; '.join((_ingested_images(result), splits, *summary.samples))
 
 
 def _ingested_images(result: NodeResult, purpose: str = '') -> str:

@@ -17,6 +17,7 @@ from PIL import Image
 import apache_beam as beam  # isort: skip
 import tensorflow_transform.beam as tft_beam  # isort: skip
 
+from thawline.components.shared.sample_depth import FULL_DEPTH, SampleDepth
 from thawline.components.transform import preprocessing
 
 SIZE = 32
@@ -83,6 +84,7 @@ def transform(
     confidence: Mapping[str, float] | None = None,
     size: int = SIZE,
     resize: str = RESIZE,
+    depth: SampleDepth = FULL_DEPTH,
 ) -> Transformed:
     """Analyses the train rows and transforms both splits.
 
@@ -91,7 +93,7 @@ def transform(
         ragged: whether the raw features have no fixed shape, as inferred schemas may say.
         more: rows that train has besides; one without a label has an empty one.
         confidence: of labels by the id of the image; None: the source has none, nor has the schema.
-        size, resize: of the pixels.
+        size, resize, depth: of the pixels.
     """
     types = dict.fromkeys(FEATURES, tf.string)
     if confidence is not None:
@@ -103,7 +105,11 @@ def transform(
     metadata = tft.DatasetMetadata.from_feature_spec(spec)
     function = functools.partial(
         preprocessing.preprocessing_fn,
-        custom_config={'image_size': size, 'resize': resize},
+        custom_config={
+            'image_size': size,
+            'resize': resize,
+            preprocessing.DEPTH: dataclasses.asdict(depth),
+        },
     )
 
     def sure(row: Row) -> list[float]:
@@ -143,6 +149,7 @@ def transform(
                     str(folder / 'examples' / split / 'part'), file_name_suffix='.gz'
                 )
             )
+    depth.write(folder / 'graph')
     return Transformed(
         folder / 'graph',
         splits['train'] + splits['eval'],

@@ -25,7 +25,7 @@ from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import executor, predictions
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.params import Evaluation
-from thawline.components.ingestion import decoding, examples, image_facts, image_table
+from thawline.components.ingestion import decoding, examples, image_table
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
@@ -45,7 +45,7 @@ def example(
     item = SourceItem(
         '', f'{row.image_id}.png', row.label or None, group=group, metadata=dict(metadata or {})
     )
-    message = examples.to_example(item, row.image_id, decoded, image_facts.measure(decoded.luma))
+    message = examples.to_example(item, row.image_id, decoded)
     return examples.with_split(message, split, {})
 
 

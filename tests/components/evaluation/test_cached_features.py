@@ -151,8 +151,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def swap_red_and_blue(patch: pytest.MonkeyPatch) -> None:
     """An edit of the preprocessing."""
-    decode = preprocessing.decode
-    patch.setattr(preprocessing, 'decode', lambda encoded: decode(encoded)[..., ::-1])
+    resize = preprocessing.resize
+    patch.setattr(preprocessing, 'resize', lambda *given: resize(*given)[..., ::-1])
     patch.setattr(code_digest, 'of_code', lambda *modules: 'of the edit')
 
 

@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, JpegImagePlugin
 
+from tests.components.ingestion import formats
 from tests.components.ingestion.images import decoded, encoded, picture, png_header
 from tests.shared import SHARED, needs_shared
 from thawline.components.ingestion import quarantine as reasons
-from thawline.components.ingestion.decoding import LUMA_SIDE, BadImage, Canonical, canonicalise
+from thawline.components.ingestion.bad_image import BadImage
+from thawline.components.ingestion.decoding import LUMA_SIDE, Canonical, canonicalise, sample_use
+from thawline.components.shared.sample_depth import SampleDepth, SampleUse
+
+TWELVE = SampleDepth(12)
 
 
 def canonical(data: bytes, max_side: int = 64, max_pixels: int = 10_000) -> Canonical:
@@ -81,6 +86,99 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
         assert np.abs(decoded(result.image) - np.asarray(picture()).astype(int)).mean() < 10
 
 
+@pytest.mark.parametrize('name', [n for n in formats.lossless() if 'clear' in n or '16' in n])
+def test_pngs_that_a_decoder_could_take_otherwise_are_encoded_anew(name: str) -> None:
+    data = formats.lossless()[name]
+    result = canonical(data)
+    assert not result.unchanged and result.image != data
+    again = canonicalise(result.image, 64, 10_000)
+    assert again.unchanged  # 8 bits, without transparency
+    again = canonicalise(data, 64, 10_000, allow_unchanged=False)
+    assert again.image == result.image
+
+
+def test_colour_of_16_bits_is_rounded_and_not_cut() -> None:
+    samples = formats.deep_samples(2, 16)
+    expected = np.rint(samples / 257)
+    np.testing.assert_array_equal(decoded(canonical(formats.deep_png(samples, 2)).image), expected)
+    for order in '<>':
+        data = formats.deep_tiff(samples, order)
+        np.testing.assert_array_equal(decoded(canonical(data).image), expected)
+        twelve = canonicalise(formats.deep_tiff(samples // 16, order), 64, 10_000, SampleDepth(12))
+        np.testing.assert_array_equal(decoded(twelve.image), np.rint(samples // 16 / 4095 * 255))
+
+
+def test_opacity_of_a_deep_tiff_is_composited() -> None:
+    samples = formats.deep_samples(6)
+    samples[..., 3] = np.where(np.arange(40) < 20, 0, 65535)
+    pixels = decoded(canonicalise(formats.deep_tiff(samples, extra=2), 64, 10_000, TWELVE).image)
+    assert (pixels[:, :20] == 255).all()
+    np.testing.assert_array_equal(pixels[:, 20:], np.rint(samples[:, 20:, :3] / 4095 * 255))
+
+
+def test_compressed_deep_tiff_is_read_to_the_last_bit() -> None:
+    """Pillow writes none of colour, so libtiff's way is tried with that of grey."""
+    samples = formats.deep_samples(0)[..., 0]
+    for compression in ('tiff_lzw', 'tiff_adobe_deflate', None):
+        data = encoded(Image.fromarray(samples), 'TIFF', compression=compression)
+        result = canonicalise(data, 64, 10_000, TWELVE)
+        np.testing.assert_array_equal(decoded(result.image)[..., 0], np.rint(samples / 4095 * 255))
+
+
+def test_white_may_be_zero() -> None:
+    samples = formats.deep_samples(0)[..., 0]
+    data = encoded(Image.fromarray(samples), 'TIFF', tiffinfo={262: 0})
+    pixels = decoded(canonicalise(data, 64, 10_000, TWELVE).image)[..., 0]
+    np.testing.assert_array_equal(pixels, 255 - np.rint(samples / 4095 * 255))
+
+
+@pytest.mark.parametrize('kind', ['F', 'I'])
+def test_wide_samples_are_scaled_by_the_range_that_is_given(kind: str) -> None:
+    values = np.array([[-1, 0, 1, 3, 9]], np.float32 if kind == 'F' else np.int32)
+    data = encoded(Image.fromarray(values), 'TIFF')
+    result = canonicalise(data, 64, 10_000, SampleDepth(low=0, high=3))
+    assert decoded(result.image)[0, :, 0].tolist() == [0, 0, 85, 255, 255]
+
+
+def test_use_of_samples() -> None:
+    assert sample_use(encoded(picture(), 'PNG'), 10_000) is None
+    for name, bits in (('png 16', 12), ('png 16 rgba', 12), ('png 16 of full range', 16)):
+        assert sample_use(formats.lossless()[name], 10_000) == SampleUse(bits)
+    tiff = formats.deep_tiff(formats.deep_samples(2, 14))
+    assert sample_use(tiff, 10_000) == SampleUse(14)
+    assert sample_use(b'P5 2 1 4095 \x0f\xff\x00\x00', 10_000) == SampleUse(16)  # says its range
+    with pytest.raises(BadImage):
+        sample_use(formats.lossless()['png 16'][:80], 10_000)
+
+
+def test_a_broken_png_of_16_bits_is_named() -> None:
+    data = bytearray(formats.lossless()['png 16 rgb'])
+    data[-30] ^= 1
+    assert reason(bytes(data)) in (reasons.BROKEN, reasons.TRUNCATED)
+
+
+def test_jpegs_are_encoded_at_the_quality_that_is_said() -> None:
+    result = canonical(encoded(picture(mode='CMYK'), 'JPEG'))
+    with Image.open(io.BytesIO(result.image)) as image:
+        expected = encoded(picture(), 'JPEG', quality=95, subsampling='4:4:4')
+        with Image.open(io.BytesIO(expected)) as reference:
+            assert image.quantization == reference.quantization
+            assert JpegImagePlugin.get_sampling(image) == JpegImagePlugin.get_sampling(reference)
+
+
+def test_jpegs_of_up_to_twice_the_bound_are_not_shrunk_by_their_decoder() -> None:
+    """It averages blocks, which blurs; above, it leaves at least the bound to shrink from."""
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3)).astype(np.uint8)
+    data = encoded(Image.fromarray(noise), 'JPEG', quality=95)
+    whole = Image.open(io.BytesIO(data)).convert('RGB')
+    expected = np.asarray(whole.resize((64, 64), Image.Resampling.LANCZOS)).astype(int)
+    result = decoded(canonical(data, max_side=64, max_pixels=10**6).image)
+    assert np.abs(result - expected).mean() < 4
+    drafted = Image.open(io.BytesIO(data))
+    drafted.draft(None, (64, 64))
+    assert np.abs(np.asarray(drafted.convert('RGB')) - expected).mean() > 8
+
+
 @pytest.mark.parametrize('orientation', range(1, 9))
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'TIFF'])
 def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
@@ -141,12 +239,16 @@ def test_inverted_cmyk_jpeg_keeps_its_colours() -> None:
     assert np.abs(decoded(result.image) - np.asarray(picture()).astype(int)).mean() < 8
 
 
-def test_srgb_and_unreadable_profiles_change_nothing() -> None:
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
-    data = encoded(picture(), 'JPEG', icc_profile=srgb)
-    assert canonical(data).unchanged
-    broken = encoded(picture(), 'JPEG', icc_profile=b'no profile at all')
-    assert canonical(broken).unchanged
+@pytest.mark.parametrize('profile', ['sRGB', 'XYZ', ''])
+def test_profiles_of_rgb_change_nothing(profile: str) -> None:
+    """The served graph cannot apply one."""
+    colours = b'no profile at all'
+    if profile:
+        colours = ImageCms.ImageCmsProfile(ImageCms.createProfile(profile)).tobytes()
+    assert canonical(encoded(picture(), 'JPEG', icc_profile=colours)).unchanged
+    large = canonical(encoded(picture(), 'PNG', icc_profile=colours), max_side=12)
+    plain = canonical(encoded(picture(), 'PNG'), max_side=12)
+    assert large.image == plain.image
 
 
 def test_bad_images_name_the_reason() -> None:
@@ -278,7 +380,7 @@ def test_odd_files() -> None:
     deep = [decoded(results[n].image) for n in results if '16bit' in n and 'cropped.tif' in n]
     assert len(deep) == 2
     np.testing.assert_array_equal(deep[0], deep[1])  # Both byte orders.
-    assert not results['tulips_panorama_1024x187.jpg'].unchanged  # Adobe RGB
+    assert results['tulips_panorama_1024x187.jpg'].unchanged  # Adobe RGB, taken as it is
     assert results['cat1035_webp_named.png'].source_format == 'WEBP'
     assert results['pillow_frozenpond.mpo'].source_format == 'MPO'
     assert decoded(results['omniglot_1bit.png'].image).max() == 255

@@ -18,6 +18,7 @@ from tests.components.training import tiny
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier as model
 from thawline.components.saved_model import signatures
+from thawline.components.shared import image_decoder
 from thawline.components.transform import preprocessing
 
 PREDICTING = ('serving_default', 'serving_bytes', 'serving_pixels')
@@ -63,7 +64,7 @@ def with_variables(
 
 def decoded(row: Row) -> np.ndarray:
     """Pixels in the image's own size."""
-    return preprocessing.decode(tf.constant(row.image)).numpy()
+    return image_decoder.decode(tf.constant(row.image)).numpy()
 
 
 def objects(values: list[bytes]) -> np.ndarray:

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from thawline.components.shared import exif_orientation, image_decoder
 from thawline.components.transform import preprocessing
 from thawline.components.transform.preprocessing import RESIZE_MODES, UNKNOWN_CLASS
 
@@ -40,14 +41,14 @@ def resized(pixels: np.ndarray, size: int, mode: str) -> np.ndarray:
 @pytest.mark.parametrize('image_format', ['PNG', 'BMP'])
 def test_lossless_formats_decode_to_the_same_pixels(image_format: str) -> None:
     pixels = noise(7, 5)
-    decoded = preprocessing.decode(encoded(Image.fromarray(pixels), image_format)).numpy()
+    decoded = image_decoder.decode(encoded(Image.fromarray(pixels), image_format)).numpy()
     np.testing.assert_array_equal(decoded, pixels, strict=True)
 
 
 def test_jpeg_decodes_to_nearly_the_same_pixels() -> None:
     pixels = gradient(32, 24)
     data = encoded(Image.fromarray(pixels), 'JPEG', quality=95, subsampling=0)
-    decoded = preprocessing.decode(data).numpy()
+    decoded = image_decoder.decode(data).numpy()
     assert decoded.dtype == np.uint8 and decoded.shape == pixels.shape
     assert np.abs(decoded.astype(int) - pixels).mean() < 4
 
@@ -57,7 +58,7 @@ def test_gif_decodes_to_its_first_frame() -> None:
     still = encoded(frames[0], 'GIF')
     animated = encoded(frames[0], 'GIF', save_all=True, append_images=frames[1:])
     for data in (still, animated):
-        decoded = preprocessing.decode(data).numpy()
+        decoded = image_decoder.decode(data).numpy()
         assert decoded.shape == (4, 6, 3)
         assert (decoded == [255, 0, 0]).all()
 
@@ -67,26 +68,16 @@ def test_grey_becomes_three_equal_channels(image_format: str) -> None:
     grey = Image.fromarray(gradient(16, 16)[:, :, 0])
     if image_format == 'BMP':
         grey = grey.convert('RGB')  # TensorFlow reads no BMP with a palette; ingestion writes none
-    decoded = preprocessing.decode(encoded(grey, image_format)).numpy()
+    decoded = image_decoder.decode(encoded(grey, image_format)).numpy()
     assert decoded.shape == (16, 16, 3)
     assert (decoded == decoded[:, :, :1]).all()
     assert np.abs(decoded[:, :, 0].astype(int) - gradient(16, 16)[:, :, 0]).max() <= 4
 
 
-def test_alpha_is_left_out_and_palettes_are_looked_up() -> None:
-    pixels = noise(5, 5)
-    rgba = np.dstack([pixels, np.full((5, 5), 128, np.uint8)])
-    decoded = preprocessing.decode(encoded(Image.fromarray(rgba), 'PNG')).numpy()
-    np.testing.assert_array_equal(decoded, pixels)
-    palette = Image.new('RGB', (3, 3), (10, 200, 30)).quantize(4)
-    decoded = preprocessing.decode(encoded(palette, 'PNG')).numpy()
-    assert (decoded == [10, 200, 30]).all()
-
-
 @pytest.mark.parametrize('data', [b'', b'words', b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff\xe0'])
 def test_garbage_is_an_invalid_argument(data: bytes) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError):
-        preprocessing.decode(tf.constant(data))
+        image_decoder.decode(tf.constant(data))
 
 
 @pytest.mark.parametrize('mode', RESIZE_MODES)
@@ -154,6 +145,19 @@ def test_letterbox_scales_by_the_longer_side() -> None:
     rows = (square == 255).all(axis=(1, 2))
     assert rows.sum() == 5
     assert (square[~rows] == 128).all()
+
+
+@pytest.mark.parametrize('mode', RESIZE_MODES)
+@pytest.mark.parametrize('turn', range(1, 9))
+def test_turning_the_small_image_is_turning_the_large_one(mode: str, turn: int) -> None:
+    for shape in ((30, 40), (75, 100), (101, 64), (40, 95), (24, 24)):
+        pixels = tf.constant(noise(*shape))
+        upright = exif_orientation.upright(pixels, tf.constant(turn))
+        expected = preprocessing.resize(upright, 24, mode).numpy().astype(int)
+        result = preprocessing.resize(pixels, 24, mode, tf.constant(turn)).numpy()
+        # The order in which a filter adds up may differ.
+        assert np.abs(result - expected).max() <= 1
+        assert np.mean(result != expected) < 0.01
 
 
 @pytest.mark.parametrize('mode', RESIZE_MODES)

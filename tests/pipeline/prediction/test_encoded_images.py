@@ -11,18 +11,18 @@ from PIL import Image, PngImagePlugin
 from tests.components.ingestion import images
 from tests.pipeline.prediction import prediction_setup
 from thawline.components.ingestion import beam_pipeline, decoding
-from thawline.components.ingestion.decoding import BadImage
+from thawline.components.ingestion.bad_image import BadImage
 from thawline.pipeline.prediction import encoded_images
 
-BOUNDS = 1024, 10**7
+IMAGES = decoding.ImageSettings(1024, 10**7)
 
 
 def by_ingestion(data: bytes) -> bytes | str:
     """The image that it writes, or its reason."""
     try:
-        found = decoding.canonicalise(data, *BOUNDS)
+        found = decoding.canonicalise(data, *IMAGES)
         if found.unchanged and not beam_pipeline._decodes(found):
-            found = decoding.canonicalise(data, *BOUNDS, allow_unchanged=False)
+            found = decoding.canonicalise(data, *IMAGES, allow_unchanged=False)
     except BadImage as bad:
         return bad.reason
     return found.image
@@ -31,9 +31,9 @@ def by_ingestion(data: bytes) -> bytes | str:
 def by_prediction(data: bytes) -> bytes | str:
     """The same of what the graph gets to see."""
     try:
-        image = encoded_images.to_servable(data, *BOUNDS)
+        image = encoded_images.to_servable(data, IMAGES)
         if image is data and not encoded_images._decodes(data):
-            image = encoded_images.repair(data, *BOUNDS)
+            image = encoded_images.repair(data, IMAGES)
     except BadImage as bad:
         return bad.reason
     return image
@@ -66,12 +66,12 @@ def test_canonical_files_stay_and_are_not_decoded(monkeypatch: pytest.MonkeyPatc
     good = prediction_setup.good()
     monkeypatch.setattr(decoding, 'canonicalise', None)
     for data in (good['plain.jpg'], good['grey.png'], described()):
-        assert encoded_images.to_servable(data, *BOUNDS) is data
+        assert encoded_images.to_servable(data, IMAGES) is data
 
 
 def test_exif_behind_the_pixels_turns() -> None:
     data = turned_behind_its_pixels()
-    image = Image.open(io.BytesIO(encoded_images.to_servable(data, *BOUNDS)))
+    image = Image.open(io.BytesIO(encoded_images.to_servable(data, IMAGES)))
     assert image.size == (20, 40)
     assert by_prediction(data) == by_ingestion(data)
 
