@@ -195,6 +195,15 @@ def test_without_script_the_words_the_charts_and_the_pictures_are_there(visit):
     assert (seen.trouble, seen.network) == ([], [])
 
 
+def test_on_paper_the_decision_is_one_line_and_the_slider_is_gone(visit):
+    seen = visit(two_classes()[0], viewport={'width': 720, 'height': 1000})
+    seen.page.emulate_media(media='print')
+    size = seen.page.locator('h1').evaluate('e => parseFloat(getComputedStyle(e).fontSize)')
+    assert seen.page.locator('h1').bounding_box()['height'] < 1.5 * size
+    assert seen.page.locator('#threshold input').is_hidden()
+    assert seen.page.locator('#threshold td[data-row="0"]').first.is_visible()
+
+
 def test_on_paper_everything_is_open_and_nothing_is_dark(visit):
     seen = visit(made_report.content(60, n=1200), color_scheme='dark')
     seen.page.emulate_media(media='print', color_scheme='dark')
