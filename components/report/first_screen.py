@@ -13,6 +13,7 @@ from thawline.components.report import changes_card, formatting, ranking
 from thawline.components.report.content import Fact, FactCard, ReportContent, SplitResults
 from thawline.components.shared.splits import TEST, VAL
 from thawline.components.shared.text import abbreviate
+from thawline.components.statistics.paired_outcome import PairedOutcome, p_text
 
 # Rules that judge the model by test images; all others look at val.
 _TEST_RULES = ('paired_test', 'max_drop', 'test_contradiction')
@@ -127,8 +128,15 @@ def _weakest_slice(split: str, results: SplitResults, least: int) -> Iterator[Fa
 
 def changes(verdict: Verdict, since_last: Sequence[Fact]) -> FactCard:
     """What changed: against the baseline, then since the last report, see `changes_card.brief`."""
-    against = changes_card.against_baseline(verdict)
-    if any(against.detail.startswith(caution) for caution in verdict.cautions):
+    against, test = changes_card.against_baseline(verdict), verdict.paired
+    if test is not None and test.outcome is not PairedOutcome.TOO_FEW:
+        # The whole sentence is among the rules and in the card of changes.
+        counts = (
+            f'won {test.won:,}, lost {test.lost:,} of {test.n:,} test images that neither has '
+            f'seen ({p_text(test.p_value, test.level)})'
+        )
+        against = dataclasses.replace(against, detail=counts)
+    elif any(against.detail.startswith(caution) for caution in verdict.cautions):
         against = dataclasses.replace(against, detail='')  # it stands above the cards
     return FactCard('progress', 'What changed?', (against, *since_last))
 

@@ -158,7 +158,10 @@ def test_the_baseline_comes_first_and_a_caution_is_not_repeated() -> None:
         verdict = judge(Counts(GOOD, GOOD, {}, baseline=counts), Gate())
         fact, last = first_screen.changes(verdict, [Fact('Last report', 'none')]).facts
         assert fact.value.startswith(value) and last.term == 'Last report'
-        assert bool(fact.detail) == (value != 'too few to judge')
+        if value == 'too few to judge':
+            assert not fact.detail
+        else:
+            assert fact.detail.startswith(f'won {counts.won}, lost {counts.lost} of 100 test')
 
 
 def test_evidence_on_labels_is_counted_by_split() -> None:
