@@ -43,7 +43,7 @@ SECTIONS = {
         'runs': 'List past runs and how they ended.',
         'review': 'Open the report of a run in the browser.',
         'report': 'Print the report of a run as Markdown, HTML or JSON.',
-        'compare': 'Compare run B with run A on the images that both evaluated.',
+        'compare': 'Compare run B with run A, judged as the gate does.',
     },
     'Release it': {
         'models': 'List models with their data, accuracy and stage.',

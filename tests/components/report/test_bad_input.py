@@ -64,7 +64,9 @@ def test_a_baseline_with_other_classes(odd: Told) -> None:
     rule = odd.rules['paired_test']
     assert rule['holds'] is None and rule['value'] is None
     assert "added 'rare'" in rule['sentence'] and "removed 'maybe'" in rule['sentence']
-    assert all(part['unseen'] is None for part in odd.content['parts'].values())
+    assert odd.content['parts']['val']['unseen'] is None
+    shown = odd.content['parts']['test']['unseen']
+    assert shown['model']['n'] == shown['baseline']['n'] == 18 - 6  # of the shared classes
     assert 'does not apply' in odd.page
 
 

@@ -161,12 +161,12 @@ def test_report_passes_it_on_in_every_form(broken: Broken, runs: Runs) -> None:
 
 def test_compare_counts_what_has_no_answer_as_wrong(broken: Broken, runs: Runs) -> None:
     done = thawline(runs, 'compare', SOUND, BROKEN)
-    assert done.stdout.startswith('A is better')
+    assert done.stdout.startswith('B is worse than A')
     page = (runs.output / 'comparisons' / f'{SOUND}-{BROKEN}.html').read_text('utf-8')
     assert 'No answer in B' in page
     gallery = page[page.index('Now wrong') :]
     assert gallery.count('class="picture-card"') == 50 - len(broken.hits)
     text = thawline(runs, 'compare', BROKEN, SOUND, '--format', 'md').stdout
-    assert text.startswith('## B is better')
+    assert text.startswith('## B is better than A')
     assert f'- No answer in A: {len(broken.bad)} (' in text
     assert not PYTHONS.search(text.replace('NaN or infinite', ''))
