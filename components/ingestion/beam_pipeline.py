@@ -150,9 +150,9 @@ class _ReadListing(beam.DoFn):
                 yield SourceItem(**json.loads(line))
 
 
-def _reject(path: str, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
+def _reject(item: SourceItem, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
     progress.advance()
-    return _outcome(Rejected(path, reason, detail))
+    return _outcome(Rejected(item.relative_path, reason, detail, item.label or ''))
 
 
 def _outcome(outcome: ReadableImage | Rejected) -> beam.pvalue.TaggedOutput:
@@ -181,11 +181,11 @@ class _Load(beam.DoFn):
         try:
             data = storage.read(item.path, self._most)
         except storage.FileTooLarge as error:
-            yield _reject(item.relative_path, reasons.TOO_LARGE, str(error))
+            yield _reject(item, reasons.TOO_LARGE, str(error))
         except FileNotFoundError:
-            yield _reject(item.relative_path, reasons.MISSING_FILE, 'gone since it was listed')
+            yield _reject(item, reasons.MISSING_FILE, 'gone since it was listed')
         except OSError as error:
-            yield _reject(item.relative_path, reasons.UNREADABLE, str(error.strerror or error))
+            yield _reject(item, reasons.UNREADABLE, str(error.strerror or error))
         else:
             yield item, data
 
@@ -200,7 +200,8 @@ class _ReadRecords(beam.DoFn):
         path, relative = file
         for outcome in tfrecord.records(path, relative, self._columns, self._most):
             if isinstance(outcome, Rejected):
-                yield _reject(outcome.path, outcome.reason, outcome.detail)
+                progress.advance()
+                yield _outcome(outcome)
             else:
                 yield outcome
 
@@ -220,7 +221,7 @@ class _Canonicalise(beam.DoFn):
                 # Pillow forgives more than TensorFlow; what we encode ourselves suits both.
                 canonical = canonicalise(data, *self._bounds, allow_unchanged=False)
         except BadImage as bad:
-            yield _reject(item.relative_path, bad.reason, bad.detail)
+            yield _reject(item, bad.reason, bad.detail)
             return
         identity = examples.image_id(data)
         example = examples.to_example(item, identity, canonical)

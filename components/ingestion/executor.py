@@ -91,10 +91,10 @@ def _with_reasons(error: DataError, rejected: list[Rejected]) -> DataError:
 def _check_classes(listing: Listing, rows: list[ReadableImage], rejected: list[Rejected]) -> None:
     """Refuses a class that was listed and of which no image can be read: it would vanish."""
     listed = {item.label for item in listing.items if item.label}
+    listed |= {entry.label for entry in rejected if entry.label}  # TFRecords list nothing before
     lost = listed - {row.label for row in rows}
     if lost and rows:
-        of_class = {item.relative_path: item.label for item in listing.items}
-        unusable = [entry for entry in rejected if of_class.get(entry.path) in lost]
+        unusable = [entry for entry in rejected if entry.label in lost]
         raise DataError(
             f'No image can be read of the class {abbreviate(map(repr, sorted(lost)), 5)}: '
             f'{quarantine.in_words(unusable)}. Replace the files, or leave the class out.',

@@ -41,11 +41,24 @@ REPORT_JSONL = 'quarantine.jsonl'
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Rejected:
-    """One listed entry that is not used: its path (as listed), the reason and the detail."""
+    """One listed entry that is not used.
+
+    Attributes:
+        path: as listed.
+        reason: one of those above.
+        detail: the rest of it.
+        label: that it was given, where one is known; not part of the report.
+    """
 
     path: str
     reason: str
     detail: str = ''
+    label: str = dataclasses.field(default='', compare=False)
+
+    @property
+    def report(self) -> dict[str, str]:
+        """What a person reads."""
+        return {'path': self.path, 'reason': self.reason, 'detail': self.detail}
 
 
 def to_csv(rejected: Iterable[Rejected]) -> str:
@@ -54,14 +67,14 @@ def to_csv(rejected: Iterable[Rejected]) -> str:
     writer = csv.writer(out, lineterminator='\n')
     writer.writerow(['path', 'reason', 'detail'])
     for entry in sorted(rejected):
-        writer.writerow(map(csv_cell, dataclasses.astuple(entry)))
+        writer.writerow(map(csv_cell, entry.report.values()))
     return out.getvalue()
 
 
 def to_jsonl(rejected: Iterable[Rejected]) -> str:
     """The report as one JSON object a line, sorted by path."""
     return ''.join(
-        json.dumps(dataclasses.asdict(r), ensure_ascii=False) + '\n' for r in sorted(rejected)
+        json.dumps(entry.report, ensure_ascii=False) + '\n' for entry in sorted(rejected)
     )
 
 

@@ -149,26 +149,32 @@ def _item(
     has = f'it has {", ".join(sorted(feature)) or "nothing"}'
     image_name = _pick(feature, columns.image, 'image', _IMAGE_NAMES)
     images = feature[image_name].bytes_list.value if image_name else []
-    if not images:
-        return Rejected(name, NOT_AN_IMAGE, f'no feature {columns.image!r}; {has}'[:_DETAIL])
     label_name = _pick(feature, columns.label, 'label', _LABEL_NAMES) if columns.label else None
+    label = (examples.text(example, label_name) or '').strip() if label_name else None
+    if label_name and examples.count_values(example, label_name) > 1:
+        label = None
+
+    def rejected(reason: str, detail: str) -> Rejected:
+        return Rejected(name, reason, detail[:_DETAIL], label or '')
+
+    if not images:
+        return rejected(NOT_AN_IMAGE, f'no feature {columns.image!r}; {has}')
     read = [image_name, label_name, columns.split or 'split', columns.group or 'group']
     for key in filter(None, [*read, columns.confidence]):
         if (values := examples.count_values(example, key)) > 1:
             # Which of them is meant? The first would be a guess, and merge classes of a one-hot.
-            return Rejected(name, BAD_RECORD, f'{key} has {values} values, expected one')
-    label = (examples.text(example, label_name) or '').strip() if label_name else None
+            return rejected(BAD_RECORD, f'{key} has {values} values, expected one')
     if columns.label and not label:
-        return Rejected(name, NO_LABEL, f'no feature {columns.label!r}; {has}'[:_DETAIL])
+        return rejected(NO_LABEL, f'no feature {columns.label!r}; {has}')
     split = (examples.text(example, columns.split or 'split') or '').strip().lower()
     if split and split not in SPLIT_ALIASES:
-        return Rejected(name, BAD_RECORD, f'split {split!r} is none of train, val, test')
+        return rejected(BAD_RECORD, f'split {split!r} is none of train, val, test')
     confidence = None
     if columns.confidence:
         try:
             confidence = labels.confidence(examples.text(example, columns.confidence) or '')
         except ValueError as error:
-            return Rejected(name, BAD_RECORD, str(error)[:_DETAIL])
+            return rejected(BAD_RECORD, str(error))
     metadata = {c: examples.text(example, c) or '' for c in columns.metadata or () if c in feature}
     return (
         SourceItem(

@@ -342,6 +342,21 @@ def test_a_class_of_which_no_image_can_be_read_stops(tmp_path: pathlib.Path) -> 
     assert 'cat/000.png' in caught.value.unusable
 
 
+@pytest.mark.parametrize('feature', ['image', 'other'])
+def test_a_class_of_which_no_record_can_be_read_stops(tmp_path: pathlib.Path, feature: str) -> None:
+    write_records(tmp_path / 'good.tfrecord', 12)
+    with tf.io.TFRecordWriter(str(tmp_path / 'bad.tfrecord')) as writer:
+        for _ in range(3):
+            example = tf.train.Example()
+            example.features.feature[feature].bytes_list.value.append(b'no image')
+            example.features.feature['label'].bytes_list.value.append(b'bird')
+            writer.write(example.SerializeToString())
+    with pytest.raises(DataError, match="class 'bird': 3 x ") as caught:
+        ingest(SourceSpec(str(tmp_path / '*.tfrecord')), tmp_path / 'run')
+    assert caught.value.unusable.count('bad.tfrecord#') == 3
+    assert caught.value.unusable.startswith('path,reason,detail\n')
+
+
 def test_one_image_with_two_labels_is_handled_alike_in_folders_and_lists(
     tmp_path: pathlib.Path,
 ) -> None:
