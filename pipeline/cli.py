@@ -12,6 +12,7 @@ import click
 
 import thawline
 from thawline.components.shared.errors import UserError
+from thawline.pipeline.terminal import encoding
 
 _HELP = """Turn a small folder of labelled images into a model you can deploy.
 
@@ -102,3 +103,4 @@ class _Group(click.Group):
 def main() -> None:
     # ML Metadata would log each connection to a database.
     os.environ.setdefault('GLOG_minloglevel', '2')
+    encoding.make_readable()

@@ -23,7 +23,9 @@ def load(config: pathlib.Path | None, demo: bool = False) -> Project:
 
     project = loading.load_project(config, demo=demo)
     if line := relocation.relocate(project):
-        click.echo(f'note: {line}', err=True)
+        from thawline.pipeline.terminal.console import echo
+
+        echo(f'note: {line}', error=True)
     return project
 
 

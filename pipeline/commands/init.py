@@ -17,6 +17,7 @@ import yaml
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import PATH
+from thawline.pipeline.terminal.console import echo
 
 if TYPE_CHECKING:
     from thawline.components.ingestion.source_types import Listing
@@ -110,14 +111,14 @@ def command(
     loading.parse(text, str(target))  # it must be readable
     target.write_text(text, 'utf-8')
     for line in _tree(listing):
-        click.echo(line)
+        echo(line)
     for note in listing.notes:
-        click.echo(f'note: {note}')
+        echo(f'note: {note}')
     counts = _class_counts(listing)
-    click.echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
-    click.echo(f'wrote {target}')
+    echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
+    echo(f'wrote {target}')
     where = '' if folder == pathlib.Path() else f' {shlex.quote(str(folder))}'
-    click.echo(f'next  review it, then: thawline run{where}')
+    echo(f'next  review it, then: thawline run{where}')
 
 
 def _tree(listing: Listing) -> list[str]:

@@ -13,6 +13,7 @@ from thawline.pipeline.commands.arguments import (
     run_and_project,
     run_argument,
 )
+from thawline.pipeline.terminal.console import echo
 
 
 @click.command()
@@ -41,7 +42,7 @@ def command(run: str, config: pathlib.Path | None, kind: str, out: pathlib.Path 
         click.echo(data, nl=False)
         return
     save(out, data)
-    click.echo(out)
+    echo(out)
 
 
 def save(path: pathlib.Path, data: bytes) -> None:

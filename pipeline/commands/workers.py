@@ -7,6 +7,8 @@ import os
 
 import click
 
+from thawline.pipeline.terminal.console import echo
+
 
 @click.command()
 @click.option(
@@ -29,10 +31,10 @@ def command(port: int, processes: int) -> None:
     from thawline.pipeline.engines import worker_pool
 
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(message)s')
-    click.echo(f'starting {processes} processes; each imports TensorFlow and TFX first')
+    echo(f'starting {processes} processes; each imports TensorFlow and TFX first')
     try:
         worker_pool.run(port, processes)
     except RuntimeError as error:
         raise ConfigError(f'cannot serve workers on port {port}: {error}') from error
     except KeyboardInterrupt:
-        click.echo('stopped')
+        echo('stopped')

@@ -33,14 +33,18 @@ def redirect_output(path: pathlib.Path) -> Iterator[TextIO]:
     os.dup2(file, 2)
     os.close(file)
     root = logging.getLogger()
-    handler = logging.StreamHandler(sys.stderr)
+    log = os.fdopen(os.dup(2), 'w', encoding='utf-8', errors='backslashreplace')
+    handler = logging.StreamHandler(log)
     handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)s %(name)s: %(message)s'))
     before = root.level
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    terminal = os.fdopen(os.dup(originals[0]), 'w', encoding='utf-8', errors='replace')
+    terminal = os.fdopen(
+        os.dup(originals[0]), 'w',
+        encoding=getattr(sys.stdout, 'encoding', None), errors=getattr(sys.stdout, 'errors', None),
+    )  # fmt: skip
     try:
         yield terminal
     finally:
@@ -48,6 +52,7 @@ def redirect_output(path: pathlib.Path) -> Iterator[TextIO]:
         sys.stderr.flush()
         root.removeHandler(handler)
         root.setLevel(before)
+        log.close()
         terminal.close()
         for original, target in zip(originals, (1, 2), strict=True):
             os.dup2(original, target)

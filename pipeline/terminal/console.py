@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,14 @@ import rich.text
 WIDE = 116  # columns from which a table shows every number
 _LEAST_ROOM = 30  # columns that a text beside others needs
 _INDENT = 4  # of a text that goes on below a line
+
+
+def echo(text: object, error: bool = False) -> None:
+    """Prints a line as it is, to standard output or error.
+
+    Click's own way writes UTF-8 where the terminal asks for ASCII.
+    """
+    print(text, file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def wide_console(file: Any) -> rich.console.Console:

@@ -8,8 +8,6 @@ import os
 import sys
 from typing import NoReturn
 
-import click
-
 from thawline.components.shared import errors
 from thawline.components.shared.errors import (
     Busy,
@@ -19,6 +17,7 @@ from thawline.components.shared.errors import (
     Unavailable,
     UserError,
 )
+from thawline.pipeline.terminal.console import echo
 
 
 class Outcome(enum.IntEnum):
@@ -53,7 +52,7 @@ def of_error(error: BaseException) -> Outcome:
 
 def fail(error: UserError) -> NoReturn:
     """Prints the error and ends the command with its code."""
-    click.echo(f'error: {error}', err=True)
+    echo(f'error: {error}', error=True)
     sys.exit(of_error(error))
 
 

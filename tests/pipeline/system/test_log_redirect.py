@@ -30,6 +30,25 @@ def test_everything_that_is_printed_below_goes_to_the_log(tmp_path):
     assert 'printed' in log and 'from C' in log and 'logged' in log
 
 
+def test_the_log_is_utf_8_and_the_terminal_what_it_asks_for(tmp_path):
+    log = tmp_path / 'run.log'
+    code = (
+        'import logging, pathlib\n'
+        'from thawline.pipeline.system import log_redirect\n'
+        'from thawline.pipeline.terminal import encoding\n'
+        'encoding.make_readable()\n'
+        f'with log_redirect.redirect_output(pathlib.Path({str(log)!r})) as terminal:\n'
+        '    logging.info("größe \\udcff"); print("✓ größe", file=terminal)\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONIOENCODING': 'ascii'},
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == b'ok gr\\xf6\\xdfe\n'
+    assert 'größe \\udcff' in log.read_text('utf-8')
+
+
 def test_diverting_ends_also_after_an_error(tmp_path):
     with (
         pytest.raises(ValueError, match='inside'),
