@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import rich.console
 
-from thawline.components.shared import node_names
+from thawline.components.shared import files, node_names
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.commands.arguments import project_argument
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import spinner
+from thawline.pipeline.terminal.console import echo, spinner
 
 if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
@@ -46,8 +46,8 @@ def command(project: Project, force: bool) -> None:
     run, statistics = _latest_statistics(project)
     curated = (importlib.resources.files('thawline.schemas') / _CURATED).read_text('utf-8')
     text = merge(curated, _inferred(project, run, statistics))
-    target.write_text(_HEADER.format(name=project.name, run=run.id) + text, 'utf-8')
-    click.echo(f'wrote {target}; review it, put it under version control, and run again')
+    files.write_text(target, _HEADER.format(name=project.name, run=run.id) + text)
+    echo(f'wrote {target}; review it, put it under version control, and run again')
 
 
 def _latest_statistics(project: Project) -> tuple[Run, Output]:

@@ -15,6 +15,7 @@ from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.notifications import targets
+from thawline.pipeline.runners import reviewed_schema
 
 _PATTERN = '*?[]'  # in output paths, Beam 2.77's file systems match these against names
 _ROW_BYTES = 4 * 2_000  # of features
@@ -97,7 +98,7 @@ def check_disk(project: Project, listing: Listing) -> str | None:
 
 
 def check_files(project: Project) -> None:
-    """Refuses a configuration that names what does not exist, or a place that cannot be used.
+    """Refuses what names a file that does not exist, or one or a place that cannot be used.
 
     Raises:
         NotFound, ConfigError: with the path.
@@ -113,8 +114,7 @@ def check_files(project: Project) -> None:
             f'the output folder {project.output} has {" and ".join(odd)} in its path, which Beam '
             'takes for a pattern of file names; rename the folder, or set output to another one'
         )
-    if project.config.data.schema_file is not None and not project.schema.is_file():
-        raise NotFound(f'data.schema_file: there is no file {project.schema}')
+    reviewed_schema.check(project)
 
 
 def check_weights(project: Project) -> None:

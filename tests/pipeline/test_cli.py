@@ -227,6 +227,13 @@ def test_missing_schema_file(project):
     assert 'reviewed.pbtxt' in refused(project, 2)
 
 
+def test_schema_that_does_not_parse(project):
+    (project / 'schema.pbtxt').write_text('feature {\n  nam: "x"\n}\n')
+    assert f'{project}/schema.pbtxt:2' in refused(project, 2)
+    compiled = thawline('compile', cwd=project)
+    assert compiled.returncode == 2 and 'schema.pbtxt:2' in compiled.stderr
+
+
 def test_missing_weights_file(project):
     write(project, 'model: {backbone: mobilenet_v2, weights: lost.h5}\n')
     output = refused(project, 2)

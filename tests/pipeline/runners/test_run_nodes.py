@@ -136,7 +136,10 @@ def test_bad_configuration_is_found_before_anything_runs(call, monkeypatch):
             call('One', run_id=run_id)
     with pytest.raises(ConfigError, match='at least one node'):
         call()
-    (call.project.schema).write_text('# reviewed after the pipeline was compiled', 'utf-8')
+    call.project.schema.write_text('feature {\n', 'utf-8')
+    code, said = call('One')
+    assert code == 2 and f'{call.project.schema}:1' in said
+    call.project.schema.write_text('feature { name: "x" }  # after it was compiled', 'utf-8')
     code, said = call('One')
     assert code == 2 and 'has changed since the pipeline was compiled' in said
     call.project.schema.unlink()

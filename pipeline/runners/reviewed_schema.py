@@ -1,0 +1,51 @@
+"""Whether the reviewed schema can be read, before a run that ends in the middle because of it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from thawline.components.shared.errors import ConfigError, NotFound, from_os_error
+from thawline.pipeline.config.project import Project
+
+_PLACE = re.compile(r'^\d+:\d+ : ')  # as protobuf begins a message
+_OTHER = 'correct it, or replace it with: thawline schema --force'
+
+
+def check(project: Project) -> None:
+    """Refuses a schema that no node could read; none at all is fine, unless one is configured.
+
+    Raises:
+        NotFound: there is none, but the configuration names it.
+        ConfigError: it is no file, or no schema; the message has the line.
+    """
+    path = project.schema
+    if not os.path.lexists(path):
+        if project.config.data.schema_file is None:
+            return
+        raise NotFound(f'data.schema_file: there is no file {path}')
+    if path.is_dir():
+        raise ConfigError(f'the reviewed schema {path} is a folder; remove or rename it')
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise from_os_error(error, f'the reviewed schema {path} cannot be read') from error
+    try:
+        text = content.decode('utf-8')
+    except UnicodeDecodeError as error:
+        number = content[: error.start].count(b'\n') + 1
+        raise ConfigError(
+            f'the reviewed schema {path}:{number} is not UTF-8 (byte {content[error.start]:#04x}); '
+            'save it as UTF-8'
+        ) from error
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    try:
+        schema = text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        line = f':{error.GetLine()}' if error.GetLine() else ''
+        reason = _PLACE.sub('', str(error)).rstrip('.')
+        raise ConfigError(f'the reviewed schema {path}{line}: {reason}; {_OTHER}') from error
+    if not schema.feature:
+        raise ConfigError(f'the reviewed schema {path} describes no feature; {_OTHER}')
