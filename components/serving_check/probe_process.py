@@ -22,7 +22,7 @@ from thawline.components.ingestion import examples
 from thawline.components.serving_check import judgement
 from thawline.components.serving_check.params import ServingCheckSettings
 from thawline.components.serving_check.record import ServingCheckRecord
-from thawline.components.shared import progress
+from thawline.components.shared import parent_death, progress
 from thawline.components.shared.splits import VAL
 
 # A program, not a module: it must be able to run where nothing of this project is installed.
@@ -111,7 +111,9 @@ def _run(folder: pathlib.Path, timeout: float) -> str:
     with open(folder / 'stderr', 'wb') as errors:
         process = subprocess.Popen(
             # -I: neither this folder nor PYTHONPATH can be imported from.
-            [sys.executable, '-I', str(PROGRAM), str(folder / 'questions.json')],
+            parent_death.command(
+                [sys.executable, '-I', str(PROGRAM), str(folder / 'questions.json')]
+            ),
             cwd=folder, env=_environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=errors,
         )  # fmt: skip

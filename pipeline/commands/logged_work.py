@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import rich.console
 
 from thawline.components.shared.errors import UserError
-from thawline.pipeline.system import log_redirect, signals
+from thawline.pipeline.system import log_redirect, signals, temporary_files
 from thawline.pipeline.terminal.console import say, wide_console
 from thawline.pipeline.terminal.exit_codes import Outcome
 
@@ -34,7 +34,12 @@ def run_logged(log: pathlib.Path, work: Callable[[rich.console.Console], None]) 
     Raises:
         UserError: of the work.
     """
-    with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
+    temporary_files.remove_orphaned()
+    with (
+        signals.interruptible(),
+        log_redirect.redirect_output(log) as terminal,
+        temporary_files.in_own_folder(),
+    ):
         console = wide_console(terminal)
         try:
             work(console)

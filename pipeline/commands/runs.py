@@ -67,14 +67,18 @@ def accuracy(run: Run, split: str) -> str:
 
 def outcome(run: Run) -> str:
     """How a run ended, in a few words."""
-    from thawline.pipeline.metadata import runs
+    from thawline.pipeline.metadata import execution_states
 
-    bad = next((node for node in run.nodes if node.state not in runs.SUCCESS_STATES), None)
+    bad = next(
+        (node for node in run.nodes if node.state not in execution_states.SUCCESS_STATES), None
+    )
     if bad is not None:
         return {
             'failed': f'failed in {bad.node}',
             'canceled': f'interrupted in {bad.node}',
-            'running': f'under way or killed in {bad.node}',
+            execution_states.RUNNING: f'under way in {bad.node}',
+            execution_states.KILLED: f'killed in {bad.node}',
+            execution_states.UNFINISHED: f'under way elsewhere, or killed, in {bad.node}',
             'not run': f'ended before {bad.node}: its inputs were missing',
         }.get(bad.state, f'{bad.state} in {bad.node}')
     blessing = run.output(node_names.EVALUATOR, 'blessing')

@@ -41,7 +41,7 @@ _TITLES = {
 def command(project: Project, no_cache: bool) -> None:
     """Search for better training settings."""
     from thawline.components.tuning.record import TuningRecord
-    from thawline.pipeline.metadata import runs
+    from thawline.pipeline.metadata import execution_states, runs
     from thawline.pipeline.metadata.stores import opening
     from thawline.pipeline.runners import run as runner
 
@@ -54,7 +54,7 @@ def command(project: Project, no_cache: bool) -> None:
             result
             for run in reversed(latest)
             for result in run.nodes
-            if result.node == node_names.TUNER and result.state in runs.SUCCESS_STATES
+            if result.node == node_names.TUNER and result.state in execution_states.SUCCESS_STATES
         )
         record = TuningRecord.read(tuner.outputs['tuner_results'].uri)
         show(wide_console(sys.stdout), record, project.config)

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import thawline
+from thawline.components.shared import parent_death
 from thawline.components.shared.errors import ConfigError, Unavailable
-from thawline.pipeline.engines import parent_death
 from thawline.pipeline.system import process_groups
 
 _POLL = 0.1  # seconds

@@ -16,7 +16,7 @@ import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.runners.worker import worker_pool_main
 
-from thawline.pipeline.engines import parent_death
+from thawline.components.shared import parent_death
 
 # What the nodes' pipelines unpickle; TFX first, so that its import order holds.
 _IMPORTS = (

@@ -1,4 +1,4 @@
-"""What runners record of a run in addition to TFX; `metadata.runs` reads it."""
+"""What runners record of a run in addition to TFX; `execution_states` and `runs` read it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata import execution_states, runs
 
 
 def mark_canceled(store: mlmd.MetadataStore, run_id: str, node: str, pipeline: str) -> None:
@@ -23,7 +23,7 @@ def mark_not_run(store: mlmd.MetadataStore, run_id: str, node: str, pipeline: st
     """Records that the node did not run, for lack of inputs, although it has an execution."""
     execution = runs.newest_executions(store, run_id, pipeline).get(node)
     if execution is not None:
-        execution.custom_properties[runs.LACKED_INPUTS].int_value = 1
+        execution.custom_properties[execution_states.LACKED_INPUTS].int_value = 1
         store.put_executions([execution])
 
 
@@ -33,10 +33,19 @@ def mark_superseded(store: mlmd.MetadataStore, attempt: int) -> None:
     One that is still running was killed: no other process runs the node.
     """
     (execution,) = store.get_executions_by_id([attempt])
-    if runs.STATES.get(execution.last_known_state) == 'running':
+    if execution_states.is_unfinished(execution):
         execution.last_known_state = pb.Execution.FAILED
-    execution.custom_properties[runs.SUPERSEDED].int_value = 1
+    execution.custom_properties[execution_states.SUPERSEDED].int_value = 1
     store.put_executions([execution])
+
+
+def mark_killed(store: mlmd.MetadataStore, attempt: int) -> None:
+    """Records that the process of an execution ended without a word."""
+    (execution,) = store.get_executions_by_id([attempt])
+    if execution_states.is_unfinished(execution):
+        execution.last_known_state = pb.Execution.CANCELED
+        execution.custom_properties[execution_states.WAS_KILLED].int_value = 1
+        store.put_executions([execution])
 
 
 def mark_definition(
@@ -44,7 +53,7 @@ def mark_definition(
 ) -> None:
     """Records the digest of the node as it was compiled; see `runs.Attempt`."""
     execution = runs.newest_executions(store, run_id, pipeline)[node]
-    execution.custom_properties[runs.DEFINITION].string_value = definition
+    execution.custom_properties[execution_states.DEFINITION].string_value = definition
     store.put_executions([execution])
 
 
@@ -53,9 +62,9 @@ def mark_reused(store: mlmd.MetadataStore, run_id: str, base: str, pipeline: str
     before = runs.newest_executions(store, base, pipeline)
     taken = runs.newest_executions(store, run_id, pipeline)
     for node, execution in taken.items():
-        definition = before[node].custom_properties[runs.DEFINITION].string_value
-        execution.custom_properties[runs.DEFINITION].string_value = definition
-        execution.custom_properties[runs.REUSED].string_value = base
+        definition = before[node].custom_properties[execution_states.DEFINITION].string_value
+        execution.custom_properties[execution_states.DEFINITION].string_value = definition
+        execution.custom_properties[execution_states.REUSED].string_value = base
     store.put_executions(list(taken.values()))
 
 

@@ -15,6 +15,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import deployments, lineage
+from thawline.pipeline.metadata import execution_states
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import Output
 
@@ -34,7 +35,7 @@ class Execution:
         id: its number.
         type: name of its type.
         node, run: its place in a pipeline; empty for a promotion or prune.
-        state: a value of `runs.STATES`.
+        state: a value of `execution_states.STATES`.
         began: when it was recorded.
         seconds: from then to its last change.
         properties: all of them, by name.
@@ -54,7 +55,7 @@ class Execution:
 
     @property
     def succeeded(self) -> bool:
-        return self.state in metadata.SUCCESS_STATES
+        return self.state in execution_states.SUCCESS_STATES
 
 
 class Lineage:
@@ -149,7 +150,7 @@ def read(store: mlmd.MetadataStore, pipeline: str | None = None) -> Lineage:
                 type=types.get(execution.type_id, ''),
                 node=nodes.get(execution.id, ''),
                 run=runs.get(execution.id, ''),
-                state=metadata.STATES.get(execution.last_known_state, 'unknown'),
+                state=execution_states.STATES.get(execution.last_known_state, 'unknown'),
                 began=metadata.local_time(execution.create_time_since_epoch),
                 seconds=metadata.duration(execution),
                 properties=metadata.properties(execution),

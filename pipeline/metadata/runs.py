@@ -11,23 +11,9 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.shared import percentages, property_names
+from thawline.pipeline.metadata import execution_states
 
-STATES = {
-    pb.Execution.COMPLETE: 'complete',
-    pb.Execution.CACHED: 'cached',
-    pb.Execution.FAILED: 'failed',
-    pb.Execution.CANCELED: 'canceled',
-    pb.Execution.RUNNING: 'running',
-    pb.Execution.NEW: 'running',
-}
-SUCCESS_STATES = ('complete', 'cached')
 _BATCH = 500  # ids in one query
-_NOT_RUN = 'not run'
-# Custom properties of executions; `pipeline.metadata.annotations` writes them.
-LACKED_INPUTS = 'lacked_inputs'
-SUPERSEDED = 'superseded'
-DEFINITION = 'definition'
-REUSED = 'reused'  # the run whose result a partial run took over
 
 
 class Accuracy(NamedTuple):
@@ -139,11 +125,6 @@ def duration(execution: pb.Execution) -> float:
 def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     """Ids in portions for one query each."""
     return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
-
-
-def is_superseded(execution: pb.Execution) -> bool:
-    """Whether the node ran again in the same run, or is about to."""
-    return SUPERSEDED in execution.custom_properties
 
 
 def contexts_of_type(store: mlmd.MetadataStore, name: str) -> list[pb.Context]:
@@ -269,24 +250,16 @@ def _results(
 
 
 def _result(node: str, execution: pb.Execution, outputs: Mapping[str, Output]) -> NodeResult:
-    return NodeResult(node, _state(execution), outputs, duration(execution))
+    return NodeResult(node, execution_states.state(execution), outputs, duration(execution))
 
 
 def _attempt(execution: pb.Execution) -> Attempt:
     return Attempt(
         execution.id,
-        _state(execution),
-        execution.custom_properties[DEFINITION].string_value,
-        REUSED in execution.custom_properties,
+        execution_states.state(execution),
+        execution.custom_properties[execution_states.DEFINITION].string_value,
+        execution_states.REUSED in execution.custom_properties,
     )
-
-
-def _state(execution: pb.Execution) -> str:
-    if LACKED_INPUTS in execution.custom_properties:
-        return _NOT_RUN
-    if is_superseded(execution):  # and killed before the next one began
-        return 'failed'
-    return STATES.get(execution.last_known_state, 'unknown')
 
 
 def _outputs(store: mlmd.MetadataStore, executions: Sequence[int]) -> dict[int, dict[str, Output]]:

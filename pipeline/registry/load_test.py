@@ -12,6 +12,7 @@ import tempfile
 from types import TracebackType
 from typing import Self
 
+from thawline.components.shared import parent_death
 from thawline.components.shared.errors import ConfigError
 
 _SCRIPT = pathlib.Path(__file__).with_name('load_test_process.py')
@@ -29,7 +30,7 @@ class LoadTest:
     def __init__(self) -> None:
         self._log = tempfile.TemporaryFile('w+', errors='replace')  # noqa: SIM115  see __exit__
         self._process = subprocess.Popen(
-            [sys.executable, '-I', str(_SCRIPT)],
+            parent_death.command([sys.executable, '-I', str(_SCRIPT)]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -18,18 +18,21 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+from ml_metadata.proto import metadata_store_pb2 as pb
+
 from thawline.components.shared import metadata_store, node_names
 from thawline.pipeline import tfx_imports  # noqa: F401 - before TFX
 from thawline.pipeline.config.project import REGISTRY_LOCK
 from thawline.pipeline.engines.beam_operator import EngineOperator
 from thawline.pipeline.engines.engine import Engine
 from thawline.pipeline.metadata import annotations as recording
-from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata import execution_states, runs
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import connection
 from thawline.pipeline.runners import cache_keys, compiled_file
 from thawline.pipeline.runners.failures import InputsMissing, NodeFailed
 from thawline.pipeline.system import file_locks, signals
+from thawline.pipeline.system.process_identity import ProcessIdentity
 
 from google.protobuf import json_format  # isort: skip - after tfx_imports
 from tfx.dsl.compiler import constants  # isort: skip
@@ -68,7 +71,7 @@ class RunMetadata(tfx_metadata.Metadata):
 
 
 class _RunStore:
-    """Passes everything on except the two ways to find the executions of a run."""
+    """Passes everything on except what concerns the executions of a run."""
 
     def __init__(self, store: Any, run_id: str) -> None:
         self._store, self._run_id = store, run_id
@@ -85,13 +88,20 @@ class _RunStore:
         is_run = run is not None and run.id == context_id
         return _without_superseded(executions) if is_run else executions
 
+    def put_execution(self, execution: pb.Execution, *args: Any, **kwargs: Any) -> Any:
+        """The launcher's own way to begin and to end one; says which process runs it."""
+        if execution_states.is_unfinished(execution):
+            own = ProcessIdentity.own().text
+            execution.custom_properties[execution_states.PROCESS].string_value = own
+        return self._store.put_execution(execution, *args, **kwargs)
+
     def get_executions(self, *args: Any, **kwargs: Any) -> list[Any]:
         """The launcher's own way to the executions of a node in a run."""
         return _without_superseded(self._store.get_executions(*args, **kwargs))
 
 
 def _without_superseded(executions: list[Any]) -> list[Any]:
-    return [execution for execution in executions if not runs.is_superseded(execution)]
+    return [execution for execution in executions if not execution_states.is_superseded(execution)]
 
 
 class CompiledRun:
@@ -232,7 +242,7 @@ class CompiledRun:
         with self.metadata() as handle:
             recording.join_run(handle.store, self.run_id, self.pipeline)
             result = runs.node_result(handle.store, self.run_id, name, self.pipeline)
-            if result is None or result.state not in runs.SUCCESS_STATES:
+            if result is None or result.state not in execution_states.SUCCESS_STATES:
                 recording.mark_not_run(handle.store, self.run_id, name, self.pipeline)
                 raise InputsMissing(
                     name, 'its inputs are missing: an earlier node produced nothing'

@@ -16,6 +16,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata import ingestions
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
+from thawline.pipeline.runners import killed_runs
 from thawline.pipeline.runners.checks import (
     check_disk,
     check_project,
@@ -24,7 +25,7 @@ from thawline.pipeline.runners.checks import (
     threshold_note,
 )
 from thawline.pipeline.runners.failures import save_unusable
-from thawline.pipeline.system import file_locks, log_redirect, signals
+from thawline.pipeline.system import file_locks, log_redirect, signals, temporary_files
 from thawline.pipeline.terminal import endings
 from thawline.pipeline.terminal.exit_codes import Outcome
 from thawline.pipeline.terminal.run_display import RunDisplay
@@ -58,7 +59,12 @@ def execute(project: Project, options: RunOptions) -> Outcome:
     run_id = datetime.datetime.now().strftime('%Y%m%d-%H%M%S.%f')[:-3]
     log = project.logs / f'{run_id}.log'
     began = time.monotonic()
-    with _only_run(project), signals.interruptible(), log_redirect.redirect_output(log) as terminal:
+    with (
+        _only_run(project),
+        signals.interruptible(),
+        log_redirect.redirect_output(log) as terminal,
+        temporary_files.in_own_folder(),
+    ):
         display = RunDisplay(terminal, project)
         display.show_title(run_id)
         results: list[NodeResult] = []
@@ -91,6 +97,8 @@ def _run_graph(
 ) -> None:
     """Runs the pipeline; after a failure too, `results` holds the nodes that succeeded."""
     listing = check_project(project)
+    if line := killed_runs.clean_up(project, alone=True):
+        display.show_fact('note', line)
     notes = (threshold_note(project), check_disk(project, listing), older_types_note(project))
     for note in filter(None, (*listing.notes, *notes)):
         display.show_fact('note', note)

@@ -21,16 +21,16 @@ from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines.engine import Engine
-from thawline.pipeline.metadata import runs
+from thawline.pipeline.metadata import execution_states
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import opening, relocation
 from thawline.pipeline.notifications import details, notify, targets
 from thawline.pipeline.reports import lookup
-from thawline.pipeline.runners import checks, compiled_file
+from thawline.pipeline.runners import checks, compiled_file, killed_runs
 from thawline.pipeline.runners.compiled_file import Envelope
 from thawline.pipeline.runners.failures import AlreadyRunning, InputsMissing, save_unusable
 from thawline.pipeline.runners.node import NodeRunner
-from thawline.pipeline.system import file_locks, log_redirect, signals
+from thawline.pipeline.system import file_locks, log_redirect, signals, temporary_files
 from thawline.pipeline.terminal import endings
 from thawline.pipeline.terminal.exit_codes import Outcome
 from thawline.pipeline.terminal.run_display import RunDisplay
@@ -66,7 +66,11 @@ def execute(
         raise ConfigError('--node: name at least one node')
     project, began = pipeline.project.on_engine(on), time.monotonic()
     log = project.logs / log_name(run_id, order)
-    with signals.interruptible(), log_redirect.redirect_output(log) as terminal:
+    with (
+        signals.interruptible(),
+        log_redirect.redirect_output(log) as terminal,
+        temporary_files.in_own_folder(),
+    ):
         display = RunDisplay(terminal, project)
         display.show_title(run_id)
         display.show_fact('log', log)
@@ -141,6 +145,8 @@ class _Call:
         checks.check_files(project)
         compiled_file.check_files(self._pipeline)
         opening.prepare_run(project)
+        if line := killed_runs.clean_up(project, alone=False):
+            self._display.show_fact('note', line)
         targets.check(project.config.notifications, os.environ, project.home)
         if node_names.IMAGE_EXAMPLE_GEN in self._nodes:
             for note in sources.list_source(project.source_spec()).notes:
@@ -201,7 +207,7 @@ class _Call:
         node: str | None = None,
     ) -> None:
         """Sends the configured notifications."""
-        good = [result for result in results if result.state in runs.SUCCESS_STATES]
+        good = [result for result in results if result.state in execution_states.SUCCESS_STATES]
         seconds = sum(result.seconds for result in good)
         ending = details.Ending(self._run_id, outcome, seconds, good, message, node, self._log)
         sent = notify.notify(self._project, ending, self._display.notifying)

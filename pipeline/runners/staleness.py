@@ -11,7 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from thawline.pipeline.metadata.runs import SUCCESS_STATES, Attempt
+from thawline.pipeline.metadata import execution_states
+from thawline.pipeline.metadata.runs import Attempt
+
+_WHY = {
+    'canceled': 'was stopped',
+    'not run': 'lacked inputs',
+    execution_states.RUNNING: 'is running',
+    execution_states.KILLED: 'was killed',
+    execution_states.UNFINISHED: 'is running, or was killed',
+}
 
 
 def stale_reasons(
@@ -41,10 +50,8 @@ def stale_reasons(
 def _reason(attempt: Attempt | None, definition: str) -> str:
     if attempt is None:
         return 'did not run'
-    if attempt.state == 'running':
-        return 'is running, or was killed'
-    if attempt.state not in SUCCESS_STATES:
-        return {'canceled': 'was stopped', 'not run': 'lacked inputs'}.get(attempt.state, 'failed')
+    if attempt.state not in execution_states.SUCCESS_STATES:
+        return _WHY.get(attempt.state, 'failed')
     if attempt.definition != definition:
         return 'ran with other settings or code'
     return ''

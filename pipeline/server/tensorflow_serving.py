@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 
+from thawline.components.shared import parent_death
 from thawline.pipeline.server.model_choice import ServedModel, ServeOptions
 from thawline.pipeline.server.python_server import LOOPBACK
 from thawline.pipeline.system.ports import free_port
@@ -157,7 +158,7 @@ def _run_in_foreground(command: list[str]) -> int:
     # Before the child starts, so that none is left behind.
     before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with subprocess.Popen(command) as child:
+        with subprocess.Popen(parent_death.command(command)) as child:
             if stopping:
                 child.send_signal(signal.SIGTERM)
             code = child.wait()

@@ -18,7 +18,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.pipeline.commands import runs
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.metadata import lineage
+from thawline.pipeline.metadata import execution_states, lineage
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.registry import lock, models
@@ -85,18 +85,24 @@ def test_each_attempt_is_an_execution_of_its_own_with_its_inputs(project, monkey
     # TFX's launcher would have taken the first one up again, which knows of no input.
     first, second = executions(project, 'Three')
     assert read_by(project, first) == set() and read_by(project, second) == {'one', 'two'}
-    assert [metadata.is_superseded(one) for one in (first, second)] == [True, False]
+    assert [execution_states.is_superseded(one) for one in (first, second)] == [True, False]
 
 
-def test_nothing_of_a_killed_attempt_is_in_the_next_one(project, monkeypatch):
-    run_of(project).launch('One')
-    monkeypatch.setenv(tiny_nodes.FAIL, 'kill Two')
-    child = multiprocessing.get_context('fork').Process(target=run_of(project).launch, args=['Two'])
-    child.start()
-    child.join(120)
+def killed_in(project: Project, node: str) -> None:
+    """A process that runs a node and is killed meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(tiny_nodes.FAIL, f'kill {node}')
+        launch = run_of(project).launch
+        child = multiprocessing.get_context('fork').Process(target=launch, args=[node])
+        child.start()
+        child.join(120)
     assert child.exitcode == -9
-    assert state(project, 'Two') == 'running'
-    monkeypatch.delenv(tiny_nodes.FAIL)
+
+
+def test_nothing_of_a_killed_attempt_is_in_the_next_one(project):
+    run_of(project).launch('One')
+    killed_in(project, 'Two')
+    assert state(project, 'Two') == 'killed'
     result = run_of(project).launch('Two')
     made = {file.name for file in pathlib.Path(result.outputs['made'].uri).iterdir()}
     assert made == {'line', f'part-{os.getpid()}'}
@@ -127,7 +133,9 @@ def test_a_node_that_ran_again_counts_once_for_its_run_and_still_for_others(proj
         mine = handle.store.get_context_by_type_and_name('pipeline_run', 'r1')
         everywhere = {one.id for one in handle.store.get_executions_by_context(pipeline.id)}
         here = {one.id for one in handle.store.get_executions_by_context(mine.id)}
-    superseded = {one.id for one in executions(project, 'Two') if metadata.is_superseded(one)}
+    superseded = {
+        one.id for one in executions(project, 'Two') if execution_states.is_superseded(one)
+    }
     assert len(superseded) == 1
     assert superseded <= everywhere and not superseded & here
 

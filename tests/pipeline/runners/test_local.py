@@ -14,6 +14,7 @@ from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline import graph
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
+from thawline.pipeline.metadata import execution_states
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.metadata.stores import opening
@@ -57,7 +58,8 @@ def bases(project: Project, run_id: str) -> set[str]:
     """The runs whose results a run took over."""
     store = opening.find_store(project)
     executions = metadata.newest_executions(store, run_id, 'tiny').values()
-    taken = (execution.custom_properties[metadata.REUSED].string_value for execution in executions)
+    reused = execution_states.REUSED
+    taken = (execution.custom_properties[reused].string_value for execution in executions)
     return set(filter(None, taken))
 
 

@@ -44,7 +44,8 @@ def test_all_is_done_after_all_ran_or_came_from_the_cache():
 @pytest.mark.parametrize(
     ('state', 'words'),
     [('failed', 'failed'), ('canceled', 'was stopped'), ('not run', 'lacked inputs'),
-     ('running', 'is running, or was killed'), ('unknown', 'failed')],
+     ('running', 'is running'), ('killed', 'was killed'),
+     ('unfinished', 'is running, or was killed'), ('unknown', 'failed')],
 )  # fmt: skip
 def test_a_node_that_did_not_end_well_is_missing_to_the_next(state, words):
     attempts = after(['In', 'Look']) | {'Gate': Attempt(9, state)}

@@ -1,4 +1,4 @@
-"""A command that dies with its parent: `python -m thawline.pipeline.engines.parent_death PID ...`.
+"""A command that dies with its parent: `python parent_death.py PID COMMAND ...`.
 
 Linux sends SIGKILL to a process whose parent has died (PR_SET_PDEATHSIG), even after `exec`:
 a parent that is killed and cannot clean up leaves nothing behind.
@@ -25,8 +25,8 @@ def command(program: list[str]) -> list[str]:
     """The command that runs `program` so that it dies with this process."""
     return [
         sys.executable,
-        '-m',
-        'thawline.pipeline.engines.parent_death',
+        '-I',  # a program of the standard library alone
+        __file__,
         str(os.getpid()),
         *program,
     ]
