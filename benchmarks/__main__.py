@@ -25,6 +25,7 @@ BENCHMARKS = {
     'rates': (['--write'], 4),
     'driver': (['--write'], 1),
     'serving': (['--write'], 5),
+    'hostile': (['--write'], 10),
     'predict': (['--write'], 15),
     'gate': (['--write'], 1),
     'lite0_scaling': (['--data', '../shared/data'], 5),

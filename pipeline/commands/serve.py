@@ -62,6 +62,14 @@ _PORT = click.IntRange(0, 65_535)
     help='Largest request.',
 )
 @click.option(
+    '--max-values',
+    metavar='N',
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help='Most values in the JSON of a request.',
+)
+@click.option(
     '--max-batch',
     metavar='N',
     default=256,
@@ -86,7 +94,12 @@ _PORT = click.IntRange(0, 65_535)
     help='Time for running requests to finish on shutdown.',
 )
 def command(
-    project: Project, max_body: int, max_batch: int, max_pixels: int, **options: Any
+    project: Project,
+    max_body: int,
+    max_values: int,
+    max_batch: int,
+    max_pixels: int,
+    **options: Any,
 ) -> None:
     """Serve the production model over HTTP, with a page to try it out.
 
@@ -100,7 +113,7 @@ def command(
     from thawline.pipeline.server.limits import RequestLimits
     from thawline.pipeline.terminal.console import say
 
-    limits = RequestLimits(max_body * 2**20, max_batch, max_pixels)
+    limits = RequestLimits(max_body * 2**20, max_values, max_batch, max_pixels)
     chosen = model_choice.ServeOptions(limits=limits, **options)
     name = chosen.name or project.name
     if not re.fullmatch(r'[A-Za-z0-9_.-]{1,100}', name):

@@ -12,7 +12,6 @@ POST /classify the page's own request: one image in any format that the pipeline
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import json
@@ -30,26 +29,25 @@ from starlette.routing import Route
 from thawline.components.ingestion import decoding
 from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.quarantine import TOO_LARGE
-from thawline.pipeline.server import classification, guard, metrics, page, servable
+from thawline.pipeline.server import classification, guard, metrics, page, request_body, servable
 from thawline.pipeline.server.limits import RequestLimits, TooLarge
 from thawline.pipeline.server.predict_json import BadRequest
+from thawline.pipeline.server.request_body import BodyReceiver, TooSlow
 from thawline.pipeline.server.request_queue import QueueFull, RequestQueue
 from thawline.pipeline.server.rest import RestInterface, UnknownModel
 from thawline.pipeline.server.version_manager import NotReady, VersionManager
 
 TOP = 5
-# A body that is too large is read on for a while: closing the connection in its middle would reach
-# the client before the error does.
-_DRAINED_TIMES = 4
 _ENDPOINTS = {
     '/': 'page', '/classify': 'classify', '/health': 'health', '/health/live': 'health',
     '/health/ready': 'health', '/metrics': 'metrics', '/monitoring/prometheus/metrics': 'metrics',
 }  # fmt: skip
 _STATUS: dict[type[Exception], int] = {
     BadRequest: 400, servable.InvalidInput: 400, BadImage: 400, UnknownModel: 404,
-    TooLarge: 413, QueueFull: 503, NotReady: 503,
+    TooSlow: 408, TooLarge: 413, QueueFull: 503, NotReady: 503,
 }  # fmt: skip
 _MESSAGES = {
+    TooSlow: 'the body was not received in time',
     QueueFull: 'too many requests are waiting; try again in a moment',
     NotReady: 'the model is being loaded; try again in a moment',
 }
@@ -64,7 +62,7 @@ class AppSettings:
         hosts: values of the Host header that are accepted; None accepts any.
         limits: of one request.
         max_side: longest side of an image as the pipeline keeps it, for `/classify`.
-        body_seconds: time limit for receiving a body.
+        stall_seconds: in which some of a body must arrive.
         threads: of inference.
     """
 
@@ -72,7 +70,7 @@ class AppSettings:
     hosts: Collection[str] | None = None
     limits: RequestLimits = dataclasses.field(default_factory=RequestLimits)
     max_side: int = 1024
-    body_seconds: float = 60.0
+    stall_seconds: float = request_body.STALL_SECONDS
     threads: int = 2
 
 
@@ -150,31 +148,15 @@ class _Endpoints:
     ) -> None:
         self._settings, self._versions, self._counters = settings, versions, counters
         self._rest = RestInterface(settings.name, versions, settings.limits)
+        self._bodies = BodyReceiver(settings.limits, stall_seconds=settings.stall_seconds)
         self.queue = RequestQueue(settings.threads)
 
-    async def _run_on_body(self, request: Request, use: Callable[[bytes], Any]) -> Any:
+    async def _run_on_body(self, request: Request, use: Callable[[bytearray], Any]) -> Any:
         """Reads the body within its limits and calls `use` on it in a thread."""
-        limits = self._settings.limits
         encoding = request.headers.get('content-encoding', 'identity')
         if encoding != 'identity':
             raise HTTPException(415, f'Content-Encoding {encoding} is not supported')
-        with self.queue.reserve_bytes() as reserve:
-            parts: list[bytes] = []
-            size = 0
-            try:
-                async with asyncio.timeout(self._settings.body_seconds):
-                    async for part in request.stream():
-                        size += len(part)
-                        if size <= limits.body:
-                            reserve(len(part))
-                            parts.append(part)
-                        elif size > limits.body * _DRAINED_TIMES:
-                            break
-            except TimeoutError:
-                raise HTTPException(408, 'the body was not received in time') from None
-            limits.check_body(size)
-            body = b''.join(parts)
-            del parts
+        async with self._bodies.receive(request) as body:
             return await self.queue.run(lambda: use(body))
 
     async def v1(self, request: Request) -> Response:
@@ -193,12 +175,16 @@ class _Endpoints:
         self._counters.images.labels('page').inc()
         return _json(json.dumps(dataclasses.asdict(answer), ensure_ascii=False).encode())
 
-    def _classify_body(self, body: bytes, explained: int | None) -> classification.Classification:
+    def _classify_body(
+        self, body: bytearray, explained: int | None
+    ) -> classification.Classification:
         limits = self._settings.limits
         with self._versions.lease() as model:
             depth = model.card.depth
             try:
-                image = decoding.canonicalise(body, self._settings.max_side, limits.pixels, depth)
+                image = decoding.canonicalise(
+                    bytes(body), self._settings.max_side, limits.pixels, depth
+                )
             except BadImage as error:
                 if error.reason == TOO_LARGE:
                     raise TooLarge(str(error)) from None

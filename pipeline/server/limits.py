@@ -1,4 +1,4 @@
-"""Limits on a request: size of the body, rows, and pixels after decoding."""
+"""Limits on a request: size of the body, values in its JSON, rows, and pixels after decoding."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from thawline.pipeline.server.predict_json import BadRequest
 IMAGE_BYTES = 'image_bytes'
 EXAMPLES = 'examples'
 PIXELS = 'pixels'
+_ECHO = 60
 
 
 class TooLarge(Exception):
@@ -25,11 +26,13 @@ class RequestLimits:
 
     Attributes:
         body: bytes.
+        values: in its JSON; each takes up to 70 bytes of memory, the text of one as few as 3.
         batch: rows.
         pixels: of all its images together, before resizing.
     """
 
     body: int = 32 * 2**20
+    values: int = 1_000_000
     batch: int = 256
     pixels: int = 50_000_000
 
@@ -37,6 +40,19 @@ class RequestLimits:
         """Raises TooLarge for too many bytes."""
         if size > self.body:
             raise TooLarge(f'the body has at least {size:,} bytes; the limit is {self.body:,}')
+
+    def check_values(self, body: bytes | bytearray) -> None:
+        """Raises TooLarge for JSON of too many values; parses nothing.
+
+        A value comes first in an array or object, or behind a comma. Empty ones count twice and
+        commas in strings count too, of which base64 has none.
+        """
+        count = 1 + sum(map(body.count, b',[{'))
+        if count > self.values:
+            raise TooLarge(
+                f'the JSON has about {count:,} values; the limit is {self.values:,} (images as '
+                'base64 through serving_bytes are one value each)'
+            )
 
     def check_pixels(self, count: int) -> None:
         """Raises TooLarge for too many pixels."""
@@ -50,7 +66,7 @@ class RequestLimits:
 
         Raises:
             TooLarge: they exceed a limit.
-            BadRequest: an image stands for a tf.Example.
+            BadRequest: something else stands for a tf.Example.
         """
         rows = max((len(value) for value in inputs.values() if value.ndim), default=0)
         if rows > self.batch:
@@ -71,8 +87,8 @@ def _image_in_example(example: bytes) -> bytes:
     """The image in a serialized tf.Example; empty where there is none.
 
     Raises:
-        BadRequest: it is an encoded image, without the name of the signature that takes those: the
-            commonest mistake.
+        BadRequest: it is no tf.Example; most often an encoded image, without the name of the
+            signature that takes those.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.core.example import example_pb2  # the server has TensorFlow loaded
@@ -85,6 +101,10 @@ def _image_in_example(example: bytes) -> bytes:
     try:
         feature = example_pb2.Example.FromString(example).features.feature.get('image')
     except DecodeError:
-        return b''  # the model has a word for it, the same as TensorFlow Serving's
+        # In the model's words, which would repeat all of it, several times over.
+        raise BadRequest(
+            f'Could not parse example input, value: {example[:_ECHO]!r}; expecting serialized '
+            'tf.Examples'
+        ) from None
     values = feature.bytes_list.value if feature is not None else ()
     return values[0] if values else b''

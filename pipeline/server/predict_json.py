@@ -24,6 +24,8 @@ _B64 = 'b64'
 _BYTES_SUFFIX = '_bytes'
 _NAMES = {dict: 'Object', list: 'Array', str: 'String', int: 'Number', float: 'Number',
           bool: 'Boolean', type(None): 'Null'}  # fmt: skip
+# Not `str.split`: of single letters it would make an object each.
+_NO_SPACE = str.maketrans('', '', ' \t\r\n')
 _ECHO = 60
 _MOST_RANK = 8
 
@@ -75,7 +77,7 @@ class PredictRequest:
 Signatures = Mapping[str, Mapping[str, InputSpec]]
 
 
-def parse_request(body: bytes, signatures: Signatures) -> PredictRequest:
+def parse_request(body: bytes | bytearray, signatures: Signatures) -> PredictRequest:
     """Parses a request to one of `signatures`.
 
     Raises:
@@ -102,7 +104,7 @@ def parse_request(body: bytes, signatures: Signatures) -> PredictRequest:
     return PredictRequest(name, by_row, {n: _tensor(n, v, specs[n]) for n, v in columns.items()})
 
 
-def _parse_json(body: bytes) -> dict[str, Any]:
+def _parse_json(body: bytes | bytearray) -> dict[str, Any]:
     try:
         document = json.loads(body)
     # ValueError: not JSON, not UTF-8, or a number of thousands of digits.
@@ -116,7 +118,7 @@ def _parse_json(body: bytes) -> dict[str, Any]:
 def _echo(value: object) -> str:
     if isinstance(value, (dict, list)):
         return _NAMES[type(value)]
-    text = json.dumps(value)
+    text = json.dumps(value[: _ECHO + 1] if isinstance(value, str) else value)
     return text if len(text) <= _ECHO else f'{text[:_ECHO]}...'
 
 
@@ -220,7 +222,7 @@ def _to_bytes(leaf: object) -> bytes:
         raise BadRequest(f'{_echo(leaf)} is not of expected type: string')
     if not _is_bytes(leaf):
         raise BadRequest('an object that is not formatted correctly for base64 data')
-    text = ''.join(leaf[_B64].split()).rstrip('=')
+    text = leaf[_B64].translate(_NO_SPACE).rstrip('=')
     try:
         return base64.b64decode(text + '=' * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):

@@ -5,32 +5,33 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
+from thawline.pipeline.system import memory
+
 _T = TypeVar('_T')
+# After a request; more of them meanwhile are one cause.
+_TRIM_SECONDS = 2.0
 
 
 class QueueFull(Exception):
-    """Too many requests, or too many bytes of them, are waiting already."""
+    """Too many requests, or too many bytes of them, wait already."""
 
 
 class RequestQueue:
     """Threads, and bounds on what waits for them; for use from one event loop."""
 
-    def __init__(
-        self, threads: int = 2, most_waiting: int = 64, most_bytes: int = 256 * 2**20
-    ) -> None:
+    def __init__(self, threads: int = 2, most_waiting: int = 64) -> None:
         """Starts nothing.
 
         Args:
             threads: requests that run at a time.
             most_waiting: requests that wait beyond these.
-            most_bytes: of request bodies that are being read, wait or run.
         """
         self._executor = concurrent.futures.ThreadPoolExecutor(threads, 'work')
         self._most_pending = threads + most_waiting
-        self._free_bytes = most_bytes
+        self._trim: asyncio.TimerHandle | None = None
         self.pending = 0
 
     async def run(self, function: Callable[[], _T]) -> _T:
@@ -55,26 +56,14 @@ class RequestQueue:
 
     def _count_done(self) -> None:
         self.pending -= 1
+        if self._trim is None:
+            loop = asyncio.get_running_loop()
+            self._trim = loop.call_later(_TRIM_SECONDS, self._return_memory)
 
-    @contextlib.contextmanager
-    def reserve_bytes(self) -> Iterator[Callable[[int], None]]:
-        """Yields a function that reserves further bytes; the end of the block frees them.
-
-        The function raises QueueFull where there is no room.
-        """
-        reserved = 0
-
-        def reserve(size: int) -> None:
-            nonlocal reserved
-            if size > self._free_bytes:
-                raise QueueFull
-            self._free_bytes -= size
-            reserved += size
-
-        try:
-            yield reserve
-        finally:
-            self._free_bytes += reserved
+    def _return_memory(self) -> None:
+        self._trim = None
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            self._executor.submit(memory.return_free_memory)
 
     def close(self) -> None:
         """Accepts nothing more and drops what has not begun."""

@@ -44,7 +44,7 @@ class RestInterface:
         document = self._metadata(version) if match['metadata'] else self._status(version)
         return json.dumps(document, indent=1).encode()
 
-    def post(self, path: str, body: bytes) -> tuple[bytes, str, int]:
+    def post(self, path: str, body: bytes | bytearray) -> tuple[bytes, str, int]:
         """Answers a POST; runs the model.
 
         Returns:
@@ -57,6 +57,7 @@ class RestInterface:
         if not match:
             raise predict_json.BadRequest(f'Malformed request: POST {path}')
         version = self._version(match['name'], match['version'])
+        self._limits.check_values(body)
         if match['method'].lower() != 'predict':
             raise predict_json.BadRequest(
                 'Expected a signature for tensorflow/serving/'

@@ -29,11 +29,15 @@ _NOISE = re.compile(
     r'\d+ derived errors ignored\.|assertion failed: \[|(?<=\w)\]$'
 )
 
+_MOST_MESSAGE = 4000
+
 Outputs = dict[str, np.ndarray]
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    lines = (_NOISE.sub('', line).strip() for line in (error.message or '').splitlines())
+    # A message may repeat the whole input.
+    text = (error.message or '')[:_MOST_MESSAGE]
+    lines = (_NOISE.sub('', line).strip() for line in text.splitlines())
     return ' '.join(dict.fromkeys(filter(None, lines))) or type(error).__name__
 
 

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-_IDLE_SECONDS = 30
-_BACKLOG = 512
+from thawline.pipeline.server.bounded_protocol import IDLE_SECONDS, BoundedProtocol
+
+# Also the most connections that are accepted in one turn of the loop, before any is read: far fewer
+# than there may be, else a new one could be closed for others before its request is seen.
+_BACKLOG = 128
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,13 +59,14 @@ class UvicornServer(uvicorn.Server):
                 app,
                 # The same on every machine, whatever else is installed.
                 loop='asyncio',
-                http='h11',
+                http=BoundedProtocol,
+                backlog=_BACKLOG,
                 ws='none',
                 lifespan='on',
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                timeout_keep_alive=_IDLE_SECONDS,
+                timeout_keep_alive=int(IDLE_SECONDS),
                 timeout_graceful_shutdown=grace,
             )
         )

@@ -161,6 +161,7 @@ class VersionManager:
         with self._lock:
             old, self._current = self._current, _LoadedVersion(model)
             self._set_state(version, 'AVAILABLE')
+            self._garbage.set()
             if old is not None:
                 old.retired = True
                 self._set_state(old.model.version, 'UNLOADING')
@@ -180,7 +181,11 @@ class VersionManager:
                 logged = str(error)
             if self._garbage.is_set():
                 self._garbage.clear()
+                gc.unfreeze()
                 gc.collect()  # TensorFlow's functions are cycles
+                # What is left is there to stay: a request that makes many objects would have all of
+                # it looked through again and again, which is most of the time of parsing its JSON.
+                gc.freeze()
             self._stop.wait(self._interval)
 
     def stop(self) -> None:

@@ -198,11 +198,12 @@ def test_scores_below_the_bound_of_the_card_are_uncertain(
 def test_limits_of_a_request(served_model: pathlib.Path, site: Site) -> None:
     from thawline.pipeline.server.limits import RequestLimits
 
-    small = server_setup.site(site.base, limits=RequestLimits(body=20_000, batch=2, pixels=2000))
+    small = server_setup.site(site.base, limits=RequestLimits(20_000, 500, batch=2, pixels=2000))
     small.versions.update()
     for path, options, words in (
         (PREDICT, {'content': b' ' * 20_001}, '20,001 bytes; the limit is 20,000'),
         ('/classify', {'content': b'x' * 90_000}, 'the limit is 20,000'),
+        (PREDICT, {'content': b'{"instances": [' + b'[],' * 300}, 'values; the limit is 500'),
         (PREDICT, {'json': {'signature_name': 'serving_bytes', 'instances': b64(IMAGES)}},
          '3 rows; the limit is 2'),
         (PREDICT, {'json': {'signature_name': 'serving_bytes',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 
 import hypothesis.strategies as st
@@ -81,12 +82,12 @@ def objects(*values: bytes) -> np.ndarray:
 
 
 def test_what_passes_and_what_does_not() -> None:
-    limits = RequestLimits(body=10, batch=2, pixels=1000)
+    limits = RequestLimits(body=10, values=9, batch=2, pixels=1000)
     small, bomb = encoded('PNG', 20, 20), claims(2**31 - 1, 2**31 - 1)
     assert limits.check({'image_bytes': objects(small, small)}) == 2
     assert limits.check({'image_bytes': objects(b'garbage', b'')}) == 2
     assert limits.check({'pixels': np.zeros((2, 20, 20, 3), np.uint8)}) == 2
-    assert limits.check({'examples': objects(as_example(Row(small, '', '')), b'\xff')}) == 2
+    assert limits.check({'examples': objects(as_example(Row(small, '', '')), b'')}) == 2
     assert limits.check({'examples': objects()}) == 0
     limits.check_body(10)
     for inputs, words in (
@@ -99,3 +100,43 @@ def test_what_passes_and_what_does_not() -> None:
             limits.check(inputs)
     with pytest.raises(TooLarge, match='11 bytes; the limit is 10'):
         limits.check_body(11)
+    # TensorFlow's own message would repeat all of it.
+    with pytest.raises(BadRequest, match='Could not parse example') as refused:
+        limits.check({'examples': objects(b'\xff' * 10_000)})
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ('text', 'values'),
+    [
+        (b'1', 1),
+        (b'[1, 2, 3]', 4),
+        (b'[[1, 2], [3, 4]]', 7),
+        (b'{"a": 1, "b": [true, null]}', 5),
+        # Twice, and a comma in a string once: a bound needs no more.
+        (b'[[], {}]', 5),
+        (b'["a,b"]', 3),
+    ],
+)
+def test_values_are_counted_before_they_are_parsed(text: bytes, values: int) -> None:
+    RequestLimits(values=values).check_values(text)
+    with pytest.raises(TooLarge, match=f'about {values} values; the limit is {values - 1}'):
+        RequestLimits(values=values - 1).check_values(bytearray(text))
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=9),
+        lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner),
+        max_leaves=30,
+    )
+)
+def test_no_json_has_more_values_than_are_counted(value: object) -> None:
+    def count(part: object) -> int:
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        return 1 + sum(map(count, inner))
+
+    RequestLimits(values=len(json.dumps(value))).check_values(json.dumps(value).encode())
+    if count(value) > 1:
+        with pytest.raises(TooLarge):
+            RequestLimits(values=count(value) - 1).check_values(json.dumps(value).encode())
