@@ -16,6 +16,7 @@ from tests.components.transformed import Row
 from tests.components.transformed import example as as_example
 from thawline.pipeline.server import image_size
 from thawline.pipeline.server.limits import RequestLimits, TooLarge
+from thawline.pipeline.server.predict_json import BadRequest
 
 STARTS = (b'', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n', b'GIF89a', b'BM', b'RIFF1234WEBPVP8X')
 FORMATS = ('JPEG', 'PNG', 'GIF', 'BMP', 'WEBP')
