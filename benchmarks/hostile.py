@@ -214,8 +214,8 @@ def main() -> None:
         [
             '# The server under hostile load',
             '',
-            '`python -m benchmarks.hostile --write`; what is sent and how is said in '
-            '[hostile.py](hostile.py).',
+            f'`python -m benchmarks.hostile --clients {arguments.clients} --write`; '
+            'what is sent and how is said in [hostile.py](hostile.py).',
             '',
             *lines,
             '',
