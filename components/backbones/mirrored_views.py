@@ -35,9 +35,14 @@ def stack_views(images: tf.Tensor, views: Views) -> tf.Tensor:
     return tf.concat([images, *mirrored], 0) if mirrored else images
 
 
+def view_count(views: Views) -> int:
+    """How many there are of an image."""
+    return 1 + len(_MIRRORED[views])
+
+
 def average_views(outputs: tf.Tensor, views: Views) -> tf.Tensor:
     """The mean over the views of `stack_views`: [V * N, K] -> [N, K]."""
-    count = 1 + len(_MIRRORED[views])
+    count = view_count(views)
     if count == 1:
         return outputs
     return tf.reduce_mean(tf.reshape(outputs, [count, -1, outputs.shape[-1]]), 0)

@@ -1,38 +1,162 @@
-"""Fits fine-tuning into the time budget, by the measured time of its steps."""
+"""Fits fine-tuning into the time budget, by the measured time of its steps.
+
+The budget is wall-clock time of the Trainer, from reading its inputs to the exported model. What
+fits is estimated from a forward pass before anything is compiled, and then measured on a few steps
+of the depth that the estimate allows; a budget makes the plan, and so the model, depend on the
+machine and on what else it does.
+"""
 
 from __future__ import annotations
 
 import bisect
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable
 
+import numpy as np
+
+from thawline.components.backbones import classifier as model
+from thawline.components.backbones.mirrored_views import view_count
+from thawline.components.backbones.params import Views
+from thawline.components.shared.settings import seconds_of
+
 # One epoch at a rate that has no time to fall is not worth the thaw.
 MIN_EPOCHS = 2
+# Between what is measured and what comes: checkpoints, and steps that wait for their images.
+_MARGIN = 1.05
+# In units of the time to trace a forward pass: the training step with its first call, which the
+# runtime optimises, and the export with all its signatures. From EfficientNet-Lite0 at 224 pixels
+# (4.1 and 3.2) and MobileNetV2 at 128 (2.4 and 1.8).
+_COMPILE = 4.0
+_EXPORT = 3.5
+_TIMED_IMAGES = 32
 
 
 class Deadline:
-    """When training must end; never, without a budget."""
+    """When training must end; never, without a budget.
+
+    Attributes:
+        now: the clock, in seconds.
+        seconds: the budget; None without one.
+    """
 
     def __init__(self, seconds: float | None, now: Callable[[], float] = time.monotonic) -> None:
         """The clock starts now."""
-        self._now = now
+        self.now = now
         self._began = now()
+        self._reserved = 0.0
         self.seconds = seconds
+
+    @classmethod
+    def of(cls, budget: str | None) -> Deadline:
+        """Of a setting, such as 5m; its clock starts now."""
+        return cls(None if budget is None else seconds_of(budget))
 
     @property
     def elapsed(self) -> float:
         """Seconds since the start, and those of `resume`."""
-        return self._now() - self._began
+        return self.now() - self._began
 
     @property
     def remaining(self) -> float | None:
-        """Seconds; None without a budget."""
-        return None if self.seconds is None else self.seconds - self.elapsed
+        """Seconds until what was reserved must begin; None without a budget."""
+        return None if self.seconds is None else self.seconds - self.elapsed - self._reserved
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no time remains."""
+        return self.remaining is not None and self.remaining <= 0
 
     def resume(self, elapsed: float) -> None:
         """Counts the seconds that an earlier, killed attempt took."""
         self._began -= elapsed
+
+    def reserve(self, seconds: float) -> None:
+        """Keeps time for what comes after the training."""
+        self._reserved = seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class CostEstimate:
+    """What fine-tuning costs, from the time of a forward pass alone.
+
+    Backward costs twice as much as forward, through the thawed blocks only: measured on
+    EfficientNet-Lite0, a step with 18, 9, 4 and 2 of 18 blocks takes 3.2, 2.1, 1.5 and 1.3 times as
+    long as its forward pass.
+
+    Attributes:
+        image_seconds: of a forward pass of one image.
+        trace_seconds: to trace it.
+        train, val: images.
+        blocks: of the base.
+        views: over which the model averages its answers, 1 without.
+    """
+
+    image_seconds: float
+    trace_seconds: float
+    train: int
+    val: int
+    blocks: int
+    views: int = 1
+
+    @property
+    def compiling(self) -> float:
+        """Seconds to compile a training step and to run it for the first time."""
+        return _COMPILE * self.trace_seconds
+
+    def epochs(self, count: int, blocks: int) -> float:
+        """Seconds of so many epochs, with so many blocks thawed."""
+        images = self.train * (1 + 2 * blocks / self.blocks) + self.val
+        return count * images * self.image_seconds
+
+    @property
+    def ending(self) -> float:
+        """Seconds after the last epoch: interpolated weights, mirrored views, export."""
+        predictions = (4 + self.views) * self.val * self.image_seconds
+        return predictions + _EXPORT * self.trace_seconds
+
+
+def estimate_cost(
+    classifier: model.Classifier, train: int, val: int, views: Views, deadline: Deadline
+) -> CostEstimate:
+    """Times the network on blank images, and reserves the time of what follows the last epoch.
+
+    Args:
+        classifier: to be fine-tuned.
+        train, val: images.
+        views: over which the model will average its answers.
+        deadline: of the training.
+    """
+    images = np.zeros((min(_TIMED_IMAGES, train), *classifier.model.input_shape[1:]), np.uint8)
+    moments = [deadline.now()]
+    for _ in range(3):
+        classifier.predict(images)
+        moments.append(deadline.now())
+    first, *later = (end - start for start, end in itertools.pairwise(moments))
+    seconds = min(later)
+    cost = CostEstimate(
+        seconds / len(images),
+        max(0.0, first - seconds),  # the first call traces
+        train,
+        val,
+        len(classifier.backbone.blocks),
+        view_count(views),
+    )
+    deadline.reserve(cost.ending)
+    return cost
+
+
+class TooShort(Exception):
+    """The budget leaves no time for fine-tuning.
+
+    Attributes:
+        needed: seconds of a budget that is enough, about.
+    """
+
+    def __init__(self, needed: float) -> None:
+        super().__init__(f'fine-tuning needs a budget of about {needed:.0f} s')
+        self.needed = needed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +164,7 @@ class ThawPlan:
     """What fits into the time.
 
     Attributes:
-        epochs: 0 where there is no time even for the fewest blocks.
-        blocks: how many are thawed.
+        epochs, blocks: to train, and to thaw.
         epoch_seconds: mean over the epochs, as measured; None without a budget.
     """
 
@@ -59,32 +182,59 @@ class ThawPlan:
         return tuple(omissions)
 
 
+def guess_blocks(
+    deadline: Deadline, epochs: int, blocks: int, cost: CostEstimate, pace: float = 1.0
+) -> int:
+    """The most blocks, at most `blocks`, of which enough epochs fit by the estimate times `pace`.
+
+    Raises:
+        TooShort: not even one.
+    """
+    if deadline.remaining is None or deadline.seconds is None:
+        return blocks
+    enough = min(MIN_EPOCHS, epochs)
+
+    def needs(depth: int) -> float:
+        return _MARGIN * (cost.compiling + pace * cost.epochs(enough, depth))
+
+    fitting = bisect.bisect_right(range(1, blocks + 1), deadline.remaining, key=needs)
+    if not fitting:
+        raise TooShort(deadline.seconds - deadline.remaining + needs(1))
+    return fitting
+
+
 def plan(
     deadline: Deadline,
     epochs: int,
     blocks: int,
+    cost: CostEstimate,
     measure: Callable[[int], Callable[[int], float]],
 ) -> ThawPlan:
     """The deepest thaw of which enough epochs fit, and how many do.
 
     Fewer blocks make each step cheaper, because nothing flows back below them; fewer epochs come
     first, since the depth is what the data set needs and the number of epochs mostly polishes.
+    Usually one depth is measured: compiling a step for another costs as much as several steps.
 
     Args:
         deadline: of the training.
         epochs, blocks: what is asked for.
+        cost: of forward passes.
         measure: takes a number of thawed blocks, times them, and returns a function from a number
             of epochs to the seconds that they take in all.
+
+    Raises:
+        TooShort: not even the fewest epochs of one block fit.
     """
-    if deadline.remaining is None:
-        return ThawPlan(epochs, blocks)
-    enough, depth = min(MIN_EPOCHS, epochs), blocks
-    while deadline.remaining > 0:
+    enough, pace = min(MIN_EPOCHS, epochs), 1.0
+    while True:
+        depth = guess_blocks(deadline, epochs, blocks, cost, pace)
         seconds = measure(depth)
-        fitting = bisect.bisect_right(range(1, epochs + 1), deadline.remaining, key=seconds)
+        remaining = (deadline.remaining or 0.0) / _MARGIN
+        fitting = bisect.bisect_right(range(1, epochs + 1), remaining, key=seconds)
         if fitting >= enough:
             return ThawPlan(fitting, depth, seconds(fitting) / fitting)
+        pace = max(pace, seconds(enough) / cost.epochs(enough, depth))
         if depth == 1:
-            break
-        depth = max(1, depth // 2)
-    return ThawPlan(0, depth)
+            raise TooShort((deadline.seconds or 0.0) - remaining + _MARGIN * seconds(enough))
+        blocks = depth - 1

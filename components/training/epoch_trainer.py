@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import pathlib
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +30,8 @@ from thawline.components.training.checkpoint import Checkpoint
 from thawline.components.training.targets import Targets, class_weights
 from thawline.components.training.training_step import Step, compile_step
 
-_TIMED_STEPS = 4
+_TIMED_STEPS = 3
+Batch = tuple[Any, Any]  # (images or activations, targets) of a step
 
 
 def thawed_blocks(epoch: int, epochs: int, blocks: int, stages: int) -> int:
@@ -67,6 +68,7 @@ class EpochTrainer:
         """Thaws and compiles nothing yet; the arguments are those of `fine_tune.run`."""
         self._classifier, self._train, self._val = classifier, train, val
         self._settings, self._tune, self._spool = settings, settings.fine_tune, spool
+        self._deadline = budget.Deadline(None)
         if settings.augmentation == 'auto':
             raise ValueError('augmentation is auto; augmentation_choice.resolve comes before')
         self._policy = augmentation.POLICIES[settings.augmentation]
@@ -115,8 +117,18 @@ class EpochTrainer:
             self._classifier, self._val.values, self._split
         )
 
-    def start(self, saved: Checkpoint | None, deadline: budget.Deadline) -> budget.ThawPlan:
-        """Resumes a training with its plan, or plans a new one."""
+    def start(
+        self,
+        saved: Checkpoint | None,
+        deadline: budget.Deadline,
+        cost: budget.CostEstimate | None,
+    ) -> budget.ThawPlan:
+        """Resumes a training with its plan, or plans a new one.
+
+        Raises:
+            TooShort: the deadline is too early for one.
+        """
+        self._deadline = deadline
         if saved is not None:
             self.prepare(saved.meta['blocks'])
             if self.history.resume(saved):
@@ -124,11 +136,14 @@ class EpochTrainer:
                 plan = self.history.plan
                 logging.info('resuming after epoch %d of %d', len(self.history.epochs), plan.epochs)
                 return plan
-        plan = budget.plan(deadline, self._tune.epochs, self.requested_blocks, self.time_epochs)
-        if plan.epochs:
-            if plan.epoch_seconds is None:  # nothing was measured
-                self.prepare(plan.blocks)
-            self.history.plan = plan
+        epochs, blocks = self._tune.epochs, self.requested_blocks
+        if cost is None or deadline.seconds is None:
+            plan = budget.ThawPlan(epochs, blocks)
+            self.prepare(blocks)
+        else:
+            timing = functools.partial(self.time_epochs, cost)
+            plan = budget.plan(deadline, epochs, blocks, cost, timing)
+        self.history.plan = plan
         return plan
 
     def _thaw(self, blocks: int) -> None:
@@ -173,78 +188,93 @@ class EpochTrainer:
         done = (number - 1) * self.steps + step
         return optimizer.learning_rate(peak, done, epochs * self.steps, warmup)
 
-    def train(self, number: int, epochs: int) -> tuple[float, float]:
-        """Trains one epoch: (loss sum, hits)."""
+    def train(self, number: int, epochs: int) -> tuple[float, float, int]:
+        """Trains one epoch, or what of it the deadline allows: (loss sum, hits, images)."""
         side = int(self.sides(epochs)[number - 1])
-        batches = self._batches(number, side)
-        losses, hits, _ = self._train_batches(batches, number, epochs, show=True)
-        return losses, hits
+        batches = self._until_deadline(self._batches(number, side))
+        losses, hits, seconds = self._train_batches(batches, number, epochs, show=True)
+        return losses, hits, min(len(self._train), len(seconds) * self._settings.batch_size)
 
-    def _batches(self, number: int, side: int) -> Iterable[tuple[Any, Any]]:
+    def _until_deadline(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """At least the first one."""
+        for batch in batches:
+            yield batch
+            if self._deadline.is_over:
+                logging.warning('an epoch was cut short: the time budget is used up')
+                return
+
+    def _batches(self, number: int, side: int) -> Iterable[Batch]:
         if self._views is not None:
             view = (number - 1) % self._views.count
             return self._views.epoch(view, number, self._settings.batch_size, self._targets)
         return self._augmented.epoch(number, side)
 
     def _train_batches(
-        self, batches: Iterable[tuple[Any, Any]], number: int, epochs: int, show: bool
+        self, batches: Iterable[Batch], number: int, epochs: int, show: bool
     ) -> tuple[float, float, list[float]]:
         """Trains on the batches of an epoch: (loss sum, hits, seconds of each step)."""
         step = self._step(self.depth(number, epochs))
         losses, hits, seconds = 0.0, 0.0, []
-        began = time.monotonic()
+        now = self._deadline.now
+        began = now()
         for i, (images, targets) in enumerate(batches):
             self.adam.learning_rate = self.learning_rate(number, i, epochs)
             batch_losses, batch_hits = step(images, targets)
             losses, hits = losses + float(batch_losses), hits + float(batch_hits)
-            now = time.monotonic()
-            seconds.append(now - began)
-            began = now
+            ended = now()
+            seconds.append(ended - began)
+            began = ended
             if show:
                 progress.advance()
         return losses, hits, seconds
 
-    def time_epochs(self, blocks: int) -> Callable[[int], float]:
-        """Times epochs of this depth, with their predictions of val; changes no weight.
+    def time_epochs(self, cost: budget.CostEstimate, blocks: int) -> Callable[[int], float]:
+        """Times steps of this depth; changes no weight.
 
-        The result leaves out the time to compile.
+        The result leaves out the time to compile the step, which has passed then.
 
         Returns:
-            Number of epochs -> seconds of them all.
+            Number of epochs -> seconds of them all, with their predictions of val.
         """
         progress.start(f'timing {blocks} thawed blocks')
         self.prepare(blocks)
-        began = time.monotonic()
+        now = self._deadline.now
+        began = now()
         if self._views is not None:
             self._views.fill(0)
-        filling = time.monotonic() - began
+        filling = now() - began
         before = self.history.snapshot()
         tune, full = self._tune, self._train.values.shape[1]
         areas, seconds = [], []
         for side in sorted({int(side) for side in resolution.sides(tune, full, 2)}):
-            self._time_steps(side, 1)  # compiles
             areas.append(side**2)
-            # Not the mean: the first step of an epoch waits for its images.
-            seconds.append(float(np.median(self._time_steps(side, _TIMED_STEPS))))
+            # Not the mean: the machine may do something else for a moment.
+            seconds.append(float(np.median(self._time_steps(side))))
         before.restore()
-        self.predict_val()  # compiles
-        began = time.monotonic()
-        self.predict_val()
-        predicting = time.monotonic() - began
+        predicting = cost.val * cost.image_seconds
+        # The frozen part of val, computed once, and the traces of both parts.
+        splitting = 0.0 if self._split is None else predicting + 2 * cost.trace_seconds
 
         def seconds_of(epochs: int) -> float:
             # The time of convolutions goes with the area of their maps; the rest is constant.
             steps = np.interp(self.sides(epochs) ** 2, areas, seconds).sum() * self.steps
             unfilled = 0 if self._views is None else min(epochs, self._views.count) - 1
-            return float(steps) + epochs * predicting + unfilled * filling
+            return float(steps) + epochs * predicting + splitting + unfilled * filling
 
         return seconds_of
 
-    def _time_steps(self, side: int, limit: int) -> list[float]:
-        """Seconds of each of the first `limit` steps of an epoch of the full depth."""
+    def _time_steps(self, side: int) -> list[float]:
+        """Seconds of a few steps of an epoch of the full depth, without the first, which compiles.
+
+        An epoch of one step has no other.
+        """
         last = self._tune.epochs
-        batches = itertools.islice(self._batches(1, side), limit)
-        return self._train_batches(batches, last, last, show=False)[2]
+
+        def seconds(steps: int) -> list[float]:
+            batches = itertools.islice(self._batches(1, side), steps)
+            return self._train_batches(batches, last, last, show=False)[2]
+
+        return seconds(1 + _TIMED_STEPS)[1:] or seconds(1)
 
     def predict_with_averages(self) -> tuple[np.ndarray, Snapshot | None]:
         """Puts the moving averages of the weights, where there are any, into the model.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pathlib
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -55,8 +54,9 @@ def run(
     checkpoint_file: CheckpointFile,
     on_epoch: Callable[[EpochRecord], None],
     deadline: budget.Deadline | None = None,
+    cost: budget.CostEstimate | None = None,
     spool: pathlib.Path | None = None,
-) -> FineTuning | None:
+) -> FineTuning:
     """Thaws and trains; on return the model has the weights of its best epoch.
 
     Args:
@@ -66,54 +66,54 @@ def run(
         checkpoint_file: keeps the state after each epoch, and may hold one to resume.
         on_epoch: called after each epoch, also for those done before a kill.
         deadline: of the whole training.
+        cost: of forward passes; needed with a deadline.
         spool: folder for what is too large for memory; None: nothing is.
 
-    Returns:
-        None when there was no time for it; the model is then unchanged.
-
     Raises:
+        TooShort: the deadline leaves no time for it; the model is then unchanged.
         FloatingPointError: the loss is no longer finite.
     """
     deadline = deadline or budget.Deadline(None)
     tune, trainer = settings.fine_tune, EpochTrainer(classifier, train, val, settings, spool)
-    plan = trainer.start(checkpoint_file.load(), deadline)
-    if not plan.epochs:
-        return None
+    plan = trainer.start(checkpoint_file.load(), deadline, cost)
     history = trainer.history
     for epoch in history.epochs:
         on_epoch(epoch)
     sides = trainer.sides(plan.epochs)
     progress.start('fine-tuning steps', trainer.steps * plan.epochs)
     progress.advance(trainer.steps * len(history.epochs))
+    if deadline.seconds is not None:
+        progress.note(f'{plan.epochs} epochs of {plan.blocks} blocks fit the budget')
     for number in range(len(history.epochs) + 1, plan.epochs + 1):
         if number - history.best_epoch > tune.patience:
             break
         side = int(sides[number - 1])
         if history.epochs and deadline.remaining is not None:
             last = history.epochs[-1]
-            if deadline.remaining < last.seconds * (side / last.side) ** 2:
+            # What is cut short is still of use, unless it is too little.
+            if deadline.is_over or deadline.remaining < last.seconds * (side / last.side) ** 2 / 2:
                 logging.warning('stopped after epoch %d: the time budget is used up', number - 1)
                 plan = dataclasses.replace(plan, epochs=number - 1)
                 break
-        began = time.monotonic()
-        losses, hits = trainer.train(number, plan.epochs)
+        began = deadline.now()
+        losses, hits, seen = trainer.train(number, plan.epochs)
         logits, raw = trainer.predict_with_averages()
         # The last step of an epoch can break the model after a loss that was still finite.
         if not (np.isfinite(losses) and np.isfinite(logits).all()):
             raise FloatingPointError(
-                f'the training diverged in epoch {number} (loss {losses / len(train):g}); '
+                f'the training diverged in epoch {number} (loss {losses / seen:g}); '
                 f'lower training.fine_tune.learning_rate (now {tune.learning_rate:g})'
             )
         predictions = ValPredictions.score(logits, val.labels)
         epoch = EpochRecord(
             number,
-            losses / len(train),
-            hits / len(train),
+            losses / seen,
+            hits / seen,
             predictions.val.log_loss,
             predictions.val.accuracy,
             trainer.depth(number, plan.epochs),
             max(trainer.learning_rate(number, step, plan.epochs) for step in range(trainer.steps)),
-            time.monotonic() - began,
+            deadline.now() - began,
             side,
         )
         history.add(epoch, predictions)

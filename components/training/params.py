@@ -159,7 +159,8 @@ class Training(Section):
     )
     budget: Duration | None = pydantic.Field(
         default=None,
-        description='Time limit, such as 90s, 5m or 1h; epochs and thawed blocks are cut to fit.',
+        description='Time limit of the Trainer, from its inputs to the exported model, such as '
+        '90s, 5m or 1h; epochs and thawed blocks are cut to fit.',
     )
     seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = pydantic.Field(
         default=0, description='The same seed on the same machine gives the same model.'

@@ -17,9 +17,9 @@ from thawline.components.backbones import classifier as model
 from thawline.components.backbones.features import Features
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import percentages, progress
+from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.shared.settings import seconds_of
 from thawline.components.shared.splits import TRAIN, VAL
 from thawline.components.training import (
     augmentation_choice,
@@ -141,6 +141,7 @@ def train(
     checkpoint_file: CheckpointFile,
     log: tf.summary.SummaryWriter,
     spool: pathlib.Path | None = None,
+    deadline: budget.Deadline | None = None,
 ) -> TrainedClassifier:
     """Runs the recipe.
 
@@ -154,13 +155,14 @@ def train(
         checkpoint_file: of the second phase.
         log: receives the curves for TensorBoard.
         spool: folder for what is too large for memory; None: nothing is.
+        deadline: of the Trainer; None: the budget of the settings begins now.
 
     Raises:
         ConfigError: the aim of the decision does not fit the classes.
         DataError: a split has no images of a known class, or train lacks a class or has only one.
         FloatingPointError: the training diverged.
     """
-    deadline = budget.Deadline(seconds_of(settings.budget) if settings.budget else None)
+    deadline = deadline or budget.Deadline.of(settings.budget)
     train_set, val_set = drop_unknown_classes(features.train, features.val)
     _check_classes(classes, train_set, val_set)
     decision_threshold.check(settings.decision, classes, val_set.labels)
@@ -192,12 +194,20 @@ def train(
     _log_scalars(log, 0, head.train.accuracy, head.val)
     predictions = ValPredictions(head.logits(val_set.values[:, 0]), head.val)
     views = settings.test_time_augmentation
-    if settings.mode == 'fine_tune' or views != 'none':
+    thaws, cost = settings.mode == 'fine_tune', None
+    if thaws and deadline.seconds is not None:
+        progress.note('timing a forward pass')
+        cost = budget.estimate_cost(classifier, len(train_set), len(val_set), views, deadline)
+        try:
+            budget.guess_blocks(deadline, tune.epochs, cost.blocks, cost)
+        except budget.TooShort as error:
+            thaws, record = False, _without_fine_tuning(record, error)
+    if thaws or views != 'none':
         started = time.monotonic()
         progress.start('reading images')
         train_images, val_images = _read_images(images, train_set, val_set)
         seconds['read'] = time.monotonic() - started
-    if settings.mode == 'fine_tune':
+    if thaws:
         started = time.monotonic()
         settings, augmentation = augmentation_choice.resolve(
             settings, classifier.predict, predictions.logits, val_images
@@ -208,7 +218,7 @@ def train(
             val = Scores(epoch.val_accuracy, epoch.val_loss, len(val_images))
             _log_scalars(log, epoch.epoch, epoch.train_accuracy, val)
 
-        def thaw() -> fine_tune.FineTuning | None:
+        def thaw() -> fine_tune.FineTuning:
             started = time.monotonic()
             tuned = fine_tune.run(
                 classifier,
@@ -218,6 +228,7 @@ def train(
                 checkpoint_file,
                 on_epoch,
                 deadline,
+                cost,
                 spool,
             )
             seconds['fine_tune'] = time.monotonic() - started
@@ -241,9 +252,15 @@ def train(
     return TrainedClassifier(classifier, rule, record, predictions.logits)
 
 
+def _without_fine_tuning(record: TrainingRecord, error: budget.TooShort) -> TrainingRecord:
+    left_out = f'fine-tuning, which needs about {duration(error.needed)}'
+    progress.note(f'the budget has no room for {left_out}')
+    return dataclasses.replace(record, left_out=(left_out,))
+
+
 def _run_fine_tuning(
     classifier: model.Classifier,
-    thaw: Callable[[], fine_tune.FineTuning | None],
+    thaw: Callable[[], fine_tune.FineTuning],
     probed: ValPredictions,
     labels: np.ndarray,
     record: TrainingRecord,
@@ -261,9 +278,10 @@ def _run_fine_tuning(
         Predictions of the kept weights, and the record of both phases.
     """
     frozen = [np.array(variable) for variable in classifier.model.variables]
-    tuned = thaw()
-    if tuned is None:
-        return probed, dataclasses.replace(record, left_out=('fine-tuning',))
+    try:
+        tuned = thaw()
+    except budget.TooShort as error:
+        return probed, _without_fine_tuning(record, error)
     best, share, candidates = keep_best(
         classifier.model, (frozen, probed), tuned.best, tuned.predict_val, labels
     )

@@ -7,7 +7,6 @@ import hashlib
 import json
 import pathlib
 import platform
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from thawline.components.saved_model import signatures
 from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (
+    budget,
     learning_curves,
     node_inputs,
     params,
@@ -58,12 +58,12 @@ def run_fn(fn_args: FnArgs) -> None:
         base_name = tuned_settings.base_name(base.backbone, size)
         tuned_values = tuned_settings.read(fn_args.hyperparameters, base_name)
 
-    started = time.monotonic()
+    deadline = budget.Deadline.of(settings.budget)
     inputs = node_inputs.read(config, fn_args.transform_output)
     backbone = inputs.backbone
     if tuned_values is not None:
         settings = tuned_settings.override(settings, tuned_values, len(backbone.blocks))
-    seconds = time.monotonic() - started
+    seconds = deadline.elapsed
     spool = run_folder / 'spool'
 
     def images() -> tuple[LabelledSet, LabelledSet]:
@@ -73,8 +73,9 @@ def run_fn(fn_args: FnArgs) -> None:
     checkpoint_file = CheckpointFile(pathlib.Path(config['checkpoints']) / key[:16], key)
     log = tf.summary.create_file_writer(str(run_folder / 'tensorboard'))
     trained = recipe.train(
-        backbone, inputs.classes, inputs.features, images, settings, checkpoint_file, log, spool
-    )
+        backbone, inputs.classes, inputs.features, images, settings, checkpoint_file, log, spool,
+        deadline,
+    )  # fmt: skip
     log.close()
 
     progress.note('exporting')

@@ -9,7 +9,6 @@ from tfx.components.tuner.component import TunerFnResult
 
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.shared.settings import seconds_of
 from thawline.components.training import budget, node_inputs, params, tuned_settings
 from thawline.components.tuning import head_comparison, search, search_space
 from thawline.components.tuning.params import Tuning
@@ -30,7 +29,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     settings = params.Training.model_validate_json(config['training'])
     base = PretrainedBase.model_validate_json(config['model'])
     tuning = Tuning.model_validate_json(config['tuning'])
-    deadline = budget.Deadline(seconds_of(tuning.budget) if tuning.budget else None)
+    deadline = budget.Deadline.of(tuning.budget)
     size, folder = int(config['image_size']), pathlib.Path(fn_args.working_dir)
     inputs = node_inputs.read(config, fn_args.transform_graph_path)
 

@@ -70,7 +70,7 @@ def classifier(chosen: params.Training, seed: int = 0, side: int = tiny.SIDE) ->
     return model.build(base, 'top', 2, tune.dropout, seed, tune.batch_norm == 'updated')
 
 
-def attempt(
+def run(
     one: model.Classifier,
     folder: pathlib.Path,
     chosen: params.Training,
@@ -78,24 +78,23 @@ def attempt(
     val: LabelledSet | None = None,
     on_epoch: Callable[[EpochRecord], None] = nothing,
     deadline: budget.Deadline | None = None,
-) -> fine_tune.FineTuning | None:
+) -> fine_tune.FineTuning:
     """Fine-tunes on 24 images unless others are given, with its state in `folder`."""
+    train = tiny.images(24) if train is None else train
+    val = tiny.images(16, seed=1) if val is None else val
+    cost = None
+    if deadline is not None:
+        cost = budget.estimate_cost(one, len(train), len(val), 'none', deadline)
     return fine_tune.run(
         one,
-        tiny.images(24) if train is None else train,
-        tiny.images(16, seed=1) if val is None else val,
+        train,
+        val,
         chosen,
         checkpoint.CheckpointFile(folder, 'key'),
         on_epoch,
         deadline,
+        cost,
     )
-
-
-def run(*arguments: Any, **more: Any) -> fine_tune.FineTuning:
-    """As `attempt`, where there is time."""
-    tuned = attempt(*arguments, **more)
-    assert tuned is not None
-    return tuned
 
 
 def timeless(tuned: fine_tune.FineTuning) -> fine_tune.FineTuning:

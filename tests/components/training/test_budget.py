@@ -9,7 +9,21 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from thawline.components.training.budget import MIN_EPOCHS, Deadline, ThawPlan, plan
+from tests.components.training import tiny
+from thawline.components.training.budget import (
+    MIN_EPOCHS,
+    CostEstimate,
+    Deadline,
+    ThawPlan,
+    TooShort,
+    estimate_cost,
+    guess_blocks,
+    plan,
+)
+
+BLOCKS = 8
+# 100 images; an epoch of d of 8 blocks is estimated at 1 + d/4 seconds, and 0.2 for val.
+COST = CostEstimate(0.01, 0.5, train=100, val=20, blocks=BLOCKS)
 
 
 class Clock:
@@ -22,33 +36,35 @@ class Clock:
         return self.seconds
 
 
-class Measuring:
-    """Epochs take `each` seconds a block; measuring one takes `cost`. Notes what was measured."""
+class Machine:
+    """Takes `slowness` times the estimate; to compile, what was estimated. Notes each measure."""
 
-    def __init__(self, clock: Clock, each: float, cost: float = 0.0) -> None:
-        self._clock, self._each, self._cost = clock, each, cost
+    def __init__(self, clock: Clock, slowness: float, cost: CostEstimate = COST) -> None:
+        self._clock, self._slowness, self._cost = clock, slowness, cost
         self.depths: list[int] = []
 
-    def __call__(self, blocks: int) -> Callable[[int], float]:
-        self._clock.seconds += self._cost
+    def seconds(self, epochs: int, blocks: int) -> float:
+        return self._slowness * self._cost.epochs(epochs, blocks)
+
+    def measure(self, blocks: int) -> Callable[[int], float]:
+        self._clock.seconds += self._cost.compiling
         self.depths.append(blocks)
-        return lambda epochs: epochs * self._each * blocks
+        return lambda epochs: self.seconds(epochs, blocks)
 
 
-def planned(
-    seconds: float | None, epochs: int, blocks: int, each: float, cost: float = 0.0
-) -> tuple[ThawPlan, list[int]]:
+def planned(seconds: float, epochs: int = 7, slowness: float = 1.0) -> tuple[ThawPlan, list[int]]:
     clock = Clock()
-    measuring = Measuring(clock, each, cost)
-    return plan(Deadline(seconds, clock), epochs, blocks, measuring), measuring.depths
+    machine = Machine(clock, slowness)
+    return plan(Deadline(seconds, clock), epochs, BLOCKS, COST, machine.measure), machine.depths
 
 
 def test_deadline_counts_down() -> None:
     clock = Clock()
     deadline = Deadline(90.0, clock)
-    assert (deadline.seconds, deadline.remaining) == (90.0, 90.0)
+    assert (deadline.seconds, deadline.remaining, deadline.is_over) == (90.0, 90.0, False)
     clock.seconds += 100
-    assert deadline.remaining == -10.0
+    assert (deadline.remaining, deadline.is_over) == (-10.0, True)
+    assert Deadline.of('2m').seconds == 120.0
 
 
 def test_seconds_of_a_killed_attempt_count() -> None:
@@ -57,26 +73,20 @@ def test_seconds_of_a_killed_attempt_count() -> None:
     clock.seconds += 10
     deadline.resume(30.0)
     assert (deadline.elapsed, deadline.remaining) == (40.0, 50.0)
-    unlimited = Deadline(None, clock)
+    unlimited = Deadline.of(None)
     unlimited.resume(30.0)
-    assert (unlimited.elapsed, unlimited.remaining) == (30.0, None)
+    assert unlimited.elapsed >= 30.0
+    assert (unlimited.remaining, unlimited.is_over) == (None, False)
 
 
-def test_epochs_that_take_longer_and_longer() -> None:
-    """As growing images do: 1, 2, 3, ... seconds."""
-
-    def total(epochs: int) -> float:
-        return epochs * (epochs + 1) / 2
-
+def test_what_comes_after_training_has_its_time() -> None:
     clock = Clock()
-    assert plan(Deadline(10.0, clock), 9, 3, lambda blocks: total) == ThawPlan(4, 3, 2.5)
-    assert plan(Deadline(9.9, clock), 9, 3, lambda blocks: total) == ThawPlan(3, 3, 2.0)
-    assert plan(Deadline(1e3, clock), 9, 3, lambda blocks: total) == ThawPlan(9, 3, 5.0)
-
-
-def test_without_a_budget_there_is_no_deadline_and_nothing_is_measured() -> None:
-    assert Deadline(None).remaining is None and Deadline(None).seconds is None
-    assert planned(None, 7, 10, 1e9) == (ThawPlan(7, 10), [])
+    deadline = Deadline(90.0, clock)
+    deadline.reserve(20.0)
+    clock.seconds += 60
+    assert deadline.remaining == 10.0
+    clock.seconds += 10
+    assert deadline.is_over
 
 
 def test_real_clock_goes_by_itself() -> None:
@@ -85,64 +95,114 @@ def test_real_clock_goes_by_itself() -> None:
     assert deadline.remaining is not None and 0 < deadline.remaining < 60.0
 
 
-def test_all_fits() -> None:
-    assert planned(1000, 7, 8, each=10) == (ThawPlan(7, 8, 80), [8])
+def test_a_forward_pass_is_timed_without_its_trace() -> None:
+    ticks = iter([0.0, 5.0, 8.0, 8.5, 9.0, 9.25])  # start, 0; then 3 s, 0.5 s and 0.25 s
+
+    def now() -> float:
+        return next(ticks)
+
+    deadline = Deadline(60.0, now)
+    cost = estimate_cost(tiny.classifier(), 16, 9, 'flips', deadline)
+    assert (cost.train, cost.val, cost.blocks, cost.views) == (16, 9, tiny.BLOCKS, 4)
+    assert cost.image_seconds == 0.5 / 16
+    assert cost.trace_seconds == 2.5
+    assert deadline.remaining == pytest.approx(60.0 - 9.25 - cost.ending)
+    assert cost.ending > 8 * 9 * cost.image_seconds
+
+
+def test_estimate_is_that_of_forward_and_backward() -> None:
+    assert COST.epochs(3, BLOCKS) == pytest.approx(3 * (3 + 0.2))
+    assert COST.epochs(1, 2) == pytest.approx(1.5 + 0.2)
+    assert COST.compiling > 0
+
+
+def test_without_a_budget_all_blocks_fit() -> None:
+    assert guess_blocks(Deadline(None), 7, BLOCKS, COST) == BLOCKS
+
+
+def test_all_fits_with_one_measurement() -> None:
+    assert planned(1000) == (ThawPlan(7, 8, pytest.approx(3.2)), [8])
 
 
 def test_fewer_epochs_come_before_fewer_blocks() -> None:
-    assert planned(200, 7, 8, each=10) == (ThawPlan(2, 8, 80), [8])
+    result, depths = planned(13)
+    assert (result.epochs, result.blocks, depths) == (3, 8, [8])
 
 
-def test_blocks_are_halved_until_two_epochs_fit() -> None:
-    assert planned(45, 7, 8, each=10) == (ThawPlan(2, 2, 20), [8, 4, 2])
-    assert planned(45, 7, 7, each=10) == (ThawPlan(4, 1, 10), [7, 3, 1])
+def test_the_deepest_thaw_that_fits_is_measured_first() -> None:
+    # 2 s to compile; of the other 4, two epochs of 4 blocks (1.7 s each) are the most.
+    result, depths = planned(6)
+    assert (result.epochs, result.blocks, depths) == (2, 2, [2])
+    result, depths = planned(7)
+    assert (result.blocks, depths) == (4, [4])
+
+
+def test_a_machine_that_is_slower_than_estimated_thaws_less() -> None:
+    result, depths = planned(16, slowness=3)
+    assert (result.epochs, result.blocks) == (2, 2)
+    assert depths == [8, 2]
+    # One that is faster trains more epochs of what it measured.
+    result, depths = planned(7, slowness=0.5)
+    assert (result.epochs, result.blocks, depths) == (4, 4, [4])
 
 
 def test_one_epoch_is_enough_where_one_is_asked_for() -> None:
-    assert planned(85, 1, 8, each=10) == (ThawPlan(1, 8, 80), [8])
+    assert planned(5.6, epochs=1) == (ThawPlan(1, 8, pytest.approx(3.2)), [8])
 
 
-def test_measuring_takes_its_own_time() -> None:
-    assert planned(200, 7, 8, each=10, cost=39) == (ThawPlan(2, 8, 80), [8])
-    assert planned(200, 7, 8, each=10, cost=41) == (ThawPlan(2, 4, 40), [8, 4])
+def test_epochs_that_take_longer_and_longer() -> None:
+    """As growing images do: 1, 2, 3, ... seconds."""
+
+    def measure(blocks: int) -> Callable[[int], float]:
+        return lambda epochs: epochs * (epochs + 1) / 2
+
+    def epochs(seconds: float) -> ThawPlan:
+        return plan(Deadline(seconds, Clock()), 9, 8, COST, measure)
+
+    assert epochs(10.0 * 1.05) == ThawPlan(4, 8, 2.5)
+    assert epochs(10.0 * 1.04) == ThawPlan(3, 8, 2.0)
+    assert epochs(1e3) == ThawPlan(9, 8, 5.0)
 
 
-def test_nothing_fits() -> None:
-    assert planned(15, 7, 8, each=10) == (ThawPlan(0, 1), [8, 4, 2, 1])
-    # The time is over while measuring: what is left is not spent on measuring more.
-    assert planned(15, 7, 8, each=10, cost=16) == (ThawPlan(0, 4), [8])
-
-
-def test_budget_that_is_already_spent_measures_nothing() -> None:
-    clock = Clock()
-    deadline, measuring = Deadline(5.0, clock), Measuring(clock, 0.001)
-    clock.seconds += 5.0
-    assert plan(deadline, 7, 8, measuring) == ThawPlan(0, 8)
-    assert measuring.depths == []
+def test_too_short_a_budget_says_what_is_needed() -> None:
+    """At once, where the estimate says so; the budget that it names is then enough."""
+    with pytest.raises(TooShort) as estimated:
+        planned(3)
+    assert 4 < estimated.value.needed < 6
+    assert planned(estimated.value.needed)[0].blocks == 1
+    with pytest.raises(TooShort) as measured:
+        planned(10, slowness=9)
+    assert planned(measured.value.needed, slowness=9)[0].epochs >= 2
+    with pytest.raises(TooShort):
+        planned(0.001)
 
 
 @hypothesis.given(
-    st.floats(0.1, 1e4),
-    st.integers(1, 50),
-    st.integers(1, 64),
-    st.floats(1e-3, 1e3),
-    st.floats(0, 100),
+    st.floats(0.1, 1e3), st.integers(1, 50), st.floats(0.2, 5.0), st.floats(0.01, 2.0)
 )
 def test_what_is_planned_fits_and_is_worth_it(
-    seconds: float, epochs: int, blocks: int, each: float, cost: float
+    seconds: float, epochs: int, slowness: float, trace: float
 ) -> None:
-    result, depths = planned(seconds, epochs, blocks, each, cost)
-    assert 1 <= result.blocks <= blocks
-    assert depths == sorted(set(depths), reverse=True) and depths[0] == blocks
-    if result.epochs:
-        assert min(MIN_EPOCHS, epochs) <= result.epochs <= epochs
-        assert result.epoch_seconds == pytest.approx(each * result.blocks)
-        assert result.epochs * each * result.blocks <= seconds - cost * len(depths) + 1e-6
-        assert depths[-1] == result.blocks
-    else:
-        # Not even the fewest epochs of the least depth would fit, or the time went by.
-        left = seconds - cost * len(depths)
-        assert left <= 0 or int(left / (each * depths[-1])) < min(MIN_EPOCHS, epochs)
+    clock = Clock()
+    cost = CostEstimate(0.01, trace, train=100, val=20, blocks=BLOCKS)
+    machine = Machine(clock, slowness, cost)
+    deadline = Deadline(seconds, clock)
+    try:
+        result = plan(deadline, epochs, BLOCKS, cost, machine.measure)
+    except TooShort as error:
+        # What it says is more than there is.
+        assert error.needed > seconds
+        return
+    assert min(MIN_EPOCHS, epochs) <= result.epochs <= epochs
+    assert 1 <= result.blocks <= BLOCKS
+    assert machine.depths == sorted(set(machine.depths), reverse=True)
+    assert machine.depths[-1] == result.blocks
+    assert deadline.remaining is not None
+    assert machine.seconds(result.epochs, result.blocks) <= deadline.remaining
+    if result.epochs < epochs:
+        # Nor is more than a tenth left over, and an epoch.
+        more = machine.seconds(result.epochs + 1, result.blocks)
+        assert 1.06 * more >= deadline.remaining
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.components.training import fine_tuning
-from tests.components.training.fine_tuning import Killed, attempt, run, settings, timeless
+from tests.components.training.fine_tuning import Killed, run, settings, timeless
 from thawline.components.shared import progress
 from thawline.components.training import budget, checkpoint, fine_tune, optimizer, params
 from thawline.components.training.record import EpochRecord
@@ -139,7 +139,7 @@ def test_measuring_an_epoch_leaves_no_trace(name: str, tmp_path: pathlib.Path) -
     """With time for everything the weights are bitwise those of a training without a budget."""
     chosen, expected = variant(name), undisturbed(name)
     classifier = fine_tuning.classifier(chosen)
-    tuned = run(classifier, tmp_path, chosen, deadline=budget.Deadline(1e9, Clock()))
+    tuned = run(classifier, tmp_path, chosen, deadline=budget.Deadline(1e9, Clock(1e-3)))
     fine_tuning.assert_equal(fine_tuning.weights(classifier), expected.weights)
     assert timeless(tuned) == timeless(expected.tuned)
     assert expected.tuned.plan.epoch_seconds is None
@@ -148,23 +148,49 @@ def test_measuring_an_epoch_leaves_no_trace(name: str, tmp_path: pathlib.Path) -
     assert len(tuned.history) == EPOCHS
 
 
-@pytest.mark.parametrize('looks', [0, 2])
 @pytest.mark.parametrize('name', ['plain', 'all'])
-def test_without_time_the_model_stays_as_it_was(
-    looks: int, name: str, tmp_path: pathlib.Path
-) -> None:
+def test_without_time_the_model_stays_as_it_was(name: str, tmp_path: pathlib.Path) -> None:
     """Also where the time goes by while measuring, which trains a few steps."""
     chosen = variant(name)
     classifier = fine_tuning.classifier(chosen)
     before = [np.array(variable) for variable in classifier.model.variables]
-    seen: list[progress.Progress] = []
-    with progress.listening(seen.append):
-        deadline = budget.Deadline(looks + 0.5, Clock(pace=1.0))
-        tuned = attempt(classifier, tmp_path, chosen, deadline=deadline)
-    assert tuned is None
-    assert any('timing' in now.what for now in seen) is (looks > 0)
-    fine_tuning.assert_equal([np.array(v) for v in classifier.model.variables], before)
-    assert checkpoint.CheckpointFile(tmp_path, 'key').load() is None
+    for seconds, measures in ((0.5, False), (1.4, True)):
+        seen: list[progress.Progress] = []
+        with progress.listening(seen.append), pytest.raises(budget.TooShort):
+            run(classifier, tmp_path, chosen, deadline=budget.Deadline(seconds, Clock(pace=0.1)))
+        assert any('timing' in now.what for now in seen) is measures
+        fine_tuning.assert_equal([np.array(v) for v in classifier.model.variables], before)
+        assert checkpoint.CheckpointFile(tmp_path, 'key').load() is None
+
+
+@pytest.mark.parametrize('seconds', [20.0, 60.0])
+def test_a_budget_is_kept(seconds: float, tmp_path: pathlib.Path) -> None:
+    """Within a tenth, by a clock that goes on with each step of the work, and used but for that."""
+    chosen = settings(epochs=100_000, patience=100_000)
+    deadline = budget.Deadline(seconds, Clock(pace=0.05))
+    tuned = run(fine_tuning.classifier(chosen), tmp_path, chosen, deadline=deadline)
+    assert deadline.remaining is not None
+    assert -0.1 * seconds < deadline.remaining < 0.1 * seconds
+    assert tuned.plan.epochs < 100_000
+
+
+def test_a_machine_that_turns_slow_cuts_an_epoch_short(tmp_path: pathlib.Path) -> None:
+    """Of its three steps the first takes all that is left; what it trained is scored."""
+    clock = Clock()
+    deadline = budget.Deadline(1000.0, clock)
+    chosen = variant('plain')
+
+    def slow(now: progress.Progress) -> None:
+        if now.what == 'fine-tuning steps' and now.done == STEPS + 1:
+            clock.seconds = 1000.0
+
+    with progress.listening(slow):
+        tuned = run(fine_tuning.classifier(chosen), tmp_path, chosen, deadline=deadline)
+    assert [epoch.epoch for epoch in tuned.history] == [1, 2]
+    assert tuned.plan.epochs == 2 and tuned.left_out == ('2 of 4 epochs',)
+    whole = undisturbed('plain').tuned.history
+    assert tuned.history[0].train_loss == whole[0].train_loss
+    assert tuned.history[1].train_loss != whole[1].train_loss
 
 
 def test_budget_that_runs_out_ends_after_the_epoch(
@@ -232,7 +258,7 @@ def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_the
             tmp_path,
             chosen,
             on_epoch=kill,
-            deadline=budget.Deadline(60.0, Clock()),
+            deadline=budget.Deadline(60.0, Clock(1e-3)),
         )
     state = checkpoint.CheckpointFile(tmp_path, 'key').load()
     assert state is not None
