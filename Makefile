@@ -10,7 +10,7 @@ STAMP := .venv/.complete-$(shell pwd | cksum | cut -d' ' -f1)
 BIN := .venv/bin
 CODE := thawline/*.py pipeline components schemas tests benchmarks setup.py
 
-.PHONY: help setup run test test-unit test-e2e test-orchestrators golden airflow-demo flink-demo spark-demo serve-check bench docs lint format types doctor lock clean
+.PHONY: help setup run test test-unit test-e2e test-orchestrators golden airflow-demo flink-demo spark-demo serve-check bench mutants docs lint format types doctor lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ serve-check: setup ## ask the servers that are here what clients ask (ARGS=--mod
 
 bench: setup ## run the benchmarks and write their results
 	$(BIN)/python -m benchmarks $(ARGS)
+
+mutants: setup ## make small faults in the code and see which ones no test notices (ARGS=gate)
+	@$(BIN)/python -m thawline.pipeline.tools.mutants $(ARGS)
 
 docs: setup ## rewrite the config reference and the JSON Schema from the code
 	$(BIN)/python -m thawline.pipeline.tools.write_docs

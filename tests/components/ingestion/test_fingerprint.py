@@ -206,6 +206,21 @@ def test_records_of_one_name_in_two_folders(tmp_path: pathlib.Path) -> None:
     assert fingerprint(list_source(spec), ContentDigests(tmp_path)) != before
 
 
+def test_one_reader_of_digests_answers_twice(root, tmp_path) -> None:
+    listing, digests = list_source(SourceSpec(str(root))), ContentDigests(tmp_path)
+    assert fingerprint(listing, digests) == fingerprint(listing, digests)
+    (root / A).write_bytes(b'three')
+    assert fingerprint(listing, digests) == fingerprint(listing, ContentDigests(tmp_path))
+
+
+def test_names_that_are_no_text(root, digest) -> None:
+    before = digest()
+    for name in (b'\xff.png', b'\xfe.png'):
+        (root / 'a' / os.fsdecode(name)).write_bytes(b'one')
+        assert digest() != before
+        before = digest()
+
+
 def test_what_is_no_regular_file_is_not_read(root, digest) -> None:
     os.mkfifo(root / 'a' / 'pipe.png')
     assert digest() == digest()

@@ -121,6 +121,7 @@ def test_moved_groups_lie_nearest() -> None:
 @pytest.mark.parametrize(
     'fractions',
     [
+        {'train': 1.5, 'val': -0.25, 'test': -0.25},
         {'train': 0.8, 'val': 0.2},
         {'train': 70, 'val': 15, 'test': 15},
         {'train': 0.8, 'val': 0.2, 'test': 0.2},
@@ -131,3 +132,34 @@ def test_moved_groups_lie_nearest() -> None:
 def test_bad_fractions(fractions: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match='Received'):
         check_fractions(fractions)
+
+
+def test_good_fractions() -> None:
+    check_fractions(FRACTIONS)
+    check_fractions({'train': 0.1, 'val': 0.2, 'test': 0.7})
+
+
+def named(split: str, count: int, order: int = 1) -> list[str]:
+    """Groups that the hash puts into a split, by their places, upwards or downwards."""
+    groups = [f'g{i}' for i in range(400) if assign(f'g{i}', 0, FRACTIONS) == split]
+    return sorted(groups, key=lambda g: order * position(g, 0))[:count]
+
+
+def test_groups_count_by_their_images() -> None:
+    """Half of the 6 images that val should have of 40 are there in one group of them."""
+    groups = [*named('train', 28), *named('test', 6)]
+    images = [(g, 'a') for g in groups] + [(named('val', 1)[0], 'a')] * 6
+    assert plan_repairs(images, 0, FRACTIONS) == {}
+    assert len(plan_repairs(images[:-5], 0, FRACTIONS)) == 2
+
+
+@pytest.mark.parametrize('source', ['train', 'test'])
+def test_the_nearest_group_moves_from_either_side(source: str) -> None:
+    """Val lies between the two: what is nearest to it is at train's end and at test's start."""
+    other = 'test' if source == 'train' else 'train'
+    near, far = named(source, 40, -1 if source == 'train' else 1), named(other, 2)
+    images = [(g, 'a') for g in near] + [(g, 'b') for g in (*far, *named('val', 9))]
+    images += [(g, 'b') for g in named(source, 9)] + [(far[0], 'a')] * 12
+    moved = plan_repairs(images, 0, FRACTIONS)
+    assert {g for g, split in moved.items() if split == 'val'} <= set(near[:4])
+    assert near[0] in moved

@@ -154,3 +154,49 @@ def test_unlabelled_images() -> None:
     made = plan(found)
     assert made.classes == {}
     assert set(where(found, made).values()) == set(FRACTIONS)
+
+
+def test_the_copy_farthest_from_training_stays() -> None:
+    found = [r for c in 'ab' for s in FRACTIONS for r in rows(c, 5, s)]
+    found += [ReadableImage(f'{s}.png', 'copy', None, 'a', s) for s in ('val', 'test', 'train')]
+    found += [ReadableImage(f'{s}2.png', 'copy2', None, 'a', s) for s in ('train', 'val', 'val')]
+    assert {(r.path, r.detail) for r in plan(found).rejected} == {
+        ('train.png', 'given to train and to test'),
+        ('val.png', 'given to val and to test'),
+        ('train2.png', 'given to train and to val'),
+    }
+
+
+def test_each_image_with_two_labels_leaves() -> None:
+    found = rows('a', 9) + rows('b', 9)
+    found += [ReadableImage(f'x{i}', f'a-None-{i}', None, 'b', None) for i in (0, 1)]
+    paths = {r.path for r in plan(found).rejected}
+    assert paths == {'x0', 'x1', 'a/None/0.png', 'a/None/1.png'}
+
+
+def test_sets_without_copies_have_no_note_on_them() -> None:
+    assert plan(rows('a', 100) + rows('b', 100)).notes == ()
+
+
+@pytest.mark.parametrize('seed', range(1, 6))
+def test_a_small_class_reaches_every_split_for_any_seed(seed: int) -> None:
+    found = rows('a', 200) + rows('b', 3)
+    made = plan_splits(found, seed, FRACTIONS, False)
+    splits = {made.split_of(r.key, seed, FRACTIONS) for r in found if r.label == 'b'}
+    assert splits == set(FRACTIONS) and made.notes == ()
+
+
+def test_the_seed_decides_which_images_leave_train_for_missing_splits() -> None:
+    found = [r for c in 'ab' for r in rows(c, 100, 'train')]
+    for seed in (0, 3):
+        made = plan_splits(found, seed, FRACTIONS, False)
+        result = {r.path: made.split_of(r.key, seed, FRACTIONS) for r in found}
+        assert result == {r.path: assign(r.key, seed, FRACTIONS) for r in found}
+
+
+def test_small_classes_get_their_share_of_missing_splits() -> None:
+    found = [r for s in ('train', 'test') for r in rows('a', 200, s) + rows('b', 3, s)]
+    for seed in range(5):
+        made = plan_splits(found, seed, FRACTIONS, False)
+        given = [r for r in found if r.label == 'b' and r.split == 'train']
+        assert {made.split_of(r.key, seed, FRACTIONS) for r in given} == {'train', 'val'}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import pathlib
 
 import pytest
 
 from tests import code_copy
-from thawline.components.shared import code_digest
+from thawline.components.shared import code_digest, property_names
 
 NODE = 'thawline.components.node.executor'
 SOURCES = {
@@ -22,7 +24,8 @@ SOURCES = {
     'node/assets/page.html': '<p>',
     'bases/__init__.py': 'from thawline.components.bases.files import read\n',
     'bases/files.py': 'read = 1\n',
-    'bases/by_name.py': 'import numpy\n',
+    'bases/by_name.py': 'import numpy.linalg\n',
+    'other/table.csv': 'no asset of the node',
     'other/__init__.py': '"""Nothing but words."""\n',
     'other/part.py': '',
 }
@@ -56,11 +59,51 @@ def test_an_edit_of_what_the_node_runs_changes_it(tree, file):
     assert code_digest.of_code(NODE) != before
 
 
-@pytest.mark.parametrize('file', ['node/component.py', 'other/part.py', 'other/__init__.py'])
+@pytest.mark.parametrize(
+    'file', ['node/component.py', 'other/part.py', 'other/__init__.py', 'other/table.csv']
+)
 def test_an_edit_of_what_it_does_not_run_leaves_it(tree, file):
     before = code_digest.of_code(NODE)
     (tree / file).write_text(SOURCES[file] + '\n', 'utf-8')
     assert code_digest.of_code(NODE) == before
+
+
+def test_compiled_files_and_code_outside_components_leave_it(tree):
+    (tree / 'node' / 'work.py').write_text('import thawline.pipeline.run\n', 'utf-8')
+    before = code_digest.of_code(NODE)
+    outside = tree.parent / 'pipeline' / 'run.py'
+    outside.parent.mkdir()
+    for file in (tree / 'node' / 'work.cpython-311.pyc', outside):
+        file.write_bytes(b'import thawline.components.other.part')
+    assert code_digest.of_code(NODE) == before
+
+
+def test_a_file_counts_by_its_name_too(tree):
+    before = code_digest.of_code(NODE)
+    (tree / 'node' / 'assets' / 'page.html').rename(tree / 'node' / 'assets' / 'page2.html')
+    assert code_digest.of_code(NODE) != before
+
+
+def test_what_counts_as_all_code(tree):
+    before = code_digest.of_all_code()
+    (tree / 'node' / 'assets' / 'page.html').write_text('<b>', 'utf-8')
+    assert code_digest.of_all_code() == before
+    for file in ('node/work.py', 'errors.py', 'other/part.py'):
+        (tree / file).write_text(SOURCES[file] + '\n', 'utf-8')
+        assert code_digest.of_all_code() != before
+        before = code_digest.of_all_code()
+
+
+def test_versions_of_the_libraries_that_a_node_computes_with(tree, monkeypatch):
+    assert code_digest.library_versions(NODE) == {'numpy': importlib.metadata.version('numpy')}
+    assert code_digest.library_versions('thawline.components.other.part') == {}
+    properties = code_digest.key_properties(NODE)
+    assert properties == {
+        property_names.CODE_DIGEST: code_digest.of_code(NODE),
+        property_names.LIBRARY_VERSIONS: json.dumps(code_digest.library_versions(NODE)),
+    }
+    monkeypatch.setitem(code_digest.LIBRARIES, 'numpy', ('not-installed-anywhere',))
+    assert code_digest.library_versions(NODE) == {'not-installed-anywhere': 'absent'}
 
 
 def test_a_module_that_does_not_exist_is_named():
