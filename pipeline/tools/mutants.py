@@ -71,6 +71,10 @@ PARTS = {
             'tests/components/shared/test_code_digest.py::test_which_edits_refuse_a_compiled_pipeline',
         ),
     ),
+    'staging': Part(
+        ('components/pusher/staging.py', 'components/pusher/local_destination.py'),
+        ('tests/components/pusher',),
+    ),
 }
 
 

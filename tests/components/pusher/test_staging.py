@@ -8,6 +8,7 @@ import pathlib
 import resource
 import shutil
 import signal
+import time
 
 import pytest
 
@@ -178,3 +179,28 @@ def test_push_that_fails_leaves_nothing(folder: Folder) -> None:
     assert process.exitcode == 0
     assert str(folder.path) in ours.recv()
     assert folder.names == [str(NOW)] and folder.served == (NOW, 'a')
+
+
+def test_model_that_changes_while_it_is_copied_is_not_pushed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = folder.model('a')
+
+    def change(size: int) -> None:
+        (model / 'variables' / 'weights').write_text('c' * 5_000, 'utf-8')
+
+    monkeypatch.setattr(staging.model_fingerprint, 'ignore_progress', change)
+    with pytest.raises(UserError, match=f'{model} changed while .* copied to {folder.path}'):
+        folder.push('a')
+    assert folder.names == []
+
+
+def test_versions_are_numbered_by_the_clock_and_a_folder_begins_empty(folder: Folder) -> None:
+    before = int(time.time())
+    version = staging.push(folder.model('a'), folder.path).version
+    assert before <= version <= time.time()
+    (folder.path / 'no-version').mkdir()
+    assert staging.push(folder.model('b'), folder.path, above=0, now=lambda: 0.0) == Push(
+        version + 1, already_there=False
+    )
+    assert staging.push(folder.model('a'), folder.path / 'new', now=lambda: 0.0).version == 1

@@ -187,3 +187,11 @@ def test_scores_of_train_are_not_weighted() -> None:
     fitted = probe.fit(train, train_labels, val, val_labels, weights)
     assert fitted.train == scores.score(fitted.logits(train), train_labels)
     assert fitted.val == scores.score(fitted.logits(val), val_labels)
+
+
+def test_feature_that_varies_in_val_alone_does_not_decide() -> None:
+    train, train_labels, val, val_labels = features(3, separation=20.0)
+    rng = np.random.default_rng(0)
+    train[:, 0] = 3.0 + 1e-5 * rng.normal(size=len(train))
+    val[:, 0] = 3.0 + 0.1 * np.median(np.std(train[:, 1:], axis=0)) * rng.normal(size=len(val))
+    assert probe.fit(train, train_labels, val, val_labels).val.accuracy == 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hypothesis
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import strategies as st
 
 from thawline.components.tuning import settings_choice
@@ -89,3 +90,14 @@ def test_gain_is_antisymmetric_and_never_both_ways(n: int, one: int, other: int)
     assert forward.accuracy == -back.accuracy
     assert not (forward.beyond_noise and back.beyond_noise)
     assert not settings_choice.gain(a, a).beyond_noise
+
+
+def test_settings_that_are_better_alone_are_not_better_among_twenty() -> None:
+    n = 50
+    present = ValMeasurement(np.ones(n, bool), np.full(n, 1.0))
+    steps = np.tile([-1.0, 1.0], n // 2)
+    better = ValMeasurement(present.hits, 0.9 + 0.3 * steps)
+    same = ValMeasurement(present.hits, 1.0 + 1e-9 * steps)
+    assert 0.05 / 20 < scipy.stats.ttest_rel(present.losses, better.losses).pvalue < 0.05
+    assert settings_choice.choose([present, better]).chosen == 1
+    assert settings_choice.choose([present, better, *[same] * 19]).chosen == 0

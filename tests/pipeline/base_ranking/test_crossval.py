@@ -114,3 +114,29 @@ def test_what_is_not_a_feature_is_refused():
     x[3, 3] = np.nan
     with pytest.raises(ValueError, match='not finite'):
         crossval.cross_validate(x, y, np.arange(20))
+
+
+def test_what_is_held_out_does_not_scale_what_is_learned_from():
+    x, y = clusters(100, 2, apart=0.5)
+    groups = np.arange(100)
+    fold = crossval.assign_folds(y, groups, crossval.FOLDS, 0)
+    outlier = np.flatnonzero(fold == 0)[0]
+    changed = x.copy()
+    changed[outlier] *= 1000
+    others = (fold == 0) & (groups != outlier)
+    before, after = (crossval.cross_validate(f, y, groups).probabilities for f in (x, changed))
+    np.testing.assert_array_equal(before[others], after[others])
+    assert np.abs(before[fold == 1] - after[fold == 1]).max() > 0.01
+
+
+def test_strength_is_chosen_on_groups_that_it_was_not_fitted_on():
+    # As above: torn groups are recognised by a weak penalty, whole ones are not.
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(24), 10)
+    y = np.tile(np.repeat([0, 1], 10), 12)
+    x = rng.normal(size=(24, 30))[groups] + 0.01 * rng.normal(size=(240, 30))
+    whole = crossval._choose_strength(x, y, groups, 0)
+    torn = crossval._choose_strength(x, y, np.arange(240), 0)
+    assert whole < torn
+    strengths = crossval.cross_validate(x.astype(np.float32), y, groups).strengths
+    assert max(strengths) < torn
