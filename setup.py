@@ -65,7 +65,7 @@ setup(
         # Formats beside the SavedModel; LiteRT is made, and can be run, by TensorFlow itself.
         'exports': ['ai-edge-litert', 'onnx', 'onnxruntime', 'tf2onnx'],
         # `thawline serve` without TensorFlow Serving.
-        'serve': ['prometheus-client', 'starlette', 'uvicorn'],
+        'serve': ['h11', 'prometheus-client', 'starlette', 'uvicorn'],
         # `thawline schedule kubeflow`. TFX's own extra says which versions, for Python 3.11 alone.
         'kfp': ['kfp>=2.16,<2.17', 'kfp-kubernetes>=2.16,<2.17', 'kfp-pipeline-spec>=2.16,<2.17'],
         # What `make setup` itself runs: where there is no uv, it takes the lock's. With setuptools

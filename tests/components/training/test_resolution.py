@@ -14,6 +14,7 @@ import tensorflow as tf
 from tests.components.training import fine_tuning, tiny
 from thawline.components import augmentation
 from thawline.components.training import params, resolution, scores, training_images
+from thawline.components.training.budget import CostEstimate
 from thawline.components.training.epoch_trainer import EpochTrainer
 from thawline.components.training.targets import Targets
 
@@ -90,12 +91,13 @@ def test_seconds_of_epochs_follow_their_area() -> None:
     classifier = fine_tuning.classifier(settings, side=SIDE)
     train, val = tiny.images(24, side=SIDE), tiny.images(16, side=SIDE, seed=1)
     epochs = EpochTrainer(classifier, train, val, settings, None)
-    seconds = epochs.time_epochs(2)
+    cost = CostEstimate(0.0, 0.0, train=24, val=16, blocks=len(classifier.backbone.blocks))
+    seconds = epochs.time_epochs(cost, 2)
     (step,) = epochs._compiled.values()
     assert step.experimental_get_tracing_count() == 1  # type: ignore[attr-defined]
     one, two, three = (seconds(n) for n in (1, 2, 3))
     assert 0 < one < two < three
-    # Epochs at 32 and 96 pixels; at 32, 64 and 96; their looks at val; area is what counts.
+    # Epochs at 32 and 96 pixels; at 32, 64 and 96, without looks at val; area is what counts.
     small = two - one
     middle = three - two
     share = (64**2 - 32**2) / (96**2 - 32**2)

@@ -11,7 +11,7 @@ import pathlib
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent import futures
 from typing import Any
 
@@ -97,9 +97,13 @@ class Site:
             async with httpx.AsyncClient(transport=transport, base_url=f'http://{HOST}') as client:
                 return await client.request(method, path, **options)
 
-        # In a thread of its own: a browser's tests leave a loop running in this one.
-        with futures.ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(asked())).result()
+        return run_loop(asked())
+
+
+def run_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Its result, from a thread of its own: a browser's tests leave a loop running in this one."""
+    with futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def site(base: pathlib.Path, **settings: Any) -> Site:

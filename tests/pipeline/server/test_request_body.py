@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
+from tests.pipeline.server.server_setup import run_loop
 from thawline.pipeline.server.limits import RequestLimits, TooLarge
 from thawline.pipeline.server.request_body import BodyReceiver, TooSlow
 from thawline.pipeline.server.request_queue import QueueFull
@@ -42,15 +43,15 @@ async def body_of(receiver: BodyReceiver, asked: Request) -> bytes:
 
 
 def test_a_body_is_the_sum_of_its_parts() -> None:
-    assert asyncio.run(body_of(BodyReceiver(LIMITS), request(b'ab', b'', b'c'))) == b'abc'
+    assert run_loop(body_of(BodyReceiver(LIMITS), request(b'ab', b'', b'c'))) == b'abc'
 
 
 def test_too_many_bytes() -> None:
     with pytest.raises(TooLarge, match='327,680 bytes; the limit is 300,000'):
-        asyncio.run(body_of(BodyReceiver(LIMITS), request(*[bytes(PART)] * 5)))
+        run_loop(body_of(BodyReceiver(LIMITS), request(*[bytes(PART)] * 5)))
     # Not read to its end, which would never come.
     with pytest.raises(TooLarge):
-        asyncio.run(body_of(BodyReceiver(LIMITS), held_back(*[bytes(PART)] * 100)))
+        run_loop(body_of(BodyReceiver(LIMITS), held_back(*[bytes(PART)] * 100)))
 
 
 @pytest.mark.parametrize(
@@ -69,10 +70,10 @@ def test_time(
     began = time.monotonic()
     receiver = BodyReceiver(LIMITS, *seconds)
     if status is None:
-        assert len(asyncio.run(body_of(receiver, asked()))) == 4 * PART
+        assert len(run_loop(body_of(receiver, asked()))) == 4 * PART
     else:
         with pytest.raises(status):
-            asyncio.run(body_of(receiver, asked()))
+            run_loop(body_of(receiver, asked()))
     assert time.monotonic() - began < 5
 
 
@@ -90,7 +91,7 @@ def test_too_many_bodies_give_up_the_oldest() -> None:
     async def all_of_them() -> list[object]:
         return await outcomes(*(body_of(receiver, one) for one in asked))
 
-    assert asyncio.run(all_of_them()) == [TooSlow, TooSlow, 1, 2]
+    assert run_loop(all_of_them()) == [TooSlow, TooSlow, 1, 2]
     assert time.monotonic() - began < 5
 
 
@@ -108,7 +109,7 @@ def test_large_bodies_share_their_room_and_small_ones_need_none() -> None:
         # What has ended, or was refused, counts no more.
         return [*refused, *await outcomes(body_of(receiver, request(bytes(4 * PART))))]
 
-    assert asyncio.run(meanwhile()) == [QueueFull, 2 * PART, *[PART] * 5, 4 * PART]
+    assert run_loop(meanwhile()) == [QueueFull, 2 * PART, *[PART] * 5, 4 * PART]
 
 
 def test_what_was_given_up_leaves_its_room() -> None:
@@ -120,7 +121,7 @@ def test_what_was_given_up_leaves_its_room() -> None:
         await asyncio.sleep(0.1)
         return await outcomes(first, body_of(receiver, asked[1]))
 
-    assert asyncio.run(one_after_the_other()) == [TooSlow, 4 * PART]
+    assert run_loop(one_after_the_other()) == [TooSlow, 4 * PART]
 
 
 def test_one_that_is_out_of_time_already_can_be_given_up() -> None:
@@ -134,4 +135,4 @@ def test_one_that_is_out_of_time_already_can_be_given_up() -> None:
             await asyncio.sleep(0.0005)
         return results
 
-    assert set(asyncio.run(many())) == {TooSlow}
+    assert set(run_loop(many())) == {TooSlow}
