@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pathlib
@@ -122,5 +123,16 @@ def test_errors_name_what_was_tried_and_the_place(place, model) -> None:
     incoming = prepare(place, model, 9)
     with pytest.raises(UserError, match=f'moved to {place.folder}/7: .*not empty'):
         place.finish(model, 7, incoming)
-    with pytest.raises(UserError, match=f'removed from {place.folder}: No such file'):
+    with pytest.raises(UserError, match=f'removed from {place.folder}: No such file') as error:
         place.remove(6, 'abc')
+    assert 'prune' not in str(error.value)
+
+
+def test_a_full_disk_is_said_with_a_way_out(place, model, monkeypatch) -> None:
+    def full(source: pathlib.Path, target: pathlib.Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    incoming = prepare(place, model, 7)
+    monkeypatch.setattr(local_destination.os, 'rename', full)
+    with pytest.raises(UserError, match='free disk space, for example with: thawline prune'):
+        place.finish(model, 7, incoming)
