@@ -108,8 +108,8 @@ def run(part: Part, work: pathlib.Path) -> tuple[Score, list[str]]:
     if code or not exit_codes or None in exit_codes.values():
         raise UserError(f'mutmut could not check all mutants; see {work / "mutmut.log"}')
     kinds = Counter(map(_kind, exit_codes.values()))
-    survivors = [name for name, code in exit_codes.items() if _kind(code) == 'survived']
-    survivors += [name for name, code in exit_codes.items() if _kind(code) == 'without_tests']
+    unnoticed = ('survived', 'without_tests')
+    survivors = [name for name, code in exit_codes.items() if _kind(code) in unnoticed]
     return Score(**{f.name: kinds[f.name] for f in dataclasses.fields(Score)}), survivors
 
 

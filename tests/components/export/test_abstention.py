@@ -9,6 +9,53 @@ from thawline.components.export import abstention
 from thawline.components.statistics import proportions
 
 
+def test_threshold_is_the_largest_coverage_that_is_good_enough() -> None:
+    scores = np.linspace(1.0, 0.5, 1000)
+    right = np.ones(1000, bool)
+    right[600:] = np.arange(400) % 2 == 0
+    found = abstention.calibrate(scores, right, 0.95)
+    assert found is not None
+    assert found.coverage == 0.6 and found.threshold == scores[599] and found.reached == 1.0
+    assert found.lower >= 0.95 and found.images == 1000
+    assert abstention.calibrate(scores, right, 0.9999) is None
+    assert abstention.calibrate(scores[:0], right[:0], 0.9) is None
+    everything = abstention.calibrate(scores, np.ones(1000, bool), 0.9)
+    assert everything is not None and everything.coverage == 1.0
+
+
+def test_equal_scores_are_answered_together() -> None:
+    right = np.ones(1000, bool)
+    right[500:] = False
+    assert abstention.calibrate(np.full(1000, 0.7), right, 0.9) is None
+
+
+def test_accuracy_above_the_threshold_is_seldom_less_than_asked_for() -> None:
+    """A plain search for the least score would be chosen for its luck; ten coverages are not."""
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(300):
+        scores = rng.uniform(0.5, 1.0, 400)
+        truth = 0.5 + 0.5 * (scores - 0.5) / 0.5  # accuracy of each score, linear
+        found = abstention.calibrate(scores, rng.uniform(size=400) < truth, 0.85)
+        if found is not None:
+            kept = (1 + (0.5 + 0.5 * (found.threshold - 0.5) / 0.5)) / 2
+            wrong += kept < 0.85
+    assert wrong <= 0.025 * 300
+
+
+def test_images_needed_is_enough() -> None:
+    n = abstention.images_needed(0.95)
+    assert abstention.calibrate(np.linspace(1, 0.5, n), np.ones(n, bool), 0.95) is not None
+    assert abstention.calibrate(np.ones(n // 2), np.ones(n // 2, bool), 0.95) is None
+
+
+def test_measured_elsewhere() -> None:
+    scores, right = np.array([0.9, 0.8, 0.4]), np.array([True, False, False])
+    found = abstention.accuracy_above(scores, right, 0.5)
+    assert (found.n, found.share) == (2, 0.5)
+    assert abstention.accuracy_above(scores, right, 0.95).share is None
+
+
 def test_each_coverage_is_asked_with_a_tenth_of_the_error() -> None:
     right = np.ones(40, bool)
     scores = np.linspace(0.5, 1, 40)
@@ -33,9 +80,9 @@ def test_answers_that_only_chance_makes_good_enough_are_rarely_taken() -> None:
 
 
 @pytest.mark.parametrize('accuracy', [0.9, 0.99])
-def test_images_needed_is_enough_and_one_fewer_is_not(accuracy: float) -> None:
+def test_one_image_fewer_than_needed_is_not_enough(accuracy: float) -> None:
     needed = abstention.images_needed(accuracy)
     assert needed is not None
     for count, enough in ((needed, True), (needed - 1, False)):
-        found = abstention.calibrate(np.ones(count), np.ones(count, bool), accuracy)
-        assert (found is not None) is enough
+        threshold = abstention.calibrate(np.ones(count), np.ones(count, bool), accuracy)
+        assert (threshold is not None) is enough
