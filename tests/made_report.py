@@ -32,7 +32,7 @@ from thawline.components.report.content import (
     Verdict,
 )
 from thawline.components.statistics import proportions
-from thawline.components.statistics.paired import Difference
+from thawline.components.statistics.paired_outcome import Difference
 
 HOSTILE_CLASS = '"><img src=x onerror=alert(1)>'
 HOSTILE = (

@@ -9,7 +9,8 @@ import dataclasses
 
 import numpy as np
 
-from thawline.components.statistics.paired import Difference, share_difference
+from thawline.components.statistics.paired import share_difference
+from thawline.components.statistics.paired_outcome import Difference
 
 SAME = 0.001  # probabilities that differ by less are the same but for the order of additions
 

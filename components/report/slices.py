@@ -10,7 +10,7 @@ import numpy as np
 from thawline.components.evaluation.slices import BUCKETS, SUFFIX
 from thawline.components.report import metrics
 from thawline.components.report.content import Fact, Interval, Slice
-from thawline.components.statistics.paired import Difference
+from thawline.components.statistics.paired_outcome import Difference
 from thawline.components.statistics.unpaired import unpaired_difference
 
 NONE = '(none)'

@@ -11,10 +11,10 @@ import scipy.stats
 from thawline.components.statistics.paired_outcome import (
     FEWEST_PAIRS,
     LEVEL,
+    Difference,
     PairedOutcome,
     PairedTest,
 )
-from thawline.components.statistics.paired_outcome import Difference as Difference
 from thawline.components.statistics.proportions import CONFIDENCE
 
 _EDGE = 1e-12

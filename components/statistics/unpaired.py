@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from thawline.components.statistics.paired import Difference
+from thawline.components.statistics.paired_outcome import Difference
 from thawline.components.statistics.proportions import Interval
 
 

@@ -57,8 +57,8 @@ def verify(registry: Registry, name: str | None = None) -> Iterator[VerifiedFold
         yield from _of_stage(registry, name)
         return
     model = None if name is None else lookup.find_model(registry, name)
-    for one in registry.models if model is None else (model,):
-        yield from _of_model(registry, one)
+    for each in registry.models if model is None else (model,):
+        yield from _of_model(registry, each)
     for stage in STAGES:
         yield from _of_stage(registry, stage, model)
 

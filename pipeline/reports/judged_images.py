@@ -63,12 +63,12 @@ def _named(
     names, ids = predictions.classes, predictions.ids[rows].tolist()
     return (
         {
-            one: names[answer] if answer >= 0 else None
-            for one, answer in zip(ids, answers.answers.tolist(), strict=True)
+            image: names[answer] if answer >= 0 else None
+            for image, answer in zip(ids, answers.answers.tolist(), strict=True)
         },
         {
-            one: names[label]
-            for one, label in zip(ids, answers.labels.tolist(), strict=True)
+            image: names[label]
+            for image, label in zip(ids, answers.labels.tolist(), strict=True)
             if label >= 0
         },
     )

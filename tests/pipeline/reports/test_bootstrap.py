@@ -7,7 +7,7 @@ import pytest
 
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.report import metrics
-from thawline.components.statistics.paired import Difference
+from thawline.components.statistics.paired_outcome import Difference
 from thawline.pipeline.reports import bootstrap
 from thawline.pipeline.reports.bootstrap import WeightedMetrics
 
