@@ -105,6 +105,15 @@ class _CountingDisplay(ServerDisplay):
         super().on_failed(version, error)
 
 
+def _prepare_tensorflow() -> None:
+    """Sets what TensorFlow reads when it is imported; the user's own values stay."""
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    # TensorFlow's own allocator on x86 (MklCPUAllocator, a pool) never gives anything back: after
+    # a few images of 7,000 x 7,000 pixels 340 MB stay, and 25 MB by the system's. Requests of one
+    # image take the same processor time by both, batches of 32 a quarter more.
+    os.environ.setdefault('TF_ONEDNN_USE_SYSTEM_ALLOCATOR', '1')
+
+
 def _serve(
     settings: ServiceSettings,
     listener: socket.socket,
@@ -119,7 +128,7 @@ def _serve(
     counters = metrics.Metrics()
     display = _CountingDisplay(terminal, counters)
     display.show_start(settings.name, settings.folder, _address(host, port), log)
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    _prepare_tensorflow()
 
     def load(folder: pathlib.Path, version: int) -> Servable:
         if note := settings.check(folder):

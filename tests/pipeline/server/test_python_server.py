@@ -19,6 +19,7 @@ import pytest
 
 from tests import fork_server
 from tests.pipeline.server import server_setup
+from thawline.pipeline.tools import hostile_requests
 
 SECONDS = 240  # a busy machine takes its time to import TensorFlow
 BODY = json.dumps(
@@ -85,6 +86,15 @@ def started(tmp_path: pathlib.Path) -> Iterator[list[Served]]:
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait()
+
+
+def resident_megabytes(served: Served) -> float:
+    with contextlib.closing(served.connect()) as connection:
+        connection.request('GET', '/metrics')
+        text = connection.getresponse().read().decode()
+    value = re.search(r'^process_resident_memory_bytes (\S+)', text, re.MULTILINE)
+    assert value is not None
+    return float(value[1]) / 1e6
 
 
 class Load(threading.Thread):
@@ -172,3 +182,23 @@ def test_a_request_that_never_ends_is_cut_off(
         assert served.end() == 1, served.said()
         assert time.monotonic() - start < 30
     assert 'requests cut off: 1' in served.said()
+
+
+@pytest.mark.slow
+def test_memory_of_large_images_is_given_back(
+    served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
+) -> None:
+    """Decoded, one has 147 MB; TensorFlow's own pool would keep over 150 MB of it for ever."""
+    base = tmp_path / 'models'
+    server_setup.put(served_model, base, 1)
+    served = Served(base, tmp_path / 'log')
+    started.append(served)
+    served.wait_for(1)
+    address = ('127.0.0.1', served.port)
+    kinds = hostile_requests.kinds(f'127.0.0.1:{served.port}', server_setup.NAME)
+    before = resident_megabytes(served)
+    for _ in range(3):
+        assert hostile_requests.send(address, kinds['a large black PNG']) == 200
+    time.sleep(4)  # What is free is given back two seconds after a request.
+    assert resident_megabytes(served) < before + 80
+    assert served.end() == 0, served.said()
