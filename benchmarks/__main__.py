@@ -24,6 +24,7 @@ BENCHMARKS = {
     'engines': (['--write'], 20),
     'rates': (['--write'], 4),
     'driver': (['--write'], 1),
+    'splits': (['--write'], 1),
     'serving': (['--write'], 5),
     'hostile': (['--write'], 10),
     'predict': (['--write'], 15),

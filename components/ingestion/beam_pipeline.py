@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
+from apache_beam.utils import shared
 
 from thawline.components.ingestion import (
     decoding,
@@ -39,6 +41,7 @@ from thawline.components.shared.sample_depth import SampleUse
 _NO_COMPRESSION = 'uncompressed'
 _IN_PIPELINE = 20_000  # images whose names may be a part of the pipeline itself: some megabytes
 _PIECE = 2_000  # images a file of the listing
+_PLAN_IN_PIPELINE = 1_000_000  # bytes of a plan that may be a part of the pipeline, too
 
 
 def read(
@@ -92,25 +95,37 @@ def write(
     uri: str,
 ) -> None:
     """Adds the second pipeline: `source`/examples-* to `split_folders`, their table to `uri`."""
-    shared = (
+    portable = _portable(plan, source)
+    splits = (
         root
         | beam.io.ReadFromTFRecord(
             storage.join(source, 'examples-*'), compression_type=_NO_COMPRESSION
         )
         | 'Split'
-        >> beam.ParDo(_Split(plan, seed, fractions, images)).with_outputs('images', *fractions)
+        >> beam.ParDo(_Split(portable, seed, fractions, images)).with_outputs('images', *fractions)
     )
     for name, folder in split_folders.items():
-        shared[name] | f'Write {name}' >> beam.io.WriteToTFRecord(
+        splits[name] | f'Write {name}' >> beam.io.WriteToTFRecord(
             storage.join(folder, 'data_tfrecord'), file_name_suffix='.gz'
         )
-    shared['images'] | 'Images' >> beam.io.WriteToParquet(
+    splits['images'] | 'Images' >> beam.io.WriteToParquet(
         storage.join(uri, image_table.PREFIX),
         image_table.SCHEMA,
         file_name_suffix=image_table.SUFFIX,
         num_shards=1,
         shard_name_template='',
     )
+
+
+def _portable(plan: SplitPlan, target: str) -> bytes | str:
+    """The plan for the pipeline, or the path in `target` of one that is too long for a message."""
+    content = pickle.dumps(plan)
+    if len(content) <= _PLAN_IN_PIPELINE:
+        return content
+    path: str = storage.join(target, 'plan')
+    with tf.io.gfile.GFile(path, 'wb') as file:
+        file.write(content)
+    return path
 
 
 def _listed(root: beam.Pipeline, items: Sequence[SourceItem], target: str) -> beam.PCollection:
@@ -256,11 +271,25 @@ class _Split(beam.DoFn):
     """Serialised example -> the same with its split, to the output named like it, and its row."""
 
     def __init__(
-        self, plan: SplitPlan, seed: int, fractions: dict[str, float], images: ImageSettings
+        self, plan: bytes | str, seed: int, fractions: dict[str, float], images: ImageSettings
     ) -> None:
-        self._plan, self._seed, self._fractions = plan, seed, fractions
+        """`plan`: as `_portable` returns it."""
+        self._portable, self._seed, self._fractions = plan, seed, fractions
         self._images = images
-        self._gone = {r.path for r in plan.rejected}
+        self._shared = shared.Shared()
+
+    def setup(self) -> None:
+        """Reads the plan, once for all threads of a process."""
+        self._plan = self._shared.acquire(self._read)
+        self._gone = {r.path for r in self._plan.rejected}
+
+    def _read(self) -> SplitPlan:
+        content = self._portable
+        if isinstance(content, str):
+            with tf.io.gfile.GFile(content, 'rb') as file:
+                content = file.read()
+        plan: SplitPlan = pickle.loads(content)
+        return plan
 
     def process(self, serialised: bytes) -> Iterator[Any]:
         example = scaled(serialised, self._images)

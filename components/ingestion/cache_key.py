@@ -28,7 +28,10 @@ def parameters(
 def execution_properties(
     parameters: Mapping[str, str | int], fingerprint: str
 ) -> dict[str, str | int]:
-    """These, and what the component and its driver add: code, libraries, state of the source."""
+    """These, and what the component and its driver add: code, libraries, state of the source.
+
+    The splits that images keep are left out: for the same of all these they are always the same.
+    """
     return {
         **parameters,
         **code_digest.key_properties(_EXECUTOR),

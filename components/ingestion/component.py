@@ -48,7 +48,7 @@ class ImageExampleGen(Component):
         Args:
           source: where images and labels come from.
           fractions: share of train, val and test, summing to 1.
-          seed: of the splits.
+          seed: of the splits; another one splits anew.
           max_side: longest side of stored images, pixels.
           max_pixels: images with more are quarantined undecoded (Pillow's own limit, twice its
             MAX_IMAGE_PIXELS or 178,956,970, holds beside it).

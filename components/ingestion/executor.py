@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 
 from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
@@ -11,7 +12,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from thawline.components.ingestion import beam_pipeline, image_table, quarantine
+from thawline.components.ingestion import beam_pipeline, image_table, quarantine, split_history
 from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
@@ -22,6 +23,11 @@ from thawline.components.shared import progress, property_names, sample_depth
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.text import abbreviate
+
+_NO_HISTORY = (
+    'the split starts anew: no table of the images of an earlier ingestion, whose splits would be '
+    'kept, is left (images.parquet beside its examples)'
+)
 
 
 class Executor(BeamNodeExecutor):
@@ -40,6 +46,8 @@ class Executor(BeamNodeExecutor):
         staging = os.path.join(report.uri, 'staging')
         fileio.makedirs(staging)
         try:
+            wanted = str(properties.get(property_names.SPLIT_HISTORY, split_history.NONE))
+            history = split_history.find(pathlib.Path(examples.uri).parent, wanted)
             listing = list_source(spec)
             names = property_names.MAX_SIDE, property_names.MAX_PIXELS
             max_side, max_pixels = (int(properties[name]) for name in names)
@@ -50,7 +58,7 @@ class Executor(BeamNodeExecutor):
             images = ImageSettings(max_side, max_pixels, ranges.depth)
             try:
                 _check_classes(listing, rows, rejected)
-                plan = plan_splits(rows, seed, fractions, spec.normalise_labels)
+                plan = plan_splits(rows, seed, fractions, spec.normalise_labels, history)
                 _check_conflicts([*rejected, *plan.rejected], spec.conflicting_labels)
             except DataError as error:
                 raise _with_reasons(error, rejected) from error
@@ -67,6 +75,8 @@ class Executor(BeamNodeExecutor):
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
         notes = [*listing.notes, *plan.notes]
+        if history is None:
+            notes.append(_NO_HISTORY)
         write_report(report, rejected, summarise(total, counts, rejected, notes, ranges.notes))
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')

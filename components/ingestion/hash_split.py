@@ -1,16 +1,13 @@
-"""Train, val and test: which group goes where.
+"""Where the hash of a group puts it among train, val and test.
 
-`assign` is a pure function of (group, seed): adding images never moves a group. Every class gets
-its share of every split in expectation. Where chance left a class far short in a split,
-`plan_repairs` moves as few groups as it takes, those whose hash lies nearest to that split's
-interval. Both depend on the set of groups alone, never on their order.
+It is where `stratify` starts from. What a plan says about a group is only where it differs.
 """
 
 from __future__ import annotations
 
 import collections
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.splits import SPLITS
@@ -37,131 +34,26 @@ def position(group: str, seed: int) -> float:
     return (int.from_bytes(digest[:8], 'big') >> 11) / 2**53  # A float holds 53 bits exactly.
 
 
-def assign(group: str, seed: int, fractions: Mapping[str, float]) -> str:
-    """The split of a group, by its hash alone."""
-    place = position(group, seed)
-    for name, (start, end) in _intervals(fractions).items():
+def split_at(place: float, fractions: Mapping[str, float]) -> str:
+    """The split that a place in [0, 1) belongs to."""
+    for name, (start, end) in intervals(fractions).items():
         if start <= place < end:
             return name
     return list(fractions)[-1]  # Rounding may leave the last interval just short of 1.
 
 
-def plan_repairs(
-    images: Iterable[tuple[str, str]],
-    seed: int,
-    fractions: Mapping[str, float],
-    fixed: Mapping[str, str] | None = None,
-) -> dict[str, str]:
-    """Groups that must leave the split of their hash, so that every class is in every split.
-
-    First every class gets a group in every split, then as many as it takes to have half its share
-    of images there, rounded (at least one). Groups come from splits that keep that bound for each
-    of the group's classes; for the first step, if there are none, from splits that keep another
-    group of each; and `train`, without which a class cannot be learned, may take the last one.
-    So a class with as many groups as splits, none of them shared with another class, reaches
-    every split.
-
-    Args:
-      images: (group, label) of each image.
-      seed: as for `assign`.
-      fractions: share of each split, in order, summing to 1.
-      fixed: groups whose split is given; they count but never move.
-
-    Returns:
-      {group: split} of the moved groups only.
-    """
-    return _Repair(images, seed, fractions, fixed or {}).run()
+def assign(group: str, seed: int, fractions: Mapping[str, float]) -> str:
+    """The split of a group, by its hash alone."""
+    return split_at(position(group, seed), fractions)
 
 
-def _intervals(fractions: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    intervals, start = {}, 0.0
+def intervals(fractions: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Start and end of each split in [0, 1)."""
+    result, start = {}, 0.0
     for name, fraction in fractions.items():
-        intervals[name] = (start, start + fraction)
+        result[name] = (start, start + fraction)
         start += fraction
-    return intervals
-
-
-class _Repair:
-    """The state of one planning: who is where, and how much of each class each split holds."""
-
-    def __init__(
-        self,
-        images: Iterable[tuple[str, str]],
-        seed: int,
-        fractions: Mapping[str, float],
-        fixed: Mapping[str, str],
-    ) -> None:
-        self.fractions = fractions
-        self.intervals = _intervals(fractions)
-        self.fixed = fixed
-        self.sizes: dict[str, collections.Counter[str]] = collections.defaultdict(
-            collections.Counter
-        )
-        for group, label in images:
-            self.sizes[group][label] += 1
-        self.place = {g: position(g, seed) for g in self.sizes}
-        self.split = {g: fixed.get(g) or assign(g, seed, fractions) for g in self.sizes}
-        self.members: dict[str, list[str]] = collections.defaultdict(list)
-        self.count: collections.Counter[tuple[str, str]] = collections.Counter()  # images
-        self.groups: collections.Counter[tuple[str, str]] = collections.Counter()
-        for group, classes in sorted(self.sizes.items()):
-            for label, number in classes.items():
-                self.members[label].append(group)
-                self.count[label, self.split[group]] += number
-                self.groups[label, self.split[group]] += 1
-        totals = {c: sum(self.sizes[g][c] for g in gs) for c, gs in self.members.items()}
-        self.bound = {
-            (c, s): max(1, round(n * f / 2)) for c, n in totals.items()
-            for s, f in fractions.items()
-        }  # fmt: skip
-        self.moved: dict[str, str] = {}
-
-    def run(self) -> dict[str, str]:
-        # Small classes first: they have the fewest groups to give.
-        labels = sorted(self.members, key=lambda c: (len(self.members[c]), c))
-        for label in labels:
-            for split in self.fractions:  # train first: without it a class cannot be learned
-                if self.groups[label, split]:
-                    continue
-                allowed = [self._keeps_bounds, self._keeps_presence]
-                if split == 'train':
-                    allowed.append(lambda group: True)
-                any(self._move_into(label, split, rule) for rule in allowed)
-        for label in labels:
-            for split in sorted(self.fractions, key=lambda s: (self.fractions[s], s)):
-                while self.count[label, split] < self.bound[label, split]:
-                    if not self._move_into(label, split, self._keeps_bounds):
-                        break
-        return self.moved
-
-    def _move_into(self, label: str, split: str, allowed: Callable[[str], bool]) -> bool:
-        candidates = [
-            g for g in self.members[label]
-            if g not in self.fixed and g not in self.moved and self.split[g] != split and allowed(g)
-        ]  # fmt: skip
-        if not candidates:
-            return False
-        group = min(candidates, key=lambda g: (self._distance(g, split), g))
-        for name, number in self.sizes[group].items():
-            for where, sign in ((self.split[group], -1), (split, 1)):
-                self.count[name, where] += sign * number
-                self.groups[name, where] += sign
-        self.split[group] = self.moved[group] = split
-        return True
-
-    def _distance(self, group: str, split: str) -> float:
-        start, end = self.intervals[split]
-        place = self.place[group]
-        return max(start - place, place - end, 0.0)
-
-    def _keeps_bounds(self, group: str) -> bool:
-        here = self.split[group]
-        return all(
-            self.count[c, here] - n >= self.bound[c, here] for c, n in self.sizes[group].items()
-        )
-
-    def _keeps_presence(self, group: str) -> bool:
-        return all(self.groups[c, self.split[group]] > 1 for c in self.sizes[group])
+    return result
 
 
 def given_conflicts(rows: Iterable[tuple[str, str | None]]) -> dict[str, Collection[str]]:

@@ -36,12 +36,16 @@ class Columns(Section):
 
 
 class Split(Section):
-    """Shares of train, val and test; the seed decides which group of images goes where."""
+    """Shares of train, val and test, met for each class as exactly as groups allow."""
 
     train: Share = 0.70
     val: Share = 0.15
     test: Share = 0.15
-    seed: int = pydantic.Field(default=0, description='Another seed, another split.')
+    seed: int = pydantic.Field(
+        default=0,
+        description='Another seed, another split; with the same one, images that were split before '
+        'stay where they are.',
+    )
 
     @pydantic.model_validator(mode='after')
     def _whole(self) -> Self:

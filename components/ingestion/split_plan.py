@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from thawline.components.ingestion import hash_split, labels
+from thawline.components.ingestion import hash_split, labels, split_notes, stratify
 from thawline.components.ingestion.quarantine import CONFLICTING_LABELS, LEAK, Rejected
+from thawline.components.ingestion.split_history import SplitHistory
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.sample_depth import SampleUse
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclasses.dataclass(frozen=True)
 class ReadableImage:
     """One readable image: its path, content hash, group (None: the hash), label, given split.
 
@@ -28,7 +29,7 @@ class ReadableImage:
     group: str | None = None
     label: str | None = None
     split: str | None = None
-    samples: SampleUse | None = dataclasses.field(default=None, compare=False)
+    samples: SampleUse | None = None
 
     @property
     def key(self) -> str:
@@ -58,18 +59,23 @@ class SplitPlan:
 
 
 def plan_splits(
-    rows: Iterable[ReadableImage], seed: int, fractions: Mapping[str, float], normalise_labels: bool
+    rows: Iterable[ReadableImage],
+    seed: int,
+    fractions: Mapping[str, float],
+    normalise_labels: bool,
+    history: SplitHistory | None = None,
 ) -> SplitPlan:
     """Plans the splits of all readable images.
 
     Given splits win. If some splits are given but not all, the missing ones are taken out of the
-    images given to train. An image that occurs in several groups ties those groups together.
+    images given to train. What an earlier ingestion split stays where it is, and the rest fills the
+    quotas of each class. An image that occurs in several groups ties those groups together.
 
     Raises:
       DataError: no image, fewer than two classes, variants of a label, a group in two given
         splits, splits given without train.
     """
-    rows = sorted(rows)
+    rows = sorted(rows, key=_order)
     if not rows:
         raise DataError('No readable image is left.')
     classes, notes = _classes(rows, normalise_labels)
@@ -85,11 +91,19 @@ def plan_splits(
         )
     split_by_group = _given_splits(rows)
     tied = tie_groups((row.image_id, row.key) for row in rows)
-    overrides = _overrides(rows, classes, split_by_group, tied, seed, fractions)
+    history = history or SplitHistory()
+    earlier = history.split_by_leader([(r.image_id, r.key, tied[r.key]) for r in rows])
+    overrides, missed = _overrides(rows, classes, split_by_group, tied, earlier, seed, fractions)
     plan = SplitPlan(overrides, classes, (*conflicting, *leaks), ())
     notes += _duplicates(rows)
+    notes += missed
+    notes += split_notes.moved_images(_moves(rows, plan, history, seed, fractions))
     notes += _absences(rows, plan, seed, fractions)
     return dataclasses.replace(plan, notes=tuple(notes))
+
+
+def _order(row: ReadableImage) -> tuple[str, ...]:
+    return row.path, row.image_id, row.group or '', row.label or '', row.split or ''
 
 
 def _classes(rows: Sequence[ReadableImage], normalise: bool) -> tuple[dict[str, str], list[str]]:
@@ -182,9 +196,11 @@ def _overrides(
     classes: Mapping[str, str],
     split_by_group: Mapping[str, str],
     tied: Mapping[str, str],
+    earlier_splits: Mapping[str, str],
     seed: int,
     fractions: Mapping[str, float],
-) -> dict[str, str]:
+) -> tuple[dict[str, str], list[str]]:
+    """{group: split} where it is not that of the hash, and a note on shares that were missed."""
     chosen: dict[str, str] = {}
     for group, leader in tied.items():
         if group in split_by_group:
@@ -199,23 +215,40 @@ def _overrides(
     )
     fixed = {g: s for g, s in chosen.items() if not missing or s != 'train'}
     images = [(tied[r.key], classes.get(r.label or '', '')) for r in rows]
+    shares = dict(fractions)
     if missing:
         # Only what was given to train (or to nothing) is shared out, over train and the missing.
         open_splits = ['train', *missing]
         total = sum(fractions[s] for s in open_splits)
         shares = {s: fractions[s] / total for s in open_splits}
         images = [(g, c) for g, c in images if g not in fixed]
-        moved = hash_split.plan_repairs(images, seed, shares)
-        place = {g: moved.get(g) or hash_split.assign(g, seed, shares) for g, _ in images}
-    else:
-        place = hash_split.plan_repairs(images, seed, fractions, fixed)
+    kept = {g: s for g, s in earlier_splits.items() if s in shares}
+    place = stratify.share_out(images, seed, shares, {**kept, **fixed})
+    missed = []
+    if missing or not fixed:  # else given splits decide the shares
+        missed = split_notes.missed_quotas(images, place, shares, bool(kept))
     place = {**place, **fixed}
     result = {}
     for group, leader in tied.items():
-        target = place.get(leader) or hash_split.assign(leader, seed, fractions)
-        if target != hash_split.assign(group, seed, fractions):
-            result[group] = target
-    return result
+        if place[leader] != hash_split.assign(group, seed, fractions):
+            result[group] = place[leader]
+    return result, missed
+
+
+def _moves(
+    rows: Sequence[ReadableImage],
+    plan: SplitPlan,
+    history: SplitHistory,
+    seed: int,
+    fractions: Mapping[str, float],
+) -> Iterator[tuple[str, str, str]]:
+    """Path, earlier split and split of images that were not given to the split they are in now."""
+    for row in rows:
+        before = history.images.get(row.image_id)
+        if before is not None:
+            now = plan.split_of(row.key, seed, fractions)
+            if now not in (before, row.split):
+                yield row.path, before, now
 
 
 def _duplicates(rows: Sequence[ReadableImage]) -> list[str]:

@@ -8,6 +8,7 @@ LIBRARY_VERSIONS = 'library_versions'  # JSON, by name
 CUSTOM_CONFIG = 'custom_config'  # JSON; of Trainer and Tuner
 SOURCE_SPEC = 'source_spec'
 SOURCE_FINGERPRINT = 'source_fingerprint'
+SPLIT_HISTORY = 'split_history'  # a digest of the splits that images of an earlier ingestion keep
 FRACTIONS = 'fractions'
 SEED = 'seed'
 MAX_SIDE = 'max_side'

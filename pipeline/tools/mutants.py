@@ -49,10 +49,21 @@ PARTS = {
         ('tests/components/evaluation/gate', 'tests/components/statistics'),
     ),
     'split': Part(
-        ('components/ingestion/hash_split.py', 'components/ingestion/split_plan.py'),
+        (
+            'components/ingestion/hash_split.py',
+            'components/ingestion/quotas.py',
+            'components/ingestion/split_history.py',
+            'components/ingestion/split_notes.py',
+            'components/ingestion/split_plan.py',
+            'components/ingestion/stratify.py',
+        ),
         (
             'tests/components/ingestion/test_hash_split.py',
+            'tests/components/ingestion/test_quotas.py',
+            'tests/components/ingestion/test_split_history.py',
+            'tests/components/ingestion/test_split_notes.py',
             'tests/components/ingestion/test_split_plan.py',
+            'tests/components/ingestion/test_stratify.py',
         ),
     ),
     'cache-keys': Part(

@@ -7,11 +7,14 @@ import pathlib
 import re
 from collections.abc import Iterator
 
+import PIL.Image
 import pytest
 
 from tests import postgresql
 from tests.e2e.conftest import Project
-from thawline.pipeline.metadata.stores import ownership
+from thawline.components.ingestion import image_table
+from thawline.pipeline.config import loading
+from thawline.pipeline.metadata.stores import opening, ownership
 
 pytestmark = [pytest.mark.orchestrators, postgresql.needs_postgresql]
 
@@ -195,3 +198,29 @@ def test_a_server_that_stops_in_the_middle_ends_the_run(moved, server, database)
         done = moved.thawline(*command)
         assert done.returncode == 7, done.stdout + done.stderr
         assert 'Connection refused' in done.stdout + done.stderr
+
+
+def test_images_keep_their_splits(make_project, server, database):
+    project = make_project(images=20)
+    project.write(**SETTINGS, name='gravel', metadata=server.section(database))
+
+    def ingested() -> dict[str, str]:
+        done = project.thawline('run', '--to', 'ImageExampleGen')
+        assert done.returncode == 0, done.stdout + done.stderr
+        folder = project.output.parent / 'gravel/artifacts/ImageExampleGen/examples'
+        table = image_table.read(str(max(folder.iterdir(), key=lambda path: int(path.name))))
+        return {row['image_id']: row['split'] for row in table.to_pylist()}
+
+    before = ingested()
+    for number in range(7):
+        path = project.home / 'images' / 'moss' / f'{number}.png'
+        PIL.Image.new('RGB', (40, 40), (number, 90, 0)).save(path)
+    after = ingested()
+    assert len(after) == len(before) + 7 and before.items() <= after.items()
+    store = opening.find_store(loading.load_project(project.home))
+    node = store.get_context_by_type_and_name('node', 'gravel.ImageExampleGen')
+    histories = [
+        execution.custom_properties['split_history'].string_value
+        for execution in sorted(store.get_executions_by_context(node.id), key=lambda e: e.id)
+    ]
+    assert [len(digest) for digest in histories] == [0, 64]

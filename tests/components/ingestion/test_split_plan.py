@@ -8,6 +8,7 @@ import pytest
 
 from thawline.components.ingestion.hash_split import assign
 from thawline.components.ingestion.quarantine import CONFLICTING_LABELS, LEAK
+from thawline.components.ingestion.split_history import SplitHistory
 from thawline.components.ingestion.split_plan import ReadableImage, SplitPlan, plan_splits
 from thawline.components.shared.errors import DataError
 
@@ -32,11 +33,29 @@ def where(found: list[ReadableImage], made: SplitPlan) -> dict[str, str]:
     return {r.path: made.split_of(r.key, 0, FRACTIONS) for r in found if r.path not in gone}
 
 
-def test_without_given_splits_the_hash_decides() -> None:
-    found = rows('a', 200) + rows('b', 200)
+def per_class(found: list[ReadableImage], made: SplitPlan) -> dict[str, list[int]]:
+    """Images of each class in train, val and test."""
+    splits = where(found, made)
+    counts = collections.Counter((r.label or '', splits[r.path]) for r in found)
+    return {
+        label: [counts[label, split] for split in FRACTIONS]
+        for label in sorted({r.label or '' for r in found})
+    }
+
+
+def history(splits: dict[str, str], groups: dict[str, str] | None = None) -> SplitHistory:
+    """Splits of images, each a group of its own by default."""
+    return SplitHistory(splits, splits if groups is None else groups)
+
+
+def test_without_given_splits_the_quotas_of_each_class_are_met() -> None:
+    found = rows('a', 20) + rows('b', 100)
     made = plan(found)
-    assert made.overrides == {}
-    assert where(found, made) == {r.path: assign(r.key, 0, FRACTIONS) for r in found}
+    assert per_class(found, made) == {'a': [14, 3, 3], 'b': [70, 15, 15]}
+    assert all(
+        split != assign(group, 0, FRACTIONS) for group, split in made.overrides.items()
+    )  # only what is elsewhere
+    assert len(made.overrides) < 25 and made.notes == ()
 
 
 def test_given_splits_win() -> None:
@@ -57,10 +76,11 @@ def test_missing_splits_come_out_of_train(given: tuple[str, ...], carved: set[st
     assert counts['val'] / 200 == pytest.approx(share, abs=0.08)
 
 
-def test_images_without_a_split_are_hashed_beside_given_ones() -> None:
+def test_images_without_a_split_fill_up_their_class_beside_given_ones() -> None:
     found = [r for c in 'ab' for s in FRACTIONS for r in rows(c, 5, s)] + rows('a', 50)
     result = where(found, plan(found))
     assert {result[r.path] for r in found if r.split is None} == set(FRACTIONS)
+    assert per_class(found, plan(found))['a'] == [45, 10, 10]  # of 65
 
 
 def test_group_in_two_given_splits_is_refused() -> None:
@@ -188,10 +208,14 @@ def test_a_small_class_reaches_every_split_for_any_seed(seed: int) -> None:
 
 def test_the_seed_decides_which_images_leave_train_for_missing_splits() -> None:
     found = [r for c in 'ab' for r in rows(c, 100, 'train')]
-    for seed in (0, 3):
-        made = plan_splits(found, seed, FRACTIONS, False)
-        result = {r.path: made.split_of(r.key, seed, FRACTIONS) for r in found}
-        assert result == {r.path: assign(r.key, seed, FRACTIONS) for r in found}
+    plans = [plan_splits(found, seed, FRACTIONS, False) for seed in (0, 3)]
+    splits = [
+        {r.path: made.split_of(r.key, seed, FRACTIONS) for r in found}
+        for made, seed in zip(plans, (0, 3), strict=True)
+    ]
+    assert splits[0] != splits[1]
+    for of_seed in splits:
+        assert collections.Counter(of_seed.values()) == {'train': 140, 'val': 30, 'test': 30}
 
 
 def test_small_classes_get_their_share_of_missing_splits() -> None:
@@ -200,3 +224,108 @@ def test_small_classes_get_their_share_of_missing_splits() -> None:
         made = plan_splits(found, seed, FRACTIONS, False)
         given = [r for r in found if r.label == 'b' and r.split == 'train']
         assert {made.split_of(r.key, seed, FRACTIONS) for r in given} == {'train', 'val'}
+
+
+def test_images_keep_their_splits_and_new_ones_fill_the_quotas() -> None:
+    before = rows('a', 20) + rows('b', 20)
+    splits = where(before, plan(before))
+    old = history({r.image_id: splits[r.path] for r in before})
+    found = rows('a', 40) + rows('b', 20)
+    made = plan_splits(found, 0, FRACTIONS, False, old)
+    after = where(found, made)
+    assert all(after[path] == split for path, split in splits.items())
+    assert per_class(found, made) == {'a': [28, 6, 6], 'b': [14, 3, 3]}
+    assert made.notes == ()
+
+
+def test_deleted_images_leave_a_gap_that_added_ones_fill() -> None:
+    before = rows('a', 20) + rows('b', 20)
+    splits = where(before, plan(before))
+    old = history({r.image_id: splits[r.path] for r in before})
+    left = [r for r in before if not (r.label == 'a' and splits[r.path] == 'test')]
+    found = left + [ReadableImage(f'n{i}', f'n{i}', None, 'a') for i in range(3)]
+    after = where(found, plan_splits(found, 0, FRACTIONS, False, old))
+    assert all(after[r.path] == splits[r.path] for r in left)
+    assert [after[f'n{i}'] for i in range(3)] == ['test'] * 3
+
+
+def test_new_images_join_the_group_that_was_there() -> None:
+    """Also where all images that the group had are gone."""
+    named = [ReadableImage(f'p{i}', f'p{i}', 'patient', 'a') for i in range(5)]
+    found = rows('a', 40) + rows('b', 40) + named
+    old = history({'gone': 'val'}, {'patient': 'val'})
+    after = where(found, plan_splits(found, 0, FRACTIONS, False, old))
+    assert {after[r.path] for r in named} == {'val'}
+
+
+@pytest.mark.parametrize(
+    ('earlier', 'split', 'moved'),
+    [
+        ({'x': 'test', 'y': 'test', 'z': 'train'}, 'test', 'z.png (train to test)'),
+        ({'x': 'test', 'y': 'train'}, 'train', 'x.png (test to train)'),
+        ({'x': 'test', 'y': 'val'}, 'val', 'x.png (test to val)'),
+    ],
+)
+def test_groups_that_a_new_image_ties_come_together(
+    earlier: dict[str, str], split: str, moved: str
+) -> None:
+    """The fewer move; of equally many, those that are farther from training."""
+    found = rows('a', 40) + rows('b', 40)
+    found += [ReadableImage(f'{name}.png', name, f'g{name}', 'a') for name in earlier]
+    found += [ReadableImage(f'new{name}.png', 'new', f'g{name}', 'a') for name in earlier]
+    groups = {f'g{name}': s for name, s in earlier.items()}
+    made = plan_splits(found, 0, FRACTIONS, False, history(earlier, groups))
+    after = where(found, made)
+    assert {after[f'{name}.png'] for name in earlier} == {split}
+    assert after['newx.png'] == split
+    (note,) = [note for note in made.notes if 'left the split' in note]
+    assert note.startswith('1 images left') and note.endswith(moved)
+
+
+def test_given_splits_win_over_earlier_ones() -> None:
+    found = [r for c in 'ab' for s in FRACTIONS for r in rows(c, 5, s)]
+    old = history({r.image_id: 'train' for r in found})
+    made = plan_splits(found, 0, FRACTIONS, False, old)
+    assert where(found, made) == {r.path: r.split for r in found}
+    assert made.notes == ()
+
+
+def test_what_was_taken_out_of_train_for_missing_splits_stays_there() -> None:
+    found = [r for c in 'ab' for s in ('train', 'test') for r in rows(c, 40, s)]
+    splits = where(found, plan(found))
+    old = history({r.image_id: splits[r.path] for r in found})
+    more = found + [
+        ReadableImage(f'{c}{i}', f'{c}{i}', None, c, 'train') for c in 'ab' for i in range(40)
+    ]
+    after = where(more, plan_splits(more, 0, FRACTIONS, False, old))
+    assert all(after[path] == split for path, split in splits.items())
+    assert set(splits.values()) == set(FRACTIONS)
+
+
+def test_large_groups_that_miss_a_quota_are_noted() -> None:
+    found = rows('b', 100) + [
+        ReadableImage(f'{g}-{i}', f'{g}-{i}', g, 'a') for g in 'xyz' for i in range(30)
+    ]
+    made = plan(found)
+    assert per_class(found, made) == {'a': [30, 30, 30], 'b': [70, 15, 15]}
+    (note,) = made.notes
+    assert 'groups stay whole: a has 30 in train instead of 63' in note
+    kept = plan_splits(found, 0, FRACTIONS, False, history({'x-0': 'test'}))
+    assert any('and images keep the split of an earlier ingestion' in n for n in kept.notes)
+
+
+def test_an_image_without_a_group_is_one_of_its_own() -> None:
+    found = [
+        ReadableImage(f'{i}', f'id{i}', f'p{i % 7}' if i % 3 else '', 'ab'[i % 2])
+        for i in range(210)
+    ]
+    found.append(ReadableImage('0', 'id0', None, 'a'))  # listed twice, once without the column
+    splits = where(found, plan(found))
+    for group in range(7):
+        assert len({splits[r.path] for r in found if r.group == f'p{group}'}) == 1
+    assert {splits[r.path] for r in found if not r.group} == set(FRACTIONS)
+
+
+def test_unlabelled_images_are_shared_out_too() -> None:
+    found = [ReadableImage(f'{i}', f'{i}') for i in range(20)]
+    assert per_class(found, plan(found)) == {'': [14, 3, 3]}

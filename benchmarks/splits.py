@@ -1,0 +1,146 @@
+"""How exactly classes are shared out over the splits, and which images move when others are added.
+
+On real sets, with 70, 15 and 15 %: the largest distance of a class from its share in a split, in
+images, over ten seeds, against the hash of each image alone; then half of a set, and more images of
+it added, in shares of that half: those that change their split, without history and with it. Time
+is of the processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import hashlib
+import pathlib
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from thawline.components.ingestion import storage
+from thawline.components.ingestion.hash_split import assign
+from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.ingestion.sources import list_source
+from thawline.components.ingestion.stratify import share_out
+
+RESULTS = pathlib.Path(__file__).with_suffix('.md')
+FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
+SETS = ('flowers5', 'trashnet', 'hymenoptera', 'package:elpv_dataset')
+ADDED = (0.01, 0.1, 1.0)
+SEEDS = range(10)
+Images = Sequence[tuple[str, str]]  # group and class of each
+Splits = Mapping[str, str]  # by group
+
+
+def listed(name: str, data: pathlib.Path) -> Images:
+    """A real set: its images are groups of their own, by their content."""
+    source = name if ':' in name else str(data / name)
+    contents = {}
+    for item in list_source(SourceSpec(source)).items:
+        content = storage.read(item.path, 10**9)
+        contents[hashlib.sha256(content).hexdigest()[:32]] = str(item.label)
+    return list(contents.items())
+
+
+def by_hash(images: Images, seed: int) -> Splits:
+    """Splits by the hash of each group alone."""
+    return {group: assign(group, seed, FRACTIONS) for group, _ in images}
+
+
+def by_quotas(images: Images, seed: int) -> Splits:
+    """Splits as an ingestion makes them."""
+    return share_out(images, seed, FRACTIONS)
+
+
+def deviation(images: Images, splits: Splits) -> float:
+    """The largest distance of a class from its share in a split, in images."""
+    sizes = collections.Counter(label for _, label in images)
+    counts = collections.Counter((label, splits[group]) for group, label in images)
+    return max(
+        abs(counts[label, split] - size * fraction)
+        for label, size in sizes.items()
+        for split, fraction in FRACTIONS.items()
+    )
+
+
+def worst(images: Images, split: Callable[[Images, int], Splits]) -> float:
+    """The largest deviation over the seeds."""
+    return max(deviation(images, split(images, seed)) for seed in SEEDS)
+
+
+def moved(images: Images, share: float) -> tuple[int, int, int]:
+    """Images of half a set; of these, those that move when more are added: without and with it."""
+    shuffled = random.Random(0).sample(images, len(images))
+    half = len(shuffled) // 2
+    before, grown = shuffled[:half], shuffled[: half + max(1, round(half * share))]
+    first = share_out(before, 0, FRACTIONS)
+    anew, kept = share_out(grown, 0, FRACTIONS), share_out(grown, 0, FRACTIONS, first)
+    return half, *(sum(after[g] != s for g, s in first.items()) for after in (anew, kept))
+
+
+def drawn(groups: int, classes: int, most: int, mixed: bool) -> Images:
+    """Groups of up to so many images, of one class each or of any."""
+    rng = random.Random(0)
+    images = []
+    for number in range(groups):
+        label = rng.randrange(classes)
+        for _ in range(rng.randint(1, most)):
+            images.append((f'g{number}', str(rng.randrange(classes) if mixed else label)))
+    return images
+
+
+def main() -> None:
+    """Measures and prints; `--write` replaces the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', default='../shared/data', type=pathlib.Path)
+    parser.add_argument('--write', action='store_true')
+    arguments = parser.parse_args()
+    sets = {name: listed(name, arguments.data) for name in SETS}
+    for size in (20, 100):
+        images = [(f'{label}{i}', label) for label in 'abcde' for i in range(size)]
+        sets[f'five classes of {size}'] = images
+    lines = [
+        '| set | images | farthest from a share, by hash alone | as ingested |', '|---|---|---|---|'
+    ]  # fmt: skip
+    for name, images in sets.items():
+        far, near = (worst(images, split) for split in (by_hash, by_quotas))
+        lines.append(f'| {name} | {len(images):,} | {far:.1f} | {near:.1f} |')
+    lines += [
+        '',
+        '| set | images | added | moved without history | with history |',
+        '|' + '---|' * 5,
+    ]
+    for name in SETS:
+        for share in ADDED:
+            half, anew, kept = moved(sets[name], share)
+            lines.append(f'| {name} | {half:,} | {share:.0%} | {anew} | {kept} |')
+    lines += [
+        '',
+        '| groups | images | classes | farthest from a share | seconds |',
+        '|' + '---|' * 5,
+    ]
+    for groups, classes, most, mixed in (
+        (200, 5, 20, True), (50_000, 5, 1, False), (50_000, 10_000, 1, False),
+        (50_000, 5, 30, False), (50_000, 5, 12, True), (50_000, 100, 6, True),
+    ):  # fmt: skip
+        images = drawn(groups, classes, most, mixed)
+        began = time.process_time()
+        splits = share_out(images, 0, FRACTIONS)
+        seconds = time.process_time() - began
+        of = f'{classes:,}, mixed in a group' if mixed else f'{classes:,}'
+        lines.append(
+            f'| {groups:,} | {len(images):,} | {of} | {deviation(images, splits):.1f} | '
+            f'{seconds:.1f} |'
+        )
+    table = '\n'.join(lines)
+    text = (
+        '# How exactly classes are shared out over the splits\n\n'
+        '`python -m benchmarks.splits --write`; what is measured and how is said in '
+        f'[splits.py](splits.py).\n\n{table}\n'
+    )
+    print(text)
+    if arguments.write:
+        RESULTS.write_text(text, 'utf-8')
+
+
+if __name__ == '__main__':
+    main()

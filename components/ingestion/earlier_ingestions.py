@@ -1,0 +1,105 @@
+"""Which earlier ingestion of the project says what split its images keep.
+
+It is the one that was used last, of those that were split by the same settings. An ingestion of the
+same images in the same way is named again what it was named then, whatever came since: so the cache
+serves it, and a run of earlier images gets the split that they had.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from thawline.components.ingestion import image_table, split_history
+from thawline.components.shared.property_names import (
+    FRACTIONS,
+    SEED,
+    SOURCE_SPEC,
+    SPLIT_HISTORY,
+)
+
+_EXAMPLES = 'examples'  # what ImageExampleGen calls them
+_PLACES = 'source', 'root'  # what lies there is in the fingerprint
+
+
+def history_digest(store: mlmd.MetadataStore, node: str, properties: Mapping[str, Any]) -> str:
+    """The digest of the splits that an ingestion has to keep; `NONE` or `LOST` without any.
+
+    Args:
+        store: of the metadata.
+        node: name of the node's context, `<pipeline>.<node>`.
+        properties: those of the ingestion, with the fingerprint of its source.
+    """
+    context = store.get_context_by_type_and_name('node', node)
+    executions = store.get_executions_by_context(context.id) if context else []
+    successful = pb.Execution.COMPLETE, pb.Execution.CACHED
+    newest_first = sorted(
+        (e for e in executions if e.last_known_state in successful),
+        key=lambda e: e.id,
+        reverse=True,
+    )
+    made = [e for e in newest_first if e.last_known_state == pb.Execution.COMPLETE]
+    for execution in made:
+        if _is_alike(_recorded(execution), properties):
+            return str(_recorded(execution).get(SPLIT_HISTORY, split_history.NONE))
+    examples = _examples(store, newest_first)
+    settings_by_examples = {
+        examples[e.id]: _split_settings(_recorded(e)) for e in made if e.id in examples
+    }
+    used = dict.fromkeys(examples[e.id] for e in newest_first if e.id in examples)
+    wanted = _split_settings(properties)
+    candidates = [number for number in used if settings_by_examples.get(number) == wanted]
+    uris = {a.id: a.uri for a in store.get_artifacts_by_id(candidates)} if candidates else {}
+    for number in candidates:
+        table = image_table.read(uris[number])
+        if table is not None:
+            return split_history.digest(table)
+    return split_history.LOST if candidates else split_history.NONE
+
+
+def _recorded(execution: pb.Execution) -> dict[str, Any]:
+    return {
+        name: getattr(value, value.WhichOneof('value') or 'string_value')
+        for name, value in execution.custom_properties.items()
+    }
+
+
+def _is_alike(recorded: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    """Whether an ingestion was of the same images, by the same settings, code and libraries."""
+    names = properties.keys() - {SPLIT_HISTORY, SOURCE_SPEC}
+    return (
+        all(str(recorded.get(name)) == str(properties[name]) for name in names)
+        and SOURCE_SPEC in recorded
+        and _without_places(recorded) == _without_places(properties)
+    )
+
+
+def _without_places(properties: Mapping[str, Any]) -> dict[str, Any]:
+    spec = json.loads(properties[SOURCE_SPEC])
+    return {name: value for name, value in spec.items() if name not in _PLACES}
+
+
+def _split_settings(properties: Mapping[str, Any]) -> list[Any]:
+    """What decides a split beside the images: after a change of it they are split anew."""
+    spec = json.loads(properties.get(SOURCE_SPEC, '{}'))
+    columns = spec.get('columns') or {}
+    return [
+        json.loads(properties.get(FRACTIONS, '{}')),
+        properties.get(SEED),
+        spec.get('group_pattern'),
+        columns.get('group'),
+    ]
+
+
+def _examples(store: mlmd.MetadataStore, executions: Iterable[pb.Execution]) -> dict[int, int]:
+    """Execution -> its Examples."""
+    ids = [execution.id for execution in executions]
+    return {
+        event.execution_id: event.artifact_id
+        for event in (store.get_events_by_execution_ids(ids) if ids else ())
+        if event.type == pb.Event.OUTPUT and event.path.steps[0].key == _EXAMPLES
+    }

@@ -1,0 +1,67 @@
+"""What there is to say of a split: quotas that were missed, and images that left their split."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Mapping
+
+from thawline.components.ingestion.quotas import quotas
+from thawline.components.shared.text import abbreviate
+
+_SHOWN = 5
+_RELATIVE = 0.01  # of a large quota, that may be missed without a word
+
+
+def missed_quotas(
+    images: Iterable[tuple[str, str]],
+    places: Mapping[str, str],
+    fractions: Mapping[str, float],
+    keeps_history: bool,
+) -> list[str]:
+    """A note on classes that miss a quota by more than one image, and by more than 1 % of it.
+
+    Classes that are absent from a split are left to another note.
+
+    Args:
+        images: (group, label) of each image.
+        places: the split of each group.
+        fractions: share of each split.
+        keeps_history: whether images keep the split of an earlier ingestion.
+    """
+    images = list(images)
+    sizes = collections.Counter(label for _, label in images)
+    counts = collections.Counter((label, places[group]) for group, label in images)
+    missed = []
+    for label, by_split in quotas(sizes, fractions).items():
+        if not all(counts[label, split] for split in fractions):
+            continue
+        for split, quota in by_split.items():
+            off = abs(counts[label, split] - quota)
+            if off > max(1, _RELATIVE * quota):
+                missed.append((-off, label, split, counts[label, split], quota))
+    if not missed:
+        return []
+    listed = (
+        f'{label or "unlabelled"} has {count:,} in {split} instead of {quota:,}'
+        for _, label, split, count, quota in sorted(missed)
+    )
+    reasons = 'groups stay whole'
+    if keeps_history:
+        reasons += ' and images keep the split of an earlier ingestion'
+    return [f'shares of a class are missed, because {reasons}: {abbreviate(listed, _SHOWN)}']
+
+
+def moved_images(moves: Iterable[tuple[str, str, str]]) -> list[str]:
+    """A note on images that are in another split than in an earlier ingestion, by name.
+
+    Args:
+        moves: path, split then, split now.
+    """
+    moves = sorted(moves)
+    if not moves:
+        return []
+    listed = (f'{path} ({before} to {now})' for path, before, now in moves)
+    return [
+        f'{len(moves)} images left the split of an earlier ingestion, because they now belong '
+        f'together with images of another: {abbreviate(listed, _SHOWN)}'
+    ]
