@@ -73,8 +73,15 @@ def moved(images: Images, share: float) -> tuple[int, int, int]:
     half = len(shuffled) // 2
     before, grown = shuffled[:half], shuffled[: half + max(1, round(half * share))]
     first = share_out(before, 0, FRACTIONS)
-    anew, kept = share_out(grown, 0, FRACTIONS), share_out(grown, 0, FRACTIONS, first)
-    return half, *(sum(after[g] != s for g, s in first.items()) for after in (anew, kept))
+
+    def changed(after: Splits) -> int:
+        return sum(after[group] != split for group, split in first.items())
+
+    return (
+        half,
+        changed(share_out(grown, 0, FRACTIONS)),
+        changed(share_out(grown, 0, FRACTIONS, first)),
+    )
 
 
 def drawn(groups: int, classes: int, most: int, mixed: bool) -> Images:
@@ -96,8 +103,9 @@ def main() -> None:
     arguments = parser.parse_args()
     sets = {name: listed(name, arguments.data) for name in SETS}
     for size in (20, 100):
-        images = [(f'{label}{i}', label) for label in 'abcde' for i in range(size)]
-        sets[f'five classes of {size}'] = images
+        sets[f'five classes of {size}'] = [
+            (f'{label}{i}', label) for label in 'abcde' for i in range(size)
+        ]
     lines = [
         '| set | images | farthest from a share, by hash alone | as ingested |', '|---|---|---|---|'
     ]  # fmt: skip
@@ -122,13 +130,13 @@ def main() -> None:
         (200, 5, 20, True), (50_000, 5, 1, False), (50_000, 10_000, 1, False),
         (50_000, 5, 30, False), (50_000, 5, 12, True), (50_000, 100, 6, True),
     ):  # fmt: skip
-        images = drawn(groups, classes, most, mixed)
+        invented = drawn(groups, classes, most, mixed)
         began = time.process_time()
-        splits = share_out(images, 0, FRACTIONS)
+        splits = share_out(invented, 0, FRACTIONS)
         seconds = time.process_time() - began
         of = f'{classes:,}, mixed in a group' if mixed else f'{classes:,}'
         lines.append(
-            f'| {groups:,} | {len(images):,} | {of} | {deviation(images, splits):.1f} | '
+            f'| {groups:,} | {len(invented):,} | {of} | {deviation(invented, splits):.1f} | '
             f'{seconds:.1f} |'
         )
     table = '\n'.join(lines)

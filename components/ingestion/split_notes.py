@@ -41,14 +41,16 @@ def missed_quotas(
                 missed.append((-off, label, split, counts[label, split], quota))
     if not missed:
         return []
-    listed = (
+    shown = (
         f'{label or "unlabelled"} has {count:,} in {split} instead of {quota:,}'
         for _, label, split, count, quota in sorted(missed)
     )
     reasons = 'groups stay whole'
     if keeps_history:
         reasons += ' and images keep the split of an earlier ingestion'
-    return [f'shares of a class are missed, because {reasons}: {abbreviate(listed, _SHOWN)}']
+    listed = abbreviate(shown, _SHOWN)
+    way_out = '; another data.split.seed splits anew' if keeps_history else ''
+    return [f'shares of a class are missed, because {reasons}: {listed}{way_out}']
 
 
 def moved_images(moves: Iterable[tuple[str, str, str]]) -> list[str]:

@@ -95,8 +95,8 @@ class _Stratification:
         self._splits = list(fractions)
         self._intervals = list(hash_split.intervals(fractions).values())
         contents: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-        for group, label in images:
-            contents[group][label] += 1
+        for group, name in images:
+            contents[group][name] += 1
         sizes: collections.Counter[str] = collections.Counter()
         for content in contents.values():
             sizes.update(content)

@@ -314,6 +314,13 @@ def test_large_groups_that_miss_a_quota_are_noted() -> None:
     assert any('and images keep the split of an earlier ingestion' in n for n in kept.notes)
 
 
+def test_too_few_groups_leave_a_split_empty_and_that_is_noted() -> None:
+    found = [ReadableImage(f'{i}', f'{i}', 'pq'[i % 2], 'ab'[i // 2 % 2]) for i in range(40)]
+    made = plan(found)
+    assert set(where(found, made).values()) == {'train', 'val'}
+    assert 'test has no image of a, b: too few groups' in made.notes
+
+
 def test_an_image_without_a_group_is_one_of_its_own() -> None:
     found = [
         ReadableImage(f'{i}', f'id{i}', f'p{i % 7}' if i % 3 else '', 'ab'[i % 2])
