@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from thawline.pipeline.engines import input_size
+from thawline.pipeline.engines import beam_memory, input_size
 from thawline.pipeline.engines.engine import Engine
 
 from tfx.orchestration.portable import beam_executor_operator  # isort: skip - after tfx_imports
 from tfx.proto.orchestration import placeholder_pb2  # isort: skip
+
+beam_memory.remember()
 
 
 class EngineOperator(beam_executor_operator.BeamExecutorOperator):
