@@ -156,11 +156,14 @@ def compile_views(
     """
     pixels = tf.TensorSpec([None, side, side, 3], tf.uint8)
 
-    @tf.function(input_signature=[pixels])
+    @tf.function(input_signature=[pixels], autograph=False)
     def plain(images: tf.Tensor) -> Any:
         return forward(tf.cast(images, tf.float32))
 
-    @tf.function(input_signature=[pixels, tf.TensorSpec([None, columns.DRAWS], tf.float32)])
+    @tf.function(
+        input_signature=[pixels, tf.TensorSpec([None, columns.DRAWS], tf.float32)],
+        autograph=False,
+    )
     def augmented(images: tf.Tensor, draws: tf.Tensor) -> Any:
         return forward(augment(images, policy, draws))
 

@@ -60,6 +60,7 @@ class Classifier:
                 self.views,
             ),
             input_signature=[tf.TensorSpec(self.model.input_shape, tf.uint8)],
+            autograph=False,
         )
 
     def set_head(self, kernel: np.ndarray, bias: np.ndarray) -> None:

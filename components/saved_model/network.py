@@ -54,7 +54,7 @@ class Network(tf.Module):
             # Keras 3 model are not among them.
             self.tracked = [variable.value for variable in both.variables]
         spec = tf.TensorSpec([None, *classifier.base.input_shape[1:]], tf.float32)
-        self._base = tf.function(self._call, input_signature=[spec])
+        self._base = tf.function(self._call, input_signature=[spec], autograph=False)
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The last feature map and all features.

@@ -171,12 +171,16 @@ def export(
     rule.check(len(classes))
     layer = transform_output.transform_features_layer()
     network = Network(classifier, most_constant)
-    server = _Server(network, classes, layer, size, resize, rule)
+    server = _Server(network, classes, layer.call, size, resize, rule)
     module = tf.Module()
-    module.network, module.transform = network, layer
+    # What the graph holds, and not the layer: a model of Keras would be traced twice more, by
+    # AutoGraph, to be loaded as one.
+    module.network, module.transform = network, layer._saved_model_loader._imported
     strings = tf.TensorSpec([None], tf.string, name='examples')
     square = tf.TensorSpec([None, size, size, 3], tf.uint8, name='pixels')
-    module.probabilities = tf.function(server.probabilities, input_signature=[square])
+    module.probabilities = tf.function(
+        server.probabilities, input_signature=[square], autograph=False
+    )
     features = tf.TensorSpec([None, network.kernel.shape[0]], tf.float32, name='features')
     signatures = {
         'serving_default': (server.examples, [strings]),
@@ -196,7 +200,10 @@ def export(
             [square, tf.TensorSpec([None], tf.int64, name='class_index')],
         ),
     }
-    traced = {name: tf.function(f, input_signature=spec) for name, (f, spec) in signatures.items()}
+    traced = {
+        name: tf.function(f, input_signature=spec, autograph=False)
+        for name, (f, spec) in signatures.items()
+    }
     tf.saved_model.save(module, str(folder), signatures=traced)
     base = None
     if frozen and classifier.views == 'none':

@@ -50,7 +50,7 @@ class SplitClassifier:
         side = classifier.model.input_shape[1]
         self.plain, self.augmented = augmentation.compile_views(forward, side, policy)
 
-        @tf.function(input_signature=[self.specs])
+        @tf.function(input_signature=[self.specs], autograph=False)
         def logits(activations: list[tf.Tensor]) -> tf.Tensor:
             return self.upper(activations, training=False)
 

@@ -122,7 +122,7 @@ class EpochBatches:
 
         scalar = tf.TensorSpec([], tf.int64)
 
-        @tf.function(input_signature=[scalar, scalar])
+        @tf.function(input_signature=[scalar, scalar], autograph=False)
         def batch(epoch: tf.Tensor, step: tf.Tensor) -> Any:
             pixels, labels, confidence = tf.numpy_function(
                 gather, [epoch, step], [tf.uint8, tf.int64, tf.float32], stateful=False

@@ -31,7 +31,8 @@ def compile_step(
     """
 
     @tf.function(
-        input_signature=[inputs, tf.TensorSpec([None, network.output_shape[-1]], tf.float32)]
+        input_signature=[inputs, tf.TensorSpec([None, network.output_shape[-1]], tf.float32)],
+        autograph=False,
     )
     def step(images: classifier.NetworkInput, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:

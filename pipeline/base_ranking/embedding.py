@@ -37,6 +37,7 @@ def decode(encoded: np.ndarray, size: int, mode: str) -> np.ndarray:
     decode_batch = tf.function(
         lambda batch: preprocessing.pixels_from_bytes(batch, size, mode),
         input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
     )
     progress.start('images decoded', len(encoded))
     for i in range(0, len(encoded), _BATCH):
@@ -62,6 +63,7 @@ def embed(backbone: backbones.Backbone, images: np.ndarray) -> tuple[np.ndarray,
             backbone.model(tf.cast(batch, tf.float32), training=False), axis=[1, 2]
         ),
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
+        autograph=False,
     )
     progress.start('images', len(images))
     forward(images[:_BATCH]).numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import functools
 import io
 import pathlib
@@ -77,6 +78,29 @@ def example(row: Row, features: tuple[str, ...] = FEATURES) -> bytes:
     return message.SerializeToString()
 
 
+def transform_once(folder: pathlib.Path) -> Transformed:
+    """The same, made by the first process that asks for this folder."""
+    folder.mkdir(exist_ok=True)
+    with (folder / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / 'complete').exists():
+            transform(folder)
+            (folder / 'complete').touch()
+    return _transformed(folder, _splits())
+
+
+def _splits(more: tuple[Row, ...] = ()) -> dict[str, tuple[Row, ...]]:
+    return {'train': (*rows(4), *more), 'eval': rows(2, seed=1)}
+
+
+def _transformed(folder: pathlib.Path, splits: Mapping[str, tuple[Row, ...]]) -> Transformed:
+    return Transformed(
+        folder / 'graph',
+        splits['train'] + splits['eval'],
+        {split: folder / 'examples' / split for split in splits},
+    )
+
+
 def transform(
     folder: pathlib.Path,
     ragged: bool = False,
@@ -85,6 +109,7 @@ def transform(
     size: int = SIZE,
     resize: str = RESIZE,
     depth: SampleDepth = FULL_DEPTH,
+    graph_alone: bool = False,
 ) -> Transformed:
     """Analyses the train rows and transforms both splits.
 
@@ -94,6 +119,7 @@ def transform(
         more: rows that train has besides; one without a label has an empty one.
         confidence: of labels by the id of the image; None: the source has none, nor has the schema.
         size, resize, depth: of the pixels.
+        graph_alone: whether no examples are written.
     """
     types = dict.fromkeys(FEATURES, tf.string)
     if confidence is not None:
@@ -116,7 +142,7 @@ def transform(
         found = (confidence or {}).get(row.image_id)
         return [] if found is None else [found]
 
-    splits = {'train': (*rows(4), *more), 'eval': rows(2, seed=1)}
+    splits = _splits(more)
     raw = {
         split: [
             {
@@ -136,7 +162,7 @@ def transform(
         analysed = (collections['train'], metadata)
         transform_fn = analysed | tft_beam.AnalyzeDataset(function)
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder / 'graph'))
-        for split, collection in collections.items():
+        for split, collection in () if graph_alone else collections.items():
             data, transformed_metadata = (
                 ((collection, metadata), transform_fn)
             ) | f'Transform {split}' >> tft_beam.TransformDataset()
@@ -150,8 +176,4 @@ def transform(
                 )
             )
     depth.write(folder / 'graph')
-    return Transformed(
-        folder / 'graph',
-        splits['train'] + splits['eval'],
-        {split: folder / 'examples' / split for split in splits},
-    )
+    return _transformed(folder, splits)

@@ -9,7 +9,7 @@ import pathlib
 import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
-from tfx import v1 as tfx
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
 from tests.components.ingestion.images import class_folders, encoded, picture
 from tests.pipeline.cache_keys import with_library
@@ -19,13 +19,14 @@ from thawline.components.ingestion.component import ImageExampleGen
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import code_digest
 from thawline.components.shared.errors import ConfigError
+from thawline.pipeline import tfx_imports
 from thawline.pipeline.engines.beam_options import IN_PROCESS
 
 
 def test_contract() -> None:
     shares = {'test': 0.1, 'train': 0.8, 'val': 0.1}
     component = ImageExampleGen(SourceSpec('data'), shares, 7, 256, 1000)
-    assert component.outputs['examples'].type is tfx.types.standard_artifacts.Examples
+    assert component.outputs['examples'].type is tfx_imports.standard_artifacts.Examples
     assert component.outputs['quarantine'].type is Quarantine
     properties = component.exec_properties
     assert SourceSpec.from_json(properties['source_spec']) == SourceSpec('data')
@@ -46,11 +47,11 @@ def test_wrong_parameters_fail_when_wired() -> None:
 
 def run(root: pathlib.Path, data: pathlib.Path) -> None:
     generator = ImageExampleGen(SourceSpec(str(data)))
-    statistics = tfx.components.StatisticsGen(examples=generator.outputs['examples'])
-    tfx.orchestration.LocalDagRunner().run(
-        tfx.dsl.Pipeline(
+    statistics = tfx_imports.StatisticsGen(examples=generator.outputs['examples'])
+    tfx_imports.LocalDagRunner().run(
+        tfx_imports.Pipeline(
             'images', str(root / 'out'), components=[generator, statistics], enable_cache=True,
-            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            metadata_connection_config=sqlite_metadata_connection_config(
                 str(root / 'metadata.db')
             ),
             beam_pipeline_args=list(IN_PROCESS),
@@ -60,7 +61,7 @@ def run(root: pathlib.Path, data: pathlib.Path) -> None:
 
 def states(root: pathlib.Path) -> tuple[list[str], list[str]]:
     """States of the generator's executions, and the summaries of its quarantines."""
-    config = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(root / 'metadata.db'))
+    config = sqlite_metadata_connection_config(str(root / 'metadata.db'))
     store = metadata_store.MetadataStore(config)
     kinds = [t.name for t in store.get_execution_types() if 'ImageExampleGen' in t.name]
     executions = sorted(store.get_executions_by_type(kinds[0]), key=lambda e: e.id)
