@@ -6,6 +6,7 @@ import gc
 import os
 import pathlib
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -31,10 +32,13 @@ hypothesis.settings.load_profile('thawline')
 
 @pytest.fixture(scope='session')
 def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
-    """Transform's real output for a handful of tiny images."""
+    """Transform's real output for a handful of tiny images; all workers share it."""
     from tests.components import transformed as making  # TensorFlow only for those who ask
 
-    return making.transform(tmp_path_factory.mktemp('transformed'))
+    folder = tmp_path_factory.getbasetemp()
+    return making.transform_once(
+        (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder) / 'transformed'
+    )
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -56,11 +60,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Keeps what the imports made, millions of objects, out of every later garbage collection.
+    """Lets Beam remember, and keeps what imports made out of every later garbage collection.
 
     Building and tracing a model makes and drops so many objects that collections would come every
     few milliseconds, and find next to nothing.
     """
+    if 'apache_beam' in sys.modules:
+        # As in every run; tests of components do not import what runs them.
+        from thawline.pipeline.engines import beam_memory
+
+        beam_memory.remember()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)

@@ -237,6 +237,7 @@ def _become(request: Mapping[str, Any], imported: Mapping[str, str]) -> None:
     # Its first two are the folder where it was started and the server's PYTHONPATH.
     sys.path[:2] = [os.getcwd(), *os.environ['PYTHONPATH'].split(os.pathsep)]
     sys.argv[1:] = request['arguments']
+    tempfile.tempdir = None  # which the server may have asked for under its own TMPDIR
 
 
 def _run(module: str) -> None:

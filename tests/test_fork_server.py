@@ -46,7 +46,7 @@ def is_alive(pid: int) -> bool:
 
 def test_it_has_arguments_folder_variables_and_input_of_its_own(tmp_path: pathlib.Path) -> None:
     odd = 'a \'b\' "c" \n é {}'
-    variables = fork_server.environment(ODD=odd)
+    variables = fork_server.environment(ODD=odd, TMPDIR=str(tmp_path))
     variables.pop('TF_USE_LEGACY_KERAS', None)
     done = ended(
         'self', odd, '', '-x', env=variables, cwd=tmp_path, input='some\nlines', umask=0o027
@@ -67,6 +67,7 @@ def test_it_has_arguments_folder_variables_and_input_of_its_own(tmp_path: pathli
         'threads': 1,
         'input': 'some\nlines',
         'umask': 0o027,
+        'temporary': str(tmp_path),
     }
 
 

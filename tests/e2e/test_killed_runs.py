@@ -72,7 +72,7 @@ def test_kill(project: Project, tmp_path: pathlib.Path, moment: str) -> None:
     root = tmp_path / 'tmp'
     root.mkdir()
     process = subprocess.Popen(
-        [*fork_server.fresh_command(), 'run'],
+        [*fork_server.command(), 'run'],
         cwd=project.home, env=with_temporary(root),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -92,7 +92,7 @@ def test_kill(project: Project, tmp_path: pathlib.Path, moment: str) -> None:
 
     # Nothing runs, but all is checked: the clean-up comes before what follows.
     following = subprocess.run(
-        [*fork_server.fresh_command(), 'run', '--to', 'ImageExampleGen'],
+        [*fork_server.command(), 'run', '--to', 'ImageExampleGen'],
         cwd=project.home, env=with_temporary(root), capture_output=True, text=True,
     )  # fmt: skip
     assert following.returncode == 0, following.stdout + following.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,16 +114,21 @@ def test_recipe_scores_val_as_the_model_answers(mode: str, tmp_path: pathlib.Pat
     assert averaging.rule.temperature != single.rule.temperature
 
 
+@pytest.fixture(scope='module')
+def averaging(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A classifier that averages, and its exported model, loaded."""
+    folder = tmp_path_factory.mktemp('averaging') / 'model'
+    classifier = tiny.model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
+    classifier = dataclasses.replace(classifier, views='flips')
+    signatures.export(classifier, CLASSES, transformed.output, SIZE, RESIZE, folder)
+    return classifier, tf.saved_model.load(str(folder))
+
+
 @pytest.mark.parametrize('kind', ['litert', 'litert_dynamic', 'litert_int8', 'onnx'])
-def test_other_formats_average_too(
-    kind: Kind, transformed: Transformed, tmp_path: pathlib.Path
-) -> None:
+def test_other_formats_average_too(kind: Kind, averaging: Any, tmp_path: pathlib.Path) -> None:
     if lacking := format_libraries.missing_libraries(kind):
         pytest.skip(f'not installed: {", ".join(lacking)}')
-    classifier = tiny.model.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
-    averaging = dataclasses.replace(classifier, views='flips')
-    signatures.export(averaging, CLASSES, transformed.output, SIZE, RESIZE, tmp_path / 'model')
-    loaded = tf.saved_model.load(str(tmp_path / 'model'))
+    classifier, loaded = averaging
     pixels, file = tiny.images(24, side=SIZE).values, tmp_path / 'other'
     if kind == 'onnx':
         file.write_bytes(onnx_format.convert(loaded, SIZE, {}))
@@ -131,8 +137,9 @@ def test_other_formats_average_too(
         file.write_bytes(litert.convert(loaded, kind, SIZE, pixels))
         run = litert.runner(file)
     predictions = np.concatenate([run(pixels[row : row + 1]) for row in range(6)])
-    probabilities = tf.nn.softmax(averaging.predict(pixels[:6])).numpy()
-    single = tf.nn.softmax(classifier.predict(pixels[:6])).numpy()
+    probabilities = tf.nn.softmax(classifier.predict(pixels[:6])).numpy()
+    plain = dataclasses.replace(classifier, views='none')
+    single = tf.nn.softmax(plain.predict(pixels[:6])).numpy()
     tolerance = 1e-4 if kind in ('litert', 'onnx') else 0.1
     np.testing.assert_allclose(predictions, probabilities, atol=tolerance)
     assert np.abs(predictions - probabilities).mean() < np.abs(predictions - single).mean()

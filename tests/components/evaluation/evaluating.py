@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 import types
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from thawline.components.ingestion import decoding, examples, image_table
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.statistics.proportions import Interval
 from thawline.pipeline.engines.beam_options import IN_PROCESS
 
@@ -117,8 +119,13 @@ def exported(
 
 def serve(folder: pathlib.Path, some: Sequence[bytes]) -> dict[str, np.ndarray]:
     """What the exported model itself answers."""
-    served = tf.saved_model.load(str(folder / 'Format-Serving')).signatures['serving_default']
-    return {name: value.numpy() for name, value in served(tf.constant(list(some))).items()}
+    return _loaded(folder / 'Format-Serving')('serving_default', examples=list(some))
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(folder: pathlib.Path) -> SavedModelRunner:
+    """A model that several splits are given to; no test here changes one."""
+    return SavedModelRunner(folder)
 
 
 @dataclasses.dataclass(frozen=True)

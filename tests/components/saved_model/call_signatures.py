@@ -1,10 +1,11 @@
 """Calls every signature of a SavedModel; run as a program in a process of its own.
 
-    python call_signatures.py (v2|session) MODEL INPUTS.npz ANSWERS.npz
+    python call_signatures.py ((v2|session) MODEL INPUTS.npz ANSWERS.npz) ...
 
 Imports TensorFlow and numpy alone, so that it shows that the model needs nothing else. `session`
 loads the way the C++ loader of TensorFlow Serving does: by the meta graph, with restore and init
 operations, in a Session. INPUTS holds `<call>|<signature>` -> array; ANSWERS `<call>|<output>`.
+Several models are one process, whose imports take longer than its answers.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _typed(value: np.ndarray) -> np.ndarray:
     return value if value.dtype != object else value.astype(bytes)
 
 
-def main(way: str, model: str, inputs: str, answers: str) -> None:
+def answer(way: str, model: str, inputs: str, answers: str) -> None:
     call = {'v2': _v2, 'session': _session}[way](model)
     found: dict[str, np.ndarray] = {}
     with np.load(inputs, allow_pickle=True) as asked:
@@ -65,4 +66,5 @@ def main(way: str, model: str, inputs: str, answers: str) -> None:
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    for start in range(1, len(sys.argv), 4):
+        answer(*sys.argv[start : start + 4])

@@ -58,7 +58,7 @@ def texts(*values: bytes) -> np.ndarray:
 def model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Of a set whose 16-bit images use 12 bits."""
     root = tmp_path_factory.mktemp('deep')
-    graph = making.transform(root / 'transformed', resize='stretch', depth=DEPTH)
+    graph = making.transform(root / 'transformed', resize='stretch', depth=DEPTH, graph_alone=True)
     made = classifiers.build(tiny.backbone(side=SIZE), 'top', len(CLASSES), 0.2, seed=0)
     rng = np.random.default_rng(0)
     made.set_head(rng.normal(size=(8, len(CLASSES))), rng.normal(size=len(CLASSES)))
@@ -66,9 +66,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return root / 'model'
 
 
-@pytest.fixture(scope='module', params=['v2', 'session'])
-def answers(request: pytest.FixtureRequest, model: pathlib.Path) -> Answers:
-    """By call, of a process that has TensorFlow alone; as TensorFlow Serving loads it, too."""
+WAYS = ('v2', 'session')
+
+
+@pytest.fixture(scope='module')
+def answers_by_way(model: pathlib.Path) -> dict[str, Answers]:
+    """Of one process that has TensorFlow alone."""
     asked = {}
     for name, data in (EXACT | NEAR).items():
         for kind, image in (('as sent', data), ('as ingested', canonical(data))):
@@ -80,23 +83,32 @@ def answers(request: pytest.FixtureRequest, model: pathlib.Path) -> Answers:
         asked[f'{name}, default', 'serving_default'] = texts(example(data))
     batch = [*EXACT.values(), *NEAR.values()]
     asked['batch', 'serving_bytes'] = texts(*batch)
-    folder, way = model.parent, request.param
-    names = list(asked)
+    folder, names = model.parent, list(asked)
     numbered = {f'{i}|{signature}': asked[_, signature] for i, (_, signature) in enumerate(names)}
-    np.savez(folder / f'{way}_asked.npz', **numbered)  # type: ignore[arg-type]
+    np.savez(folder / 'asked.npz', **numbered)  # type: ignore[arg-type]
     program = str(pathlib.Path(call_signatures.__file__).resolve())
-    files = [str(folder / f'{way}_{kind}.npz') for kind in ('asked', 'answers')]
+    jobs = [(way, str(model), 'asked.npz', f'{way}.npz') for way in WAYS]
     ended = subprocess.run(
-        [sys.executable, '-I', program, way, str(model), *files],
+        [sys.executable, '-I', program, *(part for job in jobs for part in job)],
         cwd=folder, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]
-    result: dict[str, dict[str, np.ndarray]] = {name: {} for name, _ in names}
-    with np.load(files[1]) as file:
+    return {way: _read(folder / f'{way}.npz', [name for name, _ in names]) for way in WAYS}
+
+
+def _read(path: pathlib.Path, names: list[str]) -> Answers:
+    result: Answers = {name: {} for name in names}
+    with np.load(path) as file:
         for key in file.files:
             number, output = key.split('|')
-            result[names[int(number)][0]][output] = file[key]
+            result[names[int(number)]][output] = file[key]
     return result
+
+
+@pytest.fixture(scope='module', params=WAYS)
+def answers(request: pytest.FixtureRequest, answers_by_way: dict[str, Answers]) -> Answers:
+    """By call; as TensorFlow Serving loads the model, too."""
+    return answers_by_way[request.param]
 
 
 @pytest.mark.parametrize('name', EXACT)

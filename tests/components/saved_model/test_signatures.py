@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -105,29 +106,39 @@ def questions(rows: tuple[Row, ...]) -> dict[str, np.ndarray]:
     return asked
 
 
-@pytest.fixture(scope='module', params=['v2', 'session', 'session with variables'])
-def answers(request: pytest.FixtureRequest, exported: Exported) -> Answers:
-    """`<call>|<signature>` -> outputs, of a fresh process."""
-    way, _, kind = request.param.partition(' ')
-    if kind:
-        exported = request.getfixturevalue('with_variables')
-    inputs = exported.folder.parent / f'{way}_inputs.npz'
-    found = exported.folder.parent / f'{way}_answers.npz'
+WAYS = ('v2', 'session', 'session with variables')
+
+
+@pytest.fixture(scope='module')
+def answer_files(exported: Exported, with_variables: Exported) -> dict[str, pathlib.Path]:
+    """What a fresh process answered, by the way it loaded the model."""
+    folder = exported.folder.parent
     asked = questions(exported.rows)
-    names = list(asked)
-    numbered = {f'{i}|{key.split("|")[1]}': asked[key] for i, key in enumerate(names)}
-    np.savez(inputs, **numbered)  # type: ignore[arg-type]
+    numbered = {f'{i}|{key.split("|")[1]}': value for i, (key, value) in enumerate(asked.items())}
+    np.savez(folder / 'inputs.npz', **numbered)  # type: ignore[arg-type]
+    files = {way: folder / f'{way}.npz' for way in WAYS}
+    jobs: list[str] = []
+    for way, file in files.items():
+        loader, _, kind = way.partition(' ')
+        model = with_variables if kind else exported
+        jobs += [loader, str(model.folder), str(folder / 'inputs.npz'), str(file)]
     program = str(pathlib.Path(call_signatures.__file__).resolve())
     ended = subprocess.run(
-        [sys.executable, '-I', program, way, str(exported.folder), str(inputs), str(found)],
-        cwd=exported.folder.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+        [sys.executable, '-I', program, *jobs],
+        cwd=folder, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]
+    return files
+
+
+@pytest.fixture(scope='module', params=WAYS)
+def answers(
+    request: pytest.FixtureRequest, exported: Exported, answer_files: dict[str, pathlib.Path]
+) -> Answers:
+    """`<call>|<signature>` -> outputs, of a fresh process."""
+    names = list(questions(exported.rows))
     result: Answers = {name: {} for name in names}
-    with np.load(found) as file:
+    with np.load(answer_files[request.param]) as file:
         for key in file.files:
             number, output = key.split('|')
             result[names[int(number)]][output] = file[key]
@@ -213,9 +224,14 @@ def test_example_without_image_is_an_invalid_argument(answers: Answers) -> None:
     assert 'image' in str(message)
 
 
-def test_every_class_name_survives(exported: Exported) -> None:
+@pytest.fixture(scope='module')
+def loaded(exported: Exported) -> Any:
+    """The model in this process."""
+    return tf.saved_model.load(str(exported.folder))
+
+
+def test_every_class_name_survives(loaded: Any) -> None:
     """Class by class, by a head that always answers it."""
-    loaded = tf.saved_model.load(str(exported.folder))
     found = loaded.signatures['transform_labels'](
         examples=tf.constant([making.example(Row(b'', name, '')) for name in CLASSES])
     )
@@ -223,16 +239,14 @@ def test_every_class_name_survives(exported: Exported) -> None:
 
 
 def test_weights_are_constants_unless_they_are_too_many(
-    exported: Exported, with_variables: Exported
+    loaded: Any, with_variables: Exported
 ) -> None:
-    loaded = tf.saved_model.load(str(exported.folder))
     assert not loaded.signatures['serving_bytes'].variables
-    loaded = tf.saved_model.load(str(with_variables.folder))
-    assert loaded.signatures['serving_bytes'].variables
+    large = tf.saved_model.load(str(with_variables.folder))
+    assert large.signatures['serving_bytes'].variables
 
 
-def test_input_names_are_those_of_the_table(exported: Exported) -> None:
-    loaded = tf.saved_model.load(str(exported.folder))
+def test_input_names_are_those_of_the_table(loaded: Any) -> None:
     assert set(loaded.signatures) == {*INPUT_NAMES, 'explain', 'serving_features'}
     (features,) = loaded.signatures['serving_features'].structured_input_signature[1].values()
     assert (features.name, features.dtype) == ('features', tf.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ from tests.components.ingestion import images
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import decoding
 from thawline.components.ingestion.params import Columns
+from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.pipeline.engines.beam_options import IN_PROCESS
 from thawline.pipeline.prediction import batch
 from thawline.pipeline.prediction.batch import PredictionResult, SizeLimits
@@ -115,8 +117,13 @@ def predict(
 def reference(model: pathlib.Path, data: bytes) -> dict[str, np.ndarray]:
     """What the model answers to an image as ingestion would have written it."""
     image = decoding.canonicalise(data, BOUNDS.max_side, BOUNDS.max_pixels).image
-    served = tf.saved_model.load(str(model)).signatures['serving_bytes']
-    return {name: value.numpy()[0] for name, value in served(tf.constant([image])).items()}
+    served = _loaded(model)('serving_bytes', image_bytes=[image])
+    return {name: value[0] for name, value in served.items()}
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(model: pathlib.Path) -> SavedModelRunner:
+    return SavedModelRunner(model)
 
 
 def read(table: pathlib.Path) -> list[dict[str, Any]]:

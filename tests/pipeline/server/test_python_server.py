@@ -108,7 +108,8 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         with contextlib.closing(self._served.connect()) as connection:
-            while not self.enough.is_set():
+            # With a pause, so that the server can load the next version meanwhile.
+            while not self.enough.wait(0.01):
                 try:
                     connection.request('POST', PATH, BODY)
                     answer = connection.getresponse()
