@@ -236,36 +236,8 @@ def test_values_that_are_no_numbers_are_refused(tmp_path: pathlib.Path, suffix: 
         weights_file.load(keras.models.clone_model(target().model), path, NAME)
 
 
-SHARED_FILES = {
-    'mobilenet_v2': ('mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5', 1.0),
-    'mobilenet_v2_035': (
-        'mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5',
-        0.35,
-    ),
-}
-
-
-@needs_shared
-@pytest.mark.parametrize('name', SHARED_FILES)
-def test_real_weights_give_what_keras_gives(name: str) -> None:
-    file, alpha = SHARED_FILES[name]
-    path = SHARED / 'weights' / file
-    plain = keras.applications.MobileNetV2(
-        weights=str(path), include_top=False, input_shape=(96, 96, 3), alpha=alpha
-    )
-    backbone = backbones.build(name, 96, str(path))
-    images = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
-    expected = plain(keras.applications.mobilenet_v2.preprocess_input(images.astype(np.float32)))
-    features = backbone.model(images, training=False)
-    # x * (1 / 127.5) - 1 and x / 127.5 - 1 differ in the last bit
-    np.testing.assert_allclose(features, expected, atol=1e-3)
-    assert same_weights(backbone, plain)
-    sums = (SHARED / 'weights' / 'SHA256SUMS').read_text()
-    assert backbone.weights_digest in sums
-
-
 @needs_shared
 def test_real_weights_of_another_width_are_refused() -> None:
-    file, _ = SHARED_FILES['mobilenet_v2']
-    message = refused(SHARED / 'weights' / file)
+    file = backbones.entry('mobilenet_v2').cached_imagenet_file(SIZE)
+    message = refused(SHARED / 'weights' / file.name)
     assert 'Conv1/kernel has shape [3, 3, 3, 16]' in message and '[3, 3, 3, 32]' in message
