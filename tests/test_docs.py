@@ -1,4 +1,7 @@
-"""Commands that README and docs show are commands that there are, with options that there are."""
+"""Commands that README and docs show are commands that there are, with options that there are.
+
+`tests/e2e/test_documented_commands.py` runs them.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +21,25 @@ IN_BLOCK = re.compile(r'^(?: {4}|\$ )\s*(?:\w+=\S+ )*(thawline .*)$', re.MULTILI
 IN_LINE = re.compile(r'`(thawline [^`]+)`')
 
 
-def commands() -> Iterator[tuple[str, str]]:
+def commands(*patterns: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """Page and command, of all that the patterns find."""
     for page in PAGES:
         text = page.read_text('utf-8').replace('\\\n', ' ')
-        for pattern in (IN_BLOCK, IN_LINE):
+        for pattern in patterns:
             for command in pattern.findall(text):
                 yield page.name, ' '.join(command.split())
 
 
+def plain(line: str) -> str:
+    """Without remarks, and without what may be left out."""
+    line = re.split(r'\s#|;| \| | > |, then', line)[0]
+    return re.sub(r'\[[^\]]*\]|\.\.\.|…', '', line)
+
+
 def parse(line: str) -> None:
     """As the command line does, up to the point where values are looked at."""
-    line = re.split(r'\s#|;| \| | > |, then', line)[0]
-    line = re.sub(r'\[[^\]]*\]|\.\.\.|…', '', line)
     command: click.Command = cli.main
-    arguments = shlex.split(line)[1:]
+    arguments = shlex.split(plain(line))[1:]
     context = click.Context(command, info_name='thawline')
     while isinstance(command, click.Group) and arguments and arguments[0][0] != '-':
         name = arguments.pop(0)
@@ -46,7 +54,7 @@ def parse(line: str) -> None:
 @pytest.mark.parametrize('page', [page.name for page in PAGES])
 def test_commands_of_a_page_exist_with_their_options(page: str) -> None:
     wrong = []
-    for name, line in commands():
+    for name, line in commands(IN_BLOCK, IN_LINE):
         if name != page:
             continue
         try:
@@ -57,7 +65,7 @@ def test_commands_of_a_page_exist_with_their_options(page: str) -> None:
 
 
 def test_there_are_commands_and_wrong_ones_are_noticed() -> None:
-    lines = list(commands())
+    lines = list(commands(IN_BLOCK, IN_LINE))
     assert len(lines) > 100 and ('README.md', 'thawline run my_project') in lines
     for line in ('thawline runn', 'thawline run --no-such-option', 'thawline schedule no-such'):
         with pytest.raises(click.UsageError):

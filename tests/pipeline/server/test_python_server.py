@@ -203,3 +203,15 @@ def test_memory_of_large_images_is_given_back(
     time.sleep(4)  # What is free is given back two seconds after a request.
     assert resident_megabytes(served) < before + 80
     assert served.end() == 0, served.said()
+
+
+def test_it_can_be_stopped_while_it_loads_the_first_version(
+    served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
+) -> None:
+    base = tmp_path / 'models'
+    server_setup.put(served_model, base, 1)
+    served = Served(base, tmp_path / 'log')
+    started.append(served)
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(60) == 0, served.said()
+    assert 'in service' not in served.said() and 'Traceback' not in served.said()
