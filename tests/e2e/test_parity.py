@@ -19,6 +19,7 @@ def project(make_project) -> Project:
         preprocessing=f'{{image_size: {SIZE}, resize: letterbox}}',
         training='{augmentation: none, mode: probe}',
         gate='{val_accuracy: 0.0, strictness: point}',
+        serving='{}',
     )
     done = made.thawline('run')
     assert done.returncode == 0, done.stdout + done.stderr
