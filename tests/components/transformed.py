@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import functools
 import io
 import pathlib
@@ -18,6 +17,7 @@ from PIL import Image
 import apache_beam as beam  # isort: skip
 import tensorflow_transform.beam as tft_beam  # isort: skip
 
+from tests import once
 from thawline.components.shared.sample_depth import FULL_DEPTH, SampleDepth
 from thawline.components.transform import preprocessing
 
@@ -80,12 +80,9 @@ def example(row: Row, features: tuple[str, ...] = FEATURES) -> bytes:
 
 def transform_once(folder: pathlib.Path) -> Transformed:
     """The same, made by the first process that asks for this folder."""
-    folder.mkdir(exist_ok=True)
-    with (folder / 'lock').open('w') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / 'complete').exists():
+    with once.making(folder) as is_first:
+        if is_first:
             transform(folder)
-            (folder / 'complete').touch()
     return _transformed(folder, _splits())
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import pathlib
+import shutil
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +21,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
+from tests import once
 from tests.components.training import tiny
 from tests.components.transformed import RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
@@ -105,16 +108,34 @@ def exported(
 ) -> pathlib.Path:
     """A model with a random head, where TFX's Trainer would put it; returns the artifact's folder.
 
+    It is a copy: each model is made once for all that ask for it with these images.
+
     Args:
         kernel: size of the head's weights; NaN for a training that diverged.
     """
+    key = hashlib.sha256(repr((classes, rule, seed, kernel)).encode()).hexdigest()[:16]
+    original = transformed.folder.parent / 'models' / key
+    with once.making(original) as is_first:
+        if is_first:
+            _export(original, transformed, classes, rule, seed, kernel)
+    shutil.copytree(original / 'Format-Serving', folder / 'Format-Serving')
+    return folder
+
+
+def _export(
+    folder: pathlib.Path,
+    transformed: Transformed,
+    classes: tuple[str, ...],
+    rule: Rule | None,
+    seed: int,
+    kernel: float,
+) -> None:
     model = classifier.build(tiny.backbone(side=SIZE), 'top', len(classes), 0.2, seed=seed)
     weights = np.random.default_rng(seed).normal(size=(8, len(classes)))
     model.set_head((kernel * weights).astype(np.float32), np.zeros(len(classes), np.float32))
     signatures.export(
         model, classes, transformed.output, SIZE, RESIZE, folder / 'Format-Serving', rule
     )
-    return folder
 
 
 def serve(folder: pathlib.Path, some: Sequence[bytes]) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
 import shutil
@@ -46,13 +47,19 @@ def exported(
     resize: str = RESIZE,
 ) -> pathlib.Path:
     """A model, by default on the base of the embeddings; returns the artifact's folder."""
-    keras.utils.set_random_seed(seed)
-    base = backbones.build(SETTINGS.backbone, size, SETTINGS.weights)
+    base = _base(seed, size)
     model = classifier.build(base, features, len(CLASSES), 0.2, seed=0)
     model.set_head(*head(feature_model(base, features)))
     where = folder / 'Format-Serving'
     signatures.export(model, CLASSES, transformed.output, size, resize, where, frozen=frozen)
     return folder
+
+
+@functools.cache
+def _base(seed: int, size: int) -> backbones.Backbone:
+    """No test here changes its weights."""
+    keras.utils.set_random_seed(seed)
+    return backbones.build(SETTINGS.backbone, size, SETTINGS.weights)
 
 
 def head(base: keras.Model) -> tuple[np.ndarray, np.ndarray]:
