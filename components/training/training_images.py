@@ -102,7 +102,7 @@ class EpochBatches:
         return tf_data.untuned(
             tf.data.Dataset.range(self._steps)
             .map(
-                lambda step: batch(epoch, step),
+                tf.autograph.experimental.do_not_convert(lambda step: batch(epoch, step)),
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
             )
