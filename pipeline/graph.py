@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from thawline.pipeline import tfx_imports as tfx  # isort: skip - before what imports TFX
+
 from thawline.components.bulk_prediction.component import ImageBulkInferrer, UnlabelledExampleGen
 from thawline.components.data_gate.component import DataGate
 from thawline.components.embedding.component import Embedder
@@ -19,7 +21,6 @@ from thawline.components.shared.component import add_libraries
 from thawline.components.training.component import ImageTrainer
 from thawline.components.transform.component import ImageTransform
 from thawline.components.tuning.component import ImageTuner, newest_hyperparameters
-from thawline.pipeline import tfx_imports as tfx
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines import beam_options
 from thawline.pipeline.metadata.stores import opening

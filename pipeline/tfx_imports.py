@@ -6,12 +6,19 @@ not callable". `tensorflow_transform` sets TF_USE_LEGACY_KERAS for the process: 
 
 Everything comes from where it is defined and not from `tfx.v1`, whose import pulls in Google Cloud
 AI Platform and doubles the start-up time of every run (measured: 23 s against 11 s).
+
+The garbage collector waits meanwhile: it would look at millions of new objects again and again and
+find next to nothing (5.2 s of processor time against 6.6 s). What is there then is there for good,
+and no later collection looks at it.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 
+_was_enabled = gc.isenabled()
+gc.disable()
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 os.environ.setdefault('KERAS_BACKEND', 'tensorflow')
 
@@ -33,6 +40,10 @@ __all__ = [
     'StatsOptions',
     'standard_artifacts',
 ]
+
+gc.freeze()
+if _was_enabled:
+    gc.enable()
 
 _missing = [name for name in __all__ if globals()[name] is None]
 if _missing:

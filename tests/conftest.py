@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Names a file of reasons for which tests may be skipped.
 _SKIPS = 'THAWLINE_SKIPS'
 
+# Imports make millions of objects and drop few; `pytest_collection_finish` enables it again.
+gc.disable()
 # Before anything imports TensorFlow.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
@@ -73,6 +75,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
