@@ -7,8 +7,8 @@ decoded and resized by the product's own graph, in memory, for one size at a tim
 on disk.
 
 Splits are stratified by class and a pure function of (labels, seed), so that all competitors of a
-seed see the same images at whatever size. Near-duplicates are not kept together, which is the same
-for all competitors.
+seed see the same images at whatever size. Near-duplicates are not kept together, as
+the product does, which is the same for all competitors.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ def unseen(
 ) -> frozenset[str]:
     """Ids of the candidate's test images that neither model has seen and both could answer.
 
-    An image counts as seen also where another image of its group was: by the name of the group, or
-    by an image that is now in the same group.
+    An image counts as seen also where another image of its group was: by the name of the group or
+    cluster, or by an image that is now in the same one, as near-duplicates are.
 
     Args:
         own: the candidate's images; see `components.ingestion.image_table`.
@@ -34,11 +34,25 @@ def unseen(
     seen = np.zeros(len(test), bool)
     for images in learned_from:
         learned = images.filter(pc.field('split').isin([TRAIN, VAL]))
-        for column in ('image_id', 'group'):
-            seen |= pc.is_in(test[column], learned[column].combine_chunks()).to_numpy()
-    groups = test['group'].to_pylist()
-    tied = split_plan.tie_groups(zip(test['image_id'].to_pylist(), groups, strict=True))
+        for names in (_ids, _groups, _clusters):
+            seen |= pc.is_in(names(test), names(learned).combine_chunks()).to_numpy()
+    groups = _groups(test).to_pylist()
+    of_cluster = (f'cluster {name}' for name in _clusters(test).to_pylist())
+    of_image = zip(_ids(test).to_pylist(), groups, strict=True)
+    tied = split_plan.tie_groups((*of_image, *zip(of_cluster, groups, strict=True)))
     joined = np.array([tied[group] for group in groups], str)
     seen = np.isin(joined, joined[seen])
     answerable = pc.is_in(test['label'], pa.array(classes, pa.string())).to_numpy()
     return frozenset(test['image_id'].filter(pa.array(~seen & answerable)).to_pylist())
+
+
+def _ids(images: pa.Table) -> pa.ChunkedArray:
+    return images['image_id']
+
+
+def _groups(images: pa.Table) -> pa.ChunkedArray:
+    return images['group']
+
+
+def _clusters(images: pa.Table) -> pa.ChunkedArray:
+    return pc.coalesce(images['cluster'], images['group'])  # Older tables have none.

@@ -25,6 +25,7 @@ from thawline.components.ingestion import (
     decoding,
     examples,
     image_table,
+    near_duplicates,
     storage,
     tfrecord,
 )
@@ -35,7 +36,7 @@ from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceItem
 from thawline.components.ingestion.split_plan import ReadableImage, SplitPlan
-from thawline.components.shared import progress
+from thawline.components.shared import progress, sample_depth
 from thawline.components.shared.sample_depth import SampleUse
 
 _NO_COMPRESSION = 'uncompressed'
@@ -51,8 +52,11 @@ def read(
     target: str,
     max_side: int,
     max_pixels: int,
+    thumbnails: bool = False,
 ) -> None:
     """Adds the first pipeline: images to `target`/examples-*, and a line each to outcomes-*.
+
+    With `thumbnails` also one of each, for `near_duplicates`, to thumbnails-*.
 
     A line is a JSON object: a `Row`, or a `Rejected`. One file for both, because every sink costs
     Beam a quarter of a second.
@@ -71,9 +75,13 @@ def read(
         raw = _listed(root, listing.items, target) | 'Load' >> beam.ParDo(load).with_outputs(
             'outcomes', main='ok'
         )
-    done = raw.ok | 'Canonicalise' >> beam.ParDo(_Canonicalise(max_side, max_pixels)).with_outputs(
-        'outcomes', main='examples'
-    )
+    done = raw.ok | 'Canonicalise' >> beam.ParDo(
+        _Canonicalise(max_side, max_pixels, thumbnails)
+    ).with_outputs('outcomes', near_duplicates.THUMBNAILS, main='examples')
+    if thumbnails:
+        done[near_duplicates.THUMBNAILS] | 'Thumbnails' >> beam.io.WriteToTFRecord(
+            storage.join(target, near_duplicates.THUMBNAILS), compression_type=_NO_COMPRESSION
+        )
     done.examples | beam.io.WriteToTFRecord(
         storage.join(target, 'examples'), compression_type=_NO_COMPRESSION
     )
@@ -222,10 +230,10 @@ class _ReadRecords(beam.DoFn):
 
 
 class _Canonicalise(beam.DoFn):
-    """(SourceItem, bytes) -> serialised example, and its row."""
+    """(SourceItem, bytes) -> serialised example, its row and, if asked for, its thumbnail."""
 
-    def __init__(self, max_side: int, max_pixels: int) -> None:
-        self._bounds = max_side, max_pixels
+    def __init__(self, max_side: int, max_pixels: int, thumbnails: bool) -> None:
+        self._bounds, self._thumbnails = (max_side, max_pixels), thumbnails
 
     def process(self, loaded: tuple[SourceItem, bytes]) -> Iterator[Any]:
         item, data = loaded
@@ -247,6 +255,15 @@ class _Canonicalise(beam.DoFn):
         )
         yield example.SerializeToString(deterministic=True)
         yield _outcome(row)
+        if self._thumbnails:
+            luma = canonical.luma
+            if samples:  # In the range of the set it may be all but black.
+                depth = sample_depth.choose([('', samples)]).depth
+                luma = canonicalise(data, *self._bounds, depth).luma
+            yield beam.pvalue.TaggedOutput(
+                near_duplicates.THUMBNAILS,
+                near_duplicates.record(identity, item.relative_path, luma),
+            )
         progress.advance()
 
 
@@ -298,6 +315,7 @@ class _Split(beam.DoFn):
         group = examples.text(example, 'group') or ''
         split = self._plan.split_of(group, self._seed, self._fractions)
         yield beam.pvalue.TaggedOutput(
-            split, examples.with_split(example, split, self._plan.classes)
+            split,
+            examples.with_split(example, split, self._plan.cluster_of(group), self._plan.classes),
         )
         yield beam.pvalue.TaggedOutput('images', examples.table_row(example))

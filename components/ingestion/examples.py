@@ -21,7 +21,7 @@ def image_id(data: bytes) -> str:
 
 
 def to_example(item: SourceItem, identity: str, canonical: Canonical) -> tf.train.Example:
-    """Builds the example, all but its split (which `with_split` adds).
+    """Builds the example, all but its split and cluster (which `with_split` adds).
 
     Features: image, label (absent when unlabelled), image_id, path, group, source_format (bytes);
     height, width of the upright source in pixels (int64); brightness, contrast, sharpness (float);
@@ -73,10 +73,13 @@ def take_source(example: tf.train.Example) -> bytes:
     return data
 
 
-def with_split(example: tf.train.Example, split: str, classes: Mapping[str, str]) -> bytes:
-    """Adds `split`, replaces the label as read by its class name, and serialises."""
+def with_split(
+    example: tf.train.Example, split: str, cluster: str, classes: Mapping[str, str]
+) -> bytes:
+    """Adds `split` and `cluster`, replaces the label as read by its class name, and serialises."""
     feature = example.features.feature
     feature['split'].bytes_list.value[:] = [split.encode()]
+    feature['cluster'].bytes_list.value[:] = [cluster.encode()]
     if 'label' in feature:
         label = feature['label'].bytes_list.value[0].decode()
         feature['label'].bytes_list.value[:] = [classes.get(label, label).encode()]

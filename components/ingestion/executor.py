@@ -12,7 +12,15 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from thawline.components.ingestion import beam_pipeline, image_table, quarantine, split_history
+from thawline.components.ingestion import (
+    beam_pipeline,
+    clusters,
+    image_table,
+    near_duplicates,
+    quarantine,
+    split_history,
+)
+from thawline.components.ingestion.clusters import Clusters
 from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
@@ -52,13 +60,14 @@ class Executor(BeamNodeExecutor):
             names = property_names.MAX_SIDE, property_names.MAX_PIXELS
             max_side, max_pixels = (int(properties[name]) for name in names)
             rows, rejected = self._read(listing, spec, staging, max_side, max_pixels)
+            near = self._near_duplicates(rows, spec, staging)
             ranges = sample_depth.choose(
                 ((row.path, row.samples) for row in rows if row.samples), spec.depth
             )
             images = ImageSettings(max_side, max_pixels, ranges.depth)
             try:
                 _check_classes(listing, rows, rejected)
-                plan = plan_splits(rows, seed, fractions, spec.normalise_labels, history)
+                plan = plan_splits(rows, seed, fractions, spec.normalise_labels, history, near.ties)
                 _check_conflicts([*rejected, *plan.rejected], spec.conflicting_labels)
             except DataError as error:
                 raise _with_reasons(error, rejected) from error
@@ -74,10 +83,15 @@ class Executor(BeamNodeExecutor):
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
+        gone = {entry.path for entry in plan.rejected}
+        used = [row for row in rows if row.path not in gone]
+        near = clusters.with_labels(near, used, plan.classes)
+        _write_near_duplicates(report, near, used)
         notes = [*listing.notes, *plan.notes]
         if history is None:
             notes.append(_NO_HISTORY)
-        write_report(report, rejected, summarise(total, counts, rejected, notes, ranges.notes))
+        summary = summarise(total, counts, rejected, notes, ranges.notes, near.notes)
+        write_report(report, rejected, summary)
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 
@@ -86,9 +100,39 @@ class Executor(BeamNodeExecutor):
     ) -> tuple[list[ReadableImage], list[Rejected]]:
         progress.start('images', len(listing.items) or None)
         with self._make_beam_pipeline() as pipeline:
-            beam_pipeline.read(pipeline, listing, spec.columns, staging, max_side, max_pixels)
+            thumbnails = _looks_for_them(spec)
+            beam_pipeline.read(
+                pipeline, listing, spec.columns, staging, max_side, max_pixels, thumbnails
+            )
         rows, rejected = outcomes_of(staging, len(listing.items) or None)
         return rows, [*listing.rejected, *rejected]
+
+    def _near_duplicates(
+        self, rows: list[ReadableImage], spec: SourceSpec, staging: str
+    ) -> Clusters:
+        if not _looks_for_them(spec) or len(rows) < 2:
+            return Clusters()
+        with self._make_beam_pipeline() as pipeline:
+            near_duplicates.find(
+                pipeline, staging, (row.image_id for row in rows), spec.near_duplicates.turned
+            )
+        lines = _lines(os.path.join(staging, near_duplicates.PAIRS))
+        return clusters.tie(rows, near_duplicates.parse_pairs(lines))
+
+
+def _looks_for_them(spec: SourceSpec) -> bool:
+    return spec.near_duplicates.policy == 'together'
+
+
+def _write_near_duplicates(report: Artifact, near: Clusters, rows: list[ReadableImage]) -> None:
+    texts = {}
+    if near.leaders:
+        texts[clusters.CLUSTERS_CSV] = clusters.to_csv(near, rows)
+    if near.contradictions:
+        texts[clusters.FINDINGS_CSV] = clusters.findings_to_csv(near)
+    for name, text in texts.items():
+        with fileio.open(os.path.join(report.uri, name), 'w') as file:
+            file.write(text)
 
 
 def _with_reasons(error: DataError, rejected: list[Rejected]) -> DataError:

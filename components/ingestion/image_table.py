@@ -11,6 +11,7 @@ One small Parquet file, `images.parquet`, a row for each image that was written:
 | group    | string, which is never split; by default the id of the image |
 | split    | string                                                      |
 | label    | string, name of the class; null for an unlabelled image     |
+| cluster  | string, of groups that share a copy or near-duplicates; null in older ones |
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 
 PREFIX, SUFFIX = 'images', '.parquet'
 SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ('image_id', 'path', 'group', 'split', 'label')]
+    [(name, pa.string()) for name in ('image_id', 'path', 'group', 'split', 'label', 'cluster')]
 )
 
 

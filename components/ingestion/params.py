@@ -66,6 +66,19 @@ class Split(Section):
         return {'train': self.train, 'val': self.val, 'test': self.test}
 
 
+class NearDuplicates(Section):
+    """Copies that are not exact: resized, saved anew, cropped a little, brighter, mirrored."""
+
+    policy: Literal['together', 'ignore'] = pydantic.Field(
+        default='together',
+        description='Whether near-duplicates stay in one split, or are not even looked for.',
+    )
+    turned: bool = pydantic.Field(
+        default=False,
+        description='Whether an image turned by 90, 180 or 270 degrees is a near-duplicate, too.',
+    )
+
+
 class Data(Section):
     """Where the images are and how they are read."""
 
@@ -110,6 +123,7 @@ class Data(Section):
         'them are scaled alike, and so are served ones. By default the fewest that hold all but a '
         'stray image of the set.',
     )
+    near_duplicates: NearDuplicates = NearDuplicates()
     split: Split = Split()
     schema_file: str | None = pydantic.Field(
         default=None, description='The reviewed schema; default: schema.pbtxt beside this file.'

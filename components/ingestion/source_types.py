@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from thawline.components.ingestion import storage
-from thawline.components.ingestion.params import Columns
+from thawline.components.ingestion.params import Columns, NearDuplicates
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared.errors import DataError
 
@@ -38,6 +38,7 @@ class SourceSpec:
       conflicting_labels: what happens to an image with two labels: 'quarantine' or 'stop'.
       depth: bits that 16-bit images use; None: found over the set.
       layout: of a folder: 'auto', 'classes' or 'splits'; see `folder_layout`.
+      near_duplicates: whether they share a split, and which ones are.
     """
 
     source: str
@@ -49,10 +50,15 @@ class SourceSpec:
     layout: str = 'auto'
     conflicting_labels: str = 'quarantine'
     depth: int | None = None
+    near_duplicates: NearDuplicates = dataclasses.field(default_factory=NearDuplicates)
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec gives the same text (it is part of a cache key)."""
-        fields = {**vars(self), 'columns': self.columns.model_dump()}
+        sections = {
+            'columns': self.columns.model_dump(),
+            'near_duplicates': self.near_duplicates.model_dump(),
+        }
+        fields = {**vars(self), **sections}
         return json.dumps(fields, sort_keys=True)
 
     @classmethod
@@ -60,7 +66,8 @@ class SourceSpec:
         """Reads what `to_json` wrote."""
         fields: dict[str, Any] = json.loads(text)
         columns = Columns.model_validate(fields.pop('columns', {}))
-        return cls(columns=columns, **fields)
+        near = NearDuplicates.model_validate(fields.pop('near_duplicates', {}))
+        return cls(columns=columns, near_duplicates=near, **fields)
 
 
 @dataclasses.dataclass(frozen=True)

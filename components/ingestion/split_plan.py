@@ -45,6 +45,7 @@ class SplitPlan:
       overrides: {group: split} where it is not the one of the group's hash.
       classes: {label as read: class name}.
       rejected: images that leave after all.
+      clusters: {group: the lowest of those that it is tied to}, of groups that are not the lowest.
       notes: remarks for the person.
     """
 
@@ -52,6 +53,11 @@ class SplitPlan:
     classes: dict[str, str]
     rejected: tuple[Rejected, ...]
     notes: tuple[str, ...]
+    clusters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def cluster_of(self, group: str) -> str:
+        """What a group is tied to: by copies and by near-duplicates."""
+        return self.clusters.get(group, group)
 
     def split_of(self, group: str, seed: int, fractions: Mapping[str, float]) -> str:
         """The split of a group."""
@@ -64,12 +70,14 @@ def plan_splits(
     fractions: Mapping[str, float],
     normalise_labels: bool,
     history: SplitHistory | None = None,
+    ties: Iterable[tuple[str, str]] = (),
 ) -> SplitPlan:
     """Plans the splits of all readable images.
 
     Given splits win. If some splits are given but not all, the missing ones are taken out of the
     images given to train. What an earlier ingestion split stays where it is, and the rest fills the
-    quotas of each class. An image that occurs in several groups ties those groups together.
+    quotas of each class. An image that occurs in several groups ties those groups together, as do
+    `ties`: pairs of groups that must share a split for another reason.
 
     Raises:
       DataError: no image, fewer than two classes, variants of a label, a group in two given
@@ -90,11 +98,14 @@ def plan_splits(
             'are quarantined'
         )
     split_by_group = _given_splits(rows)
-    tied = tie_groups((row.image_id, row.key) for row in rows)
+    copies = ((row.image_id, row.key) for row in rows)
+    near = ((f'tie {number}', group) for number, pair in enumerate(ties) for group in pair)
+    tied = tie_groups((*copies, *near))
+    clusters = {group: leader for group, leader in tied.items() if group != leader}
     history = history or SplitHistory()
     earlier = history.split_by_leader([(r.image_id, r.key, tied[r.key]) for r in rows])
     overrides, missed = _overrides(rows, classes, split_by_group, tied, earlier, seed, fractions)
-    plan = SplitPlan(overrides, classes, (*conflicting, *leaks), ())
+    plan = SplitPlan(overrides, classes, (*conflicting, *leaks), (), clusters)
     notes += _duplicates(rows)
     notes += missed
     notes += split_notes.moved_images(_moves(rows, plan, history, seed, fractions))

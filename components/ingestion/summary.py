@@ -25,6 +25,7 @@ class IngestionSummary(Record):
         splits: split -> class -> images.
         notes: remarks for people.
         samples: remarks on images of more than 8 bits.
+        near_duplicates: remarks on near-duplicates.
     """
 
     FILE = 'summary.json'
@@ -37,6 +38,7 @@ class IngestionSummary(Record):
     splits: Mapping[str, Mapping[str, int]]
     notes: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
+    near_duplicates: tuple[str, ...] = ()
 
     @classmethod
     def of_properties(cls, properties: Mapping[str, Any], uri: str) -> Self:
@@ -55,6 +57,7 @@ def summarise(
     rejected: Sequence[Rejected],
     notes: Sequence[str] = (),
     samples: Sequence[str] = (),
+    near_duplicates: Sequence[str] = (),
 ) -> IngestionSummary:
     """The numbers of an ingestion; refuses to lose an image.
 
@@ -62,7 +65,7 @@ def summarise(
         total: entries listed.
         counts: {split: {class: images written}}.
         rejected: what was not written.
-        notes, samples: remarks for people.
+        notes, samples, near_duplicates: remarks for people.
 
     Raises:
         RuntimeError: written and rejected do not add up to `total`.
@@ -82,4 +85,5 @@ def summarise(
         counts,
         tuple(notes),
         tuple(samples),
+        tuple(near_duplicates),
     )

@@ -32,8 +32,8 @@ class DataCardInputs:
         findings: of the data gate.
         anomalies: split -> one line an anomaly.
         means: split -> fact -> (mean, standard deviation, images).
-        groups: split -> groups of images that belong together; empty where the examples were
-            deleted.
+        groups: split -> groups of images that belong together, with near-duplicates; empty where
+            the examples were deleted.
         suspects: labels that the neighbours contradict, among `compared` images.
         compared: images with a label and an embedding.
         not_sliced: columns with too many values to slice on.
@@ -87,7 +87,12 @@ def card(inputs: DataCardInputs) -> FactCard:
             if inputs.suspects else '',
         ),
     ]  # fmt: skip
-    remarks = [*summary.notes, *summary.samples, *inputs.findings]
+    remarks = [
+        *summary.notes,
+        *summary.samples,
+        *summary.near_duplicates,
+        *inputs.findings,
+    ]
     if inputs.not_sliced:
         remarks.append(f'columns with too many values to slice on: {", ".join(inputs.not_sliced)}')
     if inputs.deleted:

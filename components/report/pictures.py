@@ -40,6 +40,7 @@ _FEATURES = {
     'path': tf.io.FixedLenFeature([], tf.string, ''),
     'label': tf.io.FixedLenFeature([], tf.string, ''),
     'group': tf.io.FixedLenFeature([], tf.string, ''),
+    'cluster': tf.io.FixedLenFeature([], tf.string, ''),  # Absent from older ones.
 }
 
 
@@ -76,7 +77,8 @@ def scan_examples(files: Mapping[str, Sequence[str]], image_ids: Collection[str]
         try:
             for batch in parsed.as_numpy_iterator():
                 scan.count[split] += len(batch['image_id'])
-                scan.groups[split].update(batch['group'])
+                together = np.where(batch['cluster'], batch['cluster'], batch['group'])
+                scan.groups[split].update(together)
                 for i in np.flatnonzero([name in ids for name in batch['image_id']]):
                     path, label = (batch[key][i].decode('utf-8') for key in ('path', 'label'))
                     scan.images[batch['image_id'][i].decode()] = IngestedImage(

@@ -12,7 +12,7 @@ from thawline.components.shared import tf_data
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
 
-_STRINGS = ('image_id', 'label', 'group')
+_STRINGS = ('image_id', 'label', 'group', 'cluster')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ImageSample:
 
     Attributes:
         images: their values are the encoded bytes, object [N]; labels are positions in `classes`.
-        groups: object (str) [N].
+        groups: object (str) [N], clusters of groups that share an image or near-duplicates.
         classes: names in alphabetical order.
         available: labelled images in the split.
     """
@@ -70,7 +70,7 @@ def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> I
     files = sorted(str(file) for file in folder.glob('*.gz'))
     spec = {name: tf.io.FixedLenFeature([], tf.string, '') for name in _STRINGS}
     rows: list[tuple[bytes, str, str]] = [
-        (row[0], row[1].decode(), row[2].decode())
+        (row[0], row[1].decode(), (row[3] or row[2]).decode())  # no cluster in older examples
         for batch in tf_data.batches(files, 64)
         .map(lambda examples: tuple(tf.io.parse_example(examples, spec)[n] for n in _STRINGS))
         .as_numpy_iterator()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
+import re
 
 import pydantic
 
@@ -18,6 +19,15 @@ from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.metadata import PostgreSQL
 
 SCHEMA_FILE = 'schema.pbtxt'
+# As in schemas/images.pbtxt.
+_CLUSTER = b"""
+feature {
+  name: "cluster"
+  type: BYTES
+  presence { min_fraction: 1.0 min_count: 1 }
+  shape { dim { size: 1 } }
+}
+"""
 REGISTRY_LOCK = 'lock'  # beside the folders of the stages
 WEIGHTS_BY_NAME = ('imagenet', 'package', 'random')
 
@@ -161,6 +171,7 @@ class Project:
             layout=data.layout,
             conflicting_labels=data.conflicting_labels,
             depth=None if data.depth == 'auto' else data.depth,
+            near_duplicates=data.near_duplicates,
         )
 
     def bulk_source(self, bulk: Bulk) -> str:
@@ -171,10 +182,13 @@ class Project:
         """Copies the reviewed schema to a path that depends on its content.
 
         ImportSchemaGen is cached by the path alone: without the copy an edit would go unnoticed.
+        The copy has our feature `cluster` also where the schema was reviewed before there was one.
         """
         if not self.schema.is_file():
             return None
         content = self.schema.read_bytes()
+        if not re.search(rb'name:\s*"cluster"', content):
+            content += _CLUSTER
         digest = hashlib.sha256(content).hexdigest()[:16]
         copy = self.output / 'reviewed_schemas' / digest / SCHEMA_FILE
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from thawline.pipeline.metadata.runs import NodeResult
 def _ingestion(result: NodeResult, project: Project) -> str:
     summary = node_records.ingestion_summary(result)
     splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary.splits.items())
-    return '; '.join((_ingested_images(result), splits, *summary.samples))
+    return '; '.join((_ingested_images(result), splits, *summary.samples, *summary.near_duplicates))
 
 
 def _ingested_images(result: NodeResult, purpose: str = '') -> str:

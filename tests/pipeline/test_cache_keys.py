@@ -32,6 +32,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
         ({'data': {'format': 'folder'}}, {'ImageExampleGen'}),
         ({'data': {'columns': {'label': 'kind'}}}, {'ImageExampleGen', 'UnlabelledExampleGen'}),
         ({'data': {'depth': 12}}, {'ImageExampleGen'}),
+        ({'data': {'near_duplicates': {'turned': True}}}, {'ImageExampleGen'}),
         ({'data': {'max_side': 500}}, {'ImageExampleGen', 'UnlabelledExampleGen'}),
         ({'data': {'max_pixels': 10**6}}, {'ImageExampleGen', 'UnlabelledExampleGen'}),
         ({'data_gate': {'max_quarantined': 0.5}}, {'DataGate'}),

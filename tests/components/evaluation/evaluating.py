@@ -51,7 +51,9 @@ def example(
         '', f'{row.image_id}.png', row.label or None, group=group, metadata=dict(metadata or {})
     )
     message = examples.to_example(item, row.image_id, decoded)
-    return examples.with_split(message, split, {})
+    return examples.with_split(
+        message, split, cluster=examples.text(message, 'group') or '', classes={}
+    )
 
 
 def write_examples(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]) -> Artifact:

@@ -37,6 +37,21 @@ def test_without_another_model_all_test_images_are_unseen() -> None:
     assert unseen(table(), [OWN, table()], ['x']) == frozenset()
 
 
+def test_another_image_of_the_cluster_was_seen() -> None:
+    rows = [
+        {'image_id': name, 'path': name, 'group': name, 'split': split, 'label': 'x', 'cluster': of}
+        for name, split, of in (('a', 'train', 'a'), ('c', 'test', 'c'), ('d', 'test', 'c'))
+    ]
+    own = pa.Table.from_pylist(rows, image_table.SCHEMA)
+    assert unseen(own, [own], ['x']) == {'c', 'd'}
+    # By a near-duplicate that is in the test set now, or by the name of the cluster.
+    assert unseen(own, [table(('d', 'd', 'train'))], ['x']) == frozenset()
+    gone = pa.Table.from_pylist([{**rows[2], 'image_id': 'e', 'split': 'val'}], image_table.SCHEMA)
+    assert unseen(own, [gone], ['x']) == frozenset()
+    # Tables from before there were clusters have none in common.
+    assert unseen(OWN, [table(('z', 'z', 'train'))], ['x']) == {'c', 'd', 'e', 'f'}
+
+
 def test_what_another_model_was_trained_or_chosen_on_is_seen() -> None:
     for split, expected in (('train', {'d', 'e', 'f'}), ('val', {'d', 'e', 'f'}), ('test', None)):
         assert unseen(OWN, [table(('c', 'c', split))], ['x']) == (expected or {'c', 'd', 'e', 'f'})

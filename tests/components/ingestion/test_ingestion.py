@@ -28,7 +28,8 @@ from thawline.components.shared import progress
 from thawline.components.shared.errors import ConfigError, DataError
 
 FEATURES = {
-    'image', 'label', 'image_id', 'path', 'group', 'split', 'height', 'width', 'source_format',
+    'image', 'label', 'image_id', 'path', 'group', 'cluster', 'split', 'height', 'width',
+    'source_format',
     'brightness', 'contrast', 'sharpness',
 }  # fmt: skip
 

@@ -32,8 +32,8 @@ def test_curated_schema_has_an_image_domain_and_every_fixed_feature():
     assert feature(schema, 'image').HasField('image_domain')
     names = {f.name for f in schema.feature}
     assert names == {
-        'image', 'label', 'image_id', 'path', 'group', 'split', 'source_format', 'height', 'width',
-        'brightness', 'contrast', 'sharpness', 'label_confidence',
+        'image', 'label', 'image_id', 'path', 'group', 'cluster', 'split', 'source_format',
+        'height', 'width', 'brightness', 'contrast', 'sharpness', 'label_confidence',
     }  # fmt: skip
 
 

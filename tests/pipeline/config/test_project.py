@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+from thawline import ROOT
 from thawline.pipeline.config import config, loading
 from thawline.pipeline.config.project import Project
 
@@ -45,12 +46,16 @@ def test_reviewed_schema_is_pinned_by_its_content(tmp_path):
     plain = parsed('')
     project = Project.of(plain, tmp_path)
     assert project.copy_schema() is None
-    (tmp_path / 'schema.pbtxt').write_text('# one')
+    # Ours is there already; a schema from before it was gets the feature.
+    cluster = 'feature { name: "cluster" type: BYTES }'
+    (tmp_path / 'schema.pbtxt').write_text(f'# one {cluster}')
     first = project.copy_schema()
     (tmp_path / 'schema.pbtxt').write_text('# two')
     second = project.copy_schema()
     assert first and second and first != second
-    assert (first.read_text(), second.read_text()) == ('# one', '# two')
+    assert first.read_text() == f'# one {cluster}'
+    added = second.read_text().removeprefix('# two')
+    assert added.partition('name: "cluster"')[2] in (ROOT / 'schemas/images.pbtxt').read_text()
 
 
 def test_reviewed_schema_lies_beside_the_file_or_with_the_runs_of_a_preset(tmp_path):
