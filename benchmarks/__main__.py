@@ -22,6 +22,7 @@ BENCHMARKS = {
     'chain': (['--write'], 6),
     'nodes': (['--write'], 10),
     'engines': (['--write'], 20),
+    'budget': (['--write'], 15),
     'rates': (['--write'], 4),
     'driver': (['--write'], 1),
     'splits': (['--write'], 1),

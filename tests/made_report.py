@@ -15,6 +15,7 @@ from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.verdict import judge
 from thawline.components.report import changes_card, first_screen
 from thawline.components.report.content import (
+    BudgetRecord,
     CalibrationBin,
     ClassRow,
     ConfusionCell,
@@ -233,7 +234,8 @@ def content(
         threshold=threshold,
         splits=splits,
         training=LearningCurves(0.86, 0.85, thaw, min(8, epochs) if epochs else None,
-                          'fine_tuned' if epochs else 'probe', 0.912, ('2 of 14 epochs',)),
+                          'fine_tuned' if epochs else 'probe', 0.912, ('2 of 14 epochs',),
+                          BudgetRecord(120.0, 112.0)),
         pictures=pictures,
         galleries=(
             Gallery('mistakes', 'Most confident mistakes',

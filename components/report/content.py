@@ -24,6 +24,7 @@ from thawline.components.report.split_results import ThresholdCounts as Threshol
 from thawline.components.report.split_results import TwoClasses as TwoClasses
 from thawline.components.report.split_results import UnseenResults as UnseenResults
 from thawline.components.statistics.proportions import Interval as Interval
+from thawline.components.training.record import BudgetRecord as BudgetRecord
 
 FORMAT = 1
 
@@ -49,6 +50,7 @@ class LearningCurves:
         best_epoch: None without a thaw.
         kept: 'probe', 'fine_tuned' or 'interpolated'.
         kept_val: val accuracy of the model that was kept.
+        budget: of the Trainer; None without one.
         left_out: what was skipped to stay within the budget, in words.
     """
 
@@ -59,6 +61,7 @@ class LearningCurves:
     kept: str
     kept_val: float
     left_out: tuple[str, ...]
+    budget: BudgetRecord | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from thawline.components.evaluation.gate.rule_result import image_count as image_count
 from thawline.components.report.content import Interval, RuleResult, Verdict
 from thawline.components.shared import percentages
+from thawline.components.shared.durations import duration as duration
 from thawline.components.statistics.paired_outcome import LEVEL, Difference, p_text
 
 ABSENT = '–'  # noqa: RUF001  an en dash is the mark of an empty cell

@@ -51,6 +51,7 @@ def learning_curves(record: TrainingRecord) -> LearningCurves:
         kept=record.kept,
         kept_val=record.val.accuracy,
         left_out=record.left_out,
+        budget=record.budget,
     )
 
 

@@ -77,7 +77,9 @@ class EpochHistory:
         self.best_epoch = saved.meta['best_epoch']
         self.best = ValPredictions(saved.arrays['logits'], Scores(**saved.meta['best_val']))
         self._best_scores = self.best.calibrated_scores(self._labels)
-        self.plan = budget.ThawPlan(saved.meta['epochs'], saved.meta['blocks'])
+        self.plan = budget.ThawPlan(
+            saved.meta['epochs'], saved.meta['blocks'], last=saved.meta['last']
+        )
         return True
 
     def checkpoint(self, elapsed: float) -> Checkpoint:
@@ -92,6 +94,7 @@ class EpochHistory:
             'best_val': dataclasses.asdict(self.best.val),
             'epochs': self.plan.epochs,
             'blocks': self.plan.blocks,
+            'last': self.plan.last,
             'elapsed': elapsed,
         }
         return Checkpoint(arrays, meta)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 import itertools
+import math
 import time
 from collections.abc import Callable
 
@@ -20,17 +22,22 @@ from thawline.components.backbones import classifier as model
 from thawline.components.backbones.mirrored_views import view_count
 from thawline.components.backbones.params import Views
 from thawline.components.shared.settings import seconds_of
+from thawline.components.training.record import BudgetRecord
 
-# One epoch at a rate that has no time to fall is not worth the thaw.
+# So many are to fit into the time where the depth is chosen; what is measured then may allow fewer.
 MIN_EPOCHS = 2
+# Less, at a rate that has no time to fall, is not worth the thaw.
+LEAST_EPOCHS = 1
 # Between what is measured and what comes: checkpoints, and steps that wait for their images.
 _MARGIN = 1.05
 # In units of the time to trace a forward pass: the training step with its first call, which the
 # runtime optimises, and the export with all its signatures. From EfficientNet-Lite0 at 224 pixels
-# (4.1 and 3.2) and MobileNetV2 at 128 (2.4 and 1.8).
+# (4.1 and 4.0) and MobileNetV2 at 128 (2.4 and 1.8).
 _COMPILE = 4.0
-_EXPORT = 3.5
-_TIMED_IMAGES = 32
+_EXPORT = 4.0
+# Of an image, in units of its forward pass: EfficientNet-Lite0, policy 'standard', 224 pixels.
+_AUGMENT = 0.5
+_TIMED_IMAGES = 16
 
 
 class Deadline:
@@ -72,6 +79,10 @@ class Deadline:
         """Counts the seconds that an earlier, killed attempt took."""
         self._began -= elapsed
 
+    def record(self) -> BudgetRecord | None:
+        """The budget, and what of it was used until now; None without one."""
+        return None if self.seconds is None else BudgetRecord(self.seconds, self.elapsed)
+
     def reserve(self, seconds: float) -> None:
         """Keeps time for what comes after the training."""
         self._reserved = seconds
@@ -83,7 +94,7 @@ class CostEstimate:
 
     Backward costs twice as much as forward, through the thawed blocks only: measured on
     EfficientNet-Lite0, a step with 18, 9, 4 and 2 of 18 blocks takes 3.2, 2.1, 1.5 and 1.3 times as
-    long as its forward pass.
+    long as its forward pass, without the augmentation of its images.
 
     Attributes:
         image_seconds: of a forward pass of one image.
@@ -107,20 +118,23 @@ class CostEstimate:
 
     def epochs(self, count: int, blocks: int) -> float:
         """Seconds of so many epochs, with so many blocks thawed."""
-        images = self.train * (1 + 2 * blocks / self.blocks) + self.val
+        images = self.train * (1 + _AUGMENT + 2 * blocks / self.blocks) + self.val
         return count * images * self.image_seconds
 
-    @property
-    def ending(self) -> float:
-        """Seconds after the last epoch: interpolated weights, mirrored views, export."""
-        predictions = (4 + self.views) * self.val * self.image_seconds
-        return predictions + _EXPORT * self.trace_seconds
+    def ending(self, blocks: int) -> float:
+        """Seconds after the last epoch: interpolated weights, mirrored views, export.
+
+        The part of val that is frozen is computed already, except for mirrored views.
+        """
+        mirrored = self.views if self.views > 1 else 0
+        predictions = (3 * blocks / self.blocks + mirrored) * self.val
+        return predictions * self.image_seconds + _EXPORT * self.trace_seconds
 
 
 def estimate_cost(
     classifier: model.Classifier, train: int, val: int, views: Views, deadline: Deadline
 ) -> CostEstimate:
-    """Times the network on blank images, and reserves the time of what follows the last epoch.
+    """Times the network on blank images, and reserves the time to export it.
 
     Args:
         classifier: to be fine-tuned.
@@ -143,7 +157,7 @@ def estimate_cost(
         len(classifier.backbone.blocks),
         view_count(views),
     )
-    deadline.reserve(cost.ending)
+    deadline.reserve(cost.ending(0))
     return cost
 
 
@@ -166,17 +180,23 @@ class ThawPlan:
     Attributes:
         epochs, blocks: to train, and to thaw.
         epoch_seconds: mean over the epochs, as measured; None without a budget.
+        last: share of its steps that the last epoch has, above 0.
     """
 
     epochs: int
     blocks: int
     epoch_seconds: float | None = None
+    last: float = 1.0
+
+    def steps(self, each: int) -> int:
+        """Steps in all, of epochs of `each` steps."""
+        return (self.epochs - 1) * each + max(1, round(self.last * each))
 
     def omissions(self, epochs: int, blocks: int) -> tuple[str, ...]:
         """What was asked for and does not fit, for people."""
         omissions = []
-        if self.epochs < epochs:
-            omissions.append(f'{epochs - self.epochs} of {epochs} epochs')
+        if missing := epochs - (self.epochs - 1 + self.last):
+            omissions.append(f'{max(0.1, round(missing, 1)):g} of {epochs} epochs')
         if self.blocks < blocks:
             omissions.append(f'{blocks - self.blocks} of {blocks} thawed blocks')
         return tuple(omissions)
@@ -188,19 +208,22 @@ def guess_blocks(
     """The most blocks, at most `blocks`, of which enough epochs fit by the estimate times `pace`.
 
     Raises:
-        TooShort: not even one.
+        TooShort: of one block not even the fewest epochs fit.
     """
     if deadline.remaining is None or deadline.seconds is None:
         return blocks
-    enough = min(MIN_EPOCHS, epochs)
+    reserved = cost.ending(0)
 
-    def needs(depth: int) -> float:
-        return _MARGIN * (cost.compiling + pace * cost.epochs(enough, depth))
+    def needs(depth: int, count: int) -> float:
+        seconds = cost.compiling + pace * cost.epochs(count, depth)
+        return _MARGIN * seconds + cost.ending(depth) - reserved
 
-    fitting = bisect.bisect_right(range(1, blocks + 1), deadline.remaining, key=needs)
-    if not fitting:
-        raise TooShort(deadline.seconds - deadline.remaining + needs(1))
-    return fitting
+    enough = functools.partial(needs, count=min(MIN_EPOCHS, epochs))
+    deadline.reserve(reserved)
+    fitting = bisect.bisect_right(range(1, blocks + 1), deadline.remaining, key=enough)
+    if not fitting and needs(1, LEAST_EPOCHS) > deadline.remaining:
+        raise TooShort(deadline.seconds - deadline.remaining + needs(1, LEAST_EPOCHS))
+    return max(1, fitting)
 
 
 def plan(
@@ -208,9 +231,10 @@ def plan(
     epochs: int,
     blocks: int,
     cost: CostEstimate,
-    measure: Callable[[int], Callable[[int], float]],
+    steps: int,
+    measure: Callable[[int], Callable[[float], float]],
 ) -> ThawPlan:
-    """The deepest thaw of which enough epochs fit, and how many do.
+    """The deepest thaw of which enough epochs fit, and how many do; the last one may be cut.
 
     Fewer blocks make each step cheaper, because nothing flows back below them; fewer epochs come
     first, since the depth is what the data set needs and the number of epochs mostly polishes.
@@ -220,21 +244,30 @@ def plan(
         deadline: of the training.
         epochs, blocks: what is asked for.
         cost: of forward passes.
+        steps: of an epoch.
         measure: takes a number of thawed blocks, times them, and returns a function from a number
-            of epochs to the seconds that they take in all.
+            of epochs, which may be broken, to the seconds that they take in all.
 
     Raises:
         TooShort: not even the fewest epochs of one block fit.
     """
-    enough, pace = min(MIN_EPOCHS, epochs), 1.0
+    pace = 1.0
     while True:
         depth = guess_blocks(deadline, epochs, blocks, cost, pace)
         seconds = measure(depth)
-        remaining = (deadline.remaining or 0.0) / _MARGIN
-        fitting = bisect.bisect_right(range(1, epochs + 1), remaining, key=seconds)
-        if fitting >= enough:
-            return ThawPlan(fitting, depth, seconds(fitting) / fitting)
-        pace = max(pace, seconds(enough) / cost.epochs(enough, depth))
+        deadline.reserve(cost.ending(depth))
+        remaining = deadline.remaining or 0.0
+
+        def needs(count: int, seconds: Callable[[float], float] = seconds) -> float:
+            return _MARGIN * seconds(count / steps)
+
+        fitting = bisect.bisect_right(range(1, epochs * steps + 1), remaining, key=needs)
+        if fitting >= LEAST_EPOCHS * steps:
+            done = fitting / steps
+            last = done % 1 or 1.0
+            return ThawPlan(math.ceil(done), depth, seconds(done) / done, last)
+        least = needs(LEAST_EPOCHS * steps)
         if depth == 1:
-            raise TooShort((deadline.seconds or 0.0) - remaining + _MARGIN * seconds(enough))
+            raise TooShort((deadline.seconds or 0.0) - remaining + least)
+        pace = max(pace, seconds(LEAST_EPOCHS) / cost.epochs(LEAST_EPOCHS, depth))
         blocks = depth - 1

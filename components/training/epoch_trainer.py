@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+import math
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
@@ -30,7 +31,8 @@ from thawline.components.training.checkpoint import Checkpoint
 from thawline.components.training.targets import Targets, class_weights
 from thawline.components.training.training_step import Step, compile_step
 
-_TIMED_STEPS = 3
+# At most, and as long as they took less than this share of the budget.
+_TIMED_STEPS, _TIMED_SHARE = 3, 0.02
 Batch = tuple[Any, Any]  # (images or activations, targets) of a step
 
 
@@ -142,7 +144,7 @@ class EpochTrainer:
             self.prepare(blocks)
         else:
             timing = functools.partial(self.time_epochs, cost)
-            plan = budget.plan(deadline, epochs, blocks, cost, timing)
+            plan = budget.plan(deadline, epochs, blocks, cost, self.steps, timing)
         self.history.plan = plan
         return plan
 
@@ -182,25 +184,31 @@ class EpochTrainer:
         """The side of the images in each of so many epochs, in pixels: int64 [epochs]."""
         return resolution.sides(self._tune, self._train.values.shape[1], epochs)
 
-    def learning_rate(self, number: int, step: int, epochs: int) -> float:
-        """Learning rate of the head and the top block in a step of an epoch."""
-        peak, warmup = self._tune.learning_rate, self._tune.warmup
-        done = (number - 1) * self.steps + step
-        return optimizer.learning_rate(peak, done, epochs * self.steps, warmup)
+    def learning_rate(self, number: int, step: int, total: int) -> float:
+        """Learning rate of the head and the top block in a step of an epoch.
 
-    def train(self, number: int, epochs: int) -> tuple[float, float, int]:
-        """Trains one epoch, or what of it the deadline allows: (loss sum, hits, images)."""
-        side = int(self.sides(epochs)[number - 1])
-        batches = self._until_deadline(self._batches(number, side))
-        losses, hits, seconds = self._train_batches(batches, number, epochs, show=True)
-        return losses, hits, min(len(self._train), len(seconds) * self._settings.batch_size)
+        `total`: the steps of all epochs.
+        """
+        peak, warmup = self._tune.learning_rate, self._tune.warmup
+        return optimizer.learning_rate(peak, (number - 1) * self.steps + step, total, warmup)
+
+    def train(self, number: int, total: int) -> tuple[float, float, int]:
+        """Trains one epoch, or what of it `total` and the deadline allow.
+
+        Returns:
+            Sum of the losses, hits, and steps.
+        """
+        side = int(self.sides(-(-total // self.steps))[number - 1])
+        planned = min(self.steps, total - (number - 1) * self.steps)
+        batches = self._until_deadline(itertools.islice(self._batches(number, side), planned))
+        losses, hits, seconds = self._train_batches(batches, number, total, show=True)
+        return losses, hits, len(seconds)
 
     def _until_deadline(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """At least the first one."""
         for batch in batches:
             yield batch
             if self._deadline.is_over:
-                logging.warning('an epoch was cut short: the time budget is used up')
                 return
 
     def _batches(self, number: int, side: int) -> Iterable[Batch]:
@@ -210,15 +218,15 @@ class EpochTrainer:
         return self._augmented.epoch(number, side)
 
     def _train_batches(
-        self, batches: Iterable[Batch], number: int, epochs: int, show: bool
+        self, batches: Iterable[Batch], number: int, total: int, show: bool
     ) -> tuple[float, float, list[float]]:
         """Trains on the batches of an epoch: (loss sum, hits, seconds of each step)."""
-        step = self._step(self.depth(number, epochs))
+        step = self._step(self.depth(number, -(-total // self.steps)))
         losses, hits, seconds = 0.0, 0.0, []
         now = self._deadline.now
         began = now()
         for i, (images, targets) in enumerate(batches):
-            self.adam.learning_rate = self.learning_rate(number, i, epochs)
+            self.adam.learning_rate = self.learning_rate(number, i, total)
             batch_losses, batch_hits = step(images, targets)
             losses, hits = losses + float(batch_losses), hits + float(batch_hits)
             ended = now()
@@ -228,13 +236,14 @@ class EpochTrainer:
                 progress.advance()
         return losses, hits, seconds
 
-    def time_epochs(self, cost: budget.CostEstimate, blocks: int) -> Callable[[int], float]:
+    def time_epochs(self, cost: budget.CostEstimate, blocks: int) -> Callable[[float], float]:
         """Times steps of this depth; changes no weight.
 
         The result leaves out the time to compile the step, which has passed then.
 
         Returns:
-            Number of epochs -> seconds of them all, with their predictions of val.
+            Number of epochs, which may be broken -> seconds of them all, with their predictions of
+            val.
         """
         progress.start(f'timing {blocks} thawed blocks')
         self.prepare(blocks)
@@ -251,15 +260,19 @@ class EpochTrainer:
             # Not the mean: the machine may do something else for a moment.
             seconds.append(float(np.median(self._time_steps(side))))
         before.restore()
-        predicting = cost.val * cost.image_seconds
-        # The frozen part of val, computed once, and the traces of both parts.
-        splitting = 0.0 if self._split is None else predicting + 2 * cost.trace_seconds
+        predicting, splitting = cost.val * cost.image_seconds, 0.0
+        if self.predict_val.is_split:
+            # The frozen part of val, computed once, and the traces of both parts.
+            splitting = predicting + 2 * cost.trace_seconds
+            predicting *= blocks / cost.blocks
 
-        def seconds_of(epochs: int) -> float:
+        def seconds_of(epochs: float) -> float:
+            count = math.ceil(epochs)
             # The time of convolutions goes with the area of their maps; the rest is constant.
-            steps = np.interp(self.sides(epochs) ** 2, areas, seconds).sum() * self.steps
-            unfilled = 0 if self._views is None else min(epochs, self._views.count) - 1
-            return float(steps) + epochs * predicting + splitting + unfilled * filling
+            each = np.interp(self.sides(count) ** 2, areas, seconds) * self.steps
+            steps = each.sum() - (count - epochs) * each[-1]
+            unfilled = 0 if self._views is None else min(count, self._views.count) - 1
+            return float(steps) + count * predicting + splitting + unfilled * filling
 
         return seconds_of
 
@@ -271,10 +284,20 @@ class EpochTrainer:
         last = self._tune.epochs
 
         def seconds(steps: int) -> list[float]:
-            batches = itertools.islice(self._batches(1, side), steps)
-            return self._train_batches(batches, last, last, show=False)[2]
+            batches = self._while_short(itertools.islice(self._batches(1, side), steps))
+            return self._train_batches(batches, last, last * self.steps, show=False)[2]
 
         return seconds(1 + _TIMED_STEPS)[1:] or seconds(1)
+
+    def _while_short(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """At least two, then as long as steps take little of the budget."""
+        began, now = math.inf, self._deadline.now
+        for number, batch in enumerate(batches):
+            if now() - began > _TIMED_SHARE * (self._deadline.seconds or math.inf):
+                return
+            yield batch
+            if not number:
+                began = now()  # the first one compiles
 
     def predict_with_averages(self) -> tuple[np.ndarray, Snapshot | None]:
         """Puts the moving averages of the weights, where there are any, into the model.

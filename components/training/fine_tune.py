@@ -80,7 +80,8 @@ def run(
     for epoch in history.epochs:
         on_epoch(epoch)
     sides = trainer.sides(plan.epochs)
-    progress.start('fine-tuning steps', trainer.steps * plan.epochs)
+    total = plan.steps(trainer.steps)
+    progress.start('fine-tuning steps', total)
     progress.advance(trainer.steps * len(history.epochs))
     if deadline.seconds is not None:
         progress.note(f'{plan.epochs} epochs of {plan.blocks} blocks fit the budget')
@@ -91,12 +92,15 @@ def run(
         if history.epochs and deadline.remaining is not None:
             last = history.epochs[-1]
             # What is cut short is still of use, unless it is too little.
-            if deadline.is_over or deadline.remaining < last.seconds * (side / last.side) ** 2 / 2:
+            share = min(1, total / trainer.steps - (number - 1))
+            needed = share * last.seconds * (side / last.side) ** 2
+            if deadline.is_over or deadline.remaining < needed / 2:
                 logging.warning('stopped after epoch %d: the time budget is used up', number - 1)
-                plan = dataclasses.replace(plan, epochs=number - 1)
+                plan = dataclasses.replace(plan, epochs=number - 1, last=1.0)
                 break
         began = deadline.now()
-        losses, hits, seen = trainer.train(number, plan.epochs)
+        losses, hits, steps = trainer.train(number, total)
+        seen = min(len(train), steps * settings.batch_size)
         logits, raw = trainer.predict_with_averages()
         # The last step of an epoch can break the model after a loss that was still finite.
         if not (np.isfinite(losses) and np.isfinite(logits).all()):
@@ -112,7 +116,7 @@ def run(
             predictions.val.log_loss,
             predictions.val.accuracy,
             trainer.depth(number, plan.epochs),
-            max(trainer.learning_rate(number, step, plan.epochs) for step in range(trainer.steps)),
+            max(trainer.learning_rate(number, step, total) for step in range(steps)),
             deadline.now() - began,
             side,
         )
@@ -124,6 +128,10 @@ def run(
         accuracy = percentages.percent(epoch.val_accuracy)
         progress.note(f'epoch {number}/{plan.epochs}, val {accuracy} {trend}')
         checkpoint_file.save(history.checkpoint(deadline.elapsed))
+        if (number - 1) * trainer.steps + steps < min(number * trainer.steps, total):
+            logging.warning('epoch %d was cut short: the time budget is used up', number)
+            plan = dataclasses.replace(plan, epochs=number, last=steps / trainer.steps)
+            break
     history.restore_best()
     assert history.best is not None
     return FineTuning(

@@ -109,6 +109,11 @@ class ValPredictor:
         self._split = split if fits else None
         self._activations: Activations = []
 
+    @property
+    def is_split(self) -> bool:
+        """Whether a call predicts the upper part alone."""
+        return self._split is not None
+
     def __call__(self) -> np.ndarray:
         """float32 [N, C]."""
         if self._split is None:

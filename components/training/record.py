@@ -13,7 +13,7 @@ Kept = Literal['probe', 'fine_tuned', 'interpolated']
 # Left out of the file where they are None: what was not done.
 _OPTIONAL = (
     'fine_tune', 'interpolation', 'augmentation', 'without_test_time_augmentation', 'calibration',
-    'val', 'val_argmax',
+    'val', 'val_argmax', 'budget',
 )  # fmt: skip
 
 
@@ -167,6 +167,14 @@ class BaseRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class BudgetRecord:
+    """The time limit in seconds, and how many of them were used."""
+
+    seconds: float
+    used: float
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingRecord(Record):
     """A whole training.
 
@@ -178,6 +186,7 @@ class TrainingRecord(Record):
         seconds: phase -> how long it took.
         val: scores of what is kept.
         kept: the weights: of the probe, of the best epoch, or between both.
+        budget: of the Trainer; None without one.
         left_out: what did not fit into the budget, for people.
         fine_tune: the second phase; None without one.
         interpolation: share of the fine-tuned weights -> scores; None without fine-tuning.
@@ -198,6 +207,7 @@ class TrainingRecord(Record):
     kept: Kept = 'probe'
     soft_labels: int = 0
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    budget: BudgetRecord | None = None
     left_out: tuple[str, ...] = ()
     fine_tune: FineTuneRecord | None = None
     interpolation: Mapping[str, CalibratedScores] | None = None

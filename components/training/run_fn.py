@@ -92,6 +92,7 @@ def run_fn(fn_args: FnArgs) -> None:
     record = dataclasses.replace(
         trained.record,
         seconds={**trained.record.seconds, 'embeddings': seconds},
+        budget=deadline.record(),
         base=BaseRecord(base.backbone, backbone.weights_source, backbone.weights_digest, size),
         tuned=tuned_values,
         environment={

@@ -65,6 +65,7 @@ def test_the_verdict_comes_first_and_is_there_without_script(ten):
     for rule in asked.verdict.rules:
         assert rule.title in words
         assert rule.sentence in words
+    assert 'Budget: 2 min 00 s, of which 1 min 52 s were used' in words
     assert f'{100 * asked.splits["test"].accuracy.share:.1f}\u00a0%' in ' '.join(ten.said)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.components.training import tiny
 from thawline.components.training.budget import (
-    MIN_EPOCHS,
+    LEAST_EPOCHS,
     CostEstimate,
     Deadline,
     ThawPlan,
@@ -21,8 +21,8 @@ from thawline.components.training.budget import (
     plan,
 )
 
-BLOCKS = 8
-# 100 images; an epoch of d of 8 blocks is estimated at 1 + d/4 seconds, and 0.2 for val.
+BLOCKS, STEPS = 8, 10
+# 100 images; an epoch of d of 8 blocks is estimated at 1.5 + d/4 seconds, and 0.2 for val.
 COST = CostEstimate(0.01, 0.5, train=100, val=20, blocks=BLOCKS)
 
 
@@ -43,10 +43,10 @@ class Machine:
         self._clock, self._slowness, self._cost = clock, slowness, cost
         self.depths: list[int] = []
 
-    def seconds(self, epochs: int, blocks: int) -> float:
-        return self._slowness * self._cost.epochs(epochs, blocks)
+    def seconds(self, epochs: float, blocks: int) -> float:
+        return self._slowness * self._cost.epochs(1, blocks) * epochs
 
-    def measure(self, blocks: int) -> Callable[[int], float]:
+    def measure(self, blocks: int) -> Callable[[float], float]:
         self._clock.seconds += self._cost.compiling
         self.depths.append(blocks)
         return lambda epochs: self.seconds(epochs, blocks)
@@ -55,7 +55,8 @@ class Machine:
 def planned(seconds: float, epochs: int = 7, slowness: float = 1.0) -> tuple[ThawPlan, list[int]]:
     clock = Clock()
     machine = Machine(clock, slowness)
-    return plan(Deadline(seconds, clock), epochs, BLOCKS, COST, machine.measure), machine.depths
+    planned = plan(Deadline(seconds, clock), epochs, BLOCKS, COST, STEPS, machine.measure)
+    return planned, machine.depths
 
 
 def test_deadline_counts_down() -> None:
@@ -106,13 +107,15 @@ def test_a_forward_pass_is_timed_without_its_trace() -> None:
     assert (cost.train, cost.val, cost.blocks, cost.views) == (16, 9, tiny.BLOCKS, 4)
     assert cost.image_seconds == 0.5 / 16
     assert cost.trace_seconds == 2.5
-    assert deadline.remaining == pytest.approx(60.0 - 9.25 - cost.ending)
-    assert cost.ending > 8 * 9 * cost.image_seconds
+    assert deadline.remaining == pytest.approx(60.0 - 9.25 - cost.ending(0))
+    # Four mirrored views of 9 images, and three interpolations of what is thawed.
+    assert cost.ending(0) > 4 * 9 * cost.image_seconds
+    assert cost.ending(tiny.BLOCKS) - cost.ending(0) == pytest.approx(27 * cost.image_seconds)
 
 
 def test_estimate_is_that_of_forward_and_backward() -> None:
-    assert COST.epochs(3, BLOCKS) == pytest.approx(3 * (3 + 0.2))
-    assert COST.epochs(1, 2) == pytest.approx(1.5 + 0.2)
+    assert COST.epochs(3, BLOCKS) == pytest.approx(3 * (3.5 + 0.2))
+    assert COST.epochs(1, 2) == pytest.approx(2 + 0.2)
     assert COST.compiling > 0
 
 
@@ -121,45 +124,55 @@ def test_without_a_budget_all_blocks_fit() -> None:
 
 
 def test_all_fits_with_one_measurement() -> None:
-    assert planned(1000) == (ThawPlan(7, 8, pytest.approx(3.2)), [8])
+    assert planned(1000) == (ThawPlan(7, 8, pytest.approx(3.7)), [8])
 
 
 def test_fewer_epochs_come_before_fewer_blocks() -> None:
-    result, depths = planned(13)
-    assert (result.epochs, result.blocks, depths) == (3, 8, [8])
+    # 2 s to compile, 2 s and 0.6 s at the end; 13.2 s for epochs of 3.7 s, with a margin of 5 %.
+    result, depths = planned(17.8)
+    assert (result.epochs, result.last, result.blocks, depths) == (4, pytest.approx(0.3), 8, [8])
+    assert result.steps(STEPS) == 33
 
 
 def test_the_deepest_thaw_that_fits_is_measured_first() -> None:
-    # 2 s to compile; of the other 4, two epochs of 4 blocks (1.7 s each) are the most.
-    result, depths = planned(6)
-    assert (result.epochs, result.blocks, depths) == (2, 2, [2])
-    result, depths = planned(7)
+    result, depths = planned(9)  # of 4.9 s, two epochs of 2 blocks (2.2 s each) are the most
+    assert (result.steps(STEPS), result.blocks, depths) == (20, 2, [2])
+    result, depths = planned(10.2)
     assert (result.blocks, depths) == (4, [4])
 
 
 def test_a_machine_that_is_slower_than_estimated_thaws_less() -> None:
-    result, depths = planned(16, slowness=3)
-    assert (result.epochs, result.blocks) == (2, 2)
-    assert depths == [8, 2]
+    result, depths = planned(19, slowness=3)
+    assert (result.steps(STEPS), result.blocks, depths) == (12, 8, [8])
+    # Where not one epoch fits any more, of fewer blocks.
+    result, depths = planned(15, slowness=3)
+    assert (result.epochs, depths) == (2, [8, result.blocks]) and result.blocks < 8
     # One that is faster trains more epochs of what it measured.
-    result, depths = planned(7, slowness=0.5)
-    assert (result.epochs, result.blocks, depths) == (4, 4, [4])
+    result, depths = planned(10.2, slowness=0.5)
+    assert (result.steps(STEPS), result.blocks, depths) == (41, 4, [4])
+
+
+def test_one_epoch_where_two_do_not_fit() -> None:
+    result, depths = planned(7)
+    assert (result.epochs, result.blocks, depths) == (2, 1, [1])
+    assert STEPS <= result.steps(STEPS) < 2 * STEPS
 
 
 def test_one_epoch_is_enough_where_one_is_asked_for() -> None:
-    assert planned(5.6, epochs=1) == (ThawPlan(1, 8, pytest.approx(3.2)), [8])
+    assert planned(9.5, epochs=1) == (ThawPlan(1, 8, pytest.approx(3.7)), [8])
 
 
 def test_epochs_that_take_longer_and_longer() -> None:
     """As growing images do: 1, 2, 3, ... seconds."""
 
-    def measure(blocks: int) -> Callable[[int], float]:
+    def measure(blocks: int) -> Callable[[float], float]:
         return lambda epochs: epochs * (epochs + 1) / 2
 
     def epochs(seconds: float) -> ThawPlan:
-        return plan(Deadline(seconds, Clock()), 9, 8, COST, measure)
+        deadline = Deadline(seconds + COST.ending(8), Clock())
+        return plan(deadline, 9, 8, COST, 1, measure)  # of one step each
 
-    assert epochs(10.0 * 1.05) == ThawPlan(4, 8, 2.5)
+    assert epochs(10.001 * 1.05) == ThawPlan(4, 8, 2.5)
     assert epochs(10.0 * 1.04) == ThawPlan(3, 8, 2.0)
     assert epochs(1e3) == ThawPlan(9, 8, 5.0)
 
@@ -168,11 +181,11 @@ def test_too_short_a_budget_says_what_is_needed() -> None:
     """At once, where the estimate says so; the budget that it names is then enough."""
     with pytest.raises(TooShort) as estimated:
         planned(3)
-    assert 4 < estimated.value.needed < 6
-    assert planned(estimated.value.needed)[0].blocks == 1
+    assert 6 < estimated.value.needed < 7
+    assert planned(estimated.value.needed + 0.01)[0].blocks == 1
     with pytest.raises(TooShort) as measured:
         planned(10, slowness=9)
-    assert planned(measured.value.needed, slowness=9)[0].epochs >= 2
+    assert planned(measured.value.needed + 0.01, slowness=9)[0].epochs >= 1
     with pytest.raises(TooShort):
         planned(0.001)
 
@@ -188,21 +201,21 @@ def test_what_is_planned_fits_and_is_worth_it(
     machine = Machine(clock, slowness, cost)
     deadline = Deadline(seconds, clock)
     try:
-        result = plan(deadline, epochs, BLOCKS, cost, machine.measure)
+        result = plan(deadline, epochs, BLOCKS, cost, STEPS, machine.measure)
     except TooShort as error:
         # What it says is more than there is.
         assert error.needed > seconds
         return
-    assert min(MIN_EPOCHS, epochs) <= result.epochs <= epochs
+    assert LEAST_EPOCHS <= result.epochs <= epochs and 0 < result.last <= 1
     assert 1 <= result.blocks <= BLOCKS
     assert machine.depths == sorted(set(machine.depths), reverse=True)
     assert machine.depths[-1] == result.blocks
     assert deadline.remaining is not None
-    assert machine.seconds(result.epochs, result.blocks) <= deadline.remaining
-    if result.epochs < epochs:
-        # Nor is more than a tenth left over, and an epoch.
-        more = machine.seconds(result.epochs + 1, result.blocks)
-        assert 1.06 * more >= deadline.remaining
+    steps = result.steps(STEPS)
+    assert machine.seconds(steps / STEPS, result.blocks) <= deadline.remaining
+    if steps < epochs * STEPS:
+        # Nor is more than the margin left over, and a step.
+        assert 1.06 * machine.seconds((steps + 1) / STEPS, result.blocks) >= deadline.remaining
 
 
 @pytest.mark.parametrize(
@@ -212,6 +225,8 @@ def test_what_is_planned_fits_and_is_worth_it(
         (ThawPlan(2, 8), ('5 of 7 epochs',)),
         (ThawPlan(7, 2), ('6 of 8 thawed blocks',)),
         (ThawPlan(6, 4), ('1 of 7 epochs', '4 of 8 thawed blocks')),
+        (ThawPlan(3, 8, last=0.4), ('4.6 of 7 epochs',)),
+        (ThawPlan(7, 8, last=0.99), ('0.1 of 7 epochs',)),
     ],
 )
 def test_what_is_missing_is_said(found: ThawPlan, missing: tuple[str, ...]) -> None:

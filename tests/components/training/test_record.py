@@ -14,6 +14,7 @@ from thawline.components.shared.errors import DataError
 from thawline.components.training.record import (
     Affinity,
     AugmentationRecord,
+    BudgetRecord,
     CalibratedScores,
     Calibration,
     DecisionRecord,
@@ -31,6 +32,7 @@ FULL = made_records.training(
     fine_tune=made_records.fine_tuned(0.9, 2, (3, 6)),
     kept='interpolated',
     left_out=('1 of 3 epochs',),
+    budget=BudgetRecord(30.0, 28.5),
     interpolation={'0': CalibratedScores(0.8, 0.5, 10, 0.4)},
     augmentation=AugmentationRecord('flips', {'standard': Affinity(0.4, 1.2, math.inf, 0.3)}),
     without_test_time_augmentation=Scores(0.7, 0.5, 10),
@@ -62,7 +64,7 @@ def test_keys_of_phases_that_were_left_out_are_absent(tmp_path: pathlib.Path) ->
     assert set(values['decision']) == decision and values['decision']['positive'] is None
     values = written(FULL, tmp_path)
     assert set(values) == ALWAYS | {
-        'fine_tune', 'interpolation', 'augmentation', 'without_test_time_augmentation',
+        'fine_tune', 'interpolation', 'augmentation', 'without_test_time_augmentation', 'budget',
     }  # fmt: skip
     assert set(values['decision']) == decision | {'calibration', 'val', 'val_argmax'}
     assert set(values['fine_tune']) == {'best_epoch', 'blocks', 'epochs', 'val', 'history'}

@@ -187,7 +187,8 @@ def test_a_machine_that_turns_slow_cuts_an_epoch_short(tmp_path: pathlib.Path) -
     with progress.listening(slow):
         tuned = run(fine_tuning.classifier(chosen), tmp_path, chosen, deadline=deadline)
     assert [epoch.epoch for epoch in tuned.history] == [1, 2]
-    assert tuned.plan.epochs == 2 and tuned.left_out == ('2 of 4 epochs',)
+    assert tuned.plan.epochs == 2 and tuned.plan.last == pytest.approx(1 / 3)
+    assert tuned.left_out == ('2.7 of 4 epochs',)
     whole = undisturbed('plain').tuned.history
     assert tuned.history[0].train_loss == whole[0].train_loss
     assert tuned.history[1].train_loss != whole[1].train_loss
@@ -262,8 +263,8 @@ def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_the
         )
     state = checkpoint.CheckpointFile(tmp_path, 'key').load()
     assert state is not None
-    planned = state.meta['epochs']
-    assert 3 < planned < 100_000
+    planned = budget.ThawPlan(state.meta['epochs'], 2, last=state.meta['last']).steps(STEPS)
+    assert 3 * STEPS < planned < 100_000 * STEPS
     seen: list[progress.Progress] = []
     rates: list[float] = []
 
@@ -274,6 +275,6 @@ def test_rate_falls_over_the_epochs_that_fit_and_a_resumed_training_keeps_to_the
     # Without a budget now, and still with the plan of then.
     with pytest.raises(Killed), progress.listening(seen.append):
         run(fine_tuning.classifier(chosen), tmp_path, chosen, on_epoch=note)
-    assert seen[0].total == planned * STEPS
-    expected = [optimizer.learning_rate(1e-2, step, planned * STEPS, 0.1) for step in range(9)]
+    assert seen[0].total == planned
+    expected = [optimizer.learning_rate(1e-2, step, planned, 0.1) for step in range(9)]
     assert rates == [max(expected[i : i + 3]) for i in (0, 3, 6)]
