@@ -128,6 +128,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         model=model,
         embeddings=embeddings,
         baseline_model=baseline.outputs['model'],
+        baseline_evaluation=baseline.outputs['evaluation'],
         seen_examples=baseline.outputs['candidate_examples'],
         baseline_seen_examples=baseline.outputs['examples'],
         gate=config.gate,

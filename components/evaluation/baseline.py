@@ -37,6 +37,7 @@ def baseline_model(
         candidate=candidate,
         model=types.Channel(type=standard_artifacts.Model),
         model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+        evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
         examples=types.Channel(type=standard_artifacts.Examples),
         candidate_examples=types.Channel(type=standard_artifacts.Examples),
     ).with_id(node_names.BASELINE)
@@ -45,9 +46,9 @@ def baseline_model(
 class BaselineStrategy(resolver.ResolverStrategy):
     """Resolves `model` and `model_blessing` to the baseline and its blessing.
 
-    `examples` are what the model learned from, as ingested, `candidate_examples` the same of the
-    candidate. The metadata knows them for every model. They are several where settings were tuned
-    on other images.
+    `evaluation` is that of the blessing, which has the digests of the model's files. `examples` are
+    what the model learned from, as ingested, `candidate_examples` the same of the candidate. The
+    metadata knows them for every model. They are several where settings were tuned on other images.
 
     TFX's LatestBlessedModelStrategy would take the candidate itself once it has been blessed: a
     second run with nothing changed would then have new inputs and evaluate the model against
@@ -73,6 +74,7 @@ class BaselineStrategy(resolver.ResolverStrategy):
             'candidate': candidates,
             'model': models,
             'model_blessing': blessings,
+            'evaluation': _made_with(store, blessings, input_dict['evaluation']),
             'examples': _learned_from(store, models, examples),
             'candidate_examples': _learned_from(store, candidates, examples),
         }
@@ -131,6 +133,18 @@ def _passed_serving_check(store: mlmd.MetadataStore, blessing: types.Artifact) -
     latest = max(decisions, key=lambda event: event.execution_id)
     (decision,) = store.get_artifacts_by_id([latest.artifact_id])
     return bool(decision.custom_properties[property_names.BLESSED].int_value == 1)
+
+
+def _made_with(
+    store: mlmd.MetadataStore, blessings: list[types.Artifact], evaluations: list[types.Artifact]
+) -> list[types.Artifact]:
+    """The evaluations that gave the blessings."""
+    ids = {
+        step.outputs['evaluation']
+        for step in lineage.steps(store, [blessing.id for blessing in blessings])
+        if step.node == node_names.EVALUATOR
+    }
+    return sorted((e for e in evaluations if e.id in ids), key=lambda e: e.id)
 
 
 def _learned_from(

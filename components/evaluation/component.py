@@ -33,6 +33,7 @@ class GateEvaluator(Component):
     OPTIONAL_INPUTS = {
         'embeddings': Embeddings,  # a model whose base is frozen is run on them
         'baseline_model': standard_artifacts.Model,  # none without an earlier blessed model
+        'baseline_evaluation': standard_artifacts.ModelEvaluation,  # with the digests of its files
         # All that each model learned from, as ingested: its own, and those of its tuning.
         'seen_examples': standard_artifacts.Examples,
         'baseline_seen_examples': standard_artifacts.Examples,

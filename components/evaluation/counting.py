@@ -8,6 +8,7 @@ import numpy as np
 
 from thawline.components.evaluation import metrics
 from thawline.components.evaluation.gate.counts import (
+    ChangedFiles,
     Counts,
     HitCount,
     NoRecord,
@@ -50,7 +51,7 @@ def paired(predictions: Predictions) -> Pairs:
 def count(
     predictions: Predictions,
     gate: Gate,
-    baseline: PairedCount | NoRecord | None = None,
+    baseline: PairedCount | NoRecord | ChangedFiles | None = None,
     latency_ms: float | None = None,
     size_mb: float | None = None,
 ) -> Counts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 
@@ -21,7 +22,13 @@ from thawline.components.evaluation import (
     unseen_images,
 )
 from thawline.components.evaluation.gate import verdict
-from thawline.components.evaluation.gate.counts import ClassChange, Counts, NoRecord, PairedCount
+from thawline.components.evaluation.gate.counts import (
+    ChangedFiles,
+    ClassChange,
+    Counts,
+    NoRecord,
+    PairedCount,
+)
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
@@ -31,6 +38,7 @@ from thawline.components.saved_model import card
 from thawline.components.shared import judged_files, progress, property_names, split_files
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
+from thawline.components.shared.sample_depth import SampleDepth
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
 from thawline.components.statistics import proportions
 
@@ -132,12 +140,14 @@ class Executor(BeamNodeExecutor):
 
 def _images_to_compare(
     inputs: Artifacts, candidate: str, baseline: str | None
-) -> tuple[frozenset[str], PairedCount | NoRecord | None]:
+) -> tuple[frozenset[str], PairedCount | NoRecord | ChangedFiles | None]:
     """Ids of the images to ask the baseline about, and what is known of it before it answers."""
     if baseline is None:
         return frozenset(), None
-    classes = card.read(pathlib.Path(candidate)).classes
-    baseline_classes = _classes_of_baseline(baseline)
+    old = _card_of_baseline(baseline)
+    if changes := _changed_files(inputs, baseline):
+        return frozenset(), ChangedFiles(changes)
+    new = card.read(pathlib.Path(candidate))
     own, *seen = (
         image_table.read(artifact.uri)
         for key in ('examples', 'seen_examples', 'baseline_seen_examples')
@@ -146,14 +156,34 @@ def _images_to_compare(
     known = [images for images in seen if images is not None]
     if own is None or len(known) < len(seen) or 'baseline_seen_examples' not in inputs:
         return frozenset(), NoRecord()
-    shared = [name for name in classes if name in baseline_classes]
-    change = ClassChange.between(baseline_classes, classes)
-    return unseen_images.unseen(own, known, shared), PairedCount(0, 0, 0, change)
+    shared = [name for name in new.classes if name in old.classes]
+    change = ClassChange.between(old.classes, new.classes)
+    counted = PairedCount(0, 0, 0, change, _other_depth(old.depth, new.depth))
+    return unseen_images.unseen(own, known, shared), counted
 
 
-def _classes_of_baseline(folder: str) -> tuple[str, ...]:
+def _changed_files(inputs: Artifacts, baseline: str) -> str:
+    """What of the baseline is not as it was judged; '' also where no record says how it was."""
+    for evaluation in inputs.all_of('baseline_evaluation'):
+        with contextlib.suppress(FileNotFoundError):
+            return judged_files.changes(pathlib.Path(baseline), evaluation)
+    return ''
+
+
+def _other_depth(old: SampleDepth, new: SampleDepth) -> str:
+    """A caution where the images are scaled otherwise than those that the baseline learned from."""
+    if old == new:
+        return ''
+    return (
+        f'The baseline learned from images of more than 8 bits scaled by {old}, and is compared on '
+        f'images scaled by {new}, as the new model is, which puts it at a disadvantage. To compare '
+        f'like with like, set data.depth.'
+    )
+
+
+def _card_of_baseline(folder: str) -> card.Card:
     try:
-        return card.read(pathlib.Path(folder)).classes
+        return card.read(pathlib.Path(folder))
     except FileNotFoundError as error:
         raise DataError(
             f'The baseline is missing from {folder}: restore it, or start over with another '

@@ -42,9 +42,19 @@ def check(model: pathlib.Path, artifact: Artifact, what: str, first: str) -> Non
     """
     again = f'make it again with: thawline run --from {first} --no-cache'
     try:
-        recorded = Fingerprint.read(artifact.uri)
+        differences = changes(model, artifact)
     except FileNotFoundError as error:
         raise NotFound(f'{error.filename} is missing, the record of {what}; {again}') from error
-    changes = str(FileChanges.between(recorded, model_fingerprint.read(LocalFiles(model))))
-    if changes:
-        raise ConfigError(f'{model} is no longer {what}: {changes}; {again}')
+    if differences:
+        raise ConfigError(f'{model} is no longer {what}: {differences}; {again}')
+
+
+def changes(model: pathlib.Path, artifact: Artifact) -> str:
+    """What of a model's files is not as `record` put it into an artifact; '' where all is.
+
+    Raises:
+        FileNotFoundError: there is no record.
+        UserError: the model cannot be read.
+    """
+    recorded = Fingerprint.read(artifact.uri)
+    return str(FileChanges.between(recorded, model_fingerprint.read(LocalFiles(model))))

@@ -9,7 +9,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 # Keys of inputs that are only compared with, and lead to nothing that the execution makes.
-COMPARED = ('baseline_model', 'baseline_seen_examples', 'previous')
+COMPARED = ('baseline_model', 'baseline_evaluation', 'baseline_seen_examples', 'previous')
 
 Ids = Mapping[str, Collection[int]]  # of artifacts, by what an execution calls them
 

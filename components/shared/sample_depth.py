@@ -39,6 +39,10 @@ class SampleDepth(Record):
     low: float = 0.0
     high: float = 1.0
 
+    def __str__(self) -> str:
+        deep = '' if (self.low, self.high) == (0.0, 1.0) else f' ({self.low:g} to {self.high:g})'
+        return f'{self.bits} bits{deep}'
+
     def table(self) -> np.ndarray:
         """The 8-bit value of each 16-bit sample: uint8 [65536]."""
         scaled = np.arange(2**FULL) * (255 / (2**self.bits - 1))

@@ -69,6 +69,7 @@ def test_evaluator_is_given_what_both_models_learned_from(tmp_path: pathlib.Path
     assert inputs['seen_examples'] == resolved['candidate_examples']
     assert inputs['baseline_seen_examples'] == resolved['examples']
     assert inputs['baseline_model'] == resolved['model']
+    assert inputs['baseline_evaluation'] == resolved['evaluation']
 
 
 def test_statistics_count_values_in_sketches(tmp_path: pathlib.Path) -> None:

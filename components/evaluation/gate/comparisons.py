@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from thawline.components.evaluation.gate.counts import ClassChange, Counts, NoRecord, PairedCount
+from thawline.components.evaluation.gate.counts import (
+    ChangedFiles,
+    ClassChange,
+    Counts,
+    NoRecord,
+    PairedCount,
+)
 from thawline.components.evaluation.gate.params import Baseline, Gate
 from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.evaluation.gate.rule_result import (
@@ -84,11 +90,14 @@ def paired_test(counts: Counts, gate: Gate, decides: bool) -> RuleResult:
         )
     if test.outcome is not PairedOutcome.BETTER:
         margin = test.p_value - test.level
-    result = RuleResult(name, title, not worse, test.p_value, test.level, margin, sentence, change)
+    result = RuleResult(
+        name, title, not worse, test.p_value, test.level, margin, sentence, change, pairs.caution
+    )
     if decides and gate.paired_test is not None:
         return result
     why = 'gate.paired_test: null' if gate.paired_test is None else 'strictness: point'
-    return dataclasses.replace(without_effect(result, why), caution=sentence if worse else '')
+    cautions = [sentence] * worse + [pairs.caution] * bool(pairs.caution)
+    return dataclasses.replace(without_effect(result, why), caution=' '.join(cautions))
 
 
 def test_contradiction(counts: Counts, level: float, decides: bool) -> RuleResult:
@@ -135,6 +144,11 @@ def _why_not_compared(counts: Counts, gate: Gate) -> str:
         return _MISSING[gate.baseline]
     if isinstance(pairs, NoRecord):
         reason = f'There is no record of the images that {baseline} has seen.'
+    elif isinstance(pairs, ChangedFiles):
+        reason = (
+            f'The files of {baseline} are no longer those that were judged ({pairs.changes}), so '
+            f'{_MODEL} is not compared with it. Put them back, and run again, to compare.'
+        )
     elif not counts.test.n:
         return (
             f'There are no labelled test images to compare {_MODEL} with {baseline} on; '

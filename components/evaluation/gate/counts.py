@@ -62,17 +62,30 @@ class PairedCount:
         lost: images that only the baseline classifies correctly.
         n: all of them.
         classes: how the candidate's classes differ; images of these are not among the `n`.
+        caution: what puts the baseline at a disadvantage, for people; '' where nothing does.
     """
 
     won: int
     lost: int
     n: int
     classes: ClassChange = ClassChange((), ())
+    caution: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
 class NoRecord:
     """Nothing says which images the baseline has seen, which rules out a comparison."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ChangedFiles:
+    """The baseline's files are no longer those that were judged, which rules out a comparison.
+
+    Attributes:
+        changes: which, for people.
+    """
+
+    changes: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +108,7 @@ class Counts:
     classes: Mapping[str, HitCount]
     slices: tuple[SliceCount, ...] = ()
     calibration_error: float | None = None
-    baseline: PairedCount | NoRecord | None = None
+    baseline: PairedCount | NoRecord | ChangedFiles | None = None
     latency_ms: float | None = None
     size_mb: float | None = None
     not_finite: int = 0

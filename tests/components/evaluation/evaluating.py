@@ -71,7 +71,7 @@ def write_examples(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]) 
         for serialized in some
     ]
     pq.write_table(pa.Table.from_pylist(rows, image_table.SCHEMA), folder / 'images.parquet')
-    artifact = _artifact(standard_artifacts.Examples, folder, 1)
+    artifact = new_artifact(standard_artifacts.Examples, folder, 1)
     artifact.split_names = str(sorted(splits)).replace("'", '"')
     return artifact
 
@@ -89,12 +89,12 @@ def write_statistics(folder: pathlib.Path, splits: Mapping[str, Sequence[bytes]]
         statistics = tfdv.generate_statistics_from_dataframe(pd.DataFrame(rows))
         (folder / f'Split-{split}').mkdir(parents=True)
         (folder / f'Split-{split}' / 'FeatureStats.pb').write_bytes(statistics.SerializeToString())
-    artifact = _artifact(standard_artifacts.ExampleStatistics, folder, 2)
+    artifact = new_artifact(standard_artifacts.ExampleStatistics, folder, 2)
     artifact.split_names = str(sorted(splits)).replace("'", '"')
     return artifact
 
 
-def _artifact(kind: type[Artifact], folder: pathlib.Path, number: int) -> Artifact:
+def new_artifact(kind: type[Artifact], folder: pathlib.Path, number: int) -> Artifact:
     artifact = kind()
     artifact.uri, artifact.id = str(folder), number
     return artifact
@@ -172,11 +172,13 @@ def evaluate(
     settings: Evaluation | None = None,
     embeddings: str | None = None,
     baseline_seen: Mapping[str, Sequence[bytes]] | None = types.MappingProxyType({}),
+    baseline_evaluation: pathlib.Path | None = None,
 ) -> Evaluated:
     """Runs the executor as TFX does, statistics being those of val for train too.
 
     Args:
         baseline_seen: images that the baseline learned from; None where nothing is known of them.
+        baseline_evaluation: folder of the record of the baseline's files.
     """
     examples_artifact = write_examples(folder / 'examples', splits)
     (folder / 'earlier').mkdir()
@@ -188,15 +190,21 @@ def evaluate(
         'seen_examples': [examples_artifact],
         'baseline_seen_examples': [earlier] if baseline else [],
         'statistics': [write_statistics(folder / 'statistics', {**splits, 'train': splits['val']})],
-        'model': [_artifact(standard_artifacts.Model, candidate, MODEL_ID)],
-        'embeddings': ([_artifact(Embeddings, pathlib.Path(embeddings), 4)] if embeddings else []),
+        'model': [new_artifact(standard_artifacts.Model, candidate, MODEL_ID)],
+        'embeddings': (
+            [new_artifact(Embeddings, pathlib.Path(embeddings), 4)] if embeddings else []
+        ),
         'baseline_model': (
-            [_artifact(standard_artifacts.Model, baseline, BASELINE_ID)] if baseline else []
+            [new_artifact(standard_artifacts.Model, baseline, BASELINE_ID)] if baseline else []
         ),
     }
+    if baseline_evaluation:
+        inputs['baseline_evaluation'] = [
+            new_artifact(standard_artifacts.ModelEvaluation, baseline_evaluation, 5)
+        ]
     outputs = {
-        'evaluation': [_artifact(standard_artifacts.ModelEvaluation, folder / 'evaluation', 8)],
-        'blessing': [_artifact(standard_artifacts.ModelBlessing, folder / 'blessing', 9)],
+        'evaluation': [new_artifact(standard_artifacts.ModelEvaluation, folder / 'evaluation', 8)],
+        'blessing': [new_artifact(standard_artifacts.ModelBlessing, folder / 'blessing', 9)],
     }
     context = base_beam_executor.BaseBeamExecutor.Context(
         beam_pipeline_args=list(IN_PROCESS), tmp_dir=str(folder / 'tmp'), unique_id='1'

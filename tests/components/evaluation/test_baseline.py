@@ -92,11 +92,12 @@ def resolve_all(
     blessings: Artifacts,
     examples: Artifacts,
     strategy: baseline.BaselineStrategy | None = None,
+    evaluations: Artifacts = [],  # noqa: B006  only read
 ) -> dict[str, list[int]]:
     """Ids of all that was resolved."""
     inputs = {
         'candidate': candidate, 'model': models, 'model_blessing': blessings,
-        'examples': examples, 'candidate_examples': examples,
+        'examples': examples, 'candidate_examples': examples, 'evaluation': evaluations,
     }  # fmt: skip
     resolved = (strategy or baseline.BaselineStrategy()).resolve_artifacts(store, inputs)
     assert resolved is not None
@@ -239,6 +240,26 @@ def test_a_model_without_a_record_learned_from_nothing_that_is_known(recorder: R
     )  # fmt: skip
     assert resolved['model'] == [foreign]
     assert resolved['examples'] == resolved['candidate_examples'] == []
+
+
+def test_the_evaluation_is_that_of_the_blessing(recorder: Recorder) -> None:
+    done = pb.Execution.COMPLETE
+    models, blessings, evaluations = [], [], []
+    for run in ('r1', 'r2'):
+        model_id = ingest_and_train(recorder, run)['model']
+        blessed, evaluation, checked = (recorder.artifact(blessed=1) for _ in range(3))
+        evaluated = {'blessing': blessed, 'evaluation': evaluation}
+        recorder.run('Evaluator', run, {'model': model_id}, evaluated, done)
+        recorder.run('ServingCheck', run, {'blessing': blessed}, {'infra_blessing': checked}, done)
+        models.append(model(model_id))
+        blessings.append(blessing(blessed, model_id, True))
+        evaluations.append(standard_artifacts.ModelEvaluation())
+        evaluations[-1].id = evaluation
+    for candidate, expected in ((models[1].id, evaluations[:1]), (10**6, evaluations[1:])):
+        resolved = resolve_all(
+            recorder.store, [model(candidate)], models, blessings, [], evaluations=evaluations
+        )
+        assert resolved['evaluation'] == [e.id for e in expected]
 
 
 PRODUCTION = '/runs/x/serving/production'

@@ -7,6 +7,7 @@ import pytest
 
 from thawline.components.evaluation import counting
 from thawline.components.evaluation.gate.counts import (
+    ChangedFiles,
     ClassChange,
     HitCount,
     NoRecord,
@@ -76,8 +77,10 @@ def test_an_answer_of_a_class_that_the_candidate_lacks_is_wrong() -> None:
     assert counted.baseline == PairedCount(won=1, lost=0, n=2, classes=change)
 
 
-@pytest.mark.parametrize('reason', [None, NoRecord(), PairedCount(0, 0, 0)])
-def test_a_baseline_that_was_not_asked(reason: PairedCount | NoRecord | None) -> None:
+@pytest.mark.parametrize('reason', [None, NoRecord(), ChangedFiles('x'), PairedCount(0, 0, 0)])
+def test_a_baseline_that_was_not_asked(
+    reason: PairedCount | NoRecord | ChangedFiles | None,
+) -> None:
     assert counting.count(predictions(None), Gate(), reason).baseline == reason
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import shutil
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn.metrics
+from tfx.types import standard_artifacts
 
 import tfx.components  # noqa: F401  isort: skip - tfma is not whole without it
 import tensorflow_model_analysis as tfma  # isort: skip
@@ -23,7 +26,9 @@ from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import RuleResult, Verdict
 from thawline.components.evaluation.params import Evaluation
+from thawline.components.saved_model import card
 from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared import judged_files
 from thawline.components.shared.errors import DataError
 from thawline.components.statistics import paired
 
@@ -161,6 +166,10 @@ def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
     model = evaluating.exported(tmp_path / 'model', transformed, classes, rule)
     # Without a rule, and with its classes in the other order.
     baseline = evaluating.exported(tmp_path / 'baseline', transformed, classes[::-1], seed=1)
+    # And of a set whose 16-bit samples used 12 bits.
+    described = baseline / 'Format-Serving' / card.FILE
+    text = json.loads(described.read_text('utf-8'))
+    described.write_text(json.dumps({**text, 'depth': {'bits': 12}}), 'utf-8')
     gate = Gate(
         val_accuracy=0.0, max_drop=1.0, paired_test=1e-9, test_contradiction=1e-9,
         max_latency_ms=60_000, max_size_mb=0.001,
@@ -195,6 +204,8 @@ def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
     hits = dict(zip(table.ids, table.baseline_answers == table.labels, strict=True))
     assert [hits[row.image_id] for row in parts['test'][2:-2]] == others.tolist()
 
+    (caution,) = verdict_of(evaluated).cautions
+    assert '12 bits' in caution and '16 bits' in caution and 'data.depth' in caution
     assert tfma.load_validation_result(evaluated.evaluation.uri).validation_ok
     assert [rule.name for rule in verdict_of(evaluated).rules if rule.holds is False] == [
         'max_size_mb'
@@ -321,6 +332,29 @@ def test_the_comparison_starts_anew_where_too_few_images_are_known_to_be_unseen(
     assert asked == (7 if recorded else 0)
     compared_with = evaluated.blessing.get_int_custom_property('baseline_model_id')
     assert (compared_with == evaluating.BASELINE_ID) is recorded
+
+
+def test_a_baseline_whose_files_have_changed_is_not_asked(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    classes = ('no', 'yes')
+    some = [evaluating.example(row, 'test') for row in rows(classes, 12, 1)]
+    model = evaluating.exported(tmp_path / 'model', transformed, classes)
+    baseline = tmp_path / 'baseline'
+    shutil.copytree(model, baseline)
+    judged = evaluating.new_artifact(standard_artifacts.ModelEvaluation, tmp_path / 'judged', 5)
+    (tmp_path / 'judged').mkdir()
+    judged_files.record(baseline / 'Format-Serving', judged)
+    saved = baseline / 'Format-Serving' / 'saved_model.pb'
+    saved.write_bytes(b'no model')
+    gate = Gate(val_accuracy=0.0, test_contradiction=None)
+    evaluated = evaluating.evaluate(
+        tmp_path, {'val': some, 'test': some}, model, baseline, gate,
+        baseline_evaluation=tmp_path / 'judged',
+    )  # fmt: skip
+    rule = rule_of(evaluated, 'paired_test')
+    assert rule.holds is None and 'saved_model.pb' in rule.caution
+    assert not evaluated.blessing.has_custom_property('baseline_model_id')
 
 
 def test_missing_baseline_is_named(transformed: Transformed, tmp_path: pathlib.Path) -> None:

@@ -60,7 +60,7 @@ class Recorder:
 def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'metadata.sqlite'
     recorder = Recorder(metadata_store.open_store(connection_to(path)))
-    images, model, other, evaluation, others = (recorder.artifact() for _ in range(5))
+    images, model, other, evaluation, others, old = (recorder.artifact() for _ in range(6))
     done, cached = pb.Execution.COMPLETE, pb.Execution.CACHED
     recorder.run('Images', 'r1', {}, {'examples': images}, done)
     recorder.run('Trainer', 'r1', {'examples': images}, {'model': model}, done)
@@ -69,6 +69,8 @@ def test_steps_are_those_that_made_it_and_not_the_cache(tmp_path: pathlib.Path) 
     recorder.run('Trainer', 'r3', {'examples': images}, {'model': model}, cached)
     recorder.run('Images', 'r3', {}, {'examples': others}, done)
     compared = {'model': model, 'baseline_model': other, 'baseline_seen_examples': others}
+    recorder.run('Evaluator', 'r2', {}, {'evaluation': old}, done)
+    compared['baseline_evaluation'] = old
     recorder.run('Evaluator', 'r3', compared, {'evaluation': evaluation}, done)
 
     with metadata_store.lend(connection_to(path)):

@@ -15,6 +15,7 @@ import pytest
 import scipy.stats
 
 from thawline.components.evaluation.gate.counts import (
+    ChangedFiles,
     ClassChange,
     Counts,
     HitCount,
@@ -278,6 +279,7 @@ def test_rules_that_nobody_asked_for() -> None:
     [
         (None, []),
         (NoRecord(), ['no record', 'starts anew']),
+        (ChangedFiles('changed: a.pb'), ['changed: a.pb', 'starts anew']),
         (PairedCount(0, 7, 7), ['7 test images', '20', 'starts anew']),
         (PairedCount(0, 1, 1), ['1 test image that', '20', 'starts anew']),
         (PairedCount(0, 0, 0), ['no test images', '20', 'starts anew']),
@@ -288,7 +290,7 @@ def test_rules_that_nobody_asked_for() -> None:
     ],
 )
 def test_without_a_baseline_or_unseen_images_nothing_is_compared(
-    baseline: PairedCount | NoRecord | None, parts: list[str]
+    baseline: PairedCount | NoRecord | ChangedFiles | None, parts: list[str]
 ) -> None:
     decision = judge(counts(baseline=baseline), gate())
     assert decision.blessed
@@ -301,6 +303,12 @@ def test_without_a_baseline_or_unseen_images_nothing_is_compared(
     assert (decision.paired is None) is not isinstance(baseline, PairedCount)
     if decision.paired is not None:
         assert decision.paired.outcome == 'too few to judge'
+
+
+@pytest.mark.parametrize('settings', [gate(), gate(paired_test=None)])
+def test_what_puts_the_baseline_at_a_disadvantage_is_a_caution(settings: Gate) -> None:
+    decision = judge(counts(baseline=PairedCount(9, 8, 200, caution='other depth')), settings)
+    assert decision.blessed and decision.cautions == ['other depth']
 
 
 def test_shared_classes_are_compared() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests import golden
 from tests.components.evaluation.gate.test_verdict import GOOD, SLICES, counts, gate
 from thawline.components.evaluation.gate.counts import (
+    ChangedFiles,
     ClassChange,
     Counts,
     HitCount,
@@ -78,6 +79,9 @@ def comparison_cases() -> Iterator[tuple[str, Counts, Gate]]:
     yield 'no model in production', counts(), production
     yield 'worse than the model in production', worse, production
     yield 'no record of the images', counts(baseline=NoRecord()), gate()
+    changed = ChangedFiles('changed: saved_model.pb')
+    yield 'a baseline whose files have changed', counts(baseline=changed), gate()
+    yield 'the same in production', counts(baseline=changed), production
 
 
 @pytest.mark.golden
