@@ -1,6 +1,7 @@
 """Batch prediction: from a listing of images to one table and its quarantine.
 
-The table is complete or absent: chunks lie in a hidden folder beside it until all are finished.
+The table is complete or absent: chunks lie in a hidden folder beside it until all are finished. One
+that a killed process left there is removed by the next prediction into the same folder.
 Every listed image is in the table or in the quarantine, which is checked name by name.
 """
 
@@ -10,7 +11,6 @@ import dataclasses
 import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -24,8 +24,11 @@ from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared import progress
 from thawline.pipeline.prediction import beam_pipeline, chunk_files, model, tables
 from thawline.pipeline.prediction.beam_pipeline import Chunk, PredictionJob
+from thawline.pipeline.system import temporary_files
 
 import apache_beam as beam  # isort: skip
+
+_PARTS = '.parts-'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +82,8 @@ def predict(
     """
     kind = tables.table_kind(target)
     chunks = beam_pipeline.split_into_chunks(listing)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix=f'.{target.name}.parts-', dir=target.parent))
+    temporary_files.remove_orphaned_in(target.parent, f'.*{_PARTS}*')
+    folder = temporary_files.make_folder(f'.{target.name}{_PARTS}', target.parent)
     try:
         with model.load(predictor) as loaded:
             images = ImageSettings(size_limits.max_side, size_limits.max_pixels, loaded.depth)

@@ -15,11 +15,17 @@ _PREFIX = 'thawline-'
 _OWNER = 'owner.json'
 
 
+def make_folder(prefix: str, parent: pathlib.Path | None) -> pathlib.Path:
+    """A new folder that says which process it belongs to; `parent` None: of temporary files."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    (folder / _OWNER).write_text(ProcessIdentity.own().text, 'utf-8')
+    return folder
+
+
 @contextlib.contextmanager
 def in_own_folder() -> Iterator[None]:
     """Has this process, and those that it starts, make temporary files in a folder of its own."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX))
-    (folder / _OWNER).write_text(ProcessIdentity.own().text, 'utf-8')
+    folder = make_folder(_PREFIX, None)
     variable, default = os.environ.get('TMPDIR'), tempfile.tempdir
     os.environ['TMPDIR'] = tempfile.tempdir = str(folder)
     try:
@@ -38,8 +44,13 @@ def remove_orphaned() -> int:
     root = pathlib.Path(tempfile.gettempdir())
     while (root / _OWNER).is_file():  # the own folder, or that of the process that started this one
         root = root.parent
+    return remove_orphaned_in(root, f'{_PREFIX}*')
+
+
+def remove_orphaned_in(root: pathlib.Path, pattern: str) -> int:
+    """The same for folders of `make_folder` in `root` whose names match."""
     removed = 0
-    for owner in root.glob(f'{_PREFIX}*/{_OWNER}'):
+    for owner in root.glob(f'{pattern}/{_OWNER}'):
         try:
             if owner.parent.is_symlink() or owner.stat().st_uid != os.getuid():
                 continue

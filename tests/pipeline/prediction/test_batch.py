@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import pickle
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from unittest import mock
 
@@ -14,6 +18,7 @@ from tests.components.evaluation import evaluating
 from tests.components.ingestion import images
 from tests.components.transformed import CLASSES, Transformed
 from tests.pipeline.prediction import prediction_setup
+from thawline import ROOT
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion.params import Columns
 from thawline.components.saved_model import card
@@ -186,6 +191,43 @@ def test_failure_leaves_the_old_table_and_nothing_else(
         prediction_setup.predict([folder], model, target)
     assert target.read_text('utf-8') == 'old'
     assert [path.name for path in tmp_path.iterdir()] == ['out.csv']
+
+
+_OWNER = """
+import pathlib, sys, time
+from thawline.pipeline.system import temporary_files
+print(temporary_files.make_folder('.old.csv.parts-', pathlib.Path(sys.argv[1])), flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_killed_prediction_left_is_removed_by_the_next(
+    model: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    command = [sys.executable, '-c', _OWNER, str(tmp_path)]
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    left, theirs = (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    )
+    try:
+        folders = [pathlib.Path(p.stdout.readline().strip()) for p in (left, theirs) if p.stdout]
+        (folders[0] / 'part-000000.arrow').write_bytes(b'half')
+        foreign = tmp_path / '.mine.csv.parts-x'
+        foreign.mkdir()
+        left.send_signal(signal.SIGKILL)
+        left.wait()
+        some = {'a.png': prediction_setup.good()['grey.png']}
+        root = prediction_setup.write(tmp_path / 'images', some)
+        prediction_setup.predict([root], model, tmp_path / 'new.csv')
+        assert not folders[0].exists()
+        # That of a process at work stays, and what nothing is known of.
+        assert folders[1].is_dir() and foreign.is_dir()
+        assert {p.name for p in tmp_path.glob('.*')} == {folders[1].name, foreign.name}
+    finally:
+        for process in (left, theirs):
+            process.kill()
+            process.communicate()
 
 
 def test_quarantine_of_an_earlier_table_goes(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
