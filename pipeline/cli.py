@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib
 import os
+from typing import Any
 
 import click
 
 import thawline
 from thawline.components.shared.errors import UserError
+from thawline.pipeline.system import signals
 from thawline.pipeline.terminal import encoding
 
 _HELP = """Turn a small folder of labelled images into a model you can deploy.
@@ -88,6 +90,12 @@ class _Group(click.Group):
             with formatter.section(title):
                 formatter.write_dl(list(lines.items()))
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """As click's, whose own errors can repeat any character of the command line."""
+        encoding.make_readable()
+        signals.hide_lost_interrupts()
+        return super().main(*arguments, **options)
+
     def invoke(self, context: click.Context) -> object:
         """Shows an error that the user can fix as one message, without a traceback."""
         try:
@@ -103,4 +111,3 @@ class _Group(click.Group):
 def main() -> None:
     # ML Metadata would log each connection to a database.
     os.environ.setdefault('GLOG_minloglevel', '2')
-    encoding.make_readable()

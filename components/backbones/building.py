@@ -93,8 +93,17 @@ def _download(entry: registry.BackboneEntry, image_size: int) -> keras.Model:
         raise Unavailable(
             f"The weights 'imagenet' of {entry.name} could not be downloaded ({text}). Without a "
             f'network, download the file elsewhere and put it at {path}, or set the weights to the '
-            'path of a file.'
+            f'path of a file{_offline_alternative(entry)}.'
         ) from error
+
+
+def _offline_alternative(entry: registry.BackboneEntry) -> str:
+    """The base whose weights need no network, where they are installed."""
+    name = 'efficientnet_lite0'
+    if package_weights.locate() is None:
+        return ''
+    base = '' if entry.name == name else f' model.backbone: {name} with'
+    return f', or use{base} model.weights: package, which is installed'
 
 
 def _assemble(

@@ -8,7 +8,7 @@ from thawline.components.shared.settings import Section
 
 
 class Bulk(Section):
-    """Images that every run predicts with the model that it has made, if it was blessed."""
+    """Images that every run predicts with the model that it has made, if it was pushed."""
 
     data: str = pydantic.Field(
         description='A folder of images, a CSV with a column of paths, TFRecord files (a pattern), '

@@ -74,6 +74,7 @@ def _compared_run(store: mlmd.MetadataStore, stored: StoredReport) -> ComparedRu
         content.project,
         content.verdict,
         content.facts,
+        content.serving_problems,
     )
 
 

@@ -40,7 +40,8 @@ class Serving(Section):
     )
     check: ServingCheckSettings = ServingCheckSettings()
     bulk: Bulk | None = pydantic.Field(
-        default=None, description='Unlabelled images to predict with the blessed model of a run.'
+        default=None,
+        description='Unlabelled images to predict with the model of a run, if it was pushed.',
     )
 
     @property

@@ -27,6 +27,7 @@ class ComparedRun:
         project: name of the project.
         verdict: on its model.
         facts: of its report.
+        serving_problems: why the serving check refused its model, in words; else empty.
         model: id of its model; 0 where it is not known.
         baseline: id of the model that the gate compared it with; 0 without one.
         images: all of those that it was trained, chosen and evaluated on; None without a record.
@@ -42,6 +43,7 @@ class ComparedRun:
     baseline: int = 0
     images: pa.Table | None = None
     learned_from: tuple[pa.Table, ...] | None = None
+    serving_problems: tuple[str, ...] = ()
 
     @property
     def level(self) -> float:
@@ -57,6 +59,7 @@ def read(
     project: str,
     verdict: Verdict,
     facts: RunFacts | None = None,
+    serving_problems: tuple[str, ...] = (),
 ) -> ComparedRun:
     """A run from its evaluation, with what the metadata knows of the latter.
 
@@ -80,4 +83,5 @@ def read(
         baselines[0].id if baselines else 0,
         None if own is None else image_table.read(own.uri),
         tuple(known) if known and len(known) == len(tables) else None,
+        serving_problems,
     )

@@ -79,7 +79,11 @@ def images(
 def changes(first: ComparedRun, second: ComparedRun) -> FactCard:
     """What differs between the runs besides their answers."""
     facts = [
-        Fact(f'Verdict on {name}', formatting.decision(run.verdict), run.verdict.headline)
+        Fact(
+            f'Verdict on {name}',
+            formatting.decision(run.verdict, run.serving_problems),
+            '; '.join((run.verdict.headline, *run.serving_problems)),
+        )
         for name, run in (('A', first), ('B', second))
     ]
     if first.project != second.project:

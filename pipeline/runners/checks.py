@@ -7,6 +7,8 @@ import pathlib
 import shutil
 
 from thawline.components.bulk_prediction import listing as to_predict
+from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.ingestion import sources
 from thawline.components.ingestion.source_types import Listing
 from thawline.components.shared import node_names
@@ -44,6 +46,37 @@ def check_project(project: Project) -> Listing:
     if classes := sorted({item.label for item in listing.items if item.label is not None}):
         project.config.training.decision.check_classes(classes)
     return listing
+
+
+def check_columns(evaluation: Evaluation, gate: Gate, statistics: pathlib.Path) -> None:
+    """Checks that the images have the columns that the evaluation and the gate name.
+
+    The Evaluator would find out only after the training.
+
+    Args:
+        evaluation, gate: the settings.
+        statistics: folder of StatisticsGen's artifact.
+
+    Raises:
+        ConfigError: they have not.
+    """
+    named = [
+        *(
+            (f'evaluation.crossed[{i}]', n)
+            for i, names in enumerate(evaluation.crossed)
+            for n in names
+        ),
+        *((f'gate.slices[{i}].column', floor.column) for i, floor in enumerate(gate.slices)),
+    ]
+    if not named:
+        return
+    from thawline.components.evaluation import image_statistics, slices
+
+    folders = {p.name.removeprefix('Split-'): str(p) for p in statistics.glob('Split-*')}
+    images = image_statistics.read(folders)
+    known = slices.sliceable(('source_format', *images.edges, *images.metadata))
+    for where, name in named:
+        slices.check_column(name, known, where)
 
 
 def older_types_note(project: Project) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from thawline.pipeline import tfx_imports
 from thawline.pipeline.engines.engine import Engine
@@ -50,10 +50,12 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         selection: Selection,
         engine: Engine | None = None,
         placeholders: Mapping[str, str] | None = None,
+        check: Callable[[NodeResult], None] | None = None,
     ) -> None:
         """`run_id` names the run in the metadata; a selection reuses an earlier run's results.
 
-        The engine and the placeholders are those of `CompiledRun`.
+        The engine and the placeholders are those of `CompiledRun`. `check` is called after each
+        node, and may end the run.
         """
         super().__init__()
         self._run_id = run_id
@@ -61,6 +63,7 @@ class LocalRunner(tfx_imports.LocalDagRunner):
         self._selection = selection
         self._engine = engine
         self._placeholders = placeholders
+        self._check = check
         self.results: list[NodeResult] = []
 
     def run_with_ir(
@@ -82,6 +85,8 @@ class LocalRunner(tfx_imports.LocalDagRunner):
                 result = run.launch(name)
             self.results.append(result)
             self._display.show_done(result)
+            if self._check is not None:
+                self._check(result)
 
     def _select(self, run: CompiledRun) -> None:
         """Marks which nodes to run, and which run provides the results of all nodes before them.

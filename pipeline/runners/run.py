@@ -7,9 +7,11 @@ import dataclasses
 import datetime
 import logging
 import os
+import pathlib
 import time
 import traceback
 
+from thawline.components.shared import node_names
 from thawline.components.shared.durations import duration
 from thawline.components.shared.errors import Busy, NotFound
 from thawline.pipeline.config.project import Project
@@ -18,6 +20,7 @@ from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.notifications import details, notify
 from thawline.pipeline.runners import killed_runs
 from thawline.pipeline.runners.checks import (
+    check_columns,
     check_disk,
     check_project,
     check_weights,
@@ -119,7 +122,13 @@ def _run_graph(
         if name not in known:
             raise NotFound(f'no node {name!r}; there are: {", ".join(known)}')
     with Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine:
-        runner = local.LocalRunner(run_id, display, selection, engine, project.placeholders)
+
+        def check(result: NodeResult) -> None:
+            if result.node == node_names.STATISTICS_GEN:
+                statistics = pathlib.Path(result.outputs['statistics'].uri)
+                check_columns(project.config.evaluation, project.config.gate, statistics)
+
+        runner = local.LocalRunner(run_id, display, selection, engine, project.placeholders, check)
         try:
             runner.run(wired)
         except failures.NodeFailed as error:

@@ -11,6 +11,7 @@ import logging
 import os
 import pathlib
 import re
+import shlex
 import time
 import traceback
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def execute(
         display.show_title(run_id)
         display.show_fact('log', log)
         logging.info('nodes %s of %s, %s', ', '.join(order), path, pipeline.digest)
-        call = _Call(display, pipeline, project, order, run_id, log)
+        call = _Call(display, path, pipeline, project, order, run_id, log)
         try:
             outcome = call.run(force)
         except Exception as error:  # noqa: BLE001 - every ending is shown and has an exit code
@@ -98,6 +99,7 @@ class _Call:
     def __init__(
         self,
         display: RunDisplay,
+        path: pathlib.Path,
         pipeline: Envelope,
         project: Project,
         nodes: Sequence[str],
@@ -105,6 +107,7 @@ class _Call:
         log: pathlib.Path,
     ) -> None:
         self._display, self._pipeline, self._nodes = display, pipeline, nodes
+        self._path = path
         self._project, self._run_id, self._log = project, run_id, log
 
     def run(self, force: bool) -> Outcome:
@@ -186,10 +189,21 @@ class _Call:
         message = self._display.show_error(error, outcome)
         if unusable := save_unusable(error, self._log):
             self._display.show_fact('files', unusable)
+        self._show_next(outcome)
         is_over = outcome not in (Outcome.INPUTS_MISSING, Outcome.BUSY)
         if self._project.config.notifications and is_over:
             self._notify(self._results_so_far(), outcome, message, node)
         return outcome
+
+    def _show_next(self, outcome: Outcome) -> None:
+        """The same call again, and when."""
+        steps = endings.steps_after_error(outcome, 'run-node')
+        purpose = steps[-1][1] if steps else ''
+        if outcome is Outcome.INPUTS_MISSING:
+            purpose = 'again, once the nodes before have completed'
+        nodes = ' '.join(f'--node {node}' for node in self._nodes)
+        call = f'thawline run-node --ir {shlex.quote(str(self._path))} {nodes}'
+        self._display.show_fact('next', f'{call} --run-id {self._run_id}  {purpose}')
 
     def _results_so_far(self) -> list[NodeResult]:
         """The results of other nodes, if the metadata can be read at all."""

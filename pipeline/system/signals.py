@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -26,6 +27,20 @@ def is_stop_requested() -> bool:
     of its own; whatever ends a run after the request is therefore taken as the interruption.
     """
     return _requested.is_set()
+
+
+def hide_lost_interrupts() -> None:
+    """Has Python print nothing where it can hand an interruption to nobody.
+
+    As in a callback of the import system: 'Exception ignored in: ...', with a traceback. A run ends
+    all the same, by `is_stop_requested`.
+    """
+
+    def report(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, Interrupted | KeyboardInterrupt):
+            sys.__unraisablehook__(unraisable)
+
+    sys.unraisablehook = report
 
 
 @contextlib.contextmanager

@@ -56,6 +56,7 @@ def steps_after_error(outcome: Outcome, command: str) -> list[tuple[str, str]]:
         Outcome.BAD_CONFIGURATION: 'again, once the configuration is right',
         Outcome.STOPPED_BY_DATA: 'again, once the images are right',
         Outcome.INPUTS_MISSING: 'the whole chain',
+        Outcome.BUSY: 'again, once the other process has ended',
         Outcome.UNAVAILABLE: 'again later; finished nodes are kept',
         Outcome.CRASHED: 'again; finished nodes are kept',
     }

@@ -53,6 +53,8 @@ def of_error(error: BaseException) -> Outcome:
 def fail(error: UserError) -> NoReturn:
     """Prints the error and ends the command with its code."""
     echo(f'error: {error}', error=True)
+    if isinstance(error, Busy):
+        echo('  next    the same command again, once the other process has ended', error=True)
     sys.exit(of_error(error))
 
 

@@ -40,6 +40,10 @@ COMMANDS: dict[str, tuple[list[str], int, str | None]] = {
     'no project': (['run', NAME], 2, ''),
     'run': (['run'], 4, 'gr\\xf6\\xdfe'),
     'help': (['--help'], 0, 'thawline'),
+    'no command': ([NAME], 2, ''),
+    'no option': ([f'--{NAME}'], 2, ''),
+    'no option of a command': (['runs', f'--{NAME}'], 2, ''),
+    'no choice': (['init', 'new', '--data', 'bilder', '--layout', NAME], 2, ''),
 }
 
 

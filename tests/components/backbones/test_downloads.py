@@ -58,6 +58,7 @@ def test_failed_download_says_how_to_supply_a_file(offline: tuple[pathlib.Path, 
     assert "Unavailable The weights 'imagenet' of resnet50 could not be downloaded" in answer
     path = cached.parent / str(backbones.entry('resnet50').imagenet_file)
     assert f'put it at {path}, or set the weights to the path of a file' in answer
+    assert 'model.backbone: efficientnet_lite0 with model.weights: package' in answer
 
 
 @pytest.mark.slow

@@ -56,6 +56,18 @@ def test_numbers_are_those_of_scikit_learn_and_scipy(sides, told):
     assert loss.difference.lower < loss.difference.value < loss.difference.upper < 0
 
 
+def test_a_model_that_the_serving_check_refused_is_not_called_blessed(sides):
+    refused = dataclasses.replace(sides[1], serving_problems=('18.7 ms for one image',))
+    if not refused.verdict.blessed:
+        refused = dataclasses.replace(
+            refused, verdict=dataclasses.replace(refused.verdict, blessed=True)
+        )
+    told = comparison.compare(sides[0], refused)
+    assert facts(told)['Verdict on B'] == 'refused by the serving check'
+    (detail,) = (f.detail for c in told.cards for f in c.facts if f.term == 'Verdict on B')
+    assert '18.7 ms' in detail
+
+
 def test_the_words_are_those_of_the_gate(told):
     assert comparison_summary.decision(told) == 'B is better than A'
     assert comparison_summary.headline(told) == paired_outcome.describe(

@@ -9,10 +9,12 @@ import shutil
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from thawline.components.evaluation.gate.params import Gate, SliceFloor
+from thawline.components.evaluation.params import Evaluation
 from thawline.components.ingestion.source_types import Listing, SourceItem
 from thawline.components.ingestion.storage import Entry
 from thawline.components.shared import metadata_store
-from thawline.components.shared.errors import Unavailable
+from thawline.components.shared.errors import ConfigError, Unavailable
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import checks
@@ -67,6 +69,24 @@ def test_a_full_disk_is_refused_and_a_tight_one_noted(
         if note:
             (about,) = re.findall(r'about ([\d,]+) MB', note)
             assert needed < int(about.replace(',', '')) < needed * 1.1
+
+
+def test_a_misspelt_column_is_named_before_the_training(tmp_path: pathlib.Path) -> None:
+    from tests.components.evaluation import evaluating
+    from tests.components.transformed import rows
+
+    some = [evaluating.example(row, 'train', {'module': 'mono'}) for row in rows(3, 1)]
+    evaluating.write_statistics(tmp_path, {'train': some, 'val': some})
+    right = Evaluation(crossed=(('meta_module', 'source_format'),))
+    checks.check_columns(right, Gate(), tmp_path)
+    wrong = Evaluation(crossed=(('source_format', 'meta_modul'),))
+    with pytest.raises(ConfigError, match=r"crossed\[0\].*'meta_modul'.*mean 'meta_module'"):
+        checks.check_columns(wrong, Gate(), tmp_path)
+    floor = SliceFloor(column='meta_x', accuracy=0.5)
+    with pytest.raises(ConfigError, match=r'gate.slices\[0\].column'):
+        checks.check_columns(Evaluation(), Gate(slices=(floor,)), tmp_path)
+    # Nothing is read where nothing is named.
+    checks.check_columns(Evaluation(), Gate(), tmp_path / 'none')
 
 
 def test_a_threshold_that_val_chooses_is_noted(tmp_path: pathlib.Path) -> None:

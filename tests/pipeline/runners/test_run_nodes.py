@@ -116,6 +116,8 @@ def test_a_local_run_under_way_is_waited_for_by_trying_again(call):
     assert code == 6
     under_way = 'thawline run is under way in this project (process 4711); try again'
     assert f'error: One did not run: {under_way}' in said
+    again = re.search(r'next +thawline run-node --ir \S+ --node One --run-id \S+ +(.+)', said)
+    assert again is not None and again[1] == 'again, once the other process has ended'
     with file_locks.lock(call.project.run_lock, '4712', shared=True):
         assert call('One')[0] == 0, 'other nodes are no hindrance'
 
