@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import Any
 
 import click
@@ -90,11 +91,27 @@ class _Group(click.Group):
             with formatter.section(title):
                 formatter.write_dl(list(lines.items()))
 
-    def main(self, *arguments: Any, **options: Any) -> Any:
-        """As click's, whose own errors can repeat any character of the command line."""
+    def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
+        """As click's, which would print its own errors as UTF-8 where that cannot be read."""
         encoding.make_readable()
         signals.hide_lost_interrupts()
-        return super().main(*arguments, **options)
+        try:
+            options['standalone_mode'] = False
+            result = super().main(*arguments, **options)
+        except click.ClickException as error:
+            if not standalone_mode:
+                raise
+            error.show(sys.stderr)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            if not standalone_mode:
+                raise
+            from thawline.pipeline.terminal import exit_codes
+
+            exit_codes.abort()
+        if not standalone_mode:
+            return result
+        sys.exit(result if isinstance(result, int) else 0)
 
     def invoke(self, context: click.Context) -> object:
         """Shows an error that the user can fix as one message, without a traceback."""

@@ -58,6 +58,12 @@ def fail(error: UserError) -> NoReturn:
     sys.exit(of_error(error))
 
 
+def abort() -> NoReturn:
+    """Ends a command that was interrupted before it could do anything, as click does."""
+    echo('Aborted!', error=True)
+    sys.exit(1)
+
+
 def leave(outcome: Outcome) -> NoReturn:
     """Ends the process with the outcome's code, at once.
 

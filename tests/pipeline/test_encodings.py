@@ -40,10 +40,6 @@ COMMANDS: dict[str, tuple[list[str], int, str | None]] = {
     'no project': (['run', NAME], 2, ''),
     'run': (['run'], 4, 'gr\\xf6\\xdfe'),
     'help': (['--help'], 0, 'thawline'),
-    'no command': ([NAME], 2, ''),
-    'no option': ([f'--{NAME}'], 2, ''),
-    'no option of a command': (['runs', f'--{NAME}'], 2, ''),
-    'no choice': (['init', 'new', '--data', 'bilder', '--layout', NAME], 2, ''),
 }
 
 
@@ -101,3 +97,12 @@ def test_locale_without_a_language(home: pathlib.Path, name: str) -> None:
 def test_files_stay_utf_8(home: pathlib.Path) -> None:
     assert run(home, ['report', 'r1', '--out', 'report.md'], ASCII)[0] == 0
     assert NAME in (home / 'report.md').read_text('utf-8')
+
+
+@pytest.mark.parametrize(
+    'arguments', [[NAME], ['runs', f'--{NAME}'], ['init', 'x', '--data', 'y', '--layout', NAME]]
+)
+def test_usage_errors(home: pathlib.Path, arguments: list[str]) -> None:
+    ended, _, errors = run(home, arguments, ASCII)
+    assert ended == 2 and errors.startswith('Usage: ')
+    assert 'gr\\xf6\\xdfe' in errors and 'Traceback' not in errors
