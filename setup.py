@@ -24,6 +24,7 @@ setup(
     entry_points={'console_scripts': ['thawline = thawline.pipeline.cli:main']},
     install_requires=[
         'apache-beam',
+        'cleanlab>=2.9,<3',
         'click',
         'grpcio',
         'h5py',

@@ -7,6 +7,7 @@ from typing import Any
 from thawline.pipeline import tfx_imports as tfx  # isort: skip - before what imports TFX
 
 from thawline.components.bulk_prediction.component import ImageBulkInferrer, UnlabelledExampleGen
+from thawline.components.data_audit.component import DataAuditor
 from thawline.components.data_gate.component import DataGate
 from thawline.components.embedding.component import Embedder
 from thawline.components.evaluation.baseline import baseline_model
@@ -83,6 +84,8 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
     )
     embeddings = embedder.outputs['embeddings']
 
+    data_audit = DataAuditor(examples=examples, embeddings=embeddings, policy=config.audit)
+
     base = {
         'model': network.model_dump_json(),
         'weights_digest': weights_digest,
@@ -103,7 +106,6 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         tuning, hyperparameters = [tuner], tuner.outputs['best_hyperparameters']
     elif config.training.tuned:
         tuned = newest_hyperparameters()
-        tuned.add_upstream_node(embedder)  # without a place in the chain no part of it could run
         tuning, hyperparameters = [tuned], tuned.outputs['hyperparameters']
 
     trainer = ImageTrainer(
@@ -114,12 +116,12 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         training=config.training,
         checkpoints=str(project.checkpoints),
     )
+    for node in (*tuning, trainer):  # Tuned, too: without a place in the chain no part could run
+        node.add_upstream_node(data_audit)
     model, model_run = trainer.outputs['model'], trainer.outputs['model_run']
 
     baseline = baseline_model(
-        candidate=model,
-        baseline=config.gate.baseline,
-        production=project.production,
+        candidate=model, baseline=config.gate.baseline, production=project.production
     )
 
     evaluator = GateEvaluator(
@@ -175,6 +177,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         quarantine=image_example_gen.outputs['quarantine'],
         statistics=statistics,
         data_verdict=data_gate.outputs['verdict'],
+        data_audit=data_audit.outputs['audit'],
         embeddings=embeddings,
         model=model,
         model_run=model_run,
@@ -206,7 +209,17 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         bulk = [unlabelled, bulk_inferrer]
 
     chain = [image_example_gen, statistics_gen, schema_gen, example_validator, data_gate, transform]
-    chain += [embedder, *tuning, trainer, baseline, evaluator, exporter, serving_check, pusher]
+    chain += [
+        embedder,
+        data_audit,
+        *tuning,
+        trainer,
+        baseline,
+        evaluator,
+        exporter,
+        serving_check,
+        pusher,
+    ]
     chain += [last_report, report, *bulk]
     return tfx.Pipeline(
         pipeline_name=project.name,

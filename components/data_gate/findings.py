@@ -7,19 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from thawline.components.data_gate.params import DataPolicy
 from thawline.components.shared import percentages
+from thawline.components.shared.finding import Finding
 from thawline.components.shared.records import Record
 from thawline.components.shared.splits import SPLITS, TRAIN
 from thawline.components.shared.text import abbreviate
 
 _LISTED = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """A problem of the data; a fatal one stops the run."""
-
-    fatal: bool
-    message: str
 
 
 @dataclasses.dataclass(frozen=True)

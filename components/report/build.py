@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from thawline.components.data_gate.findings import DataRecord
+from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.evaluation import counting
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.params import Evaluation
@@ -23,10 +23,10 @@ from thawline.components.report import (
     galleries,
     metrics,
     model_card,
-    similarity,
     slices,
     thresholds,
 )
+from thawline.components.report.audited_data import AuditedData
 from thawline.components.report.content import (
     ConfusionCell,
     Fact,
@@ -40,8 +40,7 @@ from thawline.components.report.content import (
 )
 from thawline.components.report.data_card import Means
 from thawline.components.report.model_card import ModelCardInputs
-from thawline.components.report.similarity import ImageEmbeddings
-from thawline.components.shared.splits import EVALUATED, SPLITS, TRAIN
+from thawline.components.shared.splits import EVALUATED, TRAIN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +71,7 @@ class ReportInputs:
         threshold: of the gate, for val accuracy.
         predictions: of val and test.
         embeddings: of the images of all splits.
+        audit: of the same images.
         data: about the images.
         model: about the model.
         explain: heat maps of encoded images for a class each; see `saliency.Explainer`.
@@ -87,6 +87,7 @@ class ReportInputs:
     threshold: float
     predictions: Predictions
     embeddings: ImageEmbeddings
+    audit: AuditedData
     data: DataRecords
     model: ModelCardInputs
     explain: galleries.Explain
@@ -101,13 +102,12 @@ def build_content(inputs: ReportInputs) -> ReportContent:
     predictions, data = inputs.predictions, inputs.data
     rows = np.flatnonzero(predictions.labelled)
     answers = Answers.from_predictions(predictions, rows)
-    suspects = _suspects(inputs.embeddings, predictions, answers, rows)
     album = galleries.build_album(
         predictions,
         answers,
         rows,
         inputs.embeddings,
-        suspects,
+        inputs.audit,
         data.files,
         inputs.explain,
         inputs.model.served.resize,
@@ -137,8 +137,8 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         anomalies=data.record.facts.anomalies,
         means=data.means,
         groups=album.scan.groups,
-        suspects=len(suspects),
-        compared=int((inputs.embeddings.labels >= 0).sum()),
+        suspects=sum(inputs.audit.record.suspects.values()),
+        compared=inputs.audit.compared,
         not_sliced=[slices.CROSS.join(names) for names in not_sliced],
         deleted=album.deleted,
         buckets=slices.bucket_fact(predictions.edges),
@@ -165,9 +165,8 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         facts=facts,
         serving_problems=inputs.serving_problems,
         two_classes=_two_classes(inputs, tuple(splits)),
-        findings=tuple(
-            _findings(inputs, splits, suspects, changes_card.brief(reported, inputs.previous))
-        ),
+        findings=tuple(_findings(inputs, splits, changes_card.brief(reported, inputs.previous))),
+        audit=inputs.audit.record,
         pictures=album.pictures,
         galleries=album.galleries,
     )
@@ -176,7 +175,6 @@ def build_content(inputs: ReportInputs) -> ReportContent:
 def _findings(
     inputs: ReportInputs,
     splits: Mapping[str, SplitResults],
-    suspects: Sequence[similarity.Suspect],
     changes: Sequence[Fact],
 ) -> Iterator[FactCard]:
     """The cards of the first screen."""
@@ -185,13 +183,9 @@ def _findings(
         least = inputs.evaluation.smallest_slice
         yield first_screen.weaknesses(opening, splits[opening], least)
     yield first_screen.changes(inputs.verdict, changes)
-    split_of = inputs.embeddings.splits
-    counts = collections.Counter(str(split_of[suspect.row]) for suspect in suspects)
     yield first_screen.labels(
         first_screen.LabelEvidence(
-            {split: counts[split] for split in SPLITS if counts[split]},
-            int((inputs.embeddings.labels >= 0).sum()),
-            inputs.data.summary,
+            inputs.audit.record.suspects, inputs.audit.compared, inputs.data.summary
         )
     )
 
@@ -224,21 +218,6 @@ def _with_unanswered(card: FactCard, answers: Answers) -> FactCard:
         'need the probabilities of all images are undefined.',
     )
     return dataclasses.replace(card, facts=(*card.facts, fact))
-
-
-def _suspects(
-    embeddings: ImageEmbeddings, predictions: Predictions, answers: Answers, rows: np.ndarray
-) -> tuple[similarity.Suspect, ...]:
-    """The model votes on images that it answered, neighbours vote on all."""
-    row_of = {str(name): row for row, name in enumerate(embeddings.ids)}
-    ids = [str(name) for name in predictions.ids[rows]]
-    voting = [i for i in np.flatnonzero(answers.has_answer) if ids[i] in row_of]
-    return similarity.suspects(
-        embeddings,
-        len(predictions.classes),
-        answers.probabilities[voting],
-        np.array([row_of[ids[i]] for i in voting], np.int64),
-    )
 
 
 def _split_results(

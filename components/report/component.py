@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfx.types import standard_artifacts
 
+from thawline.components.data_audit.artifacts import DataAudit
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.ingestion.artifacts import Quarantine
@@ -24,6 +25,7 @@ class ReportGen(Component):
         'quarantine': Quarantine,
         'statistics': standard_artifacts.ExampleStatistics,
         'data_verdict': DataVerdict,
+        'data_audit': DataAudit,
         'embeddings': Embeddings,
         'model': standard_artifacts.Model,
         'model_run': standard_artifacts.ModelRun,

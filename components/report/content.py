@@ -13,6 +13,7 @@ from typing import Any
 
 import pydantic
 
+from thawline.components.data_audit.record import AuditRecord as AuditRecord
 from thawline.components.evaluation.gate.record import RuleResult as RuleResult
 from thawline.components.evaluation.gate.record import Verdict as Verdict
 from thawline.components.report.split_results import CalibrationBin as CalibrationBin
@@ -103,7 +104,13 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Gallery:
-    """Pictures under one heading: name is 'mistakes', 'uncertain' or 'labels'."""
+    """Pictures under one heading.
+
+    Attributes:
+        name: 'mistakes', 'uncertain', 'labels', 'outliers' or 'pairs'.
+        title, explanation: in words.
+        pictures: their ids.
+    """
 
     name: str
     title: str
@@ -167,9 +174,10 @@ class ReportContent:
         two_classes: what other thresholds would answer; None with more than two classes.
         findings: what the first screen says beside the verdict: where the model fails, what
             changed, whether the labels can be trusted. Empty in reports of older versions.
+        audit: of the data before training. None in reports of older versions.
         pictures: by id; contains every id that is used. Empty in a summary.
-        galleries: most confident mistakes, least certain hits, suspicious labels. Empty in a
-            summary.
+        galleries: most confident mistakes, least certain hits, suspicious labels, outliers and
+            pairs across splits. Empty in a summary.
     """
 
     project: str
@@ -185,6 +193,7 @@ class ReportContent:
     serving_problems: tuple[str, ...] = ()
     two_classes: TwoClasses | None = None
     findings: tuple[FactCard, ...] = ()
+    audit: AuditRecord | None = None
     pictures: dict[str, Picture] = dataclasses.field(default_factory=dict)
     galleries: tuple[Gallery, ...] = ()
 

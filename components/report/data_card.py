@@ -34,8 +34,8 @@ class DataCardInputs:
         means: split -> fact -> (mean, standard deviation, images).
         groups: split -> groups of images that belong together, with near-duplicates; empty where
             the examples were deleted.
-        suspects: labels that the neighbours contradict, among `compared` images.
-        compared: images with a label and an embedding.
+        suspects: labels that answers out of fold contradict, among `compared` images.
+        compared: images with such an answer.
         not_sliced: columns with too many values to slice on.
         deleted: pictures that cannot be shown, as their examples were deleted.
         buckets: their limits.
@@ -83,7 +83,7 @@ def card(inputs: DataCardInputs) -> FactCard:
         Fact(
             'Suspicious labels',
             f'{inputs.suspects:,} of {inputs.compared:,}' if inputs.compared else 'not checked',
-            'contradicted by the nearest neighbours; the most suspicious are among the pictures'
+            'contradicted out of fold; the most suspicious are among the pictures'
             if inputs.suspects else '',
         ),
     ]  # fmt: skip

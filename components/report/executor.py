@@ -7,12 +7,13 @@ import json
 import os
 import pathlib
 
-import numpy as np
 import tensorflow_data_validation as tfdv
 from tfx.utils import path_utils
 
+from thawline.components.data_audit import table as audit_table
+from thawline.components.data_audit.record import AuditRecord
 from thawline.components.data_gate.findings import DataRecord
-from thawline.components.embedding import embeddings
+from thawline.components.embedding import image_embeddings
 from thawline.components.evaluation import image_statistics, predictions, serving_cost
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
@@ -27,7 +28,7 @@ from thawline.components.report import (
     saliency,
     serving_card,
 )
-from thawline.components.report.similarity import ImageEmbeddings
+from thawline.components.report.audited_data import AuditedData
 from thawline.components.saved_model import card
 from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.components.shared import (
@@ -63,7 +64,11 @@ class Executor(NodeExecutor):
             verdict=Verdict.read(inputs['evaluation'].uri),
             threshold=config['gate']['val_accuracy'],
             predictions=predictions.read(inputs['evaluation'].uri),
-            embeddings=read_embeddings(inputs['embeddings'].uri),
+            embeddings=image_embeddings.read(inputs['embeddings'].uri),
+            audit=AuditedData(
+                AuditRecord.read(inputs['data_audit'].uri),
+                audit_table.read(inputs['data_audit'].uri),
+            ),
             data=_data_records(inputs),
             model=model_card.ModelCardInputs(
                 record=TrainingRecord.read(inputs['model_run'].uri),
@@ -100,22 +105,6 @@ def read_summary(uri: str) -> content.ReportContent | None:
         return content.from_json(pathlib.Path(uri, SUMMARY).read_text('utf-8'))
     except (FileNotFoundError, ValueError):
         return None
-
-
-def read_embeddings(uri: str) -> ImageEmbeddings:
-    """Features of the images of all splits, without augmentation; only those that are finite.
-
-    Raises:
-        DataError: a file is damaged or missing.
-    """
-    columns = []
-    for split in embeddings.read_spec(uri).counts:
-        embedded = embeddings.load(uri, split)
-        # Images on which the base overflows are similar to none.
-        kept = embedded.take(np.isfinite(embedded.values[:, 0]).all(axis=1))
-        names = np.array([name.decode() for name in kept.ids], str)
-        columns.append((names, np.full(len(names), split), kept.labels, kept.values[:, 0]))
-    return ImageEmbeddings(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
 def _data_records(inputs: Artifacts) -> build.DataRecords:

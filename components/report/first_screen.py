@@ -27,8 +27,8 @@ class LabelEvidence:
     """What speaks against the labels.
 
     Attributes:
-        suspects: split -> labels that the most similar images contradict.
-        compared: labels that were compared with those of similar images.
+        suspects: split -> labels that answers out of fold contradict.
+        compared: labels that were compared with such answers.
         summary: of the ingestion.
     """
 
@@ -148,7 +148,7 @@ def labels(evidence: LabelEvidence) -> FactCard:
         share = formatting.percent(suspects / evidence.compared)
         value = f'{suspects:,} of {evidence.compared:,} ({share})' if suspects else 'none'
         listed = ', '.join(f'{count:,} in {split}' for split, count in evidence.suspects.items())
-        detail = f'contradicted by similar images: {listed}; look at them' if suspects else ''
+        detail = f'contradicted out of fold: {listed}; look at them' if suspects else ''
     else:
         value, detail = 'not checked', ''
     conflicts = sum(summary.reasons.get(reason, 0) for reason in _CONFLICTS)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from thawline.components.embedding import similarity
+from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.report import metrics, picture_choice, pictures, similarity
+from thawline.components.report import metrics, picture_choice, pictures
+from thawline.components.report.audited_data import AuditedData
 from thawline.components.report.content import ConfusionCell, Gallery, Neighbour, Picture
 from thawline.components.report.pictures import ExampleScan
-from thawline.components.report.similarity import ImageEmbeddings, Suspect
 from thawline.components.shared import progress
 from thawline.components.shared.splits import TRAIN
 
@@ -45,7 +47,7 @@ def build_album(
     answers: Answers,
     rows: np.ndarray,
     embeddings: ImageEmbeddings,
-    suspects: Sequence[Suspect],
+    audit: AuditedData,
     files: Mapping[str, Sequence[str]],
     explain: Explain,
     resize: str,
@@ -57,7 +59,7 @@ def build_album(
         answers: to the labelled images.
         rows: int64 [N], rows of `predictions` of these answers.
         embeddings: of the labelled images of all splits.
-        suspects: labels that may be wrong, the most suspicious first.
+        audit: of the same images.
         files: split -> examples.
         explain: heat maps of encoded images for a class each; see `saliency.Explainer`.
         resize: how the model resizes images.
@@ -65,8 +67,13 @@ def build_album(
     ids, splits = predictions.ids[rows], predictions.splits[rows]
     row_of = {str(name): i for i, name in enumerate(ids)}
     choice = picture_choice.choose(answers, splits, ids)
-    suspicious = {str(embeddings.ids[s.row]): s for s in suspects[: picture_choice.LABELS]}
-    first = [*(str(ids[r]) for r in (*choice.mistakes, *choice.uncertain)), *suspicious]
+    audited = {
+        'labels': audit.suspects(picture_choice.LABELS),
+        'outliers': audit.outliers(picture_choice.LABELS),
+        'pairs': audit.pairs(),
+    }
+    first = [*(str(ids[r]) for r in (*choice.mistakes, *choice.uncertain)), *audited['labels']]
+    first += [*audited['outliers'], *audited['pairs']]
     then = [str(ids[r]) for r in choice.cells[: picture_choice.MOST]]
     neighbours = _neighbours(embeddings, list(dict.fromkeys([*first, *then])))
     names, with_neighbours = picture_choice.fill_page(
@@ -83,7 +90,7 @@ def build_album(
     drawn = {}
     for name in names:
         row = row_of.get(name)
-        note = _note(suspicious[name], predictions.classes) if name in suspicious else ''
+        note = '; '.join(notes[name] for notes in audited.values() if name in notes)
         picture = _picture(name, row, rows, answers, predictions, scan.images.get(name), note)
         nearest = tuple(neighbours.get(name, ())) if name in with_neighbours else ()
         if name in heat:
@@ -96,7 +103,8 @@ def build_album(
         {
             'mistakes': [str(ids[r]) for r in choice.mistakes],
             'uncertain': [str(ids[r]) for r in choice.uncertain],
-            'labels': list(suspicious),
+            'labels': list(audited['labels']),
+            **{name: list(audited[name]) for name in ('outliers', 'pairs') if audited[name]},
         },
         drawn,
     )
@@ -160,13 +168,6 @@ def _picture(
     return Picture(name, path, split, label, answer, score, thumbnail, '', (), note)
 
 
-def _note(suspect: Suspect, classes: Sequence[str]) -> str:
-    return (
-        f'{suspect.votes} of the {suspect.of} most similar images are '
-        f'{classes[suspect.suggested]}; margin {suspect.margin:.2f}'
-    )
-
-
 def _cells(
     answers: Answers, in_split: np.ndarray, ids: np.ndarray, drawn: Mapping[str, Picture]
 ) -> tuple[ConfusionCell, ...]:
@@ -196,8 +197,19 @@ _TITLES = {
     ),
     'labels': (
         'Suspicious labels',
-        'Images whose most similar images have another label; for val and test images the model, '
-        'too, finds another class more probable. Have them checked by someone who knows the data.',
+        'Images whose label a probe contradicts that did not learn from them (confident learning), '
+        'the most suspicious first. Some are right and merely hard: have them checked by someone '
+        'who knows the data. Correcting test images by this list alone favours the model.',
+    ),
+    'outliers': (
+        'Outliers',
+        'Images unlike those of any class, as the base sees them: other things, broken pictures, '
+        'or rare views that need more examples.',
+    ),
+    'pairs': (
+        'Same in two splits',
+        'Pairs that look the same but are in different splits, one beside the other. If they show '
+        'the same thing, accuracy is overstated: give them one group.',
     ),
 }
 

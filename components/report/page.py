@@ -11,6 +11,7 @@ import pathlib
 from typing import Any
 
 from thawline.components.report import (
+    audited_data,
     charts,
     first_screen,
     formatting,
@@ -129,6 +130,7 @@ def render(content: ReportContent) -> str:
         more=_MORE,
         tables=tables,
         threshold_section=threshold_section,
+        audited_data=audited_data,
         galleries=[
             (gallery, [content.pictures[key] for key in gallery.pictures])
             for gallery in content.galleries

@@ -25,6 +25,7 @@ _CODE = 'thawline.components'
 LIBRARIES = {
     'PIL': ('pillow',),
     'ai_edge_litert': ('ai-edge-litert',),
+    'cleanlab': ('cleanlab', 'scikit-learn', 'numpy'),
     'keras': ('keras', 'tensorflow'),
     'numpy': ('numpy',),
     'onnx': ('onnx',),

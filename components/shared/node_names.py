@@ -10,6 +10,7 @@ EXAMPLE_VALIDATOR = 'ExampleValidator'
 DATA_GATE = 'DataGate'
 TRANSFORM = 'Transform'
 EMBEDDER = 'Embedder'
+DATA_AUDIT = 'DataAudit'
 TUNER = 'Tuner'
 TUNED = 'Tuned'  # finds what a Tuner chose earlier
 TRAINER = 'Trainer'

@@ -19,7 +19,7 @@ from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 if TYPE_CHECKING:
     import numpy as np
 
-    from thawline.pipeline.base_ranking.crossval import ProbeScores
+    from thawline.components.training.cross_validation import ProbeScores
     from thawline.pipeline.base_ranking.embedding import BaseCost
     from thawline.pipeline.base_ranking.images import ImageSample
     from thawline.pipeline.base_ranking.ranking import Ranking
@@ -162,7 +162,8 @@ def compare_bases(
     """
     import keras
 
-    from thawline.pipeline.base_ranking import crossval, embedding, ranking
+    from thawline.components.training import cross_validation
+    from thawline.pipeline.base_ranking import embedding, ranking
 
     pixels: dict[int, np.ndarray] = {}
 
@@ -177,8 +178,8 @@ def compare_bases(
         keras.utils.set_random_seed(seed)
         base = backbones.build(candidate.backbone, size, candidate.load)
         features, cost = embedding.embed(base, pixels[size])
-        transfer = crossval.cross_validate(
-            features, sample.images.labels, sample.groups, crossval.FOLDS, seed
+        transfer = cross_validation.cross_validate(
+            features, sample.images.labels, sample.groups, cross_validation.FOLDS, seed
         )
         source = base.weights_source
         keras.backend.clear_session()  # else the graphs of all bases stay in memory

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from thawline.components.statistics import clustered
-from thawline.pipeline.base_ranking.crossval import ProbeScores
+from thawline.components.training.cross_validation import ProbeScores
 
 
 @dataclasses.dataclass(frozen=True)

@@ -122,9 +122,10 @@ def _measure(
         f'{count:,} training images; val and test are not used',
     )
     with spinner(console, 'starting TensorFlow'):
-        from thawline.pipeline.base_ranking import crossval, images
+        from thawline.components.training import cross_validation
+        from thawline.pipeline.base_ranking import images
 
-    sample = images.load_sample(split, count, config.training.seed, crossval.FOLDS)
+    sample = images.load_sample(split, count, config.training.seed, cross_validation.FOLDS)
     say(
         console,
         f'  images  {len(sample.images):,} of {sample.available:,}, {len(sample.classes)} classes',

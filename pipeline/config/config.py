@@ -13,6 +13,7 @@ import pydantic
 
 from thawline.components import backbones
 from thawline.components.backbones.params import PretrainedBase
+from thawline.components.data_audit.params import AuditPolicy
 from thawline.components.data_gate.params import DataPolicy
 from thawline.components.embedding.params import Embedding
 from thawline.components.evaluation.gate.params import Gate
@@ -41,6 +42,7 @@ class Config(Section):
     preprocessing: Preprocessing = Preprocessing()
     model: PretrainedBase = PretrainedBase()
     embedding: Embedding = Embedding()
+    audit: AuditPolicy = AuditPolicy()
     training: Training = Training()
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()

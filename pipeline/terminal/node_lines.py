@@ -6,6 +6,8 @@ import json
 import pathlib
 from collections.abc import Callable
 
+from thawline.components.data_audit import findings
+from thawline.components.data_audit.record import AuditRecord
 from thawline.components.data_gate.findings import DataRecord
 from thawline.components.ingestion import quarantine
 from thawline.components.shared import node_names, percentages, property_names
@@ -57,6 +59,14 @@ def _embedding(result: NodeResult, project: Project) -> str:
         line += f', {views} augmented {"view" if views == 1 else "views"} of each training image'
     milliseconds = 1000 * properties['seconds'] / max(images, 1)
     return f'{line}, {properties["dimension"]:,} features, {milliseconds:.1f} ms per image'
+
+
+def _audit(result: NodeResult, project: Project) -> str:
+    record = AuditRecord.read(result.outputs['audit'].uri)
+    parts = [finding.message for finding in record.findings] or ['nothing found']
+    if record.left_out:
+        parts.insert(0, f'no answers out of fold: {record.left_out}')
+    return '; '.join(filter(None, (*parts, findings.forecast_line(record.forecasts))))
 
 
 def _training(result: NodeResult, project: Project) -> str:
@@ -172,6 +182,7 @@ _LINES: dict[str, Callable[[NodeResult, Project], str]] = {
     node_names.DATA_GATE: _data_gate,
     node_names.TRANSFORM: _transform,
     node_names.EMBEDDER: _embedding,
+    node_names.DATA_AUDIT: _audit,
     node_names.TUNER: _tuning,
     node_names.TUNED: _tuned_settings,
     node_names.TRAINER: _training,

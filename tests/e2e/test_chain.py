@@ -14,8 +14,8 @@ pytestmark = pytest.mark.e2e
 
 NODES = (
     'ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate', 'Transform',
-    'Embedder', 'Trainer', 'Baseline', 'Evaluator', 'Exporter', 'ServingCheck', 'Pusher',
-    'LastReport', 'Report',
+    'Embedder', 'DataAudit', 'Trainer', 'Baseline', 'Evaluator', 'Exporter', 'ServingCheck',
+    'Pusher', 'LastReport', 'Report',
 )  # fmt: skip
 
 

@@ -49,7 +49,8 @@ def test_move_and_copy(make_project, tmp_path: pathlib.Path) -> None:
         served = states(project)
         assert {node for node, state in served.items() if state == 'cached'} == {
             'ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate',
-            'Transform', 'Embedder', 'Trainer', 'Evaluator', 'Exporter', 'ServingCheck', 'Report',
+            'Transform', 'Embedder', 'DataAudit', 'Trainer', 'Evaluator', 'Exporter',
+            'ServingCheck', 'Report',
         }  # fmt: skip
         for page in (project.output / 'reports').glob('*.html'):
             assert page.resolve().is_relative_to(project.home) and page.is_file()

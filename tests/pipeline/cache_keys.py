@@ -39,7 +39,8 @@ EXAMPLE_GENS = {'ImageExampleGen', 'UnlabelledExampleGen'}
 DATA_VALIDATION = {'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate'}
 AFTER_EVALUATION = {'Evaluator', 'Exporter', 'ServingCheck', 'Report'}
 ALL = {
-    *EXAMPLE_GENS, *DATA_VALIDATION, 'Transform', *WITH_BASE, *AFTER_EVALUATION, 'BulkInferrer',
+    *EXAMPLE_GENS, *DATA_VALIDATION, 'Transform', *WITH_BASE, 'DataAudit', *AFTER_EVALUATION,
+    'BulkInferrer',
 }  # fmt: skip
 
 

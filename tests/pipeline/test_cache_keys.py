@@ -40,6 +40,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
         ({'model': {'backbone': 'mobilenet_v2'}}, WITH_BASE),
         ({'embedding': {'views': 3}}, {'Embedder'}),
         ({'embedding': {'features': 'top'}}, {'Embedder'}),
+        ({'audit': {'duplicates': 'stop'}}, {'DataAudit'}),
         ({'training': {'seed': 1}}, WITH_BASE),
         ({'training': {'mode': 'probe'}}, {'Tuner', 'Trainer'}),
         ({'training': {'budget': '1h'}}, {'Tuner', 'Trainer'}),

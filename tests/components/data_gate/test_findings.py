@@ -11,8 +11,9 @@ import pydantic
 import pytest
 
 from tests import golden
-from thawline.components.data_gate.findings import DataFacts, Finding, find
+from thawline.components.data_gate.findings import DataFacts, find
 from thawline.components.data_gate.params import DataPolicy
+from thawline.components.shared.finding import Finding
 from thawline.components.shared.splits import SPLITS
 
 SANE = {

@@ -10,16 +10,17 @@ import numpy as np
 import tensorflow as tf
 
 from tests import made_records
+from tests.components.data_audit import audited
 from tests.components.training import tiny
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Row, Transformed
 from thawline.components.backbones import classifier
 from thawline.components.data_gate.findings import DataFacts, DataRecord
+from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.evaluation import serving_cost
 from thawline.components.evaluation.gate.record import RuleResult, Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import build, model_card, saliency
-from thawline.components.report.similarity import ImageEmbeddings
 from thawline.components.saved_model import card, signatures
 from thawline.components.training.record import BaseRecord
 
@@ -156,6 +157,7 @@ def given(
         threshold=0.8,
         predictions=answered(folder, splits, classes),
         embeddings=embedded(splits, classes),
+        audit=audited.of_embeddings(embedded(splits, classes), classes),
         data=build.DataRecords(
             dataclasses.replace(made_records.ingestion(counts, 2), notes=('a note',)),
             DataRecord(DataFacts({}, 0, 0, {}, {'train': [], 'val': ['a strange value']}), []),

@@ -14,19 +14,23 @@ from tfx.types.artifact import Artifact
 
 from tests import made_records
 from tests.components import transformed as making
+from tests.components.data_audit import audited
 from tests.components.evaluation import evaluating
 from tests.components.report import report_inputs
 from tests.components.training import tiny
 from tests.components.transformed import Row
+from thawline.components.data_audit import table as audit_table
+from thawline.components.data_audit.artifacts import DataAudit
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.data_gate.findings import DataFacts, DataRecord
 from thawline.components.embedding import embeddings
 from thawline.components.embedding.artifacts import Embeddings
+from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import executor
 from thawline.components.report.artifacts import Report
-from thawline.components.report.similarity import ImageEmbeddings
+from thawline.components.report.audited_data import AuditedData
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training.record import TrainingRecord
 
@@ -66,6 +70,12 @@ def write_embeddings(folder: pathlib.Path, embedded: ImageEmbeddings) -> None:
         embedded.features.shape[1], {split: len(of) for split, of in sets.items()}, 'abc', 1.0,
     )  # fmt: skip
     tiny.write_embeddings(folder, spec, sets)
+
+
+def write_audit(folder: pathlib.Path, audit: AuditedData) -> None:
+    """The artifact DataAudit."""
+    audit.record.write(folder)
+    audit_table.write(folder, audit.rows)
 
 
 def run(inputs: dict[str, list[Artifact]], home: pathlib.Path) -> tuple[Artifact, pathlib.Path]:
@@ -148,6 +158,7 @@ def report(
         'statistics': standard_artifacts.ExampleStatistics,
         'quarantine': Quarantine,
         'data_verdict': DataVerdict,
+        'data_audit': DataAudit,
         'embeddings': Embeddings,
         'model_run': standard_artifacts.ModelRun,
     }
@@ -162,6 +173,7 @@ def report(
     data_record = DataRecord(DataFacts({}, written, 0, {}, {}), [])
     write_records(home, made_records.ingestion(counts), data_record, made_records.training())
     write_embeddings(home / 'embeddings', embedded(splits, classes))
+    write_audit(home / 'data_audit', audited.of_embeddings(embedded(splits, classes), classes))
     made['model'] = artifact(standard_artifacts.Model, model, evaluating.MODEL_ID)
     made['evaluation'] = evaluated.evaluation
     _, folder = run({name: [one] for name, one in made.items()}, home)

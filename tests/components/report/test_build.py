@@ -104,7 +104,7 @@ def test_every_picture_that_is_named_is_there_and_of_its_cell(told: ReportConten
                 )
     for gallery in told.galleries:
         assert set(gallery.pictures) <= set(told.pictures)
-    mistakes, uncertain, _ = told.galleries
+    mistakes, uncertain, *_ = told.galleries
     for name in mistakes.pictures:
         assert told.pictures[name].label != told.pictures[name].answer
     for name in uncertain.pictures:

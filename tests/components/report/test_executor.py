@@ -19,11 +19,14 @@ from tests.components.report.report_node import (
     SPLITS,
     artifact,
     run,
+    write_audit,
     write_embeddings,
     write_records,
 )
 from tests.components.transformed import Transformed
+from thawline.components.data_audit.artifacts import DataAudit
 from thawline.components.data_gate.artifacts import DataVerdict
+from thawline.components.embedding import image_embeddings
 from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import predictions
 from thawline.components.ingestion.artifacts import Quarantine
@@ -61,6 +64,7 @@ def inputs(
         'quarantine': Quarantine,
         'statistics': standard_artifacts.ExampleStatistics,
         'data_verdict': DataVerdict,
+        'data_audit': DataAudit,
         'embeddings': Embeddings,
         'model': standard_artifacts.Model,
         'model_run': standard_artifacts.ModelRun,
@@ -85,6 +89,7 @@ def inputs(
     given.verdict.write(folder['evaluation'])
     write_predictions(given, folder['evaluation'])
     write_embeddings(folder['embeddings'], given.embeddings)
+    write_audit(folder['data_audit'], given.audit)
     return {name: [one] for name, one in made.items()}
 
 
@@ -110,7 +115,7 @@ def test_report_of_a_refused_model_and_of_the_next(
 
 
 def test_plain_images_of_all_splits_are_embedded(inputs: dict[str, list[Artifact]]) -> None:
-    found = executor.read_embeddings(inputs['embeddings'][0].uri)
+    found = image_embeddings.read(inputs['embeddings'][0].uri)
     assert set(found.splits) == set(SPLITS) and len(set(found.ids)) == len(found.ids)
     assert found.features.shape == (len(found.ids), 8)
     assert np.abs(found.features).max() < 10, 'an augmented view'
@@ -124,7 +129,7 @@ def test_features_that_are_no_numbers_have_no_neighbours(tmp_path: pathlib.Path)
     given = report_inputs.embedded(every, ('a', 'b'))
     given.features[0, 0], given.features[-1, 1] = np.nan, np.inf
     write_embeddings(tmp_path, given)
-    found = executor.read_embeddings(str(tmp_path))
+    found = image_embeddings.read(str(tmp_path))
     assert set(given.ids) - set(found.ids) == {'train0', 'test2'}
     assert np.isfinite(found.features).all()
     assert len(found.ids) == len(found.splits) == len(found.labels) == len(found.features)

@@ -105,7 +105,7 @@ def test_images_without_numbers_are_wrong_and_what_needs_them_is_unknown(
 
 def test_pictures_are_of_images_with_an_answer(broken: Broken) -> None:
     content = broken.told.content
-    mistakes, uncertain, _ = content['galleries']
+    mistakes, uncertain, *_ = content['galleries']
     shown = {*mistakes['pictures'], *uncertain['pictures']}
     assert not shown & broken.bad
     assert bool(shown) == (len(broken.bad) < 50)

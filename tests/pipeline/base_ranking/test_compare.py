@@ -20,9 +20,9 @@ from thawline.components.backbones import registry
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.statistics import clustered
+from thawline.components.training.cross_validation import ProbeScores
 from thawline.pipeline.base_ranking import compare, ingested_images, ranking
 from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
-from thawline.pipeline.base_ranking.crossval import ProbeScores
 from thawline.pipeline.base_ranking.embedding import BaseCost
 from thawline.pipeline.base_ranking.images import ImageSample
 from thawline.pipeline.commands import bases_table

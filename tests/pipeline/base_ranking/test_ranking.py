@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from thawline.components.statistics import clustered
+from thawline.components.training.cross_validation import ProbeScores
 from thawline.pipeline.base_ranking import ranking
-from thawline.pipeline.base_ranking.crossval import ProbeScores
 
 N = 400
 GROUPS = np.arange(N)

@@ -12,14 +12,15 @@ CHAIN = (
     ('DataGate', ('ExampleValidator', 'ImageExampleGen', 'StatisticsGen'), False),
     ('Transform', ('DataGate', 'ImageExampleGen', 'SchemaGen'), True),
     ('Embedder', ('Transform',), True),
-    ('Trainer', ('Embedder', 'SchemaGen', 'Transform'), False),
+    ('DataAudit', ('Embedder', 'ImageExampleGen'), False),
+    ('Trainer', ('DataAudit', 'Embedder', 'SchemaGen', 'Transform'), False),
     ('Baseline', ('Trainer',), False),
     ('Evaluator', ('Baseline', 'Embedder', 'ImageExampleGen', 'StatisticsGen', 'Trainer'), True),
     ('Exporter', ('Evaluator', 'ImageExampleGen', 'Trainer', 'Transform'), False),
     ('ServingCheck', ('Evaluator', 'Exporter', 'ImageExampleGen'), False),
     ('Pusher', ('Evaluator', 'Exporter', 'ServingCheck'), False),
     ('LastReport', ('Pusher', 'Trainer'), False),
-    ('Report', ('DataGate', 'Embedder', 'Exporter', 'LastReport', 'Pusher'), False),
+    ('Report', ('DataAudit', 'DataGate', 'Embedder', 'Exporter', 'LastReport', 'Pusher'), False),
 )
 NODES = [
     compiled_file.CompiledNode(id=name, upstream=before, beam=beam) for name, before, beam in CHAIN

@@ -18,7 +18,7 @@ def test_cheap_nodes_share_the_process_of_the_heavy_one_before_them():
         ('ImageExampleGen',),
         ('StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate'),
         ('Transform',),
-        ('Embedder',),
+        ('Embedder', 'DataAudit'),
         ('Trainer', 'Baseline'),
         ('Evaluator', 'Exporter', 'ServingCheck'),
         ('Pusher',),
@@ -29,7 +29,7 @@ def test_cheap_nodes_share_the_process_of_the_heavy_one_before_them():
 def test_nodes_of_a_phase_share_a_process():
     assert [group.nodes for group in node_groups.group_nodes(NODES, 'phases')] == [
         ('ImageExampleGen', 'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate'),
-        ('Transform', 'Embedder'),
+        ('Transform', 'Embedder', 'DataAudit'),
         ('Trainer', 'Baseline'),
         ('Evaluator', 'Exporter', 'ServingCheck'),
         ('Pusher',),

@@ -107,7 +107,7 @@ def cross_validate(
 
     Raises:
         ValueError: the lengths differ, or a feature is not finite.
-        DataError: see `fold_of`.
+        DataError: see `assign_folds`.
     """
     if not len(features) == len(labels) == len(groups):
         raise ValueError(
@@ -116,31 +116,19 @@ def cross_validate(
         )
     if not np.isfinite(features).all():
         raise ValueError('a feature is not finite')
-    classes, targets = np.unique(labels, return_inverse=True)
+    _, targets = np.unique(labels, return_inverse=True)
     fold = assign_folds(targets, groups, folds, seed)
     used = np.unique(fold)
-    probabilities = np.zeros((len(targets), len(classes)), np.float32)
     neighbours, majority = np.empty_like(targets), np.empty_like(targets)
-    strengths = []
-    progress.start('folds', len(used))
-    # Matrices this small are faster on one core; on two, with another program on one of them, the
-    # threads of BLAS spend their time waiting for each other (measured: 30 times slower).
+    probabilities, strengths = out_of_fold(features, targets, groups, fold, seed)
     with threadpoolctl.threadpool_limits(1, user_api='blas'):
         for index in used:
             held_out = fold == index
             train = ~held_out
-            scaler = sklearn.preprocessing.StandardScaler().fit(features[train])
-            scaled = scaler.transform(features)
-            strength = _choose_strength(scaled[train], targets[train], groups[train], seed)
-            *_, model = _probe_path(scaled[train], targets[train], strength)
-            rows = np.flatnonzero(held_out)
-            probabilities[np.ix_(rows, model.classes_)] = model.predict_proba(scaled[held_out])
             neighbours[held_out] = _predict_neighbours(
                 features[train], targets[train], features[held_out]
             )
             majority[held_out] = np.bincount(targets[train]).argmax()
-            strengths.append(strength)
-            progress.advance()
     probe_hits = probabilities.argmax(axis=1) == targets
     knn_hits, majority_hits = neighbours == targets, majority == targets
     return ProbeScores(
@@ -151,8 +139,52 @@ def cross_validate(
         knn_hits,
         majority_hits,
         probabilities,
-        tuple(strengths),
+        strengths,
     )
+
+
+def out_of_fold(
+    features: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    fold: np.ndarray,
+    seed: int = 0,
+    scaled: bool = False,
+) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Probabilities of each image by a probe that saw no image of its fold.
+
+    Args:
+        features: float32 [N, D].
+        targets: int [N], positions of the classes.
+        groups: [N]; of the inner split that chooses each probe's L2 strength.
+        fold: int [N].
+        seed: of the inner split.
+        scaled: whether the features are of one scale already, as principal components are.
+
+    Returns:
+        Probabilities float32 [N, C], 0 for a class that the other folds lack; and the inverse L2
+        strength of each fold.
+    """
+    used = np.unique(fold)
+    probabilities = np.zeros((len(targets), int(targets.max()) + 1), np.float32)
+    strengths = []
+    progress.start('folds', len(used))
+    # Matrices this small are faster on one core; on two, with another program on one of them, the
+    # threads of BLAS spend their time waiting for each other (measured: 30 times slower).
+    with threadpoolctl.threadpool_limits(1, user_api='blas'):
+        for index in used:
+            held_out = fold == index
+            train, values = ~held_out, features
+            if not scaled:
+                values = sklearn.preprocessing.StandardScaler().fit(features[train])
+                values = values.transform(features)
+            strength = _choose_strength(values[train], targets[train], groups[train], seed)
+            *_, model = probe_path(values[train], targets[train], strength)
+            rows = np.flatnonzero(held_out)
+            probabilities[np.ix_(rows, model.classes_)] = model.predict_proba(values[held_out])
+            strengths.append(strength)
+            progress.advance()
+    return probabilities, tuple(strengths)
 
 
 def _choose_strength(
@@ -171,7 +203,7 @@ def _choose_strength(
     if len(np.unique(targets[~inner])) < 2 or not scored.any():
         return L2_PATH[1]
     best, chosen = np.inf, L2_PATH[0]
-    path = _probe_path(scaled[~inner], targets[~inner], L2_PATH[-1])
+    path = probe_path(scaled[~inner], targets[~inner], L2_PATH[-1])
     for strength, model in zip(L2_PATH, path, strict=True):
         predicted = model.predict_proba(scaled[scored])
         loss = sklearn.metrics.log_loss(targets[scored], predicted, labels=model.classes_)
@@ -181,7 +213,7 @@ def _choose_strength(
     return chosen
 
 
-def _probe_path(
+def probe_path(
     scaled: np.ndarray, targets: np.ndarray, last: float
 ) -> Iterator[sklearn.linear_model.LogisticRegression | sklearn.dummy.DummyClassifier]:
     """Yields the probe at each L2 strength up to `last`, each solved from the one before.
