@@ -67,12 +67,11 @@ def _exceeds(counts: object, learned: int, most: float) -> bool:
 def _suspect_labels(record: AuditRecord, suspects: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     if suspects:
         all_images = sum(record.images.values())
-        named = abbreviate(
-            (f'{path} ({label}, rather {other}?)' for path, label, other in suspects), _LISTED
-        )
+        path, label, other = suspects[0]
         yield (
             f'{len(suspects):,} of {all_images:,} labels are suspect '
-            f'({percentages.percent(len(suspects) / all_images)}): {named}; {_REVIEW}'
+            f'({percentages.percent(len(suspects) / all_images)}), first {path} ({label}, rather '
+            f'{other}?); {_REVIEW}'
         )
 
 
