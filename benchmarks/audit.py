@@ -6,7 +6,7 @@ Embeddings of EfficientNet-Lite0 (packaged weights, 128 px, all blocks) are comp
 in the folder `--cache`.
 
 - **Labels**: 5 % of the labels are flipped to another class, drawn evenly; the audit's ranking,
-  that of the vote of ten nearest images, and that of plain loss (probability of the label out of fold).
+  that of the vote of ten nearest images, and that of plain loss (probability out of fold).
 - **Outliers**: images of another set are added, 5 % of the set, each with a label drawn from it.
 - **Forecast**: the error at all images, out of fold, is predicted from the learning curve of 30 %.
 - **Time**: of the processor, of the whole audit in memory, also 400 images by random weights.
@@ -39,8 +39,8 @@ from thawline.components.training import cross_validation
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 _SIDE, _RATE, _SEEDS, _DRAWS = 128, 0.05, 3, 30
 _TITLE = (
-    '# The data audit\n\n`python -m benchmarks.audit --shared ../shared --write`; what is measured and '
-    'how is said in [audit.py](audit.py).'
+    '# The data audit\n\n`python -m benchmarks.audit --shared ../shared --write`; what is measured '
+    'and how is said in [audit.py](audit.py).'
 )
 _QUICK = AuditPolicy(weak_base='ignore', forecast=False)
 

@@ -82,23 +82,22 @@ def _forecasts(record: AuditRecord) -> Table:
     return Table(
         'Would more images help?',
         (
-            Column('More images', 'text'),
-            Column('Of', 'name'),
+            Column('More images of', 'name'),
+            Column('Number'),
             Column('Now'),
             Column('Then'),
             Column('90\u00a0% interval', 'interval'),
         ),
         tables.text_rows(
             (
-                f'{of.more:,}',
                 of.label or 'all classes',
+                f'{of.more:,}',
                 formatting.percent(of.now),
                 formatting.percent(of.accuracy),
                 _ends(of.lower, of.upper),
             )
             for of in record.forecasts
         ),
-        heading=1,
     )
 
 
