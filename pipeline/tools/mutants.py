@@ -65,6 +65,8 @@ PARTS = {
             'tests/components/ingestion/test_split_plan.py',
             'tests/components/ingestion/test_stratify.py',
         ),
+        # Seconds for each fault, and noticed by the others too.
+        ('tests/components/ingestion/test_stratify.py::test_fifty_thousand_groups_take_seconds',),
     ),
     'cache-keys': Part(
         (
