@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import importlib.util
@@ -80,7 +81,9 @@ def serve(settings: ServiceSettings, log: pathlib.Path) -> NoReturn:
             f'--port: cannot listen on {host}, port {settings.port} ({error.strerror or error}); '
             'choose another port, or 0 for any free one'
         ) from error
-    with log_redirect.redirect_output(log) as terminal:
+    cut_off = 0
+    # Ctrl-C before the loop listens to signals: nobody has been answered yet.
+    with log_redirect.redirect_output(log) as terminal, contextlib.suppress(KeyboardInterrupt):
         cut_off = _serve(settings, listener, terminal, log)
     # Threads may still run TensorFlow, for clients that are gone.
     os._exit(1 if cut_off else 0)

@@ -36,7 +36,7 @@ SECTIONS = {
 }
 ALWAYS = {'Baseline', 'LastReport', 'Pusher'}  # they look at what is there now
 JUDGING = {*ALWAYS, 'Evaluator', 'Report'}
-TRAINING = {*JUDGING, 'Embedder', 'Trainer', 'ServingCheck', 'Exporter'}
+TRAINING = {*JUDGING, 'Embedder', 'DataAudit', 'Trainer', 'ServingCheck', 'Exporter'}
 DATA_CHECKS = {'StatisticsGen', 'SchemaGen', 'ExampleValidator', 'DataGate'}
 ALL = {*TRAINING, *DATA_CHECKS, 'ImageExampleGen', 'Transform'}
 

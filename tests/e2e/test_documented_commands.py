@@ -47,7 +47,7 @@ notifications: [{command: [cat]}]
 PLACES = {
     'A': '{first}',
     'B': '{second}',
-    'MODEL': 'last',
+    'MODEL': '{first}',
     '12': '{second}',
     'photos/': 'path/to/images/moss',
     'FOLDER|CSV|TFRECORD|IMAGE': '{home}/path/to/images/moss',
