@@ -32,6 +32,7 @@ THUMBNAILS = 'thumbnails'
 PAIRS = 'pairs'
 ID_LENGTH = 32
 SAMPLE = 1024
+# benchmarks/near_duplicates.md has what these two give and cost.
 LEAST_AGREEMENT = 0.7
 LEAST_WITH_NAME = 0.4
 _COMMON = 16  # pictures of the set's background
