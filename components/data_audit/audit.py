@@ -21,7 +21,7 @@ from thawline.components.data_audit import (
     table,
 )
 from thawline.components.data_audit.images import AuditedImages
-from thawline.components.data_audit.out_of_fold import Answers
+from thawline.components.data_audit.out_of_fold import OutOfFoldAnswers
 from thawline.components.data_audit.params import AuditPolicy
 from thawline.components.data_audit.record import (
     AuditRecord,
@@ -99,7 +99,7 @@ def audit(
 def _measure(
     record: AuditRecord,
     images: AuditedImages,
-    answers: Answers,
+    answers: OutOfFoldAnswers,
     policy: AuditPolicy,
     rivals: Rivals,
 ) -> AuditRecord:
@@ -153,7 +153,9 @@ def _imbalance(
     return Imbalance(names[smallest], names[largest], *sizes, recall, share)
 
 
-def _forecasts(images: AuditedImages, answers: Answers, hits: np.ndarray) -> list[Forecast]:
+def _forecasts(
+    images: AuditedImages, answers: OutOfFoldAnswers, hits: np.ndarray
+) -> list[Forecast]:
     """Of as many images again, of all classes and of each that errs most."""
     rows = images.learned
     own, clusters = images.labels[rows], images.clusters[rows]

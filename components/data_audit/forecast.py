@@ -26,7 +26,7 @@ _FEWEST = 40  # images; fewer have no curve
 
 
 @dataclasses.dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """Errors out of fold at growing numbers of training images.
 
     Attributes:
@@ -48,7 +48,7 @@ def measure(
     repeats: int = 2,
     seed: int = 0,
     only: int | None = None,
-) -> Curve | None:
+) -> LearningCurve | None:
     """The learning curve; None for too few images, or without folds.
 
     Args:
@@ -81,7 +81,7 @@ def measure(
                 if only is not None:
                     part = np.concatenate([train[labels[train] != only], part])
                 wrong[at, held_out] += _wrong(components, labels, part, held_out, strength)
-    return Curve(sizes / fits, wrong / repeats, clusters)
+    return LearningCurve(sizes / fits, wrong / repeats, clusters)
 
 
 def _wrong(
@@ -96,7 +96,7 @@ def _wrong(
         return np.asarray(model.predict(components[held_out]) != labels[held_out])
 
 
-def extrapolate(curve: Curve, sizes: np.ndarray, seed: int = 0) -> np.ndarray:
+def extrapolate(curve: LearningCurve, sizes: np.ndarray, seed: int = 0) -> np.ndarray:
     """Errors at other numbers of training images: draws float64 [300, len(sizes)]."""
     rng = np.random.default_rng(seed)
     _, member = np.unique(curve.clusters, return_inverse=True)
@@ -124,7 +124,7 @@ def _fit(x: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> tuple[float,
     return float(floor), float(slope)
 
 
-def forecast(curve: Curve, now: int, more: int, label: str = '') -> Forecast:
+def forecast(curve: LearningCurve, now: int, more: int, label: str = '') -> Forecast:
     """The accuracy with `more` images; `now` is how many of this kind train and val have."""
     draws = 1 - extrapolate(curve, np.array([now, now + more]))
     ends = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2

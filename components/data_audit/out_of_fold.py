@@ -1,4 +1,4 @@
-"""Answers to every image by a probe that learned from no image of its cluster.
+"""OutOfFoldAnswers to every image by a probe that learned from no image of its cluster.
 
 Folds are made of train and val. A test image is answered by a probe on all of both, so its label
 teaches nothing and chooses nothing.
@@ -26,7 +26,7 @@ _SMALLEST_SCALE = 1e-3  # of the median standard deviation, as in the probe
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class OutOfFoldAnswers:
     """Out-of-fold answers.
 
     Attributes:
@@ -42,8 +42,8 @@ class Answers:
     strength: float
 
 
-def answer(images: AuditedImages, seed: int = 0) -> Answers:
-    """Answers all images.
+def answer(images: AuditedImages, seed: int = 0) -> OutOfFoldAnswers:
+    """OutOfFoldAnswers all images.
 
     Raises:
         DataError: train and val have fewer than two classes or clusters.
@@ -65,7 +65,7 @@ def answer(images: AuditedImages, seed: int = 0) -> Answers:
         with threadpoolctl.threadpool_limits(1, user_api='blas'):
             *_, model = cross_validation.probe_path(components[rows], labels, strength)
         probabilities[np.ix_(test, model.classes_)] = model.predict_proba(components[test])
-    return Answers(components, fold, normalise(probabilities), strength)
+    return OutOfFoldAnswers(components, fold, normalise(probabilities), strength)
 
 
 def normalise(probabilities: np.ndarray) -> np.ndarray:

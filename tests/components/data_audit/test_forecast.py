@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from thawline.components.data_audit import forecast
-from thawline.components.data_audit.forecast import Curve
+from thawline.components.data_audit.forecast import LearningCurve
 
 
-def curve(floor: float, slope: float, exponent: float, n: int = 4000) -> Curve:
+def curve(floor: float, slope: float, exponent: float, n: int = 4000) -> LearningCurve:
     """One with the errors of a known law, each spread over single images."""
     sizes = np.array([50.0, 100.0, 200.0, 400.0, 800.0])
     rng = np.random.default_rng(0)
     draws = rng.uniform(size=n)  # the same images are hard at every size
     errors = np.stack([draws < floor + slope * size**-exponent for size in sizes]).astype(float)
-    return Curve(sizes, errors, np.arange(n))
+    return LearningCurve(sizes, errors, np.arange(n))
 
 
 @pytest.mark.parametrize('law', [(0.05, 2.0, 0.5), (0.02, 1.0, 0.4), (0.1, 3.0, 0.7)])
@@ -35,7 +35,7 @@ def test_the_further_away_the_less_is_known() -> None:
 
 
 def test_errors_that_do_not_fall_stay_where_they_are() -> None:
-    flat = Curve(
+    flat = LearningCurve(
         np.array([50.0, 100.0, 200.0]), np.tile([0.0, 0.0, 1.0, 0.0], (3, 50)), np.arange(200)
     )
     told = forecast.forecast(flat, 200, 200)
@@ -45,11 +45,11 @@ def test_errors_that_do_not_fall_stay_where_they_are() -> None:
 
 def test_images_of_one_cluster_count_as_one() -> None:
     alone = curve(0.05, 2.0, 0.5, n=400)
-    tied = Curve(
+    tied = LearningCurve(
         alone.sizes, np.repeat(alone.errors[:, :40], 10, axis=1), np.repeat(np.arange(40), 10)
     )
 
-    def width(of: Curve) -> float:
+    def width(of: LearningCurve) -> float:
         low, high = np.quantile(forecast.extrapolate(of, np.array([1600])), [0.05, 0.95])
         return float(high - low)
 
