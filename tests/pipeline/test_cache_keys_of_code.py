@@ -57,7 +57,10 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
         ),
         ('tensorflow-data-validation', {*DATA_VALIDATION, 'Evaluator', 'Report'}),
         ('tensorflow-model-analysis', {'Evaluator'}),
-        ('scipy', {'DataAudit', 'Tuner', 'Trainer', 'Evaluator', 'Exporter', 'Report'}),
+        (
+            'scipy',
+            {*EXAMPLE_GENS, 'DataAudit', 'Tuner', 'Trainer', 'Evaluator', 'Exporter', 'Report'},
+        ),
         ('scikit-learn', {'DataAudit', 'Tuner', 'Trainer', 'Evaluator', 'Report'}),
         ('tf2onnx', {'Exporter'}),
         ('onnxruntime', {'Exporter'}),
