@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 
@@ -77,6 +78,7 @@ class Executor(BeamNodeExecutor):
         self._run_tfma(table, candidate, evaluation.uri, gate, settings)
         size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
         counts = counting.count(table, gate, pairs, latency_ms, size_mb)
+        counts = dataclasses.replace(counts, corrected=_corrected_labels(inputs, evaluation))
         decision = verdict.judge(counts, gate, settings.smallest_slice)
         _check_agreement(decision, tfma.load_validation_result(evaluation.uri))
         decision.write(evaluation.uri)
@@ -200,6 +202,17 @@ def _check_agreement(decision: Verdict, validation: tfma.ValidationResult) -> No
     (rule,) = (rule for rule in decision.rules if rule.name == 'val_accuracy')
     if rule.holds != validation.validation_ok:
         raise RuntimeError(f'the gate and TFMA disagree. Gate: {rule}. TFMA: {validation}')
+
+
+def _corrected_labels(inputs: Artifacts, evaluation: Artifact) -> dict[str, int]:
+    """How many images a split have a corrected label; noted on the evaluation, too."""
+    images = image_table.read(inputs['examples'].uri)
+    corrected = {} if images is None else image_table.count_corrected(images)
+    for split in EVALUATED:
+        if split in corrected:
+            name = property_names.corrected(split)
+            evaluation.set_int_custom_property(name, corrected[split])
+    return corrected
 
 
 def _set_accuracies(evaluation: Artifact, counts: Counts) -> None:

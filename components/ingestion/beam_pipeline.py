@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -25,6 +25,7 @@ from thawline.components.ingestion import (
     decoding,
     examples,
     image_table,
+    label_overlay,
     near_duplicates,
     storage,
     tfrecord,
@@ -56,7 +57,8 @@ def read(
 ) -> None:
     """Adds the first pipeline: images to `target`/examples-*, and a line each to outcomes-*.
 
-    With `thumbnails` also one of each, for `near_duplicates`, to thumbnails-*.
+    Labels are those of the source with the listing's corrections over them. With `thumbnails` also
+    one of each image, for `near_duplicates`, to thumbnails-*.
 
     A line is a JSON object: a `Row`, or a `Rejected`. One file for both, because every sink costs
     Beam a quarter of a second.
@@ -66,17 +68,18 @@ def read(
             root
             | 'Files' >> beam.Create([(e.path, e.relative) for e in listing.record_files])
             | 'Records'
-            >> beam.ParDo(_ReadRecords(columns, decoding.most_bytes(max_pixels))).with_outputs(
-                'outcomes', main='ok'
-            )
+            >> beam.ParDo(
+                _ReadRecords(columns, decoding.most_bytes(max_pixels), bool(listing.corrections))
+            ).with_outputs('outcomes', main='ok')
         )
     else:
         load = _Load(decoding.most_bytes(max_pixels))
         raw = _listed(root, listing.items, target) | 'Load' >> beam.ParDo(load).with_outputs(
             'outcomes', main='ok'
         )
+    needs_label = bool(listing.corrections and (listing.columns or columns).label)
     done = raw.ok | 'Canonicalise' >> beam.ParDo(
-        _Canonicalise(max_side, max_pixels, thumbnails)
+        _Canonicalise(max_side, max_pixels, thumbnails, listing.labels, needs_label)
     ).with_outputs('outcomes', near_duplicates.THUMBNAILS, main='examples')
     if thumbnails:
         done[near_duplicates.THUMBNAILS] | 'Thumbnails' >> beam.io.WriteToTFRecord(
@@ -173,9 +176,11 @@ class _ReadListing(beam.DoFn):
                 yield SourceItem(**json.loads(line))
 
 
-def _reject(item: SourceItem, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
+def _reject(
+    item: SourceItem, reason: str, detail: str, identity: str = ''
+) -> beam.pvalue.TaggedOutput:
     progress.advance()
-    return _outcome(Rejected(item.relative_path, reason, detail, item.label or ''))
+    return _outcome(Rejected(item.relative_path, reason, detail, item.label or '', identity))
 
 
 def _outcome(outcome: ReadableImage | Rejected) -> beam.pvalue.TaggedOutput:
@@ -216,12 +221,14 @@ class _Load(beam.DoFn):
 class _ReadRecords(beam.DoFn):
     """TFRecord file -> (SourceItem, bytes) of each record, of at most so many bytes."""
 
-    def __init__(self, columns: Columns, most: int) -> None:
-        self._columns, self._most = columns, most
+    def __init__(self, columns: Columns, most: int, keep_unlabelled: bool) -> None:
+        self._columns, self._most, self._keep_unlabelled = columns, most, keep_unlabelled
 
     def process(self, file: tuple[str, str]) -> Iterator[Any]:
         path, relative = file
-        for outcome in tfrecord.records(path, relative, self._columns, self._most):
+        for outcome in tfrecord.records(
+            path, relative, self._columns, self._most, self._keep_unlabelled
+        ):
             if isinstance(outcome, Rejected):
                 progress.advance()
                 yield _outcome(outcome)
@@ -232,11 +239,28 @@ class _ReadRecords(beam.DoFn):
 class _Canonicalise(beam.DoFn):
     """(SourceItem, bytes) -> serialised example, its row and, if asked for, its thumbnail."""
 
-    def __init__(self, max_side: int, max_pixels: int, thumbnails: bool) -> None:
+    def __init__(
+        self,
+        max_side: int,
+        max_pixels: int,
+        thumbnails: bool,
+        labels: Mapping[str, str],
+        needs_label: bool,
+    ) -> None:
+        """`labels`: corrected ones by image id, '' for an image to leave out."""
         self._bounds, self._thumbnails = (max_side, max_pixels), thumbnails
+        self._labels, self._needs_label = labels, needs_label
 
     def process(self, loaded: tuple[SourceItem, bytes]) -> Iterator[Any]:
         item, data = loaded
+        identity = examples.image_id(data)
+        corrected = self._labels.get(identity)
+        if corrected == '':
+            yield _reject(item, reasons.LEFT_OUT, f'by {label_overlay.FILE}', identity)
+            return
+        if corrected is None and item.label is None and self._needs_label:
+            yield _reject(item, reasons.NO_LABEL, f'nor in {label_overlay.FILE}', identity)
+            return
         try:
             samples = decoding.sample_use(data, self._bounds[1])
             canonical = canonicalise(data, *self._bounds)
@@ -244,15 +268,18 @@ class _Canonicalise(beam.DoFn):
                 # Pillow forgives more than TensorFlow; what we encode ourselves suits both.
                 canonical = canonicalise(data, *self._bounds, allow_unchanged=False)
         except BadImage as bad:
-            yield _reject(item, bad.reason, bad.detail)
+            yield _reject(item, bad.reason, bad.detail, identity)
             return
-        identity = examples.image_id(data)
-        example = examples.to_example(item, identity, canonical)
+        labelled = _with_label(item, corrected)
+        example = examples.to_example(labelled, identity, canonical)
+        if labelled.label != item.label:
+            examples.keep_source_label(example, item.label)
         if samples:
             examples.keep_source(example, data)
         row = ReadableImage(
-            item.relative_path, identity, item.group, item.label, item.split, samples
-        )
+            item.relative_path, identity, item.group, labelled.label, item.split, samples,
+            item.label,
+        )  # fmt: skip
         yield example.SerializeToString(deterministic=True)
         yield _outcome(row)
         if self._thumbnails:
@@ -265,6 +292,14 @@ class _Canonicalise(beam.DoFn):
                 near_duplicates.record(identity, item.relative_path, luma),
             )
         progress.advance()
+
+
+def _with_label(item: SourceItem, label: str | None) -> SourceItem:
+    """With a corrected label, which is certain."""
+    if label is None:
+        return item
+    confidence = None if item.confidence is None else 1.0
+    return dataclasses.replace(item, label=label, confidence=confidence)
 
 
 def _decodes(canonical: Canonical) -> bool:
@@ -314,8 +349,9 @@ class _Split(beam.DoFn):
             return
         group = examples.text(example, 'group') or ''
         split = self._plan.split_of(group, self._seed, self._fractions)
+        source_label = examples.take_source_label(example, self._plan.classes)
         yield beam.pvalue.TaggedOutput(
             split,
             examples.with_split(example, split, self._plan.cluster_of(group), self._plan.classes),
         )
-        yield beam.pvalue.TaggedOutput('images', examples.table_row(example))
+        yield beam.pvalue.TaggedOutput('images', examples.table_row(example, source_label))

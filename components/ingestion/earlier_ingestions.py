@@ -23,7 +23,7 @@ from thawline.components.shared.property_names import (
 )
 
 _EXAMPLES = 'examples'  # what ImageExampleGen calls them
-_PLACES = 'source', 'root'  # what lies there is in the fingerprint
+_PLACES = 'source', 'root', 'labels'  # what lies there is in the fingerprint
 
 
 def history_digest(store: mlmd.MetadataStore, node: str, properties: Mapping[str, Any]) -> str:

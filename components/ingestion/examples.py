@@ -12,7 +12,7 @@ from thawline.components.ingestion import image_facts, image_table
 from thawline.components.ingestion.decoding import Canonical
 from thawline.components.ingestion.source_types import SourceItem, metadata_features
 
-_SOURCE = 'source_bytes'  # of staged examples alone
+_SOURCE, _SOURCE_LABEL = 'source_bytes', 'source_label'  # of staged examples alone
 
 
 def image_id(data: bytes) -> str:
@@ -73,6 +73,22 @@ def take_source(example: tf.train.Example) -> bytes:
     return data
 
 
+def keep_source_label(example: tf.train.Example, label: str | None) -> None:
+    """Keeps the source's label, None for none, of an image that has another one."""
+    example.features.feature[_SOURCE_LABEL].bytes_list.value.append((label or '').encode())
+
+
+def take_source_label(example: tf.train.Example, classes: Mapping[str, str]) -> str | None:
+    """Removes the source's label; returns its class where a correction gave the image another."""
+    label = text(example, _SOURCE_LABEL)
+    if label is None:
+        return None
+    del example.features.feature[_SOURCE_LABEL]
+    now = text(example, 'label') or ''
+    differs = classes.get(label, label) != classes.get(now, now)
+    return classes.get(label, label) if label and differs else None
+
+
 def with_split(
     example: tf.train.Example, split: str, cluster: str, classes: Mapping[str, str]
 ) -> bytes:
@@ -106,6 +122,7 @@ def text(example: tf.train.Example, name: str) -> str | None:
     return value.decode('utf-8', 'backslashreplace') if isinstance(value, bytes) else str(value)
 
 
-def table_row(example: tf.train.Example) -> dict[str, str | None]:
+def table_row(example: tf.train.Example, source_label: str | None = None) -> dict[str, str | None]:
     """The row of an image in `image_table`, from its example with the split."""
-    return {name: text(example, name) for name in image_table.SCHEMA.names}
+    row = {name: text(example, name) for name in image_table.SCHEMA.names}
+    return {**row, image_table.SOURCE_LABEL: source_label}

@@ -16,12 +16,14 @@ from thawline.components.ingestion import (
     beam_pipeline,
     clusters,
     image_table,
+    label_overlay,
     near_duplicates,
     quarantine,
     split_history,
 )
 from thawline.components.ingestion.clusters import Clusters
 from thawline.components.ingestion.decoding import ImageSettings
+from thawline.components.ingestion.label_overlay import LabelChange
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
@@ -66,6 +68,7 @@ class Executor(BeamNodeExecutor):
             )
             images = ImageSettings(max_side, max_pixels, ranges.depth)
             try:
+                overlaid = _overlay_notes(listing, rows, rejected, spec.normalise_labels)
                 _check_classes(listing, rows, rejected)
                 plan = plan_splits(rows, seed, fractions, spec.normalise_labels, history, near.ties)
                 _check_conflicts([*rejected, *plan.rejected], spec.conflicting_labels)
@@ -87,7 +90,7 @@ class Executor(BeamNodeExecutor):
         used = [row for row in rows if row.path not in gone]
         near = clusters.with_labels(near, used, plan.classes)
         _write_near_duplicates(report, near, used)
-        notes = [*listing.notes, *plan.notes]
+        notes = [*listing.notes, *overlaid, *plan.notes]
         if history is None:
             notes.append(_NO_HISTORY)
         summary = summarise(total, counts, rejected, notes, ranges.notes, near.notes)
@@ -146,7 +149,7 @@ def _check_classes(listing: Listing, rows: list[ReadableImage], rejected: list[R
     """Refuses a class that was listed and of which no image can be read: it would vanish."""
     listed = {item.label for item in listing.items if item.label}
     listed |= {entry.label for entry in rejected if entry.label}  # TFRecords list nothing before
-    lost = listed - {row.label for row in rows}
+    lost = listed - {row.label for row in rows} - _corrected_classes(rows, rejected)
     if lost and rows:
         unusable = [entry for entry in rejected if entry.label in lost]
         raise DataError(
@@ -154,6 +157,35 @@ def _check_classes(listing: Listing, rows: list[ReadableImage], rejected: list[R
             f'{quarantine.in_words(unusable)}. Replace the files, or leave the class out.',
             quarantine.to_csv(rejected),
         )
+
+
+def _corrected_classes(rows: list[ReadableImage], rejected: list[Rejected]) -> set[str | None]:
+    """Classes by the source of images that were corrected, or left out by hand."""
+    changed = {row.source_label for row in rows if row.source_label != row.label}
+    return changed | {entry.label for entry in rejected if entry.reason == quarantine.LEFT_OUT}
+
+
+def _overlay_notes(
+    listing: Listing, rows: list[ReadableImage], rejected: list[Rejected], normalise: bool
+) -> list[str]:
+    """What the corrections did; refuses classes that look like a slip."""
+    name = label_overlay.FILE
+    notes = []
+    if listing.record_files:  # only now are their labels known
+        classes = {row.source_label for row in rows} | {entry.label for entry in rejected}
+        known = {label for label in classes if label}
+        notes = label_overlay.check_classes(listing.corrections, known, normalise, name)
+    changes = [LabelChange(row.image_id, row.source_label or '', row.label or '') for row in rows]
+    changes += [
+        LabelChange(entry.image_id, entry.label, '')
+        for entry in rejected
+        if entry.reason == quarantine.LEFT_OUT
+    ]
+    unusable = {entry.image_id for entry in rejected if entry.reason != quarantine.LEFT_OUT}
+    usable = [row for row in listing.corrections if row.image_id not in unusable]
+    if lost := sorted(filter(None, _corrected_classes(rows, rejected) - {r.label for r in rows})):
+        notes.append(f'{name}: no image is left of the class {abbreviate(map(repr, lost), 5)}')
+    return [*label_overlay.describe(usable, changes, name), *notes]
 
 
 def _check_conflicts(rejected: list[Rejected], policy: str) -> None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable
 from concurrent import futures
 
-from thawline.components.ingestion import storage
+from thawline.components.ingestion import label_overlay, storage
 from thawline.components.ingestion.source_types import Listing
 from thawline.components.shared import files, progress
 from thawline.components.shared.errors import UserError
@@ -32,7 +32,7 @@ SETTLED = 3.0
 
 
 def fingerprint(listing: Listing, digests: ContentDigests) -> str:
-    """A digest over names and contents of all files, over the manifest, and over what is left out.
+    """A digest over names and contents of all files, the manifest, what is left out, corrections.
 
     Args:
         listing: of the source.
@@ -46,6 +46,7 @@ def fingerprint(listing: Listing, digests: ContentDigests) -> str:
         for entry in listing.files
     ]
     lines += [f'{entry.path}\0{entry.reason}\0{entry.detail}' for entry in listing.rejected]
+    lines += label_overlay.digest_lines(listing.labels)
     for line in sorted(lines):
         total.update(f'{line}\n'.encode('utf-8', 'surrogatepass'))
     return total.hexdigest()

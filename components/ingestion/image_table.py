@@ -12,6 +12,7 @@ One small Parquet file, `images.parquet`, a row for each image that was written:
 | split    | string                                                      |
 | label    | string, name of the class; null for an unlabelled image     |
 | cluster  | string, of groups that share a copy or near-duplicates; null in older ones |
+| source_label | string, class by the source where a correction gave the image another, else null |
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ from __future__ import annotations
 import os
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 PREFIX, SUFFIX = 'images', '.parquet'
+SOURCE_LABEL = 'source_label'
 SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ('image_id', 'path', 'group', 'split', 'label', 'cluster')]
+    [
+        (name, pa.string())
+        for name in ('image_id', 'path', 'group', 'split', 'label', 'cluster', SOURCE_LABEL)
+    ]
 )
 
 
@@ -33,3 +39,9 @@ def read(uri: str) -> pa.Table | None:
         return pq.read_table(os.path.join(uri, PREFIX + SUFFIX), schema=SCHEMA)
     except (FileNotFoundError, pa.ArrowInvalid):
         return None
+
+
+def count_corrected(images: pa.Table) -> dict[str, int]:
+    """How many images a split have another class than by the source, where any have."""
+    splits = images.filter(pc.is_valid(images[SOURCE_LABEL]))['split']
+    return {pair['values']: pair['counts'] for pair in splits.value_counts().to_pylist()}

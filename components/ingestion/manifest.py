@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import os
 import posixpath
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def read(spec: SourceSpec) -> Listing:
     files = ManifestFiles(root)
     rows: dict[str, list[tuple[int, SourceItem]]] = collections.defaultdict(list)
     entries: dict[str, storage.Entry] = {}
+    unlabelled: list[tuple[SourceItem, storage.Entry]] = []
     for line, cells in table.rows:
         where = f'line {line} of {name}'
         written = cells[columns.path].strip()
@@ -49,12 +51,9 @@ def read(spec: SourceSpec) -> Listing:
         if isinstance(file, str):
             rejected.append(Rejected(written or f'{name}:{line}', file, where))
             continue
-        label = cells[columns.label].strip(' \t') if columns.label else None
-        if columns.label and not label:
-            rejected.append(Rejected(file.relative, reasons.NO_LABEL, where))
-            continue
         # Spaces stay for now: labels that differ only in them are reported as such.
         label = cells[columns.label] if columns.label else None
+        has_label = not columns.label or bool(label and label.strip(' \t'))
         try:
             confidence = (
                 label_rules.confidence(cells[columns.confidence]) if columns.confidence else None
@@ -69,6 +68,10 @@ def read(spec: SourceSpec) -> Listing:
             (cells[columns.group].strip() or None) if columns.group else None,
             {c: cells[c].strip() for c in columns.metadata or ()}, confidence,
         )  # fmt: skip
+        if not has_label:
+            rejected.append(Rejected(file.relative, reasons.NO_LABEL, where))
+            unlabelled.append((dataclasses.replace(item, label=None), file))
+            continue
         entries[file.relative] = file
         rows[file.relative].append((line, item))
     items = []
@@ -76,7 +79,7 @@ def read(spec: SourceSpec) -> Listing:
         kept, dropped = _one_of(rows[path], name)
         items += kept
         rejected += dropped
-    if not items:
+    if not items and not (spec.labels and unlabelled):
         total = len(table.rows) + len(table.malformed)
         raise DataError(
             f'{source} names no usable image in {total} rows; paths are relative to {root} '
@@ -85,6 +88,7 @@ def read(spec: SourceSpec) -> Listing:
     return Listing(
         tuple(items), tuple(rejected), (*guessed, *_notes(rejected)), (),
         files=tuple(entries.values()), manifest=content, columns=columns,
+        unlabelled=tuple(unlabelled),
     )  # fmt: skip
 
 

@@ -125,6 +125,11 @@ class Data(Section):
     )
     near_duplicates: NearDuplicates = NearDuplicates()
     split: Split = Split()
+    labels: str | None = pydantic.Field(
+        default=None,
+        description='Corrected labels (image_id, label), laid over those of the source; default: '
+        'labels.csv beside this file.',
+    )
     schema_file: str | None = pydantic.Field(
         default=None, description='The reviewed schema; default: schema.pbtxt beside this file.'
     )

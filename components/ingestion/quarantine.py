@@ -33,6 +33,7 @@ NO_LABEL = 'no label'
 NO_CLASS_FOLDER = 'not in a class folder'
 BAD_NAME = 'file name is not UTF-8'
 BAD_RECORD = 'broken TFRecord'
+LEFT_OUT = 'left out by hand'
 LEAK = 'same image in an evaluation split'
 
 REPORT_CSV = 'quarantine.csv'
@@ -48,12 +49,14 @@ class Rejected:
         reason: one of those above.
         detail: the rest of it.
         label: that it was given, where one is known; not part of the report.
+        image_id: where its bytes were read; not part of the report.
     """
 
     path: str
     reason: str
     detail: str = ''
     label: str = dataclasses.field(default='', compare=False)
+    image_id: str = dataclasses.field(default='', compare=False)
 
     @property
     def report(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from thawline.components.ingestion import storage
+from thawline.components.ingestion.label_overlay import Correction
 from thawline.components.ingestion.params import Columns, NearDuplicates
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared.errors import DataError
@@ -39,6 +40,7 @@ class SourceSpec:
       depth: bits that 16-bit images use; None: found over the set.
       layout: of a folder: 'auto', 'classes' or 'splits'; see `folder_layout`.
       near_duplicates: whether they share a split, and which ones are.
+      labels: a file of corrected labels, which need not exist; see `label_overlay`.
     """
 
     source: str
@@ -51,6 +53,7 @@ class SourceSpec:
     conflicting_labels: str = 'quarantine'
     depth: int | None = None
     near_duplicates: NearDuplicates = dataclasses.field(default_factory=NearDuplicates)
+    labels: str | None = None
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec gives the same text (it is part of a cache key)."""
@@ -100,6 +103,8 @@ class Listing:
       files: those that are read, whichever of them turn out to be usable.
       manifest: the bytes of the table that lists them.
       columns: of a CSV, as configured or guessed.
+      unlabelled: images that are rejected for want of a label, unless a correction gives one.
+      corrections: labels that people corrected.
     """
 
     items: tuple[SourceItem, ...]
@@ -109,6 +114,13 @@ class Listing:
     files: tuple[storage.Entry, ...] = ()
     manifest: bytes = b''
     columns: Columns | None = None
+    unlabelled: tuple[tuple[SourceItem, storage.Entry], ...] = ()
+    corrections: tuple[Correction, ...] = ()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The corrected label of an image, '' for one to leave out, by its id."""
+        return {row.image_id: row.label for row in self.corrections}
 
 
 def metadata_features(columns: Iterable[str]) -> dict[str, str]:

@@ -10,9 +10,18 @@ import collections
 import dataclasses
 import os
 import re
+from collections.abc import Iterable
 
-from thawline.components.ingestion import folder, labels, manifest, packaged, storage, tfrecord
-from thawline.components.ingestion.quarantine import BAD_NAME, Rejected
+from thawline.components.ingestion import (
+    folder,
+    label_overlay,
+    labels,
+    manifest,
+    packaged,
+    storage,
+    tfrecord,
+)
+from thawline.components.ingestion.quarantine import BAD_NAME, NO_LABEL, Rejected
 from thawline.components.ingestion.source_types import (
     FORMATS,
     PACKAGE_PREFIX,
@@ -51,10 +60,40 @@ def list_source(spec: SourceSpec) -> Listing:
         'tfrecord': tfrecord.read,
         'package': packaged.read,
     }
-    listing = readers[detect_format(spec)](spec)
+    corrections = label_overlay.read(spec.labels) if spec.labels else ()
+    listing = dataclasses.replace(readers[detect_format(spec)](spec), corrections=corrections)
     if listing.record_files:
         return listing
+    if corrections:
+        listing = _with_unlabelled(listing)
     return _checked(spec, listing)
+
+
+def _with_unlabelled(listing: Listing) -> Listing:
+    """Images without a label are read, too: a correction may give them one."""
+    labelled = {item.relative_path for item in listing.items}
+    to_read = {
+        item.relative_path: (item, entry)
+        for item, entry in listing.unlabelled
+        if item.relative_path not in labelled
+    }
+    return dataclasses.replace(
+        listing,
+        items=(*listing.items, *(item for item, _ in to_read.values())),
+        files=(*listing.files, *(entry for _, entry in to_read.values())),
+        rejected=_without_one_each(listing.rejected, set(to_read)),
+    )
+
+
+def _without_one_each(rejected: Iterable[Rejected], paths: set[str]) -> tuple[Rejected, ...]:
+    """Without the first entry of each of these paths that has no label."""
+    kept, left = [], set(paths)
+    for entry in rejected:
+        if entry.reason == NO_LABEL and entry.path in left:
+            left.remove(entry.path)
+        else:
+            kept.append(entry)
+    return tuple(kept)
 
 
 def detect_format(spec: SourceSpec) -> str:
@@ -112,6 +151,9 @@ def _checked(spec: SourceSpec, listing: Listing) -> Listing:
     counts = collections.Counter(i.label for i in listing.items if i.label is not None)
     mapping, remarks = labels.relabelling(counts, spec.normalise_labels)
     notes += remarks
+    notes += label_overlay.check_classes(
+        listing.corrections, set(mapping.values()), spec.normalise_labels, label_overlay.FILE
+    )
     metadata_features({name for item in listing.items for name in item.metadata})
     items, rejected, ungrouped = [], list(listing.rejected), 0
     for item in sorted(listing.items, key=lambda i: i.relative_path):

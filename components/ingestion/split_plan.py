@@ -21,7 +21,8 @@ from thawline.components.shared.sample_depth import SampleUse
 class ReadableImage:
     """One readable image: its path, content hash, group (None: the hash), label, given split.
 
-    `samples` is the range of those that have more than 8 bits.
+    `samples` is the range of those that have more than 8 bits, `source_label` the label before a
+    correction.
     """
 
     path: str
@@ -30,6 +31,7 @@ class ReadableImage:
     label: str | None = None
     split: str | None = None
     samples: SampleUse | None = None
+    source_label: str | None = None
 
     @property
     def key(self) -> str:

@@ -70,9 +70,15 @@ class _Bounded:
 
 
 def records(
-    path: str, relative: str, columns: Columns, most: int = 2**30
+    path: str,
+    relative: str,
+    columns: Columns,
+    most: int = 2**30,
+    keep_unlabelled: bool = False,
 ) -> Iterator[tuple[SourceItem, bytes] | Rejected]:
     """Reads one file (`.gz` is unpacked), of records of at most `most` bytes.
+
+    Records without a label are no images but with `keep_unlabelled`.
 
     Yields:
       For each record an item named '<file>#<index>' with its encoded image, or why there is none.
@@ -104,7 +110,7 @@ def records(
             except Exception as error:  # noqa: BLE001 - protobuf's DecodeError has several homes
                 yield Rejected(name, BAD_RECORD, f'not a tf.Example: {error}'[:_DETAIL])
                 continue
-            yield _item(example, path, name, columns)
+            yield _item(example, path, name, columns, keep_unlabelled)
 
 
 def _count() -> Iterator[int]:
@@ -141,7 +147,7 @@ def _files(source: str) -> list[storage.Entry]:
 
 
 def _item(
-    example: tf.train.Example, path: str, name: str, columns: Columns
+    example: tf.train.Example, path: str, name: str, columns: Columns, keep_unlabelled: bool
 ) -> tuple[SourceItem, bytes] | Rejected:
     from thawline.components.ingestion import examples
 
@@ -164,7 +170,7 @@ def _item(
         if (values := examples.count_values(example, key)) > 1:
             # Which of them is meant? The first would be a guess, and merge classes of a one-hot.
             return rejected(BAD_RECORD, f'{key} has {values} values, expected one')
-    if columns.label and not label:
+    if columns.label and not label and not keep_unlabelled:
         return rejected(NO_LABEL, f'no feature {columns.label!r}; {has}')
     split = (examples.text(example, columns.split or 'split') or '').strip().lower()
     if split and split not in SPLIT_ALIASES:
@@ -178,7 +184,7 @@ def _item(
     metadata = {c: examples.text(example, c) or '' for c in columns.metadata or () if c in feature}
     return (
         SourceItem(
-            path, name, label, SPLIT_ALIASES.get(split),
+            path, name, label or None, SPLIT_ALIASES.get(split),
             examples.text(example, columns.group or 'group'), metadata, confidence,
         ),
         images[0],

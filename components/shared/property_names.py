@@ -62,3 +62,8 @@ def upper(split: str) -> str:
 def images(split: str) -> str:
     """How many images of the split were evaluated."""
     return f'{split}_images'
+
+
+def corrected(split: str) -> str:
+    """How many of them have a label that somebody corrected; absent for none."""
+    return f'{split}_corrected'

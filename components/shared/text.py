@@ -19,3 +19,8 @@ def abbreviate(items: Iterable[object], most: int) -> str:
 def csv_cell(text: str) -> str:
     """A cell of a CSV that a spreadsheet shows and does not run."""
     return re.sub(FORMULA, r"'\1", text)
+
+
+def plain_cell(cell: str) -> str:
+    """The text that `csv_cell` wrote."""
+    return cell[1:] if cell[:1] == "'" and re.match(FORMULA, cell[1:]) else cell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 import re
 
@@ -11,7 +12,7 @@ import pydantic
 
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.bulk_prediction.params import Bulk
-from thawline.components.ingestion import storage
+from thawline.components.ingestion import label_overlay, storage
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import files
 from thawline.pipeline.config import beam
@@ -74,6 +75,14 @@ class Project:
     def name(self) -> str:
         """Name of the project and its pipeline."""
         return self.config.name
+
+    @property
+    def labels(self) -> str:
+        """The file of corrected labels, whether it exists or not."""
+        if self.config.data.labels:
+            return self._resolve(self.config.data.labels)
+        named = self.config.data.schema_file is not None
+        return str((self.home if named else self.schema.parent) / label_overlay.FILE)
 
     @property
     def postgresql(self) -> PostgreSQL | None:
@@ -172,7 +181,12 @@ class Project:
             conflicting_labels=data.conflicting_labels,
             depth=None if data.depth == 'auto' else data.depth,
             near_duplicates=data.near_duplicates,
+            labels=self._overlay_of(self._resolve(data.source)),
         )
+
+    def _overlay_of(self, source: str) -> str | None:
+        # A manifest beside the project file may have that very name.
+        return None if os.path.realpath(source) == os.path.realpath(self.labels) else self.labels
 
     def bulk_source(self, bulk: Bulk) -> str:
         """The images that a run predicts."""

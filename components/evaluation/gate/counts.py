@@ -101,6 +101,7 @@ class Counts:
         latency_ms: 95th percentile of one image through `serving_pixels`, None if not measured.
         size_mb: of the exported model in 10^6 bytes, None if not measured.
         not_finite: val and test images with a probability that is NaN or infinite.
+        corrected: images whose label somebody corrected, by split; splits without may be missing.
     """
 
     val: HitCount
@@ -112,3 +113,4 @@ class Counts:
     latency_ms: float | None = None
     size_mb: float | None = None
     not_finite: int = 0
+    corrected: Mapping[str, int] = dataclasses.field(default_factory=dict)

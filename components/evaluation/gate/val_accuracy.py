@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import RuleResult
@@ -12,6 +14,7 @@ from thawline.components.evaluation.gate.rule_result import (
     image_count,
 )
 from thawline.components.shared import percentages
+from thawline.components.shared.splits import TEST, VAL
 from thawline.components.statistics import proportions
 
 
@@ -29,7 +32,24 @@ def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
         sentence += ' The interval is approximate; the exact bound is lower.'
     sentence += _one_class_remark(counts, threshold)
     change = _change(val, threshold, by_bound)
-    return at_least(name, title, value, threshold, sentence, change)
+    result = at_least(name, title, value, threshold, sentence, change)
+    return dataclasses.replace(result, caution=_correction_caution(counts))
+
+
+def _correction_caution(counts: Counts) -> str:
+    """Which of the labels that the model is judged by are not those of the source."""
+    of = {VAL: counts.val.n, TEST: counts.test.n}
+    parts = [
+        f'{counts.corrected[split]:,} of {image_count(n, split)}'
+        for split, n in of.items()
+        if counts.corrected.get(split)
+    ]
+    if not parts:
+        return ''
+    return (
+        f'The labels of {" and ".join(parts)} were corrected after the source gave them. Where '
+        'these images were chosen by what a model answered, its accuracy is too high by that alone.'
+    )
 
 
 def _change(val: HitCount, threshold: float, by_bound: bool) -> str:

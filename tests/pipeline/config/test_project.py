@@ -65,3 +65,14 @@ def test_reviewed_schema_lies_beside_the_file_or_with_the_runs_of_a_preset(tmp_p
     assert preset.schema == tmp_path / 'runs' / 'x' / 'schema.pbtxt'
     named = loading.parse('name: x\ndata: {source: a, schema_file: s/own.pbtxt}', 'thawline.yaml')
     assert Project.of(named, tmp_path).schema == tmp_path / 's' / 'own.pbtxt'
+
+
+def test_corrected_labels_lie_beside_the_file_and_are_never_the_source(tmp_path):
+    own = Project.of(parsed(''), tmp_path)
+    assert own.source_spec().labels == own.labels == str(tmp_path / 'labels.csv')
+    preset = Project.of(parsed(''), tmp_path, is_preset=True)
+    assert preset.labels == str(tmp_path / 'runs' / 'x' / 'labels.csv')
+    source = loading.parse('name: x\ndata: {source: labels.csv}', 'thawline.yaml')
+    assert Project.of(source, tmp_path).source_spec().labels is None
+    named = loading.parse('name: x\ndata: {source: a, labels: "gs://b/l.csv"}', 'thawline.yaml')
+    assert Project.of(named, tmp_path).source_spec().labels == 'gs://b/l.csv'

@@ -464,3 +464,13 @@ def test_decimals_are_added_until_two_shares_can_be_told_apart() -> None:
     assert percentages.apart(0.874, 0.8) == ('87.4 %', '80.0 %')
     assert percentages.apart(0.79996, 0.8) == ('79.996 %', '80.000 %')
     assert percentages.apart(0.8, 0.8) == ('80.0 %', '80.0 %')
+
+
+def test_corrected_labels_are_named_whatever_the_verdict() -> None:
+    for val in (HitCount(176, 200), HitCount(100, 200)):
+        decision = judge(counts(val=val, corrected={'train': 9, 'test': 3}), gate())
+        caution = rule(decision, 'val_accuracy').caution
+        assert integers(caution) == [3, 200] and caution in decision.cautions
+    both = judge(counts(corrected={'val': 1, 'test': 3}), gate())
+    assert integers(rule(both, 'val_accuracy').caution) == [1, 200, 3, 200]
+    assert not rule(judge(counts(corrected={'train': 9}), gate()), 'val_accuracy').caution
