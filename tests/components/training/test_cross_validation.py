@@ -38,6 +38,12 @@ def test_majority_is_the_share_of_the_largest_class():
     np.testing.assert_array_equal(found.majority_hits, y == 0)
 
 
+def test_majority_of_a_balanced_set_is_no_worse_than_a_guess():
+    y = np.arange(100) % 2
+    scores = cross_validation.cross_validate(np.zeros((100, 3), np.float32), y, np.arange(100))
+    assert scores.majority.share == 0.5
+
+
 def test_a_feature_that_names_the_group_does_not_help():
     # Labels are of the group, features say nothing but which group it is: a split within groups
     # would recognise every one of them.
