@@ -40,6 +40,7 @@ SECTIONS = {
         'doctor': 'Check the environment and show how to fix what is wrong.',
         'schema': 'Write a schema for review, inferred from the latest run.',
         'bases': 'Rank pretrained backbones on your images by accuracy and cost.',
+        'labels': 'Correct labels with a labelling tool or a spreadsheet.',
         'tune': 'Search for better training settings.',
         'run': 'Run the pipeline, from images to a blessed model.',
     },

@@ -24,6 +24,7 @@ from apache_beam.utils import shared
 from thawline.components.ingestion import (
     decoding,
     examples,
+    image_identity,
     image_table,
     label_overlay,
     near_duplicates,
@@ -253,7 +254,7 @@ class _Canonicalise(beam.DoFn):
 
     def process(self, loaded: tuple[SourceItem, bytes]) -> Iterator[Any]:
         item, data = loaded
-        identity = examples.image_id(data)
+        identity = image_identity.image_id(data)
         corrected = self._labels.get(identity)
         if corrected == '':
             yield _reject(item, reasons.LEFT_OUT, f'by {label_overlay.FILE}', identity)

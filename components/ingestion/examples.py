@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -13,11 +12,6 @@ from thawline.components.ingestion.decoding import Canonical
 from thawline.components.ingestion.source_types import SourceItem, metadata_features
 
 _SOURCE, _SOURCE_LABEL = 'source_bytes', 'source_label'  # of staged examples alone
-
-
-def image_id(data: bytes) -> str:
-    """The stable id of an image: 32 hex digits of the SHA-256 of the source's bytes."""
-    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def to_example(item: SourceItem, identity: str, canonical: Canonical) -> tf.train.Example:

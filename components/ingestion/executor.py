@@ -90,10 +90,10 @@ class Executor(BeamNodeExecutor):
         used = [row for row in rows if row.path not in gone]
         near = clusters.with_labels(near, used, plan.classes)
         _write_near_duplicates(report, near, used)
-        notes = [*listing.notes, *overlaid, *plan.notes]
+        notes = [*listing.notes, *plan.notes]
         if history is None:
             notes.append(_NO_HISTORY)
-        summary = summarise(total, counts, rejected, notes, ranges.notes, near.notes)
+        summary = summarise(total, counts, rejected, notes, ranges.notes, near.notes, overlaid)
         write_report(report, rejected, summary)
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')

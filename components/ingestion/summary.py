@@ -26,6 +26,7 @@ class IngestionSummary(Record):
         notes: remarks for people.
         samples: remarks on images of more than 8 bits.
         near_duplicates: remarks on near-duplicates.
+        labels: remarks on corrected labels.
     """
 
     FILE = 'summary.json'
@@ -39,6 +40,7 @@ class IngestionSummary(Record):
     notes: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
     near_duplicates: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def of_properties(cls, properties: Mapping[str, Any], uri: str) -> Self:
@@ -58,6 +60,7 @@ def summarise(
     notes: Sequence[str] = (),
     samples: Sequence[str] = (),
     near_duplicates: Sequence[str] = (),
+    labels: Sequence[str] = (),
 ) -> IngestionSummary:
     """The numbers of an ingestion; refuses to lose an image.
 
@@ -65,7 +68,7 @@ def summarise(
         total: entries listed.
         counts: {split: {class: images written}}.
         rejected: what was not written.
-        notes, samples, near_duplicates: remarks for people.
+        notes, samples, near_duplicates, labels: remarks for people.
 
     Raises:
         RuntimeError: written and rejected do not add up to `total`.
@@ -86,4 +89,5 @@ def summarise(
         tuple(notes),
         tuple(samples),
         tuple(near_duplicates),
+        tuple(labels),
     )

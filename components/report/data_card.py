@@ -91,6 +91,7 @@ def card(inputs: DataCardInputs) -> FactCard:
         *summary.notes,
         *summary.samples,
         *summary.near_duplicates,
+        *summary.labels,
         *inputs.findings,
     ]
     if inputs.not_sliced:

@@ -22,7 +22,8 @@ from thawline.pipeline.metadata.runs import NodeResult
 def _ingestion(result: NodeResult, project: Project) -> str:
     summary = node_records.ingestion_summary(result)
     splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary.splits.items())
-    return '; '.join((_ingested_images(result), splits, *summary.samples, *summary.near_duplicates))
+    remarks = (*summary.samples, *summary.near_duplicates, *summary.labels)
+    return '; '.join((_ingested_images(result), splits, *remarks))
 
 
 def _ingested_images(result: NodeResult, purpose: str = '') -> str:

@@ -114,7 +114,7 @@ def test_labels_are_corrected_confirmed_and_images_left_out(
     assert (by_id[first], by_id[second]) == ('bee', 'ant') and third not in by_id
     assert not any('source_label' in example.features.feature for example in written)
     assert summary['reasons'] == {'left out by hand': 1} and summary['written'] == 15
-    notes = ' '.join(summary['notes'])
+    notes = ' '.join(summary['labels'])
     assert '3 labels, 1 corrected, 1 confirmed, 1 of no class' in notes
     assert f'line 5: {C}' in notes
     table = image_table.read(str(tmp_path / 'run' / 'examples'))
@@ -132,7 +132,7 @@ def test_class_that_was_renamed_image_by_image_is_not_lost(
     spec = SourceSpec(str(source), labels=overlay(tmp_path, renamed))
     _, summary, _ = ingest(spec, tmp_path / 'run')
     assert {name for split in summary['splits'].values() for name in split} == {'ant', 'wasp'}
-    assert any("the class 'bee'" in note for note in summary['notes'])
+    assert any("the class 'bee'" in note for note in summary['labels'])
 
 
 def test_rows_of_a_csv_without_a_label_are_given_one(
@@ -146,7 +146,7 @@ def test_rows_of_a_csv_without_a_label_are_given_one(
     spec = SourceSpec(str(manifest), labels=overlay(tmp_path, {identity(files[-1]): 'bee'}))
     _, summary, _ = ingest(spec, tmp_path / 'run')
     assert summary['written'] == 15 and summary['reasons'] == {'no label': 1}
-    assert any('1 given to unlabelled images' in note for note in summary['notes'])
+    assert any('1 given to unlabelled images' in note for note in summary['labels'])
     without = list_source(SourceSpec(str(manifest)))
     assert (len(without.items), len(without.rejected)) == (14, 2)
 

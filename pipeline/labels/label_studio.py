@@ -1,0 +1,117 @@
+"""Label Studio: tasks with predictions, and its exports JSON and JSON-MIN.
+
+Tasks carry their picture as a data URI, so nothing has to be served beside them
+(https://labelstud.io/guide/task_format, https://labelstud.io/guide/predictions).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import xml.sax.saxutils
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from thawline.components.shared.errors import DataError
+from thawline.pipeline.labels.exchange import LEAVE_OUT, Answer, QueuedImage, label_of
+
+_CONTROL, _OBJECT = 'label', 'image'
+_MIN_NAMES = (_CONTROL, 'choice', 'choices')  # of the answer in JSON-MIN
+
+
+def tasks(queue: Sequence[QueuedImage]) -> str:
+    """The JSON that Label Studio imports."""
+    return json.dumps([_task(image) for image in queue], ensure_ascii=False, indent=1)
+
+
+def _task(image: QueuedImage) -> dict[str, Any]:
+    kind = image.suffix[1:].replace('jpg', 'jpeg')
+    task: dict[str, Any] = {
+        'data': {
+            'image': f'data:image/{kind};base64,{base64.b64encode(image.encoded).decode()}',
+            'image_id': image.image_id,
+            'path': image.path,
+            'present_label': image.label,
+            'why': image.why,
+        }
+    }
+    if guess := image.suggested or image.label:
+        answer = {'choices': [guess]}
+        result = {'from_name': _CONTROL, 'to_name': _OBJECT, 'type': 'choices', 'value': answer}
+        task['predictions'] = [{'model_version': 'thawline', 'result': [result]}]
+    return task
+
+
+def labelling_config(classes: Sequence[str]) -> str:
+    """The XML for the project's labelling interface."""
+    choices = '\n'.join(
+        f'    <Choice value={xml.sax.saxutils.quoteattr(name)}/>' for name in (*classes, LEAVE_OUT)
+    )
+    return (
+        f'<View>\n  <Image name="{_OBJECT}" value="$image"/>\n'
+        '  <Text name="present" value="$present_label"/>\n'
+        f'  <Choices name="{_CONTROL}" toName="{_OBJECT}" choice="single" required="true">\n'
+        f'{choices}\n  </Choices>\n</View>\n'
+    )
+
+
+def is_export(content: Any) -> bool:
+    """Whether parsed JSON looks like an export of Label Studio."""
+    first = content[0] if isinstance(content, list) and content else None
+    return isinstance(first, dict) and ('data' in first or 'annotation_id' in first)
+
+
+def read(content: Any, name: str) -> Iterator[Answer]:
+    """The answers of an export, JSON or JSON-MIN.
+
+    Raises:
+        DataError: a task has no image_id, or more than one choice.
+    """
+    for number, task in enumerate(content, 1):
+        where = f'{name}, task {number}'
+        if not isinstance(task, dict):
+            raise DataError(f'{where} is no task: {str(task)[:80]!r}')
+        data = task.get('data', task)
+        image_id = data.get('image_id') if isinstance(data, dict) else None
+        if not isinstance(image_id, str):
+            raise DataError(
+                f'{where} has no image_id; only tasks that thawline labels export wrote can be '
+                'brought back.'
+            )
+        for answer in _annotations(task) if 'data' in task else [_minimal(task)]:
+            choices, who, when = answer
+            if len(choices) > 1:
+                raise DataError(f'{where} has {len(choices)} choices: {", ".join(choices)}')
+            if choices:
+                yield Answer(image_id, label_of(choices[0]), who, when, where)
+
+
+_Choices = tuple[list[str], str, str]
+
+
+def _annotations(task: Mapping[str, Any]) -> Iterator[_Choices]:
+    for annotation in task.get('annotations') or ():
+        if annotation.get('was_cancelled'):
+            continue
+        choices = [
+            choice
+            for result in annotation.get('result') or ()
+            if result.get('type') == 'choices'
+            for choice in result.get('value', {}).get('choices', ())
+        ]
+        when = annotation.get('updated_at') or annotation.get('created_at')
+        yield choices, _person(annotation.get('completed_by')), str(when or '')
+
+
+def _minimal(task: Mapping[str, Any]) -> _Choices:
+    value: Any = next((task[name] for name in _MIN_NAMES if task.get(name)), [])
+    if isinstance(value, dict):
+        value = value.get('choices', [])
+    choices = [value] if isinstance(value, str) else list(map(str, value))
+    return choices, _person(task.get('annotator')), str(task.get('updated_at') or '')
+
+
+def _person(who: Any) -> str:
+    if isinstance(who, dict):
+        return str(who.get('email') or who.get('username') or who.get('id') or '')
+    return f'annotator {who}' if isinstance(who, int) else str(who or '')

@@ -1,0 +1,85 @@
+"""Which images are worth a look, the first first.
+
+What was labelled by hand already does not come again. `suspects` is the one place that knows where
+suspicion comes from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from thawline.components.shared.splits import TEST, TRAIN, VAL
+from thawline.pipeline.labels.exchange import QueuedImage
+
+Purpose = Literal['all', 'train', 'val', 'test', 'unlabelled']
+_RANDOM = 'drawn at random'
+
+
+def suspects(audited: Iterable[Mapping[str, Any]], splits: Collection[str]) -> list[QueuedImage]:
+    """Images whose labels the audit doubts, the most suspicious first.
+
+    Args:
+        audited: rows of the data audit's table, in its order.
+        splits: whose images.
+    """
+    return [
+        QueuedImage(
+            row['image_id'], row['path'], row['split'], row['label'], row['suggested'] or '',
+            f'suspect label, {row["votes"]} of {row["voters"]} similar images are '
+            f'{row["suggested"]}',
+        )
+        for row in audited
+        if row['suspect'] and row['split'] in splits
+    ]  # fmt: skip
+
+
+def sample(images: Iterable[QueuedImage], seed: str) -> list[QueuedImage]:
+    """The images in a random order that is the same each time, whatever a model says of them.
+
+    So the first of them are a sample from which a bound can be had, and a longer queue begins with
+    the shorter one.
+    """
+    return sorted(
+        images, key=lambda i: hashlib.sha256(f'{seed}\0{i.image_id}'.encode()).hexdigest()
+    )
+
+
+def choose(
+    purpose: Purpose,
+    audited: Sequence[Mapping[str, Any]],
+    images: Sequence[Mapping[str, Any]],
+    unlabelled: Sequence[QueuedImage],
+    done: Collection[str],
+    count: int,
+) -> list[QueuedImage]:
+    """The queue.
+
+    Suspects for training; of val and test a random sample of all images, because those that a
+    model chose would flatter it. 'all' takes the suspects of every split.
+
+    Args:
+        purpose: what the labels are for.
+        audited: rows of the data audit's table, in its order.
+        images: rows of the table of images.
+        unlabelled: images that no run could use.
+        done: ids of images that somebody labelled by hand.
+        count: at most so many.
+    """
+    if purpose == 'unlabelled':
+        ranked = sample(unlabelled, purpose)
+    elif purpose in (VAL, TEST):
+        of_split = (
+            QueuedImage(r['image_id'], r['path'], r['split'], r['label'] or '', '', _RANDOM)
+            for r in images
+            if r['split'] == purpose
+        )
+        ranked = sample(of_split, purpose)
+    else:
+        ranked = suspects(audited, (TRAIN, VAL, TEST) if purpose == 'all' else (TRAIN,))
+    unique: dict[str, QueuedImage] = {}
+    for image in ranked:
+        if image.image_id not in done:
+            unique.setdefault(image.image_id, image)
+    return list(unique.values())[:count]
