@@ -196,8 +196,9 @@ def test_mistakes_are_one_message(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
         taken.listen()
         port = str(taken.getsockname()[1])
         result = serve('--python', '--model', str(base), '--port', port)
-    assert (result.exit_code, result.output.count('\n')) == (6, 1)
-    assert '--port: ' in result.output and f'127.0.0.1, port {port}' in result.output
+    error, next_step = result.output.splitlines()
+    assert result.exit_code == 6 and next_step.startswith('  next ')
+    assert '--port: ' in error and f'127.0.0.1, port {port}' in error
 
 
 def test_without_its_libraries_it_says_what_to_install(
