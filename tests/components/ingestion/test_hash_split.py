@@ -52,6 +52,7 @@ def test_intervals_touch_and_rounding_leaves_no_gap() -> None:
         {'train': 0.8, 'val': 0.2, 'test': 0.2},
         {'train': 1.0, 'val': 0.0, 'test': 0.0},
         {'train': 0.8, 'val': 0.1, 'eval': 0.1},
+        {'train': 0.7, 'val': 0.3, 'test': 0.0},
     ],
 )
 def test_bad_fractions(fractions: dict[str, float]) -> None:

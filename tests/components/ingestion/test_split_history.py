@@ -14,6 +14,8 @@ from thawline.components.shared.errors import Unavailable
 
 ROWS = [('i1', 'p1', 'train'), ('i2', 'p1', 'train'), ('i3', 'i3', 'val')]
 
+DIGEST = 'ecd397c6ab3391767fcb1bafca4da11a6a0d9e43391c34fb506c5205ae1ea751'
+
 
 def table(rows: list[tuple[str, str, str]], label: str = 'a') -> pa.Table:
     return pa.Table.from_pylist(
@@ -38,6 +40,11 @@ def test_digest_is_over_ids_groups_and_splits() -> None:
     assert digest == split_history.digest(table(ROWS[::-1], 'b'))
     for row in (('i3', 'i3', 'test'), ('i4', 'i3', 'val'), ('i3', 'p1', 'val')):
         assert split_history.digest(table([*ROWS[:2], row])) != digest
+
+
+def test_digest_is_the_same_in_every_version() -> None:
+    """It is in cache keys, and images find the split that they keep by it."""
+    assert split_history.digest(table(ROWS)) == DIGEST
 
 
 def test_splits_are_found_by_digest_wherever_the_folder_is(tmp_path: pathlib.Path) -> None:

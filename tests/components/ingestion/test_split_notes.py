@@ -9,13 +9,15 @@ from thawline.components.ingestion import split_notes
 FRACTIONS = {'train': 0.5, 'val': 0.25, 'test': 0.25}
 
 
-def missed(train: int, val: int, test: int) -> list[str]:
+def missed(
+    train: int, val: int, test: int, label: str = 'roses', keeps_history: bool = False
+) -> list[str]:
     images = [
-        (split, 'roses')
+        (split, label)
         for split, n in zip(FRACTIONS, (train, val, test), strict=True)
         for _ in range(n)
     ]
-    return split_notes.missed_quotas(images, {s: s for s in FRACTIONS}, FRACTIONS, False)
+    return split_notes.missed_quotas(images, {s: s for s in FRACTIONS}, FRACTIONS, keeps_history)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,25 @@ def test_quotas_missed_by_more_than_an_image_are_noted(
     counts: tuple[int, int, int], is_noted: bool
 ) -> None:
     assert bool(missed(*counts)) == is_noted
+
+
+def test_only_a_split_that_is_kept_can_be_left() -> None:
+    (note,) = missed(60, 25, 15)
+    (kept,) = missed(60, 25, 15, keeps_history=True)
+    assert 'because groups stay whole: ' in note and 'data.split.seed' not in note
+    assert 'groups stay whole and images keep the split' in kept
+    assert kept.endswith('; another data.split.seed splits anew')
+
+
+def test_images_without_a_label_are_called_so() -> None:
+    assert 'unlabelled has 15 in test' in missed(60, 25, 15, '')[0]
+
+
+def test_a_class_that_is_absent_hides_no_other() -> None:
+    images = [('train', 'asters')] * 40 + [('val', 'asters')] * 2
+    images += [(s, 'roses') for s, n in zip(FRACTIONS, (60, 25, 15), strict=True) for _ in range(n)]
+    (note,) = split_notes.missed_quotas(images, {s: s for s in FRACTIONS}, FRACTIONS, False)
+    assert 'roses' in note and 'asters' not in note
 
 
 def test_the_farthest_come_first() -> None:

@@ -9,7 +9,12 @@ import pytest
 from thawline.components.ingestion.hash_split import assign
 from thawline.components.ingestion.quarantine import CONFLICTING_LABELS, LEAK
 from thawline.components.ingestion.split_history import SplitHistory
-from thawline.components.ingestion.split_plan import ReadableImage, SplitPlan, plan_splits
+from thawline.components.ingestion.split_plan import (
+    ReadableImage,
+    SplitPlan,
+    _order,
+    plan_splits,
+)
 from thawline.components.shared.errors import DataError
 
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
@@ -336,3 +341,54 @@ def test_an_image_without_a_group_is_one_of_its_own() -> None:
 def test_unlabelled_images_are_shared_out_too() -> None:
     found = [ReadableImage(f'{i}', f'{i}') for i in range(20)]
     assert per_class(found, plan(found)) == {'': [14, 3, 3]}
+
+
+def test_groups_that_are_tied_have_the_lowest_as_their_cluster() -> None:
+    images = [ReadableImage(f'{i}.png', f'id{i}', None, 'ab'[i % 2], None) for i in range(20)]
+    ties = [('id3', 'id1'), ('id5', 'id3')]
+    made = plan_splits(images, 0, FRACTIONS, False, ties=ties)
+    assert [made.cluster_of(f'id{i}') for i in (1, 3, 5, 7)] == ['id1', 'id1', 'id1', 'id7']
+    assert dict(made.clusters) == {'id3': 'id1', 'id5': 'id1'}
+    assert len({where(images, made)[f'{i}.png'] for i in (1, 3, 5)}) == 1
+
+
+def test_a_copy_stays_in_the_split_farthest_from_training() -> None:
+    others = [image for s in FRACTIONS for name in 'ab' for image in rows(name, 3, s)]
+    names = {'a1.png': 'test', 'a2.png': 'val', 'a3.png': 'train'}
+    copies = [ReadableImage(path, 'same', None, 'a', split) for path, split in names.items()]
+    made = plan([*others, *copies])
+    assert {r.path for r in made.rejected} == {'a2.png', 'a3.png'}
+    two = [ReadableImage(f'{s}.png', 'same', None, 'a', s) for s in ('val', 'train')]
+    assert {r.path for r in plan([*others, *two]).rejected} == {'train.png'}
+
+
+def test_rows_that_lack_something_can_be_sorted() -> None:
+    bare = ReadableImage('a.png', 'id')
+    assert _order(bare) == ('a.png', 'id', '', '', '')
+    whole = ReadableImage('a.png', 'id', 'g', 'daisy', 'val')
+    assert _order(whole) == ('a.png', 'id', 'g', 'daisy', 'val')
+
+
+def test_errors_name_what_they_are_about() -> None:
+    with pytest.raises(DataError, match='^No readable image is left'):
+        plan([])
+    both = [
+        ReadableImage(f'{name}{i}.png', f'id{i}', None, name, None) for name in 'ab' for i in (1, 2)
+    ]
+    with pytest.raises(DataError, match='^All images of a, b occur with other labels'):
+        plan([*both, *rows('c', 4)])
+    with pytest.raises(DataError, match='^What could be read'):
+        plan(rows('a', 4))
+    split = [ReadableImage(f'{i}.png', f'id{i}', 'g', 'a', s) for i, s in enumerate(FRACTIONS)]
+    with pytest.raises(DataError, match=r'\(0.png, 1.png, 2.png \.\.\.\)'):
+        plan([*split, ReadableImage('9.png', 'id9', 'g', 'a', 'val'), *rows('b', 4, 'train')])
+
+
+def test_images_without_a_label_share_quotas_of_their_own() -> None:
+    images = (
+        [ReadableImage(f'u{i}.png', f'u{i}') for i in range(20)] + rows('a', 20) + rows('b', 20)
+    )
+    made = plan(images)
+    splits = where(images, made)
+    counts = collections.Counter(splits[f'u{i}.png'] for i in range(20))
+    assert counts == {'train': 14, 'val': 3, 'test': 3}
