@@ -25,14 +25,14 @@ from thawline.components.evaluation import predictions
 pytestmark = pytest.mark.e2e
 
 DATA = 'source: images, split: {{train: 0.4, val: 0.2, test: 0.4, seed: {seed}}}'
-GATE = 'val_accuracy: {}, strictness: point, paired_test: null, max_drop: null, class_floor: null'
+GATE = 'class_floor: null, paired_test: null, test_contradiction: null'
 SECTIONS = {
     'data': f'{{{DATA.format(seed=0)}}}',
     'preprocessing': '{image_size: 32}',
     'model': '{backbone: mobilenet_v2_035, weights: base.weights.h5}',
     'training': '{mode: probe, augmentation: none}',
     'embedding': '{views: 0}',
-    'gate': f'{{{GATE.format(0.3)}}}',
+    'gate': f'{{val_accuracy: 0.3, strictness: point, {GATE}}}',
 }
 ALWAYS = {'Baseline', 'LastReport', 'Pusher'}  # they look at what is there now
 JUDGING = {*ALWAYS, 'Evaluator', 'Report'}
@@ -172,10 +172,10 @@ CHANGES = (
         'gate that refuses',
         {*JUDGING, 'Exporter', 'ServingCheck'},
         {'all'},
-        {'gate': f'{{{GATE.format(1.0)}}}'},
+        {'gate': f'{{val_accuracy: 1.0, strictness: bound, {GATE}}}'},  # no bound is 1
         served='groups',
         pushed=False,
-        shown={'gate.val_accuracy'},
+        shown={'gate.val_accuracy', 'gate.strictness'},
         blessed=False,
     ),
     Change('all back, staging emptied', ALWAYS, act=empty_staging, served=WEIGHTS),

@@ -7,6 +7,7 @@ What needs a cluster or a server of others is run by the tests of these, and onl
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import pathlib
 import re
 import shlex
@@ -52,6 +53,7 @@ PLACES = {
     'photos/': 'path/to/images/moss',
     'FOLDER|CSV|TFRECORD|IMAGE': '{home}/path/to/images/moss',
     'FILE': '{home}/my_project/runs/my_project/pipeline.json',
+    '5c1f0f0a': '{image}',
     'runs/x/pipeline.json': 'runs/my_project/pipeline.json',
     'NODE': 'ImageExampleGen',
     'ID': 'documented',
@@ -94,8 +96,22 @@ class Reader:
     def arguments(self, command: str) -> list[str]:
         """What the reader types."""
         words = [PLACES.get(word, word) for word in shlex.split(plain(command))[1:]]
-        words = [word.format(home=self.home, **self._runs) for word in words]
+        if words[:2] == ['labels', 'import']:
+            words[2] = str(self._correction())
+        words = [word.format(home=self.home, image=self._image, **self._runs) for word in words]
         return [*words, '--yes'] if words[0] in ('promote', 'rollback') else words
+
+    @property
+    def _image(self) -> str:
+        """The id of an image."""
+        path = self.home / 'path' / 'to' / 'images' / 'moss' / '000.jpg'
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+    def _correction(self) -> pathlib.Path:
+        """A table with a label that someone has confirmed."""
+        path = self.home / 'answers.csv'
+        path.write_text(f'image_id,label\n{self._image},moss\n', 'utf-8')
+        return path
 
     def folder(self, words: list[str]) -> pathlib.Path:
         """Where the reader is: beside the project where the command names it, else in it."""

@@ -87,7 +87,7 @@ def test_a_run_node_by_node_with_all_that_goes_wrong(project):
 
     for path in broken:
         path.unlink()
-    prepare = ('ImageExampleGen', *LOOK, 'Transform', 'Embedder')
+    prepare = ('ImageExampleGen', *LOOK, 'Transform', 'Embedder', 'DataAudit')
     said = ended(nodes_of(project, *prepare, force=True), 0)
     assert '120 images, 0 quarantined' in said
     for node in prepare:
@@ -115,7 +115,7 @@ def test_a_run_node_by_node_with_all_that_goes_wrong(project):
     assert not re.search('^> ', said, re.M)
     assert said.count(' complete ') == len((*LOOK, *LEARN, *SHIP))
     listed = project.thawline('runs').stdout
-    assert re.search(r'r1 .*0 of 15 .*blessed, pushed as', listed), listed
+    assert re.search(r'r1 .*0 of 16 .*blessed, pushed as', listed), listed
     assert re.search(r'r1', ended(project.thawline('models'), 0))
     assert len(project.versions()) == 1
 
@@ -124,7 +124,7 @@ def test_the_local_run_comes_to_the_same(project):
     ended(project.thawline('run', '--no-cache', '--to', 'Evaluator'), 0)
     scheduled, local = runs_of(project).values()
     assert scheduled.id == 'r1'
-    assert [one.state for one in local.nodes] == ['complete'] * 10
+    assert [one.state for one in local.nodes] == ['complete'] * 11
     one, other = answers(scheduled), answers(local)
     assert len(one) > 30 and [row['answer'] for row in one] == [row['answer'] for row in other]
     for ours, theirs in zip(one, other, strict=True):
@@ -152,7 +152,7 @@ def test_two_runs_at_once_of_which_none_is_blessed(project):
     found = runs_of(project)
     for run_id in ('r2', 'r3'):
         states = [node.state for node in found[run_id].nodes]
-        assert len(states) == 15 and {*states} <= {*execution_states.SUCCESS_STATES}
+        assert len(states) == 16 and {*states} <= {*execution_states.SUCCESS_STATES}
         assert found[run_id].output('Evaluator', 'blessing').properties['blessed'] == 0
     assert project.thawline('runs').stdout.count('not blessed') == 2
     said = ended(nodes_of(project, 'Pusher', run_id='r2'), 3)
