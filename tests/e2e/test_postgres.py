@@ -181,25 +181,6 @@ def test_a_copy_of_the_project_is_told_whose_runs_these_are(moved, tmp_path):
     assert refused.returncode == 2 and 'give this project another name' in refused.stderr
 
 
-def test_a_server_that_stops_in_the_middle_ends_the_run(moved, server, database):
-    """With a message and without a hang; last, as the server is gone then."""
-    moved.write(**SETTINGS, metadata=server.section(database))
-    running = moved.start('run', '--no-cache')
-    assert running.stdout is not None
-    for line in running.stdout:
-        if 'StatisticsGen' in line:
-            break
-    server.stop()
-    told, _ = running.communicate(timeout=120)
-    assert running.returncode == 7, told
-    assert 'error:' in told and 'Traceback' not in told
-    node = ('run-node', '--ir', 'pipeline.json', '--node', 'ImageExampleGen', '--run-id', 'r2')
-    for command in (('run',), node, ('promote', 'last', '--yes')):
-        done = moved.thawline(*command)
-        assert done.returncode == 7, done.stdout + done.stderr
-        assert 'Connection refused' in done.stdout + done.stderr
-
-
 def test_images_keep_their_splits(make_project, server, database):
     project = make_project(images=20)
     project.write(**SETTINGS, name='gravel', metadata=server.section(database))
@@ -224,3 +205,22 @@ def test_images_keep_their_splits(make_project, server, database):
         for execution in sorted(store.get_executions_by_context(node.id), key=lambda e: e.id)
     ]
     assert [len(digest) for digest in histories] == [0, 64]
+
+
+def test_a_server_that_stops_in_the_middle_ends_the_run(moved, server, database):
+    """With a message and without a hang; last, as the server is gone then."""
+    moved.write(**SETTINGS, metadata=server.section(database))
+    running = moved.start('run', '--no-cache')
+    assert running.stdout is not None
+    for line in running.stdout:
+        if 'StatisticsGen' in line:
+            break
+    server.stop()
+    told, _ = running.communicate(timeout=120)
+    assert running.returncode == 7, told
+    assert 'error:' in told and 'Traceback' not in told
+    node = ('run-node', '--ir', 'pipeline.json', '--node', 'ImageExampleGen', '--run-id', 'r2')
+    for command in (('run',), node, ('promote', 'last', '--yes')):
+        done = moved.thawline(*command)
+        assert done.returncode == 7, done.stdout + done.stderr
+        assert 'Connection refused' in done.stdout + done.stderr
