@@ -28,7 +28,6 @@ from thawline.components.data_audit.record import (
     Forecast,
     Imbalance,
     Measured,
-    Overlap,
     PairedImage,
     SamePair,
 )
@@ -86,14 +85,19 @@ def audit(
     rows = _table(images, columns, nearest.shape[1], order)
     farthest = sorted(np.flatnonzero(far), key=lambda row: -distance[row])
     suggested = columns.get('suggested', named[images.labels] if len(images) else named)
-    found = findings.find(
+    record = dataclasses.replace(
         record,
-        [(str(images.paths[row]), images.classes[images.labels[row]], str(suggested[row]))
-         for row in suspects],
-        [str(images.paths[row]) for row in farthest],
-        policy,
-    )  # fmt: skip
-    return dataclasses.replace(record, findings=found), rows
+        findings=findings.find(
+            record,
+            [
+                (str(images.paths[row]), images.classes[images.labels[row]], str(suggested[row]))
+                for row in suspects
+            ],
+            [str(images.paths[row]) for row in farthest],
+            policy,
+        ),
+    )
+    return record, rows
 
 
 def _measure(
@@ -119,10 +123,7 @@ def _measure(
     return dataclasses.replace(
         record,
         accuracy=_measured(hits, clusters),
-        overlaps=tuple(
-            Overlap(names[pair.a], names[pair.b], pair.a_as_b, pair.b_as_a, pair.share)
-            for pair in labels.find_overlaps(own, probabilities)
-        ),
+        overlaps=tuple(labels.find_overlaps(own, probabilities, names)),
         facts=tuple(spurious.measure(facts, own, answers.fold[rows], clusters)),
         base=base,
         imbalance=_imbalance(own, hits, clusters, names),
@@ -182,7 +183,7 @@ def _counts(splits: np.ndarray) -> dict[str, int]:
 
 
 def _pair(images: AuditedImages, a: int, b: int, cosine: float) -> SamePair:
-    one, other = (
+    first, second = (
         PairedImage(
             str(images.ids[row]),
             str(images.paths[row]),
@@ -191,7 +192,7 @@ def _pair(images: AuditedImages, a: int, b: int, cosine: float) -> SamePair:
         )
         for row in (a, b)
     )
-    return SamePair(one, other, cosine)
+    return SamePair(first, second, cosine)
 
 
 def _table(

@@ -12,15 +12,13 @@ from thawline.components.data_audit.params import AuditPolicy
 from thawline.components.embedding import embeddings, image_embeddings
 from thawline.components.embedding.embeddings import EmbeddingSettings, Spec
 from thawline.components.embedding.feature_extractor import FeatureExtractor
-from thawline.components.shared import progress, split_files
-from thawline.components.shared.errors import DataError
+from thawline.components.shared import finding, progress, split_files
 from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.shared.splits import VAL
-from thawline.components.transform import preprocessing
+from thawline.components.shared.splits import TEST, VAL
+from thawline.components.transform import decoded_images
 
 _THUMBNAIL = 16  # side of the raw pixels that the base is compared with
-_BATCH = 64
 
 
 class Executor(NodeExecutor):
@@ -37,7 +35,7 @@ class Executor(NodeExecutor):
         spec = embeddings.read_spec(uri)
         progress.start('reading embeddings')
         embedded = image_embeddings.read(uri)
-        learned = np.flatnonzero((embedded.splits != 'test') & (embedded.labels >= 0))
+        learned = np.flatnonzero((embedded.splits != TEST) & (embedded.labels >= 0))
         sampled: set[str] = set()
         if policy.weak_base != 'ignore':
             rows = base_check.sample_rows(embedded.labels, learned)
@@ -48,9 +46,7 @@ class Executor(NodeExecutor):
             return rival_features([encoded[str(name)] for name in audited.ids[rows]], spec)
 
         record, rows_of_images = audit.audit(audited, policy, rivals)
-        fatal = [finding.message for finding in record.findings if finding.fatal]
-        if fatal:
-            raise DataError('; '.join(fatal))
+        finding.stop_if_fatal(record.findings)
         record.write(outputs['audit'].uri)
         table.write(outputs['audit'].uri, rows_of_images)
 
@@ -63,20 +59,11 @@ def rival_features(encoded: list[bytes], spec: Spec) -> dict[str, np.ndarray]:
         spec: of the embeddings that they are compared with.
     """
     resize = spec.key.resize if spec.key else 'stretch'
-    decode = tf.function(
-        lambda batch: preprocessing.pixels_from_bytes(batch, spec.image_size, resize),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-    )
-    progress.start('images by random weights', len(encoded))
-    pixels = np.concatenate(
-        [
-            decode(tf.constant(encoded[start : start + _BATCH])).numpy()
-            for start in range(0, len(encoded), _BATCH)
-        ]
-    )
+    pixels = decoded_images.decode(encoded, spec.image_size, resize)
     small = tf.image.resize(pixels, [_THUMBNAIL, _THUMBNAIL], method='area').numpy()
     features = {'pixels': small.reshape(len(small), -1)}
     if spec.weights != 'random':
+        progress.start('images by random weights')
         settings = EmbeddingSettings(
             spec.backbone, 'random', spec.image_size, spec.features, 'none', 0, 0
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from thawline.components.data_audit.params import Action, AuditPolicy
 from thawline.components.data_audit.record import (
@@ -58,9 +58,8 @@ def _of(action: Action, messages: Iterable[str], exceeds: bool = True) -> Iterat
             yield Finding(action == 'stop' and exceeds, message)
 
 
-def _exceeds(counts: object, learned: int, most: float) -> bool:
+def _exceeds(counts: Mapping[str, int], learned: int, most: float) -> bool:
     """Test images do not count: what stops a run must not depend on their labels."""
-    assert isinstance(counts, dict)
     return sum(n for split, n in counts.items() if split != TEST) > most * learned
 
 

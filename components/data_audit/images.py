@@ -111,12 +111,10 @@ def _row(example: tf.train.Example) -> dict[str, str | float]:
         # Near-duplicates are in one cluster, which contains whole groups.
         'cluster': examples.text(example, 'cluster') or examples.text(example, 'group') or '',
     }
-    feature = example.features.feature
     for name in (*_NUMBERS, 'label_confidence'):
-        if examples.count_values(example, name):
-            kind = feature[name].WhichOneof('kind')
-            row[name] = float(getattr(feature[name], kind).value[0])
-    for name in feature:
-        if (name == _FORMAT or name.startswith(_METADATA)) and examples.count_values(example, name):
+        if number := examples.text(example, name):
+            row[name] = float(number)
+    for name in example.features.feature:
+        if name == _FORMAT or name.startswith(_METADATA):
             row[name] = examples.text(example, name) or ''
     return row

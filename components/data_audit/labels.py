@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from cleanlab.count import compute_confident_joint
 from cleanlab.filter import find_label_issues
+
+from thawline.components.data_audit.record import Overlap
 
 # A less probable label is suspect in any case: where classes are far apart, confident learning
 # counts about half of the wrong labels. On flowers5, trashnet and the solar cells this adds none.
@@ -47,23 +50,6 @@ class LabelIssues:
         return np.lexsort((ids, self.quality, ~self.suspect))
 
 
-@dataclasses.dataclass(frozen=True)
-class ClassOverlap:
-    """Two classes whose labels are confused, `a` before `b`.
-
-    Attributes:
-        a, b: positions.
-        a_as_b, b_as_a: images labelled one that are confidently answered as the other.
-        share: of the images of both.
-    """
-
-    a: int
-    b: int
-    a_as_b: int
-    b_as_a: int
-    share: float
-
-
 def find_issues(
     labels: np.ndarray, probabilities: np.ndarray, learned: np.ndarray, nearest: np.ndarray
 ) -> LabelIssues:
@@ -90,16 +76,23 @@ def find_issues(
 
 def _suspects(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Bool [N]; classes without a label here are left out."""
-    present, targets = np.unique(labels, return_inverse=True)
+    present, targets, some = _of_present(labels, probabilities)
     if len(present) < 2:
         return np.zeros(len(labels), bool)
-    some = probabilities[:, present]
-    some = (some + 1e-9) / (some + 1e-9).sum(axis=1, keepdims=True)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', UserWarning)  # classes with so few images that it keeps one
         return np.asarray(
             find_label_issues(targets, some, filter_by='low_self_confidence', n_jobs=1), bool
         )
+
+
+def _of_present(
+    labels: np.ndarray, probabilities: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The classes that have a label, labels as positions among them, and their probabilities."""
+    present, targets = np.unique(labels, return_inverse=True)
+    some = probabilities[:, present] + 1e-9
+    return present, targets, some / some.sum(axis=1, keepdims=True)
 
 
 def _confidently_other(
@@ -119,29 +112,29 @@ def _confidently_other(
     return np.asarray((answers != labels) & (probabilities[every, answers] >= typical[answers]))
 
 
-def find_overlaps(labels: np.ndarray, probabilities: np.ndarray) -> list[ClassOverlap]:
+def find_overlaps(
+    labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str]
+) -> list[Overlap]:
     """Pairs of classes whose labels are confused, the worst first, from train and val."""
-    present, targets = np.unique(labels, return_inverse=True)
+    present, targets, some = _of_present(labels, probabilities)
     if len(present) < 2:
         return []
-    some = probabilities[:, present]
-    some = (some + 1e-9) / (some + 1e-9).sum(axis=1, keepdims=True)
     joint = np.asarray(compute_confident_joint(targets, some))
     images = np.bincount(targets)
-    overlaps = [
-        ClassOverlap(
-            int(present[a]),
-            int(present[b]),
+    pairs = (
+        Overlap(
+            names[present[a]],
+            names[present[b]],
             int(joint[a, b]),
             int(joint[b, a]),
             float((joint[a, b] + joint[b, a]) / (images[a] + images[b])),
         )
         for a, b in zip(*np.triu_indices(len(present), 1), strict=True)
         if joint[a, b] and joint[b, a]
-    ]
-    found = [
+    )
+    overlaps = (
         pair
-        for pair in overlaps
+        for pair in pairs
         if pair.share >= _OVERLAP_SHARE and pair.a_as_b + pair.b_as_a >= _OVERLAP_IMAGES
-    ]
-    return sorted(found, key=lambda pair: -pair.share)
+    )
+    return sorted(overlaps, key=lambda pair: -pair.share)

@@ -1,4 +1,4 @@
-"""OutOfFoldAnswers to every image by a probe that learned from no image of its cluster.
+"""Answers to every image by a probe that learned from no image of its cluster.
 
 Folds are made of train and val. A test image is answered by a probe on all of both, so its label
 teaches nothing and chooses nothing.
@@ -43,7 +43,7 @@ class OutOfFoldAnswers:
 
 
 def answer(images: AuditedImages, seed: int = 0) -> OutOfFoldAnswers:
-    """OutOfFoldAnswers all images.
+    """Answers all images.
 
     Raises:
         DataError: train and val have fewer than two classes or clusters.

@@ -11,8 +11,8 @@ from thawline.components.data_gate.findings import DataFacts, DataRecord, find
 from thawline.components.data_gate.params import DataPolicy
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared import split_files
-from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
+from thawline.components.shared.finding import stop_if_fatal
 
 
 def class_counts(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, int]:
@@ -79,7 +79,5 @@ class Executor(NodeExecutor):
         )
         policy = DataPolicy.model_validate_json(properties['policy'])
         findings = find(facts, policy)
-        fatal = [finding.message for finding in findings if finding.fatal]
-        if fatal:
-            raise DataError('; '.join(fatal))
+        stop_if_fatal(findings)
         DataRecord(facts, findings).write(outputs['verdict'].uri)

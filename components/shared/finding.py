@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+
+from thawline.components.shared.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,3 +14,13 @@ class Finding:
 
     fatal: bool
     message: str
+
+
+def stop_if_fatal(findings: Iterable[Finding]) -> None:
+    """Ends the run where a finding is fatal.
+
+    Raises:
+        DataError: with all fatal ones.
+    """
+    if fatal := [finding.message for finding in findings if finding.fatal]:
+        raise DataError('; '.join(fatal))

@@ -31,11 +31,11 @@ NEIGHBOURS = 5
 
 @dataclasses.dataclass(frozen=True)
 class ProbeScores:
-    """How well the features classify; everything is out of fold.
+    """How well the features classify; the answers of probe and neighbours are out of fold.
 
     Attributes:
         probe, knn, majority: accuracy of logistic regression, of nearest neighbours, and of always
-            predicting the most frequent class of the other folds.
+            predicting the most frequent class of all images.
         probe_hits, knn_hits, majority_hits: bool [N], in the order of the images.
         probabilities: float32 [N, C] of the probe, columns in the order of the sorted labels; 0 for
             a class that the other folds lack.

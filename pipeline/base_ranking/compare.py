@@ -163,6 +163,7 @@ def compare_bases(
     import keras
 
     from thawline.components.training import cross_validation
+    from thawline.components.transform import decoded_images
     from thawline.pipeline.base_ranking import embedding, ranking
 
     pixels: dict[int, np.ndarray] = {}
@@ -172,7 +173,7 @@ def compare_bases(
         size = candidate.image_size
         if size not in pixels:
             pixels.clear()  # keep one size in memory
-            pixels[size] = embedding.decode(sample.images.values, size, resize)
+            pixels[size] = decoded_images.decode(sample.images.values, size, resize)
         decoded = time.monotonic()
         progress.start('building the base')
         keras.utils.set_random_seed(seed)

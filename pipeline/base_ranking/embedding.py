@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from thawline.components import backbones
 from thawline.components.shared import progress
-from thawline.components.transform import preprocessing
 
 _BATCH = 32
 
@@ -29,22 +28,6 @@ class BaseCost:
     milliseconds: float
     parameters: int
     megabytes: float
-
-
-def decode(encoded: np.ndarray, size: int, mode: str) -> np.ndarray:
-    """Decodes and resizes as the pipeline does: bytes [N] -> uint8 [N, size, size, 3]."""
-    pixels = np.empty((len(encoded), size, size, 3), np.uint8)
-    decode_batch = tf.function(
-        lambda batch: preprocessing.pixels_from_bytes(batch, size, mode),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-        autograph=False,
-    )
-    progress.start('images decoded', len(encoded))
-    for i in range(0, len(encoded), _BATCH):
-        batch = decode_batch(tf.constant(list(encoded[i : i + _BATCH])))
-        pixels[i : i + _BATCH] = batch.numpy()
-        progress.advance(len(batch))
-    return pixels
 
 
 def embed(backbone: backbones.Backbone, images: np.ndarray) -> tuple[np.ndarray, BaseCost]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tests.components.ingestion.images import encoded, picture
 from thawline.components import backbones
-from thawline.components.transform import preprocessing
 from thawline.pipeline.base_ranking import embedding
 
 
@@ -17,14 +14,6 @@ from thawline.pipeline.base_ranking import embedding
 def base() -> backbones.Backbone:
     keras.utils.set_random_seed(0)
     return backbones.build('mobilenet_v2_035', 32, 'random')
-
-
-def test_pixels_are_those_of_the_chain():
-    raw = np.array([encoded(picture(i), 'PNG') for i in range(35)], dtype=object)
-    found = embedding.decode(raw, 32, 'letterbox')
-    assert found.shape == (35, 32, 32, 3) and found.dtype == np.uint8
-    wanted = preprocessing.pixels_from_bytes(tf.constant(list(raw)), 32, 'letterbox')
-    np.testing.assert_array_equal(found, wanted.numpy())
 
 
 def test_features_are_the_pooled_output_in_order(base):
