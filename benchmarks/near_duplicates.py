@@ -32,7 +32,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from benchmarks import images, report
 from thawline.components.ingestion import clusters, decoding, near_duplicates
 from thawline.components.ingestion.near_duplicates import Pair
-from thawline.components.ingestion.split_plan import tie_groups
+from thawline.components.ingestion.tied_groups import tie_groups
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
 SETS = ('flowers5', 'trashnet', 'hymenoptera', images.SOLAR)

@@ -64,19 +64,21 @@ class BaselineStrategy(resolver.ResolverStrategy):
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]] | None:
         """Returns the artifacts; empty lists of those of a baseline where there is none."""
-        candidates, examples = input_dict['candidate'], input_dict['examples']
+        candidates = input_dict['candidate']
         known = candidates, input_dict['model'], input_dict['model_blessing']
         if self._baseline == 'production':
             models, blessings = _in_production(store, self._production, *known)
         else:
             models, blessings = _latest_servable(store, *known)
+        evaluator = store, node_names.EVALUATOR, 'evaluation'
+        ingestion = store, node_names.IMAGE_EXAMPLE_GEN, 'examples'
         return {
             'candidate': candidates,
             'model': models,
             'model_blessing': blessings,
-            'evaluation': _made_with(store, blessings, input_dict['evaluation']),
-            'examples': _learned_from(store, models, examples),
-            'candidate_examples': _learned_from(store, candidates, examples),
+            'evaluation': _made_by(*evaluator, input_dict['evaluation'], blessings),
+            'examples': _made_by(*ingestion, input_dict['examples'], models),
+            'candidate_examples': _made_by(*ingestion, input_dict['examples'], candidates),
         }
 
 
@@ -135,25 +137,17 @@ def _passed_serving_check(store: mlmd.MetadataStore, blessing: types.Artifact) -
     return bool(decision.custom_properties[property_names.BLESSED].int_value == 1)
 
 
-def _made_with(
-    store: mlmd.MetadataStore, blessings: list[types.Artifact], evaluations: list[types.Artifact]
+def _made_by(
+    store: mlmd.MetadataStore,
+    node: str,
+    key: str,
+    among: list[types.Artifact],
+    results: list[types.Artifact],
 ) -> list[types.Artifact]:
-    """The evaluations that gave the blessings."""
+    """Those `among` the outputs `key` of a node without which the results would not be."""
     ids = {
-        step.outputs['evaluation']
-        for step in lineage.steps(store, [blessing.id for blessing in blessings])
-        if step.node == node_names.EVALUATOR
+        step.outputs[key]
+        for step in lineage.steps(store, [result.id for result in results])
+        if step.node == node
     }
-    return sorted((e for e in evaluations if e.id in ids), key=lambda e: e.id)
-
-
-def _learned_from(
-    store: mlmd.MetadataStore, models: list[types.Artifact], examples: list[types.Artifact]
-) -> list[types.Artifact]:
-    """Those of the examples, as ingested, without which the models would not be."""
-    ids = {
-        step.outputs['examples']
-        for step in lineage.steps(store, [model.id for model in models])
-        if step.node == node_names.IMAGE_EXAMPLE_GEN
-    }
-    return sorted((e for e in examples if e.id in ids), key=lambda e: e.id)
+    return sorted((artifact for artifact in among if artifact.id in ids), key=lambda a: a.id)

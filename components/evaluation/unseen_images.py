@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from thawline.components.ingestion import split_plan
+from thawline.components.ingestion import tied_groups
 from thawline.components.shared.splits import TEST, TRAIN, VAL
 
 
@@ -39,7 +39,7 @@ def unseen(
     groups = _groups(test).to_pylist()
     of_cluster = (f'cluster {name}' for name in _clusters(test).to_pylist())
     of_image = zip(_ids(test).to_pylist(), groups, strict=True)
-    tied = split_plan.tie_groups((*of_image, *zip(of_cluster, groups, strict=True)))
+    tied = tied_groups.tie_groups((*of_image, *zip(of_cluster, groups, strict=True)))
     joined = np.array([tied[group] for group in groups], str)
     seen = np.isin(joined, joined[seen])
     answerable = pc.is_in(test['label'], pa.array(classes, pa.string())).to_numpy()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import collections
-import csv
 import dataclasses
-import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from thawline.components.ingestion import augmented_names
 from thawline.components.ingestion.near_duplicates import Pair
-from thawline.components.ingestion.split_plan import ReadableImage, tie_groups
-from thawline.components.shared.text import csv_cell
+from thawline.components.ingestion.split_plan import ReadableImage
+from thawline.components.ingestion.tied_groups import TiedGroups, tie_groups
+from thawline.components.shared.text import csv_table
 
 CLUSTERS_CSV = 'near_duplicates.csv'
 FINDINGS_CSV = 'near_duplicate_findings.csv'
-LABELS = 'different labels'
-SPLITS = 'different given splits'
+DIFFERENT_LABELS = 'different labels'
+DIFFERENT_SPLITS = 'different given splits'
 # Two images that agree so well are copies of one, whatever else they are tied to.
 _CERTAIN = 0.97
 _FAMILY = 24  # images of a cluster that grows by less
@@ -28,7 +27,7 @@ class Contradiction:
     """Two near-duplicates with different labels, or given to different splits.
 
     Attributes:
-        kind: LABELS or SPLITS.
+        kind: DIFFERENT_LABELS or DIFFERENT_SPLITS.
         first, second: their paths.
         first_value, second_value: their labels or splits.
     """
@@ -64,13 +63,16 @@ class Clusters:
                 f'{images:,} images are near-duplicates of others ({count:,} '
                 f'{"cluster" if count == 1 else "clusters"}); each cluster stays in one split'
             )
-        for kind, what in ((LABELS, 'have different labels'), (SPLITS, 'are in different splits')):
-            pairs = [one for one in self.contradictions if one.kind == kind]
+        for kind, what in (
+            (DIFFERENT_LABELS, 'have different labels'),
+            (DIFFERENT_SPLITS, 'are in different splits'),
+        ):
+            pairs = [pair for pair in self.contradictions if pair.kind == kind]
             if pairs:
-                given = '; given splits are kept' if kind == SPLITS else ''
+                kept = '; given splits are kept' if kind == DIFFERENT_SPLITS else ''
                 notes.append(
                     f'{len(pairs):,} {"pair" if len(pairs) == 1 else "pairs"} of near-duplicates '
-                    f'{what}, such as {pairs[0].first} and {pairs[0].second}{given}: see '
+                    f'{what}, such as {pairs[0].first} and {pairs[0].second}{kept}: see '
                     f'{FINDINGS_CSV} beside the quarantine'
                 )
         return notes
@@ -103,7 +105,7 @@ def tie(rows: Iterable[ReadableImage], pairs: Iterable[Pair]) -> Clusters:
             together.append(pair)
         else:
             values = (splits.of(first.key) or '', splits.of(second.key) or '')
-            contradictions.add(_contradiction(SPLITS, (first, second), values))
+            contradictions.add(_contradiction(DIFFERENT_SPLITS, (first, second), values))
     leaders = tie_groups(
         (str(number), image) for number, pair in enumerate(together) for image in pair
     )
@@ -124,17 +126,18 @@ def without_chains(pairs: Iterable[Pair]) -> list[tuple[str, str]]:
     clusters = {image: [image] for image in degree}  # the image with most near-duplicates first
     kept = []
     for pair in pairs:
-        one, other = clusters[pair.first], clusters[pair.second]
-        if one is other:
+        first, second = clusters[pair.first], clusters[pair.second]
+        if first is second:
             kept.append((pair.first, pair.second))
             continue
-        centres = (min(one[0], other[0]), max(one[0], other[0]))
-        small = len(one) + len(other) <= _FAMILY
+        centres = (min(first[0], second[0]), max(first[0], second[0]))
+        small = len(first) + len(second) <= _FAMILY
         if not (small or pair.agreement >= _CERTAIN or centres in known):
             continue
         kept.append((pair.first, pair.second))
-        order = (-len(one), -degree[one[0]], one[0]) <= (-len(other), -degree[other[0]], other[0])
-        larger, smaller = (one, other) if order else (other, one)
+        larger, smaller = sorted(
+            (first, second), key=lambda images: (-len(images), -degree[images[0]], images[0])
+        )
         larger += smaller
         clusters.update(dict.fromkeys(smaller, larger))
     return kept
@@ -158,7 +161,7 @@ def with_labels(
     for of_class in members.values():
         (label, row), *others = of_class.items()
         for other_label, other in others:
-            contradictions.add(_contradiction(LABELS, (row, other), (label, other_label)))
+            contradictions.add(_contradiction(DIFFERENT_LABELS, (row, other), (label, other_label)))
     return dataclasses.replace(clusters, contradictions=tuple(sorted(contradictions)))
 
 
@@ -169,21 +172,13 @@ def to_csv(clusters: Clusters, rows: Iterable[ReadableImage]) -> str:
         for row in rows
         if row.image_id in clusters.leaders
     ]
-    return _csv(('cluster', 'path', 'label'), sorted(lines))
+    return csv_table(('cluster', 'path', 'label'), sorted(lines))
 
 
 def findings_to_csv(clusters: Clusters) -> str:
     """Every contradiction, a row each."""
     names = tuple(field.name for field in dataclasses.fields(Contradiction))
-    return _csv(names, map(dataclasses.astuple, clusters.contradictions))
-
-
-def _csv(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator='\n')
-    writer.writerow(header)
-    writer.writerows(map(csv_cell, line) for line in lines)
-    return out.getvalue()
+    return csv_table(names, map(dataclasses.astuple, clusters.contradictions))
 
 
 def _contradiction(
@@ -204,31 +199,24 @@ class _GivenSplits:
 
     def __init__(self, rows: Iterable[ReadableImage]) -> None:
         rows = list(rows)
-        self._leader = tie_groups((row.image_id, row.key) for row in rows)
+        self._ties = TiedGroups((row.image_id, row.key) for row in rows)
         self._split: dict[str, str | None] = {}
         for row in rows:
-            leader = self._find(row.key)
+            leader = self._ties.leader(row.key)
             # Copies in several splits: that nearest to evaluation stays (see `split_plan`).
             if _RANK[row.split] > _RANK[self._split.get(leader)]:
                 self._split[leader] = row.split
 
     def of(self, group: str) -> str | None:
         """The split that was given to a group or to one that it is tied to."""
-        return self._split.get(self._find(group))
+        return self._split.get(self._ties.leader(group))
 
     def join(self, a: str, b: str) -> bool:
         """Ties two groups, unless they are given to different splits."""
         split, other = self.of(a), self.of(b)
         if split and other and split != other:
             return False
-        first, second = sorted((self._find(a), self._find(b)))
-        self._leader[second] = first
+        leader = self._ties.tie(a, b)
         if split or other:
-            self._split[first] = split or other
+            self._split[leader] = split or other
         return True
-
-    def _find(self, group: str) -> str:
-        while self._leader[group] != group:
-            self._leader[group] = self._leader[self._leader[group]]
-            group = self._leader[group]
-        return group

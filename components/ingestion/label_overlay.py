@@ -31,6 +31,13 @@ FILE = 'labels.csv'
 COLUMNS = ('image_id', 'label', 'who', 'when', 'why')
 _ID = re.compile(r'[0-9a-f]{32}')
 _SHOWN = 3
+# What a row did, in the words and the order in which a person reads it.
+_KINDS = (_CORRECTED, _CONFIRMED, _GIVEN, _LEFT_OUT) = (
+    'corrected',
+    'confirmed',
+    'given to unlabelled images',
+    'of no class, whose images are left out',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,23 +180,14 @@ def describe(
         if change is None:
             unknown.append(row)
         elif not change.now:
-            kinds['left out'] += 1
+            kinds[_LEFT_OUT] += 1
         elif not change.before:
-            kinds['given to unlabelled images'] += 1
+            kinds[_GIVEN] += 1
         else:
-            kinds['corrected' if change.before != change.now else 'confirmed'] += 1
+            kinds[_CORRECTED if change.before != change.now else _CONFIRMED] += 1
     notes = []
     if kinds:
-        parts = [
-            f'{kinds[kind]:,} {what}'
-            for kind, what in (
-                ('corrected', 'corrected'),
-                ('confirmed', 'confirmed'),
-                ('given to unlabelled images', 'given to unlabelled images'),
-                ('left out', 'of no class, whose images are left out'),
-            )
-            if kinds[kind]
-        ]
+        parts = [f'{kinds[kind]:,} {kind}' for kind in _KINDS if kinds[kind]]
         notes.append(f'{name}: {kinds.total():,} labels, {", ".join(parts)}')
     if unknown:
         shown = abbreviate((f'line {row.line}: {row.image_id}' for row in unknown), _SHOWN)

@@ -43,7 +43,7 @@ def read(spec: SourceSpec) -> Listing:
     files = ManifestFiles(root)
     rows: dict[str, list[tuple[int, SourceItem]]] = collections.defaultdict(list)
     entries: dict[str, storage.Entry] = {}
-    unlabelled: list[tuple[SourceItem, storage.Entry]] = []
+    unlabelled: list[tuple[SourceItem, storage.Entry, Rejected]] = []
     for line, cells in table.rows:
         where = f'line {line} of {name}'
         written = cells[columns.path].strip()
@@ -70,7 +70,7 @@ def read(spec: SourceSpec) -> Listing:
         )  # fmt: skip
         if not has_label:
             rejected.append(Rejected(file.relative, reasons.NO_LABEL, where))
-            unlabelled.append((dataclasses.replace(item, label=None), file))
+            unlabelled.append((dataclasses.replace(item, label=None), file, rejected[-1]))
             continue
         entries[file.relative] = file
         rows[file.relative].append((line, item))

@@ -6,13 +6,11 @@ Nothing is dropped silently: what is listed is either written as an example or s
 from __future__ import annotations
 
 import collections
-import csv
 import dataclasses
-import io
 import json
 from collections.abc import Iterable
 
-from thawline.components.shared.text import csv_cell
+from thawline.components.shared.text import csv_table
 
 # Reasons are short and fixed, so that counts by reason make sense; the detail says the rest.
 NOT_AN_IMAGE = 'not an image'
@@ -66,12 +64,8 @@ class Rejected:
 
 def to_csv(rejected: Iterable[Rejected]) -> str:
     """The report as CSV with a header, sorted by path."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator='\n')
-    writer.writerow(['path', 'reason', 'detail'])
-    for entry in sorted(rejected):
-        writer.writerow(map(csv_cell, entry.report.values()))
-    return out.getvalue()
+    rows = (entry.report.values() for entry in sorted(rejected))
+    return csv_table(('path', 'reason', 'detail'), rows)
 
 
 def to_jsonl(rejected: Iterable[Rejected]) -> str:

@@ -103,7 +103,8 @@ class Listing:
       files: those that are read, whichever of them turn out to be usable.
       manifest: the bytes of the table that lists them.
       columns: of a CSV, as configured or guessed.
-      unlabelled: images that are rejected for want of a label, unless a correction gives one.
+      unlabelled: images that are rejected for want of a label, unless a correction gives one, each
+        with its entry in `rejected`.
       corrections: labels that people corrected.
     """
 
@@ -114,7 +115,7 @@ class Listing:
     files: tuple[storage.Entry, ...] = ()
     manifest: bytes = b''
     columns: Columns | None = None
-    unlabelled: tuple[tuple[SourceItem, storage.Entry], ...] = ()
+    unlabelled: tuple[tuple[SourceItem, storage.Entry, Rejected], ...] = ()
     corrections: tuple[Correction, ...] = ()
 
     @property

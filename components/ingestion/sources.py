@@ -10,7 +10,6 @@ import collections
 import dataclasses
 import os
 import re
-from collections.abc import Iterable
 
 from thawline.components.ingestion import (
     folder,
@@ -21,7 +20,7 @@ from thawline.components.ingestion import (
     storage,
     tfrecord,
 )
-from thawline.components.ingestion.quarantine import BAD_NAME, NO_LABEL, Rejected
+from thawline.components.ingestion.quarantine import BAD_NAME, Rejected
 from thawline.components.ingestion.source_types import (
     FORMATS,
     PACKAGE_PREFIX,
@@ -72,28 +71,16 @@ def list_source(spec: SourceSpec) -> Listing:
 def _with_unlabelled(listing: Listing) -> Listing:
     """Images without a label are read, too: a correction may give them one."""
     labelled = {item.relative_path for item in listing.items}
-    to_read = {
-        item.relative_path: (item, entry)
-        for item, entry in listing.unlabelled
-        if item.relative_path not in labelled
-    }
+    rows = [row for row in listing.unlabelled if row[0].relative_path not in labelled]
+    # Several rows may name one file, which is read once.
+    to_read = {item.relative_path: (item, entry) for item, entry, _ in rows}
+    taken_back = {item.relative_path: rejection for item, _, rejection in reversed(rows)}.values()
     return dataclasses.replace(
         listing,
         items=(*listing.items, *(item for item, _ in to_read.values())),
         files=(*listing.files, *(entry for _, entry in to_read.values())),
-        rejected=_without_one_each(listing.rejected, set(to_read)),
+        rejected=tuple(entry for entry in listing.rejected if entry not in taken_back),
     )
-
-
-def _without_one_each(rejected: Iterable[Rejected], paths: set[str]) -> tuple[Rejected, ...]:
-    """Without the first entry of each of these paths that has no label."""
-    kept, left = [], set(paths)
-    for entry in rejected:
-        if entry.reason == NO_LABEL and entry.path in left:
-            left.remove(entry.path)
-        else:
-            kept.append(entry)
-    return tuple(kept)
 
 
 def detect_format(spec: SourceSpec) -> str:

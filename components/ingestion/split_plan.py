@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from thawline.components.ingestion import hash_split, labels, split_notes, stratify
 from thawline.components.ingestion.quarantine import CONFLICTING_LABELS, LEAK, Rejected
 from thawline.components.ingestion.split_history import SplitHistory
+from thawline.components.ingestion.tied_groups import tie_groups
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.sample_depth import SampleUse
 
@@ -181,27 +182,6 @@ def _given_splits(rows: Sequence[ReadableImage]) -> dict[str, str]:
             f'{sorted(set(split_by_group.values()))}.'
         )
     return split_by_group
-
-
-def tie_groups(images: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Group -> representative of all groups that share an image (by content).
-
-    Args:
-        images: id and group of each.
-    """
-    leader: dict[str, str] = {}
-
-    def find(group: str) -> str:
-        while leader.setdefault(group, group) != group:
-            leader[group] = leader[leader[group]]
-            group = leader[group]
-        return group
-
-    first: dict[str, str] = {}
-    for image, group in images:
-        a, b = find(group), find(first.setdefault(image, group))
-        leader[max(a, b)] = min(a, b)
-    return {group: find(group) for group in leader}
 
 
 def _overrides(

@@ -50,10 +50,10 @@ class AuditedData:
         """Ids of the images of the most similar pairs across splits, one beside the other."""
         notes: dict[str, str] = {}
         for pair in self.record.pairs[:_PAIRS]:
-            for one, other in ((pair.a, pair.b), (pair.b, pair.a)):
-                also = f'; labelled {other.label}' if other.label != one.label else ''
-                note = f'{one.split}; looks the same as {other.path} in {other.split}{also}'
-                notes.setdefault(one.id, note)
+            for image, twin in ((pair.a, pair.b), (pair.b, pair.a)):
+                also = f'; labelled {twin.label}' if twin.label != image.label else ''
+                note = f'{image.split}; looks the same as {twin.path} in {twin.split}{also}'
+                notes.setdefault(image.id, note)
         return notes
 
 
@@ -76,6 +76,10 @@ def audit_tables(record: AuditRecord) -> Iterator[Table]:
 
 def _ends(lower: float, upper: float) -> str:
     return formatting.no_break(percentages.between(lower, upper))
+
+
+def _gain_ends(lower: float, upper: float) -> str:
+    return f'{100 * lower:+.1f} to {100 * upper:+.1f}'.replace('-', '\u2212')
 
 
 def _forecasts(record: AuditRecord) -> Table:
@@ -111,7 +115,7 @@ def _base(record: AuditRecord) -> Table:
                 rival.name,
                 formatting.percent(rival.accuracy),
                 formatting.points(rival.gain),
-                f'{100 * rival.lower:+.1f} to {100 * rival.upper:+.1f}'.replace('-', '\u2212'),
+                _gain_ends(rival.lower, rival.upper),
             )
             for rival in base.rivals
         ]
@@ -142,9 +146,7 @@ def _facts(record: AuditRecord) -> Table:
                     Cell(fact.name),
                     tables.share(fact.accuracy),
                     tables.share(fact.majority),
-                    Cell(
-                        f'{100 * fact.lower:+.1f} to {100 * fact.upper:+.1f}'.replace('-', '\u2212')
-                    ),
+                    Cell(_gain_ends(fact.lower, fact.upper)),
                 ),
                 remark='spurious' if fact.is_spurious else '',
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # A spreadsheet runs a cell that begins so (OWASP, "CSV Injection").
 FORMULA = r'^([=+\-@\t\r])'
@@ -19,6 +21,15 @@ def abbreviate(items: Iterable[object], most: int) -> str:
 def csv_cell(text: str) -> str:
     """A cell of a CSV that a spreadsheet shows and does not run."""
     return re.sub(FORMULA, r"'\1", text)
+
+
+def csv_table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A CSV with a header, whose cells no spreadsheet runs."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator='\n')
+    writer.writerow(header)
+    writer.writerows(map(csv_cell, row) for row in rows)
+    return out.getvalue()
 
 
 def plain_cell(cell: str) -> str:

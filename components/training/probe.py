@@ -66,10 +66,7 @@ def fit(
         confidence: float [N] in (0, 1], of the train labels; the rest is spread evenly over the
             other classes. None: all 1. Scores are against the labels all the same.
     """
-    scaler = sklearn.preprocessing.StandardScaler().fit(train)
-    # A feature that hardly varies in train would dominate any val image in which it does, if it
-    # were divided by its standard deviation.
-    scaler.scale_ = np.maximum(scaler.scale_, _SMALLEST_SCALE * np.median(scaler.scale_))
+    scaler = fit_scaler(train)
     scaled, targets = scaler.transform(train), train_labels
     if confidence is not None and (confidence < 1).any():
         rows, targets, weights = _hard_copies(train_labels, weights, confidence)
@@ -105,6 +102,17 @@ def fit(
             best = candidate
     assert best is not None
     return best
+
+
+def fit_scaler(features: np.ndarray) -> sklearn.preprocessing.StandardScaler:
+    """Means and standard deviations of float32 [N, D].
+
+    A feature that hardly varies here would dominate any other image in which it does, if it were
+    divided by its standard deviation: a thousandth of the median is the least.
+    """
+    scaler = sklearn.preprocessing.StandardScaler().fit(features)
+    scaler.scale_ = np.maximum(scaler.scale_, _SMALLEST_SCALE * np.median(scaler.scale_))
+    return scaler
 
 
 def _hard_copies(

@@ -14,6 +14,7 @@ import rich.console
 
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import PATH, project_argument
+from thawline.pipeline.labels.exchange import FORMATS, PURPOSES, Purpose
 from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal.console import echo, spinner
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
     from thawline.pipeline.labels.exchange import QueuedImage
     from thawline.pipeline.labels.known_images import KnownImages
-
-_FORMATS = ('label-studio', 'cvat', 'fiftyone', 'csv')
-_PURPOSES = ('all', 'train', 'val', 'test', 'unlabelled')
 
 
 @click.group()
@@ -38,22 +36,24 @@ def command() -> None:
 
 @command.command('export')
 @project_argument
-@click.option('--to', 'kind', type=click.Choice(_FORMATS), required=True, help='The tool.')
+@click.option('--to', 'kind', type=click.Choice(FORMATS), required=True, help='The tool.')
 @click.option('--out', type=PATH, help='File or folder; default: queue.* in the current folder.')
 @click.option('--count', type=click.IntRange(1), default=100, show_default=True)
 @click.option(
-    '--for', 'purpose', type=click.Choice(_PURPOSES), default='all', show_default=True,
+    '--for', 'purpose', type=click.Choice(PURPOSES), default='all', show_default=True,
     help='all: suspect labels of all splits; train: of train; val, test: a random sample of it; '
     'unlabelled: a random sample of the rows of a CSV without a label.',
 )  # fmt: skip
-def export(project: Project, kind: str, out: pathlib.Path | None, count: int, purpose: str) -> None:
+def export(
+    project: Project, kind: str, out: pathlib.Path | None, count: int, purpose: Purpose
+) -> None:
     """Write the images that are worth a look for a labelling tool."""
     from thawline.components.ingestion import label_overlay
     from thawline.pipeline.labels import formats, known_images, queue
 
     known = known_images.read(project)
     chosen = queue.choose(
-        purpose,  # type: ignore[arg-type]
+        purpose,
         known.audited() if purpose in ('all', 'train') else (),
         known.rows,
         known_images.unlabelled(project) if purpose == 'unlabelled' else (),
@@ -99,7 +99,7 @@ def _with_pictures(
 @command.command('import')
 @click.argument('file', type=PATH)
 @project_argument
-@click.option('--from', 'kind', type=click.Choice(_FORMATS), help='The tool; found out by default.')
+@click.option('--from', 'kind', type=click.Choice(FORMATS), help='The tool; found out by default.')
 @click.option('--who', help='Whose answers these are; default: as the file says, or your login.')
 @click.option('--why', default='', help='A reason to keep with each.')
 @click.option('--dry-run', is_flag=True, help='Only say what would change.')

@@ -10,8 +10,7 @@ from thawline.components.ingestion import label_overlay
 from thawline.components.ingestion.label_overlay import COLUMNS, Correction
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, DataError, NotFound
-from thawline.components.shared.text import abbreviate
-from thawline.pipeline.labels import csv_table
+from thawline.components.shared.text import abbreviate, csv_table
 from thawline.pipeline.labels.exchange import Answer
 
 
@@ -104,7 +103,7 @@ def write(path: str, rows: Sequence[Correction]) -> None:
     if '://' in path:
         raise ConfigError(f'data.labels: {path} cannot be written from here; edit it where it is')
     values = [tuple(getattr(row, name) for name in COLUMNS) for row in rows]
-    files.write_text(pathlib.Path(path), csv_table.to_csv(COLUMNS, values))
+    files.write_text(pathlib.Path(path), csv_table(COLUMNS, values))
 
 
 def remove(rows: Sequence[Correction], image_id: str) -> tuple[Correction, ...]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from thawline.components.ingestion import label_overlay, manifest_table
 from thawline.components.shared.errors import DataError
-from thawline.components.shared.text import csv_cell, plain_cell
+from thawline.components.shared.text import csv_table, plain_cell
 from thawline.pipeline.labels.exchange import Answer, QueuedImage, label_of
 
 _NEW = 'new_label'
@@ -18,16 +16,7 @@ _HEADER = ('image_id', 'path', 'split', 'label', 'suggested', 'why', _NEW, 'who'
 def table(queue: Sequence[QueuedImage]) -> str:
     """A row an image; `new_label` and `who` are empty."""
     rows = [(i.image_id, i.path, i.split, i.label, i.suggested, i.why, '', '') for i in queue]
-    return to_csv(_HEADER, rows)
-
-
-def to_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A CSV whose cells no spreadsheet runs."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator='\n')
-    writer.writerow(header)
-    writer.writerows(map(csv_cell, row) for row in rows)
-    return out.getvalue()
+    return csv_table(_HEADER, rows)
 
 
 def read(content: bytes, name: str) -> Iterator[Answer]:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Literal, get_args
 
+Format = Literal['label-studio', 'cvat', 'fiftyone', 'csv']
+FORMATS: tuple[Format, ...] = get_args(Format)
+Purpose = Literal['all', 'train', 'val', 'test', 'unlabelled']
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 LEAVE_OUT = '(leave out)'  # the label of an image that is of no class
 _ID = re.compile(r'(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])')
 

@@ -7,15 +7,12 @@ import pathlib
 import shutil
 import zipfile
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, DataError, NotFound, from_os_error
 from thawline.pipeline.labels import csv_table, cvat, fiftyone, label_studio
 from thawline.pipeline.labels.exchange import Answer, QueuedImage
 
-Format = Literal['label-studio', 'cvat', 'fiftyone', 'csv']
-FORMATS: tuple[str, ...] = get_args(Format)
 _DEFAULT_NAMES = {
     'label-studio': 'queue.json', 'cvat': 'queue-cvat', 'fiftyone': 'queue-fiftyone',
     'csv': 'queue.csv',

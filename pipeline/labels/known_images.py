@@ -104,9 +104,9 @@ def unlabelled(project: Project) -> list[QueuedImage]:
     Raises:
         ConfigError, DataError: the source cannot be listed.
     """
-    found = []
-    for item, _ in sources.list_source(project.source_spec()).unlabelled:
+    images = []
+    for item, *_ in sources.list_source(project.source_spec()).unlabelled:
         data = storage.read(item.path)
         name = image_identity.image_id(data)
-        found.append(QueuedImage(name, item.relative_path, '', '', '', 'without a label', data))
-    return found
+        images.append(QueuedImage(name, item.relative_path, '', '', '', 'without a label', data))
+    return images

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from thawline.components.shared.splits import TEST, TRAIN, VAL
-from thawline.pipeline.labels.exchange import QueuedImage
+from thawline.pipeline.labels.exchange import Purpose, QueuedImage
 
-Purpose = Literal['all', 'train', 'val', 'test', 'unlabelled']
 _RANDOM = 'drawn at random'
 
 

@@ -57,6 +57,7 @@ PARTS = {
             'components/ingestion/split_history.py',
             'components/ingestion/split_notes.py',
             'components/ingestion/split_plan.py',
+            'components/ingestion/tied_groups.py',
         ),
         (
             'tests/components/ingestion/test_hash_split.py',

@@ -70,8 +70,8 @@ def test_given_splits_are_kept_and_named() -> None:
     )
     assert set(near.ties) == {('c', 'f'), ('d', 'e')}
     assert near.contradictions == (
-        Contradiction(clusters.SPLITS, 'a.png', 'train', 'b.png', 'test'),
-        Contradiction(clusters.SPLITS, 'c.png', 'train', 'e.png', 'val'),
+        Contradiction(clusters.DIFFERENT_SPLITS, 'a.png', 'train', 'b.png', 'test'),
+        Contradiction(clusters.DIFFERENT_SPLITS, 'c.png', 'train', 'e.png', 'val'),
     )
     assert '2 pairs of near-duplicates' in near.notes[1]
     assert 'a.png and b.png' in near.notes[1]
@@ -86,7 +86,7 @@ def test_groups_that_given_splits_hold_apart_are_not_tied_through_others() -> No
     ]  # fmt: skip
     near = clusters.tie(rows, [pair('a', 'b', 0.99), pair('c', 'd', 0.95)])
     assert near.ties == (('g', 'h'),)
-    assert [one.kind for one in near.contradictions] == [clusters.SPLITS]
+    assert [one.kind for one in near.contradictions] == [clusters.DIFFERENT_SPLITS]
     assert (
         plan_splits(rows, 0, FRACTIONS, False, ties=near.ties).split_of('h', 0, FRACTIONS)
         == 'train'
@@ -97,7 +97,9 @@ def test_different_labels_in_a_cluster_are_noted() -> None:
     rows = [image('a', 'x'), image('b', 'y'), image('c', 'x'), image('d', 'y'), image('e', 'Z')]
     near = clusters.tie(rows, [pair('a', 'b'), pair('a', 'c'), pair('d', 'e')])
     near = clusters.with_labels(near, rows, {'x': 'x', 'y': 'y', 'Z': 'y'})
-    assert near.contradictions == (Contradiction(clusters.LABELS, 'a.png', 'x', 'b.png', 'y'),)
+    assert near.contradictions == (
+        Contradiction(clusters.DIFFERENT_LABELS, 'a.png', 'x', 'b.png', 'y'),
+    )
     assert 'a.png and b.png' in near.notes[1]
     lines = list(csv.DictReader(io.StringIO(clusters.findings_to_csv(near))))
     assert lines == [

@@ -20,7 +20,7 @@ from thawline.components.ingestion import cache_key, near_duplicates, thumbnail
 from thawline.components.ingestion.near_duplicates import Pair
 from thawline.components.ingestion.params import NearDuplicates, Split
 from thawline.components.ingestion.source_types import SourceSpec
-from thawline.components.ingestion.split_plan import tie_groups
+from thawline.components.ingestion.tied_groups import tie_groups
 from thawline.components.shared import property_names
 
 Named = tuple[str, Image.Image]

@@ -62,7 +62,7 @@ def test_a_cluster_is_in_one_split_and_named(folder: pathlib.Path, tmp_path: pat
         assert {line['path'] for line in csv.DictReader(file)} == near
     with (report / clusters.FINDINGS_CSV).open(newline='') as file:
         assert [(line['kind'], line['first'], line['second']) for line in csv.DictReader(file)] == [
-            (clusters.LABELS, 'a/0.png', 'b/mirrored.png')
+            (clusters.DIFFERENT_LABELS, 'a/0.png', 'b/mirrored.png')
         ]
     notes = summary['near_duplicates']
     assert notes[0].startswith('3 images are near-duplicates of others (1 cluster)')
