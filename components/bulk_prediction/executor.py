@@ -18,7 +18,7 @@ from thawline.components.bulk_prediction.listing import (
     to_ingest,
     without_labels,
 )
-from thawline.components.ingestion import beam_pipeline, quarantine
+from thawline.components.ingestion import beam_pipeline, quarantine, split_pipeline
 from thawline.components.ingestion import executor as ingestion
 from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.params import Columns
@@ -93,7 +93,7 @@ def _compress(root: beam.Pipeline, pattern: str, folder: str, images: ImageSetti
         root
         | 'Read' >> beam.io.ReadFromTFRecord(pattern, compression_type='uncompressed')
         | 'Scale'
-        >> beam.Map(lambda record: beam_pipeline.scaled(record, images).SerializeToString())
+        >> beam.Map(lambda record: split_pipeline.scaled(record, images).SerializeToString())
         | 'Write'
         >> beam.io.WriteToTFRecord(os.path.join(folder, 'data_tfrecord'), file_name_suffix='.gz')
     )

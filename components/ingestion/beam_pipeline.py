@@ -1,9 +1,10 @@
-"""The two Beam pipelines of ingestion.
+"""The first Beam pipeline of ingestion.
 
 `read` decodes every image once and writes canonical examples to shards, with a small row for each;
-`write` shares the shards out over the splits. The plan is made between them, from the rows alone,
-and so is the depth of images of more than 8 bits: these keep their source until `write` scales them
-all alike. Image bytes never cross a shuffle or a side input, so memory does not grow with the data.
+`split_pipeline` shares the shards out over the splits. The plan is made between them, from the rows
+alone, and so is the depth of images of more than 8 bits: these keep their source until the second
+pipeline scales them all alike. Image bytes never cross a shuffle or a side input, so memory does
+not grow with the data.
 
 In one process, records keep the listing's order (by path) up to 20,000 images; distributed runners
 keep none. The set of records is the same in every case.
@@ -13,19 +14,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.utils import shared
 
 from thawline.components.ingestion import (
     decoding,
     examples,
     image_identity,
-    image_table,
     label_overlay,
     near_duplicates,
     storage,
@@ -33,18 +31,17 @@ from thawline.components.ingestion import (
 )
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.bad_image import BadImage
-from thawline.components.ingestion.decoding import Canonical, ImageSettings, canonicalise
+from thawline.components.ingestion.decoding import Canonical, canonicalise
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceItem
-from thawline.components.ingestion.split_plan import ReadableImage, SplitPlan
+from thawline.components.ingestion.split_plan import ReadableImage
 from thawline.components.shared import progress, sample_depth
 from thawline.components.shared.sample_depth import SampleUse
 
-_NO_COMPRESSION = 'uncompressed'
+NO_COMPRESSION = 'uncompressed'
 _IN_PIPELINE = 20_000  # images whose names may be a part of the pipeline itself: some megabytes
 _PIECE = 2_000  # images a file of the listing
-_PLAN_IN_PIPELINE = 1_000_000  # bytes of a plan that may be a part of the pipeline, too
 
 
 def read(
@@ -56,7 +53,7 @@ def read(
     max_pixels: int,
     thumbnails: bool = False,
 ) -> None:
-    """Adds the first pipeline: images to `target`/examples-*, and a line each to outcomes-*.
+    """Adds the pipeline: images to `target`/examples-*, and a line each to outcomes-*.
 
     Labels are those of the source with the listing's corrections over them. With `thumbnails` also
     one of each image, for `near_duplicates`, to thumbnails-*.
@@ -84,60 +81,16 @@ def read(
     ).with_outputs('outcomes', near_duplicates.THUMBNAILS, main='examples')
     if thumbnails:
         done[near_duplicates.THUMBNAILS] | 'Thumbnails' >> beam.io.WriteToTFRecord(
-            storage.join(target, near_duplicates.THUMBNAILS), compression_type=_NO_COMPRESSION
+            storage.join(target, near_duplicates.THUMBNAILS), compression_type=NO_COMPRESSION
         )
     done.examples | beam.io.WriteToTFRecord(
-        storage.join(target, 'examples'), compression_type=_NO_COMPRESSION
+        storage.join(target, 'examples'), compression_type=NO_COMPRESSION
     )
     (
         [raw.outcomes, done.outcomes]
         | beam.Flatten()
         | 'Outcomes' >> beam.io.WriteToText(storage.join(target, 'outcomes'))
     )
-
-
-def write(
-    root: beam.Pipeline,
-    source: str,
-    plan: SplitPlan,
-    images: ImageSettings,
-    seed: int,
-    fractions: dict[str, float],
-    split_folders: dict[str, str],
-    uri: str,
-) -> None:
-    """Adds the second pipeline: `source`/examples-* to `split_folders`, their table to `uri`."""
-    portable = _portable(plan, source)
-    splits = (
-        root
-        | beam.io.ReadFromTFRecord(
-            storage.join(source, 'examples-*'), compression_type=_NO_COMPRESSION
-        )
-        | 'Split'
-        >> beam.ParDo(_Split(portable, seed, fractions, images)).with_outputs('images', *fractions)
-    )
-    for name, folder in split_folders.items():
-        splits[name] | f'Write {name}' >> beam.io.WriteToTFRecord(
-            storage.join(folder, 'data_tfrecord'), file_name_suffix='.gz'
-        )
-    splits['images'] | 'Images' >> beam.io.WriteToParquet(
-        storage.join(uri, image_table.PREFIX),
-        image_table.SCHEMA,
-        file_name_suffix=image_table.SUFFIX,
-        num_shards=1,
-        shard_name_template='',
-    )
-
-
-def _portable(plan: SplitPlan, target: str) -> bytes | str:
-    """The plan for the pipeline, or the path in `target` of one that is too long for a message."""
-    content = pickle.dumps(plan)
-    if len(content) <= _PLAN_IN_PIPELINE:
-        return content
-    path: str = storage.join(target, 'plan')
-    with tf.io.gfile.GFile(path, 'wb') as file:
-        file.write(content)
-    return path
 
 
 def _listed(root: beam.Pipeline, items: Sequence[SourceItem], target: str) -> beam.PCollection:
@@ -310,49 +263,3 @@ def _decodes(canonical: Canonical) -> bool:
     except tf.errors.InvalidArgumentError:
         return False
     return pixels.shape == (canonical.height, canonical.width, 3)
-
-
-def scaled(serialised: bytes, images: ImageSettings) -> tf.train.Example:
-    """A staged example, its image made anew by the depth of the set where it kept its source."""
-    example = tf.train.Example.FromString(serialised)
-    if source := examples.take_source(example):
-        examples.set_image(example, canonicalise(source, *images))
-    return example
-
-
-class _Split(beam.DoFn):
-    """Serialised example -> the same with its split, to the output named like it, and its row."""
-
-    def __init__(
-        self, plan: bytes | str, seed: int, fractions: dict[str, float], images: ImageSettings
-    ) -> None:
-        """`plan`: as `_portable` returns it."""
-        self._portable, self._seed, self._fractions = plan, seed, fractions
-        self._images = images
-        self._shared = shared.Shared()
-
-    def setup(self) -> None:
-        """Reads the plan, once for all threads of a process."""
-        self._plan = self._shared.acquire(self._read)
-        self._gone = {r.path for r in self._plan.rejected}
-
-    def _read(self) -> SplitPlan:
-        content = self._portable
-        if isinstance(content, str):
-            with tf.io.gfile.GFile(content, 'rb') as file:
-                content = file.read()
-        plan: SplitPlan = pickle.loads(content)
-        return plan
-
-    def process(self, serialised: bytes) -> Iterator[Any]:
-        example = scaled(serialised, self._images)
-        if examples.text(example, 'path') in self._gone:
-            return
-        group = examples.text(example, 'group') or ''
-        split = self._plan.split_of(group, self._seed, self._fractions)
-        source_label = examples.take_source_label(example, self._plan.classes)
-        yield beam.pvalue.TaggedOutput(
-            split,
-            examples.with_split(example, split, self._plan.cluster_of(group), self._plan.classes),
-        )
-        yield beam.pvalue.TaggedOutput('images', examples.table_row(example, source_label))

@@ -20,6 +20,7 @@ from thawline.components.ingestion import (
     near_duplicates,
     quarantine,
     split_history,
+    split_pipeline,
 )
 from thawline.components.ingestion.clusters import Clusters
 from thawline.components.ingestion.decoding import ImageSettings
@@ -78,7 +79,7 @@ class Executor(BeamNodeExecutor):
             examples.split_names = artifact_utils.encode_split_names(list(fractions))
             folders = {s: artifact_utils.get_split_uri([examples], s) for s in fractions}
             with self._make_beam_pipeline() as pipeline:
-                beam_pipeline.write(
+                split_pipeline.write(
                     pipeline, staging, plan, images, seed, fractions, folders, examples.uri
                 )
             sample_depth.write(ranges.depth, examples.uri)

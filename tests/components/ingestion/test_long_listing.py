@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 
 from tests.components.ingestion.ingesting import ingest, strings
-from thawline.components.ingestion import beam_pipeline
+from thawline.components.ingestion import beam_pipeline, split_pipeline
 from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.source_types import SourceItem, SourceSpec
 from thawline.components.ingestion.split_plan import SplitPlan
@@ -26,7 +26,7 @@ def test_a_long_listing_gives_the_same_examples(tmp_path, monkeypatch):
     short, summary, _ = ingest(spec, tmp_path / 'short')
     monkeypatch.setattr(beam_pipeline, '_IN_PIPELINE', 10)
     monkeypatch.setattr(beam_pipeline, '_PIECE', 5)
-    monkeypatch.setattr(beam_pipeline, '_PLAN_IN_PIPELINE', 10)
+    monkeypatch.setattr(split_pipeline, '_PLAN_IN_PIPELINE', 10)
     long, again, _ = ingest(spec, tmp_path / 'long')
     assert summary == again and summary['total'] == 24
     for split in short:
@@ -41,11 +41,11 @@ def test_a_long_listing_gives_the_same_examples(tmp_path, monkeypatch):
 def test_only_a_long_plan_leaves_the_pipeline(tmp_path):
     few = SplitPlan({'group': 'val'}, {}, (), ())
     many = SplitPlan({f'{number:032}': 'val' for number in range(50_000)}, {}, (), ())
-    assert isinstance(beam_pipeline._portable(few, str(tmp_path)), bytes)
-    path = beam_pipeline._portable(many, str(tmp_path))
+    assert isinstance(split_pipeline._portable(few, str(tmp_path)), bytes)
+    path = split_pipeline._portable(many, str(tmp_path))
     assert path == str(tmp_path / 'plan')
     images = ImageSettings(64, 10**6, 8)
-    reader = pickle.loads(pickle.dumps(beam_pipeline._Split(path, 0, {'val': 1.0}, images)))
+    reader = pickle.loads(pickle.dumps(split_pipeline._Split(path, 0, {'val': 1.0}, images)))
     reader.setup()
     assert reader._plan == many
 

@@ -97,6 +97,19 @@ def resident_megabytes(served: Served) -> float:
     return float(value[1]) / 1e6
 
 
+def serve(
+    model: pathlib.Path,
+    base: pathlib.Path,
+    started: list[Served],
+    *options: str,
+    fresh: bool = False,
+) -> Served:
+    """Starts a server on a folder `base` whose version 1 is the model."""
+    server_setup.put(model, base, 1)
+    started.append(Served(base, base.with_name('log'), *options, fresh=fresh))
+    return started[-1]
+
+
 class Load(threading.Thread):
     """Asks again and again over one connection; counts answers by status."""
 
@@ -124,9 +137,7 @@ def test_no_request_fails_during_promotions_nor_at_the_end(
     served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
 ) -> None:
     base = tmp_path / 'models'
-    server_setup.put(served_model, base, 1)
-    served = Served(base, tmp_path / 'log', fresh=True)
-    started.append(served)
+    served = serve(served_model, base, started, fresh=True)
     assert served.get('/health/live')[0] == 200  # while TensorFlow is being imported
     served.wait_for(1)
 
@@ -170,10 +181,7 @@ def test_no_request_fails_during_promotions_nor_at_the_end(
 def test_a_request_that_never_ends_is_cut_off(
     served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
 ) -> None:
-    base = tmp_path / 'models'
-    server_setup.put(served_model, base, 1)
-    served = Served(base, tmp_path / 'log', '--grace', '1')
-    started.append(served)
+    served = serve(served_model, tmp_path / 'models', started, '--grace', '1')
     with contextlib.closing(served.connect()) as connection:
         connection.putrequest('POST', PATH)
         connection.putheader('Content-Length', '1000')
@@ -190,10 +198,7 @@ def test_memory_of_large_images_is_given_back(
     served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
 ) -> None:
     """Decoded, one has 147 MB; TensorFlow's own pool would keep over 150 MB of it for ever."""
-    base = tmp_path / 'models'
-    server_setup.put(served_model, base, 1)
-    served = Served(base, tmp_path / 'log')
-    started.append(served)
+    served = serve(served_model, tmp_path / 'models', started)
     served.wait_for(1)
     address = ('127.0.0.1', served.port)
     kinds = hostile_requests.kinds(f'127.0.0.1:{served.port}', server_setup.NAME)
@@ -208,10 +213,7 @@ def test_memory_of_large_images_is_given_back(
 def test_it_can_be_stopped_while_it_loads_the_first_version(
     served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
 ) -> None:
-    base = tmp_path / 'models'
-    server_setup.put(served_model, base, 1)
-    served = Served(base, tmp_path / 'log')
-    started.append(served)
+    served = serve(served_model, tmp_path / 'models', started)
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(60) == 0, served.said()
     assert 'in service' not in served.said() and 'Traceback' not in served.said()
