@@ -58,7 +58,7 @@ class Executor(NodeExecutor):
         Raises:
             DataError: a finding is fatal.
         """
-        ingested = IngestionSummary.read(inputs['quarantine'].uri)
+        ingested = IngestionSummary.read(inputs['quarantine'].uri).without_choices
         facts = DataFacts(
             {
                 split: class_counts(tfdv.load_stats_binary(f'{folder}/FeatureStats.pb'))

@@ -21,7 +21,7 @@ class DataFacts:
 
     Attributes:
         class_counts: split -> class -> images.
-        listed: files that the source listed.
+        listed: files that the source listed, but for those left out by choice.
         quarantined: how many of them are unusable.
         reasons: reason -> files, of the quarantined.
         anomalies: split -> one line an anomaly.

@@ -34,6 +34,12 @@ def family(path: str) -> str:
     return posixpath.join(folder, _without_changes(stem))
 
 
+def upload(name: str) -> str | None:
+    """The name of the upload that a file of Roboflow is a version of."""
+    match = _ROBOFLOW.fullmatch(posixpath.splitext(name)[0])
+    return match and match.group(1)
+
+
 def _without_changes(stem: str) -> str:
     """`a_new30degFlipLR` -> `a`; numbers go only where they belong to a change."""
     tokens = _TOKENS.findall(stem)

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import tensorflow as tf
 
 from thawline.components.ingestion import (
+    crops,
     decoding,
     examples,
     image_identity,
     label_overlay,
+    listing_pieces,
     near_duplicates,
     storage,
     tfrecord,
@@ -32,7 +34,7 @@ from thawline.components.ingestion import (
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.decoding import Canonical, canonicalise
-from thawline.components.ingestion.params import Columns
+from thawline.components.ingestion.params import Boxes, Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceItem
 from thawline.components.ingestion.split_plan import ReadableImage
@@ -40,8 +42,6 @@ from thawline.components.shared import progress, sample_depth
 from thawline.components.shared.sample_depth import SampleUse
 
 NO_COMPRESSION = 'uncompressed'
-_IN_PIPELINE = 20_000  # images whose names may be a part of the pipeline itself: some megabytes
-_PIECE = 2_000  # images a file of the listing
 
 
 def read(
@@ -52,11 +52,12 @@ def read(
     max_side: int,
     max_pixels: int,
     thumbnails: bool = False,
+    boxes: Boxes | None = None,
 ) -> None:
     """Adds the pipeline: images to `target`/examples-*, and a line each to outcomes-*.
 
     Labels are those of the source with the listing's corrections over them. With `thumbnails` also
-    one of each image, for `near_duplicates`, to thumbnails-*.
+    one of each image, for `near_duplicates`, to thumbnails-*. `boxes` says how they are cut out.
 
     A line is a JSON object: a `Row`, or a `Rejected`. One file for both, because every sink costs
     Beam a quarter of a second.
@@ -71,10 +72,9 @@ def read(
             ).with_outputs('outcomes', main='ok')
         )
     else:
-        load = _Load(decoding.most_bytes(max_pixels))
-        raw = _listed(root, listing.items, target) | 'Load' >> beam.ParDo(load).with_outputs(
-            'outcomes', main='ok'
-        )
+        load = _Load(max_pixels, boxes or Boxes())
+        images = listing_pieces.create(root, listing.items, target)
+        raw = images | 'Load' >> beam.ParDo(load).with_outputs('outcomes', main='ok')
     needs_label = bool(listing.corrections and (listing.columns or columns).label)
     done = raw.ok | 'Canonicalise' >> beam.ParDo(
         _Canonicalise(max_side, max_pixels, thumbnails, listing.labels, needs_label)
@@ -93,41 +93,13 @@ def read(
     )
 
 
-def _listed(root: beam.Pipeline, items: Sequence[SourceItem], target: str) -> beam.PCollection:
-    """The images to read.
+class _LoadedImage(NamedTuple):
+    """An image and its encoded bytes; of one that was cut out, also what these do not say."""
 
-    Beam packs what is created into the pipeline itself, which goes to the engine in one message: a
-    long listing travels in files.
-    """
-    if len(items) <= _IN_PIPELINE:
-        return root | 'Listing' >> beam.Create(items)
-    return (
-        root
-        | 'Listing' >> beam.Create(_written(items, target))
-        | 'Share out' >> beam.Reshuffle()
-        | 'Items' >> beam.ParDo(_ReadListing())
-    )
-
-
-def _written(items: Sequence[SourceItem], target: str) -> list[str]:
-    """Writes the listing to files in `target`; returns their paths."""
-    paths = []
-    for start in range(0, len(items), _PIECE):
-        path = storage.join(target, f'listing-{start // _PIECE:06d}')
-        lines = (json.dumps(dataclasses.asdict(one)) for one in items[start : start + _PIECE])
-        with tf.io.gfile.GFile(path, 'w') as file:
-            file.write('\n'.join(lines))
-        paths.append(path)
-    return paths
-
-
-class _ReadListing(beam.DoFn):
-    """Path of a piece of the listing -> SourceItem."""
-
-    def process(self, path: str) -> Iterator[SourceItem]:
-        with tf.io.gfile.GFile(path) as file:
-            for line in file.read().split('\n'):
-                yield SourceItem(**json.loads(line))
+    item: SourceItem
+    data: bytes
+    image_id: str = ''
+    source_format: str = ''
 
 
 def _reject(
@@ -154,26 +126,42 @@ def _row(fields: dict[str, Any]) -> ReadableImage:
 
 
 class _Load(beam.DoFn):
-    """SourceItem -> (SourceItem, bytes), of at most so many bytes."""
+    """List of SourceItems in one file -> _LoadedImage of each."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_pixels: int, boxes: Boxes) -> None:
+        self._max_pixels, self._boxes = max_pixels, boxes
 
-    def process(self, item: SourceItem) -> Iterator[Any]:
+    def process(self, items: list[SourceItem]) -> Iterator[Any]:
         try:
-            data = storage.read(item.path, self._most)
+            data = storage.read(items[0].path, decoding.most_bytes(self._max_pixels))
         except storage.FileTooLarge as error:
-            yield _reject(item, reasons.TOO_LARGE, str(error))
+            yield from (_reject(item, reasons.TOO_LARGE, str(error)) for item in items)
         except FileNotFoundError:
-            yield _reject(item, reasons.MISSING_FILE, 'gone since it was listed')
+            gone = 'gone since it was listed'
+            yield from (_reject(item, reasons.MISSING_FILE, gone) for item in items)
         except OSError as error:
-            yield _reject(item, reasons.UNREADABLE, str(error.strerror or error))
+            why = str(error.strerror or error)
+            yield from (_reject(item, reasons.UNREADABLE, why) for item in items)
         else:
-            yield item, data
+            yield from self._images(items, data)
+
+    def _images(self, items: list[SourceItem], data: bytes) -> Iterator[Any]:
+        boxes = [item.box for item in items if item.box]
+        if not boxes:
+            yield _LoadedImage(items[0], data)
+            return
+        parts = crops.cut(data, boxes, self._boxes, self._max_pixels)
+        for item, part in zip(items, parts, strict=True):
+            if isinstance(part, BadImage):
+                yield _reject(item, part.reason, part.detail)
+            else:
+                # The boxes of a picture never part, nor do those of its copies under other names.
+                item = dataclasses.replace(item, group=item.group or part.picture_id)
+                yield _LoadedImage(item, part.image, part.image_id, part.source_format)
 
 
 class _ReadRecords(beam.DoFn):
-    """TFRecord file -> (SourceItem, bytes) of each record, of at most so many bytes."""
+    """TFRecord file -> _LoadedImage of each record, of at most so many bytes."""
 
     def __init__(self, columns: Columns, most: int, keep_unlabelled: bool) -> None:
         self._columns, self._most, self._keep_unlabelled = columns, most, keep_unlabelled
@@ -187,11 +175,11 @@ class _ReadRecords(beam.DoFn):
                 progress.advance()
                 yield _outcome(outcome)
             else:
-                yield outcome
+                yield _LoadedImage(*outcome)
 
 
 class _Canonicalise(beam.DoFn):
-    """(SourceItem, bytes) -> serialised example, its row and, if asked for, its thumbnail."""
+    """_LoadedImage -> serialised example, its row and, if asked for, its thumbnail."""
 
     def __init__(
         self,
@@ -205,9 +193,9 @@ class _Canonicalise(beam.DoFn):
         self._bounds, self._thumbnails = (max_side, max_pixels), thumbnails
         self._labels, self._needs_label = labels, needs_label
 
-    def process(self, loaded: tuple[SourceItem, bytes]) -> Iterator[Any]:
-        item, data = loaded
-        identity = image_identity.image_id(data)
+    def process(self, loaded: _LoadedImage) -> Iterator[Any]:
+        item, data = loaded.item, loaded.data
+        identity = loaded.image_id or image_identity.image_id(data)
         corrected = self._labels.get(identity)
         if corrected == '':
             yield _reject(item, reasons.LEFT_OUT, f'by {label_overlay.FILE}', identity)
@@ -224,6 +212,8 @@ class _Canonicalise(beam.DoFn):
         except BadImage as bad:
             yield _reject(item, bad.reason, bad.detail, identity)
             return
+        if loaded.source_format:
+            canonical = dataclasses.replace(canonical, source_format=loaded.source_format)
         labelled = _with_label(item, corrected)
         example = examples.to_example(labelled, identity, canonical)
         if labelled.label != item.label:

@@ -130,13 +130,13 @@ def canonicalise(
     Raises:
       BadImage: empty, no image, unsupported, truncated, broken, or too large.
     """
-    with _opened(data, max_pixels) as image:
+    with opened(data, max_pixels) as image:
         return _canonicalise(data, image, max_side, depth, allow_unchanged)
 
 
 def sample_use(data: bytes, max_pixels: int) -> SampleUse | None:
     """The range of an image's samples; None where they have 8 bits. Raises as `canonicalise`."""
-    with _opened(data, max_pixels) as image:
+    with opened(data, max_pixels) as image:
         if not deep_samples.are_in(data, image):
             return None
         image.load()
@@ -144,7 +144,7 @@ def sample_use(data: bytes, max_pixels: int) -> SampleUse | None:
 
 
 @contextlib.contextmanager
-def _opened(data: bytes, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
+def opened(data: bytes, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     """An image whose header is sound; what else is wrong with it is raised as BadImage."""
     _refuse_by_signature(data)
     with quiet_pillow():
@@ -199,21 +199,20 @@ def _canonicalise(
         and is_canonical(data, image, orientation)
     ):
         return Canonical(data, height, width, height, width, source_format, True, _luma(image))
-    rgb = _to_rgb(data, image, depth)
+    rgb = to_rgb(data, image, depth)
     if orientation != 1:
         rgb = ImageOps.exif_transpose(_with_orientation(rgb, orientation))
     if max(rgb.size) > max_side:
         scale = max_side / max(rgb.size)
         size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
-    lossy = source_format in _LOSSY and b'VP8L' not in data[:64]  # VP8L: lossless WebP
     return Canonical(
-        _encode(rgb, lossy), rgb.height, rgb.width, source_height, source_width, source_format,
-        False, _luma(rgb),
+        encode(rgb, is_lossy(data, source_format)), rgb.height, rgb.width, source_height,
+        source_width, source_format, False, _luma(rgb),
     )  # fmt: skip
 
 
-def _to_rgb(data: bytes, image: ImageFile.ImageFile, depth: SampleDepth) -> Image.Image:
+def to_rgb(data: bytes, image: ImageFile.ImageFile, depth: SampleDepth = FULL_DEPTH) -> Image.Image:
     """As the file has it, not turned."""
     is_deep = deep_samples.is_deep_png(data, image)
     if image.format == 'PNG' and (is_deep or image.has_transparency_data):
@@ -275,7 +274,12 @@ def _with_orientation(image: Image.Image, orientation: int) -> Image.Image:
     return image
 
 
-def _encode(rgb: Image.Image, lossy: bool) -> bytes:
+def is_lossy(data: bytes, source_format: str) -> bool:
+    return source_format in _LOSSY and b'VP8L' not in data[:64]  # VP8L: lossless WebP
+
+
+def encode(rgb: Image.Image, lossy: bool) -> bytes:
+    """As JPEG or PNG, without any metadata."""
     out = io.BytesIO()
     clean = Image.frombytes('RGB', rgb.size, rgb.tobytes())  # Leaves all metadata behind.
     if lossy:

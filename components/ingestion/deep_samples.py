@@ -46,7 +46,7 @@ def read(data: bytes, image: Image.Image) -> np.ndarray:
         BadImage: they cannot be read.
     """
     if is_deep_png(data, image):
-        return _png(data)
+        return read_png(data)
     if not _is_deep_tiff(image):
         samples = np.asarray(image)
         # PGM says its range and Pillow scales it to 16 bits, in a wider type.
@@ -65,11 +65,12 @@ def _has_16_bits(image: Image.Image) -> bool:
     return image.mode.startswith('I;16') or image.format == 'PPM'
 
 
-def _png(data: bytes) -> np.ndarray:
+def read_png(data: bytes, channels: int = 3) -> np.ndarray:
+    """The samples of a PNG of 16 bits: uint16 [H, W, C]; `channels` 0: those of the file."""
     import tensorflow as tf  # seconds, which whoever reads no such image need not wait
 
     try:
-        samples: np.ndarray = tf.io.decode_png(data, 3, tf.uint16).numpy()
+        samples: np.ndarray = tf.io.decode_png(data, channels, tf.uint16).numpy()
     except tf.errors.InvalidArgumentError as error:
         raise BadImage(reasons.BROKEN, str(error.message).rpartition('} ')[2]) from None
     return samples

@@ -106,7 +106,14 @@ class Executor(BeamNodeExecutor):
         with self._make_beam_pipeline() as pipeline:
             thumbnails = _looks_for_them(spec)
             beam_pipeline.read(
-                pipeline, listing, spec.columns, staging, max_side, max_pixels, thumbnails
+                pipeline,
+                listing,
+                spec.columns,
+                staging,
+                max_side,
+                max_pixels,
+                thumbnails,
+                spec.boxes,
             )
         rows, rejected = outcomes_of(staging, len(listing.items) or None)
         return rows, [*listing.rejected, *rejected]

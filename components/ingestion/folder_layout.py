@@ -100,7 +100,7 @@ def find(paths: Sequence[str], source: str, setting: str = 'auto') -> Layout:
     folders = _folders(path.removeprefix(wrapper) for path in paths)
     if setting == 'classes':
         return Layout(wrapper, {})
-    words = {top: _split_word(top) for top in folders}
+    words = {top: split_word(top) for top in folders}
     # A stray image beside them does not make class folders a class.
     bearing = [top for top, folder in folders.items() if folder.below.total() > folder.direct]
     named = {top: split for top in bearing if (split := words[top])}
@@ -151,7 +151,7 @@ def _folders(paths: Iterable[str]) -> dict[str, _Folder]:
     return dict(folders)
 
 
-def _split_word(name: str) -> str | None:
+def split_word(name: str) -> str | None:
     """The split that the name of a folder speaks of: 'training_set', 'images-test2017'."""
     words = (_WORDS.get(word) for word in re.split(r'[^a-z]+', name.lower()))
     return next(filter(None, words), None)

@@ -79,15 +79,31 @@ class NearDuplicates(Section):
     )
 
 
+class Boxes(Section):
+    """How boxes of COCO or YOLO become images."""
+
+    padding: Share = pydantic.Field(
+        default=0.1,
+        description='What is kept around a box, as a share of its width and height, on each side '
+        'as far as the picture goes.',
+    )
+    min_side: Count = pydantic.Field(
+        default=8, description='Boxes that are less wide or high, in pixels, are left out.'
+    )
+
+
 class Data(Section):
     """Where the images are and how they are read."""
 
     source: str = pydantic.Field(
         description='A folder with a folder a class, a CSV manifest, TFRecord files (a pattern), '
-        'or package:elpv_dataset.'
+        'boxes of COCO (its JSON, or the folder) or YOLO (data.yaml, or the folder), or '
+        'package:elpv_dataset.'
     )
-    format: Literal['auto', 'folder', 'csv', 'tfrecord', 'package'] = pydantic.Field(
-        default='auto', description='Told from the name of the source by default.'
+    format: Literal['auto', 'folder', 'csv', 'tfrecord', 'coco', 'yolo', 'package'] = (
+        pydantic.Field(
+            default='auto', description='Told from the name and content of the source by default.'
+        )
     )
     layout: Literal['auto', 'classes', 'splits'] = pydantic.Field(
         default='auto',
@@ -95,9 +111,12 @@ class Data(Section):
         'in each; by default that is found out, and asked for where it is not clear.',
     )
     root: str | None = pydantic.Field(
-        default=None, description='What the paths of a CSV are relative to; default: its folder.'
+        default=None,
+        description='What the paths of a CSV or COCO file are relative to; default: its folder, '
+        'or for COCO a usual one beside it.',
     )
     columns: Columns = Columns()
+    boxes: Boxes = Boxes()
     group_pattern: str | None = pydantic.Field(
         default=None,
         description='A regular expression with one group, matched on the relative path; images '

@@ -33,6 +33,13 @@ BAD_NAME = 'file name is not UTF-8'
 BAD_RECORD = 'broken TFRecord'
 LEFT_OUT = 'left out by hand'
 LEAK = 'same image in an evaluation split'
+EMPTY_BOX = 'box without area'
+BOX_OUTSIDE = 'box outside the picture'
+OTHER_SHAPE = 'picture of another shape'
+SMALL_BOX = 'box too small'
+CROWD = 'crowd of objects'
+# What the settings, or the format, leave out; no sign of bad data.
+BY_CHOICE = frozenset({SMALL_BOX, CROWD})
 
 REPORT_CSV = 'quarantine.csv'
 REPORT_JSONL = 'quarantine.jsonl'

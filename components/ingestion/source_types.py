@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from thawline.components.ingestion import storage
+from thawline.components.ingestion.boxes import Box
 from thawline.components.ingestion.label_overlay import Correction
-from thawline.components.ingestion.params import Columns, NearDuplicates
+from thawline.components.ingestion.params import Boxes, Columns, NearDuplicates
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared.errors import DataError
 
-FORMATS = ('auto', 'folder', 'csv', 'tfrecord', 'package')
+FORMATS = ('auto', 'folder', 'csv', 'tfrecord', 'coco', 'yolo', 'package')
 SPLIT_ALIASES = {
     'train': 'train', 'training': 'train',
     'val': 'val', 'valid': 'val', 'validation': 'val', 'dev': 'val',
@@ -28,10 +29,10 @@ class SourceSpec:
     """Where images and labels come from.
 
     Attributes:
-      source: a folder, a CSV file, TFRecord file(s) (a glob is fine) or 'package:<name>'; local
-        or any URL that Beam has a file system for.
+      source: a folder, a CSV file, TFRecord file(s) (a glob is fine), a COCO or YOLO file or
+        folder, or 'package:<name>'; local or any URL that Beam has a file system for.
       format: one of `FORMATS`.
-      root: what paths in a CSV are relative to; None: the CSV's own folder.
+      root: what paths in a CSV or COCO file are relative to; None: the file's own folder.
       columns: names of columns or features.
       group_pattern: a regular expression with one group, searched in the relative path; what it
         captures is the group (what must not be split).
@@ -41,6 +42,7 @@ class SourceSpec:
       layout: of a folder: 'auto', 'classes' or 'splits'; see `folder_layout`.
       near_duplicates: whether they share a split, and which ones are.
       labels: a file of corrected labels, which need not exist; see `label_overlay`.
+      boxes: how boxes are cut out.
     """
 
     source: str
@@ -54,12 +56,14 @@ class SourceSpec:
     depth: int | None = None
     near_duplicates: NearDuplicates = dataclasses.field(default_factory=NearDuplicates)
     labels: str | None = None
+    boxes: Boxes = dataclasses.field(default_factory=Boxes)
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec gives the same text (it is part of a cache key)."""
         sections = {
             'columns': self.columns.model_dump(),
             'near_duplicates': self.near_duplicates.model_dump(),
+            'boxes': self.boxes.model_dump(),
         }
         fields = {**vars(self), **sections}
         return json.dumps(fields, sort_keys=True)
@@ -70,7 +74,8 @@ class SourceSpec:
         fields: dict[str, Any] = json.loads(text)
         columns = Columns.model_validate(fields.pop('columns', {}))
         near = NearDuplicates.model_validate(fields.pop('near_duplicates', {}))
-        return cls(columns=columns, near_duplicates=near, **fields)
+        boxes = Boxes.model_validate(fields.pop('boxes', {}))
+        return cls(columns=columns, near_duplicates=near, boxes=boxes, **fields)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +84,8 @@ class SourceItem:
 
     `confidence` is the probability, in (0, 1], that the label is right. A source gives it for all
     of its images (1 for those that are certain) or, as None, for none of them: the schema that is
-    inferred then says the same of every split.
+    inferred then says the same of every split. With a `box` it is that part of the picture at
+    `path`, and `relative_path` ends with '#' and what the annotation is known by.
     """
 
     path: str
@@ -89,6 +95,19 @@ class SourceItem:
     group: str | None = None
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
     confidence: float | None = None
+    box: Box | None = None
+
+    @property
+    def picture(self) -> str:
+        """The relative path of the file."""
+        return self.relative_path.rpartition('#')[0] if self.box else self.relative_path
+
+    @classmethod
+    def from_json(cls, text: str) -> SourceItem:
+        """Reads what `dataclasses.asdict` and JSON made of one."""
+        fields: dict[str, Any] = json.loads(text)
+        box = fields.pop('box')
+        return cls(**fields, box=box and Box.from_json(box))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ import os
 import re
 
 from thawline.components.ingestion import (
+    coco,
     folder,
     label_overlay,
     labels,
@@ -19,6 +20,7 @@ from thawline.components.ingestion import (
     packaged,
     storage,
     tfrecord,
+    yolo,
 )
 from thawline.components.ingestion.quarantine import BAD_NAME, Rejected
 from thawline.components.ingestion.source_types import (
@@ -57,6 +59,8 @@ def list_source(spec: SourceSpec) -> Listing:
         'folder': folder.read,
         'csv': manifest.read,
         'tfrecord': tfrecord.read,
+        'coco': coco.read,
+        'yolo': yolo.read,
         'package': packaged.read,
     }
     corrections = label_overlay.read(spec.labels) if spec.labels else ()
@@ -84,7 +88,7 @@ def _with_unlabelled(listing: Listing) -> Listing:
 
 
 def detect_format(spec: SourceSpec) -> str:
-    """The format of the source, looked up or guessed from its name.
+    """The format of the source, looked up or guessed from its name and, on this disk, its content.
 
     Raises:
       ConfigError: `format` is none of `FORMATS`, or the source is empty.
@@ -100,6 +104,13 @@ def detect_format(spec: SourceSpec) -> str:
         return 'package'
     if name.endswith(('.csv', '.tsv')):
         return 'csv'
+    if name.endswith(('.yaml', '.yml')):
+        return 'yolo'
+    if storage.is_remote(spec.source):
+        if name.endswith('.json'):
+            return 'coco'
+    elif content := _by_content(spec.source):
+        return content
     if not storage.is_remote(spec.source) and os.path.isfile(spec.source):
         for suffixes, advice in _OTHER_FILES:
             if name.endswith(suffixes):
@@ -107,6 +118,17 @@ def detect_format(spec: SourceSpec) -> str:
     if '.tfrecord' in name or '*' in name or name.endswith('.tfrec'):
         return 'tfrecord'
     return 'folder'
+
+
+def _by_content(source: str) -> str | None:
+    """The format of a local file or folder of annotations."""
+    if os.path.isfile(source):
+        return 'coco' if source.lower().endswith('.json') and coco.is_annotations(source) else None
+    if not os.path.isdir(source):
+        return None
+    if yolo.find_config(source):
+        return 'yolo'
+    return 'coco' if coco.find_files(source) else None
 
 
 def group_finder(pattern: str | None) -> re.Pattern[str] | None:
@@ -146,7 +168,7 @@ def _checked(spec: SourceSpec, listing: Listing) -> Listing:
     for item in sorted(listing.items, key=lambda i: i.relative_path):
         group = item.group
         if finder is not None and group is None:
-            match = finder.search(item.relative_path)
+            match = finder.search(item.picture)  # whose boxes stay together
             group = match.group(1) if match else None
             ungrouped += group is None
         label = None if item.label is None else mapping[item.label]

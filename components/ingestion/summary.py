@@ -42,6 +42,17 @@ class IngestionSummary(Record):
     near_duplicates: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 
+    @property
+    def without_choices(self) -> Self:
+        """The same without what the settings leave out, which says nothing of the data."""
+        chosen = {r: n for r, n in self.reasons.items() if r in quarantine.BY_CHOICE}
+        return dataclasses.replace(
+            self,
+            total=self.total - sum(chosen.values()),
+            quarantined=self.quarantined - sum(chosen.values()),
+            reasons={r: n for r, n in self.reasons.items() if r not in chosen},
+        )
+
     @classmethod
     def of_properties(cls, properties: Mapping[str, Any], uri: str) -> Self:
         """The summary among the properties of the Quarantine at `uri`.

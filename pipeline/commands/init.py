@@ -67,11 +67,17 @@ gate:
 
 
 _SHOWN = 12
+_KINDS = {
+    'folder': 'a folder of images', 'csv': 'a table of images', 'tfrecord': 'TFRecords',
+    'coco': 'boxes in COCO', 'yolo': 'boxes in YOLO', 'package': 'a package of images',
+}  # fmt: skip
 
 
 @click.command()
 @click.argument('folder', type=PATH)
-@click.option('--data', required=True, help='Folder, CSV manifest or TFRecord files with images.')
+@click.option(
+    '--data', required=True, help='Folder, CSV manifest, TFRecord files, or COCO or YOLO boxes.'
+)
 @click.option(
     '--layout',
     type=click.Choice(['auto', 'classes', 'splits']),
@@ -102,14 +108,17 @@ def command(
     located = str(pathlib.Path(data).expanduser().resolve()) if local else data
     named = {'path': path_column, 'label': label_column}
     columns = Columns.model_validate({k: v for k, v in named.items() if v is not None})
-    listing = sources.list_source(SourceSpec(source=located, columns=columns, layout=layout))
+    spec = SourceSpec(source=located, columns=columns, layout=layout)
+    kind = sources.detect_format(spec)
+    listing = sources.list_source(spec)
     folder.mkdir(parents=True, exist_ok=True)
     # Relative if the images are inside the project, so that the project can be moved as a whole.
     inside = local and pathlib.Path(located).is_relative_to(folder.resolve())
     source = os.path.relpath(located, folder.resolve()) if inside else located
-    text = _render(_project_name(folder), source, layout, listing, str(target))
+    text = _render(_project_name(folder), source, kind, layout, listing, str(target))
     loading.parse(text, str(target))  # it must be readable
     target.write_text(text, 'utf-8')
+    echo(f'{data} is read as {_KINDS[kind]}')
     for line in _tree(listing):
         echo(line)
     for note in listing.notes:
@@ -170,10 +179,19 @@ def _columns(listing: Listing) -> str:
     return f'{text}  {line(chosen)}' if chosen else text
 
 
-def _render(name: str, source: str, layout: str, listing: Listing, file: str) -> str:
+def _boxes(_: Listing) -> str:
+    """How boxes are cut out, as YAML."""
+    from thawline.components.ingestion.params import Boxes
+
+    values = yaml.safe_dump(Boxes().model_dump(), default_flow_style=True, width=1000)
+    return (
+        '  # What is kept around a box, as a share of its sides, and the smallest one in pixels:\n'
+        f'  boxes: {values}'
+    )
+
+
+def _render(name: str, source: str, kind: str, layout: str, listing: Listing, file: str) -> str:
     from thawline.components import backbones
-    from thawline.components.ingestion import sources
-    from thawline.components.ingestion.source_types import SourceSpec
     from thawline.components.training import params
 
     counts = _class_counts(listing)
@@ -182,7 +200,7 @@ def _render(name: str, source: str, layout: str, listing: Listing, file: str) ->
     classes = ', '.join(f'{label} {n:,}' for label, n in list(counts.items())[:8])
     more = f' and {len(counts) - 8} more' if len(counts) > 8 else ''
     splits = ', '.join(sorted(str(split) for split in {i.split for i in listing.items} - {None}))
-    has_columns = sources.detect_format(SourceSpec(source)) in ('csv', 'tfrecord')
+    settings = {'csv': _columns, 'tfrecord': _columns, 'coco': _boxes, 'yolo': _boxes}
     backbone, weights = _backbone_and_weights()
     return _TEMPLATE.substitute(
         file=file,
@@ -192,7 +210,7 @@ def _render(name: str, source: str, layout: str, listing: Listing, file: str) ->
         if total
         else 'TFRecord files; their images are counted when they are read.',
         source=yaml.safe_dump(source, width=1000).splitlines()[0],
-        columns=_columns(listing) if has_columns else '',
+        columns=settings[kind](listing) if kind in settings else '',
         split=(
             f'  # The source defines the splits: {splits}.\n'
             if splits

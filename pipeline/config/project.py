@@ -182,6 +182,7 @@ class Project:
             depth=None if data.depth == 'auto' else data.depth,
             near_duplicates=data.near_duplicates,
             labels=self._overlay_of(self._resolve(data.source)),
+            boxes=data.boxes,
         )
 
     def _overlay_of(self, source: str) -> str | None:

@@ -16,6 +16,7 @@ import pytest
 from tests import fork_server
 from tests.components.ingestion.images import class_folders
 from thawline import ROOT
+from thawline.components.ingestion.params import Boxes
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
 
@@ -367,6 +368,24 @@ def test_init_of_a_csv_mentions_the_confidence_of_labels(project):
     assert '  # columns: {confidence: agreement}' in text
     active = text.replace('# columns:', 'columns:')
     assert loading.parse(active, 'x').data.columns.confidence == 'agreement'
+
+
+def test_init_of_boxes_says_what_it_read(project):
+    (project / 'thawline.yaml').unlink()
+    (project / 'boxes' / 'images').mkdir(parents=True)
+    (project / 'boxes' / 'labels').mkdir()
+    for number in range(6):
+        (project / 'boxes' / 'images' / f'{number}.png').write_bytes(RED_DOT)
+        line = f'{number % 2} 0.5 0.5 1 1\n'
+        (project / 'boxes' / 'labels' / f'{number}.txt').write_text(line)
+    text = 'train: images\nnames: [ant, bee]\n'
+    (project / 'boxes' / 'data.yaml').write_text(text)
+    done = thawline('init', '.', '--data', 'boxes', cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert 'boxes is read as boxes in YOLO' in done.stdout
+    assert '6 boxes of 6 pictures' in done.stdout and '6 images in 2 classes' in done.stdout
+    data = loading.load_project(project).config.data
+    assert data.source == 'boxes' and data.boxes == Boxes()
 
 
 def test_decompression_bomb_is_not_read_at_listing(project):

@@ -9,7 +9,8 @@ import numpy as np
 import PIL.Image
 
 from tests.components.ingestion.ingesting import ingest, strings
-from thawline.components.ingestion import beam_pipeline, split_pipeline
+from thawline.components.ingestion import listing_pieces, split_pipeline
+from thawline.components.ingestion.boxes import Box
 from thawline.components.ingestion.decoding import ImageSettings
 from thawline.components.ingestion.source_types import SourceItem, SourceSpec
 from thawline.components.ingestion.split_plan import SplitPlan
@@ -24,8 +25,8 @@ def test_a_long_listing_gives_the_same_examples(tmp_path, monkeypatch):
             PIL.Image.fromarray(pixels).save(tmp_path / 'images' / label / f'{number}.png')
     spec = SourceSpec(str(tmp_path / 'images'))
     short, summary, _ = ingest(spec, tmp_path / 'short')
-    monkeypatch.setattr(beam_pipeline, '_IN_PIPELINE', 10)
-    monkeypatch.setattr(beam_pipeline, '_PIECE', 5)
+    monkeypatch.setattr(listing_pieces, '_IN_PIPELINE', 10)
+    monkeypatch.setattr(listing_pieces, '_PIECE', 5)
     monkeypatch.setattr(split_pipeline, '_PLAN_IN_PIPELINE', 10)
     long, again, _ = ingest(spec, tmp_path / 'long')
     assert summary == again and summary['total'] == 24
@@ -55,7 +56,18 @@ def test_pieces_hold_every_item_whatever_its_name(tmp_path):
         '/a\nb\udcff.png', 'b "c"\n\u00e9', None, 'val', 'g', {'meta': 'x,\u4e2d'}, 0.5
     )
     items = [odd, *(dataclasses.replace(odd, path=f'/{number}') for number in range(4_500))]
-    paths = beam_pipeline._written(items, str(tmp_path))
+    paths = listing_pieces.write(items, str(tmp_path))
     assert len(paths) == 3
-    found = [item for path in paths for item in beam_pipeline._ReadListing().process(path)]
+    found = [one for path in paths for (one,) in listing_pieces.ReadPieces().process(path)]
     assert found == items
+
+
+def test_pieces_keep_the_boxes_of_a_picture_together(tmp_path):
+    sizes = [(1, 1), None, (640, 480)]
+    items = [
+        SourceItem(f'/{n // 3}.png', f'{n // 3}.png#{n}', 'a', box=Box(0, 0.5, 1, 2, sizes[n % 3]))
+        for n in range(9)
+    ]
+    (path,) = listing_pieces.write(items, str(tmp_path))
+    found = list(listing_pieces.ReadPieces().process(path))
+    assert found == [items[:3], items[3:6], items[6:]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.components.ingestion.params import Columns
+from thawline.components.ingestion.params import Boxes, Columns
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import detect_format, list_source
 from thawline.components.shared.errors import ConfigError
@@ -25,7 +25,7 @@ MAYBE = st.none() | TEXTS
             Columns, path=TEXTS, label=TEXTS, split=MAYBE, group=MAYBE, confidence=MAYBE,
             metadata=st.none() | st.lists(TEXTS).map(tuple),
         ),
-        MAYBE, st.booleans(),
+        MAYBE, st.booleans(), boxes=st.builds(Boxes, padding=st.floats(0, 1)),
     )
 )  # fmt: skip
 def test_spec_travels_as_json(spec: SourceSpec) -> None:
@@ -39,11 +39,17 @@ def test_spec_travels_as_json(spec: SourceSpec) -> None:
         ('data/photos', 'folder'), ('gs://bucket/photos/', 'folder'), ('x/labels.CSV', 'csv'),
         ('s3://b/x.tsv', 'csv'), ('x/train.tfrecord.gz', 'tfrecord'), ('x/a-*', 'tfrecord'),
         ('x.tfrecord-00000-of-00002', 'tfrecord'), ('package:elpv_dataset', 'package'),
+        ('gs://b/instances.json', 'coco'), ('gs://b/data.yaml', 'yolo'),
     ],
 )  # fmt: skip
 def test_formats_are_guessed(source: str, expected: str) -> None:
     assert detect_format(SourceSpec(source)) == expected
     assert detect_format(SourceSpec(source, 'csv')) == 'csv'
+
+
+def test_settings_of_boxes_are_part_of_the_cache_key() -> None:
+    specs = [SourceSpec('x', boxes=boxes) for boxes in (Boxes(), Boxes(padding=0.2))]
+    assert len({spec.to_json() for spec in specs}) == 2
 
 
 def test_bad_specs() -> None:

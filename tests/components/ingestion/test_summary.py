@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from tests import made_records
-from thawline.components.ingestion import summary
+from thawline.components.ingestion import quarantine, summary
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.shared.errors import DataError
 
@@ -21,6 +21,16 @@ def test_numbers_add_up() -> None:
     assert NUMBERS.classes == 2 and NUMBERS.reasons == {'truncated': 3}
     with pytest.raises(RuntimeError, match='15 images were listed, but 13 written and 3 rejected'):
         summary.summarise(15, SPLITS, [summary.Rejected('x', 'truncated')] * 3)
+
+
+def test_what_was_left_out_by_choice_says_nothing_of_the_data() -> None:
+    reasons = [quarantine.SMALL_BOX] * 2 + [quarantine.CROWD, quarantine.BOX_OUTSIDE]
+    rejected = [quarantine.Rejected(str(n), reason) for n, reason in enumerate(reasons)]
+    numbers = summary.summarise(17, SPLITS, rejected)
+    judged = numbers.without_choices
+    assert (judged.total, judged.quarantined, judged.written) == (14, 1, 13)
+    assert judged.reasons == {quarantine.BOX_OUTSIDE: 1} and numbers.quarantined == 4
+    assert NUMBERS.without_choices == NUMBERS
 
 
 def test_file_and_property_say_the_same(tmp_path: pathlib.Path) -> None:
