@@ -211,7 +211,7 @@ def _of_list(source: str, columns: Columns) -> Iterator[Item | Rejected]:
         raise from_os_error(error, f'{source} cannot be read', DataError) from error
     table = manifest_table.parse(content, source)
     columns_of_list = Columns(path=columns.path, label='', metadata=())
-    column = manifest_columns.resolve_columns(table.header, columns_of_list, source)[0].path
+    column = manifest_columns.resolve_columns(table, columns_of_list, source)[0].path
     here = _named_folder(source)
     for line, why in table.malformed:
         yield Rejected(f'{source}:{line}', reasons.MALFORMED_ROW, why)

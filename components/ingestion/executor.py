@@ -69,7 +69,10 @@ class Executor(BeamNodeExecutor):
             )
             images = ImageSettings(max_side, max_pixels, ranges.depth)
             try:
-                overlaid = _overlay_notes(listing, rows, rejected, spec.normalise_labels)
+                overlaid = [
+                    *listing.label_notes,
+                    *_overlay_notes(listing, rows, rejected, spec.normalise_labels),
+                ]
                 _check_classes(listing, rows, rejected)
                 plan = plan_splits(rows, seed, fractions, spec.normalise_labels, history, near.ties)
                 _check_conflicts([*rejected, *plan.rejected], spec.conflicting_labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from thawline.components.ingestion.manifest_table import ManifestTable
 from thawline.components.ingestion.params import Columns
 from thawline.components.shared.errors import DataError
 
@@ -18,10 +19,23 @@ _USUAL = {
         'tag', 'breed', 'species', 'diagnosis', 'dx', 'condition',
     ),
 }  # fmt: skip
+_LABELLERS = ('labeller', 'labeler', 'annotator', 'rater', 'reader', 'reviewer', 'expert')
+
+
+def guess_labeller(table: ManifestTable, path: str) -> str | None:
+    """The column of who gave a label: named so, and with several people for one path."""
+    by_lower = {column.lower(): column for column in table.header}
+    for name in _LABELLERS:
+        if column := by_lower.get(name):
+            people: dict[str, str] = {}
+            for _, cells in table.rows:
+                if people.setdefault(cells[path], cells[column]) != cells[column]:
+                    return column
+    return None
 
 
 def resolve_columns(
-    header: tuple[str, ...], configured: Columns, name: str
+    table: ManifestTable, configured: Columns, name: str
 ) -> tuple[Columns, list[str]]:
     """The columns that are really there: optional ones that are absent become None.
 
@@ -31,29 +45,46 @@ def resolve_columns(
     Raises:
       DataError: a column that was named, or that is needed, is missing.
     """
+    header = table.header
     guesses = _guess(header, configured)
     configured = configured.model_copy(update=guesses)
+    is_settled = configured.labels or configured.labeller or configured.confidence
+    can_guess = not is_settled and {configured.path, configured.label} <= set(header)
+    if can_guess and (labeller := guess_labeller(table, configured.path)):
+        guesses['labeller'] = labeller
+        configured = configured.model_copy(update=guesses)
     notes = []
     if guesses:
         listed = ' and '.join(f'{key}: {column!r}' for key, column in guesses.items())
         notes.append(f'guessed from the names of columns: {listed} (data.columns)')
-    required = {'path': configured.path, 'label': configured.label}
-    optional = ('split', 'group', 'confidence')
+    required = {'path': configured.path}
+    if configured.labels is None:
+        required['label'] = configured.label
+    optional = ('split', 'group', 'confidence', 'labeller')
     required |= {k: getattr(configured, k) for k in optional if getattr(configured, k)}
     for key, column in required.items():
         if column and column not in header:
             raise _missing_column(header, column, f'data.columns.{key}', name)
-    for column in configured.metadata or ():
-        if column not in header:
-            raise _missing_column(header, column, 'data.columns.metadata', name)
+    for key in ('labels', 'metadata'):
+        for column in getattr(configured, key) or ():
+            if column not in header:
+                raise _missing_column(header, column, f'data.columns.{key}', name)
     split = configured.split or ('split' if 'split' in header else None)
     group = configured.group or ('group' if 'group' in header else None)
     metadata = configured.metadata
-    if metadata is None:
+    if metadata is None and configured.labeller:
+        metadata = ()  # what differs between the rows of an image is of its labels
+    elif metadata is None:
         taken = {configured.path, configured.label, configured.confidence, split, group}
+        taken |= set(configured.labels or ())
         metadata = tuple(c for c in header if c and c not in taken)
     resolved = {'split': split, 'group': group, 'metadata': metadata}
     return configured.model_copy(update=resolved), notes
+
+
+def has_label(header: tuple[str, ...]) -> bool:
+    """Whether a column is named as labels usually are."""
+    return not {column.lower() for column in header}.isdisjoint(_USUAL['label'])
 
 
 def _guess(header: tuple[str, ...], configured: Columns) -> dict[str, str]:
@@ -62,6 +93,8 @@ def _guess(header: tuple[str, ...], configured: Columns) -> dict[str, str]:
     guesses: dict[str, str] = {}
     for key, usual in _USUAL.items():
         column = getattr(configured, key)
+        if key == 'label' and configured.labels:
+            continue
         if column in header or column != Columns.model_fields[key].default:
             continue
         there = (by_lower[name] for name in usual if name in by_lower)
@@ -73,9 +106,10 @@ def _guess(header: tuple[str, ...], configured: Columns) -> dict[str, str]:
 
 def _missing_column(header: tuple[str, ...], column: str, key: str, name: str) -> DataError:
     lowered = {h.lower(): h for h in header}
+    several = ' Labels by several people: data.columns.labels.' if key.endswith('.label') else ''
     near = difflib.get_close_matches(column.lower(), lowered, n=2, cutoff=0.6)
     hint = f' Did you mean {" or ".join(repr(lowered[n]) for n in near)}?' if near else ''
     return DataError(
         f'{name} has no column {column!r}; it has {", ".join(map(repr, header))}.{hint} '
-        f'Name the right one in {key}.'
+        f'Name the right one in {key}.{several}'
     )

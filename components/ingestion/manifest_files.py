@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import posixpath
+from collections.abc import Iterable
 
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion import storage
@@ -42,6 +43,16 @@ class ManifestFiles:
             if entry:
                 return entry
         return reasons.MISSING_FILE
+
+    def find_first(self, places: Iterable[str]) -> storage.Entry | str:
+        """The file at the first place that has one, or why the first place has none."""
+        problem = ''
+        for place in places:
+            file = self.find(place)
+            if not isinstance(file, str):
+                return file
+            problem = problem or file
+        return problem
 
     def _without_suffix(self, relative: str) -> storage.Entry | None:
         folder, slash, stem = relative.rpartition('/')

@@ -1,4 +1,4 @@
-"""The bytes of a CSV as a table, in the forms in which people have them."""
+"""The bytes of a CSV, JSON lines or Parquet as a table, in the forms in which people have them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import collections
 import csv
 import dataclasses
 import io
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from thawline.components.shared.errors import DataError
 
@@ -26,6 +28,70 @@ class ManifestTable:
     header: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
     malformed: tuple[tuple[int, str], ...]
+
+
+def parse_file(content: bytes, name: str) -> ManifestTable:
+    """Parses a file by the suffix of its name, else as `parse` does.
+
+    Raises:
+        DataError: as `parse`; or it is damaged.
+    """
+    suffix = name.rpartition('.')[2].lower()
+    if suffix == 'parquet':
+        return _parse_parquet(content, name)
+    return _parse_json_lines(content, name) if suffix == 'jsonl' else parse(content, name)
+
+
+def _parse_json_lines(content: bytes, name: str) -> ManifestTable:
+    objects: list[tuple[int, dict[str, Any]]] = []
+    malformed = []
+    for line, text in enumerate(_decode(content, name).split('\n'), 1):
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            malformed.append((line, f'not JSON: {error}'))
+            continue
+        if isinstance(value, dict):
+            objects.append((line, value))
+        else:
+            malformed.append((line, f'no object: {text.strip()[:80]}'))
+    return _of_objects(objects, malformed, name)
+
+
+def _parse_parquet(content: bytes, name: str) -> ManifestTable:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+    except pa.ArrowException as error:
+        raise DataError(f'{name} is no Parquet file, or damaged: {error}.') from error
+    if images := [f.name for f in table.schema if 'binary' in str(f.type)]:
+        raise DataError(
+            f'{name}: column {images[0]!r} holds the images themselves. Save them as files, with '
+            'their paths in the table.'
+        )
+    return _of_objects(list(enumerate(table.to_pylist(), 1)), [], name)
+
+
+def _of_objects(
+    objects: list[tuple[int, dict[str, Any]]], malformed: list[tuple[int, str]], name: str
+) -> ManifestTable:
+    """Rows with all keys that any of them has; what is missing or null is empty."""
+    if not objects:
+        raise DataError(f'{name} has no rows.')
+    header = tuple(dict.fromkeys(str(key) for _, value in objects for key in value))
+    rows = ((line, {key: _cell(value.get(key)) for key in header}) for line, value in objects)
+    return ManifestTable(header, tuple(rows), tuple(malformed))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ''
+    is_nested = isinstance(value, (dict, list, bool))
+    return json.dumps(value, ensure_ascii=False, default=str) if is_nested else str(value)
 
 
 def parse(content: bytes, name: str) -> ManifestTable:

@@ -30,9 +30,32 @@ class Columns(Section):
         default=None,
         description='How sure the label is: a probability above 0 and at most 1; empty: certain.',
     )
+    labels: tuple[str, ...] | None = pydantic.Field(
+        default=None,
+        description='Columns of a table with the label by each of several labellers; most of them '
+        'decide, and the share that agrees is the confidence.',
+    )
+    labeller: str | None = pydantic.Field(
+        default=None,
+        description='Who gave the label, in a table that has a row for each labeller of an image.',
+    )
     metadata: tuple[str, ...] | None = pydantic.Field(
         default=None, description='Columns to keep as meta_<name>; all other columns by default.'
     )
+
+    @pydantic.model_validator(mode='after')
+    def _labellers(self) -> Self:
+        if self.labels is not None and len(set(self.labels)) < max(2, len(self.labels)):
+            raise ValueError(
+                f'labels must name two columns or more, each once. Received: {list(self.labels)}'
+            )
+        ways = [name for name in ('labels', 'labeller', 'confidence') if getattr(self, name)]
+        if len(ways) > 1:
+            raise ValueError(
+                f'{" and ".join(ways)} exclude each other: where several people label an image, '
+                'the share that agrees is the confidence'
+            )
+        return self
 
 
 class Split(Section):
@@ -100,11 +123,12 @@ class Data(Section):
         'boxes of COCO (its JSON, or the folder) or YOLO (data.yaml, or the folder), or '
         'package:elpv_dataset.'
     )
-    format: Literal['auto', 'folder', 'csv', 'tfrecord', 'coco', 'yolo', 'package'] = (
-        pydantic.Field(
-            default='auto', description='Told from the name and content of the source by default.'
-        )
-    )
+    format: Literal[
+        'auto', 'folder', 'csv', 'tfrecord', 'coco', 'yolo', 'huggingface', 'roboflow',
+        'label-studio', 'cvat', 'package',
+    ] = pydantic.Field(
+        default='auto', description='Told from the name and content of the source by default.'
+    )  # fmt: skip
     layout: Literal['auto', 'classes', 'splits'] = pydantic.Field(
         default='auto',
         description='What the first level of a folder is: classes, or splits with a folder a class '

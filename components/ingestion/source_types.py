@@ -15,7 +15,10 @@ from thawline.components.ingestion.params import Boxes, Columns, NearDuplicates
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared.errors import DataError
 
-FORMATS = ('auto', 'folder', 'csv', 'tfrecord', 'coco', 'yolo', 'package')
+FORMATS = (
+    'auto', 'folder', 'csv', 'tfrecord', 'coco', 'yolo', 'huggingface', 'roboflow', 'label-studio',
+    'cvat', 'package',
+)  # fmt: skip
 SPLIT_ALIASES = {
     'train': 'train', 'training': 'train',
     'val': 'val', 'valid': 'val', 'validation': 'val', 'dev': 'val',
@@ -125,6 +128,7 @@ class Listing:
       unlabelled: images that are rejected for want of a label, unless a correction gives one, each
         with its entry in `rejected`.
       corrections: labels that people corrected.
+      label_notes: remarks on how labels came about, for the person.
     """
 
     items: tuple[SourceItem, ...]
@@ -136,6 +140,7 @@ class Listing:
     columns: Columns | None = None
     unlabelled: tuple[tuple[SourceItem, storage.Entry, Rejected], ...] = ()
     corrections: tuple[Correction, ...] = ()
+    label_notes: tuple[str, ...] = ()
 
     @property
     def labels(self) -> dict[str, str]:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import os
 import re
+from collections.abc import Callable
 
 from thawline.components.ingestion import (
     coco,
     folder,
+    label_exports,
     label_overlay,
     labels,
     manifest,
+    manifest_parts,
     packaged,
     storage,
     tfrecord,
@@ -41,7 +45,7 @@ _OTHER_FILES = (
     ),
     (('.xlsx', '.xls', '.ods', '.numbers'), 'save the sheet as CSV (UTF-8), and name that file'),
     (
-        ('.parquet', '.feather', '.arrow', '.json', '.jsonl', '.pkl', '.xml'),
+        ('.feather', '.arrow', '.json', '.pkl', '.xml'),
         'write a CSV with the columns path and label, and name that file',
     ),
 )
@@ -51,20 +55,27 @@ def list_source(spec: SourceSpec) -> Listing:
     """Lists the source and checks it as far as names allow.
 
     Raises:
-      ConfigError: the spec itself is wrong (format, pattern, missing package).
+      ConfigError: the spec itself is wrong (format, pattern, missing package, labellers of images
+        that are no rows).
       DataError: the source cannot be used: missing, empty, no images, one class, a class with
         too few images, labels that differ only in case or spaces, a broken manifest.
     """
     readers = {
         'folder': folder.read,
-        'csv': manifest.read,
         'tfrecord': tfrecord.read,
         'coco': coco.read,
         'yolo': yolo.read,
         'package': packaged.read,
     }
     corrections = label_overlay.read(spec.labels) if spec.labels else ()
-    listing = dataclasses.replace(readers[detect_format(spec)](spec), corrections=corrections)
+    kind = detect_format(spec)
+    several = next((k for k in ('labels', 'labeller') if getattr(spec.columns, k)), None)
+    if several and kind in readers:
+        raise ConfigError(
+            f'data.columns.{several} is for tables of images; {spec.source} is read as {kind}.'
+        )
+    listing = readers[kind](spec) if kind in readers else manifest.read(spec, kind)
+    listing = dataclasses.replace(listing, corrections=corrections)
     if listing.record_files:
         return listing
     if corrections:
@@ -102,7 +113,9 @@ def detect_format(spec: SourceSpec) -> str:
     name = spec.source.rstrip('/').rpartition('/')[2].lower()
     if spec.source.startswith(PACKAGE_PREFIX):
         return 'package'
-    if name.endswith(('.csv', '.tsv')):
+    if name == manifest_parts.CLASSES_FILE:
+        return 'roboflow'
+    if name.endswith(('.csv', '.tsv', '.jsonl', '.parquet')):
         return 'csv'
     if name.endswith(('.yaml', '.yml')):
         return 'yolo'
@@ -123,12 +136,20 @@ def detect_format(spec: SourceSpec) -> str:
 def _by_content(source: str) -> str | None:
     """The format of a local file or folder of annotations."""
     if os.path.isfile(source):
-        return 'coco' if source.lower().endswith('.json') and coco.is_annotations(source) else None
+        if source.lower().endswith('.json') and coco.is_annotations(source):
+            return 'coco'
+        return label_exports.kind_of(source)
     if not os.path.isdir(source):
         return None
-    if yolo.find_config(source):
-        return 'yolo'
-    return 'coco' if coco.find_files(source) else None
+    finders: dict[str, Callable[[str], object]] = {
+        'yolo': yolo.find_config,
+        'coco': coco.find_files,
+        'roboflow': manifest_parts.find_classes,
+        'huggingface': manifest_parts.find_metadata,
+    }
+    for kind in label_exports.READERS:
+        finders[kind] = functools.partial(label_exports.find, kind=kind)
+    return next((kind for kind, find in finders.items() if find(source)), None)
 
 
 def group_finder(pattern: str | None) -> re.Pattern[str] | None:

@@ -26,7 +26,7 @@ class IngestionSummary(Record):
         notes: remarks for people.
         samples: remarks on images of more than 8 bits.
         near_duplicates: remarks on near-duplicates.
-        labels: remarks on corrected labels.
+        labels: remarks on labels of several people, and on corrected ones.
     """
 
     FILE = 'summary.json'

@@ -10,7 +10,7 @@ import shlex
 import string
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
@@ -67,16 +67,21 @@ gate:
 
 
 _SHOWN = 12
+_CHOSEN = {'path', 'label', 'labels', 'labeller'}  # columns
 _KINDS = {
     'folder': 'a folder of images', 'csv': 'a table of images', 'tfrecord': 'TFRecords',
     'coco': 'boxes in COCO', 'yolo': 'boxes in YOLO', 'package': 'a package of images',
+    'huggingface': 'an image folder of Hugging Face', 'roboflow': "Roboflow's _classes.csv",
+    'label-studio': 'an export of Label Studio', 'cvat': 'an export of CVAT',
 }  # fmt: skip
 
 
 @click.command()
 @click.argument('folder', type=PATH)
 @click.option(
-    '--data', required=True, help='Folder, CSV manifest, TFRecord files, or COCO or YOLO boxes.'
+    '--data',
+    required=True,
+    help='Images or a list of them: a folder, a table, boxes, an export; see docs/sources.md.',
 )
 @click.option(
     '--layout',
@@ -84,15 +89,21 @@ _KINDS = {
     default='auto',
     help='What the folders on the first level are; default: found out from what they hold.',
 )
-@click.option('--path-column', help='Column of a CSV with the path of the image; default: guessed.')
-@click.option('--label-column', help='Column of a CSV with the class; default: guessed.')
+@click.option(
+    '--path-column', help='Column of a table with the path of the image; default: guessed.'
+)
+@click.option(
+    '--label-column',
+    multiple=True,
+    help='Column of a table with the class; default: guessed. Once for each of several labellers.',
+)
 @click.option('--force', is_flag=True, help='Replace an existing thawline.yaml.')
 def command(
     folder: pathlib.Path,
     data: str,
     layout: str,
     path_column: str | None,
-    label_column: str | None,
+    label_column: tuple[str, ...],
     force: bool,
 ) -> None:
     """Write a commented thawline.yaml for your own images."""
@@ -106,7 +117,9 @@ def command(
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
     local = '://' not in data and not data.startswith('package:')
     located = str(pathlib.Path(data).expanduser().resolve()) if local else data
-    named = {'path': path_column, 'label': label_column}
+    named: dict[str, Any] = {'path': path_column, 'label': next(iter(label_column), None)}
+    if len(label_column) > 1:
+        named = {'path': path_column, 'labels': label_column}
     columns = Columns.model_validate({k: v for k, v in named.items() if v is not None})
     spec = SourceSpec(source=located, columns=columns, layout=layout)
     kind = sources.detect_format(spec)
@@ -121,7 +134,7 @@ def command(
     echo(f'{data} is read as {_KINDS[kind]}')
     for line in _tree(listing):
         echo(line)
-    for note in listing.notes:
+    for note in (*listing.notes, *listing.label_notes):
         echo(f'note: {note}')
     counts = _class_counts(listing)
     echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
@@ -169,11 +182,15 @@ def _backbone_and_weights() -> tuple[str, str]:
 def _columns(listing: Listing) -> str:
     """The columns that have other names than the defaults, as YAML."""
     columns = listing.columns
-    chosen = columns.model_dump(include={'path', 'label'}, exclude_defaults=True) if columns else {}
+    chosen: dict[str, Any] = {}
+    if columns:
+        chosen = columns.model_dump(include=_CHOSEN, exclude_defaults=True, mode='json')
 
-    def line(names: Mapping[str, str]) -> str:
+    def line(names: Mapping[str, Any]) -> str:
         return f'columns: {yaml.safe_dump(names, default_flow_style=True, width=1000)}'
 
+    if {'labels', 'labeller'} & chosen.keys():
+        return f'  # Labels by several people: most of them decide.\n  {line(chosen)}'
     text = '  # A column or feature with the probability that the label is right, if any:\n'
     text += f'  # {line({**chosen, "confidence": "agreement"})}'
     return f'{text}  {line(chosen)}' if chosen else text

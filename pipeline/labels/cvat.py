@@ -9,6 +9,7 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 
+from thawline.components.ingestion import cvat_export
 from thawline.components.shared.errors import DataError
 from thawline.pipeline.labels.exchange import (
     LEAVE_OUT,
@@ -48,23 +49,13 @@ def read(content: bytes, name: str) -> Iterator[Answer]:
     Raises:
         DataError: no such XML, an image without an id in its name, or with two tags.
     """
-    if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
-        raise DataError(f'{name} declares entities, which no export of CVAT does.')
-    try:
-        root = ET.fromstring(content)
-    except ET.ParseError as error:
-        raise DataError(f'{name} is not XML: {error}. Export the task again.') from error
-    if root.tag != 'annotations' or root.find('track') is not None:
-        raise DataError(f'{name} is no export "CVAT for images 1.1": it begins with <{root.tag}>.')
-    for element in root.iter('image'):
-        written = element.get('name', '')
+    for written, _, labels in cvat_export.read(content, name):
         image_id = image_id_in(written)
         if not image_id:
             raise DataError(
                 f'{name}, image {written!r} has no id in its name; only images that thawline '
                 'labels export wrote can be brought back.'
             )
-        labels = sorted({tag.get('label', '') for tag in element.iter('tag')})
         if len(labels) > 1:
             raise DataError(f'{name}, image {written!r} has {len(labels)} tags: {labels}')
         for label in labels:

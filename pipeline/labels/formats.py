@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 
+from thawline.components.ingestion import label_studio_export
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, DataError, NotFound, from_os_error
 from thawline.pipeline.labels import csv_table, cvat, fiftyone, label_studio
@@ -138,7 +139,7 @@ def _parse(name: str, content: bytes, kind: str | None) -> list[Answer]:
         parsed = json.loads(content)
     except ValueError as error:
         raise DataError(f'{name} is damaged JSON: {error}. Export it again.') from error
-    if label_studio.is_export(parsed) and kind != 'fiftyone':
+    if label_studio_export.is_export(parsed) and kind != 'fiftyone':
         return list(label_studio.read(parsed, name))
     if fiftyone.is_export(parsed) and kind != 'label-studio':
         return list(fiftyone.read(parsed, name))

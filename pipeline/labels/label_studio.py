@@ -9,14 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import xml.sax.saxutils
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from thawline.components.ingestion import label_studio_export
 from thawline.components.shared.errors import DataError
 from thawline.pipeline.labels.exchange import LEAVE_OUT, Answer, QueuedImage, label_of
 
 _CONTROL, _OBJECT = 'label', 'image'
-_MIN_NAMES = (_CONTROL, 'choice', 'choices')  # of the answer in JSON-MIN
 
 
 def tasks(queue: Sequence[QueuedImage]) -> str:
@@ -55,12 +55,6 @@ def labelling_config(classes: Sequence[str]) -> str:
     )
 
 
-def is_export(content: Any) -> bool:
-    """Whether parsed JSON looks like an export of Label Studio."""
-    first = content[0] if isinstance(content, list) and content else None
-    return isinstance(first, dict) and ('data' in first or 'annotation_id' in first)
-
-
 def read(content: Any, name: str) -> Iterator[Answer]:
     """The answers of an export, JSON or JSON-MIN.
 
@@ -78,40 +72,8 @@ def read(content: Any, name: str) -> Iterator[Answer]:
                 f'{where} has no image_id; only tasks that thawline labels export wrote can be '
                 'brought back.'
             )
-        for answer in _annotations(task) if 'data' in task else [_minimal(task)]:
-            choices, who, when = answer
+        for choices, who, when in label_studio_export.answers(task):
             if len(choices) > 1:
                 raise DataError(f'{where} has {len(choices)} choices: {", ".join(choices)}')
             if choices:
                 yield Answer(image_id, label_of(choices[0]), who, when, where)
-
-
-_Choices = tuple[list[str], str, str]
-
-
-def _annotations(task: Mapping[str, Any]) -> Iterator[_Choices]:
-    for annotation in task.get('annotations') or ():
-        if annotation.get('was_cancelled'):
-            continue
-        choices = [
-            choice
-            for result in annotation.get('result') or ()
-            if result.get('type') == 'choices'
-            for choice in result.get('value', {}).get('choices', ())
-        ]
-        when = annotation.get('updated_at') or annotation.get('created_at')
-        yield choices, _person(annotation.get('completed_by')), str(when or '')
-
-
-def _minimal(task: Mapping[str, Any]) -> _Choices:
-    value: Any = next((task[name] for name in _MIN_NAMES if task.get(name)), [])
-    if isinstance(value, dict):
-        value = value.get('choices', [])
-    choices = [value] if isinstance(value, str) else list(map(str, value))
-    return choices, _person(task.get('annotator')), str(task.get('updated_at') or '')
-
-
-def _person(who: Any) -> str:
-    if isinstance(who, dict):
-        return str(who.get('email') or who.get('username') or who.get('id') or '')
-    return f'annotator {who}' if isinstance(who, int) else str(who or '')

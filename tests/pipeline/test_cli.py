@@ -370,6 +370,17 @@ def test_init_of_a_csv_mentions_the_confidence_of_labels(project):
     assert loading.parse(active, 'x').data.columns.confidence == 'agreement'
 
 
+def test_init_of_labels_by_several_people(project):
+    (project / 'thawline.yaml').unlink()
+    rows = [f'{name}/{n}.png,{name},{name}' for name in ('ant', 'bee') for n in range(12)]
+    (project / 'images' / 'labels.csv').write_text('\n'.join(['path,ada,bob', *rows]))
+    names = ['--label-column', 'ada', '--label-column', 'bob']
+    done = thawline('init', '.', '--data', 'images/labels.csv', *names, cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert '2 labellers' in done.stdout and 'agree on 24 (100.0 %' in done.stdout
+    assert loading.load_project(project).config.data.columns.labels == ('ada', 'bob')
+
+
 def test_init_of_boxes_says_what_it_read(project):
     (project / 'thawline.yaml').unlink()
     (project / 'boxes' / 'images').mkdir(parents=True)

@@ -214,7 +214,7 @@ def test_what_excel_writes(root: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     ('name', 'advice'),
-    [('a.zip', 'unpack'), ('a.tar.gz', 'unpack'), ('a.xlsx', 'CSV'), ('a.parquet', 'CSV')],
+    [('a.zip', 'unpack'), ('a.tar.gz', 'unpack'), ('a.xlsx', 'CSV'), ('a.pkl', 'CSV')],
 )
 def test_other_files_say_what_to_do(tmp_path: pathlib.Path, name: str, advice: str) -> None:
     (tmp_path / name).write_bytes(b'x')
