@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thawline.components.shared.errors import ConfigError
-from thawline.pipeline.commands.arguments import model_project_argument
+from thawline.pipeline.commands.arguments import PATH, model_project_argument
 from thawline.pipeline.commands.logged_work import log_path
 
 if TYPE_CHECKING:
@@ -93,12 +93,46 @@ _PORT = click.IntRange(0, 65_535)
     metavar='SECONDS',
     help='Time for running requests to finish on shutdown.',
 )
+@click.option(
+    '--record',
+    type=PATH,
+    metavar='FOLDER',
+    help='Keep images and answers there, for thawline drift; think of privacy first.',
+)
+@click.option(
+    '--record-share',
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar='SHARE',
+    help='Share of the answers that is kept, drawn at random.',
+)
+@click.option(
+    '--record-answers',
+    metavar='N',
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help='Most answers in the folder; then recording stops.',
+)
+@click.option(
+    '--record-megabytes',
+    metavar='MB',
+    default=1_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help='Most megabytes in the folder; then recording stops.',
+)
 def command(
     project: Project,
     max_body: int,
     max_values: int,
     max_batch: int,
     max_pixels: int,
+    record: pathlib.Path | None,
+    record_share: float,
+    record_answers: int,
+    record_megabytes: int,
     **options: Any,
 ) -> None:
     """Serve the production model over HTTP, with a page to try it out.
@@ -108,13 +142,18 @@ def command(
     """
     import rich.console
 
+    from thawline.pipeline.recording.recorder import RecordingSettings
     from thawline.pipeline.registry import integrity
     from thawline.pipeline.server import model_choice, python_server, tensorflow_serving
     from thawline.pipeline.server.limits import RequestLimits
     from thawline.pipeline.terminal.console import say
 
     limits = RequestLimits(max_body * 2**20, max_values, max_batch, max_pixels)
-    chosen = model_choice.ServeOptions(limits=limits, **options)
+    recording = None
+    if record is not None:
+        bounds = record_answers, record_megabytes * 2**20
+        recording = RecordingSettings(record.absolute(), record_share, *bounds)
+    chosen = model_choice.ServeOptions(limits=limits, recording=recording, **options)
     name = chosen.name or project.name
     if not re.fullmatch(r'[A-Za-z0-9_.-]{1,100}', name):
         raise ConfigError(f'--name: use 1 to 100 letters, digits, _, . or -; received {name!r}')
@@ -132,6 +171,11 @@ def command(
 
     if not chosen.python:
         installation, why = tensorflow_serving.find_installation()
+        if installation is not None and recording is not None:
+            raise ConfigError(
+                '--record needs the server in Python, and TensorFlow Serving is installed: add '
+                '--python'
+            )
         if installation is not None:
             # The one that it will load now; what it loads later nobody here sees.
             for folder in list(served.versions().values())[:1]:
@@ -151,6 +195,6 @@ def command(
         say(console, (f'{why}: starting the server in Python', 'dim'))
     settings = python_server.ServiceSettings(
         served.folder, served.versions, check, name, chosen.host, chosen.port,
-        project.config.data.max_side, chosen.limits, chosen.grace,
+        project.config.data.max_side, chosen.limits, chosen.grace, chosen.recording,
     )  # fmt: skip
     python_server.serve(settings, log_path(project, 'serve'))

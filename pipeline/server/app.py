@@ -29,6 +29,7 @@ from starlette.routing import Route
 from thawline.components.ingestion import decoding
 from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.quarantine import TOO_LARGE
+from thawline.pipeline.recording.recorder import Recorder
 from thawline.pipeline.server import classification, guard, metrics, page, request_body, servable
 from thawline.pipeline.server.limits import RequestLimits, TooLarge
 from thawline.pipeline.server.predict_json import BadRequest
@@ -64,6 +65,7 @@ class AppSettings:
         max_side: longest side of an image as the pipeline keeps it, for `/classify`.
         stall_seconds: in which some of a body must arrive.
         threads: of inference.
+        recorder: keeps images and answers; None: nothing is kept.
     """
 
     name: str
@@ -72,6 +74,7 @@ class AppSettings:
     max_side: int = 1024
     stall_seconds: float = request_body.STALL_SECONDS
     threads: int = 2
+    recorder: Recorder | None = None
 
 
 def endpoint_name(path: str) -> str:
@@ -147,7 +150,7 @@ class _Endpoints:
         self, settings: AppSettings, versions: VersionManager, counters: metrics.Metrics
     ) -> None:
         self._settings, self._versions, self._counters = settings, versions, counters
-        self._rest = RestInterface(settings.name, versions, settings.limits)
+        self._rest = RestInterface(settings.name, versions, settings.limits, settings.recorder)
         self._bodies = BodyReceiver(settings.limits, stall_seconds=settings.stall_seconds)
         self.queue = RequestQueue(settings.threads)
 
@@ -194,7 +197,12 @@ class _Endpoints:
                 raise BadRequest(
                     f'explain: class {explained} does not exist; there are {classes} classes'
                 )
-            return classification.classify(model, image.image, TOP, explained)
+            answer = classification.classify(model, image.image, TOP, explained)
+        recorder = self._settings.recorder
+        if recorder is not None and recorder.draws():
+            top = [(name, probability) for _, name, probability in answer.top]
+            recorder.offer(answer.version, bytes(body), answer.label, answer.score, top)
+        return answer
 
     async def page(self, request: Request) -> Response:
         model = self._versions.current

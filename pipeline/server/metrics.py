@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: requests, durations, images, errors, the version in service."""
+"""Metrics for Prometheus: requests, durations, images, errors, the version, recording."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ class Metrics:
             'thawline_version_load_seconds', 'Loading and warm-up of the version in service.',
             registry=registry,
         )  # fmt: skip
+        self.recorded = prometheus.Counter(
+            'thawline_recorded', 'Answers drawn by --record, kept or dropped.', ['outcome'],
+            registry=registry,
+        )  # fmt: skip
+        self.recording = prometheus.Gauge(
+            'thawline_recording', '1 while answers are recorded.', registry=registry
+        )
         prometheus.ProcessCollector(registry=registry)
         self.cut_off = 0
 

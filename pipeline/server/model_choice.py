@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from thawline.components.shared import version_folders
 from thawline.components.shared.errors import ConfigError, NotFound
+from thawline.pipeline.recording.recorder import RecordingSettings
 from thawline.pipeline.server.limits import RequestLimits
 
 
@@ -25,6 +26,7 @@ class ServeOptions:
         python: whether to use the server in Python even where TensorFlow Serving is available.
         limits: of one request.
         grace: seconds that running requests have to finish at shutdown.
+        recording: what is kept of images and answers; None: nothing.
     """
 
     stage: str = 'production'
@@ -36,6 +38,7 @@ class ServeOptions:
     python: bool = False
     limits: RequestLimits = dataclasses.field(default_factory=RequestLimits)
     grace: int = 20
+    recording: RecordingSettings | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import logging
 import os
 import pathlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from thawline.components.shared.errors import Busy, ConfigError
@@ -19,6 +19,7 @@ from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal.server_display import ServerDisplay
 
 if TYPE_CHECKING:
+    from thawline.pipeline.recording.recorder import Recorder, RecordingSettings
     from thawline.pipeline.server.metrics import Metrics
     from thawline.pipeline.server.servable import Servable
     from thawline.pipeline.server.version_manager import FindVersions
@@ -41,6 +42,7 @@ class ServiceSettings:
         max_side: longest side of an image as the pipeline keeps it.
         limits: of one request.
         grace: seconds that running requests have to finish at shutdown.
+        recording: what is kept of images and answers; None: nothing.
     """
 
     folder: pathlib.Path
@@ -52,6 +54,7 @@ class ServiceSettings:
     max_side: int
     limits: RequestLimits
     grace: int
+    recording: RecordingSettings | None = None
 
 
 def serve(settings: ServiceSettings, log: pathlib.Path) -> NoReturn:
@@ -62,8 +65,9 @@ def serve(settings: ServiceSettings, log: pathlib.Path) -> NoReturn:
         log: receives what libraries print, and tracebacks.
 
     Raises:
-        Busy: another process uses the port.
-        ConfigError: a library is missing, or the address cannot be used.
+        Busy: another process uses the port, or records into the folder.
+        ConfigError: a library is missing, the address cannot be used, or the folder of recordings
+            cannot be written.
     """
     missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
     if missing:
@@ -143,16 +147,42 @@ def _serve(
 
     versions = VersionManager(settings.find, load, display)
     hosts = None if settings.host else {f'{LOOPBACK}:{port}', f'localhost:{port}'}
-    application = app.build(
-        app.AppSettings(settings.name, hosts, settings.limits, settings.max_side),
-        versions,
-        counters,
-    )
-    server = uvicorn_server.UvicornServer(application, settings.grace, display.on_stop)
-    server.serve_on(listener)
+    with _recorder(settings.recording, display, counters) as recorder:
+        application = app.build(
+            app.AppSettings(
+                settings.name, hosts, settings.limits, settings.max_side, recorder=recorder
+            ),
+            versions,
+            counters,
+        )
+        server = uvicorn_server.UvicornServer(application, settings.grace, display.on_stop)
+        server.serve_on(listener)
     if counters.cut_off:
         display.show_cut_off(counters.cut_off)
     return counters.cut_off
+
+
+@contextlib.contextmanager
+def _recorder(
+    settings: RecordingSettings | None, display: ServerDisplay, counters: Metrics
+) -> Iterator[Recorder | None]:
+    """What keeps images and answers; None where nothing is kept."""
+    if settings is None:
+        yield None
+        return
+    from thawline.pipeline.recording import recorder
+
+    def on_stop(text: str) -> None:
+        counters.recording.set(0)
+        logging.warning('%s', text)
+        display.show_note(text)
+
+    display.show_note(f'images and answers are kept in {settings.folder}')
+    counters.recording.set(1)
+    with recorder.record(
+        settings, on_stop, lambda outcome: counters.recorded.labels(outcome).inc()
+    ) as made:
+        yield made
 
 
 def _address(host: str, port: int) -> str:

@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from thawline.pipeline.recording.recorder import Recorder, offer_batch
 from thawline.pipeline.server import predict_json
 from thawline.pipeline.server.limits import RequestLimits
 from thawline.pipeline.server.servable import InvalidInput
@@ -18,6 +19,7 @@ from thawline.pipeline.server.version_manager import NoSuchVersion, VersionManag
 
 _MODEL = r'(?i:/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,19}))?'
 _STATUS = re.compile(_MODEL + r'(?P<metadata>/metadata)?/?)')
+_RECORDED = 'serving_bytes'  # the one signature whose inputs are images as they were sent
 _PREDICT = re.compile(_MODEL + r':(?P<method>classify|regress|predict))')
 
 
@@ -28,8 +30,15 @@ class UnknownModel(Exception):
 class RestInterface:
     """Answers requests for one model."""
 
-    def __init__(self, name: str, versions: VersionManager, limits: RequestLimits) -> None:
+    def __init__(
+        self,
+        name: str,
+        versions: VersionManager,
+        limits: RequestLimits,
+        recorder: Recorder | None = None,
+    ) -> None:
         self._name, self._versions, self._limits = name, versions, limits
+        self._recorder = recorder
 
     def get(self, path: str) -> bytes:
         """Answers a GET.
@@ -68,6 +77,10 @@ class RestInterface:
                 request = predict_json.parse_request(body, model.signatures)
                 rows = self._limits.check(request.inputs)
                 outputs = model.predict(request.signature, request.inputs)
+                if self._recorder is not None and request.signature == _RECORDED:
+                    (images,) = request.inputs.values()
+                    classes = model.card.classes
+                    offer_batch(self._recorder, model.version, classes, images, outputs)
         except NoSuchVersion:
             raise UnknownModel(self._unknown(match['name'], version)) from None
         except InvalidInput as error:

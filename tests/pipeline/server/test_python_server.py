@@ -19,6 +19,7 @@ import pytest
 
 from tests import fork_server
 from tests.pipeline.server import server_setup
+from thawline.pipeline.recording import recorded_folder
 from thawline.pipeline.tools import hostile_requests
 
 SECONDS = 240  # a busy machine takes its time to import TensorFlow
@@ -137,7 +138,9 @@ def test_no_request_fails_during_promotions_nor_at_the_end(
     served_model: pathlib.Path, tmp_path: pathlib.Path, started: list[Served]
 ) -> None:
     base = tmp_path / 'models'
-    served = serve(served_model, base, started, fresh=True)
+    kept = tmp_path / 'kept'
+    options = ('--record', str(kept), '--record-answers', '10')
+    served = serve(served_model, base, started, *options, fresh=True)
     assert served.get('/health/live')[0] == 200  # while TensorFlow is being imported
     served.wait_for(1)
 
@@ -175,6 +178,9 @@ def test_no_request_fails_during_promotions_nor_at_the_end(
         assert answer.status == 200 and json.loads(answer.read())['predictions']
     assert served.process.wait(30) == 0, served.said()
     assert served.said().count('in service') == 6
+    # The folder was full early, which nobody who asks noticed.
+    assert recorded_folder.size(kept)[0] == 10 and len(list((kept / 'images').iterdir())) == 1
+    assert served.said().count('has stopped: it holds 10 answers') == 1
 
 
 @pytest.mark.slow
