@@ -17,7 +17,12 @@ setup(
     package_data={
         'thawline': ['py.typed'],
         'thawline.components': ['report/assets/*'],
-        'thawline.pipeline': ['presets/*.yaml', 'reports/assets/*', 'server/assets/*'],
+        'thawline.pipeline': [
+            'presets/*.yaml',
+            'drift/assets/*',
+            'reports/assets/*',
+            'server/assets/*',
+        ],
         'thawline.schemas': ['*.pbtxt', '*.json'],
     },
     zip_safe=False,

@@ -31,6 +31,7 @@ BENCHMARKS = {
     'hostile': (['--write'], 10),
     'predict': (['--write'], 15),
     'gate': (['--write'], 1),
+    'drift': (['--write'], 20),
     'lite0_scaling': (['--data', '../shared/data'], 5),
     'ablation': (['--write'], 420),
 }

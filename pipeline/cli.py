@@ -62,6 +62,7 @@ SECTIONS = {
     'Use it': {
         'serve': 'Serve the production model over HTTP, with a page to try it out.',
         'predict': 'Predict many images and write the results to a table.',
+        'drift': 'Compare new images with those that a model learned from.',
     },
     'Schedule it': {
         'compile': 'Compile the pipeline to a file for schedulers.',

@@ -45,6 +45,15 @@ class AuditedImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, rows: np.ndarray) -> AuditedImages:
+        """Some of the rows, int64 [M]."""
+        columns = {
+            name: getattr(self, name)[rows]
+            for name in ('ids', 'paths', 'splits', 'labels', 'clusters', 'confidence', 'features')
+        }
+        facts = {name: values[rows] for name, values in self.facts.items()}
+        return dataclasses.replace(self, **columns, facts=facts)
+
     @property
     def learned(self) -> np.ndarray:
         """The rows that folds are made of: train and val, never test."""

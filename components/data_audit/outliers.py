@@ -13,34 +13,37 @@ _CHUNK = 1_000
 # A pair shows the same thing where it is so much closer than the tenth neighbours of both. Of 60
 # photographs each of flowers5, trashnet and hymenoptera, made smaller, recompressed, cropped by
 # 5 %, brighter or mirrored, nearly all are below; two different ones rarely are.
-_SAME = 0.15
+SAME = 0.15
 _TENTH = 10
 
 
-def distances(unit: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def distances(unit: np.ndarray, labels: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
     """How far each image is from the class that it is nearest to: float32 [N] in [0, 2].
 
     Args:
         unit: float32 [N, D], unit vectors or their principal directions.
         labels: int64 [N]; a wrong one changes little, as each class counts.
+        others: float32 [M, D], images without a label to measure instead: float32 [M].
     """
-    nearest = np.full(len(unit), np.inf, np.float32)
+    measured = unit if others is None else others
+    nearest = np.full(len(measured), np.inf, np.float32)
     for label in np.unique(labels):
         members = unit[labels == label]
         place = min(int(_QUANTILE * len(members)), len(members) - 1)
-        for start in range(0, len(unit), _CHUNK):
-            part = 1 - unit[start : start + _CHUNK] @ members.T
+        for start in range(0, len(measured), _CHUNK):
+            part = 1 - measured[start : start + _CHUNK] @ members.T
             far = np.partition(part, place, axis=1)[:, place]
             nearest[start : start + _CHUNK] = np.minimum(nearest[start : start + _CHUNK], far)
     return nearest
 
 
-def far_out(distance: np.ndarray) -> np.ndarray:
-    """Which distances are outliers among all: bool [N]."""
+def far_out(distance: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+    """Which distances are outliers among all, bool [N]; or which of others, bool [M], would be."""
     if not len(distance):
         return np.zeros(0, bool)
     low, high = np.quantile(distance, [0.25, 0.75])
-    return np.asarray(distance > high + _FAR_OUT * (high - low))
+    measured = distance if others is None else others
+    return np.asarray(measured > high + _FAR_OUT * (high - low))
 
 
 def same_across_splits(
@@ -60,7 +63,7 @@ def same_across_splits(
     if nearest.shape[1] < _TENTH:
         return []
     away = np.maximum(1 - cosines, 0)
-    limit = _SAME * away[:, _TENTH - 1]
+    limit = SAME * away[:, _TENTH - 1]
     pairs: dict[tuple[int, int], float] = {}
     for a, others in enumerate(nearest.tolist()):
         for place, b in enumerate(others):

@@ -25,6 +25,7 @@ from thawline.components.transform.params import Preprocessing
 from thawline.components.tuning.params import Tuning
 from thawline.pipeline.config.airflow import Airflow
 from thawline.pipeline.config.beam import Beam
+from thawline.pipeline.config.drift import Drift
 from thawline.pipeline.config.kubeflow import Kubeflow
 from thawline.pipeline.config.metadata import Metadata
 from thawline.pipeline.config.notifications import Target
@@ -48,6 +49,7 @@ class Config(Section):
     evaluation: Evaluation = Evaluation()
     gate: Gate = Gate()
     serving: Serving = Serving()
+    drift: Drift = Drift()
     beam: Beam = Beam()
     notifications: tuple[Target, ...] = pydantic.Field(
         default=(), description='Webhooks and commands to notify when a run ends.'
@@ -71,9 +73,9 @@ class Config(Section):
         return self
 
     def results_json(self) -> str:
-        """All sections but those that only say where nodes run, when, and who hears of it."""
+        """All sections but those that only say where nodes run, when, and what comes after it."""
         return self.model_dump_json(
-            exclude={'airflow', 'beam', 'kubeflow', 'metadata', 'notifications'}
+            exclude={'airflow', 'beam', 'drift', 'kubeflow', 'metadata', 'notifications'}
         )
 
     @property

@@ -40,8 +40,8 @@ def repair(data: bytes, images: ImageSettings) -> bytes:
         BadImage: this image is the bad one.
     """
     result = decoding.canonicalise(data, *images)
-    if result.unchanged and not _decodes(data):
-        # Pillow is more lenient than TensorFlow; a re-encoded image suits both.
+    if result.unchanged and not decodes(data):
+        # A re-encoded image suits both Pillow and TensorFlow.
         result = decoding.canonicalise(data, *images, allow_unchanged=False)
     return result.image
 
@@ -63,7 +63,8 @@ def _is_canonical(data: bytes, images: ImageSettings) -> bool:
         return False
 
 
-def _decodes(data: bytes) -> bool:
+def decodes(data: bytes) -> bool:
+    """Whether TensorFlow decodes the image; Pillow is more lenient."""
     try:
         tf.io.decode_image(data, channels=3, expand_animations=False)
     except tf.errors.InvalidArgumentError:

@@ -31,6 +31,8 @@ class Outcome(enum.IntEnum):
     INPUTS_MISSING = 5
     BUSY = 6
     UNAVAILABLE = 7
+    DRIFT = 8
+    TOO_FEW_IMAGES = 9
     INTERRUPTED = 130
 
 

@@ -33,6 +33,8 @@ SERVERS = {
     'serve': r'http://127\.0\.0\.1:\d+',
     'workers': r'\d+',
 }
+# Images of one class alone are a drift, or too few.
+VERDICTS = {'drift': {8, 9}}
 SETTINGS = """
 name: my_project
 data: {source: ../path/to/images}
@@ -177,7 +179,7 @@ def test_it_does_what_it_says(reader: Reader, command: str) -> None:
         reader.serve(words, SERVERS[words[0]])
         return
     done = reader.call(*words)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode in VERDICTS.get(words[0], {0}), done.stdout + done.stderr
     assert done.stdout.strip()
     if words[0] == 'schema':  # to be reviewed, which nobody does here
         (reader.project / 'schema.pbtxt').unlink()

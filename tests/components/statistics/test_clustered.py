@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import scipy.stats
+import sklearn.metrics
 
 from thawline.components.statistics import clustered
 
@@ -83,3 +84,41 @@ def test_no_gain_is_claimed_by_chance_more_often_than_it_should():
 def test_results_on_other_images_cannot_be_compared():
     with pytest.raises(ValueError, match='3 and 2 images'):
         clustered.accuracy_gain(np.ones(3, bool), np.ones(2, bool), singles(3))
+
+
+def test_an_area_is_that_of_scikit_learn_with_the_error_of_delong():
+    rng = np.random.default_rng(3)
+    positive = np.arange(90) < 30
+    scores = np.round(rng.normal(size=90) + positive, 1)  # with ties
+    area = clustered.area(scores, positive, singles(90))
+    assert area.share == pytest.approx(sklearn.metrics.roc_auc_score(positive, scores))
+    ahead = (scores[positive][:, None] > scores[~positive]) + 0.5 * (
+        scores[positive][:, None] == scores[~positive]
+    )
+    variance = ahead.mean(axis=1).var(ddof=1) / 30 + ahead.mean(axis=0).var(ddof=1) / 60
+    assert area.standard_error == pytest.approx(variance**0.5, rel=0.03)
+    copied = clustered.area(np.repeat(scores, 4), np.repeat(positive, 4), np.repeat(singles(90), 4))
+    assert copied.standard_error == pytest.approx(area.standard_error)
+
+
+@pytest.mark.parametrize(('new', 'shift'), [(20, 0.0), (20, 1.0), (20, 2.0), (200, 1.0)])
+def test_the_interval_of_an_area_holds_the_true_one(new, shift):
+    rng, draws = np.random.default_rng(0), 300
+    truth = scipy.stats.norm.cdf(shift / 2**0.5)
+    positive = np.arange(new + 200) < new
+    held = 0
+    for _ in range(draws):
+        area = clustered.area(
+            rng.normal(size=new + 200) + shift * positive, positive, singles(new + 200)
+        )
+        held += area.lower <= truth <= area.upper
+    assert held / draws >= 0.93
+
+
+def test_areas_at_the_edge():
+    positive = np.arange(30) < 10
+    area = clustered.area(positive.astype(float), positive, singles(30))
+    assert area.share == area.upper == 1 and 0.7 < area.lower < 0.9  # of ten images
+    assert clustered.area(np.zeros(30), positive, singles(30)).share == 0.5
+    with pytest.raises(ValueError, match='0 of 30 positive'):
+        clustered.area(np.zeros(30), np.zeros(30, bool), singles(30))

@@ -1,0 +1,151 @@
+"""`thawline drift`: whether new images differ from those that a model learned from."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+from typing import TYPE_CHECKING
+
+import click
+import rich.console
+
+from thawline.components.shared import files
+from thawline.pipeline.commands.arguments import PATH, config_argument, load
+from thawline.pipeline.commands.logged_work import log_path, run_logged
+from thawline.pipeline.terminal import exit_codes
+from thawline.pipeline.terminal.console import say, spinner
+from thawline.pipeline.terminal.exit_codes import Outcome
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.drift.comparison import DriftResult
+    from thawline.pipeline.drift.record import DriftRecord
+
+FOLDER = 'drift'
+PAGE = 'drift.html'
+_OUTCOMES = {
+    'no drift': Outcome.BLESSED,
+    'drift': Outcome.DRIFT,
+    'too few': Outcome.TOO_FEW_IMAGES,
+}
+_MARKS = {'no drift': ('✓ ', 'green'), 'drift': ('✗ ', 'bold red'), 'too few': ('- ', 'yellow')}
+_NAMED = 3
+
+
+@click.command()
+@click.argument('source', metavar='FOLDER|CSV')
+@config_argument
+@click.option(
+    '--model',
+    default='production',
+    show_default=True,
+    metavar='MODEL',
+    help='production, staging, last, or the id of a model or run.',
+)
+@click.option(
+    '--images',
+    'most',
+    default=2_000,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar='N',
+    help='Compare at most this many; of more, these are drawn at random.',
+)
+@click.option('--to', 'target', type=PATH, metavar='FOLDER', help='Where the page is written.')
+def command(
+    source: str, config: pathlib.Path | None, model: str, most: int, target: pathlib.Path | None
+) -> None:
+    r"""Compare new images with those that a model learned from.
+
+    FOLDER holds images of production, without labels; a CSV names them, with their metadata. Writes
+    a page with pictures, and the numbers as JSON.
+
+    \b
+    Exit codes:
+      0  no drift
+      8  drift
+      9  too few images to judge
+    """
+    exit_codes.leave(compare(load(config), source, model, most, target))
+
+
+def compare(
+    project: Project, source: str, model: str, most: int, target: pathlib.Path | None = None
+) -> Outcome:
+    """Compares and prints what came of it.
+
+    Args:
+        project: with its registry.
+        source: a folder or CSV of images.
+        model: as `lookup.find_model` takes it.
+        most: images of each kind.
+        target: folder of the page; None: a new one among the project's.
+
+    Raises:
+        UserError: what the user can fix.
+    """
+    from thawline.pipeline.registry import integrity, lookup
+    from thawline.pipeline.registry import registry as registry_lib
+
+    registry = registry_lib.read(project)
+    found = lookup.find_model(registry, model)
+    note = integrity.check_folder(project, found.folder) if found.folder else ''
+    stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
+    folder = (target or project.output / FOLDER / stamp).absolute()
+    outcome = Outcome.CRASHED
+
+    def work(console: rich.console.Console) -> None:
+        nonlocal outcome
+        say(
+            console, ('drift', 'bold'),
+            f'  {source} against the images that model {found.id} learned from',
+        )  # fmt: skip
+        if note:
+            say(console, ('note: ', 'yellow'), note)
+        with spinner(console, 'starting TensorFlow'):
+            from thawline.pipeline.drift import comparison
+            from thawline.pipeline.terminal import progress_display
+
+        display = progress_display.Display(console, lambda result: '')
+        with display.show_running('Drift'):
+            result = comparison.compare(project, registry, found, source, most)
+        _write(folder, result)
+        _print(console, result.record, folder)
+        outcome = _OUTCOMES[result.record.verdict]
+
+    ended = run_logged(log_path(project, 'drift'), work)
+    return outcome if ended is Outcome.BLESSED else ended
+
+
+def _write(folder: pathlib.Path, result: DriftResult) -> None:
+    from thawline.pipeline.drift import page
+
+    record = result.record
+    files.write_text(folder / record.FILE, record.to_json() + '\n')
+    files.write_text(folder / PAGE, page.render(record, result.thumbnails))
+
+
+def _print(console: rich.console.Console, record: DriftRecord, folder: pathlib.Path) -> None:
+    from thawline.components.ingestion import quarantine
+    from thawline.pipeline.drift import wording
+
+    say(console, _MARKS[record.verdict], (record.sentence, 'bold'))
+    say(console, f'  images      {record.images:,} new, {record.earlier:,} earlier')
+    for of in record.compared:
+        if of.drifted:
+            line = f'{of.name}: {wording.measured(of)}, limit {of.threshold:.2f}'
+            say(console, f'  drift       {line}, {wording.p_text(of)}')
+    if record.classes:
+        say(console, f'  classes     {", ".join(wording.largest_changes(record))}')
+    say(console, f'  outliers    {wording.outlier_sentence(record)}')
+    for image in record.different[:_NAMED]:
+        say(console, f'  different   {image.name}')
+    if record.rejected:
+        say(
+            console, ('  not used    ', 'yellow'),
+            f'{len(record.rejected):,}: {quarantine.in_words(record.rejected)}',
+        )  # fmt: skip
+    for note in record.notes:
+        say(console, ('  note        ', 'yellow'), note)
+    say(console, f'  page        {folder / PAGE}')
+    say(console, f'  numbers     {folder / record.FILE}')
