@@ -148,9 +148,10 @@ def main() -> None:
         head = (__doc__ or '').split('\n')[0]
         RESULTS.write_text(
             f'# Budgets of training\n\n{head}\n'
-            f'`python -m benchmarks.budget {" ".join(sys.argv[1:])}`, on 2 cores that do other '
-            'work too (load: how many processes wanted to run at the start). What is measured is '
-            'said in [budget.py](budget.py).\n\n' + '\n'.join(lines) + '\n',
+            f'`python -m benchmarks.budget --clocks {" ".join(arguments.clocks)} --write`, on '
+            f'{os.cpu_count()} cores (load: how many processes wanted to run at the start; up to '
+            'about 2 is this process alone). What is measured is said in [budget.py](budget.py).'
+            '\n\n' + '\n'.join(lines) + '\n',
             'utf-8',
         )
 
