@@ -21,10 +21,12 @@ LIMITS = RequestLimits(body=SIZES.body, values=SIZES.values, pixels=100_000)
 def test_each_is_answered_as_it_should_and_none_keeps_others_out(
     served_model: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BoundedProtocol, 'header_seconds', 1.0)
-    monkeypatch.setattr(BoundedProtocol, 'send_seconds', 1.0)
+    # Longer than a busy machine keeps an honest client waiting, who else would be answered 408.
+    stall = 4.0
+    monkeypatch.setattr(BoundedProtocol, 'header_seconds', stall)
+    monkeypatch.setattr(BoundedProtocol, 'send_seconds', stall)
     server_setup.put(served_model, tmp_path / 'models', 1)
-    site = server_setup.site(tmp_path / 'models', limits=LIMITS, stall_seconds=1.0)
+    site = server_setup.site(tmp_path / 'models', limits=LIMITS, stall_seconds=stall)
     with server_setup.listening(site) as url:
         host, _, port = url.removeprefix('http://').partition(':')
         address = (host, int(port))
