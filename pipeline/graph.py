@@ -30,6 +30,7 @@ from thawline.pipeline.metadata.stores import opening
 def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.Pipeline:
     """Wires the chain of a project, with a Tuner where it is to `tune`; nothing runs here."""
     config = project.config
+    training, gate = config.training, config.gate
 
     image_example_gen = ImageExampleGen(
         source=project.source_spec(),
@@ -46,8 +47,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
     statistics_gen = tfx.StatisticsGen(examples=examples, stats_options=sketches)
     statistics = statistics_gen.outputs['statistics']
 
-    reviewed = project.copy_schema()
-    if reviewed:
+    if reviewed := project.copy_schema():
         schema_gen = tfx.ImportSchemaGen(schema_file=str(reviewed))
     else:
         schema_gen = tfx.SchemaGen(statistics=statistics, infer_feature_shape=True)
@@ -65,33 +65,24 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         policy=config.data_gate,
     )
 
-    size, resize = config.image_size, config.preprocessing.resize
-    transform = ImageTransform(examples=examples, schema=schema, image_size=size, resize=resize)
+    square: Any = {'image_size': config.image_size, 'resize': config.preprocessing.resize}
+    transform = ImageTransform(examples=examples, schema=schema, **square)
     transform.add_upstream_node(data_gate)
     transformed = transform.outputs['transformed_examples']
 
-    network, weights_digest = project.base(), project.weights_digest()
+    base = {'model': project.base(), 'weights_digest': project.weights_digest(), **square}
     embedder = Embedder(
         examples=transformed,
-        model=network,
-        weights_digest=weights_digest,
-        image_size=size,
-        resize=resize,
-        augmentation=config.training.views_augmentation,
+        **base,
+        augmentation=training.views_augmentation,
         views=config.embedding.views,
-        seed=config.training.seed,
+        seed=training.seed,
         features=config.embedding.features,
     )
     embeddings = embedder.outputs['embeddings']
 
     data_audit = DataAuditor(examples=examples, embeddings=embeddings, policy=config.audit)
 
-    base = {
-        'model': network.model_dump_json(),
-        'weights_digest': weights_digest,
-        'image_size': size,
-        'resize': resize,
-    }
     to_learn_from = {
         'examples': transformed,
         'embeddings': embeddings,
@@ -100,11 +91,9 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
     tuning: list[Any] = []
     hyperparameters = None
     if tune:
-        tuner = ImageTuner(
-            **to_learn_from, base=base, training=config.training, tuning=config.tuning
-        )
+        tuner = ImageTuner(**to_learn_from, base=base, training=training, tuning=config.tuning)
         tuning, hyperparameters = [tuner], tuner.outputs['best_hyperparameters']
-    elif config.training.tuned:
+    elif training.tuned:
         tuned = newest_hyperparameters()
         tuning, hyperparameters = [tuned], tuned.outputs['hyperparameters']
 
@@ -113,16 +102,14 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         schema=schema,
         hyperparameters=hyperparameters,
         base=base,
-        training=config.training,
+        training=training,
         checkpoints=str(project.checkpoints),
     )
     for node in (*tuning, trainer):  # Tuned, too: without a place in the chain no part could run
         node.add_upstream_node(data_audit)
     model, model_run = trainer.outputs['model'], trainer.outputs['model_run']
 
-    baseline = baseline_model(
-        candidate=model, baseline=config.gate.baseline, production=project.production
-    )
+    baseline = baseline_model(model, gate.baseline, project.production)
 
     evaluator = GateEvaluator(
         examples=examples,
@@ -133,7 +120,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         baseline_evaluation=baseline.outputs['evaluation'],
         seen_examples=baseline.outputs['candidate_examples'],
         baseline_seen_examples=baseline.outputs['examples'],
-        gate=config.gate,
+        gate=gate,
         slicing=config.evaluation,
     )
     evaluation, blessing = evaluator.outputs['evaluation'], evaluator.outputs['blessing']
@@ -158,16 +145,14 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         check=config.serving.check,
     )
 
-    infra_blessing = serving_check.outputs['infra_blessing']
-    serving_record = serving_check.outputs['serving_record']
+    judged = {
+        'model': exported,
+        'model_blessing': blessing,
+        'infra_blessing': serving_check.outputs['infra_blessing'],
+        'serving_record': serving_check.outputs['serving_record'],
+    }
 
-    pusher = Pusher(
-        model=exported,
-        model_blessing=blessing,
-        infra_blessing=infra_blessing,
-        serving_record=serving_record,
-        staging=str(project.staging),
-    )
+    pusher = Pusher(**judged, staging=str(project.staging))
 
     last_report = earlier_report(candidate=model)
     last_report.add_upstream_node(pusher)
@@ -183,7 +168,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         model_run=model_run,
         evaluation=evaluation,
         exports=exporter.outputs['exports'],
-        serving_record=serving_record,
+        serving_record=judged['serving_record'],
         previous=last_report.outputs['report'],
         config=config.results_json(),
     )
@@ -199,28 +184,11 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
             max_pixels=config.data.max_pixels,
         )
         unlabelled.add_upstream_node(report)  # nothing to predict keeps no model from its report
-        bulk_inferrer = ImageBulkInferrer(
-            examples=unlabelled.outputs['examples'],
-            model=exported,
-            model_blessing=blessing,
-            infra_blessing=infra_blessing,
-            serving_record=serving_record,
-        )
-        bulk = [unlabelled, bulk_inferrer]
+        bulk = [unlabelled, ImageBulkInferrer(examples=unlabelled.outputs['examples'], **judged)]
 
     chain = [image_example_gen, statistics_gen, schema_gen, example_validator, data_gate, transform]
-    chain += [
-        embedder,
-        data_audit,
-        *tuning,
-        trainer,
-        baseline,
-        evaluator,
-        exporter,
-        serving_check,
-        pusher,
-    ]
-    chain += [last_report, report, *bulk]
+    chain += [embedder, data_audit, *tuning, trainer, baseline, evaluator, exporter, serving_check]
+    chain += [pusher, last_report, report, *bulk]
     return tfx.Pipeline(
         pipeline_name=project.name,
         pipeline_root=str(project.artifacts),

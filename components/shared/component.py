@@ -93,4 +93,12 @@ def _recorded_type(kind: type) -> type:
 def _plain_value(value: Any) -> Any:
     if isinstance(value, pydantic.BaseModel):
         return value.model_dump_json()
-    return json_utils.dumps(value) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    # Settings inside of a dict stay JSON in JSON: who reads them needs their class.
+    return json_utils.dumps(
+        {
+            key: of_key.model_dump_json() if isinstance(of_key, pydantic.BaseModel) else of_key
+            for key, of_key in value.items()
+        }
+    )

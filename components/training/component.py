@@ -59,7 +59,7 @@ class ImageTrainer(Component):
         """Trains on train and validates on val.
 
         Args:
-            base: `model` (JSON), `weights_digest`, `image_size` and `resize`.
+            base: `model`, `weights_digest`, `image_size` and `resize`.
             training: the recipe.
             checkpoints: a folder that outlives a failed execution.
             inputs: by their names.

@@ -62,7 +62,7 @@ class ImageTuner(Component):
         """Trains on train and compares on val.
 
         Args:
-            base: `model` (JSON), `weights_digest`, `image_size` and `resize`.
+            base: `model`, `weights_digest`, `image_size` and `resize`.
             training: the recipe that is varied; whether it takes tuned settings has no effect.
             tuning: how long, and how many.
             inputs: by their names.
