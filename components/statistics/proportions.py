@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+import scipy.optimize
 import scipy.special
 import scipy.stats
 
@@ -100,6 +101,35 @@ def upper_bound(hits: int, n: int, alpha: float) -> float:
     """
     _check(hits, n)
     return 1.0 if hits == n else float(scipy.special.betaincinv(hits + 1, n - hits, 1 - alpha))
+
+
+def anytime_interval(hits: int, n: int, alpha: float = 1 - CONFIDENCE) -> Interval:
+    """A share with an interval that holds at all n at once: one may look after every image.
+
+    Over an endless sequence of independent images, the share is ever outside in at most the share
+    `alpha` of cases, whenever one looks and stops; Wilson's interval is left sooner or later. It
+    has the shares p whose likelihood is less than 1 / alpha times below that of a mixture over all
+    p, here Jeffreys' beta(1/2, 1/2) (Robbins, "Statistical methods related to the law of the
+    iterated logarithm", Annals of Mathematical Statistics 1970; Ville's inequality). (None, 0, 1)
+    for n = 0.
+
+    Raises:
+        ValueError: hits are not in [0, n].
+    """
+    _check(hits, n)
+    if n == 0:
+        return Interval(None, 0.0, 1.0, 0)
+    misses = n - hits
+    mixture = scipy.special.betaln(hits + 0.5, misses + 0.5) - scipy.special.betaln(0.5, 0.5)
+
+    def excess(p: float) -> float:
+        likelihood = scipy.special.xlogy(hits, p) + scipy.special.xlog1py(misses, -p)
+        return float(mixture - likelihood + math.log(alpha))
+
+    share = hits / n
+    lower = scipy.optimize.brentq(excess, 1e-12, share) if hits else 0.0
+    upper = scipy.optimize.brentq(excess, share, 1 - 1e-12) if misses else 1.0
+    return Interval(share, float(lower), float(upper), n)
 
 
 def images_to_refute(share: float, alpha: float) -> int:

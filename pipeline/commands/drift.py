@@ -63,7 +63,7 @@ def command(
     \b
     Exit codes:
       0  no drift
-      8  drift
+      8  drift, or an accuracy in production below what the gate asked for
       9  too few images to judge
     """
     exit_codes.leave(compare(load(config), source, model, most, target))
@@ -112,6 +112,8 @@ def compare(
         _write(folder, result)
         _print(console, result.record, folder)
         outcome = _OUTCOMES[result.record.verdict]
+        if result.record.accuracy and result.record.accuracy.falls_short:
+            outcome = Outcome.DRIFT
 
     ended = run_logged(log_path(project, 'drift'), work)
     return outcome if ended is Outcome.BLESSED else ended
@@ -135,6 +137,8 @@ def _print(console: rich.console.Console, record: DriftRecord, folder: pathlib.P
         if of.drifted:
             line = f'{of.name}: {wording.measured(of)}, limit {of.threshold:.2f}'
             say(console, f'  drift       {line}, {wording.p_text(of)}')
+    if record.accuracy:
+        say(console, f'  accuracy    {wording.accuracy_sentence(record.accuracy)}')
     if record.classes:
         say(console, f'  classes     {", ".join(wording.largest_changes(record))}')
     say(console, f'  outliers    {wording.outlier_sentence(record)}')

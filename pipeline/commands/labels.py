@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import getpass
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -21,8 +22,17 @@ from thawline.pipeline.terminal.console import echo, spinner
 if TYPE_CHECKING:
     from thawline.components.ingestion.label_overlay import Correction
     from thawline.pipeline.config.project import Project
+    from thawline.pipeline.labels.corrections import Merge
     from thawline.pipeline.labels.exchange import QueuedImage
     from thawline.pipeline.labels.known_images import KnownImages
+
+
+recorded_option = click.option(
+    '--recorded',
+    type=PATH,
+    metavar='FOLDER',
+    help='Of images that thawline serve --record kept there, for the accuracy in production.',
+)
 
 
 @click.group()
@@ -44,14 +54,23 @@ def command() -> None:
     help='all: suspect labels of all splits; train: of train; val, test: a random sample of it; '
     'unlabelled: a random sample of the rows of a CSV without a label.',
 )  # fmt: skip
+@recorded_option
 def export(
-    project: Project, kind: str, out: pathlib.Path | None, count: int, purpose: Purpose
+    project: Project,
+    kind: str,
+    out: pathlib.Path | None,
+    count: int,
+    purpose: Purpose,
+    recorded: pathlib.Path | None,
 ) -> None:
     """Write the images that are worth a look for a labelling tool."""
     from thawline.components.ingestion import label_overlay
     from thawline.pipeline.labels import formats, known_images, queue
 
     known = known_images.read(project)
+    if recorded is not None:
+        _export_recorded(project, recorded, known.classes, kind, out, count)
+        return
     chosen = queue.choose(
         purpose,
         known.audited() if purpose in ('all', 'train') else (),
@@ -72,6 +91,41 @@ def export(
     if line := known.gate_line():
         echo(f'  gate    {line}')
     echo('  next    thawline labels import FILE, with what the tool exports')
+
+
+def _export_recorded(
+    project: Project,
+    folder: pathlib.Path,
+    classes: Sequence[str],
+    kind: str,
+    out: pathlib.Path | None,
+    count: int,
+) -> None:
+    """A random sample of what a server recorded, without what the model answered."""
+    from thawline.components.ingestion import label_overlay, quarantine
+    from thawline.pipeline.labels import formats, recorded_images
+    from thawline.pipeline.recording import accuracy
+
+    done = {row.image_id for row in label_overlay.read(str(accuracy.labels_file(folder)))}
+    chosen = recorded_images.choose(folder, done, count)
+    if not chosen:
+        echo(f'every image in {folder} has a label; nothing was written')
+        return
+    data = project.config.data
+    if formats.needs_pictures(kind):
+        with (
+            log_redirect.redirect_output(project.logs / 'labels.log') as terminal,
+            spinner(rich.console.Console(file=terminal), 'starting TensorFlow'),
+        ):
+            chosen, bad = recorded_images.with_pictures(
+                folder, chosen, data.max_side, data.max_pixels
+            )
+        if bad:
+            echo(f'  note    {len(bad):,} images cannot be shown: {quarantine.in_words(bad)}')
+    out = out or pathlib.Path(formats.default_name(kind))
+    formats.write(kind, chosen, classes, out)
+    echo(f'wrote {out}: {len(chosen):,} images of {folder}, drawn at random')
+    echo(f'  next    thawline labels import FILE --recorded {folder}')
 
 
 def _with_pictures(
@@ -103,43 +157,65 @@ def _with_pictures(
 @click.option('--who', help='Whose answers these are; default: as the file says, or your login.')
 @click.option('--why', default='', help='A reason to keep with each.')
 @click.option('--dry-run', is_flag=True, help='Only say what would change.')
+@recorded_option
 def import_(
-    project: Project, file: pathlib.Path, kind: str | None, who: str | None, why: str, dry_run: bool
+    project: Project,
+    file: pathlib.Path,
+    kind: str | None,
+    who: str | None,
+    why: str,
+    dry_run: bool,
+    recorded: pathlib.Path | None,
 ) -> None:
     """Take the answers of a labelling tool into labels.csv."""
     from thawline.components.ingestion import label_overlay
-    from thawline.components.shared.text import abbreviate
-    from thawline.pipeline.labels import corrections, formats, known_images
+    from thawline.pipeline.labels import corrections, formats, known_images, recorded_images
+    from thawline.pipeline.recording import accuracy
 
-    if project.source_spec().labels is None:
+    if recorded is None and project.source_spec().labels is None:
         raise ConfigError(
             f'{project.labels} is the source itself; name another file for corrected labels, for '
             'example: data: {labels: corrected.csv}'
         )
     answers = formats.read(file, kind)
-    labels = dict(known_images.read(project).labels)
-    if any(answer.image_id not in labels for answer in answers):
-        labels |= {image.image_id: frozenset({''}) for image in known_images.unlabelled(project)}
+    labels: dict[str, frozenset[str]]
+    known = known_images.read(project)
+    if recorded is not None:
+        path, following = str(accuracy.labels_file(recorded)), f'thawline drift {recorded}'
+        labels = {name: frozenset() for name in recorded_images.image_ids(recorded)}
+    else:
+        path, following = project.labels, 'thawline run'
+        labels = dict(known.labels)
+        if any(answer.image_id not in labels for answer in answers):
+            unlabelled = known_images.unlabelled(project)
+            labels |= {image.image_id: frozenset({''}) for image in unlabelled}
     merge = corrections.merge(
-        label_overlay.read(project.labels),
+        label_overlay.read(path),
         answers,
         labels,
         who or _login(),
         datetime.date.today().isoformat(),
         why,
+        known.classes,
     )
     if not dry_run:
-        corrections.write(project.labels, merge.rows)
+        corrections.write(path, merge.rows)
+    _print_merge(merge, len(answers), path, dry_run)
+    echo(f'  next    {following}')
+
+
+def _print_merge(merge: Merge, answers: int, path: str, dry_run: bool) -> None:
+    from thawline.components.shared.text import abbreviate
+
     echo(
-        f'{len(answers):,} answers: {merge.corrected:,} corrected, {merge.confirmed:,} confirmed, '
+        f'{answers:,} answers: {merge.corrected:,} corrected, {merge.confirmed:,} confirmed, '
         f'{merge.left_out:,} of no class, {merge.unchanged:,} as they were'
     )
     if merge.unknown:
         shown = abbreviate((answer.where for answer in merge.unknown), 3)
         echo(f'  note    {len(merge.unknown):,} images are not in this project: {shown}')
     verb = 'would have' if dry_run else 'has'
-    echo(f'  file    {project.labels} {verb} {len(merge.rows):,} rows')
-    echo('  next    thawline run')
+    echo(f'  file    {path} {verb} {len(merge.rows):,} rows')
 
 
 def _login() -> str:

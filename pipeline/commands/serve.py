@@ -152,7 +152,7 @@ def command(
     recording = None
     if record is not None:
         bounds = record_answers, record_megabytes * 2**20
-        recording = RecordingSettings(record.absolute(), record_share, *bounds)
+        recording = RecordingSettings(record.resolve(), record_share, *bounds)
     chosen = model_choice.ServeOptions(limits=limits, recording=recording, **options)
     name = chosen.name or project.name
     if not re.fullmatch(r'[A-Za-z0-9_.-]{1,100}', name):

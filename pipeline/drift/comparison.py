@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import pathlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,7 +14,13 @@ from thawline.components.report import pictures
 from thawline.components.shared import progress
 from thawline.components.shared.errors import NotFound
 from thawline.pipeline.config.project import Project
-from thawline.pipeline.drift import earlier_images, judgement, new_images, wording
+from thawline.pipeline.drift import (
+    earlier_images,
+    judgement,
+    new_images,
+    production_accuracy,
+    wording,
+)
 from thawline.pipeline.drift.judgement import AnsweredImages, Judgement
 from thawline.pipeline.drift.new_images import NewImage, NewImages
 from thawline.pipeline.drift.record import DriftRecord
@@ -65,6 +72,11 @@ def compare(
     result = judgement.judge(earlier.images, earlier.answers, answered, classes, policy)
     thumbnails = _thumbnails(result, read.images, earlier.files)
     record = _record(project, model, source, read, earlier.total, result)
+    accuracy = production_accuracy.of_model(model, pathlib.Path(source))
+    record = dataclasses.replace(record, accuracy=accuracy)
+    record = dataclasses.replace(
+        record, sentence=wording.sentence(record), notes=tuple(wording.notes(record))
+    )
     return DriftResult(record, thumbnails)
 
 
@@ -119,7 +131,7 @@ def _thumbnails(
 def _record(
     project: Project, model: Model, source: str, read: NewImages, earlier: int, result: Judgement
 ) -> DriftRecord:
-    record = DriftRecord(
+    return DriftRecord(
         project=project.name,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
         source=source,
@@ -139,7 +151,4 @@ def _record(
         different=result.different,
         missing=result.missing,
         rejected=read.rejected,
-    )
-    return dataclasses.replace(
-        record, sentence=wording.sentence(record), notes=tuple(wording.notes(record))
     )

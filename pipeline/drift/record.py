@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Literal
 
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared.records import Record
+from thawline.pipeline.recording.accuracy import ProductionAccuracy
 
 Verdict = Literal['drift', 'no drift', 'too few']
 APPEARANCE, PREDICTED = 'appearance', 'predicted class'
@@ -91,6 +91,7 @@ class DriftRecord(Record):
         missing: earlier images that the new ones have none of, the most different first.
         rejected: files that cannot be used.
         notes: what the verdict cannot tell.
+        accuracy: on recorded images that people labelled; None where there are none.
     """
 
     FILE = 'drift.json'
@@ -116,10 +117,4 @@ class DriftRecord(Record):
     missing: tuple[DifferentImage, ...]
     rejected: tuple[Rejected, ...]
     notes: tuple[str, ...] = ()
-
-    @property
-    def rejected_by_reason(self) -> Mapping[str, int]:
-        """How many files a reason took."""
-        from thawline.components.ingestion import quarantine
-
-        return quarantine.counts_by_reason(self.rejected)
+    accuracy: ProductionAccuracy | None = None

@@ -26,7 +26,7 @@ from thawline.components.statistics.clustered import Estimate
 FOLDS = 5
 PERMUTATIONS = 999
 # Of the mean variance of the components: see benchmarks/drift.md.
-_PENALTY = 10.0
+_PENALTY = 3.0
 _CHUNK = 250  # permutations at a time
 
 

@@ -9,6 +9,7 @@ from thawline.components.report.tables import Cell, Column, Row, Table
 from thawline.components.shared import percentages
 from thawline.components.shared.text import abbreviate
 from thawline.pipeline.drift.record import APPEARANCE, Compared, DriftRecord
+from thawline.pipeline.recording.accuracy import ProductionAccuracy
 
 _UNLIKE = 'unlike any class, as the base sees them'
 
@@ -51,8 +52,15 @@ def notes(record: DriftRecord) -> Iterator[str]:
         yield f'{record.images:,} of {record.listed:,} images, drawn at random'
     if record.independent < record.images:
         yield (
-            f'{record.images - record.independent:,} images are copies or near-duplicates of '
-            'others, or of their group, and count once'
+            f'{record.independent:,} images are independent; the others are copies, '
+            'near-duplicates or of one group'
+        )
+    if record.accuracy and record.accuracy.falls_short:
+        yield 'the accuracy in production is below what the gate asked for'
+    if record.accuracy and record.accuracy.passed_over:
+        yield (
+            f'drawn images without a label: {record.accuracy.passed_over:,}; if they were the hard '
+            'ones, the accuracy is flattered'
         )
     slight = [of.name for of in record.compared if not of.drifted and of.p_value < 0.05]
     if slight:
@@ -123,6 +131,21 @@ def largest_changes(record: DriftRecord, most: int = 3) -> Iterator[str]:
         yield f'{of.name} {percentages.percent(of.before)} to {percentages.percent(of.now)}'
 
 
+def accuracy_sentence(of: ProductionAccuracy) -> str:
+    """How often the model was right, with the interval."""
+    images = 'image' if of.images == 1 else 'images'
+    line = (
+        f'{percentages.percent(of.share)} of {of.images:,} labelled {images}; at any time '
+        f'{percentages.between(of.lower, of.upper)}'
+    )
+    if of.asked is not None and of.val_lower is not None:
+        line += (
+            f'; on val at least {percentages.percent(of.val_lower)}, where the gate asked for '
+            f'{percentages.percent(of.asked)}'
+        )
+    return line
+
+
 def headline_numbers(record: DriftRecord) -> list[tuple[str, str, str]]:
     """Term, value and words of the page's first numbers."""
     numbers = [
@@ -132,6 +155,12 @@ def headline_numbers(record: DriftRecord) -> list[tuple[str, str, str]]:
     for of in record.compared:
         if of.name == APPEARANCE:
             numbers.insert(0, (of.measure, value(of), f'limit {of.threshold:.2f}'))
+    if of_labels := record.accuracy:
+        numbers.insert(
+            0,
+            ('Accuracy in production', formatting.percent(of_labels.share),
+             f'{percentages.between(of_labels.lower, of_labels.upper)} at any time'),
+        )  # fmt: skip
     numbers.append(
         ('Outliers', formatting.percent(record.outliers),
          f'{formatting.percent(record.outliers_before)} before')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from thawline.components.ingestion import label_overlay
 from thawline.components.ingestion.label_overlay import COLUMNS, Correction
@@ -36,6 +36,7 @@ def merge(
     who: str,
     when: str,
     why: str,
+    classes: Collection[str] = (),
 ) -> Merge:
     """Adds answers to the corrections; those of an image replace its earlier one.
 
@@ -45,6 +46,7 @@ def merge(
         labels: of each image of the project, by id: the label of the last run, '' for none, and
             that of the source.
         who, when, why: where an answer says nothing of it.
+        classes: that there are beside those of `labels`.
 
     Raises:
         DataError: no image of the answers is the project's, or a label looks like a slip.
@@ -84,11 +86,11 @@ def merge(
     numbered = tuple(
         dataclasses.replace(row, line=line) for line, row in enumerate(rows.values(), 2)
     )
-    classes = {label for some in labels.values() for label in some if label}
+    known_classes = {label for some in labels.values() for label in some if label} | {*classes}
     try:
-        label_overlay.check_classes(numbered, classes, False, 'labels.csv as it would be')
+        label_overlay.check_classes(numbered, known_classes, False, 'labels.csv as it would be')
     except DataError as error:
-        new = (a.where for a in answers if a.label and a.label not in classes)
+        new = (a.where for a in answers if a.label and a.label not in known_classes)
         raise DataError(f'{error} It comes from: {abbreviate(new, 3)}.') from error
     return Merge(numbered, **counts, unknown=unknown)
 

@@ -6,12 +6,12 @@ suspicion comes from.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from thawline.components.shared.splits import TEST, TRAIN, VAL
 from thawline.pipeline.labels.exchange import Purpose, QueuedImage
+from thawline.pipeline.recording.sample import random_order
 
 _RANDOM = 'drawn at random'
 
@@ -35,14 +35,9 @@ def suspects(audited: Iterable[Mapping[str, Any]], splits: Collection[str]) -> l
 
 
 def sample(images: Iterable[QueuedImage], seed: str) -> list[QueuedImage]:
-    """The images in a random order that is the same each time, whatever a model says of them.
-
-    So the first of them are a sample from which a bound can be had, and a longer queue begins with
-    the shorter one.
-    """
-    return sorted(
-        images, key=lambda i: hashlib.sha256(f'{seed}\0{i.image_id}'.encode()).hexdigest()
-    )
+    """The images in the order of `recording.sample`."""
+    by_id = {image.image_id: image for image in images}
+    return [by_id[name] for name in random_order(by_id, seed)]
 
 
 def choose(

@@ -3,10 +3,11 @@
     images/<image_id>          the bytes as they were sent, each image once
     answers-<start>.jsonl      an answer a line, in the order of the requests; a file a start
 
-A line is a JSON object: `time` (ISO 8601, UTC), `version` of the model, `image_id` (first 32 hex
-digits of the SHA-256 of the bytes), `label`, `score` and `probabilities` by class (of the page's
-requests the five highest). Images appear by a rename and before their line, and a line is written
-at once: a server that is killed leaves at most the beginning of a last line, which is not read.
+A line is a JSON object: `time` (ISO 8601, UTC), `version` in service, `model` (its id in the
+registry, 0 where the model does not say), `image_id` (first 32 hex digits of the SHA-256 of the
+bytes), `label`, `score` and `probabilities` by class (of the page's requests the five highest).
+Images appear by a rename and before their line, and a line is written at once: a server that is
+killed leaves at most the beginning of a last line, which is not read.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class RecordedAnswer:
 
     time: str
     version: int
+    model: int
     image_id: str
     label: str
     score: float

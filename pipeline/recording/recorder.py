@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from thawline.components.ingestion import image_identity
+from thawline.components.saved_model.card import Card
 from thawline.components.shared import files
 from thawline.components.shared.errors import Busy, UserError, from_os_error
 from thawline.pipeline.recording import recorded_folder
@@ -51,9 +52,23 @@ class RecordingSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ServedVersion:
+    """The version that answers, and the id of its model; 0 where it does not say."""
+
+    version: int
+    model: int
+
+    @classmethod
+    def of(cls, version: int, card: Card) -> ServedVersion:
+        """What a card says."""
+        origin = card.lineage
+        return cls(version, (origin.model_id if origin else None) or 0)
+
+
+@dataclasses.dataclass(frozen=True)
 class _Waiting:
     time: float
-    version: int
+    served: ServedVersion
     image: bytes
     label: str
     score: float
@@ -89,7 +104,7 @@ class Recorder:
 
     def offer(
         self,
-        version: int,
+        served: ServedVersion,
         image: bytes,
         label: str,
         score: float,
@@ -98,7 +113,7 @@ class Recorder:
         """Takes an answer that was drawn; returns at once and raises nothing.
 
         Args:
-            version: of the model.
+            served: what answered.
             image: as it was sent.
             label: the answer.
             score: its probability.
@@ -115,7 +130,7 @@ class Recorder:
         if full:
             self._count(DROPPED)
             return
-        self._waiting.put(_Waiting(time.time(), version, image, label, score, probabilities))
+        self._waiting.put(_Waiting(time.time(), served, image, label, score, probabilities))
 
     def start(self) -> None:
         """Starts the thread, or stops at once where the folder is full already."""
@@ -151,9 +166,14 @@ class Recorder:
         image = self._settings.folder / IMAGES / name
         when = datetime.datetime.fromtimestamp(item.time, datetime.UTC)
         line = RecordedAnswer(
-            when.isoformat(timespec='milliseconds'), item.version, name, item.label, item.score,
+            when.isoformat(timespec='milliseconds'),
+            item.served.version,
+            item.served.model,
+            name,
+            item.label,
+            item.score,
             dict(item.probabilities),
-        ).to_line()  # fmt: skip
+        ).to_line()
         is_new = not image.exists()
         if not self._check_bounds(len(line) + is_new * len(item.image)):
             return
@@ -230,7 +250,7 @@ def _unwritable(folder: pathlib.Path, error: OSError) -> UserError:
 def offer_batch(
     recorder: Recorder,
     version: int,
-    classes: Sequence[str],
+    card: Card,
     images: np.ndarray,
     outputs: Mapping[str, np.ndarray],
 ) -> None:
@@ -239,6 +259,8 @@ def offer_batch(
         images.ravel(), outputs['label'], outputs['score'], outputs['probabilities'], strict=True
     ):
         if recorder.draws():
-            pairs = [(name, float(str(p))) for name, p in zip(classes, probabilities, strict=True)]
+            pairs = [
+                (name, float(str(p))) for name, p in zip(card.classes, probabilities, strict=True)
+            ]
             text = label.decode('utf-8', 'replace')
-            recorder.offer(version, image, text, float(str(score)), pairs)
+            recorder.offer(ServedVersion.of(version, card), image, text, float(str(score)), pairs)

@@ -29,7 +29,7 @@ from starlette.routing import Route
 from thawline.components.ingestion import decoding
 from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.quarantine import TOO_LARGE
-from thawline.pipeline.recording.recorder import Recorder
+from thawline.pipeline.recording.recorder import Recorder, ServedVersion
 from thawline.pipeline.server import classification, guard, metrics, page, request_body, servable
 from thawline.pipeline.server.limits import RequestLimits, TooLarge
 from thawline.pipeline.server.predict_json import BadRequest
@@ -201,7 +201,8 @@ class _Endpoints:
         recorder = self._settings.recorder
         if recorder is not None and recorder.draws():
             top = [(name, probability) for _, name, probability in answer.top]
-            recorder.offer(answer.version, bytes(body), answer.label, answer.score, top)
+            served = ServedVersion.of(answer.version, model.card)
+            recorder.offer(served, bytes(body), answer.label, answer.score, top)
         return answer
 
     async def page(self, request: Request) -> Response:

@@ -79,8 +79,7 @@ class RestInterface:
                 outputs = model.predict(request.signature, request.inputs)
                 if self._recorder is not None and request.signature == _RECORDED:
                     (images,) = request.inputs.values()
-                    classes = model.card.classes
-                    offer_batch(self._recorder, model.version, classes, images, outputs)
+                    offer_batch(self._recorder, model.version, model.card, images, outputs)
         except NoSuchVersion:
             raise UnknownModel(self._unknown(match['name'], version)) from None
         except InvalidInput as error:

@@ -19,6 +19,7 @@ import pytest
 
 from tests import fork_server
 from tests.e2e.conftest import draw_classes
+from tests.pipeline.recording import made_recording
 from tests.test_docs import IN_BLOCK, commands, plain
 
 pytestmark = pytest.mark.e2e
@@ -88,6 +89,10 @@ class Reader:
             if name == 'first':
                 promoted = self.call('promote', 'last', 'my_project', '--yes')
                 assert promoted.returncode == 0, promoted.stdout + promoted.stderr
+        # What a server kept, beside the project and in it.
+        image = (self.home / 'path' / 'to' / 'images' / 'moss' / '000.jpg').read_bytes()
+        for folder in (self.home, self.project):
+            made_recording.record(folder / 'kept', [image], ['moss'])
         # Pods see buckets and the volume.
         cluster = self.home / 'cluster' / 'my_project' / 'thawline.yaml'
         cluster.parent.mkdir(parents=True)

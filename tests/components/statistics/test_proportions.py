@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
 import hypothesis
 import hypothesis.strategies as st
@@ -150,3 +152,32 @@ def test_hits_not_lower_are_the_fewest(one: tuple[int, int], other: tuple[int, i
     assert proportions.fisher_p_value(needed, one[1], *other) >= 0.05
     if needed:
         assert proportions.fisher_p_value(needed - 1, one[1], *other) < 0.05
+
+
+@pytest.mark.parametrize('share', [0.5, 0.9, 0.99])
+def test_an_anytime_interval_is_hardly_ever_left(share: float) -> None:
+    """Who looks again and again sees the share outside in 5 % of cases at most, unlike Wilson's."""
+    sizes = [*range(1, 60), *range(60, 301, 10)]
+    hits = (np.random.default_rng(0).random((300, 300)) < share).cumsum(axis=1)
+    anytime = functools.cache(proportions.anytime_interval)
+    wilson = functools.cache(proportions.wilson)
+
+    def left(interval: Callable[[int, int], proportions.Interval]) -> float:
+        looks = [[interval(int(row[size - 1]), size) for size in sizes] for row in hits]
+        outside = [any(not i.lower <= share <= i.upper for i in intervals) for intervals in looks]
+        return float(np.mean(outside))
+
+    assert left(anytime) <= 0.05
+    assert left(wilson) > 0.1
+
+
+def test_an_anytime_interval_narrows_and_holds_its_share() -> None:
+    few, many = (proportions.anytime_interval(9 * n, 10 * n) for n in (3, 300))
+    assert few.lower < many.lower < 0.9 < many.upper < few.upper
+    assert many.upper - many.lower < 0.05
+    alone = proportions.anytime_interval(10, 10)
+    assert (alone.share, alone.upper) == (1, 1) and 0.6 < alone.lower < 0.7
+    assert proportions.anytime_interval(0, 10).lower == 0
+    assert proportions.anytime_interval(0, 0) == proportions.Interval(None, 0, 1, 0)
+    with pytest.raises(ValueError, match='5 of 3'):
+        proportions.anytime_interval(5, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import pathlib
 
@@ -11,10 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.components.ingestion import images
 from tests.made_runs import Runs
+from tests.pipeline.recording import made_recording
 from thawline.components.data_audit import table as audit_table
 from thawline.components.ingestion import image_table, label_overlay
 from thawline.pipeline import cli
+from thawline.pipeline.recording import accuracy, sample
 
 IDS = [f'{number:032x}' for number in range(8)]
 
@@ -87,3 +91,45 @@ def test_labels_that_are_the_source_are_never_written(home: pathlib.Path) -> Non
     (home / 'labels.csv').write_text('path,label\n')
     call(home, 'import', 'any.json', code=2)
     assert (home / 'labels.csv').read_text() == 'path,label\n'
+
+
+def test_recorded_images_are_drawn_without_their_answers(home: pathlib.Path) -> None:
+    kept = home / 'kept'
+    call(home, 'export', '--to', 'csv', '--recorded', str(kept), code=2)  # nothing is there
+    pictures = [images.encoded(images.picture(n), 'WEBP', lossless=True) for n in range(6)]
+    ids = made_recording.record(kept, [*pictures, b'no picture'], ['bees'] * 7)
+    queue = home / 'q.csv'
+    export = ('export', '--to', 'csv', '--recorded', str(kept), '--out', str(queue))
+    assert '4 images' in call(home, *export, '--count', '4')
+    rows = list(csv.DictReader(queue.read_text().splitlines()))
+    assert [row['image_id'] for row in rows] == sample.random_order(ids, accuracy.SEED)[:4]
+    assert 'bees' not in queue.read_text()
+    for row, label in zip(rows, ('ants', 'bees', '(leave out)', ''), strict=True):
+        row['new_label'] = label
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    queue.write_text(text.getvalue())
+    brought = call(home, 'import', str(queue), '--recorded', str(kept))
+    assert '3 answers: 2 corrected, 0 confirmed, 1 of no class' in brought
+    assert not (home / 'labels.csv').exists()
+    assert len(label_overlay.read(str(kept / 'labels.csv'))) == 3
+    measured = accuracy.measure(kept, 12)
+    assert measured is not None and (measured.images, measured.of_no_class) == (3, 1)
+    assert measured.share == 1 / 3
+    assert '4 images' in call(home, *export)  # what has a label does not come again
+
+    queue.write_text(f'image_id,new_label\n{ids[0]},antz\n')  # a slip
+    assert "'ants'" in call(home, 'import', str(queue), '--recorded', str(kept), code=4)
+
+
+def test_recorded_pictures_go_into_a_tool(home: pathlib.Path) -> None:
+    kept, out = home / 'kept', home / 'q.json'
+    picture = images.encoded(images.picture(1), 'WEBP', lossless=True)
+    (good, bad) = made_recording.record(kept, [picture, b'no picture'], ['bees'] * 2)
+    said = call(home, 'export', '--to', 'label-studio', '--recorded', str(kept), '--out', str(out))
+    assert f'images/{bad}' in said and '1 images cannot be shown' in said
+    (task,) = json.loads(out.read_text())
+    assert task['data']['image_id'] == good and 'predictions' not in task
+    assert task['data']['image'].startswith('data:image/png;base64,')

@@ -15,6 +15,7 @@ from thawline.pipeline.drift.record import (
     DifferentImage,
     DriftRecord,
 )
+from thawline.pipeline.recording.accuracy import ProductionAccuracy
 
 HOSTILE = '<script>alert(1)</script>.jpg'
 RECORD = DriftRecord(
@@ -68,7 +69,22 @@ def test_the_verdict_in_words(changes: dict, words: list[str]) -> None:
     assert [word for word in words if word not in sentence] == []
 
 
+def test_an_accuracy_in_production() -> None:
+    accuracy = ProductionAccuracy(0.7, 0.5, 0.85, 40, 2, 3, asked=0.9, val_lower=0.91)
+    record = dataclasses.replace(RECORD, accuracy=accuracy)
+    assert accuracy.falls_short
+    assert not dataclasses.replace(accuracy, asked=0.8).falls_short
+    assert not dataclasses.replace(accuracy, asked=None).falls_short
+    words = wording.accuracy_sentence(accuracy)
+    for number in ('70.0 %', '50.0 to 85.0 %', '91.0 %', '90.0 %', ' 40 '):
+        assert number in words
+    notes = ' '.join(wording.notes(record))
+    assert 'below what the gate asked for' in notes and 'without a label: 3' in notes
+    assert 'Accuracy in production' in page.render(record, {})
+    assert DriftRecord.from_json(record.to_json(), 'drift.json').accuracy == accuracy
+
+
 def test_what_the_verdict_cannot_tell_is_said() -> None:
     drawn, copies, slight = wording.notes(RECORD)
-    assert '40 of 100' in drawn and '2 images' in copies and 'contrast' in slight
+    assert '40 of 100' in drawn and '38 images' in copies and 'contrast' in slight
     assert list(wording.largest_changes(RECORD, 1)) == ['ants 50.0 % to 70.0 %']

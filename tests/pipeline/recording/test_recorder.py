@@ -14,7 +14,9 @@ import pytest
 
 from thawline.components.shared.errors import Busy, ConfigError, DataError
 from thawline.pipeline.recording import recorded_folder, recorder
-from thawline.pipeline.recording.recorder import Recorder, RecordingSettings
+from thawline.pipeline.recording.recorder import Recorder, RecordingSettings, ServedVersion
+
+SERVED = ServedVersion(7, 12)
 
 
 class Notes:
@@ -38,7 +40,7 @@ def record(folder: pathlib.Path, offer: Callable[[Recorder], None], **settings: 
 
 def offer(made: Recorder, image: bytes, label: str = 'ants') -> None:
     if made.draws():
-        made.offer(7, image, label, 0.9, [('ants', 0.9), ('bees', 0.1)])
+        made.offer(SERVED, image, label, 0.9, [('ants', 0.9), ('bees', 0.1)])
 
 
 def test_images_and_answers_are_read_again(tmp_path: pathlib.Path) -> None:
@@ -47,7 +49,7 @@ def test_images_and_answers_are_read_again(tmp_path: pathlib.Path) -> None:
     def some(made: Recorder) -> None:
         for image in (b'first', b'second', b'first'):
             offer(made, image)
-        made.offer(7, b'third', 'ants', float('nan'), [])
+        made.offer(SERVED, b'third', 'ants', float('nan'), [])
 
     notes = record(folder, some)
     assert notes.counts == {'kept': 3, 'dropped': 1} and not notes.stopped
@@ -55,7 +57,7 @@ def test_images_and_answers_are_read_again(tmp_path: pathlib.Path) -> None:
     ids = [hashlib.sha256(image).hexdigest()[:32] for image in (b'first', b'second', b'first')]
     assert [answer.image_id for answer in answers] == ids
     assert answers[0].label == 'ants' and answers[0].probabilities == {'ants': 0.9, 'bees': 0.1}
-    assert answers[0].version == 7 and answers[0].time.endswith('+00:00')
+    assert (answers[0].version, answers[0].model) == (7, 12) and answers[0].time.endswith('+00:00')
     images = sorted((folder / 'images').iterdir())
     assert [image.name for image in images] == sorted(set(ids))
     assert {image.read_bytes() for image in images} == {b'first', b'second'}
