@@ -46,6 +46,7 @@ class BoxListing:
         self._files: dict[str, storage.Entry] = {}
         self._without: list[str] = []
         self._content: list[bytes] = []
+        self._remarks: list[str] = []
 
     def add_file(self, content: bytes) -> None:
         """What decides the listing, beside the pictures."""
@@ -78,6 +79,10 @@ class BoxListing:
                 box=annotation.box,
             )  # fmt: skip
 
+    def remark(self, text: str) -> None:
+        """Adds a note for the person."""
+        self._remarks.append(text)
+
     def reject(self, name: str, annotation: Annotation, reason: str, detail: str) -> None:
         detail = f'{annotation.where}: {detail}' if detail else annotation.where
         self._rejected.append(Rejected(name, reason, detail, annotation.label))
@@ -104,6 +109,7 @@ class BoxListing:
             f'each box is an image: {len(self._items):,} boxes of {len(self._files):,} pictures, '
             'whose boxes share a split'
         )
+        yield from self._remarks
         if self._without:
             shown = abbreviate(sorted(self._without), _SHOWN)
             yield f'{len(self._without):,} pictures without boxes are not used: {shown}'

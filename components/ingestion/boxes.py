@@ -53,6 +53,16 @@ class PixelBox(NamedTuple):
         )
 
 
+def rotated(points: Sequence[float], pivot: tuple[float, float], degrees: float) -> list[float]:
+    """Points x, y, x, y, ... turned clockwise around another, y pointing down."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turned = []
+    for x, y in zip(points[::2], points[1::2], strict=True):
+        dx, dy = x - pivot[0], y - pivot[1]
+        turned += [pivot[0] + cos * dx - sin * dy, pivot[1] + sin * dx + cos * dy]
+    return turned
+
+
 @dataclasses.dataclass(frozen=True)
 class Box:
     """A box as it is written.

@@ -23,7 +23,7 @@ from thawline.components.ingestion.box_listing import Annotation, BoxListing
 from thawline.components.ingestion.boxes import Box
 from thawline.components.ingestion.manifest_files import ManifestFiles
 from thawline.components.ingestion.source_types import Listing, SourceSpec
-from thawline.components.shared.errors import DataError, from_os_error
+from thawline.components.shared.errors import DataError
 
 _PARTS = ('images', 'annotations', 'categories')
 _HEAD = 65_536  # bytes that show whether a JSON is COCO
@@ -83,7 +83,7 @@ def _read_file(
     path: str, base: str, spec: SourceSpec, has_splits: bool, listing: BoxListing
 ) -> None:
     name = path.removeprefix(base).lstrip('/\\').replace(os.sep, '/')
-    content = _content(path)
+    content = storage.read_required(path)
     listing.add_file(content)
     parsed = _parse(content, name)
     split = folder_layout.split_word(name) if has_splits else None
@@ -113,15 +113,6 @@ def _below(base: str, folder: str) -> str:
     """The path of a folder from `base` on; '' where it is not below it."""
     is_below = folder.startswith(base.rstrip('/\\') + os.sep) or folder.startswith(f'{base}/')
     return folder.removeprefix(base).strip('/\\').replace(os.sep, '/') if is_below else ''
-
-
-def _content(path: str) -> bytes:
-    if storage.stat(path) is None:
-        raise storage.missing_error(path, 'The file')
-    try:
-        return storage.read(path)
-    except OSError as error:
-        raise from_os_error(error, f'{path} cannot be read', DataError) from error
 
 
 def _parse(content: bytes, name: str) -> Mapping[str, list[Any]]:

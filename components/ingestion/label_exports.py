@@ -9,13 +9,15 @@ import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from thawline.components.ingestion import cvat_export, label_studio_export
+from thawline.components.ingestion import cvat_export, label_studio_export, storage
 from thawline.components.ingestion.folder import IMAGE_SUFFIXES
 from thawline.components.ingestion.manifest_table import ManifestTable
+from thawline.components.ingestion.params import Columns
 from thawline.components.shared.errors import DataError
 
 _HEAD = 4096  # bytes that show what a file is
 _PATH, _LABEL, _LABELLER, _SPLIT = 'path', 'label', 'labeller', 'split'
+_UNLABELLED = 'Unlabeled'
 _LABEL_STUDIO = {'annotation_id', 'lead_time'}  # columns of its CSV
 _UPLOADED = re.compile(r'^[0-9a-f]{8}-')  # Label Studio before the name of an upload
 
@@ -35,6 +37,22 @@ def find(folder: str, kind: str) -> str | None:
     return files[0] if len(files) == 1 else None
 
 
+def locate(source: str, kind: str) -> str:
+    """The export of a tool: the file that is named, or the one in the folder.
+
+    Raises:
+        DataError: none or several are there.
+    """
+    if storage.is_remote(source) or not os.path.isdir(source):
+        return source
+    path = find(source, kind)
+    if path is None:
+        raise DataError(
+            f'{source} has no export of {kind}, or several; name the file in data.source.'
+        )
+    return path
+
+
 def kind_of(path: str) -> str | None:
     """The tool that a local file is an export of, by its beginning."""
     suffix = path.rpartition('.')[2].lower()
@@ -52,11 +70,56 @@ def kind_of(path: str) -> str | None:
     return 'label-studio' if is_list and keys & {b'data', b'annotation_id'} else None
 
 
-def label_studio(content: bytes, name: str) -> ExportTable:
+def label_studio(content: bytes, name: str, label: str) -> ExportTable:
     """JSON or JSON-MIN.
 
+    Args:
+        content: of the file.
+        name: of the file, for errors.
+        label: the question that asks for the class; the default of `data.columns`: the only one.
+
     Raises:
-        DataError: it is damaged, or neither.
+      DataError: it is damaged, or neither; it has several questions, or no choice at all.
+    """
+    tasks = label_studio_tasks(content, name)
+    question = None if label == Columns.model_fields['label'].default else label
+    names = {
+        n for task in tasks if isinstance(task, dict) for n in label_studio_export.questions(task)
+    }
+    if (question is None and len(names) > 1) or (question and names and question not in names):
+        raise DataError(
+            f'{name} has the questions {", ".join(sorted(names))}; name the one that asks for the '
+            f'class in data.columns.label. Received: {label!r}.'
+        )
+    rows, malformed = [], []
+    for number, task in enumerate(tasks, 1):
+        path = picture_of(task)
+        if path is None:
+            malformed.append((number, f'no path of an image: {json.dumps(task)[:80]}'))
+            continue
+        answers = label_studio_export.answers(task, question)
+        several = next((a.labels for a in answers if len(a.labels) > 1), None)
+        if several:
+            malformed.append((number, f'{path} has {len(several)} choices: {", ".join(several)}'))
+            continue
+        labels = [(a.labels[0], a.who) for a in answers if a.labels] or [('', '')]
+        for choice, who in labels:
+            rows.append((number, {_PATH: path, label: choice, _LABELLER: who}))
+    if rows and not any(cells[label] for _, cells in rows):
+        keys = ', '.join(map(repr, next(task for task in tasks if isinstance(task, dict))))
+        raise DataError(
+            f'{name} has no choice for any image. Name the question in data.columns.label, if a '
+            f'task has it: {keys}.'
+        )
+    table = ManifestTable((_PATH, label, _LABELLER), tuple(rows), tuple(malformed))
+    return ExportTable(table, 'task', {'labeller': _LABELLER, 'metadata': ()})
+
+
+def label_studio_tasks(content: bytes, name: str) -> list[Any]:
+    """The tasks of an export.
+
+    Raises:
+        DataError: it is damaged, or no export.
     """
     try:
         tasks = json.loads(content)
@@ -64,27 +127,14 @@ def label_studio(content: bytes, name: str) -> ExportTable:
         raise DataError(f'{name} is damaged JSON: {error}. Export it again.') from error
     if not label_studio_export.is_export(tasks):
         raise DataError(f'{name} is no export of Label Studio, as JSON or JSON-MIN.')
-    rows, malformed = [], []
-    for number, task in enumerate(tasks, 1):
-        data = task.get('data', task) if isinstance(task, dict) else None
-        path = _picture(data) if isinstance(data, dict) else None
-        if path is None:
-            malformed.append((number, f'no path of an image: {json.dumps(task)[:80]}'))
-            continue
-        answers = label_studio_export.answers(task)
-        several = next((a.labels for a in answers if len(a.labels) > 1), None)
-        if several:
-            malformed.append((number, f'{path} has {len(several)} choices: {", ".join(several)}'))
-            continue
-        labels = [(a.labels[0], a.who) for a in answers if a.labels] or [('', '')]
-        for label, who in labels:
-            rows.append((number, {_PATH: path, _LABEL: label, _LABELLER: who}))
-    table = ManifestTable((_PATH, _LABEL, _LABELLER), tuple(rows), tuple(malformed))
-    return ExportTable(table, 'task', {'labeller': _LABELLER, 'metadata': ()})
+    return list(tasks)
 
 
-def _picture(data: Mapping[str, Any]) -> str | None:
+def picture_of(task: Any) -> str | None:
     """What a task says of its image; thawline's own tasks have the picture in them, and a path."""
+    data = task.get('data', task) if isinstance(task, dict) else None
+    if not isinstance(data, dict):
+        return None
     values = [data.get('path'), data.get('image'), *data.values()]
     return next((v for v in values if isinstance(v, str) and _is_picture(v)), None)
 
@@ -100,24 +150,28 @@ def is_label_studio(header: Sequence[str]) -> bool:
     return set(header) >= _LABEL_STUDIO
 
 
-def cvat(content: bytes, name: str) -> ExportTable:
+def cvat(content: bytes, name: str, label: str) -> ExportTable:
     """CVAT for images 1.1.
 
     Raises:
         DataError: it is damaged, or not that.
     """
-    rows, malformed = [], []
+    rows: list[tuple[int, dict[str, str]]] = []
+    malformed = []
     for number, image in enumerate(cvat_export.read(content, name), 1):
         if len(image.labels) > 1:
             tags = ', '.join(image.labels)
             malformed.append((number, f'{image.name} has {len(image.labels)} tags: {tags}'))
             continue
+        tag = image.labels[0] if image.labels else ''
         split = '' if image.subset.lower() == 'default' else image.subset
-        label = image.labels[0] if image.labels else ''
-        path = f'{image.subset}/{image.name}' if image.subset else image.name
-        rows.append((number, {_PATH: path, _LABEL: label, _SPLIT: split}))
-    table = ManifestTable((_PATH, _LABEL, _SPLIT), tuple(rows), tuple(malformed))
+        rows.append((number, {_PATH: path_of_cvat(image), label: tag, _SPLIT: split}))
+    table = ManifestTable((_PATH, label, _SPLIT), tuple(rows), tuple(malformed))
     return ExportTable(table, 'image', {})
+
+
+def path_of_cvat(image: cvat_export.CvatImage) -> str:
+    return f'{image.subset}/{image.name}' if image.subset else image.name
 
 
 READERS = {'label-studio': label_studio, 'cvat': cvat}
@@ -138,8 +192,14 @@ def places(kind: str, written: str) -> Iterator[str]:
         yield f'images/{name}'
 
 
+def is_multi_hot(header: Sequence[str]) -> bool:
+    return header[:1] == ('filename',) and len(header) > 2
+
+
 def multi_hot(table: ManifestTable, name: str) -> ManifestTable:
     """A table with a column a class, as of Roboflow: `filename, ant, bee` and 0 or 1.
+
+    Its column `Unlabeled` is no class.
 
     Raises:
         DataError: a cell is neither.
@@ -159,5 +219,6 @@ def multi_hot(table: ManifestTable, name: str) -> ManifestTable:
                 (line, f'{cells[first]} has {len(labels)} classes: {", ".join(labels)}')
             )
             continue
-        rows.append((line, {_PATH: cells[first], _LABEL: labels[0] if labels else ''}))
+        label = next((name for name in labels if name != _UNLABELLED), '')
+        rows.append((line, {_PATH: cells[first], _LABEL: label}))
     return ManifestTable((_PATH, _LABEL), tuple(rows), tuple(malformed))

@@ -1,9 +1,15 @@
-"""Answers in an export of Label Studio, JSON or JSON-MIN (https://labelstud.io/guide/export)."""
+"""Choices and regions in an export of Label Studio, JSON or JSON-MIN.
+
+https://labelstud.io/guide/export and https://labelstud.io/guide/task_format
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+from thawline.components.ingestion import boxes
 
 _MIN_NAMES = ('label', 'choice', 'choices')  # of the answer in JSON-MIN
 
@@ -22,27 +28,98 @@ def is_export(content: Any) -> bool:
     return isinstance(first, dict) and ('data' in first or 'annotation_id' in first)
 
 
-def answers(task: Mapping[str, Any]) -> list[Choices]:
-    """One of each person; in JSON-MIN, which has a task for each, exactly one."""
-    return list(_annotations(task)) if 'data' in task else [_minimal(task)]
+class Region(NamedTuple):
+    """A rectangle or polygon on the image.
+
+    Attributes:
+        key: its id, which no other region of the image has.
+        labels: of it; one, if all is well.
+        points: x, y, x, y, ... in pixels, or shares where `size` is (1, 1); None: damaged.
+        size: width and height of the image in the same unit.
+    """
+
+    key: str
+    labels: list[str]
+    points: list[float] | None
+    size: tuple[float, float]
 
 
-def _annotations(task: Mapping[str, Any]) -> Iterator[Choices]:
-    for annotation in task.get('annotations') or ():
-        if annotation.get('was_cancelled'):
-            continue
+def answers(task: Mapping[str, Any], question: str | None = None) -> list[Choices]:
+    """One of each person; in JSON-MIN, which has a task for each, exactly one.
+
+    Args:
+        task: of an export.
+        question: name of the control that is asked for; None: all of them.
+    """
+    return list(_annotations(task, question)) if 'data' in task else [_minimal(task, question)]
+
+
+def questions(task: Mapping[str, Any]) -> set[str]:
+    """The names of the controls that a task has choices of."""
+    return {
+        str(result.get('from_name'))
+        for annotation in _valid(task)
+        for result in annotation.get('result') or ()
+        if result.get('type') == 'choices'
+    }
+
+
+def regions(task: Mapping[str, Any]) -> list[list[Region]]:
+    """The rectangles and polygons of each annotation that has any."""
+    of_annotations = (
+        [
+            _region(position, result)
+            for position, result in enumerate(annotation.get('result') or (), 1)
+            if result.get('type') in ('rectanglelabels', 'polygonlabels')
+        ]
+        for annotation in _valid(task)
+    )
+    return [found for found in of_annotations if found]
+
+
+def _region(position: int, result: Mapping[str, Any]) -> Region:
+    value = result.get('value') or {}
+    key = str(result.get('id') or f'region{position}')
+    labels = list(map(str, value.get(result['type']) or ()))
+    try:
+        size = float(result['original_width']), float(result['original_height'])
+    except (KeyError, TypeError, ValueError):
+        size = 1.0, 1.0
+    try:
+        if result['type'] == 'polygonlabels':
+            percent = [float(number) for point in value['points'] for number in point[:2]]
+        else:
+            x, y, width, height = (float(value[name]) for name in ('x', 'y', 'width', 'height'))
+            percent = [x, y, x + width, y, x + width, y + height, x, y + height]
+    except (KeyError, TypeError, ValueError):
+        return Region(key, labels, None, size)
+    if len(percent) < 6 or not all(map(math.isfinite, percent)):
+        return Region(key, labels, None, size)
+    points = [number / 100 * size[n % 2] for n, number in enumerate(percent)]
+    if degrees := value.get('rotation'):  # around the first corner
+        points = boxes.rotated(points, (points[0], points[1]), float(degrees))
+    return Region(key, labels, points, size)
+
+
+def _valid(task: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (a for a in task.get('annotations') or () if not a.get('was_cancelled'))
+
+
+def _annotations(task: Mapping[str, Any], question: str | None) -> Iterator[Choices]:
+    for annotation in _valid(task):
         labels = [
             choice
             for result in annotation.get('result') or ()
-            if result.get('type') == 'choices'
+            if result.get('type') == 'choices' and question in (None, result.get('from_name'))
             for choice in result.get('value', {}).get('choices', ())
         ]
         when = annotation.get('updated_at') or annotation.get('created_at')
         yield Choices(labels, _person(annotation.get('completed_by')), str(when or ''))
 
 
-def _minimal(task: Mapping[str, Any]) -> Choices:
-    value: Any = next((task[name] for name in _MIN_NAMES if task.get(name)), [])
+def _minimal(task: Mapping[str, Any], question: str | None) -> Choices:
+    names = _MIN_NAMES if question is None else (question,)
+    value: Any = next((task[name] for name in names if task.get(name)), [])
     if isinstance(value, dict):
         value = value.get('choices', [])
     labels = [value] if isinstance(value, str) else list(map(str, value))

@@ -24,7 +24,7 @@ from thawline.components.ingestion.label_exports import ExportTable
 from thawline.components.ingestion.manifest_columns import has_label
 from thawline.components.ingestion.manifest_table import ManifestTable
 from thawline.components.ingestion.source_types import SourceSpec
-from thawline.components.shared.errors import DataError, from_os_error
+from thawline.components.shared.errors import DataError
 from thawline.components.shared.splits import TRAIN
 
 METADATA_FILES = ('metadata.csv', 'metadata.jsonl', 'metadata.parquet')
@@ -76,7 +76,7 @@ def load(spec: SourceSpec, kind: str) -> list[ManifestPart]:
     is_folder = not storage.is_remote(source) and os.path.isdir(source)
     find = {'huggingface': find_metadata, 'roboflow': find_classes}.get(kind)
     if find is None:
-        return [_export(_export_file(source, kind) if is_folder else source, spec, kind)]
+        return [_export(label_exports.locate(source, kind), spec, kind)]
     files = find(source) if is_folder else [source]
     if not files:
         names = {'huggingface': ', '.join(METADATA_FILES), 'roboflow': CLASSES_FILE}[kind]
@@ -107,9 +107,9 @@ def find_metadata(folder: str) -> list[str]:
 
 
 def find_classes(folder: str) -> list[str]:
-    """Tables of Roboflow with a column a class."""
+    """Tables of Roboflow with a column a class; its masks have others of that name."""
     paths = (os.path.join(place, CLASSES_FILE) for place in _places(folder))
-    return [path for path in paths if os.path.isfile(path)]
+    return [p for p in paths if os.path.isfile(p) and label_exports.is_multi_hot(_header(p))]
 
 
 def _places(folder: str) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _header(path: str) -> tuple[str, ...]:
 
 def _part(path: str, spec: SourceSpec, base: str) -> ManifestPart:
     """The table of a file; `base` is the folder of the source, '' where the file is the source."""
-    content = read_file(path)
+    content = storage.read_required(path)
     here = storage.parent(path)
     below = here.removeprefix(base).strip('/\\').replace(os.sep, '/') if base else ''
     part = ManifestPart(
@@ -147,38 +147,15 @@ def _part(path: str, spec: SourceSpec, base: str) -> ManifestPart:
     return part
 
 
-def _export_file(folder: str, kind: str) -> str:
-    path = label_exports.find(folder, kind)
-    if path is None:
-        raise DataError(f'{folder} has no export of {kind}; name the file as data.source.')
-    return path
-
-
 def _export(path: str, spec: SourceSpec, kind: str) -> ManifestPart:
-    content = read_file(path)
+    content = storage.read_required(path)
     name = posixpath.basename(path.replace(os.sep, '/'))
-    export: ExportTable = label_exports.READERS[kind](content, name)
+    export: ExportTable = label_exports.READERS[kind](content, name, spec.columns.label)
     root = storage.absolute(spec.root) if spec.root else storage.parent(path)
     places = functools.partial(label_exports.places, kind)
     return ManifestPart(
         path, name, content, export.table, root, '', export.row, export.columns, places
     )
-
-
-def read_file(path: str) -> bytes:
-    """The bytes of a table.
-
-    Raises:
-        DataError: it is missing, a folder, or cannot be read.
-    """
-    if storage.stat(path) is None:
-        if not storage.is_remote(path) and os.path.isdir(path):
-            raise DataError(f'{path} is a folder where a CSV file is expected (data.format).')
-        raise storage.missing_error(path, 'The file')
-    try:
-        return storage.read(path)
-    except OSError as error:
-        raise from_os_error(error, f'{path} cannot be read', DataError) from error
 
 
 def _with_splits(parts: list[ManifestPart]) -> Iterator[ManifestPart]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from thawline.components.ingestion import (
     coco,
+    export_boxes,
     folder,
     label_exports,
     label_overlay,
@@ -25,6 +26,7 @@ from thawline.components.ingestion import (
     storage,
     tfrecord,
     yolo,
+    yolo_config,
 )
 from thawline.components.ingestion.quarantine import BAD_NAME, Rejected
 from thawline.components.ingestion.source_types import (
@@ -74,7 +76,10 @@ def list_source(spec: SourceSpec) -> Listing:
         raise ConfigError(
             f'data.columns.{several} is for tables of images; {spec.source} is read as {kind}.'
         )
-    listing = readers[kind](spec) if kind in readers else manifest.read(spec, kind)
+    if kind in readers:
+        listing = readers[kind](spec)
+    else:
+        listing = export_boxes.read(spec, kind) or manifest.read(spec, kind)
     listing = dataclasses.replace(listing, corrections=corrections)
     if listing.record_files:
         return listing
@@ -142,14 +147,17 @@ def _by_content(source: str) -> str | None:
     if not os.path.isdir(source):
         return None
     finders: dict[str, Callable[[str], object]] = {
-        'yolo': yolo.find_config,
+        'yolo': yolo_config.find_config,
         'coco': coco.find_files,
         'roboflow': manifest_parts.find_classes,
         'huggingface': manifest_parts.find_metadata,
     }
     for kind in label_exports.READERS:
         finders[kind] = functools.partial(label_exports.find, kind=kind)
-    return next((kind for kind, find in finders.items() if find(source)), None)
+    try:
+        return next((kind for kind, find in finders.items() if find(source)), None)
+    except OSError:  # whoever lists the folder says so
+        return None
 
 
 def group_finder(pattern: str | None) -> re.Pattern[str] | None:

@@ -158,6 +158,22 @@ def read(path: str, most: int | None = None) -> bytes:
     return data
 
 
+def read_required(path: str) -> bytes:
+    """All bytes of a file that lists images or labels.
+
+    Raises:
+        DataError: it is missing, a folder, or cannot be read.
+    """
+    if stat(path) is None:
+        if not is_remote(path) and os.path.isdir(path):
+            raise DataError(f'{path} is a folder where a file is expected (data.format).')
+        raise missing_error(path, 'The file')
+    try:
+        return read(path)
+    except OSError as error:
+        raise from_os_error(error, f'{path} cannot be read', DataError) from error
+
+
 def missing_error(path: str, what: str) -> DataError:
     """The error for a path that does not exist, with what looks like it beside it."""
     if is_remote(path):

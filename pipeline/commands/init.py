@@ -196,7 +196,7 @@ def _columns(listing: Listing) -> str:
     return f'{text}  {line(chosen)}' if chosen else text
 
 
-def _boxes(_: Listing) -> str:
+def _boxes() -> str:
     """How boxes are cut out, as YAML."""
     from thawline.components.ingestion.params import Boxes
 
@@ -217,7 +217,10 @@ def _render(name: str, source: str, kind: str, layout: str, listing: Listing, fi
     classes = ', '.join(f'{label} {n:,}' for label, n in list(counts.items())[:8])
     more = f' and {len(counts) - 8} more' if len(counts) > 8 else ''
     splits = ', '.join(sorted(str(split) for split in {i.split for i in listing.items} - {None}))
-    settings = {'csv': _columns, 'tfrecord': _columns, 'coco': _boxes, 'yolo': _boxes}
+    has_boxes = any(item.box for item in listing.items)
+    settings = _boxes() if has_boxes else ''
+    if kind in ('csv', 'tfrecord'):
+        settings = _columns(listing)
     backbone, weights = _backbone_and_weights()
     return _TEMPLATE.substitute(
         file=file,
@@ -227,7 +230,7 @@ def _render(name: str, source: str, kind: str, layout: str, listing: Listing, fi
         if total
         else 'TFRecord files; their images are counted when they are read.',
         source=yaml.safe_dump(source, width=1000).splitlines()[0],
-        columns=settings[kind](listing) if kind in settings else '',
+        columns=settings,
         split=(
             f'  # The source defines the splits: {splits}.\n'
             if splits

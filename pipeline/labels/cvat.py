@@ -49,7 +49,8 @@ def read(content: bytes, name: str) -> Iterator[Answer]:
     Raises:
         DataError: no such XML, an image without an id in its name, or with two tags.
     """
-    for written, _, labels in cvat_export.read(content, name):
+    for image in cvat_export.read(content, name):
+        written, labels = image.name, image.labels
         image_id = image_id_in(written)
         if not image_id:
             raise DataError(

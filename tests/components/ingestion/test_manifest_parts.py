@@ -144,6 +144,10 @@ def test_rows_of_roboflow_with_no_class_or_several(tmp_path: pathlib.Path) -> No
     several = rejected['train/_classes.csv:8']
     assert several.reason == reasons.MALFORMED_ROW and '20.png has 2 classes' in several.detail
     assert rejected['train/21.png'].reason == reasons.NO_LABEL
+    lines = ['filename, Unlabeled, ant, bee', *(f'{n}.png, 1, 0, 0' for n in (20, 21))]
+    lines += [f'{n}.png, 0, {1 - n % 2}, {n % 2}' for n in range(6)]
+    table.write_text('\n'.join(lines))
+    assert counts(listing(tmp_path)) == SPLIT_COUNTS
     table.write_text('filename,ant,bee\n1.png,1,x')
     with pytest.raises(DataError, match=r"_classes.csv, line 2: column 'bee' .*'x'"):
         listing(tmp_path)

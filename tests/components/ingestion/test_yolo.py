@@ -85,6 +85,24 @@ def test_lists_of_pictures(root: pathlib.Path) -> None:
     ]
 
 
+def test_darknet(root: pathlib.Path) -> None:
+    """As CVAT has it as YOLO 1.1."""
+    (root / 'data.yaml').unlink()
+    (root / 'obj.names').write_text('ant\nbee\n')
+    lines = ['classes = 2', 'train = data/train.txt', 'names = data/obj.names', 'backup = backup/']
+    (root / 'obj.data').write_text('\n'.join(lines))
+    (root / 'train.txt').write_text('\n'.join(f'data/obj_train_data/{n}.png' for n in range(6)))
+    (root / 'train' / 'images').rename(root / 'obj_train_data')
+    for file in (root / 'train' / 'labels').iterdir():
+        file.rename(root / 'obj_train_data' / file.name)
+    found = listing(root)
+    assert collections.Counter(i.label for i in found.items) == {'ant': 6, 'bee': 6}
+    assert {i.split for i in found.items} == {None}
+    assert found.items[0].relative_path == 'obj_train_data/0.png#line1'
+    (root / 'obj.names').unlink()
+    assert "names: 'data/obj.names' does not exist" in error(root)
+
+
 def test_a_single_folder_is_split_here(root: pathlib.Path) -> None:
     """As Label Studio exports it."""
     (root / 'data.yaml').unlink()
