@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from thawline.components.data_audit.params import Action, AuditPolicy
+from thawline.components.data_audit.params import AuditPolicy
 from thawline.components.data_audit.record import (
     AuditRecord,
     BaseCheck,
@@ -16,6 +16,7 @@ from thawline.components.data_audit.record import (
 )
 from thawline.components.shared import percentages
 from thawline.components.shared.finding import Finding
+from thawline.components.shared.settings import Action
 from thawline.components.shared.splits import TEST
 from thawline.components.shared.text import abbreviate
 

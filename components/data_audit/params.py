@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pydantic
 
-from thawline.components.shared.settings import Section, Share
-
-Action = Literal['stop', 'warn', 'ignore']
+from thawline.components.shared.settings import Action, Section, Share
 
 
 class AuditPolicy(Section):

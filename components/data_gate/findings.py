@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
+from thawline.components.data_gate import schema_change
 from thawline.components.data_gate.params import DataPolicy
+from thawline.components.data_gate.schema_change import SchemaChange
 from thawline.components.shared import percentages
 from thawline.components.shared.finding import Finding
 from thawline.components.shared.records import Record
+from thawline.components.shared.settings import Action
 from thawline.components.shared.splits import SPLITS, TRAIN
 from thawline.components.shared.text import abbreviate
 
 _LISTED = 5
+QUARANTINED = 'quarantined'  # the kind of the finding about unusable files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,16 +28,14 @@ class DataFacts:
         listed: files that the source listed, but for those left out by choice.
         quarantined: how many of them are unusable.
         reasons: reason -> files, of the quarantined.
-        anomalies: split -> one line an anomaly.
-        schema_classes: those that the schema knows.
+        changes: differences between the schema and the images.
     """
 
     class_counts: Mapping[str, Mapping[str, int]]
     listed: int
     quarantined: int
     reasons: Mapping[str, int]
-    anomalies: Mapping[str, Sequence[str]]
-    schema_classes: Sequence[str] = ()
+    changes: Sequence[SchemaChange] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,16 +54,12 @@ def find(facts: DataFacts, policy: DataPolicy) -> list[Finding]:
     classes = sorted({label for split in counts.values() for label in split})
     totals = {label: sum(counts[split].get(label, 0) for split in SPLITS) for label in classes}
     small = [label for label in classes if totals[label] < policy.min_images_per_class]
+    unusable = find_unusable(facts.listed, facts.quarantined, facts.reasons, policy)
     findings = [
         *_class_findings(totals, small, policy),
-        *_lost_class_findings(facts.schema_classes, classes, policy),
         *_split_findings(counts, classes),
-        *_quarantine_findings(facts, policy),
-        *(
-            Finding(policy.anomalies == 'stop', f'anomaly in {split}: {line}')
-            for split, lines in facts.anomalies.items()
-            for line in lines
-        ),
+        *([unusable] if unusable else []),
+        *_schema_findings(facts.changes, policy),
     ]
     if classes and not small:
         largest, smallest = max(totals, key=totals.__getitem__), min(totals, key=totals.__getitem__)
@@ -90,17 +88,13 @@ def _class_findings(
         )
 
 
-def _lost_class_findings(
-    known: Sequence[str], classes: Sequence[str], policy: DataPolicy
-) -> Iterable[Finding]:
-    lost = [repr(label) for label in known if label not in classes]
-    if lost:
-        yield Finding(
-            policy.anomalies == 'stop',
-            f'the schema knows {abbreviate(lost, _LISTED)}, but no image has '
-            f'{"this class" if len(lost) == 1 else "these classes"}; add images, or review the '
-            'schema: thawline schema --force',
-        )
+def _schema_findings(changes: Sequence[SchemaChange], policy: DataPolicy) -> Iterable[Finding]:
+    for line in schema_change.lines(changes):
+        action: Action = getattr(policy, line.kind)
+        if action != 'ignore':
+            yield Finding(
+                action == 'stop', f'{line.message}; if that is right: {line.accept}', line.kind
+            )
 
 
 def _split_findings(
@@ -117,14 +111,25 @@ def _split_findings(
             )
 
 
-def _quarantine_findings(facts: DataFacts, policy: DataPolicy) -> Iterable[Finding]:
-    share = facts.quarantined / facts.listed if facts.listed else 1.0
-    if share > policy.max_quarantined:
-        reasons = facts.reasons
-        most_common = max(reasons, key=reasons.__getitem__, default='unknown')
-        yield Finding(
-            True,
-            f'{facts.quarantined} of {facts.listed} files ({percentages.percent(share)}) are '
-            f'unusable, more than data_gate.max_quarantined = {policy.max_quarantined:g}; most '
-            f'common reason: {most_common}',
-        )
+def find_unusable(
+    listed: int, quarantined: int, reasons: Mapping[str, int], policy: DataPolicy
+) -> Finding | None:
+    """Whether more files are unusable than the policy allows.
+
+    Args:
+        listed: files of the source.
+        quarantined: how many of them are unusable.
+        reasons: reason -> files.
+        policy: of the project.
+    """
+    share = quarantined / listed if listed else 1.0
+    if share <= policy.max_quarantined or policy.quarantined == 'ignore':
+        return None
+    most_common = max(reasons, key=reasons.__getitem__, default='unknown')
+    return Finding(
+        policy.quarantined == 'stop',
+        f'{quarantined} of {listed} files ({percentages.percent(share)}) are unusable, more than '
+        f'data_gate.max_quarantined = {policy.max_quarantined:g}; most common reason: '
+        f'{most_common}',
+        QUARANTINED,
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from thawline.components.data_gate.findings import DataRecord
+from thawline.components.data_gate.schema_change import KINDS
 from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.evaluation import counting
 from thawline.components.evaluation.metrics import Answers
@@ -133,8 +134,8 @@ def build_content(inputs: ReportInputs) -> ReportContent:
     )
     data_inputs = data_card.DataCardInputs(
         summary=data.summary,
-        findings=[finding.message for finding in data.record.findings],
-        anomalies=data.record.facts.anomalies,
+        findings=[of.message for of in data.record.findings if of.kind not in KINDS],
+        differences=[of.message for of in data.record.findings if of.kind in KINDS],
         means=data.means,
         groups=album.scan.groups,
         suspects=sum(inputs.audit.record.suspects.values()),

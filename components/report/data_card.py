@@ -29,8 +29,8 @@ class DataCardInputs:
 
     Attributes:
         summary: of the ingestion.
-        findings: of the data gate.
-        anomalies: split -> one line an anomaly.
+        findings: of the data gate, other than those.
+        differences: of the images from the schema, a line each.
         means: split -> fact -> (mean, standard deviation, images).
         groups: split -> groups of images that belong together, with near-duplicates; empty where
             the examples were deleted.
@@ -43,7 +43,7 @@ class DataCardInputs:
 
     summary: IngestionSummary
     findings: Sequence[str]
-    anomalies: Mapping[str, Sequence[str]]
+    differences: Sequence[str]
     means: Means
     groups: Mapping[str, set[bytes]]
     suspects: int
@@ -77,7 +77,7 @@ def card(inputs: DataCardInputs) -> FactCard:
         _class_fact(images),
         _quarantine_fact(summary),
         _group_fact(inputs.groups, summary.written),
-        _anomaly_fact(inputs.anomalies),
+        _difference_fact(inputs.differences),
         drift_fact(inputs.means),
         inputs.buckets,
         Fact(
@@ -138,10 +138,9 @@ def _group_fact(groups: Mapping[str, set[bytes]], images: int) -> Fact:
     return Fact('Groups', f'{count:,} of {images:,} images, none in more than one split')
 
 
-def _anomaly_fact(anomalies: Mapping[str, Sequence[str]]) -> Fact:
-    lines = [f'{split}: {line}' for split, texts in anomalies.items() for line in texts]
+def _difference_fact(lines: Sequence[str]) -> Fact:
     return Fact(
-        'Anomalies against the schema', f'{len(lines):,}' if lines else 'none', '; '.join(lines)
+        'Differences from the schema', f'{len(lines):,}' if lines else 'none', '; '.join(lines)
     )
 
 

@@ -10,10 +10,17 @@ from thawline.components.shared.errors import DataError
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A problem of the data; a fatal one stops the run."""
+    """A problem of the data; a fatal one stops the run.
+
+    Attributes:
+        fatal: whether it does.
+        message: in words, with the next step.
+        kind: the key of the policy that decides about it; '' where none does.
+    """
 
     fatal: bool
     message: str
+    kind: str = ''
 
 
 def stop_if_fatal(findings: Iterable[Finding]) -> None:

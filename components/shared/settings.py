@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -38,6 +38,8 @@ Rate = Annotated[_Number, pydantic.Field(gt=0.0, le=1.0)]
 Fraction = Annotated[_Number, pydantic.Field(ge=0.0, lt=1.0)]
 Positive = Annotated[_Number, pydantic.Field(gt=0.0, allow_inf_nan=False)]
 Duration = Annotated[str, pydantic.BeforeValidator(_as_duration)]
+# What is done about a finding: the run ends, a line says it, or nothing does.
+Action = Literal['stop', 'warn', 'ignore']
 Count = Annotated[int, pydantic.BeforeValidator(_no_truth_value), pydantic.Field(ge=1)]
 
 

@@ -1,131 +1,252 @@
-"""`thawline schema`: a schema to review, the curated rules with this project's labels.
-
-TFDV infers from the data what it can see (types, presence, the labels); the curated schema adds
-what it cannot: that `image` is an image, which facts have bounds, which features may be absent.
-"""
+"""`thawline schema`: proposes a schema, says how the data differ from it, and takes that over."""
 
 from __future__ import annotations
 
-import importlib.resources
-import json
+import contextlib
 import pathlib
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 import rich.console
+import rich.text
 
-from thawline.components.shared import files, node_names
-from thawline.components.shared.errors import ConfigError, NotFound
-from thawline.pipeline.commands.arguments import project_argument
+from thawline.components.shared import files
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.text import abbreviate
+from thawline.pipeline.commands.arguments import is_project, load, project_argument
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import echo, spinner
+from thawline.pipeline.terminal.console import say, say_after, spinner, wide_console
+from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
+    from thawline.components.data_gate.schema_change import SchemaChange
     from thawline.pipeline.config.project import Project
-    from thawline.pipeline.metadata.runs import Output, Run
+    from thawline.pipeline.schema_review.comparison import SchemaComparison
+    from thawline.pipeline.schema_review.evidence import Evidence
 
-_CURATED = 'images.pbtxt'
-_STATISTICS = 'thawline run --to StatisticsGen'
+_EXAMPLES = 3  # images named for a difference
+_NAME_WIDTH = 22  # columns for names of differences; longer ones push their line to the right
 _HEADER = """\
 # Schema of {name}'s images and labels, inferred in run {run}.
 # Review it like code and keep it beside thawline.yaml: every run then checks the data against it.
-# - string_domain "labels": an unlisted label stops a run.
+# What a run does about each kind of difference: data_gate in thawline.yaml (docs/schema.md).
+# - string_domain: the classes, formats and values that there may be.
 # - presence.min_fraction: share of images that must have the feature.
-# - min, max of a feature: an image outside this range is reported as an anomaly.
+# - min, max: the range of a number; that of the images with a margin.
+# - tags and drift_comparator of source_format: the shares of the formats, and the largest shift.
+
 """
+_OLD = (
+    'thawline schema is four commands by now; to write a schema for review: thawline schema infer '
+    '(one that was reviewed is never overwritten), to see what has changed: thawline schema diff'
+)
 
 
-@click.command()
+class _Group(click.Group):
+    """Says what became of `thawline schema [CONFIG] [--force]`."""
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if is_project(arguments[0]) or arguments[0] == '--force':
+            raise ConfigError(_OLD)
+        return super().resolve_command(context, arguments)
+
+
+@click.group(cls=_Group, context_settings={'ignore_unknown_options': True})
+def command() -> None:
+    """Write and review the schema that runs check the data against.
+
+    `infer` writes a proposal. Once you have reviewed it, `diff` and `review` show how the images
+    of the latest run differ from it, and `accept` takes differences into it.
+    """
+
+
+@command.command()
 @project_argument
-@click.option('--force', is_flag=True, help='Replace the reviewed schema.')
-def command(project: Project, force: bool) -> None:
-    """Write a schema for review, inferred from the latest run."""
+def infer(project: Project) -> None:
+    """Write a schema for review, inferred from the latest run.
+
+    Beside a reviewed schema the proposal is a file of its own; nothing is overwritten.
+    """
+    from thawline.pipeline.config import curated_schema
+    from thawline.pipeline.schema_review import latest_data
+
+    data = latest_data.find(project)
+    with _tensorflow(project):
+        from thawline.components.data_gate.split_statistics import SplitStatistics
+        from thawline.pipeline.schema_review import proposal
+
+        statistics = data.read_statistics()
+        proposed = proposal.propose(
+            curated_schema.read_rules(),
+            proposal.infer(statistics.values()),
+            SplitStatistics(statistics),
+        )
     target = project.schema
-    if target.exists() and not force:
-        raise ConfigError(f'{target} exists; edit it, or replace it with: thawline schema --force')
-    run, statistics = _latest_statistics(project)
-    curated = (importlib.resources.files('thawline.schemas') / _CURATED).read_text('utf-8')
-    text = merge(curated, _inferred(project, run, statistics))
-    files.write_text(target, _HEADER.format(name=project.name, run=run.id) + text)
-    echo(f'wrote {target}; review it, put it under version control, and run again')
+    if target.exists():
+        target = target.with_suffix(f'.proposed{target.suffix}')
+    files.write_text(target, _HEADER.format(name=project.name, run=data.run.id) + proposed)
+    console = wide_console(sys.stdout)
+    if target == project.schema:
+        say(console, f'wrote {target}; review it, put it under version control, and run again')
+        return
+    say(console, f'wrote {target}; {project.schema} stays as it is')
+    say(console, '  next    thawline schema diff      how the images differ from the reviewed one')
 
 
-def _latest_statistics(project: Project) -> tuple[Run, Output]:
-    """The latest run with statistics of the images as they are now, and these."""
-    from thawline.pipeline.metadata import ingestions, runs
-    from thawline.pipeline.metadata.stores import opening
+@command.command()
+@project_argument
+def diff(project: Project) -> None:
+    """Say how the images of the latest run differ from the reviewed schema.
 
-    store = opening.find_store(project)
-    with_statistics = [
-        (run, examples, statistics)
-        for run in reversed(runs.read_runs(store, project.name) if store else ())
-        if (examples := run.output(node_names.IMAGE_EXAMPLE_GEN, 'examples'))
-        and (statistics := run.output(node_names.STATISTICS_GEN, 'statistics'))
-        and pathlib.Path(statistics.uri).is_dir()
-    ]
-    if store is None or not with_statistics:
-        raise NotFound(f'no run in {project.output} has statistics yet; run: {_STATISTICS}')
-    expected = ingestions.expected_properties(project)
-    for run, examples, statistics in with_statistics:
-        if ingestions.has_properties(store, examples, expected):
-            return run, statistics
-    raise ConfigError(
-        f'the images, or the settings or code that read them, have changed since run '
-        f'{with_statistics[0][0].id}; run: {_STATISTICS}'
+    Exit code: 0 without a difference, 4 with one or more; as of a run, 2 for a damaged schema.
+    """
+    console = wide_console(sys.stdout)
+    comparison = _compare(project)
+    lines = comparison.lines
+    width = min(max((len(line.name) for line in lines), default=0), _NAME_WIDTH)
+    for line in lines:
+        head = f'  {comparison.action(line.kind)}  {line.name:<{width}}  '
+        say_after(console, rich.text.Text(head), rich.text.Text(line.message))
+    if comparison.unusable:
+        say(console, f'  {comparison.action("quarantined")}  {comparison.unusable.message}')
+    _print_count(console, project, comparison)
+    if lines:
+        say(console, '  next    thawline schema review          with the images behind each')
+        say(console, '  next    thawline schema accept --all    or NAME, where that is right')
+    if lines or comparison.unusable:
+        sys.exit(Outcome.STOPPED_BY_DATA)
+
+
+@command.command()
+@project_argument
+def review(project: Project) -> None:
+    """Show each difference with its images; on a terminal, ask whether to accept it."""
+    console = wide_console(sys.stdout)
+    comparison = _compare(project)
+    lines = comparison.lines
+    with _tensorflow(project):
+        from thawline.pipeline.schema_review import evidence
+
+        images = evidence.gather(lines, comparison.schema, comparison.example_files, _EXAMPLES)
+    asks = console.is_terminal and sys.stdin.isatty()
+    accepted: list[SchemaChange] = []
+    for line, of_line in zip(lines, images, strict=True):
+        say(console, (line.name, 'bold'), f'  ({comparison.action(line.kind)})')
+        say(console, f'  {line.message}')
+        _print_images(console, of_line)
+        if not asks:
+            say(console, f'  accept  {line.accept}')
+        elif click.confirm('  accept it?', default=False):
+            accepted += line.changes
+    if comparison.unusable:
+        say(console, ('quarantined', 'bold'), f'  ({comparison.action("quarantined")})')
+        say(console, f'  {comparison.unusable.message}')
+        paths = comparison.unusable_paths()
+        say(console, f'  files   {abbreviate(paths, _EXAMPLES)}')
+    _print_count(console, project, comparison)
+    if accepted:
+        _accept(console, project, comparison, accepted)
+
+
+def _print_images(console: rich.console.Console, of_line: Evidence) -> None:
+    if of_line.images:
+        more = of_line.images - len(of_line.paths)
+        rest = f' and {more:,} more' if more else ''
+        paths = f'{", ".join(of_line.paths)}{rest}'
+        say_after(console, rich.text.Text('  images  '), rich.text.Text(paths))
+
+
+@command.command()
+@click.argument('names', nargs=-1, metavar='[NAME]... [CONFIG]')
+@click.option('--all', 'everything', is_flag=True, help='Accept all differences.')
+def accept(names: Sequence[str], everything: bool) -> None:
+    """Take differences into the reviewed schema, by the names that `diff` prints.
+
+    NAME is a difference such as class:bees, all values of a column such as value:meta_site, or a
+    kind such as new_class. Comments and order of the file stay.
+    """
+    from thawline.components.data_gate import schema_change
+
+    config = None
+    if names and is_project(names[-1]):
+        *names, last = names
+        config = pathlib.Path(last)
+    if bool(names) == everything:
+        raise ConfigError(
+            'name the differences to accept, or give --all; see: thawline schema diff'
+        )
+    project = load(config)
+    comparison = _compare(project)
+    if everything:
+        chosen = comparison.shown
+    else:
+        chosen, unknown = schema_change.select(comparison.changes, names)
+        if unknown:
+            there = abbreviate((line.name for line in comparison.lines), 10) or 'none'
+            raise ConfigError(f'no difference is named {", ".join(unknown)}; there are: {there}')
+    console = wide_console(sys.stdout)
+    if not chosen:
+        _print_count(console, project, comparison)
+        return
+    _accept(console, project, comparison, chosen)
+
+
+def _accept(
+    console: rich.console.Console,
+    project: Project,
+    comparison: SchemaComparison,
+    changes: Sequence[SchemaChange],
+) -> None:
+    from thawline.components.data_gate import schema_change
+    from thawline.pipeline.schema_review import acceptance, schema_text
+
+    with _tensorflow(project):
+        accepted, by_hand = acceptance.accept(comparison.schema, changes, comparison.statistics)
+    changes = [change for change in changes if change.name not in {of.name for of in by_hand}]
+    for change in by_hand:
+        say(console, f'  left      {change.name}  {change.message}; change this rule by hand')
+    if not changes:
+        raise ConfigError(f'{project.schema} stays as it is')
+    text = schema_text.edit(comparison.text, comparison.schema, accepted)
+    files.write_text(project.schema, text)
+    for line in schema_change.lines(changes):
+        head = rich.text.Text(f'  accepted  {line.name}  ')
+        say_after(console, head, rich.text.Text(line.message))
+    left = len(comparison.shown) - len(changes)
+    rest = f', {left:,} left' if left > 0 else ''
+    say(console, f'wrote {project.schema}: {len(changes):,} accepted{rest}')
+    say(console, '  next    thawline run')
+
+
+def _compare(project: Project) -> SchemaComparison:
+    from thawline.pipeline.schema_review import comparison
+
+    inputs = comparison.inputs(project)
+    with _tensorflow(project):
+        return comparison.compare(*inputs, project.config.data_gate)
+
+
+def _print_count(
+    console: rich.console.Console, project: Project, comparison: SchemaComparison
+) -> None:
+    count = len(comparison.shown) + bool(comparison.unusable)
+    number = {0: 'no difference', 1: '1 difference'}.get(count, f'{count:,} differences')
+    say(
+        console,
+        f'{number} between {project.schema} and the {comparison.images:,} images of run '
+        f'{comparison.data.run.id}',
     )
 
 
-def _inferred(project: Project, run: Run, statistics: Output) -> str:
-    """The schema that SchemaGen infers, which does not run where there is a reviewed one."""
-    output = run.output(node_names.SCHEMA_GEN, 'schema')
-    file = pathlib.Path(output.uri, 'schema.pbtxt') if output else None
-    if file and file.is_file():
-        return file.read_text('utf-8')
+@contextlib.contextmanager
+def _tensorflow(project: Project) -> Iterator[Any]:
+    """Where TensorFlow is imported and used: its messages go to a log."""
     with (
         log_redirect.redirect_output(project.logs / 'schema.log') as terminal,
         spinner(rich.console.Console(file=terminal), 'starting TensorFlow'),
     ):
-        import tensorflow_data_validation as tfdv
-        from google.protobuf import text_format
-
-        schema = None
-        for split in json.loads(statistics.properties['split_names']):
-            file = pathlib.Path(statistics.uri, f'Split-{split}', 'FeatureStats.pb')
-            of_split = tfdv.load_stats_binary(str(file))
-            schema = tfdv.update_schema(schema, of_split) if schema else tfdv.infer_schema(of_split)
-        return str(text_format.MessageToString(schema, as_utf8=True))
-
-
-def merge(curated_text: str, inferred_text: str) -> str:
-    """Merges the curated rules, inferred ones for all other features, and the labels.
-
-    Args:
-        curated_text, inferred_text: `tensorflow_metadata` Schema in text format.
-
-    Returns:
-        The merged schema in text format.
-    """
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    merged = text_format.Parse(curated_text, schema_pb2.Schema())
-    inferred = text_format.Parse(inferred_text, schema_pb2.Schema())
-    known = {feature.name for feature in merged.feature}
-    for feature in inferred.feature:
-        if feature.name == 'label':
-            label = next(own for own in merged.feature if own.name == 'label')
-            label.domain = 'labels'
-            domain = merged.string_domain.add(name='labels')
-            domain.value.extend(_label_values(inferred, feature))
-        elif feature.name not in known:
-            merged.feature.add().CopyFrom(feature)
-            if feature.WhichOneof('domain_info') == 'domain':
-                domains = (d for d in inferred.string_domain if d.name == feature.domain)
-                merged.string_domain.extend(domains)
-    return text_format.MessageToString(merged, as_utf8=True)
-
-
-def _label_values(schema: Any, label: Any) -> list[str]:
-    if label.WhichOneof('domain_info') == 'string_domain':
-        return sorted(label.string_domain.value)
-    return sorted(next((d.value for d in schema.string_domain if d.name == label.domain), []))
+        yield

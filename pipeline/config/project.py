@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-import re
 
 import pydantic
 
@@ -15,20 +14,11 @@ from thawline.components.bulk_prediction.params import Bulk
 from thawline.components.ingestion import label_overlay, storage
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import files
-from thawline.pipeline.config import beam
+from thawline.pipeline.config import beam, curated_schema
 from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.metadata import PostgreSQL
 
 SCHEMA_FILE = 'schema.pbtxt'
-# As in schemas/images.pbtxt.
-_CLUSTER = b"""
-feature {
-  name: "cluster"
-  type: BYTES
-  presence { min_fraction: 1.0 min_count: 1 }
-  shape { dim { size: 1 } }
-}
-"""
 REGISTRY_LOCK = 'lock'  # beside the folders of the stages
 WEIGHTS_BY_NAME = ('imagenet', 'package', 'random')
 
@@ -197,13 +187,11 @@ class Project:
         """Copies the reviewed schema to a path that depends on its content.
 
         ImportSchemaGen is cached by the path alone: without the copy an edit would go unnoticed.
-        The copy has our feature `cluster` also where the schema was reviewed before there was one.
+        The copy has all features of ours, also those that came after the schema was reviewed.
         """
         if not self.schema.is_file():
             return None
-        content = self.schema.read_bytes()
-        if not re.search(rb'name:\s*"cluster"', content):
-            content += _CLUSTER
+        content = curated_schema.complete(self.schema.read_bytes())
         digest = hashlib.sha256(content).hexdigest()[:16]
         copy = self.output / 'reviewed_schemas' / digest / SCHEMA_FILE
         copy.parent.mkdir(parents=True, exist_ok=True)

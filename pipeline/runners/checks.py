@@ -17,7 +17,7 @@ from thawline.pipeline.config.project import WEIGHTS_BY_NAME, Project
 from thawline.pipeline.metadata import runs as metadata
 from thawline.pipeline.metadata.stores import opening
 from thawline.pipeline.notifications import targets
-from thawline.pipeline.runners import reviewed_schema
+from thawline.pipeline.schema_review import reviewed_schema
 
 _PATTERN = '*?[]'  # in output paths, Beam 2.77's file systems match these against names
 _ROW_BYTES = 4 * 2_000  # of features
@@ -147,7 +147,7 @@ def check_files(project: Project) -> None:
             f'the output folder {project.output} has {" and ".join(odd)} in its path, which Beam '
             'takes for a pattern of file names; rename the folder, or set output to another one'
         )
-    reviewed_schema.check(project)
+    reviewed_schema.read(project)
 
 
 def check_weights(project: Project) -> None:

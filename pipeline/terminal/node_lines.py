@@ -176,7 +176,7 @@ _LINES: dict[str, Callable[[NodeResult, Project], str]] = {
     node_names.IMAGE_EXAMPLE_GEN: _ingestion,
     node_names.STATISTICS_GEN: _statistics,
     node_names.SCHEMA_GEN: lambda result, project: (
-        f'inferred; review and keep it with: thawline schema (writes {project.schema})'
+        f'inferred; review and keep it with: thawline schema infer (writes {project.schema})'
     ),
     node_names.IMPORT_SCHEMA_GEN: lambda result, project: f'reviewed schema {project.schema}',
     node_names.EXAMPLE_VALIDATOR: lambda result, project: 'compared with the schema',

@@ -134,7 +134,7 @@ def test_challenger_is_compared_with_the_blessed_model(project, first):
 
 def test_reviewed_schema_is_used_and_a_new_label_stops_the_run(project, first):
     project.write()
-    written = project.thawline('schema')
+    written = project.thawline('schema', 'infer')
     assert written.returncode == 0, written.stderr
     schema = project.home / 'schema.pbtxt'
     text = schema.read_text('utf-8')

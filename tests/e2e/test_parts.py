@@ -81,30 +81,50 @@ def test_run_of_before_is_started_from_where_its_settings_are_back(project: Proj
 
 
 def test_images_that_changed_since_are_not_left_out(project: Project) -> None:
-    ended(project.thawline('schema'), 0)
+    ended(project.thawline('schema', 'infer'), 0)
     (project.home / 'schema.pbtxt').unlink()
     add_class(project, 'amber')
     for node in ('Trainer', 'Report'):
         told = ended(project.thawline('run', '--only', node), 2)
         assert 'ImageExampleGen' in told and 'images that have changed' in told
         assert nodes(told) == []
-    done = project.thawline('schema')
+    done = project.thawline('schema', 'infer')
     assert done.returncode == 2 and 'thawline run --to StatisticsGen' in done.stderr
     assert not (project.home / 'schema.pbtxt').exists()
 
 
-def test_schema_is_of_the_images_as_they_are(project: Project) -> None:
+def test_schema_is_reviewed_compared_and_changed(project: Project) -> None:
     ended(project.thawline('run', '--to', 'SchemaGen'), 0)
-    ended(project.thawline('schema'), 0)
+    ended(project.thawline('schema', 'infer'), 0)
     schema = project.home / 'schema.pbtxt'
-    inferred = schema.read_text('utf-8')
-    assert '"amber"' in inferred
-    add_class(project, 'basalt')
-    ended(project.thawline('run', '--to', 'DataGate'), 4)
-    ended(project.thawline('schema', '--force'), 0)
+    reviewed = schema.read_text('utf-8').replace('name: "labels"', 'name: "labels"  # by Ada')
+    schema.write_text(reviewed, 'utf-8')
+    assert '"amber"' in reviewed
+    # A proposal does not touch what was reviewed; inferred here, it is as by SchemaGen.
+    ended(project.thawline('schema', 'infer'), 0)
+    assert schema.read_text('utf-8') == reviewed
+    proposal = (project.home / 'schema.proposed.pbtxt').read_text('utf-8')
+    assert proposal == reviewed.replace('  # by Ada', '')
+    ended(project.thawline('schema', 'diff'), 0)
+
+    add_class(project, 'basalt [1]')
+    assert 'thawline run --to' in project.thawline('schema', 'diff').stderr
+    stopped = ended(project.thawline('run', '--to', 'DataGate'), 4)
+    assert "thawline schema accept 'class:basalt [1]'" in stopped
+    differences = ended(project.thawline('schema', 'diff'), 4)
+    assert 'class:basalt [1]' in differences and '20 images' in differences
+    shown = ended(project.thawline('schema', 'review'), 0)
+    assert re.search(r'basalt \[1\]/\d+\.png, .* and 17 more', shown)
+    wrong = project.thawline('schema', 'accept', 'class:basalt')
+    assert wrong.returncode == 2 and 'class:basalt [1]' in wrong.stderr
+    assert schema.read_text('utf-8') == reviewed
+    ended(project.thawline('schema', 'accept', 'class:basalt [1]'), 0)
     text = schema.read_text('utf-8')
-    assert '"basalt"' in text and '"amber"' in text
-    # Inferred here, as SchemaGen would have.
-    same = re.sub(r'run \S+', 'run', text.replace('value: "basalt"\n', '')).split()
-    assert same == re.sub(r'run \S+', 'run', inferred).split()
+    assert set(text.splitlines()) - set(reviewed.splitlines()) == {'  value: "basalt [1]"'}
+    ended(project.thawline('schema', 'diff'), 0)
     ended(project.thawline('run', '--to', 'DataGate'), 0)
+    assert 'not blessed' in project.thawline('runs').stdout
+
+    schema.write_text(text + 'feature { nme: "x" }', 'utf-8')
+    damaged = project.thawline('schema', 'diff')
+    assert damaged.returncode == 2 and f'{schema}:{len(text.splitlines()) + 1}' in damaged.stderr

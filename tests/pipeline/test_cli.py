@@ -289,9 +289,26 @@ def test_where_the_demo_has_run_it_is_the_project(tmp_path):
 
 
 def test_schema_without_any_run(project):
-    done = thawline('schema', cwd=project)
+    done = thawline('schema', 'infer', cwd=project)
     assert done.returncode == 2
     assert 'thawline run' in done.stderr
+    done = thawline('schema', 'diff', cwd=project)
+    assert done.returncode == 2
+    assert 'thawline schema infer' in done.stderr
+
+
+@pytest.mark.parametrize('old', [['.'], ['--force'], ['thawline.yaml', '--force']])
+def test_schema_as_it_was_called_before_names_what_took_its_place(project, old):
+    done = thawline('schema', *old, cwd=project)
+    assert done.returncode == 2
+    assert 'thawline schema infer' in done.stderr and 'thawline schema diff' in done.stderr
+
+
+def test_schema_accept_of_nothing_or_of_all_and_some(project):
+    for arguments in ([], ['.'], ['class:bee', '--all']):
+        done = thawline('schema', 'accept', *arguments, cwd=project)
+        assert done.returncode == 2
+        assert '--all' in done.stderr and 'thawline schema diff' in done.stderr
 
 
 def test_init_writes_a_file_that_it_can_read(project):

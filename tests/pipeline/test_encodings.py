@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[list[str], int, str | None]] = {
     'compare as Markdown': (['compare', 'r1', 'r2', '--format', 'md'], 0, UTF_8),
     'metadata': (['metadata', 'check'], 0, 'gr\\xf6\\xdfe'),
     'notify': (['notify'], 2, ''),
-    'schema': (['schema'], 2, ''),
+    'schema': (['schema', 'diff'], 2, ''),
     'explain': (['explain', NAME], 2, ''),
     'promote': (['promote', NAME], 2, ''),
     'rollback': (['rollback', '--yes'], 2, ''),

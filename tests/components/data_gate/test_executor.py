@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import json
 import pathlib
-from typing import TypeAlias
 
-import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.types import standard_artifacts
 
 from tests import made_records
+from tests.components.data_gate import made_statistics
 from thawline.components.data_gate import executor
 from thawline.components.data_gate.artifacts import DataVerdict
 from thawline.components.data_gate.component import DataGate
 from thawline.components.data_gate.findings import DataRecord
 from thawline.components.data_gate.params import DataPolicy
+from thawline.components.data_gate.split_statistics import Statistics
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.shared import code_digest
 from thawline.components.shared.errors import DataError
 
-Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 # A name that needs no escape in TFDV's text form but breaks naive parsing.
 COUNTS = {'cat': 30, 'grüne "Katze"': 25, '🐈': 12}
 
 
-def statistics(counts: dict[str, int], **extra: list[object]) -> Statistics:
+def statistics(counts: dict[str, int]) -> Statistics:
     labels = [name for name, n in counts.items() for _ in range(n)]
-    frame = pd.DataFrame(
-        {'label': labels, 'image_id': [str(i) for i in range(len(labels))], **extra}
-    )
-    return tfdv.generate_statistics_from_dataframe(frame, n_jobs=1)
+    return made_statistics.of_rows({'label': labels, 'image_id': [*map(str, range(len(labels)))]})
 
 
 @pytest.fixture(scope='module')
@@ -40,45 +36,11 @@ def sane() -> Statistics:
     return statistics(COUNTS)
 
 
-def test_class_counts_of_generated_statistics(sane: Statistics) -> None:
-    assert executor.class_counts(sane) == COUNTS
-
-
-def test_class_counts_of_many_classes() -> None:
-    """TFDV lists 20 top values; the rank histogram must hold them all."""
-    many = {f'class {i:03}': 1 + i % 3 for i in range(150)}
-    assert executor.class_counts(statistics(many)) == many
-
-
-def test_class_counts_without_labels() -> None:
-    frame = pd.DataFrame({'image_id': ['a', 'b']})
-    assert executor.class_counts(tfdv.generate_statistics_from_dataframe(frame, n_jobs=1)) == {}
-    assert executor.class_counts(Statistics()) == {}
-
-
 def schema_of(sane: Statistics) -> schema_pb2.Schema:
     schema = tfdv.infer_schema(sane)
     tfdv.get_feature(schema, 'label').domain = 'classes'
     schema.string_domain.add(name='classes', value=list(COUNTS))
     return schema
-
-
-def test_anomaly_lines_of_a_validation(sane: Statistics) -> None:
-    schema = schema_of(sane)
-    assert executor.anomaly_lines(tfdv.validate_statistics(sane, schema)) == []
-    strange = statistics({**COUNTS, 'owl': 10}, extra=[1.5] * 77)
-    lines = executor.anomaly_lines(tfdv.validate_statistics(strange, schema))
-    assert len(lines) == 2
-    assert lines[0].startswith("feature 'extra': New column")
-    assert lines[1].startswith("feature 'label': Unexpected string values")
-    assert 'owl' in lines[1]
-
-
-def test_anomaly_of_the_data_set_as_a_whole(sane: Statistics) -> None:
-    schema = schema_of(sane)
-    schema.dataset_constraints.min_examples_count = 1000
-    (line,) = executor.anomaly_lines(tfdv.validate_statistics(sane, schema))
-    assert '67 examples' in line and 'fewer than expected' in line
 
 
 class Run:
@@ -145,32 +107,34 @@ def test_verdict_of_sane_data(sane: Statistics, tmp_path: pathlib.Path) -> None:
 
 def test_fatal_data_stop_with_every_reason(sane: Statistics, tmp_path: pathlib.Path) -> None:
     strange = statistics({**COUNTS, 'owl': 1})
-    anomalies = tfdv.validate_statistics(strange, schema_of(sane))
+    schema = schema_of(sane)
     run = Run(tmp_path)
-    run.write(strange, anomalies, quarantined=150)
+    run.write(strange, tfdv.validate_statistics(strange, schema), 150, schema)
     with pytest.raises(DataError) as caught:
         run.judge(DataPolicy(min_images_per_class=10))
-    for part in ("'owl' (3)", '150 of 201 files', 'anomaly in val', 'truncated'):
+    for part in ("'owl' (3)", '150 of 201 files', 'thawline schema accept class:owl', 'truncated'):
         assert part in str(caught.value)
-    run.judge(DataPolicy(min_images_per_class=1, max_quarantined=0.9, anomalies='warn'))
-    findings = DataRecord.read(run.verdict.uri).findings
-    assert not any(finding.fatal for finding in findings)
-    assert sum(finding.message.startswith('anomaly in') for finding in findings) == 3
+    run.judge(DataPolicy(min_images_per_class=1, max_quarantined=0.9, new_class='warn'))
+    record = DataRecord.read(run.verdict.uri)
+    assert [(of.fatal, of.kind) for of in record.findings] == [
+        (False, 'new_class'), (False, '')
+    ]  # fmt: skip
+    assert [change.subject for change in record.facts.changes] == ['owl']
+    assert '3 images (train 1, val 1, test 1)' in record.findings[0].message
 
 
 def test_a_class_of_the_schema_without_an_image_stops(
     sane: Statistics, tmp_path: pathlib.Path
 ) -> None:
     run, schema = Run(tmp_path), schema_of(sane)
-    assert executor.schema_classes(schema) == list(COUNTS)
     schema.string_domain[-1].value.append('owl')
     run.write(sane, anomalies_pb2.Anomalies(), quarantined=0, schema=schema)
-    with pytest.raises(DataError, match="the schema knows 'owl', but no image"):
+    with pytest.raises(DataError, match="class 'owl' has no image"):
         run.judge(DataPolicy())
-    run.judge(DataPolicy(anomalies='warn'))
+    run.judge(DataPolicy(vanished_class='warn'))
     assert [finding.fatal for finding in DataRecord.read(run.verdict.uri).findings] == [False]
-    assert executor.schema_classes(tfdv.infer_schema(sane)) in ([], sorted(COUNTS))
-    assert executor.schema_classes(schema_pb2.Schema()) == []
+    run.judge(DataPolicy(vanished_class='ignore'))
+    assert DataRecord.read(run.verdict.uri).findings == []
 
 
 def test_component_takes_the_outputs_of_the_others() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,10 @@ import pydantic
 import pytest
 
 from tests import golden
+from thawline.components.data_gate import schema_change
 from thawline.components.data_gate.findings import DataFacts, find
 from thawline.components.data_gate.params import DataPolicy
+from thawline.components.data_gate.schema_change import KINDS, Kind, SchemaChange
 from thawline.components.shared.finding import Finding
 from thawline.components.shared.splits import SPLITS
 
@@ -22,16 +25,25 @@ SANE = {
     'test': {'cat': 15, 'dog': 15},
 }
 
+CHANGES = [
+    SchemaChange('new_class', "d'or [1]", 'new class "d\'or [1]", 3 images (train 3)'),
+    SchemaChange('formats', 'PNG', 'new source format PNG, 3 images (train 3), 1.6 %'),
+    *(
+        SchemaChange('new_value', 'meta_site', f"new value 'site {i}' of meta_site", f'site {i}')
+        for i in range(9_998)
+    ),
+]
+
 
 def facts(
     class_counts: Mapping[str, Mapping[str, int]] | None = None,
     listed: int = 190,
     quarantined: int = 0,
     reasons: Mapping[str, int] | None = None,
-    anomalies: Mapping[str, Sequence[str]] | None = None,
+    changes: Sequence[SchemaChange] = (),
 ) -> DataFacts:
     counts = SANE if class_counts is None else class_counts
-    return DataFacts(counts, listed, quarantined, reasons or {}, anomalies or {})
+    return DataFacts(counts, listed, quarantined, reasons or {}, changes)
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -90,13 +102,23 @@ def test_quarantine_above_the_limit_is_fatal_at_the_limit_not() -> None:
     assert finding.fatal and '0 of 0 files' in finding.message
 
 
-def test_anomalies_stop_or_warn() -> None:
-    anomalies = {'train': ['one', 'two'], 'val': ['three'], 'test': []}
-    for policy, fatal in ((DataPolicy(), True), (DataPolicy(anomalies='warn'), False)):
-        findings = find(facts(anomalies=anomalies), policy)
-        assert [finding.fatal for finding in findings] == [fatal] * 3
-        assert findings[0].message == 'anomaly in train: one'
-        assert findings[2].message == 'anomaly in val: three'
+@pytest.mark.parametrize('kind', KINDS)
+def test_each_kind_of_change_has_its_policy(kind: Kind) -> None:
+    changes = [SchemaChange(kind, 'x', 'what is new')]
+    for action, fatal in (('stop', True), ('warn', False)):
+        finding = only(find(facts(changes=changes), DataPolicy.model_validate({kind: action})))
+        assert (finding.fatal, finding.kind) == (fatal, kind)
+        assert f'what is new; if that is right: thawline schema accept {changes[0].name}' == (
+            finding.message
+        )
+    assert find(facts(changes=changes), DataPolicy.model_validate({kind: 'ignore'})) == []
+
+
+def test_quarantine_warns_or_is_ignored() -> None:
+    bad = facts(listed=100, quarantined=50)
+    finding = only(find(bad, DataPolicy(quarantined='warn')))
+    assert not finding.fatal and finding.kind == 'quarantined'
+    assert find(bad, DataPolicy(quarantined='ignore')) == []
 
 
 def test_imbalance_is_a_remark() -> None:
@@ -123,8 +145,9 @@ def test_wording() -> None:
         facts({}),
         facts({'train': {'cat': 100}}),
         facts(tiny, listed=0),
-        facts(counts, 200, 100, {'truncated': 10, 'not_an_image': 90}, {'val': ['a new column']}),
+        facts(counts, 200, 100, {'truncated': 10, 'not_an_image': 90}),
         facts({split: {'cat': 101, 'dog': 10} for split in SPLITS}),
+        facts(changes=CHANGES),
     )
     lines = []
     for number, case in enumerate(cases, 1):
@@ -175,8 +198,40 @@ def test_class_that_train_lacks_is_always_fatal(counts: dict[str, dict[str, int]
 
 @pytest.mark.parametrize(
     'wrong',
-    [{'min_images_per_class': 0}, {'max_quarantined': 1.5}, {'anomalies': 'ignore'}, {'other': 1}],
+    [{'min_images_per_class': 0}, {'max_quarantined': 1.5}, {'new_class': 'no'}, {'other': 1}],
 )
 def test_policy_refuses_what_it_does_not_know(wrong: dict[str, Any]) -> None:
     with pytest.raises(pydantic.ValidationError):
         DataPolicy(**wrong)
+
+
+def test_the_key_of_before_names_those_that_replaced_it() -> None:
+    with pytest.raises(pydantic.ValidationError) as caught:
+        DataPolicy.model_validate({'anomalies': 'warn'})
+    assert all(kind in str(caught.value) for kind in KINDS)
+
+
+def test_names_of_changes() -> None:
+    names = [change.name for change in CHANGES[:3]]
+    assert names == ["class:d'or [1]", 'format:PNG', 'value:meta_site=site 0']
+    lines = schema_change.lines(CHANGES)
+    assert [line.name for line in lines] == [*names[:2], 'value:meta_site']
+    assert '9,998' in lines[2].message and len(lines[2].message) < 120
+    assert shlex.split(lines[0].accept)[-1] == names[0]
+
+
+@pytest.mark.parametrize(
+    ('names', 'count', 'unknown'),
+    [
+        (['format:PNG'], 1, []),
+        (['formats', 'new_class'], 2, []),
+        (['value:meta_site'], 9_998, []),
+        (['value:meta_site=site 7', 'format:PNG'], 2, []),
+        (['format:png', 'format:PNG', ''], 1, ['', 'format:png']),
+    ],
+)
+def test_changes_are_chosen_by_name_group_or_kind(
+    names: list[str], count: int, unknown: list[str]
+) -> None:
+    chosen, left = schema_change.select(CHANGES, names)
+    assert (len(chosen), left) == (count, unknown)

@@ -22,6 +22,7 @@ from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import build, model_card, saliency
 from thawline.components.saved_model import card, signatures
+from thawline.components.shared.finding import Finding
 from thawline.components.training.record import BaseRecord
 
 HOSTILE_PATH = 'a/"><img src=x onerror=alert(1)>.png'
@@ -160,7 +161,9 @@ def given(
         audit=audited.of_embeddings(embedded(splits, classes), classes),
         data=build.DataRecords(
             dataclasses.replace(made_records.ingestion(counts, 2), notes=('a note',)),
-            DataRecord(DataFacts({}, 0, 0, {}, {'train': [], 'val': ['a strange value']}), []),
+            DataRecord(
+                DataFacts({}, 0, 0, {}), [Finding(False, 'a strange value', 'new_value')]
+            ),
             {'train': {'brightness': (0.5, 0.1, 100)}, 'val': {'brightness': (0.6, 0.1, 50)}},
             {
                 split: [write(tmp_path / f'{split}.gz', of)]

@@ -170,7 +170,7 @@ def report(
         for split, of in splits.items()
     }
     written = sum(map(len, splits.values()))
-    data_record = DataRecord(DataFacts({}, written, 0, {}, {}), [])
+    data_record = DataRecord(DataFacts({}, written, 0, {}), [])
     write_records(home, made_records.ingestion(counts), data_record, made_records.training())
     write_embeddings(home / 'embeddings', embedded(splits, classes))
     write_audit(home / 'data_audit', audited.of_embeddings(embedded(splits, classes), classes))

@@ -132,7 +132,7 @@ def test_slices_leave_out_columns_of_many_values_and_say_so(told: ReportContent)
     facts = {fact.term: fact for fact in data.facts}
     assert 'meta_serial' in facts['Remarks'].detail
     assert facts['Quarantined'].detail == 'truncated 2'
-    assert facts['Anomalies against the schema'].detail == 'val: a strange value'
+    assert facts['Differences from the schema'].detail == 'a strange value'
     assert facts['Drift between splits'].value.startswith('brightness of val +1.00')
     assert 'none in more than one split' in facts['Groups'].value
 

@@ -24,7 +24,7 @@ def data_facts(**changes: object) -> data_card.DataCardInputs:
         'summary': made_records.ingestion(
             {'train': {'a': 20, 'b': 10}, 'val': {'a': 5, '': 5}}
         ),
-        'findings': [], 'anomalies': {'train': []}, 'means': {}, 'groups': {},
+        'findings': [], 'differences': [], 'means': {}, 'groups': {},
         'suspects': 0, 'compared': 0, 'not_sliced': [], 'deleted': 0,
         'buckets': Fact('Buckets', 'none'),
     }  # fmt: skip
@@ -41,7 +41,7 @@ def test_data_card_of_a_set_without_remarks() -> None:
     assert found['Images per class'] == Fact(
         'Images per class', '5 to 25', 'a 25, b 10, (no label) 5'
     )
-    assert found['Quarantined'].value == found['Anomalies against the schema'].value == 'none'
+    assert found['Quarantined'].value == found['Differences from the schema'].value == 'none'
     assert found['Suspicious labels'].value == 'not checked'
     assert found['Groups'].value == 'not counted'
     assert 'Remarks' not in found

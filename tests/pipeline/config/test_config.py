@@ -74,6 +74,8 @@ def test_defaults_fit_together():
         (MINIMAL + 'model: {backbone: resnet50, weights: package}', ["'package'", 'imagenet']),
         (MINIMAL + 'preprocessing: {image_size: 8}', ['preprocessing.image_size: received 8']),
         (MINIMAL + 'data_gate: 4', ['data_gate: received 4, expected a section']),
+        (MINIMAL + 'data_gate: {anomalies: warn}', ['data_gate: anomalies was', 'new_class']),
+        (MINIMAL + 'data_gate: {new_class: no}', ['data_gate.new_class', "'stop'"]),
         ('[]', ['contains []']),
         ('', ['contains None']),
         ('a: b: c', ['not valid YAML']),

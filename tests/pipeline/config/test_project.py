@@ -46,16 +46,16 @@ def test_reviewed_schema_is_pinned_by_its_content(tmp_path):
     plain = parsed('')
     project = Project.of(plain, tmp_path)
     assert project.copy_schema() is None
-    # Ours is there already; a schema from before it was gets the feature.
-    cluster = 'feature { name: "cluster" type: BYTES }'
-    (tmp_path / 'schema.pbtxt').write_text(f'# one {cluster}')
+    # All of ours are there already; a schema from before one of them was gets it.
+    ours = (ROOT / 'schemas/images.pbtxt').read_text()
+    (tmp_path / 'schema.pbtxt').write_text(f'# one\n{ours}')
     first = project.copy_schema()
-    (tmp_path / 'schema.pbtxt').write_text('# two')
+    (tmp_path / 'schema.pbtxt').write_text(ours.replace('"cluster"', '"other"'))
     second = project.copy_schema()
     assert first and second and first != second
-    assert first.read_text() == f'# one {cluster}'
-    added = second.read_text().removeprefix('# two')
-    assert added.partition('name: "cluster"')[2] in (ROOT / 'schemas/images.pbtxt').read_text()
+    assert first.read_text() == f'# one\n{ours}'
+    added = second.read_text().removeprefix(ours.replace('"cluster"', '"other"'))
+    assert added.strip() in ours and added.count('feature {') == 1 and '"cluster"' in added
 
 
 def test_reviewed_schema_lies_beside_the_file_or_with_the_runs_of_a_preset(tmp_path):

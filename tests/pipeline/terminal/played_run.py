@@ -13,7 +13,9 @@ from thawline.pipeline.terminal.console import say
 from thawline.pipeline.terminal.run_display import RunDisplay
 
 LINES = {
-    'SchemaGen': 'inferred; review and keep it with: thawline schema (writes {home}/schema.pbtxt)',
+    'SchemaGen': (
+        'inferred; review and keep it with: thawline schema infer (writes {home}/schema.pbtxt)'
+    ),
     'Embedder': 'val accuracy 98.4 % (91.7 to 99.7 %), gate 70.0 %: passed, test accuracy 84.9 %',
     'Report': '{home}/runs/stones/artifacts/Report/report/30/report.html',
 }

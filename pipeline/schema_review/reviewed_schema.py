@@ -1,19 +1,26 @@
-"""Whether the reviewed schema can be read, before a run that ends in the middle because of it."""
+"""The reviewed schema of a project, read so that what is wrong with it is named with its line."""
 
 from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from thawline.components.shared.errors import ConfigError, NotFound, from_os_error
+from thawline.pipeline.config import curated_schema
 from thawline.pipeline.config.project import Project
 
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
 _PLACE = re.compile(r'^\d+:\d+ : ')  # as protobuf begins a message
-_OTHER = 'correct it, or replace it with: thawline schema --force'
+_OTHER = 'correct it, or move it away and write another one with: thawline schema infer'
 
 
-def check(project: Project) -> None:
-    """Refuses a schema that no node could read; none at all is fine, unless one is configured.
+def read(project: Project) -> tuple[str, schema_pb2.Schema] | None:
+    """Its text and the schema; None where there is none, unless one is configured.
+
+    The schema has all features of ours, also those that came after it was reviewed.
 
     Raises:
         NotFound: there is none, but the configuration names it.
@@ -22,7 +29,7 @@ def check(project: Project) -> None:
     path = project.schema
     if not os.path.lexists(path):
         if project.config.data.schema_file is None:
-            return
+            return None
         raise NotFound(f'data.schema_file: there is no file {path}')
     if path.is_dir():
         raise ConfigError(f'the reviewed schema {path} is a folder; remove or rename it')
@@ -49,3 +56,5 @@ def check(project: Project) -> None:
         raise ConfigError(f'the reviewed schema {path}{line}: {reason}; {_OTHER}') from error
     if not schema.feature:
         raise ConfigError(f'the reviewed schema {path} describes no feature; {_OTHER}')
+    text = curated_schema.complete(content).decode()
+    return text, text_format.Parse(text, schema_pb2.Schema())
