@@ -26,6 +26,7 @@ BENCHMARKS = {
     'rates': (['--write'], 4),
     'driver': (['--write'], 1),
     'splits': (['--write'], 1),
+    'schema_ranges': (['--write'], 1),
     'near_duplicates': (['--write'], 8),
     'serving': (['--write'], 5),
     'hostile': (['--write'], 10),
