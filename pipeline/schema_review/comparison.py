@@ -75,12 +75,13 @@ class SchemaComparison:
         return action
 
     def unusable_paths(self) -> list[str]:
-        """The files in quarantine."""
+        """The files in quarantine, without those that the settings leave out."""
         output = self.data.quarantine
         file = pathlib.Path(output.uri, quarantine.REPORT_JSONL) if output else None
         if file is None or not file.is_file():
             return []
-        return [entry.path for entry in quarantine.from_jsonl(file.read_text('utf-8'))]
+        entries = quarantine.from_jsonl(file.read_text('utf-8'))
+        return [entry.path for entry in entries if entry.reason not in quarantine.BY_CHOICE]
 
 
 def inputs(project: Project) -> tuple[str, schema_pb2.Schema, LatestData]:
@@ -106,9 +107,9 @@ def compare(
     from thawline.pipeline.schema_review import acceptance
 
     statistics = data.read_statistics()
-    summary = data.summary()
     unusable = None
-    if summary is not None:
+    if summary := data.summary():
+        summary = summary.without_choices
         unusable = findings.find_unusable(
             summary.total, summary.quarantined, summary.reasons, policy
         )
