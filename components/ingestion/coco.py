@@ -222,12 +222,13 @@ def _box(
 
 
 def _numbers(values: Any) -> list[float] | None:
-    if not isinstance(values, list):
+    if not isinstance(values, list) or any(isinstance(v, (bool, str)) for v in values):
         return None
-    is_number = [
-        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in values
-    ]
-    return [float(v) for v in values] if all(is_number) else None
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, OverflowError):
+        return None
+    return numbers if all(map(math.isfinite, numbers)) else None
 
 
 def _fields(entry: Any, keys: tuple[str, str], where: str) -> tuple[Any, Any]:

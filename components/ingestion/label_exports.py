@@ -84,7 +84,10 @@ def label_studio(content: bytes, name: str, label: str) -> ExportTable:
     tasks = label_studio_tasks(content, name)
     question = None if label == Columns.model_fields['label'].default else label
     names = {
-        n for task in tasks if isinstance(task, dict) for n in label_studio_export.questions(task)
+        n
+        for task in tasks
+        if label_studio_export.is_task(task)
+        for n in label_studio_export.questions(task)
     }
     if (question is None and len(names) > 1) or (question and names and question not in names):
         raise DataError(
@@ -132,9 +135,9 @@ def label_studio_tasks(content: bytes, name: str) -> list[Any]:
 
 def picture_of(task: Any) -> str | None:
     """What a task says of its image; thawline's own tasks have the picture in them, and a path."""
-    data = task.get('data', task) if isinstance(task, dict) else None
-    if not isinstance(data, dict):
+    if not label_studio_export.is_task(task):
         return None
+    data = task.get('data', task)
     values = [data.get('path'), data.get('image'), *data.values()]
     return next((v for v in values if isinstance(v, str) and _is_picture(v)), None)
 

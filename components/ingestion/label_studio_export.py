@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from thawline.components.ingestion import boxes
 
 _MIN_NAMES = ('label', 'choice', 'choices')  # of the answer in JSON-MIN
+_REGIONS = ('rectanglelabels', 'polygonlabels')
 
 
 class Choices(NamedTuple):
@@ -44,6 +45,27 @@ class Region(NamedTuple):
     size: tuple[float, float]
 
 
+def is_task(task: Any) -> bool:
+    """Whether everything that is read of a task here is of the right kind."""
+    if not isinstance(task, dict) or not isinstance(task.get('data', {}), dict):
+        return False
+    annotations = task.get('annotations') or []
+    if not isinstance(annotations, list) or not all(isinstance(a, dict) for a in annotations):
+        return False
+    results = [annotation.get('result') or [] for annotation in annotations]
+    if not all(isinstance(of_one, list) for of_one in results):
+        return False
+    return all(_is_result(result) for of_one in results for result in of_one)
+
+
+def _is_result(result: Any) -> bool:
+    value = result.get('value', {}) if isinstance(result, dict) else None
+    kind = result.get('type') if isinstance(result, dict) else None
+    if not isinstance(value, dict):
+        return False
+    return kind not in ('choices', *_REGIONS) or isinstance(value.get(kind) or [], list)
+
+
 def answers(task: Mapping[str, Any], question: str | None = None) -> list[Choices]:
     """One of each person; in JSON-MIN, which has a task for each, exactly one.
 
@@ -70,7 +92,7 @@ def regions(task: Mapping[str, Any]) -> list[list[Region]]:
         [
             _region(position, result)
             for position, result in enumerate(annotation.get('result') or (), 1)
-            if result.get('type') in ('rectanglelabels', 'polygonlabels')
+            if result.get('type') in _REGIONS
         ]
         for annotation in _valid(task)
     )
@@ -83,7 +105,9 @@ def _region(position: int, result: Mapping[str, Any]) -> Region:
     labels = list(map(str, value.get(result['type']) or ()))
     try:
         size = float(result['original_width']), float(result['original_height'])
-    except (KeyError, TypeError, ValueError):
+        if not (min(size) > 0 and max(size) < math.inf):
+            size = 1.0, 1.0
+    except (KeyError, TypeError, ValueError, OverflowError):
         size = 1.0, 1.0
     try:
         if result['type'] == 'polygonlabels':
@@ -91,13 +115,14 @@ def _region(position: int, result: Mapping[str, Any]) -> Region:
         else:
             x, y, width, height = (float(value[name]) for name in ('x', 'y', 'width', 'height'))
             percent = [x, y, x + width, y, x + width, y + height, x, y + height]
-    except (KeyError, TypeError, ValueError):
+        degrees = float(value.get('rotation') or 0)
+    except (KeyError, TypeError, ValueError, OverflowError):
         return Region(key, labels, None, size)
-    if len(percent) < 6 or not all(map(math.isfinite, percent)):
+    if len(percent) < 6 or len(percent) % 2 or not all(map(math.isfinite, [*percent, degrees])):
         return Region(key, labels, None, size)
     points = [number / 100 * size[n % 2] for n, number in enumerate(percent)]
-    if degrees := value.get('rotation'):  # around the first corner
-        points = boxes.rotated(points, (points[0], points[1]), float(degrees))
+    if degrees:  # around the first corner
+        points = boxes.rotated(points, (points[0], points[1]), degrees)
     return Region(key, labels, points, size)
 
 
@@ -111,7 +136,7 @@ def _annotations(task: Mapping[str, Any], question: str | None) -> Iterator[Choi
             choice
             for result in annotation.get('result') or ()
             if result.get('type') == 'choices' and question in (None, result.get('from_name'))
-            for choice in result.get('value', {}).get('choices', ())
+            for choice in map(str, result.get('value', {}).get('choices') or ())
         ]
         when = annotation.get('updated_at') or annotation.get('created_at')
         yield Choices(labels, _person(annotation.get('completed_by')), str(when or ''))
@@ -121,8 +146,8 @@ def _minimal(task: Mapping[str, Any], question: str | None) -> Choices:
     names = _MIN_NAMES if question is None else (question,)
     value: Any = next((task[name] for name in names if task.get(name)), [])
     if isinstance(value, dict):
-        value = value.get('choices', [])
-    labels = [value] if isinstance(value, str) else list(map(str, value))
+        value = value.get('choices') or []
+    labels = list(map(str, value if isinstance(value, list) else [value]))
     return Choices(labels, _person(task.get('annotator')), str(task.get('updated_at') or ''))
 
 

@@ -155,9 +155,15 @@ class _Reading:
             tuple(items), tuple(self._rejected),
             (*self._notes, *_notes(self._rejected)), (),
             files=tuple(self._files[path] for path in self._rows),
-            manifest=b'\0'.join(part.content for part in self._parts), columns=self._columns,
+            manifest=b'\0'.join(part.content for part in self._parts), columns=self._chosen,
             unlabelled=tuple(self._unlabelled), label_notes=label_notes,
         )  # fmt: skip
+
+    @property
+    def _chosen(self) -> Columns:
+        """The columns but for those that the format fixes."""
+        fixed = {k: getattr(self._spec.columns, k) for part in self._parts for k in part.columns}
+        return self._columns.model_copy(update=fixed)
 
     def _settle(self) -> tuple[str, ...]:
         """Replaces the rows of several labellers by one with the label of most; says how."""

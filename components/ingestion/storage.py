@@ -124,6 +124,13 @@ def stat(path: str) -> Entry | None:
     return Entry(path, os.path.basename(path), info.st_size)
 
 
+def exists(path: str) -> bool:
+    """Whether there is a file, or a folder (in a bucket: with something in it)."""
+    if not is_remote(path):
+        return os.path.exists(path)
+    return bool(_match(path) or _match(f'{path.rstrip("/")}/**'))
+
+
 def read(path: str, most: int | None = None) -> bytes:
     """All bytes of the file at `path`.
 

@@ -64,7 +64,7 @@ def _read_folder(
     pictures: dict[str, storage.Entry] = {}
     texts: dict[str, storage.Entry] = {}
     for place in dict.fromkeys((folder, _mirrored(folder))):
-        if place != folder and not (storage.is_remote(place) or os.path.isdir(place)):
+        if place != folder and not storage.exists(place):
             continue
         for entry in storage.tree(place).entries:
             stem, _, suffix = entry.path.rpartition('.')

@@ -150,8 +150,8 @@ def _folder(value: str, root: Any, path: str, base: str, key: str) -> str:
     roots = [storage.join(base, str(root)), base] if root else [base]
     candidates = [storage.join(r, v) for r in roots for v in below]
     for candidate in candidates:
-        if storage.is_remote(candidate) or os.path.exists(candidate):
-            return os.path.normpath(candidate) if '://' not in candidate else candidate
+        if storage.exists(candidate):
+            return candidate if storage.is_remote(candidate) else os.path.normpath(candidate)
     raise DataError(
         f'{path}: {key}: {value!r} does not exist; looked for '
         f'{", ".join(dict.fromkeys(candidates))}.'

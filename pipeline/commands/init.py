@@ -31,7 +31,7 @@ name: $name
 
 data:
   # $summary
-  source: $source
+  $source
 $layout  # Keep images of the same patient, part or place in one split, if their paths match alike:
   # group_pattern: '^[^/]+/(\\d+)_'
 $columns$split
@@ -90,6 +90,10 @@ _KINDS = {
     help='What the folders on the first level are; default: found out from what they hold.',
 )
 @click.option(
+    '--root',
+    help='Folder that the paths of a table, of COCO or of an export begin in; default: its own.',
+)
+@click.option(
     '--path-column', help='Column of a table with the path of the image; default: guessed.'
 )
 @click.option(
@@ -102,6 +106,7 @@ def command(
     folder: pathlib.Path,
     data: str,
     layout: str,
+    root: str | None,
     path_column: str | None,
     label_column: tuple[str, ...],
     force: bool,
@@ -115,20 +120,20 @@ def command(
     target = folder / loading.PROJECT_FILE
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
-    local = '://' not in data and not data.startswith('package:')
-    located = str(pathlib.Path(data).expanduser().resolve()) if local else data
+    located = _in_full(data)
+    images = None if root is None else _in_full(root)
     named: dict[str, Any] = {'path': path_column, 'label': next(iter(label_column), None)}
     if len(label_column) > 1:
         named = {'path': path_column, 'labels': label_column}
     columns = Columns.model_validate({k: v for k, v in named.items() if v is not None})
-    spec = SourceSpec(source=located, columns=columns, layout=layout)
+    spec = SourceSpec(source=located, root=images, columns=columns, layout=layout)
     kind = sources.detect_format(spec)
     listing = sources.list_source(spec)
     folder.mkdir(parents=True, exist_ok=True)
-    # Relative if the images are inside the project, so that the project can be moved as a whole.
-    inside = local and pathlib.Path(located).is_relative_to(folder.resolve())
-    source = os.path.relpath(located, folder.resolve()) if inside else located
-    text = _render(_project_name(folder), source, kind, layout, listing, str(target))
+    places = {'source': _as_written(located, folder)}
+    if images is not None:
+        places['root'] = _as_written(images, folder)
+    text = _render(_project_name(folder), places, kind, layout, listing, str(target))
     loading.parse(text, str(target))  # it must be readable
     target.write_text(text, 'utf-8')
     echo(f'{data} is read as {_KINDS[kind]}')
@@ -141,6 +146,18 @@ def command(
     echo(f'wrote {target}')
     where = '' if folder == pathlib.Path() else f' {shlex.quote(str(folder))}'
     echo(f'next  review it, then: thawline run{where}')
+
+
+def _in_full(path: str) -> str:
+    """A local path in full; URLs and packages as they are."""
+    local = '://' not in path and not path.startswith('package:')
+    return str(pathlib.Path(path).expanduser().resolve()) if local else path
+
+
+def _as_written(path: str, folder: pathlib.Path) -> str:
+    """Relative if it is inside the project, so that the project can be moved as a whole."""
+    inside = '://' not in path and pathlib.Path(path).is_relative_to(folder.resolve())
+    return os.path.relpath(path, folder.resolve()) if inside else path
 
 
 def _tree(listing: Listing) -> list[str]:
@@ -179,7 +196,7 @@ def _backbone_and_weights() -> tuple[str, str]:
     return 'mobilenet_v2', 'imagenet'
 
 
-def _columns(listing: Listing) -> str:
+def _columns(listing: Listing, may_have_confidence: bool) -> str:
     """The columns that have other names than the defaults, as YAML."""
     columns = listing.columns
     chosen: dict[str, Any] = {}
@@ -191,6 +208,8 @@ def _columns(listing: Listing) -> str:
 
     if {'labels', 'labeller'} & chosen.keys():
         return f'  # Labels by several people: most of them decide.\n  {line(chosen)}'
+    if not may_have_confidence:
+        return f'  {line(chosen)}' if chosen else ''
     text = '  # A column or feature with the probability that the label is right, if any:\n'
     text += f'  # {line({**chosen, "confidence": "agreement"})}'
     return f'{text}  {line(chosen)}' if chosen else text
@@ -207,7 +226,9 @@ def _boxes() -> str:
     )
 
 
-def _render(name: str, source: str, kind: str, layout: str, listing: Listing, file: str) -> str:
+def _render(
+    name: str, places: Mapping[str, str], kind: str, layout: str, listing: Listing, file: str
+) -> str:
     from thawline.components import backbones
     from thawline.components.training import params
 
@@ -217,10 +238,11 @@ def _render(name: str, source: str, kind: str, layout: str, listing: Listing, fi
     classes = ', '.join(f'{label} {n:,}' for label, n in list(counts.items())[:8])
     more = f' and {len(counts) - 8} more' if len(counts) > 8 else ''
     splits = ', '.join(sorted(str(split) for split in {i.split for i in listing.items} - {None}))
-    has_boxes = any(item.box for item in listing.items)
-    settings = _boxes() if has_boxes else ''
-    if kind in ('csv', 'tfrecord'):
-        settings = _columns(listing)
+    settings = ''
+    if any(item.box for item in listing.items):
+        settings = _boxes()
+    elif listing.columns or kind == 'tfrecord':
+        settings = _columns(listing, kind in ('csv', 'tfrecord'))
     backbone, weights = _backbone_and_weights()
     return _TEMPLATE.substitute(
         file=file,
@@ -229,7 +251,9 @@ def _render(name: str, source: str, kind: str, layout: str, listing: Listing, fi
         summary=f'{total:,} images in {len(counts)} classes: {classes}{more}'
         if total
         else 'TFRecord files; their images are counted when they are read.',
-        source=yaml.safe_dump(source, width=1000).splitlines()[0],
+        source=yaml.safe_dump(dict(places), width=1000, sort_keys=False)
+        .strip()
+        .replace('\n', '\n  '),
         columns=settings,
         split=(
             f'  # The source defines the splits: {splits}.\n'

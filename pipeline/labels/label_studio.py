@@ -63,7 +63,7 @@ def read(content: Any, name: str) -> Iterator[Answer]:
     """
     for number, task in enumerate(content, 1):
         where = f'{name}, task {number}'
-        if not isinstance(task, dict):
+        if not label_studio_export.is_task(task):
             raise DataError(f'{where} is no task: {str(task)[:80]!r}')
         data = task.get('data', task)
         image_id = data.get('image_id') if isinstance(data, dict) else None

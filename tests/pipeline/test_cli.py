@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from tests import fork_server
 from tests.components.ingestion.images import class_folders
 from thawline import ROOT
+from thawline.components.ingestion import sources
 from thawline.components.ingestion.params import Boxes
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
@@ -396,6 +398,28 @@ def test_init_of_labels_by_several_people(project):
     assert done.returncode == 0, done.stderr
     assert '2 labellers' in done.stdout and 'agree on 24 (100.0 %' in done.stdout
     assert loading.load_project(project).config.data.columns.labels == ('ada', 'bob')
+
+
+def test_init_of_an_export_whose_images_are_elsewhere(project):
+    (project / 'thawline.yaml').unlink()
+    tasks = [
+        {'image': f'{name}/{number}.png', 'annotation_id': number, 'species': name}
+        for name in ('ant', 'bee')
+        for number in range(12)
+    ]
+    (project / 'exports').mkdir()
+    (project / 'exports' / 'min.json').write_text(json.dumps(tasks))
+    words = ['--data', 'exports/min.json', '--label-column', 'species']
+    done = thawline('init', '.', *words, cwd=project)
+    assert done.returncode == 4 and 'data.root' in done.stderr
+    done = thawline('init', '.', *words, '--root', 'images', cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert 'is read as an export of Label Studio' in done.stdout
+    assert '24 images in 2 classes' in done.stdout
+    loaded = loading.load_project(project)
+    data = loaded.config.data
+    assert (data.source, data.root, data.columns.label) == ('exports/min.json', 'images', 'species')
+    assert len(sources.list_source(loaded.source_spec()).items) == 24
 
 
 def test_init_of_boxes_says_what_it_read(project):

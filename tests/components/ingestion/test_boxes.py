@@ -7,10 +7,12 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tests.components.ingestion.images import decoded, encoded, picture
-from thawline.components.ingestion import crops
+from thawline.components.ingestion import crops, decoding
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.boxes import Box, PixelBox
@@ -141,6 +143,44 @@ def test_16_bits_stay_16_bits() -> None:
     floats = np.linspace(0, 1, 800, dtype=np.float32).reshape(20, 40)
     crop = cut(encoded(Image.fromarray(floats), 'TIFF'), Box(5, 5, 25, 15))
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(crop.image))), floats[5:15, 5:25])
+
+
+def test_a_picture_is_decoded_once_for_all_its_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, calls = decoding.opened, []
+    monkeypatch.setattr(decoding, 'opened', lambda *args: calls.append(args) or opened(*args))
+    data = encoded(picture(size=(40, 20)), 'PNG')
+    crops_of = list(crops.cut(data, [Box(n, 0, n + 9, 9) for n in range(9)], PLAIN, 10**6))
+    assert len(calls) == 1 and len({c.image_id for c in crops_of}) == 9  # type: ignore[union-attr]
+
+
+NUMBERS = st.floats(-1e6, 1e6) | st.floats(0, 1) | st.integers(-100, 100).map(float)
+
+
+@given(
+    st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS),
+    st.none() | st.just((1.0, 1.0)) | st.tuples(st.floats(1, 1e4), st.floats(1, 1e4)),
+    st.tuples(st.integers(1, 200), st.integers(1, 200)),
+    st.integers(1, 8),
+    st.floats(0, 1),
+)
+def test_a_box_is_in_the_picture_or_refused(
+    corners: tuple[float, float, float, float],
+    annotated: tuple[float, float] | None,
+    size: tuple[int, int],
+    orientation: int,
+    padding: float,
+) -> None:
+    box = Box(*corners, annotated)
+    if box.flaw:
+        return
+    try:
+        place = box.in_pixels(size, orientation)
+    except BadImage as bad:
+        assert bad.reason in (reasons.BOX_OUTSIDE, reasons.OTHER_SHAPE)
+        return
+    for pixels in (place, place.padded(padding, size)):
+        assert 0 <= pixels.left < pixels.right <= size[0]
+        assert 0 <= pixels.top < pixels.bottom <= size[1]
 
 
 def test_a_bad_picture_is_the_reason_for_all_its_boxes() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.components.ingestion import memory_files
 from tests.components.ingestion.images import decoded, encoded, picture
 from tests.components.ingestion.ingesting import ingest, strings
 from thawline.components.ingestion import quarantine as reasons
@@ -194,6 +195,17 @@ def test_what_contradicts_itself_is_refused(
     with pytest.raises(DataError) as caught:
         listing(changed(root, change), format='coco')
     assert all(word in str(caught.value) for word in ('instances.json', *words))
+
+
+def test_a_bucket(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        f'{memory_files.PREFIX}bucket/set/{path.relative_to(root).as_posix()}': path.read_bytes()
+        for path in root.rglob('*')
+        if path.is_file()
+    }
+    monkeypatch.setattr(memory_files, 'FILES', files)
+    found = list_source(SourceSpec(f'{memory_files.PREFIX}bucket/set/instances.json'))
+    assert [i.relative_path for i in found.items] == [i.relative_path for i in listing(root).items]
 
 
 def test_damaged_json_is_refused_with_its_place(root: pathlib.Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.components.ingestion import memory_files
 from tests.components.ingestion.images import encoded, picture
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.boxes import Box
@@ -37,7 +38,7 @@ def write(root: pathlib.Path, text: str) -> None:
     (root / 'data.yaml').write_text(text)
 
 
-def listing(source: pathlib.Path, **options: Any) -> Listing:
+def listing(source: pathlib.Path | str, **options: Any) -> Listing:
     return list_source(SourceSpec(str(source), **options))
 
 
@@ -189,6 +190,19 @@ def test_a_bad_data_yaml_is_refused(root: pathlib.Path, text: str, words: tuple[
     write(root, text)
     message = error(root)
     assert all(word in message for word in ('data.yaml', *words)), message
+
+
+def test_a_bucket(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        f'{memory_files.PREFIX}bucket/set/{path.relative_to(root).as_posix()}': path.read_bytes()
+        for path in root.rglob('*')
+        if path.is_file()
+    }
+    monkeypatch.setattr(memory_files, 'FILES', files)
+    found = listing(f'{memory_files.PREFIX}bucket/set/data.yaml')
+    here = listing(root)
+    assert [i.relative_path for i in found.items] == [i.relative_path for i in here.items]
+    assert {i.path for i in found.items} <= files.keys()
 
 
 def test_nothing_to_read_is_refused(root: pathlib.Path) -> None:
