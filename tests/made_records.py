@@ -45,7 +45,9 @@ def fine_tuned(val: float, best_epoch: int = 1, blocks: tuple[int, ...] = (3,)) 
     return FineTuneRecord(best_epoch, blocks[-1], len(blocks), Scores(val, 0.4, 10), history)
 
 
-def ingestion(splits: Mapping[str, Mapping[str, int]], quarantined: int = 0) -> IngestionSummary:
-    rejected = [Rejected(f'{i}.png', TRUNCATED) for i in range(quarantined)]
+def ingestion(
+    splits: Mapping[str, Mapping[str, int]], quarantined: int = 0, reason: str = TRUNCATED
+) -> IngestionSummary:
+    rejected = [Rejected(f'{i}.png', reason) for i in range(quarantined)]
     written = sum(sum(counts.values()) for counts in splits.values())
     return summarise(written + quarantined, splits, rejected)

@@ -62,6 +62,7 @@ class BoxListing:
         """
         if not annotations:
             self._without.append(file.relative)
+        group = _upload(file.relative)
         for annotation in annotations:
             name = f'{file.relative}#{annotation.key}'
             problem = annotation.problem or (annotation.box and annotation.box.flaw)
@@ -75,7 +76,7 @@ class BoxListing:
                 )
             self._files[file.relative] = file
             self._items[name] = SourceItem(
-                file.path, name, annotation.label, split, _upload(file.relative),
+                file.path, name, annotation.label, split, group,
                 box=annotation.box,
             )  # fmt: skip
 

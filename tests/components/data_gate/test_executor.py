@@ -19,6 +19,7 @@ from thawline.components.data_gate.findings import DataRecord
 from thawline.components.data_gate.params import DataPolicy
 from thawline.components.data_gate.split_statistics import Statistics
 from thawline.components.ingestion.artifacts import Quarantine
+from thawline.components.ingestion.quarantine import SMALL_BOX, TRUNCATED
 from thawline.components.shared import code_digest
 from thawline.components.shared.errors import DataError
 
@@ -66,6 +67,7 @@ class Run:
         anomalies: anomalies_pb2.Anomalies,
         quarantined: int,
         schema: schema_pb2.Schema | None = None,
+        reason: str = TRUNCATED,
     ) -> None:
         tfdv.write_schema_text(
             schema or tfdv.infer_schema(sane), str(pathlib.Path(self._schema.uri, 'schema.pbtxt'))
@@ -78,7 +80,7 @@ class Run:
             folder.mkdir()
             (folder / 'SchemaDiff.pb').write_bytes(anomalies.SerializeToString())
         counts = {'train': {'a': 201 - quarantined}}
-        made_records.ingestion(counts, quarantined).write(self._quarantine.uri)
+        made_records.ingestion(counts, quarantined, reason).write(self._quarantine.uri)
 
     def judge(self, policy: DataPolicy) -> None:
         executor.Executor().Do(
@@ -121,6 +123,16 @@ def test_fatal_data_stop_with_every_reason(sane: Statistics, tmp_path: pathlib.P
     ]  # fmt: skip
     assert [change.subject for change in record.facts.changes] == ['owl']
     assert '3 images (train 1, val 1, test 1)' in record.findings[0].message
+
+
+def test_what_the_settings_leave_out_is_no_bad_data(
+    sane: Statistics, tmp_path: pathlib.Path
+) -> None:
+    run = Run(tmp_path)
+    run.write(sane, anomalies_pb2.Anomalies(), quarantined=150, reason=SMALL_BOX)
+    run.judge(DataPolicy())
+    facts = DataRecord.read(run.verdict.uri).facts
+    assert (facts.listed, facts.quarantined, facts.reasons) == (51, 0, {})
 
 
 def test_a_class_of_the_schema_without_an_image_stops(
