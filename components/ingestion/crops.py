@@ -28,7 +28,7 @@ class Crop(NamedTuple):
 
     Attributes:
         image: encoded; JPEG of lossy pictures, else lossless, of as many bits as the picture has.
-        image_id: the same as long as picture and box are, whatever the padding.
+        image_id: the same as long as picture and box are, padding included.
         picture_id: of the picture, by its bytes.
         source_format: Pillow's name of the picture's format.
     """
@@ -75,7 +75,8 @@ def cut(
         except BadImage as bad:
             yield bad
             continue
-        left, top, right, bottom = place.padded(settings.padding, (width, height))
+        place = place.padded(settings.padding, (width, height))
+        left, top, right, bottom = place
         yield Crop(
             _encode(np.ascontiguousarray(pixels[top:bottom, left:right]), lossy),
             image_identity.crop_id(picture_id, place),

@@ -12,6 +12,9 @@ def image_id(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def crop_id(picture_id: str, box: PixelBox) -> str:
-    """The stable id of a box on a picture: other boxes, and the padding, do not change it."""
-    return image_id(f'{picture_id} {" ".join(map(str, box))}'.encode())
+def crop_id(picture_id: str, part: PixelBox) -> str:
+    """The stable id of a part of a picture, whatever other parts are cut out of it.
+
+    As with whole images, the same id means the same pixels: a part with other padding is another.
+    """
+    return image_id(f'{picture_id} {" ".join(map(str, part))}'.encode())
