@@ -240,12 +240,11 @@ def test_ingestion_keeps_the_boxes_of_a_picture_together(
     assert (decoded(one.features.feature['image'].bytes_list.value[0]) == expected).all()
     identities = dict(zip(strings(every, 'path'), strings(every, 'image_id'), strict=True))
     assert identities['images/1.png#11'] == identities['images/1.png#99']
-    # Other boxes, and another padding, leave the identity of a box as it is.
+    # Other boxes leave the identity of a box as it is.
     del content['annotations'][3:]
     content['annotations'] += coco()['annotations'][6:]
     write(root, content)
-    spec = SourceSpec(str(root), boxes=Boxes(padding=0.2, min_side=4))
-    later, _, _ = ingest(spec, tmp_path / 'later')
+    later, _, _ = ingest(SourceSpec(str(root), boxes=boxes), tmp_path / 'later')
     pairs = [(e, i) for images in later.values() for e, i in
              zip(strings(images, 'path'), strings(images, 'image_id'), strict=True)]  # fmt: skip
     assert dict(pairs)['images/3.png#32'] == identities['images/3.png#32']
