@@ -25,11 +25,12 @@ from PIL import Image, ImageEnhance
 from benchmarks import images
 from thawline.components import backbones
 from thawline.components.backbones.features import feature_model
+from thawline.components.data_audit import two_sample
 from thawline.components.data_audit.images import AuditedImages
 from thawline.components.ingestion import decoding, image_facts
 from thawline.components.transform import decoded_images
 from thawline.pipeline.config.drift import Drift
-from thawline.pipeline.drift import judgement, two_sample
+from thawline.pipeline.drift import judgement
 from thawline.pipeline.drift.judgement import AnsweredImages
 from thawline.pipeline.drift.record import APPEARANCE
 
@@ -170,7 +171,7 @@ def main() -> None:
     parser.add_argument('--shared', type=pathlib.Path, default=pathlib.Path('../shared'))
     parser.add_argument('--cache', type=pathlib.Path, default=pathlib.Path('/tmp/drift'))
     parser.add_argument(
-        '--draws', type=int, default=12, help='of each change; without one five times as many'
+        '--draws', type=int, default=10, help='of each change; without one five times as many'
     )
     parser.add_argument('--penalty', type=float, help='another one of the classifier')
     parser.add_argument('--write', action='store_true')

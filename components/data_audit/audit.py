@@ -15,11 +15,13 @@ from thawline.components.data_audit import (
     findings,
     forecast,
     labels,
+    new_images,
     out_of_fold,
     outliers,
     spurious,
     table,
 )
+from thawline.components.data_audit.earlier_run import EarlierFeatures
 from thawline.components.data_audit.images import AuditedImages
 from thawline.components.data_audit.out_of_fold import OutOfFoldAnswers
 from thawline.components.data_audit.params import AuditPolicy
@@ -48,9 +50,19 @@ Rivals = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 
 def audit(
-    images: AuditedImages, policy: AuditPolicy, rivals: Rivals
+    images: AuditedImages,
+    policy: AuditPolicy,
+    rivals: Rivals,
+    earlier: EarlierFeatures | None = None,
 ) -> tuple[AuditRecord, pa.Table]:
-    """Audits images; the record has its findings, fatal ones too."""
+    """Audits images; the record has its findings, fatal ones too.
+
+    Args:
+        images: of this run.
+        policy: of the project.
+        rivals: features that the base is compared with.
+        earlier: images that new ones are compared with.
+    """
     unit = normalize(images.features) if len(images) else images.features
     directions = similarity.principal_directions(unit)
     progress.start('similar images')
@@ -82,6 +94,8 @@ def audit(
             _measure(record, images, answers, policy, rivals),
             suspects=_counts(images.splits[issues.suspect]),
         )
+    if earlier is not None:
+        record = dataclasses.replace(record, new=new_images.compare(images, earlier))
     rows = _table(images, columns, nearest.shape[1], order)
     farthest = sorted(np.flatnonzero(far), key=lambda row: -distance[row])
     suggested = columns.get('suggested', named[images.labels] if len(images) else named)

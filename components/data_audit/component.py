@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfx.types import standard_artifacts
 
-from thawline.components.data_audit import executor
+from thawline.components.data_audit import driver, executor
 from thawline.components.data_audit.artifacts import DataAudit
 from thawline.components.data_audit.params import AuditPolicy
 from thawline.components.embedding.artifacts import Embeddings
@@ -17,6 +17,7 @@ class DataAuditor(Component):
 
     NAME = node_names.DATA_AUDIT
     EXECUTOR = executor.Executor
+    DRIVER_CLASS = driver.Driver
     INPUTS = {
         'examples': standard_artifacts.Examples,  # as ingested
         'embeddings': Embeddings,

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.data_audit import audit, base_check, images, table
+from thawline.components.data_audit import audit, base_check, earlier_run, images, table
+from thawline.components.data_audit.earlier_run import EarlierRun
 from thawline.components.data_audit.params import AuditPolicy
 from thawline.components.embedding import embeddings, image_embeddings
 from thawline.components.embedding.embeddings import EmbeddingSettings, Spec
 from thawline.components.embedding.feature_extractor import FeatureExtractor
-from thawline.components.shared import finding, progress, split_files
+from thawline.components.shared import finding, progress, property_names, split_files
 from thawline.components.shared.executor import Artifacts, NodeExecutor, Properties
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.splits import TEST, VAL
@@ -45,7 +46,11 @@ class Executor(NodeExecutor):
         def rivals(rows: np.ndarray) -> Mapping[str, np.ndarray]:
             return rival_features([encoded[str(name)] for name in audited.ids[rows]], spec)
 
-        record, rows_of_images = audit.audit(audited, policy, rivals)
+        earlier = None
+        run = EarlierRun.of_text(str(properties.get(property_names.EARLIER_RUN, '')))
+        if run is not None and policy.new_images != 'ignore':
+            earlier = earlier_run.read(run, uri, inputs['examples'].uri)
+        record, rows_of_images = audit.audit(audited, policy, rivals, earlier)
         finding.stop_if_fatal(record.findings)
         record.write(outputs['audit'].uri)
         table.write(outputs['audit'].uri, rows_of_images)

@@ -11,6 +11,7 @@ from thawline.components.data_audit.record import (
     FactAccuracy,
     Forecast,
     Imbalance,
+    NewImageCheck,
     Overlap,
     SamePair,
 )
@@ -49,6 +50,7 @@ def find(
         *_of(policy.imbalance, _imbalance(record.imbalance)),
         *_of(policy.spurious_facts, _spurious(record.facts)),
         *_of(policy.weak_base, _weak_base(record.base)),
+        *_of(policy.new_images, _new_images(record.new)),
     ]  # fmt: skip
     return tuple(sorted(findings, key=lambda finding: not finding.fatal))
 
@@ -124,6 +126,15 @@ def _spurious(facts: Sequence[FactAccuracy]) -> Iterator[str]:
                 f'the images (the majority: {percentages.percent(fact.majority)}), so a model may '
                 'learn it in place of what the images show; collect all classes alike'
             )
+
+
+def _new_images(new: NewImageCheck | None) -> Iterator[str]:
+    if new is not None and new.differ:
+        yield (
+            f'the {new.images:,} new images differ from those of model {new.model}, the last '
+            f'blessed one: AUROC {new.auroc:.2f} ({new.lower:.2f} to {new.upper:.2f}); if that is '
+            'not meant, look where they come from'
+        )
 
 
 def _weak_base(base: BaseCheck | None) -> Iterator[str]:

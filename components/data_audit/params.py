@@ -49,3 +49,8 @@ class AuditPolicy(Section):
         description='A base that is not better than raw pixels or random weights; ignore: not '
         'measured, which saves a forward pass of 400 images.',
     )
+    new_images: Action = pydantic.Field(
+        default='warn',
+        description='New images that differ from those of the last blessed model, by a classifier '
+        'on their features; see thawline drift.',
+    )

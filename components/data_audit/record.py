@@ -11,6 +11,8 @@ from thawline.components.shared.records import Record
 # A fact is spurious where it surely mends such a share of the errors of always answering the
 # majority: brightness and sharpness of photographs always tell a little.
 _SPURIOUS = 0.25
+# As the defaults of `thawline drift`.
+_LEVEL, _CLEAR = 0.05, 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +155,30 @@ class Forecast:
 
 
 @dataclasses.dataclass(frozen=True)
+class NewImageCheck:
+    """Images that the last blessed model's run had not, beside those that it had.
+
+    Attributes:
+        model: its id.
+        images: how many new ones of train and val were compared.
+        auroc, lower, upper: how well the two are told apart by their features, 0.5 for a guess.
+        p_value: of such an area by chance.
+    """
+
+    model: int
+    images: int
+    auroc: float
+    lower: float
+    upper: float
+    p_value: float
+
+    @property
+    def differ(self) -> bool:
+        """Whether they differ beyond chance and by more than a little."""
+        return self.p_value <= _LEVEL and self.auroc >= _CLEAR
+
+
+@dataclasses.dataclass(frozen=True)
 class AuditRecord(Record):
     """The file of a DataAudit.
 
@@ -168,6 +194,7 @@ class AuditRecord(Record):
         imbalance: None with classes of about the same size.
         forecasts: of all classes, then of single ones.
         findings: in words, fatal ones first.
+        new: None without an earlier blessed model on the same base, or with too few new images.
     """
 
     FILE = 'audit.json'
@@ -185,3 +212,4 @@ class AuditRecord(Record):
     imbalance: Imbalance | None
     forecasts: tuple[Forecast, ...]
     findings: tuple[Finding, ...]
+    new: NewImageCheck | None = None

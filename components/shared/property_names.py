@@ -9,6 +9,7 @@ CUSTOM_CONFIG = 'custom_config'  # JSON; of Trainer and Tuner
 SOURCE_SPEC = 'source_spec'
 SOURCE_FINGERPRINT = 'source_fingerprint'
 SPLIT_HISTORY = 'split_history'  # a digest of the splits that images of an earlier ingestion keep
+EARLIER_RUN = 'earlier_run'  # whose images those at hand are compared with
 FRACTIONS = 'fractions'
 SEED = 'seed'
 MAX_SIDE = 'max_side'

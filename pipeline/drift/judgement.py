@@ -9,13 +9,14 @@ import numpy as np
 import threadpoolctl
 from sklearn.preprocessing import normalize
 
-from thawline.components.data_audit import outliers
+from thawline.components.data_audit import outliers, two_sample
 from thawline.components.data_audit.images import AuditedImages
+from thawline.components.data_audit.two_sample import TwoSampleTest
 from thawline.components.embedding import similarity
 from thawline.components.shared import progress
 from thawline.components.statistics import proportions, unpaired
 from thawline.pipeline.config.drift import Drift
-from thawline.pipeline.drift import column_shift, two_sample, units
+from thawline.pipeline.drift import column_shift, units
 from thawline.pipeline.drift.record import (
     APPEARANCE,
     PREDICTED,
@@ -24,7 +25,6 @@ from thawline.pipeline.drift.record import (
     DifferentImage,
     Verdict,
 )
-from thawline.pipeline.drift.two_sample import TwoSampleTest
 
 AUROC = 'AUROC'
 SHOWN = 24  # images of each kind

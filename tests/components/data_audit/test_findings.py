@@ -16,6 +16,7 @@ from thawline.components.data_audit.record import (
     Forecast,
     Imbalance,
     Measured,
+    NewImageCheck,
     Overlap,
     PairedImage,
     Rival,
@@ -50,6 +51,7 @@ ALL = dataclasses.replace(
         Forecast(30, 'owl', 0.9, 0.905, 0.89, 0.92, 0.001, 0.01),
         Forecast(500, 'cat', 0.9, 0.91, 0.89, 0.92, -0.001, 0.02),
     ),
+    new=NewImageCheck(12, 60, 0.91, 0.85, 0.94, 0.001),
 )  # fmt: skip
 SUSPECTS = [(f'cat/{i}.jpg', 'cat', 'dog') for i in range(48)]
 
@@ -78,6 +80,6 @@ def test_each_policy_is_of_one_finding(name: str) -> None:
         policy = AuditPolicy(**{name: action, 'max_suspect_labels': 0, 'max_outliers': 0})  # type: ignore[arg-type]
         return [each.fatal for each in findings.find(ALL, SUSPECTS, ['owl/7.jpg'], policy)]
 
-    assert found('warn') == [False] * 7
-    assert found('stop') == [True, *[False] * 6]
-    assert found('ignore') == [False] * 6
+    assert found('warn') == [False] * 8
+    assert found('stop') == [True, *[False] * 7]
+    assert found('ignore') == [False] * 7

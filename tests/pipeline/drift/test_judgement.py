@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.pipeline.drift import drawn
+from thawline.components.data_audit import two_sample
 from thawline.pipeline.config.drift import Drift
-from thawline.pipeline.drift import column_shift, judgement, two_sample, units
+from thawline.pipeline.drift import column_shift, judgement, units
 from thawline.pipeline.drift.judgement import AnsweredImages, Judgement
 from thawline.pipeline.drift.record import APPEARANCE, PREDICTED
 
