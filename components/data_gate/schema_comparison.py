@@ -131,6 +131,8 @@ def _new_values(
 
 
 def _vanished_classes(schema: schema_pb2.Schema, data: SplitStatistics) -> Iterator[SchemaChange]:
+    if not data.are_all_counted(LABEL):
+        return
     for label in sorted(set(domain(schema, LABEL) or ()) - data.count_values(LABEL).keys()):
         yield SchemaChange('vanished_class', label, f'class {label!r} has no image any more')
 

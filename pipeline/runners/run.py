@@ -82,7 +82,8 @@ def execute(project: Project, options: RunOptions) -> Outcome:
             if unusable := save_unusable(error, log):
                 display.show_fact('files', unusable)
             command = 'tune' if options.tune else 'run'
-            display.show_next(endings.steps_after_error(outcome, command))
+            differs = node == node_names.DATA_GATE and project.schema.is_file()
+            display.show_next(endings.steps_after_error(outcome, command, differs))
         seconds = time.monotonic() - began
         display.show_fact('time', duration(seconds))
         display.show_fact('log', log)

@@ -49,8 +49,16 @@ def error_message(error: Exception, outcome: Outcome) -> str:
     return f'{error} ({type(error.__cause__ or error).__name__})'
 
 
-def steps_after_error(outcome: Outcome, command: str) -> list[tuple[str, str]]:
-    """What to do next after a run or a tuning that failed or stopped: `command` again, mostly."""
+def steps_after_error(
+    outcome: Outcome, command: str, differs: bool = False
+) -> list[tuple[str, str]]:
+    """What to do next after a run or a tuning that failed or stopped: `command` again, mostly.
+
+    Args:
+        outcome: how it ended.
+        command: that ended.
+        differs: whether its images may differ from a reviewed schema.
+    """
     again = {
         Outcome.INTERRUPTED: 'go on; finished nodes are kept',
         Outcome.BAD_CONFIGURATION: 'again, once the configuration is right',
@@ -61,6 +69,8 @@ def steps_after_error(outcome: Outcome, command: str) -> list[tuple[str, str]]:
         Outcome.CRASHED: 'again; finished nodes are kept',
     }
     steps = [(command, again[outcome])] if outcome in again else []
+    if outcome is Outcome.STOPPED_BY_DATA and differs:
+        steps.insert(0, ('schema review', 'what differs from the reviewed schema, with file names'))
     if outcome is Outcome.CRASHED:
         steps.insert(0, ('doctor', 'whether the environment is sound; the log has the details'))
     return steps

@@ -145,6 +145,6 @@ def test_reviewed_schema_is_used_and_a_new_label_stops_the_run(project, first):
     schema.write_text(re.sub(r'\s*value: "slate"', '', text), 'utf-8')
     stopped = project.thawline('run')
     assert stopped.returncode == 4, stopped.stdout + stopped.stderr
-    assert 'label' in stopped.stdout and 'slate' in stopped.stdout
+    assert 'thawline schema accept class:slate' in stopped.stdout
     assert 'Traceback' not in stopped.stdout
     schema.unlink()

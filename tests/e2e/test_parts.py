@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import pathlib
+import pty
 import re
 import subprocess
 
@@ -11,6 +14,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from tests import fork_server
 from tests.e2e.conftest import Project
 from thawline.pipeline.config import loading
 from thawline.pipeline.metadata import runs
@@ -55,6 +59,26 @@ def add_class(project: Project, name: str) -> None:
     for number in range(20):
         pixels = rng.integers(0, 255, (48, 56, 3)).astype(np.uint8)
         PIL.Image.fromarray(pixels).save(folder / f'{number}.png')
+
+
+def answer_yes(project: Project, *arguments: str) -> str:
+    """Runs a command on a terminal and answers its one question; returns what it printed."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [*fork_server.command(), *arguments],
+        cwd=project.home, env=fork_server.environment(), stdin=slave, stdout=slave, stderr=slave,
+    )  # fmt: skip
+    os.close(slave)
+    printed, answered = b'', False
+    with contextlib.suppress(OSError):  # it is gone
+        while data := os.read(master, 65536):
+            printed += data
+            if b'[y/N]' in printed and not answered:
+                os.write(master, b'y\n')
+                answered = True
+    os.close(master)
+    assert process.wait(60) == 0, printed
+    return printed.decode()
 
 
 def test_other_split_is_not_trained_on_the_old_one(project: Project) -> None:
@@ -111,6 +135,7 @@ def test_schema_is_reviewed_compared_and_changed(project: Project) -> None:
     assert 'thawline run --to' in project.thawline('schema', 'diff').stderr
     stopped = ended(project.thawline('run', '--to', 'DataGate'), 4)
     assert "thawline schema accept 'class:basalt [1]'" in stopped
+    assert 'next    thawline schema review' in stopped
     differences = ended(project.thawline('schema', 'diff'), 4)
     assert 'class:basalt [1]' in differences and '20 images' in differences
     shown = ended(project.thawline('schema', 'review'), 0)
@@ -120,6 +145,9 @@ def test_schema_is_reviewed_compared_and_changed(project: Project) -> None:
     assert schema.read_text('utf-8') == reviewed
     ended(project.thawline('schema', 'accept', 'class:basalt [1]'), 0)
     text = schema.read_text('utf-8')
+    schema.write_text(reviewed, 'utf-8')
+    assert 'accept it?' in answer_yes(project, 'schema', 'review')
+    assert schema.read_text('utf-8') == text
     assert set(text.splitlines()) - set(reviewed.splitlines()) == {'  value: "basalt [1]"'}
     ended(project.thawline('schema', 'diff'), 0)
     ended(project.thawline('run', '--to', 'DataGate'), 0)

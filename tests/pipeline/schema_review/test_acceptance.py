@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
+import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -175,3 +176,11 @@ def test_a_schema_from_before_some_facts_gets_them(reviewed: str) -> None:
     assert completed.startswith(text) and curated_schema.complete(completed.encode()) == (
         completed.encode()
     )
+
+
+def test_classes_that_tfdv_does_not_count_have_not_vanished(reviewed: str) -> None:
+    many = [f'class {i}' for i in range(1_500)]
+    schema = parse(reviewed)
+    tfdv.get_domain(schema, 'label').value.extend(many)
+    statistics = {'train': made_statistics.of_rows(made_statistics.rows(1_500, label=many))}
+    assert acceptance.compare(schema, statistics) == []

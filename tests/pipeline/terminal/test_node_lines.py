@@ -186,6 +186,11 @@ def test_every_run_that_failed_or_stopped_has_a_next_step(outcome: exit_codes.Ou
     assert [command for command, _ in steps] == expected.get(outcome.name, ['tune'])
 
 
+def test_data_that_may_differ_from_the_schema_are_reviewed_first() -> None:
+    steps = endings.steps_after_error(exit_codes.Outcome.STOPPED_BY_DATA, 'run', differs=True)
+    assert [command for command, _ in steps] == ['schema review', 'run']
+
+
 def pushed_ending(folder: pathlib.Path, *others: NodeResult, **properties: int) -> str:
     """What a run ends with that pushed version 1 into a folder."""
     place = folder / 'staging' / '1'
