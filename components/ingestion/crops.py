@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFile
 
-from thawline.components.ingestion import decoding, deep_samples, image_identity
+from thawline.components.ingestion import decoding, deep_samples, image_identity, image_opening
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.boxes import Box
@@ -55,7 +55,7 @@ def cut(
     """
     picture_id = image_identity.image_id(data)
     try:
-        with decoding.opened(data, max_pixels) as image:
+        with image_opening.open_image(data, max_pixels) as image:
             source_format = image.format or ''
             pixels, orientation = _pixels(data, image)
     except BadImage as bad:

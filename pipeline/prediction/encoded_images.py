@@ -14,7 +14,7 @@ import io
 import tensorflow as tf
 from PIL import Image
 
-from thawline.components.ingestion import decoding
+from thawline.components.ingestion import decoding, image_opening
 from thawline.components.ingestion.decoding import ImageSettings
 
 
@@ -52,8 +52,8 @@ def _is_canonical(data: bytes, images: ImageSettings) -> bool:
         return False
     try:
         with (
-            decoding.quiet_pillow(),
-            Image.open(io.BytesIO(data), formats=decoding.FORMATS) as image,
+            image_opening.quiet_pillow(),
+            Image.open(io.BytesIO(data), formats=image_opening.FORMATS) as image,
         ):
             pixels, side = image.width * image.height, max(image.size)
             if pixels > images.max_pixels or side > images.max_side:

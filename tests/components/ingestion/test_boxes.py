@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tests.components.ingestion.images import decoded, encoded, picture
-from thawline.components.ingestion import crops, decoding
+from thawline.components.ingestion import crops, image_opening
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.boxes import Box, PixelBox
@@ -147,8 +147,10 @@ def test_16_bits_stay_16_bits() -> None:
 
 
 def test_a_picture_is_decoded_once_for_all_its_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened, calls = decoding.opened, []
-    monkeypatch.setattr(decoding, 'opened', lambda *args: calls.append(args) or opened(*args))
+    open_image, calls = image_opening.open_image, []
+    monkeypatch.setattr(
+        image_opening, 'open_image', lambda *args: calls.append(args) or open_image(*args)
+    )
     data = encoded(picture(size=(40, 20)), 'PNG')
     crops_of = list(crops.cut(data, [Box(n, 0, n + 9, 9) for n in range(9)], PLAIN, 10**6))
     assert len(calls) == 1 and len({c.image_id for c in crops_of}) == 9  # type: ignore[union-attr]
