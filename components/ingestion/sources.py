@@ -196,10 +196,10 @@ def _checked(spec: SourceSpec, listing: Listing) -> Listing:
     items, rejected, ungrouped = [], list(listing.rejected), 0
     for item in sorted(listing.items, key=lambda i: i.relative_path):
         group = item.group
-        if finder is not None and group is None:
+        if finder is not None and (group is None or item.box):
             match = finder.search(item.picture)  # whose boxes stay together
-            group = match.group(1) if match else None
-            ungrouped += group is None
+            group = match.group(1) if match else group
+            ungrouped += match is None
         label = None if item.label is None else mapping[item.label]
         if not is_utf8(item.relative_path) or not is_utf8(label or ''):
             shown = item.relative_path.encode('utf-8', 'backslashreplace').decode()

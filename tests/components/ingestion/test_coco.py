@@ -116,6 +116,13 @@ def test_versions_of_an_upload_share_a_group(root: pathlib.Path) -> None:
         (root / 'images' / f'{number + 1}.png').rename(root / 'images' / entry['file_name'])
     groups = {item.group for item in listing(write(root, content)).items}
     assert groups == {f'images/up{n}_png' for n in range(4)}
+    found = listing(root, group_pattern=r'(up[01])_')  # the pattern goes first
+    assert {item.group for item in found.items} == {
+        'up0',
+        'up1',
+        'images/up2_png',
+        'images/up3_png',
+    }
 
 
 def test_a_pattern_of_groups_sees_the_picture_alone(root: pathlib.Path) -> None:
