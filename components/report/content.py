@@ -81,7 +81,7 @@ class Picture:
         id: its image_id.
         path: relative to the source.
         split: of the image.
-        label: class name.
+        label: class name; empty for an image without one, which then has an answer.
         answer: the model's; None for a training image, and where its probabilities are not finite.
         score: probability of the answer; None without an answer.
         thumbnail: data URI of a small JPEG; empty where the image was deleted.

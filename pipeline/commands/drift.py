@@ -10,6 +10,7 @@ import click
 import rich.console
 
 from thawline.components.shared import files
+from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.commands.arguments import PATH, config_argument, load
 from thawline.pipeline.commands.logged_work import log_path, run_logged
 from thawline.pipeline.terminal import exit_codes
@@ -84,9 +85,14 @@ def compare(
     Raises:
         UserError: what the user can fix.
     """
+    from thawline.components.ingestion import storage
     from thawline.pipeline.registry import integrity, lookup
     from thawline.pipeline.registry import registry as registry_lib
 
+    if not storage.is_remote(source) and not pathlib.Path(source).expanduser().exists():
+        raise NotFound(f'there is no folder or CSV {source}')
+    if target is not None and target.exists() and not target.is_dir():
+        raise ConfigError(f'--to must be a folder. Received: {str(target)!r}, which is a file.')
     registry = registry_lib.read(project)
     found = lookup.find_model(registry, model)
     note = integrity.check_folder(project, found.folder) if found.folder else ''

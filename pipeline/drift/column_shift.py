@@ -14,7 +14,8 @@ import scipy.stats
 import tensorflow_data_validation as tfdv
 
 JENSEN_SHANNON, LARGEST_CHANGE = 'Jensen-Shannon', 'largest change'
-_DRAWS = 9_999
+_DRAWS, _CHUNK = 9_999, 500
+_ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +71,15 @@ def _table_p_value(before: np.ndarray, now: np.ndarray, seed: int) -> float:
     counts = np.array([[(values == name).sum() for name in names] for values in (before, now)])
     total, new = counts.sum(axis=0), counts[1].sum()
     expected = total * new / total.sum()
-    draws = np.random.default_rng(seed).multivariate_hypergeometric(total, new, size=_DRAWS)
+    rng = np.random.default_rng(seed)
 
     def statistic(drawn: np.ndarray) -> np.ndarray:
         # Of the other row it is the same up to a factor.
         return np.asarray(((drawn - expected) ** 2 / expected).sum(axis=-1))
 
-    as_far = (statistic(draws) >= statistic(counts[1]) - 1e-9).sum()
-    return float((1 + as_far) / (1 + _DRAWS))
+    observed = float(statistic(counts[1])) - _ROUNDING
+    as_far = 0
+    for start in range(0, _DRAWS, _CHUNK):  # a column of file names has thousands of values
+        some = rng.multivariate_hypergeometric(total, new, size=min(_CHUNK, _DRAWS - start))
+        as_far += int((statistic(some) >= observed).sum())
+    return (1 + as_far) / (1 + _DRAWS)

@@ -61,14 +61,14 @@ def _picture(
     if record.compared:
         share = image.likeness if kind == 'new' else 1 - image.likeness
         others = 'earlier' if kind == 'new' else 'new'
-        note = f'looks less {others} than {percentages.percent(share, 0)} of these; {note}'
+        note = f'farther off than {percentages.percent(share, 0)} of the {others} images; {note}'
     return Picture(
         # Of an image that is among both, each gallery has its own.
         id=f'{kind}-{image.image_id}',
         path=image.name,
         split=kind,
-        label=image.label,
-        answer=image.label if image.score is not None else None,
+        label='' if kind == 'new' else image.label,
+        answer=image.label if kind == 'new' else None,
         score=image.score,
         thumbnail=thumbnails.get(image.image_id, ''),
         overlay='',

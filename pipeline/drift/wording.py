@@ -72,7 +72,7 @@ def compared_table(record: DriftRecord) -> Table:
     return Table(
         'What was compared',
         (
-            Column('What', 'name'), Column('Measure', 'text'), Column('Value'), Column('Limit'),
+            Column('What', 'name'), Column('Measure', 'name'), Column('Value'), Column('Limit'),
             Column('p-value, corrected'),
         ),
         tuple(
@@ -112,7 +112,7 @@ def rejected_table(record: DriftRecord) -> Table:
     """Files that cannot be used."""
     return Table(
         f'{len(record.rejected):,} files that cannot be used',
-        (Column('File', 'name'), Column('Reason', 'text'), Column('Detail', 'text')),
+        (Column('File', 'name'), Column('Reason', 'name'), Column('Detail', 'name')),
         tables.text_rows((bad.path, bad.reason, bad.detail) for bad in record.rejected),
     )
 
@@ -154,7 +154,8 @@ def headline_numbers(record: DriftRecord) -> list[tuple[str, str, str]]:
     ]
     for of in record.compared:
         if of.name == APPEARANCE:
-            numbers.insert(0, (of.measure, value(of), f'limit {of.threshold:.2f}'))
+            ends = value(of).partition(' ')[2]
+            numbers.insert(0, (of.measure, f'{of.value:.2f}', f'{ends}, limit {of.threshold:.2f}'))
     if of_labels := record.accuracy:
         numbers.insert(
             0,

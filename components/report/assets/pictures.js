@@ -8,6 +8,7 @@ const overlay = (id) => data.pictures[id]?.overlay || overlays.get(id) || '';
 
 function description(id) {
   const { path, label, answer } = data.pictures[id];
+  if (label === '') return `${path}, predicted ${answer}`;
   return answer === null || answer === label ? `${path}, ${label}` : `${path}, labelled ${label}, predicted ${answer}`;
 }
 
@@ -45,13 +46,15 @@ function open(id, list, focus = '.close') {
   const close = make('button', { type: 'button', className: 'close', ariaLabel: 'Close' }, '✕');
   close.addEventListener('click', () => dialog.close());
   const heat = overlay(id);
-  const wrong = picture.answer !== null && picture.answer !== picture.label;
+  const labelled = picture.label !== '';
+  const mark = !labelled ? '' : picture.answer === picture.label ? ' ✓' : ' ✕';
+  const wrong = labelled && picture.answer !== null && picture.answer !== picture.label;
   const views = make('div', { className: 'views' },
     make('figure', {}, frame(id), make('figcaption', {}, 'image')),
     heat ? make('figure', {}, frame(id, make('img', { className: 'overlay on', src: heat, alt: '' })),
       make('figcaption', {}, 'regions behind the prediction')) : null);
-  const facts = make('dl', {}, line('Labelled', name(picture.label)),
-    picture.answer === null ? null : line('Predicted', name(picture.answer), wrong ? ' ✕' : ' ✓'),
+  const facts = make('dl', {}, labelled ? line('Labelled', name(picture.label)) : null,
+    picture.answer === null ? null : line('Predicted', name(picture.answer), mark),
     picture.score === null ? null : line('Score', percent(picture.score)),
     line('Split', picture.split), line('File', name(picture.path)), picture.note ? line('Note', picture.note) : null);
   const neighbours = picture.neighbours.filter(([other]) => data.pictures[other]);
