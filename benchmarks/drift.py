@@ -163,6 +163,26 @@ def rows(
                 )  # fmt: skip
 
 
+def level_rows(pool: pathlib.Path, draws: int) -> Iterator[tuple[str, ...]]:
+    """The classifier alone on images of one pool: a row a number of new images."""
+    features = np.load(pool)['features'].astype(np.float32)
+    for count in _COUNTS:
+        is_new = np.arange(_EARLIER + count) >= _EARLIER
+        units = np.arange(len(is_new)).astype(str)
+        p_values, areas = [], []
+        for seed in range(draws):
+            rows = np.random.default_rng(seed).permutation(len(features))[: len(is_new)]
+            test = two_sample.test(features[rows], is_new, units, seed)
+            p_values.append(test.p_value)
+            areas.append(test.auroc.share)
+        small = np.array(p_values) <= 0.05
+        yield (
+            f'{count}', f'{100 * small.mean():.1f} %',
+            f'{100 * (small & (np.array(areas) >= Drift().auroc)).mean():.1f} %',
+            f'{np.mean(areas):.3f}',
+        )  # fmt: skip
+
+
 def main() -> None:
     """Measures, prints, and writes the results where asked."""
     parser = argparse.ArgumentParser(
@@ -186,16 +206,26 @@ def main() -> None:
         'its interval reaches 0.5',
     )  # fmt: skip
     parts = [_TITLE]
-    for title, shifts, draws in (
-        ('False alarms', ('none',), 5 * arguments.draws),
-        ('Power', _SHIFTS, arguments.draws),
-    ):
-        lines = [f'## {title}', '', f'{draws} draws a row.', '', f'| {" | ".join(heads)} |']
-        lines.append('|---' * len(heads) + '|')
-        for row in rows(sets, shifts, draws):
+
+    def add(
+        title: str, draws: int, columns: tuple[str, ...], of: Iterator[tuple[str, ...]]
+    ) -> None:
+        lines = [f'## {title}', '', f'{draws} draws a row.', '', f'| {" | ".join(columns)} |']
+        lines.append('|---' * len(columns) + '|')
+        for row in of:
             print(row, flush=True)
             lines.append(f'| {" | ".join(row)} |')
         parts.append('\n'.join(lines))
+
+    draws = arguments.draws
+    pool = arguments.shared / 'pools' / 'cifar10_lite0_128.npz'
+    add(
+        'The classifier alone, on one pool (CIFAR-10)', 20 * draws,
+        ('new images', 'p at most 0.05', 'and AUROC at least 0.6', 'AUROC, mean'),
+        level_rows(pool, 20 * draws),
+    )  # fmt: skip
+    add('False alarms', 5 * draws, heads, rows(sets, ('none',), 5 * draws))
+    add('Power', draws, heads, rows(sets, _SHIFTS, draws))
     if arguments.write:
         RESULTS.write_text('\n\n'.join(parts) + '\n', 'utf-8')
 

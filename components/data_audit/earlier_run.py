@@ -69,9 +69,9 @@ def find(store: mlmd.MetadataStore, pipeline: str, present: int) -> EarlierRun |
         if values[property_names.BLESSED].int_value != 1:
             continue
         model = values[property_names.CURRENT_MODEL_ID].int_value
-        made = {step.node: step.outputs for step in lineage.steps(store, [model])}
-        embedded = made.get(node_names.EMBEDDER, {}).get('embeddings', present)
-        examples = made.get(node_names.IMAGE_EXAMPLE_GEN, {}).get('examples')
+        outputs = {step.node: step.outputs for step in lineage.steps(store, [model])}
+        embedded = outputs.get(node_names.EMBEDDER, {}).get('embeddings', present)
+        examples = outputs.get(node_names.IMAGE_EXAMPLE_GEN, {}).get('examples')
         if embedded < present and examples is not None:
             uris = {artifact.id: artifact.uri for artifact in
                     store.get_artifacts_by_id([embedded, examples])}  # fmt: skip

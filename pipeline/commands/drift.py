@@ -94,8 +94,8 @@ def compare(
     if target is not None and target.exists() and not target.is_dir():
         raise ConfigError(f'--to must be a folder. Received: {str(target)!r}, which is a file.')
     registry = registry_lib.read(project)
-    found = lookup.find_model(registry, model)
-    note = integrity.check_folder(project, found.folder) if found.folder else ''
+    chosen = lookup.find_model(registry, model)
+    note = integrity.check_folder(project, chosen.folder) if chosen.folder else ''
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
     folder = (target or project.output / FOLDER / stamp).absolute()
     outcome = Outcome.CRASHED
@@ -104,7 +104,7 @@ def compare(
         nonlocal outcome
         say(
             console, ('drift', 'bold'),
-            f'  {source} against the images that model {found.id} learned from',
+            f'  {source} against the images that model {chosen.id} learned from',
         )  # fmt: skip
         if note:
             say(console, ('note: ', 'yellow'), note)
@@ -114,7 +114,7 @@ def compare(
 
         display = progress_display.Display(console, lambda result: '')
         with display.show_running('Drift'):
-            result = comparison.compare(project, registry, found, source, most)
+            result = comparison.compare(project, registry, chosen, source, most)
         _write(folder, result)
         _print(console, result.record, folder)
         outcome = _OUTCOMES[result.record.verdict]

@@ -105,17 +105,17 @@ def _listed(project: Project, source: str) -> tuple[list[SourceItem], Sequence[R
     columns = project.config.data.columns
     if source.lower().endswith(('.csv', '.tsv')) and not os.path.isdir(source):
         unlabelled = columns.model_copy(update={'label': '', 'split': None, 'confidence': None})
-        listed = manifest.read(SourceSpec(source, columns=unlabelled))
-        metadata_features({name for item in listed.items for name in item.metadata})
-        return list(listed.items), listed.rejected
+        table = manifest.read(SourceSpec(source, columns=unlabelled))
+        metadata_features({name for item in table.items for name in item.metadata})
+        return list(table.items), table.rejected
     if recorded_folder.is_recorded(pathlib.Path(source)):
         source = os.path.join(source, recorded_folder.IMAGES)
-    found = listing.of_sources([source], columns)
-    if found.records:
+    listed = listing.of_sources([source], columns)
+    if listed.records:
         raise DataError(
             f'{source} holds TFRecords; give a folder of images, or a CSV with a column of paths'
         )
-    return [SourceItem(item.path, item.name) for item in found.items], found.rejected
+    return [SourceItem(item.path, item.name) for item in listed.items], listed.rejected
 
 
 def _read(item: SourceItem, settings: ImageSettings) -> NewImage | Rejected:

@@ -181,8 +181,8 @@ def _recorder(
     counters.recording.set(1)
     with recorder.record(
         settings, on_stop, lambda outcome: counters.recorded.labels(outcome).inc()
-    ) as made:
-        yield made
+    ) as kept:
+        yield kept
 
 
 def _address(host: str, port: int) -> str:

@@ -6,9 +6,11 @@ import json
 import pathlib
 import re
 
+import PIL.Image
 import pytest
 
-from tests.e2e.conftest import CLASSES, Project
+from tests.e2e.conftest import CLASSES, Project, draw_classes
+from thawline.pipeline.drift.record import DriftRecord
 
 pytestmark = pytest.mark.e2e
 
@@ -70,6 +72,36 @@ def test_first_run_leaves_a_report(project, first):
     assert terms['Serving check']['value'] == 'passed'
     for node in ('ImageExampleGen', 'Trainer', 'Evaluator'):
         assert node in terms['Time of the nodes']['detail']
+
+
+def test_new_images_are_held_against_those_of_the_model(project, first):
+    draw_classes(project.home / 'new', 12, seed=5)
+    (project.home / 'new' / 'moss' / 'cut.jpg').write_bytes(b'\xff\xd8\xff')
+    done = project.thawline('drift', 'new', '--model', 'last', '--to', 'same')
+    assert done.returncode == 0, done.stdout + done.stderr
+    same = DriftRecord.read(project.home / 'same')
+    assert (same.verdict, same.images, same.independent) == ('no drift', 36, 36)
+    assert [bad.path for bad in same.rejected] == ['new/moss/cut.jpg'] and 'cut.jpg' in done.stdout
+    assert {'appearance', 'predicted class', 'brightness'} <= {of.name for of in same.compared}
+    assert [of.name for of in same.classes] == sorted(CLASSES)
+    page = (project.home / 'same' / 'drift.html').read_text('utf-8')
+    assert page.count('data:image/jpeg') >= 48 and 'new/slate/' in page
+
+    # Darker ones; and stored features of other code, which are computed anew.
+    for path in (project.home / 'new').glob('*/0*'):
+        PIL.Image.open(path).point(lambda value: value // 2).save(path)
+    spec = project.artifact('Embedder', 'embeddings') / 'embeddings.json'
+    stored = spec.read_text('utf-8')
+    spec.write_text(stored.replace('"code": "', '"code": "other '), 'utf-8')
+    try:
+        done = project.thawline('drift', 'new', '--model', 'last', '--to', 'darker')
+    finally:
+        spec.write_text(stored, 'utf-8')
+    assert done.returncode == 8, done.stdout + done.stderr
+    darker = DriftRecord.read(project.home / 'darker')
+    assert {'appearance', 'brightness'} <= {of.name for of in darker.compared if of.drifted}
+    assert darker.earlier == same.earlier and darker.different[0].name.startswith('new/')
+    assert project.thawline('drift', 'nowhere', '--model', 'last').returncode == 2
 
 
 def test_nothing_changed_is_served_from_the_cache(project, first):

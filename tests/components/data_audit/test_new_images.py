@@ -85,12 +85,12 @@ def test_the_last_blessed_model_on_earlier_embeddings(tmp_path: pathlib.Path) ->
     blessed_run(runs, 'b', False)
     second = blessed_run(runs, 'c', True)
     present = runs._record('d', 'Embedder', 'embeddings', tmp_path / 'd')
-    found = earlier_run.find(runs.store, 'x', present.id)
-    assert found == EarlierRun(second, 'c', '1')
-    assert EarlierRun.of_text(found.to_text()) == found
-    # After this run is blessed, or is run again, the same one is found.
+    resolved = earlier_run.find(runs.store, 'x', present.id)
+    assert resolved == EarlierRun(second, 'c', '1')
+    assert EarlierRun.of_text(resolved.to_text()) == resolved
+    # After this run is blessed, or is run again, the same one is resolved.
     blessed_run(runs, 'd', True, present)
-    assert earlier_run.find(runs.store, 'x', present.id) == found
+    assert earlier_run.find(runs.store, 'x', present.id) == resolved
     (of_c,) = [a for a in runs.store.get_artifacts_by_type('embeddings') if a.uri.endswith('/c')]
     earliest = earlier_run.find(runs.store, 'x', of_c.id)
     assert earliest is not None and earliest.model == first
@@ -118,9 +118,12 @@ def test_an_earlier_run_lies_beside_the_one_at_hand(tmp_path: pathlib.Path) -> N
         pa.Table.from_pylist(rows, image_table.SCHEMA), tmp_path / 'examples/1/images.parquet'
     )
     at_hand = str(tmp_path / 'embeddings' / '9'), str(tmp_path / 'examples' / '7')
-    found = earlier_run.read(EarlierRun(12, '3', '1'), *at_hand)
-    assert found is not None and found.model == 12
-    assert found.clusters.tolist() == ['k', 'g', 'c'] and found.embedded.features.shape == (3, 4)
+    resolved = earlier_run.read(EarlierRun(12, '3', '1'), *at_hand)
+    assert resolved is not None and resolved.model == 12
+    assert resolved.clusters.tolist() == ['k', 'g', 'c'] and resolved.embedded.features.shape == (
+        3,
+        4,
+    )
     alone = earlier_run.read(EarlierRun(12, '3', '2'), *at_hand)  # its Examples are gone
     assert alone is not None and alone.clusters.tolist() == ['a', 'b', 'c']
     assert earlier_run.read(EarlierRun(12, '4', '1'), *at_hand) is None

@@ -33,23 +33,23 @@ class Notes:
 def record(folder: pathlib.Path, offer: Callable[[Recorder], None], **settings: float) -> Notes:
     notes = Notes()
     chosen = RecordingSettings(folder, **settings)  # type: ignore[arg-type]
-    with recorder.record(chosen, notes.stopped.append, notes.count) as made:
-        offer(made)
+    with recorder.record(chosen, notes.stopped.append, notes.count) as kept:
+        offer(kept)
     return notes
 
 
-def offer(made: Recorder, image: bytes, label: str = 'ants') -> None:
-    if made.draws():
-        made.offer(SERVED, image, label, 0.9, [('ants', 0.9), ('bees', 0.1)])
+def offer(kept: Recorder, image: bytes, label: str = 'ants') -> None:
+    if kept.draws():
+        kept.offer(SERVED, image, label, 0.9, [('ants', 0.9), ('bees', 0.1)])
 
 
 def test_images_and_answers_are_read_again(tmp_path: pathlib.Path) -> None:
     folder = tmp_path / 'new' / 'recorded'
 
-    def some(made: Recorder) -> None:
+    def some(kept: Recorder) -> None:
         for image in (b'first', b'second', b'first'):
-            offer(made, image)
-        made.offer(SERVED, b'third', 'ants', float('nan'), [])
+            offer(kept, image)
+        kept.offer(SERVED, b'third', 'ants', float('nan'), [])
 
     notes = record(folder, some)
     assert notes.counts == {'kept': 3, 'dropped': 1} and not notes.stopped
@@ -64,7 +64,7 @@ def test_images_and_answers_are_read_again(tmp_path: pathlib.Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
     assert recorded_folder.is_recorded(folder) and not recorded_folder.is_recorded(tmp_path)
 
-    record(folder, lambda made: offer(made, b'fourth'))  # a second start adds a file
+    record(folder, lambda kept: offer(kept, b'fourth'))  # a second start adds a file
     assert len(list(recorded_folder.read_answers(folder))) == 4
 
 
@@ -75,9 +75,9 @@ def test_images_and_answers_are_read_again(tmp_path: pathlib.Path) -> None:
 def test_a_full_folder_stops_recording_with_one_message(
     tmp_path: pathlib.Path, settings: dict[str, int], words: str
 ) -> None:
-    def many(made: Recorder) -> None:
+    def many(kept: Recorder) -> None:
         for number in range(20):
-            offer(made, str(number).encode() * 50)
+            offer(kept, str(number).encode() * 50)
 
     notes = record(tmp_path, many, **settings)
     assert len(notes.stopped) == 1 and words in notes.stopped[0]
@@ -89,7 +89,7 @@ def test_a_full_folder_stops_recording_with_one_message(
 
 def test_a_share_is_drawn(tmp_path: pathlib.Path) -> None:
     drawn = []
-    record(tmp_path, lambda made: drawn.extend(made.draws() for _ in range(4000)), share=0.25)
+    record(tmp_path, lambda kept: drawn.extend(kept.draws() for _ in range(4000)), share=0.25)
     assert 0.2 < np.mean(drawn) < 0.3
 
 
@@ -97,24 +97,24 @@ def test_a_folder_that_cannot_be_written(tmp_path: pathlib.Path) -> None:
     (tmp_path / 'file').write_text('x')
     for folder in (tmp_path / 'file', tmp_path / 'file' / 'below'):
         with pytest.raises(ConfigError, match='--record: .*file.* cannot be written: '):
-            record(folder, lambda made: None)
+            record(folder, lambda kept: None)
 
 
 def test_two_servers_on_one_folder(tmp_path: pathlib.Path) -> None:
-    def second(made: Recorder) -> None:
+    def second(kept: Recorder) -> None:
         with pytest.raises(Busy, match='another server .* give each its own folder'):
-            record(tmp_path, lambda made: None)
-        offer(made, b'still recorded')
+            record(tmp_path, lambda kept: None)
+        offer(kept, b'still recorded')
 
     assert record(tmp_path, second).counts == {'kept': 1}
-    assert record(tmp_path, lambda made: offer(made, b'x')).counts == {'kept': 1}
+    assert record(tmp_path, lambda kept: offer(kept, b'x')).counts == {'kept': 1}
 
 
 def test_a_disk_that_fails_stops_recording_and_raises_nothing(tmp_path: pathlib.Path) -> None:
-    def broken(made: Recorder) -> None:
+    def broken(kept: Recorder) -> None:
         (tmp_path / 'images').rmdir()
         for number in range(3):
-            offer(made, str(number).encode())
+            offer(kept, str(number).encode())
 
     notes = record(tmp_path, broken)
     assert len(notes.stopped) == 1 and 'No such file' in notes.stopped[0]
@@ -128,9 +128,9 @@ def test_what_comes_too_fast_is_dropped(
     write = Recorder._write
     monkeypatch.setattr(Recorder, '_write', lambda *given: release.wait(60) and write(*given))
 
-    def flood(made: Recorder) -> None:
+    def flood(kept: Recorder) -> None:
         for number in range(200):
-            offer(made, str(number).encode())
+            offer(kept, str(number).encode())
         release.set()
 
     notes = record(tmp_path, flood)
@@ -138,13 +138,13 @@ def test_what_comes_too_fast_is_dropped(
 
 
 def test_what_a_kill_leaves_is_readable(tmp_path: pathlib.Path) -> None:
-    record(tmp_path, lambda made: offer(made, b'whole'))
+    record(tmp_path, lambda kept: offer(kept, b'whole'))
     (file,) = tmp_path.glob('answers-*.jsonl')
     whole = file.read_bytes()
     file.write_bytes(whole + whole[:20])
     (tmp_path / 'images' / '.0a-draft').write_bytes(b'half')
     assert len(list(recorded_folder.read_answers(tmp_path))) == 1
-    record(tmp_path, lambda made: None)
+    record(tmp_path, lambda kept: None)
     assert not list((tmp_path / 'images').glob('.*'))
     file.write_bytes(whole + json.dumps({'label': 1}).encode() + b'\n')
     with pytest.raises(DataError, match='line 2 is damaged .* delete the line'):
