@@ -104,10 +104,18 @@ def read(project: Project, source: str, settings: ImageSettings, most: int) -> N
 def _listed(project: Project, source: str) -> tuple[list[SourceItem], Sequence[Rejected]]:
     columns = project.config.data.columns
     if source.lower().endswith(('.csv', '.tsv')) and not os.path.isdir(source):
-        unlabelled = columns.model_copy(update={'label': '', 'split': None, 'confidence': None})
-        table = manifest.read(SourceSpec(source, columns=unlabelled))
+        # What the project names need not be in a table of new images: no column is asked for but
+        # that of the paths, and all others come as metadata.
+        none = dict.fromkeys(('split', 'group', 'confidence', 'metadata'))
+        table = manifest.read(
+            SourceSpec(source, columns=columns.model_copy(update={**none, 'label': ''}))
+        )
         metadata_features({name for item in table.items for name in item.metadata})
-        return list(table.items), table.rejected
+        items = [
+            dataclasses.replace(item, group=item.group or item.metadata.get(columns.group or ''))
+            for item in table.items
+        ]
+        return items, table.rejected
     if recorded_folder.is_recorded(pathlib.Path(source)):
         source = os.path.join(source, recorded_folder.IMAGES)
     listed = listing.of_sources([source], columns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import errno
 import math
 import os
 import pathlib
@@ -180,7 +181,8 @@ class Recorder:
         if is_new:
             with files.replacement(image) as draft:
                 draft.write_bytes(item.image)
-        os.write(answers, line)
+        if os.write(answers, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._held += 1
         self._bytes += len(line) + is_new * len(item.image)
         self._count(KEPT)

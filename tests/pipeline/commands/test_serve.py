@@ -210,3 +210,16 @@ def test_without_its_libraries_it_says_what_to_install(
     result = serve('--python', '--model', 'models')
     assert result.exit_code == 2
     assert 'needs no_such_library; install with: pip install "thawline[serve]"' in result.output
+
+
+def test_tensorflow_serving_keeps_no_recordings(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version(tmp_path / 'production', 3)
+    folder = programs(tmp_path / 'bin', tensorflow_model_server=BINARY)
+    monkeypatch.setenv('PATH', f'{folder}{os.pathsep}{os.environ["PATH"]}')
+    monkeypatch.chdir(tmp_path)
+    arguments = ['serve', '--model', 'production', '--record', 'kept']
+    done = click.testing.CliRunner().invoke(cli.main, arguments)
+    assert done.exit_code == 2 and '--record needs the server in Python' in done.output
+    assert '--python' in done.output and not (tmp_path / 'kept').exists()

@@ -82,6 +82,23 @@ def test_copies_count_once() -> None:
     assert result.independent == 15 and result.verdict == 'too few'
 
 
+def test_the_training_images_themselves_are_no_drift() -> None:
+    earlier = drawn.earlier()
+    rows = np.random.default_rng(0).permutation(len(earlier))[:60]
+    same = dataclasses.replace(
+        drawn.new(60, 1),
+        ids=earlier.ids[rows],
+        groups=earlier.ids[rows],
+        features=earlier.features[rows],
+        facts={name: values[rows] for name, values in earlier.facts.items()},
+        answers=np.array(drawn.CLASSES)[earlier.labels[rows]],
+    )
+    result = judge(same)
+    assert result.verdict == 'no drift' and result.independent == 60
+    appearance = next(of for of in result.compared if of.name == APPEARANCE)
+    assert appearance.value == pytest.approx(0.5, abs=0.08)
+
+
 def test_the_p_value_is_uniform_where_nothing_differs() -> None:
     rng = np.random.default_rng(0)
     p_values = []

@@ -55,6 +55,19 @@ def test_a_table_with_metadata_and_groups(tmp_path: pathlib.Path) -> None:
     assert [entry.path for entry in read.rejected] == ['gone.png']
 
 
+def test_a_table_need_not_have_what_the_project_names(tmp_path: pathlib.Path) -> None:
+    data = images.encoded(images.picture(1), 'PNG')
+    prediction_setup.write(tmp_path, {'a.png': data})
+    columns = ', columns: {group: patient, metadata: [shift], confidence: sure}'
+    for row, group in (('a.png,Ada', 'Ada'), ('a.png,', image_identity.image_id(data))):
+        (tmp_path / 'new.csv').write_text(f'path,patient\n{row}\n')
+        read = new_images.read(project(tmp_path, columns), str(tmp_path / 'new.csv'), SETTINGS, 100)
+        assert [image.group for image in read.images] == [group]
+    (tmp_path / 'new.csv').write_text('path,shift\na.png,day\n')
+    read = new_images.read(project(tmp_path, columns), str(tmp_path / 'new.csv'), SETTINGS, 100)
+    assert read.images[0].facts['meta_shift'] == 'day'
+
+
 def test_nothing_to_compare(tmp_path: pathlib.Path) -> None:
     prediction_setup.write(tmp_path, {'poor/a.jpg': b'', 'records/a.tfrecord': b'x'})
     with pytest.raises(DataError, match='none of the 1 files .* empty file'):
