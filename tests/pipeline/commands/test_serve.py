@@ -219,7 +219,7 @@ def test_tensorflow_serving_keeps_no_recordings(
     folder = programs(tmp_path / 'bin', tensorflow_model_server=BINARY)
     monkeypatch.setenv('PATH', f'{folder}{os.pathsep}{os.environ["PATH"]}')
     monkeypatch.chdir(tmp_path)
-    arguments = ['serve', '--model', 'production', '--record', 'kept']
+    arguments = ['serve', '--model', str(tmp_path / 'production'), '--record', 'kept']
     done = click.testing.CliRunner().invoke(cli.main, arguments)
     assert done.exit_code == 2 and '--record needs the server in Python' in done.output
     assert '--python' in done.output and not (tmp_path / 'kept').exists()
