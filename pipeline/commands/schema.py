@@ -38,20 +38,16 @@ _HEADER = """\
 # - tags and drift_comparator of source_format: the shares of the formats, and the largest shift.
 
 """
-_OLD = (
-    'thawline schema is four commands by now; to write a schema for review: thawline schema infer '
-    '(one that was reviewed is never overwritten), to see what has changed: thawline schema diff'
-)
 
 
 class _Group(click.Group):
-    """Says what became of `thawline schema [CONFIG] [--force]`."""
+    """Takes `thawline schema [CONFIG] [--force]` for `thawline schema infer`, which it was."""
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if is_project(arguments[0]) or arguments[0] == '--force':
-            raise ConfigError(_OLD)
+            arguments = [infer.name or '', *arguments]
         return super().resolve_command(context, arguments)
 
 
@@ -66,10 +62,12 @@ def command() -> None:
 
 @command.command()
 @project_argument
-def infer(project: Project) -> None:
+@click.option('--force', is_flag=True, help='Replace the reviewed schema.')
+def infer(project: Project, force: bool) -> None:
     """Write a schema for review, inferred from the latest run.
 
-    Beside a reviewed schema the proposal is a file of its own; nothing is overwritten.
+    Beside a reviewed schema the proposal is a file of its own; without --force nothing is
+    overwritten.
     """
     from thawline.pipeline.config import curated_schema
     from thawline.pipeline.schema_review import latest_data
@@ -86,7 +84,7 @@ def infer(project: Project) -> None:
             SplitStatistics(statistics),
         )
     target = project.schema
-    if target.exists():
+    if target.exists() and not force:
         target = target.with_suffix(f'.proposed{target.suffix}')
     files.write_text(target, _HEADER.format(name=project.name, run=data.run.id) + proposed)
     console = wide_console(sys.stdout)

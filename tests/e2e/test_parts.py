@@ -155,3 +155,6 @@ def test_schema_is_reviewed_compared_and_changed(project: Project) -> None:
     schema.write_text(text + 'feature { nme: "x" }', 'utf-8')
     damaged = project.thawline('schema', 'diff')
     assert damaged.returncode == 2 and f'{schema}:{len(text.splitlines()) + 1}' in damaged.stderr
+    # As it was called before there were several commands.
+    ended(project.thawline('schema', '.', '--force'), 0)
+    assert 'value: "basalt [1]"' in schema.read_text('utf-8')

@@ -6,6 +6,8 @@ import importlib.resources
 import pathlib
 
 import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.pipeline.config import loading
@@ -68,3 +70,14 @@ def test_the_curated_rules_are_a_schema(tmp_path: pathlib.Path) -> None:
     rules = importlib.resources.files('thawline.schemas') / 'images.pbtxt'
     at(tmp_path).schema.write_bytes(rules.read_bytes())
     checks.check_files(at(tmp_path))
+
+
+def test_the_curated_rules_have_every_feature_that_is_written() -> None:
+    rules = importlib.resources.files('thawline.schemas') / 'images.pbtxt'
+    schema = text_format.Parse(rules.read_text('utf-8'), schema_pb2.Schema())
+    features = {feature.name: feature for feature in schema.feature}
+    assert features['image'].HasField('image_domain')
+    assert set(features) == {
+        'image', 'label', 'image_id', 'path', 'group', 'cluster', 'split', 'source_format',
+        'height', 'width', 'brightness', 'contrast', 'sharpness', 'label_confidence',
+    }  # fmt: skip
