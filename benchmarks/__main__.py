@@ -27,6 +27,7 @@ BENCHMARKS = {
     'driver': (['--write'], 1),
     'splits': (['--write'], 1),
     'schema_ranges': (['--write'], 1),
+    'growth': (['--write'], 8),
     'near_duplicates': (['--write'], 8),
     'serving': (['--write'], 5),
     'hostile': (['--write'], 10),

@@ -30,7 +30,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image, ImageEnhance, ImageOps
 
 from benchmarks import images, report
-from thawline.components.ingestion import clusters, decoding, near_duplicates
+from thawline.components.ingestion import clusters, decoding, near_duplicates, thumbnail
 from thawline.components.ingestion.near_duplicates import Pair
 from thawline.components.ingestion.tied_groups import tie_groups
 
@@ -149,7 +149,7 @@ def search(listed: images.Listed, changes: Sequence[str], folder: pathlib.Path) 
 def _write(writer: tf.io.TFRecordWriter, data: bytes, name: str) -> str:
     image = hashlib.sha256(data).hexdigest()[: near_duplicates.ID_LENGTH]
     luma = decoding.canonicalise(data, 1024, 10**8).luma
-    writer.write(near_duplicates.record(image, name, luma))
+    writer.write(near_duplicates.record(image, name, thumbnail.of_luma(luma).tobytes()))
     return image
 
 

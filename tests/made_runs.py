@@ -14,10 +14,9 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tests import made_report
 from thawline.components.evaluation import predictions
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.ingestion import image_table
 from thawline.components.report import content, page
 from thawline.components.report.content import ReportContent, RunFacts
-from thawline.components.shared import metadata_store
+from thawline.components.shared import image_table, metadata_store
 from thawline.pipeline.reports.compared_run import ComparedRun
 
 Row = tuple[str, str, str | None, str]  # id, split, label, answer

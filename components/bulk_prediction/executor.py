@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +21,14 @@ from thawline.components.bulk_prediction.listing import (
 )
 from thawline.components.ingestion import beam_pipeline, quarantine, split_pipeline
 from thawline.components.ingestion import executor as ingestion
-from thawline.components.ingestion.decoding import ImageSettings
+from thawline.components.ingestion.image_reading import Settings
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.summary import summarise
 from thawline.components.shared import progress, sample_depth
+from thawline.components.shared.content_store import Records
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
+from thawline.components.shared.gzipped_records import WriteGzippedRecords
 from thawline.components.shared.sample_depth import FULL_DEPTH, SampleDepth
 
 SPLIT = 'unlabelled'
@@ -47,10 +50,11 @@ class Executor(BeamNodeExecutor):
         count = None if listing.records else len(listing.items)
         progress.start('images', count)
         bounds = int(properties['max_side']), int(properties['max_pixels'])
-        images = ImageSettings(*bounds, _trained_depth(inputs))
+        images = Settings(*bounds)
+        scaled = dataclasses.replace(images, depth=_trained_depth(inputs))
         try:
             with self._make_beam_pipeline() as root:
-                beam_pipeline.read(root, to_ingest(listing), columns, staging, *bounds)
+                beam_pipeline.read(root, to_ingest(listing), columns, staging, images)
             rows, rejected = ingestion.outcomes_of(staging, count)
             rejected += listing.rejected
             if not rows:
@@ -61,7 +65,7 @@ class Executor(BeamNodeExecutor):
             examples.split_names = artifact_utils.encode_split_names([SPLIT])
             folder = artifact_utils.get_split_uri([examples], SPLIT)
             with self._make_beam_pipeline() as root:
-                _compress(root, os.path.join(staging, 'examples-*'), folder, images)
+                _compress(root, os.path.join(staging, 'examples-*'), folder, scaled)
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected)
@@ -87,13 +91,13 @@ def _trained_depth(inputs: Artifacts) -> SampleDepth:
     return sample_depth.read(inputs['trained_on'].uri) if 'trained_on' in inputs else FULL_DEPTH
 
 
-def _compress(root: beam.Pipeline, pattern: str, folder: str, images: ImageSettings) -> None:
+def _compress(root: beam.Pipeline, pattern: str, folder: str, images: Settings) -> None:
     """Records as all of TFX expects them."""
+    unstored = Records(None)  # images of one night would only fill the store
     (
         root
         | 'Read' >> beam.io.ReadFromTFRecord(pattern, compression_type='uncompressed')
         | 'Scale'
-        >> beam.Map(lambda record: split_pipeline.scaled(record, images).SerializeToString())
-        | 'Write'
-        >> beam.io.WriteToTFRecord(os.path.join(folder, 'data_tfrecord'), file_name_suffix='.gz')
+        >> beam.Map(lambda one: split_pipeline.scaled(one, images, unstored).SerializeToString())
+        | 'Write' >> WriteGzippedRecords(os.path.join(folder, 'data_tfrecord'))
     )

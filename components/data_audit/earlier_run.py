@@ -16,8 +16,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.embedding import embeddings, image_embeddings
 from thawline.components.embedding.image_embeddings import ImageEmbeddings
-from thawline.components.ingestion import image_table
-from thawline.components.shared import lineage, node_names, property_names
+from thawline.components.shared import image_table, lineage, node_names, property_names
 from thawline.components.shared.errors import DataError
 
 NONE = ''

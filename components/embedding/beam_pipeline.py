@@ -1,25 +1,39 @@
 """The Beam pipeline of the Embedder: shards of pixels in, shards of embeddings out.
 
 Each shard is read, decompressed and parsed by tf.data in batches of 64, in threads of TensorFlow
-while the base works on the batch before. Elements are batches, not images, and only a few of them
-are in memory at a time.
+while the base works on the batch before. What the content store has of an image is taken from
+there; the others are gathered to whole batches, across shards and splits. Elements are batches, not
+images, and only a few of them are in memory at a time.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import apache_beam as beam
+import numpy as np
 import tensorflow as tf
 from apache_beam.io import fileio
 from apache_beam.io.tfrecordio import _TFRecordUtil  # Has no public name.
 from apache_beam.ml.inference.base import RunInference
+from apache_beam.transforms import window
+from apache_beam.utils import windowed_value
 
 from thawline.components.embedding import embeddings, shards
 from thawline.components.embedding.embeddings import EmbeddingSettings
-from thawline.components.embedding.feature_extractor import FeatureExtractorHandler, SplitSet
+from thawline.components.embedding.feature_extractor import FeatureExtractorHandler, ImageBatch
+from thawline.components.shared import progress
+from thawline.components.shared.content_store import Namespace
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.shared.store_shards import KEY_BYTES
+from thawline.components.shared.stored_fn import StoredFn
+from thawline.components.transform.examples import BATCH
+
+_STORED, _MISSING = 'stored', 'missing'
 
 
 def embed(
@@ -28,6 +42,7 @@ def embed(
     settings: EmbeddingSettings,
     uri: str,
     weights_digest: str | None = None,
+    namespace: Namespace | None = None,
 ) -> None:
     """Adds the pipeline.
 
@@ -36,15 +51,24 @@ def embed(
         settings: of the base and the views.
         uri: of the embeddings; the folders of the splits are made now.
         weights_digest: of the weights that every worker must have; None: any.
+        namespace: of the store.
     """
     for split in files:
         tf.io.gfile.makedirs(embeddings.split_folder(uri, split))
-    (
+    images = (
         root
         | 'Shards' >> beam.Create([(split, file) for split in files for file in files[split]])
         | 'Share out' >> beam.Reshuffle()  # otherwise one worker would get all of them
-        | 'Read' >> beam.ParDo(_Read(settings.image_size))
+        | 'Read' >> beam.ParDo(_Read(settings, namespace)).with_outputs(_STORED, main=_MISSING)
+    )
+    computed = (
+        images[_MISSING]
         | 'Embed' >> RunInference(FeatureExtractorHandler(settings, weights_digest))
+        | 'Store' >> beam.ParDo(_Add(namespace))
+    )
+    (
+        (images[_STORED], computed)
+        | beam.Flatten()
         | 'Encode' >> beam.ParDo(_Encode())
         # One sink for all splits: each WriteToTFRecord would take Beam a tenth of a second.
         | 'Write'
@@ -77,22 +101,93 @@ class _TFRecordSink(fileio.FileSink):
         """There is no buffer."""
 
 
-class _Read(beam.DoFn):
-    """(split, file) -> (split, batch of images)."""
+class _Read(StoredFn):
+    """(split, file) -> features that are in the store, and batches of the other images."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, settings: EmbeddingSettings, namespace: Namespace | None) -> None:
+        super().__init__(namespace)
+        self._settings = settings
+        self._pending: dict[int, ImageBatch] = {}
 
-    def process(self, shard: tuple[str, str]) -> Iterator[SplitSet]:
+    def process(self, shard: tuple[str, str]) -> Iterator[Any]:
         split, file = shard
-        for images in shards.read_batches(file, self._size):
-            yield split, images
+        rows = self._settings.rows(split)
+        for images in shards.read_batches(file, self._settings.image_size):
+            keys = tuple(
+                _key(*image, rows) for image in zip(images.values, images.ids, strict=True)
+            )
+            batch = ImageBatch((split,) * len(keys), keys, images)
+            stored = [self.records.get(key) for key in keys]
+            missing = [row for row, value in enumerate(stored) if value is None]
+            if len(missing) < len(keys):
+                yield beam.pvalue.TaggedOutput(_STORED, _features(batch, stored, rows))
+                batch = _take(batch, missing)
+            yield from self._gather(batch, rows)
+
+    def _gather(self, batch: ImageBatch, rows: int) -> Iterator[ImageBatch]:
+        """Whole batches of what is missing; the rest waits for more."""
+        pending = self._pending.pop(rows, None)
+        batch = batch if pending is None else _join(pending, batch)
+        if len(batch) >= BATCH:  # and less than twice as many
+            yield _part(batch, slice(BATCH))
+            batch = _part(batch, slice(BATCH, None))
+        if len(batch):
+            self._pending[rows] = batch
+
+    def finish_bundle(self) -> Iterator[Any]:
+        """What still waits."""
+        for batch in self._pending.values():
+            yield windowed_value.WindowedValue(batch, window.MIN_TIMESTAMP, [window.GlobalWindow()])
+        self._pending = {}
+        super().finish_bundle()
+
+
+def _key(pixels: np.ndarray, image_id: bytes, rows: int) -> bytes:
+    """Key of the features of an image; augmented views also depend on its id."""
+    digest = hashlib.sha256(pixels.data)
+    if rows > 1:
+        digest.update(image_id)
+    return digest.digest()[:KEY_BYTES]
+
+
+def _features(batch: ImageBatch, stored: Sequence[bytes | None], rows: int) -> ImageBatch:
+    """The part of a batch that is stored, with its features in place of pixels."""
+    part = _take(batch, [row for row, value in enumerate(stored) if value is not None])
+    progress.advance(rows * len(part))
+    values = np.frombuffer(b''.join(filter(None, stored)), np.float32)
+    features = dataclasses.replace(part.images, values=values.reshape(len(part), rows, -1))
+    return dataclasses.replace(part, images=features)
+
+
+def _take(batch: ImageBatch, rows: Sequence[int]) -> ImageBatch:
+    splits = tuple(batch.splits[row] for row in rows)
+    keys = tuple(batch.keys[row] for row in rows)
+    return ImageBatch(splits, keys, batch.images.take(np.array(rows, int)))
+
+
+def _part(batch: ImageBatch, rows: slice) -> ImageBatch:
+    return ImageBatch(batch.splits[rows], batch.keys[rows], batch.images.take(rows))
+
+
+def _join(one: ImageBatch, other: ImageBatch) -> ImageBatch:
+    columns = (
+        np.concatenate([getattr(batch.images, field.name) for batch in (one, other)])
+        for field in dataclasses.fields(LabelledSet)
+    )
+    return ImageBatch(one.splits + other.splits, one.keys + other.keys, LabelledSet(*columns))
+
+
+class _Add(StoredFn):
+    """Adds computed features to the store."""
+
+    def process(self, batch: ImageBatch) -> Iterator[ImageBatch]:
+        for key, features in zip(batch.keys, batch.images.values, strict=True):
+            self.records.put(key, features.tobytes())
+        yield batch
 
 
 class _Encode(beam.DoFn):
-    """(split, batch of features) -> (split, serialized tf.Example) of each image."""
+    """Batch of features -> (split, serialized tf.Example) of each image."""
 
-    def process(self, batch: SplitSet) -> Iterator[tuple[str, bytes]]:
-        split, features = batch
-        for example in embeddings.encode(features):
-            yield split, example
+    def process(self, batch: ImageBatch) -> Iterator[tuple[str, bytes]]:
+        yield from zip(batch.splits, embeddings.encode(batch.images), strict=True)

@@ -20,12 +20,10 @@ import os
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 import tensorflow as tf
-from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from thawline.components.backbones.features import Features
-from thawline.components.shared import feature_key, labelled_set, tf_data
+from thawline.components.shared import example_encoding, feature_key, labelled_set, tf_data
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.feature_key import FeatureKey
 from thawline.components.shared.labelled_set import LabelledSet
@@ -94,20 +92,14 @@ def split_folder(uri: str, split: str) -> str:
 
 def encode(features: LabelledSet) -> list[bytes]:
     """Serialized tf.Examples, one an image."""
-    n = len(features)
-    each = np.arange(n + 1, dtype=np.int32)
-    width = int(np.prod(features.values.shape[1:]))
+    images, width = len(features), int(np.prod(features.values.shape[1:]))
     columns = {
-        IMAGE_ID: (each, pa.array(list(features.ids), pa.binary())),
-        LABEL_INDEX: (each, pa.array(features.labels, pa.int64())),
-        LABEL_CONFIDENCE: (each, pa.array(features.confidence, pa.float32())),
-        EMBEDDING: (each * width, pa.array(features.values.reshape(-1), pa.float32())),
+        IMAGE_ID: features.ids,
+        LABEL_INDEX: features.labels,
+        LABEL_CONFIDENCE: features.confidence,
+        EMBEDDING: features.values.reshape(images, width),
     }
-    batch = pa.RecordBatch.from_arrays(
-        [pa.ListArray.from_arrays(pa.array(at), values) for at, values in columns.values()],
-        list(columns),
-    )
-    return list(RecordBatchToExamplesEncoder().encode(batch))
+    return example_encoding.encode(columns)
 
 
 def write_spec(uri: str, spec: Spec) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Any
 
 from tfx.types import artifact_utils
 
@@ -14,8 +15,16 @@ from thawline.components.embedding import (
     feature_extractor,
     shards,
 )
-from thawline.components.shared import feature_key, progress, split_files
+from thawline.components.embedding.embeddings import EmbeddingSettings
+from thawline.components.shared import (
+    content_store,
+    feature_key,
+    progress,
+    split_files,
+    stored_fn,
+)
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
+from thawline.components.shared.feature_key import FeatureKey
 
 
 class Executor(BeamNodeExecutor):
@@ -49,25 +58,34 @@ class Executor(BeamNodeExecutor):
         )
         progress.start('images through the frozen base', passes)
         with feature_extractor.preload(settings) as extractor:
+            digest = extractor.backbone.weights_digest
+            key = feature_key.current(
+                digest, settings.features, settings.image_size, properties['resize']
+            )
+            namespace = content_store.lent_namespace('embeddings', for_store(settings, key))
             started = time.monotonic()
             with self._make_beam_pipeline() as pipeline:
-                digest = extractor.backbone.weights_digest
-                beam_pipeline.embed(pipeline, files, settings, output.uri, digest)
+                beam_pipeline.embed(pipeline, files, settings, output.uri, digest, namespace)
             seconds = time.monotonic() - started
-            digest = extractor.backbone.weights_digest
             spec = embeddings.Spec(
                 **dataclasses.asdict(settings),
                 dimension=extractor.dimension,
                 counts={split: embeddings.count(output.uri, split) for split in files},
                 weights_digest=digest,
                 seconds=seconds,
-                key=feature_key.current(
-                    digest, settings.features, settings.image_size, properties['resize']
-                ),
+                key=key,
             )
+        stored_fn.record_use(output, namespace, pipeline)
         embeddings.write_spec(output.uri, spec)
         output.backbone = spec.backbone
         output.dimension = spec.dimension
         output.views = spec.views
         output.count = sum(spec.counts.values())
         output.seconds = spec.seconds
+
+
+def for_store(settings: EmbeddingSettings, key: FeatureKey) -> dict[str, Any]:
+    """What features depend on beside the pixels."""
+    values = {**dataclasses.asdict(settings), **dataclasses.asdict(key)}
+    del values['weights']  # a name, or a path that a move changes; their digest is in the key
+    return values

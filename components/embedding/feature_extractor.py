@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,7 +19,23 @@ from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.transform.examples import BATCH
 
-SplitSet = tuple[str, LabelledSet]  # a batch with the name of its split
+
+@dataclasses.dataclass(frozen=True)
+class ImageBatch:
+    """Some images, or features of theirs, of splits with equally many views.
+
+    Attributes:
+        splits: of each image.
+        keys: of each image's features in the content store.
+        images: at most `BATCH`.
+    """
+
+    splits: tuple[str, ...]
+    keys: tuple[bytes, ...]
+    images: LabelledSet
+
+    def __len__(self) -> int:
+        return len(self.keys)
 
 
 class FeatureExtractor:
@@ -59,13 +76,20 @@ class FeatureExtractor:
         return LabelledSet(np.concatenate(parts), images.labels, images.ids, images.confidence)
 
     def _embed(self, split: str, images: LabelledSet) -> np.ndarray:
-        settings = self._settings
-        views = [self._plain(images.values).numpy()]
-        progress.advance(len(images))
+        """float32 [n, V, D] of at most `BATCH` images.
+
+        Batches are always whole, filled up with images that are there: the order in which
+        convolutions add up depends on how many images there are, and so do the last bits. What
+        comes from the content store is then what would be computed, in whatever company.
+        """
+        settings, count = self._settings, len(images)
+        filled = images.take(np.arange(BATCH) % count)
+        views = [self._plain(filled.values).numpy()[:count]]
+        progress.advance(count)
         for view in range(1, settings.rows(split)):
-            draws = augmentation.view_draws(settings.seed, images.ids, view)
-            views.append(self._augmented(images.values, draws).numpy())
-            progress.advance(len(images))
+            draws = augmentation.view_draws(settings.seed, filled.ids, view)
+            views.append(self._augmented(filled.values, draws).numpy()[:count])
+            progress.advance(count)
         return np.stack(views, axis=1)
 
 
@@ -90,7 +114,7 @@ def preload(settings: EmbeddingSettings) -> Iterator[FeatureExtractor]:
         del _preloaded[settings]
 
 
-class FeatureExtractorHandler(ModelHandler[SplitSet, SplitSet, FeatureExtractor]):
+class FeatureExtractorHandler(ModelHandler[ImageBatch, ImageBatch, FeatureExtractor]):
     """Loads the base once a process, and runs it."""
 
     def __init__(self, settings: EmbeddingSettings, weights_digest: str | None = None) -> None:
@@ -119,13 +143,13 @@ class FeatureExtractorHandler(ModelHandler[SplitSet, SplitSet, FeatureExtractor]
 
     def run_inference(
         self,
-        batch: Any,  # a SplitSet; the base class asks for a Sequence
+        batch: Any,  # an ImageBatch; the base class asks for a Sequence
         model: FeatureExtractor,
         inference_args: dict[str, Any] | None = None,
-    ) -> Iterable[SplitSet]:
+    ) -> Iterable[ImageBatch]:
         """One batch is one element: RunInference would otherwise rebuild batches image by image."""
-        split, images = batch
-        return [(split, model.embed(split, images))]
+        features = model.embed(batch.splits[0], batch.images)
+        return [dataclasses.replace(batch, images=features)]
 
     def should_skip_batching(self) -> bool:
         """Shards are read in batches."""
@@ -133,4 +157,4 @@ class FeatureExtractorHandler(ModelHandler[SplitSet, SplitSet, FeatureExtractor]
 
     def get_num_bytes(self, batch: Any) -> int:
         """Bytes of the pixels, for which RunInference would pickle the batch."""
-        return batch[1].values.nbytes
+        return int(batch.images.values.nbytes)

@@ -30,8 +30,8 @@ def estimated_images(file: str) -> int:
     """How many images a shard holds, without decompressing it; for progress displays.
 
     All records of a shard have the same size up to a few bytes, and gzip keeps the size of the
-    whole at its end (RFC 1952), modulo 4 GiB; the smallest that is not below the compressed size
-    is assumed.
+    whole at its end (RFC 1952), modulo 4 GiB; the smallest is assumed that is not below the
+    compressed size, which is a little larger where nothing is compressed.
 
     Raises:
         DataError: the file is damaged.
@@ -42,7 +42,7 @@ def estimated_images(file: str) -> int:
             return 0
         opened.seek(compressed - 4)
         (size,) = struct.unpack('<I', opened.read(4))
-    while size < compressed - 64:  # an empty shard is all header
+    while size < 0.999 * compressed - 64:  # an empty shard is all header
         size += 2**32
     try:
         records = tf.data.TFRecordDataset(file, compression_type='GZIP').take(1)

@@ -34,9 +34,14 @@ from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.ingestion import image_table
 from thawline.components.saved_model import card
-from thawline.components.shared import judged_files, progress, property_names, split_files
+from thawline.components.shared import (
+    image_table,
+    judged_files,
+    progress,
+    property_names,
+    split_files,
+)
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.sample_depth import SampleDepth

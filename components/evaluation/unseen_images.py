@@ -26,7 +26,7 @@ def unseen(
     cluster, or by an image that is now in the same one, as near-duplicates are.
 
     Args:
-        own: the candidate's images; see `components.ingestion.image_table`.
+        own: the candidate's images; see `components.shared.image_table`.
         learned_from: all images that the candidate or the baseline learned from, of all splits.
         classes: that both models know.
     """

@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-import tensorflow as tf
 
 from thawline.components.ingestion import (
     crops,
     decoding,
     examples,
     image_identity,
+    image_reading,
     label_overlay,
     listing_pieces,
     near_duplicates,
@@ -33,13 +33,15 @@ from thawline.components.ingestion import (
 )
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.bad_image import BadImage
-from thawline.components.ingestion.decoding import Canonical, canonicalise
+from thawline.components.ingestion.image_reading import Settings
 from thawline.components.ingestion.params import Boxes, Columns
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceItem
 from thawline.components.ingestion.split_plan import ReadableImage
-from thawline.components.shared import progress, sample_depth
+from thawline.components.shared import progress
+from thawline.components.shared.content_store import Namespace
 from thawline.components.shared.sample_depth import SampleUse
+from thawline.components.shared.stored_fn import StoredFn
 
 NO_COMPRESSION = 'uncompressed'
 
@@ -49,15 +51,15 @@ def read(
     listing: Listing,
     columns: Columns,
     target: str,
-    max_side: int,
-    max_pixels: int,
-    thumbnails: bool = False,
+    settings: Settings,
     boxes: Boxes | None = None,
+    namespace: Namespace | None = None,
 ) -> None:
     """Adds the pipeline: images to `target`/examples-*, and a line each to outcomes-*.
 
-    Labels are those of the source with the listing's corrections over them. With `thumbnails` also
+    Labels are those of the source with the listing's corrections over them. With thumbnails also
     one of each image, for `near_duplicates`, to thumbnails-*. `boxes` says how they are cut out.
+    What the `namespace` of the store has of an image is not computed again.
 
     A line is a JSON object: a `Row`, or a `Rejected`. One file for both, because every sink costs
     Beam a quarter of a second.
@@ -68,18 +70,20 @@ def read(
             | 'Files' >> beam.Create([(e.path, e.relative) for e in listing.record_files])
             | 'Records'
             >> beam.ParDo(
-                _ReadRecords(columns, decoding.most_bytes(max_pixels), bool(listing.corrections))
+                _ReadRecords(
+                    columns, decoding.most_bytes(settings.max_pixels), bool(listing.corrections)
+                )
             ).with_outputs('outcomes', main='ok')
         )
     else:
-        load = _Load(max_pixels, boxes or Boxes())
+        load = _Load(settings.max_pixels, boxes or Boxes())
         images = listing_pieces.create(root, listing.items, target)
         raw = images | 'Load' >> beam.ParDo(load).with_outputs('outcomes', main='ok')
     needs_label = bool(listing.corrections and (listing.columns or columns).label)
     done = raw.ok | 'Canonicalise' >> beam.ParDo(
-        _Canonicalise(max_side, max_pixels, thumbnails, listing.labels, needs_label)
+        _Canonicalise(settings, listing.labels, needs_label, namespace)
     ).with_outputs('outcomes', near_duplicates.THUMBNAILS, main='examples')
-    if thumbnails:
+    if settings.thumbnails:
         done[near_duplicates.THUMBNAILS] | 'Thumbnails' >> beam.io.WriteToTFRecord(
             storage.join(target, near_duplicates.THUMBNAILS), compression_type=NO_COMPRESSION
         )
@@ -178,20 +182,19 @@ class _ReadRecords(beam.DoFn):
                 yield _LoadedImage(*outcome)
 
 
-class _Canonicalise(beam.DoFn):
+class _Canonicalise(StoredFn):
     """_LoadedImage -> serialised example, its row and, if asked for, its thumbnail."""
 
     def __init__(
         self,
-        max_side: int,
-        max_pixels: int,
-        thumbnails: bool,
+        settings: Settings,
         labels: Mapping[str, str],
         needs_label: bool,
+        namespace: Namespace | None,
     ) -> None:
         """`labels`: corrected ones by image id, '' for an image to leave out."""
-        self._bounds, self._thumbnails = (max_side, max_pixels), thumbnails
-        self._labels, self._needs_label = labels, needs_label
+        super().__init__(namespace)
+        self._settings, self._labels, self._needs_label = settings, labels, needs_label
 
     def process(self, loaded: _LoadedImage) -> Iterator[Any]:
         item, data = loaded.item, loaded.data
@@ -204,36 +207,28 @@ class _Canonicalise(beam.DoFn):
             yield _reject(item, reasons.NO_LABEL, f'nor in {label_overlay.FILE}', identity)
             return
         try:
-            samples = decoding.sample_use(data, self._bounds[1])
-            canonical = canonicalise(data, *self._bounds)
-            if canonical.unchanged and not _decodes(canonical):
-                # Pillow forgives more than TensorFlow; what we encode ourselves suits both.
-                canonical = canonicalise(data, *self._bounds, allow_unchanged=False)
+            decoded = image_reading.decode_once(data, self._settings, self.records)
         except BadImage as bad:
             yield _reject(item, bad.reason, bad.detail, identity)
             return
         if loaded.source_format:
-            canonical = dataclasses.replace(canonical, source_format=loaded.source_format)
+            decoded = dataclasses.replace(decoded, source_format=loaded.source_format)
         labelled = _with_label(item, corrected)
-        example = examples.to_example(labelled, identity, canonical)
+        example = examples.to_example(labelled, identity, decoded)
         if labelled.label != item.label:
             examples.keep_source_label(example, item.label)
-        if samples:
+        if decoded.samples:
             examples.keep_source(example, data)
         row = ReadableImage(
-            item.relative_path, identity, item.group, labelled.label, item.split, samples,
+            item.relative_path, identity, item.group, labelled.label, item.split, decoded.samples,
             item.label,
         )  # fmt: skip
         yield example.SerializeToString(deterministic=True)
         yield _outcome(row)
-        if self._thumbnails:
-            luma = canonical.luma
-            if samples:  # In the range of the set it may be all but black.
-                depth = sample_depth.choose([('', samples)]).depth
-                luma = canonicalise(data, *self._bounds, depth).luma
+        if self._settings.thumbnails:
             yield beam.pvalue.TaggedOutput(
                 near_duplicates.THUMBNAILS,
-                near_duplicates.record(identity, item.relative_path, luma),
+                near_duplicates.record(identity, item.relative_path, decoded.thumbnail),
             )
         progress.advance()
 
@@ -244,12 +239,3 @@ def _with_label(item: SourceItem, label: str | None) -> SourceItem:
         return item
     confidence = None if item.confidence is None else 1.0
     return dataclasses.replace(item, label=label, confidence=confidence)
-
-
-def _decodes(canonical: Canonical) -> bool:
-    """Whether TensorFlow reads it too: a file that it refuses would stop Transform for all."""
-    try:
-        pixels = tf.io.decode_image(canonical.image, channels=3, expand_animations=False)
-    except tf.errors.InvalidArgumentError:
-        return False
-    return pixels.shape == (canonical.height, canonical.width, 3)

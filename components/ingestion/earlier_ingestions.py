@@ -14,7 +14,8 @@ from typing import Any
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.components.ingestion import image_table, split_history
+from thawline.components.ingestion import split_history
+from thawline.components.shared import image_table
 from thawline.components.shared.property_names import (
     FRACTIONS,
     SEED,

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from thawline.components.ingestion import image_facts, image_table
-from thawline.components.ingestion.decoding import Canonical
+from thawline.components.ingestion.decoded_image import DecodedImage
 from thawline.components.ingestion.source_types import SourceItem, metadata_features
+from thawline.components.shared import image_table
 
 _SOURCE, _SOURCE_LABEL = 'source_bytes', 'source_label'  # of staged examples alone
 
 
-def to_example(item: SourceItem, identity: str, canonical: Canonical) -> tf.train.Example:
+def to_example(item: SourceItem, identity: str, decoded: DecodedImage) -> tf.train.Example:
     """Builds the example, all but its split and cluster (which `with_split` adds).
 
     Features: image, label (absent when unlabelled), image_id, path, group, source_format (bytes);
@@ -26,7 +26,7 @@ def to_example(item: SourceItem, identity: str, canonical: Canonical) -> tf.trai
         'image_id': identity,
         'path': item.relative_path,
         'group': item.group or identity,
-        'source_format': canonical.source_format,
+        'source_format': decoded.source_format,
     }
     if item.label is not None:
         strings['label'] = item.label
@@ -34,21 +34,21 @@ def to_example(item: SourceItem, identity: str, canonical: Canonical) -> tf.trai
     strings.update({features[c]: value for c, value in item.metadata.items() if value})
     example = tf.train.Example()
     feature = example.features.feature
-    set_image(example, canonical)
+    set_image(example, decoded)
     for name, text in strings.items():
         feature[name].bytes_list.value.append(text.encode())
-    feature['height'].int64_list.value.append(canonical.source_height)
-    feature['width'].int64_list.value.append(canonical.source_width)
+    feature['height'].int64_list.value.append(decoded.source_height)
+    feature['width'].int64_list.value.append(decoded.source_width)
     if item.confidence is not None:
         feature['label_confidence'].float_list.value.append(item.confidence)
     return example
 
 
-def set_image(example: tf.train.Example, canonical: Canonical) -> None:
+def set_image(example: tf.train.Example, decoded: DecodedImage) -> None:
     """Sets the image and what is measured on it."""
     feature = example.features.feature
-    feature['image'].bytes_list.value[:] = [canonical.image]
-    for name, number in dataclasses.asdict(image_facts.measure(canonical.luma)).items():
+    feature['image'].bytes_list.value[:] = [decoded.image]
+    for name, number in dataclasses.asdict(decoded.facts).items():
         feature[name].float_list.value[:] = [number]
 
 

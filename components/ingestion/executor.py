@@ -15,7 +15,6 @@ from tfx.types.artifact import Artifact
 from thawline.components.ingestion import (
     beam_pipeline,
     clusters,
-    image_table,
     label_overlay,
     near_duplicates,
     quarantine,
@@ -23,14 +22,21 @@ from thawline.components.ingestion import (
     split_pipeline,
 )
 from thawline.components.ingestion.clusters import Clusters
-from thawline.components.ingestion.decoding import ImageSettings
+from thawline.components.ingestion.image_reading import Settings
 from thawline.components.ingestion.label_overlay import LabelChange
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
 from thawline.components.ingestion.summary import IngestionSummary, summarise
-from thawline.components.shared import progress, property_names, sample_depth
+from thawline.components.shared import (
+    content_store,
+    image_table,
+    progress,
+    property_names,
+    sample_depth,
+    stored_fn,
+)
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.text import abbreviate
@@ -62,12 +68,13 @@ class Executor(BeamNodeExecutor):
             listing = list_source(spec)
             names = property_names.MAX_SIDE, property_names.MAX_PIXELS
             max_side, max_pixels = (int(properties[name]) for name in names)
-            rows, rejected = self._read(listing, spec, staging, max_side, max_pixels)
-            near = self._near_duplicates(rows, spec, staging)
+            settings = Settings(max_side, max_pixels, thumbnails=_looks_for_them(spec))
+            rows, rejected = self._read(listing, spec, staging, settings, report)
+            near = self._near_duplicates(rows, spec, staging, settings)
             ranges = sample_depth.choose(
                 ((row.path, row.samples) for row in rows if row.samples), spec.depth
             )
-            images = ImageSettings(max_side, max_pixels, ranges.depth)
+            images = Settings(max_side, max_pixels, depth=ranges.depth)
             try:
                 overlaid = [
                     *listing.label_notes,
@@ -83,8 +90,9 @@ class Executor(BeamNodeExecutor):
             folders = {s: artifact_utils.get_split_uri([examples], s) for s in fractions}
             with self._make_beam_pipeline() as pipeline:
                 split_pipeline.write(
-                    pipeline, staging, plan, images, seed, fractions, folders, examples.uri
-                )
+                    pipeline, staging, plan, images, seed, fractions, folders, examples.uri,
+                    content_store.lent_namespace('images', images.for_store()),
+                )  # fmt: skip
             sample_depth.write(ranges.depth, examples.uri)
             counts = _counts(examples.uri, list(fractions))
         finally:
@@ -103,32 +111,38 @@ class Executor(BeamNodeExecutor):
         examples_utils.set_file_format(examples, 'tfrecords_gzip')
 
     def _read(
-        self, listing: Listing, spec: SourceSpec, staging: str, max_side: int, max_pixels: int
+        self,
+        listing: Listing,
+        spec: SourceSpec,
+        staging: str,
+        settings: Settings,
+        report: Artifact,
     ) -> tuple[list[ReadableImage], list[Rejected]]:
         progress.start('images', len(listing.items) or None)
+        namespace = content_store.lent_namespace('images', settings.for_store())
         with self._make_beam_pipeline() as pipeline:
-            thumbnails = _looks_for_them(spec)
             beam_pipeline.read(
-                pipeline,
-                listing,
-                spec.columns,
-                staging,
-                max_side,
-                max_pixels,
-                thumbnails,
-                spec.boxes,
+                pipeline, listing, spec.columns, staging, settings, spec.boxes, namespace
             )
+        stored_fn.record_use(report, namespace, pipeline)
         rows, rejected = outcomes_of(staging, len(listing.items) or None)
         return rows, [*listing.rejected, *rejected]
 
     def _near_duplicates(
-        self, rows: list[ReadableImage], spec: SourceSpec, staging: str
+        self, rows: list[ReadableImage], spec: SourceSpec, staging: str, settings: Settings
     ) -> Clusters:
         if not _looks_for_them(spec) or len(rows) < 2:
             return Clusters()
+        namespace = content_store.lent_namespace(
+            'pairs', near_duplicates.for_store(settings, spec.boxes)
+        )
         with self._make_beam_pipeline() as pipeline:
             near_duplicates.find(
-                pipeline, staging, (row.image_id for row in rows), spec.near_duplicates.turned
+                pipeline,
+                staging,
+                (row.image_id for row in rows),
+                spec.near_duplicates.turned,
+                namespace,
             )
         lines = _lines(os.path.join(staging, near_duplicates.PAIRS))
         return clusters.tie(rows, near_duplicates.parse_pairs(lines))

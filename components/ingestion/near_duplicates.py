@@ -9,11 +9,15 @@ No step holds all images, and none compares all pairs: a bucket is worked throug
 bounded size, and an image has a bounded number of candidates in each. The sample, the pivots and
 the background are those with the lowest ids, which are hashes: so the order of the images does not
 matter, nor how they are spread over workers.
+
+Most pairs of candidates do not even resemble each other, whatever the set: these are in the content
+store, so that in a set that grows only new pairs are registered.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,10 +28,24 @@ import numpy as np
 import tensorflow as tf
 from apache_beam.io.tfrecordio import _TFRecordUtil  # Has no public name.
 
-from thawline.components.ingestion import augmented_names, second_look, storage, thumbnail
+from thawline.components.ingestion import (
+    augmented_names,
+    candidate_pairs,
+    second_look,
+    storage,
+    thumbnail,
+)
+from thawline.components.ingestion.candidate_pairs import Member
+from thawline.components.ingestion.image_reading import Settings
+from thawline.components.ingestion.params import Boxes
 from thawline.components.ingestion.second_look import Pictures
 from thawline.components.ingestion.thumbnail import SIDE
+from thawline.components.shared import code_digest
+from thawline.components.shared.content_store import Namespace
+from thawline.components.shared.store_shards import KEY_BYTES
+from thawline.components.shared.stored_fn import StoredFn
 
+_CROPPING = 'thawline.components.ingestion.crops'
 THUMBNAILS = 'thumbnails'
 PAIRS = 'pairs'
 ID_LENGTH = 32
@@ -36,9 +54,6 @@ SAMPLE = 1024
 LEAST_AGREEMENT = 0.7
 LEAST_WITH_NAME = 0.4
 _COMMON = 16  # pictures of the set's background
-_AROUND = 64  # pictures like an image, beyond its candidates
-_CANDIDATES = 16
-_FAR = 0.6  # between features whose variance is 1
 _NOISE = 0.1  # of the largest standard deviation: variation that says nothing
 _PIVOTS = 512
 _IMAGES_A_PIVOT = 96
@@ -47,10 +62,19 @@ _WINDOW = 2048  # images of a bucket that are compared at once
 _BATCH = 64
 
 
-def record(image_id: str, path: str, luma: np.ndarray) -> bytes:
+def record(image_id: str, path: str, picture: bytes) -> bytes:
     """What `find` reads of an image: id, thumbnail, and what its name says."""
-    family = augmented_names.family(path)
-    return image_id.encode() + thumbnail.of_luma(luma).tobytes() + family.encode()
+    return image_id.encode() + picture + augmented_names.family(path).encode()
+
+
+def for_store(settings: Settings, boxes: Boxes) -> dict[str, Any]:
+    """What decides whether two images resemble each other, beside their ids."""
+    return {
+        **settings.for_store(),
+        'boxes': boxes.model_dump(),  # ids of cut out images are of their places
+        'cropping': code_digest.of_code(_CROPPING),
+        'second_look': code_digest.of_code(second_look.__name__),
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +86,13 @@ class Pair:
     agreement: float
 
 
-def find(root: beam.Pipeline, staging: str, ids: Iterable[str], turned: bool) -> None:
+def find(
+    root: beam.Pipeline,
+    staging: str,
+    ids: Iterable[str],
+    turned: bool,
+    namespace: Namespace | None = None,
+) -> None:
     """Adds the pipeline: thumbnails of `staging` to pairs, a line of JSON each.
 
     Args:
@@ -70,6 +100,7 @@ def find(root: beam.Pipeline, staging: str, ids: Iterable[str], turned: bool) ->
         staging: has thumbnails-*; gets pairs-*.
         ids: of all images.
         turned: whether images that are turned by quarters are near-duplicates, too.
+        namespace: of the store, for pairs that do not resemble each other.
     """
     distinct = set(ids)
     lowest = heapq.nsmallest(SAMPLE, distinct)
@@ -85,7 +116,7 @@ def find(root: beam.Pipeline, staging: str, ids: Iterable[str], turned: bool) ->
         thumbnails.all
         | 'Buckets' >> beam.ParDo(_Buckets(pivots), sample)
         | beam.GroupByKey()
-        | 'Second look' >> beam.ParDo(_SecondLook(shards, turned), sample)
+        | 'Second look' >> beam.ParDo(_SecondLook(shards, turned, namespace), sample)
         | 'Pairs' >> beam.io.WriteToText(storage.join(staging, PAIRS))
     )
 
@@ -130,8 +161,13 @@ class _ReadThumbnails(beam.DoFn):
             yield _batch(number, batch)
 
 
+def _open(path: str) -> Any:
+    """A file to read; TensorFlow takes half a millisecond for each read of a record."""
+    return tf.io.gfile.GFile(path, 'rb') if storage.is_remote(path) else open(path, 'rb')
+
+
 def _records(path: str) -> Iterator[tuple[int, bytes]]:
-    with tf.io.gfile.GFile(path, 'rb') as file:
+    with _open(path) as file:
         place = 0
         while (data := _TFRecordUtil.read_record(file)) is not None:
             yield place, data
@@ -176,18 +212,6 @@ class _Metric:
         return np.asarray((thumbnail.spectra(pixels) - self._mean) @ self._axes, np.float32)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Member:
-    """An image in a bucket; `buckets` are all of its, that of the nearest pivot first."""
-
-    image: str
-    coordinates: bytes  # float16
-    buckets: tuple[int, ...]
-    family: str
-    shard: int
-    place: int
-
-
 class _Buckets(beam.DoFn):
     """Batch -> (bucket, member) for each of an image's buckets, and for its family."""
 
@@ -198,18 +222,21 @@ class _Buckets(beam.DoFn):
 
     def process(
         self, batch: _Batch, sample: list[tuple[str, bytes]]
-    ) -> Iterator[tuple[str, _Member]]:
-        if self._metric is None:
-            self._metric = _Metric(sample)
-            self._pivots = self._metric.coordinates(self._metric.pixels[: self._count])
-        coordinates = self._metric.coordinates(batch.pixels)
-        nearest = np.argsort(_distances(coordinates, self._pivots), axis=1, kind='stable')
-        shown = thumbnail.has_detail(batch.pixels)
+    ) -> Iterator[tuple[str, Member]]:
+        with candidate_pairs.one_thread():
+            if self._metric is None:
+                self._metric = _Metric(sample)
+                self._pivots = self._metric.coordinates(self._metric.pixels[: self._count])
+            coordinates = self._metric.coordinates(batch.pixels)
+            nearest = np.argsort(
+                candidate_pairs.distances(coordinates, self._pivots), axis=1, kind='stable'
+            )
+            shown = thumbnail.has_detail(batch.pixels)
         for row, image in enumerate(batch.ids):
             if not shown[row]:
                 continue
             buckets = tuple(nearest[row, :_BUCKETS].tolist())
-            member = _Member(
+            member = Member(
                 image, coordinates[row].astype(np.float16).tobytes(), buckets,
                 batch.families[row], batch.shard, batch.places[row],
             )  # fmt: skip
@@ -219,39 +246,46 @@ class _Buckets(beam.DoFn):
                 yield f'name {member.family}', member
 
 
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
-    return np.sqrt(np.maximum(squares, 0.0))
-
-
-class _SecondLook(beam.DoFn):
+class _SecondLook(StoredFn):
     """(Bucket, members) -> pairs of near-duplicates, a line of JSON each."""
 
-    def __init__(self, shards: Sequence[str], turned: bool) -> None:
+    def __init__(self, shards: Sequence[str], turned: bool, namespace: Namespace | None) -> None:
+        super().__init__(namespace)
         self._shards, self._turned = shards, turned
         self._metric: _Metric | None = None
 
     def process(
-        self, bucket: tuple[str, Iterable[_Member]], sample: list[tuple[str, bytes]]
+        self, bucket: tuple[str, Iterable[Member]], sample: list[tuple[str, bytes]]
     ) -> Iterator[str]:
         if self._metric is None:
-            self._metric = _Metric(sample)
+            with candidate_pairs.one_thread():
+                self._metric = _Metric(sample)
         name, members = bucket
         by_id = {member.image: member for member in members}
         ordered = sorted(by_id.values(), key=lambda member: member.image)
         if len(ordered) > _WINDOW:
-            along = np.array([_coordinates([member])[0, 0] for member in ordered])
+            along = np.array([candidate_pairs.coordinates([member])[0, 0] for member in ordered])
             ordered = [ordered[row] for row in np.argsort(along, kind='stable')]
         for start in range(0, max(1, len(ordered) - _WINDOW // 2), _WINDOW // 2):
             yield from self._window(name, ordered[start : start + _WINDOW])
 
-    def _window(self, name: str, members: Sequence[_Member]) -> Iterator[str]:
+    def _window(self, name: str, members: Sequence[Member]) -> Iterator[str]:
         by_name = name.startswith('name ')
-        near = _name_candidates(members) if by_name else _candidates(int(name), members)
-        if not near.pairs:
+        near = (
+            candidate_pairs.of_family(members)
+            if by_name
+            else candidate_pairs.of_bucket(int(name), members)
+        )
+        turned = self._turned or by_name
+        keys = {
+            (a, b): _pair_key(members[a].image, members[b].image, turned) for a, b in near.pairs
+        }
+        kept = [pair for pair in near.pairs if self.records.get(keys[pair]) is None]
+        if not kept:
             return
-        paired = {row for pair in near.pairs for row in pair}
-        rows = sorted(paired.union(*near.around.values()))
+        looking = {row for row, _ in kept}
+        paired = {row for pair in kept for row in pair}
+        rows = sorted(paired.union(*(near.around[row] for row in looking)))
         assert self._metric is not None
         used = [members[row] for row in rows]
         place = {row: number for number, row in enumerate(rows)}
@@ -261,72 +295,36 @@ class _SecondLook(beam.DoFn):
         ids += [self._metric.ids[n] for n in common]
         background = set(self._metric.ids[:_COMMON])
         others = {}
-        for row, alike in near.around.items():
+        for row in looking:
             close = {members[other].image for other in near.close[row]}
-            others[place[row]] = [place[other] for other in alike] + [
+            alike = [place[other] for other in near.around[row]] + [
                 n for n, image in enumerate(ids) if image in background - close
             ]
-        pairs = np.array([[place[a], place[b]] for a, b in near.pairs])
-        agreement = second_look.compare(
-            Pictures.of(np.concatenate(pixels)), pairs, others, self._turned or by_name
-        )
+            # In an order that does not depend on which pairs are looked at.
+            others[place[row]] = sorted(alike, key=ids.__getitem__)
+        pairs = np.array([[place[a], place[b]] for a, b in kept])
+        with candidate_pairs.one_thread():
+            pictures = Pictures.of(np.concatenate(pixels))
+            agreement = second_look.compare(pictures, pairs, others, turned)
         least = LEAST_WITH_NAME if by_name else LEAST_AGREEMENT
-        for (a, b), value in zip(pairs, agreement, strict=True):
-            if value >= least:
+        for pair, (a, b), value in zip(kept, pairs, agreement, strict=True):
+            if value == second_look.UNLIKE:
+                self.records.put(keys[pair], b'')
+            elif value >= least:
                 yield json.dumps([*sorted((ids[a], ids[b])), round(float(value), 4)])
 
-    def _thumbnails(self, members: Sequence[_Member]) -> np.ndarray:
+    def _thumbnails(self, members: Sequence[Member]) -> np.ndarray:
         pixels = np.empty((len(members), SIDE, SIDE), np.uint8)
         by_shard: dict[int, list[int]] = {}
         for row, member in enumerate(members):
             by_shard.setdefault(member.shard, []).append(row)
         for shard, rows in by_shard.items():
-            with tf.io.gfile.GFile(self._shards[shard], 'rb') as file:
+            with _open(self._shards[shard]) as file:
                 for row in sorted(rows, key=lambda row: members[row].place):
                     file.seek(members[row].place)
                     pixels[row] = _pixels([_parsed(_TFRecordUtil.read_record(file))[1]])[0]
         return pixels
 
 
-@dataclasses.dataclass
-class _Near:
-    """By row of a window: the pairs to look at, who is close to a row, and who is beyond these."""
-
-    pairs: list[tuple[int, int]]
-    close: dict[int, list[int]]
-    around: dict[int, list[int]]
-
-
-def _candidates(bucket: int, members: Sequence[_Member]) -> _Near:
-    coordinates = _coordinates(members)
-    distances = _distances(coordinates, coordinates)
-    near = _Near([], {}, {})
-    chosen = set()
-    for row, member in enumerate(members):
-        if member.buckets[0] != bucket:  # It looks for its own in that one.
-            continue
-        order = np.argsort(distances[row], kind='stable')
-        order = order[(order != row) & (distances[row, order] < _FAR)]
-        near.close[row] = order[:_CANDIDATES].tolist()
-        for other in near.close[row]:
-            if (other, row) not in chosen:
-                chosen.add((row, other))
-                near.pairs.append((row, other))
-                near.around[row] = order[_CANDIDATES : _CANDIDATES + _AROUND].tolist()
-    return near
-
-
-def _name_candidates(members: Sequence[_Member]) -> _Near:
-    rows = range(len(members))
-    near = _Near([], {}, {})
-    for row in rows:
-        near.close[row] = [other for other in rows[:_CANDIDATES] if other != row]
-        unpaired = row + 1 if row < _CANDIDATES else 0  # The first ones had these already.
-        near.pairs += [(row, other) for other in near.close[row] if other >= unpaired]
-        near.around[row] = []
-    return near
-
-
-def _coordinates(members: Sequence[_Member]) -> np.ndarray:
-    joined = b''.join(member.coordinates for member in members)
-    return np.frombuffer(joined, np.float16).astype(np.float32).reshape(len(members), -1)
+def _pair_key(first: str, second: str, turned: bool) -> bytes:
+    return hashlib.sha256(f'{first}{second}{turned}'.encode()).digest()[:KEY_BYTES]

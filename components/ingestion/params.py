@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 import pydantic
 
-from thawline.components.shared.settings import Count, Section, Share
+from thawline.components.shared.settings import Count, Positive, Section, Share
 from thawline.components.shared.splits import SPLITS
 
 MAX_SIDE = 1024
@@ -115,6 +115,22 @@ class Boxes(Section):
     )
 
 
+class ContentStore(Section):
+    """What runs compute from the content of each image, kept for later runs."""
+
+    enabled: bool = pydantic.Field(
+        default=True, description='Whether runs read it and add to it; no result depends on it.'
+    )
+    gigabytes: Positive = pydantic.Field(
+        default=20.0, description='About how large it may get, in the folder of the runs.'
+    )
+
+    @property
+    def limit(self) -> int:
+        """Bytes that it may have."""
+        return int(self.gigabytes * 1e9)
+
+
 class Data(Section):
     """Where the images are and how they are read."""
 
@@ -168,6 +184,7 @@ class Data(Section):
     )
     near_duplicates: NearDuplicates = NearDuplicates()
     split: Split = Split()
+    store: ContentStore = ContentStore()
     labels: str | None = pydantic.Field(
         default=None,
         description='Corrected labels (image_id, label), laid over those of the source; default: '

@@ -27,6 +27,7 @@ _ALIKE = 0.9  # least correlation of registered copies
 _SAME = 0.9995  # that of one picture, saved twice
 _AS_GOOD = 0.2  # by how much the correlation of another orientation may be lower
 _BATCH = 64  # pairs
+UNLIKE = -2.0  # less than any agreement
 
 
 def _turn(x: np.ndarray, orientation: int) -> np.ndarray:
@@ -97,7 +98,7 @@ def compare(
 ) -> np.ndarray:
     """How much pairs agree in what other pictures do not explain: float32 [pairs], -1 to 1.
 
-    0 for those that do not resemble each other in the first place.
+    `UNLIKE` for those that do not resemble each other in the first place, whatever the others.
 
     Args:
         pictures: n of them.
@@ -106,7 +107,7 @@ def compare(
             of the whole set, and some that are more like it, but less than its copies.
         turned: whether one may be turned by quarters, and not only mirrored.
     """
-    result = np.zeros(len(pairs), np.float32)
+    result = np.full(len(pairs), UNLIKE, np.float32)
     background = _Background(pictures, others)
     for start in range(0, len(pairs), _BATCH):
         part = slice(start, start + _BATCH)
@@ -128,7 +129,7 @@ def _compare(
     place = _register(pictures.half[a], moving, np.zeros((len(a), 4), np.float32), _COARSE_STEPS)
     keep = _correlation(_core(pictures.half[a]), _warped(moving, place)) >= _ALIKE
     pair, a, b, orientation, place = (values[keep] for values in (pair, a, b, orientation, place))
-    result = np.zeros(len(first), np.float32)
+    result = np.full(len(first), UNLIKE, np.float32)
     if not len(pair):
         return result
     moving = _oriented(pictures.full, b, orientation)

@@ -15,7 +15,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from thawline.components.ingestion import image_table
+from thawline.components.shared import image_table
 from thawline.components.shared.errors import Unavailable
 from thawline.components.shared.splits import SPLITS
 

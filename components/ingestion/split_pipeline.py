@@ -13,10 +13,14 @@ import apache_beam as beam
 import tensorflow as tf
 from apache_beam.utils import shared
 
-from thawline.components.ingestion import examples, image_table, storage
+from thawline.components.ingestion import examples, image_reading, storage
 from thawline.components.ingestion.beam_pipeline import NO_COMPRESSION
-from thawline.components.ingestion.decoding import ImageSettings, canonicalise
+from thawline.components.ingestion.image_reading import Settings
 from thawline.components.ingestion.split_plan import SplitPlan
+from thawline.components.shared import image_table
+from thawline.components.shared.content_store import Namespace, Records
+from thawline.components.shared.gzipped_records import WriteGzippedRecords
+from thawline.components.shared.stored_fn import StoredFn
 
 _PLAN_IN_PIPELINE = 1_000_000  # bytes of a plan that may be a part of the pipeline, too
 
@@ -25,13 +29,17 @@ def write(
     root: beam.Pipeline,
     source: str,
     plan: SplitPlan,
-    images: ImageSettings,
+    images: Settings,
     seed: int,
     fractions: dict[str, float],
     split_folders: dict[str, str],
     uri: str,
+    namespace: Namespace | None = None,
 ) -> None:
-    """Adds the pipeline: `source`/examples-* to `split_folders`, their table to `uri`."""
+    """Adds the pipeline: `source`/examples-* to `split_folders`, their table to `uri`.
+
+    `namespace`: of the store, for images of more than 8 bits.
+    """
     portable = _portable(plan, source)
     splits = (
         root
@@ -39,12 +47,13 @@ def write(
             storage.join(source, 'examples-*'), compression_type=NO_COMPRESSION
         )
         | 'Split'
-        >> beam.ParDo(_Split(portable, seed, fractions, images)).with_outputs('images', *fractions)
+        >> beam.ParDo(_Split(portable, seed, fractions, images, namespace)).with_outputs(
+            'images', *fractions
+        )
     )
     for name, folder in split_folders.items():
-        splits[name] | f'Write {name}' >> beam.io.WriteToTFRecord(
-            storage.join(folder, 'data_tfrecord'), file_name_suffix='.gz'
-        )
+        target = storage.join(folder, 'data_tfrecord')
+        splits[name] | f'Write {name}' >> WriteGzippedRecords(target)
     splits['images'] | 'Images' >> beam.io.WriteToParquet(
         storage.join(uri, image_table.PREFIX),
         image_table.SCHEMA,
@@ -65,27 +74,35 @@ def _portable(plan: SplitPlan, target: str) -> bytes | str:
     return path
 
 
-def scaled(serialised: bytes, images: ImageSettings) -> tf.train.Example:
+def scaled(serialised: bytes, images: Settings, records: Records) -> tf.train.Example:
     """A staged example, its image made anew by the depth of the set where it kept its source."""
     example = tf.train.Example.FromString(serialised)
     if source := examples.take_source(example):
-        examples.set_image(example, canonicalise(source, *images))
+        decoded = image_reading.decode_once(source, images, records)
+        examples.set_image(example, decoded)
     return example
 
 
-class _Split(beam.DoFn):
+class _Split(StoredFn):
     """Serialised example -> the same with its split, to the output named like it, and its row."""
 
     def __init__(
-        self, plan: bytes | str, seed: int, fractions: dict[str, float], images: ImageSettings
+        self,
+        plan: bytes | str,
+        seed: int,
+        fractions: dict[str, float],
+        images: Settings,
+        namespace: Namespace | None,
     ) -> None:
         """`plan`: as `_portable` returns it."""
+        super().__init__(namespace)
         self._portable, self._seed, self._fractions = plan, seed, fractions
         self._images = images
         self._shared = shared.Shared()
 
     def setup(self) -> None:
         """Reads the plan, once for all threads of a process."""
+        super().setup()
         self._plan = self._shared.acquire(self._read)
         self._gone = {r.path for r in self._plan.rejected}
 
@@ -98,7 +115,7 @@ class _Split(beam.DoFn):
         return plan
 
     def process(self, serialised: bytes) -> Iterator[Any]:
-        example = scaled(serialised, self._images)
+        example = scaled(serialised, self._images, self.records)
         if examples.text(example, 'path') in self._gone:
             return
         group = examples.text(example, 'group') or ''

@@ -17,6 +17,10 @@ MAX_PIXELS = 'max_pixels'
 WEIGHTS_DIGEST = 'weights_digest'
 ATTEMPT = 'attempt'  # differs from execution to execution
 
+# Of what nodes with the content store write: of a Quarantine, transformed Examples, Embeddings.
+FROM_STORE = 'from_store'  # images that were not computed
+STORE_PROBLEM = 'store_problem'  # why nothing more was added; absent if all is well
+
 # Of a Quarantine.
 SUMMARY = 'summary'
 

@@ -46,9 +46,7 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
         DataError: the embeddings are damaged, or of other weights.
     """
     base = PretrainedBase.model_validate_json(config['model'])
-    vocabulary = tft.TFTransformOutput(transform_output).vocabulary_by_name(
-        preprocessing.CLASSES_FILE
-    )
+    names = preprocessing.class_names(tft.TFTransformOutput(transform_output))
     progress.start('reading embeddings')
     uri = config['embeddings']
     spec = embeddings.read_spec(uri)
@@ -63,7 +61,7 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
             f'the embeddings at {uri} are of other weights of {spec.backbone}; recreate them '
             'with: thawline run --no-cache'
         )
-    classes = tuple(name.decode('utf-8') for name in sorted(vocabulary))
+    classes = tuple(name.decode('utf-8') for name in names)
     return NodeInputs(classes, features, backbone)
 
 

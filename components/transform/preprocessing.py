@@ -168,6 +168,25 @@ def _dense(feature: tf.Tensor | tf.SparseTensor, absent: str | float = '') -> tf
     return tf.reshape(feature, [-1])
 
 
+def label_features(inputs: dict[str, Any], classes: tf.Tensor) -> dict[str, tf.Tensor]:
+    """All transformed features but the pixels, from raw features and the classes: [N] each."""
+    label = _dense(inputs['label'])
+    if LABEL_CONFIDENCE in inputs:
+        confidence = _dense(inputs[LABEL_CONFIDENCE], absent=1.0)
+    else:
+        confidence = tf.ones(tf.shape(label))
+    return {
+        LABEL_INDEX: class_index(label, classes),
+        LABEL_CONFIDENCE: confidence,
+        IMAGE_ID: _dense(inputs['image_id']),
+    }
+
+
+def class_names(output: tft.TFTransformOutput) -> list[bytes]:
+    """The classes of a transform graph, in their order."""
+    return sorted(output.vocabulary_by_name(CLASSES_FILE))
+
+
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
     """What TFX Transform runs: raw features in, pixels and class index out.
 
@@ -182,15 +201,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     size, mode = int(custom_config['image_size']), custom_config['resize']
     depth = SampleDepth(**custom_config.get(DEPTH, {}))
     label = _dense(inputs['label'])
-    if LABEL_CONFIDENCE in inputs:
-        confidence = _dense(inputs[LABEL_CONFIDENCE], absent=1.0)
-    else:
-        confidence = tf.ones(tf.shape(label))
     # The same names once more as a file, for those who read the transform without running it.
     tft.vocabulary(label, vocab_filename=CLASSES_FILE)
     return {
         PIXELS: pack(pixels_from_bytes(_dense(inputs['image']), size, mode, depth)),
-        LABEL_INDEX: class_index(label, sorted_classes(label)),
-        LABEL_CONFIDENCE: confidence,
-        IMAGE_ID: _dense(inputs['image_id']),
+        **label_features(inputs, sorted_classes(label)),
     }

@@ -73,10 +73,9 @@ class Config(Section):
         return self
 
     def results_json(self) -> str:
-        """All sections but those that only say where nodes run, when, and what comes after it."""
-        return self.model_dump_json(
-            exclude={'airflow', 'beam', 'drift', 'kubeflow', 'metadata', 'notifications'}
-        )
+        """All but what only says where nodes run, when, what comes after and what is kept."""
+        sections = ('airflow', 'beam', 'drift', 'kubeflow', 'metadata', 'notifications')
+        return self.model_dump_json(exclude={**dict.fromkeys(sections, True), 'data': {'store'}})
 
     @property
     def image_size(self) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from typing import TYPE_CHECKING
 
 import pydantic
 
@@ -17,6 +18,9 @@ from thawline.components.shared import files
 from thawline.pipeline.config import beam, curated_schema
 from thawline.pipeline.config.config import Config
 from thawline.pipeline.config.metadata import PostgreSQL
+
+if TYPE_CHECKING:
+    from thawline.components.shared.content_store import Store
 
 SCHEMA_FILE = 'schema.pbtxt'
 REGISTRY_LOCK = 'lock'  # beside the folders of the stages
@@ -93,6 +97,13 @@ class Project:
     def metadata(self) -> pathlib.Path:
         """ML Metadata's SQLite file, unless a database is configured."""
         return self.output / 'metadata.sqlite'
+
+    @property
+    def content_store(self) -> Store:
+        """What runs keep of each image by its content."""
+        from thawline.components.shared.content_store import Store  # with NumPy
+
+        return Store(self.output / 'store', self.config.data.store.limit)
 
     @property
     def staging(self) -> pathlib.Path:

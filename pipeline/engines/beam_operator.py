@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from thawline.components.shared import content_store
 from thawline.pipeline.engines import beam_memory, input_size
 from thawline.pipeline.engines.engine import Engine
 
@@ -33,7 +34,8 @@ class EngineOperator(beam_executor_operator.BeamExecutorOperator):
         placement = self._engine.place(node, megabytes, str(execution_info.execution_id))
         logging.info('%s runs on: %s', node, placement.description)
         self.beam_pipeline_args = [_literal(option) for option in placement.options]
-        with self._engine.supervise(placement):
+        store = self._engine.store_for(placement)
+        with self._engine.supervise(placement), content_store.lend(store):
             return super().run_executor(execution_info, make_beam_pipeline_fn)
 
 

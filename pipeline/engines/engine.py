@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from typing import Self
 
 from thawline.components.shared import progress
-from thawline.pipeline.config.beam import Beam
+from thawline.components.shared.content_store import Store
+from thawline.pipeline.config.beam import LOCAL_ENGINES, Beam
+from thawline.pipeline.config.project import Project
 from thawline.pipeline.engines import (
     beam_options,
     job_cancellation,
@@ -38,10 +40,32 @@ class Placement:
 class Engine:
     """Decides where nodes run; a context that ends the services it started."""
 
-    def __init__(self, beam: Beam, pipeline: str, home: pathlib.Path, folder: pathlib.Path) -> None:
-        """Starts nothing; paths in the settings are relative to `home`, logs go to `folder`."""
-        self._beam, self._pipeline = beam, pipeline
+    def __init__(
+        self,
+        beam: Beam,
+        pipeline: str,
+        home: pathlib.Path,
+        folder: pathlib.Path,
+        store: Store | None = None,
+    ) -> None:
+        """Starts nothing.
+
+        Args:
+            beam: settings; paths in them are relative to `home`.
+            pipeline: its name.
+            home: folder of the project file.
+            folder: for logs.
+            store: of the project, on a disk of this machine; None: nodes use none.
+        """
+        self._beam, self._pipeline, self._store = beam, pipeline, store
         self._services = Services(beam, home, folder)
+
+    @classmethod
+    def of(cls, project: Project) -> Self:
+        """The engine of a project's runs, with its store unless that is switched off."""
+        store = project.content_store if project.config.data.store.enabled else None
+        beam = project.config.beam
+        return cls(beam, project.name, project.home, project.engine_logs, store)
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +106,11 @@ class Engine:
         description = f'{beam.engine}, {workers} worker{"" if workers == 1 else "s"}'
         options = beam_options.of_node(beam, workers, endpoints, job)
         return Placement(tuple(options), workers, description, job)
+
+    def store_for(self, placement: Placement) -> Store | None:
+        """The project's store, where all workers of a node are on this machine."""
+        here = self._beam.engine in LOCAL_ENGINES and self._beam.job_endpoint is None
+        return self._store if here or not placement.workers else None
 
     @contextlib.contextmanager
     def supervise(self, placement: Placement) -> Iterator[None]:

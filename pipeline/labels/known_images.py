@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from thawline.components.data_audit import table as audit_table
-from thawline.components.ingestion import image_identity, image_table, sources, storage
-from thawline.components.shared import node_names
+from thawline.components.ingestion import image_identity, sources, storage
+from thawline.components.shared import image_table, node_names
 from thawline.components.shared.errors import DataError, NotFound
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.labels.exchange import QueuedImage

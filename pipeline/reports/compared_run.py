@@ -10,8 +10,8 @@ import pyarrow as pa
 from thawline.components.evaluation import predictions
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.predictions import Predictions
-from thawline.components.ingestion import image_table
 from thawline.components.report.content import RunFacts
+from thawline.components.shared import image_table
 from thawline.components.statistics.paired_outcome import LEVEL
 from thawline.pipeline.metadata import producers
 from thawline.pipeline.metadata.runs import Output

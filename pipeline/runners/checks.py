@@ -119,7 +119,7 @@ def check_disk(project: Project, listing: Listing) -> str | None:
     """
     config = project.config
     side, images = config.image_size, len(listing.items)
-    # Canonical images are copies, at most; pixels are not compressed much; one row a view.
+    # Canonical images are copies, at most; pixels are not compressed; one row a view.
     copies = sum(file.size for file in listing.files)
     rows = images * (1 + config.embedding.views)
     needed = copies + images * 3 * side**2 + rows * _ROW_BYTES + _MODEL_BYTES

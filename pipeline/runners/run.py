@@ -122,7 +122,7 @@ def _run_graph(
     for name in (*options.first, *options.last):
         if name not in known:
             raise NotFound(f'no node {name!r}; there are: {", ".join(known)}')
-    with Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine:
+    with Engine.of(project) as engine:
 
         def check(result: NodeResult) -> None:
             if result.node == node_names.STATISTICS_GEN:

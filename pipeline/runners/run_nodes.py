@@ -117,7 +117,7 @@ class _Call:
             self._display.show_fact('note', line)
         with (
             self._shared_lock(),
-            Engine(project.config.beam, project.name, project.home, project.engine_logs) as engine,
+            Engine.of(project) as engine,
         ):
             runner = NodeRunner(self._pipeline, self._run_id, self._display, engine)
             if runner.has_to_run(self._nodes, force):

@@ -23,7 +23,19 @@ def _ingestion(result: NodeResult, project: Project) -> str:
     summary = node_records.ingestion_summary(result)
     splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary.splits.items())
     remarks = (*summary.samples, *summary.near_duplicates, *summary.labels)
-    return '; '.join((_ingested_images(result), splits, *remarks))
+    kept = _store_use(result, 'quarantine')
+    return '; '.join((_ingested_images(result), splits, *kept, *remarks))
+
+
+def _store_use(result: NodeResult, output: str) -> list[str]:
+    """How many images the content store had, if any, and why it takes no more."""
+    properties = result.outputs[output].properties if output in result.outputs else {}
+    use = []
+    if images := properties.get(property_names.FROM_STORE):
+        use.append(f'{images:,} from the store')
+    if problem := properties.get(property_names.STORE_PROBLEM):
+        use.append(f'nothing more was stored: {problem}')
+    return use
 
 
 def _ingested_images(result: NodeResult, purpose: str = '') -> str:
@@ -49,7 +61,8 @@ def _data_gate(result: NodeResult, project: Project) -> str:
 
 def _transform(result: NodeResult, project: Project) -> str:
     size = project.config.image_size
-    return f'{size} x {size} pixels, {project.config.preprocessing.resize}'
+    line = f'{size} x {size} pixels, {project.config.preprocessing.resize}'
+    return '; '.join([line, *_store_use(result, 'transformed_examples')])
 
 
 def _embedding(result: NodeResult, project: Project) -> str:
@@ -59,7 +72,8 @@ def _embedding(result: NodeResult, project: Project) -> str:
     if views:
         line += f', {views} augmented {"view" if views == 1 else "views"} of each training image'
     milliseconds = 1000 * properties['seconds'] / max(images, 1)
-    return f'{line}, {properties["dimension"]:,} features, {milliseconds:.1f} ms per image'
+    line += f', {properties["dimension"]:,} features, {milliseconds:.1f} ms per image'
+    return '; '.join([line, *_store_use(result, 'embeddings')])
 
 
 def _audit(result: NodeResult, project: Project) -> str:

@@ -159,6 +159,8 @@ def transform(
         analysed = (collections['train'], metadata)
         transform_fn = analysed | tft_beam.AnalyzeDataset(function)
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder / 'graph'))
+        raw_metadata = folder / 'graph' / tft.TFTransformOutput.RAW_METADATA_DIR
+        _ = metadata | tft_beam.WriteMetadata(str(raw_metadata), pipeline)
         for split, collection in () if graph_alone else collections.items():
             data, transformed_metadata = (
                 ((collection, metadata), transform_fn)

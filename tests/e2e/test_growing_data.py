@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from tests.e2e.conftest import CLASSES, Project, draw_classes
-from thawline.components.ingestion import image_table
+from thawline.components.shared import image_table
 
 pytestmark = pytest.mark.e2e
 
@@ -55,6 +55,7 @@ def test_images_keep_their_splits_in_a_project_that_grows(make_project, tmp_path
     node = ['run-node', '--ir', 'pipeline.json', '--run-id', 'r1', '--node', NODE]
     done = project.thawline(*node)  # as schedulers do
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f'{len(first)} from the store' in done.stdout
     second = splits(project)
     assert per_class(second) == {label: [28, 6, 6] for label in CLASSES}
     assert all(second[path] == split for path, split in first.items())

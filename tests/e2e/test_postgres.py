@@ -12,7 +12,7 @@ import pytest
 
 from tests import postgresql
 from tests.e2e.conftest import Project
-from thawline.components.ingestion import image_table
+from thawline.components.shared import image_table
 from thawline.pipeline.config import loading
 from thawline.pipeline.metadata.stores import opening, ownership
 

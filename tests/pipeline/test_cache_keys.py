@@ -65,6 +65,7 @@ def test_settings(home, changes, nodes) -> None:
         {'airflow': {'schedule': '@daily'}},
         {'kubeflow': {'image': 'x/y:2'}},
         {'notifications': [{'command': ['true']}]},
+        {'data': {'source': 'images', 'store': {'enabled': False, 'gigabytes': 1}}},
     ],
 )
 def test_where_and_when_nodes_run_is_in_no_key(home, changes) -> None:

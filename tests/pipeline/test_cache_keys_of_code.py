@@ -13,7 +13,6 @@ import pytest
 from tests import code_copy
 from tests.components.ingestion.images import class_folders
 from tests.pipeline.cache_keys import (
-    AFTER_EVALUATION,
     ALL,
     DATA_VALIDATION,
     EXAMPLE_GENS,
@@ -48,7 +47,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
         ('tensorflow', ALL - {'StatisticsGen', 'SchemaGen', 'ExampleValidator'}),
         ('tfx', ALL),
         ('numpy', ALL),
-        ('pillow', {*EXAMPLE_GENS, 'DataAudit', *AFTER_EVALUATION}),
+        ('pillow', {*EXAMPLE_GENS, 'Exporter', 'Report'}),
         ('cleanlab', {'DataAudit'}),
         ('keras', {*WITH_BASE, 'DataAudit', 'Evaluator', 'Report'}),
         (
@@ -64,7 +63,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
         ('scikit-learn', {'DataAudit', 'Tuner', 'Trainer', 'Evaluator', 'Report'}),
         ('tf2onnx', {'Exporter'}),
         ('onnxruntime', {'Exporter'}),
-        ('tfx-bsl', {*WITH_BASE, 'DataAudit', 'Evaluator', 'Report', 'BulkInferrer'}),
+        ('tfx-bsl', {'Transform', *WITH_BASE, 'DataAudit', 'Evaluator', 'Report', 'BulkInferrer'}),
         *((name, set()) for name in ('pydantic', 'jinja2', 'apache-beam', 'pyarrow', 'protobuf')),
     ],
 )

@@ -17,7 +17,7 @@ from thawline.components.data_audit import audit, earlier_run, new_images
 from thawline.components.data_audit.earlier_run import EarlierFeatures, EarlierRun
 from thawline.components.embedding.embeddings import Spec
 from thawline.components.embedding.image_embeddings import ImageEmbeddings
-from thawline.components.ingestion import image_table
+from thawline.components.shared import image_table
 from thawline.components.shared.feature_key import FeatureKey
 from thawline.components.shared.labelled_set import LabelledSet
 

@@ -18,6 +18,7 @@ from thawline.components.embedding import (
     feature_extractor,
 )
 from thawline.components.shared import feature_key
+from thawline.components.shared.content_store import Namespace
 from thawline.components.transform import preprocessing
 
 SIZE = 32
@@ -66,12 +67,13 @@ def embed(
     out: pathlib.Path,
     settings: embeddings.EmbeddingSettings = SETTINGS,
     resize: str = 'stretch',
+    namespace: Namespace | None = None,
 ) -> feature_extractor.FeatureExtractor:
     """Runs the pipeline as the executor does and writes the spec; returns the base."""
     options = PipelineOptions(['--runner=FnApiRunner', '--direct_running_mode=in_memory'])
     with feature_extractor.preload(settings) as base:
         with beam.Pipeline(options=options) as root:
-            beam_pipeline.embed(root, files, settings, str(out))
+            beam_pipeline.embed(root, files, settings, str(out), namespace=namespace)
         digest = base.backbone.weights_digest
         spec = embeddings.Spec(
             **dataclasses.asdict(settings),

@@ -29,11 +29,12 @@ from thawline.components.embedding.artifacts import Embeddings
 from thawline.components.evaluation import executor, predictions
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.params import Evaluation
-from thawline.components.ingestion import decoding, examples, image_table
+from thawline.components.ingestion import examples, image_reading
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.saved_model.runner import SavedModelRunner
+from thawline.components.shared import image_table
 from thawline.components.statistics.proportions import Interval
 from thawline.pipeline.engines.beam_options import IN_PROCESS
 
@@ -46,7 +47,7 @@ def example(
     row: Row, split: str, metadata: Mapping[str, str] | None = None, group: str | None = None
 ) -> bytes:
     """The row as ingestion writes it; without a label where it has an empty one."""
-    decoded = decoding.canonicalise(row.image, 1024, 10**6)
+    decoded = image_reading.decode(row.image, image_reading.Settings(1024, 10**6))
     item = SourceItem(
         '', f'{row.image_id}.png', row.label or None, group=group, metadata=dict(metadata or {})
     )

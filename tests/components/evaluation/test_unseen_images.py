@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thawline.components.evaluation.unseen_images import unseen
-from thawline.components.ingestion import image_table
+from thawline.components.shared import image_table
 
 Image = tuple[str, str, str]  # id, group, split
 

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from thawline.components.ingestion import image_table, split_history
+from thawline.components.ingestion import split_history
 from thawline.components.ingestion.earlier_ingestions import history_digest
 from thawline.components.ingestion.source_types import SourceSpec
-from thawline.components.shared import metadata_store
+from thawline.components.shared import image_table, metadata_store
 from thawline.components.shared.property_names import SPLIT_HISTORY
 
 NODE = 'x.ImageExampleGen'

@@ -15,16 +15,17 @@ import tensorflow as tf
 from tests.components.ingestion import memory_files
 from tests.components.ingestion.images import class_folders, encoded, picture, png_header
 from tests.components.ingestion.ingesting import ingest, strings
-from thawline.components.ingestion import image_table, tfrecord
 from thawline.components.ingestion import quarantine as reasons
-from thawline.components.ingestion.beam_pipeline import _decodes, _outcome, parse_outcomes
+from thawline.components.ingestion import tfrecord
+from thawline.components.ingestion.beam_pipeline import _outcome, parse_outcomes
 from thawline.components.ingestion.decoding import canonicalise
+from thawline.components.ingestion.image_reading import served_graph_decodes
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected, from_jsonl
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.ingestion.split_plan import ReadableImage
-from thawline.components.shared import progress
+from thawline.components.shared import image_table, progress
 from thawline.components.shared.errors import ConfigError, DataError
 
 FEATURES = {
@@ -396,9 +397,9 @@ def test_layout_and_normalised_labels(tmp_path: pathlib.Path) -> None:
 
 def test_what_tensorflow_refuses_is_encoded_anew() -> None:
     good = canonicalise(encoded(picture(), 'PNG'), 64, 10_000)
-    assert _decodes(good)
+    assert served_graph_decodes(good)
     broken = type(good)(**{**vars(good), 'image': good.image[:60]})
-    assert not _decodes(broken)
+    assert not served_graph_decodes(broken)
 
 
 def test_outcomes_travel_as_lines() -> None:

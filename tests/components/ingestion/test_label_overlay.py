@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from tests.components.ingestion.images import class_folders
 from tests.components.ingestion.ingesting import ingest, strings
-from thawline.components.ingestion import fingerprint, image_table, label_overlay
+from thawline.components.ingestion import fingerprint, label_overlay
 from thawline.components.ingestion.label_overlay import Correction
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import list_source
+from thawline.components.shared import image_table
 from thawline.components.shared.errors import DataError
 
 A, B, C = 'a' * 32, 'b' * 32, 'c' * 32

@@ -11,7 +11,7 @@ import PIL.Image
 from tests.components.ingestion.ingesting import ingest, strings
 from thawline.components.ingestion import listing_pieces, split_pipeline
 from thawline.components.ingestion.boxes import Box
-from thawline.components.ingestion.decoding import ImageSettings
+from thawline.components.ingestion.image_reading import Settings
 from thawline.components.ingestion.source_types import SourceItem, SourceSpec
 from thawline.components.ingestion.split_plan import SplitPlan
 
@@ -45,8 +45,8 @@ def test_only_a_long_plan_leaves_the_pipeline(tmp_path):
     assert isinstance(split_pipeline._portable(few, str(tmp_path)), bytes)
     path = split_pipeline._portable(many, str(tmp_path))
     assert path == str(tmp_path / 'plan')
-    images = ImageSettings(64, 10**6, 8)
-    reader = pickle.loads(pickle.dumps(split_pipeline._Split(path, 0, {'val': 1.0}, images)))
+    images = Settings(64, 10**6)
+    reader = pickle.loads(pickle.dumps(split_pipeline._Split(path, 0, {'val': 1.0}, images, None)))
     reader.setup()
     assert reader._plan == many
 

@@ -39,7 +39,8 @@ def find(
 ) -> list[Pair]:
     folder.mkdir()
     records = [
-        near_duplicates.record(image_id(name), name, np.asarray(image)) for name, image in images
+        near_duplicates.record(image_id(name), name, thumbnail.of_luma(np.asarray(image)).tobytes())
+        for name, image in images
     ]
     for shard in range(shards):
         path = str(folder / f'{near_duplicates.THUMBNAILS}-{shard}')

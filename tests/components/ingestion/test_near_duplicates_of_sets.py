@@ -13,9 +13,10 @@ from PIL import Image
 
 from tests.components.ingestion import near_images
 from tests.components.ingestion.ingesting import ingest, strings
-from thawline.components.ingestion import clusters, image_table
+from thawline.components.ingestion import clusters
 from thawline.components.ingestion.params import NearDuplicates
 from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.shared import image_table
 
 
 def write(path: pathlib.Path, image: Image.Image) -> None:

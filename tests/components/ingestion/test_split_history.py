@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from thawline.components.ingestion import image_table, split_history
+from thawline.components.ingestion import split_history
 from thawline.components.ingestion.split_history import LOST, NONE, UNREAD, SplitHistory
+from thawline.components.shared import image_table
 from thawline.components.shared.errors import Unavailable
 
 ROWS = [('i1', 'p1', 'train'), ('i2', 'p1', 'train'), ('i3', 'i3', 'val')]

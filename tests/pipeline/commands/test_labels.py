@@ -16,7 +16,8 @@ from tests.components.ingestion import images
 from tests.made_runs import Runs
 from tests.pipeline.recording import made_recording
 from thawline.components.data_audit import table as audit_table
-from thawline.components.ingestion import image_table, label_overlay
+from thawline.components.ingestion import label_overlay
+from thawline.components.shared import image_table
 from thawline.pipeline import cli
 from thawline.pipeline.recording import accuracy, sample
 

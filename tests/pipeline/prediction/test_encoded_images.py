@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from tests.components.ingestion import images
 from tests.pipeline.prediction import prediction_setup
-from thawline.components.ingestion import beam_pipeline, decoding
+from thawline.components.ingestion import decoding, image_reading
 from thawline.components.ingestion.bad_image import BadImage
 from thawline.pipeline.prediction import encoded_images
 
@@ -21,7 +21,7 @@ def by_ingestion(data: bytes) -> bytes | str:
     """The image that it writes, or its reason."""
     try:
         found = decoding.canonicalise(data, *IMAGES)
-        if found.unchanged and not beam_pipeline._decodes(found):
+        if found.unchanged and not image_reading.served_graph_decodes(found):
             found = decoding.canonicalise(data, *IMAGES, allow_unchanged=False)
     except BadImage as bad:
         return bad.reason

@@ -95,7 +95,11 @@ def test_wording(tmp_path: pathlib.Path) -> None:
         'SchemaGen': [without('SchemaGen')],
         'ImportSchemaGen': [without('ImportSchemaGen')],
         'ExampleValidator': [without('ExampleValidator')],
-        'Transform': [without('Transform')],
+        'Transform': [
+            without('Transform'),
+            ended('Transform', 'transformed_examples', from_store=9_960),
+            ended('Transform', 'transformed_examples', from_store=0, store_problem='disk full'),
+        ],
         'Embedder': [
             ended('Embedder', 'embeddings', count=1000, views=views, dimension=1280, seconds=9.5)
             for views in (0, 1, 2)
