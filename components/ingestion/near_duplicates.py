@@ -277,10 +277,7 @@ class _SecondLook(StoredFn):
             else candidate_pairs.of_bucket(int(name), members)
         )
         turned = self._turned or by_name
-        keys = {
-            (a, b): _pair_key(members[a].image, members[b].image, turned) for a, b in near.pairs
-        }
-        kept = [pair for pair in near.pairs if self.records.get(keys[pair]) is None]
+        kept = self._alike(members, near.pairs, turned)
         if not kept:
             return
         looking = {row for row, _ in kept}
@@ -307,11 +304,35 @@ class _SecondLook(StoredFn):
             pictures = Pictures.of(np.concatenate(pixels))
             agreement = second_look.compare(pictures, pairs, others, turned)
         least = LEAST_WITH_NAME if by_name else LEAST_AGREEMENT
-        for pair, (a, b), value in zip(kept, pairs, agreement, strict=True):
-            if value == second_look.UNLIKE:
-                self.records.put(keys[pair], b'')
-            elif value >= least:
+        for (a, b), value in zip(pairs, agreement, strict=True):
+            if value >= least:
                 yield json.dumps([*sorted((ids[a], ids[b])), round(float(value), 4)])
+
+    def _alike(
+        self, members: Sequence[Member], pairs: Sequence[tuple[int, int]], turned: bool
+    ) -> list[tuple[int, int]]:
+        """The few pairs that resemble each other; those that do not are in the store, or are added.
+
+        So the pictures that explain what a pair shares with its set are read for these few alone.
+        """
+        keys = [_pair_key(members[a].image, members[b].image, turned) for a, b in pairs]
+        unknown = [n for n, key in enumerate(keys) if self.records.get(key) is None]
+        if not unknown:
+            return []
+        rows = sorted({row for n in unknown for row in pairs[n]})
+        place = {row: number for number, row in enumerate(rows)}
+        looked_at = np.array([[place[row] for row in pairs[n]] for n in unknown])
+        with candidate_pairs.one_thread():
+            pictures = Pictures.of(self._thumbnails([members[row] for row in rows]))
+            agreement = second_look.compare(pictures, looked_at, {}, turned)
+        for n, value in zip(unknown, agreement, strict=True):
+            if value == second_look.UNLIKE:
+                self.records.put(keys[n], b'')
+        return [
+            pairs[n]
+            for n, value in zip(unknown, agreement, strict=True)
+            if value != second_look.UNLIKE
+        ]
 
     def _thumbnails(self, members: Sequence[Member]) -> np.ndarray:
         pixels = np.empty((len(members), SIDE, SIDE), np.uint8)

@@ -79,7 +79,7 @@ class _Background:
 
     def without(self, first: int, second: int, x: np.ndarray) -> np.ndarray:
         """What others than these two do not explain of x float32 [2, pixels]."""
-        rows = [row for row in self._others[first] if row not in (first, second)]
+        rows = [row for row in self._others.get(first, ()) if row not in (first, second)]
         if not rows:
             return x
         if rows != self._last[0]:
@@ -104,7 +104,8 @@ def compare(
         pictures: n of them.
         pairs: int [pairs, 2], rows of `pictures`.
         others: for the first of each pair, rows that explain what it shares with its set: some
-            of the whole set, and some that are more like it, but less than its copies.
+            of the whole set, and some that are more like it, but less than its copies. Without
+            any, the result tells only which pairs are `UNLIKE`.
         turned: whether one may be turned by quarters, and not only mirrored.
     """
     result = np.full(len(pairs), UNLIKE, np.float32)

@@ -21,7 +21,6 @@ SUFFIX = '.gz'
 _HEADER = b'\x1f\x8b\x08\0\0\0\0\0\0\xff'  # deflate; no name, no time, no system
 _LAST_BLOCK = b'\x01\0\0\xff\xff'
 _BLOCK = 65_535  # bytes that a stored block holds
-_BUFFER = 16 * _BLOCK
 
 
 class WriteGzippedRecords(beam.PTransform):
@@ -51,29 +50,20 @@ class StoredGzip:
 
     def __init__(self, below: IO[bytes]) -> None:
         self._below = below
-        self._waiting = bytearray()
         self._size = self._crc = 0
         below.write(_HEADER)
 
     def write(self, data: bytes) -> None:
-        """Adds data."""
-        self._waiting += data
-        if len(self._waiting) >= _BUFFER:
-            self._write_blocks(len(self._waiting) // _BLOCK * _BLOCK)
-
-    def close(self) -> None:
-        """Writes the rest."""
-        self._write_blocks(len(self._waiting))
-        self._below.write(_LAST_BLOCK + struct.pack('<II', self._crc, self._size % 2**32))
-        self._below.close()
-
-    def _write_blocks(self, count: int) -> None:
-        """The first `count` bytes that wait."""
-        content = memoryview(bytes(self._waiting[:count]))
-        self._crc = zlib.crc32(content, self._crc)
-        self._size += count
-        for start in range(0, count, _BLOCK):
+        """Adds data, in blocks of its own: records are large, and so nothing is copied."""
+        self._crc = zlib.crc32(data, self._crc)
+        self._size += len(data)
+        content = memoryview(data)
+        for start in range(0, len(data), _BLOCK):
             block = content[start : start + _BLOCK]
             self._below.write(struct.pack('<BHH', 0, len(block), 0xFFFF - len(block)))
             self._below.write(block)
-        del self._waiting[:count]
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._below.write(_LAST_BLOCK + struct.pack('<II', self._crc, self._size % 2**32))
+        self._below.close()

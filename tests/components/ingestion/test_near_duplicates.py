@@ -16,7 +16,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
 from tests.components.ingestion import near_images
-from thawline.components.ingestion import cache_key, near_duplicates, thumbnail
+from thawline.components.ingestion import (
+    cache_key,
+    candidate_pairs,
+    near_duplicates,
+    thumbnail,
+)
 from thawline.components.ingestion.near_duplicates import Pair
 from thawline.components.ingestion.params import NearDuplicates, Split
 from thawline.components.ingestion.source_types import SourceSpec
@@ -136,7 +141,7 @@ def test_copies_of_one_picture_all_in_one_cluster_in_linear_work(tmp_path: pathl
     pairs = find(tmp_path / 'staging', [(f'{n}.png', picture) for n in range(count)])
     assert len(clusters(pairs)) == 1
     assert len(next(iter(clusters(pairs)))) == count
-    assert len(pairs) <= 2 * near_duplicates._CANDIDATES * count
+    assert len(pairs) <= 2 * candidate_pairs._CANDIDATES * count
 
 
 def test_noise_and_even_surfaces_are_no_copies(tmp_path: pathlib.Path) -> None:
