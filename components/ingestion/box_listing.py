@@ -12,7 +12,7 @@ from thawline.components.ingestion.boxes import Box
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.ingestion.source_types import Listing, SourceItem
 from thawline.components.shared.errors import DataError
-from thawline.components.shared.text import abbreviate
+from thawline.components.shared.text import abbreviate, counted
 
 _SHOWN = 3
 
@@ -113,9 +113,12 @@ class BoxListing:
         yield from self._remarks
         if self._without:
             shown = abbreviate(sorted(self._without), _SHOWN)
-            yield f'{len(self._without):,} pictures without boxes are not used: {shown}'
+            number = counted(
+                len(self._without), 'picture without boxes is', 'pictures without boxes are'
+            )
+            yield f'{number} not used: {shown}'
         for reason, count in reasons.counts_by_reason(self._rejected).items():
-            yield f'{count:,} boxes are not used: {reason}'
+            yield f'{counted(count, "box is", "boxes are")} not used: {reason}'
 
 
 def _upload(path: str) -> str | None:

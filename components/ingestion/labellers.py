@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from thawline.components.shared import percentages
+from thawline.components.shared.text import counted
 
 _NAMED = 8
 
@@ -90,7 +91,10 @@ def describe(votes: Collection[Collection[tuple[str, str]]]) -> Iterator[str]:
     )
     ties = sum(majority(unit).label is None for unit in units)
     if ties:
-        yield f'{ties:,} images without a majority are left out; labels.csv can settle them'
+        yield (
+            f'{counted(ties, "image has", "images have")} no majority, and no label but one that '
+            'labels.csv gives'
+        )
     if len(people) <= _NAMED:
         shares = ', '.join(_with_the_majority(shared, people))
         yield f'agreement with the label of most: {shares}'

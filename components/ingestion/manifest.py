@@ -6,7 +6,7 @@ import collections
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from thawline.components.ingestion import labellers, manifest_parts, storage
+from thawline.components.ingestion import label_overlay, labellers, manifest_parts, storage
 from thawline.components.ingestion import labels as label_rules
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.manifest_columns import resolve_columns
@@ -21,6 +21,7 @@ from thawline.components.ingestion.source_types import (
     SourceSpec,
 )
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.text import counted
 
 
 def read(spec: SourceSpec, kind: str = 'csv') -> Listing:
@@ -247,6 +248,11 @@ def _places(rows: Sequence[_Row]) -> str:
     return f'{row}s {", ".join(str(row.number) for row in rows)} of {name}'
 
 
+_UNLABELLED = (reasons.NO_LABEL, reasons.NO_MAJORITY)
+
+
 def _notes(rejected: list[Rejected]) -> Iterator[str]:
     for reason, count in reasons.counts_by_reason(rejected).items():
-        yield f'{count} rows are not used: {reason}'
+        # Whom a correction labels is known once the files are read.
+        unless = f' unless {label_overlay.FILE} labels them' if reason in _UNLABELLED else ''
+        yield f'{counted(count, "row is", "rows are")} not used{unless}: {reason}'

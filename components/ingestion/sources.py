@@ -47,8 +47,13 @@ _OTHER_FILES = (
     ),
     (('.xlsx', '.xls', '.ods', '.numbers'), 'save the sheet as CSV (UTF-8), and name that file'),
     (
-        ('.feather', '.arrow', '.json', '.pkl', '.xml'),
+        ('.feather', '.arrow', '.pkl'),
         'write a CSV with the columns path and label, and name that file',
+    ),
+    (
+        ('.json', '.xml'),
+        'it is neither COCO nor an export of Label Studio or CVAT. Export it again if it is '
+        'damaged, or write a CSV with the columns path and label, and name that file',
     ),
 )
 

@@ -219,10 +219,10 @@ def _local_tree(root: str) -> FolderTree:
             relative = prefix + item.name
             if is_ignored(item.name):
                 ignored += 1
-                if item.name.startswith('.') and item.is_dir():
+                if item.name.startswith('.') and _is_folder(item):
                     hidden.append(relative)
                 continue
-            if item.is_dir():
+            if _is_folder(item):
                 real = os.path.realpath(item.path)
                 if real not in seen:
                     seen.add(real)
@@ -235,6 +235,13 @@ def _local_tree(root: str) -> FolderTree:
             entries.append(Entry(item.path, relative, size))
     entries.sort(key=lambda e: e.relative)
     return FolderTree(tuple(entries), ignored, tuple(sorted(empty)), tuple(sorted(hidden)))
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir()
+    except OSError:  # A link to itself, or into a folder that is closed to us.
+        return False
 
 
 def _scan(folder: str) -> list[os.DirEntry[str]]:

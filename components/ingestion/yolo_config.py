@@ -9,6 +9,7 @@ import collections
 import dataclasses
 import os
 import posixpath
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,10 +51,12 @@ def find_config(folder: str) -> str | None:
 
 def _names_classes(path: str) -> bool:
     try:
-        with open(path, encoding='utf-8') as file:
-            return any(line.startswith('names') for line in file)
-    except (OSError, UnicodeDecodeError):
+        with open(path, 'rb') as file:
+            text = file.read().replace(b'\0', b'')  # UTF-16 is refused when it is read
+    except OSError:
         return False
+    keys = set(re.findall(rb'^(?:\xef\xbb\xbf|\xff\xfe)?(\w+)\s*:', text, re.MULTILINE))
+    return bool(keys & {b'names', b'nc'}) or {b'train', b'val'} <= keys
 
 
 def read_config(path: str) -> YoloConfig:
@@ -149,6 +152,13 @@ def _folder(value: str, root: Any, path: str, base: str, key: str) -> str:
     below = [plain, plain.removeprefix('../'), plain.removeprefix('data/')]
     roots = [storage.join(base, str(root)), base] if root else [base]
     candidates = [storage.join(r, v) for r in roots for v in below]
+    # In full, the way of another machine: its end may be here.
+    parts = posixpath.normpath(re.sub('^[A-Za-z]:', '', plain)).lstrip('/').split('/')
+    is_full = plain.startswith('/') or plain[1:2] == ':'
+    ends = ['/'.join(parts[i:]) for i in range(1, len(parts) - 1)] + parts[-1:]
+    if parts[-1] not in SPLIT_ALIASES:
+        ends.pop()
+    candidates += [storage.join(base, end) for end in ends if is_full]
     for candidate in candidates:
         if storage.exists(candidate):
             return candidate if storage.is_remote(candidate) else os.path.normpath(candidate)

@@ -18,6 +18,11 @@ def abbreviate(items: Iterable[object], most: int) -> str:
     return ', '.join(names[:most]) + more
 
 
+def counted(count: int, singular: str, plural: str) -> str:
+    """A number and what there are of it: '1 box is', '1,200 boxes are'."""
+    return f'{count:,} {singular if count == 1 else plural}'
+
+
 def csv_cell(text: str) -> str:
     """A cell of a CSV that a spreadsheet shows and does not run."""
     return re.sub(FORMULA, r"'\1", text)

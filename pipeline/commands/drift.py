@@ -56,16 +56,13 @@ _NAMED = 3
 def command(
     source: str, config: pathlib.Path | None, model: str, most: int, target: pathlib.Path | None
 ) -> None:
-    r"""Compare new images with those that a model learned from.
+    """Compare new images with those that a model learned from.
 
     FOLDER holds images of production, without labels; a CSV names them, with their metadata. Writes
     a page with pictures, and the numbers as JSON.
 
-    \b
-    Exit codes:
-      0  no drift
-      8  drift, or an accuracy in production below what the gate asked for
-      9  too few images to judge
+    Exit code: 0 without drift, 8 with drift or with an accuracy in production below what the gate
+    asked for, 9 where there are too few images to judge.
     """
     exit_codes.leave(compare(load(config), source, model, most, target))
 

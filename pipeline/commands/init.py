@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import os
 import pathlib
 import re
@@ -112,20 +113,28 @@ def command(
     force: bool,
 ) -> None:
     """Write a commented thawline.yaml for your own images."""
+    import pydantic
+
     from thawline.components.ingestion import sources
     from thawline.components.ingestion.params import Columns
     from thawline.components.ingestion.source_types import SourceSpec
     from thawline.pipeline.config import loading
+    from thawline.pipeline.config.errors import explain
 
     target = folder / loading.PROJECT_FILE
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
+    if not data.strip():
+        raise ConfigError(f'--data must name a folder or file. Received: {data!r}.')
     located = _in_full(data)
     images = None if root is None else _in_full(root)
     named: dict[str, Any] = {'path': path_column, 'label': next(iter(label_column), None)}
     if len(label_column) > 1:
         named = {'path': path_column, 'labels': label_column}
-    columns = Columns.model_validate({k: v for k, v in named.items() if v is not None})
+    try:
+        columns = Columns.model_validate({k: v for k, v in named.items() if v is not None})
+    except pydantic.ValidationError as error:
+        raise ConfigError(explain(error, Columns, '--label-column')) from error
     spec = SourceSpec(source=located, root=images, columns=columns, layout=layout)
     kind = sources.detect_format(spec)
     listing = sources.list_source(spec)
@@ -196,6 +205,13 @@ def _backbone_and_weights() -> tuple[str, str]:
     return 'mobilenet_v2', 'imagenet'
 
 
+def _yaml(value: Any, flow: bool = False) -> str:
+    """On one line, and as people write it: with é for é."""
+    return yaml.safe_dump(
+        value, default_flow_style=flow, width=math.inf, allow_unicode=True, sort_keys=flow
+    )
+
+
 def _columns(listing: Listing, may_have_confidence: bool) -> str:
     """The columns that have other names than the defaults, as YAML."""
     columns = listing.columns
@@ -204,7 +220,7 @@ def _columns(listing: Listing, may_have_confidence: bool) -> str:
         chosen = columns.model_dump(include=_CHOSEN, exclude_defaults=True, mode='json')
 
     def line(names: Mapping[str, Any]) -> str:
-        return f'columns: {yaml.safe_dump(names, default_flow_style=True, width=1000)}'
+        return f'columns: {_yaml(names, flow=True)}'
 
     if {'labels', 'labeller'} & chosen.keys():
         return f'  # Labels by several people: most of them decide.\n  {line(chosen)}'
@@ -219,7 +235,7 @@ def _boxes() -> str:
     """How boxes are cut out, as YAML."""
     from thawline.components.ingestion.params import Boxes
 
-    values = yaml.safe_dump(Boxes().model_dump(), default_flow_style=True, width=1000)
+    values = _yaml(Boxes().model_dump(), flow=True)
     return (
         '  # What is kept around a box, as a share of its sides, and the smallest one in pixels:\n'
         f'  boxes: {values}'
@@ -245,15 +261,13 @@ def _render(
         settings = _columns(listing, kind in ('csv', 'tfrecord'))
     backbone, weights = _backbone_and_weights()
     return _TEMPLATE.substitute(
-        file=file,
-        name=yaml.safe_dump(name).splitlines()[0],
+        file=shlex.quote(file),
+        name=_yaml(name).splitlines()[0],
         layout='' if layout == 'auto' else f'  layout: {layout}\n',
         summary=f'{total:,} images in {len(counts)} classes: {classes}{more}'
         if total
         else 'TFRecord files; their images are counted when they are read.',
-        source=yaml.safe_dump(dict(places), width=1000, sort_keys=False)
-        .strip()
-        .replace('\n', '\n  '),
+        source=_yaml(dict(places)).strip().replace('\n', '\n  '),
         columns=settings,
         split=(
             f'  # The source defines the splits: {splits}.\n'

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import getpass
 import pathlib
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import PATH, project_argument
 from thawline.pipeline.labels.exchange import FORMATS, PURPOSES, Purpose
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import echo, spinner
+from thawline.pipeline.terminal.console import echo, of_project, spinner
 
 if TYPE_CHECKING:
     from thawline.components.ingestion.label_overlay import Correction
@@ -71,12 +72,13 @@ def export(
     if recorded is not None:
         _export_recorded(project, recorded, known.classes, kind, out, count)
         return
+    done = {row.image_id for row in label_overlay.read(project.labels)}
     chosen = queue.choose(
         purpose,
         known.audited() if purpose in ('all', 'train') else (),
         known.rows,
         known_images.unlabelled(project) if purpose == 'unlabelled' else (),
-        {row.image_id for row in label_overlay.read(project.labels)},
+        done,
         count,
     )
     if not chosen:
@@ -85,12 +87,13 @@ def export(
     if formats.needs_pictures(kind):
         chosen = _with_pictures(project, known, chosen)
     out = out or pathlib.Path(formats.default_name(kind))
-    formats.write(kind, chosen, known.classes, out)
+    formats.write(kind, chosen, known.classes, out, done)
     images = 'image' if len(chosen) == 1 else 'images'
     echo(f'wrote {out}: {len(chosen):,} {images} of run {known.run.id}')
     if line := known.gate_line():
         echo(f'  gate    {line}')
-    echo('  next    thawline labels import FILE, with what the tool exports')
+    following = of_project('thawline labels import FILE', project.home)
+    echo(f'  next    {following}, with what the tool exports')
 
 
 def _export_recorded(
@@ -123,9 +126,10 @@ def _export_recorded(
         if bad:
             echo(f'  note    {len(bad):,} images cannot be shown: {quarantine.in_words(bad)}')
     out = out or pathlib.Path(formats.default_name(kind))
-    formats.write(kind, chosen, classes, out)
+    formats.write(kind, chosen, classes, out, done)
     echo(f'wrote {out}: {len(chosen):,} images of {folder}, drawn at random')
-    echo(f'  next    thawline labels import FILE --recorded {folder}')
+    following = f'thawline labels import FILE --recorded {shlex.quote(str(folder))}'
+    echo(f'  next    {of_project(following, project.home)}')
 
 
 def _with_pictures(
@@ -181,10 +185,11 @@ def import_(
     labels: dict[str, frozenset[str]]
     known = known_images.read(project)
     if recorded is not None:
-        path, following = str(accuracy.labels_file(recorded)), f'thawline drift {recorded}'
+        path, verb = str(accuracy.labels_file(recorded)), 'labelled'
+        following = f'thawline drift {shlex.quote(str(recorded))}'
         labels = {name: frozenset() for name in recorded_images.image_ids(recorded)}
     else:
-        path, following = project.labels, 'thawline run'
+        path, verb, following = project.labels, 'corrected', 'thawline run'
         labels = dict(known.labels)
         if any(answer.image_id not in labels for answer in answers):
             unlabelled = known_images.unlabelled(project)
@@ -200,22 +205,22 @@ def import_(
     )
     if not dry_run:
         corrections.write(path, merge.rows)
-    _print_merge(merge, len(answers), path, dry_run)
-    echo(f'  next    {following}')
+    _print_merge(merge, len(answers), path, dry_run, verb)
+    echo(f'  next    {of_project(following, project.home)}')
 
 
-def _print_merge(merge: Merge, answers: int, path: str, dry_run: bool) -> None:
+def _print_merge(merge: Merge, answers: int, path: str, dry_run: bool, verb: str) -> None:
     from thawline.components.shared.text import abbreviate
 
     echo(
-        f'{answers:,} answers: {merge.corrected:,} corrected, {merge.confirmed:,} confirmed, '
+        f'{answers:,} answers: {merge.corrected:,} {verb}, {merge.confirmed:,} confirmed, '
         f'{merge.left_out:,} of no class, {merge.unchanged:,} as they were'
     )
     if merge.unknown:
         shown = abbreviate((answer.where for answer in merge.unknown), 3)
         echo(f'  note    {len(merge.unknown):,} images are not in this project: {shown}')
-    verb = 'would have' if dry_run else 'has'
-    echo(f'  file    {path} {verb} {len(merge.rows):,} rows')
+    have = 'would have' if dry_run else 'has'
+    echo(f'  file    {path} {have} {len(merge.rows):,} rows')
 
 
 def _login() -> str:

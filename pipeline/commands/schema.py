@@ -17,7 +17,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.text import abbreviate
 from thawline.pipeline.commands.arguments import is_project, load, project_argument
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import say, say_after, spinner, wide_console
+from thawline.pipeline.terminal.console import of_project, say, say_after, spinner, wide_console
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def infer(project: Project, force: bool) -> None:
         say(console, f'wrote {target}; review it, put it under version control, and run again')
         return
     say(console, f'wrote {target}; {project.schema} stays as it is')
-    say(console, '  next    thawline schema diff      how the images differ from the reviewed one')
+    following = of_project('thawline schema diff', project.home)
+    say(console, f'  next    {following}      how the images differ from the reviewed one')
 
 
 @command.command()
@@ -113,8 +114,10 @@ def diff(project: Project) -> None:
         say(console, f'  {comparison.action("quarantined")}  {comparison.unusable.message}')
     _print_count(console, project, comparison)
     if lines:
-        say(console, '  next    thawline schema review          with the images behind each')
-        say(console, '  next    thawline schema accept --all    or NAME, where that is right')
+        look = of_project('thawline schema review', project.home)
+        take = of_project('thawline schema accept --all', project.home)
+        say(console, f'  next    {look:<{len(take)}}    with the images behind each')
+        say(console, f'  next    {take}    or NAME, where that is right')
     if lines or comparison.unusable:
         sys.exit(Outcome.STOPPED_BY_DATA)
 
@@ -137,7 +140,7 @@ def review(project: Project) -> None:
         say(console, f'  {line.message}')
         _print_images(console, of_line)
         if not asks:
-            say(console, f'  accept  {line.accept}')
+            say(console, f'  accept  {of_project(line.accept, project.home)}')
         elif click.confirm('  accept it?', default=False):
             accepted += line.changes
     if comparison.unusable:
@@ -200,7 +203,7 @@ def _accept(
     changes: Sequence[SchemaChange],
 ) -> None:
     from thawline.components.data_gate import schema_change
-    from thawline.pipeline.schema_review import acceptance, schema_text
+    from thawline.pipeline.schema_review import acceptance, reviewed_schema, schema_text
 
     with _tensorflow(project):
         accepted, by_hand = acceptance.accept(comparison.schema, changes, comparison.statistics)
@@ -210,14 +213,14 @@ def _accept(
     if not changes:
         raise ConfigError(f'{project.schema} stays as it is')
     text = schema_text.edit(comparison.text, comparison.schema, accepted)
-    files.write_text(project.schema, text)
+    reviewed_schema.replace(project, comparison.text, text)
     for line in schema_change.lines(changes):
         head = rich.text.Text(f'  accepted  {line.name}  ')
         say_after(console, head, rich.text.Text(line.message))
     left = len(comparison.shown) - len(changes)
     rest = f', {left:,} left' if left > 0 else ''
     say(console, f'wrote {project.schema}: {len(changes):,} accepted{rest}')
-    say(console, '  next    thawline run')
+    say(console, f'  next    {of_project("thawline run", project.home)}')
 
 
 def _compare(project: Project) -> SchemaComparison:

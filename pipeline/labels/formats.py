@@ -6,7 +6,7 @@ import json
 import pathlib
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from thawline.components.ingestion import label_studio_export
 from thawline.components.shared import files
@@ -31,15 +31,28 @@ def needs_pictures(kind: str) -> bool:
 
 
 def write(
-    kind: str, queue: Sequence[QueuedImage], classes: Sequence[str], out: pathlib.Path
+    kind: str,
+    queue: Sequence[QueuedImage],
+    classes: Sequence[str],
+    out: pathlib.Path,
+    imported: Collection[str],
 ) -> None:
     """Writes the queue to `out`, which appears when it is whole; folders must not exist.
 
+    Args:
+        kind: of tool.
+        queue: the images.
+        classes: that an image can have.
+        out: a file or folder.
+        imported: ids of images whose answers were imported; a table with others is not replaced.
+
     Raises:
-        ConfigError: the folder exists.
+        ConfigError: the folder exists, or a table that has answers, or none at all, of a queue.
         UserError: it cannot be written.
     """
     if kind == 'csv':
+        if out.exists():
+            csv_table.check_replaceable(out.read_bytes(), str(out), imported)
         files.write_text(out, csv_table.table(queue))
     elif kind == 'label-studio':
         files.write_text(out.with_suffix('.xml'), label_studio.labelling_config(classes))

@@ -6,7 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from thawline.components.shared.errors import ConfigError, NotFound, from_os_error
+from thawline.components.shared import files
+from thawline.components.shared.errors import Busy, ConfigError, NotFound, from_os_error
 from thawline.pipeline.config import curated_schema
 from thawline.pipeline.config.project import Project
 
@@ -58,3 +59,21 @@ def read(project: Project) -> tuple[str, schema_pb2.Schema] | None:
         raise ConfigError(f'the reviewed schema {path} describes no feature; {_OTHER}')
     text = curated_schema.complete(content).decode()
     return text, text_format.Parse(text, schema_pb2.Schema())
+
+
+def replace(project: Project, before: str, after: str) -> None:
+    """Writes a changed text of the reviewed schema, all at once.
+
+    Args:
+        project: whose schema.
+        before: as `read` gave it. `review` waits for answers for as long as it takes, and people
+            and other commands may write meanwhile.
+        after: what to write.
+
+    Raises:
+        Busy: the schema is no longer as before.
+    """
+    current = read(project)
+    if current is None or current[0] != before:
+        raise Busy(f'{project.schema} has changed meanwhile; nothing was written. Begin anew.')
+    files.write_text(project.schema, after)

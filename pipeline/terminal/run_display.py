@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pathlib
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
@@ -16,7 +14,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal import endings, node_lines
-from thawline.pipeline.terminal.console import notifying, say, say_after, spinner
+from thawline.pipeline.terminal.console import notifying, of_project, say, say_after, spinner
 from thawline.pipeline.terminal.exit_codes import Outcome
 from thawline.pipeline.terminal.progress_display import Display
 
@@ -74,16 +72,11 @@ class RunDisplay(Display):
     def show_next(self, steps: Iterable[tuple[str, str]]) -> None:
         """Commands, without the project, and what they are for."""
         for command, purpose in steps:
-            command = f'thawline {self._of_project(command)}'
+            command = of_project(f'thawline {command}', self._project.home)
             line = f'{command:<33} {purpose}'
             if self._console.is_terminal and len(line) > self._console.width - 10:
                 line = f'{command}\n{purpose}'
             self.show_fact('next', line)
-
-    def _of_project(self, command: str) -> str:
-        """The command with the project, where it is not that of the current folder."""
-        home = min(os.path.relpath(self._project.home), str(self._project.home), key=len)
-        return command if home == '.' else f'{command} {shlex.quote(home)}'
 
     def notifying(self, targets: int) -> contextlib.AbstractContextManager[object]:
         """Shows on a terminal that so many targets are notified."""

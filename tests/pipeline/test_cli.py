@@ -300,10 +300,10 @@ def test_schema_without_any_run(project):
 
 
 @pytest.mark.parametrize('old', [['.'], ['--force'], ['thawline.yaml', '--force']])
-def test_schema_as_it_was_called_before_names_what_took_its_place(project, old):
+def test_schema_as_it_was_called_before_is_infer(project, old):
     done = thawline('schema', *old, cwd=project)
     assert done.returncode == 2
-    assert 'thawline schema infer' in done.stderr and 'thawline schema diff' in done.stderr
+    assert 'thawline run --to StatisticsGen' in done.stderr
 
 
 def test_schema_accept_of_nothing_or_of_all_and_some(project):
@@ -327,14 +327,16 @@ def test_init_writes_a_file_that_it_can_read(project):
 
 
 def test_init_of_a_folder_with_awkward_names(tmp_path):
-    images = tmp_path / 'Bilder: #1 "neu"'
+    images = tmp_path / 'Bilder: #1 "neu" é'
     for name in ("l'été", 'a: b'):
         (images / name).mkdir(parents=True)
         for number in range(10):
             (images / name / f'{number}.png').write_bytes(RED_DOT)
     done = thawline('init', 'Mein Projekt!', '--data', images.name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert 'name: mein_projekt' in (tmp_path / 'Mein Projekt!' / 'thawline.yaml').read_text('utf-8')
+    text = (tmp_path / 'Mein Projekt!' / 'thawline.yaml').read_text('utf-8')
+    assert 'name: mein_projekt' in text and '"neu" é' in text
+    assert "thawline run 'Mein Projekt!/thawline.yaml'" in text
 
 
 @pytest.mark.parametrize('name', ['2024', 'null', '0x10', '2024-01-01', '1_0', 'yes', '1e3'])
@@ -398,6 +400,14 @@ def test_init_of_labels_by_several_people(project):
     assert done.returncode == 0, done.stderr
     assert '2 labellers' in done.stdout and 'agree on 24 (100.0 %' in done.stdout
     assert loading.load_project(project).config.data.columns.labels == ('ada', 'bob')
+    twice = ['--force', '--label-column', 'ada', '--label-column', 'ada']
+    done = thawline('init', '.', '--data', 'images/labels.csv', *twice, cwd=project)
+    assert done.returncode == 2 and "['ada', 'ada']" in done.stderr
+
+
+def test_init_of_no_data(project):
+    done = thawline('init', '.', '--force', '--data', '', cwd=project)
+    assert done.returncode == 2 and '--data' in done.stderr
 
 
 def test_init_of_an_export_whose_images_are_elsewhere(project):

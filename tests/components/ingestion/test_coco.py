@@ -81,6 +81,15 @@ def test_each_box_is_an_image_of_its_category(root: pathlib.Path) -> None:
     assert found.notes[0].startswith('each box is an image: 24 boxes of 8 pictures')
 
 
+def test_a_large_file_with_sorted_keys_is_recognised(root: pathlib.Path) -> None:
+    before = listing(root).items
+    content = coco()
+    content['annotations'][0]['segmentation'] = [[float(n) for n in range(20_000)]]
+    (root / 'instances.json').write_text(json.dumps(content, sort_keys=True))
+    content['annotations'][0]['segmentation'] = []
+    assert listing(root).items == before
+
+
 def test_pictures_are_looked_for_where_tools_put_them(root: pathlib.Path) -> None:
     official = write(root, coco(), 'annotations/instances_train2017.json')
     (root / 'images').rename(root / 'train2017')
@@ -169,7 +178,7 @@ def test_polygons_without_a_box(root: pathlib.Path) -> None:
 def test_pictures_without_boxes_are_counted(root: pathlib.Path) -> None:
     found = listing(changed(root, lambda c: c['annotations'].__delitem__(slice(0, 3))))
     assert len(found.items) == 21 and not found.rejected
-    assert any('1 pictures without boxes' in n and 'images/1.png' in n for n in found.notes)
+    assert any('1 picture without boxes is' in n and 'images/1.png' in n for n in found.notes)
 
 
 def test_a_missing_picture_costs_its_boxes(root: pathlib.Path) -> None:

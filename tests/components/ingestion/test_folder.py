@@ -102,6 +102,16 @@ def test_linked_folders_are_followed_once(tmp_path: pathlib.Path) -> None:
     assert labels(listing(root)) == {'a': 3, 'b': 3}
 
 
+def test_a_link_to_itself_is_one_bad_file(tmp_path: pathlib.Path) -> None:
+    root = class_folders(tmp_path / 'root', {'a': 3, 'b': 3})
+    (root / 'a' / 'loop.png').symlink_to('loop.png')
+    (root / '.hidden').symlink_to('.hidden')
+    found = listing(root)
+    assert labels(found) == {'a': 4, 'b': 3}
+    (loop,) = (entry for entry in found.files if entry.relative == 'a/loop.png')
+    assert loop.size == 0
+
+
 def test_group_pattern(tmp_path: pathlib.Path) -> None:
     class_folders(tmp_path, {'a/p1': 2, 'a/p2': 2, 'b/p3': 3, 'b': 1})
     found = listing(tmp_path, group_pattern=r'/(p\d+)/')

@@ -116,7 +116,7 @@ def test_manifest_with_groups_and_metadata(tmp_path: pathlib.Path) -> None:
     ages = strings(everything(found), 'meta_age_now')
     assert sorted(map(int, ages)) == sorted(2 * list(range(20)))
     assert summary['reasons'] == {reasons.MISSING_FILE: 1}
-    assert '1 rows are not used: missing file' in summary['notes']
+    assert '1 row is not used: missing file' in summary['notes']
     table = image_table.read(str(tmp_path / 'examples'))
     assert table is not None
     names = ['image_id', 'path', 'group', 'split', 'label']

@@ -102,7 +102,8 @@ def test_a_tie_is_left_out_until_somebody_settles_it(
     (tie,) = found.rejected
     assert (tie.path, tie.reason) == ('x/007.png', reasons.NO_MAJORITY)
     assert tie.detail == "line 9 of wide.csv: 'ant' 1, 'bee' 1"
-    assert any('1 images without a majority' in note for note in found.label_notes)
+    assert any('1 image has no majority' in note for note in found.label_notes)
+    assert '1 row is not used unless labels.csv labels them: labellers disagree' in found.notes
     image = image_identity.image_id((root / 'x' / '007.png').read_bytes())
     labels = tmp_path / 'labels.csv'
     labels.write_text(f'image_id,label\n{image},bee\n')

@@ -192,6 +192,40 @@ def test_a_bad_data_yaml_is_refused(root: pathlib.Path, text: str, words: tuple[
     assert all(word in message for word in ('data.yaml', *words)), message
 
 
+@pytest.mark.parametrize(
+    'places', [
+        ('/home/ada/v3/train/images', '/home/ada/v3/valid/images'),
+        ('D:\\v3\\train\\images', 'D:\\v3\\valid\\images'),
+        ('/content/v3/train', '/content/v3/valid'),
+    ],
+)  # fmt: skip
+def test_folders_in_full_of_another_machine(root: pathlib.Path, places: tuple[str, str]) -> None:
+    before = listing(root)
+    write(root, f'names: [ant, bee]\ntrain: {places[0]}\nval: {places[1]}\n')
+    found = listing(root)
+    assert [(i.relative_path, i.split) for i in found.items] == [
+        (i.relative_path, i.split) for i in before.items
+    ]
+    write(root, 'names: [ant, bee]\ntrain: /home/ada/images\n')  # any folder may be called so
+    assert "'/home/ada/images' does not exist" in error(root)
+
+
+@pytest.mark.parametrize(
+    ('content', 'part'),
+    [
+        ('names: [ant, bee]\ntrain: train/images\n'.encode('utf-16'), 'not UTF-8'),
+        (b'train: train/images\nval: valid/images\n', 'names must list the classes'),
+        (b'\xef\xbb\xbfnc: 2\ntrain: train/images\n', 'names must list the classes'),
+    ],
+)
+def test_a_damaged_data_yaml_is_still_that_of_yolo(
+    root: pathlib.Path, content: bytes, part: str
+) -> None:
+    (root / 'data.yaml').write_bytes(content)
+    with pytest.raises(DataError, match=part):
+        listing(root)
+
+
 def test_a_bucket(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
         f'{memory_files.PREFIX}bucket/set/{path.relative_to(root).as_posix()}': path.read_bytes()

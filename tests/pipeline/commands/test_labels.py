@@ -113,7 +113,7 @@ def test_recorded_images_are_drawn_without_their_answers(home: pathlib.Path) -> 
     writer.writerows(rows)
     queue.write_text(text.getvalue())
     brought = call(home, 'import', str(queue), '--recorded', str(kept))
-    assert '3 answers: 2 corrected, 0 confirmed, 1 of no class' in brought
+    assert '3 answers: 2 labelled, 0 confirmed, 1 of no class' in brought
     assert not (home / 'labels.csv').exists()
     assert len(label_overlay.read(str(kept / 'labels.csv'))) == 3
     measured = accuracy.measure(kept, 12)

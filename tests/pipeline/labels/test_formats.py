@@ -63,7 +63,7 @@ def task(image_id: str, *labels: str, **annotation: Any) -> dict[str, Any]:
 
 
 def test_label_studio_tasks_carry_picture_label_and_prediction(tmp_path: pathlib.Path) -> None:
-    formats.write('label-studio', QUEUE, CLASSES, tmp_path / 'q.json')
+    formats.write('label-studio', QUEUE, CLASSES, tmp_path / 'q.json', ())
     first, second, third = json.loads((tmp_path / 'q.json').read_text())
     kind, _, picture = first['data']['image'].partition(',')
     assert (kind, base64.b64decode(picture)) == ('data:image/jpeg;base64', JPEG)
@@ -106,7 +106,7 @@ def test_label_studio_json_min(tmp_path: pathlib.Path) -> None:
 
 def test_cvat_round_trip(tmp_path: pathlib.Path) -> None:
     out = tmp_path / 'cvat'
-    formats.write('cvat', QUEUE, CLASSES, out)
+    formats.write('cvat', QUEUE, CLASSES, out, ())
     with zipfile.ZipFile(out / 'images.zip') as archive:
         names = archive.namelist()
         assert archive.read(names[1]) == PNG and names[0].endswith(f'{A}.jpg')
@@ -120,12 +120,12 @@ def test_cvat_round_trip(tmp_path: pathlib.Path) -> None:
         archive.write(out / 'annotations.xml', 'annotations.xml')
     assert answers(tmp_path / 'export.zip', 'cvat') == {A: 'ants', B: 'bees'}
     with pytest.raises(ConfigError, match='exists'):
-        formats.write('cvat', QUEUE, CLASSES, out)
+        formats.write('cvat', QUEUE, CLASSES, out, ())
 
 
 def test_fiftyone_round_trip(tmp_path: pathlib.Path) -> None:
     out = tmp_path / 'fiftyone'
-    formats.write('fiftyone', QUEUE, CLASSES, out)
+    formats.write('fiftyone', QUEUE, CLASSES, out, ())
     assert (out / 'data' / f'{A}.jpg').read_bytes() == JPEG
     assert answers(out) == answers(out / 'labels.json') == {A: 'ants', B: 'bees'}
     content = {'classes': [], 'labels': {A: {'label': 'bees', 'confidence': 0.9}, B: 'ants'}}
@@ -146,7 +146,7 @@ def test_folder_of_classes_and_a_zip_of_it(tmp_path: pathlib.Path) -> None:
 def test_csv_round_trip_escapes_formulas(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'q.csv'
     queue = [QueuedImage(A, '=cmd()', 'train', '@x', '-y', '+z')]
-    formats.write('csv', queue, CLASSES, path)
+    formats.write('csv', queue, CLASSES, path, ())
     (row,) = csv.DictReader(io.StringIO(path.read_text()))
     assert [row[key] for key in ('path', 'label', 'suggested', 'why')] == [
         "'=cmd()", "'@x", "'-y", "'+z"
@@ -157,6 +157,25 @@ def test_csv_round_trip_escapes_formulas(tmp_path: pathlib.Path) -> None:
     lines = [header, f'{A};p;train;a;b;w;bees;Ada', f"{B};p;;;;;'=x;", f'{C};p;;;;;{LEAVE_OUT};']
     path.write_bytes('\ufeff'.encode() + '\r\n'.join(['sep=;', *lines][1:]).encode())
     assert answers(path) == {A: 'bees', B: '=x', C: ''}
+
+
+def test_answers_in_a_table_are_not_overwritten(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / 'q.csv'
+    formats.write('csv', QUEUE, CLASSES, path, ())
+    empty = path.read_text()
+    filled = empty.replace(',,\n', ',bees,Ada\n', 1)
+    assert filled != empty
+    path.write_text(filled)
+    with pytest.raises(ConfigError, match='1 answer that would be lost'):
+        formats.write('csv', QUEUE, CLASSES, path, ())
+    assert path.read_text() == filled
+    formats.write('csv', QUEUE, CLASSES, path, {QUEUE[0].image_id})
+    assert path.read_text() == empty
+    for other in ('image_id,label\n', 'notes', '"', ''):
+        path.write_text(other)
+        with pytest.raises(ConfigError, match='queue'):
+            formats.write('csv', QUEUE, CLASSES, path, ())
+        assert path.read_text() == other
 
 
 def test_labels_of_another_project(tmp_path: pathlib.Path) -> None:

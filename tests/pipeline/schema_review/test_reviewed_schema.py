@@ -9,10 +9,11 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from thawline.components.shared.errors import ConfigError, NotFound
+from thawline.components.shared.errors import Busy, ConfigError, NotFound
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 from thawline.pipeline.runners import checks
+from thawline.pipeline.schema_review import reviewed_schema
 
 GOOD = 'feature {\n  name: "größe"\n  type: INT\n}\n'
 
@@ -81,3 +82,19 @@ def test_the_curated_rules_have_every_feature_that_is_written() -> None:
         'image', 'label', 'image_id', 'path', 'group', 'cluster', 'split', 'source_format',
         'height', 'width', 'brightness', 'contrast', 'sharpness', 'label_confidence',
     }  # fmt: skip
+
+
+def test_what_was_written_meanwhile_is_not_replaced(tmp_path: pathlib.Path) -> None:
+    project = at(tmp_path)
+    project.schema.write_bytes(GOOD.replace('\n', '\r\n').encode())
+    reviewed = reviewed_schema.read(project)
+    assert reviewed is not None
+    reviewed_schema.replace(project, reviewed[0], reviewed[0] + '# Ada\n')
+    changed = project.schema.read_bytes()
+    assert changed.endswith(b'# Ada\n')
+    with pytest.raises(Busy, match='meanwhile'):
+        reviewed_schema.replace(project, reviewed[0], reviewed[0] + '# Bob\n')
+    assert project.schema.read_bytes() == changed
+    project.schema.unlink()
+    with pytest.raises(Busy):
+        reviewed_schema.replace(project, changed.decode(), GOOD)
