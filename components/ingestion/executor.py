@@ -91,7 +91,7 @@ class Executor(BeamNodeExecutor):
             with self._make_beam_pipeline() as pipeline:
                 split_pipeline.write(
                     pipeline, staging, plan, images, seed, fractions, folders, examples.uri,
-                    content_store.lent_namespace('images', images.for_store()),
+                    content_store.lent_namespace('scaled', images.for_store()),
                 )  # fmt: skip
             sample_depth.write(ranges.depth, examples.uri)
             counts = _counts(examples.uri, list(fractions))

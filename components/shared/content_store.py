@@ -33,7 +33,6 @@ from thawline.components.shared.store_shards import (
     ShardWriter,
 )
 
-KINDS = ('images', 'pairs', 'pixels', 'embeddings')
 _SETTINGS = 'settings.json'
 _SHARD_BYTES = 2**28
 _MANY_SHARDS = 64
@@ -48,7 +47,7 @@ class Store:
     limit: int
 
     def namespace(self, kind: str, settings: Mapping[str, object]) -> Namespace:
-        """The records of a kind, one of `KINDS`, that `settings` decide beside the content."""
+        """The records of a kind ('images', 'pixels') that `settings` decide beside the content."""
         text = json.dumps(settings, sort_keys=True, indent=1)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return Namespace(self, self.folder / f'{kind}-{digest}', text)
@@ -187,7 +186,15 @@ def _last_use(folder: pathlib.Path) -> float:
 
 
 def tidy(namespace: Namespace) -> None:
-    """Removes drafts that a kill left, and merges small shards into one where there are many."""
+    """Removes drafts that a kill left, and merges small shards into one where there are many.
+
+    Another run may be at it, too: what it takes away is left to it.
+    """
+    with contextlib.suppress(OSError):
+        _tidy(namespace)
+
+
+def _tidy(namespace: Namespace) -> None:
     for draft in namespace.folder.glob(f'*{DRAFT_SUFFIX}'):
         if time.time() - _last_use(draft) > _ABANDONED:
             draft.unlink(missing_ok=True)

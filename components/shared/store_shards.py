@@ -82,7 +82,7 @@ class ShardReader:
         self._paths: list[pathlib.Path] = []
         indexes = [np.zeros(0, _ENTRY)]
         owners = [np.zeros(0, np.int64)]
-        for path in sorted(folder.glob(f'*{SUFFIX}')) if shards is None else shards:
+        for path in _shards(folder) if shards is None else shards:
             if (index := self._open(path)) is not None:
                 indexes.append(index)
                 owners.append(np.full(len(index), len(self._files) - 1))
@@ -138,6 +138,13 @@ class ShardReader:
         """Closes the files."""
         while self._files:
             os.close(self._files.pop())
+
+
+def _shards(folder: pathlib.Path) -> list[pathlib.Path]:
+    try:
+        return sorted(folder.glob(f'*{SUFFIX}'))
+    except OSError:  # such as a folder that is removed at this moment
+        return []
 
 
 def _read_index(file: int) -> np.ndarray | None:
