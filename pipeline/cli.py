@@ -38,7 +38,7 @@ SECTIONS = {
     'Train a model': {
         'init': 'Write a commented thawline.yaml for your own images.',
         'doctor': 'Check the environment and show how to fix what is wrong.',
-        'schema': 'Write and review the schema that runs check the images against.',
+        'schema': 'Write and review the schema that runs check the data against.',
         'bases': 'Rank pretrained backbones on your images by accuracy and cost.',
         'labels': 'Correct labels with a labelling tool or a spreadsheet.',
         'tune': 'Search for better training settings.',

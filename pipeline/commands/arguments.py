@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import typing
+from typing import Any
 
 import click
 
@@ -12,7 +13,17 @@ from thawline.pipeline.config.task_grouping import Policy
 if typing.TYPE_CHECKING:
     from thawline.pipeline.config.project import Project
 
-PATH = click.Path(path_type=pathlib.Path)
+
+class _Path(click.Path):
+    """A path. An empty one, as of a variable that is not set, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == '':
+            self.fail('the path is empty', param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=pathlib.Path)
 _LAST = 'last'
 
 

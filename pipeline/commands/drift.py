@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -86,15 +87,20 @@ def compare(
     from thawline.pipeline.registry import integrity, lookup
     from thawline.pipeline.registry import registry as registry_lib
 
-    if not storage.is_remote(source) and not pathlib.Path(source).expanduser().exists():
-        raise NotFound(f'there is no folder or CSV {source}')
+    if not source.strip():
+        raise ConfigError(f'name a folder or CSV of new images. Received: {source!r}.')
+    if not storage.is_remote(source):
+        source = os.path.expanduser(source)
+        if not os.path.exists(source):
+            raise NotFound(f'there is no folder or CSV {source}')
     if target is not None and target.exists() and not target.is_dir():
         raise ConfigError(f'--to must be a folder. Received: {str(target)!r}, which is a file.')
     registry = registry_lib.read(project)
     chosen = lookup.find_model(registry, model)
     note = integrity.check_folder(project, chosen.folder) if chosen.folder else ''
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
-    folder = (target or project.output / FOLDER / stamp).absolute()
+    # Of two in one second, each has its own.
+    folder = (target or project.output / FOLDER / f'{stamp}-{os.getpid()}').absolute()
     outcome = Outcome.CRASHED
 
     def work(console: rich.console.Console) -> None:

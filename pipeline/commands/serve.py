@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _PORT = click.IntRange(0, 65_535)
 
+_RECORDING = (1.0, 10_000, 1_000)  # share, answers, megabytes
+
 
 @click.command()
 @model_project_argument
@@ -101,7 +103,7 @@ _PORT = click.IntRange(0, 65_535)
 )
 @click.option(
     '--record-share',
-    default=1.0,
+    default=_RECORDING[0],
     show_default=True,
     type=click.FloatRange(0, 1, min_open=True),
     metavar='SHARE',
@@ -110,7 +112,7 @@ _PORT = click.IntRange(0, 65_535)
 @click.option(
     '--record-answers',
     metavar='N',
-    default=10_000,
+    default=_RECORDING[1],
     show_default=True,
     type=click.IntRange(1),
     help='Most answers in the folder; then recording stops.',
@@ -118,7 +120,7 @@ _PORT = click.IntRange(0, 65_535)
 @click.option(
     '--record-megabytes',
     metavar='MB',
-    default=1_000,
+    default=_RECORDING[2],
     show_default=True,
     type=click.IntRange(1),
     help='Most megabytes in the folder; then recording stops.',
@@ -153,6 +155,8 @@ def command(
     if record is not None:
         bounds = record_answers, record_megabytes * 2**20
         recording = RecordingSettings(record.resolve(), record_share, *bounds)
+    elif (record_share, record_answers, record_megabytes) != _RECORDING:
+        raise ConfigError('--record-share, --record-answers and --record-megabytes need --record')
     chosen = model_choice.ServeOptions(limits=limits, recording=recording, **options)
     name = chosen.name or project.name
     if not re.fullmatch(r'[A-Za-z0-9_.-]{1,100}', name):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from thawline.components.report import formatting, tables
 from thawline.components.report.tables import Cell, Column, Row, Table
 from thawline.components.shared import percentages
-from thawline.components.shared.text import abbreviate
+from thawline.components.shared.text import abbreviate, counted
 from thawline.pipeline.drift.record import APPEARANCE, Compared, DriftRecord
 from thawline.pipeline.recording.accuracy import ProductionAccuracy
 
@@ -17,10 +17,8 @@ _UNLIKE = 'unlike any class, as the base sees them'
 def sentence(record: DriftRecord) -> str:
     """The verdict."""
     if record.verdict == 'too few':
-        return (
-            f'too few to judge: {record.independent:,} independent images, at least '
-            f'{record.least:,} needed'
-        )
+        images = counted(record.independent, 'independent image', 'independent images')
+        return f'too few to judge: {images}, at least {record.least:,} needed'
     appearance = next(of for of in record.compared if of.name == APPEARANCE)
     if record.verdict == 'no drift':
         return f'no drift: {measured(appearance)}'

@@ -221,8 +221,6 @@ def record(
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / IMAGES).mkdir(mode=0o700, exist_ok=True)
-        for draft in (folder / IMAGES).glob('.*'):  # of a server that was killed
-            draft.unlink()
     except OSError as error:
         raise _unwritable(folder, error) from error
 
@@ -233,6 +231,8 @@ def record(
 
     with file_locks.lock(folder / _LOCK, f'process {os.getpid()}', busy=busy):
         try:
+            for draft in (folder / IMAGES).glob('.*'):  # of a server that was killed
+                draft.unlink()
             recorder = Recorder(settings, on_stop, count)
         except OSError as error:
             raise _unwritable(folder, error) from error

@@ -177,11 +177,12 @@ def _recorder(
         logging.warning('%s', text)
         display.show_note(text)
 
-    display.show_note(f'images and answers are kept in {settings.folder}')
     counters.recording.set(1)
     with recorder.record(
         settings, on_stop, lambda outcome: counters.recorded.labels(outcome).inc()
     ) as kept:
+        if kept.is_on:
+            display.show_note(f'images and answers are kept in {settings.folder}')
         yield kept
 
 

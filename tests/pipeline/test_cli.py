@@ -460,3 +460,26 @@ def test_decompression_bomb_is_not_read_at_listing(project):
     (project / 'thawline.yaml').unlink()
     done = thawline('init', '.', '--data', 'images', cwd=project)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['run', ''], ['path is empty']),
+        (['serve', '--record', ''], ['--record', 'path is empty']),
+        (['drift', ''], ['new images', "''"]),
+        (['drift', 'images', '.', '--to', ''], ['--to', 'path is empty']),
+        (['labels', 'import', ''], ['path is empty']),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(project, arguments, words):
+    before = sorted(project.rglob('*'))
+    done = thawline(*arguments, cwd=project)
+    assert done.returncode == 2
+    assert all(word in done.stderr for word in words), done.stderr
+    assert sorted(project.rglob('*')) == before
+
+
+def test_serve_with_bounds_of_a_recording_that_is_off(project):
+    done = thawline('serve', '--record-share', '0.5', cwd=project)
+    assert done.returncode == 2 and '--record' in done.stderr

@@ -102,12 +102,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: pathlib.Path) -> None:
 
 def test_two_servers_on_one_folder(tmp_path: pathlib.Path) -> None:
     def second(kept: Recorder) -> None:
+        draft = tmp_path / recorded_folder.IMAGES / '.draft'
+        draft.write_bytes(b'the first is writing it')
         with pytest.raises(Busy, match='another server .* give each its own folder'):
             record(tmp_path, lambda kept: None)
+        assert draft.exists()
         offer(kept, b'still recorded')
 
     assert record(tmp_path, second).counts == {'kept': 1}
     assert record(tmp_path, lambda kept: offer(kept, b'x')).counts == {'kept': 1}
+    assert not (tmp_path / recorded_folder.IMAGES / '.draft').exists()
 
 
 def test_a_disk_that_fails_stops_recording_and_raises_nothing(tmp_path: pathlib.Path) -> None:
