@@ -23,6 +23,7 @@ from thawline.components.ingestion import (
 from thawline.components.ingestion.label_exports import ExportTable
 from thawline.components.ingestion.manifest_columns import has_label
 from thawline.components.ingestion.manifest_table import ManifestTable
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.splits import TRAIN
@@ -74,7 +75,11 @@ def load(spec: SourceSpec, kind: str) -> list[ManifestPart]:
     if kind == 'csv':
         return [_part(source, spec, '')]
     is_folder = not storage.is_remote(source) and os.path.isdir(source)
-    find = {'huggingface': find_metadata, 'roboflow': find_classes}.get(kind)
+    finders: dict[str, Callable[[str], list[str]]] = {
+        'huggingface': functools.partial(find_metadata, columns=spec.columns),
+        'roboflow': find_classes,
+    }
+    find = finders.get(kind)
     if find is None:
         return [_export(label_exports.locate(source, kind), spec, kind)]
     files = find(source) if is_folder else [source]
@@ -93,17 +98,23 @@ def load(spec: SourceSpec, kind: str) -> list[ManifestPart]:
     return list(_with_splits(parts))
 
 
-def find_metadata(folder: str) -> list[str]:
+def find_metadata(folder: str, columns: Columns) -> list[str]:
     """Tables of a Hugging Face image folder: in the folder, or in its folders of splits.
 
-    Those without labels describe images whose classes are their folders, or have none.
+    Those without labels describe images whose classes are their folders, or have none. Labels are
+    in a column of a usual name, or in those that `columns` names.
     """
+    labels = {columns.label, *(columns.labels or ())}
     found = (
         next((p for name in METADATA_FILES if os.path.isfile(p := os.path.join(place, name))), None)
         for place in _places(folder)
     )
     headers = ((path, _header(path)) for path in found if path)
-    return [p for p, header in headers if _FILE_NAME in header and has_label(header)]
+    return [
+        path
+        for path, header in headers
+        if _FILE_NAME in header and (has_label(header) or labels & {*header})
+    ]
 
 
 def find_classes(folder: str) -> list[str]:

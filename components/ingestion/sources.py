@@ -28,6 +28,7 @@ from thawline.components.ingestion import (
     yolo,
     yolo_config,
 )
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import BAD_NAME, Rejected
 from thawline.components.ingestion.source_types import (
     FORMATS,
@@ -132,7 +133,7 @@ def detect_format(spec: SourceSpec) -> str:
     if storage.is_remote(spec.source):
         if name.endswith('.json'):
             return 'coco'
-    elif content := _by_content(spec.source):
+    elif content := _by_content(spec.source, spec.columns):
         return content
     if not storage.is_remote(spec.source) and os.path.isfile(spec.source):
         for suffixes, advice in _OTHER_FILES:
@@ -143,7 +144,7 @@ def detect_format(spec: SourceSpec) -> str:
     return 'folder'
 
 
-def _by_content(source: str) -> str | None:
+def _by_content(source: str, columns: Columns) -> str | None:
     """The format of a local file or folder of annotations."""
     if os.path.isfile(source):
         if source.lower().endswith('.json') and coco.is_annotations(source):
@@ -155,7 +156,7 @@ def _by_content(source: str) -> str | None:
         'yolo': yolo_config.find_config,
         'coco': coco.find_files,
         'roboflow': manifest_parts.find_classes,
-        'huggingface': manifest_parts.find_metadata,
+        'huggingface': functools.partial(manifest_parts.find_metadata, columns=columns),
     }
     for kind in label_exports.READERS:
         finders[kind] = functools.partial(label_exports.find, kind=kind)

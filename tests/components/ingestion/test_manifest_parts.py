@@ -15,6 +15,7 @@ import pytest
 
 from tests.components.ingestion.images import encoded, picture
 from thawline.components.ingestion import quarantine as reasons
+from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import detect_format, list_source
 from thawline.components.shared.errors import ConfigError, DataError
@@ -93,6 +94,18 @@ def test_captions_beside_class_folders_are_no_labels(tmp_path: pathlib.Path) -> 
     assert detect_format(SourceSpec(str(tmp_path))) == 'folder'
     with pytest.raises(DataError, match=r'metadata\.csv'):
         listing(tmp_path / 'ant', format='huggingface')
+
+
+def test_labels_in_a_column_of_another_name(tmp_path: pathlib.Path) -> None:
+    pictures(tmp_path)
+    rows = [{'file_name': f'{n}.png', 'insect': LABELS[n % 2]} for n in range(10)]
+    write_table(tmp_path / 'metadata.jsonl', rows)
+    with pytest.raises(DataError, match='no class folders'):
+        listing(tmp_path)
+    found = listing(tmp_path, columns=Columns(label='insect'))
+    assert counts(found) == {(None, label): 5 for label in LABELS}
+    found = listing(tmp_path, format='huggingface', columns=Columns(label='insect'))
+    assert counts(found) == {(None, label): 5 for label in LABELS}
 
 
 def test_json_lines_good_and_bad(tmp_path: pathlib.Path) -> None:
