@@ -8,12 +8,14 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from apache_beam.io.tfrecordio import _TFRecordUtil
 
 from tests.components import transformed as making
 from tests.components.embedding.embedding_run import SIZE, image_ids, pictures, write_shard
 from tests.components.transformed import Transformed
 from thawline.components.embedding import shards
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.gzipped_records import StoredGzip
 
 
 def test_batches_hold_every_image_once(tmp_path: pathlib.Path) -> None:
@@ -53,6 +55,18 @@ def test_images_are_counted_without_reading(
 def test_images_of_what_transform_wrote_are_counted(transformed: Transformed) -> None:
     (file,) = transformed.examples['train'].glob('*.gz')
     assert shards.estimated_images(str(file)) == 4 * len(making.CLASSES)
+
+
+def test_images_of_a_shard_that_is_larger_than_its_content_are_counted(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = tmp_path / 's.gz'
+    file = StoredGzip(path.open('wb'))
+    for _ in range(20):
+        _TFRecordUtil.write_record(file, bytes(150_000))
+    file.close()
+    assert path.stat().st_size > 20 * 150_016 + 64
+    assert shards.estimated_images(str(path)) == 20
 
 
 @pytest.mark.parametrize('content', [b'', b'\x1f', b'no gzip at all'])
