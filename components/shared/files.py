@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import pathlib
@@ -17,7 +18,13 @@ def replacement(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A path beside `path` for what takes its place at the end of the block; not after an error.
 
     A new file, not new content: `path` may be a hard link to a copy of somebody else's.
+
+    Raises:
+        OSError: there is something else than a file or folder, such as /dev/null, which the
+            replacement would destroy.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, 'It is not a regular file')
     draft = path.with_name(f'.{path.name}-{secrets.token_hex(4)}')
     try:
         yield draft

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import PATH
 from thawline.pipeline.terminal.console import echo
@@ -138,13 +139,12 @@ def command(
     spec = SourceSpec(source=located, root=images, columns=columns, layout=layout)
     kind = sources.detect_format(spec)
     listing = sources.list_source(spec)
-    folder.mkdir(parents=True, exist_ok=True)
     places = {'source': _as_written(located, folder)}
     if images is not None:
         places['root'] = _as_written(images, folder)
     text = _render(_project_name(folder), places, kind, layout, listing, str(target))
     loading.parse(text, str(target))  # it must be readable
-    target.write_text(text, 'utf-8')
+    files.write_text(target, text)
     echo(f'{data} is read as {_KINDS[kind]}')
     for line in _tree(listing):
         echo(line)

@@ -50,9 +50,14 @@ def write(
         ConfigError: the folder exists, or a table that has answers, or none at all, of a queue.
         UserError: it cannot be written.
     """
+    is_file = kind in ('csv', 'label-studio')
+    if is_file and (out.is_dir() or out.suffix == '.xml'):
+        raise ConfigError(f'{out} is no name for the file {default_name(kind)}; name another one')
     if kind == 'csv':
         if out.exists():
-            csv_table.check_replaceable(out.read_bytes(), str(out), imported)
+            with files.write_errors(out):
+                content = out.read_bytes()
+            csv_table.check_replaceable(content, str(out), imported)
         files.write_text(out, csv_table.table(queue))
     elif kind == 'label-studio':
         files.write_text(out.with_suffix('.xml'), label_studio.labelling_config(classes))

@@ -405,6 +405,11 @@ def test_init_of_labels_by_several_people(project):
     assert done.returncode == 2 and "['ada', 'ada']" in done.stderr
 
 
+def test_init_where_nothing_can_be_written(project):
+    done = thawline('init', 'images/ant/0.png', '--data', 'images', cwd=project)
+    assert done.returncode == 2 and 'cannot be written' in done.stderr
+
+
 def test_init_of_no_data(project):
     done = thawline('init', '.', '--force', '--data', '', cwd=project)
     assert done.returncode == 2 and '--data' in done.stderr

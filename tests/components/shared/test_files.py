@@ -35,3 +35,13 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: pathlib.Path) -> None
         files.write_text(tmp_path / 'file' / 'x' / 'y', '')
     with pytest.raises(ConfigError, match='cannot be written: Is a directory'):
         files.write_text(tmp_path, '')
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: pathlib.Path) -> None:
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    (tmp_path / 'link').symlink_to(pipe)
+    for path in (pipe, tmp_path / 'link'):
+        with pytest.raises(ConfigError, match='not a regular file'):
+            files.write_text(path, 'x')
+    assert pipe.is_fifo() and sorted(p.name for p in tmp_path.iterdir()) == ['link', 'pipe']

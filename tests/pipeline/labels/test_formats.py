@@ -82,6 +82,17 @@ def test_label_studio_tasks_carry_picture_label_and_prediction(tmp_path: pathlib
     assert (control.get('name'), control.get('toName')) == (result['from_name'], result['to_name'])
 
 
+@pytest.mark.parametrize('name', ['.', 'folder', 'queue.xml'])
+def test_label_studio_needs_a_name_beside_which_its_interface_fits(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(ConfigError, match='no name for the file queue.json'):
+        formats.write('label-studio', QUEUE, CLASSES, pathlib.Path(name), ())
+    assert [path.name for path in tmp_path.rglob('*')] == ['folder']
+
+
 def test_label_studio_json(tmp_path: pathlib.Path) -> None:
     content = [
         task(A, 'bees'), task(B, LEAVE_OUT), task(C), task('d' * 32, 'ants', was_cancelled=True)
