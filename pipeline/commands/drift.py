@@ -30,7 +30,7 @@ _OUTCOMES = {
     'drift': Outcome.DRIFT,
     'too few': Outcome.TOO_FEW_IMAGES,
 }
-_MARKS = {'no drift': ('✓ ', 'green'), 'drift': ('✗ ', 'bold red'), 'too few': ('- ', 'yellow')}
+_MARKS = {True: ('✓ ', 'green'), False: ('✗ ', 'bold red'), None: ('- ', 'yellow')}
 _NAMED = 3
 
 
@@ -140,7 +140,7 @@ def _print(console: rich.console.Console, record: DriftRecord, folder: pathlib.P
     from thawline.components.ingestion import quarantine
     from thawline.pipeline.drift import wording
 
-    say(console, _MARKS[record.verdict], (record.sentence, 'bold'))
+    say(console, _MARKS[record.holds], (record.sentence, 'bold'))
     say(console, f'  images      {record.images:,} new, {record.earlier:,} earlier')
     for of in record.compared:
         if of.drifted:

@@ -12,7 +12,6 @@ from thawline.pipeline.drift import wording
 from thawline.pipeline.drift.record import DifferentImage, DriftRecord
 
 _TEMPLATE = pathlib.Path(__file__).parent / 'assets' / 'drift.html'
-_HOLDS = {'drift': False, 'no drift': True, 'too few': None}
 
 _Gallery = tuple[str, str, list[Picture]]
 
@@ -28,7 +27,7 @@ def render(record: DriftRecord, thumbnails: Mapping[str, str]) -> str:
     return page.from_template(
         _TEMPLATE,
         record=record,
-        holds=_HOLDS[record.verdict],
+        holds=record.holds,
         wording=wording,
         galleries=galleries,
         payload={

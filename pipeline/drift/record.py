@@ -118,3 +118,10 @@ class DriftRecord(Record):
     rejected: tuple[Rejected, ...]
     notes: tuple[str, ...] = ()
     accuracy: ProductionAccuracy | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether nothing speaks against the model on the new images; None: too few to say."""
+        if self.verdict == 'drift' or (self.accuracy and self.accuracy.falls_short):
+            return False
+        return True if self.verdict == 'no drift' else None

@@ -15,7 +15,13 @@ _UNLIKE = 'unlike any class, as the base sees them'
 
 
 def sentence(record: DriftRecord) -> str:
-    """The verdict."""
+    """The verdict, and an accuracy in production that contradicts it."""
+    short = record.accuracy is not None and record.accuracy.falls_short
+    below = '; the accuracy in production is below what the gate asked for' if short else ''
+    return _about_drift(record) + below
+
+
+def _about_drift(record: DriftRecord) -> str:
     if record.verdict == 'too few':
         images = counted(record.independent, 'independent image', 'independent images')
         return f'too few to judge: {images}, at least {record.least:,} needed'
@@ -53,8 +59,6 @@ def notes(record: DriftRecord) -> Iterator[str]:
             f'{record.independent:,} images are independent; the others are copies, '
             'near-duplicates or of one group'
         )
-    if record.accuracy and record.accuracy.falls_short:
-        yield 'the accuracy in production is below what the gate asked for'
     if record.accuracy and record.accuracy.passed_over:
         yield (
             f'drawn images without a label: {record.accuracy.passed_over:,}; if they were the hard '

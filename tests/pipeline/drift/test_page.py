@@ -79,7 +79,12 @@ def test_an_accuracy_in_production() -> None:
     for number in ('70.0 %', '50.0 to 85.0 %', '91.0 %', '90.0 %', ' 40 '):
         assert number in words
     notes = ' '.join(wording.notes(record))
-    assert 'below what the gate asked for' in notes and 'without a label: 3' in notes
+    assert 'without a label: 3' in notes
+    for verdict, alone in (('drift', False), ('no drift', True), ('too few', None)):
+        calm = dataclasses.replace(record, verdict=verdict, accuracy=None)
+        assert calm.holds is alone and 'gate' not in wording.sentence(calm)
+        short = dataclasses.replace(record, verdict=verdict)
+        assert short.holds is False and 'below what the gate' in wording.sentence(short)
     assert 'Accuracy in production' in page.render(record, {})
     assert DriftRecord.from_json(record.to_json(), 'drift.json').accuracy == accuracy
 
