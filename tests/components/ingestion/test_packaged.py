@@ -25,9 +25,10 @@ except UserError as error:
 """
 
 
-# What settings are made of, and what that needs.
+# What settings and YOLO's own configuration are read with, and what that needs.
 NEEDED = (
     'annotated_types', 'pydantic', 'pydantic_core', 'typing_extensions.py', 'typing_inspection',
+    'yaml',
 )  # fmt: skip
 
 
