@@ -121,10 +121,12 @@ def command(
     from thawline.components.ingestion.source_types import SourceSpec
     from thawline.pipeline.config import loading
     from thawline.pipeline.config.errors import explain
+    from thawline.pipeline.runners import checks
 
     target = folder / loading.PROJECT_FILE
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
+    checks.check_output((folder / 'runs').resolve())
     if not data.strip():
         raise ConfigError(f'--data must name a folder or file. Received: {data!r}.')
     located = _in_full(data)

@@ -18,7 +18,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.commands.arguments import PATH, project_argument
 from thawline.pipeline.labels.exchange import FORMATS, PURPOSES, Purpose
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import echo, of_project, spinner
+from thawline.pipeline.terminal.console import echo, spinner
 
 if TYPE_CHECKING:
     from thawline.components.ingestion.label_overlay import Correction
@@ -92,7 +92,7 @@ def export(
     echo(f'wrote {out}: {len(chosen):,} {images} of run {known.run.id}')
     if line := known.gate_line():
         echo(f'  gate    {line}')
-    following = of_project('thawline labels import FILE', project.home)
+    following = project.command_line('thawline labels import FILE')
     echo(f'  next    {following}, with what the tool exports')
 
 
@@ -129,7 +129,7 @@ def _export_recorded(
     formats.write(kind, chosen, classes, out, done)
     echo(f'wrote {out}: {len(chosen):,} images of {folder}, drawn at random')
     following = f'thawline labels import FILE --recorded {shlex.quote(str(folder))}'
-    echo(f'  next    {of_project(following, project.home)}')
+    echo(f'  next    {project.command_line(following)}')
 
 
 def _with_pictures(
@@ -206,7 +206,7 @@ def import_(
     if not dry_run:
         corrections.write(path, merge.rows)
     _print_merge(merge, len(answers), path, dry_run, verb)
-    echo(f'  next    {of_project(following, project.home)}')
+    echo(f'  next    {project.command_line(following)}')
 
 
 def _print_merge(merge: Merge, answers: int, path: str, dry_run: bool, verb: str) -> None:

@@ -17,7 +17,7 @@ from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.text import abbreviate
 from thawline.pipeline.commands.arguments import is_project, load, project_argument
 from thawline.pipeline.system import log_redirect
-from thawline.pipeline.terminal.console import of_project, say, say_after, spinner, wide_console
+from thawline.pipeline.terminal.console import say, say_after, spinner, wide_console
 from thawline.pipeline.terminal.exit_codes import Outcome
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def infer(project: Project, force: bool) -> None:
         say(console, f'wrote {target}; review it, put it under version control, and run again')
         return
     say(console, f'wrote {target}; {project.schema} stays as it is')
-    following = of_project('thawline schema diff', project.home)
+    following = project.command_line('thawline schema diff')
     say(console, f'  next    {following}      how the images differ from the reviewed one')
 
 
@@ -114,8 +114,8 @@ def diff(project: Project) -> None:
         say(console, f'  {comparison.action("quarantined")}  {comparison.unusable.message}')
     _print_count(console, project, comparison)
     if lines:
-        look = of_project('thawline schema review', project.home)
-        take = of_project('thawline schema accept --all', project.home)
+        look = project.command_line('thawline schema review')
+        take = project.command_line('thawline schema accept --all')
         say(console, f'  next    {look:<{len(take)}}    with the images behind each')
         say(console, f'  next    {take}    or NAME, where that is right')
     if lines or comparison.unusable:
@@ -140,7 +140,7 @@ def review(project: Project) -> None:
         say(console, f'  {line.message}')
         _print_images(console, of_line)
         if not asks:
-            say(console, f'  accept  {of_project(line.accept, project.home)}')
+            say(console, f'  accept  {project.command_line(line.accept)}')
         elif click.confirm('  accept it?', default=False):
             accepted += line.changes
     if comparison.unusable:
@@ -220,7 +220,7 @@ def _accept(
     left = len(comparison.shown) - len(changes)
     rest = f', {left:,} left' if left > 0 else ''
     say(console, f'wrote {project.schema}: {len(changes):,} accepted{rest}')
-    say(console, f'  next    {of_project("thawline run", project.home)}')
+    say(console, f'  next    {project.command_line("thawline run")}')
 
 
 def _compare(project: Project) -> SchemaComparison:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import shlex
 from typing import TYPE_CHECKING
 
 import pydantic
@@ -69,6 +70,11 @@ class Project:
     def name(self) -> str:
         """Name of the project and its pipeline."""
         return self.config.name
+
+    def command_line(self, command: str) -> str:
+        """The command with this project, where it is not that of the current folder."""
+        place = min(os.path.relpath(self.home), str(self.home), key=len)
+        return command if place == '.' else f'{command} {shlex.quote(place)}'
 
     @property
     def labels(self) -> str:

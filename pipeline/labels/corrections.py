@@ -56,7 +56,8 @@ def merge(
     if answers and len(unknown) == len(answers):
         raise DataError(
             f'None of the {len(answers):,} images is in this project, as if it were the export of '
-            f'another one: {abbreviate((a.where for a in unknown), 3)}. Nothing was written.'
+            f'another one: {abbreviate((a.where for a in unknown), 3)}. Nothing was written. '
+            'Labels of images that a server recorded are imported with --recorded FOLDER.'
         )
     rows = {row.image_id: row for row in earlier}
     counts = dict.fromkeys(('corrected', 'confirmed', 'left_out', 'unchanged'), 0)

@@ -142,12 +142,21 @@ def check_files(project: Project) -> None:
             f'model.weights: there is no file {weights}; give the path of a weights file, or one '
             f'of {", ".join(WEIGHTS_BY_NAME)}'
         )
-    if odd := sorted(set(str(project.output)) & set(_PATTERN)):
+    check_output(project.output)
+    reviewed_schema.read(project)
+
+
+def check_output(output: pathlib.Path) -> None:
+    """Refuses an output folder that Beam cannot use.
+
+    Raises:
+        ConfigError: with the path.
+    """
+    if odd := sorted(set(str(output)) & set(_PATTERN)):
         raise ConfigError(
-            f'the output folder {project.output} has {" and ".join(odd)} in its path, which Beam '
+            f'the output folder {output} has {" and ".join(odd)} in its path, which Beam '
             'takes for a pattern of file names; rename the folder, or set output to another one'
         )
-    reviewed_schema.read(project)
 
 
 def check_weights(project: Project) -> None:

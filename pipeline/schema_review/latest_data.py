@@ -67,13 +67,14 @@ def find(project: Project) -> LatestData:
         and (statistics := run.output(node_names.STATISTICS_GEN, 'statistics'))
         and pathlib.Path(statistics.uri).is_dir()
     ]
+    follow_up = project.command_line(_STATISTICS)
     if store is None or not with_statistics:
-        raise NotFound(f'no run in {project.output} has statistics yet; run: {_STATISTICS}')
+        raise NotFound(f'no run in {project.output} has statistics yet; run: {follow_up}')
     expected = ingestions.expected_properties(project)
     for data in with_statistics:
         if ingestions.has_properties(store, data.examples, expected):
             return data
     raise ConfigError(
         f'the images, or the settings or code that read them, have changed since run '
-        f'{with_statistics[0].run.id}; run: {_STATISTICS}'
+        f'{with_statistics[0].run.id}; run: {follow_up}'
     )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import pathlib
 import re
-import shlex
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -26,12 +23,6 @@ def echo(text: object, error: bool = False) -> None:
     Click's own way writes UTF-8 where the terminal asks for ASCII.
     """
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
-
-
-def of_project(command: str, home: pathlib.Path) -> str:
-    """The command with the project at `home`, where it is not that of the current folder."""
-    place = min(os.path.relpath(home), str(home), key=len)
-    return command if place == '.' else f'{command} {shlex.quote(place)}'
 
 
 def wide_console(file: Any) -> rich.console.Console:

@@ -1,4 +1,7 @@
-"""One line per node: its result, read from its outputs and never from logs."""
+"""One line per node: its result, read from its outputs and never from logs.
+
+What a person should look at stands in lines of its own below.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def _ingestion(result: NodeResult, project: Project) -> str:
     splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary.splits.items())
     remarks = (*summary.samples, *summary.near_duplicates, *summary.labels)
     kept = _store_use(result, 'quarantine')
-    return '; '.join((_ingested_images(result), splits, *kept, *remarks))
+    return '\n'.join(('; '.join((_ingested_images(result), splits, *kept)), *remarks))
 
 
 def _store_use(result: NodeResult, output: str) -> list[str]:
@@ -56,7 +59,7 @@ def _statistics(result: NodeResult, project: Project) -> str:
 def _data_gate(result: NodeResult, project: Project) -> str:
     record = DataRecord.read(result.outputs['verdict'].uri)
     classes = {label for split in record.facts.class_counts.values() for label in split}
-    return '; '.join([f'passed, {len(classes)} classes', *(f.message for f in record.findings)])
+    return '\n'.join([f'passed, {len(classes)} classes', *(f.message for f in record.findings)])
 
 
 def _transform(result: NodeResult, project: Project) -> str:
@@ -81,7 +84,7 @@ def _audit(result: NodeResult, project: Project) -> str:
     parts = [finding.message for finding in record.findings] or ['nothing found']
     if record.left_out:
         parts.insert(0, f'no answers out of fold: {record.left_out}')
-    return '; '.join(filter(None, (*parts, findings.forecast_line(record.forecasts))))
+    return '\n'.join(filter(None, (*parts, findings.forecast_line(record.forecasts))))
 
 
 def _training(result: NodeResult, project: Project) -> str:

@@ -180,7 +180,10 @@ class Display:
             (f'{result.node:<{_WIDTH}}', 'bold'),
             (f'{took:>13}  ', 'dim'),
         )
-        say_after(self._console, head, rich.text.Text(self._describe(result)))
+        line = self._describe(result)
+        if not self._console.is_terminal:  # whoever searches a log finds it in the node's line
+            line = line.replace('\n', '; ')
+        say_after(self._console, head, rich.text.Text(line))
 
     def show_failed(self, node: str) -> None:
         self._console.print(rich.text.Text.assemble(('✗ ', 'red'), (node, 'bold')), highlight=False)

@@ -14,7 +14,7 @@ from thawline.pipeline.config.project import Project
 from thawline.pipeline.metadata.runs import NodeResult
 from thawline.pipeline.system import log_redirect
 from thawline.pipeline.terminal import endings, node_lines
-from thawline.pipeline.terminal.console import notifying, of_project, say, say_after, spinner
+from thawline.pipeline.terminal.console import notifying, say, say_after, spinner
 from thawline.pipeline.terminal.exit_codes import Outcome
 from thawline.pipeline.terminal.progress_display import Display
 
@@ -72,7 +72,7 @@ class RunDisplay(Display):
     def show_next(self, steps: Iterable[tuple[str, str]]) -> None:
         """Commands, without the project, and what they are for."""
         for command, purpose in steps:
-            command = of_project(f'thawline {command}', self._project.home)
+            command = self._project.command_line(f'thawline {command}')
             line = f'{command:<33} {purpose}'
             if self._console.is_terminal and len(line) > self._console.width - 10:
                 line = f'{command}\n{purpose}'

@@ -339,6 +339,12 @@ def test_init_of_a_folder_with_awkward_names(tmp_path):
     assert "thawline run 'Mein Projekt!/thawline.yaml'" in text
 
 
+def test_init_of_a_folder_that_no_run_could_write_to(project):
+    done = thawline('init', 'p [1]', '--data', 'images', cwd=project)
+    assert done.returncode == 2 and 'p [1]' in done.stderr
+    assert not (project / 'p [1]').exists()
+
+
 @pytest.mark.parametrize('name', ['2024', 'null', '0x10', '2024-01-01', '1_0', 'yes', '1e3'])
 def test_init_of_a_folder_whose_name_yaml_reads_as_something_else(project, name):
     done = thawline('init', name, '--data', 'images', cwd=project)
