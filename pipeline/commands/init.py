@@ -126,7 +126,6 @@ def command(
     target = folder / loading.PROJECT_FILE
     if target.exists() and not force:
         raise ConfigError(f'{target} exists; edit it, or replace it with --force')
-    checks.check_output((folder / 'runs').resolve())
     if not data.strip():
         raise ConfigError(f'--data must name a folder or file. Received: {data!r}.')
     located = _in_full(data)
@@ -152,6 +151,10 @@ def command(
         echo(line)
     for note in (*listing.notes, *listing.label_notes):
         echo(f'note: {note}')
+    try:
+        checks.check_output((folder / 'runs').resolve())
+    except ConfigError as error:
+        echo(f'note: {error}')
     counts = _class_counts(listing)
     echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
     echo(f'wrote {target}')
