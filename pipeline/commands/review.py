@@ -49,18 +49,18 @@ def command(run: str, config: pathlib.Path | None, port: int, no_open: bool) -> 
     report = lookup.find_report(opening.open_store(project), run, project.name)
     page = report.file('html').read_bytes()
     console = rich.console.Console(file=sys.stdout)
-    with signals.interruptible(), server(page, port) as serving:
-        address = f'{serving.url}/'
-        say(console, f'report of run {report.run.id}: ', (address, 'bold'))
-        say(console, 'press Ctrl-C to stop')
-        sys.stdout.flush()
-        if not no_open and _has_browser():
-            # A text browser blocks its caller until the user quits it.
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        try:
+    try:
+        with signals.interruptible(), server(page, port) as serving:
+            address = f'{serving.url}/'
+            say(console, f'report of run {report.run.id}: ', (address, 'bold'))
+            say(console, 'press Ctrl-C to stop')
+            sys.stdout.flush()
+            if not no_open and _has_browser():
+                # A text browser blocks its caller until the user quits it.
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
             serving.serve_forever()
-        except signals.Interrupted:
-            console.print()
+    except signals.Interrupted:
+        console.print()
 
 
 def _has_browser() -> bool:

@@ -15,12 +15,14 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tests import fork_server
 from tests.e2e.conftest import Project
 from thawline.components.shared import metadata_store
+from thawline.pipeline.metadata import execution_states
 
 pytestmark = pytest.mark.e2e
 
 _UNFINISHED = """
     SELECT 1 FROM Execution JOIN Association ON execution_id = Execution.id
     JOIN Context ON Context.id = context_id WHERE last_known_state = ? AND Context.name = ?
+    AND Execution.id IN (SELECT execution_id FROM ExecutionProperty WHERE name = ?)
 """
 
 # The serving check by its child process.
@@ -61,7 +63,9 @@ def reached(project: Project, root: pathlib.Path, moment: str) -> bool:
     database = f'file:{project.output / "metadata.sqlite"}?mode=ro'
     try:
         with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
-            query = connection.execute(_UNFINISHED, (pb.Execution.RUNNING, f'stones.{moment}'))
+            # Whose execution it is comes a moment later: before, nobody can say who was killed.
+            wanted = (pb.Execution.RUNNING, f'stones.{moment}', execution_states.PROCESS)
+            query = connection.execute(_UNFINISHED, wanted)
             return query.fetchone() is not None
     except sqlite3.OperationalError:
         return False
