@@ -13,18 +13,28 @@ from thawline.pipeline.registry import load_test
 
 
 class WarmLoader(load_test.LoadTest):
-    """Stays when a command is done with it: TensorFlow takes seconds to import."""
+    """Starts when it is first asked, and stays: TensorFlow takes seconds to import."""
+
+    def __init__(self) -> None:
+        self._is_started = False
+
+    def load(self, folder: pathlib.Path) -> list[str]:
+        if not self._is_started:
+            super().__init__()
+            self._is_started = True
+        return super().load(folder)
 
     def __exit__(self, *error: object) -> None:
         del error
 
     def end(self) -> None:
-        super().__exit__(None, None, None)
+        if self._is_started:
+            super().__exit__(None, None, None)
 
 
 @pytest.fixture(scope='session')
-def template(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    return made_models.saved_model(tmp_path_factory.mktemp('template') / 'model')
+def template() -> pathlib.Path:
+    return made_models.saved_model()
 
 
 @pytest.fixture(scope='session')

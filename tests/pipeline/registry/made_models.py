@@ -16,15 +16,16 @@ import pyarrow.parquet as pq
 from click.testing import CliRunner, Result
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from tests import made_records, made_runs
+from tests import made_records, made_runs, once
 from tests.made_runs import Row
+from thawline import ROOT
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.shared import metadata_store, model_fingerprint, property_names
 from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.components.training.record import BaseRecord
 from thawline.pipeline import cli
 from thawline.pipeline.config import loading
-from thawline.pipeline.registry import registry
+from thawline.pipeline.registry import load_test, registry
 from thawline.pipeline.registry.registry import Registry
 
 DIGESTS = pathlib.Path('assets.extra', 'digests.json')
@@ -45,14 +46,18 @@ tf.saved_model.save(module, sys.argv[2], signatures={})
 """
 
 
-def saved_model(folder: pathlib.Path) -> pathlib.Path:
+def saved_model() -> pathlib.Path:
     """A tiny SavedModel, made in a process of its own; TensorFlow stays out of this one.
 
-    Beside it lies one without signatures, `mute`.
+    It is made once for all processes and test runs. Beside it lies one without signatures, `mute`.
     """
-    folders = (str(folder), str(folder.with_name('mute')))
-    subprocess.run([sys.executable, '-c', _MODEL, *folders], check=True, capture_output=True)
-    return folder
+    key = f'{load_test.tensorflow_version()}\n{_MODEL}'.encode()
+    folder = ROOT / 'build' / 'tests' / hashlib.sha256(key).hexdigest()[:12]
+    folders = (folder / 'model', folder / 'mute')
+    with once.making(folder) as is_first:
+        if is_first:
+            subprocess.run([sys.executable, '-c', _MODEL, *folders], check=True)
+    return folders[0]
 
 
 def copy_of(template: pathlib.Path, folder: pathlib.Path, name: str, size: int = 1000) -> None:
