@@ -56,6 +56,25 @@ def test_a_run_that_took_its_model_from_the_cache(found):
     )
 
 
+def test_what_a_model_was_made_from(found):
+    models, first, second = found
+    registry = models.registry()
+    model = registry.model(first)
+    assert models_lib.base_name(model) == 'tiny 32'
+    data = models_lib.training_data(registry.lineage, model)
+    assert data.source == 'images' and data.fingerprint == 'f1' * 32
+    assert data.images.written == 202
+    with pytest.raises(NotFound, match=f'the newest are: {second}, {first}$'):
+        lookup.find_model(registry, '/')
+
+
+def test_a_version_that_the_registry_does_not_know(found):
+    models, *_ = found
+    shutil.copytree(models.staging / '1001', models.staging / '2000')
+    with pytest.raises(NotFound, match='version 2000 in .* the newest are: '):
+        lookup.find_model(models.registry(), 'staging')
+
+
 @pytest.mark.parametrize(
     ('wanted', 'part'),
     [

@@ -47,6 +47,7 @@ def test_what_is_promoted_is_served_as_it_is_and_known_everywhere(models: Models
     assert 'production 1' in models.thawline('models').output
     registry = models.registry()
     (move,) = registry.deployments
+    assert ledger.action(move) == 'promote'
     artifacts = ledger.live_versions(models.store, str(models.production))
     assert [one.uri for one in artifacts] == [str(models.production / '1')]
     assert artifacts[0].properties['digest'].string_value == move.digest

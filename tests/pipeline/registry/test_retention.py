@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import pytest
@@ -10,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tests.pipeline.registry import made_models
 from tests.pipeline.registry.made_models import Models
 from tests.pipeline.registry.test_promotion import refused
-from thawline.pipeline.registry import consistency, ledger
+from thawline.pipeline.registry import consistency, ledger, retention
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def models(tmp_path, template, loads) -> Models:
 
 def five(models: Models) -> list[int]:
     """Versions 1 to 5 of two models in turn."""
-    ids = [models.add('ra', size=400_000), models.add('rb', size=400_000)]
+    ids = [models.add('ra', size=400_000), models.add('rb', size=300_000)]
     for version in range(5):
         models.promote(ids[version % 2])
     return ids
@@ -31,7 +32,7 @@ def test_all_but_the_newest_go(models: Models):
     five(models)
     told = models.thawline('prune', '--dry-run')
     assert told.exit_code == 0
-    assert '3 of 5 versions' in told.output and '1.2 MB' in told.output
+    assert '3 of 5 versions' in told.output and '1.1 MB' in told.output
     assert models.versions() == [1, 2, 3, 4, 5]
     refused(models.thawline('prune'), '--yes')
     assert models.thawline('prune', '--yes').exit_code == 0
@@ -39,9 +40,22 @@ def test_all_but_the_newest_go(models: Models):
     gone = [one for one in models.store.get_artifacts_by_type(ledger.SERVED)
             if one.state == pb.Artifact.DELETED]  # fmt: skip
     assert sorted(one.properties['version'].int_value for one in gone) == [1, 2, 3]
-    assert consistency.inconsistencies(models.registry()) == []
+    registry = models.registry()
+    assert consistency.inconsistencies(registry) == []
+    (pruned,) = registry.prunes
+    assert (pruned.stage, pruned.destination) == ('production', str(models.production))
+    assert pruned.versions == pruned.removed == (1, 2, 3)
+    assert pruned.state == 'complete' and pruned.when > registry.deployments[-1].when
     assert 'prune of 1, 2, 3' in models.thawline('history').output
     assert '0 of 2 versions' in models.thawline('prune', '--yes').output
+
+
+def test_what_a_prune_returns_is_what_the_registry_reads(models: Models):
+    five(models)
+    registry = models.registry()
+    pruned = retention.prune(registry, retention.find_candidates(registry, 'production', 2))
+    (recorded,) = models.registry().prunes
+    assert dataclasses.replace(recorded, when=pruned.when) == pruned
 
 
 def test_what_was_pruned_can_be_served_again(models: Models):
