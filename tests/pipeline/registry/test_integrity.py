@@ -130,6 +130,7 @@ def test_version_that_is_about_to_be_loaded(models: Models, tamper: Tamper):
             check(models, folder)
         for part in (str(folder), changes, way_out):
             assert part in str(raised.value)
+        assert ('--to staging' in str(raised.value)) == (folder.parent == models.staging)
 
 
 @tampering

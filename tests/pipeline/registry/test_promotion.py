@@ -47,7 +47,7 @@ def test_what_is_promoted_is_served_as_it_is_and_known_everywhere(models: Models
     assert 'production 1' in models.thawline('models').output
     registry = models.registry()
     (move,) = registry.deployments
-    assert ledger.action(move) == 'promote'
+    assert ledger.action(move) == 'promote' and ledger.noun(move) == 'promotion'
     artifacts = ledger.live_versions(models.store, str(models.production))
     assert [one.uri for one in artifacts] == [str(models.production / '1')]
     assert artifacts[0].properties['digest'].string_value == move.digest
@@ -212,6 +212,31 @@ def test_files_that_change_while_they_are_copied(models: Models):
     with pytest.raises(ConfigError, match='changed while they were copied'):
         promotion.deploy(models.registry(), plan, quiet)
     assert list(models.production.iterdir()) == []
+
+
+def test_progress_ends_at_the_size_of_the_model(models: Models):
+    model = models.add('r1')
+    plan = DeploymentPlan(PROMOTE, 'production', model, LocalFiles(models.source('r1')), None)
+    steps: dict[str, list[tuple[int, int]]] = {}
+    deployment = promotion.deploy(
+        models.registry(),
+        plan,
+        lambda what, done, total: steps.setdefault(what, []).append((done, total)),
+    )
+    for what in ('copying', 'verifying'):
+        assert steps[what] == sorted(steps[what])
+        assert steps[what][-1] == (deployment.size, deployment.size)
+
+
+def test_what_was_loaded_before_is_not_loaded_again(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in ('r1', 'r2'):
+        models.promote(models.add(run))
+    with monkeypatch.context() as patch:
+        patch.setattr(load_test, 'LoadTest', lambda: pytest.fail('it is loaded again'))
+        assert models.thawline('rollback', '--yes').exit_code == 0
+    assert models.versions() == [1, 2, 3]
 
 
 def test_a_plan_that_others_made_void(models: Models):
