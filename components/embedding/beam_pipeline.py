@@ -9,7 +9,6 @@ images, and only a few of them are in memory at a time.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
@@ -29,7 +28,7 @@ from thawline.components.embedding.feature_extractor import FeatureExtractorHand
 from thawline.components.shared import progress
 from thawline.components.shared.content_store import Namespace
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.shared.store_shards import KEY_BYTES
+from thawline.components.shared.store_shards import key_of
 from thawline.components.shared.stored_fn import StoredFn
 from thawline.components.transform.examples import BATCH
 
@@ -144,10 +143,7 @@ class _Read(StoredFn):
 
 def _key(pixels: np.ndarray, image_id: bytes, rows: int) -> bytes:
     """Key of the features of an image; augmented views also depend on its id."""
-    digest = hashlib.sha256(pixels.data)
-    if rows > 1:
-        digest.update(image_id)
-    return digest.digest()[:KEY_BYTES]
+    return key_of(pixels.data, image_id if rows > 1 else b'')
 
 
 def _features(batch: ImageBatch, stored: Sequence[bytes | None], rows: int) -> ImageBatch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from typing import Any
 
 import tensorflow as tf
@@ -14,7 +13,7 @@ from thawline.components.ingestion.decoding import Canonical, canonicalise
 from thawline.components.shared import code_digest, sample_depth
 from thawline.components.shared.content_store import Records
 from thawline.components.shared.sample_depth import SampleDepth, SampleUse
-from thawline.components.shared.store_shards import KEY_BYTES
+from thawline.components.shared.store_shards import key_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +36,7 @@ class Settings:
         """These, the code and the libraries that decode: what a record of the store depends on."""
         return {
             **dataclasses.asdict(self),
-            'code': code_digest.of_code(__name__),
-            'libraries': code_digest.library_versions(__name__),
+            **code_digest.key_properties(__name__),
         }
 
 
@@ -72,7 +70,7 @@ def decode_once(data: bytes, settings: Settings, records: Records) -> DecodedIma
         BadImage: it cannot be used.
     """
     # Not its id, which of a cut out image says the place and not the content.
-    key = hashlib.sha256(data).digest()[:KEY_BYTES]
+    key = key_of(data)
     if (record := records.get(key)) is not None:
         return decoded_image.from_record(record, data)
     decoded = decode(data, settings)

@@ -17,7 +17,6 @@ store, so that in a set that grows only new pairs are registered.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +41,7 @@ from thawline.components.ingestion.second_look import Pictures
 from thawline.components.ingestion.thumbnail import SIDE
 from thawline.components.shared import code_digest
 from thawline.components.shared.content_store import Namespace
-from thawline.components.shared.store_shards import KEY_BYTES
+from thawline.components.shared.store_shards import key_of
 from thawline.components.shared.stored_fn import StoredFn
 
 _CROPPING = 'thawline.components.ingestion.crops'
@@ -348,4 +347,4 @@ class _SecondLook(StoredFn):
 
 
 def _pair_key(first: str, second: str, turned: bool) -> bytes:
-    return hashlib.sha256(f'{first}{second}{turned}'.encode()).digest()[:KEY_BYTES]
+    return key_of(f'{first}{second}{turned}'.encode())

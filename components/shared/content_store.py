@@ -83,7 +83,7 @@ class Records:
                 os.utime(namespace.folder)  # the time of its last use
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key of `KEY_BYTES`; None where it has to be computed."""
+        """The value of a key of `key_of`; None where it has to be computed."""
         value = None if self._reader is None else self._reader.get(key)
         self.read += value is not None
         return value

@@ -11,6 +11,7 @@ what a power failure leaves does not pass the checks, and is computed again.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import secrets
@@ -26,6 +27,14 @@ DRAFT_SUFFIX = '.draft'  # of a shard that is not complete
 _MAGIC = b'THAWSTO1'
 _ENTRY = np.dtype([('key', f'S{KEY_BYTES}'), ('place', '<u8'), ('length', '<u8'), ('crc', '<u4')])
 _TRAILER = struct.Struct('<QIQ8s')  # place and CRC of the index, records, magic
+
+
+def key_of(*parts: bytes | memoryview) -> bytes:
+    """The key of what is computed from these bytes, one after the other."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()[:KEY_BYTES]
 
 
 class ShardWriter:

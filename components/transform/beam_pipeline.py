@@ -7,7 +7,6 @@ come from the function of which the graph is made.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from apache_beam.utils import shared
 from thawline.components.shared import example_encoding, progress, tf_data
 from thawline.components.shared.content_store import Namespace, Records
 from thawline.components.shared.gzipped_records import WriteGzippedRecords
-from thawline.components.shared.store_shards import KEY_BYTES
+from thawline.components.shared.store_shards import key_of
 from thawline.components.shared.stored_fn import StoredFn
 from thawline.components.transform import examples, preprocessing
 
@@ -118,7 +117,7 @@ def _stored_pixels(
     graph: TransformGraph, serialized: np.ndarray, images: np.ndarray, records: Records
 ) -> np.ndarray:
     """Packed pixels of examples, bytes as object [n], from the store or the graph."""
-    keys = [hashlib.sha256(image).digest()[:KEY_BYTES] for image in images]
+    keys = [key_of(image) for image in images]
     pixels = np.array([records.get(key) for key in keys], object)
     missing = np.array([row for row, packed in enumerate(pixels) if packed is None], int)
     if len(missing):

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
 from tfx.components.transform import executor
@@ -64,18 +65,18 @@ class Executor(executor.Executor):
             _SPLITS_CONFIG: proto_utils.proto_to_json(only_analysed),
         }
         outputs = {key: value for key, value in output_dict.items() if key != _TRANSFORMED}
-        with _example_of_each_class(raw, list(splits.analyze), graph) as few:
+        table = image_table.read(raw.uri)
+        with _example_of_each_class(raw, table, list(splits.analyze), graph) as few:
             super().Do({**input_dict, 'examples': [few]}, outputs, analysis)
         sample_depth.write(depth, graph)
         transformed = artifact_utils.get_single_instance(output_dict[_TRANSFORMED])
         transformed.split_names = artifact_utils.encode_split_names(list(splits.transform))
+        progress.start('images', table and table.num_rows)
         self._transform(raw, graph, transformed, for_store(config))
 
     def _transform(
         self, raw: Artifact, graph: str, transformed: Artifact, settings: dict[str, Any]
     ) -> None:
-        table = image_table.read(raw.uri)
-        progress.start('images', table and table.num_rows)
         namespace = content_store.lent_namespace('pixels', settings)
         folders = split_files.folders(transformed)
         files = {split: split_files.files(raw)[split] for split in folders}
@@ -88,13 +89,14 @@ class Executor(executor.Executor):
 
 
 @contextlib.contextmanager
-def _example_of_each_class(raw: Artifact, splits: list[str], folder: str) -> Iterator[Artifact]:
+def _example_of_each_class(
+    raw: Artifact, table: pa.Table | None, splits: list[str], folder: str
+) -> Iterator[Artifact]:
     """Examples with each class once, for the time of the block; all of them without their table.
 
     The analysis looks at the distinct labels alone. TFX would read all examples for it, and decode
     their images: the checks of the decoder are no part of the graph that it could leave out.
     """
-    table = image_table.read(raw.uri)
     if table is None:
         yield raw
         return
@@ -124,8 +126,4 @@ def _write_classes(files: list[str], labels: list[str], few: Artifact, split: st
 
 def for_store(config: dict[str, Any]) -> dict[str, Any]:
     """What pixels depend on beside the encoded image."""
-    return {
-        **config,
-        'code': code_digest.of_code(preprocessing.__name__),
-        'libraries': code_digest.library_versions(preprocessing.__name__),
-    }
+    return {**config, **code_digest.key_properties(preprocessing.__name__)}

@@ -12,7 +12,6 @@ import numpy as np
 
 from thawline.components.bulk_prediction import listing
 from thawline.components.ingestion import (
-    decoding,
     image_facts,
     image_identity,
     manifest,
@@ -134,9 +133,7 @@ def _read(item: SourceItem, settings: ImageSettings) -> NewImage | Rejected:
     except OSError as error:
         return Rejected(item.relative_path, reasons.UNREADABLE, str(error.strerror or error))
     try:
-        canonical = decoding.canonicalise(data, *settings)
-        if canonical.unchanged and not encoded_images.decodes(data):
-            canonical = decoding.canonicalise(data, *settings, allow_unchanged=False)
+        canonical = encoded_images.repair(data, settings)
     except BadImage as bad:
         return Rejected(item.relative_path, bad.reason, bad.detail)
     names = metadata_features(item.metadata)

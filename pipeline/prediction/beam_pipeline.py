@@ -205,7 +205,7 @@ def predict_images(
             good.append(image)
             continue
         try:
-            repaired = encoded_images.repair(image.source, job.images)
+            repaired = encoded_images.repair(image.source, job.images).image
         except BadImage as error:
             bad.append(Rejected(image.name, error.reason, error.detail))
         else:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from thawline.components.ingestion import decoding, image_opening
-from thawline.components.ingestion.decoding import ImageSettings
+from thawline.components.ingestion.decoding import Canonical, ImageSettings
 
 
 def to_servable(data: bytes, images: ImageSettings) -> bytes:
@@ -33,17 +33,17 @@ def to_servable(data: bytes, images: ImageSettings) -> bytes:
     return decoding.canonicalise(data, *images).image
 
 
-def repair(data: bytes, images: ImageSettings) -> bytes:
+def repair(data: bytes, images: ImageSettings) -> Canonical:
     """The same for an image of a batch that the graph refused: decodes it in every way.
 
     Raises:
         BadImage: this image is the bad one.
     """
     result = decoding.canonicalise(data, *images)
-    if result.unchanged and not decodes(data):
+    if result.unchanged and not _decodes(data):
         # A re-encoded image suits both Pillow and TensorFlow.
         result = decoding.canonicalise(data, *images, allow_unchanged=False)
-    return result.image
+    return result
 
 
 def _is_canonical(data: bytes, images: ImageSettings) -> bool:
@@ -63,7 +63,7 @@ def _is_canonical(data: bytes, images: ImageSettings) -> bool:
         return False
 
 
-def decodes(data: bytes) -> bool:
+def _decodes(data: bytes) -> bool:
     """Whether TensorFlow decodes the image; Pillow is more lenient."""
     try:
         tf.io.decode_image(data, channels=3, expand_animations=False)

@@ -32,8 +32,8 @@ def by_prediction(data: bytes) -> bytes | str:
     """The same of what the graph gets to see."""
     try:
         image = encoded_images.to_servable(data, IMAGES)
-        if image is data and not encoded_images.decodes(data):
-            image = encoded_images.repair(data, IMAGES)
+        if image is data and not encoded_images._decodes(data):
+            image = encoded_images.repair(data, IMAGES).image
     except BadImage as bad:
         return bad.reason
     return image
