@@ -171,6 +171,10 @@ class _PredictShard(beam.DoFn):
         rows: dict[str, Any] = {
             name: [examples.text(example, name) for example in batch] for name in names
         }
+        rows['cluster'] = [
+            examples.text(example, 'cluster') or identity
+            for example, identity in zip(batch, rows['image_id'], strict=True)
+        ]
         for name in _FACTS:
             rows[name] = [example.features.feature[name].float_list.value[0] for example in batch]
         for name in ('width', 'height'):

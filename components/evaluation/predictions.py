@@ -5,6 +5,7 @@ Parquet files in the folder `predictions` of the evaluation, one row an image of
 | column                                        | type                                           |
 |-----------------------------------------------|------------------------------------------------|
 | image_id, path, split                         | string                                         |
+| cluster                                       | string, see `Predictions.clusters`             |
 | label                                         | string, null for an unlabelled image           |
 | answer, score, probabilities                  | string, float32, list<float32>[C]              |
 | baseline_answer                               | string, null where the baseline was not asked  |
@@ -14,9 +15,9 @@ Parquet files in the folder `predictions` of the evaluation, one row an image of
 | <fact>_bucket                                 | string, see `slices`                           |
 
 The baseline is asked about images that neither model has seen (`unseen_images`). In format 1 it
-answered all images, also those that it was trained on; these answers are not read. The schema's
-metadata has under `thawline` the JSON
-`{"format": 2, "classes": [...], "edges": {"<fact>_bucket": [low, high]}}`.
+answered all images, also those that it was trained on; these answers are not read. A table without
+clusters is read as if each image were one of its own. The schema's metadata has under `thawline`
+the JSON `{"format": 2, "classes": [...], "edges": {"<fact>_bucket": [low, high]}}`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ FORMAT, OLDER_FORMATS = 2, (1,)
 UNKNOWN, NOT_ASKED = -1, -2
 _KEY = b'thawline'
 _TEXTS = ('image_id', 'path', 'split', 'label', 'answer', 'baseline_answer')
-_NOT_COLUMNS = {*_TEXTS, 'score', 'probabilities', 'baseline_probabilities'}
+_NOT_COLUMNS = {*_TEXTS, 'cluster', 'score', 'probabilities', 'baseline_probabilities'}
 
 Edges = Mapping[str, tuple[float, float]]
 
@@ -49,6 +50,8 @@ class Predictions:
 
     Attributes:
         ids, paths, splits: str [N].
+        clusters: str [N]; images of one cluster are not independent: they share a group, their
+            bytes, or near-duplicates.
         labels: int64 [N], positions in `classes`; -1 for unlabelled images and for those of a
             class that training never saw.
         labelled: bool [N].
@@ -65,6 +68,7 @@ class Predictions:
     ids: np.ndarray
     paths: np.ndarray
     splits: np.ndarray
+    clusters: np.ndarray
     labels: np.ndarray
     labelled: np.ndarray
     answers: np.ndarray
@@ -90,6 +94,7 @@ def schema(classes: Sequence[str], metadata: Iterable[str], edges: Edges) -> pa.
     vector = pa.list_(pa.float32())
     fields = [
         *((name, pa.string()) for name in _TEXTS),
+        ('cluster', pa.string()),
         ('score', pa.float32()),
         ('probabilities', vector),
         *((name, pa.float32()) for name in ('brightness', 'contrast', 'sharpness')),
@@ -159,11 +164,17 @@ def _from_table(
         return np.array([position.get(name, UNKNOWN) for name in names], np.int64)
 
     probabilities = rows['probabilities'].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    ids = texts['image_id'].astype(str)
+    clusters = ids
+    if 'cluster' in rows.column_names:
+        named = rows['cluster'].to_numpy()
+        clusters = np.where(rows['cluster'].is_null().to_numpy(), ids, named).astype(str)
     asked = ~rows['baseline_answer'].is_null().to_numpy()
     return Predictions(
-        ids=texts['image_id'].astype(str),
+        ids=ids,
         paths=texts['path'].astype(str),
         splits=texts['split'].astype(str),
+        clusters=clusters,
         labels=places(texts['label']),
         labelled=np.array([name is not None for name in texts['label']], bool),
         answers=places(texts['answer']),

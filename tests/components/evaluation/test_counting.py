@@ -34,7 +34,7 @@ def predictions(
     chances = np.full((8, 3), 0.5, np.float32) if probabilities is None else probabilities
     ids = np.arange(8).astype(str)
     return Predictions(
-        ids, ids, SPLITS, LABELS, np.arange(8) < 7, ANSWERS, chances[:, 0], chances, baseline,
+        ids, ids, SPLITS, ids, LABELS, np.arange(8) < 7, ANSWERS, chances[:, 0], chances, baseline,
         {'meta_site': SITES}, ('x', 'y', 'none of these'),
     )  # fmt: skip
 

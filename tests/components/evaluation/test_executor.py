@@ -76,7 +76,9 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
     parts = {'val': rows(HOSTILE, 7, 1), 'test': rows(HOSTILE, 5, 2)}
     splits = {
         split: [
-            evaluating.example(row, split, {'serial': row.image_id, 'site': f'<{n % 2}>'})
+            evaluating.example(
+                row, split, {'serial': row.image_id, 'site': f'<{n % 2}>'}, group=f'g{n // 3}'
+            )
             for n, row in enumerate(part)
         ]
         for split, part in parts.items()
@@ -122,6 +124,8 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
     table = evaluated.predictions
     assert table.classes == HOSTILE and len(table) == 60
     assert table.columns['meta_serial'].tolist() == table.ids.tolist()
+    groups = {row.image_id: f'g{n // 3}' for part in parts.values() for n, row in enumerate(part)}
+    assert dict(zip(table.ids, table.clusters, strict=True)) == groups
     assert verdict_of(evaluated).blessed
     assert (pathlib.Path(evaluated.blessing.uri) / 'BLESSED').is_file()
     assert evaluated.blessing.get_int_custom_property('blessed') == 1

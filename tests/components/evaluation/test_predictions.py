@@ -24,6 +24,7 @@ def write(uri: pathlib.Path, compared: bool, part: int = 0) -> None:
         'image_id': [f'{part}-{n}' for n in range(3)],
         'path': ['c/"x".png', 'b.png', 'a\n.png'],
         'split': ['val', 'test', 'val'],
+        'cluster': ['kitchen', None, 'kitchen'],
         'label': ['קטן', None, 'never seen'],
         'answer': ['<b>', 'קטן', '🐈'],
         'score': [0.5, 0.8, 1.0],
@@ -47,6 +48,7 @@ def test_read_is_what_was_written_in_the_order_of_paths(
     table = predictions.read(str(tmp_path))
     assert table.classes == CLASSES and table.edges == EDGES and len(table) == 3
     assert table.paths.tolist() == ['b.png', 'a\n.png', 'c/"x".png']
+    assert table.clusters.tolist() == ['0-1', 'kitchen', 'kitchen']
     assert table.labels.tolist() == [-1, -1, 1]
     assert table.labelled.tolist() == [False, True, True]
     assert table.answers.tolist() == [1, 2, 0]
@@ -54,7 +56,7 @@ def test_read_is_what_was_written_in_the_order_of_paths(
     np.testing.assert_array_equal(table.scores, table.probabilities.max(axis=1))
     assert table.columns['meta_site'].tolist() == [None, 't', 's']
     assert table.columns['brightness_bucket'].tolist() == ['medium', 'bright', 'dark']
-    assert table.columns['brightness'].dtype == np.float32
+    assert table.columns['brightness'].dtype == np.float32 and 'cluster' not in table.columns
     if compared:
         assert table.baseline_answers is not None
         assert table.baseline_answers.tolist() == [0, predictions.NOT_ASKED, 1]
@@ -73,6 +75,15 @@ def test_baseline_of_the_first_format_is_not_read(tmp_path: pathlib.Path) -> Non
     read = predictions.read(str(tmp_path))
     assert read.answers.tolist() == [1, 2, 0] and read.baseline_answers is None
     assert 'baseline_probabilities' not in read.columns
+
+
+def test_without_clusters_each_image_is_one(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, compared=False)
+    part = tmp_path / 'predictions' / 'part-0.parquet'
+    older = pq.read_table(part)
+    pq.write_table(older.drop_columns(['cluster']), part)
+    table = predictions.read(str(tmp_path))
+    assert table.clusters.tolist() == table.ids.tolist() == ['0-1', '0-2', '0-0']
 
 
 def test_shards_are_one_table(tmp_path: pathlib.Path) -> None:

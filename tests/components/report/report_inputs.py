@@ -104,6 +104,7 @@ def answered(
         ids=np.array([row.image_id for _, row in rows]),
         paths=np.array([row.path for _, row in rows]),
         splits=np.array([split for split, _ in rows]),
+        clusters=np.array([row.image_id for _, row in rows]),
         labels=np.array(labels, np.int64),
         labelled=np.array([bool(row.label) for _, row in rows]),
         answers=np.array([position[name] for name in out['label'].numpy()], np.int64),

@@ -113,7 +113,7 @@ def broken(some: Answers, rows: np.ndarray) -> Answers:
     probabilities = some.probabilities.copy()
     probabilities[rows, 1] = np.nan
     n = len(some)
-    columns = np.full(n, ''), np.full(n, ''), np.full(n, 'val')
+    columns = np.full(n, ''), np.full(n, ''), np.full(n, 'val'), np.arange(n).astype(str)
     table = Predictions(
         *columns, some.labels, np.ones(n, bool), some.answers, some.scores, probabilities,
         None, {}, tuple('abcd'),
