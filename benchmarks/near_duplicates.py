@@ -30,7 +30,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image, ImageEnhance, ImageOps
 
 from benchmarks import images, report
-from thawline.components.ingestion import clusters, decoding, near_duplicates, thumbnail
+from thawline.components.ingestion import (
+    clusters,
+    decoding,
+    near_duplicates,
+    thumbnail,
+    thumbnail_files,
+)
 from thawline.components.ingestion.near_duplicates import Pair
 from thawline.components.ingestion.tied_groups import tie_groups
 
@@ -120,7 +126,7 @@ def search(listed: images.Listed, changes: Sequence[str], folder: pathlib.Path) 
     sources = draw.sample(range(len(listed)), min(PLANTED, len(listed)))
     change_of = {row: changes[n % len(changes)] for n, row in enumerate(sources)}
     originals, copies = [], []
-    with tf.io.TFRecordWriter(str(folder / f'{near_duplicates.THUMBNAILS}-0')) as writer:
+    with tf.io.TFRecordWriter(str(folder / f'{thumbnail_files.THUMBNAILS}-0')) as writer:
         for row, path in enumerate(listed.files):
             data = pathlib.Path(path).read_bytes()
             originals.append(_write(writer, data, f'{row}.png'))
@@ -147,9 +153,9 @@ def search(listed: images.Listed, changes: Sequence[str], folder: pathlib.Path) 
 
 
 def _write(writer: tf.io.TFRecordWriter, data: bytes, name: str) -> str:
-    image = hashlib.sha256(data).hexdigest()[: near_duplicates.ID_LENGTH]
+    image = hashlib.sha256(data).hexdigest()[: thumbnail_files.ID_LENGTH]
     luma = decoding.canonicalise(data, 1024, 10**8).luma
-    writer.write(near_duplicates.record(image, name, thumbnail.of_luma(luma).tobytes()))
+    writer.write(thumbnail_files.record(image, name, thumbnail.of_luma(luma).tobytes()))
     return image
 
 

@@ -27,9 +27,9 @@ from thawline.components.ingestion import (
     image_reading,
     label_overlay,
     listing_pieces,
-    near_duplicates,
     storage,
     tfrecord,
+    thumbnail_files,
 )
 from thawline.components.ingestion import quarantine as reasons
 from thawline.components.ingestion.bad_image import BadImage
@@ -82,10 +82,10 @@ def read(
     needs_label = bool(listing.corrections and (listing.columns or columns).label)
     done = raw.ok | 'Canonicalise' >> beam.ParDo(
         _Canonicalise(settings, listing.labels, needs_label, namespace)
-    ).with_outputs('outcomes', near_duplicates.THUMBNAILS, main='examples')
+    ).with_outputs('outcomes', thumbnail_files.THUMBNAILS, main='examples')
     if settings.thumbnails:
-        done[near_duplicates.THUMBNAILS] | 'Thumbnails' >> beam.io.WriteToTFRecord(
-            storage.join(target, near_duplicates.THUMBNAILS), compression_type=NO_COMPRESSION
+        done[thumbnail_files.THUMBNAILS] | 'Thumbnails' >> beam.io.WriteToTFRecord(
+            storage.join(target, thumbnail_files.THUMBNAILS), compression_type=NO_COMPRESSION
         )
     done.examples | beam.io.WriteToTFRecord(
         storage.join(target, 'examples'), compression_type=NO_COMPRESSION
@@ -227,8 +227,8 @@ class _Canonicalise(StoredFn):
         yield _outcome(row)
         if self._settings.thumbnails:
             yield beam.pvalue.TaggedOutput(
-                near_duplicates.THUMBNAILS,
-                near_duplicates.record(identity, item.relative_path, decoded.thumbnail),
+                thumbnail_files.THUMBNAILS,
+                thumbnail_files.record(identity, item.relative_path, decoded.thumbnail),
             )
         progress.advance()
 

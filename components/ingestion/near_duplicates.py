@@ -1,9 +1,10 @@
 """Finds pairs of near-duplicates among the images of an ingestion, in Beam.
 
-`read` of `beam_pipeline` leaves a thumbnail of each image. From it come features that mirroring,
-quarter turns, small crops and brightness hardly change (`thumbnail.spectra`); a sample of the set
-says how much each of them varies, and has the pivots: an image goes to the buckets of the pivots
-nearest to it. Within a bucket, each image has a second look (`second_look`) at those nearest to it.
+`read` of `beam_pipeline` leaves a thumbnail of each image (`thumbnail_files`). From it come
+features that mirroring, quarter turns, small crops and brightness hardly change
+(`thumbnail.spectra`); a sample of the set says how much each of them varies, and has the pivots: an
+image goes to the buckets of the pivots nearest to it. Within a bucket, each image has a second look
+(`second_look`) at those nearest to it.
 
 No step holds all images, and none compares all pairs: a bucket is worked through in windows of
 bounded size, and an image has a bounded number of candidates in each. The sample, the pivots and
@@ -25,29 +26,26 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
-from apache_beam.io.tfrecordio import _TFRecordUtil  # Has no public name.
 
 from thawline.components.ingestion import (
-    augmented_names,
     candidate_pairs,
     second_look,
     storage,
     thumbnail,
+    thumbnail_files,
 )
 from thawline.components.ingestion.candidate_pairs import Member
 from thawline.components.ingestion.image_reading import Settings
 from thawline.components.ingestion.params import Boxes
 from thawline.components.ingestion.second_look import Pictures
-from thawline.components.ingestion.thumbnail import SIDE
+from thawline.components.ingestion.thumbnail_files import ThumbnailBatch
 from thawline.components.shared import code_digest
 from thawline.components.shared.content_store import Namespace
 from thawline.components.shared.store_shards import key_of
 from thawline.components.shared.stored_fn import StoredFn
 
 _CROPPING = 'thawline.components.ingestion.crops'
-THUMBNAILS = 'thumbnails'
 PAIRS = 'pairs'
-ID_LENGTH = 32
 SAMPLE = 1024
 # benchmarks/near_duplicates.md has what these two give and cost.
 LEAST_AGREEMENT = 0.7
@@ -58,12 +56,6 @@ _PIVOTS = 512
 _IMAGES_A_PIVOT = 96
 _BUCKETS = 6  # an image
 _WINDOW = 2048  # images of a bucket that are compared at once
-_BATCH = 64
-
-
-def record(image_id: str, path: str, picture: bytes) -> bytes:
-    """What `find` reads of an image: id, thumbnail, and what its name says."""
-    return image_id.encode() + picture + augmented_names.family(path).encode()
 
 
 def for_store(settings: Settings, boxes: Boxes) -> dict[str, Any]:
@@ -103,7 +95,7 @@ def find(
     """
     distinct = set(ids)
     lowest = heapq.nsmallest(SAMPLE, distinct)
-    shards = sorted(tf.io.gfile.glob(storage.join(staging, f'{THUMBNAILS}-*')))
+    shards = sorted(tf.io.gfile.glob(storage.join(staging, f'{thumbnail_files.THUMBNAILS}-*')))
     pivots = max(1, min(_PIVOTS, len(distinct) // _IMAGES_A_PIVOT))
     thumbnails = (
         root
@@ -128,17 +120,6 @@ def parse_pairs(lines: Iterable[str]) -> list[Pair]:
     return [Pair(*ids, agreement) for ids, agreement in sorted(best.items())]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Batch:
-    """Some thumbnails, and where each is: shard, and byte in it."""
-
-    shard: int
-    ids: list[str]
-    families: list[str]
-    places: list[int]
-    pixels: np.ndarray  # uint8 [n, SIDE, SIDE]
-
-
 class _ReadThumbnails(beam.DoFn):
     """Shard -> batches; id and thumbnail of those in the sample as well."""
 
@@ -146,45 +127,11 @@ class _ReadThumbnails(beam.DoFn):
         self._last = last
 
     def process(self, shard: tuple[int, str]) -> Iterator[Any]:
-        number, path = shard
-        batch: list[tuple[str, str, int, bytes]] = []
-        for place, data in _records(path):
-            image, pixels, family = _parsed(data)
-            if image <= self._last:
-                yield beam.pvalue.TaggedOutput('sample', (image, pixels))
-            batch.append((image, family, place, pixels))
-            if len(batch) == _BATCH:
-                yield _batch(number, batch)
-                batch = []
-        if batch:
-            yield _batch(number, batch)
-
-
-def _open(path: str) -> Any:
-    """A file to read; TensorFlow takes half a millisecond for each read of a record."""
-    return tf.io.gfile.GFile(path, 'rb') if storage.is_remote(path) else open(path, 'rb')
-
-
-def _records(path: str) -> Iterator[tuple[int, bytes]]:
-    with _open(path) as file:
-        place = 0
-        while (data := _TFRecordUtil.read_record(file)) is not None:
-            yield place, data
-            place = file.tell()
-
-
-def _parsed(data: bytes) -> tuple[str, bytes, str]:
-    end = ID_LENGTH + SIDE * SIDE
-    return data[:ID_LENGTH].decode(), data[ID_LENGTH:end], data[end:].decode()
-
-
-def _batch(shard: int, rows: Sequence[tuple[str, str, int, bytes]]) -> _Batch:
-    ids, families, places, pixels = (list(column) for column in zip(*rows, strict=True))
-    return _Batch(shard, ids, families, places, _pixels(pixels))
-
-
-def _pixels(thumbnails: Sequence[bytes]) -> np.ndarray:
-    return np.frombuffer(b''.join(thumbnails), np.uint8).reshape(-1, SIDE, SIDE)
+        for batch in thumbnail_files.read_batches(*shard):
+            for image, pixels in zip(batch.ids, batch.pixels, strict=True):
+                if image <= self._last:
+                    yield beam.pvalue.TaggedOutput('sample', (image, pixels))
+            yield batch
 
 
 class _Metric:
@@ -195,10 +142,10 @@ class _Metric:
         pixels: its thumbnails.
     """
 
-    def __init__(self, sample: Iterable[tuple[str, bytes]]) -> None:
+    def __init__(self, sample: Iterable[tuple[str, np.ndarray]]) -> None:
         by_id = dict(sample)
         self.ids = sorted(by_id)
-        self.pixels = _pixels([by_id[image] for image in self.ids])
+        self.pixels = np.stack([by_id[image] for image in self.ids])
         features = thumbnail.spectra(self.pixels)
         self._mean = features.mean(0)
         _, scale, axes = np.linalg.svd(features - self._mean, full_matrices=False)
@@ -220,7 +167,7 @@ class _Buckets(beam.DoFn):
         self._pivots = np.zeros(0)
 
     def process(
-        self, batch: _Batch, sample: list[tuple[str, bytes]]
+        self, batch: ThumbnailBatch, sample: list[tuple[str, np.ndarray]]
     ) -> Iterator[tuple[str, Member]]:
         with candidate_pairs.one_thread():
             if self._metric is None:
@@ -254,7 +201,7 @@ class _SecondLook(StoredFn):
         self._metric: _Metric | None = None
 
     def process(
-        self, bucket: tuple[str, Iterable[Member]], sample: list[tuple[str, bytes]]
+        self, bucket: tuple[str, Iterable[Member]], sample: list[tuple[str, np.ndarray]]
     ) -> Iterator[str]:
         if self._metric is None:
             with candidate_pairs.one_thread():
@@ -334,16 +281,8 @@ class _SecondLook(StoredFn):
         ]
 
     def _thumbnails(self, members: Sequence[Member]) -> np.ndarray:
-        pixels = np.empty((len(members), SIDE, SIDE), np.uint8)
-        by_shard: dict[int, list[int]] = {}
-        for row, member in enumerate(members):
-            by_shard.setdefault(member.shard, []).append(row)
-        for shard, rows in by_shard.items():
-            with _open(self._shards[shard]) as file:
-                for row in sorted(rows, key=lambda row: members[row].place):
-                    file.seek(members[row].place)
-                    pixels[row] = _pixels([_parsed(_TFRecordUtil.read_record(file))[1]])[0]
-        return pixels
+        places = [(member.shard, member.place) for member in members]
+        return thumbnail_files.read_at(self._shards, places)
 
 
 def _pair_key(first: str, second: str, turned: bool) -> bytes:

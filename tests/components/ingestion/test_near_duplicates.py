@@ -21,6 +21,7 @@ from thawline.components.ingestion import (
     candidate_pairs,
     near_duplicates,
     thumbnail,
+    thumbnail_files,
 )
 from thawline.components.ingestion.near_duplicates import Pair
 from thawline.components.ingestion.params import NearDuplicates, Split
@@ -44,16 +45,16 @@ def find(
 ) -> list[Pair]:
     folder.mkdir()
     records = [
-        near_duplicates.record(image_id(name), name, thumbnail.of_luma(np.asarray(image)).tobytes())
+        thumbnail_files.record(image_id(name), name, thumbnail.of_luma(np.asarray(image)).tobytes())
         for name, image in images
     ]
     for shard in range(shards):
-        path = str(folder / f'{near_duplicates.THUMBNAILS}-{shard}')
+        path = str(folder / f'{thumbnail_files.THUMBNAILS}-{shard}')
         with tf.io.TFRecordWriter(path) as writer:
             for record in records[shard::shards]:
                 writer.write(record)
     flags = ['--runner=FnApiRunner', f'--direct_running_mode={mode}', '--direct_num_workers=2']
-    ids = [record[: near_duplicates.ID_LENGTH].decode() for record in records]
+    ids = [record[: thumbnail_files.ID_LENGTH].decode() for record in records]
     with beam.Pipeline(options=PipelineOptions(flags)) as pipeline:
         near_duplicates.find(pipeline, str(folder), ids, turned)
     lines = (
