@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from thawline.components.ingestion.params import Split
+from thawline.components.ingestion.readable_image import ReadableImage
 from thawline.components.ingestion.source_types import SourceItem
-from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
+from thawline.components.ingestion.split_plan import plan_splits
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
-FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
 Made = TypeVar('Made')
 
 
@@ -54,7 +55,7 @@ def main() -> None:
     given = parser.parse_args()
     items, *listing = timed(lambda: [item(number) for number in range(given.images)])
     rows, *read = timed(lambda: [row(one) for one in items])
-    _, *plan = timed(lambda: plan_splits(rows, 0, FRACTIONS, normalise_labels=False))
+    _, *plan = timed(lambda: plan_splits(rows, Split(folds=0), normalise_labels=False))
     lines = ['| | bytes an image | microseconds an image |', '|---|---|---|']
     for what, (seconds, megabytes) in (('listing', listing), ('rows', read), ('plan', plan)):
         each = (1e6 * value / given.images for value in (megabytes, seconds))

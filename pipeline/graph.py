@@ -34,8 +34,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
 
     image_example_gen = ImageExampleGen(
         source=project.source_spec(),
-        fractions=config.data.split.fractions,
-        seed=config.data.split.seed,
+        split=config.data.split,
         max_side=config.data.max_side,
         max_pixels=config.data.max_pixels,
     )

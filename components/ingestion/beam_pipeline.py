@@ -36,8 +36,8 @@ from thawline.components.ingestion.bad_image import BadImage
 from thawline.components.ingestion.image_reading import Settings
 from thawline.components.ingestion.params import Boxes, Columns
 from thawline.components.ingestion.quarantine import Rejected
+from thawline.components.ingestion.readable_image import ReadableImage
 from thawline.components.ingestion.source_types import Listing, SourceItem
-from thawline.components.ingestion.split_plan import ReadableImage
 from thawline.components.shared import progress
 from thawline.components.shared.content_store import Namespace
 from thawline.components.shared.sample_depth import SampleUse
@@ -221,7 +221,7 @@ class _Canonicalise(StoredFn):
             examples.keep_source(example, data)
         row = ReadableImage(
             item.relative_path, identity, item.group, labelled.label, item.split, decoded.samples,
-            item.label,
+            item.label, item.fold,
         )  # fmt: skip
         yield example.SerializeToString(deterministic=True)
         yield _outcome(row)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
+from thawline.components.ingestion.params import Split
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import code_digest, property_names
-from thawline.components.shared.splits import SPLITS
 
 _EXECUTOR = 'thawline.components.ingestion.executor'
 
 
 def parameters(
-    source: SourceSpec, fractions: Mapping[str, float], seed: int, max_side: int, max_pixels: int
+    source: SourceSpec, split: Split, max_side: int, max_pixels: int
 ) -> dict[str, str | int]:
     """ImageExampleGen's parameters, as its executions record them."""
     return {
         property_names.SOURCE_SPEC: source.to_json(),
-        property_names.FRACTIONS: json.dumps({split: fractions[split] for split in SPLITS}),
-        property_names.SEED: seed,
+        property_names.SPLIT: split.model_dump_json(),
         property_names.MAX_SIDE: max_side,
         property_names.MAX_PIXELS: max_pixels,
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from thawline.components.ingestion import augmented_names
 from thawline.components.ingestion.near_duplicates import Pair
-from thawline.components.ingestion.split_plan import ReadableImage
+from thawline.components.ingestion.readable_image import ReadableImage
 from thawline.components.ingestion.tied_groups import TiedGroups, tie_groups
 from thawline.components.shared.text import csv_table
 

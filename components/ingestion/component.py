@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tfx.types import standard_artifacts
 
 from thawline.components.ingestion import cache_key, driver, executor
 from thawline.components.ingestion.artifacts import Quarantine
-from thawline.components.ingestion.hash_split import check_fractions
 from thawline.components.ingestion.params import MAX_PIXELS, MAX_SIDE, Split
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import detect_format, group_finder
@@ -19,8 +16,9 @@ class ImageExampleGen(Component):
     """Reads images from folders, CSV manifests, TFRecords or a package into tf.Examples.
 
     Outputs:
-      examples: splits train, val and test, features as `components.ingestion.examples.to_example`
-        says.
+      examples: splits train, val and test (folds have a test split only where the settings give it
+        a share), features as `components.ingestion.examples` says. The property `folds` has their
+        number, 0 without.
       quarantine: what could not be used and why.
     """
 
@@ -29,8 +27,7 @@ class ImageExampleGen(Component):
     OUTPUTS = {'examples': standard_artifacts.Examples, 'quarantine': Quarantine}
     PARAMETERS = {
         'source_spec': str,
-        'fractions': str,
-        'seed': int,
+        'split': Split,
         'max_side': int,
         'max_pixels': int,
     }
@@ -38,8 +35,7 @@ class ImageExampleGen(Component):
     def __init__(
         self,
         source: SourceSpec,
-        fractions: Mapping[str, float] | None = None,
-        seed: int = 0,
+        split: Split | None = None,
         max_side: int = MAX_SIDE,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
@@ -47,17 +43,14 @@ class ImageExampleGen(Component):
 
         Args:
           source: where images and labels come from.
-          fractions: share of train, val and test, summing to 1.
-          seed: of the splits; another one splits anew.
+          split: folds, or shares of train, val and test; seed.
           max_side: longest side of stored images, pixels.
           max_pixels: images with more are quarantined undecoded (Pillow's own limit, twice its
             MAX_IMAGE_PIXELS or 178,956,970, holds beside it).
 
         Raises:
-          ConfigError: fractions, format or group pattern are wrong.
+          ConfigError: format or group pattern are wrong.
         """
-        fractions = fractions or Split().fractions
-        check_fractions(fractions)
         detect_format(source)
         group_finder(source.group_pattern)
-        super().__init__(**cache_key.parameters(source, fractions, seed, max_side, max_pixels))
+        super().__init__(**cache_key.parameters(source, split or Split(), max_side, max_pixels))

@@ -1,6 +1,7 @@
 """Which earlier ingestion of the project says what split its images keep.
 
-It is the one that was used last, of those that were split by the same settings. An ingestion of the
+It is the one that was used last, of those that were split by the same settings, with folds or
+without. An ingestion of the
 same images in the same way is named again what it was named then, whatever came since: so the cache
 serves it, and a run of earlier images gets the split that they had.
 """
@@ -15,11 +16,14 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.ingestion import split_history
+from thawline.components.ingestion.fold_choice import AUTO_FOLDS
+from thawline.components.ingestion.params import Split
 from thawline.components.shared import image_table
 from thawline.components.shared.property_names import (
     FRACTIONS,
     SEED,
     SOURCE_SPEC,
+    SPLIT,
     SPLIT_HISTORY,
 )
 
@@ -48,18 +52,22 @@ def history_digest(store: mlmd.MetadataStore, node: str, properties: Mapping[str
         if _is_alike(_recorded(execution), properties):
             return str(_recorded(execution).get(SPLIT_HISTORY, split_history.NONE))
     examples = _examples(store, newest_first)
-    settings_by_examples = {
-        examples[e.id]: _split_settings(_recorded(e)) for e in made if e.id in examples
-    }
+    settings_by_examples = {examples[e.id]: _recorded(e) for e in made if e.id in examples}
     used = dict.fromkeys(examples[e.id] for e in newest_first if e.id in examples)
-    wanted = _split_settings(properties)
-    candidates = [number for number in used if settings_by_examples.get(number) == wanted]
-    uris = {a.id: a.uri for a in store.get_artifacts_by_id(candidates)} if candidates else {}
-    for number in candidates:
+    alike = {
+        number: kinds
+        for number in used
+        if (kinds := _shared_ways(settings_by_examples.get(number, {}), properties))
+    }
+    uris = {a.id: a.uri for a in store.get_artifacts_by_id(alike)} if alike else {}
+    is_lost = False
+    for number, kinds in alike.items():
         table = image_table.read(uris[number])
-        if table is not None:
+        if table is None:
+            is_lost = True
+        elif split_history.has_folds(table) in kinds:
             return split_history.digest(table)
-    return split_history.LOST if candidates else split_history.NONE
+    return split_history.LOST if is_lost else split_history.NONE
 
 
 def _recorded(execution: pb.Execution) -> dict[str, Any]:
@@ -84,16 +92,38 @@ def _without_places(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in _PLACES}
 
 
-def _split_settings(properties: Mapping[str, Any]) -> list[Any]:
-    """What decides a split beside the images: after a change of it they are split anew."""
+def _shared_ways(recorded: Mapping[str, Any], properties: Mapping[str, Any]) -> list[bool]:
+    """Ways of splitting, with folds (True) or without, in which two ingestions split alike."""
+    return [
+        folds
+        for folds in (False, True)
+        if (settings := _split_settings(properties, folds))
+        and settings == _split_settings(recorded, folds)
+    ]
+
+
+def _split_settings(properties: Mapping[str, Any], folds: bool) -> list[Any] | None:
+    """What decides a split beside the images: after a change of it they are split anew.
+
+    None where the settings do not lead to folds, or to none. Where the number of images decides,
+    they may lead to both.
+    """
+    shares: Any = None
+    if SPLIT in properties:
+        split = Split.model_validate_json(properties[SPLIT])
+        seed: Any = split.seed
+        if folds and split.folds:
+            shares = [AUTO_FOLDS if split.folds == 'auto' else split.folds, split.test_with_folds]
+        elif not folds and split.can_be_plain:
+            shares = split.fractions
+    else:
+        seed = properties.get(SEED)
+        shares = None if folds else json.loads(properties.get(FRACTIONS, '{}'))
+    if shares is None:
+        return None
     spec = json.loads(properties.get(SOURCE_SPEC, '{}'))
     columns = spec.get('columns') or {}
-    return [
-        json.loads(properties.get(FRACTIONS, '{}')),
-        properties.get(SEED),
-        spec.get('group_pattern'),
-        columns.get('group'),
-    ]
+    return [shares, seed, spec.get('group_pattern'), columns.get('group')]
 
 
 def _examples(store: mlmd.MetadataStore, executions: Iterable[pb.Execution]) -> dict[int, int]:

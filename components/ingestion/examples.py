@@ -84,11 +84,20 @@ def take_source_label(example: tf.train.Example, classes: Mapping[str, str]) -> 
 
 
 def with_split(
-    example: tf.train.Example, split: str, cluster: str, classes: Mapping[str, str]
+    example: tf.train.Example,
+    split: str,
+    cluster: str,
+    classes: Mapping[str, str],
+    fold: int | None = None,
 ) -> bytes:
-    """Adds `split` and `cluster`, replaces the label as read by its class name, and serialises."""
+    """Adds `split`, `cluster` and `fold` (int64; absent where it is None), and serialises.
+
+    The label as read is replaced by its class name.
+    """
     feature = example.features.feature
     feature['split'].bytes_list.value[:] = [split.encode()]
+    if fold is not None:
+        feature[image_table.FOLD].int64_list.value[:] = [fold]
     feature['cluster'].bytes_list.value[:] = [cluster.encode()]
     if 'label' in feature:
         label = feature['label'].bytes_list.value[0].decode()
@@ -116,7 +125,16 @@ def text(example: tf.train.Example, name: str) -> str | None:
     return value.decode('utf-8', 'backslashreplace') if isinstance(value, bytes) else str(value)
 
 
-def table_row(example: tf.train.Example, source_label: str | None = None) -> dict[str, str | None]:
+def table_row(
+    example: tf.train.Example, source_label: str | None = None
+) -> dict[str, str | int | None]:
     """The row of an image in `image_table`, from its example with the split."""
-    row = {name: text(example, name) for name in image_table.SCHEMA.names}
-    return {**row, image_table.SOURCE_LABEL: source_label}
+    row: dict[str, str | int | None] = {
+        name: text(example, name) for name in image_table.SCHEMA.names
+    }
+    fold = text(example, image_table.FOLD)
+    return {
+        **row,
+        image_table.SOURCE_LABEL: source_label,
+        image_table.FOLD: None if fold is None else int(fold),
+    }

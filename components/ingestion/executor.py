@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 
@@ -24,10 +23,12 @@ from thawline.components.ingestion import (
 from thawline.components.ingestion.clusters import Clusters
 from thawline.components.ingestion.image_reading import Settings
 from thawline.components.ingestion.label_overlay import LabelChange
+from thawline.components.ingestion.params import Split
 from thawline.components.ingestion.quarantine import Rejected
+from thawline.components.ingestion.readable_image import ReadableImage
 from thawline.components.ingestion.source_types import Listing, SourceSpec
 from thawline.components.ingestion.sources import list_source
-from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
+from thawline.components.ingestion.split_plan import plan_splits
 from thawline.components.ingestion.summary import IngestionSummary, summarise
 from thawline.components.shared import (
     content_store,
@@ -57,8 +58,7 @@ class Executor(BeamNodeExecutor):
           DataError: the source cannot be used, or too little of it survives.
         """
         spec = SourceSpec.from_json(properties[property_names.SOURCE_SPEC])
-        fractions: dict[str, float] = json.loads(properties[property_names.FRACTIONS])
-        seed = int(properties[property_names.SEED])
+        split = Split.model_validate_json(properties[property_names.SPLIT])
         examples, report = outputs['examples'], outputs['quarantine']
         staging = os.path.join(report.uri, 'staging')
         fileio.makedirs(staging)
@@ -81,20 +81,21 @@ class Executor(BeamNodeExecutor):
                     *_overlay_notes(listing, rows, rejected, spec.normalise_labels),
                 ]
                 _check_classes(listing, rows, rejected)
-                plan = plan_splits(rows, seed, fractions, spec.normalise_labels, history, near.ties)
+                plan = plan_splits(rows, split, spec.normalise_labels, history, near.ties)
                 _check_conflicts([*rejected, *plan.rejected], spec.conflicting_labels)
             except DataError as error:
                 raise _with_reasons(error, rejected) from error
             rejected += plan.rejected
-            examples.split_names = artifact_utils.encode_split_names(list(fractions))
-            folders = {s: artifact_utils.get_split_uri([examples], s) for s in fractions}
+            splits = plan.partition.splits
+            examples.split_names = artifact_utils.encode_split_names(splits)
+            folders = {s: artifact_utils.get_split_uri([examples], s) for s in splits}
             with self._make_beam_pipeline() as pipeline:
                 split_pipeline.write(
-                    pipeline, staging, plan, images, seed, fractions, folders, examples.uri,
+                    pipeline, staging, plan, images, folders, examples.uri,
                     content_store.lent_namespace('scaled', images.for_store()),
                 )  # fmt: skip
             sample_depth.write(ranges.depth, examples.uri)
-            counts = _counts(examples.uri, list(fractions))
+            counts = _counts(examples.uri, splits)
         finally:
             fileio.rmtree(staging)
         total = len(rows) + len(rejected) - len(plan.rejected)
@@ -105,7 +106,11 @@ class Executor(BeamNodeExecutor):
         notes = [*listing.notes, *plan.notes]
         if history is None:
             notes.append(_NO_HISTORY)
-        summary = summarise(total, counts, rejected, notes, ranges.notes, near.notes, overlaid)
+        summary = summarise(
+            total, counts, rejected, notes, ranges.notes, near.notes, overlaid,
+            plan.partition.folds,
+        )  # fmt: skip
+        examples.set_int_custom_property(property_names.FOLDS, summary.folds)
         write_report(report, rejected, summary)
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, 'tfrecords_gzip')

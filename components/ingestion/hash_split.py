@@ -1,4 +1,4 @@
-"""Where the hash of a group puts it among train, val and test.
+"""Where the hash of a group puts it among train, val and test, or among folds.
 
 It is where `stratify` starts from. What a plan says about a group is only where it differs.
 """
@@ -8,24 +8,6 @@ from __future__ import annotations
 import collections
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-
-from thawline.components.shared.errors import ConfigError
-from thawline.components.shared.splits import SPLITS
-
-
-def check_fractions(fractions: Mapping[str, float]) -> None:
-    """Refuses fractions that are not positive or do not sum to 1.
-
-    Raises:
-      ConfigError: as said, or a split is missing or unknown.
-    """
-    if set(fractions) != set(SPLITS):
-        raise ConfigError(f'data.split needs train, val and test. Received: {dict(fractions)}.')
-    if any(not 0 < f < 1 for f in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-6:
-        raise ConfigError(
-            'data.split needs fractions between 0 and 1 that sum to 1, such as train 0.7, '
-            f'val 0.15, test 0.15. Received: {dict(fractions)}.'
-        )
 
 
 def position(group: str, seed: int) -> float:

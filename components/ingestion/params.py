@@ -8,10 +8,11 @@ from typing import Annotated, Literal, Self
 import pydantic
 
 from thawline.components.shared.settings import Count, Positive, Section, Share
-from thawline.components.shared.splits import SPLITS
 
 MAX_SIDE = 1024
 MAX_PIXELS = 100_000_000
+FOLDS = range(3, 21)
+_TEST = 0.15  # share of test where none is set, without folds
 
 
 class Columns(Section):
@@ -58,12 +59,33 @@ class Columns(Section):
         return self
 
 
-class Split(Section):
-    """Shares of train, val and test, met for each class as exactly as groups allow."""
+def _as_folds(value: object) -> object:
+    """Refuses what is no number of folds; YAML's true and 5.0 are none."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if value == 'auto' or (is_number and value in (0, *FOLDS)):
+        return value
+    raise ValueError(
+        f'must be auto, 0 for one split without folds, or a whole number of folds from {FOLDS[0]} '
+        f'to {FOLDS[-1]}'
+    )
 
-    train: Share = 0.70
-    val: Share = 0.15
-    test: Share = 0.15
+
+class Split(Section):
+    """Folds, or shares of train, val and test; met for each class as exactly as groups allow."""
+
+    folds: Annotated[Literal['auto'] | int, pydantic.BeforeValidator(_as_folds)] = pydantic.Field(
+        default=0,
+        description='Cross-fitting: each of so many folds (3 to 20) is judged by what the others '
+        'teach. auto: 5 where val would have fewer than 300 images, if the source gives no splits. '
+        '0: one split into train, val and test.',
+    )
+    train: Share = pydantic.Field(default=0.70, description='Without folds.')
+    val: Share = pydantic.Field(default=0.15, description='Without folds.')
+    test: Share | None = pydantic.Field(
+        default=None,
+        description='Share of images that no fold has and no choice sees; by default 0.15, and 0 '
+        'with folds.',
+    )
     seed: int = pydantic.Field(
         default=0,
         description='Another seed, another split; with the same one, images that were split before '
@@ -72,21 +94,44 @@ class Split(Section):
 
     @pydantic.model_validator(mode='after')
     def _whole(self) -> Self:
-        total = self.train + self.val + self.test
+        if self.folds != 0 and self.test_with_folds == 1.0:
+            raise ValueError('test is 1, which leaves no image for the folds')
+        if self.can_be_plain:
+            self._check_shares()
+        return self
+
+    def _check_shares(self) -> None:
+        total = sum(self.fractions.values())
         if abs(total - 1.0) > 1e-6:
+            unset = ' (test is 0.15 unless it is set)' if self.test is None else ''
             raise ValueError(
-                f'train + val + test is {total:g}; the three shares must add up to 1, '
+                f'train + val + test is {total:g}{unset}; the three shares must add up to 1, '
                 'for example 0.7, 0.15 and 0.15'
             )
-        for name in SPLITS:
-            if getattr(self, name) == 0.0:
+        if self.test == 0.0:
+            raise ValueError(
+                'test is 0, which needs folds: without them val chooses the model, and only test '
+                'is unseen by every choice. Give test a share above 0, or set folds: 5'
+            )
+        for name, share in self.fractions.items():
+            if share == 0.0:
                 raise ValueError(f'{name} is 0; every split needs a share above 0')
-        return self
+
+    @property
+    def can_be_plain(self) -> bool:
+        """Whether the images can end up in train, val and test without folds."""
+        return self.folds == 0 or (self.folds == 'auto' and self.test != 0.0)
 
     @property
     def fractions(self) -> dict[str, float]:
-        """Share of each split by name."""
-        return {'train': self.train, 'val': self.val, 'test': self.test}
+        """Share of each split by name, without folds."""
+        test = _TEST if self.test is None else self.test
+        return {'train': self.train, 'val': self.val, 'test': test}
+
+    @property
+    def test_with_folds(self) -> float:
+        """Share of test beside folds."""
+        return self.test or 0.0
 
 
 class NearDuplicates(Section):

@@ -88,7 +88,8 @@ class SourceItem:
     `confidence` is the probability, in (0, 1], that the label is right. A source gives it for all
     of its images (1 for those that are certain) or, as None, for none of them: the schema that is
     inferred then says the same of every split. With a `box` it is that part of the picture at
-    `path`, and `relative_path` ends with '#' and what the annotation is known by.
+    `path`, and `relative_path` ends with '#' and what the annotation is known by. `fold` is the
+    name of a given one.
     """
 
     path: str
@@ -99,6 +100,7 @@ class SourceItem:
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
     confidence: float | None = None
     box: Box | None = None
+    fold: str | None = None
 
     @property
     def picture(self) -> str:

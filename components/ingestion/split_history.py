@@ -1,4 +1,4 @@
-"""The splits of an earlier ingestion, which its images keep when others are added or removed.
+"""The splits (or folds) of an earlier ingestion, which its images keep when others come or go.
 
 They are read from the table of its images (`image_table`). An ingestion names them by a digest of
 their content, which is part of its cache key; where the table lies is not.
@@ -10,28 +10,28 @@ import collections
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import pyarrow as pa
 
+from thawline.components.ingestion import partition
 from thawline.components.shared import image_table
 from thawline.components.shared.errors import Unavailable
-from thawline.components.shared.splits import SPLITS
 
 NONE = ''  # no earlier ingestion
 LOST = 'lost'  # there was one, but no table of its images is left
 UNREAD = 'unread-'  # there is one that could not be read; what follows never recurs
-_COLUMNS = 'image_id', 'group', 'split'
+_COLUMNS = 'image_id', 'group', 'split', image_table.FOLD
 
 
 @dataclasses.dataclass(frozen=True)
 class SplitHistory:
-    """What split an earlier ingestion gave to what.
+    """What split, or fold, an earlier ingestion gave to what.
 
     Attributes:
-        images: the split of each image, by its id.
-        groups: the split of each group.
+        images: the part (see `partition`) of each image, by its id.
+        groups: the part of each group.
     """
 
     images: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -39,12 +39,20 @@ class SplitHistory:
 
     @classmethod
     def of_table(cls, table: pa.Table) -> Self:
-        """The splits of the images in a table."""
-        ids, groups, splits = (table[name].to_pylist() for name in _COLUMNS)
-        return cls(dict(zip(ids, splits, strict=True)), dict(zip(groups, splits, strict=True)))
+        """The splits and folds of the images in a table."""
+        ids, groups, splits, folds = _columns(table)
+        parts = list(map(partition.part_of, splits, folds))
+        return cls(dict(zip(ids, parts, strict=True)), dict(zip(groups, parts, strict=True)))
 
-    def split_by_leader(self, images: list[tuple[str, str, str]]) -> dict[str, str]:
-        """The split that keeps most images of tied groups where they were, by their leader.
+    @property
+    def folds(self) -> int:
+        """How many folds there were; 0 where the images had splits without folds."""
+        return sum(map(partition.is_fold, set(self.images.values())))
+
+    def part_by_leader(
+        self, images: list[tuple[str, str, str]], parts: Sequence[str]
+    ) -> dict[str, str]:
+        """The part that keeps most images of tied groups where they were, by their leader.
 
         Images that were in different splits must come together when a new image ties them: the
         fewer move, and of equally many those that are farther from training, since an image that
@@ -53,6 +61,7 @@ class SplitHistory:
 
         Args:
             images: id, group and leader of each.
+            parts: all there are, those of train first.
         """
         votes: dict[str, collections.Counter[str]] = {}
         for image, _, leader in images:
@@ -63,16 +72,27 @@ class SplitHistory:
             if leader not in votes and group in self.groups:
                 of_groups.setdefault(leader, collections.Counter())[self.groups[group]] += 1
         return {
-            leader: max(SPLITS, key=lambda split: count[split])  # the first of equals
+            leader: max(parts, key=lambda part: count[part])  # the first of equals
             for leader, count in (votes | of_groups).items()
         }
 
 
+def has_folds(table: pa.Table) -> bool:
+    """Whether the images of a table are in folds."""
+    return bool(table[image_table.FOLD].null_count < table.num_rows)
+
+
 def digest(table: pa.Table) -> str:
-    """A digest over ids, groups and splits of the images, whatever their order."""
-    rows = zip(*(table[name].to_pylist() for name in _COLUMNS), strict=True)
-    lines = sorted({'\0'.join(row) for row in rows})
-    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
+    """A digest over ids, groups, splits and folds of the images, whatever their order."""
+    lines = set()
+    for image, group, split, fold in zip(*_columns(table), strict=True):
+        # Without folds as before there were any: the digest is in cache keys.
+        lines.add('\0'.join((image, group, split, *(() if fold is None else (str(fold),)))))
+    return hashlib.sha256('\n'.join(sorted(lines)).encode()).hexdigest()
+
+
+def _columns(table: pa.Table) -> Iterator[list[Any]]:
+    return (table[name].to_pylist() for name in _COLUMNS)
 
 
 def find(folder: pathlib.Path, wanted: str) -> SplitHistory | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from thawline.components.ingestion import partition
 from thawline.components.ingestion.quotas import quotas
 from thawline.components.shared.text import abbreviate
 
@@ -42,7 +43,7 @@ def missed_quotas(
     if not missed:
         return []
     shown = (
-        f'{label or "unlabelled"} has {count:,} in {split} instead of {quota:,}'
+        f'{label or "unlabelled"} has {count:,} in {partition.describe(split)} instead of {quota:,}'
         for _, label, split, count, quota in sorted(missed)
     )
     reasons = 'groups stay whole'
@@ -63,7 +64,44 @@ def moved_images(moves: Iterable[tuple[str, str, str]]) -> list[str]:
     if not moves:
         return []
     listed = (f'{path} ({before} to {now})' for path, before, now in moves)
+    kind = 'fold' if any(before.startswith('fold ') for _, before, _ in moves) else 'split'
     return [
-        f'{len(moves)} images left the split of an earlier ingestion, because they now belong '
+        f'{len(moves)} images left the {kind} of an earlier ingestion, because they now belong '
         f'together with images of another: {abbreviate(listed, _SHOWN)}'
     ]
+
+
+def other_folds(before: int, now: int) -> str:
+    """A note where an earlier ingestion had another number of folds, or none."""
+    then, today = (f'{folds} folds' if folds else 'no folds' for folds in (before, now))
+    return f'images are split anew: the last ingestion had {then}, and this one has {today}'
+
+
+def absent_classes(present: Mapping[str, Collection[str]], classes: Collection[str]) -> list[str]:
+    """Notes on classes that are absent from a split or a fold.
+
+    Args:
+        present: the classes in each part.
+        classes: all of them.
+    """
+    folds = [part for part in present if partition.is_fold(part)]
+    notes = [
+        f'{name} has no image of {", ".join(sorted(set(classes) - set(there)))}: too few groups'
+        for name, there in present.items()
+        if name not in folds and set(classes) - set(there)
+    ]
+    if not folds:
+        return notes
+    counts = {name: sum(name in present[fold] for fold in folds) for name in sorted(classes)}
+    few = [f'{name} ({count})' for name, count in counts.items() if 1 < count < len(folds)]
+    if few:
+        notes.append(
+            f'classes are not in all of the {len(folds)} folds, because they have too few groups: '
+            f'{abbreviate(few, _SHOWN)}'
+        )
+    if single := [name for name, count in counts.items() if count == 1]:
+        notes.append(
+            'classes are in one fold only, so whatever judges their images has not learned them: '
+            f'{abbreviate(single, _SHOWN)}'
+        )
+    return notes

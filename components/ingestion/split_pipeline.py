@@ -30,8 +30,6 @@ def write(
     source: str,
     plan: SplitPlan,
     images: Settings,
-    seed: int,
-    fractions: dict[str, float],
     split_folders: dict[str, str],
     uri: str,
     namespace: Namespace | None = None,
@@ -47,9 +45,7 @@ def write(
             storage.join(source, 'examples-*'), compression_type=NO_COMPRESSION
         )
         | 'Split'
-        >> beam.ParDo(_Split(portable, seed, fractions, images, namespace)).with_outputs(
-            'images', *fractions
-        )
+        >> beam.ParDo(_Split(portable, images, namespace)).with_outputs('images', *split_folders)
     )
     for name, folder in split_folders.items():
         target = storage.join(folder, 'data_tfrecord')
@@ -89,15 +85,12 @@ class _Split(StoredFn):
     def __init__(
         self,
         plan: bytes | str,
-        seed: int,
-        fractions: dict[str, float],
         images: Settings,
         namespace: Namespace | None,
     ) -> None:
         """`plan`: as `_portable` returns it."""
         super().__init__(namespace)
-        self._portable, self._seed, self._fractions = plan, seed, fractions
-        self._images = images
+        self._portable, self._images = plan, images
         self._shared = shared.Shared()
 
     def setup(self) -> None:
@@ -119,10 +112,10 @@ class _Split(StoredFn):
         if examples.text(example, 'path') in self._gone:
             return
         group = examples.text(example, 'group') or ''
-        split = self._plan.split_of(group, self._seed, self._fractions)
-        source_label = examples.take_source_label(example, self._plan.classes)
+        plan = self._plan
+        split, fold, cluster = plan.split_of(group), plan.fold_of(group), plan.cluster_of(group)
+        source_label = examples.take_source_label(example, plan.classes)
         yield beam.pvalue.TaggedOutput(
-            split,
-            examples.with_split(example, split, self._plan.cluster_of(group), self._plan.classes),
+            split, examples.with_split(example, split, cluster, plan.classes, fold)
         )
         yield beam.pvalue.TaggedOutput('images', examples.table_row(example, source_label))

@@ -1,4 +1,4 @@
-"""Shares groups of images out over the splits, by quotas of each class.
+"""Shares groups of images out over the splits, or over folds, by quotas of each class.
 
 Groups of one image fill the quotas exactly. Larger ones, and those of several classes, begin in the
 split of their hash; then single groups move, and pairs change places, as long as that brings the
@@ -16,9 +16,9 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from thawline.components.ingestion import hash_split
+from thawline.components.ingestion import hash_split, partition
 from thawline.components.ingestion.quotas import quotas
 
 _GAIN = 1e-9  # the least that a change must bring
@@ -35,15 +35,17 @@ def share_out(
     fractions: Mapping[str, float],
     fixed: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """The split of each group.
+    """The split of each group, or its fold.
 
-    What counts, in this order: that every class is in train, that it is in the other splits, and
-    the distance to the quotas (the sum over classes and splits of its square over the quota).
+    What counts, in this order: that every class is in train, that it is in the other splits (with
+    folds: in each fold), and the distance to the quotas (the sum over classes and splits of its
+    square over the quota).
 
     Args:
       images: (group, label) of each image.
       seed: of the hash.
-      fractions: share of each split, in order, summing to 1.
+      fractions: share of each split or fold (`partition`), in order, those of train first, summing
+        to 1.
       fixed: groups whose split is certain; they count but never move.
     """
     return _Stratification(images, seed, fractions, fixed or {}).run()
@@ -104,9 +106,8 @@ class _Stratification:
         number = {name: label for label, name in enumerate(names)}
         by_name = quotas(sizes, fractions)
         self._quotas = [[by_name[name][split] for split in self._splits] for name in names]
-        others = len(self._splits) - 1
-        # What is not in train cannot be learned; val, which carries the gate, comes before test.
-        self._absence = [100 * len(names), *(10 + others - place for place in range(others))]
+        self._absence, self._unlearned = _absence_costs(self._splits, len(names))
+        self._trained = len(partition.trained_parts(self._splits))
         self._placed = [[0] * len(self._splits) for _ in names]
         self._singles = [0] * len(names)
         self._split = {group: fixed[group] for group in contents if group in fixed}
@@ -263,6 +264,8 @@ class _Stratification:
             if not images and quota
         ]
         spare = self._singles[label]
+        if not spare and not any(placed[: self._trained]):
+            absent.append(self._unlearned)
         distance, level, below = 0.0, 1.0, list(range(len(targets)))
         while spare and below:
             # All splits that are filled up end at the same part of their quota.
@@ -292,3 +295,15 @@ class _Stratification:
         for _ in range(images):
             added[max(range(len(targets)), key=need)] += 1
         return added
+
+
+def _absence_costs(parts: Sequence[str], classes: int) -> tuple[list[int], int]:
+    """What the absence of a class costs in each part, and what one from all of train adds.
+
+    What is not in train cannot be learned; val, which carries the gate, comes before test. No fold
+    comes before another, but a class in fold 0 alone would be in no fold of train.
+    """
+    if partition.is_fold(parts[0]):
+        return [10 if partition.is_fold(part) else 5 for part in parts], 1000 * classes
+    others = len(parts) - 1
+    return [100 * classes, *(10 + others - place for place in range(others))], 0

@@ -27,6 +27,7 @@ class IngestionSummary(Record):
         samples: remarks on images of more than 8 bits.
         near_duplicates: remarks on near-duplicates.
         labels: remarks on labels of several people, and on corrected ones.
+        folds: how many folds train and val are made of; 0 without.
     """
 
     FILE = 'summary.json'
@@ -41,6 +42,7 @@ class IngestionSummary(Record):
     samples: tuple[str, ...] = ()
     near_duplicates: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    folds: int = 0
 
     @property
     def without_choices(self) -> Self:
@@ -72,6 +74,7 @@ def summarise(
     samples: Sequence[str] = (),
     near_duplicates: Sequence[str] = (),
     labels: Sequence[str] = (),
+    folds: int = 0,
 ) -> IngestionSummary:
     """The numbers of an ingestion; refuses to lose an image.
 
@@ -80,6 +83,7 @@ def summarise(
         counts: {split: {class: images written}}.
         rejected: what was not written.
         notes, samples, near_duplicates, labels: remarks for people.
+        folds: how many; 0 without.
 
     Raises:
         RuntimeError: written and rejected do not add up to `total`.
@@ -101,4 +105,5 @@ def summarise(
         tuple(samples),
         tuple(near_duplicates),
         tuple(labels),
+        folds,
     )

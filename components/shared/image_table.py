@@ -13,6 +13,7 @@ One small Parquet file, `images.parquet`, a row for each image that was written:
 | label    | string, name of the class; null for an unlabelled image     |
 | cluster  | string, of groups that share a copy or near-duplicates; null in older ones |
 | source_label | string, class by the source where a correction gave the image another, else null |
+| fold     | int64; null without folds, in test, and in older tables     |
 """
 
 from __future__ import annotations
@@ -24,13 +25,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 PREFIX, SUFFIX = 'images', '.parquet'
-SOURCE_LABEL = 'source_label'
-SCHEMA = pa.schema(
-    [
-        (name, pa.string())
-        for name in ('image_id', 'path', 'group', 'split', 'label', 'cluster', SOURCE_LABEL)
-    ]
-)
+SOURCE_LABEL, FOLD = 'source_label', 'fold'
+_TEXTS = 'image_id', 'path', 'group', 'split', 'label', 'cluster', SOURCE_LABEL
+SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), (FOLD, pa.int64())])
 
 
 def read(uri: str) -> pa.Table | None:

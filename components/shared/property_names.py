@@ -10,7 +10,8 @@ SOURCE_SPEC = 'source_spec'
 SOURCE_FINGERPRINT = 'source_fingerprint'
 SPLIT_HISTORY = 'split_history'  # a digest of the splits that images of an earlier ingestion keep
 EARLIER_RUN = 'earlier_run'  # whose images those at hand are compared with
-FRACTIONS = 'fractions'
+SPLIT = 'split'  # JSON
+FRACTIONS = 'fractions'  # JSON; with the seed what older ingestions have in place of `split`
 SEED = 'seed'
 MAX_SIDE = 'max_side'
 MAX_PIXELS = 'max_pixels'
@@ -20,6 +21,9 @@ ATTEMPT = 'attempt'  # differs from execution to execution
 # Of what nodes with the content store write: of a Quarantine, transformed Examples, Embeddings.
 FROM_STORE = 'from_store'  # images that were not computed
 STORE_PROBLEM = 'store_problem'  # why nothing more was added; absent if all is well
+
+# Of Examples.
+FOLDS = 'folds'  # how many; 0 without
 
 # Of a Quarantine.
 SUMMARY = 'summary'

@@ -30,9 +30,7 @@ def expected_properties(project: Project) -> Properties:
         ConfigError, DataError: the source cannot be listed.
     """
     spec, data = project.source_spec(), project.config.data
-    parameters = cache_key.parameters(
-        spec, data.split.fractions, data.split.seed, data.max_side, data.max_pixels
-    )
+    parameters = cache_key.parameters(spec, data.split, data.max_side, data.max_pixels)
     return cache_key.execution_properties(parameters, _images_fingerprint(project))
 
 

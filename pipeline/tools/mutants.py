@@ -52,7 +52,10 @@ PARTS = {
     # its tests compare with all there is to choose from.
     'split': Part(
         (
+            'components/ingestion/fold_choice.py',
+            'components/ingestion/given_parts.py',
             'components/ingestion/hash_split.py',
+            'components/ingestion/partition.py',
             'components/ingestion/quotas.py',
             'components/ingestion/split_history.py',
             'components/ingestion/split_notes.py',
@@ -60,6 +63,7 @@ PARTS = {
             'components/ingestion/tied_groups.py',
         ),
         (
+            'tests/components/ingestion/test_folds.py',
             'tests/components/ingestion/test_hash_split.py',
             'tests/components/ingestion/test_quotas.py',
             'tests/components/ingestion/test_split_history.py',

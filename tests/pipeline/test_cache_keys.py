@@ -26,6 +26,7 @@ def home(tmp_path: pathlib.Path) -> pathlib.Path:
     ('changes', 'nodes'),
     [
         ({'data': {'split': {'seed': 1}}}, {'ImageExampleGen'}),
+        ({'data': {'split': {'folds': 5}}}, {'ImageExampleGen'}),
         ({'data': {'split': {'train': 0.6, 'val': 0.2, 'test': 0.2}}}, {'ImageExampleGen'}),
         ({'data': {'group_pattern': '(.)/'}}, {'ImageExampleGen'}),
         ({'data': {'normalise_labels': True}}, {'ImageExampleGen'}),

@@ -11,9 +11,10 @@ import pytest
 from thawline.components.ingestion import clusters
 from thawline.components.ingestion.clusters import Contradiction
 from thawline.components.ingestion.near_duplicates import Pair
-from thawline.components.ingestion.split_plan import ReadableImage, plan_splits
+from thawline.components.ingestion.params import Split
+from thawline.components.ingestion.readable_image import ReadableImage
+from thawline.components.ingestion.split_plan import plan_splits
 
-FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
 HASH = '0123456789abcdef0123456789abcdef'
 
 
@@ -42,8 +43,8 @@ def test_a_cluster_is_in_one_split_and_joins_the_groups() -> None:
     rows = [image(f'{n:02d}', 'xy'[n % 2], group=f'g{n // 2}') for n in range(20)]
     rows += [image(f'{n:02d}', 'xy'[n % 2]) for n in range(20, 60)]
     near = clusters.tie(rows, [pair('00', '30'), pair('30', '50'), pair('19', '50')])
-    plan = plan_splits(rows, 0, FRACTIONS, False, ties=near.ties)
-    splits = {row.image_id: plan.split_of(row.key, 0, FRACTIONS) for row in rows}
+    plan = plan_splits(rows, Split(folds=0), False, ties=near.ties)
+    splits = {row.image_id: plan.split_of(row.key) for row in rows}
     tied = ('00', '01', '18', '19', '30', '50')
     assert len({splits[name] for name in tied}) == 1
     of_cluster = {plan.cluster_of(row.key) for row in rows if row.image_id in tied}
@@ -54,8 +55,8 @@ def test_a_cluster_is_in_one_split_and_joins_the_groups() -> None:
 def test_a_cluster_that_holds_a_whole_class() -> None:
     rows = [image(f'{n:02d}', 'x' if n < 10 else 'y') for n in range(40)]
     near = clusters.tie(rows, [pair('00', f'{n:02d}') for n in range(1, 10)])
-    plan = plan_splits(rows, 0, FRACTIONS, False, ties=near.ties)
-    splits = {plan.split_of(row.key, 0, FRACTIONS) for row in rows if row.label == 'x'}
+    plan = plan_splits(rows, Split(folds=0), False, ties=near.ties)
+    splits = {plan.split_of(row.key) for row in rows if row.label == 'x'}
     assert splits == {'train'}  # without it the class cannot be learned
     assert any('no image of x' in note for note in plan.notes)
 
@@ -75,8 +76,8 @@ def test_given_splits_are_kept_and_named() -> None:
     )
     assert '2 pairs of near-duplicates' in near.notes[1]
     assert 'a.png and b.png' in near.notes[1]
-    plan = plan_splits(rows, 0, FRACTIONS, False, ties=near.ties)
-    assert plan.split_of('e', 0, FRACTIONS) == 'val'
+    plan = plan_splits(rows, Split(folds=0), False, ties=near.ties)
+    assert plan.split_of('e') == 'val'
 
 
 def test_groups_that_given_splits_hold_apart_are_not_tied_through_others() -> None:
@@ -87,10 +88,7 @@ def test_groups_that_given_splits_hold_apart_are_not_tied_through_others() -> No
     near = clusters.tie(rows, [pair('a', 'b', 0.99), pair('c', 'd', 0.95)])
     assert near.ties == (('g', 'h'),)
     assert [one.kind for one in near.contradictions] == [clusters.DIFFERENT_SPLITS]
-    assert (
-        plan_splits(rows, 0, FRACTIONS, False, ties=near.ties).split_of('h', 0, FRACTIONS)
-        == 'train'
-    )
+    assert plan_splits(rows, Split(folds=0), False, ties=near.ties).split_of('h') == 'train'
 
 
 def test_different_labels_in_a_cluster_are_noted() -> None:

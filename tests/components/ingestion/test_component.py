@@ -16,6 +16,7 @@ from tests.pipeline.cache_keys import with_library
 from thawline.components.ingestion import executor
 from thawline.components.ingestion.artifacts import Quarantine
 from thawline.components.ingestion.component import ImageExampleGen
+from thawline.components.ingestion.params import Split
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import code_digest
 from thawline.components.shared.errors import ConfigError
@@ -24,21 +25,19 @@ from thawline.pipeline.engines.beam_options import IN_PROCESS
 
 
 def test_contract() -> None:
-    shares = {'test': 0.1, 'train': 0.8, 'val': 0.1}
-    component = ImageExampleGen(SourceSpec('data'), shares, 7, 256, 1000)
+    split = Split(train=0.8, val=0.1, test=0.1, seed=7)
+    component = ImageExampleGen(SourceSpec('data'), split, 256, 1000)
     assert component.outputs['examples'].type is tfx_imports.standard_artifacts.Examples
     assert component.outputs['quarantine'].type is Quarantine
     properties = component.exec_properties
     assert SourceSpec.from_json(properties['source_spec']) == SourceSpec('data')
-    assert list(json.loads(properties['fractions'])) == ['train', 'val', 'test']
-    assert [properties[k] for k in ('seed', 'max_side', 'max_pixels', 'code_digest')] == [
-        7, 256, 1000, code_digest.of_code(executor.__name__)
+    assert Split.model_validate_json(properties['split']) == split
+    assert [properties[k] for k in ('max_side', 'max_pixels', 'code_digest')] == [
+        256, 1000, code_digest.of_code(executor.__name__)
     ]  # fmt: skip
 
 
 def test_wrong_parameters_fail_when_wired() -> None:
-    with pytest.raises(ConfigError, match='data.split'):
-        ImageExampleGen(SourceSpec('data'), {'train': 0.8, 'val': 0.3, 'test': 0.1})
     with pytest.raises(ConfigError, match='data.format'):
         ImageExampleGen(SourceSpec('data', 'zip'))
     with pytest.raises(ConfigError, match='data.group_pattern'):

@@ -13,6 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.ingestion import split_history
 from thawline.components.ingestion.earlier_ingestions import history_digest
+from thawline.components.ingestion.params import Split
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import image_table, metadata_store
 from thawline.components.shared.property_names import SPLIT_HISTORY
@@ -37,10 +38,11 @@ class Ingestions:
     def properties(self, images: str, **changes: Any) -> dict[str, Any]:
         """What an ingestion would have now."""
         spec = {**json.loads(SourceSpec('/data').to_json()), **changes.pop('spec', {})}
-        return {
-            'source_spec': json.dumps(spec), 'fractions': '{"train": 0.7, "val": 0.3}', 'seed': 0,
+        properties = {
+            'source_spec': json.dumps(spec), 'split': Split(folds=0).model_dump_json(),
             'max_side': 64, 'code_digest': 'c0de', 'source_fingerprint': images, **changes,
         }  # fmt: skip
+        return {name: value for name, value in properties.items() if value is not None}
 
     def ask(self, images: str, **changes: Any) -> str:
         """What it would be told."""
@@ -52,6 +54,7 @@ class Ingestions:
         state: int = pb.Execution.COMPLETE,
         of: int | None = None,
         node: str = NODE,
+        fold: int | None = None,
         **changes: Any,
     ) -> tuple[int, str]:
         """Records an ingestion (or that the cache served one): its Examples, and their digest."""
@@ -80,14 +83,15 @@ class Ingestions:
             reuse_context_if_already_exist=True,
         )
         if not of:
-            return ids[0], self.table(images)
+            return ids[0], self.table(images, fold)
         return of, ''
 
-    def table(self, images: str) -> str:
+    def table(self, images: str, fold: int | None = None) -> str:
         folder = self.root / images
         folder.mkdir(exist_ok=True)
         table = pa.Table.from_pylist(
-            [{'image_id': images, 'group': images, 'split': 'train'}], image_table.SCHEMA
+            [{'image_id': images, 'group': images, 'split': 'train', 'fold': fold}],
+            image_table.SCHEMA,
         )
         pq.write_table(table, folder / 'images.parquet')
         return split_history.digest(table)
@@ -126,8 +130,9 @@ def test_the_newest_is_the_one_that_was_used_last(ingestions) -> None:
 @pytest.mark.parametrize(
     'changes',
     [
-        {'seed': 1},
-        {'fractions': '{"train": 0.5, "val": 0.5}'},
+        {'split': Split(folds=0, seed=1).model_dump_json()},
+        {'split': Split(folds=0, train=0.5, val=0.35).model_dump_json()},
+        {'split': Split(folds=5).model_dump_json()},
         {'spec': {'group_pattern': '(.)/'}},
         {'spec': {'columns': {'group': 'patient'}}},
     ],
@@ -164,8 +169,36 @@ def test_a_moved_source_is_the_same_one(ingestions) -> None:
 def test_ingestions_of_older_versions_are_history(ingestions) -> None:
     """They recorded fewer settings and no history."""
     old = {'spec': {'layout': None, 'columns': {}}, 'library_versions': '{}', SPLIT_HISTORY: ''}
-    _, a = ingestions.add('A', **old)
+    shares = {'fractions': '{"train": 0.7, "val": 0.15, "test": 0.15}', 'seed': 0, 'split': None}
+    _, a = ingestions.add('A', **old, **shares)
+    ingestions.add('B', **old, **{**shares, 'seed': 1})
     assert ingestions.ask('A') == a
+    assert ingestions.ask('A', split=Split(folds='auto').model_dump_json()) == a
+
+
+def split(**values: Any) -> dict[str, str]:
+    return {'split': Split(**values).model_dump_json()}
+
+
+def test_folds_are_kept_by_folds(ingestions) -> None:
+    _, a = ingestions.add('A', fold=0, **split(folds=5))
+    assert ingestions.ask('B', **split(folds=5)) == a
+    assert ingestions.ask('B', **split(folds='auto')) == a
+    for other in (
+        {'folds': 0}, {'folds': 4}, {'folds': 5, 'seed': 1}, {'folds': 5, 'test': 0.2},
+        {'folds': 'auto', 'train': 0.6, 'val': 0.2, 'test': 0.2},
+    ):  # fmt: skip
+        assert ingestions.ask('B', **split(**other)) == split_history.NONE
+
+
+def test_what_auto_decided_is_in_the_table(ingestions) -> None:
+    _, a = ingestions.add('A', **split(folds='auto'))
+    assert ingestions.ask('C', **split(folds=0)) == a
+    assert ingestions.ask('C', **split(folds=5)) == split_history.NONE
+    _, b = ingestions.add('B', fold=3, **split(folds='auto'))
+    assert ingestions.ask('C', **split(folds=0)) == a
+    assert ingestions.ask('C', **split(folds=5)) == b
+    assert ingestions.ask('C', **split(folds='auto')) == b
 
 
 def test_what_did_not_succeed_or_belongs_to_others_is_none(ingestions) -> None:

@@ -8,12 +8,10 @@ import pytest
 
 from thawline.components.ingestion.hash_split import (
     assign,
-    check_fractions,
     intervals,
     position,
     split_at,
 )
-from thawline.components.shared.errors import ConfigError
 
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
 
@@ -41,25 +39,3 @@ def test_intervals_touch_and_rounding_leaves_no_gap() -> None:
     assert [split_at(place, thirds) for place in (0.0, 0.33, 0.66, 0.9995)] == [
         'train', 'val', 'test', 'test'
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    'fractions',
-    [
-        {'train': 1.5, 'val': -0.25, 'test': -0.25},
-        {'train': 0.8, 'val': 0.2},
-        {'train': 70, 'val': 15, 'test': 15},
-        {'train': 0.8, 'val': 0.2, 'test': 0.2},
-        {'train': 1.0, 'val': 0.0, 'test': 0.0},
-        {'train': 0.8, 'val': 0.1, 'eval': 0.1},
-        {'train': 0.7, 'val': 0.3, 'test': 0.0},
-    ],
-)
-def test_bad_fractions(fractions: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match='Received'):
-        check_fractions(fractions)
-
-
-def test_good_fractions() -> None:
-    check_fractions(FRACTIONS)
-    check_fractions({'train': 0.1, 'val': 0.2, 'test': 0.7})

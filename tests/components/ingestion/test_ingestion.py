@@ -22,9 +22,9 @@ from thawline.components.ingestion.decoding import canonicalise
 from thawline.components.ingestion.image_reading import served_graph_decodes
 from thawline.components.ingestion.params import Columns
 from thawline.components.ingestion.quarantine import Rejected, from_jsonl
+from thawline.components.ingestion.readable_image import ReadableImage
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import list_source
-from thawline.components.ingestion.split_plan import ReadableImage
 from thawline.components.shared import image_table, progress
 from thawline.components.shared.errors import ConfigError, DataError
 

@@ -12,6 +12,8 @@ from tests.components.ingestion.ingesting import ingest, strings
 from thawline.components.ingestion import listing_pieces, split_pipeline
 from thawline.components.ingestion.boxes import Box
 from thawline.components.ingestion.image_reading import Settings
+from thawline.components.ingestion.params import Split
+from thawline.components.ingestion.partition import Partition
 from thawline.components.ingestion.source_types import SourceItem, SourceSpec
 from thawline.components.ingestion.split_plan import SplitPlan
 
@@ -39,14 +41,17 @@ def test_a_long_listing_gives_the_same_examples(tmp_path, monkeypatch):
         assert records[0] == records[1]
 
 
+PARTITION = Partition.plain(Split(folds=0))
+
+
 def test_only_a_long_plan_leaves_the_pipeline(tmp_path):
-    few = SplitPlan({'group': 'val'}, {}, (), ())
-    many = SplitPlan({f'{number:032}': 'val' for number in range(50_000)}, {}, (), ())
+    few = SplitPlan({'group': 'val'}, {}, (), PARTITION)
+    many = SplitPlan({f'{number:032}': 'val' for number in range(50_000)}, {}, (), PARTITION)
     assert isinstance(split_pipeline._portable(few, str(tmp_path)), bytes)
     path = split_pipeline._portable(many, str(tmp_path))
     assert path == str(tmp_path / 'plan')
     images = Settings(64, 10**6)
-    reader = pickle.loads(pickle.dumps(split_pipeline._Split(path, 0, {'val': 1.0}, images, None)))
+    reader = pickle.loads(pickle.dumps(split_pipeline._Split(path, images, None)))
     reader.setup()
     assert reader._plan == many
 

@@ -179,7 +179,7 @@ def test_settings_are_part_of_the_cache_key() -> None:
         NearDuplicates(), NearDuplicates(turned=True), NearDuplicates(policy='ignore'),
     ]  # fmt: skip
     specs = [SourceSpec('images', near_duplicates=setting) for setting in settings]
-    keys = [cache_key.parameters(spec, Split().fractions, 0, 64, 64) for spec in specs]
+    keys = [cache_key.parameters(spec, Split(), 64, 64) for spec in specs]
     assert len({key[property_names.SOURCE_SPEC] for key in keys}) == 3
     assert [SourceSpec.from_json(spec.to_json()) for spec in specs] == specs
 

@@ -103,4 +103,4 @@ def test_images_of_more_than_8_bits(tmp_path: pathlib.Path) -> None:
 def test_a_table_from_before_clusters_is_read(tmp_path: pathlib.Path) -> None:
     row = {'image_id': 'i', 'path': 'p', 'group': 'g', 'split': 'train', 'label': 'x'}
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / 'images.parquet')
-    assert rows(tmp_path) == [{**row, 'cluster': None, 'source_label': None}]
+    assert rows(tmp_path) == [{**row, 'cluster': None, 'source_label': None, 'fold': None}]

@@ -12,6 +12,7 @@ from thawline.components.ingestion import split_history
 from thawline.components.ingestion.split_history import LOST, NONE, UNREAD, SplitHistory
 from thawline.components.shared import image_table
 from thawline.components.shared.errors import Unavailable
+from thawline.components.shared.splits import SPLITS
 
 ROWS = [('i1', 'p1', 'train'), ('i2', 'p1', 'train'), ('i3', 'i3', 'val')]
 
@@ -48,6 +49,19 @@ def test_digest_is_the_same_in_every_version() -> None:
     assert split_history.digest(table(ROWS)) == DIGEST
 
 
+def test_folds_are_history_too(tmp_path: pathlib.Path) -> None:
+    folded = [{**row, 'fold': i} for i, row in enumerate(table(ROWS[1:]).to_pylist())]
+    folded.append({**folded[0], 'image_id': 'i9', 'group': 'i9', 'split': 'test', 'fold': None})
+    images = pa.Table.from_pylist(folded, image_table.SCHEMA)
+    assert split_history.has_folds(images) and not split_history.has_folds(table(ROWS))
+    digest = ingestion(tmp_path, 1, images)
+    assert digest != split_history.digest(table([*ROWS[1:], ('i9', 'i9', 'test')]))
+    history = split_history.find(tmp_path, digest)
+    assert history is not None and history.folds == 2
+    assert history.images == {'i2': '0', 'i3': '1', 'i9': 'test'}
+    assert history.groups == {'p1': '0', 'i3': '1', 'i9': 'test'}
+
+
 def test_splits_are_found_by_digest_wherever_the_folder_is(tmp_path: pathlib.Path) -> None:
     first = ingestion(tmp_path / 'here', 7, table(ROWS))
     ingestion(tmp_path / 'here', 12, table(ROWS[:1]))
@@ -82,7 +96,7 @@ def test_votes() -> None:
     )
 
     def split(*images: tuple[str, str]) -> str | None:
-        return history.split_by_leader([(i, g, 'x') for i, g in images]).get('x')
+        return history.part_by_leader([(i, g, 'x') for i, g in images], SPLITS).get('x')
 
     assert split(('a', 'a'), ('b', 'b'), ('c', 'c')) == 'test'
     assert split(('a', 'a'), ('c', 'c')) == 'train'

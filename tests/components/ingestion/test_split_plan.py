@@ -7,14 +7,11 @@ import collections
 import pytest
 
 from thawline.components.ingestion.hash_split import assign
+from thawline.components.ingestion.params import Split
 from thawline.components.ingestion.quarantine import CONFLICTING_LABELS, LEAK
+from thawline.components.ingestion.readable_image import ReadableImage
 from thawline.components.ingestion.split_history import SplitHistory
-from thawline.components.ingestion.split_plan import (
-    ReadableImage,
-    SplitPlan,
-    _order,
-    plan_splits,
-)
+from thawline.components.ingestion.split_plan import SplitPlan, _order, plan_splits
 from thawline.components.shared.errors import DataError
 
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
@@ -30,12 +27,12 @@ def rows(
 
 
 def plan(found: list[ReadableImage], normalise: bool = False) -> SplitPlan:
-    return plan_splits(found, 0, FRACTIONS, normalise)
+    return plan_splits(found, Split(folds=0), normalise)
 
 
 def where(found: list[ReadableImage], made: SplitPlan) -> dict[str, str]:
     gone = {r.path for r in made.rejected}
-    return {r.path: made.split_of(r.key, 0, FRACTIONS) for r in found if r.path not in gone}
+    return {r.path: made.split_of(r.key) for r in found if r.path not in gone}
 
 
 def per_class(found: list[ReadableImage], made: SplitPlan) -> dict[str, list[int]]:
@@ -206,16 +203,16 @@ def test_sets_without_copies_have_no_note_on_them() -> None:
 @pytest.mark.parametrize('seed', range(1, 6))
 def test_a_small_class_reaches_every_split_for_any_seed(seed: int) -> None:
     found = rows('a', 200) + rows('b', 3)
-    made = plan_splits(found, seed, FRACTIONS, False)
-    splits = {made.split_of(r.key, seed, FRACTIONS) for r in found if r.label == 'b'}
+    made = plan_splits(found, Split(folds=0, seed=seed), False)
+    splits = {made.split_of(r.key) for r in found if r.label == 'b'}
     assert splits == set(FRACTIONS) and made.notes == ()
 
 
 def test_the_seed_decides_which_images_leave_train_for_missing_splits() -> None:
     found = [r for c in 'ab' for r in rows(c, 100, 'train')]
-    plans = [plan_splits(found, seed, FRACTIONS, False) for seed in (0, 3)]
+    plans = [plan_splits(found, Split(folds=0, seed=seed), False) for seed in (0, 3)]
     splits = [
-        {r.path: made.split_of(r.key, seed, FRACTIONS) for r in found}
+        {r.path: made.split_of(r.key) for r in found}
         for made, seed in zip(plans, (0, 3), strict=True)
     ]
     assert splits[0] != splits[1]
@@ -226,9 +223,9 @@ def test_the_seed_decides_which_images_leave_train_for_missing_splits() -> None:
 def test_small_classes_get_their_share_of_missing_splits() -> None:
     found = [r for s in ('train', 'test') for r in rows('a', 200, s) + rows('b', 3, s)]
     for seed in range(5):
-        made = plan_splits(found, seed, FRACTIONS, False)
+        made = plan_splits(found, Split(folds=0, seed=seed), False)
         given = [r for r in found if r.label == 'b' and r.split == 'train']
-        assert {made.split_of(r.key, seed, FRACTIONS) for r in given} == {'train', 'val'}
+        assert {made.split_of(r.key) for r in given} == {'train', 'val'}
 
 
 def test_images_keep_their_splits_and_new_ones_fill_the_quotas() -> None:
@@ -236,7 +233,7 @@ def test_images_keep_their_splits_and_new_ones_fill_the_quotas() -> None:
     splits = where(before, plan(before))
     old = history({r.image_id: splits[r.path] for r in before})
     found = rows('a', 40) + rows('b', 20)
-    made = plan_splits(found, 0, FRACTIONS, False, old)
+    made = plan_splits(found, Split(folds=0), False, old)
     after = where(found, made)
     assert all(after[path] == split for path, split in splits.items())
     assert per_class(found, made) == {'a': [28, 6, 6], 'b': [14, 3, 3]}
@@ -249,7 +246,7 @@ def test_deleted_images_leave_a_gap_that_added_ones_fill() -> None:
     old = history({r.image_id: splits[r.path] for r in before})
     left = [r for r in before if not (r.label == 'a' and splits[r.path] == 'test')]
     found = left + [ReadableImage(f'n{i}', f'n{i}', None, 'a') for i in range(3)]
-    after = where(found, plan_splits(found, 0, FRACTIONS, False, old))
+    after = where(found, plan_splits(found, Split(folds=0), False, old))
     assert all(after[r.path] == splits[r.path] for r in left)
     assert [after[f'n{i}'] for i in range(3)] == ['test'] * 3
 
@@ -259,7 +256,7 @@ def test_new_images_join_the_group_that_was_there() -> None:
     named = [ReadableImage(f'p{i}', f'p{i}', 'patient', 'a') for i in range(5)]
     found = rows('a', 40) + rows('b', 40) + named
     old = history({'gone': 'val'}, {'patient': 'val'})
-    after = where(found, plan_splits(found, 0, FRACTIONS, False, old))
+    after = where(found, plan_splits(found, Split(folds=0), False, old))
     assert {after[r.path] for r in named} == {'val'}
 
 
@@ -279,7 +276,7 @@ def test_groups_that_a_new_image_ties_come_together(
     found += [ReadableImage(f'{name}.png', name, f'g{name}', 'a') for name in earlier]
     found += [ReadableImage(f'new{name}.png', 'new', f'g{name}', 'a') for name in earlier]
     groups = {f'g{name}': s for name, s in earlier.items()}
-    made = plan_splits(found, 0, FRACTIONS, False, history(earlier, groups))
+    made = plan_splits(found, Split(folds=0), False, history(earlier, groups))
     after = where(found, made)
     assert {after[f'{name}.png'] for name in earlier} == {split}
     assert after['newx.png'] == split
@@ -290,7 +287,7 @@ def test_groups_that_a_new_image_ties_come_together(
 def test_given_splits_win_over_earlier_ones() -> None:
     found = [r for c in 'ab' for s in FRACTIONS for r in rows(c, 5, s)]
     old = history({r.image_id: 'train' for r in found})
-    made = plan_splits(found, 0, FRACTIONS, False, old)
+    made = plan_splits(found, Split(folds=0), False, old)
     assert where(found, made) == {r.path: r.split for r in found}
     assert made.notes == ()
 
@@ -302,7 +299,7 @@ def test_what_was_taken_out_of_train_for_missing_splits_stays_there() -> None:
     more = found + [
         ReadableImage(f'{c}{i}', f'{c}{i}', None, c, 'train') for c in 'ab' for i in range(40)
     ]
-    after = where(more, plan_splits(more, 0, FRACTIONS, False, old))
+    after = where(more, plan_splits(more, Split(folds=0), False, old))
     assert all(after[path] == split for path, split in splits.items())
     assert set(splits.values()) == set(FRACTIONS)
 
@@ -315,7 +312,7 @@ def test_large_groups_that_miss_a_quota_are_noted() -> None:
     assert per_class(found, made) == {'a': [30, 30, 30], 'b': [70, 15, 15]}
     (note,) = made.notes
     assert 'groups stay whole: a has 30 in train instead of 63' in note
-    kept = plan_splits(found, 0, FRACTIONS, False, history({'x-0': 'test'}))
+    kept = plan_splits(found, Split(folds=0), False, history({'x-0': 'test'}))
     assert any('and images keep the split of an earlier ingestion' in n for n in kept.notes)
 
 
@@ -346,7 +343,7 @@ def test_unlabelled_images_are_shared_out_too() -> None:
 def test_groups_that_are_tied_have_the_lowest_as_their_cluster() -> None:
     images = [ReadableImage(f'{i}.png', f'id{i}', None, 'ab'[i % 2], None) for i in range(20)]
     ties = [('id3', 'id1'), ('id5', 'id3')]
-    made = plan_splits(images, 0, FRACTIONS, False, ties=ties)
+    made = plan_splits(images, Split(folds=0), False, ties=ties)
     assert [made.cluster_of(f'id{i}') for i in (1, 3, 5, 7)] == ['id1', 'id1', 'id1', 'id7']
     assert dict(made.clusters) == {'id3': 'id1', 'id5': 'id1'}
     assert len({where(images, made)[f'{i}.png'] for i in (1, 3, 5)}) == 1
@@ -364,9 +361,9 @@ def test_a_copy_stays_in_the_split_farthest_from_training() -> None:
 
 def test_rows_that_lack_something_can_be_sorted() -> None:
     bare = ReadableImage('a.png', 'id')
-    assert _order(bare) == ('a.png', 'id', '', '', '')
-    whole = ReadableImage('a.png', 'id', 'g', 'daisy', 'val')
-    assert _order(whole) == ('a.png', 'id', 'g', 'daisy', 'val')
+    assert _order(bare) == ('a.png', 'id', '', '', '', '')
+    whole = ReadableImage('a.png', 'id', 'g', 'daisy', 'val', fold='3')
+    assert _order(whole) == ('a.png', 'id', 'g', 'daisy', 'val', '3')
 
 
 def test_errors_name_what_they_are_about() -> None:

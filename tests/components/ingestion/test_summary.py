@@ -38,7 +38,7 @@ def test_file_and_property_say_the_same(tmp_path: pathlib.Path) -> None:
     (tmp_path / IngestionSummary.FILE).write_text(text, 'utf-8')
     assert list(json.loads(text)) == [
         'total', 'written', 'quarantined', 'classes', 'reasons', 'splits', 'notes',
-        'samples', 'near_duplicates', 'labels',
+        'samples', 'near_duplicates', 'labels', 'folds',
     ]  # fmt: skip
     assert IngestionSummary.read(tmp_path) == NUMBERS
     assert IngestionSummary.of_properties({'summary': NUMBERS.to_json()}, '/q') == NUMBERS

@@ -30,9 +30,7 @@ def ingested(tmp_path: pathlib.Path) -> pathlib.Path:
     class_folders(tmp_path / 'images', {'a': 4, 'b': 4})
     of = project(tmp_path)
     spec, data = of.source_spec(), of.config.data
-    parameters = cache_key.parameters(
-        spec, data.split.fractions, data.split.seed, data.max_side, data.max_pixels
-    )
+    parameters = cache_key.parameters(spec, data.split, data.max_side, data.max_pixels)
     digests = ContentDigests(tmp_path / 'elsewhere')
     current = fingerprint(sources.list_source(spec), digests)
     of.output.mkdir(parents=True)

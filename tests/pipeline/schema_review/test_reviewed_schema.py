@@ -81,6 +81,7 @@ def test_the_curated_rules_have_every_feature_that_is_written() -> None:
     assert set(features) == {
         'image', 'label', 'image_id', 'path', 'group', 'cluster', 'split', 'source_format',
         'height', 'width', 'brightness', 'contrast', 'sharpness', 'label_confidence',
+        'fold',
     }  # fmt: skip
 
 

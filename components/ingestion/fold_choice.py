@@ -1,0 +1,88 @@
+"""Whether images get folds, and how many."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from thawline.components.ingestion import partition
+from thawline.components.ingestion.params import FOLDS, Split
+from thawline.components.ingestion.partition import Partition
+from thawline.components.shared.errors import DataError
+from thawline.components.shared.splits import TEST
+
+AUTO_FOLDS = 5
+VAL_IMAGES = 300  # a val split of fewer judges by too few: folds judge by all images
+
+
+def choose(
+    split: Split, labelled: int, units: int, given: Collection[str]
+) -> tuple[Partition, list[str]]:
+    """The parts that images are shared out over, and notes on them.
+
+    Args:
+        split: as configured.
+        labelled: images with a label.
+        units: groups, and clusters of near-duplicates, that have a labelled image.
+        given: splits that the source gives.
+
+    Raises:
+        DataError: the source gives splits where folds or no test are asked for, or there are too
+            few groups for folds.
+    """
+    if given:
+        _check_given(split, given)
+        return Partition.plain(split), []
+    wanted = AUTO_FOLDS if split.folds == 'auto' else split.folds
+    is_large = labelled * split.val >= VAL_IMAGES
+    if not wanted or (split.folds == 'auto' and is_large and split.can_be_plain):
+        return Partition.plain(split), []
+    usable = units - bool(split.test_with_folds)  # test needs one, too
+    if usable < FOLDS[0]:
+        raise DataError(
+            f'Folds (data.split.folds: {split.folds}) need {FOLDS[0]} groups or more, none of '
+            f'which is split'
+            f'{" and one more for test" if split.test_with_folds else ""}; the images are of '
+            f'{units}. Add images of other groups, or set data.split.folds: 0 for one split.'
+        )
+    folds = min(wanted, usable)
+    notes = []
+    if folds < wanted:
+        notes.append(
+            f'{folds} folds instead of {wanted}: the images are of {units} groups (or clusters of '
+            'near-duplicates), none of which is split'
+        )
+    return Partition.folded(split, folds), notes
+
+
+def _check_given(split: Split, given: Collection[str]) -> None:
+    listed = ', '.join(sorted(given))
+    if split.folds not in (0, 'auto'):
+        raise DataError(
+            f'data.split.folds is {split.folds}, but the source gives splits: {listed}. Set '
+            'data.split.folds: 0 to use these, or leave them out of the source.'
+        )
+    if split.test == 0.0 and TEST not in given:
+        raise DataError(
+            f'data.split.test is 0, which needs folds, but the source gives splits: {listed}. Give '
+            'data.split.test a share, or leave the splits out of the source.'
+        )
+
+
+def check_filled(shares: Collection[str], filled: Collection[str]) -> None:
+    """Refuses folds of which one has no labelled image.
+
+    Args:
+        shares: all parts.
+        filled: parts with a labelled image.
+
+    Raises:
+        DataError: a fold is empty.
+    """
+    empty = [part for part in shares if partition.is_fold(part) and part not in filled]
+    if empty:
+        folds = sum(map(partition.is_fold, shares))
+        raise DataError(
+            f'{len(empty)} of {folds} folds would have no labelled image, because classes have too '
+            'few groups. Add images of other groups, set fewer folds in data.split.folds, or 0 for '
+            'one split.'
+        )
