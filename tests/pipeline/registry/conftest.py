@@ -9,20 +9,30 @@ import pytest
 
 from tests.pipeline.registry import made_models
 from tests.pipeline.registry.made_models import Models
+from thawline.components.shared import model_fingerprint
+from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.pipeline.registry import load_test
+
+_SIGNATURES: dict[str, list[str]] = {}  # by digest of the files; the forks of mutmut inherit it
 
 
 class WarmLoader(load_test.LoadTest):
-    """Starts when it is first asked, and stays: TensorFlow takes seconds to import."""
+    """Starts when it is first needed, and stays: TensorFlow takes seconds to import.
+
+    What loaded once is not loaded again, as in production.
+    """
 
     def __init__(self) -> None:
         self._is_started = False
 
     def load(self, folder: pathlib.Path) -> list[str]:
-        if not self._is_started:
-            super().__init__()
-            self._is_started = True
-        return super().load(folder)
+        digest = model_fingerprint.fingerprint(LocalFiles(folder)).digest
+        if digest not in _SIGNATURES:
+            if not self._is_started:
+                super().__init__()
+                self._is_started = True
+            _SIGNATURES[digest] = super().load(folder)
+        return _SIGNATURES[digest]
 
     def __exit__(self, *error: object) -> None:
         del error

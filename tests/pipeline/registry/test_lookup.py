@@ -8,6 +8,7 @@ import time
 
 import pytest
 import rich.console
+from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests.pipeline.registry.made_models import CACHED, Models
 from thawline.components.shared.errors import ConfigError, NotFound
@@ -54,6 +55,37 @@ def test_a_run_that_took_its_model_from_the_cache(found):
         'reused from the cache by 1 later run, most recently 20260103-100000.000'
         in models.thawline('explain', 'last').output
     )
+
+
+def test_trainings_that_failed_name_no_model(found):
+    models, _, second = found
+    inputs, failed = {'examples': models.images['examples']}, pb.Execution.FAILED
+    models.record('20260103-100000.000', 'Trainer', inputs, state=failed)
+    models.record('20260102-110000.000', 'Trainer', inputs, state=failed)
+    registry = models.registry()
+    for name in ('last', '20260102-11'):
+        assert lookup.find_model(registry, name).id == second
+    with pytest.raises(NotFound, match="no model '20260103'"):
+        lookup.find_model(registry, '20260103')
+
+
+def test_ids_of_other_artifacts_name_no_model(found):
+    models, first, _ = found
+    registry = models.registry()
+    model = registry.model(first)
+    for other in (model.evaluation, model.blessing, model.exports):
+        with pytest.raises(NotFound, match='production, staging, last'):
+            lookup.find_model(registry, str(other.id))
+
+
+def test_the_newest_of_many_are_named(models: Models):
+    ids = [models.add(f'2026010{n}-1', size=10) for n in range(1, 8)]
+    registry = models.registry()
+    with pytest.raises(NotFound) as error:
+        lookup.find_model(registry, 'nosuch')
+    assert f'the newest are: {", ".join(map(str, ids[:1:-1]))};' in str(error.value)
+    with pytest.raises(ConfigError, match='7 runs begin .*: 20260107-1, .*, 20260103-1; '):
+        lookup.find_model(registry, '2026')
 
 
 def test_what_a_model_was_made_from(found):

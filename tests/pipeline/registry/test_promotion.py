@@ -16,7 +16,7 @@ from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError
 from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.pipeline.registry import ledger, load_test, promotion
-from thawline.pipeline.registry.ledger import PROMOTE, ROLLBACK, Deployment
+from thawline.pipeline.registry.ledger import PROMOTE
 from thawline.pipeline.registry.promotion import DeploymentPlan
 
 FORCE = ('--force', '--reason', 'the old one is worse')
@@ -51,7 +51,6 @@ def test_what_is_promoted_is_served_as_it_is_and_known_everywhere(models: Models
     artifacts = ledger.live_versions(models.store, str(models.production))
     assert [one.uri for one in artifacts] == [str(models.production / '1')]
     assert artifacts[0].properties['digest'].string_value == move.digest
-    assert registry.lineage.output(registry.lineage.of_type(ledger.PROMOTION)[0], 'served_model')
     assert move.digest == model_fingerprint.fingerprint(LocalFiles(models.production / '1')).digest
 
 
@@ -177,6 +176,8 @@ def test_a_model_that_does_not_load_leaves_nothing(models: Models):
     (move,) = models.registry().deployments
     assert move.state == 'canceled'
     assert 'canceled: ' in models.thawline('history').output
+    models.promote(models.add('r2'))
+    assert models.versions() == [2]  # the number of a version is given once
 
 
 def test_a_model_without_signatures(models: Models):
@@ -226,6 +227,8 @@ def test_progress_ends_at_the_size_of_the_model(models: Models):
     for what in ('copying', 'verifying'):
         assert steps[what] == sorted(steps[what])
         assert steps[what][-1] == (deployment.size, deployment.size)
+    (loading,) = steps.keys() - {'copying', 'verifying'}
+    assert steps[loading] == [(0, 0)]
 
 
 def test_what_was_loaded_before_is_not_loaded_again(
@@ -279,6 +282,8 @@ def test_promotion_to_staging_is_numbered_as_pusher_does(models: Models):
     refused(models.thawline('promote', str(first), '--to', 'staging', '--yes'), 'already in')
     models.promote(second, '--to', 'staging')
     assert not models.production.exists()
+    models.promote(second)
+    assert models.versions() == [1]  # whatever numbers staging has
 
 
 def test_promotion_to_staging_of_what_a_run_pushed_is_already_there(models: Models):
@@ -335,24 +340,3 @@ def test_rollback_takes_whole_files_from_wherever_they_are(models: Models):
         shutil.rmtree(models.production / version)
     refused(back(models), f'the files of model {a}, version 1, no longer exist')
     assert models.registry().current('production').model == b
-
-
-def move(action: str, model: int, **more) -> Deployment:
-    values = {'stage': 'production', 'destination': '/p', 'state': 'complete'} | more
-    return Deployment(
-        action=action, version=1, model=model, digest='', size=0, source='', incoming='', who='',
-        reason='', forced='', loaded='', replaced_model=0, replaced_version=0, restores=0, **values,
-    )  # fmt: skip
-
-
-def test_the_stack_of_a_stage():
-    found = [
-        move(PROMOTE, 1), move(PROMOTE, 2), move(PROMOTE, 9, state='canceled'),
-        move(PROMOTE, 8, stage='staging'), move(PROMOTE, 7, destination='/q'), move(PROMOTE, 3),
-        move(ROLLBACK, 2), move(PROMOTE, 4), move(ROLLBACK, 2), move(ROLLBACK, 1),
-    ]  # fmt: skip
-    tops = [
-        [m.model for m in ledger.rollback_stack(found[:n], 'production', '/p')]
-        for n in range(1, 11)
-    ]
-    assert tops == [[1], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2, 3], [1, 2], [1, 2, 4], [1, 2], [1]]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import pathlib
 import shutil
 
 import pytest
 
 from tests.pipeline.registry import writable_files
+from tests.pipeline.registry.conftest import WarmLoader
 from tests.pipeline.registry.made_models import Models
 from tests.pipeline.registry.test_killed import intent
 from tests.pipeline.registry.test_promotion import refused
 from tests.pipeline.registry.writable_files import FILES, REMOVED, WRITTEN
 from thawline.components.shared import model_fingerprint
 from thawline.components.shared.model_fingerprint import LocalFiles
-from thawline.pipeline.registry import consistency, destinations, ledger
+from thawline.pipeline.registry import consistency, destinations, ledger, load_test
 
 URL = f'{writable_files.SCHEME}://bucket/models/x'
 
@@ -56,6 +58,26 @@ def test_a_rollback_reads_the_bucket_where_the_artifact_is_gone(models: Models):
     assert model_fingerprint.fingerprint(place.source(3)) == model_fingerprint.fingerprint(
         place.source(1)
     )
+
+
+def test_another_tensorflow_loads_a_copy_of_what_the_bucket_has(
+    models: Models, warm_loader: WarmLoader, monkeypatch: pytest.MonkeyPatch
+):
+    models.promote(models.add('ra'))
+    models.promote(models.add('rb'))
+    shutil.rmtree(models.source('ra'))
+    loaded, load = [], warm_loader.load
+
+    def note(folder: pathlib.Path) -> list[str]:
+        loaded.append(model_fingerprint.fingerprint(LocalFiles(folder)).digest)
+        return load(folder)
+
+    monkeypatch.setattr(warm_loader, 'load', note)
+    monkeypatch.setattr(load_test, 'tensorflow_version', lambda: 'TensorFlow of tomorrow')
+    assert models.thawline('rollback', '--yes').exit_code == 0
+    move = models.registry().deployments[-1]
+    assert (move.version, move.loaded) == (3, 'TensorFlow of tomorrow')
+    assert loaded == [move.digest]
 
 
 def test_an_upload_that_stopped_anywhere_is_no_version_and_goes(models: Models):

@@ -56,6 +56,18 @@ def test_what_a_prune_returns_is_what_the_registry_reads(models: Models):
     pruned = retention.prune(registry, retention.find_candidates(registry, 'production', 2))
     (recorded,) = models.registry().prunes
     assert dataclasses.replace(recorded, when=pruned.when) == pruned
+    contexts = models.store.get_contexts_by_execution(pruned.id)
+    assert [context.name for context in contexts] == ['x']
+
+
+def test_the_newest_stays_whatever_is_to_be_kept(models: Models):
+    ids = five(models)
+    registry = models.registry()
+    size = {move.model: move.size for move in registry.deployments}
+    for keep, versions in ((0, (1, 2, 3, 4)), (1, (1, 2, 3, 4)), (4, (1,)), (5, ()), (9, ())):
+        candidates = retention.find_candidates(registry, 'production', keep)
+        assert (candidates.versions, candidates.kept) == (versions, ())
+        assert candidates.size == sum(size[ids[(version - 1) % 2]] for version in versions)
 
 
 def test_what_was_pruned_can_be_served_again(models: Models):
@@ -98,6 +110,10 @@ def test_versions_of_others_above_do_not_push_out_what_is_served(models: Models)
 def test_staging_is_pruned_too(models: Models):
     for number in range(1, 5):
         models.add(f'r{number}', staged=1000 + number)
+    candidates = retention.find_candidates(models.registry(), 'staging', keep=2)
+    assert (candidates.stage, candidates.versions, candidates.kept) == ('staging', (1001, 1002), ())
+    files = [path for version in ('1001', '1002') for path in (models.staging / version).rglob('*')]
+    assert candidates.size == sum(path.stat().st_size for path in files if path.is_file())
     told = models.thawline('prune', '--yes').output
     assert 'staging: delete 2 of 4 versions' in told
     assert sorted(path.name for path in models.staging.iterdir()) == ['1003', '1004']
