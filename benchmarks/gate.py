@@ -1,7 +1,7 @@
 """How often the gate blesses wrongly, and how often it passes a good model.
 
 - Every share is an exact sum over binomial counts of hits; nothing is simulated. The rules are
-  those of `components.evaluation.gate` with default settings.
+  those of `components.evaluation.gate` with default settings, and `test_contradiction: refuse`.
 - A blessing is wrong if the true accuracy is at or below the threshold. The plain comparison
   compares the measured accuracy with the threshold, as `strictness: point` does.
 - Val and test have the same number of independent images, and the model was fixed before they were
@@ -24,7 +24,7 @@ from scipy import stats
 from benchmarks import report
 from thawline import ROOT
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.statistics import paired, proportions
+from thawline.components.statistics import paired, paired_outcome, proportions
 
 GATE = Gate()
 MAX_DROP = 0.02  # for comparison; off by default
@@ -94,7 +94,7 @@ def pass_rates(
     on_test = stats.binom.pmf(np.arange(n + 1), n, test_accuracy)
     passes = likely_counts(val)
     passes = passes[passes >= hits_for_gate(threshold)[n]]
-    level = GATE.test_contradiction or 0.0
+    level = paired_outcome.LEVEL
     kept = 0.0
     for hits in passes:
         least = proportions.hits_not_lower(n, int(hits), n, level)

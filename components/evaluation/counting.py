@@ -19,6 +19,8 @@ from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import NOT_ASKED, Predictions
 from thawline.components.shared.splits import TEST, VAL
+from thawline.components.statistics import clustered_bound
+from thawline.components.statistics.paired import pair_tally
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Pairs:
     Attributes:
         rows: int64 [P], in the predictions.
         hits, baseline_hits: which of them each model classifies correctly: bool [P].
+        clusters: of each: str [P].
     """
 
     rows: np.ndarray
     hits: np.ndarray
     baseline_hits: np.ndarray
+    clusters: np.ndarray
 
 
 def paired(predictions: Predictions) -> Pairs:
@@ -45,7 +49,7 @@ def paired(predictions: Predictions) -> Pairs:
     answers = Answers.from_predictions(predictions, rows)
     served = predictions.baseline_answers
     others = np.zeros(0, bool) if served is None else served[rows] == answers.labels
-    return Pairs(rows, answers.hits, others)
+    return Pairs(rows, answers.hits, others, predictions.clusters[rows])
 
 
 def count(
@@ -71,18 +75,29 @@ def count(
         pairs = paired(predictions)
         won, lost = pairs.hits & ~pairs.baseline_hits, pairs.baseline_hits & ~pairs.hits
         baseline = dataclasses.replace(
-            baseline, won=int(won.sum()), lost=int(lost.sum()), n=len(pairs.rows)
+            baseline,
+            won=int(won.sum()),
+            lost=int(lost.sum()),
+            n=len(pairs.rows),
+            clusters=pair_tally(pairs.hits, pairs.baseline_hits, pairs.clusters),
         )
+    clusters = predictions.clusters[rows]
+
+    def count_hits(chosen: np.ndarray) -> HitCount:
+        of_chosen = hits[chosen]
+        groups = clustered_bound.tally(of_chosen, clusters[chosen])
+        return HitCount(int(of_chosen.sum()), len(of_chosen), groups)
+
     columns = {floor.column: predictions.columns[floor.column][rows] for floor in gate.slices}
     return Counts(
-        val=_count(hits, val),
-        test=_count(hits, splits == TEST),
+        val=count_hits(val),
+        test=count_hits(splits == TEST),
         classes={
-            name: _count(hits, val & (answers.labels == place))
+            name: count_hits(val & (answers.labels == place))
             for place, name in enumerate(predictions.classes)
         },
         slices=tuple(
-            SliceCount(column, str(value), _count(hits, val & (values == value)))
+            SliceCount(column, str(value), count_hits(val & (values == value)))
             for column, values in columns.items()
             for value in sorted(set(values[val]) - {None})
         ),
@@ -92,7 +107,3 @@ def count(
         size_mb=size_mb,
         not_finite=int((~np.isfinite(answers.probabilities)).any(axis=1).sum()),
     )
-
-
-def _count(hits: np.ndarray, rows: np.ndarray) -> HitCount:
-    return HitCount(int(hits[rows].sum()), int(rows.sum()))

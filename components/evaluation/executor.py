@@ -46,7 +46,6 @@ from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.sample_depth import SampleDepth
 from thawline.components.shared.splits import EVALUATED, TEST, VAL
-from thawline.components.statistics import proportions
 
 import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 
@@ -222,9 +221,10 @@ def _corrected_labels(inputs: Artifacts, evaluation: Artifact) -> dict[str, int]
 
 def _set_accuracies(evaluation: Artifact, counts: Counts) -> None:
     for split, count in ((VAL, counts.val), (TEST, counts.test)):
-        interval = proportions.wilson(count.hits, count.n)
-        if interval.share is None:
+        if not count.n:
             continue
+        interval = count.interval
+        assert interval.share is not None
         evaluation.set_float_custom_property(property_names.accuracy(split), interval.share)
         evaluation.set_float_custom_property(property_names.lower(split), interval.lower)
         evaluation.set_float_custom_property(property_names.upper(split), interval.upper)

@@ -22,7 +22,7 @@ from tensorflow_model_analysis.slicer import slicer_lib
 
 from thawline.components.evaluation import metrics
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.statistics import proportions
+from thawline.components.statistics import clustered_bound
 
 ACCURACY = 'accuracy'
 LOWER = 'accuracy_lower_bound'
@@ -34,11 +34,15 @@ CLASSES = 'classes'
 CONFUSION = 'confusion_matrix'
 
 SliceKey = tuple[tuple[str, str], ...]
-Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def extracts(
-    key: SliceKey, labels: np.ndarray, answers: np.ndarray, probabilities: np.ndarray
+    key: SliceKey,
+    labels: np.ndarray,
+    answers: np.ndarray,
+    probabilities: np.ndarray,
+    clusters: np.ndarray,
 ) -> dict[str, Any]:
     """Some labelled images of one slice as TFMA knows them.
 
@@ -47,12 +51,14 @@ def extracts(
         labels: int64 [N], positions in the class list, or -1.
         answers: int64 [N], positions too.
         probabilities: float32 [N, C].
+        clusters: str [N].
     """
+    outputs = {'answers': answers, 'probabilities': probabilities, 'clusters': clusters}
     return {
         tfma.INPUT_KEY: b'',  # TFMA counts its bytes, and warns where it is missing
         tfma.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([key]),
         tfma.LABELS_KEY: labels,
-        tfma.PREDICTIONS_KEY: {'answers': answers, 'probabilities': probabilities},
+        tfma.PREDICTIONS_KEY: outputs,
     }
 
 
@@ -74,25 +80,27 @@ class _Scores(beam.CombineFn):
         self, accumulator: list[Rows], element: tfma.metrics.StandardMetricInputs
     ) -> list[Rows]:
         outputs = element.predictions
-        accumulator.append((element.labels, outputs['answers'], outputs['probabilities']))
+        names = ('answers', 'probabilities', 'clusters')
+        accumulator.append((element.labels, *(outputs[name] for name in names)))
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[list[Rows]]) -> list[Rows]:
         return [piece for pieces in accumulators for piece in pieces]
 
     def extract_output(self, accumulator: list[Rows]) -> dict[tfma.metrics.MetricKey, Any]:
-        labels, served, probabilities = (
+        labels, served, probabilities, clusters = (
             np.concatenate(column) for column in zip(*accumulator, strict=True)
         )
         scores = np.take_along_axis(probabilities, served[:, None], axis=1)[:, 0]
         answers = Answers.from_served(labels, served, scores, probabilities)
         hits, n = int(answers.hits.sum()), len(answers)
-        interval = proportions.wilson(hits, n)
+        groups = clustered_bound.tally(answers.hits, clusters)
+        interval = clustered_bound.interval(hits, n, groups)
         values: dict[str, Any] = {
             ACCURACY: interval.share,
             LOWER: interval.lower,
             UPPER: interval.upper,
-            GATE_BOUND: proportions.lower_bound(hits, n),
+            GATE_BOUND: clustered_bound.lower_bound(hits, n, groups),
             IMAGES: float(n),
             SMALL: float(n < self._smallest),
         }

@@ -77,4 +77,5 @@ class _Slices(beam.DoFn):
                     table.labels[piece],
                     table.answers[piece],
                     table.probabilities[piece],
+                    table.clusters[piece],
                 )

@@ -231,21 +231,23 @@ def _split_results(
     """The results on the labelled images in `rows`."""
     predictions = inputs.predictions
     answers = Answers.from_predictions(predictions, rows)
+    clusters = predictions.clusters[rows]
     columns = {name: values[rows] for name, values in predictions.columns.items()}
     pairs = counting.paired(predictions)
     of_split = np.isin(pairs.rows, rows)
     unseen = None
     if of_split.any():
         unseen = UnseenResults(
-            metrics.accuracy(pairs.hits[of_split]), metrics.accuracy(pairs.baseline_hits[of_split])
+            metrics.accuracy(pairs.hits[of_split], pairs.clusters[of_split]),
+            metrics.accuracy(pairs.baseline_hits[of_split], pairs.clusters[of_split]),
         )
     return SplitResults(
-        accuracy=metrics.accuracy(answers.hits),
+        accuracy=metrics.accuracy(answers.hits, clusters),
         metrics=metrics.overall(answers),
-        classes=metrics.class_rows(answers, predictions.classes, train_images),
+        classes=metrics.class_rows(answers, predictions.classes, train_images, clusters),
         confusion=cells,
         slices=slices.slice_accuracies(
-            columns, sliced, answers.hits, inputs.evaluation.smallest_slice
+            columns, sliced, answers.hits, inputs.evaluation.smallest_slice, clusters
         ),
         calibration=metrics.calibration_bins(answers),
         unseen=unseen,

@@ -15,15 +15,20 @@ from thawline.components.evaluation import metrics
 from thawline.components.evaluation.metrics import NO_ANSWER as NO_ANSWER
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.report.content import CalibrationBin, ClassRow
-from thawline.components.statistics.proportions import Interval, wilson
+from thawline.components.statistics import clustered_bound
+from thawline.components.statistics.proportions import Interval
 
 BINS = metrics.BINS
 _NAMES = {'expected_calibration_error': 'ece'}
 
 
-def accuracy(hits: np.ndarray) -> Interval:
-    """The share of hits with its interval: bool [N]."""
-    return wilson(int(hits.sum()), len(hits))
+def accuracy(hits: np.ndarray, clusters: np.ndarray | None = None) -> Interval:
+    """The share of hits with its interval: bool [N], names of clusters [N].
+
+    Without clusters each image is one.
+    """
+    tally = () if clusters is None else clustered_bound.tally(hits, clusters)
+    return clustered_bound.interval(int(hits.sum()), len(hits), tally)
 
 
 def overall(answers: Answers) -> dict[str, float | None]:
@@ -33,24 +38,27 @@ def overall(answers: Answers) -> dict[str, float | None]:
 
 
 def class_rows(
-    answers: Answers, classes: Sequence[str], train_images: Mapping[str, int]
+    answers: Answers,
+    classes: Sequence[str],
+    train_images: Mapping[str, int],
+    clusters: np.ndarray | None = None,
 ) -> tuple[ClassRow, ...]:
     """A row a class; precision is None where the class was never predicted."""
     scores = metrics.by_class(answers)
     known = answers.known
     images = np.bincount(known.labels, minlength=len(classes))
-    hits = np.bincount(known.labels[known.hits], minlength=len(classes))
     return tuple(
         ClassRow(
             name,
             int(images[i]),
             int(train_images.get(name, 0)),
             _finite_or_none(scores['precision'][i]),
-            wilson(int(hits[i]), int(images[i])),
+            accuracy(answers.hits[rows], None if clusters is None else clusters[rows]),
             _finite_or_none(scores['f1'][i]) if images[i] else None,
             _finite_or_none(scores['auc'][i]),
         )
         for i, name in enumerate(classes)
+        for rows in (answers.labels == i,)
     )
 
 

@@ -22,6 +22,7 @@ def slice_accuracies(
     sliced: Sequence[Sequence[str]],
     hits: np.ndarray,
     smallest: int,
+    clusters: np.ndarray | None = None,
 ) -> tuple[Slice, ...]:
     """Accuracy on each value of each column.
 
@@ -30,6 +31,7 @@ def slice_accuracies(
         sliced: names of columns; those of one entry are crossed.
         hits: bool [N].
         smallest: slices with fewer images are marked as small.
+        clusters: names [N]; None where each image is one.
     """
     slices = []
     for names in sliced:
@@ -39,8 +41,11 @@ def slice_accuracies(
         for values in sorted(rows_of, key=functools.partial(_order, names)):
             inside = np.zeros(len(hits), bool)
             inside[rows_of[values]] = True
-            accuracy = metrics.accuracy(hits[inside])
-            gap = _gap(accuracy, metrics.accuracy(hits[~inside]))
+            accuracy, others = (
+                metrics.accuracy(hits[some], None if clusters is None else clusters[some])
+                for some in (inside, ~inside)
+            )
+            gap = _gap(accuracy, others)
             slices.append(
                 Slice(CROSS.join(names), CROSS.join(values), accuracy, accuracy.n < smallest, gap)
             )

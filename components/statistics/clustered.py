@@ -21,13 +21,17 @@ _Z = float(scipy.stats.norm.ppf(0.5 + CONFIDENCE / 2))
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A share of hits in [0, 1] over `n` images, its standard error and its 95 % interval."""
+    """A share of hits in [0, 1] over `n` images, its standard error and its 95 % interval.
+
+    `effective` is the effective sample size: how many independent images would have this error.
+    """
 
     share: float
     standard_error: float
     lower: float
     upper: float
     n: int
+    effective: float = math.nan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +96,7 @@ def estimate(hits: np.ndarray, groups: np.ndarray) -> Estimate:
     half = _Z / scale * math.sqrt(share * (1 - share) / effective + (_Z / (2 * effective)) ** 2)
     lower = 0.0 if share == 0 else max(0.0, centre - half)
     upper = 1.0 if share == 1 else min(1.0, centre + half)
-    return Estimate(share, error, lower, upper, n)
+    return Estimate(share, error, lower, upper, n, effective)
 
 
 def area(scores: np.ndarray, positive: np.ndarray, groups: np.ndarray) -> Estimate:

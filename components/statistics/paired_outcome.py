@@ -49,9 +49,11 @@ class PairedTest:
         lost: images that the second model alone answers correctly.
         n: all of them.
         level: of significance.
-        p_value: of McNemar's exact test, two-sided.
+        p_value: of McNemar's exact test, two-sided; over groups, of the sign-flip test.
         difference: of the accuracies, the first less the second; None without images.
         outcome: of the first model.
+        groups: how many groups of images that are not independent there are; None where each image
+            stands for itself.
     """
 
     won: int
@@ -61,6 +63,7 @@ class PairedTest:
     p_value: float
     difference: Difference | None
     outcome: PairedOutcome
+    groups: int | None = None
 
 
 def describe(test: PairedTest, first: str, second: str, shared_classes: bool = False) -> str:
@@ -71,12 +74,10 @@ def describe(test: PairedTest, first: str, second: str, shared_classes: bool = F
         first, second: names of the models, in the middle of a sentence.
         shared_classes: whether images of classes that only one of the two knows are left out.
     """
-    images = unseen_images(test.n, shared_classes)
+    images = unseen_images(test.n, shared_classes, test.groups)
     if test.outcome is PairedOutcome.TOO_FEW:
-        return (
-            f'Too few to judge {first} against {second}: {images}; at least {FEWEST_PAIRS} are '
-            'needed.'
-        )
+        least = f'{FEWEST_PAIRS} are' if test.groups is None else f'{FEWEST_PAIRS} groups are'
+        return f'Too few to judge {first} against {second}: {images}; at least {least} needed.'
     chance = p_text(test.p_value, test.level)
     if test.outcome is PairedOutcome.NO_DIFFERENCE:
         shown = f'No difference is shown between {first} and {second}; it may be chance ({chance}).'
@@ -90,11 +91,17 @@ def describe(test: PairedTest, first: str, second: str, shared_classes: bool = F
     )
 
 
-def unseen_images(n: int, shared_classes: bool = False) -> str:
-    """'200 test images that neither has seen', also with the classes that they are limited to."""
+def unseen_images(n: int, shared_classes: bool = False, groups: int | None = None) -> str:
+    """'200 test images in 40 groups that neither has seen', also limited to the shared classes."""
     of = ' of the shared classes' if shared_classes else ''
     number = f'{n:,}' if n else 'no'
-    return f'{number} test {"image" if n == 1 else "images"}{of} that neither has seen'
+    within = in_groups(groups)
+    return f'{number} test {"image" if n == 1 else "images"}{of}{within} that neither has seen'
+
+
+def in_groups(groups: int | None) -> str:
+    """' in 40 groups'; '' where each image stands for itself."""
+    return '' if groups is None else f' in {groups:,} {"group" if groups == 1 else "groups"}'
 
 
 def p_text(p: float, level: float = LEVEL) -> str:

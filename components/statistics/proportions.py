@@ -17,7 +17,7 @@ import scipy.special
 import scipy.stats
 
 CONFIDENCE = 0.95
-_MOST_IMAGES = 10_000_000
+MOST_IMAGES = 10_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +169,7 @@ def images_needed(share: float, threshold: float, confidence: float = CONFIDENCE
     n = 1
     while not reaches(n):
         n *= 2
-        if n > _MOST_IMAGES:
+        if n > MOST_IMAGES:
             return None
     return bisect.bisect_left(range(n), True, lo=n // 2 + 1, key=reaches)
 

@@ -143,10 +143,14 @@ def compare(first: ComparedRun, second: ComparedRun) -> Comparison:
         project=second.project,
         first=first.run,
         second=second.run,
-        unseen=None if images is None else _paired(images.first, images.second, level),
+        unseen=None
+        if images is None
+        else _paired(images.first, images.second, images.clusters, level),
         shared_classes=set(a.classes) != set(b.classes),
         splits={
-            split: _paired_split(answers_a, answers_b, b.splits[rows] == split, classes, level)
+            split: _paired_split(
+                answers_a, answers_b, b.clusters[rows], b.splits[rows] == split, classes, level
+            )
             for split in EVALUATED
             if (b.splits[rows] == split).any()
         },
@@ -186,22 +190,31 @@ def _answers(
     return Answers(labels, answers, own.scores, probabilities)
 
 
-def _paired(first: np.ndarray, second: np.ndarray, level: float) -> PairedResults:
-    """Of hits, bool [N], on the same images."""
+def _paired(
+    first: np.ndarray, second: np.ndarray, clusters: np.ndarray, level: float
+) -> PairedResults:
+    """Of hits, bool [N], on the same images, whose clusters are named: str [N]."""
     won, lost = int((second & ~first).sum()), int((first & ~second).sum())
     return PairedResults(
-        first=metrics.accuracy(first),
-        second=metrics.accuracy(second),
-        test=paired.compare(won, lost, len(first), level),
+        first=metrics.accuracy(first, clusters),
+        second=metrics.accuracy(second, clusters),
+        test=paired.compare(
+            won, lost, len(first), level, paired.pair_tally(second, first, clusters)
+        ),
     )
 
 
 def _paired_split(
-    first: Answers, second: Answers, in_split: np.ndarray, classes: tuple[str, ...], level: float
+    first: Answers,
+    second: Answers,
+    clusters: np.ndarray,
+    in_split: np.ndarray,
+    classes: tuple[str, ...],
+    level: float,
 ) -> PairedResults:
     first, second = first.take(in_split), second.take(in_split)
     return dataclasses.replace(
-        _paired(first.hits, second.hits, level),
+        _paired(first.hits, second.hits, clusters[in_split], level),
         metrics=tuple(_metrics(first, second)),
         classes=tuple(_classes(first, second, classes)),
     )

@@ -17,10 +17,14 @@ from thawline.pipeline.reports.compared_run import ComparedRun
 
 @dataclasses.dataclass(frozen=True)
 class JudgedImages:
-    """Which images each run classifies correctly: bool [N], in the same order."""
+    """Which images each run classifies correctly: bool [N], in the same order.
+
+    `clusters` names the cluster of each, as the second run has it: str [N].
+    """
 
     first: np.ndarray
     second: np.ndarray
+    clusters: np.ndarray
 
 
 def judged(first: ComparedRun, second: ComparedRun) -> JudgedImages | None:
@@ -29,7 +33,7 @@ def judged(first: ComparedRun, second: ComparedRun) -> JudgedImages | None:
         return _of_the_gate(second)
     if first.baseline and first.baseline == second.model:
         images = _of_the_gate(first)
-        return images and JudgedImages(images.second, images.first)
+        return images and JudgedImages(images.second, images.first, images.clusters)
     if second.images is None or first.learned_from is None or second.learned_from is None:
         return None
     shared = [name for name in second.predictions.classes if name in first.predictions.classes]
@@ -37,12 +41,14 @@ def judged(first: ComparedRun, second: ComparedRun) -> JudgedImages | None:
     unseen = unseen_images.unseen(second.images, learned_from, shared)
     (answers_a, _), (answers_b, labels) = (_named(run, unseen) for run in (first, second))
     both = sorted(answers_a.keys() & labels.keys())
-    return JudgedImages(
-        *(
-            np.array([answers[name] == labels[name] for name in both], bool)
-            for answers in (answers_a, answers_b)
-        )
+    table = second.predictions
+    cluster = dict(zip(table.ids.tolist(), table.clusters.tolist(), strict=True))
+    first_hits, second_hits = (
+        np.array([answers[name] == labels[name] for name in both], bool)
+        for answers in (answers_a, answers_b)
     )
+    clusters = np.array([cluster[name] for name in both], str)
+    return JudgedImages(first_hits, second_hits, clusters)
 
 
 def _of_the_gate(candidate: ComparedRun) -> JudgedImages | None:
@@ -50,7 +56,7 @@ def _of_the_gate(candidate: ComparedRun) -> JudgedImages | None:
     pairs = counting.paired(candidate.predictions)
     if not len(pairs.rows) and candidate.verdict.paired is None:
         return None
-    return JudgedImages(pairs.baseline_hits, pairs.hits)
+    return JudgedImages(pairs.baseline_hits, pairs.hits, pairs.clusters)
 
 
 def _named(

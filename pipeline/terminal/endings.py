@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from thawline.components.shared import errors, node_names, property_names, version_folders
 from thawline.pipeline.metadata import node_records
@@ -100,8 +100,25 @@ def summarise(results: Sequence[NodeResult]) -> RunSummary:
     else:
         headline = 'NOT BLESSED, nothing was pushed'
         lines = node_records.refusal_lines(by_node[node_names.EVALUATOR])
-    next_steps = [_REVIEW if node_names.REPORT in by_node else _AGAIN]
+    next_steps = [
+        _REVIEW if node_names.REPORT in by_node else _AGAIN,
+        *_labelling(by_node.get(node_names.EVALUATOR)),
+    ]
     return RunSummary(Outcome.NOT_BLESSED, headline, 'bold yellow', lines, cautions, next_steps)
+
+
+def _labelling(evaluator: NodeResult | None) -> Iterator[tuple[str, str]]:
+    """The command for the queue of images that would decide a rule that refused the model."""
+    queue = node_records.label_queue(evaluator) if evaluator is not None else None
+    if queue is None:
+        return
+    command = f'labels export --to csv --for {queue.purpose}'
+    if queue.purpose == 'all':
+        yield command, 'labels to check'
+    elif queue.count is None:
+        yield command, 'images to label'
+    else:
+        yield f'{command} --count {queue.count}', 'images to label, as many as would decide'
 
 
 def _cautions(by_node: Mapping[str, NodeResult]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
@@ -12,11 +13,12 @@ from thawline.components.evaluation.gate.counts import (
     PairedCount,
 )
 from thawline.components.evaluation.gate.params import Baseline, Gate
-from thawline.components.evaluation.gate.record import RuleResult
+from thawline.components.evaluation.gate.record import LabelQueue, RuleResult
 from thawline.components.evaluation.gate.rule_result import (
     at_least,
     at_most,
     image_count,
+    images_of,
     quote,
     without_effect,
 )
@@ -49,7 +51,8 @@ def paired_counts(counts: Counts, gate: Gate) -> PairedTest | None:
     pairs = counts.baseline
     if not isinstance(pairs, PairedCount):
         return None
-    return paired.compare(pairs.won, pairs.lost, pairs.n, gate.paired_test or LEVEL)
+    level = gate.paired_test or LEVEL
+    return paired.compare(pairs.won, pairs.lost, pairs.n, level, pairs.clusters)
 
 
 def max_drop(counts: Counts, gate: Gate, limit: float) -> RuleResult:
@@ -57,20 +60,43 @@ def max_drop(counts: Counts, gate: Gate, limit: float) -> RuleResult:
     name, title, pairs = 'max_drop', 'Drop against the baseline', counts.baseline
     if not isinstance(pairs, PairedCount) or pairs.n < FEWEST_PAIRS:
         return _not_compared(name, title, limit, counts, gate)
-    value = (pairs.lost - pairs.won) / pairs.n
+    value, groups = (pairs.lost - pairs.won) / pairs.n, pairs.groups
     points, allowed = percentages.apart(abs(value), limit, form=_points)
     moved = (
         f'is {points} {"below" if value > 0 else "above"} that of' if value else 'equals that of'
     )
     sentence = (
-        f'Accuracy on {paired_outcome.unseen_images(pairs.n, bool(pairs.classes))} {moved} '
+        f'Accuracy on {paired_outcome.unseen_images(pairs.n, bool(pairs.classes), groups)} {moved} '
         f'{BASELINES[gate.baseline]}; a drop of up to {allowed} is allowed.'
     )
-    return at_most(name, title, value, limit, sentence)
+    change, queue = '', None
+    if value > limit:
+        more = _images_to_show_drop(pairs, limit)
+        change = f'It would pass with {_fewer_losses(pairs, limit):,} fewer lost images.'
+        if more:
+            change += (
+                f' At this drop, about {image_count(more, "more test")} would show that it is '
+                'no chance.'
+            )
+            queue = LabelQueue('unlabelled', more)
+    result = at_most(name, title, value, limit, sentence, change)
+    return dataclasses.replace(result, queue=queue)
+
+
+def _fewer_losses(pairs: PairedCount, limit: float) -> int:
+    return max(1, math.ceil(pairs.lost - pairs.won - limit * pairs.n - 1e-9))
+
+
+def _images_to_show_drop(pairs: PairedCount, limit: float) -> int:
+    """How many more show a drop above the limit, by a normal approximation; 0 where these do."""
+    test = paired.compare(pairs.won, pairs.lost, pairs.n, clusters=pairs.clusters)
+    assert test.difference is not None and test.difference.lower is not None
+    drop, half = -test.difference.value, test.difference.value - test.difference.lower
+    return max(0, math.ceil(pairs.n * ((half / (drop - limit)) ** 2 - 1)))
 
 
 def paired_test(counts: Counts, gate: Gate, decides: bool) -> RuleResult:
-    """McNemar's exact test against the baseline on the same images."""
+    """The exact test against the baseline on the same images, see `paired.compare`."""
     name, title, pairs = 'paired_test', 'Paired test against the baseline', counts.baseline
     test = paired_counts(counts, gate)
     if test is None or test.outcome is PairedOutcome.TOO_FEW:
@@ -83,9 +109,14 @@ def paired_test(counts: Counts, gate: Gate, decides: bool) -> RuleResult:
     if worse:
         differ = test.won + test.lost
         allowed = paired.losses_allowed(differ, test.level)
+        passing = ''
+        if test.groups is None:
+            passing = (
+                f'It would pass with at most {allowed:,} of these {differ:,} correct by '
+                f'{BASELINES[gate.baseline]} alone. '
+            )
         change = (
-            f'It would pass with at most {allowed:,} of these {differ:,} correct by '
-            f'{BASELINES[gate.baseline]} alone. {_by_chance(test.level / 2)} Look at the images '
+            f'{passing}{_by_chance(test.level / 2)} Look at the images '
             f'that it lost, or add test images to tell a small loss from chance. {_NO_REMEDY}'
         )
     if test.outcome is not PairedOutcome.BETTER:
@@ -100,34 +131,50 @@ def paired_test(counts: Counts, gate: Gate, decides: bool) -> RuleResult:
     return dataclasses.replace(without_effect(result, why), caution=' '.join(cautions))
 
 
-def test_contradiction(counts: Counts, level: float, decides: bool) -> RuleResult:
-    """Fisher's exact test of test accuracy against val accuracy."""
+def test_contradiction(counts: Counts, gate: Gate) -> RuleResult:
+    """Fisher's exact test of test accuracy against val accuracy, on effective numbers of images.
+
+    It is a caution unless it may refuse: at 5 % it would refuse 1 of 20 good models.
+    """
     name, title = 'test_contradiction', 'Test against val'
     val, test = counts.val, counts.test
     if not val.n or not test.n:
         sentence = f'There are no {"test" if val.n else "val"} images to compare.'
-        return RuleResult(name, title, None, None, level, None, sentence)
-    p = proportions.fisher_p_value(test.hits, test.n, val.hits, val.n)
+        return RuleResult(name, title, None, None, LEVEL, None, sentence)
+    on_test, on_val = test.effective, val.effective
+    p = proportions.fisher_p_value(*on_test, *on_val)
     sentence = (
-        f'Test accuracy ({percentages.percent(test.share)} of {image_count(test.n)}) is '
-        f'{"" if p < level else "not "}significantly lower than val accuracy '
-        f'({percentages.percent(val.share)} of {image_count(val.n)}): {p_text(p, level)}.'
+        f'Test accuracy ({percentages.percent(test.share)} of {images_of(test)}) is '
+        f'{"" if p < LEVEL else "not "}significantly lower than val accuracy '
+        f'({percentages.percent(val.share)} of {images_of(val)}): {p_text(p, LEVEL)}.'
     )
-    change = ''
-    if p < level:
-        needed = proportions.hits_not_lower(test.n, val.hits, val.n, level)
-        change = (
-            f'{needed:,} test images correct instead of {test.hits:,} would be consistent with '
-            f'val. {_by_chance(level)} Add val and test images to tell, and look for a cause: '
-            'near-duplicates across train and val, images from other sources in test, or many '
-            f'models compared on the same val images. {_NO_REMEDY}'
+    refuses = gate.strictness == 'bound' and gate.test_contradiction == 'refuse'
+    change, remedy = '', ''
+    if p < LEVEL:
+        remedy = (
+            f'{_by_chance(LEVEL, "refused" if refuses else "marked")} Add val and test images to '
+            'tell, and look for a cause: near-duplicates across train and val, images from other '
+            f'sources in test, or many models compared on the same val images. {_NO_REMEDY}'
         )
-    result = at_least(name, title, p, level, sentence, change)
-    return result if decides else without_effect(result)
+        change = remedy
+        if not test.clusters and not val.clusters:
+            needed = proportions.hits_not_lower(test.n, val.hits, val.n, LEVEL)
+            change = (
+                f'{needed:,} test images correct instead of {test.hits:,} would be consistent with '
+                f'val. {remedy}'
+            )
+    result = at_least(name, title, p, LEVEL, sentence, change)
+    if refuses:
+        queue = None if result.holds else LabelQueue('unlabelled')
+        return dataclasses.replace(result, queue=queue)
+    if result.holds:
+        return result if gate.strictness == 'bound' else without_effect(result)
+    why = 'strictness: point' if gate.strictness == 'point' else 'gate.test_contradiction: caution'
+    return dataclasses.replace(without_effect(result, why), caution=f'{sentence} {remedy}')
 
 
-def _by_chance(share: float) -> str:
-    return f'It may be chance: up to {percentages.percent(share)} of good models are refused so.'
+def _by_chance(share: float, what: str = 'refused') -> str:
+    return f'It may be chance: up to {percentages.percent(share)} of good models are {what} so.'
 
 
 def _not_compared(name: str, title: str, bound: float, counts: Counts, gate: Gate) -> RuleResult:
@@ -156,7 +203,7 @@ def _why_not_compared(counts: Counts, gate: Gate) -> str:
             'split.'
         )
     else:
-        test = paired.compare(pairs.won, pairs.lost, pairs.n)
+        test = paired.compare(pairs.won, pairs.lost, pairs.n, clusters=pairs.clusters)
         reason = paired_outcome.describe(test, _MODEL, baseline, bool(pairs.classes))
         reason += _class_remark(pairs.classes)
     if gate.baseline == 'production':

@@ -6,13 +6,46 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Self
 
+from thawline.components.statistics import clustered_bound
+from thawline.components.statistics.clustered_bound import ALPHA, Tally
+from thawline.components.statistics.paired import PairTally
+from thawline.components.statistics.proportions import Interval
+
 
 @dataclasses.dataclass(frozen=True)
 class HitCount:
-    """`hits` of `n` images are classified correctly."""
+    """`hits` of `n` images are classified correctly.
+
+    Attributes:
+        clusters: their tally, see `clustered_bound`; empty where no two share a cluster.
+    """
 
     hits: int
     n: int
+    clusters: Tally = ()
+
+    @property
+    def groups(self) -> int | None:
+        """How many clusters there are; None where each image stands for itself."""
+        return clustered_bound.cluster_count(self.n, self.clusters) if self.clusters else None
+
+    @property
+    def interval(self) -> Interval:
+        """As people are shown it."""
+        return clustered_bound.interval(self.hits, self.n, self.clusters)
+
+    @property
+    def effective(self) -> tuple[int, int]:
+        """Hits and images of independent images that say as much."""
+        return clustered_bound.effective_count(self.hits, self.n, self.clusters)
+
+    def lower_bound(self, alpha: float = ALPHA) -> float:
+        """See `clustered_bound.lower_bound`."""
+        return clustered_bound.lower_bound(self.hits, self.n, self.clusters, alpha)
+
+    def upper_bound(self, alpha: float) -> float:
+        """See `clustered_bound.upper_bound`."""
+        return clustered_bound.upper_bound(self.hits, self.n, self.clusters, alpha)
 
     @property
     def share(self) -> float:
@@ -63,6 +96,7 @@ class PairedCount:
         n: all of them.
         classes: how the candidate's classes differ; images of these are not among the `n`.
         caution: what puts the baseline at a disadvantage, for people; '' where nothing does.
+        clusters: their tally, see `paired.compare`; empty where no two images share a cluster.
     """
 
     won: int
@@ -70,6 +104,12 @@ class PairedCount:
     n: int
     classes: ClassChange = ClassChange((), ())
     caution: str = ''
+    clusters: PairTally = ()
+
+    @property
+    def groups(self) -> int | None:
+        """How many clusters there are; None where each image stands for itself."""
+        return sum(number for *_, number in self.clusters) if self.clusters else None
 
 
 @dataclasses.dataclass(frozen=True)

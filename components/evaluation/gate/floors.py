@@ -12,18 +12,19 @@ from collections.abc import Mapping, Sequence
 
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import SliceFloor
-from thawline.components.evaluation.gate.record import RuleResult
+from thawline.components.evaluation.gate.record import LabelQueue, RuleResult
 from thawline.components.evaluation.gate.rule_result import (
     at_least,
     compare,
     fail_unmeasured,
     image_count,
+    images_of,
     quote,
     without_effect,
 )
 from thawline.components.shared import percentages
 from thawline.components.shared.text import abbreviate
-from thawline.components.statistics import proportions
+from thawline.components.statistics import clustered_bound, proportions
 
 # Below so many images a measured share says little: its 95 % interval is some 40 points wide.
 _FEW_IMAGES = 20
@@ -39,29 +40,35 @@ def class_floor(counts: Counts, floor: float, decides: bool) -> RuleResult:
     name, title, classes = 'class_floor', 'Every class', counts.classes
     alpha = _ALPHA / max(1, len(classes))
     least = proportions.images_to_refute(floor, alpha)
-    few = {label: count.n for label, count in classes.items() if count.n < least}
+    # As many groups, where images are not independent.
+    few = {
+        label: count.n
+        for label, count in classes.items()
+        if (count.n if count.groups is None else count.groups) < least
+    }
     judged = {label: count for label, count in classes.items() if label not in few}
     caution = _too_few(few, least)
     if not judged:
         sentence = caution or 'There are no classes to judge.'
         return RuleResult(name, title, None, None, floor, None, sentence, caution=caution)
-    bounds = {
-        label: proportions.upper_bound(count.hits, count.n, alpha)
-        for label, count in judged.items()
-    }
+    bounds = {label: count.upper_bound(alpha) for label, count in judged.items()}
     bad = [label for label, bound in bounds.items() if bound < floor]
     worst = min(bounds, key=lambda label: (bounds[label], label))
-    lowest = f'{worst!r}, {judged[worst].hits:,} of {image_count(judged[worst].n)} correct'
+    lowest = f'{worst!r}, {judged[worst].hits:,} of {images_of(judged[worst])} correct'
     required, change = percentages.percent(floor), ''
     if bad:
         sentence = f'The recall of {quote(bad)} is below {required} beyond chance ({lowest}).'
-        change = 'Add training images of it, check its labels, or merge it with another class.'
+        change = (
+            'More val images at this recall would not change that. Add training images of '
+            f'{quote(bad)}, check the labels, or merge classes.'
+        )
     else:
         sentence = f'No class is shown to have a recall below {required} (lowest: {lowest}).'
     result = at_least(name, title, bounds[worst], floor, sentence, change)
     if bad and not decides:
         result = without_effect(result)
-    return dataclasses.replace(result, caution=caution)
+    queue = LabelQueue('all') if bad and decides else None
+    return dataclasses.replace(result, caution=caution, queue=queue)
 
 
 def _too_few(images: Mapping[str, int], least: int) -> str:
@@ -88,7 +95,8 @@ def worst_class_recall(counts: Counts, floor: float) -> RuleResult:
     worst = min(classes, key=lambda label: classes[label].share)
     below = [label for label, count in classes.items() if count.share < floor]
     what = f'The lowest recall, of {worst!r},'
-    return _floor(name, title, floor, what, classes[worst], below, 'classes')
+    part = f'of {worst!r}'
+    return _floor(name, title, floor, what, classes[worst], below, 'classes', part)
 
 
 def slice_accuracy(
@@ -117,7 +125,8 @@ def slice_accuracy(
     worst = min(large, key=lambda part: part.count.share)
     what = title if named else f'The lowest accuracy, where {worst.column} is {worst.value!r},'
     below = [part.value for part in large if part.count.share < floor.accuracy]
-    result = _floor(name, title, floor.accuracy, what, worst.count, below, 'slices')
+    part = f'where {worst.column} is {worst.value!r}'
+    result = _floor(name, title, floor.accuracy, what, worst.count, below, 'slices', part)
     small = [part.value for part in slices if part.count.n < least]
     if not small:
         return result
@@ -133,14 +142,29 @@ def _floor(
     worst: HitCount,
     below: Sequence[str],
     kind: str,
+    part: str,
 ) -> RuleResult:
     """The worst of several parts of val against what each must reach."""
+    queue = None
     sentence, change = compare(what, worst.share, floor, 'required', worst), ''
     if worst.n < _FEW_IMAGES:
-        sentence += f' This is based on only {image_count(worst.n)}.'
+        sentence += f' This is based on only {images_of(worst)}.'
     if len(below) > 1:
         sentence += f' {len(below):,} {kind} are below the required value: {quote(below)}.'
     if worst.share < floor:
         needed = proportions.hits_for_share(worst.n, floor)
         change = f'It would pass with {needed:,} correct instead of {worst.hits:,}.'
-    return at_least(name, title, worst.share, floor, sentence, change)
+        more = _images_to_decide(worst, floor)
+        if more:
+            change += f' At this share, about {image_count(more, "more val")} {part} would show '
+            change += 'that it is no chance.'
+            queue = LabelQueue('unlabelled', more)
+    result = at_least(name, title, worst.share, floor, sentence, change)
+    return dataclasses.replace(result, queue=queue)
+
+
+def _images_to_decide(count: HitCount, floor: float) -> int:
+    """How many more show at 2.5 % that a share is below the floor; 0 where these do."""
+    misses = tuple((size - right, size, number) for right, size, number in count.clusters)
+    total = clustered_bound.clusters_needed(count.n - count.hits, count.n, misses, 1 - floor)
+    return max(0, total - count.n) if total is not None else 0

@@ -21,6 +21,17 @@ def _reject_percentage(value: Any) -> Any:
 _Accuracy = Annotated[Share, pydantic.BeforeValidator(_reject_percentage)]
 
 
+def _reject_level(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError('it is no level any more; write refuse to refuse as before, or caution')
+    return value
+
+
+_TestContradiction = Annotated[
+    Literal['caution', 'refuse'], pydantic.BeforeValidator(_reject_level)
+]
+
+
 class SliceFloor(Section):
     """The accuracy that a slice of val must reach."""
 
@@ -74,10 +85,11 @@ class Gate(Section):
         description="Significance level of McNemar's exact test (two-sided), which refuses a model "
         'worse than the baseline on test images that neither has seen; null: only a caution.',
     )
-    test_contradiction: _Level | None = pydantic.Field(
-        default=0.05,
-        description="Significance level of Fisher's exact test for test accuracy lower than val "
-        'accuracy.',
+    test_contradiction: _TestContradiction | None = pydantic.Field(
+        default='caution',
+        description="What follows where Fisher's exact test finds at 5 % that test accuracy is "
+        'lower than val accuracy. caution: a caution with its p value; refuse: the model is not '
+        'blessed, as 1 of 20 good models by chance; null: no test.',
     )
     max_latency_ms: Positive | None = pydantic.Field(
         default=None, description='Highest latency allowed for one image, in ms (95th percentile).'

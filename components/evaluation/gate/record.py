@@ -9,6 +9,19 @@ from thawline.components.statistics.paired_outcome import PairedTest
 
 
 @dataclasses.dataclass(frozen=True)
+class LabelQueue:
+    """What to label after a refusal, as `thawline labels export` takes it.
+
+    Attributes:
+        purpose: of --for.
+        count: how many images would decide, None where no number is known.
+    """
+
+    purpose: str
+    count: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class RuleResult:
     """One rule of the gate and what came of it.
 
@@ -23,6 +36,7 @@ class RuleResult:
         change: what would change it, such as how many more images; may be empty.
         caution: what it cannot tell, or found and may not refuse, for all to see although the model
             may pass; may be empty.
+        queue: of a rule that fails, which images to label; None where labels would not help.
     """
 
     name: str
@@ -34,6 +48,7 @@ class RuleResult:
     sentence: str
     change: str = ''
     caution: str = ''
+    queue: LabelQueue | None = None
 
 
 @dataclasses.dataclass(frozen=True)

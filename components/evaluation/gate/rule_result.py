@@ -9,7 +9,7 @@ from thawline.components.evaluation.gate.counts import HitCount
 from thawline.components.evaluation.gate.record import RuleResult
 from thawline.components.shared import percentages
 from thawline.components.shared.text import abbreviate
-from thawline.components.statistics import proportions
+from thawline.components.statistics.paired_outcome import in_groups
 
 
 def at_least(
@@ -42,10 +42,10 @@ def compare(what: str, value: float, bound: float, kind: str, count: HitCount) -
     first, second = percentages.apart(value, bound)
     outcome = 'which meets' if value >= bound else 'below'
     share = '' if value == count.share else f', {percentages.percent(count.share)}'
-    ends = proportions.wilson(count.hits, count.n)
+    ends = count.interval
     return (
         f'{what} is {first}, {outcome} the {kind} {second} ({count.hits:,} of '
-        f'{image_count(count.n)} correct{share}; 95 % interval '
+        f'{images_of(count)} correct{share}; 95 % interval '
         f'{percentages.between(ends.lower, ends.upper)}).'
     )
 
@@ -53,6 +53,11 @@ def compare(what: str, value: float, bound: float, kind: str, count: HitCount) -
 def quote(names: Iterable[str]) -> str:
     """The first names, quoted, and how many more there are."""
     return abbreviate(map(repr, names), 3)
+
+
+def images_of(count: HitCount) -> str:
+    """'200 images', '300 images in 50 groups'."""
+    return image_count(count.n) + in_groups(count.groups)
 
 
 def image_count(n: int, kind: str = '') -> str:

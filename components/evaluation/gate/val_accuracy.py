@@ -6,16 +6,17 @@ import dataclasses
 
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.gate.record import RuleResult
+from thawline.components.evaluation.gate.record import LabelQueue, RuleResult
 from thawline.components.evaluation.gate.rule_result import (
     at_least,
     compare,
     fail_unmeasured,
     image_count,
+    images_of,
 )
 from thawline.components.shared import percentages
 from thawline.components.shared.splits import TEST, VAL
-from thawline.components.statistics import proportions
+from thawline.components.statistics import clustered_bound, proportions
 
 
 def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
@@ -25,15 +26,17 @@ def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
     if not val.n:
         sentence = 'Val accuracy cannot be measured without val images.'
         return fail_unmeasured(name, title, threshold, sentence)
-    value = proportions.lower_bound(val.hits, val.n) if by_bound else val.share
+    value = val.lower_bound() if by_bound else val.share
     what = 'The lower bound of val accuracy' if by_bound else 'Val accuracy'
     sentence = compare(what, value, threshold, 'threshold of', val)
-    if by_bound and value < threshold <= proportions.wilson(val.hits, val.n).lower:
+    if by_bound and value < threshold <= val.interval.lower:
         sentence += ' The interval is approximate; the exact bound is lower.'
     sentence += _one_class_remark(counts, threshold)
     change = _change(val, threshold, by_bound)
     result = at_least(name, title, value, threshold, sentence, change)
-    return dataclasses.replace(result, caution=_correction_caution(counts))
+    more = None if result.holds or not by_bound else _more_images(val, threshold)
+    queue = LabelQueue('unlabelled', more) if more else None
+    return dataclasses.replace(result, caution=_correction_caution(counts), queue=queue)
 
 
 def _correction_caution(counts: Counts) -> str:
@@ -54,6 +57,8 @@ def _correction_caution(counts: Counts) -> str:
 
 def _change(val: HitCount, threshold: float, by_bound: bool) -> str:
     """What would turn the decision: more mistakes, or the hits and images that are missing."""
+    if by_bound and val.clusters:
+        return _change_of_clusters(val, threshold)
     hits, n = val.hits, val.n
     hits_needed = proportions.hits_needed if by_bound else proportions.hits_for_share
     needed = hits_needed(n, threshold)
@@ -69,17 +74,40 @@ def _change(val: HitCount, threshold: float, by_bound: bool) -> str:
         if least is not None:
             parts.append(f'at least {image_count(least, "val")} are required')
     if by_bound and hits < n:
-        parts.append(_more_images(val, threshold))
+        parts.append(_describe_more(val, threshold))
     return '; '.join(parts) + '.'
 
 
-def _more_images(val: HitCount, threshold: float) -> str:
-    total = proportions.images_needed(val.share, threshold)
-    if total is None:
+def _change_of_clusters(val: HitCount, threshold: float) -> str:
+    """The same where mistakes count by the group that they are in."""
+    if val.lower_bound() >= threshold:
+        return ''
+    parts = []
+    best = tuple((size, size, number) for _, size, number in val.clusters)
+    if clustered_bound.lower_bound(val.n, val.n, best) < threshold:
+        parts.append(f'not even all of {images_of(val)} correct would pass')
+        least = clustered_bound.clusters_needed(val.n, val.n, best, threshold)
+        if least is not None:
+            parts.append(f'at least {image_count(least, "val")} in such groups are required')
+    if val.hits < val.n:
+        parts.append(_describe_more(val, threshold))
+    text = '; '.join(parts)
+    return f'{text[:1].upper()}{text[1:]}.'
+
+
+def _more_images(val: HitCount, threshold: float) -> int | None:
+    """How many more val images would decide at this accuracy; None where no number would."""
+    total = clustered_bound.clusters_needed(val.hits, val.n, val.clusters, threshold)
+    return None if total is None else max(total - val.n, 1)  # rounding can put it at n itself
+
+
+def _describe_more(val: HitCount, threshold: float) -> str:
+    more = _more_images(val, threshold)
+    if more is None:
         return 'more images at this accuracy would not help'
-    more = max(total - val.n, 1)  # rounding of hits can put it at n itself
     images = image_count(more, 'more val')
-    return f'at this accuracy, it needs about {images} ({val.n + more:,} in total)'
+    alike = ' in such groups' if val.clusters else ''
+    return f'at this accuracy, it needs about {images}{alike} ({val.n + more:,} in total)'
 
 
 def _one_class_remark(counts: Counts, threshold: float) -> str:

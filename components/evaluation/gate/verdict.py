@@ -38,9 +38,7 @@ def judge(counts: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
     if gate.max_drop is not None:
         results.append(comparisons.max_drop(counts, gate, gate.max_drop))
     if gate.test_contradiction is not None:
-        results.append(
-            comparisons.test_contradiction(counts, gate.test_contradiction, tests_decide)
-        )
+        results.append(comparisons.test_contradiction(counts, gate))
     if gate.max_latency_ms is not None:
         results.append(limits.latency(counts, gate.max_latency_ms))
     if gate.max_size_mb is not None:

@@ -175,7 +175,7 @@ def test_two_classes_with_a_threshold_against_a_baseline_and_a_veto_by_size(
     text = json.loads(described.read_text('utf-8'))
     described.write_text(json.dumps({**text, 'depth': {'bits': 12}}), 'utf-8')
     gate = Gate(
-        val_accuracy=0.0, max_drop=1.0, paired_test=1e-9, test_contradiction=1e-9,
+        val_accuracy=0.0, max_drop=1.0, paired_test=1e-9, test_contradiction='caution',
         max_latency_ms=60_000, max_size_mb=0.001,
     )  # fmt: skip
     # Of the test images the baseline was trained on the first, and chosen on another image of the

@@ -46,7 +46,8 @@ def results(**counts: tuple[int, int]) -> SplitResults:
     ],
 )
 def test_it_opens_on_the_split_that_refused(counts: Counts, split: str) -> None:
-    assert first_screen.opening_split(judge(counts, Gate()), ('val', 'test')) == split
+    gate = Gate(test_contradiction='refuse')
+    assert first_screen.opening_split(judge(counts, gate), ('val', 'test')) == split
 
 
 def test_a_report_without_test_images_opens_on_val() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -171,3 +173,62 @@ def test_a_p_value_is_told_from_the_level():
     assert paired_outcome.p_text(0.0004) == 'p < 0.001'
     assert paired_outcome.p_text(0.04996) == 'p = 0.04996'
     assert paired_outcome.p_text(0.0123) == 'p = 0.012'
+
+
+def flipped(groups):
+    """The p-value by trying all signs."""
+    differences = [d for d, _, k in groups for _ in range(k)]
+    sums = [
+        abs(sum(s * d for s, d in zip(signs, differences, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(differences))
+    ]
+    return float(np.mean(np.array(sums) >= abs(sum(differences))))
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
+def test_sign_flip_is_what_all_signs_give(differences):
+    groups = tuple((d, 5, 1) for d in differences)
+    assert paired.sign_flip(groups) == pytest.approx(flipped(groups))
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_sign_flip_is_mcnemar_where_no_group_differs_by_more_than_one(won, lost, same):
+    groups = tuple(kind for kind in ((1, 3, won), (-1, 2, lost), (0, 7, same)) if kind[-1])
+    assert paired.sign_flip(groups) == paired.mcnemar(won, lost)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 30)), min_size=1))
+def test_the_tally_is_of_all_images(images):
+    hits, others, names = (np.array(column) for column in zip(*images, strict=True))
+    groups = paired.pair_tally(hits, others, names)
+    won, lost = int((hits & ~others).sum()), int((others & ~hits).sum())
+    test = paired.compare(won, lost, len(hits), clusters=groups)
+    if len(np.unique(names)) == len(names):
+        assert groups == () and test == paired.compare(won, lost, len(hits))
+        return
+    assert test.groups == len(np.unique(names)) == sum(k for *_, k in groups)
+    assert test.difference.lower <= test.difference.value + 1e-9
+    assert test.difference.value <= test.difference.upper + 1e-9
+    alone = paired.compare(won, lost, len(hits)).difference
+    assert test.difference.upper - test.difference.lower >= alone.upper - alone.lower - 1e-9
+    if test.p_value >= 0.05:
+        assert test.difference.lower <= 0 <= test.difference.upper
+
+
+def test_equal_models_with_correlated_answers_are_called_different_in_5_percent():
+    rng = np.random.default_rng(0)
+    names, refused, alone = np.repeat(np.arange(40), 6), 0, 0
+    for _ in range(1000):
+        hits, others = (
+            np.repeat(rng.random(40) < 0.5, 6) ^ (rng.random(240) < 0.15) for _ in range(2)
+        )
+        won, lost = int((hits & ~others).sum()), int((others & ~hits).sum())
+        groups = paired.pair_tally(hits, others, names)
+        refused += paired.compare(won, lost, 240, clusters=groups).p_value < 0.05
+        alone += paired.mcnemar(won, lost) < 0.05
+    assert refused <= 65 < 200 < alone
+
+
+def test_a_tally_of_other_images_is_refused():
+    with pytest.raises(ValueError, match='of other images. Received: 4, 1 of 10'):
+        paired.compare(4, 1, 10, clusters=((1, 5, 2),))

@@ -148,6 +148,25 @@ def test_every_failing_rule_is_told_with_what_would_change_it(tmp_path: pathlib.
     assert node_lines.is_refusal(node) and node_lines.is_refusal(pusher({'pushed': 0}))
 
 
+def test_a_refusal_names_the_command_for_the_images_that_would_decide(
+    tmp_path: pathlib.Path,
+) -> None:
+    count = HitCount(170, 200)
+    _, output = ending(
+        tmp_path, evaluator(tmp_path, Counts(count, count, {}), Gate()), pusher({'pushed': 0})
+    )
+    said = ' '.join(output.split())
+    assert 'it needs about 54 more val images' in said
+    assert 'thawline labels export --to csv --for unlabelled --count 54' in said
+    classes = {'cat': HitCount(98, 100), 'dog': HitCount(0, 20)}
+    doubtful = Counts(HitCount(190, 200), HitCount(190, 200), classes)
+    _, output = ending(tmp_path, evaluator(tmp_path, doubtful, Gate()), pusher({'pushed': 0}))
+    assert 'thawline labels export --to csv --for all' in ' '.join(output.split())
+    hopeless = Counts(HitCount(100, 200), count, {})
+    _, output = ending(tmp_path, evaluator(tmp_path, hopeless, Gate()), pusher({'pushed': 0}))
+    assert 'labels export' not in output
+
+
 def test_blessed_model_has_no_refusal(tmp_path: pathlib.Path) -> None:
     node = evaluator(tmp_path, Counts(HitCount(190, 200), HitCount(190, 200), {}), Gate())
     assert node_records.refusal_lines(node) == []

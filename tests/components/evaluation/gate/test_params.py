@@ -42,6 +42,12 @@ def test_refused(settings: dict[str, Any]) -> None:
         Gate.model_validate(settings)
 
 
+@pytest.mark.parametrize('level', [0.05, 0.5, 1])
+def test_the_level_of_earlier_versions_says_what_to_write(level: float) -> None:
+    with pytest.raises(pydantic.ValidationError, match='write refuse to refuse as before'):
+        Gate.model_validate({'test_contradiction': level})
+
+
 def test_rules_can_be_left_out() -> None:
     gate = Gate.model_validate({'max_drop': None, 'paired_test': None, 'test_contradiction': None})
     assert gate.max_drop is gate.paired_test is gate.test_contradiction is None

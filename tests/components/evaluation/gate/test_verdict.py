@@ -24,11 +24,11 @@ from thawline.components.evaluation.gate.counts import (
     SliceCount,
 )
 from thawline.components.evaluation.gate.params import Gate
-from thawline.components.evaluation.gate.record import RuleResult, Verdict
+from thawline.components.evaluation.gate.record import LabelQueue, RuleResult, Verdict
 from thawline.components.evaluation.gate.verdict import judge
 from thawline.components.shared import percentages
 from thawline.components.shared.errors import DataError
-from thawline.components.statistics import paired, proportions
+from thawline.components.statistics import clustered_bound, paired, proportions
 
 CLASSES = {'cat': HitCount(85, 100), 'dog': HitCount(91, 100)}
 GOOD = Counts(HitCount(176, 200), HitCount(170, 200), CLASSES)
@@ -132,7 +132,9 @@ def test_point_shows_significance_tests_that_decide_nothing() -> None:
         result = rule(decision, name)
         assert result.holds is None and result.value is not None and result.value < 0.05
         assert 'strictness: point' in result.sentence and not result.change
-    assert decision.cautions == [rule(decision, 'paired_test').sentence.partition(' This does')[0]]
+    worse, lower = decision.cautions
+    assert worse == rule(decision, 'paired_test').sentence.partition(' This does')[0]
+    assert lower.startswith(rule(decision, 'test_contradiction').sentence.partition(' This d')[0])
 
 
 def test_where_the_approximate_interval_reaches_it_is_said() -> None:
@@ -209,7 +211,13 @@ def test_worst_class_is_held_against_its_measured_recall() -> None:
     assert result.value == 0.85 and result.margin == pytest.approx(-0.01)
     for part in ("'cat'", '85.0 %', '86.0 %', '85 of 100 images'):
         assert part in result.sentence
-    assert integers(result.change) == [86, 85]
+    assert integers(result.change)[:2] == [86, 85]
+    assert "more val images of 'cat'" in result.change
+    more = integers(result.change)[2]
+    assert result.queue == LabelQueue('unlabelled', more)
+    # The upper bound at this recall: above the floor for a few images less, below it with so many.
+    shares = [1 - proportions.lower_bounds(0.15 * n, n) for n in (100 + more - 1, 100 + more)]
+    assert shares[0] >= 0.86 > shares[1]
 
 
 def test_tiny_and_missing_classes() -> None:
@@ -392,17 +400,30 @@ def test_drop_is_the_measured_one(lost: int, holds: bool) -> None:
     assert (f'{lost / 2:.1f} points' in result.sentence) is (lost > 0)
 
 
-def test_test_must_not_contradict_val() -> None:
+def test_a_contradiction_is_a_caution_that_says_what_to_do() -> None:
     decision = judge(counts(test=HitCount(150, 200)), gate())
+    result = rule(decision, 'test_contradiction')
+    assert decision.blessed and result.holds is None and not result.change and not result.queue
+    assert 'gate.test_contradiction: caution' in result.sentence
+    (caution,) = decision.cautions
+    for part in ('75.0 %', '88.0 %', 'p < 0.001', '5.0 %', 'Add val and test images', 'seed'):
+        assert part in caution
+    assert not judge(counts(test=HitCount(165, 200)), gate()).cautions
+
+
+def test_test_must_not_contradict_val_where_that_is_set() -> None:
+    refuse = gate(test_contradiction='refuse')
+    decision = judge(counts(test=HitCount(150, 200)), refuse)
+    assert rule(decision, 'test_contradiction').queue == LabelQueue('unlabelled')
     assert failed(decision) == ['test_contradiction']
     assert '75.0 %' in decision.headline and '88.0 %' in decision.headline
     change = rule(decision, 'test_contradiction').change
     for part in ('may be chance', '5.0 %', 'Add val and test images', 'seed'):
         assert part in change
     needed = integers(change)[0]
-    assert judge(counts(test=HitCount(needed, 200)), gate()).blessed
-    assert not judge(counts(test=HitCount(needed - 1, 200)), gate()).blessed
-    assert judge(counts(test=HitCount(200, 200)), gate()).blessed
+    assert judge(counts(test=HitCount(needed, 200)), refuse).blessed
+    assert not judge(counts(test=HitCount(needed - 1, 200)), refuse).blessed
+    assert judge(counts(test=HitCount(200, 200)), refuse).blessed
     assert judge(counts(test=HitCount(150, 200)), gate(test_contradiction=None)).blessed
     empty = rule(judge(counts(test=HitCount(0, 0)), gate()), 'test_contradiction')
     assert empty.holds is None and empty.value is None and 'test' in empty.sentence
@@ -474,3 +495,67 @@ def test_corrected_labels_are_named_whatever_the_verdict() -> None:
     both = judge(counts(corrected={'val': 1, 'test': 3}), gate())
     assert integers(rule(both, 'val_accuracy').caution) == [1, 200, 3, 200]
     assert not rule(judge(counts(corrected={'train': 9}), gate()), 'val_accuracy').caution
+
+
+# 300 images in 50 groups of 6: 38 groups all correct, 6 with half, 6 with none.
+GROUPED = HitCount(246, 300, ((0, 6, 6), (3, 6, 6), (6, 6, 38)))
+
+
+def test_images_of_a_group_do_not_count_as_independent() -> None:
+    alone = judge(counts(val=HitCount(246, 300)), gate(val_accuracy=0.77))
+    decision = judge(counts(val=GROUPED), gate(val_accuracy=0.77))
+    assert alone.blessed and failed(decision) == ['val_accuracy']
+    result = rule(decision, 'val_accuracy')
+    assert result.value == clustered_bound.lower_bound(246, 300, GROUPED.clusters)
+    assert '246 of 300 images in 50 groups correct' in result.sentence
+    interval = clustered_bound.interval(246, 300, GROUPED.clusters)
+    assert percentages.between(interval.lower, interval.upper) in result.sentence
+    more, total = integers(result.change)
+    assert total == 300 + more and result.queue == LabelQueue('unlabelled', more)
+    larger = tuple((hits, size, round(k * total / 300)) for hits, size, k in GROUPED.clusters)
+    right = sum(hits * k for hits, _, k in larger), sum(size * k for _, size, k in larger)
+    assert clustered_bound.lower_bound(*right, larger) == pytest.approx(0.77, abs=0.003)
+
+
+def test_few_groups_are_too_few_however_many_images_they_have() -> None:
+    few = HitCount(500, 500, ((50, 50, 10),))
+    result = rule(judge(counts(val=few), gate()), 'val_accuracy')
+    assert not result.holds and 'not even all of 500 images in 10 groups' in result.change.lower()
+    least = integers(result.change)[-1]
+    assert 800 < least <= 850  # 17 groups, as 17 independent images
+    passing = HitCount(850, 850, ((50, 50, 17),))
+    assert rule(judge(counts(val=passing), gate()), 'val_accuracy').holds
+
+
+def test_a_class_is_not_shown_bad_by_one_group() -> None:
+    bad = {'cat': HitCount(0, 30), 'dog': HitCount(100, 100)}
+    assert failed(judge(counts(classes=bad), gate())) == ['class_floor']
+    grouped = {'cat': HitCount(0, 30, ((0, 30, 1),)), 'dog': HitCount(100, 100)}
+    decision = judge(counts(classes=grouped), gate())
+    assert decision.blessed and "'cat' (30)" in rule(decision, 'class_floor').caution
+    many = {'cat': HitCount(0, 30, ((0, 2, 15),)), 'dog': HitCount(100, 100)}
+    decision = judge(counts(classes=many), gate())
+    assert failed(decision) == ['class_floor']
+    assert '30 images in 15 groups' in rule(decision, 'class_floor').sentence
+    assert rule(decision, 'class_floor').queue == LabelQueue('all')
+
+
+def test_correlated_losses_against_the_baseline_are_no_proof() -> None:
+    """Of 17 images that differ 14 are lost, but 12 of them in two groups."""
+    groups = ((-6, 6, 2), (-1, 6, 2), (1, 6, 3), (0, 6, 26))
+    pairs = PairedCount(3, 14, 198, clusters=groups)
+    decision = judge(counts(baseline=pairs), gate(max_drop=None))
+    assert decision.blessed and decision.paired is not None
+    assert decision.paired.p_value == paired.sign_flip(groups) > 0.05
+    assert '198 test images in 33 groups' in rule(decision, 'paired_test').sentence
+    assert not judge(counts(baseline=PairedCount(3, 14, 198)), gate(max_drop=None)).blessed
+    lost = PairedCount(0, 14, 198, clusters=((-1, 6, 14), (0, 6, 19)))
+    assert failed(judge(counts(baseline=lost), gate(max_drop=None))) == ['paired_test']
+
+
+def test_a_contradiction_counts_groups() -> None:
+    test = HitCount(150, 200, ((0, 25, 2), (25, 25, 6)))
+    assert judge(counts(test=HitCount(150, 200)), gate()).cautions
+    decision = judge(counts(test=test), gate())
+    assert not decision.cautions
+    assert '200 images in 8 groups' in rule(decision, 'test_contradiction').sentence

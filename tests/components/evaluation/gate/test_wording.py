@@ -58,6 +58,16 @@ def part_cases() -> Iterator[tuple[str, Counts, Gate]]:
     yield 'slices', counts(slices=SLICES), gate(slices=floors)
 
 
+def grouped_cases() -> Iterator[tuple[str, Counts, Gate]]:
+    groups = HitCount(246, 300, ((0, 6, 6), (3, 6, 6), (6, 6, 38)))
+    yield 'groups', counts(val=groups), gate(val_accuracy=0.77)
+    yield 'few groups', counts(val=HitCount(500, 500, ((50, 50, 10),))), gate()
+    pairs = PairedCount(3, 14, 198, clusters=((-6, 6, 2), (-1, 6, 2), (1, 6, 3), (0, 6, 26)))
+    yield 'groups against the baseline', counts(baseline=pairs), gate()
+    few = PairedCount(3, 14, 198, clusters=((-11, 99, 1), (0, 99, 1)))
+    yield 'few groups against the baseline', counts(baseline=few), gate()
+
+
 def comparison_cases() -> Iterator[tuple[str, Counts, Gate]]:
     change = ClassChange(('x',), ('y', 'z'))
     yield 'other classes', counts(baseline=PairedCount(3, 14, 200, change)), gate()
@@ -67,6 +77,7 @@ def comparison_cases() -> Iterator[tuple[str, Counts, Gate]]:
     yield 'as good as the baseline', counts(baseline=PairedCount(3, 3, 200)), gate()
     contradicts = counts(test=HitCount(150, 200), baseline=PairedCount(1, 20, 200))
     yield 'test contradicts val', contradicts, gate()
+    yield 'test contradicts val, which refuses', contradicts, gate(test_contradiction='refuse')
     yield 'strictness: point', contradicts, gate(strictness='point')
     yield 'no test images', counts(test=HitCount(0, 0), baseline=PairedCount(0, 0, 0)), gate()
     yield 'few images that neither has seen', counts(baseline=PairedCount(0, 7, 7)), gate()
@@ -84,10 +95,14 @@ def comparison_cases() -> Iterator[tuple[str, Counts, Gate]]:
     yield 'the same in production', counts(baseline=changed), production
 
 
+def cases() -> Iterator[tuple[str, Counts, Gate]]:
+    yield from (*val_cases(), *part_cases(), *comparison_cases(), *grouped_cases())
+
+
 @pytest.mark.golden
 def test_wording() -> None:
     lines: list[str] = []
-    for title, candidate, settings in (*val_cases(), *part_cases(), *comparison_cases()):
+    for title, candidate, settings in cases():
         decision = judge(candidate, settings, smallest_slice=10)
         lines += [f'# {title}', decision.headline]
         for rule in decision.rules:
