@@ -10,7 +10,7 @@
   images, pairs, one cluster of 3 and one of 4, ICC 0.7.
 - Unlike the rest: single images that are nearly always correct, beside some clusters in which
   answers are all correct or all wrong, so that nearly all mistakes are theirs; for each threshold
-  the worst of many mixtures, by exact sums. No bound can be strict for it and useful elsewhere.
+  the worst of many mixtures, by exact sums. Here the bound is too optimistic.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from thawline.components.evaluation import metrics
+from thawline.components.evaluation import metrics, units
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
     Counts,
@@ -18,6 +18,7 @@ from thawline.components.evaluation.gate.counts import (
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.evaluation.predictions import NOT_ASKED, Predictions
+from thawline.components.evaluation.units import Joining
 from thawline.components.shared.splits import TEST, VAL
 from thawline.components.statistics import clustered_bound
 from thawline.components.statistics.paired import pair_tally
@@ -58,14 +59,21 @@ def count(
     baseline: PairedCount | NoRecord | ChangedFiles | None = None,
     latency_ms: float | None = None,
     size_mb: float | None = None,
+    joining: Joining | None = None,
 ) -> Counts:
-    """Counts over the labelled images.
+    """Counts over the labelled images, or over units, see `units`.
+
+    Slices, calibration and the comparison with a baseline are of images always.
 
     Args:
         predictions: of one candidate.
         gate: whose rules name columns.
         baseline: what is known of one before its answers; None without a baseline.
         latency_ms, size_mb: as `Counts` has them.
+        joining: how images become units; None where each is judged.
+
+    Raises:
+        DataError: the images of a unit have different labels.
     """
     rows = np.flatnonzero(predictions.labelled)
     answers = Answers.from_predictions(predictions, rows)
@@ -88,12 +96,18 @@ def count(
         groups = clustered_bound.tally(of_chosen, clusters[chosen])
         return HitCount(int(of_chosen.sum()), len(of_chosen), groups)
 
+    def count_units(chosen: np.ndarray) -> HitCount:
+        if joining is None:
+            return count_hits(chosen)
+        joined = units.join(answers.take(chosen), clusters[chosen], joining)
+        return HitCount(int(joined.hits.sum()), len(joined), unit='group')
+
     columns = {floor.column: predictions.columns[floor.column][rows] for floor in gate.slices}
     return Counts(
-        val=count_hits(val),
-        test=count_hits(splits == TEST),
+        val=count_units(val),
+        test=count_units(splits == TEST),
         classes={
-            name: count_hits(val & (answers.labels == place))
+            name: count_units(val & (answers.labels == place))
             for place, name in enumerate(predictions.classes)
         },
         slices=tuple(

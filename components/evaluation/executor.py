@@ -34,6 +34,7 @@ from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.units import Joining
 from thawline.components.saved_model import card
 from thawline.components.shared import (
     image_table,
@@ -61,7 +62,8 @@ class Executor(BeamNodeExecutor):
 
         Raises:
             ConfigError: a rule or a crossing names a column that the images do not have.
-            DataError: the examples are damaged, or the baseline is missing.
+            DataError: the examples are damaged, or the baseline is missing, or the images of a
+                group that is judged as one have several labels.
         """
         gate = Gate.model_validate_json(properties['gate'])
         settings = Evaluation.model_validate_json(properties['slicing'])
@@ -79,14 +81,18 @@ class Executor(BeamNodeExecutor):
 
         progress.start('evaluating')
         table = predictions.read(evaluation.uri)
-        self._run_tfma(table, candidate, evaluation.uri, gate, settings)
+        joining = Joining.of(gate, card.read(pathlib.Path(candidate)).rule, table.classes)
+        for position, name in enumerate(floor.column for floor in gate.slices):
+            where = f'gate.slices[{position}].column'
+            slices.check_column(name, slices.sliceable(table.columns), where)
         size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
-        counts = counting.count(table, gate, pairs, latency_ms, size_mb)
+        counts = counting.count(table, gate, pairs, latency_ms, size_mb, joining)
+        self._run_tfma(table, candidate, evaluation.uri, gate, settings, joining)
         counts = dataclasses.replace(counts, corrected=_corrected_labels(inputs, evaluation))
         decision = verdict.judge(counts, gate, settings.smallest_slice)
         _check_agreement(decision, tfma.load_validation_result(evaluation.uri))
         decision.write(evaluation.uri)
-        _set_accuracies(evaluation, counts)
+        _set_accuracies(evaluation, counting.count(table, gate))
         _bless(
             outputs['blessing'],
             inputs[_MODEL],
@@ -133,13 +139,11 @@ class Executor(BeamNodeExecutor):
         uri: str,
         gate: Gate,
         settings: Evaluation,
+        joining: Joining | None,
     ) -> None:
         """Writes TFMA's results."""
-        for position, name in enumerate(floor.column for floor in gate.slices):
-            where = f'gate.slices[{position}].column'
-            slices.check_column(name, slices.sliceable(table.columns), where)
         sliced, _ = slices.choose_columns(table.columns, settings.crossed, settings.most_values)
-        config = tfma_config.build(gate, table.classes, sliced, settings.smallest_slice)
+        config = tfma_config.build(gate, table.classes, sliced, settings.smallest_slice, joining)
         with self._make_beam_pipeline() as pipeline:
             tfma_run.evaluate(pipeline, config, candidate, uri)
 

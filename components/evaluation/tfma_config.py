@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +12,7 @@ import tensorflow_model_analysis as tfma  # isort: skip
 
 from thawline.components.evaluation import tfma_metrics
 from thawline.components.evaluation.gate.params import Gate
+from thawline.components.evaluation.units import Joining
 from thawline.components.shared.splits import VAL
 
 MODEL = ''  # the name that TFMA gives to the only model
@@ -21,6 +23,7 @@ def build(
     classes: Sequence[str],
     sliced: Iterable[Sequence[str]],
     smallest_slice: int,
+    joining: Joining | None = None,
 ) -> tfma.EvalConfig:
     """The evaluation of one candidate.
 
@@ -34,19 +37,22 @@ def build(
         classes: of the candidate.
         sliced: columns to slice each split on, alone or together.
         smallest_slice: slices with fewer images are marked.
+        joining: how the gate joins images to units; None where it judges images.
     """
+    joined = None if joining is None else dataclasses.asdict(joining)
+    settings = {'classes': list(classes), 'smallest_slice': smallest_slice, 'joining': joined}
     metric = tfma_metrics.SliceScores
     spec = tfma.MetricsSpec(
         metrics=[
             tfma.MetricConfig(
                 class_name=metric.__name__,
                 module=metric.__module__,
-                config=json.dumps({'classes': list(classes), 'smallest_slice': smallest_slice}),
+                config=json.dumps(settings),
             )
         ],
     )
     by_bound = gate.strictness == 'bound'
-    judged = tfma_metrics.GATE_BOUND if by_bound else tfma_metrics.ACCURACY
+    judged = tfma_metrics.GATE_BOUND if by_bound else tfma_metrics.GATE_ACCURACY
     spec.per_slice_thresholds[judged].thresholds.add(
         slicing_specs=[tfma.SlicingSpec(feature_values={'split': VAL})],
         threshold=tfma.MetricThreshold(

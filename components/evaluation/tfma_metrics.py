@@ -20,11 +20,13 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
-from thawline.components.evaluation import metrics
+from thawline.components.evaluation import metrics, units
 from thawline.components.evaluation.metrics import Answers
+from thawline.components.evaluation.units import Joining
 from thawline.components.statistics import clustered_bound
 
 ACCURACY = 'accuracy'
+GATE_ACCURACY = 'gate_accuracy'  # of what the gate judges: of images, or of units
 LOWER = 'accuracy_lower_bound'
 UPPER = 'accuracy_upper_bound'
 GATE_BOUND = 'gate_lower_bound'  # what the gate compares with its threshold
@@ -32,6 +34,8 @@ IMAGES = 'images'
 SMALL = 'small_slice'
 CLASSES = 'classes'
 CONFUSION = 'confusion_matrix'
+
+_NUMBERS = (ACCURACY, LOWER, UPPER, GATE_ACCURACY, GATE_BOUND, IMAGES, SMALL)
 
 SliceKey = tuple[tuple[str, str], ...]
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -70,8 +74,11 @@ def _key(name: str) -> tfma.metrics.MetricKey:
 class _Scores(beam.CombineFn):
     """All images of a slice, gathered as a list of pieces -> its scores."""
 
-    def __init__(self, classes: Sequence[str], smallest: int) -> None:
+    def __init__(
+        self, classes: Sequence[str], smallest: int, joining: dict[str, Any] | None
+    ) -> None:
         self._classes, self._smallest = classes, smallest
+        self._joining = None if joining is None else Joining(**joining)
 
     def create_accumulator(self) -> list[Rows]:
         return []
@@ -100,7 +107,7 @@ class _Scores(beam.CombineFn):
             ACCURACY: interval.share,
             LOWER: interval.lower,
             UPPER: interval.upper,
-            GATE_BOUND: clustered_bound.lower_bound(hits, n, groups),
+            **self._judged(answers, clusters),
             IMAGES: float(n),
             SMALL: float(n < self._smallest),
         }
@@ -117,6 +124,14 @@ class _Scores(beam.CombineFn):
             results[key] = _confusion(answers)
         return results
 
+    def _judged(self, answers: Answers, clusters: np.ndarray) -> dict[str, float]:
+        groups = clustered_bound.tally(answers.hits, clusters)
+        if self._joining is not None:
+            answers, groups = units.join(answers, clusters, self._joining), ()
+        hits, n = int(answers.hits.sum()), len(answers)
+        bound = clustered_bound.lower_bound(hits, n, groups)
+        return {GATE_ACCURACY: hits / n, GATE_BOUND: bound}
+
 
 def _confusion(answers: Answers) -> metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds:
     message = metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds()
@@ -131,28 +146,39 @@ def _confusion(answers: Answers) -> metrics_for_slice_pb2.MultiClassConfusionMat
 class SliceScores(tfma.metrics.Metric):
     """Accuracy with its interval, and all of `metrics`."""
 
-    def __init__(self, classes: Sequence[str], smallest_slice: int) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        smallest_slice: int,
+        joining: dict[str, Any] | None = None,
+    ) -> None:
         """Makes the metric.
 
         Args:
             classes: of the candidate.
             smallest_slice: slices with fewer images are marked with `small_slice` = 1.
+            joining: fields of `units.Joining`, None where the gate judges images.
         """
         super().__init__(
             _computations,
             classes=list(classes),
             smallest_slice=smallest_slice,
+            joining=joining,
             name='slice_scores',
         )
 
 
 def _computations(
-    classes: list[str], smallest_slice: int, name: str, **_: Any
+    classes: list[str],
+    smallest_slice: int,
+    joining: dict[str, Any] | None,
+    name: str,
+    **_: Any,
 ) -> list[tfma.metrics.MetricComputation]:
     return [
         tfma.metrics.MetricComputation(
-            keys=[_key(key) for key in (ACCURACY, LOWER, UPPER, GATE_BOUND, IMAGES, SMALL)],
+            keys=[_key(key) for key in _NUMBERS],
             preprocessors=None,
-            combiner=_Scores(classes, smallest_slice),
+            combiner=_Scores(classes, smallest_slice, joining),
         )
     ]

@@ -10,6 +10,7 @@ import scipy.special
 import scipy.stats
 
 from thawline.components.statistics.paired_outcome import (
+    FEWEST_GROUPS,
     FEWEST_PAIRS,
     LEVEL,
     Difference,
@@ -112,7 +113,7 @@ def compare(
             difference = Difference(
                 difference.value, min(difference.lower, 0.0), max(difference.upper or 0.0, 0.0)
             )
-    if units < FEWEST_PAIRS:
+    if n < FEWEST_PAIRS or units < FEWEST_GROUPS:
         outcome = PairedOutcome.TOO_FEW
     elif p_value >= level:
         outcome = PairedOutcome.NO_DIFFERENCE

@@ -15,6 +15,7 @@ LEVEL = 0.05  # of the test where no gate sets another
 # Fewer pairs cannot tell a bad loss from chance: of 20 the test finds a model that loses 6 and wins
 # none (p = 0.03); with 5 or fewer that differ it finds nothing, however they fall.
 FEWEST_PAIRS = 20
+FEWEST_GROUPS = 6  # of which all must be lost, and none won, for p = 0.03
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,8 @@ def describe(test: PairedTest, first: str, second: str, shared_classes: bool = F
     """
     images = unseen_images(test.n, shared_classes, test.groups)
     if test.outcome is PairedOutcome.TOO_FEW:
-        least = f'{FEWEST_PAIRS} are' if test.groups is None else f'{FEWEST_PAIRS} groups are'
+        few_groups = test.groups is not None and test.n >= FEWEST_PAIRS
+        least = f'{FEWEST_GROUPS} groups are' if few_groups else f'{FEWEST_PAIRS} are'
         return f'Too few to judge {first} against {second}: {images}; at least {least} needed.'
     chance = p_text(test.p_value, test.level)
     if test.outcome is PairedOutcome.NO_DIFFERENCE:

@@ -18,11 +18,13 @@ class HitCount:
 
     Attributes:
         clusters: their tally, see `clustered_bound`; empty where no two share a cluster.
+        unit: what is counted: 'image', or 'group' where the images of one are answered together.
     """
 
     hits: int
     n: int
     clusters: Tally = ()
+    unit: str = 'image'
 
     @property
     def groups(self) -> int | None:

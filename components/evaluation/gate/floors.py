@@ -47,7 +47,8 @@ def class_floor(counts: Counts, floor: float, decides: bool) -> RuleResult:
         if (count.n if count.groups is None else count.groups) < least
     }
     judged = {label: count for label, count in classes.items() if label not in few}
-    caution = _too_few(few, least)
+    unit = next((count.unit for count in classes.values()), 'image')
+    caution = _too_few(few, least, unit)
     if not judged:
         sentence = caution or 'There are no classes to judge.'
         return RuleResult(name, title, None, None, floor, None, sentence, caution=caution)
@@ -71,13 +72,13 @@ def class_floor(counts: Counts, floor: float, decides: bool) -> RuleResult:
     return dataclasses.replace(result, caution=caution, queue=queue)
 
 
-def _too_few(images: Mapping[str, int], least: int) -> str:
+def _too_few(images: Mapping[str, int], least: int, unit: str) -> str:
     """Which classes val cannot judge at all, whatever the model answers."""
     if not images:
         return ''
     counts = (f'{label!r} ({n:,})' for label, n in images.items())
     return (
-        f'Too few val images to judge {abbreviate(counts, 3)}: at least {least:,} are needed to '
+        f'Too few val {unit}s to judge {abbreviate(counts, 3)}: at least {least:,} are needed to '
         'find out that a model never recognises a class.'
     )
 
@@ -156,9 +157,10 @@ def _floor(
         change = f'It would pass with {needed:,} correct instead of {worst.hits:,}.'
         more = _images_to_decide(worst, floor)
         if more:
-            change += f' At this share, about {image_count(more, "more val")} {part} would show '
+            images = image_count(more, 'more val', worst.unit)
+            change += f' At this share, about {images} {part} would show '
             change += 'that it is no chance.'
-            queue = LabelQueue('unlabelled', more)
+            queue = LabelQueue('unlabelled', more if worst.unit == 'image' else None)
     result = at_least(name, title, worst.share, floor, sentence, change)
     return dataclasses.replace(result, queue=queue)
 

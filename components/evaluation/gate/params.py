@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
@@ -55,6 +55,20 @@ class Gate(Section):
         description='bound: the lower end of the 95 % interval must reach val_accuracy; '
         'point: the measured accuracy must reach it, and significance tests decide nothing.',
     )
+    unit: Literal['image', 'group'] = pydantic.Field(
+        default='image',
+        description='What an answer is about. group: all images of a group (and what shares a '
+        'near-duplicate with it) get one answer together, and accuracy and recall are those of '
+        'groups; each group must have one label.',
+    )
+    joined_by: Literal['mean', 'any', 'majority'] = pydantic.Field(
+        default='mean',
+        description='How the answers of a group become one, with unit group. mean: of the '
+        'probabilities; majority: the most frequent answer; any: positive if one image is.',
+    )
+    positive: str | None = pydantic.Field(
+        default=None, description='Name of the positive class, for joined_by any.'
+    )
     class_floor: Annotated[Share, pydantic.Field(gt=0.0, lt=1.0)] | None = pydantic.Field(
         default=0.5,
         description='Recall that no class may be shown to miss: a class fails where even the upper '
@@ -97,3 +111,9 @@ class Gate(Section):
     max_size_mb: Positive | None = pydantic.Field(
         default=None, description='Largest size allowed for the exported model, in 10^6 bytes.'
     )
+
+    @pydantic.model_validator(mode='after')
+    def _check_joining(self) -> Self:
+        if self.unit == 'group' and self.joined_by == 'any' and self.positive is None:
+            raise ValueError('joined_by any needs positive, the name of a class')
+        return self

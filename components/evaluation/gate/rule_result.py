@@ -57,9 +57,9 @@ def quote(names: Iterable[str]) -> str:
 
 def images_of(count: HitCount) -> str:
     """'200 images', '300 images in 50 groups'."""
-    return image_count(count.n) + in_groups(count.groups)
+    return image_count(count.n, unit=count.unit) + in_groups(count.groups)
 
 
-def image_count(n: int, kind: str = '') -> str:
-    """'1 image', '200 val images'."""
-    return f'{n:,} {kind}{" " if kind else ""}{"image" if n == 1 else "images"}'
+def image_count(n: int, kind: str = '', unit: str = 'image') -> str:
+    """'1 image', '200 val images', '50 val groups'."""
+    return f'{n:,} {kind}{" " if kind else ""}{unit}{"" if n == 1 else "s"}'

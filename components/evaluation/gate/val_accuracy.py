@@ -35,16 +35,19 @@ def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
     change = _change(val, threshold, by_bound)
     result = at_least(name, title, value, threshold, sentence, change)
     more = None if result.holds or not by_bound else _more_images(val, threshold)
-    queue = LabelQueue('unlabelled', more) if more else None
+    # How many images a group has is not known of those to come.
+    count = more if val.unit == 'image' else None
+    queue = LabelQueue('unlabelled', count) if more else None
     return dataclasses.replace(result, caution=_correction_caution(counts), queue=queue)
 
 
 def _correction_caution(counts: Counts) -> str:
     """Which of the labels that the model is judged by are not those of the source."""
-    of = {VAL: counts.val.n, TEST: counts.test.n}
     parts = [
-        f'{counts.corrected[split]:,} of {image_count(n, split)}'
-        for split, n in of.items()
+        f'{counts.corrected[split]:,} of {image_count(of.n, split)}'
+        if of.unit == 'image'
+        else image_count(counts.corrected[split], split)
+        for split, of in ((VAL, counts.val), (TEST, counts.test))
         if counts.corrected.get(split)
     ]
     if not parts:
@@ -69,10 +72,10 @@ def _change(val: HitCount, threshold: float, by_bound: bool) -> str:
     if needed is not None:
         parts = [f'It would pass with {needed:,} correct instead of {hits:,}']
     else:
-        parts = [f'Not even {n:,} of {image_count(n)} correct would pass']
+        parts = [f'Not even {n:,} of {images_of(val)} correct would pass']
         least = proportions.images_needed(1.0, threshold)
         if least is not None:
-            parts.append(f'at least {image_count(least, "val")} are required')
+            parts.append(f'at least {image_count(least, "val", val.unit)} are required')
     if by_bound and hits < n:
         parts.append(_describe_more(val, threshold))
     return '; '.join(parts) + '.'
@@ -104,8 +107,8 @@ def _more_images(val: HitCount, threshold: float) -> int | None:
 def _describe_more(val: HitCount, threshold: float) -> str:
     more = _more_images(val, threshold)
     if more is None:
-        return 'more images at this accuracy would not help'
-    images = image_count(more, 'more val')
+        return f'more {val.unit}s at this accuracy would not help'
+    images = image_count(more, 'more val', val.unit)
     alike = ' in such groups' if val.clusters else ''
     return f'at this accuracy, it needs about {images}{alike} ({val.n + more:,} in total)'
 

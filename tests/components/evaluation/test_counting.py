@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from thawline.components.evaluation.gate.counts import (
 )
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.units import Joining
 
 # The last image has no label.
 SPLITS = np.array(['val'] * 5 + ['test'] * 2 + ['val'])
@@ -37,6 +40,22 @@ def predictions(
         ids, ids, SPLITS, ids, LABELS, np.arange(8) < 7, ANSWERS, chances[:, 0], chances, baseline,
         {'meta_site': SITES}, ('x', 'y', 'none of these'),
     )  # fmt: skip
+
+
+def test_units_are_counted_in_place_of_images() -> None:
+    table = predictions()
+    # Of val: 0 and 2 are one unit, all others are alone.
+    labels = np.array([0, 1, 0, 1, -1, 1, 0, 0])
+    table = dataclasses.replace(table, labels=labels, clusters=np.array(['u', 'v', 'u', *'wxyzt']))
+    by_image = counting.count(table, Gate())
+    assert by_image.val.groups == by_image.val.n - 1
+    joined = counting.count(
+        table, Gate(unit='group'), PairedCount(0, 0, 0), joining=Joining('majority', 0.5, 0)
+    )
+    assert joined.val.n == by_image.val.n - 1 and joined.val.unit == 'group'
+    assert joined.val.groups is None
+    assert joined.classes['x'].n == by_image.classes['x'].n - 1
+    assert joined.baseline is not None and joined.calibration_error == by_image.calibration_error
 
 
 def test_counts() -> None:

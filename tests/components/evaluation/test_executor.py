@@ -30,7 +30,7 @@ from thawline.components.saved_model import card
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import judged_files
 from thawline.components.shared.errors import DataError
-from thawline.components.statistics import paired
+from thawline.components.statistics import paired, proportions
 
 HOSTILE = ('</script><b>&', '"quoted" \'name\'', '🐈\u200d⬛ cat', 'קטן قط', 'a|b`c\\d')
 
@@ -130,6 +130,46 @@ def test_numbers_are_those_of_scikit_learn_on_the_models_own_answers(
     assert (pathlib.Path(evaluated.blessing.uri) / 'BLESSED').is_file()
     assert evaluated.blessing.get_int_custom_property('blessed') == 1
     assert evaluated.blessing.get_int_custom_property('current_model_id') == evaluating.MODEL_ID
+
+
+def test_a_group_is_judged_as_one(transformed: Transformed, tmp_path: pathlib.Path) -> None:
+    """By the means of its probabilities; TFMA, which must agree, joins them by itself."""
+    classes = ('no', 'yes')
+    parts = {'val': rows(classes, 8, 1), 'test': rows(classes, 4, 2)}
+    splits = {
+        split: [
+            evaluating.example(row, split, group=f'{split} {row.label} {n % 3}')
+            for n, row in enumerate(part)
+        ]
+        for split, part in parts.items()
+    }
+    model = evaluating.exported(tmp_path / 'model', transformed, classes, Rule(1.3, 0.4, 1))
+    evaluated = evaluating.evaluate(
+        tmp_path, splits, model, gate=Gate(val_accuracy=0.1, unit='group')
+    )
+    chances = evaluating.serve(model, splits['val'])['probabilities'][:, 1]
+    groups: dict[tuple[str, int], list[float]] = {}
+    for n, (row, chance) in enumerate(zip(parts['val'], chances, strict=True)):
+        groups.setdefault((row.label, n % 3), []).append(chance)
+    hits = sum((np.mean(some) >= 0.4) == (name == 'yes') for (name, _), some in groups.items())
+    result = rule_of(evaluated, 'val_accuracy')
+    assert result.value == proportions.lower_bound(int(hits), len(groups))
+    assert f'{hits} of {len(groups)} groups correct' in result.sentence
+    numbers = loaded(evaluated)[frozenset({('split', 'val')})]
+    assert numbers['gate_lower_bound'] == result.value
+    assert numbers['gate_accuracy'] == hits / len(groups)
+    assert numbers['images'] == 16.0
+    assert evaluated.evaluation.get_int_custom_property('val_images') == 16
+
+
+def test_a_group_of_several_labels_cannot_be_judged_as_one(
+    transformed: Transformed, tmp_path: pathlib.Path
+) -> None:
+    classes = ('no', 'yes')
+    some = [evaluating.example(row, 'val', group='one leaf') for row in rows(classes, 2, 1)]
+    model = evaluating.exported(tmp_path / 'model', transformed, classes)
+    with pytest.raises(DataError, match="the images of 'one leaf' have several"):
+        evaluating.evaluate(tmp_path, {'val': some, 'test': []}, model, gate=Gate(unit='group'))
 
 
 def _assert_like_scikit_learn(

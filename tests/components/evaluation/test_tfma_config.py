@@ -47,7 +47,7 @@ def test_tfma_decides_on_val_accuracy_as_the_gate_does(
         tfma.metrics.MetricKey(name=name, example_weighted=None): value
         for name, value in (
             (tfma_metrics.GATE_BOUND, proportions.lower_bound(hits, n)),
-            (tfma_metrics.ACCURACY, hits / n),
+            (tfma_metrics.GATE_ACCURACY, hits / n),
         )
     }
     for split, expected in (('val', rule.holds), ('test', True)):
