@@ -57,11 +57,13 @@ def test_a_run_that_took_its_model_from_the_cache(found):
     )
 
 
-def test_trainings_that_failed_name_no_model(found):
+def test_trainings_that_failed_or_left_no_model_name_none(found):
     models, _, second = found
     inputs, failed = {'examples': models.images['examples']}, pb.Execution.FAILED
-    models.record('20260103-100000.000', 'Trainer', inputs, state=failed)
-    models.record('20260102-110000.000', 'Trainer', inputs, state=failed)
+    output = {'model': ('Model', {})}
+    models.record('20260102-110000.000', 'Trainer', inputs, output, state=failed)
+    models.record('20260103-100000.000', 'Trainer', inputs, output, state=failed)
+    models.record('20260103-110000.000', 'Trainer', inputs, {'model_run': ('ModelRun', {})})
     registry = models.registry()
     for name in ('last', '20260102-11'):
         assert lookup.find_model(registry, name).id == second

@@ -71,5 +71,10 @@ def test_versions_of_another_model_below_the_newest(models: Models):
     assert (old.model, new.model) == (first, second)
     assert 'servers load version 2' in old.way_out
     assert 'thawline promote' in new.way_out and 'servers load' not in new.way_out
+    models.promote(second, '--to', 'staging')
+    (version,) = models.staging.iterdir()
+    (version / FILLER).write_bytes(b'damaged')
+    (staged,) = verification.verify(models.registry(), 'staging')
+    assert staged.way_out.endswith(f'thawline promote {second} --to staging')
     with pytest.raises(NotFound):
         list(verification.verify(models.registry(), 'nosuch'))
