@@ -171,7 +171,7 @@ def begin(
     events = []
     if isinstance(intent, Deployment):
         model = store.get_artifacts_by_id([intent.model])[0]
-        events.append((model, _event(pb.Event.INPUT, 'model', model.id)))
+        events.append((model, _event(pb.Event.INPUT, 'model')))
     context = store.get_context_by_type_and_name('pipeline', pipeline) if pipeline else None
     execution_id, _, _ = store.put_execution(execution, events, [context] if context else [])
     return execution_id
@@ -203,7 +203,7 @@ def complete_prune(store: mlmd.MetadataStore, prune: Prune, removed: Collection[
     pairs = []
     for artifact in live_versions(store, prune.destination, removed):
         artifact.state = pb.Artifact.DELETED
-        pairs.append((artifact, _event(pb.Event.INPUT, 'served_model', artifact.id)))
+        pairs.append((artifact, _event(pb.Event.INPUT, 'served_model')))
     store.put_execution(execution, pairs, [])
 
 
@@ -247,8 +247,8 @@ def _note(execution: pb.Execution, change: Deployment | Prune) -> None:
             execution.properties[name].string_value = text
 
 
-def _event(kind: int, key: str, artifact: int | None = None) -> pb.Event:
-    event = pb.Event(type=kind, artifact_id=artifact)
+def _event(kind: int, key: str) -> pb.Event:
+    event = pb.Event(type=kind)  # The store adds the artifact that it is paired with.
     event.path.steps.add(key=key)
     event.path.steps.add(index=0)
     return event

@@ -13,26 +13,26 @@ from thawline.components.shared import model_fingerprint
 from thawline.components.shared.model_fingerprint import LocalFiles
 from thawline.pipeline.registry import load_test
 
-_SIGNATURES: dict[str, list[str]] = {}  # by digest of the files; the forks of mutmut inherit it
+_ANSWERS: dict[str, str] = {}  # by digest of the files; the forks of mutmut inherit them
 
 
 class WarmLoader(load_test.LoadTest):
     """Starts when it is first needed, and stays: TensorFlow takes seconds to import.
 
-    What loaded once is not loaded again, as in production.
+    What it was asked once it is not asked again, as in production.
     """
 
     def __init__(self) -> None:
         self._is_started = False
 
-    def load(self, folder: pathlib.Path) -> list[str]:
-        digest = model_fingerprint.fingerprint(LocalFiles(folder)).digest
-        if digest not in _SIGNATURES:
+    def _ask(self, line: str) -> str:
+        digest = model_fingerprint.fingerprint(LocalFiles(pathlib.Path(line))).digest
+        if digest not in _ANSWERS:
             if not self._is_started:
                 super().__init__()
                 self._is_started = True
-            _SIGNATURES[digest] = super().load(folder)
-        return _SIGNATURES[digest]
+            _ANSWERS[digest] = super()._ask(line)
+        return _ANSWERS[digest]
 
     def __exit__(self, *error: object) -> None:
         del error
