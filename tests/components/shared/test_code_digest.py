@@ -106,6 +106,19 @@ def test_versions_of_the_libraries_that_a_node_computes_with(tree, monkeypatch):
     assert code_digest.library_versions(NODE) == {'not-installed-anywhere': 'absent'}
 
 
+def test_versions_of_all_libraries(monkeypatch):
+    versions = {'numpy': '2', 'pillow': '11'}
+
+    def version(name):
+        if name not in versions:
+            raise importlib.metadata.PackageNotFoundError
+        return versions[name]
+
+    monkeypatch.setattr(importlib.metadata, 'version', version)
+    libraries = {name for names in code_digest.LIBRARIES.values() for name in names}
+    assert code_digest.all_library_versions() == dict.fromkeys(libraries, 'absent') | versions
+
+
 def test_a_module_that_does_not_exist_is_named():
     with pytest.raises(FileNotFoundError, match=r'components\.data_gate\.no_such'):
         code_digest.of_code('thawline.components.data_gate.no_such')

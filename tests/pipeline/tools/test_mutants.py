@@ -22,10 +22,20 @@ def test_faults_that_tests_notice_and_faults_that_they_do_not(tmp_path) -> None:
     assert fewer.killed < all_tests.killed
 
 
-@pytest.mark.parametrize('tests', ['no_such.py', 'test_errors.py'])
-def test_tests_that_cannot_run_or_reach_nothing_are_no_score(tmp_path, tests) -> None:
+def test_a_sample_is_the_mutants_of_these_names_alone(tmp_path) -> None:
+    part = Part((FILE,), ('tests/components/shared/test_percentages.py',), sample='*__mutmut_*2')
+    score, _ = mutants.run(part, tmp_path)
+    names = mutants._exit_codes(tmp_path / 'mutants')
+    assert 0 < score.mutants == sum(name.endswith('2') for name in names) < len(names)
+
+
+@pytest.mark.parametrize(
+    ('tests', 'sample'),
+    [('no_such.py', '*'), ('test_errors.py', '*'), ('test_percentages.py', '*no such*')],
+)
+def test_tests_that_cannot_run_or_reach_nothing_are_no_score(tmp_path, tests, sample) -> None:
     with pytest.raises(UserError, match='mutmut.log'):
-        mutants.run(Part((FILE,), (f'tests/components/shared/{tests}',)), tmp_path)
+        mutants.run(Part((FILE,), (f'tests/components/shared/{tests}',), sample=sample), tmp_path)
 
 
 def test_page_keeps_the_rows_of_the_other_parts(tmp_path) -> None:
