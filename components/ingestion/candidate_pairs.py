@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import pickle
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,15 @@ class Member:
     shard: int
     place: int
 
+    def to_bytes(self) -> bytes:
+        """For Beam, which would pickle the object once for each of its buckets."""
+        return pickle.dumps(tuple(vars(self).values()))
+
+    @classmethod
+    def from_bytes(cls, packed: bytes) -> Member:
+        """The inverse of `to_bytes`."""
+        return cls(*pickle.loads(packed))
+
 
 @dataclasses.dataclass
 class Candidates:
@@ -39,15 +49,15 @@ class Candidates:
 def of_bucket(bucket: int, members: Sequence[Member]) -> Candidates:
     """Pairs of an image with those nearest to it, in the bucket of its nearest pivot."""
     places = coordinates(members)
+    # The others look for theirs in the buckets of their own nearest pivots.
+    looking = [row for row, member in enumerate(members) if member.buckets[0] == bucket]
     with one_thread():
-        apart = distances(places, places)
+        apart = distances(places[looking], places)
     near = Candidates([], {}, {})
     chosen = set()
-    for row, member in enumerate(members):
-        if member.buckets[0] != bucket:  # It looks for its own in that one.
-            continue
-        near_enough = np.flatnonzero(apart[row] < _FAR)
-        order = near_enough[np.argsort(apart[row, near_enough], kind='stable')]
+    for row, distance in zip(looking, apart, strict=True):
+        near_enough = np.flatnonzero(distance < _FAR)
+        order = near_enough[np.argsort(distance[near_enough], kind='stable')]
         order = order[order != row]
         near.close[row] = order[:_CANDIDATES].tolist()
         for other in near.close[row]:

@@ -159,7 +159,7 @@ class _Metric:
 
 
 class _Buckets(beam.DoFn):
-    """Batch -> (bucket, member) for each of an image's buckets, and for its family."""
+    """Batch -> (bucket, packed member) for each of an image's buckets, and for its family."""
 
     def __init__(self, pivots: int) -> None:
         self._count = pivots
@@ -168,7 +168,7 @@ class _Buckets(beam.DoFn):
 
     def process(
         self, batch: ThumbnailBatch, sample: list[tuple[str, np.ndarray]]
-    ) -> Iterator[tuple[str, Member]]:
+    ) -> Iterator[tuple[str, bytes]]:
         with candidate_pairs.one_thread():
             if self._metric is None:
                 self._metric = _Metric(sample)
@@ -186,14 +186,15 @@ class _Buckets(beam.DoFn):
                 image, coordinates[row].astype(np.float16).tobytes(), buckets,
                 batch.families[row], batch.shard, batch.places[row],
             )  # fmt: skip
+            packed = member.to_bytes()
             for bucket in buckets:
-                yield f'{bucket}', member
+                yield f'{bucket}', packed
             if member.family:
-                yield f'name {member.family}', member
+                yield f'name {member.family}', packed
 
 
 class _SecondLook(StoredFn):
-    """(Bucket, members) -> pairs of near-duplicates, a line of JSON each."""
+    """(Bucket, packed members) -> pairs of near-duplicates, a line of JSON each."""
 
     def __init__(self, shards: Sequence[str], turned: bool, namespace: Namespace | None) -> None:
         super().__init__(namespace)
@@ -201,13 +202,13 @@ class _SecondLook(StoredFn):
         self._metric: _Metric | None = None
 
     def process(
-        self, bucket: tuple[str, Iterable[Member]], sample: list[tuple[str, np.ndarray]]
+        self, bucket: tuple[str, Iterable[bytes]], sample: list[tuple[str, np.ndarray]]
     ) -> Iterator[str]:
         if self._metric is None:
             with candidate_pairs.one_thread():
                 self._metric = _Metric(sample)
         name, members = bucket
-        by_id = {member.image: member for member in members}
+        by_id = {member.image: member for member in map(Member.from_bytes, members)}
         ordered = sorted(by_id.values(), key=lambda member: member.image)
         if len(ordered) > _WINDOW:
             along = np.array([candidate_pairs.coordinates([member])[0, 0] for member in ordered])
@@ -262,7 +263,7 @@ class _SecondLook(StoredFn):
         So the pictures that explain what a pair shares with its set are read for these few alone.
         """
         keys = [_pair_key(members[a].image, members[b].image, turned) for a, b in pairs]
-        unknown = [n for n, key in enumerate(keys) if self.records.get(key) is None]
+        unknown = np.flatnonzero(~self.records.knows(keys)).tolist()
         if not unknown:
             return []
         rows = sorted({row for n in unknown for row in pairs[n]})

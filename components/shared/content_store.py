@@ -24,7 +24,9 @@ import os
 import pathlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from thawline.components.shared.store_shards import (
     DRAFT_SUFFIX,
@@ -87,6 +89,14 @@ class Records:
         value = None if self._reader is None else self._reader.get(key)
         self.read += value is not None
         return value
+
+    def knows(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Whether there are records of these keys, bool [n]; for those whose values are empty."""
+        if self._reader is None:
+            return np.zeros(len(keys), bool)
+        known = self._reader.knows(keys)
+        self.read += int(known.sum())
+        return known
 
     def put(self, key: bytes, value: bytes) -> None:
         """Adds a record, if there is room; it can be read when it is published."""

@@ -136,6 +136,14 @@ class ShardReader:
             return None
         return value
 
+    def knows(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Whether there are values of these keys, bool [n]; they are not read, nor checked."""
+        wanted = np.array(keys, _ENTRY['key'])
+        rows = np.searchsorted(self._keys, wanted)
+        known = rows < len(self._keys)
+        known[known] = self._keys[rows[known]] == wanted[known]
+        return known
+
     def records(self) -> Iterator[tuple[bytes, bytes]]:
         """Key and value of each key, those that pass the checks."""
         for key in np.unique(self._keys):
