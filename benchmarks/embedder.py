@@ -33,6 +33,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 import apache_beam as beam  # isort: skip
 
 from thawline.components.embedding import beam_pipeline, embeddings, feature_extractor
+from thawline.components.shared.store_shards import key_of
 from thawline.components.transform import examples, preprocessing
 
 RESULTS = pathlib.Path(__file__).with_suffix('.md')
@@ -70,6 +71,8 @@ def write(path: pathlib.Path, n: int, size: int) -> np.ndarray:
             example = tf.train.Example()
             feature = example.features.feature
             feature[preprocessing.PIXELS].bytes_list.value.append(packed[i % len(packed)])
+            digest = key_of(packed[i % len(packed)])
+            feature[preprocessing.PIXELS_DIGEST].bytes_list.value.append(digest)
             feature[preprocessing.IMAGE_ID].bytes_list.value.append(f'{i:032x}'.encode())
             feature[preprocessing.LABEL_INDEX].int64_list.value.append(i % 5)
             writer.write(example.SerializeToString())

@@ -30,7 +30,7 @@ from thawline.components.shared.content_store import Namespace
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.store_shards import key_of
 from thawline.components.shared.stored_fn import StoredFn
-from thawline.components.transform.examples import BATCH
+from thawline.components.transform.examples import BATCH, PackedBatch
 
 _STORED, _MISSING = 'stored', 'missing'
 
@@ -111,17 +111,20 @@ class _Read(StoredFn):
     def process(self, shard: tuple[str, str]) -> Iterator[Any]:
         split, file = shard
         rows = self._settings.rows(split)
-        for images in shards.read_batches(file, self._settings.image_size):
-            keys = tuple(
-                _key(*image, rows) for image in zip(images.values, images.ids, strict=True)
-            )
-            batch = ImageBatch((split,) * len(keys), keys, images)
+        for batch in shards.read_batches(file, self._settings.image_size):
+            pairs = zip(batch.digests, batch.ids, strict=True)
+            keys = [_key(digest, image_id, rows) for digest, image_id in pairs]
             stored = [self.records.get(key) for key in keys]
+            present = [row for row, value in enumerate(stored) if value is not None]
+            if present:
+                features = _features(list(filter(None, stored)), rows)
+                progress.advance(rows * len(present))
+                images = _image_batch(split, keys, batch, present, features)
+                yield beam.pvalue.TaggedOutput(_STORED, images)
             missing = [row for row, value in enumerate(stored) if value is None]
-            if len(missing) < len(keys):
-                yield beam.pvalue.TaggedOutput(_STORED, _features(batch, stored, rows))
-                batch = _take(batch, missing)
-            yield from self._gather(batch, rows)
+            if missing:
+                pixels = shards.pixels(batch, missing, file)
+                yield from self._gather(_image_batch(split, keys, batch, missing, pixels), rows)
 
     def _gather(self, batch: ImageBatch, rows: int) -> Iterator[ImageBatch]:
         """Whole batches of what is missing; the rest waits for more."""
@@ -141,24 +144,22 @@ class _Read(StoredFn):
         super().finish_bundle()
 
 
-def _key(pixels: np.ndarray, image_id: bytes, rows: int) -> bytes:
+def _key(digest: bytes, image_id: bytes, rows: int) -> bytes:
     """Key of the features of an image; augmented views also depend on its id."""
-    return key_of(pixels.data, image_id if rows > 1 else b'')
+    return key_of(digest, image_id) if rows > 1 else digest
 
 
-def _features(batch: ImageBatch, stored: Sequence[bytes | None], rows: int) -> ImageBatch:
-    """The part of a batch that is stored, with its features in place of pixels."""
-    part = _take(batch, [row for row, value in enumerate(stored) if value is not None])
-    progress.advance(rows * len(part))
-    values = np.frombuffer(b''.join(filter(None, stored)), np.float32)
-    features = dataclasses.replace(part.images, values=values.reshape(len(part), rows, -1))
-    return dataclasses.replace(part, images=features)
+def _features(stored: Sequence[bytes], rows: int) -> np.ndarray:
+    """Features of images from the store: float32 [n, rows, D]."""
+    return np.frombuffer(b''.join(stored), np.float32).reshape(len(stored), rows, -1)
 
 
-def _take(batch: ImageBatch, rows: Sequence[int]) -> ImageBatch:
-    splits = tuple(batch.splits[row] for row in rows)
-    keys = tuple(batch.keys[row] for row in rows)
-    return ImageBatch(splits, keys, batch.images.take(np.array(rows, int)))
+def _image_batch(
+    split: str, keys: Sequence[bytes], batch: PackedBatch, rows: Sequence[int], values: np.ndarray
+) -> ImageBatch:
+    """Some rows of a batch, with their pixels or features."""
+    chosen = tuple(keys[row] for row in rows)
+    return ImageBatch((split,) * len(rows), chosen, batch.take(rows, values))
 
 
 def _part(batch: ImageBatch, rows: slice) -> ImageBatch:

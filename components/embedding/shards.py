@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from thawline.components.shared.errors import DataError
-from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.transform import examples
+from thawline.components.transform.examples import PackedBatch
 
 _FRAMING = 16  # bytes of length and checksums around a TFRecord
 
 
-def read_batches(file: str, size: int) -> Iterator[LabelledSet]:
+def read_batches(file: str, size: int) -> Iterator[PackedBatch]:
     """Reads one shard of transformed examples.
 
     Raises:
         DataError: it is damaged.
     """
     try:
-        yield from examples.read(file, size)
+        yield from examples.read_packed(file, size)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        raise _damage_error(file, error) from error
+
+
+def pixels(batch: PackedBatch, rows: Sequence[int], file: str) -> np.ndarray:
+    """Pixels of some rows of a batch of a shard: uint8 [r, size, size, 3].
+
+    Raises:
+        DataError: they are no such pixels.
+    """
+    try:
+        return batch.pixels(rows)
+    except tf.errors.InvalidArgumentError as error:
         raise _damage_error(file, error) from error
 
 

@@ -23,7 +23,9 @@ def batches(
         compression: of the files; '' where there is none.
     """
     records = tf.data.TFRecordDataset(files, compression_type=compression).batch(size)
-    return untuned((records if parse is None else records.map(parse)).prefetch(2))
+    if parse is not None:
+        records = records.map(tf.autograph.experimental.do_not_convert(parse))
+    return untuned(records.prefetch(2))
 
 
 def untuned(data: tf.data.Dataset) -> tf.data.Dataset:

@@ -10,7 +10,7 @@ travel as one serialized tensor a record (`pack`, `unpack`), which is a plain co
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -22,11 +22,12 @@ from thawline.components.shared import exif_orientation, image_decoder
 from thawline.components.shared.sample_depth import FULL_DEPTH, SampleDepth
 
 PIXELS = 'pixels'
+PIXELS_DIGEST = 'pixels_digest'  # of written examples alone
 LABEL_INDEX = 'label_index'
 LABEL_CONFIDENCE = 'label_confidence'
 IMAGE_ID = 'image_id'
 CLASSES_FILE = 'classes'
-DEPTH = 'depth'  # in the configuration
+DEPTH, CLASSES = 'depth', 'classes'  # in the configuration
 UNKNOWN_CLASS = -1
 RESIZE_MODES = ('stretch', 'crop', 'letterbox')
 # Grey, so that the bars of a letterboxed image are near the mean of what the base was trained on.
@@ -88,7 +89,7 @@ def pixels_from_bytes(
 def _square(size: int, mode: str, depth: SampleDepth) -> Callable[[tf.Tensor], tf.Tensor]:
     """Decodes and resizes one image: string [] -> uint8 [size, size, 3].
 
-    One for all graphs of a process: Transform traces its graph five times, and some 1,800
+    One for all graphs of a process: Transform traces its graph several times, and some 1,800
     operations take most of a second each time (and two more where AutoGraph rewrites the code).
     """
 
@@ -104,6 +105,18 @@ def pack(pixels: tf.Tensor) -> tf.Tensor:
     return tf.map_fn(
         tf.io.serialize_tensor, pixels, fn_output_signature=tf.TensorSpec([], tf.string)
     )
+
+
+def packed_pixels(encoded: tf.Tensor, custom_config: dict[str, Any]) -> tf.Tensor:
+    """Pixels of encoded images, packed: string [N] -> string [N].
+
+    Args:
+        encoded: images.
+        custom_config: as of `preprocessing_fn`.
+    """
+    depth = SampleDepth(**custom_config.get(DEPTH, {}))
+    size, mode = int(custom_config['image_size']), custom_config['resize']
+    return pack(pixels_from_bytes(encoded, size, mode, depth))
 
 
 def unpack(packed: tf.Tensor, size: int) -> tf.Tensor:
@@ -187,6 +200,15 @@ def class_names(output: tft.TFTransformOutput) -> list[bytes]:
     return sorted(output.vocabulary_by_name(CLASSES_FILE))
 
 
+def _classes(label: tf.Tensor, names: Sequence[str] | None) -> tf.Tensor:
+    """The class names that were given, else those that TFX collects: string [C]."""
+    if names is not None:
+        return tf.constant(sorted(name.encode() for name in names), tf.string)
+    # The same names once more as a file, for those who read the transform without running it.
+    tft.vocabulary(label, vocab_filename=CLASSES_FILE)
+    return sorted_classes(label)
+
+
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
     """What TFX Transform runs: raw features in, pixels and class index out.
 
@@ -196,14 +218,11 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         inputs: raw features, among them `image` and `label`, string [N] or [N, 1]. All labels are
             certain where the schema has no `label_confidence`, and each one that has none.
         custom_config: `image_size` (pixels), `resize` (mode) and, where it is not the full one,
-            `depth` (the fields of SampleDepth).
+            `depth` (the fields of SampleDepth). `classes` (names), where they are known: there is
+            nothing to analyse then.
     """
-    size, mode = int(custom_config['image_size']), custom_config['resize']
-    depth = SampleDepth(**custom_config.get(DEPTH, {}))
-    label = _dense(inputs['label'])
-    # The same names once more as a file, for those who read the transform without running it.
-    tft.vocabulary(label, vocab_filename=CLASSES_FILE)
+    classes = _classes(_dense(inputs['label']), custom_config.get(CLASSES))
     return {
-        PIXELS: pack(pixels_from_bytes(_dense(inputs['image']), size, mode, depth)),
-        **label_features(inputs, sorted_classes(label)),
+        PIXELS: packed_pixels(_dense(inputs['image']), custom_config),
+        **label_features(inputs, classes),
     }

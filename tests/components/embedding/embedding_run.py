@@ -19,6 +19,7 @@ from thawline.components.embedding import (
 )
 from thawline.components.shared import feature_key
 from thawline.components.shared.content_store import Namespace
+from thawline.components.shared.store_shards import key_of
 from thawline.components.transform import preprocessing
 
 SIZE = 32
@@ -56,6 +57,8 @@ def write_shard(
                 sure = example.features.feature[preprocessing.LABEL_CONFIDENCE]
                 sure.float_list.value.append(confidence[i])
             example.features.feature[preprocessing.PIXELS].bytes_list.value.append(image)
+            digest = example.features.feature[preprocessing.PIXELS_DIGEST]
+            digest.bytes_list.value.append(key_of(image))
             example.features.feature[preprocessing.IMAGE_ID].bytes_list.value.append(image_id)
             example.features.feature[preprocessing.LABEL_INDEX].int64_list.value.append(label)
             writer.write(example.SerializeToString())

@@ -23,8 +23,9 @@ def test_batches_hold_every_image_once(tmp_path: pathlib.Path) -> None:
     confidence = [(i % 4 + 1) / 4 for i in labels]
     shard = write_shard(tmp_path / 's.gz', pixels, labels, ids, confidence)
     batches = list(shards.read_batches(shard, SIZE))
-    assert [len(batch) for batch in batches] == [64, 6]
-    np.testing.assert_array_equal(np.concatenate([b.values for b in batches]), pixels, strict=True)
+    assert [len(batch.ids) for batch in batches] == [64, 6]
+    unpacked = np.concatenate([batch.pixels(range(len(batch.ids))) for batch in batches])
+    np.testing.assert_array_equal(unpacked, pixels, strict=True)
     assert np.concatenate([b.labels for b in batches]).tolist() == labels
     assert np.concatenate([b.ids for b in batches]).tolist() == ids
     assert np.concatenate([b.confidence for b in batches]).tolist() == confidence
@@ -38,8 +39,9 @@ def test_labels_without_a_confidence_are_certain(tmp_path: pathlib.Path) -> None
 
 def test_images_of_another_size_are_refused(tmp_path: pathlib.Path) -> None:
     shard = write_shard(tmp_path / 's.gz', pictures(3), [0] * 3, image_ids(3))
+    (batch,) = shards.read_batches(shard, SIZE + 1)
     with pytest.raises(DataError, match=r's\.gz is damaged'):
-        list(shards.read_batches(shard, SIZE + 1))
+        shards.pixels(batch, [0], shard)
 
 
 @hypothesis.settings(max_examples=15, deadline=None)

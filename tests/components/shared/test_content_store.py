@@ -59,6 +59,19 @@ def test_records_of_several_shards_are_read_by_others(tmp_path: pathlib.Path) ->
     assert read(where, range(202)) == {**values, 200: None, 201: None}
 
 
+def test_many_keys_are_looked_up_at_once(tmp_path: pathlib.Path) -> None:
+    where = namespace(tmp_path)
+    assert Records(None).knows([key(1)]).tolist() == [False]
+    assert Records(where).knows([key(1)]).tolist() == [False]  # there is no shard
+    add(where, {1: b'', 3: b''})
+    add(where, {7: b''})
+    records = Records(where)
+    keys = [key(number) for number in (2, 1, 7, 3, 9, 1)]
+    assert records.knows(keys).tolist() == [False, True, True, True, False, True]
+    assert records.knows([]).tolist() == [] and records.read == 4
+    records.close()
+
+
 def test_other_settings_and_kinds_are_other_records(tmp_path: pathlib.Path) -> None:
     add(namespace(tmp_path, size=1), {1: b'one'})
     assert read(namespace(tmp_path, size=1), range(1, 2)) == {1: b'one'}

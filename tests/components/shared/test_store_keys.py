@@ -9,7 +9,6 @@ import dataclasses
 import pathlib
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests import code_copy
@@ -18,6 +17,7 @@ from thawline.components.embedding import executor as embedder
 from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.shared import code_digest, feature_key
 from thawline.components.shared.content_store import Store
+from thawline.components.shared.store_shards import key_of
 from thawline.components.transform import executor as transform
 
 STORE = Store(pathlib.Path('store'), 1)
@@ -111,7 +111,7 @@ def test_libraries(library: str, of_pixels: bool, monkeypatch: pytest.MonkeyPatc
 
 
 def test_views_depend_on_the_id_and_plain_features_do_not() -> None:
-    image, other = np.zeros((4, 4, 3), np.uint8), np.ones((4, 4, 3), np.uint8)
+    image, other = key_of(b'pixels'), key_of(b'other pixels')
     key = beam_pipeline._key
     assert key(image, b'a', 1) == key(image, b'b', 1) != key(other, b'a', 1)
     assert len({key(image, b'a', 3), key(image, b'b', 3), key(image, b'a', 1)}) == 3

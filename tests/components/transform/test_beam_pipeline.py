@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import tensorflow as tf
@@ -14,11 +15,13 @@ from tests.components import transformed
 from tests.components.transformed import Transformed
 from thawline.components.shared import property_names, stored_fn
 from thawline.components.shared.content_store import Namespace, Store
+from thawline.components.shared.store_shards import key_of
 from thawline.components.transform import beam_pipeline, preprocessing
 from thawline.pipeline.engines.beam_options import IN_PROCESS
 
 NAMES = (preprocessing.PIXELS, preprocessing.LABEL_INDEX, preprocessing.IMAGE_ID)
 NAMES += (preprocessing.LABEL_CONFIDENCE,)
+CONFIG = {'image_size': transformed.SIZE, 'resize': transformed.RESIZE}
 
 
 def records(folder: pathlib.Path) -> list[bytes]:
@@ -50,7 +53,7 @@ def run(
     """Runs the pipeline; how many images came from the store."""
     folders = {split: str(out / split) for split in files}
     with beam.Pipeline(options=PipelineOptions(list(IN_PROCESS))) as root:
-        beam_pipeline.transform(root, files, str(graph), folders, where)
+        beam_pipeline.transform(root, files, str(graph), CONFIG, folders, where)
     artifact = standard_artifacts.Examples()
     stored_fn.record_use(artifact, where, root)
     return artifact.get_int_custom_property(property_names.FROM_STORE)
@@ -68,8 +71,10 @@ def test_equals_tfx_with_and_without_the_store(
     }
     assert run(transformed.folder, files, tmp_path / 'plain') == 0
     for split, folder in transformed.examples.items():
-        assert features(tmp_path / 'plain' / split) == features(folder)
-        assert set(features(folder)[0]) == set(NAMES)
+        written = features(tmp_path / 'plain' / split)
+        assert all(one.pop(preprocessing.PIXELS_DIGEST) for one in written)
+        assert written == features(folder)
+        assert set(written[0]) == set(NAMES)
     assert records(tmp_path / 'plain' / 'empty') == []
 
     where = Store(tmp_path / 'store', 10**9).namespace('pixels', {})
@@ -78,3 +83,22 @@ def test_equals_tfx_with_and_without_the_store(
         assert run(transformed.folder, files, tmp_path / name, where) == stored
         for split in files:
             assert features(tmp_path / name / split) == features(tmp_path / 'plain' / split)
+
+
+def test_digests_are_of_the_pixels(transformed: Transformed, tmp_path: pathlib.Path) -> None:
+    row = transformed.rows[0]
+    copy = dataclasses.replace(row, image_id='copy')
+    other = next(one for one in transformed.rows if one.image != row.image)
+    where = Store(tmp_path / 'store', 10**9).namespace('pixels', {})
+    files = {'train': [write(tmp_path / 'a.gz', (row, copy, other))]}
+    for name in ('computed', 'stored'):
+        assert run(transformed.folder, files, tmp_path / name, where) == 3 * (name == 'stored')
+        digests = {}
+        for record in records(tmp_path / name / 'train'):
+            values = tf.train.Example.FromString(record).features.feature
+            (packed,) = values[preprocessing.PIXELS].bytes_list.value
+            (digest,) = values[preprocessing.PIXELS_DIGEST].bytes_list.value
+            assert digest == key_of(packed)
+            (image_id,) = values[preprocessing.IMAGE_ID].bytes_list.value
+            digests[image_id.decode()] = digest
+        assert digests[row.image_id] == digests['copy'] != digests[other.image_id]
