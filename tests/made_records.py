@@ -46,8 +46,11 @@ def fine_tuned(val: float, best_epoch: int = 1, blocks: tuple[int, ...] = (3,)) 
 
 
 def ingestion(
-    splits: Mapping[str, Mapping[str, int]], quarantined: int = 0, reason: str = TRUNCATED
+    splits: Mapping[str, Mapping[str, int]],
+    quarantined: int = 0,
+    reason: str = TRUNCATED,
+    folds: int = 0,
 ) -> IngestionSummary:
     rejected = [Rejected(f'{i}.png', reason) for i in range(quarantined)]
     written = sum(sum(counts.values()) for counts in splits.values())
-    return summarise(written + quarantined, splits, rejected)
+    return summarise(written + quarantined, splits, rejected, folds=folds)

@@ -29,12 +29,11 @@ class Executor(NodeExecutor):
             DataError: a finding is fatal.
         """
         ingested = IngestionSummary.read(inputs['quarantine'].uri).without_choices
-        data = SplitStatistics(
-            {
-                split: tfdv.load_stats_binary(f'{folder}/FeatureStats.pb')
-                for split, folder in split_files.folders(inputs['statistics']).items()
-            }
-        )
+        of_splits = {
+            split: tfdv.load_stats_binary(f'{folder}/FeatureStats.pb')
+            for split, folder in split_files.folders(inputs['statistics']).items()
+        }
+        data = SplitStatistics(of_splits)
         anomalies = {
             split: anomalies_pb2.Anomalies.FromString(
                 pathlib.Path(folder, 'SchemaDiff.pb').read_bytes()
@@ -45,7 +44,9 @@ class Executor(NodeExecutor):
         facts = DataFacts(
             {
                 split: data.count_values_of_split(schema_comparison.LABEL, split)
-                for split in data.splits
+                if split in data.splits
+                else {}
+                for split in of_splits
             },
             ingested.total,
             ingested.quarantined,

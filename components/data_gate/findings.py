@@ -24,7 +24,7 @@ class DataFacts:
     """What the data gate judges.
 
     Attributes:
-        class_counts: split -> class -> images.
+        class_counts: split -> class -> images; of all splits that there are, also without images.
         listed: files that the source listed, but for those left out by choice.
         quarantined: how many of them are unusable.
         reasons: reason -> files, of the quarantined.
@@ -50,9 +50,9 @@ class DataRecord(Record):
 
 def find(facts: DataFacts, policy: DataPolicy) -> list[Finding]:
     """All findings, fatal ones first."""
-    counts = {split: facts.class_counts.get(split, {}) for split in SPLITS}
+    counts = {split: facts.class_counts[split] for split in SPLITS if split in facts.class_counts}
     classes = sorted({label for split in counts.values() for label in split})
-    totals = {label: sum(counts[split].get(label, 0) for split in SPLITS) for label in classes}
+    totals = {label: sum(of.get(label, 0) for of in counts.values()) for label in classes}
     small = [label for label in classes if totals[label] < policy.min_images_per_class]
     unusable = find_unusable(facts.listed, facts.quarantined, facts.reasons, policy)
     findings = [

@@ -15,12 +15,13 @@ class CachedFeatures:
     """Features of the plain images by their id."""
 
     def __init__(self, uri: str, splits: Sequence[str]) -> None:
-        """Reads the embeddings at `uri`; 8 kB an image with 2,000 features.
+        """Reads the embeddings at `uri` of those splits that are there; 8 kB with 2,000 features.
 
         Raises:
-            DataError: they are damaged, or a split is missing.
+            DataError: they are damaged.
         """
-        parts = [embeddings.load(uri, split) for split in splits]
+        there = embeddings.read_spec(uri).counts
+        parts = [embeddings.load(uri, split) for split in splits if split in there]
         self._features = np.concatenate([part.values[:, 0] for part in parts])
         ids = np.concatenate([part.ids for part in parts])
         self._place = {identity.decode(): place for place, identity in enumerate(ids)}

@@ -126,7 +126,7 @@ class Executor(BeamNodeExecutor):
         )
         with inference.load_models(job.folders) as models:
             with self._make_beam_pipeline() as pipeline:
-                evaluated = [file for split in EVALUATED for file in files[split]]
+                evaluated = [file for split in EVALUATED if split in files for file in files[split]]
                 inference.run(pipeline, evaluated, job, uri)
             if gate.max_latency_ms is None:
                 return None

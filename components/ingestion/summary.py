@@ -10,6 +10,7 @@ from thawline.components.ingestion import quarantine
 from thawline.components.ingestion.quarantine import Rejected
 from thawline.components.shared import property_names
 from thawline.components.shared.records import Record
+from thawline.components.shared.splits import TRAIN, VAL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,15 @@ class IngestionSummary(Record):
     near_duplicates: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     folds: int = 0
+
+    @property
+    def sizes(self) -> str:
+        """Images of each split, for people; in folds together, as no fold comes before another."""
+        sizes = {name: sum(by_class.values()) for name, by_class in self.splits.items()}
+        parts = []
+        if self.folds:
+            parts.append(f'{sizes.pop(TRAIN) + sizes.pop(VAL):,} in {self.folds} folds')
+        return ', '.join([*parts, *(f'{name} {images:,}' for name, images in sizes.items())])
 
     @property
     def without_choices(self) -> Self:

@@ -73,7 +73,7 @@ def card(inputs: DataCardInputs) -> FactCard:
     images = summary.splits
     lines = [
         Fact('Images', f'{summary.written:,} in {summary.classes:,} classes'),
-        Fact('Splits', ', '.join(f'{s} {sum(of.values()):,}' for s, of in images.items())),
+        Fact('Splits', summary.sizes),
         _class_fact(images),
         _quarantine_fact(summary),
         _group_fact(inputs.groups, summary.written),

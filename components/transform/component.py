@@ -22,7 +22,7 @@ class ImageTransform(Transform):
     def __init__(
         self, examples: BaseChannel, schema: BaseChannel, image_size: int, resize: str
     ) -> None:
-        """Classes are those of train; all splits are transformed."""
+        """Classes are those of train; all splits that there are get transformed."""
         super().__init__(
             examples=examples,
             schema=schema,

@@ -63,7 +63,10 @@ class Executor(executor.Executor):
             transform_graph.write(schema, config, _class_names(table, list(splits.analyze)), graph)
         sample_depth.write(depth, graph)
         transformed = artifact_utils.get_single_instance(output_dict[_TRANSFORMED])
-        transformed.split_names = artifact_utils.encode_split_names(list(splits.transform))
+        there = artifact_utils.decode_split_names(raw.split_names)  # with folds, test may not be
+        transformed.split_names = artifact_utils.encode_split_names(
+            [split for split in splits.transform if split in there]
+        )
         progress.start('images', table and table.num_rows)
         self._transform(raw, graph, transformed, config)
 

@@ -275,9 +275,7 @@ def _render(
         source=_yaml(dict(places)).strip().replace('\n', '\n  '),
         columns=settings,
         split=(
-            f'  # The source defines the splits: {splits}.\n'
-            if splits
-            else '  split: {train: 0.7, val: 0.15, test: 0.15, seed: 0}\n'
+            f'  # The source defines the splits: {splits}.\n' if splits else '  split: {seed: 0}\n'
         ),
         minimum=max(1, min(10, min(counts.values(), default=10))),
         size=backbones.entry(backbone).default_size,

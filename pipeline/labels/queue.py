@@ -51,7 +51,8 @@ def choose(
     """The queue.
 
     Suspects for training; of val and test a random sample of all images, because those that a
-    model chose would flatter it. 'all' takes the suspects of every split.
+    model chose would flatter it. 'all' takes the suspects of every split. Images in folds are both
+    trained on and judged, so they are of train and of val.
 
     Args:
         purpose: what the labels are for.
@@ -67,11 +68,13 @@ def choose(
         of_split = (
             QueuedImage(r['image_id'], r['path'], r['split'], r['label'] or '', '', _RANDOM)
             for r in images
-            if r['split'] == purpose
+            if r['split'] == purpose or (purpose == VAL and r['fold'] is not None)
         )
         ranked = sample(of_split, purpose)
     else:
-        ranked = suspects(audited, (TRAIN, VAL, TEST) if purpose == 'all' else (TRAIN,))
+        has_folds = any(row['fold'] is not None for row in images)
+        trained = (TRAIN, VAL) if has_folds else (TRAIN,)
+        ranked = suspects(audited, (TRAIN, VAL, TEST) if purpose == 'all' else trained)
     unique: dict[str, QueuedImage] = {}
     for image in ranked:
         if image.image_id not in done:

@@ -24,10 +24,9 @@ from thawline.pipeline.metadata.runs import NodeResult
 
 def _ingestion(result: NodeResult, project: Project) -> str:
     summary = node_records.ingestion_summary(result)
-    splits = ', '.join(f'{name} {sum(n.values()):,}' for name, n in summary.splits.items())
     remarks = (*summary.samples, *summary.near_duplicates, *summary.labels)
     kept = _store_use(result, 'quarantine')
-    return '\n'.join(('; '.join((_ingested_images(result), splits, *kept)), *remarks))
+    return '\n'.join(('; '.join((_ingested_images(result), summary.sizes, *kept)), *remarks))
 
 
 def _store_use(result: NodeResult, output: str) -> list[str]:

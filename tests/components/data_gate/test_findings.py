@@ -91,6 +91,12 @@ def test_class_absent_from_train_is_fatal_from_others_a_remark() -> None:
     assert "'cat', 'dog', 'owl'" in only(nothing_in_val).message
 
 
+def test_a_split_that_is_not_there_lacks_no_class() -> None:
+    """With folds there may be no test."""
+    counts = {split: {'cat': 20, 'dog': 20} for split in ('train', 'val')}
+    assert find(facts(counts), DataPolicy()) == []
+
+
 def test_quarantine_above_the_limit_is_fatal_at_the_limit_not() -> None:
     reasons = {'truncated': 2, 'not_an_image': 9}
     assert find(facts(listed=220, quarantined=11, reasons=reasons), DataPolicy()) == []

@@ -150,6 +150,14 @@ def test_an_unknown_image_has_no_features(uri: str) -> None:
     assert features.of([first.image_id, 'unknown']) is None
 
 
+def test_a_split_that_is_not_there_has_no_features(tmp_path: pathlib.Path) -> None:
+    """With folds there may be no test."""
+    uri = embed(tmp_path / 'made', {'val': PARTS['val']})
+    features = cached_features.CachedFeatures(uri, ['val', 'test'])
+    assert features.of([PARTS['val'][0].image_id]) is not None
+    assert features.of([PARTS['test'][0].image_id]) is None
+
+
 @pytest.fixture(scope='module')
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Embeddings of the images of `PARTS`."""

@@ -20,9 +20,12 @@ AUDIT = [
     audited('b', 'train'), audited('e', 'train'),
 ]  # fmt: skip
 IMAGES = [
-    {'image_id': str(i), 'path': f'{i}.jpg', 'split': 'val' if i % 2 else 'train', 'label': 'ants'}
+    {
+        'image_id': str(i), 'path': f'{i}.jpg', 'split': 'val' if i % 2 else 'train',
+        'label': 'ants', 'fold': None,
+    }
     for i in range(200)
-]
+]  # fmt: skip
 
 
 def ids(purpose: Any, count: int = 100, done: tuple[str, ...] = ()) -> list[str]:
@@ -42,6 +45,19 @@ def test_val_is_a_random_sample_that_no_audit_chose() -> None:
     assert chosen == ids('val', 20) and chosen[:5] == ids('val', 5)
     assert chosen != sorted(chosen, key=int)
     assert not set(chosen[:3]) & set(ids('val', 20, done=tuple(chosen[:3])))
+
+
+def test_images_in_folds_are_trained_on_and_judged() -> None:
+    folded = [{**row, 'fold': int(row['image_id']) % 5} for row in IMAGES[:50]]
+    folded += [{**row, 'split': 'test'} for row in IMAGES[50:60]]
+    doubted = [*AUDIT, audited('v', 'val')]
+
+    def chosen(purpose: Any) -> set[str]:
+        return {i.image_id for i in queue.choose(purpose, doubted, folded, [], (), 100)}
+
+    assert chosen('val') == {str(i) for i in range(50)}
+    assert chosen('test') == {str(i) for i in range(50, 60)}
+    assert chosen('train') == {'e', 'b', 'v'}
 
 
 def test_unlabelled_images_in_random_order() -> None:

@@ -89,8 +89,13 @@ def test_wording(tmp_path: pathlib.Path) -> None:
         return line(NodeResult(node, 'complete', {}, 1.0), tmp_path)
 
     images = made_records.ingestion({'train': {'a': 800, 'b': 404}}, 3).to_json()
+    parts = {'train': {'a': 800}, 'val': {'a': 200}, 'test': {'a': 70}}
+    folds = made_records.ingestion(parts, folds=5).to_json()
     lines = {
-        'ImageExampleGen': [ended('ImageExampleGen', 'quarantine', summary=images)],
+        'ImageExampleGen': [
+            ended('ImageExampleGen', 'quarantine', summary=images),
+            ended('ImageExampleGen', 'quarantine', summary=folds),
+        ],
         'StatisticsGen': [ended('StatisticsGen', 'statistics', split_names='["train", "val"]')],
         'SchemaGen': [without('SchemaGen')],
         'ImportSchemaGen': [without('ImportSchemaGen')],
