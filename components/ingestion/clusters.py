@@ -19,17 +19,17 @@ DIFFERENT_SPLITS = 'different given splits'
 # Two images that agree so well are copies of one, whatever else they are tied to.
 _CERTAIN = 0.97
 _FAMILY = 24  # images of a cluster that grows by less
-_RANK: dict[str | None, int] = {None: -1, 'train': 0, 'val': 1, 'test': 2}
+_RANK: dict[str | None, int] = {None: -1, 'train': 0, 'val': 1, 'test': 2}  # of a fold: 0
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Contradiction:
-    """Two near-duplicates with different labels, or given to different splits.
+    """Two near-duplicates with different labels, or given to different splits or folds.
 
     Attributes:
         kind: DIFFERENT_LABELS or DIFFERENT_SPLITS.
         first, second: their paths.
-        first_value, second_value: their labels or splits.
+        first_value, second_value: their labels, splits or folds.
     """
 
     kind: str
@@ -69,7 +69,9 @@ class Clusters:
         ):
             pairs = [pair for pair in self.contradictions if pair.kind == kind]
             if pairs:
-                kept = '; given splits are kept' if kind == DIFFERENT_SPLITS else ''
+                if kind == DIFFERENT_SPLITS and pairs[0].first_value.startswith('fold '):
+                    what = 'are in different folds'
+                kept = '; what the source gives is kept' if kind == DIFFERENT_SPLITS else ''
                 notes.append(
                     f'{len(pairs):,} {"pair" if len(pairs) == 1 else "pairs"} of near-duplicates '
                     f'{what}, such as {pairs[0].first} and {pairs[0].second}{kept}: see '
@@ -190,12 +192,17 @@ def _contradiction(
     return Contradiction(kind, first, value, second, other)
 
 
+def _rank(given: str | None) -> int:
+    """How far from training."""
+    return _RANK.get(given, 0)
+
+
 def _order(row: ReadableImage) -> tuple[str, str]:
     return row.path, row.image_id
 
 
 class _GivenSplits:
-    """Groups that are tied so far, and the split that was given to any of them."""
+    """Groups that are tied so far, and the split or fold that was given to any of them."""
 
     def __init__(self, rows: Iterable[ReadableImage]) -> None:
         rows = list(rows)
@@ -204,8 +211,8 @@ class _GivenSplits:
         for row in rows:
             leader = self._ties.leader(row.key)
             # Copies in several splits: that nearest to evaluation stays (see `split_plan`).
-            if _RANK[row.split] > _RANK[self._split.get(leader)]:
-                self._split[leader] = row.split
+            if _rank(row.given) > _rank(self._split.get(leader)):
+                self._split[leader] = row.given
 
     def of(self, group: str) -> str | None:
         """The split that was given to a group or to one that it is tied to."""

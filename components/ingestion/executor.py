@@ -81,6 +81,7 @@ class Executor(BeamNodeExecutor):
                     *_overlay_notes(listing, rows, rejected, spec.normalise_labels),
                 ]
                 _check_classes(listing, rows, rejected)
+                _check_given_folds(spec, rows)
                 plan = plan_splits(rows, split, spec.normalise_labels, history, near.ties)
                 _check_conflicts([*rejected, *plan.rejected], spec.conflicting_labels)
             except DataError as error:
@@ -186,6 +187,14 @@ def _check_classes(listing: Listing, rows: list[ReadableImage], rejected: list[R
             f'No image can be read of the class {abbreviate(map(repr, sorted(lost)), 5)}: '
             f'{quarantine.in_words(unusable)}. Replace the files, or leave the class out.',
             quarantine.to_csv(rejected),
+        )
+
+
+def _check_given_folds(spec: SourceSpec, rows: list[ReadableImage]) -> None:
+    if (name := spec.columns.fold) and not any(row.fold for row in rows):
+        raise DataError(
+            f'No image has a fold: data.columns.fold is {name!r}. Name the column or feature that '
+            'has them, or leave data.columns.fold out.'
         )
 
 

@@ -119,6 +119,7 @@ class _Reading:
             file.path, file.relative, label, _split(cells, columns, part.path, number),
             (cells[columns.group].strip() or None) if columns.group else None,
             {c: cells[c].strip() for c in columns.metadata or ()}, confidence,
+            fold=(cells[columns.fold].strip() or None) if columns.fold else None,
         )  # fmt: skip
         needs_label = bool(columns.label)
         if needs_label and not votes and not (label and label.strip(' \t')):
@@ -203,7 +204,7 @@ class _Reading:
 
 
 def _facts(item: SourceItem) -> tuple[object, ...]:
-    return item.split, item.group, item.metadata
+    return item.split, item.group, item.metadata, item.fold
 
 
 def _votes(cells: Mapping[str, str], columns: Columns) -> Iterator[tuple[str, str]]:

@@ -60,7 +60,7 @@ def resolve_columns(
     required = {'path': configured.path}
     if configured.labels is None:
         required['label'] = configured.label
-    optional = ('split', 'group', 'confidence', 'labeller')
+    optional = ('split', 'group', 'fold', 'confidence', 'labeller')
     required |= {k: getattr(configured, k) for k in optional if getattr(configured, k)}
     for key, column in required.items():
         if column and column not in header:
@@ -69,14 +69,16 @@ def resolve_columns(
         for column in getattr(configured, key) or ():
             if column not in header:
                 raise _missing_column(header, column, f'data.columns.{key}', name)
-    split = configured.split or ('split' if 'split' in header else None)
+    # A column that happens to be called so does not contradict the folds that somebody named.
+    usual = 'split' if 'split' in header and configured.fold is None else None
+    split = configured.split or usual
     group = configured.group or ('group' if 'group' in header else None)
     metadata = configured.metadata
     if metadata is None and configured.labeller:
         metadata = ()  # what differs between the rows of an image is of its labels
     elif metadata is None:
         taken = {configured.path, configured.label, configured.confidence, split, group}
-        taken |= set(configured.labels or ())
+        taken |= {configured.fold, *(configured.labels or ())}
         metadata = tuple(c for c in header if c and c not in taken)
     resolved = {'split': split, 'group': group, 'metadata': metadata}
     return configured.model_copy(update=resolved), notes

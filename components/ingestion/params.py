@@ -27,6 +27,11 @@ class Columns(Section):
     group: str | None = pydantic.Field(
         default=None, description='What must not be split, such as a patient.'
     )
+    fold: str | None = pydantic.Field(
+        default=None,
+        description='A given fold for cross-fitting, by any name, which is kept: 3 to 20 of them, '
+        'in a table of images or TFRecords.',
+    )
     confidence: str | None = pydantic.Field(
         default=None,
         description='How sure the label is: a probability above 0 and at most 1; empty: certain.',
@@ -238,6 +243,23 @@ class Data(Section):
     schema_file: str | None = pydantic.Field(
         default=None, description='The reviewed schema; default: schema.pbtxt beside this file.'
     )
+
+    @pydantic.model_validator(mode='after')
+    def _given_folds(self) -> Self:
+        if self.columns.fold is None:
+            return self
+        if self.split.folds == 0:
+            raise ValueError(
+                f'columns.fold is {self.columns.fold!r}, but split.folds is 0; set split.folds: '
+                'auto to use the given folds'
+            )
+        if self.split.test:
+            raise ValueError(
+                f'columns.fold is {self.columns.fold!r}, so every image has a fold, but split.test '
+                f'is {self.split.test:g}; leave it out, and give test images the split test '
+                '(columns.split)'
+            )
+        return self
 
     @pydantic.field_validator('group_pattern')
     @classmethod

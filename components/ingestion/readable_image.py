@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from thawline.components.shared.sample_depth import SampleUse
+from thawline.components.shared.splits import TEST
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,11 @@ class ReadableImage:
     samples: SampleUse | None = None
     source_label: str | None = None
     fold: str | None = None
+
+    @property
+    def given(self) -> str | None:
+        """The split or the fold that the source gives, for people."""
+        return f'fold {self.fold}' if self.fold and self.split != TEST else self.split
 
     @property
     def key(self) -> str:

@@ -46,6 +46,8 @@ class SourceSpec:
       near_duplicates: whether they share a split, and which ones are.
       labels: a file of corrected labels, which need not exist; see `label_overlay`.
       boxes: how boxes are cut out.
+      small_classes: whether a class may have fewer images than train, val and test need, as with
+        folds.
     """
 
     source: str
@@ -60,6 +62,7 @@ class SourceSpec:
     near_duplicates: NearDuplicates = dataclasses.field(default_factory=NearDuplicates)
     labels: str | None = None
     boxes: Boxes = dataclasses.field(default_factory=Boxes)
+    small_classes: bool = False
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec gives the same text (it is part of a cache key)."""

@@ -78,6 +78,8 @@ def list_source(spec: SourceSpec) -> Listing:
     corrections = label_overlay.read(spec.labels) if spec.labels else ()
     kind = detect_format(spec)
     several = next((k for k in ('labels', 'labeller') if getattr(spec.columns, k)), None)
+    if spec.columns.fold and kind != 'tfrecord':
+        several = several or 'fold'
     if several and kind in readers:
         raise ConfigError(
             f'data.columns.{several} is for tables of images; {spec.source} is read as {kind}.'
@@ -219,7 +221,10 @@ def _checked(spec: SourceSpec, listing: Listing) -> Listing:
     if items and items[0].label is None and all(i.label is None for i in items):
         notes.append('the images carry no labels')
     else:
-        labels.check_classes((i.label for i in items if i.label is not None), spec.source)
+        labelled = (i.label for i in items if i.label is not None)
+        labels.check_classes(
+            labelled, spec.source, 1 if spec.small_classes else labels.LEAST_IMAGES
+        )
     return dataclasses.replace(
         listing, items=tuple(items), rejected=tuple(sorted(rejected)), notes=tuple(notes)
     )

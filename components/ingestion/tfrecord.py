@@ -165,14 +165,16 @@ def _item(
 
     if not images:
         return rejected(NOT_AN_IMAGE, f'no feature {columns.image!r}; {has}')
-    read = [image_name, label_name, columns.split or 'split', columns.group or 'group']
+    # A feature that happens to be called so does not contradict the folds that somebody named.
+    split_name = columns.split or ('' if columns.fold else 'split')
+    read = [image_name, label_name, split_name, columns.group or 'group', columns.fold]
     for key in filter(None, [*read, columns.confidence]):
         if (values := examples.count_values(example, key)) > 1:
             # Which of them is meant? The first would be a guess, and merge classes of a one-hot.
             return rejected(BAD_RECORD, f'{key} has {values} values, expected one')
     if columns.label and not label and not keep_unlabelled:
         return rejected(NO_LABEL, f'no feature {columns.label!r}; {has}')
-    split = (examples.text(example, columns.split or 'split') or '').strip().lower()
+    split = (examples.text(example, split_name) or '').strip().lower()
     if split and split not in SPLIT_ALIASES:
         return rejected(BAD_RECORD, f'split {split!r} is none of train, val, test')
     confidence = None
@@ -186,6 +188,7 @@ def _item(
         SourceItem(
             path, name, label or None, SPLIT_ALIASES.get(split),
             examples.text(example, columns.group or 'group'), metadata, confidence,
+            fold=(examples.text(example, columns.fold or '') or '').strip() or None,
         ),
         images[0],
     )  # fmt: skip

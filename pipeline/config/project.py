@@ -190,6 +190,7 @@ class Project:
             near_duplicates=data.near_duplicates,
             labels=self._overlay_of(self._resolve(data.source)),
             boxes=data.boxes,
+            small_classes=data.split.folds != 0,
         )
 
     def _overlay_of(self, source: str) -> str | None:

@@ -105,7 +105,7 @@ def _listed(project: Project, source: str) -> tuple[list[SourceItem], Sequence[R
     if source.lower().endswith(('.csv', '.tsv')) and not os.path.isdir(source):
         # What the project names need not be in a table of new images: no column is asked for but
         # that of the paths, and all others come as metadata.
-        none = dict.fromkeys(('split', 'group', 'confidence', 'metadata'))
+        none = dict.fromkeys(('split', 'group', 'fold', 'confidence', 'metadata'))
         table = manifest.read(
             SourceSpec(source, columns=columns.model_copy(update={**none, 'label': ''}))
         )

@@ -6,13 +6,16 @@ import collections
 import pathlib
 
 import pyarrow as pa
+import pytest
 import tensorflow as tf
 
 from tests.components.ingestion.images import class_folders
 from tests.components.ingestion.ingesting import ingest, strings
 from thawline.components.ingestion.params import Split
 from thawline.components.ingestion.source_types import SourceSpec
+from thawline.components.ingestion.sources import list_source
 from thawline.components.shared import image_table
+from thawline.components.shared.errors import DataError
 
 
 def folds_of(examples: list[tf.train.Example]) -> list[int | None]:
@@ -53,6 +56,16 @@ def test_test_images_are_in_no_fold(tmp_path: pathlib.Path) -> None:
     folds = {row['path']: row['fold'] for row in table_of(tmp_path).to_pylist()}
     assert {folds[path] for path in strings(found['test'], 'path')} == {None}
     assert summary['folds'] == 4
+
+
+def test_one_image_of_a_class(tmp_path: pathlib.Path) -> None:
+    root = str(class_folders(tmp_path / 'data', {'a': 10, 'b': 10, 'c': 1}))
+    with pytest.raises(DataError, match="'c' has 1"):
+        list_source(SourceSpec(root))
+    spec = SourceSpec(root, small_classes=True)
+    found, summary, _ = ingest(spec, tmp_path, split=Split(folds=5))
+    assert strings(found['train'], 'label').count('c') == 1
+    assert any('one fold only' in note and note.endswith(': c') for note in summary['notes'])
 
 
 def test_no_folds_leave_no_trace(tmp_path: pathlib.Path) -> None:

@@ -76,3 +76,10 @@ def test_corrected_labels_lie_beside_the_file_and_are_never_the_source(tmp_path)
     assert Project.of(source, tmp_path).source_spec().labels is None
     named = loading.parse('name: x\ndata: {source: a, labels: "gs://b/l.csv"}', 'thawline.yaml')
     assert Project.of(named, tmp_path).source_spec().labels == 'gs://b/l.csv'
+
+
+def test_folds_allow_classes_that_are_too_small_for_three_splits(tmp_path):
+    for folds, allowed in ((0, False), (5, True), ('auto', True)):
+        text = f'name: x\ndata: {{source: images, split: {{folds: {folds}}}}}\n'
+        project = Project.of(loading.parse(text, 'thawline.yaml'), tmp_path)
+        assert project.source_spec().small_classes is allowed
