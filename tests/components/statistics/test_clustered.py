@@ -122,3 +122,109 @@ def test_areas_at_the_edge():
     assert clustered.area(np.zeros(30), positive, singles(30)).share == 0.5
     with pytest.raises(ValueError, match='0 of 30 positive'):
         clustered.area(np.zeros(30), np.zeros(30, bool), singles(30))
+
+
+Z = scipy.stats.norm.ppf(0.975)
+
+
+def wilson_holds(end: float, estimate: clustered.Estimate) -> bool:
+    """Whether an end is as far from the share as the error there allows (Wilson 1927)."""
+    error = end * (1 - end) / estimate.effective
+    return (end - estimate.share) ** 2 == pytest.approx(Z**2 * error)
+
+
+def test_intervals_are_wilsons_over_the_effective_size():
+    estimate = clustered.estimate(np.arange(50) < 37, singles(50))
+    assert estimate.effective == pytest.approx(49)  # the usual n - 1
+    assert wilson_holds(estimate.lower, estimate) and wilson_holds(estimate.upper, estimate)
+    hits = np.array([True, True, True, False])
+    pairs = clustered.estimate(hits, np.array([0, 0, 1, 1]))
+    assert pairs.standard_error == pytest.approx(0.25) and pairs.effective == pytest.approx(3)
+    assert wilson_holds(pairs.lower, pairs) and wilson_holds(pairs.upper, pairs)
+    together = clustered.estimate(hits, np.zeros(4))
+    assert np.isnan(together.standard_error) and together.effective == 1
+    assert wilson_holds(together.lower, together) and wilson_holds(together.upper, together)
+
+
+@pytest.mark.parametrize('n', range(1, 40))
+def test_shares_of_none_and_all_have_their_end_there(n):
+    none = clustered.estimate(np.zeros(n, bool), singles(n))
+    every = clustered.estimate(np.ones(n, bool), singles(n))
+    assert (none.lower, every.upper, none.effective, every.effective) == (0.0, 1.0, n, n)
+    assert every.lower == pytest.approx(n / (n + Z**2))
+    assert none.upper == pytest.approx(1 - every.lower)
+
+
+def newcombe_holds(end: float, share: float, wins: float, losses: float) -> bool:
+    """Method 5 of Newcombe 2006, as he writes it."""
+    mean = (wins + losses) / 2 - 1
+    spread = 1 + mean * (1 - end) / (2 - end) + mean * end / (1 + end)
+    return (end - share) ** 2 == pytest.approx(Z**2 * end * (1 - end) * spread / (wins * losses))
+
+
+def area_of_ninety(copies: int, groups: int = 90) -> clustered.Estimate:
+    """Of 90 images, 30 of them positive, with so many copies of each in its group."""
+    positive = np.arange(90) < 30
+    scores = np.random.default_rng(3).normal(size=90) + positive
+    columns = (scores, positive, np.arange(90) % groups)
+    return clustered.area(*(np.repeat(column, copies) for column in columns))
+
+
+@pytest.mark.parametrize('copies', [1, 4])
+def test_ends_of_an_area_are_newcombes_over_what_the_groups_cost(copies):
+    area = area_of_ninety(copies)
+    effect = (90 * copies - 1) / 89
+    for end in (area.lower, area.upper):
+        assert newcombe_holds(end, area.share, 30 * copies / effect, 60 * copies / effect)
+    assert area.n == 90 * copies and area.lower < area.share < area.upper
+
+
+def test_an_area_in_one_group_counts_as_one_image():
+    area = area_of_ninety(1, groups=1)
+    assert np.isnan(area.standard_error)
+    for end in (area.lower, area.upper):
+        assert newcombe_holds(end, area.share, 30 / 90, 60 / 90)
+
+
+@pytest.mark.parametrize(
+    ('groups', 'error', 'effect'), [([0, 1, 1, 0], 0.5, 3), ([0, 1, 0, 1], 0, 2)]
+)
+def test_an_area_of_four_images_by_hand(groups, error, effect):
+    positive = np.array([True, True, False, False])
+    area = clustered.area(np.array([3.0, 1.0, 2.0, 0.0]), positive, np.array(groups))
+    assert (area.share, area.standard_error) == (0.75, pytest.approx(error))
+    for end in (area.lower, area.upper):
+        assert newcombe_holds(end, 0.75, 2 / effect, 2 / effect)
+
+
+def test_an_area_of_nothing_ends_where_one_of_everything_begins():
+    positive = np.arange(30) < 10
+    least = clustered.area(-positive.astype(float), positive, singles(30))
+    most = clustered.area(positive.astype(float), positive, singles(30))
+    assert (least.share, least.lower) == (0, 0)
+    assert least.upper == pytest.approx(1 - most.lower)
+
+
+def test_a_gain_is_that_of_students_t_and_mcnemar():
+    rng = np.random.default_rng(4)
+    hits, others = rng.random(60) < 0.9, rng.random(60) < 0.6
+    gain = clustered.accuracy_gain(hits, others, singles(60))
+    gained = hits.astype(float) - others.astype(float)
+    interval = scipy.stats.ttest_1samp(gained, 0).confidence_interval(0.95)
+    assert (gain.lower, gain.upper) == (pytest.approx(interval.low), pytest.approx(interval.high))
+    wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
+    assert gain.p_value == pytest.approx(scipy.stats.binomtest(wins, wins + losses).pvalue)
+
+
+def test_a_gain_of_few_groups_stays_within_bounds():
+    ones, nothing = np.ones(3, bool), np.array([False, False, True])
+    up, down = (
+        clustered.accuracy_gain(*pair, singles(3)) for pair in ((ones, nothing), (nothing, ones))
+    )
+    assert (up.upper, down.lower) == (1.0, -1.0)
+    assert -1 < up.lower == -down.upper < 1
+    one = clustered.accuracy_gain(ones, nothing, np.zeros(3))
+    assert np.isnan(one.standard_error)
+    assert (one.mean, one.lower, one.upper, one.p_value) == (pytest.approx(2 / 3), -1, 1, 0.5)
+    two = clustered.accuracy_gain(ones, nothing, np.array([0, 0, 1]))
+    assert two.standard_error == pytest.approx(2**0.5 * 2**0.5 * 2 / 9)
