@@ -15,6 +15,7 @@ from thawline.components.evaluation import (
     counting,
     image_statistics,
     inference,
+    looks,
     predictions,
     serving_cost,
     slices,
@@ -22,7 +23,7 @@ from thawline.components.evaluation import (
     tfma_run,
     unseen_images,
 )
-from thawline.components.evaluation.gate import verdict
+from thawline.components.evaluation.gate import repeated_looks, verdict
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
     ClassChange,
@@ -39,6 +40,7 @@ from thawline.components.saved_model import card
 from thawline.components.shared import (
     image_table,
     judged_files,
+    metadata_store,
     progress,
     property_names,
     split_files,
@@ -87,7 +89,14 @@ class Executor(BeamNodeExecutor):
             slices.check_column(name, slices.sliceable(table.columns), where)
         size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
         counts = counting.count(table, gate, pairs, latency_ms, size_mb, joining)
-        self._run_tfma(table, candidate, evaluation.uri, gate, settings, joining)
+        counts = dataclasses.replace(counts, looks=_looks(table, inputs[_MODEL], evaluation))
+        alpha = repeated_looks.alpha(gate, counts.looks)
+        sliced, _ = slices.choose_columns(table.columns, settings.crossed, settings.most_values)
+        config = tfma_config.build(
+            gate, table.classes, sliced, settings.smallest_slice, joining, alpha
+        )
+        with self._make_beam_pipeline() as pipeline:
+            tfma_run.evaluate(pipeline, config, candidate, evaluation.uri)
         counts = dataclasses.replace(counts, corrected=_corrected_labels(inputs, evaluation))
         decision = verdict.judge(counts, gate, settings.smallest_slice)
         _check_agreement(decision, tfma.load_validation_result(evaluation.uri))
@@ -132,20 +141,12 @@ class Executor(BeamNodeExecutor):
                 return None
             return serving_cost.latency_ms(models[0], files[VAL])
 
-    def _run_tfma(
-        self,
-        table: Predictions,
-        candidate: str,
-        uri: str,
-        gate: Gate,
-        settings: Evaluation,
-        joining: Joining | None,
-    ) -> None:
-        """Writes TFMA's results."""
-        sliced, _ = slices.choose_columns(table.columns, settings.crossed, settings.most_values)
-        config = tfma_config.build(gate, table.classes, sliced, settings.smallest_slice, joining)
-        with self._make_beam_pipeline() as pipeline:
-            tfma_run.evaluate(pipeline, config, candidate, uri)
+
+def _looks(table: Predictions, model: Artifact, evaluation: Artifact) -> int:
+    """How many models the val images have judged, with this one."""
+    judged = table.ids[(table.splits == VAL) & table.labelled].tolist()
+    store = metadata_store.lent_store()
+    return 1 + looks.earlier_models(store, model.id, evaluation, judged)
 
 
 def _images_to_compare(

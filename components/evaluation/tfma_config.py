@@ -14,6 +14,7 @@ from thawline.components.evaluation import tfma_metrics
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.units import Joining
 from thawline.components.shared.splits import VAL
+from thawline.components.statistics.clustered_bound import ALPHA
 
 MODEL = ''  # the name that TFMA gives to the only model
 
@@ -24,6 +25,7 @@ def build(
     sliced: Iterable[Sequence[str]],
     smallest_slice: int,
     joining: Joining | None = None,
+    alpha: float = ALPHA,
 ) -> tfma.EvalConfig:
     """The evaluation of one candidate.
 
@@ -38,9 +40,15 @@ def build(
         sliced: columns to slice each split on, alone or together.
         smallest_slice: slices with fewer images are marked.
         joining: how the gate joins images to units; None where it judges images.
+        alpha: of the gate's bound.
     """
     joined = None if joining is None else dataclasses.asdict(joining)
-    settings = {'classes': list(classes), 'smallest_slice': smallest_slice, 'joining': joined}
+    settings = {
+        'classes': list(classes),
+        'smallest_slice': smallest_slice,
+        'joining': joined,
+        'alpha': alpha,
+    }
     metric = tfma_metrics.SliceScores
     spec = tfma.MetricsSpec(
         metrics=[

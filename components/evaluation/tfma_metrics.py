@@ -75,9 +75,13 @@ class _Scores(beam.CombineFn):
     """All images of a slice, gathered as a list of pieces -> its scores."""
 
     def __init__(
-        self, classes: Sequence[str], smallest: int, joining: dict[str, Any] | None
+        self,
+        classes: Sequence[str],
+        smallest: int,
+        joining: dict[str, Any] | None,
+        alpha: float,
     ) -> None:
-        self._classes, self._smallest = classes, smallest
+        self._classes, self._smallest, self._alpha = classes, smallest, alpha
         self._joining = None if joining is None else Joining(**joining)
 
     def create_accumulator(self) -> list[Rows]:
@@ -129,7 +133,7 @@ class _Scores(beam.CombineFn):
         if self._joining is not None:
             answers, groups = units.join(answers, clusters, self._joining), ()
         hits, n = int(answers.hits.sum()), len(answers)
-        bound = clustered_bound.lower_bound(hits, n, groups)
+        bound = clustered_bound.lower_bound(hits, n, groups, self._alpha)
         return {GATE_ACCURACY: hits / n, GATE_BOUND: bound}
 
 
@@ -151,6 +155,7 @@ class SliceScores(tfma.metrics.Metric):
         classes: Sequence[str],
         smallest_slice: int,
         joining: dict[str, Any] | None = None,
+        alpha: float = clustered_bound.ALPHA,
     ) -> None:
         """Makes the metric.
 
@@ -158,12 +163,14 @@ class SliceScores(tfma.metrics.Metric):
             classes: of the candidate.
             smallest_slice: slices with fewer images are marked with `small_slice` = 1.
             joining: fields of `units.Joining`, None where the gate judges images.
+            alpha: of the gate's bound.
         """
         super().__init__(
             _computations,
             classes=list(classes),
             smallest_slice=smallest_slice,
             joining=joining,
+            alpha=alpha,
             name='slice_scores',
         )
 
@@ -172,6 +179,7 @@ def _computations(
     classes: list[str],
     smallest_slice: int,
     joining: dict[str, Any] | None,
+    alpha: float,
     name: str,
     **_: Any,
 ) -> list[tfma.metrics.MetricComputation]:
@@ -179,6 +187,6 @@ def _computations(
         tfma.metrics.MetricComputation(
             keys=[_key(key) for key in _NUMBERS],
             preprocessors=None,
-            combiner=_Scores(classes, smallest_slice, joining),
+            combiner=_Scores(classes, smallest_slice, joining, alpha),
         )
     ]

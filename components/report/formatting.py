@@ -19,7 +19,12 @@ ABSENT = '–'  # noqa: RUF001  an en dash is the mark of an empty cell
 # The space of '84.2 %'.
 _PERCENT = re.compile(r'(?<=\d) (?=%)')
 _MINUS = '\N{MINUS SIGN}'
-_UNITS = {'max_latency_ms': 'ms', 'max_size_mb': 'MB', 'finite_probabilities': 'images'}
+_UNITS = {
+    'max_latency_ms': 'ms',
+    'max_size_mb': 'MB',
+    'finite_probabilities': 'images',
+    'looks': 'models',
+}
 _TESTS = ('paired_test', 'test_contradiction')
 _METRICS = {
     'balanced_accuracy': 'Balanced accuracy',

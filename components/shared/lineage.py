@@ -83,7 +83,7 @@ def steps(store: mlmd.MetadataStore, artifacts: Collection[int]) -> list[Step]:
         inputs: dict[int, dict[str, list[int]]] = {id_: {} for id_ in executions}
         for event in events:
             if event.type == pb.Event.INPUT:
-                inputs[event.execution_id].setdefault(_key(event), []).append(event.artifact_id)
+                inputs[event.execution_id].setdefault(key(event), []).append(event.artifact_id)
         for id_, execution in executions.items():
             found[id_] = _step(store, execution, (e for e in events if e.execution_id == id_))
         return inputs
@@ -100,10 +100,10 @@ def _step(store: mlmd.MetadataStore, execution: pb.Execution, edges: Iterable[pb
         names.get('node', '').removeprefix(f'{names.get("pipeline", "")}.'),
         names.get('pipeline_run', ''),
         lasted / 1000,
-        {_key(e): e.artifact_id for e in edges if e.type == pb.Event.OUTPUT},
+        {key(e): e.artifact_id for e in edges if e.type == pb.Event.OUTPUT},
     )
 
 
-def _key(event: pb.Event) -> str:
+def key(event: pb.Event) -> str:
     """What the node calls the artifact."""
     return event.path.steps[0].key if event.path.steps else ''

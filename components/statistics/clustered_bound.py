@@ -130,20 +130,22 @@ def effective_count(hits: int, n: int, clusters: Tally = ()) -> tuple[int, int]:
     return min(images, round(of.share * images)), images
 
 
-def clusters_needed(hits: int, n: int, clusters: Tally, share: float) -> int | None:
+def clusters_needed(
+    hits: int, n: int, clusters: Tally, share: float, alpha: float = ALPHA
+) -> int | None:
     """With how many images in clusters like these the bound reaches `share`, at this accuracy.
 
     About so many: the tally is multiplied, by a real number. None as in
     `proportions.images_needed`.
     """
     if not clusters:
-        return proportions.images_needed(hits / n, share)
+        return proportions.images_needed(hits / n, share, 1 - 2 * alpha)
     if hits / n <= share:
         return None
     right, size, number = (np.array(column, float) for column in zip(*clusters, strict=True))
 
     def excess(factor: float) -> float:
-        return float(not_above(right, size, factor * number, share)) - ALPHA
+        return float(not_above(right, size, factor * number, share)) - alpha
 
     low, high = 0.0, 1.0
     while excess(high) > 0:

@@ -143,6 +143,7 @@ class Counts:
         latency_ms: 95th percentile of one image through `serving_pixels`, None if not measured.
         size_mb: of the exported model in 10^6 bytes, None if not measured.
         not_finite: val and test images with a probability that is NaN or infinite.
+        looks: how many models these val images have judged, with this one.
         corrected: images whose label somebody corrected, by split; splits without may be missing.
     """
 
@@ -155,4 +156,5 @@ class Counts:
     latency_ms: float | None = None
     size_mb: float | None = None
     not_finite: int = 0
+    looks: int = 1
     corrected: Mapping[str, int] = dataclasses.field(default_factory=dict)

@@ -69,6 +69,12 @@ class Gate(Section):
     positive: str | None = pydantic.Field(
         default=None, description='Name of the positive class, for joined_by any.'
     )
+    looks: Literal['report', 'strict'] = pydantic.Field(
+        default='report',
+        description='Models judged by the same val images before. report: the verdict says what '
+        'they do to its claim; strict: the bound pays for them, so that all together have at most '
+        '2.5 %.',
+    )
     class_floor: Annotated[Share, pydantic.Field(gt=0.0, lt=1.0)] | None = pydantic.Field(
         default=0.5,
         description='Recall that no class may be shown to miss: a class fails where even the upper '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from thawline.components.evaluation.gate import repeated_looks
 from thawline.components.evaluation.gate.counts import Counts, HitCount
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import LabelQueue, RuleResult
@@ -17,6 +18,7 @@ from thawline.components.evaluation.gate.rule_result import (
 from thawline.components.shared import percentages
 from thawline.components.shared.splits import TEST, VAL
 from thawline.components.statistics import clustered_bound, proportions
+from thawline.components.statistics.clustered_bound import ALPHA
 
 
 def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
@@ -26,15 +28,16 @@ def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
     if not val.n:
         sentence = 'Val accuracy cannot be measured without val images.'
         return fail_unmeasured(name, title, threshold, sentence)
-    value = val.lower_bound() if by_bound else val.share
+    alpha = repeated_looks.alpha(gate, counts.looks)
+    value = val.lower_bound(alpha) if by_bound else val.share
     what = 'The lower bound of val accuracy' if by_bound else 'Val accuracy'
     sentence = compare(what, value, threshold, 'threshold of', val)
-    if by_bound and value < threshold <= val.interval.lower:
+    if by_bound and alpha == ALPHA and value < threshold <= val.interval.lower:
         sentence += ' The interval is approximate; the exact bound is lower.'
     sentence += _one_class_remark(counts, threshold)
-    change = _change(val, threshold, by_bound)
+    change = _change(val, threshold, by_bound, alpha)
     result = at_least(name, title, value, threshold, sentence, change)
-    more = None if result.holds or not by_bound else _more_images(val, threshold)
+    more = None if result.holds or not by_bound else _more_images(val, threshold, alpha)
     # How many images a group has is not known of those to come.
     count = more if val.unit == 'image' else None
     queue = LabelQueue('unlabelled', count) if more else None
@@ -58,13 +61,15 @@ def _correction_caution(counts: Counts) -> str:
     )
 
 
-def _change(val: HitCount, threshold: float, by_bound: bool) -> str:
+def _change(val: HitCount, threshold: float, by_bound: bool, alpha: float) -> str:
     """What would turn the decision: more mistakes, or the hits and images that are missing."""
     if by_bound and val.clusters:
-        return _change_of_clusters(val, threshold)
-    hits, n = val.hits, val.n
-    hits_needed = proportions.hits_needed if by_bound else proportions.hits_for_share
-    needed = hits_needed(n, threshold)
+        return _change_of_clusters(val, threshold, alpha)
+    hits, n, confidence = val.hits, val.n, 1 - 2 * alpha
+    if by_bound:
+        needed = proportions.hits_needed(n, threshold, confidence)
+    else:
+        needed = proportions.hits_for_share(n, threshold)
     if needed is not None and hits >= needed:
         mistakes = hits - needed + 1
         plural = '' if mistakes == 1 else 's'
@@ -73,39 +78,39 @@ def _change(val: HitCount, threshold: float, by_bound: bool) -> str:
         parts = [f'It would pass with {needed:,} correct instead of {hits:,}']
     else:
         parts = [f'Not even {n:,} of {images_of(val)} correct would pass']
-        least = proportions.images_needed(1.0, threshold)
+        least = proportions.images_needed(1.0, threshold, confidence)
         if least is not None:
             parts.append(f'at least {image_count(least, "val", val.unit)} are required')
     if by_bound and hits < n:
-        parts.append(_describe_more(val, threshold))
+        parts.append(_describe_more(val, threshold, alpha))
     return '; '.join(parts) + '.'
 
 
-def _change_of_clusters(val: HitCount, threshold: float) -> str:
+def _change_of_clusters(val: HitCount, threshold: float, alpha: float) -> str:
     """The same where mistakes count by the group that they are in."""
-    if val.lower_bound() >= threshold:
+    if val.lower_bound(alpha) >= threshold:
         return ''
     parts = []
     best = tuple((size, size, number) for _, size, number in val.clusters)
-    if clustered_bound.lower_bound(val.n, val.n, best) < threshold:
+    if clustered_bound.lower_bound(val.n, val.n, best, alpha) < threshold:
         parts.append(f'not even all of {images_of(val)} correct would pass')
-        least = clustered_bound.clusters_needed(val.n, val.n, best, threshold)
+        least = clustered_bound.clusters_needed(val.n, val.n, best, threshold, alpha)
         if least is not None:
             parts.append(f'at least {image_count(least, "val")} in such groups are required')
     if val.hits < val.n:
-        parts.append(_describe_more(val, threshold))
+        parts.append(_describe_more(val, threshold, alpha))
     text = '; '.join(parts)
     return f'{text[:1].upper()}{text[1:]}.'
 
 
-def _more_images(val: HitCount, threshold: float) -> int | None:
+def _more_images(val: HitCount, threshold: float, alpha: float) -> int | None:
     """How many more val images would decide at this accuracy; None where no number would."""
-    total = clustered_bound.clusters_needed(val.hits, val.n, val.clusters, threshold)
+    total = clustered_bound.clusters_needed(val.hits, val.n, val.clusters, threshold, alpha)
     return None if total is None else max(total - val.n, 1)  # rounding can put it at n itself
 
 
-def _describe_more(val: HitCount, threshold: float) -> str:
-    more = _more_images(val, threshold)
+def _describe_more(val: HitCount, threshold: float, alpha: float) -> str:
+    more = _more_images(val, threshold, alpha)
     if more is None:
         return f'more {val.unit}s at this accuracy would not help'
     images = image_count(more, 'more val', val.unit)

@@ -6,7 +6,7 @@ neither TensorFlow nor TFX.
 
 from __future__ import annotations
 
-from thawline.components.evaluation.gate import comparisons, floors, limits
+from thawline.components.evaluation.gate import comparisons, floors, limits, repeated_looks
 from thawline.components.evaluation.gate.counts import Counts
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import RuleResult, Verdict
@@ -23,6 +23,8 @@ def judge(counts: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
     """
     tests_decide = gate.strictness == 'bound'
     results = [val_accuracy(counts, gate)]
+    if (looks := repeated_looks.looks(counts, gate)) is not None:
+        results.append(looks)
     if counts.not_finite:
         results.insert(0, limits.finite_probabilities(counts))  # the cause comes before its effects
     class_floor = min(gate.class_floor or 0.0, gate.val_accuracy)

@@ -117,6 +117,16 @@ def test_threshold_and_slices_on_predictions(tmp_path: pathlib.Path) -> None:
     assert sum(entry['numWeightedExamples'] for entry in matrix['entries']) == 100
 
 
+def test_the_bound_of_a_later_look(tmp_path: pathlib.Path) -> None:
+    predict(tmp_path, 100, {'val': 90, 'test': 60})
+    bound = proportions.lower_bound(90, 100, 1 - 2 * 0.001)
+    config = tfma_config.build(Gate(val_accuracy=bound), CLASSES, [], 20, alpha=0.001)
+    with beam.Pipeline(runner=FnApiRunner()) as root:
+        tfma_run.evaluate(root, config, '/models/7', str(tmp_path))
+    assert tfma.load_validation_result(str(tmp_path)).validation_ok
+    assert bound < proportions.lower_bound(90, 100) - 0.03
+
+
 def test_val_that_misses_the_threshold_or_has_no_image_fails(tmp_path: pathlib.Path) -> None:
     for name, splits in (('misses', ('val', 'test')), ('absent', ('test', 'test'))):
         folder = tmp_path / name

@@ -14,6 +14,7 @@ import hypothesis.strategies as st
 import pytest
 import scipy.stats
 
+from thawline.components.evaluation.gate import repeated_looks
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
     ClassChange,
@@ -559,3 +560,45 @@ def test_a_contradiction_counts_groups() -> None:
     decision = judge(counts(test=test), gate())
     assert not decision.cautions
     assert '200 images in 8 groups' in rule(decision, 'test_contradiction').sentence
+
+
+def test_repeated_looks_are_told_and_decide_nothing() -> None:
+    assert 'looks' not in [result.name for result in judge(GOOD, gate()).rules]
+    decision = judge(counts(looks=4), gate())
+    result = rule(decision, 'looks')
+    assert decision.blessed and result.holds is None and result.value == 4
+    assert '4 models' in result.sentence and '10.0 %' in result.sentence
+    assert rule(decision, 'val_accuracy') == rule(judge(GOOD, gate()), 'val_accuracy')
+    assert '100.0 %' in rule(judge(counts(looks=90), gate()), 'looks').sentence
+    point = judge(counts(looks=4), gate(strictness='point', max_drop=None))
+    assert 'looks' not in [result.name for result in point.rules]
+
+
+def test_strict_looks_pay_with_the_bound() -> None:
+    strict = gate(looks='strict', max_drop=None)
+    for number, least in ((1, 173), (4, 178)):
+        alpha = 0.025 / (number * (number + 1))
+        for hits in (least - 1, least):
+            decision = judge(counts(val=HitCount(hits, 200), looks=number), strict)
+            result = rule(decision, 'val_accuracy')
+            assert result.value == proportions.lower_bound(hits, 200, 1 - 2 * alpha)
+            assert result.holds is (hits == least) is decision.blessed
+        refused = judge(counts(val=HitCount(least - 1, 200), looks=number), strict)
+        assert integers(rule(refused, 'val_accuracy').change)[0] == least
+    said = rule(decision, 'looks').sentence
+    assert 'model 4' in said and '0.125 %' in said
+    grouped = rule(judge(counts(val=GROUPED, looks=4), strict), 'val_accuracy')
+    assert grouped.value == clustered_bound.lower_bound(246, 300, GROUPED.clusters, 0.025 / 20)
+
+
+def test_all_looks_together_are_allowed_as_much_as_one() -> None:
+    strict = gate(looks='strict')
+    shares = [repeated_looks.alpha(strict, number) for number in range(1, 2001)]
+    assert 0.0249 < sum(shares) < 0.025
+    # All of 30 models at the threshold, with independent mistakes: one of them is blessed.
+    for n in (60, 200, 1000):
+        none = 1.0
+        for number in range(1, 31):
+            needed = proportions.hits_needed(n, 0.8, 1 - 2 * shares[number - 1])
+            none *= 1.0 if needed is None else 1 - scipy.stats.binom.sf(needed - 1, n, 0.8)
+        assert 1 - none <= 0.025

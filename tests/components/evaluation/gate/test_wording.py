@@ -64,6 +64,8 @@ def grouped_cases() -> Iterator[tuple[str, Counts, Gate]]:
     yield 'few groups', counts(val=HitCount(500, 500, ((50, 50, 10),))), gate()
     pairs = PairedCount(3, 14, 198, clusters=((-6, 6, 2), (-1, 6, 2), (1, 6, 3), (0, 6, 26)))
     yield 'groups against the baseline', counts(baseline=pairs), gate()
+    yield 'a fourth look', counts(looks=4), gate()
+    yield 'a fourth look that is paid for', counts(looks=4), gate(looks='strict')
     units = HitCount(41, 50, unit='group')
     yield 'a group is the unit', counts(val=units, classes={'cat': units}), gate()
     few = PairedCount(3, 14, 198, clusters=((-11, 99, 1), (0, 99, 1)))
