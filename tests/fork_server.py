@@ -41,7 +41,7 @@ from thawline import ROOT
 
 _CLIENT = pathlib.Path(__file__).with_name('fork_client.py')
 # The order of TFX's imports holds: `graph` begins with it. What follows, a run imports later.
-_IMPORTS = ('thawline.pipeline.graph', 'thawline.pipeline.cli')
+_IMPORTS = ('thawline.pipeline.graph', 'thawline.pipeline.cli', 'tests.tiny_base')
 _READ_AT_IMPORT = ('PYTHON', 'TF_', 'KERAS_', 'GRPC_', 'OMP_', 'OPENBLAS_', 'CUDA_', 'LD_')
 _LEASE = b'+'
 # Where processes that tests start find the server, if they start commands in their turn.

@@ -124,7 +124,7 @@ _BY_NAME = {item.name: item for item in _ENTRIES}
 
 def names() -> tuple[str, ...]:
     """Names of all backbones, in the order in which documentation lists them."""
-    return tuple(_BY_NAME)
+    return tuple(item.name for item in _ENTRIES)
 
 
 def entry(name: str) -> BackboneEntry:
@@ -135,8 +135,8 @@ def entry(name: str) -> BackboneEntry:
     """
     if name in _BY_NAME:
         return _BY_NAME[name]
-    close = difflib.get_close_matches(str(name).lower().replace('-', '_'), _BY_NAME, n=3)
-    hint = f'did you mean {" or ".join(close)}?' if close else f'use one of {", ".join(_BY_NAME)}.'
+    close = difflib.get_close_matches(str(name).lower().replace('-', '_'), names(), n=3)
+    hint = f'did you mean {" or ".join(close)}?' if close else f'use one of {", ".join(names())}.'
     raise ConfigError(f'There is no backbone {name!r}; {hint}')
 
 

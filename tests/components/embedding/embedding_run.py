@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 import apache_beam as beam  # isort: skip
 
+from tests import tiny_base
 from thawline.components.embedding import (
     beam_pipeline,
     embeddings,
@@ -23,10 +24,12 @@ from thawline.components.shared.store_shards import key_of
 from thawline.components.transform import preprocessing
 
 SIZE = 32
-# The smallest base; random weights, so that nothing is downloaded.
+# The smallest real base; random weights, so that nothing is downloaded.
 SETTINGS = embeddings.EmbeddingSettings(
     'mobilenet_v2_035', 'random', SIZE, 'top', 'standard', 2, seed=3
 )
+# For those to whom it does not matter which base it is.
+TINY = dataclasses.replace(SETTINGS, backbone=tiny_base.NAME)
 
 
 def pictures(n: int, seed: int = 0) -> np.ndarray:

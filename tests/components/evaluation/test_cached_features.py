@@ -33,7 +33,7 @@ from thawline.components.shared import code_digest, split_files
 from thawline.components.shared.feature_key import FeatureKey
 from thawline.components.transform import preprocessing
 
-SETTINGS = embedding_run.SETTINGS
+SETTINGS = embedding_run.TINY
 PARTS = {'val': making.rows(6, 1), 'test': making.rows(4, 2)}
 
 
@@ -84,7 +84,7 @@ def embed(folder: pathlib.Path, parts: dict[str, tuple[Row, ...]]) -> str:
         files[split] = [
             embedding_run.write_shard(folder / f'{split}.gz', pixels, [0] * len(ids), ids)
         ]
-    embedding_run.embed(files, folder / 'embeddings', resize=RESIZE)
+    embedding_run.embed(files, folder / 'embeddings', SETTINGS, RESIZE)
     return str(folder / 'embeddings')
 
 

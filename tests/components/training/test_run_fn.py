@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from tests import tiny_base
 from tests.components.embedding import embedding_run
 from tests.components.transformed import CLASSES, RESIZE, SIZE, Transformed
 from thawline.components import backbones
@@ -21,7 +22,7 @@ from thawline.components.shared.errors import DataError
 from thawline.components.training import params, run_fn
 from thawline.components.training.record import TrainingRecord
 
-BACKBONE = 'mobilenet_v2_035'
+BACKBONE = tiny_base.NAME
 
 
 class Killed(BaseException):

@@ -1,4 +1,4 @@
-"""TFX's Tuner in everything but the embeddings; and the whole component on a real base."""
+"""TFX's Tuner in everything but the embeddings; and the whole component on a base by its name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
+from tests import tiny_base
 from tests.components.transformed import RESIZE, SIZE, Transformed
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import embeddings
@@ -32,7 +33,7 @@ from thawline.components.tuning.params import Tuning
 from thawline.components.tuning.record import TuningRecord
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*is deprecated, :DeprecationWarning')
-BASE = 'mobilenet_v2_035'
+BASE = tiny_base.NAME
 
 
 def channels() -> dict[str, Channel]:
