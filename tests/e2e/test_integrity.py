@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import TINY_BASE, Project
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope='module')
 def project(make_project) -> Project:
-    return make_project(training='{mode: probe, augmentation: none}', embedding='{views: 0}')
+    return make_project(
+        model=TINY_BASE, training='{mode: probe, augmentation: none}', embedding='{views: 0}'
+    )
 
 
 def test_changed_export_is_noticed_and_made_again(project: Project) -> None:

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import TINY_BASE, Project
 
 pytestmark = pytest.mark.e2e
 
@@ -25,6 +25,7 @@ def states(project: Project, *arguments: str) -> dict[str, str]:
 def test_move_and_copy(make_project, tmp_path: pathlib.Path) -> None:
     original = make_project(
         images=20,
+        model=TINY_BASE,
         training='{mode: probe, augmentation: none}',
         gate=GATE,
     )
@@ -57,7 +58,7 @@ def test_move_and_copy(make_project, tmp_path: pathlib.Path) -> None:
         explained = project.thawline('explain', 'production')
         assert explained.returncode == 0 and place not in explained.stdout
     # What comes next has what was before as its baseline, and can be taken back.
-    moved.write(training='{mode: probe, augmentation: none, seed: 1}', gate=GATE)
+    moved.write(model=TINY_BASE, training='{mode: probe, augmentation: none, seed: 1}', gate=GATE)
     assert states(moved, '--from', 'Embedder')['Trainer'] != 'cached'
     for arguments in (('promote', 'last'), ('rollback',)):
         changed = moved.thawline(*arguments, '--yes', '--reason', 'y')

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import TINY_BASE, Project
 from thawline.components.evaluation import predictions
 from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.statistics.paired import mcnemar
@@ -36,6 +36,7 @@ def images_of(project: Project, split: str) -> dict[str, bytes]:
 def test_only_images_that_neither_model_has_seen_are_compared(make_project) -> None:
     project = make_project(images=60)
     sections = {
+        'model': TINY_BASE,
         'gate': '{val_accuracy: 0.4, max_drop: 1.0, paired_test: 1.0e-9}',
         'training': '{mode: probe, augmentation: none}',
     }

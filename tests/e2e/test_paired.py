@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import CLASSES, Project, draw_classes
+from tests.e2e.conftest import CLASSES, TINY_BASE, Project, draw_classes
 from thawline.components.statistics import paired, paired_outcome
 
 pytestmark = pytest.mark.e2e
@@ -25,6 +25,7 @@ def run(project: Project, gate: str = '', size: int = 32) -> str:
     """Runs the chain; the output of the run."""
     project.write(
         data=DATA,
+        model=TINY_BASE,
         training=TRAINING,
         embedding='{views: 0}',
         gate=f'{{{GATE}{gate}}}',
