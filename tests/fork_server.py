@@ -43,6 +43,7 @@ _CLIENT = pathlib.Path(__file__).with_name('fork_client.py')
 # The order of TFX's imports holds: `graph` begins with it. What follows, a run imports later.
 _IMPORTS = ('thawline.pipeline.graph', 'thawline.pipeline.cli', 'tests.tiny_base')
 _READ_AT_IMPORT = ('PYTHON', 'TF_', 'KERAS_', 'GRPC_', 'OMP_', 'OPENBLAS_', 'CUDA_', 'LD_')
+_ENCODING = 'PYTHONIOENCODING'  # read at the start too, and taken over by `_encode_streams`
 _LEASE = b'+'
 # Where processes that tests start find the server, if they start commands in their turn.
 _PLACE = 'THAWLINE_FORK_SERVER'
@@ -93,6 +94,7 @@ def _start(place: pathlib.Path) -> None:
         variables = environment()
         # tensorflow_transform sets it where it is imported, as it may have been in this process.
         variables.pop('TF_USE_LEGACY_KERAS', None)
+        variables.pop(_ENCODING, None)  # each fork has its own
         # No `Popen`, which would warn that nobody has waited for its end.
         os.posix_spawn(
             sys.executable,
@@ -170,7 +172,7 @@ class _Server:
         # The interpreter takes an empty variable for none.
         return code == str(ROOT) and all(
             (variables.get(name) or None) in (self._before.get(name), os.environ.get(name))
-            for name in read - {'PYTHONPATH'}
+            for name in read - {'PYTHONPATH', _ENCODING}
         )
 
     def _end_lease(self, connection: socket.socket) -> None:
@@ -237,7 +239,20 @@ def _become(request: Mapping[str, Any], imported: Mapping[str, str]) -> None:
     # Its first two are the folder where it was started and the server's PYTHONPATH.
     sys.path[:2] = [os.getcwd(), *os.environ['PYTHONPATH'].split(os.pathsep)]
     sys.argv[1:] = request['arguments']
+    _encode_streams(os.environ.get(_ENCODING, ''))
     tempfile.tempdir = None  # which the server may have asked for under its own TMPDIR
+
+
+def _encode_streams(wanted: str) -> None:
+    """Gives the standard streams the encoding that the interpreter would give them at its start."""
+    encoding, _, errors = wanted.partition(':')
+    if not wanted:
+        return
+    # Made anew, as those that are there remember that the server's are files.
+    of = functools.partial(open, encoding=encoding or sys.stdout.encoding, closefd=False)
+    sys.stdin = of(0, errors=errors or 'strict')
+    sys.stdout = of(1, 'w', 1 if os.isatty(1) else -1, errors=errors or 'strict')
+    sys.stderr = of(2, 'w', 1, errors='backslashreplace')
 
 
 def _run(module: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import codecs
 import json
 import os
 import signal
@@ -29,6 +30,10 @@ def main(what: str) -> object:
             'input': sys.stdin.read(),
             'umask': os.umask(0),
             'temporary': tempfile.gettempdir(),
+            'streams': [
+                (codecs.lookup(stream.encoding).name, stream.errors)
+                for stream in (sys.stdin, sys.stdout, sys.stderr)
+            ],
         }
         print(json.dumps(told))
         return None

@@ -56,6 +56,7 @@ def test_it_has_arguments_folder_variables_and_input_of_its_own(tmp_path: pathli
     assert end == 'the end'
     told = json.loads(line)
     assert told.pop('descriptors')[:3] == [0, 1, 2]
+    assert len(told.pop('streams')) == 3
     assert told == {
         'arguments': [odd, '', '-x'],
         'program': True,
@@ -133,6 +134,21 @@ def test_many_at_once() -> None:
 def test_what_is_read_at_import_asks_for_a_fresh_process(variables: dict[str, str]) -> None:
     done = ended('self', env=fork_server.environment(**variables), cwd=fork_server.ROOT)
     assert json.loads(done.stdout.splitlines()[0])['forked'] is False
+
+
+@pytest.mark.parametrize('encoding', ['ascii', 'latin-1:replace', ':ignore'])
+def test_streams_are_encoded_as_in_a_fresh_process(encoding: str) -> None:
+    variables = fork_server.environment(PYTHONIOENCODING=encoding)
+    forked = json.loads(ended('self', env=variables).stdout.splitlines()[0])
+    fresh = subprocess.run(
+        [*fork_server.fresh_command(ODD), 'self'],
+        env=variables, input='', capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (
+        forked['forked']
+        and forked['streams'] != json.loads(ended('self').stdout.splitlines()[0])['streams']
+    )
+    assert forked['streams'] == json.loads(fresh.stdout.splitlines()[0])['streams']
 
 
 def test_without_a_server_it_is_a_fresh_process(tmp_path: pathlib.Path) -> None:

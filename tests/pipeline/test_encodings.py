@@ -6,10 +6,10 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 
 import pytest
 
+from tests import fork_server
 from tests.components.ingestion.images import class_folders
 from tests.made_runs import Runs, rows
 from thawline import ROOT
@@ -57,13 +57,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 def run(
-    home: pathlib.Path, arguments: list[str], variables: dict[str, str]
+    home: pathlib.Path, arguments: list[str], variables: dict[str, str], fresh: bool = False
 ) -> tuple[int, str, str]:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(('LC_', 'LANG'))
     }
     done = subprocess.run(
-        [sys.executable, '-m', 'thawline', *arguments],
+        [*(fork_server.fresh_command() if fresh else fork_server.command()), *arguments],
         cwd=home, capture_output=True, timeout=300,
         env={**environment, 'PYTHONPATH': str(ROOT), 'COLUMNS': '160', **variables},
     )  # fmt: skip
@@ -89,7 +89,7 @@ def test_commands(home: pathlib.Path, name: str) -> None:
 @pytest.mark.parametrize('name', ['doctor', 'runs', 'compare', 'run'])
 def test_locale_without_a_language(home: pathlib.Path, name: str) -> None:
     arguments, code, _ = COMMANDS[name]
-    ended, printed, errors = run(home, arguments, {'LC_ALL': 'C'})
+    ended, printed, errors = run(home, arguments, {'LC_ALL': 'C'}, fresh=True)
     assert 'Traceback' not in errors + printed
     assert ended == code or code == -1, (ended, printed, errors)
 
