@@ -98,6 +98,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
 
     trainer = ImageTrainer(
         **to_learn_from,
+        ingested=examples,
         schema=schema,
         hyperparameters=hyperparameters,
         base=base,
@@ -114,6 +115,7 @@ def build(project: Project, use_cache: bool = True, tune: bool = False) -> tfx.P
         examples=examples,
         statistics=statistics,
         model=model,
+        model_run=model_run,
         embeddings=embeddings,
         baseline_model=baseline.outputs['model'],
         baseline_evaluation=baseline.outputs['evaluation'],

@@ -31,6 +31,7 @@ class GateEvaluator(Component):
         'model': standard_artifacts.Model,
     }
     OPTIONAL_INPUTS = {
+        'model_run': standard_artifacts.ModelRun,  # with the answers that were held out
         'embeddings': Embeddings,  # a model whose base is frozen is run on them
         'baseline_model': standard_artifacts.Model,  # none without an earlier blessed model
         'baseline_evaluation': standard_artifacts.ModelEvaluation,  # with the digests of its files

@@ -36,6 +36,7 @@ from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.evaluation.units import Joining
+from thawline.components.evaluation.unseen_images import HeldOutImages, ImagesToCompare
 from thawline.components.saved_model import card
 from thawline.components.shared import (
     image_table,
@@ -47,8 +48,9 @@ from thawline.components.shared import (
 )
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
+from thawline.components.shared.held_out_answers import HeldOutAnswers
 from thawline.components.shared.sample_depth import SampleDepth
-from thawline.components.shared.splits import EVALUATED, TEST, VAL
+from thawline.components.shared.splits import EVALUATED, SPLITS, TEST, VAL
 
 import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 
@@ -77,9 +79,9 @@ class Executor(BeamNodeExecutor):
         }
         candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
         judged_files.record(pathlib.Path(candidate), evaluation)
-        unseen, pairs = _images_to_compare(inputs, candidate, baseline)
-        compared = baseline if unseen else None
-        latency_ms = self._predict(inputs, candidate, compared, unseen, evaluation.uri, gate)
+        to_compare, pairs = _images_to_compare(inputs, candidate, baseline)
+        compared = baseline if to_compare else None
+        latency_ms = self._predict(inputs, candidate, compared, to_compare, evaluation.uri, gate)
 
         progress.start('evaluating')
         table = predictions.read(evaluation.uri)
@@ -115,27 +117,31 @@ class Executor(BeamNodeExecutor):
         inputs: Artifacts,
         candidate: str,
         baseline: str | None,
-        unseen: frozenset[str],
+        to_compare: ImagesToCompare,
         uri: str,
         gate: Gate,
     ) -> float | None:
         """Writes the predictions; returns the latency in milliseconds where a rule asks for it."""
         statistics = image_statistics.read(split_files.folders(inputs['statistics']))
         files = split_files.files(inputs['examples'])
+        model_run = inputs['model_run'].uri if 'model_run' in inputs else None
+        splits = [split for split in _splits_to_read(model_run) if split in files]
         progress.start(
-            'images through the model', sum(statistics.images.get(split, 0) for split in EVALUATED)
+            'images through the model', sum(statistics.images.get(split, 0) for split in splits)
         )
         job = inference.InferenceJob(
             candidate,
             baseline,
-            unseen,
+            to_compare.unseen,
             statistics.metadata,
             tuple(statistics.edges.items()),
             inputs['embeddings'].uri if 'embeddings' in inputs else None,
+            model_run,
+            to_compare.answered,
         )
         with inference.load_models(job.folders) as models:
             with self._make_beam_pipeline() as pipeline:
-                evaluated = [file for split in EVALUATED if split in files for file in files[split]]
+                evaluated = [file for split in splits for file in files[split]]
                 inference.run(pipeline, evaluated, job, uri)
             if gate.max_latency_ms is None:
                 return None
@@ -149,28 +155,56 @@ def _looks(table: Predictions, model: Artifact, evaluation: Artifact) -> int:
     return 1 + looks.earlier_models(store, model.id, evaluation, judged)
 
 
+def _splits_to_read(model_run: str | None) -> tuple[str, ...]:
+    """Those with images to judge: train too, where its images were held out in turn."""
+    held_out = HeldOutAnswers.read(model_run) if model_run else None
+    return SPLITS if held_out is not None and held_out.by_folds else EVALUATED
+
+
 def _images_to_compare(
     inputs: Artifacts, candidate: str, baseline: str | None
-) -> tuple[frozenset[str], PairedCount | NoRecord | ChangedFiles | None]:
-    """Ids of the images to ask the baseline about, and what is known of it before it answers."""
+) -> tuple[ImagesToCompare, PairedCount | NoRecord | ChangedFiles | None]:
+    """Images to compare the two on, and what is known of the baseline before it answers."""
     if baseline is None:
-        return frozenset(), None
+        return ImagesToCompare(), None
     old = _card_of_baseline(baseline)
     if changes := _changed_files(inputs, baseline):
-        return frozenset(), ChangedFiles(changes)
+        return ImagesToCompare(), ChangedFiles(changes)
     new = card.read(pathlib.Path(candidate))
-    own, *seen = (
-        image_table.read(artifact.uri)
-        for key in ('examples', 'seen_examples', 'baseline_seen_examples')
-        for artifact in inputs.all_of(key)
+    own = image_table.read(inputs['examples'].uri)
+    seen, baseline_seen = (
+        [image_table.read(artifact.uri) for artifact in inputs.all_of(key)]
+        for key in ('seen_examples', 'baseline_seen_examples')
     )
-    known = [images for images in seen if images is not None]
-    if own is None or len(known) < len(seen) or 'baseline_seen_examples' not in inputs:
-        return frozenset(), NoRecord()
+    known = [table for table in seen if table is not None]
+    baseline_known = [table for table in baseline_seen if table is not None]
+    complete = len(known) == len(seen) and len(baseline_known) == len(baseline_seen)
+    if own is None or not complete or 'baseline_seen_examples' not in inputs:
+        return ImagesToCompare(), NoRecord()
     shared = [name for name in new.classes if name in old.classes]
     change = ClassChange.between(old.classes, new.classes)
     counted = PairedCount(0, 0, 0, change, _other_depth(old.depth, new.depth))
-    return unseen_images.unseen(own, known, shared), counted
+    images = unseen_images.find(
+        own, known, baseline_known, shared, _held_out(inputs), _held_out_from_baseline(inputs)
+    )
+    return images, counted
+
+
+def _held_out(inputs: Artifacts) -> HeldOutImages:
+    """Of the candidate; none where its settings were tuned on the images that judge."""
+    answers = HeldOutAnswers.read(inputs['model_run'].uri) if 'model_run' in inputs else None
+    if answers is None or answers.tuned:
+        return HeldOutImages()
+    ids = [identity.decode() for identity in answers.ids]
+    return HeldOutImages(dict(zip(ids, map(str, answers.fold), strict=True)))
+
+
+def _held_out_from_baseline(inputs: Artifacts) -> HeldOutImages:
+    """From the predictions of its evaluation; older ones have none."""
+    for evaluation in inputs.all_of('baseline_evaluation'):
+        with contextlib.suppress(DataError):
+            return HeldOutImages.of(predictions.read(evaluation.uri))
+    return HeldOutImages()
 
 
 def _changed_files(inputs: Artifacts, baseline: str) -> str:

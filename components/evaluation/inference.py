@@ -1,5 +1,9 @@
 """The Beam pipeline that runs the models over the images, once, and writes the predictions.
 
+An image that the model learned from, or that chose it, is judged by the answer that the Trainer
+held out (`components.shared.held_out_answers`). What the model itself says of it is kept beside,
+for checks that another form of the model answers alike.
+
 Where a model's base is frozen, its head answers to the features that the Embedder has computed, and
 no image is decoded again.
 
@@ -12,9 +16,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -29,7 +34,8 @@ from thawline.components.saved_model import card
 from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.shared import progress, tf_data
 from thawline.components.shared.errors import DataError
-from thawline.components.shared.splits import EVALUATED
+from thawline.components.shared.held_out_answers import HeldOutAnswers
+from thawline.components.shared.splits import EVALUATED, TEST, VAL
 
 BATCH = 64
 _FACTS = ('brightness', 'contrast', 'sharpness')
@@ -43,9 +49,11 @@ class InferenceJob:
         candidate: folder of the SavedModel.
         baseline: the same of the model that it is compared with, None without one.
         unseen: ids of the images that the baseline is asked about.
+        baseline_held_out: image id -> answer that was held out from the baseline.
         metadata: names of the columns that the images came with.
         edges: of the columns of buckets.
         embeddings: of the images, None where there are none.
+        model_run: of the Trainer, with answers that were held out; None where there is none.
     """
 
     candidate: str
@@ -54,6 +62,8 @@ class InferenceJob:
     metadata: tuple[str, ...]
     edges: tuple[tuple[str, tuple[float, float]], ...]
     embeddings: str | None = None
+    model_run: str | None = None
+    baseline_held_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def folders(self) -> list[str]:
@@ -126,9 +136,16 @@ class _PredictShard(beam.DoFn):
         self._cached = None
         if uri is not None and any(self._by_features):
             self._cached = cached_features.CachedFeatures(uri, EVALUATED)
+        self._held = self._read_held_out()
+        self._held_out = {identity: row for row, identity in enumerate(self._held.ids)}
         self._schema = predictions.schema(
             self._models[0].classes, self._job.metadata, dict(self._job.edges)
         )
+
+    def _read_held_out(self) -> HeldOutAnswers:
+        uri, classes = self._job.model_run, len(self._models[0].classes)
+        held = None if uri is None else HeldOutAnswers.read(uri)
+        return held or HeldOutAnswers.empty(np.zeros(0, object), np.zeros(0), classes)
 
     def _load_models(self, folders: Sequence[str]) -> list[ExportedModel]:
         """Those of this process, or, in another worker, some that its threads share."""
@@ -140,21 +157,63 @@ class _PredictShard(beam.DoFn):
     def process(self, file: str) -> Iterator[pa.Table]:
         for serialized in _batches(file):
             rows = self._facts(list(map(tf.train.Example.FromString, serialized)))
-            ids = np.array(rows['image_id'])
-            candidate = self._answers(0, serialized, ids)
-            rows |= {
-                'answer': _texts(candidate['label']),
-                'score': candidate['score'],
-                'probabilities': predictions.vectors(candidate['probabilities']),
-            }
-            unseen = np.array([identity in self._job.unseen for identity in ids])
-            if self._job.baseline and unseen.any():
-                baseline = self._answers(1, serialized[unseen], ids[unseen])
-                answers = np.full(len(ids), None)
-                answers[unseen] = _texts(baseline['label'])
-                rows['baseline_answer'] = answers
-            progress.advance(len(serialized))
-            yield predictions.table(rows, self._schema)
+            keep = self._judged(rows)
+            if (
+                not keep.all()
+            ):  # of train, where the images have no folds, or no class that is known
+                serialized = serialized[keep]
+                rows = {name: list(itertools.compress(v, keep)) for name, v in rows.items()}
+            progress.advance(len(keep))
+            if len(serialized):
+                yield predictions.table(self._answer(rows, serialized), self._schema)
+
+    def _judged(self, rows: Mapping[str, Any]) -> np.ndarray:
+        """Images of val and test, and those of train that were held out: bool [N]."""
+        held = (identity.encode() in self._held_out for identity in rows['image_id'])
+        pairs = zip(rows['split'], held, strict=True)
+        return np.array([split in EVALUATED or has for split, has in pairs], bool)
+
+    def _answer(self, rows: dict[str, Any], serialized: np.ndarray) -> dict[str, Any]:
+        """Adds answers; all images of train were held out, and the model is not asked for them."""
+        ids = np.array(rows['image_id'])
+        n, classes = len(ids), np.array(self._models[0].classes, object)
+        own = np.array([split in EVALUATED for split in rows['split']], bool)
+        answers, probabilities = np.full(n, None), np.zeros((n, len(classes)))
+        served, chances = np.full(n, None), np.full(n, None)
+        if own.any():
+            candidate = self._answers(0, serialized[own], ids[own])
+            answers[own], probabilities[own] = (
+                _texts(candidate['label']),
+                candidate['probabilities'],
+            )
+        folds = np.full(n, None)
+        for row, identity in enumerate(ids):
+            place = self._held_out.get(identity.encode())
+            if place is None or rows['split'][row] == TEST:
+                continue
+            if own[row]:
+                served[row], chances[row] = answers[row], probabilities[row].astype(np.float32)
+            held = self._held
+            folds[row], answers[row] = int(held.fold[place]), classes[held.answers[place]]
+            probabilities[row] = held.probabilities[place]
+            rows['split'][row] = VAL
+        position = {name: i for i, name in enumerate(classes)}
+        at = np.array([position[name] for name in answers])
+        rows |= {
+            'answer': answers,
+            'score': probabilities[np.arange(n), at].astype(np.float32),
+            'probabilities': predictions.vectors(probabilities),
+            'fold': folds,
+            'served_answer': served,
+            'served_probabilities': chances,
+        }
+        baseline = np.array([self._job.baseline_held_out.get(identity) for identity in ids], object)
+        unseen = np.array([identity in self._job.unseen for identity in ids])
+        if self._job.baseline and unseen.any():
+            asked = self._answers(1, serialized[unseen], ids[unseen])
+            baseline[unseen] = _texts(asked['label'])
+        rows['baseline_answer'] = baseline
+        return rows
 
     def _answers(
         self, model: int, serialized: np.ndarray, ids: np.ndarray

@@ -8,6 +8,8 @@ Parquet files in the folder `predictions` of the evaluation, one row an image of
 | cluster                                       | string, see `Predictions.clusters`             |
 | label                                         | string, null for an unlabelled image           |
 | answer, score, probabilities                  | string, float32, list<float32>[C]              |
+| fold                                          | int64, null where the model itself answered    |
+| served_answer, served_probabilities           | by the model itself, where they differ, or null |
 | baseline_answer                               | string, null where the baseline was not asked  |
 | brightness, contrast, sharpness               | float32, see `components.ingestion.facts`      |
 | width, height, size                           | int64, pixels; size is the longer side         |
@@ -25,7 +27,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,9 +39,13 @@ from thawline.components.shared.errors import DataError
 FOLDER = 'predictions'
 FORMAT, OLDER_FORMATS = 2, (1,)
 UNKNOWN, NOT_ASKED = -1, -2
+NO_FOLD = -1
 _KEY = b'thawline'
 _TEXTS = ('image_id', 'path', 'split', 'label', 'answer', 'baseline_answer')
-_NOT_COLUMNS = {*_TEXTS, 'cluster', 'score', 'probabilities', 'baseline_probabilities'}
+_NOT_COLUMNS = {
+    *_TEXTS, 'cluster', 'score', 'probabilities', 'baseline_probabilities', 'fold',
+    'served_answer', 'served_probabilities',
+}  # fmt: skip
 
 Edges = Mapping[str, tuple[float, float]]
 
@@ -63,6 +69,10 @@ class Predictions:
         columns: by name, [N]: facts as numbers, all else as str or None (dtype object).
         classes: C names in the order of the outputs.
         edges: of each column of buckets, see `slices.bucket`.
+        folds: int64 [N]; an answer with a fold is by weights and choices that had not seen the
+            image, `NO_FOLD` where the model itself answered.
+        served_answers, served_probabilities: of the model itself, int64 [N] and float32 [N, C];
+            `NOT_ASKED` and NaN where it was not asked.
     """
 
     ids: np.ndarray
@@ -78,6 +88,16 @@ class Predictions:
     columns: dict[str, np.ndarray]
     classes: tuple[str, ...]
     edges: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    folds: np.ndarray = dataclasses.field(default_factory=lambda: np.array(NO_FOLD))
+    served_answers: np.ndarray = dataclasses.field(default_factory=lambda: np.array(NOT_ASKED))
+    served_probabilities: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        # Without answers that were held out, all are of the model itself.
+        if not self.folds.ndim:
+            object.__setattr__(self, 'folds', np.full(len(self.ids), NO_FOLD))
+            object.__setattr__(self, 'served_answers', self.answers)
+            object.__setattr__(self, 'served_probabilities', self.probabilities)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -97,6 +117,9 @@ def schema(classes: Sequence[str], metadata: Iterable[str], edges: Edges) -> pa.
         ('cluster', pa.string()),
         ('score', pa.float32()),
         ('probabilities', vector),
+        ('fold', pa.int64()),
+        ('served_answer', pa.string()),
+        ('served_probabilities', vector),
         *((name, pa.float32()) for name in ('brightness', 'contrast', 'sharpness')),
         *((name, pa.int64()) for name in ('width', 'height', 'size')),
         ('source_format', pa.string()),
@@ -169,6 +192,7 @@ def _from_table(
     if 'cluster' in rows.column_names:
         named = rows['cluster'].to_numpy()
         clusters = np.where(rows['cluster'].is_null().to_numpy(), ids, named).astype(str)
+    probabilities = probabilities.astype(np.float32).reshape(len(rows), len(classes))
     asked = ~rows['baseline_answer'].is_null().to_numpy()
     return Predictions(
         ids=ids,
@@ -179,15 +203,36 @@ def _from_table(
         labelled=np.array([name is not None for name in texts['label']], bool),
         answers=places(texts['answer']),
         scores=rows['score'].to_numpy().astype(np.float32),
-        probabilities=probabilities.astype(np.float32).reshape(len(rows), len(classes)),
+        probabilities=probabilities,
         baseline_answers=(
             np.where(asked, places(texts['baseline_answer']), NOT_ASKED)
             if has_baseline and asked.any()
             else None
         ),
+        **_held_out(rows, places, places(texts['answer']), probabilities),
         columns={
             name: rows[name].to_numpy() for name in rows.column_names if name not in _NOT_COLUMNS
         },
         classes=classes,
         edges=edges,
     )
+
+
+def _held_out(
+    rows: pa.Table,
+    places: Callable[[np.ndarray], np.ndarray],
+    answers: np.ndarray,
+    probabilities: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """What tells answers that were held out from those of the model; older tables have these."""
+    if 'fold' not in rows.column_names:
+        return {}
+    folds = rows['fold'].fill_null(NO_FOLD).to_numpy()
+    asked = ~rows['served_answer'].is_null().to_numpy()
+    held = folds != NO_FOLD
+    served = np.where(held, NOT_ASKED, answers)
+    served[asked] = places(rows['served_answer'].to_numpy()[asked])
+    own = np.where(held[:, None], np.float32(np.nan), probabilities)
+    vectors = rows['served_probabilities'].combine_chunks().flatten()
+    own[asked] = vectors.to_numpy(zero_copy_only=False).reshape(-1, probabilities.shape[1])
+    return {'folds': folds, 'served_answers': served, 'served_probabilities': own}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.predictions import NOT_ASKED, Predictions
 from thawline.components.export import (
     format_libraries,
     litert,
@@ -139,7 +139,7 @@ def _compare(run: Run, sources: FormatSources) -> parity.Parity:
     rows = {
         str(name): row
         for row, (name, split) in enumerate(zip(table.ids, table.splits, strict=True))
-        if split == VAL
+        if split == VAL and table.served_answers[row] != NOT_ASKED
     }
     progress.start('val images through the export', len(rows))
     mine, places = [], []
@@ -159,8 +159,8 @@ def _compare(run: Run, sources: FormatSources) -> parity.Parity:
     return parity.compare(
         probabilities,
         rule.chosen(probabilities),
-        table.probabilities[places],
-        table.answers[places],
+        table.served_probabilities[places],
+        table.served_answers[places],
         table.labels[places],
         table.labelled[places],
     )

@@ -77,11 +77,7 @@ def card(inputs: ModelCardInputs) -> FactCard:
         Fact('Prediction', answer, f'logits are divided by {rule.temperature:.3f}'),
         *_augmentation_facts(record),
         *_test_time_facts(record),
-        Fact(
-            'Trained on',
-            f'{record.images[TRAIN]:,} images',
-            f'selected on {record.images[VAL]:,} val images',
-        ),
+        *_validation_facts(record),
         Fact('Size', f'{inputs.megabytes:,.1f} MB'),
         Fact('Model', f'artifact {inputs.model_id}', _lineage(inputs.steps)),
         Fact(
@@ -97,6 +93,28 @@ def card(inputs: ModelCardInputs) -> FactCard:
         ),
     ]
     return FactCard('model', 'The model', tuple(facts))
+
+
+def _validation_facts(record: TrainingRecord) -> list[Fact]:
+    """What the weights learned from, and whose answers they are judged by."""
+    validation = record.validation
+    learned, chose = record.images[TRAIN], f'selected on {record.images[VAL]:,} val images'
+    if validation.folds:
+        chose = f'selected in {len(validation.folds)} folds'
+    facts = [Fact('Trained on', f'{validation.refitted or learned:,} images', chose)]
+    if validation.judged is None:
+        return facts
+    if validation.folds:
+        how = (
+            f'{len(validation.folds)} trainings: each fold is judged by one that did not learn '
+            'from it; the next fold selected, the others trained'
+        )
+    else:
+        how = 'each val image is judged without its part in the selection'
+    if validation.refitted:
+        how += f'; what was selected was then fitted to all {validation.refitted:,} images'
+    judged = f'{percentages.percent(validation.judged.accuracy)} of {validation.judged.n:,} images'
+    return [*facts, Fact('Judged by', judged, how)]
 
 
 def _augmentation_facts(record: TrainingRecord) -> list[Fact]:

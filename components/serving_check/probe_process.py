@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.predictions import NOT_ASKED, Predictions
 from thawline.components.ingestion import examples
 from thawline.components.serving_check import judgement
 from thawline.components.serving_check.params import ServingCheckSettings
@@ -51,7 +51,7 @@ def replay(files: Sequence[str], table: Predictions, most: int) -> Replay:
     rows = {
         str(name): row
         for row, (name, split) in enumerate(zip(table.ids, table.splits, strict=True))
-        if split == VAL
+        if split == VAL and table.served_answers[row] != NOT_ASKED
     }
     some: list[bytes] = []
     places: list[int] = []
@@ -63,8 +63,8 @@ def replay(files: Sequence[str], table: Predictions, most: int) -> Replay:
         if name in rows:
             some.append(serialized)
             places.append(rows[name])
-    labels = tuple(table.classes[table.answers[place]] for place in places)
-    return Replay(tuple(some), labels, table.probabilities[places])
+    labels = tuple(table.classes[table.served_answers[place]] for place in places)
+    return Replay(tuple(some), labels, table.served_probabilities[places])
 
 
 def check(model: pathlib.Path, replay: Replay, limits: ServingCheckSettings) -> ServingCheckRecord:

@@ -48,6 +48,29 @@ class LabelledSet:
         return digest.hexdigest()
 
 
+def join(first: LabelledSet, second: LabelledSet) -> LabelledSet:
+    """Both sets as one, in the order of the ids.
+
+    Where one has more views an image than the other, the plain image of the other stands in for
+    them, so that every image counts the same.
+    """
+    values = [first.values, second.values]
+    if first.values.ndim == 3:  # features
+        views = max(each.shape[1] for each in values)
+        values = [
+            each if each.shape[1] == views else np.repeat(each[:, :1], views, axis=1)
+            for each in values
+        ]
+    ids = np.concatenate([first.ids, second.ids])
+    order = np.argsort(ids, kind='stable')
+    return LabelledSet(
+        np.concatenate(values)[order],
+        np.concatenate([first.labels, second.labels])[order],
+        ids[order],
+        np.concatenate([first.confidence, second.confidence])[order],
+    )
+
+
 def sort_by_id(
     keys: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
     empty: Callable[[int], np.ndarray],

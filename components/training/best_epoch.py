@@ -40,6 +40,7 @@ class EpochHistory:
         best_epoch: by `model_selection.choose`, so that chance on few images neither ends a
             training nor picks one of its first epochs. Of equals the earlier; 0 without an epoch.
         best: predictions of that epoch's weights; None while there is none.
+        logits: of val after each epoch, float32 [N, C] each.
         plan: a resumed training does not plan anew.
     """
 
@@ -60,6 +61,7 @@ class EpochHistory:
         self._changing = {f'v{i}': v for i, v in enumerate([*self.weights, *others])}
         self._labels = labels
         self.epochs: list[EpochRecord] = []
+        self.logits: list[np.ndarray] = []
         self.best_epoch = 0
         self.best: ValPredictions | None = None
         self._best_scores: CalibratedScores | None = None
@@ -75,7 +77,9 @@ class EpochHistory:
         self._best_weights.arrays = [saved.arrays[f'best{i}'] for i in range(len(self.weights))]
         self.epochs = [EpochRecord(**epoch) for epoch in saved.meta['history']]
         self.best_epoch = saved.meta['best_epoch']
-        self.best = ValPredictions(saved.arrays['logits'], Scores(**saved.meta['best_val']))
+        self.logits = list(saved.arrays['logits'])
+        best = self.logits[self.best_epoch - 1]
+        self.best = ValPredictions(best, Scores(**saved.meta['best_val']))
         self._best_scores = self.best.calibrated_scores(self._labels)
         self.plan = budget.ThawPlan(
             saved.meta['epochs'], saved.meta['blocks'], last=saved.meta['last']
@@ -87,7 +91,7 @@ class EpochHistory:
         assert self.best is not None
         arrays = {name: np.asarray(variable) for name, variable in self._changing.items()}
         arrays |= {f'best{i}': array for i, array in enumerate(self._best_weights.arrays)}
-        arrays['logits'] = self.best.logits
+        arrays['logits'] = np.stack(self.logits)
         meta = {
             'history': [dataclasses.asdict(epoch) for epoch in self.epochs],
             'best_epoch': self.best_epoch,
@@ -106,6 +110,7 @@ class EpochHistory:
     def add(self, epoch: EpochRecord, predictions: ValPredictions) -> None:
         """Appends a finished epoch with its predictions; keeps its weights if it is the best."""
         self.epochs.append(epoch)
+        self.logits.append(predictions.logits)
         candidates = {epoch.epoch: predictions.calibrated_scores(self._labels)}
         if self._best_scores is not None:
             candidates[self.best_epoch] = self._best_scores
@@ -118,3 +123,23 @@ class EpochHistory:
     def restore_best(self) -> None:
         """Puts the weights of the best epoch into the model."""
         self._best_weights.restore()
+
+
+def best_by(logits: Sequence[np.ndarray], labels: np.ndarray, patience: int) -> int:
+    """The epoch that some val images alone would have kept, from 1 on; see `EpochHistory`.
+
+    Args:
+        logits: of these images after each epoch, float32 [N, C].
+        labels: of them, int [N].
+        patience: epochs without improvement after which they would have stopped the training.
+    """
+    best, top = 0, 0.0
+    scored: dict[int, CalibratedScores] = {}
+    for number, each in enumerate(logits, 1):
+        if best and number - best > patience:
+            break
+        scored[number] = ValPredictions.score(each, labels).calibrated_scores(labels)
+        top = max(top, scored[number].accuracy)
+        rivals = {number: scored[number]} | ({best: scored[best]} if best else {})
+        best = choose(rivals, top)
+    return best

@@ -75,6 +75,10 @@ class Deadline:
         """Whether no time remains."""
         return self.remaining is not None and self.remaining <= 0
 
+    def part(self, share: float) -> Deadline:
+        """That of a step which may take this share of what remains; its clock starts now."""
+        return Deadline(None if self.remaining is None else share * self.remaining, self.now)
+
     def resume(self, elapsed: float) -> None:
         """Counts the seconds that an earlier, killed attempt took."""
         self._began -= elapsed

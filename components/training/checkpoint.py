@@ -46,6 +46,10 @@ class CheckpointFile:
         self._path = folder / 'state.npz'
         self._key = key
 
+    def child(self, name: str) -> CheckpointFile:
+        """That of a part of this training."""
+        return CheckpointFile(self._folder / name, f'{self._key}:{name}')
+
     def save(self, state: Checkpoint) -> None:
         """Replaces the checkpoint."""
         self._folder.mkdir(parents=True, exist_ok=True)

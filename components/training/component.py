@@ -1,4 +1,4 @@
-"""TFX's Trainer with one more input: the embeddings of the images it trains on."""
+"""TFX's Trainer with more inputs: the embeddings of the images it trains on, and their folds."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class ImageTrainer(Component):
     }
     OPTIONAL_INPUTS = {
         executor.EMBEDDINGS: Embeddings,
+        executor.INGESTED: standard_artifacts.Examples,  # say which images are alike, and the folds
         'hyperparameters': standard_artifacts.HyperParameters,  # a Tuner's result
     }
     OUTPUTS = {'model': standard_artifacts.Model, 'model_run': standard_artifacts.ModelRun}

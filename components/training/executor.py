@@ -11,7 +11,7 @@ from tfx.types.artifact import Artifact
 
 from thawline.components.shared.property_names import CODE_DIGEST, LIBRARY_VERSIONS
 
-EMBEDDINGS = 'embeddings'
+EMBEDDINGS, INGESTED = 'embeddings', 'ingested'
 
 
 def with_inputs(
@@ -19,9 +19,12 @@ def with_inputs(
     input_dict: dict[str, list[Artifact]],
     exec_properties: dict[str, Any],
 ) -> dict[str, Any]:
-    """The config, and beside it the place of the embeddings, and the code with its libraries."""
-    embeddings = input_dict.get(EMBEDDINGS)
-    place = {EMBEDDINGS: artifact_utils.get_single_uri(embeddings)} if embeddings else {}
+    """The config, and beside it the places of further inputs, and the code with its libraries."""
+    place = {
+        name: artifact_utils.get_single_uri(input_dict[name])
+        for name in (EMBEDDINGS, INGESTED)
+        if input_dict.get(name)
+    }
     code = {name: exec_properties[name] for name in (CODE_DIGEST, LIBRARY_VERSIONS)}
     return {**(custom_config or {}), **place, **code}
 

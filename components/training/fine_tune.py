@@ -34,6 +34,7 @@ class FineTuning:
         plan: what was trained.
         left_out: what was asked for and did not fit into the time, for people.
         best: predictions of the best epoch.
+        logits: of val after each epoch, float32 [N, C] each.
         predict_val: logits of val by the present weights, of which those below the thawed blocks
             must not have changed.
     """
@@ -43,6 +44,7 @@ class FineTuning:
     plan: budget.ThawPlan
     left_out: tuple[str, ...]
     best: ValPredictions = dataclasses.field(compare=False)
+    logits: tuple[np.ndarray, ...] = dataclasses.field(compare=False)
     predict_val: Callable[[], np.ndarray] = dataclasses.field(compare=False)
 
 
@@ -140,5 +142,6 @@ def run(
         plan,
         plan.omissions(tune.epochs, trainer.requested_blocks),
         history.best,
+        tuple(history.logits),
         trainer.predict_val,
     )

@@ -13,10 +13,11 @@ import tensorflow_transform as tft
 from thawline.components import backbones
 from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding import embeddings
-from thawline.components.shared import progress
+from thawline.components.shared import image_table, progress
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import recipe, training_images
+from thawline.components.training.validation import ImageRoles
 from thawline.components.transform import preprocessing
 
 
@@ -72,4 +73,22 @@ def read_images(
     return (
         training_images.load(train_files, size, spool / 'train.npy'),
         training_images.load(val_files, size, spool / 'val.npy'),
+    )
+
+
+def read_roles(uri: str) -> ImageRoles:
+    """Clusters and folds of the images, from the Examples as ingested at `uri`."""
+    table = image_table.read(uri)
+    if table is None:
+        return ImageRoles()
+    ids = [identity.encode() for identity in table['image_id'].to_pylist()]
+    clusters = dict(zip(ids, table['cluster'].to_pylist(), strict=True))
+    folds = (
+        dict(zip(ids, table['fold'].to_pylist(), strict=True))
+        if 'fold' in table.column_names
+        else {}
+    )
+    return ImageRoles(
+        {identity: name for identity, name in clusters.items() if name is not None},
+        {identity: fold for identity, fold in folds.items() if fold is not None},
     )

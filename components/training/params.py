@@ -195,6 +195,12 @@ class Training(Section):
         default=False,
         description='Let the newest settings that thawline tune chose override those here.',
     )
+    refit: Literal['auto', 'never'] = pydantic.Field(
+        default='auto',
+        description='Whether what was chosen is fitted anew to all images, val too, before it '
+        'ships. auto: the head on the frozen base always, which takes seconds; fine-tuning where '
+        'there are folds.',
+    )
     fine_tune: FineTune = FineTune()
     decision: Decision = Decision()
 

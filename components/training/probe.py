@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import sklearn.exceptions
@@ -20,33 +21,47 @@ import sklearn.linear_model
 import sklearn.preprocessing
 import threadpoolctl
 
-from thawline.components.training import scores
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import params, scores, targets
 from thawline.components.training.record import Scores
 
 _SMALLEST_SCALE = 1e-3
 L2_PATH = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C, from strong to weak regularisation
+NEVER = -50.0  # logit of a class that the head has no image of
 
 
 @dataclasses.dataclass(frozen=True)
-class Probe:
+class Head:
     """A fitted head: logits = features @ kernel + bias.
 
     Attributes:
         kernel: float32 [D, C].
         bias: float32 [C].
-        c: the chosen inverse L2 strength.
-        train, val: its scores.
+        c: its inverse L2 strength.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     c: float
-    train: Scores
-    val: Scores
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """float32 [N, D] -> float32 [N, C]."""
         return features @ self.kernel + self.bias
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe(Head):
+    """The head that val chose.
+
+    Attributes:
+        train, val: its scores.
+        val_path: logits of val by the head of each strength, in the order of `L2_PATH`; float32
+            [S, N, C].
+    """
+
+    train: Scores
+    val: Scores
+    val_path: np.ndarray = dataclasses.field(compare=False)
 
 
 def fit(
@@ -56,24 +71,100 @@ def fit(
     val_labels: np.ndarray,
     weights: np.ndarray | None = None,
     confidence: np.ndarray | None = None,
+    classes: int | None = None,
 ) -> Probe:
     """Fits the path and keeps the head with the best val accuracy, then the best val log loss.
 
     Args:
-        train, val: float32 [N, D] features.
-        train_labels, val_labels: int [N] in [0, C); every class occurs in `train_labels`.
-        weights: float [N], of the train images in the loss; None: all the same.
-        confidence: float [N] in (0, 1], of the train labels; the rest is spread evenly over the
-            other classes. None: all 1. Scores are against the labels all the same.
+        train, train_labels, weights, confidence: as `path` takes them.
+        val: float32 [N, D] features.
+        val_labels: int [N] in [0, C).
+        classes: C; None: those of the train images.
     """
+    classes = classes or int(train_labels.max()) + 1
+    heads = path(train, train_labels, classes, weights, confidence)
+    return choose_head(list(heads), (train, train_labels), (val, val_labels))
+
+
+def fit_sets(
+    train: LabelledSet, val: LabelledSet, classes: int, settings: params.Training
+) -> Probe:
+    """As `fit`, of sets of features, all views of the train images."""
+    heads = list(path_of(train, classes, settings))
+    views = train.values.shape[1]
+    values = train.values.reshape(len(train) * views, -1)
+    seen = values, np.repeat(train.labels, views)
+    return choose_head(heads, seen, (val.values[:, 0], val.labels))
+
+
+def choose_head(
+    heads: Sequence[Head],
+    train: tuple[np.ndarray, np.ndarray],
+    val: tuple[np.ndarray, np.ndarray],
+) -> Probe:
+    """The one that is best on val; both sets are features float32 [N, D] and labels int [N]."""
+    val_path = np.stack([head.logits(val[0]) for head in heads])
+    best = choose_strength(val_path, val[1])
+    head = heads[best]
+    return Probe(
+        head.kernel,
+        head.bias,
+        head.c,
+        scores.score(head.logits(train[0]), train[1]),
+        scores.score(val_path[best], val[1]),
+        val_path,
+    )
+
+
+def choose_strength(logits: np.ndarray, labels: np.ndarray) -> int:
+    """Which of several heads has the best accuracy, then the best log loss; of equals the first.
+
+    Args:
+        logits: float32 [S, N, C].
+        labels: int [N] in [0, C).
+    """
+    best, chosen = scores.score(logits[0], labels), 0
+    for place in range(1, len(logits)):
+        scored = scores.score(logits[place], labels)
+        if scored.better_than(best):
+            best, chosen = scored, place
+    return chosen
+
+
+def path(
+    train: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    weights: np.ndarray | None = None,
+    confidence: np.ndarray | None = None,
+    strengths: Sequence[float] = L2_PATH,
+) -> Iterator[Head]:
+    """Heads of rising strengths, each solved from the one before.
+
+    A class without an image here is not answered: its logits are `NEVER`.
+
+    Args:
+        train: float32 [N, D] features.
+        labels: int [N] in [0, classes).
+        classes: C.
+        weights: float [N], of the images in the loss; None: all the same.
+        confidence: float [N] in (0, 1], of the labels; the rest is spread evenly over the other
+            classes. None: all 1. Scores are against the labels all the same.
+        strengths: to solve for.
+    """
+    present, known = np.unique(labels, return_inverse=True)
+    if len(present) < 2:
+        kernel = np.zeros((train.shape[1], classes), np.float32)
+        bias = np.where(np.isin(np.arange(classes), present), 0.0, NEVER).astype(np.float32)
+        yield from (Head(kernel, bias, c) for c in strengths)
+        return
     scaler = fit_scaler(train)
-    scaled, targets = scaler.transform(train), train_labels
+    scaled, targets = scaler.transform(train), known
     if confidence is not None and (confidence < 1).any():
-        rows, targets, weights = _hard_copies(train_labels, weights, confidence)
+        rows, targets, weights = _hard_copies(known, weights, confidence)
         scaled = scaled[rows]
     model = sklearn.linear_model.LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
-    best: Probe | None = None
-    for c in L2_PATH:
+    for c in strengths:
         model.set_params(C=c)
         with warnings.catch_warnings():
             # The weak end of the path may stop short of its optimum; `val` decides all the same.
@@ -87,21 +178,28 @@ def fit(
             coefficients = np.concatenate([-coefficients, coefficients]) / 2
             intercept = np.concatenate([-intercept, intercept]) / 2
         # The scaling of the features is folded into the head, so that serving needs no scaler.
-        kernel = (coefficients / scaler.scale_).T.astype(np.float32)
-        bias = (intercept - (coefficients * (scaler.mean_ / scaler.scale_)).sum(1)).astype(
-            np.float32
-        )
-        candidate = Probe(
-            kernel,
-            bias,
-            c,
-            scores.score(train @ kernel + bias, train_labels),
-            scores.score(val @ kernel + bias, val_labels),
-        )
-        if best is None or candidate.val.better_than(best.val):
-            best = candidate
-    assert best is not None
-    return best
+        kernel = np.zeros((train.shape[1], classes), np.float32)
+        bias = np.full(classes, NEVER, np.float32)
+        kernel[:, present] = (coefficients / scaler.scale_).T
+        bias[present] = intercept - (coefficients * (scaler.mean_ / scaler.scale_)).sum(1)
+        yield Head(kernel, bias, c)
+
+
+def path_of(
+    features: LabelledSet,
+    classes: int,
+    settings: params.Training,
+    strengths: Sequence[float] = L2_PATH,
+) -> Iterator[Head]:
+    """The path of a set of features, all views of its images; see `path`."""
+    views = features.values.shape[1]
+    labels = np.repeat(features.labels, views)
+    weights = None
+    if settings.class_weights != 'none':
+        weights = targets.class_weights(features.labels, classes, settings.class_weights)[labels]
+    confidence = np.repeat(features.confidence, views) if settings.soft_labels else None
+    values = features.values.reshape(len(labels), -1)
+    return path(values, labels, classes, weights, confidence, strengths)
 
 
 def fit_scaler(features: np.ndarray) -> sklearn.preprocessing.StandardScaler:

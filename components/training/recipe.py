@@ -28,7 +28,6 @@ from thawline.components.training import (
     fine_tune,
     params,
     probe,
-    targets,
 )
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.model_selection import ValPredictions
@@ -40,6 +39,7 @@ from thawline.components.training.record import (
     Scores,
     TrainingRecord,
 )
+from thawline.components.training.val_choices import ValChoices
 from thawline.components.training.weight_interpolation import keep_best
 
 
@@ -68,12 +68,16 @@ class TrainedClassifier:
         record: of the training, but for what the recipe does not know: `base`, `tuned`,
             `environment`.
         val_logits: of the kept weights, in the order of the val features; float32 [N, C].
+        choices: what parts of val would have kept instead.
+        settings: of the recipe, with the augmentation that was found.
     """
 
     classifier: model.Classifier
     rule: Rule
     record: TrainingRecord
     val_logits: np.ndarray
+    choices: ValChoices
+    settings: params.Training
 
 
 def drop_unknown_classes(train: LabelledSet, val: LabelledSet) -> tuple[LabelledSet, LabelledSet]:
@@ -89,14 +93,25 @@ def _drop_unknown(data: LabelledSet, split: str) -> LabelledSet:
     return data.take(rows)
 
 
-def _check_classes(classes: tuple[str, ...], train: LabelledSet, val: LabelledSet) -> None:
+def check_classes(
+    classes: tuple[str, ...],
+    train: LabelledSet,
+    val: LabelledSet,
+    may_lack_classes: bool = False,
+) -> None:
+    """Refuses sets that nothing can be learned from, or judged by.
+
+    Raises:
+        DataError: a set has no image; train has one class alone, or lacks one that it may not.
+    """
     for name, data in (('train', train), ('val', val)):
         if not len(data):
             raise DataError(f'the {name} split has no images; add images or raise its share')
     learnt = [name for label, name in enumerate(classes) if label in train.labels]
     if len(learnt) < 2:
         raise DataError(f'training needs at least two classes; the train split has only {learnt}')
-    if absent := sorted(set(classes) - set(learnt)):
+    absent = sorted(set(classes) - set(learnt))
+    if absent and not may_lack_classes:
         raise DataError(f'the train split has no images of {absent}; add some or drop the class')
 
 
@@ -115,19 +130,9 @@ def _read_images(
 
 
 def _fit_probe(
-    train: LabelledSet, val: LabelledSet, classes: int, weighting: str, soft: bool
+    train: LabelledSet, val: LabelledSet, classes: int, settings: params.Training
 ) -> probe.Probe:
-    views = train.values.shape[1]
-    labels = np.repeat(train.labels, views)
-    each = targets.class_weights(train.labels, classes, weighting)
-    fitted = probe.fit(
-        train.values.reshape(len(labels), -1),
-        labels,
-        val.values[:, 0],
-        val.labels,
-        None if weighting == 'none' else each[labels],
-        np.repeat(train.confidence, views) if soft else None,
-    )
+    fitted = probe.fit_sets(train, val, classes, settings)
     progress.note(f'frozen base: val accuracy {percentages.percent(fitted.val.accuracy)}')
     return fitted
 
@@ -142,6 +147,7 @@ def train(
     log: tf.summary.SummaryWriter,
     spool: pathlib.Path | None = None,
     deadline: budget.Deadline | None = None,
+    may_lack_classes: bool = False,
 ) -> TrainedClassifier:
     """Runs the recipe.
 
@@ -156,6 +162,7 @@ def train(
         log: receives the curves for TensorBoard.
         spool: folder for what is too large for memory; None: nothing is.
         deadline: of the Trainer; None: the budget of the settings begins now.
+        may_lack_classes: whether train may have no image of a class, which is then not learned.
 
     Raises:
         ConfigError: the aim of the decision does not fit the classes.
@@ -164,8 +171,11 @@ def train(
     """
     deadline = deadline or budget.Deadline.of(settings.budget)
     train_set, val_set = drop_unknown_classes(features.train, features.val)
-    _check_classes(classes, train_set, val_set)
-    decision_threshold.check(settings.decision, classes, val_set.labels)
+    check_classes(classes, train_set, val_set, may_lack_classes)
+    decision = settings.decision
+    if may_lack_classes and len(np.unique(val_set.labels)) < 2:
+        decision = params.Decision()  # there is no threshold to choose
+    decision_threshold.check(decision, classes, val_set.labels)
 
     started = time.monotonic()
     progress.start('head on the frozen base')
@@ -180,19 +190,19 @@ def train(
         updated_statistics=tune.batch_norm == 'updated',
     )
     backbones.set_trainable(backbone, 0, 'frozen')
-    soft = settings.soft_labels
-    head = _fit_probe(train_set, val_set, len(classes), settings.class_weights, soft)
+    head = _fit_probe(train_set, val_set, len(classes), settings)
     classifier.set_head(head.kernel, head.bias)
     seconds = {'probe': time.monotonic() - started}
     record = TrainingRecord(
         classes=classes,
         images={TRAIN: len(train_set), VAL: len(val_set)},
-        soft_labels=int((train_set.confidence < 1).sum()) if soft else 0,
+        soft_labels=int((train_set.confidence < 1).sum()) if settings.soft_labels else 0,
         probe=ProbeRecord(head.c, head.train, head.val),
         val=head.val,
     )
     _log_scalars(log, 0, head.train.accuracy, head.val)
     predictions = ValPredictions(head.logits(val_set.values[:, 0]), head.val)
+    choices = ValChoices(head.val_path)
     views = settings.test_time_augmentation
     thaws, cost = settings.mode == 'fine_tune', None
     if thaws and deadline.seconds is not None:
@@ -234,8 +244,8 @@ def train(
             seconds['fine_tune'] = time.monotonic() - started
             return tuned
 
-        predictions, record = _run_fine_tuning(
-            classifier, thaw, predictions, val_images.labels, record
+        predictions, record, choices = _run_fine_tuning(
+            classifier, thaw, predictions, val_images.labels, record, choices
         )
         if record.fine_tune:  # otherwise no image was augmented
             record = dataclasses.replace(record, augmentation=augmentation)
@@ -245,11 +255,11 @@ def train(
         record = dataclasses.replace(
             record, val=predictions.val, without_test_time_augmentation=record.val
         )
-    rule, decision = decision_threshold.decide(
-        predictions.logits, val_set.labels, classes, settings.decision
-    )
-    record = dataclasses.replace(record, seconds=seconds, decision=decision)
-    return TrainedClassifier(classifier, rule, record, predictions.logits)
+        choices = dataclasses.replace(choices, averaged=predictions.logits)
+    rule, decided = decision_threshold.decide(predictions.logits, val_set.labels, classes, decision)
+    record = dataclasses.replace(record, seconds=seconds, decision=decided)
+    choices = dataclasses.replace(choices, patience=tune.patience)
+    return TrainedClassifier(classifier, rule, record, predictions.logits, choices, settings)
 
 
 def _without_fine_tuning(record: TrainingRecord, error: budget.TooShort) -> TrainingRecord:
@@ -264,7 +274,8 @@ def _run_fine_tuning(
     probed: ValPredictions,
     labels: np.ndarray,
     record: TrainingRecord,
-) -> tuple[ValPredictions, TrainingRecord]:
+    choices: ValChoices,
+) -> tuple[ValPredictions, TrainingRecord, ValChoices]:
     """Runs the second phase, and puts the best weights of both into the classifier.
 
     Args:
@@ -272,30 +283,34 @@ def _run_fine_tuning(
         thaw: runs the second phase on it.
         probed: predictions of the first phase.
         labels: of val.
-        record: of the first phase.
+        record, choices: of the first phase.
 
     Returns:
-        Predictions of the kept weights, and the record of both phases.
+        Predictions of the kept weights, and record and choices of both phases.
     """
     frozen = [np.array(variable) for variable in classifier.model.variables]
     try:
         tuned = thaw()
     except budget.TooShort as error:
-        return probed, _without_fine_tuning(record, error)
-    best, share, candidates = keep_best(
-        classifier.model, (frozen, probed), tuned.best, tuned.predict_val, labels
-    )
+        return probed, _without_fine_tuning(record, error), choices
+    kept = keep_best(classifier.model, (frozen, probed), tuned.best, tuned.predict_val, labels)
     ends: dict[float, Kept] = {0.0: 'probe', 1.0: 'fine_tuned'}
-    return best, dataclasses.replace(
+    record = dataclasses.replace(
         record,
-        val=best.val,
-        kept=ends.get(share, 'interpolated'),
+        val=kept.best.val,
+        kept=ends.get(kept.share, 'interpolated'),
         left_out=tuned.left_out,
         fine_tune=FineTuneRecord(
             tuned.best_epoch, tuned.plan.blocks, tuned.plan.epochs, tuned.best.val, tuned.history
         ),
-        interpolation={f'{at:g}': scored for at, scored in candidates.items()},
+        interpolation={f'{at:g}': scored for at, scored in kept.candidates.items()},
+        share=kept.share,
     )
+    between = {at: each.logits for at, each in kept.predictions.items() if 0 < at < 1}
+    choices = dataclasses.replace(
+        choices, epochs=tuned.logits, best_epoch=tuned.best_epoch, between=between
+    )
+    return kept.best, record, choices
 
 
 def _log_scalars(

@@ -13,7 +13,7 @@ Kept = Literal['probe', 'fine_tuned', 'interpolated']
 # Left out of the file where they are None: what was not done.
 _OPTIONAL = (
     'fine_tune', 'interpolation', 'augmentation', 'without_test_time_augmentation', 'calibration',
-    'val', 'val_argmax', 'budget',
+    'val', 'val_argmax', 'budget', 'judged',
 )  # fmt: skip
 
 
@@ -175,6 +175,47 @@ class BudgetRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class FoldRecord:
+    """A turn of cross-fitting: the fold that was judged, and what the next one chose.
+
+    Attributes:
+        fold: number of the judged one.
+        images: trained, chose, judged: how many did.
+        chosen: scores of what was kept, on the images that chose.
+        judged: scores of the answers to the images that were judged.
+        c: inverse L2 strength of the probe.
+        best_epoch: of fine-tuning; 0 without it.
+        share: of the fine-tuned weights.
+    """
+
+    fold: int
+    images: Mapping[str, int]
+    chosen: Scores
+    judged: Scores
+    c: float
+    best_epoch: int = 0
+    share: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationRecord:
+    """How the answers came about that the model is judged by.
+
+    Attributes:
+        method: 'split': by one training, image by image without the choices that it had a part in;
+            'folds': by a training for each fold that never saw it.
+        judged: scores of these answers; None in older records.
+        folds: of cross-fitting; none with a plain split.
+        refitted: on how many images what ships was fitted after it was judged; 0: it was not.
+    """
+
+    method: Literal['split', 'folds'] = 'split'
+    judged: Scores | None = None
+    folds: tuple[FoldRecord, ...] = ()
+    refitted: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingRecord(Record):
     """A whole training.
 
@@ -186,6 +227,8 @@ class TrainingRecord(Record):
         seconds: phase -> how long it took.
         val: scores of what is kept.
         kept: the weights: of the probe, of the best epoch, or between both.
+        share: of the fine-tuned weights in what is kept, from 0 to 1.
+        validation: how the answers came about that the model is judged by.
         budget: of the Trainer; None without one.
         left_out: what did not fit into the budget, for people.
         fine_tune: the second phase; None without one.
@@ -205,6 +248,8 @@ class TrainingRecord(Record):
     probe: ProbeRecord
     val: Scores
     kept: Kept = 'probe'
+    share: float = 0.0
+    validation: ValidationRecord = ValidationRecord()
     soft_labels: int = 0
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     budget: BudgetRecord | None = None

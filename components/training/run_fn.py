@@ -25,12 +25,13 @@ from thawline.components.training import (
     node_inputs,
     params,
     precision,
-    recipe,
     tuned_settings,
+    validation,
 )
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.node_inputs import NodeInputs
 from thawline.components.training.record import BaseRecord
+from thawline.components.training.validation import ImageRoles
 
 CURVES_FILE = 'learning_curves.svg'
 
@@ -39,7 +40,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """Called by TFX's Trainer.
 
     `fn_args.custom_config` holds `model` and `training` (JSON of `params`), `image_size`, `resize`,
-    `embeddings` (the Embedder's folder), `checkpoints` (a folder that outlives a failed
+    `embeddings` (the Embedder's folder), `ingested` (of the
+    images, with their folds), `checkpoints` (a folder that outlives a failed
     execution), and, for the cache key and the checkpoint's alone, `weights_digest`, `code_digest`
     and `library_versions`. Where the training is `tuned`, `fn_args.hyperparameters` is a Tuner's
     result, which overrides the settings.
@@ -69,12 +71,13 @@ def run_fn(fn_args: FnArgs) -> None:
     def images() -> tuple[LabelledSet, LabelledSet]:
         return node_inputs.read_images(fn_args.train_files, fn_args.eval_files, size, spool)
 
-    key = checkpoint_key(inputs, config, tuned_values)
+    roles = node_inputs.read_roles(config['ingested']) if 'ingested' in config else ImageRoles()
+    key = checkpoint_key(inputs, roles, config, tuned_values)
     checkpoint_file = CheckpointFile(pathlib.Path(config['checkpoints']) / key[:16], key)
     log = tf.summary.create_file_writer(str(run_folder / 'tensorboard'))
-    trained = recipe.train(
-        backbone, inputs.classes, inputs.features, images, settings, checkpoint_file, log, spool,
-        deadline,
+    trained = validation.train(
+        backbone, inputs.classes, inputs.features, images, settings, roles, checkpoint_file, log,
+        spool, deadline,
     )  # fmt: skip
     log.close()
 
@@ -104,6 +107,8 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     run_folder.mkdir(parents=True, exist_ok=True)
     record.write(run_folder)
+    tuned = tuned_values is not None
+    dataclasses.replace(trained.answers, tuned=tuned).write(run_folder)
     (run_folder / CURVES_FILE).write_bytes(learning_curves.draw(record))
     for array in spool.glob('*.npy'):
         array.unlink()
@@ -111,7 +116,10 @@ def run_fn(fn_args: FnArgs) -> None:
 
 
 def checkpoint_key(
-    inputs: NodeInputs, config: Mapping[str, Any], tuned_values: Mapping[str, Any] | None
+    inputs: NodeInputs,
+    roles: ImageRoles,
+    config: Mapping[str, Any],
+    tuned_values: Mapping[str, Any] | None,
 ) -> str:
     """Of a training: all that it depends on.
 
@@ -123,6 +131,8 @@ def checkpoint_key(
         inputs.features.train.digest(),
         inputs.features.val.digest(),
         inputs.backbone.weights_digest,
+        sorted(roles.clusters.items()),
+        sorted(roles.folds.items()),
         dict(config),
         tuned_values,
     ]

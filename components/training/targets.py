@@ -89,11 +89,11 @@ def class_weights(labels: np.ndarray, classes: int, mode: str) -> np.ndarray:
     """Weight of each class in the loss: int [N] -> float32 [C], its mean over the images 1.
 
     Args:
-        labels: in [0, C); every class occurs.
+        labels: in [0, C).
         classes: C.
         mode: 'none', or 'balanced': in inverse proportion to how many images a class has.
     """
     if mode == 'none':
         return np.ones(classes, np.float32)
-    counts = np.bincount(labels, minlength=classes)
+    counts = np.maximum(np.bincount(labels, minlength=classes), 1)  # an absent one weighs nothing
     return (len(labels) / (classes * counts)).astype(np.float32)

@@ -1,7 +1,8 @@
 """The images on which two runs are judged: the gate's, where one is the baseline of the other.
 
-They are test images that neither model has seen, of classes that both know. The gate asks the
-baseline itself about them. Between any other two runs, they are those of them that both evaluated.
+They are images that neither model had seen when it answered, of classes that both know. The gate
+asks the baseline itself about new ones. Between any other two runs, they are those that both
+evaluated.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from thawline.components.evaluation import counting, unseen_images
 from thawline.components.evaluation.metrics import Answers
+from thawline.components.evaluation.unseen_images import HeldOutImages
 from thawline.pipeline.reports.compared_run import ComparedRun
 
 
@@ -37,9 +39,15 @@ def judged(first: ComparedRun, second: ComparedRun) -> JudgedImages | None:
     if second.images is None or first.learned_from is None or second.learned_from is None:
         return None
     shared = [name for name in second.predictions.classes if name in first.predictions.classes]
-    learned_from = (*first.learned_from, *second.learned_from)
-    unseen = unseen_images.unseen(second.images, learned_from, shared)
-    (answers_a, _), (answers_b, labels) = (_named(run, unseen) for run in (first, second))
+    comparable = unseen_images.find(
+        second.images,
+        second.learned_from,
+        first.learned_from,
+        shared,
+        *(HeldOutImages.of(run.predictions) for run in (second, first)),
+    )
+    common = comparable.unseen | comparable.answered.keys()
+    (answers_a, _), (answers_b, labels) = (_named(run, common) for run in (first, second))
     both = sorted(answers_a.keys() & labels.keys())
     table = second.predictions
     cluster = dict(zip(table.ids.tolist(), table.clusters.tolist(), strict=True))

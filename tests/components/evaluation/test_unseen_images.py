@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import pathlib
 import time
+from collections.abc import Collection, Sequence
 
 import hypothesis
 import hypothesis.strategies as st
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline.components.evaluation.unseen_images import unseen
+from thawline.components.evaluation.unseen_images import HeldOutImages, ImagesToCompare, find
 from thawline.components.shared import image_table
 
 Image = tuple[str, str, str]  # id, group, split
@@ -23,6 +24,16 @@ def table(*images: Image) -> pa.Table:
         for name, group, split in images
     ]
     return pa.Table.from_pylist(rows, image_table.SCHEMA)
+
+
+def unseen(
+    own: pa.Table, learned_from: Sequence[pa.Table], classes: Collection[str]
+) -> frozenset[str]:
+    """Without a held-out answer."""
+    images = find(own, learned_from, (), classes, HeldOutImages(), HeldOutImages())
+    other_way = find(own, (), learned_from, classes, HeldOutImages(), HeldOutImages())
+    assert images == other_way
+    return images.unseen
 
 
 OWN = table(
@@ -105,7 +116,8 @@ def test_fifty_thousand_images_are_cheap(tmp_path: pathlib.Path) -> None:
     pq.write_table(own, file)
     assert file.stat().st_size < 6_000_000
     started = time.process_time()
-    assert len(unseen(own, [own, other], ['x'])) == 5_000
+    none = HeldOutImages()
+    assert len(find(own, [own], [other], ['x'], none, none).unseen) == 5_000
     assert time.process_time() - started < 2
 
 
@@ -129,3 +141,53 @@ def test_a_chain_of_images_and_groups_leads_to_no_unseen_image(
                 seen |= {(0, image[0]), (1, image[1])}
     expected = {image[0] for image in test if (0, image[0]) not in seen}
     assert unseen(table(*own), [table(*other)], ['x']) == expected
+
+
+FOLDED = table(
+    ('a', 'a', 'val'), ('b', 'b', 'train'), ('c', 'pair', 'train'), ('d', 'pair', 'train')
+)
+FOLDS = HeldOutImages(
+    {'a': '0', 'b': '1', 'c': '2', 'd': '2'}, {'a': 'x', 'b': 'y', 'c': 'x', 'd': 'x'}
+)
+NONE = HeldOutImages()
+
+
+def test_what_was_held_out_from_both_is_compared_by_the_answers_of_then() -> None:
+    images = find(FOLDED, [FOLDED], [FOLDED], ['x'], FOLDS, FOLDS)
+    assert images == ImagesToCompare(frozenset(), FOLDS.answers)
+
+
+def test_new_images_of_folds_are_asked_of_a_baseline_that_has_not_seen_them() -> None:
+    before = table(('a', 'a', 'val'), ('b', 'b', 'train'))
+    held = HeldOutImages({'a': '4', 'b': '3'}, {'a': 'x', 'b': 'y'})
+    images = find(FOLDED, [FOLDED], [before], ['x'], FOLDS, held)
+    assert images == ImagesToCompare(frozenset({'c', 'd'}), {'a': 'x', 'b': 'y'})
+
+
+def test_a_relative_in_another_fold_of_the_baseline_had_been_seen() -> None:
+    held = HeldOutImages({**FOLDS.folds, 'd': '1'}, FOLDS.answers)
+    images = find(FOLDED, [FOLDED], [FOLDED], ['x'], FOLDS, held)
+    assert images.answered == {'a': 'x', 'b': 'y'}
+    # Or where the relative was trained on, and is known by the name of the cluster alone.
+    trained = table(('gone', 'pair', 'train'))
+    images = find(FOLDED, [FOLDED], [FOLDED, trained], ['x'], FOLDS, FOLDS)
+    assert images.answered == {'a': 'x', 'b': 'y'}
+
+
+def test_folds_and_a_plain_split_are_compared_on_what_neither_has_seen() -> None:
+    plain = table(
+        ('a', 'a', 'test'), ('b', 'b', 'train'), ('c', 'pair', 'test'), ('d', 'pair', 'test')
+    )
+    # The candidate has folds: its held-out answers to the baseline's test images.
+    images = find(FOLDED, [FOLDED], [plain], ['x'], FOLDS, NONE)
+    assert images == ImagesToCompare(frozenset({'a', 'c', 'd'}), {})
+    # The baseline has: its held-out answers to the candidate's test images.
+    images = find(plain, [plain], [FOLDED], ['x'], NONE, FOLDS)
+    assert images == ImagesToCompare(frozenset(), {'a': 'x', 'c': 'x', 'd': 'x'})
+
+
+def test_val_of_a_plain_split_counts_where_its_choices_were_held_out() -> None:
+    plain = table(('a', 'a', 'val'), ('b', 'b', 'train'), ('c', 'pair', 'test'))
+    parts = HeldOutImages({'a': '3'}, {'a': 'y'})
+    images = find(plain, [plain], [plain], ['x'], parts, parts)
+    assert images == ImagesToCompare(frozenset({'c'}), {'a': 'y'})

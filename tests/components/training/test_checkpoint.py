@@ -19,6 +19,7 @@ from tests.components.training import tiny
 from thawline.components.training import recipe, run_fn
 from thawline.components.training.checkpoint import Checkpoint, CheckpointFile
 from thawline.components.training.node_inputs import NodeInputs
+from thawline.components.training.validation import ImageRoles
 
 
 def a_state(value: float = 1.0) -> Checkpoint:
@@ -155,8 +156,8 @@ def test_file_is_a_plain_archive_of_arrays(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize('column', ['values', 'labels', 'ids', 'confidence'])
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_key_changes_with_the_images_whatever_their_place(column: str, split: str) -> None:
-    before = run_fn.checkpoint_key(node_inputs(), CONFIG, None)
-    assert run_fn.checkpoint_key(node_inputs(), CONFIG, None) == before
+    before = run_fn.checkpoint_key(node_inputs(), ROLES, CONFIG, None)
+    assert run_fn.checkpoint_key(node_inputs(), ROLES, CONFIG, None) == before
     inputs = node_inputs()
     images = getattr(inputs.features, split)
     array = getattr(images, column).copy()
@@ -165,22 +166,27 @@ def test_key_changes_with_the_images_whatever_their_place(column: str, split: st
         inputs.features, **{split: dataclasses.replace(images, **{column: array})}
     )
     changed = dataclasses.replace(inputs, features=features)
-    assert run_fn.checkpoint_key(changed, CONFIG, None) != before
+    assert run_fn.checkpoint_key(changed, ROLES, CONFIG, None) != before
 
 
 def test_key_changes_with_settings_code_libraries_weights_and_classes() -> None:
     inputs = node_inputs()
     other_weights = dataclasses.replace(inputs.backbone, weights_digest='other')
     found = {
-        run_fn.checkpoint_key(inputs, CONFIG, None),
-        run_fn.checkpoint_key(inputs, CONFIG, {'augmentation': 'none'}),
-        run_fn.checkpoint_key(dataclasses.replace(inputs, classes=('b', 'a')), CONFIG, None),
-        run_fn.checkpoint_key(dataclasses.replace(inputs, backbone=other_weights), CONFIG, None),
-        *(run_fn.checkpoint_key(inputs, CONFIG | {name: 'other'}, None) for name in CONFIG),
+        run_fn.checkpoint_key(inputs, ROLES, CONFIG, None),
+        run_fn.checkpoint_key(inputs, ROLES, CONFIG, {'augmentation': 'none'}),
+        run_fn.checkpoint_key(dataclasses.replace(inputs, classes=('b', 'a')), ROLES, CONFIG, None),
+        run_fn.checkpoint_key(
+            dataclasses.replace(inputs, backbone=other_weights), ROLES, CONFIG, None
+        ),
+        *(run_fn.checkpoint_key(inputs, ROLES, CONFIG | {name: 'other'}, None) for name in CONFIG),
+        run_fn.checkpoint_key(inputs, ImageRoles({b'a': 'other'}, ROLES.folds), CONFIG, None),
+        run_fn.checkpoint_key(inputs, ImageRoles(ROLES.clusters, {b'a': 1}), CONFIG, None),
     }
-    assert len(found) == 4 + len(CONFIG)
+    assert len(found) == 6 + len(CONFIG)
 
 
+ROLES = ImageRoles({b'a': 'a'}, {b'a': 0})
 CONFIG = {'training': '{}', 'code_digest': 'c0de', 'library_versions': '{"keras": "3.15.1"}'}
 
 

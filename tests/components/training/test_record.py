@@ -25,7 +25,7 @@ from thawline.components.training.record import (
 
 ALWAYS = {
     'classes', 'images', 'probe', 'val', 'kept', 'soft_labels', 'seconds', 'left_out', 'decision',
-    'base', 'tuned', 'environment',
+    'base', 'tuned', 'environment', 'share', 'validation',
 }  # fmt: skip
 HALF = ThresholdScores(0.5, 0.5, 0.5, 0.5)
 FULL = made_records.training(

@@ -19,6 +19,7 @@ from thawline.components.backbones.params import PretrainedBase
 from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.held_out_answers import HeldOutAnswers
 from thawline.components.training import params, run_fn
 from thawline.components.training.record import TrainingRecord
 
@@ -40,6 +41,7 @@ def arguments(
     """As TFX Trainer hands them over; checkpoints outlive the folder of one execution."""
     training = params.Training(
         mode=mode,
+        refit='never',  # so that the record tells of what is served
         batch_size=10,
         augmentation='light',
         fine_tune=params.FineTune(blocks=1, **tune),
@@ -156,6 +158,20 @@ def test_served_model_is_the_one_that_the_record_tells_of(
     labels = [CLASSES.index(row.label) for row in transformed.rows]
     hits = (predictions.argmax(1) == labels)[4 * len(CLASSES) :]  # val is the second part
     assert hits.mean() == pytest.approx(TrainingRecord.read(folder / 'run').val.accuracy)
+
+
+@pytest.mark.parametrize('training', ['folder', 'probed'])
+def test_answers_that_were_held_out_are_beside_the_record(
+    training: str, request: pytest.FixtureRequest, transformed: Transformed
+) -> None:
+    run = request.getfixturevalue(training) / 'run'
+    answers, record = HeldOutAnswers.read(run), TrainingRecord.read(run)
+    assert answers is not None and len(answers) == record.images['val']
+    assert not answers.by_folds and not answers.tuned
+    names = {row.image_id: row.label for row in transformed.rows}
+    labels = [CLASSES.index(names[identity.decode()]) for identity in answers.ids]
+    assert record.validation.judged is not None
+    assert (answers.answers == labels).mean() == pytest.approx(record.validation.judged.accuracy)
 
 
 def test_nothing_is_left_behind(folder: pathlib.Path) -> None:

@@ -36,12 +36,10 @@ def test_each_share_is_scored_under_its_own_name(best: float) -> None:
 
     ends = [ValPredictions.score(logits(1 - abs(at - best)), LABELS) for at in (0.0, 1.0)]
     frozen = ([np.float32(1.0), np.int32(3)], ends[0])
-    kept, share, candidates = weight_interpolation.keep_best(
-        network, frozen, ends[1], predict, LABELS
-    )
+    kept = weight_interpolation.keep_best(network, frozen, ends[1], predict, LABELS)
     assert scored == list(weight_interpolation.SHARES)
-    assert {at: round(60 * c.accuracy) for at, c in candidates.items()} == {
+    assert {at: round(60 * c.accuracy) for at, c in kept.candidates.items()} == {
         at: 60 - round(20 * abs(at - best)) for at in (0.0, 0.25, 0.5, 0.75, 1.0)
     }
-    assert share == best and place() == best and kept.val.accuracy == 1.0
+    assert kept.share == best and place() == best and kept.best.val.accuracy == 1.0
     assert network.variables[1].numpy() == (3 if best == 0 else 7)  # integers are never between

@@ -1,0 +1,290 @@
+"""What the gate's promise is worth: simulated from drawing images to the bound, choices and all.
+
+- Sets are drawn from a pool of embedded images, by the number that is labelled in all. The probe is
+  trained, chosen, validated and fitted to all images by the product's own functions, with folds
+  and with a plain split (70 % train, 30 % val; no test). The accuracy of what ships is that on the
+  images of the pool that were not drawn.
+- A blessing is wrong if the accuracy of what ships is at or below the threshold. It is set to just
+  that accuracy here, the worst case; and below it by 0.10 to see how often a good model passes.
+- "images" are independent; "groups" are of 10 images that share 60 % of their features with the
+  group's first; of "duplicates", one image in five is of a cluster of 2 to 5 that share 95 %. The
+  accuracy of what ships is that on other groups, made alike.
+- "threshold" sets `training.decision.aim: accuracy`, with two classes.
+- "today" is the plain split of 70/15/15 as it was: val chooses and judges, images count as
+  independent, and what ships has learned from train alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import itertools
+import pathlib
+
+import numpy as np
+
+from benchmarks import report
+from thawline.components.ingestion import stratify
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.statistics import clustered_bound, proportions
+from thawline.components.training import (
+    cross_fitting,
+    cross_validation,
+    decision_threshold,
+    held_out,
+    params,
+    probe,
+    refit,
+)
+from thawline.components.training.val_choices import ValChoices
+
+FOLDS, GROUP, SHARED, ALIKE = 5, 10, 0.6, 0.95
+UNSEEN = 2000
+BELOW = 0.10
+METHODS = ('folds', 'split', 'today')
+KINDS = ('images', 'groups', 'duplicates')
+AIMS = ('argmax', 'threshold')
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """Embedded images: float32 [N, D] and int [N]."""
+
+    name: str
+    features: np.ndarray
+    labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """A set that is labelled, and images that are not: features, labels, clusters."""
+
+    features: np.ndarray
+    labels: np.ndarray
+    clusters: np.ndarray
+    unseen: np.ndarray
+    unseen_labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What one training led to.
+
+    Attributes:
+        accuracy: of what ships.
+        measured: of the answers that judge.
+        bound: the gate's.
+    """
+
+    accuracy: float
+    measured: float
+    bound: float
+
+
+def read_pool(file: pathlib.Path) -> Pool:
+    """A pool as an archive of `features` and `labels`."""
+    with np.load(file) as stored:
+        features, labels = stored['features'].astype(np.float32), stored['labels'].astype(int)
+    return Pool(file.stem, features, labels)
+
+
+def draw(pool: Pool, n: int, classes: int, kind: str, rng: np.random.Generator) -> Drawn:
+    """A set of n images of some classes, and others of the same classes."""
+    names = rng.choice(np.unique(pool.labels), classes, replace=False)
+    rows = rng.permutation(np.flatnonzero(np.isin(pool.labels, names)))
+    place = {name: label for label, name in enumerate(names)}
+    labels = np.array([place[name] for name in pool.labels[rows]])
+    half = len(rows) // 2  # no image is in both
+    few, few_labels, clusters = _make(pool.features[rows[:half]], labels[:half], n, kind, rng)
+    many, many_labels, _ = _make(pool.features[rows[half:]], labels[half:], UNSEEN, kind, rng)
+    return Drawn(few, few_labels, clusters, many, many_labels)
+
+
+def _make(
+    features: np.ndarray, labels: np.ndarray, n: int, kind: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images of the kind, their labels and clusters; a cluster is of one class."""
+    sizes: list[int] = []
+    while sum(sizes) < n:
+        size = 1
+        if kind == 'groups':
+            size = GROUP
+        elif kind == 'duplicates' and rng.random() < 0.08:  # a fifth of the images
+            size = int(rng.integers(2, 6))
+        sizes.append(min(size, n - sum(sizes)))
+    clusters = np.repeat(np.arange(len(sizes)), sizes)
+    share = {'images': 0.0, 'groups': SHARED, 'duplicates': ALIKE}[kind]
+    made = np.zeros((n, features.shape[1]), np.float32)
+    made_labels = np.zeros(n, int)
+    by_class = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
+    for cluster, size in enumerate(sizes):
+        label = cluster % len(by_class)
+        own = rng.choice(by_class[label], size, replace=False)
+        rows = np.flatnonzero(clusters == cluster)
+        made[rows] = share * features[own[0]] + (1 - share) * features[own]
+        made_labels[rows] = label
+    return made, made_labels, clusters
+
+
+def judge(drawn: Drawn, method: str, aim: str, seed: int) -> Judged | None:
+    """Trains, validates and ships; None where a class is missing from what trains."""
+    decision = params.Decision(aim='accuracy' if aim == 'threshold' else 'argmax')
+    settings = params.Training(mode='probe', decision=decision)
+    ids = np.array([str(row).encode() for row in range(len(drawn.labels))], object)
+    data = LabelledSet(drawn.features[:, None], drawn.labels, ids)
+    run = {'folds': _by_folds, 'split': _by_split, 'today': _as_before}[method]
+    return run(drawn, data, settings, seed)
+
+
+def _by_folds(
+    drawn: Drawn, data: LabelledSet, settings: params.Training, seed: int
+) -> Judged | None:
+    names = _names(drawn)
+    fold = cross_validation.assign_folds(drawn.labels, drawn.clusters, FOLDS, seed)
+    fitted = cross_fitting.fit_probe(data, fold, names, settings)
+    rows = np.flatnonzero(fitted.learnt)
+    rule, _ = decision_threshold.decide(
+        fitted.choosing[rows], drawn.labels[rows], names, settings.decision
+    )
+    hits = fitted.answers.answers == drawn.labels
+    answers = rule.answers(fitted.head.logits(drawn.unseen))
+    return _judged(answers == drawn.unseen_labels, hits, drawn.clusters)
+
+
+def _by_split(
+    drawn: Drawn, data: LabelledSet, settings: params.Training, seed: int
+) -> Judged | None:
+    split = _split(drawn, seed, {'train': 0.7, 'val': 0.3})
+    train, val = np.flatnonzero(split == 'train'), np.flatnonzero(split == 'val')
+    names, labels = _names(drawn), drawn.labels[val]
+    if len(np.unique(drawn.labels[train])) < len(names) or not _two(labels, settings):
+        return None
+    head = probe.fit_sets(data.take(train), data.take(val), len(names), settings)
+    choices = ValChoices(head.val_path)
+    parts = cross_fitting.parts_of_val(labels, drawn.clusters[val])
+    answers = held_out.choose_apart(
+        data.ids[val], labels, parts, choices.by, names, settings.decision
+    )
+    rule, _ = decision_threshold.decide(
+        head.logits(drawn.features[val]), labels, names, settings.decision
+    )
+    shipped = refit.fit_head(data, len(names), settings, head.c)
+    right = rule.answers(shipped.logits(drawn.unseen)) == drawn.unseen_labels
+    return _judged(right, answers.answers == labels, drawn.clusters[val])
+
+
+def _as_before(
+    drawn: Drawn, data: LabelledSet, settings: params.Training, seed: int
+) -> Judged | None:
+    split = _split(drawn, seed, {'train': 0.7, 'val': 0.15, 'test': 0.15})
+    train, val = np.flatnonzero(split == 'train'), np.flatnonzero(split == 'val')
+    names, labels = _names(drawn), drawn.labels[val]
+    if len(np.unique(drawn.labels[train])) < len(names) or not _two(labels, settings):
+        return None
+    head = probe.fit_sets(data.take(train), data.take(val), len(names), settings)
+    logits = head.logits(drawn.features[val])
+    rule, _ = decision_threshold.decide(logits, labels, names, settings.decision)
+    hits = rule.answers(logits) == labels
+    right = rule.answers(head.logits(drawn.unseen)) == drawn.unseen_labels
+    bound = proportions.lower_bound(int(hits.sum()), len(hits))
+    return Judged(float(right.mean()), float(hits.mean()), bound)
+
+
+def _names(drawn: Drawn) -> tuple[str, ...]:
+    return tuple(f'class {label}' for label in range(int(drawn.labels.max()) + 1))
+
+
+def _two(labels: np.ndarray, settings: params.Training) -> bool:
+    """Whether a threshold can be chosen, where one is."""
+    return settings.decision.aim == 'argmax' or len(np.unique(labels)) == 2
+
+
+def _split(drawn: Drawn, seed: int, fractions: dict[str, float]) -> np.ndarray:
+    """As ingestion shares clusters out."""
+    images = [
+        (f'cluster {cluster}', str(label))
+        for cluster, label in zip(drawn.clusters, drawn.labels, strict=True)
+    ]
+    split = stratify.share_out(images, seed, fractions)
+    return np.array([split[cluster] for cluster, _ in images])
+
+
+def _judged(right: np.ndarray, hits: np.ndarray, clusters: np.ndarray) -> Judged:
+    tally = clustered_bound.tally(hits, clusters)
+    bound = clustered_bound.lower_bound(int(hits.sum()), len(hits), tally)
+    return Judged(float(right.mean()), float(hits.mean()), bound)
+
+
+def simulate(
+    pool: Pool, n: int, classes: int, kind: str, aim: str, method: str, draws: int, seed: int = 0
+) -> list[Judged]:
+    """What so many sets led to; the sets are the same for every method."""
+    results = []
+    for number in range(draws):
+        rng = np.random.default_rng([seed, n, KINDS.index(kind), number])
+        judged = judge(draw(pool, n, classes, kind, rng), method, aim, number)
+        if judged is not None:
+            results.append(judged)
+    return results
+
+
+def row(results: list[Judged], draws: int) -> list[str]:
+    """Accuracy of what ships, error of what is measured, wrong blessings, power."""
+    wrong = sum(judged.bound >= judged.accuracy for judged in results)
+    passed = sum(judged.bound >= judged.accuracy - BELOW for judged in results)
+    accuracy = np.array([judged.accuracy for judged in results])
+    measured = np.array([judged.measured for judged in results])
+    share = proportions.wilson(wrong, draws)
+    return [
+        f'{100 * accuracy.mean():.1f}',
+        f'{100 * (measured - accuracy).mean():+.1f} ± {100 * (measured - accuracy).std():.1f}',
+        f'{100 * wrong / draws:.1f} ({100 * share.lower:.1f} to {100 * share.upper:.1f})',
+        f'{100 * passed / draws:.1f}',
+    ]
+
+
+def main() -> None:
+    """Simulates every cell and writes the table after each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    default = pathlib.Path('../shared/pools/cifar10_lite0_128.npz')
+    parser.add_argument('--pool', type=pathlib.Path, default=default)
+    parser.add_argument('--draws', type=int, default=1000)
+    parser.add_argument('--sizes', type=int, nargs='+', default=[60, 100, 200, 400, 1000])
+    parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS))
+    parser.add_argument('--aims', nargs='+', choices=AIMS, default=list(AIMS))
+    parser.add_argument('--methods', nargs='+', choices=METHODS, default=list(METHODS))
+    parser.add_argument(
+        '--write', nargs='?', const='beside', metavar='FILE', help='write the tables'
+    )
+    parser.set_defaults(limit=None)
+    report.resumable(parser)
+    args = parser.parse_args()
+    pool, measured = read_pool(args.pool), report.Measured(args)
+    results = report.Report(__file__, __doc__ or '', args)
+    cells = list(itertools.product(args.kinds, args.aims, args.sizes, args.methods))
+    results.expect(len(cells))
+    rows: dict[tuple[str, str], list[list[str]]] = {}
+    for kind, aim, n, method in cells:
+        classes = 2 if aim == 'threshold' else 5
+        name = f'{pool.name} {kind} {aim} {n} {method} {args.draws}'
+        cell = functools.partial(simulate, pool, n, classes, kind, aim, method, args.draws)
+        judged = measured.take((name,), cell)
+        line = [f'{n:,}', method, *row(judged, args.draws)]
+        rows.setdefault((kind, aim), []).append(line)
+        results.finished(f'{name}: {line[-1]} passed, {line[-2]} wrongly')
+        results.table(
+            f'{kind}, {aim}, {classes} classes of {pool.name}',
+            (
+                'images', 'validation', 'accuracy, %', 'measured less accuracy, points',
+                'wrong blessings, %', f'passes {BELOW:.2f} below, %',
+            ),
+            rows[kind, aim],
+        )  # fmt: skip
+    results.close()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,371 @@
+"""Fine-tuning, cross-fitted: a whole training for each fold, and one on all images that ships."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import logging
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from thawline.components import backbones
+from thawline.components.backbones import classifier as model
+from thawline.components.backbones.features import Features
+from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared import progress
+from thawline.components.shared.held_out_answers import HeldOutAnswers
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.training import (
+    budget,
+    cross_fitting,
+    decision_threshold,
+    held_out,
+    model_selection,
+    params,
+    probe,
+    recipe,
+    refit,
+    scores,
+)
+from thawline.components.training.best_epoch import Snapshot
+from thawline.components.training.checkpoint import Checkpoint, CheckpointFile
+from thawline.components.training.cross_fitting import Turn
+from thawline.components.training.model_selection import ValPredictions
+from thawline.components.training.record import (
+    CalibratedScores,
+    EpochRecord,
+    FineTuneRecord,
+    Kept,
+    ProbeRecord,
+    Scores,
+    TrainingRecord,
+    ValidationRecord,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldSets:
+    """The images of all folds, every label in [0, C).
+
+    Attributes:
+        kind: of the features.
+        features: float32 [N, V, D].
+        fold: int [N].
+        images: reads the pixels of the same images in the same order.
+    """
+
+    kind: Features
+    features: LabelledSet
+    fold: np.ndarray
+    images: Callable[[], LabelledSet]
+
+
+class Outcome(NamedTuple):
+    """As `validation.ValidatedClassifier`."""
+
+    classifier: model.Classifier
+    rule: Rule
+    record: TrainingRecord
+    answers: HeldOutAnswers
+
+
+@dataclasses.dataclass(frozen=True)
+class TurnResult:
+    """A turn's training.
+
+    Attributes:
+        turn: whose rows it has; those that chose are of classes that it learned.
+        judged: logits of the images that are judged, float32 [J, C].
+        kept: logits of those that chose, by what was kept; float32 [N, C].
+        path: the same by the probe of each strength, float32 [S, N, C].
+        shares: the same by weights between the frozen base (0) and the best epoch (1).
+        record: of the training.
+        policy: of the augmentation.
+    """
+
+    turn: Turn
+    judged: np.ndarray
+    kept: np.ndarray
+    path: np.ndarray
+    shares: Mapping[float, np.ndarray]
+    record: TrainingRecord
+    policy: params.AugmentationName
+
+    def checkpoint(self) -> Checkpoint:
+        """All but the turn."""
+        arrays = {'judged': self.judged, 'kept': self.kept, 'path': self.path}
+        arrays |= {f'share{share:g}': logits for share, logits in self.shares.items()}
+        shares = sorted(self.shares)
+        meta = {'record': self.record.to_json(None), 'policy': self.policy, 'shares': shares}
+        return Checkpoint(arrays, meta)
+
+    @classmethod
+    def of(cls, turn: Turn, saved: Checkpoint) -> TurnResult:
+        """From a checkpoint."""
+        arrays, meta = saved.arrays, saved.meta
+        return cls(
+            turn,
+            arrays['judged'],
+            arrays['kept'],
+            arrays['path'],
+            {share: arrays[f'share{share:g}'] for share in meta['shares']},
+            TrainingRecord.from_json(meta['record'], 'the checkpoint of a fold'),
+            meta['policy'],
+        )
+
+
+def train(
+    backbone: backbones.Backbone,
+    classes: tuple[str, ...],
+    sets: FoldSets,
+    settings: params.Training,
+    checkpoint_file: CheckpointFile,
+    log: tf.summary.SummaryWriter,
+    spool: pathlib.Path | None,
+    deadline: budget.Deadline,
+) -> Outcome:
+    """Trains a model for each fold, and then what ships.
+
+    Args:
+        backbone: the base; changed in place.
+        classes: C names.
+        sets: the images.
+        settings: of the recipe.
+        checkpoint_file: a killed training goes on in the fold where it was.
+        log: receives the curves of what was trained last.
+        spool: folder for what is too large for memory.
+        deadline: of all of it.
+
+    Raises:
+        ConfigError, DataError, FloatingPointError: as `recipe.train`.
+    """
+    started = time.monotonic()
+    progress.start('reading images')
+    images = sets.images()
+    seconds = {'read': time.monotonic() - started}
+    started = time.monotonic()
+    base = Snapshot(backbone.model.variables)
+    turns = list(cross_fitting.rotate(sets.fold))
+    results = []
+    for number, turn in enumerate(turns, 1):
+        progress.note(f'fold {number}/{len(turns)}')
+        # A turn learns from a part of the images, and what ships from all of them.
+        later = len(images) + sum(len(other.train) for other in turns[number:])
+        part = deadline.part(len(turn.train) / (len(turn.train) + later))
+        trainer = functools.partial(
+            _train_turn, backbone, classes, sets, images, settings, spool, part, log
+        )
+        results.append(_resume_or_train(turn, trainer, checkpoint_file, number))
+        base.restore()
+    seconds['folds'] = time.monotonic() - started
+    started = time.monotonic()
+    outcome = _ship(backbone, classes, sets, images, settings, results, spool)
+    seconds['all images'] = time.monotonic() - started
+    for number in range(1, len(turns) + 1):
+        checkpoint_file.child(f'fold{number}').clear()
+        checkpoint_file.child(f'fold{number}-done').clear()
+    return outcome._replace(record=dataclasses.replace(outcome.record, seconds=seconds))
+
+
+def _resume_or_train(
+    turn: Turn,
+    trainer: Callable[[Turn, CheckpointFile], TurnResult],
+    checkpoint_file: CheckpointFile,
+    number: int,
+) -> TurnResult:
+    done = checkpoint_file.child(f'fold{number}-done')
+    if (saved := done.load()) is not None:
+        logging.info('fold %d was trained before', number)
+        return TurnResult.of(turn, saved)
+    epochs = checkpoint_file.child(f'fold{number}')
+    result = trainer(turn, epochs)
+    done.save(result.checkpoint())
+    epochs.clear()
+    return result
+
+
+def _train_turn(
+    backbone: backbones.Backbone,
+    classes: tuple[str, ...],
+    sets: FoldSets,
+    images: LabelledSet,
+    settings: params.Training,
+    spool: pathlib.Path | None,
+    deadline: budget.Deadline,
+    log: tf.summary.SummaryWriter,
+    turn: Turn,
+    checkpoint_file: CheckpointFile,
+) -> TurnResult:
+    """Runs the recipe on the images of a turn.
+
+    Raises:
+        DataError: all images that train are of one class, or none that chooses is of a class of
+            theirs.
+    """
+    features, labels = sets.features, sets.features.labels
+    chose = turn.choose[np.isin(labels[turn.choose], labels[turn.train])]
+    trained = recipe.train(
+        backbone,
+        classes,
+        recipe.FeatureSets(sets.kind, features.take(turn.train), features.take(chose)),
+        lambda: (images.take(turn.train), images.take(chose)),
+        settings,
+        checkpoint_file,
+        log,
+        spool,
+        deadline,
+        may_lack_classes=True,
+    )
+    choices = trained.choices
+    shares = dict(choices.between)
+    if choices.epochs:
+        shares[1.0] = choices.epochs[choices.best_epoch - 1]
+    return TurnResult(
+        dataclasses.replace(turn, choose=chose),
+        trained.classifier.predict(images.values[turn.judge]),
+        trained.val_logits,
+        choices.path,
+        shares,
+        trained.record,
+        trained.settings.augmentation,
+    )
+
+
+def _ship(
+    backbone: backbones.Backbone,
+    classes: tuple[str, ...],
+    sets: FoldSets,
+    images: LabelledSet,
+    settings: params.Training,
+    results: Sequence[TurnResult],
+    spool: pathlib.Path | None,
+) -> Outcome:
+    """Fits what the folds chose to all images, and puts the record together."""
+    features, labels = sets.features, sets.features.labels
+    answers = HeldOutAnswers.empty(features.ids, sets.fold, len(classes), by_folds=True)
+    folds = []
+    for result in results:
+        turn, record = result.turn, result.record
+        chosen = labels[turn.choose]
+        rule = held_out.decide(result.kept, chosen, classes, settings.decision)
+        held_out.answer(answers, turn.judge, rule, result.judged)
+        judged = held_out.score(answers, labels, turn.judge)
+        tuned = record.fine_tune
+        folds.append(
+            turn.record(
+                record.val, judged, record.probe.c, tuned.best_epoch if tuned else 0, record.share
+            )
+        )
+    rows = np.concatenate([result.turn.choose for result in results])
+    own = labels[rows]
+    path = np.concatenate([result.path for result in results], axis=1)
+    strength = probe.choose_strength(path, own)
+    choice, interpolation = _choose(results, path[strength], own, strength)
+    settings = settings.model_copy(update={'augmentation': _most_common(results)})
+
+    classifier = refit.build(backbone, sets.kind, len(classes), settings)
+    head = refit.fit_head(features, len(classes), settings, choice.c)
+    classifier.set_head(head.kernel, head.bias)
+    if choice.best_epoch:
+        refit.thaw(classifier, images, settings, choice, spool)
+    classifier = dataclasses.replace(classifier, views=settings.test_time_augmentation)
+
+    judged = held_out.score(answers, labels)
+    kept = np.concatenate([result.kept for result in results])
+    rule, decision = decision_threshold.decide(kept, own, classes, settings.decision)
+    ends: dict[float, Kept] = {0.0: 'probe', 1.0: 'fine_tuned'}
+    first = results[0].record
+    record = TrainingRecord(
+        classes=classes,
+        images={'train': len(features), 'val': len(features)},
+        soft_labels=int((features.confidence < 1).sum()) if settings.soft_labels else 0,
+        probe=ProbeRecord(
+            choice.c,
+            scores.score(head.logits(features.values[:, 0]), labels),
+            scores.score(path[strength], own),
+        ),
+        val=scores.score(kept, own),
+        kept=ends.get(choice.share, 'interpolated'),
+        share=choice.share,
+        left_out=tuple(dict.fromkeys(text for r in results for text in r.record.left_out)),
+        fine_tune=_fine_tune_record(results, interpolation),
+        interpolation={f'{share:g}': p for share, p in interpolation.items()} or None,
+        augmentation=first.augmentation,
+        decision=decision,
+        validation=ValidationRecord(
+            'folds', held_out.score(answers, labels), tuple(folds), len(features)
+        ),
+    )
+    return Outcome(classifier, rule, record, answers)
+
+
+def _choose(
+    results: Sequence[TurnResult], probed: np.ndarray, labels: np.ndarray, strength: int
+) -> tuple[refit.Choice, dict[float, CalibratedScores]]:
+    """What all folds chose together, each image by weights that had not learned from it.
+
+    Args:
+        results: of the turns.
+        probed: logits of the images that chose, by the probe that was chosen; float32 [N, C].
+        labels: of them.
+        strength: place of the probe's strength.
+    """
+    c = probe.L2_PATH[strength]
+    tuned = [r.record.fine_tune for r in results if r.record.fine_tune is not None]
+    if len(tuned) < len(results):  # the budget had no room for it in every fold
+        return refit.Choice(c), {}
+    common = set.intersection(*(set(result.shares) for result in results))
+    logits = {0.0: probed} | {
+        share: np.concatenate([result.shares[share] for result in results])
+        for share in sorted(common)
+    }
+    scored = {
+        share: ValPredictions.score(each, labels).calibrated_scores(labels)
+        for share, each in logits.items()
+    }
+    share = model_selection.choose(scored)
+    best = round(float(np.median([record.best_epoch for record in tuned])))
+    epochs = max(record.epochs for record in tuned)
+    blocks = round(float(np.median([record.blocks for record in tuned])))
+    if not share:
+        return refit.Choice(c), scored
+    return refit.Choice(c, best, epochs, blocks, share), scored
+
+
+def _most_common(results: Sequence[TurnResult]) -> str:
+    return collections.Counter(result.policy for result in results).most_common(1)[0][0]
+
+
+def _fine_tune_record(
+    results: Sequence[TurnResult], scored: Mapping[float, CalibratedScores]
+) -> FineTuneRecord | None:
+    """The mean of the folds, epoch by epoch, as far as all of them went."""
+    tuned = [r.record.fine_tune for r in results if r.record.fine_tune is not None]
+    if not tuned or 1.0 not in scored:
+        return None
+    best = round(float(np.median([record.best_epoch for record in tuned])))
+    history = tuple(_mean_epochs(tuned))
+    end = scored[1.0]
+    return FineTuneRecord(
+        min(best, len(history)),
+        round(float(np.median([record.blocks for record in tuned]))),
+        max(record.epochs for record in tuned),
+        Scores(end.accuracy, end.log_loss, end.n),
+        history,
+    )
+
+
+def _mean_epochs(tuned: Sequence[FineTuneRecord]) -> Iterator[EpochRecord]:
+    for epochs in zip(*(record.history for record in tuned), strict=False):
+        first = epochs[0]
+        mean = {
+            name: float(np.mean([getattr(epoch, name) for epoch in epochs]))
+            for name in ('train_loss', 'train_accuracy', 'val_loss', 'val_accuracy', 'seconds')
+        }
+        yield dataclasses.replace(first, **mean)

@@ -1,0 +1,179 @@
+"""Trains by the recipe, and has every image that judges answered by what has not seen it.
+
+With a plain split, val judges; with folds, every image does. What ships is fitted to all of them
+(`refit`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from thawline.components import backbones
+from thawline.components.backbones import classifier as model
+from thawline.components.saved_model.decision_rule import Rule
+from thawline.components.shared import labelled_set, progress
+from thawline.components.shared.held_out_answers import HeldOutAnswers
+from thawline.components.shared.labelled_set import LabelledSet
+from thawline.components.shared.percentages import percent
+from thawline.components.training import (
+    budget,
+    cross_fitting,
+    decision_threshold,
+    fold_training,
+    held_out,
+    params,
+    recipe,
+    refit,
+    scores,
+)
+from thawline.components.training.checkpoint import CheckpointFile
+from thawline.components.training.record import ProbeRecord, TrainingRecord, ValidationRecord
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageRoles:
+    """What ingestion says of the images, by their ids.
+
+    Attributes:
+        clusters: image id -> cluster; an image that is missing is one of its own.
+        folds: image id -> fold; empty with a plain split.
+    """
+
+    clusters: Mapping[bytes, str] = dataclasses.field(default_factory=dict)
+    folds: Mapping[bytes, int] = dataclasses.field(default_factory=dict)
+
+    def clusters_of(self, ids: np.ndarray) -> np.ndarray:
+        """The cluster of each image: str [N]."""
+        return np.array([self.clusters.get(i, i.decode()) for i in ids], str)
+
+    def folds_of(self, ids: np.ndarray) -> np.ndarray:
+        """The fold of each image: int64 [N]."""
+        return np.array([self.folds[i] for i in ids], np.int64)
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidatedClassifier:
+    """What ships, and what it is judged by.
+
+    Attributes:
+        classifier: with the weights that ship.
+        rule: turns its logits into an answer.
+        record: of the training, as `recipe.train` leaves it.
+        answers: to the images that judge.
+    """
+
+    classifier: model.Classifier
+    rule: Rule
+    record: TrainingRecord
+    answers: HeldOutAnswers
+
+
+def train(
+    backbone: backbones.Backbone,
+    classes: tuple[str, ...],
+    features: recipe.FeatureSets,
+    images: Callable[[], tuple[LabelledSet, LabelledSet]],
+    settings: params.Training,
+    roles: ImageRoles,
+    checkpoint_file: CheckpointFile,
+    log: tf.summary.SummaryWriter,
+    spool: pathlib.Path | None = None,
+    deadline: budget.Deadline | None = None,
+) -> ValidatedClassifier:
+    """Trains and validates as the images say: by their folds, or by the split.
+
+    The arguments are those of `recipe.train`; with folds, train and val are all of them together.
+
+    Raises:
+        ConfigError, DataError, FloatingPointError: as `recipe.train`, or there are too few folds.
+    """
+    deadline = deadline or budget.Deadline.of(settings.budget)
+    place = checkpoint_file, log, spool, deadline
+    if not roles.folds:
+        trained = recipe.train(backbone, classes, features, images, settings, *place)
+        return _by_split(trained, classes, features, settings, roles)
+    train_set, val_set = recipe.drop_unknown_classes(features.train, features.val)
+    everything = labelled_set.join(train_set, val_set)
+    recipe.check_classes(classes, everything, val_set)
+    decision_threshold.check(settings.decision, classes, everything.labels)
+    fold = roles.folds_of(everything.ids)
+    if settings.mode == 'probe' and settings.test_time_augmentation == 'none':
+        return _probe_by_folds(backbone, classes, features.kind, everything, fold, settings)
+
+    def all_images() -> LabelledSet:
+        return labelled_set.join(*recipe.drop_unknown_classes(*images()))
+
+    sets = fold_training.FoldSets(features.kind, everything, fold, all_images)
+    outcome = fold_training.train(backbone, classes, sets, settings, *place)
+    return ValidatedClassifier(*outcome)
+
+
+def _by_split(
+    trained: recipe.TrainedClassifier,
+    classes: tuple[str, ...],
+    features: recipe.FeatureSets,
+    settings: params.Training,
+    roles: ImageRoles,
+) -> ValidatedClassifier:
+    """Judges val apart from its own choices, and refits what is kept of the frozen base."""
+    train_set, val_set = recipe.drop_unknown_classes(features.train, features.val)
+    labels = val_set.labels
+    parts = cross_fitting.parts_of_val(labels, roles.clusters_of(val_set.ids))
+    answers = held_out.choose_apart(
+        val_set.ids, labels, parts, trained.choices.by, classes, settings.decision
+    )
+    record, refitted = trained.record, 0
+    if record.kept == 'probe' and settings.refit != 'never':
+        everything = labelled_set.join(train_set, val_set)
+        refitted = len(everything)
+        head = refit.fit_head(everything, len(classes), settings, record.probe.c)
+        trained.classifier.set_head(head.kernel, head.bias)
+    judged = held_out.score(answers, labels)
+    note_judged(judged.accuracy, judged.n)
+    record = dataclasses.replace(
+        record, validation=ValidationRecord('split', judged, refitted=refitted)
+    )
+    return ValidatedClassifier(trained.classifier, trained.rule, record, answers)
+
+
+def _probe_by_folds(
+    backbone: backbones.Backbone,
+    classes: tuple[str, ...],
+    kind: backbones.features.Features,
+    features: LabelledSet,
+    fold: np.ndarray,
+    settings: params.Training,
+) -> ValidatedClassifier:
+    """The first phase alone: all folds in seconds, from features."""
+    fitted = cross_fitting.fit_probe(features, fold, classes, settings)
+    classifier = refit.build(backbone, kind, len(classes), settings)
+    classifier.set_head(fitted.head.kernel, fitted.head.bias)
+    labels = features.labels
+    rows = np.flatnonzero(fitted.learnt)
+    rule, decision = decision_threshold.decide(
+        fitted.choosing[rows], labels[rows], classes, settings.decision
+    )
+    chosen = scores.score(fitted.choosing[rows], labels[rows])
+    own = scores.score(fitted.head.logits(features.values[:, 0]), labels)
+    judged = held_out.score(fitted.answers, labels)
+    note_judged(judged.accuracy, judged.n)
+    record = TrainingRecord(
+        classes=classes,
+        images={'train': len(features), 'val': len(features)},
+        soft_labels=int((features.confidence < 1).sum()) if settings.soft_labels else 0,
+        probe=ProbeRecord(fitted.head.c, own, chosen),
+        val=chosen,
+        decision=decision,
+        validation=ValidationRecord('folds', judged, fitted.folds, len(features)),
+    )
+    return ValidatedClassifier(classifier, rule, record, fitted.answers)
+
+
+def note_judged(accuracy: float, images: int) -> None:
+    """Says how well the images that judge were answered."""
+    progress.note(f'{percent(accuracy)} of {images:,} images right that were held out')
