@@ -136,9 +136,12 @@ def test_turned_images_by_choice(tmp_path: pathlib.Path) -> None:
     )
 
 
-def test_copies_of_one_picture_all_in_one_cluster_in_linear_work(tmp_path: pathlib.Path) -> None:
+def test_copies_of_one_picture_all_in_one_cluster_in_linear_work(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     picture = near_images.picture(1)
-    count = near_duplicates._WINDOW + 100  # more than are compared at once
+    monkeypatch.setattr(near_duplicates, '_WINDOW', 256)  # two of 2,048 take ten seconds
+    count = 256 + 100  # more than are compared at once
     pairs = find(tmp_path / 'staging', [(f'{n}.png', picture) for n in range(count)])
     assert len(clusters(pairs)) == 1
     assert len(next(iter(clusters(pairs)))) == count
