@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests import tiny_base
 from tests.e2e.conftest import Project
 from thawline.components import backbones
 from thawline.components.evaluation import predictions
@@ -29,7 +30,7 @@ GATE = 'class_floor: null, paired_test: null, test_contradiction: null'
 SECTIONS = {
     'data': f'{{{DATA.format(seed=0)}}}',
     'preprocessing': '{image_size: 32}',
-    'model': '{backbone: mobilenet_v2_035, weights: base.weights.h5}',
+    'model': f'{{backbone: {tiny_base.NAME}, weights: base.weights.h5}}',
     'training': '{mode: probe, augmentation: none}',
     'embedding': '{views: 0}',
     'gate': f'{{val_accuracy: 0.3, strictness: point, {GATE}}}',
@@ -98,7 +99,7 @@ def write_weights(home: pathlib.Path, seed: int) -> None:
     """Of the same name, size and time, whatever the seed."""
     keras.utils.set_random_seed(seed)
     path = home / 'base.weights.h5'
-    backbones.build('mobilenet_v2_035', 32, 'random').model.save_weights(path)
+    backbones.build(tiny_base.NAME, 32, 'random').model.save_weights(path)
     os.utime(path, (10**9, 10**9))
 
 

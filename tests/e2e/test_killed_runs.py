@@ -13,7 +13,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests import fork_server
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import TINY_BASE, Project
 from thawline.components.shared import metadata_store
 from thawline.pipeline.metadata import execution_states
 
@@ -33,6 +33,7 @@ MOMENTS = ('ImageExampleGen', 'Embedder', 'Trainer', 'Evaluator', 'the probe', '
 def project(make_project) -> Project:
     return make_project(
         images=12,
+        model=TINY_BASE,
         training='{mode: probe, augmentation: none}',
         gate='{val_accuracy: 0.3, strictness: point}',
     )

@@ -9,7 +9,7 @@ import sqlite3
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import TINY_BASE, Project
 from tests.e2e.test_interruption import wait_for
 from tests.pipeline.notifications.receiver import Receiver, listening
 
@@ -40,7 +40,7 @@ def test_every_ending_is_told(make_project, monkeypatch: pytest.MonkeyPatch) -> 
             '[{webhook_env: HOOK, secret_env: HOOK_SECRET}, {command: [sh, -c, "cat > got.json"]}]'
         )
 
-        project.write(training=PROBE, notifications=targets)
+        project.write(model=TINY_BASE, training=PROBE, notifications=targets)
         in_the_way = project.output / 'artifacts' / 'ImageExampleGen'
         in_the_way.parent.mkdir(parents=True)
         in_the_way.write_text('a file where the node makes a folder')

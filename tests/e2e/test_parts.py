@@ -15,14 +15,18 @@ import PIL.Image
 import pytest
 
 from tests import fork_server
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import TINY_BASE, Project
 from thawline.pipeline.config import loading
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.stores import opening
 
 pytestmark = pytest.mark.e2e
 
-PROBE = {'training': '{mode: probe, augmentation: none}', 'embedding': '{views: 0}'}
+PROBE = {
+    'model': TINY_BASE,
+    'training': '{mode: probe, augmentation: none}',
+    'embedding': '{views: 0}',
+}
 SEEDS = {seed: PROBE | {'data': f'{{source: images, split: {{seed: {seed}}}}}'} for seed in (0, 1)}
 
 
