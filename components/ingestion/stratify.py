@@ -23,6 +23,7 @@ from thawline.components.ingestion.quotas import quotas
 
 _GAIN = 1e-9  # the least that a change must bring
 _NEAR = 1e-6  # distance an image at which no exchange is sought: 0.26 % of a quota of 15 %
+_TOWARDS = 10  # pairs of splits that are considered at once: all of five folds
 _MOVES = 64  # kinds that are considered for one move
 _PAIRS = 16  # on each side of an exchange
 _EXCHANGES = 8  # of a class in one pass
@@ -190,9 +191,14 @@ class _Stratification:
             (placed - quota) / max(quota, 1)
             for placed, quota in zip(self._placed[label], self._quotas[label], strict=True)
         ]
-        for source, target in itertools.permutations(range(len(self._splits)), 2):
-            if over[source] > over[target]:
-                yield source, target
+        pairs = [
+            (source, target)
+            for source, target in itertools.permutations(range(len(self._splits)), 2)
+            if over[source] > over[target]
+        ]
+        if len(pairs) > _TOWARDS:  # of many folds, those that are farthest apart
+            pairs.sort(key=lambda pair: over[pair[1]] - over[pair[0]])
+        return iter(pairs[:_TOWARDS])
 
     def _near(self, label: int, source: int, target: int, most: int) -> list[_Kind]:
         """Kinds with a group of the class in `source`, those whose hash is near `target` first."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import random
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
@@ -262,3 +264,17 @@ def test_groups_of_any_size_stay_whole_and_where_they_were(
     before = where(rows, first)
     after = where(grown, plan(grown, seed=seed, history=history_of(rows, first)))
     assert all(after[image] == part for image, part in before.items())
+
+
+def test_many_folds_of_mixed_groups_are_shared_out_evenly_and_soon() -> None:
+    rng = random.Random(0)
+    rows = [
+        ReadableImage(f'{g}/{i}', f'{g}/{i}', f'g{g}', rng.choice('abcde'))
+        for g in range(400) for i in range(rng.randint(1, 12))
+    ]  # fmt: skip
+    began = time.process_time()
+    made = plan(rows, 20)
+    assert time.process_time() - began < 30  # 2 s; with all pairs of folds, minutes
+    for label, of_class in counts(rows, made).items():
+        mean = sum(of_class) / 20
+        assert max(abs(count - mean) for count in of_class) <= 3, label
