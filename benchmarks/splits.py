@@ -2,8 +2,8 @@
 
 On real sets, with 70, 15 and 15 %: the largest distance of a class from its share in a split, in
 images, over ten seeds, against the hash of each image alone; then half of a set, and more images of
-it added, in shares of that half: those that change their split, without history and with it. Time
-is of the processor.
+it added, in shares of that half: those that change their split, without history and with it. The
+same for five folds, with 1 and 40 images added. Time is of the processor.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from thawline.components.ingestion import storage
 from thawline.components.ingestion.hash_split import assign
+from thawline.components.ingestion.params import Split
+from thawline.components.ingestion.partition import Partition
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.ingestion.sources import list_source
 from thawline.components.ingestion.stratify import share_out
@@ -27,8 +29,11 @@ FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
 SETS = ('flowers5', 'trashnet', 'hymenoptera', 'package:elpv_dataset')
 ADDED = (0.01, 0.1, 1.0)
 SEEDS = range(10)
+FOLDS = 5, 10, 20
+MORE = 1, 40
 Images = Sequence[tuple[str, str]]  # group and class of each
 Splits = Mapping[str, str]  # by group
+Shares = Mapping[str, float]  # of each split or fold
 
 
 def listed(name: str, data: pathlib.Path) -> Images:
@@ -51,14 +56,19 @@ def by_quotas(images: Images, seed: int) -> Splits:
     return share_out(images, seed, FRACTIONS)
 
 
-def deviation(images: Images, splits: Splits) -> float:
+def folds(number: int) -> Shares:
+    """The parts of so many folds without a test split."""
+    return Partition.folded(Split(folds=number), number).shares
+
+
+def deviation(images: Images, splits: Splits, shares: Shares = FRACTIONS) -> float:
     """The largest distance of a class from its share in a split, in images."""
     sizes = collections.Counter(label for _, label in images)
     counts = collections.Counter((label, splits[group]) for group, label in images)
     return max(
         abs(counts[label, split] - size * fraction)
         for label, size in sizes.items()
-        for split, fraction in FRACTIONS.items()
+        for split, fraction in shares.items()
     )
 
 
@@ -67,21 +77,52 @@ def worst(images: Images, split: Callable[[Images, int], Splits]) -> float:
     return max(deviation(images, split(images, seed)) for seed in SEEDS)
 
 
-def moved(images: Images, share: float) -> tuple[int, int, int]:
-    """Images of half a set; of these, those that move when more are added: without and with it."""
+def moved(images: Images, more: int, shares: Shares = FRACTIONS) -> tuple[int, int]:
+    """Images of half a set that move when more are added: without history and with it."""
     shuffled = random.Random(0).sample(images, len(images))
     half = len(shuffled) // 2
-    before, grown = shuffled[:half], shuffled[: half + max(1, round(half * share))]
-    first = share_out(before, 0, FRACTIONS)
+    before, grown = shuffled[:half], shuffled[: half + more]
+    first = share_out(before, 0, shares)
 
     def changed(after: Splits) -> int:
         return sum(after[group] != split for group, split in first.items())
 
-    return (
-        half,
-        changed(share_out(grown, 0, FRACTIONS)),
-        changed(share_out(grown, 0, FRACTIONS, first)),
-    )
+    return changed(share_out(grown, 0, shares)), changed(share_out(grown, 0, shares, first))
+
+
+def of_folds(sets: Mapping[str, Images]) -> list[str]:
+    """Tables of five folds of the sets, and of more of them of invented groups."""
+    five = folds(5)
+    lines = [
+        '',
+        '| set | farthest from a fifth | images | added | moved without history | with history |',
+        '|' + '---|' * 6,
+    ]
+    for name in SETS:
+        far = max(deviation(sets[name], share_out(sets[name], s, five), five) for s in SEEDS)
+        for more in MORE:
+            anew, kept = moved(sets[name], more, five)
+            half = len(sets[name]) // 2
+            lines.append(f'| {name} | {far:.1f} | {half:,} | {more} | {anew} | {kept} |')
+    lines += [
+        '',
+        '| folds | groups | images | classes | farthest from a share | seconds |',
+        '|' + '---|' * 6,
+    ]
+    for number in FOLDS:
+        for groups, classes, most, mixed in (
+            (200, 5, 20, True), (5_000, 5, 12, True), (5_000, 100, 6, True), (50_000, 5, 1, False),
+        ):  # fmt: skip
+            invented, shares = drawn(groups, classes, most, mixed), folds(number)
+            began = time.process_time()
+            there = share_out(invented, 0, shares)
+            seconds = time.process_time() - began
+            of = f'{classes:,}, mixed in a group' if mixed else f'{classes:,}'
+            lines.append(
+                f'| {number} | {groups:,} | {len(invented):,} | {of} | '
+                f'{deviation(invented, there, shares):.1f} | {seconds:.1f} |'
+            )
+    return lines
 
 
 def drawn(groups: int, classes: int, most: int, mixed: bool) -> Images:
@@ -119,7 +160,8 @@ def main() -> None:
     ]
     for name in SETS:
         for share in ADDED:
-            half, anew, kept = moved(sets[name], share)
+            half = len(sets[name]) // 2
+            anew, kept = moved(sets[name], max(1, round(half * share)))
             lines.append(f'| {name} | {half:,} | {share:.0%} | {anew} | {kept} |')
     lines += [
         '',
@@ -139,7 +181,7 @@ def main() -> None:
             f'| {groups:,} | {len(invented):,} | {of} | {deviation(invented, splits):.1f} | '
             f'{seconds:.1f} |'
         )
-    table = '\n'.join(lines)
+    table = '\n'.join([*lines, *of_folds(sets)])
     text = (
         '# How exactly classes are shared out over the splits\n\n'
         '`python -m benchmarks.splits --write`; what is measured and how is said in '
