@@ -15,7 +15,7 @@ from tests import fork_server, tiny_base
 from tests.fork_server import environment
 
 CLASSES = ('coral', 'moss', 'slate')
-# For runs of which it does not matter on which base; each saves a quarter of its processor time.
+# For runs of which it does not matter on which base; each saves a fifth of its processor time.
 # Fresh processes do not know it.
 TINY_BASE = f'{{backbone: {tiny_base.NAME}, weights: random}}'
 
