@@ -4,12 +4,13 @@ Photographs of `shared/data/flowers5`, each cut out, turned and coloured otherwi
 or high, go through the chain up to the Embedder, each run in a process of its own:
 
     first       nothing is stored yet
-    no store    the same images in another project, without the content store
     more        40 images are added to the first project
+    no store    with --compare, the same images in another project, without the content store
 
 Seconds are of the nodes that read images, of the clock and of the processor (all threads); the
-start of Python and the nodes between them are in the whole command. The bare loop reads, decodes
-and resizes the same files and runs the frozen base on them, in two threads, and writes nothing.
+start of Python and the nodes between them are in the whole command. Shares are of the processor's,
+which other processes on the machine change less. The bare loop reads, decodes and resizes the same
+files and runs the frozen base on them, in two threads, and writes nothing.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def _changed(path: pathlib.Path, draw: random.Random) -> Image.Image:
     return ImageEnhance.Color(image).enhance(draw.uniform(0.5, 1.5))
 
 
-def run_nodes(home: pathlib.Path) -> dict[str, tuple[float, float]]:
-    """Runs a project up to the Embedder: seconds of the clock and the processor, by node."""
+def run_nodes(home: pathlib.Path, last: str = 'Embedder') -> dict[str, tuple[float, float]]:
+    """Runs a project up to a node: seconds of the clock and the processor, by node."""
     from thawline.pipeline.config import loading
     from thawline.pipeline.engines import engine as engine_lib
     from thawline.pipeline.runners import run as run_lib
@@ -90,7 +91,7 @@ def run_nodes(home: pathlib.Path) -> dict[str, tuple[float, float]]:
             seconds[self._node] = time.monotonic() - began[0], time.process_time() - began[1]
 
     engine_lib.Engine = Measured  # type: ignore[misc]
-    options = run_lib.RunOptions(last=('Embedder',))
+    options = run_lib.RunOptions(last=(last,))
     outcome = run_lib.execute(loading.load_project(home), options)
     if outcome is not exit_codes.Outcome.BLESSED:  # it ran
         raise SystemExit(f'the run ended with {outcome.name}')
@@ -139,26 +140,31 @@ def in_process(what: str, folder: pathlib.Path, size: int) -> dict[str, tuple[fl
 
 def table(runs: dict[str, dict[str, tuple[float, float]]], images: int, more: int) -> str:
     """Markdown of what was measured."""
-    first, without, grown = (runs[name] for name in ('first', 'no store', 'more'))
+    titles = {
+        'no store': f'{images:,} images, no store',
+        'first': f'{images:,} images, store empty',
+        'more': f'{more} images added',
+    }
+    columns = [name for name in titles if name in runs]
     sums = {
-        name: tuple(sum(run[node][kind] for node in NODES) for kind in (0, 1))
-        for name, run in (('first', first), ('no store', without), ('more', grown))
+        name: tuple(sum(runs[name][node][kind] for node in NODES) for kind in (0, 1))
+        for name in columns
     }
     lines = [
-        f'| seconds of the clock (of the processor) | {images:,} images, no store | '
-        f'{images:,} images, store empty | {more} images added | share of the first run |',
-        '|---|---|---|---|---|',
+        '| seconds of the clock (of the processor) | '
+        f'{" | ".join(titles[name] for name in columns)} | '
+        'share of the first run, by the processor |',
+        '|---' * (len(columns) + 2) + '|',
     ]
     for node in NODES:
-        cells = [f'{run[node][0]:.1f} ({run[node][1]:.1f})' for run in (without, first, grown)]
-        share = f'{grown[node][0] / first[node][0]:.1%}'
+        cells = [f'{runs[name][node][0]:.1f} ({runs[name][node][1]:.1f})' for name in columns]
+        share = f'{runs["more"][node][1] / runs["first"][node][1]:.1%}'
         lines.append(f'| {node} | {" | ".join(cells)} | {share} |')
-    cells = [f'{sums[n][0]:.1f} ({sums[n][1]:.1f})' for n in ('no store', 'first', 'more')]
-    share = f'{sums["more"][0] / sums["first"][0]:.1%}'
+    cells = [f'{sums[name][0]:.1f} ({sums[name][1]:.1f})' for name in columns]
+    share = f'{sums["more"][1] / sums["first"][1]:.1%}'
     lines.append(f'| **ingestion to Embedder** | {" | ".join(cells)} | **{share}** |')
-    cells = [f'{run["command"][0]:.0f}' for run in (without, first, grown)]
-    share = f'{grown["command"][0] / first["command"][0]:.1%}'
-    lines.append(f'| whole command | {" | ".join(cells)} | {share} |')
+    cells = [f'{runs[name]["command"][0]:.0f}' for name in columns]
+    lines.append(f'| whole command | {" | ".join(cells)} | |')
     bare = runs['bare']['bare']
     lines += [
         '',
@@ -183,11 +189,14 @@ def measure(given: argparse.Namespace, root: pathlib.Path) -> str:
         (home / 'thawline.yaml').write_text(text, 'utf-8')
     images = homes['first'] / 'images'
     draw_images(source, images, 0, given.images)
-    shutil.copytree(images, homes['no store'] / 'images', copy_function=os.link)
-    runs = {'bare': in_process('bare', images, given.size)}
-    for name, home in homes.items():
-        runs[name] = in_process('nodes', home, given.size)
-    shutil.rmtree(homes['no store'])
+    runs = {
+        'bare': in_process('bare', images, given.size),
+        'first': in_process('nodes', homes['first'], given.size),
+    }
+    if given.compare:
+        shutil.copytree(images, homes['no store'] / 'images', copy_function=os.link)
+        runs['no store'] = in_process('nodes', homes['no store'], given.size)
+        shutil.rmtree(homes['no store'])
     draw_images(source, images, given.images, given.images + given.more)
     runs['more'] = in_process('nodes', homes['first'], given.size)
     size = sum(f.stat().st_size for f in (homes['first'] / 'runs/growth/store').rglob('*.shard'))
@@ -203,6 +212,7 @@ def main() -> None:
     parser.add_argument('--images', default=10_000, type=int)
     parser.add_argument('--more', default=40, type=int)
     parser.add_argument('--size', default=224, type=int, help='pixels that the base sees')
+    parser.add_argument('--compare', action='store_true', help='also without the store')
     parser.add_argument('--write', action='store_true')
     given = parser.parse_args()
     if given.part:
