@@ -20,8 +20,10 @@ from thawline.components.embedding.embeddings import EmbeddingSettings
 from thawline.components.shared import progress
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.held_out_answers import HeldOutAnswers
+from thawline.components.shared.store_shards import key_of
 from thawline.components.training import params, run_fn
 from thawline.components.training.record import TrainingRecord
+from thawline.components.transform import preprocessing
 
 BACKBONE = tiny_base.NAME
 
@@ -65,14 +67,29 @@ def arguments(
     )
 
 
+def note_digests(examples: pathlib.Path, copy: pathlib.Path) -> str:
+    """Copies TFX's examples with the digests that our Transform notes; returns the copy's path."""
+    with tf.io.TFRecordWriter(str(copy), 'GZIP') as writer:
+        for record in tf.data.TFRecordDataset(str(examples), 'GZIP').as_numpy_iterator():
+            message = tf.train.Example.FromString(record)
+            features = message.features.feature
+            (pixels,) = features[preprocessing.PIXELS].bytes_list.value
+            features[preprocessing.PIXELS_DIGEST].bytes_list.value.append(key_of(pixels))
+            writer.write(message.SerializeToString())
+    return str(copy)
+
+
 def embed(
     transformed: Transformed, folder: pathlib.Path, weights: str = 'random', seed: int = 3
 ) -> pathlib.Path:
     """Runs the Embedder's pipeline on the examples; returns where its files are."""
     settings = EmbeddingSettings(BACKBONE, weights, SIZE, 'blocks', 'light', 1, seed)
     files = {
-        'train': sorted(map(str, transformed.examples['train'].glob('*.gz'))),
-        'val': sorted(map(str, transformed.examples['eval'].glob('*.gz'))),
+        split: [
+            note_digests(file, folder.with_name(f'{folder.name}-{split}-{file.name}'))
+            for file in sorted(transformed.examples[name].glob('*.gz'))
+        ]
+        for split, name in (('train', 'train'), ('val', 'eval'))
     }
     embedding_run.embed(files, folder, settings)
     return folder
