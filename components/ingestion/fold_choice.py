@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import collections
+from collections.abc import Collection, Iterable, Mapping
 
 from thawline.components.ingestion import partition
 from thawline.components.ingestion.params import FOLDS, Split
 from thawline.components.ingestion.partition import Partition
 from thawline.components.shared.errors import DataError
-from thawline.components.shared.splits import TEST
+from thawline.components.shared.splits import TEST, TRAIN
 
 AUTO_FOLDS = 5
 VAL_IMAGES = 300  # a val split of fewer judges by too few: folds judge by all images
@@ -66,6 +67,47 @@ def _check_given(split: Split, given: Collection[str]) -> None:
             f'data.split.test is 0, which needs folds, but the source gives splits: {listed}. Give '
             'data.split.test a share, or leave the splits out of the source.'
         )
+
+
+def fill_empty(
+    place: Mapping[str, str], images: Iterable[tuple[str, str]], shares: Collection[str]
+) -> dict[str, str]:
+    """The parts of groups, with a group for each fold that none of them is in, where one can go.
+
+    The quotas of several small classes may leave out the same fold. The smallest group of the
+    largest fold goes there; to fold 0 only one whose classes are in train without it.
+
+    Args:
+        place: the part of each group.
+        images: (group, label) of each labelled image.
+        shares: all parts.
+    """
+    result = dict(place)
+    labels: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for group, label in images:
+        labels[group][label] += 1
+    for fold in filter(partition.is_fold, shares):
+        by_part = collections.defaultdict(list)
+        for group in sorted(labels):
+            by_part[result[group]].append(group)
+        if fold in by_part:
+            continue
+        trained = collections.Counter(
+            label
+            for part in partition.trained_parts(by_part)
+            for group in by_part[part]
+            for label in labels[group]
+        )
+        able = [
+            (-sum(labels[other].total() for other in groups), labels[group].total(), group)
+            for part, groups in by_part.items()
+            if partition.is_fold(part) and len(groups) > 1
+            for group in groups
+            if partition.split_of(fold) == TRAIN or all(trained[c] > 1 for c in labels[group])
+        ]
+        if able:
+            result[min(able)[2]] = fold
+    return result
 
 
 def check_filled(shares: Collection[str], filled: Collection[str]) -> None:

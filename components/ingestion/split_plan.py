@@ -212,7 +212,10 @@ def _overrides(
     if missing or not fixed:  # else given splits decide the shares
         missed = split_notes.missed_quotas(images, place, shares, bool(kept))
     place = {**place, **fixed}
-    filled = {place[tied[r.key]] for r in rows if r.label is not None or not classes}
+    judged = [(tied[r.key], r.label or '') for r in rows if r.label is not None or not classes]
+    if parts.folds and not given:
+        place = fold_choice.fill_empty(place, judged, parts.shares)
+    filled = {place[group] for group, _ in judged}
     fold_choice.check_filled(parts.shares, filled)
     return {g: place[lead] for g, lead in tied.items() if place[lead] != parts.assign(g)}, missed
 

@@ -45,7 +45,7 @@ def test_wrong_parameters_fail_when_wired() -> None:
 
 
 def run(root: pathlib.Path, data: pathlib.Path) -> None:
-    generator = ImageExampleGen(SourceSpec(str(data)))
+    generator = ImageExampleGen(SourceSpec(str(data)), Split(folds=0))
     statistics = tfx_imports.StatisticsGen(examples=generator.outputs['examples'])
     tfx_imports.LocalDagRunner().run(
         tfx_imports.Pipeline(

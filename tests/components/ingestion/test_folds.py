@@ -153,6 +153,17 @@ def test_one_image_a_class() -> None:
         plan([row for c in 'bcdefgh' for row in images(c, 1)])  # fold 0 can take none of them
 
 
+def test_no_fold_is_left_empty_by_the_quotas_of_small_classes() -> None:
+    """Two classes may each leave out the same fold."""
+    rows = images('a', 5) + images('b', 4)
+    for seed in range(20):
+        made = plan(rows, ties=[(rows[0].key, rows[1].key)], seed=seed)
+        assert {made.fold_of(row.key) for row in rows} == set(range(5))
+        for label in 'ab':
+            assert 'train' in {made.split_of(row.key) for row in rows if row.label == label}
+        assert made.part_of(rows[0].key) == made.part_of(rows[1].key)
+
+
 def test_small_classes_are_shared_out_over_all_folds() -> None:
     """Else the first folds would have all of them, and the last ones nothing."""
     rows = [row for number in range(25) for row in images(f'c{number}', 2)]

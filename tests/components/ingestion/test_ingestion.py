@@ -20,7 +20,7 @@ from thawline.components.ingestion import tfrecord
 from thawline.components.ingestion.beam_pipeline import _outcome, parse_outcomes
 from thawline.components.ingestion.decoding import canonicalise
 from thawline.components.ingestion.image_reading import served_graph_decodes
-from thawline.components.ingestion.params import Columns
+from thawline.components.ingestion.params import Columns, Split
 from thawline.components.ingestion.quarantine import Rejected, from_jsonl
 from thawline.components.ingestion.readable_image import ReadableImage
 from thawline.components.ingestion.source_types import SourceSpec
@@ -63,7 +63,9 @@ def test_folder_source_with_every_bad_file(tmp_path: pathlib.Path) -> None:
     (root / 'dog' / 'big.jpg').write_bytes(encoded(picture(9, (200, 100)), 'JPEG'))
     seen: list[progress.Progress] = []
     with progress.listening(seen.append):
-        found, summary, quarantine = ingest(SourceSpec(str(root)), tmp_path, max_side=64)
+        found, summary, quarantine = ingest(
+            SourceSpec(str(root)), tmp_path, split=Split(folds=0), max_side=64
+        )
     rejected = from_jsonl((tmp_path / 'quarantine' / 'quarantine.jsonl').read_text())
     expected = {f'cat/{name}': reason for name, (_, reason) in bad.items()}
     expected |= {'cat/gone.jpg': reasons.MISSING_FILE}

@@ -13,6 +13,7 @@ from PIL import Image
 from tests.components.ingestion import formats
 from tests.components.ingestion.images import decoded, encoded, picture
 from tests.components.ingestion.ingesting import ingest, strings
+from thawline.components.ingestion.params import Split
 from thawline.components.ingestion.source_types import SourceSpec
 from thawline.components.shared import sample_depth
 from thawline.components.shared.sample_depth import FULL_DEPTH, SampleDepth
@@ -63,7 +64,7 @@ def ingested(
     source: pathlib.Path, out: pathlib.Path, *args: str, depth: int | None = None
 ) -> Ingested:
     spec = SourceSpec(str(source), depth=depth)
-    splits, summary, _ = ingest(spec, out, *args)
+    splits, summary, _ = ingest(spec, out, *args, split=Split(folds=0))
     examples: list[tf.train.Example] = [e for split in splits.values() for e in split]
     paths = strings(examples, 'path')
     features = [e.features.feature for e in examples]

@@ -64,7 +64,10 @@ def test_defaults_fit_together():
             'name: x\ndata: {source: a, split: {train: 0.9}}',
             ['data.split', 'train + val + test is 1.2', '0.7, 0.15 and 0.15'],
         ),
-        ('name: x\ndata: {source: a, split: {train: 0.8, val: 0.2, test: 0}}', ['test is 0']),
+        (
+            'name: x\ndata: {source: a, split: {folds: 0, train: 0.8, val: 0.2, test: 0}}',
+            ['test is 0'],
+        ),
         (
             'name: x\ndata: {source: a, group_pattern: "(("}',
             ['group_pattern', 'regular expression'],
