@@ -228,3 +228,8 @@ def test_a_gain_of_few_groups_stays_within_bounds():
     assert (one.mean, one.lower, one.upper, one.p_value) == (pytest.approx(2 / 3), -1, 1, 0.5)
     two = clustered.accuracy_gain(ones, nothing, np.array([0, 0, 1]))
     assert two.standard_error == pytest.approx(2**0.5 * 2**0.5 * 2 / 9)
+    halves = np.repeat([0, 1], 50)
+    gained = np.concatenate([np.arange(50) < 26, np.arange(50) < 24])
+    gain = clustered.accuracy_gain(gained, np.zeros(100, bool), halves)
+    half = 0.02 * scipy.stats.t.ppf(0.975, 1)
+    assert (gain.lower, gain.upper) == (pytest.approx(0.5 - half), pytest.approx(0.5 + half))
