@@ -55,3 +55,22 @@ def test_slices_at_the_least_size_are_judged() -> None:
     assert (result.value, result.holds) == (0.7, False)
     assert result.sentence.endswith("Not judged, with fewer than 20 images: 'c'.")
     assert 'are below' not in result.sentence and 'based on only' not in result.sentence
+
+
+ALIKE = ((4, 4, 14), (1, 4, 4), (0, 4, 1), (2, 4, 6))  # 72 of 100 images in groups of four
+
+
+@pytest.mark.parametrize(
+    ('count', 'more', 'queued'),
+    [
+        (HitCount(72, 100, ALIKE), '167 more val images', 167),
+        (HitCount(72, 100), '15 more val images', 15),
+        (HitCount(72, 100, unit='group'), '15 more val groups', None),
+    ],
+)
+def test_a_low_class_says_how_many_more_would_show_it(
+    count: HitCount, more: str, queued: int | None
+) -> None:
+    result = floors.worst_class_recall(counts({'ant': count}), 0.8)
+    assert f'{more} of' in result.change
+    assert result.queue is not None and result.queue.count == queued
