@@ -66,7 +66,7 @@ class FoldSets:
     images: Callable[[], LabelledSet]
 
 
-class Outcome(NamedTuple):
+class CrossFittedClassifier(NamedTuple):
     """As `validation.ValidatedClassifier`."""
 
     classifier: model.Classifier
@@ -129,7 +129,7 @@ def train(
     log: tf.summary.SummaryWriter,
     spool: pathlib.Path | None,
     deadline: budget.Deadline,
-) -> Outcome:
+) -> CrossFittedClassifier:
     """Trains a model for each fold, and then what ships.
 
     Args:
@@ -245,7 +245,7 @@ def _ship(
     settings: params.Training,
     results: Sequence[TurnResult],
     spool: pathlib.Path | None,
-) -> Outcome:
+) -> CrossFittedClassifier:
     """Fits what the folds chose to all images, and puts the record together."""
     features, labels = sets.features, sets.features.labels
     answers = HeldOutAnswers.empty(features.ids, sets.fold, len(classes), by_folds=True)
@@ -302,7 +302,7 @@ def _ship(
             'folds', held_out.score(answers, labels), tuple(folds), len(features)
         ),
     )
-    return Outcome(classifier, rule, record, answers)
+    return CrossFittedClassifier(classifier, rule, record, answers)
 
 
 def _choose(

@@ -236,6 +236,14 @@ def _columns(listing: Listing, may_have_confidence: bool) -> str:
     return f'{text}  {line(chosen)}' if chosen else text
 
 
+# Where few images would be left to judge by, all of them judge.
+_FOLDS = """\
+  # auto: up to some 2,000 images are judged in 5 folds, each by a training that never saw it.
+  # 0: one split into train, val and test, a fifth of the time of fine-tuning.
+  split: {folds: auto, seed: 0}
+"""
+
+
 def _boxes() -> str:
     """How boxes are cut out, as YAML."""
     from thawline.components.ingestion.params import Boxes
@@ -274,9 +282,7 @@ def _render(
         else 'TFRecord files; their images are counted when they are read.',
         source=_yaml(dict(places)).strip().replace('\n', '\n  '),
         columns=settings,
-        split=(
-            f'  # The source defines the splits: {splits}.\n' if splits else '  split: {seed: 0}\n'
-        ),
+        split=(f'  # The source defines the splits: {splits}.\n' if splits else _FOLDS),
         minimum=max(1, min(10, min(counts.values(), default=10))),
         size=backbones.entry(backbone).default_size,
         backbones=textwrap.fill(

@@ -96,17 +96,6 @@ def older_types_note(project: Project) -> str | None:
     )
 
 
-def threshold_note(project: Project) -> str | None:
-    """A note where val chooses the threshold of the answer and is judged by the gate as well."""
-    aim = project.config.training.decision.aim
-    if aim == 'argmax':
-        return None
-    return (
-        f'training.decision.aim is {aim}: the threshold is chosen on the val images that the gate '
-        'judges, so val accuracy is too high by what the choice gained; see docs/gate.md'
-    )
-
-
 def check_disk(project: Project, listing: Listing) -> str | None:
     """Refuses a disk that is full, and notes one that may become so.
 

@@ -25,7 +25,6 @@ from thawline.pipeline.runners.checks import (
     check_project,
     check_weights,
     older_types_note,
-    threshold_note,
 )
 from thawline.pipeline.runners.failures import save_unusable
 from thawline.pipeline.system import file_locks, log_redirect, signals, temporary_files
@@ -103,7 +102,7 @@ def _run_graph(
     listing = check_project(project)
     if line := killed_runs.clean_up(project, alone=True):
         display.show_fact('note', line)
-    notes = (threshold_note(project), check_disk(project, listing), older_types_note(project))
+    notes = (check_disk(project, listing), older_types_note(project))
     for note in filter(None, (*listing.notes, *notes)):
         display.show_fact('note', note)
     with display.waiting('starting TensorFlow and TFX'):

@@ -87,10 +87,3 @@ def test_a_misspelt_column_is_named_before_the_training(tmp_path: pathlib.Path) 
         checks.check_columns(Evaluation(), Gate(slices=(floor,)), tmp_path)
     # Nothing is read where nothing is named.
     checks.check_columns(Evaluation(), Gate(), tmp_path / 'none')
-
-
-def test_a_threshold_that_val_chooses_is_noted(tmp_path: pathlib.Path) -> None:
-    for aim, noted in (('argmax', False), ('accuracy', True)):
-        text = f'name: x\ndata: {{source: a}}\ntraining: {{decision: {{aim: {aim}}}}}'
-        project = Project.of(loading.parse(text, 'file'), tmp_path)
-        assert bool(checks.threshold_note(project)) is noted
