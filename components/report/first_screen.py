@@ -132,7 +132,7 @@ def changes(verdict: Verdict, since_last: Sequence[Fact]) -> FactCard:
     if test is not None and test.outcome is not PairedOutcome.TOO_FEW:
         # The whole sentence is among the rules and in the card of changes.
         counts = (
-            f'won {test.won:,}, lost {test.lost:,} of {test.n:,} test images that neither has '
+            f'won {test.won:,}, lost {test.lost:,} of {test.n:,} images that neither has '
             f'seen ({p_text(test.p_value, test.level)})'
         )
         against = dataclasses.replace(against, detail=counts)

@@ -94,11 +94,11 @@ def describe(test: PairedTest, first: str, second: str, shared_classes: bool = F
 
 
 def unseen_images(n: int, shared_classes: bool = False, groups: int | None = None) -> str:
-    """'200 test images in 40 groups that neither has seen', also limited to the shared classes."""
+    """'200 images in 40 groups that neither has seen', also limited to the shared classes."""
     of = ' of the shared classes' if shared_classes else ''
     number = f'{n:,}' if n else 'no'
     within = in_groups(groups)
-    return f'{number} test {"image" if n == 1 else "images"}{of}{within} that neither has seen'
+    return f'{number} {"image" if n == 1 else "images"}{of}{within} that neither has seen'
 
 
 def in_groups(groups: int | None) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-import logging
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,6 @@ import tensorflow as tf
 
 from thawline.components import backbones
 from thawline.components.backbones import classifier as model
-from thawline.components.backbones.features import Features
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import progress
 from thawline.components.shared.held_out_answers import HeldOutAnswers
@@ -25,17 +23,18 @@ from thawline.components.training import (
     budget,
     cross_fitting,
     decision_threshold,
+    fold_turn,
     held_out,
     model_selection,
     params,
     probe,
-    recipe,
     refit,
     scores,
+    training_sets,
 )
 from thawline.components.training.best_epoch import Snapshot
-from thawline.components.training.checkpoint import Checkpoint, CheckpointFile
-from thawline.components.training.cross_fitting import Turn
+from thawline.components.training.checkpoint import CheckpointFile
+from thawline.components.training.fold_turn import FoldSets, TurnResult
 from thawline.components.training.model_selection import ValPredictions
 from thawline.components.training.record import (
     CalibratedScores,
@@ -49,23 +48,6 @@ from thawline.components.training.record import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class FoldSets:
-    """The images of all folds, every label in [0, C).
-
-    Attributes:
-        kind: of the features.
-        features: float32 [N, V, D].
-        fold: int [N].
-        images: reads the pixels of the same images in the same order.
-    """
-
-    kind: Features
-    features: LabelledSet
-    fold: np.ndarray
-    images: Callable[[], LabelledSet]
-
-
 class CrossFittedClassifier(NamedTuple):
     """As `validation.ValidatedClassifier`."""
 
@@ -73,51 +55,6 @@ class CrossFittedClassifier(NamedTuple):
     rule: Rule
     record: TrainingRecord
     answers: HeldOutAnswers
-
-
-@dataclasses.dataclass(frozen=True)
-class TurnResult:
-    """A turn's training.
-
-    Attributes:
-        turn: whose rows it has; those that chose are of classes that it learned.
-        judged: logits of the images that are judged, float32 [J, C].
-        kept: logits of those that chose, by what was kept; float32 [N, C].
-        path: the same by the probe of each strength, float32 [S, N, C].
-        shares: the same by weights between the frozen base (0) and the best epoch (1).
-        record: of the training.
-        policy: of the augmentation.
-    """
-
-    turn: Turn
-    judged: np.ndarray
-    kept: np.ndarray
-    path: np.ndarray
-    shares: Mapping[float, np.ndarray]
-    record: TrainingRecord
-    policy: params.AugmentationName
-
-    def checkpoint(self) -> Checkpoint:
-        """All but the turn."""
-        arrays = {'judged': self.judged, 'kept': self.kept, 'path': self.path}
-        arrays |= {f'share{share:g}': logits for share, logits in self.shares.items()}
-        shares = sorted(self.shares)
-        meta = {'record': self.record.to_json(None), 'policy': self.policy, 'shares': shares}
-        return Checkpoint(arrays, meta)
-
-    @classmethod
-    def of(cls, turn: Turn, saved: Checkpoint) -> TurnResult:
-        """From a checkpoint."""
-        arrays, meta = saved.arrays, saved.meta
-        return cls(
-            turn,
-            arrays['judged'],
-            arrays['kept'],
-            arrays['path'],
-            {share: arrays[f'share{share:g}'] for share in meta['shares']},
-            TrainingRecord.from_json(meta['record'], 'the checkpoint of a fold'),
-            meta['policy'],
-        )
 
 
 def train(
@@ -148,6 +85,7 @@ def train(
     started = time.monotonic()
     progress.start('reading images')
     images = sets.images()
+    training_sets.check_same('labelled', images, sets.features)
     seconds = {'read': time.monotonic() - started}
     started = time.monotonic()
     base = Snapshot(backbone.model.variables)
@@ -159,9 +97,9 @@ def train(
         later = len(images) + sum(len(other.train) for other in turns[number:])
         part = deadline.part(len(turn.train) / (len(turn.train) + later))
         trainer = functools.partial(
-            _train_turn, backbone, classes, sets, images, settings, spool, part, log
+            fold_turn.train_turn, backbone, classes, sets, images, settings, spool, part, log
         )
-        results.append(_resume_or_train(turn, trainer, checkpoint_file, number))
+        results.append(fold_turn.resume_or_train(turn, trainer, checkpoint_file, number))
         base.restore()
     seconds['folds'] = time.monotonic() - started
     started = time.monotonic()
@@ -171,70 +109,6 @@ def train(
         checkpoint_file.child(f'fold{number}').clear()
         checkpoint_file.child(f'fold{number}-done').clear()
     return outcome._replace(record=dataclasses.replace(outcome.record, seconds=seconds))
-
-
-def _resume_or_train(
-    turn: Turn,
-    trainer: Callable[[Turn, CheckpointFile], TurnResult],
-    checkpoint_file: CheckpointFile,
-    number: int,
-) -> TurnResult:
-    done = checkpoint_file.child(f'fold{number}-done')
-    if (saved := done.load()) is not None:
-        logging.info('fold %d was trained before', number)
-        return TurnResult.of(turn, saved)
-    epochs = checkpoint_file.child(f'fold{number}')
-    result = trainer(turn, epochs)
-    done.save(result.checkpoint())
-    epochs.clear()
-    return result
-
-
-def _train_turn(
-    backbone: backbones.Backbone,
-    classes: tuple[str, ...],
-    sets: FoldSets,
-    images: LabelledSet,
-    settings: params.Training,
-    spool: pathlib.Path | None,
-    deadline: budget.Deadline,
-    log: tf.summary.SummaryWriter,
-    turn: Turn,
-    checkpoint_file: CheckpointFile,
-) -> TurnResult:
-    """Runs the recipe on the images of a turn.
-
-    Raises:
-        DataError: all images that train are of one class, or none that chooses is of a class of
-            theirs.
-    """
-    features, labels = sets.features, sets.features.labels
-    chose = turn.choose[np.isin(labels[turn.choose], labels[turn.train])]
-    trained = recipe.train(
-        backbone,
-        classes,
-        recipe.FeatureSets(sets.kind, features.take(turn.train), features.take(chose)),
-        lambda: (images.take(turn.train), images.take(chose)),
-        settings,
-        checkpoint_file,
-        log,
-        spool,
-        deadline,
-        may_lack_classes=True,
-    )
-    choices = trained.choices
-    shares = dict(choices.between)
-    if choices.epochs:
-        shares[1.0] = choices.epochs[choices.best_epoch - 1]
-    return TurnResult(
-        dataclasses.replace(turn, choose=chose),
-        trained.classifier.predict(images.values[turn.judge]),
-        trained.val_logits,
-        choices.path,
-        shares,
-        trained.record,
-        trained.settings.augmentation,
-    )
 
 
 def _ship(
@@ -293,7 +167,7 @@ def _ship(
         val=scores.score(kept, own),
         kept=ends.get(choice.share, 'interpolated'),
         share=choice.share,
-        left_out=tuple(dict.fromkeys(text for r in results for text in r.record.left_out)),
+        left_out=_left_out(results),
         fine_tune=_fine_tune_record(results, interpolation),
         interpolation={f'{share:g}': p for share, p in interpolation.items()} or None,
         augmentation=first.augmentation,
@@ -336,6 +210,16 @@ def _choose(
     if not share:
         return refit.Choice(c), scored
     return refit.Choice(c, best, epochs, blocks, share), scored
+
+
+def _left_out(results: Sequence[TurnResult]) -> tuple[str, ...]:
+    """What did not fit into the budget, for people; the folds differ little in it."""
+    if any(result.record.left_out and result.record.fine_tune is None for result in results):
+        return (
+            f'fine-tuning in each of {len(results)} folds; data.split.folds: 0 needs a fraction of '
+            'the time',
+        )
+    return max((result.record.left_out for result in results), key=len)
 
 
 def _most_common(results: Sequence[TurnResult]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import pathlib
 import time
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from thawline.components.backbones.features import Features
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import percentages, progress
 from thawline.components.shared.durations import duration
-from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.splits import TRAIN, VAL
 from thawline.components.training import (
@@ -28,6 +26,7 @@ from thawline.components.training import (
     fine_tune,
     params,
     probe,
+    training_sets,
 )
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.model_selection import ValPredictions
@@ -80,55 +79,6 @@ class TrainedClassifier:
     settings: params.Training
 
 
-def drop_unknown_classes(train: LabelledSet, val: LabelledSet) -> tuple[LabelledSet, LabelledSet]:
-    """Drops images of classes that train lacks: they can be neither learnt nor scored."""
-    return _drop_unknown(train, 'train'), _drop_unknown(val, 'val')
-
-
-def _drop_unknown(data: LabelledSet, split: str) -> LabelledSet:
-    rows = np.flatnonzero(data.labels >= 0)
-    if len(rows) == len(data):
-        return data
-    logging.warning('%d %s images have a class that train lacks', len(data) - len(rows), split)
-    return data.take(rows)
-
-
-def check_classes(
-    classes: tuple[str, ...],
-    train: LabelledSet,
-    val: LabelledSet,
-    may_lack_classes: bool = False,
-) -> None:
-    """Refuses sets that nothing can be learned from, or judged by.
-
-    Raises:
-        DataError: a set has no image; train has one class alone, or lacks one that it may not.
-    """
-    for name, data in (('train', train), ('val', val)):
-        if not len(data):
-            raise DataError(f'the {name} split has no images; add images or raise its share')
-    learnt = [name for label, name in enumerate(classes) if label in train.labels]
-    if len(learnt) < 2:
-        raise DataError(f'training needs at least two classes; the train split has only {learnt}')
-    absent = sorted(set(classes) - set(learnt))
-    if absent and not may_lack_classes:
-        raise DataError(f'the train split has no images of {absent}; add some or drop the class')
-
-
-def _read_images(
-    images: Callable[[], tuple[LabelledSet, LabelledSet]], train: LabelledSet, val: LabelledSet
-) -> tuple[LabelledSet, LabelledSet]:
-    """Reads the images and checks that they are those of the features, in the same order."""
-    train_images, val_images = drop_unknown_classes(*images())
-    for name, pixels, features in (('train', train_images, train), ('val', val_images, val)):
-        if not np.array_equal(pixels.ids, features.ids):
-            raise DataError(
-                f'the {name} images and their embeddings do not match; recreate both with: '
-                'thawline run --no-cache'
-            )
-    return train_images, val_images
-
-
 def _fit_probe(
     train: LabelledSet, val: LabelledSet, classes: int, settings: params.Training
 ) -> probe.Probe:
@@ -170,8 +120,8 @@ def train(
         FloatingPointError: the training diverged.
     """
     deadline = deadline or budget.Deadline.of(settings.budget)
-    train_set, val_set = drop_unknown_classes(features.train, features.val)
-    check_classes(classes, train_set, val_set, may_lack_classes)
+    train_set, val_set = training_sets.drop_unknown_classes(features.train, features.val)
+    training_sets.check_classes(classes, train_set, val_set, may_lack_classes)
     decision = settings.decision
     if may_lack_classes and len(np.unique(val_set.labels)) < 2:
         decision = params.Decision()  # there is no threshold to choose
@@ -215,7 +165,7 @@ def train(
     if thaws or views != 'none':
         started = time.monotonic()
         progress.start('reading images')
-        train_images, val_images = _read_images(images, train_set, val_set)
+        train_images, val_images = training_sets.read_images(images, train_set, val_set)
         seconds['read'] = time.monotonic() - started
     if thaws:
         started = time.monotonic()

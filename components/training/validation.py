@@ -30,8 +30,10 @@ from thawline.components.training import (
     recipe,
     refit,
     scores,
+    training_sets,
 )
 from thawline.components.training.checkpoint import CheckpointFile
+from thawline.components.training.fold_turn import FoldSets
 from thawline.components.training.record import ProbeRecord, TrainingRecord, ValidationRecord
 
 
@@ -97,18 +99,18 @@ def train(
     if not roles.folds:
         trained = recipe.train(backbone, classes, features, images, settings, *place)
         return _by_split(trained, classes, features, settings, roles)
-    train_set, val_set = recipe.drop_unknown_classes(features.train, features.val)
+    train_set, val_set = training_sets.drop_unknown_classes(features.train, features.val)
     everything = labelled_set.join(train_set, val_set)
-    recipe.check_classes(classes, everything, val_set)
+    training_sets.check_classes(classes, everything, val_set)
     decision_threshold.check(settings.decision, classes, everything.labels)
     fold = roles.folds_of(everything.ids)
     if settings.mode == 'probe' and settings.test_time_augmentation == 'none':
         return _probe_by_folds(backbone, classes, features.kind, everything, fold, settings)
 
     def all_images() -> LabelledSet:
-        return labelled_set.join(*recipe.drop_unknown_classes(*images()))
+        return labelled_set.join(*training_sets.drop_unknown_classes(*images()))
 
-    sets = fold_training.FoldSets(features.kind, everything, fold, all_images)
+    sets = FoldSets(features.kind, everything, fold, all_images)
     outcome = fold_training.train(backbone, classes, sets, settings, *place)
     return ValidatedClassifier(*outcome)
 
@@ -121,7 +123,7 @@ def _by_split(
     roles: ImageRoles,
 ) -> ValidatedClassifier:
     """Judges val apart from its own choices, and refits what is kept of the frozen base."""
-    train_set, val_set = recipe.drop_unknown_classes(features.train, features.val)
+    train_set, val_set = training_sets.drop_unknown_classes(features.train, features.val)
     labels = val_set.labels
     parts = cross_fitting.parts_of_val(labels, roles.clusters_of(val_set.ids))
     answers = held_out.choose_apart(

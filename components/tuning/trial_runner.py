@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from thawline.components import backbones
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import params, recipe
+from thawline.components.training import params, recipe, training_sets
 from thawline.components.training.best_epoch import Snapshot
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.tuning import settings_choice
@@ -57,7 +57,7 @@ class TrialRunner:
             folder: for the checkpoint of a training.
         """
         self.backbone, self.classes = backbone, classes
-        train, val = recipe.drop_unknown_classes(features.train, features.val)
+        train, val = training_sets.drop_unknown_classes(features.train, features.val)
         self.features = recipe.FeatureSets(features.kind, train, val)
         self._read, self._folder = images, folder
         self._cached: tuple[LabelledSet, LabelledSet] | None = None
@@ -65,7 +65,7 @@ class TrialRunner:
 
     def _images(self) -> tuple[LabelledSet, LabelledSet]:
         if self._cached is None:
-            self._cached = recipe.drop_unknown_classes(*self._read())
+            self._cached = training_sets.drop_unknown_classes(*self._read())
         return self._cached
 
     def train(

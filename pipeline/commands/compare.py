@@ -39,7 +39,7 @@ LOG = 'compare.log'
 def command(project: Project, first: str, second: str, kind: str, browse: bool) -> None:
     """Compare run B with run A, judged as the gate does.
 
-    Only test images that neither model has seen say which one is better. A and B are run ids from
+    Only images that neither model has seen say which one is better. A and B are run ids from
     `thawline runs`, the start of one, or `last`. html writes a page and prints its path; md prints
     Markdown.
     """

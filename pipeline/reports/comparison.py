@@ -96,7 +96,7 @@ class Comparison:
     Attributes:
         project: name of the project of B.
         first, second: ids of the runs, A and B.
-        unseen: on test images that neither model has seen, which alone say what is better; None
+        unseen: on images that neither model has seen, which alone say what is better; None
             where there is no record of what they have seen.
         shared_classes: whether one of the models knows a class that the other does not.
         splits: on all images that both evaluated, by split of B; those that have images.

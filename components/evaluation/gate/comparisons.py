@@ -196,12 +196,6 @@ def _why_not_compared(counts: Counts, gate: Gate) -> str:
             f'The files of {baseline} are no longer those that were judged ({pairs.changes}), so '
             f'{_MODEL} is not compared with it. Put them back, and run again, to compare.'
         )
-    elif not counts.test.n:
-        return (
-            f'There are no labelled test images to compare {_MODEL} with {baseline} on; '
-            'val images do not count, because they were used to choose the model. Keep a test '
-            'split.'
-        )
     else:
         test = paired.compare(pairs.won, pairs.lost, pairs.n, clusters=pairs.clusters)
         reason = paired_outcome.describe(test, _MODEL, baseline, bool(pairs.classes))

@@ -98,12 +98,12 @@ class Gate(Section):
     max_drop: _Accuracy | None = pydantic.Field(
         default=None,
         description='Largest drop allowed in accuracy against the baseline, as measured on '
-        'test images that neither model has seen.',
+        'images that neither model has seen.',
     )
     paired_test: _Level | None = pydantic.Field(
         default=0.05,
         description="Significance level of McNemar's exact test (two-sided), which refuses a model "
-        'worse than the baseline on test images that neither has seen; null: only a caution.',
+        'worse than the baseline on images that neither has seen; null: only a caution.',
     )
     test_contradiction: _TestContradiction | None = pydantic.Field(
         default='caution',

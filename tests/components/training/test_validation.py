@@ -16,7 +16,7 @@ from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (
     budget,
     checkpoint,
-    fold_training,
+    fold_turn,
     params,
     probe,
     recipe,
@@ -152,7 +152,7 @@ def test_a_killed_training_goes_on_in_the_fold_where_it_was(
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(fold_training.recipe, 'train', killed)
+    monkeypatch.setattr(fold_turn.recipe, 'train', killed)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / 'killed', images, roles(3, *images))
     resumed = train(tmp_path / 'killed', images, roles(3, *images))

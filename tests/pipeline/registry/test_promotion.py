@@ -132,7 +132,7 @@ def test_without_a_terminal_it_asks_for_yes_after_the_comparison(models: Models)
     done = models.thawline('promote', str(better))
     refused(done, '--yes')
     assert 'B is better than A' in done.stdout
-    assert '40 test images that neither has seen, only B answers 10 correctly' in done.stdout
+    assert '40 images that neither has seen, only B answers 10 correctly' in done.stdout
     assert models.versions() == [1]
 
 

@@ -143,7 +143,7 @@ def test_compare_writes_a_page_and_says_what_came_of_it(runs):
     assert done.exit_code == 0, done.output
     path = runs.output / 'comparisons' / f'{FIRST}-{SECOND}.html'
     assert done.stdout.startswith('B is better than A (p = 0.031). ')
-    assert '20 test images that neither has seen, only B answers 6 correctly' in done.stdout
+    assert '20 images that neither has seen, only B answers 6 correctly' in done.stdout
     assert 'p = 0.031' in done.stdout
     assert str(path) in done.stdout
     assert re.search(r'A +[\d.]+ %  B +[\d.]+ %  \+[\d.]+ points \(95 % interval', done.stdout)

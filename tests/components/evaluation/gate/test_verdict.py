@@ -342,12 +342,14 @@ def test_without_a_model_in_production_it_is_said() -> None:
     assert 'starts anew' not in rule(few, 'paired_test').sentence
 
 
-def test_without_test_images_a_test_split_is_asked_for() -> None:
-    decision = judge(counts(test=HitCount(0, 0), baseline=PairedCount(0, 0, 0)), gate())
-    assert decision.blessed
-    for name in ('paired_test', 'max_drop'):
-        assert rule(decision, name).holds is None
-        assert 'Keep a test split' in rule(decision, name).sentence
+def test_without_test_images_what_was_held_out_is_compared() -> None:
+    for pairs, judged in ((PairedCount(0, 0, 0), False), (PairedCount(1, 2, 200), True)):
+        decision = judge(counts(test=HitCount(0, 0), baseline=pairs), gate())
+        assert decision.blessed
+        for name in ('paired_test', 'max_drop'):
+            assert (rule(decision, name).holds is not None) is judged
+    worse = judge(counts(test=HitCount(0, 0), baseline=PairedCount(0, 30, 200)), gate())
+    assert rule(worse, 'paired_test').holds is False
 
 
 @pytest.mark.parametrize(('n', 'holds'), [(19, None), (20, False)])
