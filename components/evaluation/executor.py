@@ -24,9 +24,9 @@ from thawline.components.evaluation import (
     unseen_images,
 )
 from thawline.components.evaluation.gate import repeated_looks, verdict
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
-    ClassChange,
     Counts,
     NoRecord,
     PairedCount,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from thawline.components.evaluation.gate.counts import ClassChange
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.report import formatting
 from thawline.components.report.content import (
     Fact,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from thawline.components.evaluation.gate.counts import ClassChange
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.shared import model_fingerprint
 from thawline.components.shared.errors import ConfigError, NotFound
 from thawline.components.shared.model_fingerprint import LocalFiles

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from thawline.components.evaluation.gate.counts import ClassChange
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.evaluation.metrics import Answers
 from thawline.components.report import changes_card, formatting
 from thawline.components.report.content import Fact, FactCard

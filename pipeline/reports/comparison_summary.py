@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from thawline.components.evaluation.gate.counts import ClassChange
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.report import formatting, tables
 from thawline.components.report.tables import Cell, Column, IntervalRow, Row, Table
 from thawline.components.statistics import paired_outcome

@@ -299,7 +299,8 @@ def inside(box: dict[str, float], width: int, height: int) -> bool:
 
 def refused_by_test(threshold: float = 0.5) -> ReportContent:
     verdict = judge(
-        Counts(HitCount(390, 400), HitCount(330, 400), {}), Gate(val_accuracy=threshold)
+        Counts(HitCount(390, 400), HitCount(330, 400), {}),
+        Gate(val_accuracy=threshold, test_contradiction='refuse'),
     )
     return dataclasses.replace(made_report.content(), verdict=verdict)
 

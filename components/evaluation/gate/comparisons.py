@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
-    ClassChange,
     Counts,
     NoRecord,
     PairedCount,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Self
+from collections.abc import Mapping
 
+from thawline.components.evaluation.gate.class_change import NO_CHANGE, ClassChange
 from thawline.components.statistics import clustered_bound
 from thawline.components.statistics.clustered_bound import ALPHA, Tally
 from thawline.components.statistics.paired import PairTally
@@ -65,26 +65,6 @@ class SliceCount:
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassChange:
-    """How the classes of one model differ from those of an earlier one."""
-
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-
-    @classmethod
-    def between(cls, before: Sequence[str], now: Sequence[str]) -> Self:
-        """The names that only one of the two has, in its order."""
-        return cls(
-            tuple(name for name in now if name not in before),
-            tuple(name for name in before if name not in now),
-        )
-
-    def __bool__(self) -> bool:
-        """Whether they differ."""
-        return bool(self.added or self.removed)
-
-
-@dataclasses.dataclass(frozen=True)
 class PairedCount:
     """The candidate beside its baseline on the same `n` test images.
 
@@ -104,7 +84,7 @@ class PairedCount:
     won: int
     lost: int
     n: int
-    classes: ClassChange = ClassChange((), ())
+    classes: ClassChange = NO_CHANGE
     caution: str = ''
     clusters: PairTally = ()
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from thawline.components.evaluation import counting
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
-    ClassChange,
     HitCount,
     NoRecord,
     PairedCount,

@@ -158,7 +158,7 @@ def test_the_words_name_the_outcome_and_the_counts(shared):
         test = paired.compare(won, lost, 200)
         words = paired_outcome.describe(test, 'this one', 'that one', shared)
         assert ('of the shared classes' in words) is shared
-        assert '200 test images' in words and paired_outcome.p_text(test.p_value) in words
+        assert '200 images' in words and paired_outcome.p_text(test.p_value) in words
         if test.outcome is PairedOutcome.NO_DIFFERENCE:
             assert 'may be chance' in words
         else:
@@ -166,7 +166,7 @@ def test_the_words_name_the_outcome_and_the_counts(shared):
         if won + lost:
             assert f'only this one answers {won} correctly, only that one {lost}.' in words
     few = paired_outcome.describe(paired.compare(0, 1, 1), 'this one', 'that one')
-    assert '1 test image that' in few and '20' in few
+    assert '1 image that' in few and '20' in few
 
 
 def test_a_p_value_is_told_from_the_level():

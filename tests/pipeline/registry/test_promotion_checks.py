@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.registry.made_models import Models
 from tests.pipeline.registry.test_promotion import know
-from thawline.components.evaluation.gate.counts import ClassChange
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.shared.errors import ConfigError
 from thawline.pipeline.registry import promotion_checks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thawline.components.evaluation.gate.counts import ClassChange
+from thawline.components.evaluation.gate.class_change import ClassChange
 
 
 def test_classes_that_only_one_model_has_in_its_order() -> None:

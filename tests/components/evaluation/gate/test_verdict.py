@@ -15,9 +15,9 @@ import pytest
 import scipy.stats
 
 from thawline.components.evaluation.gate import repeated_looks
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
-    ClassChange,
     Counts,
     HitCount,
     NoRecord,
@@ -289,12 +289,12 @@ def test_rules_that_nobody_asked_for() -> None:
         (None, []),
         (NoRecord(), ['no record', 'starts anew']),
         (ChangedFiles('changed: a.pb'), ['changed: a.pb', 'starts anew']),
-        (PairedCount(0, 7, 7), ['7 test images', '20', 'starts anew']),
-        (PairedCount(0, 1, 1), ['1 test image that', '20', 'starts anew']),
-        (PairedCount(0, 0, 0), ['no test images', '20', 'starts anew']),
+        (PairedCount(0, 7, 7), ['7 images', '20', 'starts anew']),
+        (PairedCount(0, 1, 1), ['1 image that', '20', 'starts anew']),
+        (PairedCount(0, 0, 0), ['no images', '20', 'starts anew']),
         (
             PairedCount(0, 0, 9, ClassChange(('x',), ('y', 'z'))),
-            ['9 test images of the shared classes', "added 'x'", "removed 'y', 'z'"],
+            ['9 images of the shared classes', "added 'x'", "removed 'y', 'z'"],
         ),
     ],
 )
@@ -550,7 +550,7 @@ def test_correlated_losses_against_the_baseline_are_no_proof() -> None:
     decision = judge(counts(baseline=pairs), gate(max_drop=None))
     assert decision.blessed and decision.paired is not None
     assert decision.paired.p_value == paired.sign_flip(groups) > 0.05
-    assert '198 test images in 33 groups' in rule(decision, 'paired_test').sentence
+    assert '198 images in 33 groups' in rule(decision, 'paired_test').sentence
     assert not judge(counts(baseline=PairedCount(3, 14, 198)), gate(max_drop=None)).blessed
     lost = PairedCount(0, 14, 198, clusters=((-1, 6, 14), (0, 6, 19)))
     assert failed(judge(counts(baseline=lost), gate(max_drop=None))) == ['paired_test']

@@ -8,9 +8,9 @@ import pytest
 
 from tests import golden
 from tests.components.evaluation.gate.test_verdict import GOOD, SLICES, counts, gate
+from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.evaluation.gate.counts import (
     ChangedFiles,
-    ClassChange,
     Counts,
     HitCount,
     NoRecord,
