@@ -327,7 +327,7 @@ def test_images_of_the_shared_classes_are_compared(
     decision = verdict_of(evaluated)
     assert decision.paired == paired.compare(won, lost, 24)
     sentence = rule_of(evaluated, 'paired_test').sentence
-    assert '24 test images of the shared classes' in sentence
+    assert '24 images of the shared classes' in sentence
     assert "added 'new'; removed 'old'" in sentence
     assert evaluated.blessing.get_int_custom_property('baseline_model_id') == evaluating.BASELINE_ID
 

@@ -185,7 +185,7 @@ def test_other_classes_are_said_and_only_shared_ones_judged(tmp_path):
     told = comparison.compare(first, second)
     assert told.splits['test'].first.n == 21
     assert told.unseen.test == paired.compare(1, 1, 21)
-    assert '21 test images of the shared classes' in comparison_summary.headline(told)
+    assert '21 images of the shared classes' in comparison_summary.headline(told)
     said = facts(told)
     assert said['Classes only in A'] == said['Classes only in B'] == '1'
     assert [one.first_answer for one in told.flips if one.gained] == ['wasp']
