@@ -69,10 +69,15 @@ def test_pixels_are_bit_identical_everywhere(project):
 
 
 def test_evaluator_counted_what_the_served_model_answers(project):
+    """On test; of val it keeps the model's answers beside those that were held out from it."""
     import tensorflow as tf
 
     from tests.components.evaluation import evaluating
+    from thawline.components.evaluation import predictions
 
+    table = predictions.read(str(project.artifact('Evaluator', 'evaluation')))
+    names = np.array([*table.classes, ''])
+    own = dict(zip(table.ids, names[table.served_answers], strict=True))
     served = tf.saved_model.load(str(project.versions()[-1])).signatures['serving_default']
     for split in ('val', 'test'):
         examples = raw_examples(project, split)
@@ -80,4 +85,11 @@ def test_evaluator_counted_what_the_served_model_answers(project):
         hits = np.mean([a == feature(e, 'label') for a, e in zip(answers, examples, strict=True)])
         found = evaluating.interval(str(project.artifact('Evaluator', 'evaluation')), split)
         assert found is not None and found.n == len(examples)
-        assert found.share == pytest.approx(hits)
+        by_id = {feature(e, 'image_id').decode(): a for e, a in zip(examples, answers, strict=True)}
+        assert {name: own[name] for name in by_id} == {n: a.decode() for n, a in by_id.items()}
+        if split == 'test':
+            assert found.share == pytest.approx(hits)
+        else:
+            rows = table.splits == split
+            assert (table.folds[rows] != predictions.NO_FOLD).all()
+            assert found.share == pytest.approx((table.answers == table.labels)[rows].mean())
