@@ -8,14 +8,11 @@ import functools
 import pathlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from thawline.components import backbones
-from thawline.components.backbones import classifier as model
-from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import progress
 from thawline.components.shared.held_out_answers import HeldOutAnswers
 from thawline.components.shared.labelled_set import LabelledSet
@@ -46,15 +43,7 @@ from thawline.components.training.record import (
     TrainingRecord,
     ValidationRecord,
 )
-
-
-class CrossFittedClassifier(NamedTuple):
-    """As `validation.ValidatedClassifier`."""
-
-    classifier: model.Classifier
-    rule: Rule
-    record: TrainingRecord
-    answers: HeldOutAnswers
+from thawline.components.training.validated_classifier import ValidatedClassifier
 
 
 def train(
@@ -66,7 +55,7 @@ def train(
     log: tf.summary.SummaryWriter,
     spool: pathlib.Path | None,
     deadline: budget.Deadline,
-) -> CrossFittedClassifier:
+) -> ValidatedClassifier:
     """Trains a model for each fold, and then what ships.
 
     Args:
@@ -108,7 +97,8 @@ def train(
     for number in range(1, len(turns) + 1):
         checkpoint_file.child(f'fold{number}').clear()
         checkpoint_file.child(f'fold{number}-done').clear()
-    return outcome._replace(record=dataclasses.replace(outcome.record, seconds=seconds))
+    record = dataclasses.replace(outcome.record, seconds=seconds)
+    return dataclasses.replace(outcome, record=record)
 
 
 def _ship(
@@ -119,7 +109,7 @@ def _ship(
     settings: params.Training,
     results: Sequence[TurnResult],
     spool: pathlib.Path | None,
-) -> CrossFittedClassifier:
+) -> ValidatedClassifier:
     """Fits what the folds chose to all images, and puts the record together."""
     features, labels = sets.features, sets.features.labels
     answers = HeldOutAnswers.empty(features.ids, sets.fold, len(classes), by_folds=True)
@@ -176,7 +166,7 @@ def _ship(
             'folds', held_out.score(answers, labels), tuple(folds), len(features)
         ),
     )
-    return CrossFittedClassifier(classifier, rule, record, answers)
+    return ValidatedClassifier(classifier, rule, record, answers)
 
 
 def _choose(

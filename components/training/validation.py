@@ -14,10 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from thawline.components import backbones
-from thawline.components.backbones import classifier as model
-from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import labelled_set, progress
-from thawline.components.shared.held_out_answers import HeldOutAnswers
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.percentages import percent
 from thawline.components.training import (
@@ -35,6 +32,7 @@ from thawline.components.training import (
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.fold_turn import FoldSets
 from thawline.components.training.record import ProbeRecord, TrainingRecord, ValidationRecord
+from thawline.components.training.validated_classifier import ValidatedClassifier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,23 +54,6 @@ class ImageRoles:
     def folds_of(self, ids: np.ndarray) -> np.ndarray:
         """The fold of each image: int64 [N]."""
         return np.array([self.folds[i] for i in ids], np.int64)
-
-
-@dataclasses.dataclass(frozen=True)
-class ValidatedClassifier:
-    """What ships, and what it is judged by.
-
-    Attributes:
-        classifier: with the weights that ship.
-        rule: turns its logits into an answer.
-        record: of the training, as `recipe.train` leaves it.
-        answers: to the images that judge.
-    """
-
-    classifier: model.Classifier
-    rule: Rule
-    record: TrainingRecord
-    answers: HeldOutAnswers
 
 
 def train(
@@ -111,8 +92,7 @@ def train(
         return labelled_set.join(*training_sets.drop_unknown_classes(*images()))
 
     sets = FoldSets(features.kind, everything, fold, all_images)
-    outcome = fold_training.train(backbone, classes, sets, settings, *place)
-    return ValidatedClassifier(*outcome)
+    return fold_training.train(backbone, classes, sets, settings, *place)
 
 
 def _by_split(

@@ -22,7 +22,8 @@ from thawline.components.training import (
     recipe,
     validation,
 )
-from thawline.components.training.validation import ImageRoles, ValidatedClassifier
+from thawline.components.training.validated_classifier import ValidatedClassifier
+from thawline.components.training.validation import ImageRoles
 
 FINE = {'epochs': 2, 'learning_rate': 1e-2, 'blocks': 1}
 
