@@ -370,7 +370,7 @@ def test_the_comparison_starts_anew_where_too_few_images_are_known_to_be_unseen(
     for name in ('paired_test', 'max_drop'):
         rule = rule_of(evaluated, name)
         assert rule.holds is None and rule.value is None
-        assert ('7 test images' if recorded else 'no record') in rule.sentence
+        assert ('7 images' if recorded else 'no record') in rule.sentence
     baseline_answers = evaluated.predictions.baseline_answers
     asked = 0 if baseline_answers is None else (baseline_answers != predictions.NOT_ASKED).sum()
     assert asked == (7 if recorded else 0)

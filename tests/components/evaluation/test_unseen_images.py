@@ -1,4 +1,4 @@
-"""Which test images count in a comparison: no model has seen them, nor others of their groups."""
+"""Which images count in a comparison: no model has seen them, nor others of their groups."""
 
 from __future__ import annotations
 

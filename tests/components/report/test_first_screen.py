@@ -162,7 +162,7 @@ def test_the_baseline_comes_first_and_a_caution_is_not_repeated() -> None:
         if value == 'too few to judge':
             assert not fact.detail
         else:
-            assert fact.detail.startswith(f'won {counts.won}, lost {counts.lost} of 100 test')
+            assert fact.detail.startswith(f'won {counts.won}, lost {counts.lost} of 100 images')
 
 
 def test_evidence_on_labels_is_counted_by_split() -> None:

@@ -96,7 +96,7 @@ def test_only_images_that_neither_has_seen_judge(tmp_path, sides):
     told = comparison.compare(first, tuned)
     assert told.unseen.test == paired.compare(0, 0, 15)
     assert comparison_summary.decision(told) == 'Too few to judge'
-    assert '15 test images' in comparison_summary.headline(told)
+    assert '15 images' in comparison_summary.headline(told)
     titles = [title for title, _ in comparison_summary.rows(told)]
     assert titles == ['New to both', 'Test']
     alike = [title for title, _ in comparison_summary.rows(comparison.compare(*sides))]
@@ -137,7 +137,7 @@ def test_the_level_is_that_of_the_gate(sides):
 def test_a_run_does_not_differ_from_itself(sides):
     told = comparison.compare(sides[0], sides[0])
     assert comparison_summary.decision(told) == 'No difference shown: may be chance'
-    assert '34 test images' in comparison_summary.headline(told)
+    assert '34 images' in comparison_summary.headline(told)
     assert told.flips == ()
     assert facts(told)['Configuration'] == 'the same'
     assert comparison_page.render(told, {}).count('<p class="empty">No pictures.</p>') == 2
