@@ -16,7 +16,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from thawline.components.ingestion import split_history
-from thawline.components.ingestion.fold_choice import AUTO_FOLDS
+from thawline.components.ingestion.fold_choice import AUTO_FOLDS, AUTO_FOLDS_OF_FEW
 from thawline.components.ingestion.params import Split
 from thawline.components.shared import image_table
 from thawline.components.shared.property_names import (
@@ -97,33 +97,33 @@ def _shared_ways(recorded: Mapping[str, Any], properties: Mapping[str, Any]) -> 
     return [
         folds
         for folds in (False, True)
-        if (settings := _split_settings(properties, folds))
-        and settings == _split_settings(recorded, folds)
+        if not _split_settings(properties, folds).isdisjoint(_split_settings(recorded, folds))
     ]
 
 
-def _split_settings(properties: Mapping[str, Any], folds: bool) -> list[Any] | None:
+def _split_settings(properties: Mapping[str, Any], folds: bool) -> set[str]:
     """What decides a split beside the images: after a change of it they are split anew.
 
-    None where the settings do not lead to folds, or to none. Where the number of images decides,
-    they may lead to both.
+    Empty where the settings do not lead to folds, or to none; several where the number of images
+    decides what they lead to. As JSON.
     """
-    shares: Any = None
+    shares: list[Any] = []
     if SPLIT in properties:
         split = Split.model_validate_json(properties[SPLIT])
         seed: Any = split.seed
         if folds and split.folds:
-            shares = [AUTO_FOLDS if split.folds == 'auto' else split.folds, split.test_with_folds]
+            auto = AUTO_FOLDS, AUTO_FOLDS_OF_FEW
+            numbers = auto if split.folds == 'auto' else [split.folds]
+            shares = [[number, split.test_with_folds] for number in numbers]
         elif not folds and split.can_be_plain:
-            shares = split.fractions
+            shares = [split.fractions]
     else:
         seed = properties.get(SEED)
-        shares = None if folds else json.loads(properties.get(FRACTIONS, '{}'))
-    if shares is None:
-        return None
+        shares = [] if folds else [json.loads(properties.get(FRACTIONS, '{}'))]
     spec = json.loads(properties.get(SOURCE_SPEC, '{}'))
     columns = spec.get('columns') or {}
-    return [shares, seed, spec.get('group_pattern'), columns.get('group')]
+    groups = spec.get('group_pattern'), columns.get('group')
+    return {json.dumps([share, seed, groups], sort_keys=True) for share in shares}
 
 
 def _examples(store: mlmd.MetadataStore, executions: Iterable[pb.Execution]) -> dict[int, int]:

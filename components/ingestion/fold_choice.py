@@ -11,18 +11,27 @@ from thawline.components.ingestion.partition import Partition
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.splits import TEST, TRAIN
 
-AUTO_FOLDS = 5
+# Of 5 folds, three train a model that is judged; of 10, eight: with few images that matters, and
+# with more of them judges need not be so near to what ships (`benchmarks/validation.md`).
+AUTO_FOLDS, AUTO_FOLDS_OF_FEW, FEW_IMAGES = 5, 10, 150
 VAL_IMAGES = 300  # a val split of fewer judges by too few: folds judge by all images
 
 
+def auto_folds(classes: Collection[int]) -> int:
+    """How many folds images get, by the number that each class has."""
+    # Where a class has fewer images than folds, it is absent from some of them.
+    are_few = sum(classes) < FEW_IMAGES and min(classes, default=0) >= AUTO_FOLDS_OF_FEW
+    return AUTO_FOLDS_OF_FEW if are_few else AUTO_FOLDS
+
+
 def choose(
-    split: Split, labelled: int, units: int, given: Collection[str]
+    split: Split, classes: Collection[int], units: int, given: Collection[str]
 ) -> tuple[Partition, list[str]]:
     """The parts that images are shared out over, and notes on them.
 
     Args:
         split: as configured.
-        labelled: images with a label.
+        classes: the number of images of each.
         units: groups, and clusters of near-duplicates, that have a labelled image.
         given: splits that the source gives.
 
@@ -33,8 +42,8 @@ def choose(
     if given:
         _check_given(split, given)
         return Partition.plain(split), []
-    wanted = AUTO_FOLDS if split.folds == 'auto' else split.folds
-    is_large = labelled * split.val >= VAL_IMAGES
+    wanted = auto_folds(classes) if split.folds == 'auto' else split.folds
+    is_large = sum(classes) * split.val >= VAL_IMAGES
     if not wanted or (split.folds == 'auto' and is_large and split.can_be_plain):
         return Partition.plain(split), []
     usable = units - bool(split.test_with_folds)  # test needs one, too

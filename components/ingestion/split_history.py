@@ -49,6 +49,25 @@ class SplitHistory:
         """How many folds there were; 0 where the images had splits without folds."""
         return sum(map(partition.is_fold, set(self.images.values())))
 
+    def of_folds(self, folds: int) -> Self | None:
+        """The same for so many folds (0: none); None where all must be split anew.
+
+        Where there were a multiple of them, they are joined: fold 7 of 10 goes to fold 2 of 5.
+        """
+        if self.folds == folds or not self.images:
+            return self
+        if not folds or not self.folds or self.folds % folds:
+            return None
+
+        def joined(part: str) -> str:
+            return str(int(part) % folds) if partition.is_fold(part) else part
+
+        return dataclasses.replace(
+            self,
+            images={name: joined(part) for name, part in self.images.items()},
+            groups={name: joined(part) for name, part in self.groups.items()},
+        )
+
     def part_by_leader(
         self, images: list[tuple[str, str, str]], parts: Sequence[str]
     ) -> dict[str, str]:

@@ -71,8 +71,15 @@ def moved_images(moves: Iterable[tuple[str, str, str]]) -> list[str]:
     ]
 
 
-def other_folds(before: int, now: int) -> str:
-    """A note where an earlier ingestion had another number of folds, or none."""
+def other_folds(before: int, now: int, joined: bool) -> str:
+    """A note where an earlier ingestion had another number of folds, or none.
+
+    Args:
+        before, now: folds; 0: none.
+        joined: whether the earlier ones became those of now.
+    """
+    if joined:
+        return f'the {before} folds of the last ingestion are joined to {now}'
     then, today = (f'{folds} folds' if folds else 'no folds' for folds in (before, now))
     return f'images are split anew: the last ingestion had {then}, and this one has {today}'
 

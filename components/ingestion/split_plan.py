@@ -110,13 +110,14 @@ def plan_splits(
         parts = _given_partition(rows, split)
     else:
         units = {tied[row.key] for row in rows if row.label is not None or not classes}
-        images = sum(row.label is not None for row in rows)
-        parts, chosen = fold_choice.choose(split, images, len(units), set(given.values()))
+        images = collections.Counter(row.label for row in rows if row.label is not None)
+        parts, chosen = fold_choice.choose(split, images.values(), len(units), set(given.values()))
         notes += chosen
     history = history or SplitHistory()
+    kept = history.of_folds(parts.folds)
     if history.images and history.folds != parts.folds:
-        notes.append(split_notes.other_folds(history.folds, parts.folds))
-        history = SplitHistory()
+        notes.append(split_notes.other_folds(history.folds, parts.folds, joined=kept is not None))
+    history = kept or SplitHistory()
     earlier = history.part_by_leader(
         [(r.image_id, r.key, tied[r.key]) for r in rows], list(parts.shares)
     )

@@ -184,11 +184,14 @@ def test_folds_are_kept_by_folds(ingestions) -> None:
     _, a = ingestions.add('A', fold=0, **split(folds=5))
     assert ingestions.ask('B', **split(folds=5)) == a
     assert ingestions.ask('B', **split(folds='auto')) == a
+    _, b = ingestions.add('B', fold=0, **split(folds=10))
+    assert ingestions.ask('C', **split(folds='auto')) == b
+    assert ingestions.ask('C', **split(folds=5)) == a
     for other in (
         {'folds': 0}, {'folds': 4}, {'folds': 5, 'seed': 1}, {'folds': 5, 'test': 0.2},
         {'folds': 'auto', 'train': 0.6, 'val': 0.2, 'test': 0.2},
     ):  # fmt: skip
-        assert ingestions.ask('B', **split(**other)) == split_history.NONE
+        assert ingestions.ask('C', **split(**other)) == split_history.NONE
 
 
 def test_what_auto_decided_is_in_the_table(ingestions) -> None:

@@ -85,6 +85,10 @@ def test_a_share_of_test_is_in_no_fold() -> None:
         (2000, 5, {'test': 0.0}),  # no plain split is without test
         (1999, 0, {'train': 0.6, 'val': 0.2, 'test': 0.2}),
         (1499, 5, {'train': 0.6, 'val': 0.2, 'test': 0.2}),
+        (150, 5, {}),
+        (149, 10, {}),
+        (20, 10, {}),
+        (19, 5, {}),  # 9 of a class
     ],
 )
 def test_auto_takes_folds_where_val_would_be_small(
@@ -207,6 +211,19 @@ def test_without_history_few_images_move() -> None:
     before = where(rows, plan(rows))
     after = where(rows, plan(rows + images('n', 0) + [ReadableImage('x', 'x', None, 'a')]))
     assert sum(before[image] != after[image] for image in before) <= 10
+
+
+def test_folds_are_joined_where_their_number_is_halved() -> None:
+    """A set that grows gets 5 folds in place of 10; no image leaves those that it was with."""
+    rows = images('a', 70) + images('b', 70)
+    first = plan(rows, 'auto')
+    grown = rows + [ReadableImage(f'n{i}', f'n{i}', None, 'ab'[i % 2]) for i in range(20)]
+    made = plan(grown, 'auto', history=history_of(rows, first))
+    assert (first.partition.folds, made.partition.folds) == (10, 5)
+    before, after = where(rows, first), where(grown, made)
+    assert all(int(after[image]) == int(part) % 5 for image, part in before.items())
+    assert '10 folds of the last ingestion are joined to 5' in ' '.join(made.notes)
+    assert counts(grown, made) == {'a': [16] * 5, 'b': [16] * 5}
 
 
 @pytest.mark.parametrize('earlier', [3, 0])
