@@ -65,14 +65,19 @@ def resumable(made: argparse.ArgumentParser) -> None:
 class Measured:
     """Measurements by name, kept in the file of --resume as they come; or in memory."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        """Knows the measurements of earlier calls that had the same arguments otherwise."""
+    def __init__(self, arguments: argparse.Namespace, named: Sequence[str] = ()) -> None:
+        """Knows the measurements of earlier calls that had the same arguments otherwise.
+
+        Args:
+            arguments: of the call.
+            named: further arguments that are in the names of measurements, or change none.
+        """
         resume: pathlib.Path | None = arguments.resume
         self._kept: shelve.Shelf[Any] = shelve.Shelf({})
         if resume is not None:
             self._kept = shelve.open(str(resume))  # noqa: SIM115  open until the end
         # Sets and seeds are in the names: a call may add some.
-        apart = {'resume', 'write', 'shared', 'sets', 'seeds', 'changes', 'images'}
+        apart = {'resume', 'write', 'shared', 'sets', 'seeds', 'changes', 'images', *named}
         self._of = repr(sorted((k, v) for k, v in vars(arguments).items() if k not in apart))
 
     def take(self, name: Sequence[object], measure: Callable[[], _Kind]) -> _Kind:

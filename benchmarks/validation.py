@@ -22,10 +22,14 @@ import functools
 import itertools
 import pathlib
 
+import joblib
 import numpy as np
 
-from benchmarks import report
-from thawline.components.ingestion import stratify
+from benchmarks import images, recipes, report
+from thawline.components import backbones
+from thawline.components.embedding.embeddings import EmbeddingSettings
+from thawline.components.embedding.feature_extractor import FeatureExtractor
+from thawline.components.ingestion import fold_choice, stratify
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.statistics import clustered_bound, proportions
 from thawline.components.training import (
@@ -39,8 +43,9 @@ from thawline.components.training import (
 )
 from thawline.components.training.val_choices import ValChoices
 
-FOLDS, GROUP, SHARED, ALIKE = 5, 10, 0.6, 0.95
-UNSEEN = 2000
+GROUP, SHARED, ALIKE = 10, 0.6, 0.95
+UNSEEN = 4000
+SIDE = 128  # of images
 BELOW = 0.10
 METHODS = ('folds', 'split', 'today')
 KINDS = ('images', 'groups', 'duplicates')
@@ -82,49 +87,62 @@ class Judged:
     bound: float
 
 
-def read_pool(file: pathlib.Path) -> Pool:
-    """A pool as an archive of `features` and `labels`."""
+def read_pool(named: str, shared: pathlib.Path) -> Pool:
+    """A pool as an archive of `features` and `labels`, or the features of an image set."""
+    if named in images.SETS:
+        found = images.listed(named, shared)
+        base = recipes.base('efficientnet_lite0', shared, SIDE)
+        settings = EmbeddingSettings(base.name, base.weights, base.size, 'top', 'none', 0, 0)
+        backbone = backbones.build(base.name, base.size, base.weights)
+        ids = np.array([b''] * len(found), object)
+        every = LabelledSet(found.pixels(base.size), found.labels, ids)
+        features = FeatureExtractor(settings, backbone).embed('train', every).values[:, 0]
+        return Pool(named, features, found.labels)
+    file = pathlib.Path(named)
     with np.load(file) as stored:
         features, labels = stored['features'].astype(np.float32), stored['labels'].astype(int)
     return Pool(file.stem, features, labels)
 
 
 def draw(pool: Pool, n: int, classes: int, kind: str, rng: np.random.Generator) -> Drawn:
-    """A set of n images of some classes, and others of the same classes."""
+    """A set of n images of some classes, and others of the same classes; none is drawn twice."""
     names = rng.choice(np.unique(pool.labels), classes, replace=False)
-    rows = rng.permutation(np.flatnonzero(np.isin(pool.labels, names)))
-    place = {name: label for label, name in enumerate(names)}
-    labels = np.array([place[name] for name in pool.labels[rows]])
-    half = len(rows) // 2  # no image is in both
-    few, few_labels, clusters = _make(pool.features[rows[:half]], labels[:half], n, kind, rng)
-    many, many_labels, _ = _make(pool.features[rows[half:]], labels[half:], UNSEEN, kind, rng)
-    return Drawn(few, few_labels, clusters, many, many_labels)
+    left = [list(rng.permutation(np.flatnonzero(pool.labels == name))) for name in names]
+    labelled = _make(pool.features, left, n, kind, rng)
+    unseen, unseen_labels, _ = _make(pool.features, left, UNSEEN, kind, rng)
+    return Drawn(*labelled, unseen, unseen_labels)
 
 
 def _make(
-    features: np.ndarray, labels: np.ndarray, n: int, kind: str, rng: np.random.Generator
+    features: np.ndarray, left: list[list[int]], n: int, kind: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images of the kind, their labels and clusters; a cluster is of one class."""
-    sizes: list[int] = []
-    while sum(sizes) < n:
-        size = 1
+    """At most n images of the kind, their labels and clusters; a cluster is of one class.
+
+    Args:
+        features: of the pool, float32 [N, D].
+        left: rows of the pool by class; those that are taken are removed.
+        n: fewer, where a class has too few left.
+        kind: see the module.
+        rng: draws the sizes of clusters.
+    """
+    share = {'images': 0.0, 'groups': SHARED, 'duplicates': ALIKE}[kind]
+    made: list[np.ndarray] = []
+    labels: list[int] = []
+    clusters: list[int] = []
+    for cluster in itertools.count():
+        label, size = cluster % len(left), 1
         if kind == 'groups':
             size = GROUP
         elif kind == 'duplicates' and rng.random() < 0.08:  # a fifth of the images
             size = int(rng.integers(2, 6))
-        sizes.append(min(size, n - sum(sizes)))
-    clusters = np.repeat(np.arange(len(sizes)), sizes)
-    share = {'images': 0.0, 'groups': SHARED, 'duplicates': ALIKE}[kind]
-    made = np.zeros((n, features.shape[1]), np.float32)
-    made_labels = np.zeros(n, int)
-    by_class = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
-    for cluster, size in enumerate(sizes):
-        label = cluster % len(by_class)
-        own = rng.choice(by_class[label], size, replace=False)
-        rows = np.flatnonzero(clusters == cluster)
-        made[rows] = share * features[own[0]] + (1 - share) * features[own]
-        made_labels[rows] = label
-    return made, made_labels, clusters
+        size = min(size, n - len(labels))
+        if size == 0 or size > len(left[label]):
+            break
+        rows = [left[label].pop() for _ in range(size)]
+        made.append(share * features[rows[:1]] + (1 - share) * features[rows])
+        labels += [label] * size
+        clusters += [cluster] * size
+    return np.concatenate(made), np.array(labels), np.array(clusters)
 
 
 def judge(drawn: Drawn, method: str, aim: str, seed: int) -> Judged | None:
@@ -141,7 +159,8 @@ def _by_folds(
     drawn: Drawn, data: LabelledSet, settings: params.Training, seed: int
 ) -> Judged | None:
     names = _names(drawn)
-    fold = cross_validation.assign_folds(drawn.labels, drawn.clusters, FOLDS, seed)
+    folds = fold_choice.auto_folds(np.bincount(drawn.labels).tolist())
+    fold = cross_validation.assign_folds(drawn.labels, drawn.clusters, folds, seed)
     fitted = cross_fitting.fit_probe(data, fold, names, settings)
     rows = np.flatnonzero(fitted.learnt)
     rule, _ = decision_threshold.decide(
@@ -217,16 +236,25 @@ def _judged(right: np.ndarray, hits: np.ndarray, clusters: np.ndarray) -> Judged
 
 
 def simulate(
-    pool: Pool, n: int, classes: int, kind: str, aim: str, method: str, draws: int, seed: int = 0
+    pool: Pool, n: int, classes: int, kind: str, aim: str, method: str, draws: int, workers: int
 ) -> list[Judged]:
     """What so many sets led to; the sets are the same for every method."""
-    results = []
-    for number in range(draws):
-        rng = np.random.default_rng([seed, n, KINDS.index(kind), number])
-        judged = judge(draw(pool, n, classes, kind, rng), method, aim, number)
-        if judged is not None:
-            results.append(judged)
-    return results
+    if workers == 1:
+        found = [_one(pool, n, classes, kind, aim, method, number) for number in range(draws)]
+    else:
+        tasks = (
+            joblib.delayed(_one)(pool, n, classes, kind, aim, method, number)
+            for number in range(draws)
+        )
+        found = joblib.Parallel(workers)(tasks)
+    return [judged for judged in found if judged is not None]
+
+
+def _one(
+    pool: Pool, n: int, classes: int, kind: str, aim: str, method: str, number: int
+) -> Judged | None:
+    rng = np.random.default_rng([n, KINDS.index(kind), number])
+    return judge(draw(pool, n, classes, kind, rng), method, aim, number)
 
 
 def row(results: list[Judged], draws: int) -> list[str]:
@@ -249,40 +277,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    default = pathlib.Path('../shared/pools/cifar10_lite0_128.npz')
-    parser.add_argument('--pool', type=pathlib.Path, default=default)
+    default = '../shared/pools/cifar10_lite0_128.npz'
+    parser.add_argument('--shared', type=pathlib.Path, default=pathlib.Path('../shared'))
+    parser.add_argument('--pools', nargs='+', default=[default], metavar='FILE|SET')
     parser.add_argument('--draws', type=int, default=1000)
     parser.add_argument('--sizes', type=int, nargs='+', default=[60, 100, 200, 400, 1000])
     parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS))
     parser.add_argument('--aims', nargs='+', choices=AIMS, default=list(AIMS))
     parser.add_argument('--methods', nargs='+', choices=METHODS, default=list(METHODS))
+    parser.add_argument('--workers', type=int, default=1)
     parser.add_argument(
         '--write', nargs='?', const='beside', metavar='FILE', help='write the tables'
     )
     parser.set_defaults(limit=None)
     report.resumable(parser)
     args = parser.parse_args()
-    pool, measured = read_pool(args.pool), report.Measured(args)
-    results = report.Report(__file__, __doc__ or '', args)
+    measured, results = (
+        report.Measured(args, ('pools', 'sizes', 'kinds', 'aims', 'methods', 'workers')),
+        report.Report(__file__, __doc__ or '', args),
+    )
     cells = list(itertools.product(args.kinds, args.aims, args.sizes, args.methods))
-    results.expect(len(cells))
-    rows: dict[tuple[str, str], list[list[str]]] = {}
-    for kind, aim, n, method in cells:
-        classes = 2 if aim == 'threshold' else 5
-        name = f'{pool.name} {kind} {aim} {n} {method} {args.draws}'
-        cell = functools.partial(simulate, pool, n, classes, kind, aim, method, args.draws)
-        judged = measured.take((name,), cell)
-        line = [f'{n:,}', method, *row(judged, args.draws)]
-        rows.setdefault((kind, aim), []).append(line)
-        results.finished(f'{name}: {line[-1]} passed, {line[-2]} wrongly')
-        results.table(
-            f'{kind}, {aim}, {classes} classes of {pool.name}',
-            (
-                'images', 'validation', 'accuracy, %', 'measured less accuracy, points',
-                'wrong blessings, %', f'passes {BELOW:.2f} below, %',
-            ),
-            rows[kind, aim],
-        )  # fmt: skip
+    results.expect(len(args.pools) * len(cells))
+    for named in args.pools:
+        pool = read_pool(named, args.shared)
+        rows: dict[tuple[str, str], list[list[str]]] = {}
+        for kind, aim, n, method in cells:
+            classes = min(2 if aim == 'threshold' else 5, len(np.unique(pool.labels)))
+            name = f'{pool.name} {kind} {aim} {n} {method}'
+            cell = functools.partial(
+                simulate, pool, n, classes, kind, aim, method, args.draws, args.workers
+            )
+            judged = measured.take((name,), cell)
+            line = [f'{n:,}', method, *row(judged, args.draws)]
+            rows.setdefault((kind, aim), []).append(line)
+            results.finished(f'{name}: {line[-1]} passed, {line[-2]} wrongly')
+            results.table(
+                f'{kind}, {aim}, {classes} classes of {pool.name}',
+                (
+                    'images', 'validation', 'accuracy, %', 'measured less accuracy, points',
+                    'wrong blessings, %', f'passes {BELOW:.2f} below, %',
+                ),
+                rows[kind, aim],
+            )  # fmt: skip
     results.close()
 
 

@@ -133,12 +133,8 @@ def _ship(
     choice, interpolation = _choose(results, path[strength], own, strength)
     settings = settings.model_copy(update={'augmentation': _most_common(results)})
 
-    classifier = refit.build(backbone, sets.kind, len(classes), settings)
-    head = refit.fit_head(features, len(classes), settings, choice.c)
-    classifier.set_head(head.kernel, head.bias)
-    if choice.best_epoch:
-        refit.thaw(classifier, images, settings, choice, spool)
-    classifier = dataclasses.replace(classifier, views=settings.test_time_augmentation)
+    every = features, images
+    classifier, head = refit.fit(backbone, sets.kind, len(classes), every, settings, choice, spool)
 
     judged = held_out.score(answers, labels)
     kept = np.concatenate([result.kept for result in results])

@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
+import keras
 import numpy as np
 
 from thawline.components import backbones
 from thawline.components.backbones import classifier as model
+from thawline.components.backbones.features import Features
 from thawline.components.shared import progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import params, probe, weight_interpolation
@@ -37,9 +39,45 @@ class Choice:
     share: float = 0.0
 
 
+def fit(
+    backbone: backbones.Backbone,
+    kind: Features,
+    classes: int,
+    sets: tuple[LabelledSet, LabelledSet | None],
+    settings: params.Training,
+    choice: Choice,
+    spool: pathlib.Path | None,
+) -> tuple[model.Classifier, probe.Head]:
+    """Fits what was chosen to all images.
+
+    Args:
+        backbone: the base as it was before any training; changed in place.
+        kind: of the features.
+        classes: C.
+        sets: features of all images, and the images; None where nothing is to be fine-tuned.
+        settings: of the recipe, the augmentation resolved.
+        choice: what was chosen.
+        spool: folder for what is too large for memory.
+
+    Returns:
+        What ships, and the head on the frozen base that it began with.
+
+    Raises:
+        FloatingPointError: the loss is no longer finite.
+    """
+    features, images = sets
+    keras.utils.set_random_seed(settings.seed)
+    classifier = build(backbone, kind, classes, settings)
+    head = fit_head(features, classes, settings, choice.c)
+    classifier.set_head(head.kernel, head.bias)
+    if choice.best_epoch and images is not None:
+        thaw(classifier, images, settings, choice, spool)
+    return dataclasses.replace(classifier, views=settings.test_time_augmentation), head
+
+
 def build(
     backbone: backbones.Backbone,
-    features: str,
+    features: Features,
     classes: int,
     settings: params.Training,
 ) -> model.Classifier:
@@ -47,7 +85,7 @@ def build(
     tune = settings.fine_tune
     classifier = model.build(
         backbone,
-        features,  # type: ignore[arg-type]
+        features,
         classes,
         tune.dropout,
         settings.seed,

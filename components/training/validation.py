@@ -7,6 +7,7 @@ With a plain split, val judges; with folds, every image does. What ships is fitt
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -17,6 +18,7 @@ from thawline.components import backbones
 from thawline.components.shared import labelled_set, progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.percentages import percent
+from thawline.components.shared.splits import TRAIN
 from thawline.components.training import (
     budget,
     cross_fitting,
@@ -29,10 +31,14 @@ from thawline.components.training import (
     scores,
     training_sets,
 )
+from thawline.components.training.best_epoch import Snapshot
 from thawline.components.training.checkpoint import CheckpointFile
 from thawline.components.training.fold_turn import FoldSets
 from thawline.components.training.record import ProbeRecord, TrainingRecord, ValidationRecord
 from thawline.components.training.validated_classifier import ValidatedClassifier
+
+# With more of them, fine-tuning twice costs much, and val images add little to what train has.
+REFITTED_IMAGES = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +84,15 @@ def train(
     deadline = deadline or budget.Deadline.of(settings.budget)
     place = checkpoint_file, log, spool, deadline
     if not roles.folds:
+        base = Snapshot(backbone.model.variables)
+        images = functools.cache(images)
         trained = recipe.train(backbone, classes, features, images, settings, *place)
-        return _by_split(trained, classes, features, settings, roles)
+        validated = _judge_split(trained, classes, features, settings, roles)
+        choice = _choose_refit(validated.record, settings, deadline)
+        if choice is None:
+            return validated
+        base.restore()
+        return _refit_split(validated, trained.settings, backbone, features, images, choice, spool)
     train_set, val_set = training_sets.drop_unknown_classes(features.train, features.val)
     everything = labelled_set.join(train_set, val_set)
     training_sets.check_classes(classes, everything, val_set)
@@ -95,32 +108,65 @@ def train(
     return fold_training.train(backbone, classes, sets, settings, *place)
 
 
-def _by_split(
+def _judge_split(
     trained: recipe.TrainedClassifier,
     classes: tuple[str, ...],
     features: recipe.FeatureSets,
     settings: params.Training,
     roles: ImageRoles,
 ) -> ValidatedClassifier:
-    """Judges val apart from its own choices, and refits what is kept of the frozen base."""
-    train_set, val_set = training_sets.drop_unknown_classes(features.train, features.val)
+    """Judges val apart from its own choices."""
+    _, val_set = training_sets.drop_unknown_classes(features.train, features.val)
     labels = val_set.labels
     parts = cross_fitting.parts_of_val(labels, roles.clusters_of(val_set.ids))
     answers = held_out.choose_apart(
         val_set.ids, labels, parts, trained.choices.by, classes, settings.decision
     )
-    record, refitted = trained.record, 0
-    if record.kept == 'probe' and settings.refit != 'never':
-        everything = labelled_set.join(train_set, val_set)
-        refitted = len(everything)
-        head = refit.fit_head(everything, len(classes), settings, record.probe.c)
-        trained.classifier.set_head(head.kernel, head.bias)
     judged = held_out.score(answers, labels)
     note_judged(judged.accuracy, judged.n)
-    record = dataclasses.replace(
-        record, validation=ValidationRecord('split', judged, refitted=refitted)
-    )
+    record = dataclasses.replace(trained.record, validation=ValidationRecord('split', judged))
     return ValidatedClassifier(trained.classifier, trained.rule, record, answers)
+
+
+def _choose_refit(
+    record: TrainingRecord, settings: params.Training, deadline: budget.Deadline
+) -> refit.Choice | None:
+    """What is to be fitted to train and val; None where what was judged ships."""
+    if settings.refit == 'never':
+        return None
+    if record.kept == 'probe' or record.fine_tune is None:
+        return refit.Choice(record.probe.c)
+    tuned, images = record.fine_tune, sum(record.images.values())
+    if images > REFITTED_IMAGES:
+        return None
+    more = images / record.images[TRAIN] * tuned.best_epoch / len(tuned.history)
+    if deadline.remaining is not None and more * record.seconds['fine_tune'] > deadline.remaining:
+        return None
+    return refit.Choice(record.probe.c, tuned.best_epoch, tuned.epochs, tuned.blocks, record.share)
+
+
+def _refit_split(
+    validated: ValidatedClassifier,
+    settings: params.Training,
+    backbone: backbones.Backbone,
+    features: recipe.FeatureSets,
+    images: Callable[[], tuple[LabelledSet, LabelledSet]],
+    choice: refit.Choice,
+    spool: pathlib.Path | None,
+) -> ValidatedClassifier:
+    """Fits what was chosen to train and val; the base is as it was."""
+    sets = training_sets.drop_unknown_classes(features.train, features.val)
+    everything, pixels = labelled_set.join(*sets), None
+    if choice.best_epoch:
+        pixels = labelled_set.join(*training_sets.read_images(images, *sets))
+    record = validated.record
+    classifier, _ = refit.fit(
+        backbone, features.kind, len(record.classes), (everything, pixels), settings, choice, spool
+    )
+    assert record.validation
+    validation = dataclasses.replace(record.validation, refitted=len(everything))
+    record = dataclasses.replace(record, validation=validation)
+    return dataclasses.replace(validated, classifier=classifier, record=record)
 
 
 def _probe_by_folds(

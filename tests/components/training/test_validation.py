@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from thawline.components.training import (
     params,
     probe,
     recipe,
+    refit,
     validation,
 )
 from thawline.components.training.validated_classifier import ValidatedClassifier
@@ -103,6 +105,61 @@ def test_the_probe_with_a_split_is_fitted_to_val_too_once_it_is_judged(
     np.testing.assert_array_equal(refitted.answers.probabilities, kept.answers.probabilities)
     first, second = (t.classifier.predict(images[1].values) for t in (refitted, kept))
     assert np.abs(first - second).max() > 1e-4
+
+
+def weights(trained: ValidatedClassifier) -> list[np.ndarray]:
+    return trained.classifier.model.get_weights()
+
+
+def test_fine_tuning_with_a_split_is_repeated_on_train_and_val(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = sets()
+    kept = train(tmp_path / 'never', images, ImageRoles(), refit='never')
+    refitted = train(tmp_path / 'auto', images, ImageRoles())
+    assert kept.record.kept != 'probe' and not kept.record.validation.refitted
+    assert refitted.record.validation.refitted == 40
+    np.testing.assert_array_equal(kept.answers.probabilities, refitted.answers.probabilities)
+    learned = [  # of the base: it has learned from val, and from the start
+        np.abs(one - other).max()
+        for one, other in zip(weights(kept), weights(refitted), strict=True)
+    ]
+    assert max(learned[:-2]) > 1e-4
+
+    def killed(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refit, 'thaw', killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / 'killed', images, ImageRoles())
+    again = train(tmp_path / 'killed', images, ImageRoles())
+    for one, other in zip(weights(refitted), weights(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_was_judged_ships_where_a_refit_has_no_room(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the budget; or because there are so many images that it hardly helps."""
+    images = sets()
+    kept = train(tmp_path / 'never', images, ImageRoles(), refit='never')
+
+    def measured(*args: Any, **kwargs: Any) -> recipe.TrainedClassifier:
+        trained = original(*args, **kwargs)
+        seconds = {**trained.record.seconds, 'fine_tune': 1e6}
+        record = dataclasses.replace(trained.record, seconds=seconds)
+        return dataclasses.replace(trained, record=record)
+
+    original = recipe.train
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe, 'train', measured)
+        short = train(tmp_path / 'a', images, ImageRoles(), deadline=budget.Deadline(3e5))
+    monkeypatch.setattr(validation, 'REFITTED_IMAGES', 39)
+    many = train(tmp_path / 'b', images, ImageRoles())
+    for trained in (short, many):
+        assert not trained.record.validation.refitted
+    np.testing.assert_array_equal(weights(many)[0], weights(kept)[0])
 
 
 def test_val_is_answered_without_its_own_part_in_the_choices(tmp_path: pathlib.Path) -> None:
