@@ -49,7 +49,7 @@ class LearningCurves:
         probe_train, probe_val: accuracies of the probe (epoch 0).
         epochs: of the thaw, empty without one.
         best_epoch: None without a thaw.
-        kept: 'probe', 'fine_tuned' or 'interpolated'.
+        kept: 'probe', 'fine_tuned', 'interpolated' or 'averaged'.
         kept_val: val accuracy of the model that was kept.
         budget: of the Trainer; None without one.
         left_out: what was skipped to stay within the budget, in words.

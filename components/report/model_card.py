@@ -63,6 +63,7 @@ def card(inputs: ModelCardInputs) -> FactCard:
         'probe': 'the head on the frozen base',
         'fine_tuned': 'the thawed base with its head',
         'interpolated': 'weights between the frozen and the thawed base',
+        'averaged': "the mean of the weights of the folds' models",
     }[record.kept]
     answer = 'the most probable class'
     if not rule.is_argmax:

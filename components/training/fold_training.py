@@ -1,8 +1,7 @@
-"""Fine-tuning, cross-fitted: a whole training for each fold, and one on all images that ships."""
+"""Fine-tuning, cross-fitted: a whole training for each fold; the mean of their weights ships."""
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
 import pathlib
@@ -15,19 +14,18 @@ import tensorflow as tf
 from thawline.components import backbones
 from thawline.components.shared import progress
 from thawline.components.shared.held_out_answers import HeldOutAnswers
-from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.training import (
     budget,
     cross_fitting,
     decision_threshold,
     fold_turn,
     held_out,
-    model_selection,
     params,
     probe,
     refit,
     scores,
     training_sets,
+    weight_average,
 )
 from thawline.components.training.best_epoch import Snapshot
 from thawline.components.training.checkpoint import CheckpointFile
@@ -37,7 +35,6 @@ from thawline.components.training.record import (
     CalibratedScores,
     EpochRecord,
     FineTuneRecord,
-    Kept,
     ProbeRecord,
     Scores,
     TrainingRecord,
@@ -82,8 +79,7 @@ def train(
     results = []
     for number, turn in enumerate(turns, 1):
         progress.note(f'fold {number}/{len(turns)}')
-        # A turn learns from a part of the images, and what ships from all of them.
-        later = len(images) + sum(len(other.train) for other in turns[number:])
+        later = sum(len(other.train) for other in turns[number:])
         part = deadline.part(len(turn.train) / (len(turn.train) + later))
         trainer = functools.partial(
             fold_turn.train_turn, backbone, classes, sets, images, settings, spool, part, log
@@ -92,7 +88,7 @@ def train(
         base.restore()
     seconds['folds'] = time.monotonic() - started
     started = time.monotonic()
-    outcome = _ship(backbone, classes, sets, images, settings, results, spool)
+    outcome = _ship(backbone, classes, sets, settings, results)
     seconds['all images'] = time.monotonic() - started
     for number in range(1, len(turns) + 1):
         checkpoint_file.child(f'fold{number}').clear()
@@ -105,12 +101,14 @@ def _ship(
     backbone: backbones.Backbone,
     classes: tuple[str, ...],
     sets: FoldSets,
-    images: LabelledSet,
     settings: params.Training,
     results: Sequence[TurnResult],
-    spool: pathlib.Path | None,
 ) -> ValidatedClassifier:
-    """Fits what the folds chose to all images, and puts the record together."""
+    """Makes one model of the folds', and puts the record together.
+
+    The mean of their weights; where all of them kept the probe, that of all images, which costs
+    nothing.
+    """
     features, labels = sets.features, sets.features.labels
     answers = HeldOutAnswers.empty(features.ids, sets.fold, len(classes), by_folds=True)
     folds = []
@@ -130,72 +128,68 @@ def _ship(
     own = labels[rows]
     path = np.concatenate([result.path for result in results], axis=1)
     strength = probe.choose_strength(path, own)
-    choice, interpolation = _choose(results, path[strength], own, strength)
-    settings = settings.model_copy(update={'augmentation': _most_common(results)})
-
-    every = features, images
-    classifier, head = refit.fit(backbone, sets.kind, len(classes), every, settings, choice, spool)
+    c = probe.L2_PATH[strength]
+    classifier, head = refit.fit(
+        backbone, sets.kind, len(classes), (features, None), settings, refit.Choice(c)
+    )
+    are_thawed = any(result.record.share for result in results)
+    if are_thawed:
+        knows = [np.isin(np.arange(len(classes)), labels[r.turn.train]) for r in results]
+        weight_average.assign(classifier, [r.weights for r in results], np.array(knows))
+    interpolation = _score_shares(results, path[strength], own)
 
     judged = held_out.score(answers, labels)
     kept = np.concatenate([result.kept for result in results])
     rule, decision = decision_threshold.decide(kept, own, classes, settings.decision)
-    ends: dict[float, Kept] = {0.0: 'probe', 1.0: 'fine_tuned'}
     first = results[0].record
     record = TrainingRecord(
         classes=classes,
         images={'train': len(features), 'val': len(features)},
         soft_labels=int((features.confidence < 1).sum()) if settings.soft_labels else 0,
         probe=ProbeRecord(
-            choice.c,
+            c,
             scores.score(head.logits(features.values[:, 0]), labels),
             scores.score(path[strength], own),
         ),
         val=scores.score(kept, own),
-        kept=ends.get(choice.share, 'interpolated'),
-        share=choice.share,
+        kept='averaged' if are_thawed else 'probe',
+        share=float(np.mean([result.record.share for result in results])),
         left_out=_left_out(results),
         fine_tune=_fine_tune_record(results, interpolation),
         interpolation={f'{share:g}': p for share, p in interpolation.items()} or None,
         augmentation=first.augmentation,
         decision=decision,
         validation=ValidationRecord(
-            'folds', held_out.score(answers, labels), tuple(folds), len(features)
+            'folds', judged, tuple(folds), 0 if are_thawed else len(features)
         ),
     )
     return ValidatedClassifier(classifier, rule, record, answers)
 
 
-def _choose(
-    results: Sequence[TurnResult], probed: np.ndarray, labels: np.ndarray, strength: int
-) -> tuple[refit.Choice, dict[float, CalibratedScores]]:
-    """What all folds chose together, each image by weights that had not learned from it.
+def _score_shares(
+    results: Sequence[TurnResult], probed: np.ndarray, labels: np.ndarray
+) -> dict[float, CalibratedScores]:
+    """Scores of weights between base and best epoch, each image by what had not learned from it.
 
     Args:
         results: of the turns.
         probed: logits of the images that chose, by the probe that was chosen; float32 [N, C].
         labels: of them.
-        strength: place of the probe's strength.
+
+    Returns:
+        By share, as far as all folds have it; empty where one was not fine-tuned.
     """
-    c = probe.L2_PATH[strength]
-    tuned = [r.record.fine_tune for r in results if r.record.fine_tune is not None]
-    if len(tuned) < len(results):  # the budget had no room for it in every fold
-        return refit.Choice(c), {}
+    if any(result.record.fine_tune is None for result in results):
+        return {}
     common = set.intersection(*(set(result.shares) for result in results))
     logits = {0.0: probed} | {
         share: np.concatenate([result.shares[share] for result in results])
         for share in sorted(common)
     }
-    scored = {
+    return {
         share: ValPredictions.score(each, labels).calibrated_scores(labels)
         for share, each in logits.items()
     }
-    share = model_selection.choose(scored)
-    best = round(float(np.median([record.best_epoch for record in tuned])))
-    epochs = max(record.epochs for record in tuned)
-    blocks = round(float(np.median([record.blocks for record in tuned])))
-    if not share:
-        return refit.Choice(c), scored
-    return refit.Choice(c, best, epochs, blocks, share), scored
 
 
 def _left_out(results: Sequence[TurnResult]) -> tuple[str, ...]:
@@ -206,10 +200,6 @@ def _left_out(results: Sequence[TurnResult]) -> tuple[str, ...]:
             'the time',
         )
     return max((result.record.left_out for result in results), key=len)
-
-
-def _most_common(results: Sequence[TurnResult]) -> str:
-    return collections.Counter(result.policy for result in results).most_common(1)[0][0]
 
 
 def _fine_tune_record(

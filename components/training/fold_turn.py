@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -54,7 +54,7 @@ class TurnResult:
         path: the same by the probe of each strength, float32 [S, N, C].
         shares: the same by weights between the frozen base (0) and the best epoch (1).
         record: of the training.
-        policy: of the augmentation.
+        weights: of what was kept, by the variables of the classifier.
     """
 
     turn: Turn
@@ -63,14 +63,15 @@ class TurnResult:
     path: np.ndarray
     shares: Mapping[float, np.ndarray]
     record: TrainingRecord
-    policy: params.AugmentationName
+    weights: Sequence[np.ndarray]
 
     def checkpoint(self) -> Checkpoint:
         """All but the turn."""
         arrays = {'judged': self.judged, 'kept': self.kept, 'path': self.path}
         arrays |= {f'share{share:g}': logits for share, logits in self.shares.items()}
+        arrays |= {f'weight{place}': array for place, array in enumerate(self.weights)}
         shares = sorted(self.shares)
-        meta = {'record': self.record.to_json(None), 'policy': self.policy, 'shares': shares}
+        meta = {'record': self.record.to_json(None), 'shares': shares}
         return Checkpoint(arrays, meta)
 
     @classmethod
@@ -84,8 +85,12 @@ class TurnResult:
             arrays['path'],
             {share: arrays[f'share{share:g}'] for share in meta['shares']},
             TrainingRecord.from_json(meta['record'], 'the checkpoint of a fold'),
-            meta['policy'],
+            [arrays[f'weight{place}'] for place in range(sum(map(_is_weight, arrays)))],
         )
+
+
+def _is_weight(name: str) -> bool:
+    return name.startswith('weight')
 
 
 def resume_or_train(
@@ -153,5 +158,5 @@ def train_turn(
         choices.path,
         shares,
         trained.record,
-        trained.settings.augmentation,
+        [variable.numpy() for variable in trained.classifier.model.variables],
     )

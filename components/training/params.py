@@ -198,8 +198,9 @@ class Training(Section):
     refit: Literal['auto', 'never'] = pydantic.Field(
         default='auto',
         description='Whether what was chosen is fitted anew to all images, val too, before it '
-        'ships. auto: the head on the frozen base always, which takes seconds; fine-tuning with '
-        'folds, and of at most 2,000 images without, where a budget has room for it.',
+        'ships. auto: the head on the frozen base always, which takes seconds; fine-tuning of at '
+        'most 2,000 images, where a budget has room for it. With folds, the mean of their '
+        'fine-tuned weights ships, which have learned from all images.',
     )
     fine_tune: FineTune = FineTune()
     decision: Decision = Decision()

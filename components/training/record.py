@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from thawline.components.shared.records import Record
 
-Kept = Literal['probe', 'fine_tuned', 'interpolated']
+Kept = Literal['probe', 'fine_tuned', 'interpolated', 'averaged']
 # Left out of the file where they are None: what was not done.
 _OPTIONAL = (
     'fine_tune', 'interpolation', 'augmentation', 'without_test_time_augmentation', 'calibration',
@@ -226,8 +226,8 @@ class TrainingRecord(Record):
         probe: the first phase.
         seconds: phase -> how long it took.
         val: scores of what is kept.
-        kept: the weights: of the probe, of the best epoch, or between both.
-        share: of the fine-tuned weights in what is kept, from 0 to 1.
+        kept: the weights: of the probe, of the best epoch, between both, or their mean over folds.
+        share: of the fine-tuned weights in what is kept, from 0 to 1; over folds their mean.
         validation: how the answers came about that the model is judged by.
         budget: of the Trainer; None without one.
         left_out: what did not fit into the budget, for people.

@@ -46,7 +46,7 @@ def fit(
     sets: tuple[LabelledSet, LabelledSet | None],
     settings: params.Training,
     choice: Choice,
-    spool: pathlib.Path | None,
+    spool: pathlib.Path | None = None,
 ) -> tuple[model.Classifier, probe.Head]:
     """Fits what was chosen to all images.
 

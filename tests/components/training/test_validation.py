@@ -185,7 +185,7 @@ def test_fine_tuning_by_folds(tmp_path: pathlib.Path) -> None:
     assert all(1 <= fold.best_epoch <= 2 for fold in record.validation.folds)
     assert record.fine_tune is not None and record.interpolation is not None
     assert record.validation.judged is not None and record.validation.judged.n == 40
-    assert record.kept != 'probe' and record.share > 0
+    assert record.kept == 'averaged' and record.share > 0 and not record.validation.refitted
     assert not list((tmp_path / 'state').rglob('*.npz'))
     # The same again is the same, bit by bit.
     again = train(tmp_path, images, roles(3, *images))
