@@ -1,28 +1,25 @@
 """Accuracy of what ships: refit, average of weights, or the model that was judged.
 
-- Per seed, a stratified sample of so many labelled images; all others of the set (at most 1,000)
+- Per seed, a stratified sample of so many labelled images; all others of the set (at most 600)
   are the outer test set, which no method sees.
 - "before": 70 % train, 15 % val, 15 % test, and nothing is fitted anew: what ships has learned from
   70 % of the labelled images.
 - "split": the same, then what was chosen is fitted to train and val.
-- "folds": 5 folds; what ships is fitted to all labelled images, fine-tuned for the median of the
+- "folds": all images in folds, as many as `folds: auto` makes. What ships is the head fitted to all
+  images, or the mean of the weights of the folds' fine-tuned models.
+- "refit": the same folds; what ships is fine-tuned on all images instead, for the median of the
   folds' best epochs.
-- "average": the same folds; what ships is the mean of the weights of their models, which began at
-  the same base (Wortsman et al., "Model soups", ICML 2022).
 
 All of it is done by the product's functions, with its default settings but for what is named.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import pathlib
 import tempfile
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -31,16 +28,24 @@ from benchmarks import images, recipes, report, thawline
 from thawline.components import backbones
 from thawline.components.embedding.feature_extractor import FeatureExtractor
 from thawline.components.embedding.params import Embedding
-from thawline.components.ingestion import stratify
+from thawline.components.ingestion import fold_choice, stratify
 from thawline.components.shared.labelled_set import LabelledSet
-from thawline.components.training import checkpoint, cross_validation, params, recipe, validation
+from thawline.components.training import (
+    checkpoint,
+    cross_validation,
+    model_selection,
+    params,
+    recipe,
+    refit,
+    validation,
+)
 from thawline.components.training.validated_classifier import ValidatedClassifier
 
-METHODS = ('before', 'split', 'folds', 'average')
-FOLDS, TESTED = 5, 1000
+METHODS = ('before', 'split', 'folds', 'refit')
+TESTED = 600
 COLUMNS = (
     'set', 'images', *(f'{method}, %' for method in METHODS),
-    'split - before', 'folds - before', 'average - folds', 'before: s', 'split: s', 'folds: s',
+    'split - before', 'folds - before', 'folds - refit', 'before: s', 'split: s', 'folds: s',
 )  # fmt: skip
 
 
@@ -50,24 +55,6 @@ class Shipped:
 
     accuracy: dict[str, float]
     seconds: dict[str, float]
-
-
-@contextlib.contextmanager
-def trained_weights() -> Iterator[list[list[np.ndarray]]]:
-    """The weights that each call of the recipe ends with."""
-    found: list[list[np.ndarray]] = []
-    original = recipe.train
-
-    def watched(*args: Any, **kwargs: Any) -> recipe.TrainedClassifier:
-        trained = original(*args, **kwargs)
-        found.append([v.numpy() for v in trained.classifier.model.variables])
-        return trained
-
-    recipe.train = watched
-    try:
-        yield found
-    finally:
-        recipe.train = original
 
 
 class Trial:
@@ -94,7 +81,7 @@ class Trial:
         return backbones.build(self._base.name, self._base.size, self._base.weights)
 
     def _train(
-        self, train: np.ndarray, val: np.ndarray, fold: np.ndarray | None, refit: str
+        self, train: np.ndarray, val: np.ndarray, fold: np.ndarray | None, ends: str
     ) -> tuple[ValidatedClassifier, float]:
         recipes.fresh(self._training.seed)
         backbone = self._backbone()
@@ -105,7 +92,7 @@ class Trial:
         if fold is not None:
             folds = dict(zip(self._labelled.ids, fold.tolist(), strict=True))
             roles = validation.ImageRoles(folds=folds)
-        settings = self._training.model_copy(update={'refit': refit})
+        settings = self._training.model_copy(update={'refit': ends})
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             trained = validation.train(
@@ -120,6 +107,27 @@ class Trial:
             )
         return trained, time.monotonic() - started
 
+    def _refit(self, trained: ValidatedClassifier) -> ValidatedClassifier:
+        """Fine-tuned on all images, by what the folds chose together."""
+        record = trained.record
+        assert record.fine_tune and record.interpolation and record.augmentation
+        tuned = record.fine_tune
+        scored = {float(share): scores for share, scores in record.interpolation.items()}
+        share = model_selection.choose(scored)
+        choice = refit.Choice(record.probe.c)
+        if share:
+            choice = refit.Choice(
+                record.probe.c, tuned.best_epoch, tuned.epochs, tuned.blocks, share
+            )
+        recipes.fresh(self._training.seed)
+        settings = self._training.model_copy(update={'augmentation': record.augmentation.policy})
+        rows = np.arange(len(self._labelled))
+        sets = self._features['train'].take(rows), self._labelled
+        classifier, _ = refit.fit(
+            self._backbone(), self._kind, len(self._classes), sets, settings, choice
+        )
+        return dataclasses.replace(trained, classifier=classifier)
+
     def _accuracy(self, trained: ValidatedClassifier) -> float:
         answers = trained.rule.answers(trained.classifier.predict(self._test.values))
         return float((answers == self._test.labels).mean())
@@ -129,21 +137,17 @@ class Trial:
         labels, accuracy, seconds = self._labelled.labels, {}, {}
         split = _split(labels, self._training.seed)
         train, val = (np.flatnonzero(split == name) for name in ('train', 'val'))
-        for method, refit in (('before', 'never'), ('split', 'auto')):
-            trained, seconds[method] = self._train(train, val, None, refit)
+        for method, ends in (('before', 'never'), ('split', 'auto')):
+            trained, seconds[method] = self._train(train, val, None, ends)
             accuracy[method] = self._accuracy(trained)
         groups = np.arange(len(labels))
-        fold = cross_validation.assign_folds(labels, groups, FOLDS, self._training.seed)
+        folds = fold_choice.auto_folds(np.bincount(labels).tolist())
+        fold = cross_validation.assign_folds(labels, groups, folds, self._training.seed)
         train, val = np.flatnonzero(fold), np.flatnonzero(fold == 0)
-        with trained_weights() as found:
-            trained, seconds['folds'] = self._train(train, val, fold, 'auto')
-        accuracy['folds'] = self._accuracy(trained)
-        accuracy['average'] = accuracy['folds']
-        if found:
-            for variable, *each in zip(trained.classifier.model.variables, *found, strict=True):
-                if np.issubdtype(each[0].dtype, np.floating):
-                    variable.assign(np.mean(each, axis=0))
-            accuracy['average'] = self._accuracy(trained)
+        trained, seconds['folds'] = self._train(train, val, fold, 'auto')
+        accuracy['folds'] = accuracy['refit'] = self._accuracy(trained)
+        if trained.record.fine_tune:
+            accuracy['refit'] = self._accuracy(self._refit(trained))
         return Shipped(accuracy, seconds)
 
 
@@ -177,7 +181,7 @@ def row(name: str, count: int, results: list[Shipped]) -> list[str]:
         *(f'{report.mean(values):.1f}' for values in by.values()),
         gain('split', 'before'),
         gain('folds', 'before'),
-        gain('average', 'folds'),
+        gain('folds', 'refit'),
         *(
             report.seconds(report.mean([one.seconds[m] for one in results]))
             for m in METHODS[:3]
