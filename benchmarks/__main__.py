@@ -1,6 +1,6 @@
 """`make bench`: every benchmark in turn, or those that are named; each writes its results.
 
-make bench                            all, about 10 hours on 2 cores, most of it the ablation
+make bench                            all, about 14 hours on 2 cores, most of it two simulations
 make bench ARGS='recipe solar'        these alone
 """
 
@@ -34,6 +34,11 @@ BENCHMARKS = {
     'hostile': (['--write'], 10),
     'predict': (['--write'], 15),
     'gate': (['--write'], 1),
+    'gate_clusters': (['--write'], 3),
+    'validation': (['--workers', '2', '--write'], 200),
+    'shipped': (['--images', '100', '200', '500', '--write'], 20),
+    'small_set': (['--write'], 8),
+    'fold_cost': (['--write'], 5),
     'drift': (['--write'], 20),
     'lite0_scaling': (['--data', '../shared/data'], 5),
     'ablation': (['--write'], 420),
