@@ -13,7 +13,7 @@ from thawline.components.shared.splits import TEST, TRAIN
 
 # Of 5 folds, three train a model that is judged; of 10, eight: with few images that matters, and
 # with more of them judges need not be so near to what ships (`benchmarks/validation.md`).
-AUTO_FOLDS, AUTO_FOLDS_OF_FEW, FEW_IMAGES = 5, 10, 150
+AUTO_FOLDS, AUTO_FOLDS_OF_FEW, FEW_IMAGES = 5, 10, 300
 VAL_IMAGES = 300  # a val split of fewer judges by too few: folds judge by all images
 
 

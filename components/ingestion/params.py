@@ -82,7 +82,7 @@ class Split(Section):
         default=0,
         description='Cross-fitting: each of so many folds (3 to 20) is judged by what the others '
         'teach. auto: 5 where val would have fewer than 300 images and the source gives no '
-        'splits; 10 where there are fewer than 150 images in all, and 10 or more of each class. '
+        'splits; 10 where there are fewer than 300 images in all, and 10 or more of each class. '
         '0: one split into train, val and test.',
     )
     train: Share = pydantic.Field(default=0.70, description='Without folds.')

@@ -85,8 +85,8 @@ def test_a_share_of_test_is_in_no_fold() -> None:
         (2000, 5, {'test': 0.0}),  # no plain split is without test
         (1999, 0, {'train': 0.6, 'val': 0.2, 'test': 0.2}),
         (1499, 5, {'train': 0.6, 'val': 0.2, 'test': 0.2}),
-        (150, 5, {}),
-        (149, 10, {}),
+        (300, 5, {}),
+        (299, 10, {}),
         (20, 10, {}),
         (19, 5, {}),  # 9 of a class
     ],
@@ -215,7 +215,7 @@ def test_without_history_few_images_move() -> None:
 
 def test_folds_are_joined_where_their_number_is_halved() -> None:
     """A set that grows gets 5 folds in place of 10; no image leaves those that it was with."""
-    rows = images('a', 70) + images('b', 70)
+    rows = images('a', 145) + images('b', 145)
     first = plan(rows, 'auto')
     grown = rows + [ReadableImage(f'n{i}', f'n{i}', None, 'ab'[i % 2]) for i in range(20)]
     made = plan(grown, 'auto', history=history_of(rows, first))
@@ -223,7 +223,7 @@ def test_folds_are_joined_where_their_number_is_halved() -> None:
     before, after = where(rows, first), where(grown, made)
     assert all(int(after[image]) == int(part) % 5 for image, part in before.items())
     assert '10 folds of the last ingestion are joined to 5' in ' '.join(made.notes)
-    assert counts(grown, made) == {'a': [16] * 5, 'b': [16] * 5}
+    assert counts(grown, made) == {'a': [31] * 5, 'b': [31] * 5}
 
 
 @pytest.mark.parametrize('earlier', [3, 0])
