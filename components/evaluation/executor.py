@@ -91,7 +91,8 @@ class Executor(BeamNodeExecutor):
             slices.check_column(name, slices.sliceable(table.columns), where)
         size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
         counts = counting.count(table, gate, pairs, latency_ms, size_mb, joining)
-        counts = dataclasses.replace(counts, looks=_looks(table, inputs[_MODEL], evaluation))
+        looked = _looks(table, inputs[_MODEL], evaluation)
+        counts = dataclasses.replace(counts, looks=looked, tuned=_is_tuned(inputs))
         alpha = repeated_looks.alpha(gate, counts.looks)
         sliced, _ = slices.choose_columns(table.columns, settings.crossed, settings.most_values)
         config = tfma_config.build(
@@ -188,6 +189,11 @@ def _images_to_compare(
         own, known, baseline_known, shared, _held_out(inputs), _held_out_from_baseline(inputs)
     )
     return images, counted
+
+
+def _is_tuned(inputs: Artifacts) -> bool:
+    answers = HeldOutAnswers.read(inputs['model_run'].uri) if 'model_run' in inputs else None
+    return answers is not None and answers.tuned
 
 
 def _held_out(inputs: Artifacts) -> HeldOutImages:

@@ -124,6 +124,7 @@ class Counts:
         size_mb: of the exported model in 10^6 bytes, None if not measured.
         not_finite: val and test images with a probability that is NaN or infinite.
         looks: how many models these val images have judged, with this one.
+        tuned: whether some of them have also chosen the settings of the training.
         corrected: images whose label somebody corrected, by split; splits without may be missing.
     """
 
@@ -137,4 +138,5 @@ class Counts:
     size_mb: float | None = None
     not_finite: int = 0
     looks: int = 1
+    tuned: bool = False
     corrected: Mapping[str, int] = dataclasses.field(default_factory=dict)

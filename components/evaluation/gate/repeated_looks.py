@@ -1,4 +1,4 @@
-"""What it does to the verdict that the same val images judged other models before."""
+"""What it does to the verdict that the same val images judged before: models, or settings."""
 
 from __future__ import annotations
 
@@ -40,3 +40,16 @@ def looks(counts: Counts, gate: Gate) -> RuleResult | None:
             'for that, set gate.looks: strict, or judge by new images.'
         )
     return RuleResult('looks', 'Looks at the val images', None, number, None, None, sentence)
+
+
+def tuned(counts: Counts, gate: Gate) -> RuleResult | None:
+    """That images which judge have chosen the settings, too; None where they have not."""
+    if not counts.tuned or gate.strictness != 'bound':
+        return None
+    sentence = (
+        'Images that judge have also chosen the settings (training.tuned), which no number of '
+        f'them pays for: at most {percentages.percent(ALPHA)} wrong blessings is not what this '
+        'bound holds. To know how good the model is, judge it by new images, such as a test split '
+        '(data.split.test).'
+    )
+    return RuleResult('tuned', 'Tuned settings', None, None, None, None, sentence, caution=sentence)

@@ -25,6 +25,8 @@ def judge(counts: Counts, gate: Gate, smallest_slice: int = 1) -> Verdict:
     results = [val_accuracy(counts, gate)]
     if (looks := repeated_looks.looks(counts, gate)) is not None:
         results.append(looks)
+    if (tuned := repeated_looks.tuned(counts, gate)) is not None:
+        results.append(tuned)
     if counts.not_finite:
         results.insert(0, limits.finite_probabilities(counts))  # the cause comes before its effects
     class_floor = min(gate.class_floor or 0.0, gate.val_accuracy)

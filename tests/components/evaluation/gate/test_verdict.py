@@ -576,6 +576,17 @@ def test_repeated_looks_are_told_and_decide_nothing() -> None:
     assert 'looks' not in [result.name for result in point.rules]
 
 
+def test_what_chose_the_settings_is_no_proof_of_them() -> None:
+    assert 'tuned' not in [result.name for result in judge(GOOD, gate()).rules]
+    decision = judge(counts(tuned=True), gate())
+    assert rule(decision, 'tuned').holds is None and decision.blessed
+    assert any('training.tuned' in caution for caution in decision.cautions)
+    assert not any(
+        'training.tuned' in caution
+        for caution in judge(counts(tuned=True), gate(strictness='point', max_drop=None)).cautions
+    )
+
+
 def test_strict_looks_pay_with_the_bound() -> None:
     strict = gate(looks='strict', max_drop=None)
     for number, least in ((1, 173), (4, 178)):
