@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from thawline.components.ingestion import label_overlay, manifest_table
-from thawline.components.shared.errors import ConfigError, DataError
-from thawline.components.shared.text import counted, csv_table, plain_cell
+from thawline.components.shared.errors import DataError
+from thawline.components.shared.text import csv_table, plain_cell
 from thawline.pipeline.labels.exchange import Answer, QueuedImage, label_of
 
 _NEW = 'new_label'
@@ -19,24 +19,15 @@ def table(queue: Sequence[QueuedImage]) -> str:
     return csv_table(_HEADER, rows)
 
 
-def check_replaceable(content: bytes, name: str, imported: Collection[str]) -> None:
-    """That no answer is lost with a table: people fill in the queue itself.
+def read_queue(content: bytes, name: str) -> list[Answer]:
+    """The answers in a queue: people fill in the table itself.
 
     Raises:
-        ConfigError: it is no queue, or has answers to other images than those `imported`.
+        DataError: it is no queue.
     """
-    other = 'name another file with --out'
-    try:
-        if _NEW not in manifest_table.parse(content, name).header:
-            raise ConfigError(f'{name} exists and is no queue; {other}')
-        lost = [answer for answer in read(content, name) if answer.image_id not in imported]
-    except DataError as error:
-        raise ConfigError(f'{name} exists and cannot be read as a queue; {other}') from error
-    if lost:
-        raise ConfigError(
-            f'{name} has {counted(len(lost), "answer", "answers")} that would be lost; take them '
-            f'first with thawline labels import, or {other}'
-        )
+    if _NEW not in manifest_table.parse(content, name).header:
+        raise DataError(f'{name} has no column {_NEW!r}')
+    return list(read(content, name))
 
 
 def read(content: bytes, name: str) -> Iterator[Answer]:

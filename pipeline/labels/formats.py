@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from thawline.components.ingestion import label_studio_export
 from thawline.components.shared import files
 from thawline.components.shared.errors import ConfigError, DataError, NotFound, from_os_error
+from thawline.components.shared.text import counted
 from thawline.pipeline.labels import csv_table, cvat, fiftyone, label_studio
 from thawline.pipeline.labels.exchange import Answer, QueuedImage
 
@@ -44,20 +45,18 @@ def write(
         queue: the images.
         classes: that an image can have.
         out: a file or folder.
-        imported: ids of images whose answers were imported; a table with others is not replaced.
+        imported: ids of images whose answers were imported; a file with others is not replaced.
 
     Raises:
-        ConfigError: the folder exists, or a table that has answers, or none at all, of a queue.
+        ConfigError: the folder exists, or a file that has answers, or is no queue.
         UserError: it cannot be written.
     """
     is_file = kind in ('csv', 'label-studio')
     if is_file and (out.is_dir() or out.suffix == '.xml'):
         raise ConfigError(f'{out} is no name for the file {default_name(kind)}; name another one')
+    if is_file and out.exists():
+        _check_replaceable(kind, out, imported)
     if kind == 'csv':
-        if out.exists():
-            with files.write_errors(out):
-                content = out.read_bytes()
-            csv_table.check_replaceable(content, str(out), imported)
         files.write_text(out, csv_table.table(queue))
     elif kind == 'label-studio':
         files.write_text(out.with_suffix('.xml'), label_studio.labelling_config(classes))
@@ -71,6 +70,23 @@ def write(
             draft.mkdir(parents=True)
             _write_folder(kind, queue, classes, draft)
             draft.rename(out)
+
+
+def _check_replaceable(kind: str, out: pathlib.Path, imported: Collection[str]) -> None:
+    """That no answer is lost with a file."""
+    other = 'name another file with --out'
+    read = csv_table.read_queue if kind == 'csv' else label_studio.read_queue
+    with files.write_errors(out):
+        content = out.read_bytes()
+    try:
+        lost = [answer for answer in read(content, str(out)) if answer.image_id not in imported]
+    except DataError as error:
+        raise ConfigError(f'{out} exists and is no queue ({error}); {other}') from error
+    if lost:
+        raise ConfigError(
+            f'{out} has {counted(len(lost), "answer", "answers")} that would be lost; take them '
+            f'first with thawline labels import, or {other}'
+        )
 
 
 def _write_folder(

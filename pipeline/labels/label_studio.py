@@ -24,6 +24,21 @@ def tasks(queue: Sequence[QueuedImage]) -> str:
     return json.dumps([_task(image) for image in queue], ensure_ascii=False, indent=1)
 
 
+def read_queue(content: bytes, name: str) -> list[Answer]:
+    """The answers in a file of tasks, which has some where it is what Label Studio exported.
+
+    Raises:
+        DataError: it has no tasks, or not those of a queue.
+    """
+    try:
+        read_tasks = json.loads(content)
+    except ValueError as error:
+        raise DataError(f'{name} is no JSON: {error}') from error
+    if not isinstance(read_tasks, list):
+        raise DataError(f'{name} is no list of tasks')
+    return list(read(read_tasks, name))
+
+
 def _task(image: QueuedImage) -> dict[str, Any]:
     kind = image.suffix[1:].replace('jpg', 'jpeg')
     task: dict[str, Any] = {

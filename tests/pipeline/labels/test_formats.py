@@ -103,6 +103,28 @@ def test_label_studio_json(tmp_path: pathlib.Path) -> None:
     assert (first.who, first.when[:10], first.explicit) == ('ada@example.com', '2026-11-30', True)
 
 
+def test_a_file_with_answers_is_not_replaced_by_tasks(tmp_path: pathlib.Path) -> None:
+    """What Label Studio exported may have the name of the queue."""
+    out = tmp_path / 'queue.json'
+    formats.write('label-studio', QUEUE, CLASSES, out, ())
+    formats.write('label-studio', QUEUE, CLASSES, out, ())  # tasks alone are no answers
+    tasks = json.loads(out.read_text())
+    done = {'from_name': 'label', 'type': 'choices', 'value': {'choices': ['bees']}}
+    tasks[0]['annotations'] = [{'result': [done]}]
+    for content, said in (
+        (json.dumps(tasks), '1 answer that would be lost'),
+        ('{"name": "Ada"}', 'no queue'),
+        ('[1, 2', 'no queue'),
+    ):
+        out.write_text(content)
+        with pytest.raises(ConfigError, match=said):
+            formats.write('label-studio', QUEUE, CLASSES, out, ())
+        assert out.read_text() == content
+    out.write_text(json.dumps(tasks))
+    formats.write('label-studio', QUEUE, CLASSES, out, [tasks[0]['data']['image_id']])
+    assert 'annotations' not in json.loads(out.read_text())[0]
+
+
 def test_label_studio_json_min(tmp_path: pathlib.Path) -> None:
     content = [
         {'image_id': A, 'id': 1, 'label': 'bees', 'annotator': 3, 'annotation_id': 1},
