@@ -1,4 +1,4 @@
-"""Compares bases on a project's own training images."""
+"""Compares bases on a project's own images: those of train, or of all folds."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +24,7 @@ class ImageSample:
         images: their values are the encoded bytes, object [N]; labels are positions in `classes`.
         groups: object (str) [N], clusters of groups that share an image or near-duplicates.
         classes: names in alphabetical order.
-        available: labelled images in the split.
+        available: labelled images in the splits.
     """
 
     images: LabelledSet
@@ -55,19 +56,21 @@ def stratified_sample(labels: np.ndarray, count: int, seed: int, at_least: int) 
     return np.sort(order[:count])
 
 
-def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> ImageSample:
-    """Reads a stratified sample of one split of gzipped tf.Examples.
+def load_sample(
+    folders: Sequence[pathlib.Path], count: int, seed: int, at_least: int
+) -> ImageSample:
+    """Reads a stratified sample of some splits of gzipped tf.Examples.
 
     Makes two passes, so that only the sampled images are in memory. Unlabelled images are skipped.
 
     Args:
-        folder: of the split.
+        folders: of the splits.
         count, seed, at_least: see `stratified_sample`.
 
     Raises:
         DataError: there are fewer than two classes, or no labelled image.
     """
-    files = sorted(str(file) for file in folder.glob('*.gz'))
+    files = sorted(str(file) for folder in folders for file in folder.glob('*.gz'))
     spec = {name: tf.io.FixedLenFeature([], tf.string, '') for name in _STRINGS}
     rows: list[tuple[bytes, str, str]] = [
         (row[0], row[1].decode(), (row[3] or row[2]).decode())  # no cluster in older examples
@@ -78,12 +81,15 @@ def load_sample(folder: pathlib.Path, count: int, seed: int, at_least: int) -> I
     ]
     rows = sorted(row for row in rows if row[1])
     if not rows:
-        raise DataError(f'a comparison of bases needs labels; {folder} has no labelled image')
+        where = ' and '.join(map(str, folders))
+        raise DataError(
+            f'a comparison of bases needs labels; there is no labelled image in {where}'
+        )
     ids, names, groups = (np.array(column, dtype=object) for column in zip(*rows, strict=True))
     classes, labels = np.unique(names.astype(str), return_inverse=True)
     if len(classes) < 2:
         raise DataError(
-            f'a comparison of bases needs at least two classes; all {len(rows)} train images '
+            f'a comparison of bases needs at least two classes; all {len(rows)} images '
             f'are {classes[0]!r}'
         )
     chosen = stratified_sample(labels, count, seed, at_least)

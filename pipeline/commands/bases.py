@@ -24,6 +24,7 @@ from thawline.pipeline.terminal.exit_codes import Outcome
 if TYPE_CHECKING:
     from thawline.pipeline.base_ranking.candidates import Candidate, MissingBase
     from thawline.pipeline.base_ranking.compare import BaseComparison, MeasuredBase
+    from thawline.pipeline.base_ranking.ingested_images import IngestedImages
     from thawline.pipeline.config.config import Config
     from thawline.pipeline.config.project import Project
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     default=1000,
     show_default=True,
     type=click.IntRange(20, 20_000),
-    help='Use at most this many training images.',
+    help='Use at most this many images of train, or of the folds.',
 )
 @click.option('--bases', 'names', metavar='NAME,NAME', help='Compare only these.')
 @click.option('--sizes', metavar='128,224', help="Image sizes; default: each base's own.")
@@ -81,18 +82,18 @@ def _rank(
     from thawline.pipeline.runners import run
 
     began = time.monotonic()
-    split = ingested_images.train_split(project)
-    if split is None:
+    ingested = ingested_images.find(project)
+    if ingested is None:
         # Ingestion does not depend on the base; with random weights the run needs no weights file.
         options = run.RunOptions(last=(node_names.IMAGE_EXAMPLE_GEN,))
         outcome = run.execute(project.with_weights('random'), options)
-        split = ingested_images.train_split(project)
-        if outcome is not Outcome.BLESSED or split is None:
+        ingested = ingested_images.find(project)
+        if outcome is not Outcome.BLESSED or ingested is None:
             return outcome or Outcome.CRASHED
     stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
 
     def work(console: rich.console.Console) -> None:
-        comparison = _measure(console, project.config, split, images, candidates, missing)
+        comparison = _measure(console, project.config, ingested, images, candidates, missing)
         bases_table.show(console, comparison, project.config)
         file = project.output / 'bases' / f'{stamp}.json'
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -103,10 +104,17 @@ def _rank(
     return run_logged(project.logs / f'{stamp}-bases.log', work)
 
 
+def _images(folds: int) -> str:
+    """Which images are looked at."""
+    if not folds:
+        return 'training images; val and test are not used'
+    return f'images of the {folds} folds; test is not used'
+
+
 def _measure(
     console: rich.console.Console,
     config: Config,
-    split: pathlib.Path,
+    ingested: IngestedImages,
     count: int,
     candidates: Sequence[Candidate],
     missing: Sequence[MissingBase],
@@ -119,13 +127,17 @@ def _measure(
         console,
         (config.name, 'bold'),
         f'  compares {", ".join(c.label for c in candidates)} and random weights on up to '
-        f'{count:,} training images; val and test are not used',
+        f'{count:,} {_images(ingested.folds)}',
     )
+    if ingested.folds:
+        say(console, ('  they judge the model, too: a base that is chosen here has an edge', 'dim'))
     with spinner(console, 'starting TensorFlow'):
         from thawline.components.training import cross_validation
         from thawline.pipeline.base_ranking import images
 
-    sample = images.load_sample(split, count, config.training.seed, cross_validation.FOLDS)
+    sample = images.load_sample(
+        ingested.splits, count, config.training.seed, cross_validation.FOLDS
+    )
     say(
         console,
         f'  images  {len(sample.images):,} of {sample.available:,}, {len(sample.classes)} classes',

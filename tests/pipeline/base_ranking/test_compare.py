@@ -110,7 +110,7 @@ def test_weights_beside_the_projects_own_are_found(tmp_path, monkeypatch):
 
 
 def test_nothing_ingested_yet(tmp_path):
-    assert ingested_images.train_split(project(tmp_path)) is None
+    assert ingested_images.find(project(tmp_path)) is None
 
 
 def test_time_left_follows_work_and_counts_each_new_size_once():

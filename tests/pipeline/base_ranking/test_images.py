@@ -31,7 +31,13 @@ def write(folder: pathlib.Path, rows: list[tuple[str, str | None, str]]) -> path
 
 def test_images_come_back_with_their_labels_and_groups(tmp_path):
     rows = [(f'{i:03d}', 'äb'[i % 2], f'g{i // 3}') for i in range(30)]
-    sample = images.load_sample(write(tmp_path, [*reversed(rows), ('x', None, 'g')]), 100, 0, 5)
+    sample = images.load_sample(
+        [
+            write(tmp_path / 'train', [*reversed(rows[6:]), ('x', None, 'g')]),
+            write(tmp_path / 'val', rows[:6]),
+        ],
+        100, 0, 5,
+    )  # fmt: skip
     assert sample.available == len(sample.images) == 30, 'without a label it is left out'
     assert sample.classes == ('b', 'ä')
     assert list(zip(sample.images.ids, sample.groups, strict=True)) == [
@@ -43,14 +49,14 @@ def test_images_come_back_with_their_labels_and_groups(tmp_path):
 
 def test_copies_of_one_file_share_an_id(tmp_path):
     rows = [('same', 'a', 'g'), ('same', 'a', 'g'), ('other', 'b', 'h')]
-    sample = images.load_sample(write(tmp_path, rows), 10, 0, 5)
+    sample = images.load_sample([write(tmp_path, rows)], 10, 0, 5)
     assert sorted(sample.images.values) == [b'other', b'same', b'same']
 
 
 @pytest.mark.parametrize('rows', [[('1', None, 'g')], [('1', 'a', 'g'), ('2', 'a', 'h')]])
 def test_without_two_classes_there_is_nothing_to_compare(tmp_path, rows):
     with pytest.raises(DataError, match='comparison of bases needs'):
-        images.load_sample(write(tmp_path, rows), 10, 0, 5)
+        images.load_sample([write(tmp_path, rows)], 10, 0, 5)
 
 
 @hypothesis.given(

@@ -15,6 +15,7 @@ from thawline.components.ingestion import cache_key, sources
 from thawline.components.ingestion.fingerprint import ContentDigests, fingerprint
 from thawline.components.shared import metadata_store
 from thawline.pipeline.base_ranking import ingested_images
+from thawline.pipeline.base_ranking.ingested_images import IngestedImages
 from thawline.pipeline.config import loading
 from thawline.pipeline.config.project import Project
 
@@ -26,6 +27,10 @@ def project(home: pathlib.Path, data: str = '') -> Project:
 
 @pytest.fixture
 def ingested(tmp_path: pathlib.Path) -> pathlib.Path:
+    return ingest(tmp_path)
+
+
+def ingest(tmp_path: pathlib.Path, folds: int = 0) -> pathlib.Path:
     """A project whose images were ingested, as the metadata record it; returns its folder."""
     class_folders(tmp_path / 'images', {'a': 4, 'b': 4})
     of = project(tmp_path)
@@ -42,6 +47,7 @@ def ingested(tmp_path: pathlib.Path) -> pathlib.Path:
         setattr(execution.custom_properties[name], field, value)
     examples = store.put_artifact_type(pb.ArtifactType(name='Examples'))
     artifact = pb.Artifact(type_id=examples, uri=str(tmp_path / 'examples'))
+    artifact.custom_properties['folds'].int_value = folds
     event = pb.Event(type=pb.Event.OUTPUT)
     event.path.steps.add(key='examples')
     contexts = [
@@ -51,14 +57,23 @@ def ingested(tmp_path: pathlib.Path) -> pathlib.Path:
         )
     ]  # fmt: skip
     store.put_execution(execution, [(artifact, event)], contexts)
-    (tmp_path / 'examples' / 'Split-train').mkdir(parents=True)
-    (tmp_path / 'examples' / 'Split-train' / 'data.gz').touch()
+    for split in ('train', 'val', 'test'):
+        (tmp_path / 'examples' / f'Split-{split}').mkdir(parents=True)
+        (tmp_path / 'examples' / f'Split-{split}' / 'data.gz').touch()
     return tmp_path
 
 
 def test_same_images_and_settings(ingested: pathlib.Path) -> None:
-    split = ingested_images.train_split(project(ingested))
-    assert split == ingested / 'examples' / 'Split-train'
+    images = ingested_images.find(project(ingested))
+    assert images == IngestedImages((ingested / 'examples' / 'Split-train',), 0)
+
+
+def test_in_folds_the_one_that_is_split_off_counts_too(tmp_path: pathlib.Path) -> None:
+    home = ingest(tmp_path, folds=4)
+    splits = tuple(home / 'examples' / f'Split-{name}' for name in ('train', 'val'))
+    assert ingested_images.find(project(home)) == IngestedImages(splits, 4)
+    (splits[1] / 'data.gz').unlink()
+    assert ingested_images.find(project(home)) is None
 
 
 def exchange(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,9 +102,9 @@ def test_what_would_be_ingested_otherwise_now(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     change(ingested, monkeypatch)
-    assert ingested_images.train_split(project(ingested)) is None
+    assert ingested_images.find(project(ingested)) is None
 
 
 def test_other_settings(ingested: pathlib.Path) -> None:
     for data in (', split: {seed: 1}', ', max_side: 100', ', group_pattern: (.)/'):
-        assert ingested_images.train_split(project(ingested, data)) is None
+        assert ingested_images.find(project(ingested, data)) is None
