@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -49,10 +50,18 @@ class IngestionSummary(Record):
     def sizes(self) -> str:
         """Images of each split, for people; in folds together, as no fold comes before another."""
         sizes = {name: sum(by_class.values()) for name, by_class in self.splits.items()}
-        parts = []
-        if self.folds:
-            parts.append(f'{sizes.pop(TRAIN) + sizes.pop(VAL):,} in {self.folds} folds')
-        return ', '.join([*parts, *(f'{name} {images:,}' for name, images in sizes.items())])
+        return sizes_text(sizes, self.folds)
+
+    @property
+    def parts(self) -> dict[str, dict[str, int]]:
+        """Images by class of each split, for people; `5 folds` in place of train and val."""
+        splits = {name: dict(by_class) for name, by_class in self.splits.items()}
+        if not self.folds:
+            return splits
+        together: collections.Counter[str] = collections.Counter()
+        for name in (TRAIN, VAL):
+            together.update(splits.pop(name, {}))
+        return {f'{self.folds} folds': dict(sorted(together.items())), **splits}
 
     @property
     def without_choices(self) -> Self:
@@ -74,6 +83,14 @@ class IngestionSummary(Record):
         """
         text = properties.get(property_names.SUMMARY, '')
         return cls.from_json(text, f'the summary of the Quarantine {uri}')
+
+
+def sizes_text(sizes: Mapping[str, int], folds: int) -> str:
+    """Images of each split in words; `397 in 5 folds` in place of train and val."""
+    sizes, parts = dict(sizes), []
+    if folds:
+        parts.append(f'{sizes.pop(TRAIN, 0) + sizes.pop(VAL, 0):,} in {folds} folds')
+    return ', '.join([*parts, *(f'{name} {images:,}' for name, images in sizes.items())])
 
 
 def summarise(

@@ -36,6 +36,11 @@ class RunAccuracy(_Part, title='Accuracy'):
     accuracy: float
     lower: float
     upper: float
+    judged: int | None = pydantic.Field(
+        default=None,
+        description='By how many images, or by how many groups with `gate.unit: group`; null where '
+        'it is not recorded.',
+    )
 
 
 class RunVerdict(_Part, title='Verdict'):
@@ -74,7 +79,13 @@ class RunData(_Part, title='Data'):
     images: int = pydantic.Field(description='Used by the run.')
     quarantined: int = pydantic.Field(description='Images that cannot be used.')
     classes: int
-    splits: dict[str, int] = pydantic.Field(description='Images of train, val and test.')
+    splits: dict[str, int] = pydantic.Field(
+        description='Images of train, val and test. In folds, each image of train and val both '
+        'trains and judges.'
+    )
+    folds: int = pydantic.Field(
+        default=0, description='How many train and val are made of; 0: a plain split.'
+    )
 
 
 class Failure(_Part):

@@ -134,10 +134,16 @@ def _verdict(nodes: Mapping[str, NodeResult], threshold: float) -> RunVerdict | 
 
 
 def _accuracy(evaluator: NodeResult, split: str) -> RunAccuracy | None:
-    interval = evaluator.outputs['evaluation'].accuracy(split)
+    evaluation = evaluator.outputs['evaluation']
+    interval = evaluation.accuracy(split)
     if interval is None or not all(map(math.isfinite, interval)):
         return None  # JSON has no such numbers
-    return RunAccuracy(accuracy=interval.share, lower=interval.lower, upper=interval.upper)
+    return RunAccuracy(
+        accuracy=interval.share,
+        lower=interval.lower,
+        upper=interval.upper,
+        judged=evaluation.properties.get(property_names.images(split)),
+    )
 
 
 def _model(nodes: Mapping[str, NodeResult]) -> PushedModel | None:
@@ -160,6 +166,7 @@ def _data(nodes: Mapping[str, NodeResult]) -> RunData | None:
         quarantined=summary.quarantined,
         classes=summary.classes,
         splits={name: sum(labels.values()) for name, labels in summary.splits.items()},
+        folds=summary.folds,
     )
 
 

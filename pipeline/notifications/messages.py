@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from thawline.components.ingestion.summary import sizes_text
 from thawline.components.shared import percentages
 from thawline.pipeline.config.notifications import Format
 from thawline.pipeline.notifications.body import Details, Notification, RunAccuracy
@@ -43,8 +44,8 @@ def lines(details: Details) -> list[str]:
             out.append(verdict.baseline)
     if details.data is not None:
         data = details.data
-        splits = ', '.join(f'{name} {count:,}' for name, count in data.splits.items())
-        out.append(f'{data.images:,} images, {data.quarantined:,} quarantined; {splits}')
+        sizes = sizes_text(data.splits, data.folds)
+        out.append(f'{data.images:,} images, {data.quarantined:,} quarantined; {sizes}')
     out += [
         f'{name} {value}'
         for name, value in (

@@ -44,6 +44,13 @@ def test_file_and_property_say_the_same(tmp_path: pathlib.Path) -> None:
     assert IngestionSummary.of_properties({'summary': NUMBERS.to_json()}, '/q') == NUMBERS
 
 
+def test_folds_are_counted_together_as_none_comes_before_another() -> None:
+    in_folds = made_records.ingestion({**SPLITS, 'test': {'b': 3}}, folds=5)
+    assert in_folds.parts == {'5 folds': {'': 1, 'b': 4, 'ä': 8}, 'test': {'b': 3}}
+    assert in_folds.sizes == '13 in 5 folds, test 3'
+    assert NUMBERS.parts == SPLITS and NUMBERS.sizes == 'train 10, val 3'
+
+
 @pytest.mark.parametrize('properties', [{}, {'summary': '[]'}, {'summary': '{"total": 1}'}])
 def test_missing_or_damaged_property_is_named(properties: dict[str, str]) -> None:
     with pytest.raises(DataError, match='the summary of the Quarantine /q'):

@@ -28,9 +28,9 @@ def node(name: str, **outputs: Output) -> NodeResult:
     return NodeResult(name, 'complete', outputs, 1.0)
 
 
-def ingested() -> NodeResult:
+def ingested(folds: int = 0) -> NodeResult:
     splits = {'train': {'a': 70, 'b': 70}, 'val': {'a': 15, 'b': 15}, 'test': {'a': 15, 'b': 15}}
-    numbers = made_records.ingestion(splits, 3).to_json()
+    numbers = made_records.ingestion(splits, 3, folds=folds).to_json()
     return node('ImageExampleGen', quarantine=Output(1, '', {'summary': numbers}))
 
 
@@ -87,6 +87,17 @@ def test_blessed_run(tmp_path: pathlib.Path) -> None:
         'report /x/report/report.html',
         'run r1',
     ]
+
+
+def test_images_in_folds_are_counted_together(tmp_path: pathlib.Path) -> None:
+    noted = {'val_accuracy': 0.95, 'val_lower': 0.91, 'val_upper': 0.98, 'val_images': 170}
+    content = details_of(Outcome.BLESSED, ingested(folds=5), evaluated(tmp_path, 190, noted))
+    assert content.data is not None and content.data.folds == 5
+    assert sum(content.data.splits.values()) == content.data.images == 200
+    assert '200 images, 3 quarantined; 170 in 5 folds, test 30' in content.text.splitlines()
+    assert content.verdict is not None and content.verdict.val is not None
+    assert content.verdict.val.judged == 170
+    assert body.RunAccuracy(accuracy=1, lower=1, upper=1).judged is None  # of older evaluations
 
 
 def test_blessed_run_whose_model_was_in_staging(tmp_path: pathlib.Path) -> None:
