@@ -18,7 +18,7 @@ from thawline.components.shared.errors import DataError
 from thawline.components.shared.percentages import percent
 from thawline.components.shared.records import Record
 from thawline.components.training.params import Training
-from thawline.components.training.record import TrainingRecord
+from thawline.components.training.record import TrainingRecord, ValidationRecord
 from thawline.pipeline.metadata import runs
 from thawline.pipeline.metadata.lineage import Execution
 from thawline.pipeline.metadata.runs import Output
@@ -86,13 +86,17 @@ def _images(registry: Registry, model: Model) -> Iterator[str]:
     yield f'source {data.source}, ingested in run {ingestion.run}'
     yield f'fingerprint of the source {data.fingerprint[:_DIGEST] or "not recorded"}'
     yield f'{data.images.written:,} images, {data.images.quarantined:,} quarantined'
-    for split, counts in data.images.splits.items():
+    for part, counts in data.images.parts.items():
         each = ', '.join(f'{name} {count:,}' for name, count in counts.items())
-        yield f'{split} {sum(counts.values()):,}: {each}'
-    seed, side = (
-        ingestion.properties.get(p) for p in (property_names.SEED, property_names.MAX_SIDE)
-    )
-    yield f'split by group with seed {seed}; longest side {side} pixels'
+        yield f'{part} {sum(counts.values()):,}: {each}'
+    side = ingestion.properties.get(property_names.MAX_SIDE)
+    yield f'split by group with seed {_split_seed(ingestion)}; longest side {side} pixels'
+
+
+def _split_seed(ingestion: Execution) -> object:
+    """Of the split; older ingestions have it as a property of its own."""
+    split = models.json_object(ingestion.properties.get(property_names.SPLIT))
+    return split.get('seed', ingestion.properties.get(property_names.SEED, 'not recorded'))
 
 
 def _gates(registry: Registry, model: Model) -> Iterator[str]:
@@ -139,16 +143,29 @@ def _training(registry: Registry, model: Model) -> Iterator[str]:
     yield f'took {duration(model.trainer.seconds)}'
     record = _record(registry, model)
     if record:
-        line = f'probe: val accuracy {percent(record.probe.val.accuracy)}'
+        validation = record.validation
+        where = 'on the folds that selected' if validation.folds else 'on val'
+        line = f'probe: accuracy {percent(record.probe.val.accuracy)} {where}'
         if tuned := record.fine_tune:
             line += f'; fine-tuned, {tuned.blocks} blocks: {percent(tuned.val.accuracy)}'
             line += f' (epoch {tuned.best_epoch} of {len(tuned.history)})'
         yield f'{line}; kept: {record.kept_name}'
+        yield from _judged(validation)
         if record.decision.summary:
             yield record.decision.summary
     defaults = Training().model_dump(mode='json')
     changed = _changed(models.trainer_settings(model)['training'], defaults)
     yield f'non-default settings: {", ".join(changed) or "none"}'
+
+
+def _judged(validation: ValidationRecord) -> Iterator[str]:
+    """Whose answers judged, and what ships."""
+    if validation.judged is not None:
+        how = f'in {len(validation.folds)} folds' if validation.folds else 'from its own choice'
+        judged = percent(validation.judged.accuracy)
+        yield f'held out {how}: {judged} of {validation.judged.n:,} images'
+    if validation.refitted:
+        yield f'then fitted to all {validation.refitted:,} images'
 
 
 def _evaluation(registry: Registry, model: Model) -> Iterator[str]:

@@ -10,8 +10,10 @@ import pytest
 import rich.console
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from tests.pipeline.registry.made_models import CACHED, Models
+from tests import made_records
+from tests.pipeline.registry.made_models import CACHED, SPLITS, Models
 from thawline.components.shared.errors import ConfigError, NotFound
+from thawline.components.training.record import FoldRecord, Scores, ValidationRecord
 from thawline.pipeline.commands import models as models_command
 from thawline.pipeline.metadata import lineage
 from thawline.pipeline.registry import lookup, retention
@@ -188,6 +190,36 @@ def test_the_story_from_the_metadata_alone(models: Models):
     assert later.exit_code == 0, later.output
     assert 'files are gone' in later.output
     assert 'val accuracy 90.0 % (85.0 to 94.0 %) on 395' in later.output
+
+
+def test_the_story_of_a_model_that_was_judged_in_folds(models: Models):
+    """The images are counted together, the newest form of the split's seed is read."""
+    models.images = models.record(
+        'r0', 'ImageExampleGen',
+        noted={'source_spec': '{"source": "images"}', 'split': '{"folds": "auto", "seed": 3}',
+               'max_side': 1024},
+        outputs={
+            'examples': ('Examples', {}),
+            'quarantine': ('Quarantine', {
+                'summary': made_records.ingestion(SPLITS, folds=5).to_json(),
+            }),
+        },
+    )  # fmt: skip
+    model = models.add('r1')
+    scores = Scores(0.8, 0.5, 162)
+    turns = tuple(FoldRecord(fold, {}, scores, scores, 0.1) for fold in range(5))
+    judged = ValidationRecord('folds', scores, turns, refitted=162)
+    made_records.training(0.9, validation=judged).write(
+        models.output / 'artifacts' / 'r1' / 'model_run'
+    )
+    told = models.thawline('explain', str(model)).output
+    for part in (
+        '5 folds 162: ant 100, bee 62', 'test 40: ant 40', 'with seed 3; longest',
+        'probe: accuracy 90.0 % on the folds that selected', 'held out in 5 folds: 80.0 % of 162',
+        'then fitted to all 162 images',
+    ):  # fmt: skip
+        assert part in told, part
+    assert 'train ' not in told.split('Data checks')[0].split('Images')[1]
 
 
 def test_a_model_may_have_several_versions_in_staging(models: Models):
