@@ -123,9 +123,8 @@ class Trial:
         settings = self._training.model_copy(update={'augmentation': record.augmentation.policy})
         rows = np.arange(len(self._labelled))
         sets = self._features['train'].take(rows), self._labelled
-        classifier, _ = refit.fit(
-            self._backbone(), self._kind, len(self._classes), sets, settings, choice
-        )
+        new = refit.build(self._backbone(), self._kind, len(self._classes), settings)
+        classifier, _ = refit.fit(new, sets, settings, choice)
         return dataclasses.replace(trained, classifier=classifier)
 
     def _accuracy(self, trained: ValidatedClassifier) -> float:

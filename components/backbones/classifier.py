@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Hashable
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -35,6 +35,7 @@ class Classifier:
         base: pixels -> features for the head, float32 [N, D]; shares the backbone's layers.
         features, updated_statistics: as `build` takes them.
         views: mirrored views over which answers are averaged; not in training.
+        compiled: what trainings of it compiled, by what that depends on; for the next one.
     """
 
     backbone: backbones.Backbone
@@ -45,6 +46,7 @@ class Classifier:
     features: Features
     updated_statistics: bool
     views: Views = 'none'
+    compiled: dict[Hashable, Any] = dataclasses.field(default_factory=dict, compare=False)
 
     def predict(self, pixels: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Logits of every image in order: uint8 [N, H, W, 3] -> float32 [N, C]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import logging
@@ -34,6 +35,15 @@ from thawline.components.training.training_step import Step, compile_step
 # At most, and as long as they took less than this share of the budget.
 _TIMED_STEPS, _TIMED_SHARE = 3, 0.02
 Batch = tuple[Any, Any]  # (images or activations, targets) of a step
+
+
+@dataclasses.dataclass
+class _Compiled:
+    """An optimizer, its values when it was new, and the step of the present depth, if any."""
+
+    adam: optimizer.LayerwiseAdamW
+    start: Snapshot
+    steps: dict[int, Step] = dataclasses.field(default_factory=dict)
 
 
 def thawed_blocks(epoch: int, epochs: int, blocks: int, stages: int) -> int:
@@ -94,8 +104,8 @@ class EpochTrainer:
         """Thaws so many blocks, all in one optimizer; compiles nothing yet."""
         self.blocks, tune = blocks, self._tune
         self._thaw(blocks)
-        self.adam = optimizer.build(self._classifier, tune, blocks)
-        self._compiled: dict[int, Step] = {}
+        self._compiled = self._reuse(blocks)
+        self.adam = self._compiled.adam
         network = self._classifier.model
         updated = tune.batch_norm == 'updated'
         self._trained, fixed = network.trainable_variables, network.non_trainable_variables
@@ -118,6 +128,19 @@ class EpochTrainer:
         self.predict_val = frozen_activations.ValPredictor(
             self._classifier, self._val.values, self._split
         )
+
+    def _reuse(self, blocks: int) -> _Compiled:
+        """What an earlier training of this very classifier compiled, as new; or nothing yet."""
+        key = blocks, self._tune.model_dump_json(), self._settings.precision
+        known = self._classifier.compiled
+        if key in known:
+            compiled: _Compiled = known[key]
+            compiled.start.restore()
+            return compiled
+        adam = optimizer.build(self._classifier, self._tune, blocks)
+        known.clear()  # a graph takes much memory
+        known[key] = _Compiled(adam, Snapshot(adam.variables))
+        return known[key]
 
     def start(
         self,
@@ -155,13 +178,13 @@ class EpochTrainer:
         backbones.set_trainable(self._classifier.backbone, blocks, mode)
 
     def _step(self, blocks: int) -> Step:
-        if blocks not in self._compiled:
+        if blocks not in self._compiled.steps:
             self._thaw(blocks)
             with precision.use_dtype_policy(
                 precision.dtype_policy(self._settings.precision), self._classifier.backbone
             ):
-                self._compiled = {blocks: self._compile()}
-        return self._compiled[blocks]
+                self._compiled.steps = {blocks: self._compile()}
+        return self._compiled.steps[blocks]
 
     def _compile(self) -> Step:
         network = self._classifier.model

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from thawline.components import backbones
+from thawline.components.backbones import classifier as model
 from thawline.components.shared import progress
 from thawline.components.shared.held_out_answers import HeldOutAnswers
 from thawline.components.training import (
@@ -74,7 +75,9 @@ def train(
     training_sets.check_same('labelled', images, sets.features)
     seconds = {'read': time.monotonic() - started}
     started = time.monotonic()
-    base = Snapshot(backbone.model.variables)
+    # One for all turns: compiling its step takes as long as several epochs of few images.
+    classifier = refit.build(backbone, sets.kind, len(classes), settings)
+    start = Snapshot(classifier.model.variables)
     turns = list(cross_fitting.rotate(sets.fold))
     results = []
     for number, turn in enumerate(turns, 1):
@@ -82,13 +85,22 @@ def train(
         later = sum(len(other.train) for other in turns[number:])
         part = deadline.part(len(turn.train) / (len(turn.train) + later))
         trainer = functools.partial(
-            fold_turn.train_turn, backbone, classes, sets, images, settings, spool, part, log
+            fold_turn.train_turn,
+            backbone,
+            classes,
+            sets,
+            images,
+            settings,
+            spool,
+            part,
+            log,
+            classifier,
         )
         results.append(fold_turn.resume_or_train(turn, trainer, checkpoint_file, number))
-        base.restore()
+        start.restore()
     seconds['folds'] = time.monotonic() - started
     started = time.monotonic()
-    outcome = _ship(backbone, classes, sets, settings, results)
+    outcome = _ship(classifier, classes, sets, settings, results)
     seconds['all images'] = time.monotonic() - started
     for number in range(1, len(turns) + 1):
         checkpoint_file.child(f'fold{number}').clear()
@@ -98,7 +110,7 @@ def train(
 
 
 def _ship(
-    backbone: backbones.Backbone,
+    classifier: model.Classifier,
     classes: tuple[str, ...],
     sets: FoldSets,
     settings: params.Training,
@@ -129,9 +141,7 @@ def _ship(
     path = np.concatenate([result.path for result in results], axis=1)
     strength = probe.choose_strength(path, own)
     c = probe.L2_PATH[strength]
-    classifier, head = refit.fit(
-        backbone, sets.kind, len(classes), (features, None), settings, refit.Choice(c)
-    )
+    classifier, head = refit.fit(classifier, (features, None), settings, refit.Choice(c))
     are_thawed = any(result.record.share for result in results)
     if are_thawed:
         knows = [np.isin(np.arange(len(classes)), labels[r.turn.train]) for r in results]

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from thawline.components import backbones
+from thawline.components.backbones import classifier as model
 from thawline.components.backbones.features import Features
 from thawline.components.shared.errors import DataError
 from thawline.components.shared.labelled_set import LabelledSet
@@ -119,6 +120,7 @@ def train_turn(
     spool: pathlib.Path | None,
     deadline: budget.Deadline,
     log: tf.summary.SummaryWriter,
+    classifier: model.Classifier,
     turn: Turn,
     checkpoint_file: CheckpointFile,
 ) -> TurnResult:
@@ -146,6 +148,7 @@ def train_turn(
         spool,
         deadline,
         may_lack_classes=True,
+        built=classifier,
     )
     choices = trained.choices
     shares = dict(choices.between)

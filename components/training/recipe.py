@@ -26,6 +26,7 @@ from thawline.components.training import (
     fine_tune,
     params,
     probe,
+    refit,
     training_sets,
 )
 from thawline.components.training.checkpoint import CheckpointFile
@@ -98,6 +99,7 @@ def train(
     spool: pathlib.Path | None = None,
     deadline: budget.Deadline | None = None,
     may_lack_classes: bool = False,
+    built: model.Classifier | None = None,
 ) -> TrainedClassifier:
     """Runs the recipe.
 
@@ -113,6 +115,8 @@ def train(
         spool: folder for what is too large for memory; None: nothing is.
         deadline: of the Trainer; None: the budget of the settings begins now.
         may_lack_classes: whether train may have no image of a class, which is then not learned.
+        built: a classifier on this base, as `refit.build` leaves it; None: a new one. What an
+            earlier training of it compiled is not compiled again.
 
     Raises:
         ConfigError: the aim of the decision does not fit the classes.
@@ -131,14 +135,7 @@ def train(
     progress.start('head on the frozen base')
     keras.utils.set_random_seed(settings.seed)
     tune = settings.fine_tune
-    classifier = model.build(
-        backbone,
-        features.kind,
-        len(classes),
-        tune.dropout,
-        settings.seed,
-        updated_statistics=tune.batch_norm == 'updated',
-    )
+    classifier = built or refit.build(backbone, features.kind, len(classes), settings)
     backbones.set_trainable(backbone, 0, 'frozen')
     head = _fit_probe(train_set, val_set, len(classes), settings)
     classifier.set_head(head.kernel, head.bias)

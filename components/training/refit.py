@@ -40,9 +40,7 @@ class Choice:
 
 
 def fit(
-    backbone: backbones.Backbone,
-    kind: Features,
-    classes: int,
+    classifier: model.Classifier,
     sets: tuple[LabelledSet, LabelledSet | None],
     settings: params.Training,
     choice: Choice,
@@ -51,9 +49,7 @@ def fit(
     """Fits what was chosen to all images.
 
     Args:
-        backbone: the base as it was before any training; changed in place.
-        kind: of the features.
-        classes: C.
+        classifier: as `build` leaves it; changed in place.
         sets: features of all images, and the images; None where nothing is to be fine-tuned.
         settings: of the recipe, the augmentation resolved.
         choice: what was chosen.
@@ -67,8 +63,8 @@ def fit(
     """
     features, images = sets
     keras.utils.set_random_seed(settings.seed)
-    classifier = build(backbone, kind, classes, settings)
-    head = fit_head(features, classes, settings, choice.c)
+    backbones.set_trainable(classifier.backbone, 0, 'frozen')
+    head = fit_head(features, classifier.head.units, settings, choice.c)
     classifier.set_head(head.kernel, head.bias)
     if choice.best_epoch and images is not None:
         thaw(classifier, images, settings, choice, spool)

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from thawline.components import backbones
+from thawline.components.backbones import classifier as model
 from thawline.components.shared import labelled_set, progress
 from thawline.components.shared.labelled_set import LabelledSet
 from thawline.components.shared.percentages import percent
@@ -84,15 +85,19 @@ def train(
     deadline = deadline or budget.Deadline.of(settings.budget)
     place = checkpoint_file, log, spool, deadline
     if not roles.folds:
-        base = Snapshot(backbone.model.variables)
+        classifier = refit.build(backbone, features.kind, len(classes), settings)
+        start = Snapshot(classifier.model.variables)
         images = functools.cache(images)
-        trained = recipe.train(backbone, classes, features, images, settings, *place)
+        trained = recipe.train(
+            backbone, classes, features, images, settings, *place, built=classifier
+        )
         validated = _judge_split(trained, classes, features, settings, roles)
         choice = _choose_refit(validated.record, settings, deadline)
         if choice is None:
             return validated
-        base.restore()
-        return _refit_split(validated, trained.settings, backbone, features, images, choice, spool)
+        start.restore()
+        sources = features, images
+        return _refit_split(validated, trained.settings, classifier, sources, choice, spool)
     train_set, val_set = training_sets.drop_unknown_classes(features.train, features.val)
     everything = labelled_set.join(train_set, val_set)
     training_sets.check_classes(classes, everything, val_set)
@@ -148,25 +153,23 @@ def _choose_refit(
 def _refit_split(
     validated: ValidatedClassifier,
     settings: params.Training,
-    backbone: backbones.Backbone,
-    features: recipe.FeatureSets,
-    images: Callable[[], tuple[LabelledSet, LabelledSet]],
+    classifier: model.Classifier,
+    sources: tuple[recipe.FeatureSets, Callable[[], tuple[LabelledSet, LabelledSet]]],
     choice: refit.Choice,
     spool: pathlib.Path | None,
 ) -> ValidatedClassifier:
-    """Fits what was chosen to train and val; the base is as it was."""
+    """Fits what was chosen to train and val; the classifier is as it was before the training."""
+    features, images = sources
     sets = training_sets.drop_unknown_classes(features.train, features.val)
     everything, pixels = labelled_set.join(*sets), None
     if choice.best_epoch:
         pixels = labelled_set.join(*training_sets.read_images(images, *sets))
     record = validated.record
-    classifier, _ = refit.fit(
-        backbone, features.kind, len(record.classes), (everything, pixels), settings, choice, spool
-    )
+    refitted, _ = refit.fit(classifier, (everything, pixels), settings, choice, spool)
     assert record.validation
     validation = dataclasses.replace(record.validation, refitted=len(everything))
     record = dataclasses.replace(record, validation=validation)
-    return dataclasses.replace(validated, classifier=classifier, record=record)
+    return dataclasses.replace(validated, classifier=refitted, record=record)
 
 
 def _probe_by_folds(
