@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow_transform as tft
 
 from thawline.components import backbones
@@ -44,7 +45,7 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
         transform_output: the transform graph's folder.
 
     Raises:
-        DataError: the embeddings are damaged, or of other weights.
+        DataError: the embeddings are damaged, not finite, or of other weights.
     """
     base = PretrainedBase.model_validate_json(config['model'])
     names = preprocessing.class_names(tft.TFTransformOutput(transform_output))
@@ -54,6 +55,8 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
     features = recipe.FeatureSets(
         spec.features, embeddings.load(uri, 'train'), embeddings.load(uri, 'val')
     )
+    for split, features_of_split in (('train', features.train), ('val', features.val)):
+        check_finite(split, features_of_split)
     # Random weights are those of the embeddings only from the same seed.
     keras.utils.set_random_seed(spec.seed)
     backbone = backbones.build(base.backbone, int(config['image_size']), base.weights)
@@ -64,6 +67,22 @@ def read(config: Mapping[str, Any], transform_output: str) -> NodeInputs:
         )
     classes = tuple(name.decode('utf-8') for name in names)
     return NodeInputs(classes, features, backbone)
+
+
+def check_finite(split: str, features: LabelledSet) -> None:
+    """Refuses features that nothing can be learned from.
+
+    Raises:
+        DataError: those of an image that has a class are NaN or infinite.
+    """
+    finite = np.isfinite(features.values).all(axis=(1, 2))
+    bad = features.ids[~finite & (features.labels >= 0)]
+    if len(bad):
+        raise DataError(
+            f'the base returns NaN or infinite features for {len(bad):,} of {len(features):,} '
+            f'{split} images, first for image_id {bad[0].decode()}: leave these images out, or '
+            'set model.weights to a file that is not damaged or model.backbone to another base'
+        )
 
 
 def read_images(

@@ -35,6 +35,7 @@ from thawline.components.saved_model import signatures
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.saved_model.runner import SavedModelRunner
 from thawline.components.shared import image_table
+from thawline.components.shared.held_out_answers import HeldOutAnswers
 from thawline.components.statistics.proportions import Interval
 from thawline.pipeline.engines.beam_options import IN_PROCESS
 
@@ -174,12 +175,14 @@ def evaluate(
     embeddings: str | None = None,
     baseline_seen: Mapping[str, Sequence[bytes]] | None = types.MappingProxyType({}),
     baseline_evaluation: pathlib.Path | None = None,
+    held_out: HeldOutAnswers | None = None,
 ) -> Evaluated:
     """Runs the executor as TFX does, statistics being those of val for train too.
 
     Args:
         baseline_seen: images that the baseline learned from; None where nothing is known of them.
         baseline_evaluation: folder of the record of the baseline's files.
+        held_out: the answers that the Trainer held out.
     """
     examples_artifact = write_examples(folder / 'examples', splits)
     (folder / 'earlier').mkdir()
@@ -203,6 +206,10 @@ def evaluate(
         inputs['baseline_evaluation'] = [
             new_artifact(standard_artifacts.ModelEvaluation, baseline_evaluation, 5)
         ]
+    if held_out is not None:
+        (folder / 'model_run').mkdir()
+        held_out.write(folder / 'model_run')
+        inputs['model_run'] = [new_artifact(standard_artifacts.ModelRun, folder / 'model_run', 6)]
     outputs = {
         'evaluation': [new_artifact(standard_artifacts.ModelEvaluation, folder / 'evaluation', 8)],
         'blessing': [new_artifact(standard_artifacts.ModelBlessing, folder / 'blessing', 9)],

@@ -30,6 +30,7 @@ from thawline.components.saved_model import card
 from thawline.components.saved_model.decision_rule import Rule
 from thawline.components.shared import judged_files
 from thawline.components.shared.errors import DataError
+from thawline.components.shared.held_out_answers import HeldOutAnswers
 from thawline.components.statistics import paired, proportions
 
 HOSTILE = ('</script><b>&', '"quoted" \'name\'', '🐈\u200d⬛ cat', 'קטן قط', 'a|b`c\\d')
@@ -346,6 +347,41 @@ def test_probabilities_that_are_no_numbers_are_refused_in_words(
     assert 'NaN or infinite' in rule_of(evaluated, 'finite_probabilities').sentence
     assert '0 of 6 images' in rule_of(evaluated, 'val_accuracy').sentence
     assert {numbers['accuracy'] for numbers in loaded(evaluated).values()} == {0.0}
+
+
+@pytest.mark.parametrize('broken', [None, 1])
+def test_a_fold_whose_answers_are_no_numbers_is_refused(
+    transformed: Transformed, tmp_path: pathlib.Path, broken: int | None
+) -> None:
+    """What ships answers every image, and all other folds are right."""
+    classes = ('no', 'yes')
+    some = rows(classes, 6, 1)
+    fold = np.arange(len(some)) // 2 % 3
+    in_split = ('val', 'train', 'train')
+    splits = {
+        split: [
+            evaluating.example(row, split)
+            for row, number in zip(some, fold, strict=True)
+            if in_split[number] == split
+        ]
+        for split in ('train', 'val')
+    }
+    labels = np.array([classes.index(row.label) for row in some])
+    probabilities = np.where(np.arange(2) == labels[:, None], 0.9, 0.1)
+    probabilities[fold == broken] = np.nan
+    ids = np.array([row.image_id.encode() for row in some], object)
+    held_out = HeldOutAnswers(ids, fold, labels, probabilities, by_folds=True)
+    model = evaluating.exported(tmp_path / 'model', transformed, classes)
+    gate = Gate(val_accuracy=0.5, strictness='point')
+    evaluated = evaluating.evaluate(tmp_path, splits, model, gate=gate, held_out=held_out)
+    decision = verdict_of(evaluated)
+    assert decision.blessed is (broken is None)
+    right = 12 if broken is None else 8
+    assert f'{right} of 12 images' in rule_of(evaluated, 'val_accuracy').sentence
+    if broken is not None:
+        rule = rule_of(evaluated, 'finite_probabilities')
+        assert rule.holds is False and rule.value == 4.0
+        assert rule_of(evaluated, 'val_accuracy').holds  # the other folds alone would pass
 
 
 @pytest.mark.parametrize('recorded', [False, True])
