@@ -107,8 +107,7 @@ def compare(
     p_value = sign_flip(clusters) if clusters else mcnemar(won, lost)
     difference = None
     if n or won or lost:
-        effect = _design_effect(won, lost, n, clusters)
-        difference = share_difference(lost / effect, won / effect, n / effect)
+        difference = cluster_difference(won, lost, n, clusters)
         if p_value >= 1 - CONFIDENCE and difference.lower is not None:
             difference = Difference(
                 difference.value, min(difference.lower, 0.0), max(difference.upper or 0.0, 0.0)
@@ -121,6 +120,15 @@ def compare(
         outcome = PairedOutcome.BETTER if won > lost else PairedOutcome.WORSE
     groups = units if clusters else None
     return PairedTest(won, lost, n, level, p_value, difference, outcome, groups)
+
+
+def cluster_difference(won: int, lost: int, n: int, clusters: PairTally = ()) -> Difference:
+    """The difference of `share_difference`, of as many images as the clusters are worth.
+
+    Arguments as those of `compare`; the first model less the second.
+    """
+    effect = _design_effect(won, lost, n, clusters)
+    return share_difference(lost / effect, won / effect, n / effect)
 
 
 def sign_flip(clusters: PairTally) -> float:

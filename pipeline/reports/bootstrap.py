@@ -22,15 +22,18 @@ _MOST_RANKED = 200_000  # images x classes
 
 
 def difference_intervals(
-    first: Answers, second: Answers, seed: int = 0
+    first: Answers, second: Answers, clusters: np.ndarray | None = None, seed: int = 0
 ) -> dict[str, tuple[float, float] | None]:
     """Ends of the 95 % interval of the difference of each metric.
 
     By the paired bootstrap with percentiles (Efron & Tibshirani, "An Introduction to the
-    Bootstrap", 1993): images are drawn with replacement, the same ones for both models.
+    Bootstrap", 1993): images are drawn with replacement, the same ones for both models. Images that
+    share a cluster are drawn together, as they are not independent (the cluster bootstrap: Davison
+    & Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8).
 
     Args:
         first, second: of the same images, labels in the class list, in the same order.
+        clusters: names of their clusters, [N]; None where each image is one.
         seed: of the draws.
 
     Returns:
@@ -39,7 +42,7 @@ def difference_intervals(
     """
     first_metrics, second_metrics = WeightedMetrics(first), WeightedMetrics(second)
     drawn: dict[str, list[np.ndarray]] = {}
-    for weights in _draws(len(first), seed):
+    for weights in _draws(_cluster_numbers(len(first), clusters), seed):
         first_values = first_metrics(weights)
         for name, values in second_metrics(weights).items():
             if name in first_values:
@@ -52,14 +55,29 @@ def difference_intervals(
     return intervals
 
 
-def _draws(n: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each image is drawn: float64 [R, N], a few draws at a time."""
+def _cluster_numbers(n: int, clusters: np.ndarray | None) -> np.ndarray:
+    """The number of each image's cluster, by first appearance: int64 [N]."""
+    if clusters is None:
+        return np.arange(n)
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in clusters.tolist()])
+
+
+def _draws(cluster_of: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """How often each image is drawn: float64 [R, N], a few draws at a time.
+
+    Args:
+        cluster_of: numbers of clusters, int64 [N].
+        seed: of the draws.
+    """
     generator = np.random.default_rng(seed)
-    size = max(1, min(REPLICATES, _CHUNK // n))
+    n = int(cluster_of.max()) + 1
+    size = max(1, min(REPLICATES, _CHUNK // len(cluster_of)))
     for start in range(0, REPLICATES, size):
         count = min(size, REPLICATES - start)
         rows = generator.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
-        yield np.bincount(rows.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+        drawn = np.bincount(rows.ravel(), minlength=count * n).reshape(count, n)
+        yield drawn.astype(np.float64)[:, cluster_of]
 
 
 class WeightedMetrics:

@@ -70,6 +70,20 @@ def test_bootstrap_intervals_are_as_wide_as_the_spread_of_samples():
     assert high - low == pytest.approx(2 * 1.96 * np.std(gains), rel=0.35)
 
 
+def test_clusters_are_drawn_whole():
+    """Copies of images say nothing new; taken as independent, they would halve the interval."""
+    first, second = made(60, 3, 1), made(60, 3, 2)
+    second = Answers(first.labels, second.answers, second.scores, second.probabilities)
+    copies = np.tile(np.arange(60), 4)
+    four = [of.take(copies) for of in (first, second)]
+    alone = bootstrap.difference_intervals(first, second)
+    together = bootstrap.difference_intervals(*four, copies.astype(str))
+    for name, interval in alone.items():
+        assert together[name] == pytest.approx(interval)
+    low, high = bootstrap.difference_intervals(*four)['log_loss']
+    assert high - low < 0.6 * (alone['log_loss'][1] - alone['log_loss'][0])
+
+
 def test_areas_of_many_images_in_many_classes_have_no_interval(monkeypatch):
     monkeypatch.setattr(bootstrap, '_MOST_RANKED', 100)
     answers = made(60, 3, seed=0)
