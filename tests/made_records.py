@@ -12,9 +12,11 @@ from thawline.components.training.record import (
     DecisionRecord,
     EpochRecord,
     FineTuneRecord,
+    FoldRecord,
     ProbeRecord,
     Scores,
     TrainingRecord,
+    ValidationRecord,
 )
 
 
@@ -43,6 +45,19 @@ def fine_tuned(val: float, best_epoch: int = 1, blocks: tuple[int, ...] = (3,)) 
         for i, thawed in enumerate(blocks)
     )  # fmt: skip
     return FineTuneRecord(best_epoch, blocks[-1], len(blocks), Scores(val, 0.4, 10), history)
+
+
+def in_folds(
+    n: int = 20, folds: int = 5, chosen: float = 0.8, judged: float = 0.7
+) -> ValidationRecord:
+    """How `n` images were validated in equal folds, all with the same scores."""
+    size = n // folds
+    counts = {'train': n - 2 * size, 'choose': size, 'judge': size}
+    turns = tuple(
+        FoldRecord(fold, counts, Scores(chosen, 0.4, size), Scores(judged, 0.5, size), 0.1)
+        for fold in range(folds)
+    )
+    return ValidationRecord('folds', Scores(judged, 0.5, n), turns, refitted=n)
 
 
 def ingestion(

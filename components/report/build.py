@@ -41,7 +41,7 @@ from thawline.components.report.content import (
 )
 from thawline.components.report.data_card import Means
 from thawline.components.report.model_card import ModelCardInputs
-from thawline.components.shared.splits import EVALUATED, TRAIN
+from thawline.components.shared.splits import EVALUATED, TRAIN, VAL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,18 +112,21 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         data.files,
         inputs.explain,
         inputs.model.served.resize,
+        has_folds=bool(inputs.model.record.validation.folds),
     )
     sliced, not_sliced = choose_columns(
         predictions.columns, inputs.evaluation.crossed, inputs.evaluation.most_values
     )
-    train_images = data.summary.splits.get(TRAIN, {})
+    folds = len(inputs.model.record.validation.folds)
+    train_images = None if folds else data.summary.splits.get(TRAIN, {})
     splits = {}
     for split in EVALUATED:
         of_split = np.flatnonzero(predictions.labelled & (predictions.splits == split))
         if len(of_split):
-            splits[split] = _split_results(
-                inputs, of_split, train_images, album.cells[split], sliced
-            )
+            results = _split_results(inputs, of_split, train_images, album.cells[split], sliced)
+            if split == VAL:
+                results = dataclasses.replace(results, folds=folds)
+            splits[split] = results
     record = inputs.model.record
     facts = RunFacts(
         config=dict(inputs.model.config),
@@ -224,7 +227,7 @@ def _with_unanswered(card: FactCard, answers: Answers) -> FactCard:
 def _split_results(
     inputs: ReportInputs,
     rows: np.ndarray,
-    train_images: Mapping[str, int],
+    train_images: Mapping[str, int] | None,
     cells: tuple[ConfusionCell, ...],
     sliced: Sequence[Sequence[str]],
 ) -> SplitResults:

@@ -137,11 +137,21 @@ def _accuracy_facts(
             f'{split} accuracy',
             f'{formatting.percent(before[split].accuracy.share)} → '
             f'{formatting.percent(results.accuracy.share)}',
-            f'each run on its own {split} images',
+            _own_images(split, before[split].folds, results.folds),
         )
         for split, results in now.items()
         if split in before
     ]
+
+
+def _own_images(split: str, before: int, now: int) -> str:
+    """Which images two runs were judged on, in `before` and in `now` folds."""
+    if before and now:
+        return 'each run on all of its own images, held out in turn'
+    if before or now:
+        which = ('the last run', 'this run') if before else ('this run', 'the last run')
+        return f'{which[0]} on all of its images, held out in folds; {which[1]} on {split} alone'
+    return f'each run on its own {split} images'
 
 
 def changed_values(before: Any, now: Any, path: str = '') -> Iterator[str]:

@@ -26,6 +26,7 @@ from thawline.components.report.split_results import TwoClasses as TwoClasses
 from thawline.components.report.split_results import UnseenResults as UnseenResults
 from thawline.components.statistics.proportions import Interval as Interval
 from thawline.components.training.record import BudgetRecord as BudgetRecord
+from thawline.components.training.record import FoldRecord as FoldRecord
 
 FORMAT = 1
 
@@ -53,6 +54,9 @@ class LearningCurves:
         kept_val: val accuracy of the model that was kept.
         budget: of the Trainer; None without one.
         left_out: what was skipped to stay within the budget, in words.
+        folds: the turns of cross-validation, over which the other numbers are joined; none with a
+            plain split, and in reports of older versions.
+        refitted: on how many images what ships was fitted after it was judged; 0: it was not.
     """
 
     probe_train: float
@@ -63,6 +67,8 @@ class LearningCurves:
     kept_val: float
     left_out: tuple[str, ...]
     budget: BudgetRecord | None = None
+    folds: tuple[FoldRecord, ...] = ()
+    refitted: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Picture:
     Attributes:
         id: its image_id.
         path: relative to the source.
-        split: of the image.
+        split: of the image; 'fold 2' where all images judge, in folds.
         label: class name; empty for an image without one, which then has an answer.
         answer: the model's; None for a training image, and where its probabilities are not finite.
         score: probability of the answer; None without an answer.

@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from thawline.components.ingestion.summary import IngestionSummary
 from thawline.components.report import formatting
 from thawline.components.report.content import Fact, FactCard
-from thawline.components.shared.splits import TRAIN
+from thawline.components.shared.splits import TRAIN, VAL
 from thawline.components.shared.text import abbreviate
 
 _FACTS = ('brightness', 'contrast', 'sharpness', 'width', 'height')
@@ -32,8 +32,8 @@ class DataCardInputs:
         findings: of the data gate, other than those.
         differences: of the images from the schema, a line each.
         means: split -> fact -> (mean, standard deviation, images).
-        groups: split -> groups of images that belong together, with near-duplicates; empty where
-            the examples were deleted.
+        groups: split or fold -> groups of images that belong together, with near-duplicates; empty
+            where the examples were deleted.
         suspects: labels that answers out of fold contradict, among `compared` images.
         compared: images with such an answer.
         not_sliced: columns with too many values to slice on.
@@ -76,9 +76,9 @@ def card(inputs: DataCardInputs) -> FactCard:
         Fact('Splits', summary.sizes),
         _class_fact(images),
         _quarantine_fact(summary),
-        _group_fact(inputs.groups, summary.written),
+        _group_fact(inputs.groups, summary.written, summary.folds),
         _difference_fact(inputs.differences),
-        drift_fact(inputs.means),
+        drift_fact(inputs.means, summary.folds),
         inputs.buckets,
         Fact(
             'Suspicious labels',
@@ -124,8 +124,8 @@ def _quarantine_fact(summary: IngestionSummary) -> Fact:
     return Fact('Quarantined', files, reasons)
 
 
-def _group_fact(groups: Mapping[str, set[bytes]], images: int) -> Fact:
-    """Checks that no group is in two splits, by counting the examples."""
+def _group_fact(groups: Mapping[str, set[bytes]], images: int, folds: int) -> Fact:
+    """Checks that no group is in two splits or folds, by counting the examples."""
     names = list(groups)
     if not any(groups.values()):
         return Fact('Groups', 'not counted', 'the examples were deleted')
@@ -133,9 +133,10 @@ def _group_fact(groups: Mapping[str, set[bytes]], images: int) -> Fact:
     for first, second in itertools.combinations(names, 2):
         several |= groups[first] & groups[second]
     count = len(set().union(*groups.values()))
+    kind = 'fold' if folds else 'split'
     if several:
-        return Fact('Groups', f'{len(several):,} of {count:,} are in more than one split')
-    return Fact('Groups', f'{count:,} of {images:,} images, none in more than one split')
+        return Fact('Groups', f'{len(several):,} of {count:,} are in more than one {kind}')
+    return Fact('Groups', f'{count:,} of {images:,} images, none in more than one {kind}')
 
 
 def _difference_fact(lines: Sequence[str]) -> Fact:
@@ -144,8 +145,12 @@ def _difference_fact(lines: Sequence[str]) -> Fact:
     )
 
 
-def drift_fact(means: Means) -> Fact:
-    """Compares the other splits with train by the means of their facts."""
+def drift_fact(means: Means, folds: int = 0) -> Fact:
+    """Compares the other splits with train by the means of their facts.
+
+    In folds, train is all but the first, and val is that one.
+    """
+    names = {VAL: 'fold 0'} if folds else {}
     significant, shifts = [], []
     reference = means.get(TRAIN, {})
     for split, facts in means.items():
@@ -154,12 +159,14 @@ def drift_fact(means: Means) -> Fact:
             if split == TRAIN or not deviation or not images or not trained:
                 continue
             shift = (mean - centre) / deviation
-            text = f'{fact} of {split} {shift:+.2f} standard deviations'
+            text = f'{fact} of {names.get(split, split)} {shift:+.2f} standard deviations'
             shifts.append((abs(shift), text))
             if abs(shift) > _BEYOND_CHANCE * math.sqrt(1 / images + 1 / trained):
                 significant.append((abs(shift), text))
+    term = 'Drift between folds' if folds else 'Drift between splits'
     if not shifts:
-        return Fact('Drift between splits', 'not measured')
+        return Fact(term, 'not measured')
     listed = ', '.join(text for _, text in sorted(shifts, reverse=True))
     value = max(significant)[1] if significant else 'none beyond chance'
-    return Fact('Drift between splits', value, f'means compared with train: {listed}')
+    reference_name = 'the other folds' if folds else TRAIN
+    return Fact(term, value, f'means compared with {reference_name}: {listed}')

@@ -82,15 +82,18 @@ def _weakest_class(split: str, results: SplitResults, least: int) -> Iterator[Fa
     few = [f'{row.name} ({row.images:,})' for row in results.classes if row.images < least]
     if worst := next(iter(judged or order), None):
         hits = round((worst.recall.share or 0.0) * worst.recall.n)
+        images = formatting.split_images(worst.recall.n, split, results.folds)
         detail = (
-            f'{hits:,} of {formatting.image_count(worst.recall.n, split)} recognised, 95 % '
-            f'interval {formatting.interval_ends(worst.recall)}'
+            f'{hits:,} of {images} recognised, 95 % interval '
+            f'{formatting.interval_ends(worst.recall)}'
         )
         value = f'{worst.name}, {formatting.percent(worst.recall.share)}'
         yield Fact('Weakest class', value, detail if judged else f'{detail}: too few to judge')
     if few and judged:
         yield Fact(
-            'Too few to judge', abbreviate(few, _LISTED), f'fewer than {least:,} {split} images'
+            'Too few to judge',
+            abbreviate(few, _LISTED),
+            f'fewer than {formatting.split_images(least, split, results.folds)}',
         )
 
 
@@ -98,7 +101,7 @@ def _most_confused(split: str, results: SplitResults) -> Iterator[Fact]:
     for pair in ranking.top_confusions(results, 1):
         names = [results.classes[i].name for i in (pair.cell.label, pair.cell.answer)]
         detail = (
-            f'{formatting.image_count(pair.cell.count, split)}, '
+            f'{formatting.split_images(pair.cell.count, split, results.folds)}, '
             f'{formatting.percent(pair.share)} of the class'
         )
         yield Fact('Most confused', '{} taken for {}'.format(*names), detail)
@@ -111,18 +114,23 @@ def _weakest_slice(split: str, results: SplitResults, least: int) -> Iterator[Fa
     judged = [of for of in results.slices if not of.small]
     if not judged:
         n = max(of.accuracy.n for of in results.slices)
-        yield Fact(term, 'too few to judge', f'the largest has {formatting.image_count(n, split)}')
+        yield Fact(
+            term,
+            'too few to judge',
+            f'the largest has {formatting.split_images(n, split, results.folds)}',
+        )
         return
     worst = next(iter(ranking.weak_slices(judged)), None)
     if worst is None or worst.gap is None:
         yield Fact(term, 'none', 'no slice that can be judged is a point below the whole')
         return
     chance = '' if worst.gap.clear else '; may be chance'
+    images = formatting.split_images(worst.accuracy.n, split, results.folds)
     yield Fact(
         term,
         f'{worst.column} {worst.value}, {formatting.percent(worst.accuracy.share)}',
-        f'{formatting.image_count(worst.accuracy.n, split)}, {formatting.points(worst.gap.value)} '
-        f'against the whole, 95 % interval {formatting.difference_ends(worst.gap)}{chance}',
+        f'{images}, {formatting.points(worst.gap.value)} against the whole, 95 % interval '
+        f'{formatting.difference_ends(worst.gap)}{chance}',
     )
 
 
@@ -147,8 +155,8 @@ def labels(evidence: LabelEvidence) -> FactCard:
     if evidence.compared:
         share = formatting.percent(suspects / evidence.compared)
         value = f'{suspects:,} of {evidence.compared:,} ({share})' if suspects else 'none'
-        listed = ', '.join(f'{count:,} in {split}' for split, count in evidence.suspects.items())
-        detail = f'contradicted out of fold: {listed}; look at them' if suspects else ''
+        where = '' if summary.folds else _counts_by_split(evidence.suspects)
+        detail = f'contradicted out of fold{where}; look at them' if suspects else ''
     else:
         value, detail = 'not checked', ''
     conflicts = sum(summary.reasons.get(reason, 0) for reason in _CONFLICTS)
@@ -167,3 +175,8 @@ def labels(evidence: LabelEvidence) -> FactCard:
         ),
     )
     return FactCard('labels', 'Can I trust the labels?', facts)
+
+
+def _counts_by_split(counts: Mapping[str, int]) -> str:
+    """In folds nobody asks which images are train or val: each image is both in its turn."""
+    return ': ' + ', '.join(f'{count:,} in {split}' for split, count in counts.items())

@@ -13,6 +13,7 @@ from thawline.components.evaluation.gate.rule_result import image_count as image
 from thawline.components.report.content import Interval, RuleResult, Verdict
 from thawline.components.shared import percentages
 from thawline.components.shared.durations import duration as duration
+from thawline.components.shared.splits import TEST, VAL
 from thawline.components.statistics.paired_outcome import LEVEL, Difference, p_text
 
 ABSENT = '–'  # noqa: RUF001  an en dash is the mark of an empty cell
@@ -33,7 +34,7 @@ _METRICS = {
     'ece': 'Calibration error (ECE)',
     'auc_ovr': 'AUC, one-vs-rest',
 }
-_SPLITS = {'val': 'Validation', 'test': 'Test'}
+_SPLITS = {VAL: 'Validation', TEST: 'Test'}
 # Not shares: a logarithm, and an area that is quoted as a number.
 PLAIN_METRICS = ('log_loss', 'auc_ovr')
 
@@ -79,9 +80,14 @@ def difference_ends(of: Difference | None, metric: str = '') -> str:
     return f'{low} to {difference(of.upper, metric)}'
 
 
-def split_title(name: str) -> str:
-    """'val' as 'Validation'."""
-    return _SPLITS.get(name, name)
+def split_title(name: str, folds: int = 0) -> str:
+    """'val' as 'Validation', or as 'Cross-validation' where all images judge, in `folds`."""
+    return 'Cross-validation' if folds and name == VAL else _SPLITS.get(name, name)
+
+
+def split_images(n: int, name: str, folds: int = 0) -> str:
+    """'200 val images'; '200 images' where all images judge, in `folds`."""
+    return image_count(n, '' if folds else name)
 
 
 def metric_title(name: str) -> str:

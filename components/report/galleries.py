@@ -10,13 +10,13 @@ import numpy as np
 from thawline.components.embedding import similarity
 from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.evaluation.predictions import Predictions
+from thawline.components.evaluation.predictions import NO_FOLD, Predictions
 from thawline.components.report import metrics, picture_choice, pictures
 from thawline.components.report.audited_data import AuditedData
 from thawline.components.report.content import ConfusionCell, Gallery, Neighbour, Picture
 from thawline.components.report.pictures import ExampleScan
 from thawline.components.shared import progress
-from thawline.components.shared.splits import TRAIN
+from thawline.components.shared.splits import TRAIN, VAL
 
 _NEIGHBOURS = 3
 
@@ -51,6 +51,7 @@ def build_album(
     files: Mapping[str, Sequence[str]],
     explain: Explain,
     resize: str,
+    has_folds: bool = False,
 ) -> Album:
     """Chooses the images, finds their neighbours and draws them.
 
@@ -63,7 +64,9 @@ def build_album(
         files: split -> examples.
         explain: heat maps of encoded images for a class each; see `saliency.Explainer`.
         resize: how the model resizes images.
+        has_folds: whether train and val are folds, each of which is judged.
     """
+    learned = (TRAIN, VAL) if has_folds else (TRAIN,)
     ids, splits = predictions.ids[rows], predictions.splits[rows]
     row_of = {str(name): i for i, name in enumerate(ids)}
     choice = picture_choice.choose(answers, splits, ids)
@@ -75,7 +78,7 @@ def build_album(
     first = [*(str(ids[r]) for r in (*choice.mistakes, *choice.uncertain)), *audited['labels']]
     first += [*audited['outliers'], *audited['pairs']]
     then = [str(ids[r]) for r in choice.cells[: picture_choice.MOST]]
-    neighbours = _neighbours(embeddings, list(dict.fromkeys([*first, *then])))
+    neighbours = _neighbours(embeddings, list(dict.fromkeys([*first, *then])), learned)
     names, with_neighbours = picture_choice.fill_page(
         first,
         then,
@@ -91,7 +94,9 @@ def build_album(
     for name in names:
         row = row_of.get(name)
         note = '; '.join(notes[name] for notes in audited.values() if name in notes)
-        picture = _picture(name, row, rows, answers, predictions, scan.images.get(name), note)
+        picture = _picture(
+            name, row, rows, answers, predictions, scan.images.get(name), note, has_folds
+        )
         nearest = tuple(neighbours.get(name, ())) if name in with_neighbours else ()
         if name in heat:
             size = pictures.thumbnail_size(scan.images[name].encoded)
@@ -113,11 +118,13 @@ def build_album(
     return Album(drawn, galleries, cells, scan, deleted)
 
 
-def _neighbours(embeddings: ImageEmbeddings, names: Sequence[str]) -> dict[str, list[Neighbour]]:
-    """The most similar training images of each, without itself."""
+def _neighbours(
+    embeddings: ImageEmbeddings, names: Sequence[str], learned: Sequence[str]
+) -> dict[str, list[Neighbour]]:
+    """The most similar images of each among those of the splits `learned`, without itself."""
     row_of = {str(name): row for row, name in enumerate(embeddings.ids)}
     known = [name for name in names if name in row_of]
-    train = np.flatnonzero(embeddings.splits == TRAIN)
+    train = np.flatnonzero(np.isin(embeddings.splits, learned))
     cosines, nearest = similarity.nearest(
         embeddings.features[[row_of[name] for name in known]],
         embeddings.features[train],
@@ -153,6 +160,7 @@ def _picture(
     predictions: Predictions,
     source: pictures.IngestedImage | None,
     note: str,
+    has_folds: bool,
 ) -> Picture:
     """A picture without overlay and neighbours; `row` is None for an image not evaluated."""
     path, split, label = (source.path, source.split, source.label) if source else ('', TRAIN, '')
@@ -160,6 +168,8 @@ def _picture(
     if row is not None:
         position = int(answers.labels[row])
         path, split = str(predictions.paths[rows[row]]), str(predictions.splits[rows[row]])
+        if has_folds and predictions.folds[rows[row]] != NO_FOLD:
+            split = f'fold {predictions.folds[rows[row]]}'
         label = predictions.classes[position] if position >= 0 else label
         if answers.answers[row] != metrics.NO_ANSWER:
             answer = predictions.classes[int(answers.answers[row])]

@@ -40,7 +40,7 @@ def overall(answers: Answers) -> dict[str, float | None]:
 def class_rows(
     answers: Answers,
     classes: Sequence[str],
-    train_images: Mapping[str, int],
+    train_images: Mapping[str, int] | None,
     clusters: np.ndarray | None = None,
 ) -> tuple[ClassRow, ...]:
     """A row a class; precision is None where the class was never predicted."""
@@ -51,7 +51,7 @@ def class_rows(
         ClassRow(
             name,
             int(images[i]),
-            int(train_images.get(name, 0)),
+            None if train_images is None else int(train_images.get(name, 0)),
             _finite_or_none(scores['precision'][i]),
             accuracy(answers.hits[rows], None if clusters is None else clusters[rows]),
             _finite_or_none(scores['f1'][i]) if images[i] else None,

@@ -52,6 +52,8 @@ def learning_curves(record: TrainingRecord) -> LearningCurves:
         kept_val=record.val.accuracy,
         left_out=record.left_out,
         budget=record.budget,
+        folds=record.validation.folds,
+        refitted=record.validation.refitted,
     )
 
 

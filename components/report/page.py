@@ -19,6 +19,7 @@ from thawline.components.report import (
     ranking,
     tables,
     threshold_section,
+    training_section,
 )
 from thawline.components.report.content import (
     Interval,
@@ -80,7 +81,7 @@ def payload(content: ReportContent) -> dict[str, Any]:
         'classes': list(content.classes),
         'matrix': MATRIX,
         'splits': {
-            name: {'title': formatting.split_title(name), 'cells': _cells(results)}
+            name: {'title': formatting.split_title(name, results.folds), 'cells': _cells(results)}
             for name, results in content.splits.items()
         },
         'pictures': {
@@ -104,7 +105,7 @@ def _headline_numbers(content: ReportContent, opening: str) -> list[HeadlineNumb
     order = sorted(content.splits, key=lambda name: name != opening)
     return [
         HeadlineNumber(
-            f'{formatting.split_title(name)} accuracy',
+            f'{formatting.split_title(name, content.splits[name].folds)} accuracy',
             content.splits[name].accuracy,
             content.threshold if name == VAL else None,
         )
@@ -130,6 +131,7 @@ def render(content: ReportContent) -> str:
         more=_MORE,
         tables=tables,
         threshold_section=threshold_section,
+        training_section=training_section,
         audited_data=audited_data,
         galleries=[
             (gallery, [content.pictures[key] for key in gallery.pictures])

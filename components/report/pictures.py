@@ -41,6 +41,7 @@ _FEATURES = {
     'label': tf.io.FixedLenFeature([], tf.string, ''),
     'group': tf.io.FixedLenFeature([], tf.string, ''),
     'cluster': tf.io.FixedLenFeature([], tf.string, ''),  # Absent from older ones.
+    'fold': tf.io.FixedLenFeature([], tf.int64, -1),  # Absent without folds and in test.
 }
 
 
@@ -50,7 +51,7 @@ class ExampleScan:
 
     Attributes:
         images: by id, those requested that exist.
-        groups: by split, the groups of images that belong together.
+        groups: by split, or by fold ('fold 2'), the groups of images that belong together.
         count: images by split.
     """
 
@@ -68,21 +69,23 @@ def scan_examples(files: Mapping[str, Sequence[str]], image_ids: Collection[str]
     """
     ids = {name.encode() for name in image_ids}
     scan = ExampleScan({}, {split: set() for split in files}, dict.fromkeys(files, 0))
-    for split, names in files.items():
-        if not names:
+    for split, shards in files.items():
+        if not shards:
             continue
         parsed = tf_data.batches(
-            sorted(names), 64, lambda batch: tf.io.parse_example(batch, _FEATURES)
+            sorted(shards), 64, lambda batch: tf.io.parse_example(batch, _FEATURES)
         )
         try:
             for batch in parsed.as_numpy_iterator():
                 scan.count[split] += len(batch['image_id'])
                 together = np.where(batch['cluster'], batch['cluster'], batch['group'])
-                scan.groups[split].update(together)
+                names = [f'fold {fold}' if fold >= 0 else split for fold in batch['fold']]
+                for name, group in zip(names, together, strict=True):
+                    scan.groups.setdefault(name, set()).add(group)
                 for i in np.flatnonzero([name in ids for name in batch['image_id']]):
                     path, label = (batch[key][i].decode('utf-8') for key in ('path', 'label'))
                     scan.images[batch['image_id'][i].decode()] = IngestedImage(
-                        path, split, label, batch['image'][i]
+                        path, names[i], label, batch['image'][i]
                     )
         except tf.errors.OpError as error:
             logging.warning('pictures of %s are missing: %s', split, error.message.splitlines()[0])

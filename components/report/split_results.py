@@ -10,11 +10,14 @@ from thawline.components.statistics.proportions import Interval
 
 @dataclasses.dataclass(frozen=True)
 class ClassRow:
-    """One class on one split; None where a metric is undefined (no image, no answer)."""
+    """One class on one split; None where a metric is undefined (no image, no answer).
+
+    `train_images` are those of the class in train; None where all images judge, in folds.
+    """
 
     name: str
     images: int
-    train_images: int
+    train_images: int | None
     precision: float | None
     recall: Interval
     f1: float | None
@@ -85,6 +88,8 @@ class SplitResults:
         calibration: ten bins of equal width, of the images that have an answer.
         unseen: beside the baseline; None where each image was seen by one of the models, as in val,
             and in reports of older versions, which compared on all images.
+        folds: how many these images were judged in, so that none was seen by what answered it; 0
+            with a plain split, and in reports of older versions.
     """
 
     accuracy: Interval
@@ -94,6 +99,7 @@ class SplitResults:
     slices: tuple[Slice, ...]
     calibration: tuple[CalibrationBin, ...]
     unseen: UnseenResults | None = None
+    folds: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

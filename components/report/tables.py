@@ -117,7 +117,7 @@ def accuracy_rows(splits: Mapping[str, SplitResults]) -> list[IntervalRow]:
     """The accuracy of the model, and beside the baseline's on images that neither has seen."""
     rows = []
     for name, results in splits.items():
-        title = formatting.split_title(name)
+        title = formatting.split_title(name, results.folds)
         rows.append(IntervalRow(title, 'model', results.accuracy, 'model'))
         if results.unseen is not None:
             if results.unseen.model.n < results.accuracy.n:
@@ -132,7 +132,10 @@ def metrics(splits: Mapping[str, SplitResults]) -> Table:
     names = dict.fromkeys(name for results in splits.values() for name in results.metrics)
     return Table(
         'All metrics',
-        (Column('Metric', 'text'), *(Column(formatting.split_title(name)) for name in splits)),
+        (
+            Column('Metric', 'text'),
+            *(Column(formatting.split_title(name, of.folds)) for name, of in splits.items()),
+        ),
         text_rows(
             (
                 formatting.metric_title(name),
@@ -173,6 +176,7 @@ def confusions(content: ReportContent, split: str, most: int) -> Table:
 def classes(results: SplitResults, title: str, rows: Sequence[ClassRow] | None = None) -> Table:
     """Scores of all classes, or of some `rows`."""
     rows = results.classes if rows is None else rows
+    has_train = any(row.train_images is not None for row in rows)
     return Table(
         f'Classes, {title}',
         (
@@ -180,7 +184,7 @@ def classes(results: SplitResults, title: str, rows: Sequence[ClassRow] | None =
             Column('Recall'),
             Column('95\u00a0% interval', 'bar'),
             Column('Images'),
-            Column('In train'),
+            *([Column('In train')] if has_train else []),
             Column('Precision'),
             Column('F1'),
             Column('AUC'),
@@ -192,7 +196,7 @@ def classes(results: SplitResults, title: str, rows: Sequence[ClassRow] | None =
                     share(row.recall.share),
                     bar(row.recall),
                     count(row.images),
-                    count(row.train_images),
+                    *([count(row.train_images or 0)] if has_train else []),
                     share(row.precision),
                     share(row.f1),
                     Cell(formatting.metric_value('auc_ovr', row.auc), row.auc),

@@ -87,7 +87,11 @@ def curves(two: TwoClasses) -> list[Curve]:
         ('pr', 'Precision and recall', 'recall', 'precision', 'average_precision'),
     ):
         values = {split: getattr(counts, area) for split, counts in two.splits.items()}
-        areas = ', '.join(f'{split} {v:.3f}' for split, v in values.items() if v is not None)
+        areas = ', '.join(
+            f'{split if len(values) > 1 else ""} {v:.3f}'.strip()
+            for split, v in values.items()
+            if v is not None
+        )
         if not areas:
             continue
         areas = f'{"AUC" if name == "roc" else "average precision"} {areas}'
@@ -112,7 +116,8 @@ def _chart(
             continue
         line = ' '.join(f'{axes.x(a):.1f},{axes.y(b):.1f}' for a, b in points)
         add(svg, 'polyline', f'curve {split}', points=line)
-        add(svg, 'text', f'end {split}', split, x=RIGHT + 8, y=TOP + 4 + 16 * position)
+        if len(two.splits) > 1:
+            add(svg, 'text', f'end {split}', split, x=RIGHT + 8, y=TOP + 4 + 16 * position)
         if (point := _point(counts, two.served, name)) is not None:
             x, y = axes.x(point[0]), axes.y(point[1])
             add(svg, 'circle', f'served {split}', cx=x, cy=y, r=5)

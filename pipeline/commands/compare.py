@@ -75,6 +75,7 @@ def _compared_run(store: mlmd.MetadataStore, stored: StoredReport) -> ComparedRu
         content.verdict,
         content.facts,
         content.serving_problems,
+        max((results.folds for results in content.splits.values()), default=0),
     )
 
 

@@ -28,6 +28,7 @@ class ComparedRun:
         verdict: on its model.
         facts: of its report.
         serving_problems: why the serving check refused its model, in words; else empty.
+        folds: in how many all of its images were judged; 0 with a plain split.
         model: id of its model; 0 where it is not known.
         baseline: id of the model that the gate compared it with; 0 without one.
         images: all of those that it was trained, chosen and evaluated on; None without a record.
@@ -44,6 +45,7 @@ class ComparedRun:
     images: pa.Table | None = None
     learned_from: tuple[pa.Table, ...] | None = None
     serving_problems: tuple[str, ...] = ()
+    folds: int = 0
 
     @property
     def level(self) -> float:
@@ -60,6 +62,7 @@ def read(
     verdict: Verdict,
     facts: RunFacts | None = None,
     serving_problems: tuple[str, ...] = (),
+    folds: int = 0,
 ) -> ComparedRun:
     """A run from its evaluation, with what the metadata knows of the latter.
 
@@ -84,4 +87,5 @@ def read(
         None if own is None else image_table.read(own.uri),
         tuple(known) if known and len(known) == len(tables) else None,
         serving_problems,
+        folds,
     )

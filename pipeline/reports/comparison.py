@@ -15,7 +15,7 @@ from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import formatting, metrics
 from thawline.components.report.content import FactCard
 from thawline.components.shared.errors import ConfigError
-from thawline.components.shared.splits import EVALUATED
+from thawline.components.shared.splits import EVALUATED, VAL
 from thawline.components.shared.text import abbreviate
 from thawline.components.statistics import paired
 from thawline.components.statistics.paired_outcome import Difference, PairedTest
@@ -53,6 +53,7 @@ class PairedResults:
         test: of B beside A; its outcome counts on images that neither model has seen alone.
         metrics: named as in `content.SplitResults`; of one split only.
         classes: those that have an image; of one split only.
+        folds: in how many B was judged on them; 0 with a plain split, and where it was otherwise.
     """
 
     first: Interval
@@ -60,6 +61,7 @@ class PairedResults:
     test: PairedTest
     metrics: tuple[MetricPair, ...] = ()
     classes: tuple[ClassPair, ...] = ()
+    folds: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,8 +150,11 @@ def compare(first: ComparedRun, second: ComparedRun) -> Comparison:
         else _paired(images.first, images.second, images.clusters, level),
         shared_classes=set(a.classes) != set(b.classes),
         splits={
-            split: _paired_split(
-                answers_a, answers_b, b.clusters[rows], b.splits[rows] == split, classes, level
+            split: dataclasses.replace(
+                _paired_split(
+                    answers_a, answers_b, b.clusters[rows], b.splits[rows] == split, classes, level
+                ),
+                folds=second.folds if split == VAL else 0,
             )
             for split in EVALUATED
             if (b.splits[rows] == split).any()
@@ -212,34 +217,37 @@ def _paired_split(
     classes: tuple[str, ...],
     level: float,
 ) -> PairedResults:
-    first, second = first.take(in_split), second.take(in_split)
+    first, second, clusters = first.take(in_split), second.take(in_split), clusters[in_split]
     return dataclasses.replace(
-        _paired(first.hits, second.hits, clusters[in_split], level),
-        metrics=tuple(_metrics(first, second)),
-        classes=tuple(_classes(first, second, classes)),
+        _paired(first.hits, second.hits, clusters, level),
+        metrics=tuple(_metrics(first, second, clusters)),
+        classes=tuple(_classes(first, second, clusters, classes)),
     )
 
 
-def _classes(first: Answers, second: Answers, classes: tuple[str, ...]) -> Iterator[ClassPair]:
+def _classes(
+    first: Answers, second: Answers, clusters: np.ndarray, classes: tuple[str, ...]
+) -> Iterator[ClassPair]:
     for position in np.unique(first.labels).tolist():
         of_class = first.labels == position
         first_hits, second_hits = first.hits[of_class], second.hits[of_class]
         yield ClassPair(
             classes[position],
-            metrics.accuracy(first_hits),
-            metrics.accuracy(second_hits),
-            _difference(first_hits, second_hits),
+            metrics.accuracy(first_hits, clusters[of_class]),
+            metrics.accuracy(second_hits, clusters[of_class]),
+            _difference(first_hits, second_hits, clusters[of_class]),
         )
 
 
-def _difference(first: np.ndarray, second: np.ndarray) -> Difference:
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    return paired.share_difference(only_first, only_second, len(first))
+def _difference(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> Difference:
+    tally = paired.pair_tally(second, first, clusters)
+    won, lost = int((second & ~first).sum()), int((first & ~second).sum())
+    return paired.cluster_difference(won, lost, len(first), tally)
 
 
-def _metrics(first: Answers, second: Answers) -> Iterator[MetricPair]:
+def _metrics(first: Answers, second: Answers, clusters: np.ndarray) -> Iterator[MetricPair]:
     second_values = metrics.overall(second)
-    intervals = bootstrap.difference_intervals(first, second)
+    intervals = bootstrap.difference_intervals(first, second, clusters)
     for name, value in metrics.overall(first).items():
         other, difference = second_values[name], None
         if value is not None and other is not None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.evaluation.metrics import Answers
+from thawline.components.evaluation.predictions import NO_FOLD, Predictions
 from thawline.components.report import changes_card, formatting
 from thawline.components.report.content import Fact, FactCard
 from thawline.components.shared.splits import VAL
@@ -55,7 +56,7 @@ def images(
         ),
         (
             'Val of A or B',
-            int(((a.splits[first_rows] == VAL) | (b.splits[compared] == VAL)).sum()),
+            int((_chose(a, first_rows) | _chose(b, compared)).sum()),
             'helped to choose that model, which answers them a little better than new images',
         ),
     ]
@@ -74,6 +75,15 @@ def images(
         if alone:
             facts.append(Fact(f'Classes only in {name}', f'{len(alone):,}', ', '.join(alone)))
     return FactCard('images', 'Compared images', tuple(facts))
+
+
+def _chose(of: Predictions, rows: np.ndarray) -> np.ndarray:
+    """Which of the images helped to choose the model that answered them: bool [N].
+
+    None whose answer was held out: that is by what had not seen them.
+    """
+    chose: np.ndarray = (of.splits[rows] == VAL) & (of.folds[rows] == NO_FOLD)
+    return chose
 
 
 def changes(first: ComparedRun, second: ComparedRun) -> FactCard:

@@ -50,7 +50,7 @@ def rows(comparison: Comparison) -> list[tuple[str, PairedResults]]:
     """
     unseen = [comparison.unseen] if comparison.unseen and comparison.unseen.test.n else []
     splits = [
-        (formatting.split_title(name), of)
+        (formatting.split_title(name, of.folds), of)
         for name, of in comparison.splits.items()
         if not unseen or of.test != unseen[0].test
     ]
@@ -122,7 +122,7 @@ def accuracies(comparison: Comparison) -> Table:
             Column('Images', 'text'),
             Column('In all'),
             *_PAIR,
-            Column('McNemar'),
+            Column('Exact test'),
             Column('Only B correct'),
             Column('Only A correct'),
         ),
@@ -145,7 +145,7 @@ def accuracies(comparison: Comparison) -> Table:
 
 def metrics(results: PairedResults, split: str) -> Table:
     return Table(
-        f'All metrics, {formatting.split_title(split).lower()}',
+        f'All metrics, {formatting.split_title(split, results.folds).lower()}',
         (Column('Metric', 'text'), *_PAIR),
         tables.text_rows(
             (
@@ -165,7 +165,7 @@ def metrics(results: PairedResults, split: str) -> Table:
 def classes(results: PairedResults, split: str) -> Table:
     """Recall of the classes that have images."""
     return Table(
-        f'Recall, {formatting.split_title(split).lower()}',
+        f'Recall, {formatting.split_title(split, results.folds).lower()}',
         (Column('Class', 'name'), Column('Images'), *_PAIR),
         tuple(map(_class_row, results.classes)),
         noun='classes',

@@ -76,7 +76,7 @@ def _report_lines(content: ReportContent) -> Iterator[str]:
     yield from _table(_rules(content))
     yield from _table(_accuracies(content))
     for split, results in list(content.splits.items())[:1]:
-        title = formatting.split_title(split).lower()
+        title = formatting.split_title(split, results.folds).lower()
         worst = tables.classes(results, title, ranking.worst_classes(results, _MOST))
         yield from _table(dataclasses.replace(worst, caption=f'Worst classes, {title}'))
         confusions = tables.confusions(content, split, _MOST)
@@ -141,7 +141,7 @@ def _comparison_lines(comparison: Comparison) -> Iterator[str]:
     yield f'A is run {first}, B is run {second}, both on the same images.\n'
     yield from _table(comparison_summary.accuracies(comparison))
     for split, results in list(comparison.splits.items())[:1]:
-        title = formatting.split_title(split).lower()
+        title = formatting.split_title(split, results.folds).lower()
         yield from _table(comparison_summary.metrics(results, split))
         ordered = sorted(results.classes, key=lambda pair: (-abs(pair.difference.value), pair.name))
         classes = comparison_summary.classes(

@@ -88,14 +88,15 @@ def _audit(result: NodeResult, project: Project) -> str:
 
 def _training(result: NodeResult, project: Project) -> str:
     record = TrainingRecord.read(result.outputs['model_run'].uri)
-    line = f'probe: val accuracy {percentages.percent(record.probe.val.accuracy)}'
+    validation = record.validation
+    where = 'accuracy on the folds that selected' if validation.folds else 'val accuracy'
+    line = f'probe: {where} {percentages.percent(record.probe.val.accuracy)}'
     if tuned := record.fine_tune:
         line += (
             f', fine-tuned: {percentages.percent(tuned.val.accuracy)} (epoch {tuned.best_epoch} of '
             f'{len(tuned.history)}); kept: {record.kept_name}, '
             f'{percentages.percent(record.val.accuracy)}'
         )
-    validation = record.validation
     if validation.judged is not None:
         how = f'in {len(validation.folds)} folds' if validation.folds else 'from its own choice'
         judged = percentages.percent(validation.judged.accuracy)

@@ -114,6 +114,53 @@ def test_val_images_judge_nothing(tmp_path):
     comparison_page.render(told, {})
 
 
+def test_images_that_were_held_out_chose_nothing(tmp_path):
+    first = compared_run(tmp_path, 'a', rows(10, 30), CLASSES)
+    second = compared_run(tmp_path, 'b', rows(40, 0), CLASSES)
+    assert facts(comparison.compare(first, second))['Val of A or B'] == '40'
+    judged = [
+        dataclasses.replace(
+            run,
+            folds=5,
+            predictions=dataclasses.replace(run.predictions, folds=np.arange(40) % 5),
+        )
+        for run in (first, second)
+    ]
+    told = comparison.compare(*judged)
+    assert 'Val of A or B' not in facts(told)
+    assert comparison_summary.decision(told) == 'B is better than A'
+    assert told.splits['val'].folds == 5
+    text = markdown.render_comparison(told)
+    assert 'All metrics, cross-validation' in text and 'validation images' not in text
+    assert 'Recall, cross-validation' in comparison_page.render(told, {})
+
+
+def test_images_of_one_cluster_count_as_what_they_are(tmp_path):
+    first = compared_run(tmp_path, 'a', rows(20, 40, 'test'), CLASSES)
+    second = compared_run(tmp_path, 'b', rows(60, 0, 'test'), CLASSES)
+    alone = comparison.compare(first, second).splits['test']
+    together = dataclasses.replace(
+        second,
+        predictions=dataclasses.replace(
+            second.predictions, clusters=np.array([f'c{i // 10}' for i in range(60)])
+        ),
+    )
+    in_clusters = comparison.compare(first, together).splits['test']
+
+    def width(difference):
+        return difference.upper - difference.lower
+
+    measured = zip(alone.metrics, in_clusters.metrics, strict=True)
+    for of_alone, of_cluster in (
+        (alone.classes[0], in_clusters.classes[0]),
+        *(pair for pair in measured if pair[0].difference is not None),
+    ):
+        assert of_cluster.difference.value == pytest.approx(of_alone.difference.value)
+        if of_alone.difference.lower is not None and width(of_alone.difference) > 0:
+            assert width(of_cluster.difference) > 1.5 * width(of_alone.difference)
+    assert width(in_clusters.classes[0].first) > 1.5 * width(alone.classes[0].first)
+
+
 def test_without_a_record_of_what_was_seen_nothing_is_judged(sides):
     for first, second in (
         (dataclasses.replace(sides[0], learned_from=None), sides[1]),

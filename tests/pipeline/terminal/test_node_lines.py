@@ -113,6 +113,7 @@ def test_wording(tmp_path: pathlib.Path) -> None:
             trained(tmp_path),
             trained(tmp_path, augmentation=REDUCED),
             trained(tmp_path, left_out=('fine-tuning', 'test-time augmentation')),
+            trained(tmp_path, validation=made_records.in_folds()),
         ],
         'Tuned': [without('Tuned'), ended('Tuned', 'hyperparameters')],
         'Baseline': [without('Baseline'), ended('Baseline', 'model')],
