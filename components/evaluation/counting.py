@@ -60,6 +60,7 @@ def count(
     latency_ms: float | None = None,
     size_mb: float | None = None,
     joining: Joining | None = None,
+    in_folds: bool = False,
 ) -> Counts:
     """Counts over the labelled images, or over units, see `units`.
 
@@ -71,6 +72,7 @@ def count(
         baseline: what is known of one before its answers; None without a baseline.
         latency_ms, size_mb: as `Counts` has them.
         joining: how images become units; None where each is judged.
+        in_folds: whether val is every image but those of test, judged in folds.
 
     Raises:
         DataError: the images of a unit have different labels.
@@ -90,17 +92,18 @@ def count(
             clusters=pair_tally(pairs.hits, pairs.baseline_hits, pairs.clusters),
         )
     clusters = predictions.clusters[rows]
+    kind = '' if in_folds else VAL
 
     def count_hits(chosen: np.ndarray) -> HitCount:
         of_chosen = hits[chosen]
         groups = clustered_bound.tally(of_chosen, clusters[chosen])
-        return HitCount(int(of_chosen.sum()), len(of_chosen), groups)
+        return HitCount(int(of_chosen.sum()), len(of_chosen), groups, kind=kind)
 
     def count_units(chosen: np.ndarray) -> HitCount:
         if joining is None:
             return count_hits(chosen)
         joined = units.join(answers.take(chosen), clusters[chosen], joining)
-        return HitCount(int(joined.hits.sum()), len(joined), unit='group')
+        return HitCount(int(joined.hits.sum()), len(joined), unit='group', kind=kind)
 
     columns = {floor.column: predictions.columns[floor.column][rows] for floor in gate.slices}
     return Counts(

@@ -50,7 +50,7 @@ from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.held_out_answers import HeldOutAnswers
 from thawline.components.shared.sample_depth import SampleDepth
-from thawline.components.shared.splits import EVALUATED, SPLITS, TEST, VAL
+from thawline.components.shared.splits import EVALUATED, SPLITS, TEST, TRAIN, VAL
 
 import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 
@@ -90,7 +90,9 @@ class Executor(BeamNodeExecutor):
             where = f'gate.slices[{position}].column'
             slices.check_column(name, slices.sliceable(table.columns), where)
         size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
-        counts = counting.count(table, gate, pairs, latency_ms, size_mb, joining)
+        counts = counting.count(
+            table, gate, pairs, latency_ms, size_mb, joining, _are_in_folds(inputs)
+        )
         looked = _looks(table, inputs[_MODEL], evaluation)
         counts = dataclasses.replace(counts, looks=looked, tuned=_is_tuned(inputs))
         alpha = repeated_looks.alpha(gate, counts.looks)
@@ -160,6 +162,12 @@ def _splits_to_read(model_run: str | None) -> tuple[str, ...]:
     """Those with images to judge: train too, where its images were held out in turn."""
     held_out = HeldOutAnswers.read(model_run) if model_run else None
     return SPLITS if held_out is not None and held_out.by_folds else EVALUATED
+
+
+def _are_in_folds(inputs: Artifacts) -> bool:
+    """Whether all images that the model learned from judge it, in turn."""
+    model_run = inputs['model_run'].uri if 'model_run' in inputs else None
+    return TRAIN in _splits_to_read(model_run)
 
 
 def _images_to_compare(

@@ -139,7 +139,8 @@ def test_contradiction(counts: Counts, gate: Gate) -> RuleResult:
     name, title = 'test_contradiction', 'Test against val'
     val, test = counts.val, counts.test
     if not val.n or not test.n:
-        sentence = f'There are no {"test" if val.n else "val"} images to compare.'
+        which = 'test images' if val.n else f'{val.kind} images'.lstrip()
+        sentence = f'There are no {which} to compare.'
         return RuleResult(name, title, None, None, LEVEL, None, sentence)
     on_test, on_val = test.effective, val.effective
     p = proportions.fisher_p_value(*on_test, *on_val)
@@ -151,10 +152,14 @@ def test_contradiction(counts: Counts, gate: Gate) -> RuleResult:
     refuses = gate.strictness == 'bound' and gate.test_contradiction == 'refuse'
     change, remedy = '', ''
     if p < LEVEL:
+        # In folds, what is not test is train and val in turn.
+        add, across, on = 'val and test', 'train and val', 'val images'
+        if not val.kind:
+            add, across, on = 'more', 'folds', 'images'
         remedy = (
-            f'{_by_chance(LEVEL, "refused" if refuses else "marked")} Add val and test images to '
-            'tell, and look for a cause: near-duplicates across train and val, images from other '
-            f'sources in test, or many models compared on the same val images. {_NO_REMEDY}'
+            f'{_by_chance(LEVEL, "refused" if refuses else "marked")} Add {add} images to '
+            f'tell, and look for a cause: near-duplicates across {across}, images from other '
+            f'sources in test, or many models compared on the same {on}. {_NO_REMEDY}'
         )
         change = remedy
         if not test.clusters and not val.clusters:

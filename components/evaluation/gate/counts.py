@@ -19,12 +19,14 @@ class HitCount:
     Attributes:
         clusters: their tally, see `clustered_bound`; empty where no two share a cluster.
         unit: what is counted: 'image', or 'group' where the images of one are answered together.
+        kind: which of them, before the word for one: 'val'; '' where all images judge, in folds.
     """
 
     hits: int
     n: int
     clusters: Tally = ()
     unit: str = 'image'
+    kind: str = 'val'
 
     @property
     def groups(self) -> int | None:

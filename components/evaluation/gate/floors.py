@@ -19,6 +19,7 @@ from thawline.components.evaluation.gate.rule_result import (
     fail_unmeasured,
     image_count,
     images_of,
+    more_images,
     quote,
     without_effect,
 )
@@ -47,8 +48,8 @@ def class_floor(counts: Counts, floor: float, decides: bool) -> RuleResult:
         if (count.n if count.groups is None else count.groups) < least
     }
     judged = {label: count for label, count in classes.items() if label not in few}
-    unit = next((count.unit for count in classes.values()), 'image')
-    caution = _too_few(few, least, unit)
+    units = next((_units(count) for count in classes.values()), 'images')
+    caution = _too_few(few, least, units)
     if not judged:
         sentence = caution or 'There are no classes to judge.'
         return RuleResult(name, title, None, None, floor, None, sentence, caution=caution)
@@ -60,7 +61,8 @@ def class_floor(counts: Counts, floor: float, decides: bool) -> RuleResult:
     if bad:
         sentence = f'The recall of {quote(bad)} is below {required} beyond chance ({lowest}).'
         change = (
-            'More val images at this recall would not change that. Add training images of '
+            f'More {_units(judged[worst])} at this recall would not change that. Add training '
+            'images of '
             f'{quote(bad)}, check the labels, or merge classes.'
         )
     else:
@@ -72,13 +74,18 @@ def class_floor(counts: Counts, floor: float, decides: bool) -> RuleResult:
     return dataclasses.replace(result, caution=caution, queue=queue)
 
 
-def _too_few(images: Mapping[str, int], least: int, unit: str) -> str:
+def _units(count: HitCount) -> str:
+    """'val images', 'groups'."""
+    return f'{count.kind} {count.unit}s'.lstrip()
+
+
+def _too_few(images: Mapping[str, int], least: int, units: str) -> str:
     """Which classes val cannot judge at all, whatever the model answers."""
     if not images:
         return ''
     counts = (f'{label!r} ({n:,})' for label, n in images.items())
     return (
-        f'Too few val {unit}s to judge {abbreviate(counts, 3)}: at least {least:,} are needed to '
+        f'Too few {units} to judge {abbreviate(counts, 3)}: at least {least:,} are needed to '
         'find out that a model never recognises a class.'
     )
 
@@ -89,7 +96,7 @@ def worst_class_recall(counts: Counts, floor: float) -> RuleResult:
     empty = [label for label, count in classes.items() if not count.n]
     if empty or not classes:
         missing = quote(empty) or 'any class'
-        sentence = f'Recall cannot be measured without val images of {missing}.'
+        sentence = f'Recall cannot be measured without {_units(counts.val)} of {missing}.'
         return fail_unmeasured(
             name, title, floor, sentence, f'Add such images, or remove gate.{name}.'
         )
@@ -119,7 +126,7 @@ def slice_accuracy(
         n = max((part.count.n for part in slices), default=0)
         sentence = (
             f'{title} cannot be judged: the {"" if named else "largest "}slice has '
-            f'{image_count(n, "val")}, and at least {least:,} are required.'
+            f'{image_count(n, counts.val.kind)}, and at least {least:,} are required.'
         )
         change = f'Add such images, or remove gate.slices[{position}].'
         return fail_unmeasured(name, title, floor.accuracy, sentence, change)
@@ -157,8 +164,7 @@ def _floor(
         change = f'It would pass with {needed:,} correct instead of {worst.hits:,}.'
         more = _images_to_decide(worst, floor)
         if more:
-            images = image_count(more, 'more val', worst.unit)
-            change += f' At this share, about {images} {part} would show '
+            change += f' At this share, about {more_images(more, worst)} {part} would show '
             change += 'that it is no chance.'
             queue = LabelQueue('unlabelled', more if worst.unit == 'image' else None)
     result = at_least(name, title, worst.share, floor, sentence, change)

@@ -24,22 +24,23 @@ def looks(counts: Counts, gate: Gate) -> RuleResult | None:
     number, pays = counts.looks, gate.looks == 'strict'
     if gate.strictness != 'bound' or (number == 1 and not pays):
         return None
+    images = f'{counts.val.kind} images'.lstrip()
     if pays:
         allowed = percentages.percent(alpha(gate, number), 3)
         sentence = (
             f'The bound allows {allowed} wrong blessings, because this is model {number:,} that '
-            f'these val images judge; all models together are allowed {percentages.percent(ALPHA)} '
+            f'these {images} judge; all models together are allowed {percentages.percent(ALPHA)} '
             '(gate.looks: strict).'
         )
     else:
         together = percentages.percent(min(1.0, number * ALPHA))
         sentence = (
-            f'These val images, or at least half of them, have judged {number:,} models with this '
+            f'These {images}, or at least half of them, have judged {number:,} models with this '
             f'one. Of {number:,} models that are all at the threshold, one or more would be '
             f'blessed with a chance of up to {together}, not {percentages.percent(ALPHA)}; to pay '
             'for that, set gate.looks: strict, or judge by new images.'
         )
-    return RuleResult('looks', 'Looks at the val images', None, number, None, None, sentence)
+    return RuleResult('looks', f'Looks at the {images}', None, number, None, None, sentence)
 
 
 def tuned(counts: Counts, gate: Gate) -> RuleResult | None:

@@ -60,6 +60,11 @@ def images_of(count: HitCount) -> str:
     return image_count(count.n, unit=count.unit) + in_groups(count.groups)
 
 
+def more_images(n: int, like: HitCount) -> str:
+    """'54 more val images', '54 more groups'."""
+    return image_count(n, f'more {like.kind}'.rstrip(), like.unit)
+
+
 def image_count(n: int, kind: str = '', unit: str = 'image') -> str:
     """'1 image', '200 val images', '50 val groups'."""
     return f'{n:,} {kind}{" " if kind else ""}{unit}{"" if n == 1 else "s"}'

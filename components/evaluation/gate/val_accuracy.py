@@ -14,6 +14,7 @@ from thawline.components.evaluation.gate.rule_result import (
     fail_unmeasured,
     image_count,
     images_of,
+    more_images,
 )
 from thawline.components.shared import percentages
 from thawline.components.shared.splits import TEST, VAL
@@ -26,7 +27,8 @@ def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
     name, title, threshold = 'val_accuracy', 'Validation accuracy', gate.val_accuracy
     val, by_bound = counts.val, gate.strictness == 'bound'
     if not val.n:
-        sentence = 'Val accuracy cannot be measured without val images.'
+        which = f'{val.kind} images'.lstrip()
+        sentence = f'Val accuracy cannot be measured without {which}.'
         return fail_unmeasured(name, title, threshold, sentence)
     alpha = repeated_looks.alpha(gate, counts.looks)
     value = val.lower_bound(alpha) if by_bound else val.share
@@ -47,10 +49,10 @@ def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
 def _correction_caution(counts: Counts) -> str:
     """Which of the labels that the model is judged by are not those of the source."""
     parts = [
-        f'{counts.corrected[split]:,} of {image_count(of.n, split)}'
+        f'{counts.corrected[split]:,} of {image_count(of.n, kind)}'
         if of.unit == 'image'
-        else image_count(counts.corrected[split], split)
-        for split, of in ((VAL, counts.val), (TEST, counts.test))
+        else image_count(counts.corrected[split], kind)
+        for split, kind, of in ((VAL, counts.val.kind, counts.val), (TEST, TEST, counts.test))
         if counts.corrected.get(split)
     ]
     if not parts:
@@ -80,7 +82,7 @@ def _change(val: HitCount, threshold: float, by_bound: bool, alpha: float) -> st
         parts = [f'Not even {n:,} of {images_of(val)} correct would pass']
         least = proportions.images_needed(1.0, threshold, confidence)
         if least is not None:
-            parts.append(f'at least {image_count(least, "val", val.unit)} are required')
+            parts.append(f'at least {image_count(least, val.kind, val.unit)} are required')
     if by_bound and hits < n:
         parts.append(_describe_more(val, threshold, alpha))
     return '; '.join(parts) + '.'
@@ -96,7 +98,7 @@ def _change_of_clusters(val: HitCount, threshold: float, alpha: float) -> str:
         parts.append(f'not even all of {images_of(val)} correct would pass')
         least = clustered_bound.clusters_needed(val.n, val.n, best, threshold, alpha)
         if least is not None:
-            parts.append(f'at least {image_count(least, "val")} in such groups are required')
+            parts.append(f'at least {image_count(least, val.kind)} in such groups are required')
     if val.hits < val.n:
         parts.append(_describe_more(val, threshold, alpha))
     text = '; '.join(parts)
@@ -113,8 +115,8 @@ def _describe_more(val: HitCount, threshold: float, alpha: float) -> str:
     more = _more_images(val, threshold, alpha)
     if more is None:
         return f'more {val.unit}s at this accuracy would not help'
-    images = image_count(more, 'more val', val.unit)
     alike = ' in such groups' if val.clusters else ''
+    images = more_images(more, val)
     return f'at this accuracy, it needs about {images}{alike} ({val.n + more:,} in total)'
 
 

@@ -42,6 +42,15 @@ def predictions(
     )  # fmt: skip
 
 
+def test_images_in_folds_are_not_called_val_images() -> None:
+    table = predictions()
+    plain, in_folds = (counting.count(table, GATE, in_folds=folds) for folds in (False, True))
+    assert plain.val.kind == 'val'
+    assert in_folds.val == dataclasses.replace(plain.val, kind='')
+    assert {count.kind for count in in_folds.classes.values()} == {''}
+    assert {part.count.kind for part in in_folds.slices} == {''}
+
+
 def test_units_are_counted_in_place_of_images() -> None:
     table = predictions()
     # Of val: 0 and 2 are one unit, all others are alone.

@@ -378,6 +378,7 @@ def test_a_fold_whose_answers_are_no_numbers_is_refused(
     assert decision.blessed is (broken is None)
     right = 12 if broken is None else 8
     assert f'{right} of 12 images' in rule_of(evaluated, 'val_accuracy').sentence
+    assert 'val images' not in repr(decision)  # all judge, those of train too
     if broken is not None:
         rule = rule_of(evaluated, 'finite_probabilities')
         assert rule.holds is False and rule.value == 4.0

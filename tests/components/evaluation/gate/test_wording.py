@@ -66,6 +66,9 @@ def grouped_cases() -> Iterator[tuple[str, Counts, Gate]]:
     yield 'groups against the baseline', counts(baseline=pairs), gate()
     yield 'a fourth look', counts(looks=4), gate()
     yield 'a fourth look that is paid for', counts(looks=4), gate(looks='strict')
+    in_folds = HitCount(9, 10, kind='')
+    yield 'too few images in folds', counts(val=in_folds, classes={'cat': in_folds}), gate()
+    yield 'a fourth look in folds', counts(val=HitCount(190, 200, kind=''), looks=4), gate()
     units = HitCount(41, 50, unit='group')
     yield 'a group is the unit', counts(val=units, classes={'cat': units}), gate()
     few = PairedCount(3, 14, 198, clusters=((-11, 99, 1), (0, 99, 1)))
@@ -118,3 +121,26 @@ def test_wording() -> None:
             lines += [f'  caution: {rule.caution}'] if rule.caution else []
         lines.append('')
     golden.check('gate_verdicts.txt', '\n'.join(lines))
+
+
+def test_where_all_images_judge_none_are_called_val_images() -> None:
+    def in_folds(hits: int, n: int) -> HitCount:
+        return HitCount(hits, n, kind='')
+
+    classes = {'cat': in_folds(90, 100), 'dog': in_folds(0, 2), 'owl': in_folds(0, 12)}
+    site = {'column': 'meta_site', 'accuracy': 0.7}
+    none = {**classes, 'emu': in_folds(0, 0)}
+    for of in (
+        counts(val=in_folds(9, 10), classes=classes, looks=3, corrected={'val': 2}),
+        counts(val=in_folds(150, 200), classes=none, looks=3),
+        counts(val=in_folds(0, 0), classes={}),
+        counts(val=HitCount(9, 12, ((3, 4, 3),), kind=''), classes=classes),
+        counts(val=HitCount(9, 12, unit='group', kind=''), classes=classes),
+    ):
+        for rules in (
+            gate(worst_class_recall=0.95, slices=[site]),
+            gate(worst_class_recall=0.95, looks='strict'),
+        ):
+            said = repr(judge(of, rules))
+            assert 'val images' not in said and 'val groups' not in said
+            assert '  ' not in said
