@@ -24,7 +24,7 @@ def _facts(exported: ExportsRecord, checked: ServingCheckRecord) -> Iterator[Fac
         'Serving check',
         'passed' if checked.passed else 'FAILED, nothing was pushed',
         '\n'.join(checked.problems)
-        or f'{checked.images:,} val images through three signatures in a process with TensorFlow '
+        or f'{checked.images:,} images through three signatures in a process with TensorFlow '
         'alone: the same predictions as in the evaluation, probabilities within '
         f'{checked.largest_change or 0.0:.1g}',
     )
@@ -67,7 +67,7 @@ def _facts(exported: ExportsRecord, checked: ServingCheckRecord) -> Iterator[Fac
         yield Fact(
             'Abstains',
             f'below a score of {abstain.threshold:.3f}',
-            f'answers {percent(abstain.coverage)} of val, with an accuracy of '
+            f'answers {percent(abstain.coverage)} of the images that judged, with an accuracy of '
             f'{percent(abstain.reached)}, at least {percent(abstain.lower)}{note}',
         )
     elif exported.abstain_note:

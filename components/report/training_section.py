@@ -28,7 +28,10 @@ def how_judged(training: LearningCurves) -> str:
         'remaining one.'
     )
     if training.epochs:
-        text += ' The curves are means over these models.'
+        text += (
+            ' The curves are means over these models: train is what each learned from, val the '
+            'fold that selected it.'
+        )
     if training.refitted:
         text += f' What was selected was then fitted to all {training.refitted:,} images.'
     return text

@@ -14,6 +14,7 @@ from tests import made_records
 from tests.components.report import report_inputs
 from tests.components.report.report_inputs import Drawn
 from tests.components.transformed import Transformed
+from thawline.components.export.record import ExportsRecord
 from thawline.components.report import (
     build,
     changes_card,
@@ -22,10 +23,13 @@ from thawline.components.report import (
     model_card,
     page,
     pictures,
+    serving_card,
     tables,
     training_section,
 )
-from thawline.components.report.content import Fact, ReportContent
+from thawline.components.report.content import EpochScores, Fact, ReportContent
+from thawline.components.saved_model.card import AbstainThreshold
+from thawline.components.serving_check.record import ServingCheckRecord
 from thawline.pipeline.reports import markdown
 
 CLASSES = ('a', 'b')
@@ -117,6 +121,8 @@ def test_the_section_says_how_the_folds_took_turns() -> None:
     assert len(table.rows) == FOLDS == len(training.folds)
     text = training_section.how_judged(training)
     assert '3 others' in text and 'all 20 images' in text and 'curves' not in text
+    thawed = dataclasses.replace(training, epochs=(EpochScores(1, 0.9, 0.8, 0.5, 1),))
+    assert 'val the fold that selected it' in training_section.how_judged(thawed)
     three = dataclasses.replace(training, folds=training.folds[:3], refitted=0)
     assert 'another one' in training_section.how_judged(three)
     assert 'fitted' not in training_section.how_judged(three)
@@ -179,3 +185,12 @@ def test_a_change_of_how_the_model_is_judged_is_said(report: ReportContent) -> N
     assert details[1] == 'each run on all of its own images, held out in turn'
     assert details[2].startswith('this run on all of its images')
     assert details[3].startswith('the last run on all of its images')
+
+
+def test_the_serving_card_calls_images_of_folds_not_val() -> None:
+    abstain = AbstainThreshold(0.98, 0.7, 0.8, 0.99, 0.981, 100)
+    exported = ExportsRecord(True, 3.0, None, (), abstain, '')
+    card = serving_card.card(exported, ServingCheckRecord(True, True, images=16))
+    details = {fact.term: fact.detail for fact in card.facts}
+    assert details['Serving check'].startswith('16 images through three signatures')
+    assert 'answers 80.0 % of the images that judged' in details['Abstains']
