@@ -69,7 +69,7 @@ def audit(
     cosines, nearest = similarity.neighbours(directions, NEIGHBOURS)
     distance = outliers.distances(directions, images.labels)
     far = outliers.far_out(distance)
-    pairs = outliers.same_across_splits(cosines, nearest, images.splits, images.clusters)
+    pairs = outliers.same_across_splits(cosines, nearest, images.parts, images.clusters)
     record = AuditRecord(
         _counts(images.splits), '', None, {}, _counts(images.splits[far]), (),
         tuple(_pair(images, *pair) for pair in pairs[:_PAIRS]), len(pairs), (), None, None, (), (),
@@ -197,11 +197,12 @@ def _counts(splits: np.ndarray) -> dict[str, int]:
 
 
 def _pair(images: AuditedImages, a: int, b: int, cosine: float) -> SamePair:
+    parts = images.parts
     first, second = (
         PairedImage(
             str(images.ids[row]),
             str(images.paths[row]),
-            str(images.splits[row]),
+            str(parts[row]),
             images.classes[images.labels[row]],
         )
         for row in (a, b)

@@ -81,8 +81,10 @@ def _duplicates(pairs: Sequence[SamePair], count: int) -> Iterator[str]:
     if pairs:
         first = pairs[0]
         noun = 'pair looks' if count == 1 else 'pairs look'
+        in_folds = all(image.split.startswith('fold ') for image in (first.a, first.b))
+        kind = 'folds' if in_folds else 'splits'
         yield (
-            f'{count:,} {noun} the same in different splits, such as {first.a.path} in '
+            f'{count:,} {noun} the same in different {kind}, such as {first.a.path} in '
             f'{first.a.split} and {first.b.path} in {first.b.split}; give the images of a pair one '
             'group (data.columns.group or data.group_pattern)'
         )

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.ingestion import examples
-from thawline.components.shared import tf_data
+from thawline.components.shared import image_table, tf_data
 from thawline.components.shared.splits import TEST
 
 _NUMBERS = ('brightness', 'contrast', 'sharpness', 'width', 'height')
@@ -30,6 +30,7 @@ class AuditedImages:
         features: float32 [N, D].
         facts: columns that might tell the class: float [N], or str [N], '' where absent.
         classes: names.
+        folds: int64 [N], -1 where an image is in none; None where there are no folds.
     """
 
     ids: np.ndarray
@@ -41,6 +42,7 @@ class AuditedImages:
     features: np.ndarray
     facts: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
+    folds: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,7 +54,19 @@ class AuditedImages:
             for name in ('ids', 'paths', 'splits', 'labels', 'clusters', 'confidence', 'features')
         }
         facts = {name: values[rows] for name, values in self.facts.items()}
-        return dataclasses.replace(self, **columns, facts=facts)
+        folds = None if self.folds is None else self.folds[rows]
+        return dataclasses.replace(self, **columns, facts=facts, folds=folds)
+
+    @property
+    def parts(self) -> np.ndarray:
+        """What an image is judged with: its split, or its fold ('fold 2'); str [N]."""
+        if self.folds is None:
+            return self.splits
+        names = [
+            f'fold {fold}' if fold >= 0 else split
+            for split, fold in zip(self.splits, self.folds, strict=True)
+        ]
+        return np.array(names, str)
 
     @property
     def learned(self) -> np.ndarray:
@@ -90,6 +104,7 @@ def read(
     rows = [known[str(name)] for name in kept.ids]
     labels = np.array([str(row['label']) for row in rows], str)
     classes, positions = np.unique(labels, return_inverse=True)
+    folds = np.array([row['fold'] for row in rows], np.int64)
     columns = sorted({name for row in rows for name in row if name.startswith(_METADATA)})
     facts: dict[str, np.ndarray] = {
         name: np.array([row.get(name, np.nan) for row in rows], float) for name in _NUMBERS
@@ -107,6 +122,7 @@ def read(
             kept.features,
             facts,
             tuple(classes.tolist()),
+            folds if (folds >= 0).any() else None,
         ),
         encoded,
     )
@@ -120,6 +136,8 @@ def _row(example: tf.train.Example) -> dict[str, str | float]:
         # Near-duplicates are in one cluster, which contains whole groups.
         'cluster': examples.text(example, 'cluster') or examples.text(example, 'group') or '',
     }
+    fold = examples.text(example, image_table.FOLD)
+    row['fold'] = -1 if fold is None else int(fold)
     for name in (*_NUMBERS, 'label_confidence'):
         if number := examples.text(example, name):
             row[name] = float(number)

@@ -49,13 +49,13 @@ def far_out(distance: np.ndarray, others: np.ndarray | None = None) -> np.ndarra
 def same_across_splits(
     cosines: np.ndarray, nearest: np.ndarray, splits: np.ndarray, clusters: np.ndarray
 ) -> list[tuple[int, int, float]]:
-    """Pairs of images in different splits that look the same, the most similar first.
+    """Pairs of images in different splits or folds that look the same, the most similar first.
 
-    Near-duplicates that ingestion recognised are in one cluster, and so in one split.
+    Near-duplicates that ingestion recognised are in one cluster, and so in one split or fold.
 
     Args:
         cosines, nearest: the ten nearest others of each image, as `similarity.neighbours` has them.
-        splits, clusters: [N].
+        splits, clusters: [N]; for images in folds their fold takes the place of the split.
 
     Returns:
         (row, row, cosine) each; none where there are too few images to know what is close.

@@ -44,7 +44,7 @@ class Overlap:
 
 @dataclasses.dataclass(frozen=True)
 class PairedImage:
-    """One image of a pair."""
+    """One image of a pair; `split` may be a fold, such as 'fold 2'."""
 
     id: str
     path: str
@@ -54,7 +54,7 @@ class PairedImage:
 
 @dataclasses.dataclass(frozen=True)
 class SamePair:
-    """Two images of different splits that look the same; the cosine of their features."""
+    """Two images of different splits or folds that look the same; the cosine of their features."""
 
     a: PairedImage
     b: PairedImage

@@ -12,6 +12,7 @@ from thawline.components.data_audit.record import AuditRecord, Measured
 from thawline.components.report import formatting, tables
 from thawline.components.report.tables import Cell, Column, Row, Table
 from thawline.components.shared import percentages
+from thawline.components.shared.splits import TEST
 
 _PAIRS = 12
 
@@ -181,9 +182,10 @@ def summary(record: AuditRecord) -> str:
     if record.left_out:
         return f'{images:,} images; no answers out of fold: {record.left_out}'
     assert record.accuracy is not None
+    which = 'train and val' if TEST in record.images else 'them'
     return (
         f'{images:,} images. A probe on the frozen base, which saw no image of the same cluster, '
-        f'answers {_accuracy(record.accuracy)} of train and val as labelled.'
+        f'answers {_accuracy(record.accuracy)} of {which} as labelled.'
     )
 
 

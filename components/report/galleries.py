@@ -112,6 +112,7 @@ def build_album(
             **{name: list(audited[name]) for name in ('outliers', 'pairs') if audited[name]},
         },
         drawn,
+        has_folds,
     )
     cells = {str(s): _cells(answers, splits == s, ids, drawn) for s in np.unique(splits)}
     deleted = sum(not picture.thumbnail for picture in drawn.values())
@@ -209,7 +210,7 @@ _TITLES = {
         'Suspicious labels',
         'Images whose label a probe contradicts that did not learn from them (confident learning), '
         'the most suspicious first. Some are right and merely hard: have them checked by someone '
-        'who knows the data. Correcting test images by this list alone favours the model.',
+        'who knows the data. Correcting images that judge the model by this list alone favours it.',
     ),
     'outliers': (
         'Outliers',
@@ -224,10 +225,20 @@ _TITLES = {
 }
 
 
+_TITLES_IN_FOLDS = {
+    'pairs': (
+        'Same in two folds',
+        'Pairs that look the same but are in different folds, one beside the other. If they show '
+        'the same thing, accuracy is overstated: give them one group.',
+    ),
+}
+
+
 def _galleries(
-    names: Mapping[str, Sequence[str]], drawn: Mapping[str, Picture]
+    names: Mapping[str, Sequence[str]], drawn: Mapping[str, Picture], has_folds: bool
 ) -> tuple[Gallery, ...]:
+    titles = {**_TITLES, **(_TITLES_IN_FOLDS if has_folds else {})}
     return tuple(
-        Gallery(name, *_TITLES[name], tuple(i for i in members if i in drawn))
+        Gallery(name, *titles[name], tuple(i for i in members if i in drawn))
         for name, members in names.items()
     )

@@ -137,6 +137,25 @@ def test_a_pair_in_two_splits_is_found_and_one_cluster_excuses_it() -> None:
     assert run(dataclasses.replace(pair, clusters=clusters))[0].pair_count == 0
 
 
+def test_a_pair_in_two_folds_is_found_and_one_in_a_fold_is_none() -> None:
+    """Of five folds one is val and four are train, between which pairs count as well."""
+    given = images()
+    features = given.features.copy()
+    features[2] = features[3]
+    features[5] = features[4]
+    folds = np.where(given.splits == 'test', -1, np.where(given.splits == 'val', 0, 1))
+    folds[[2, 3, 4, 5]] = 1, 2, 3, 3
+    record, _ = run(dataclasses.replace(given, features=features, folds=folds))
+    (found,) = record.pairs
+    assert (found.a.split, found.b.split) == ('fold 1', 'fold 2')
+    (finding,) = (f for f in record.findings if 'the same' in f.message)
+    assert 'in different folds' in finding.message
+    without, _ = run(dataclasses.replace(given, features=features))
+    assert without.pair_count == 0
+    some = dataclasses.replace(given, folds=folds).take(np.array([8, 9, 3]))
+    assert some.parts.tolist() == ['fold 0', 'test', 'fold 2']
+
+
 def test_classes_that_the_labels_confuse() -> None:
     given = images(each=60)
     labels = given.labels.copy()

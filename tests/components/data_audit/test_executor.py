@@ -123,6 +123,27 @@ def test_what_is_known_of_the_images_is_joined(given: Given) -> None:
     assert np.abs(audited.features).max() < 10, 'the plain images, no view'
 
 
+def test_folds_are_read_where_there_are_some(given: Given, tmp_path: pathlib.Path) -> None:
+    files, expected = {}, {}
+    for split in SPLITS:
+        source = tf.data.TFRecordDataset(f'{given.examples.uri}/Split-{split}/data.gz', 'GZIP')
+        files[split] = [str(tmp_path / f'{split}.gz')]
+        with tf.io.TFRecordWriter(files[split][0], 'GZIP') as writer:
+            for i, record in enumerate(source.as_numpy_iterator()):
+                message = tf.train.Example.FromString(record)
+                name = message.features.feature['image_id'].bytes_list.value[0].decode()
+                expected[name] = {'train': 1 + i % 3, 'val': 0}.get(split, -1)
+                if split != 'test':
+                    message.features.feature['fold'].int64_list.value.append(expected[name])
+                writer.write(message.SerializeToString())
+    embedded = image_embeddings.read(given.embeddings.uri)
+    audited, _ = images.read(files, embedded)
+    assert audited.folds is not None
+    assert dict(zip(audited.ids.tolist(), audited.folds.tolist(), strict=True)) == expected
+    plain = {split: [f'{given.examples.uri}/Split-{split}/data.gz'] for split in SPLITS}
+    assert images.read(plain, embedded)[0].folds is None
+
+
 def test_the_audit_is_written(given: Given, tmp_path: pathlib.Path) -> None:
     folder = run(given, tmp_path / 'audit', AuditPolicy(forecast=False))
     record = AuditRecord.read(folder)
