@@ -26,6 +26,7 @@ from thawline import ROOT
 from thawline.components.evaluation.gate import repeated_looks
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.statistics import paired, paired_outcome, proportions
+from thawline.pipeline.planning.power import hits_needed
 
 GATE = Gate()
 MAX_DROP = 0.02  # for comparison; off by default
@@ -49,13 +50,7 @@ N = np.arange(MOST + 1)
 @functools.cache
 def hits_for_gate(threshold: float) -> np.ndarray:
     """Hits that the default gate requires for each number of images in `N`; n + 1: never enough."""
-    low, high = np.zeros_like(N), N + 1
-    while (open_ := low < high).any():
-        middle = (low + high) // 2
-        reached = proportions.lower_bounds(np.minimum(middle, N), N) >= threshold
-        high = np.where(open_ & reached, middle, high)
-        low = np.where(open_ & ~reached, middle + 1, low)
-    return low
+    return hits_needed(threshold, most=MOST)
 
 
 def hits_for_wilson(threshold: float) -> np.ndarray:

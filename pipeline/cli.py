@@ -37,6 +37,7 @@ Exit codes of `run`:
 SECTIONS = {
     'Train a model': {
         'init': 'Write a commented thawline.yaml for your own images.',
+        'plan': 'Tell how likely a model passes the gate, before you label or train.',
         'doctor': 'Check the environment and show how to fix what is wrong.',
         'schema': 'Write and review the schema that runs check the data against.',
         'bases': 'Rank pretrained backbones on your images by accuracy and cost.',

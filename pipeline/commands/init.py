@@ -17,12 +17,14 @@ import click
 import yaml
 
 from thawline.components.shared import files
-from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.errors import ConfigError, DataError
+from thawline.components.shared.percentages import percent
 from thawline.pipeline.commands.arguments import PATH
 from thawline.pipeline.terminal.console import echo
 
 if TYPE_CHECKING:
     from thawline.components.ingestion.source_types import Listing
+    from thawline.pipeline.config.config import Config
 
 _TEMPLATE = string.Template("""\
 # A Thawline project. Omitted keys have sensible defaults; docs/config.md lists them all. Run it:
@@ -159,7 +161,29 @@ def command(
     echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
     echo(f'wrote {target}')
     where = '' if folder == pathlib.Path() else f' {shlex.quote(str(folder))}'
+    if line := _outlook(loading.parse(text, str(target)), list(counts.values()), where):
+        echo(line)
     echo(f'next  review it, then: thawline run{where}')
+
+
+def _outlook(config: Config, classes: list[int], where: str) -> str:
+    """What a model must be right on to pass the gate that is written; '' where no one can say."""
+    from thawline.pipeline.planning import judges, power
+
+    threshold = config.gate.val_accuracy
+    try:
+        judging = judges.judges_of(config.data.split, classes).judging
+    except DataError:  # the run says what is missing
+        return ''
+    least = power.accuracy_for(0.8, judging, threshold, judges.confidence_of(config.gate))
+    if least is None:
+        return (
+            f'with {judging:,} to judge by, no model can pass the gate; see: thawline plan{where}'
+        )
+    return (
+        f'to pass the gate ({percent(threshold, 0)}) in 4 of 5 cases, a model must be right on '
+        f'{percent(least, 0)}; more: thawline plan{where}'
+    )
 
 
 def _in_full(path: str) -> str:
@@ -238,8 +262,8 @@ def _columns(listing: Listing, may_have_confidence: bool) -> str:
 
 # Where few images would be left to judge by, all of them judge.
 _FOLDS = """\
-  # auto: up to some 2,000 images are judged in 5 folds, each by a training that never saw it.
-  # 0: one split into train, val and test, a fifth of the time of fine-tuning.
+  # auto: up to some 2,000 images are judged in folds, each by a training that never saw it.
+  # 0: one split into train, val and test; fine-tuning then takes a fraction of the time.
   split: {folds: auto, seed: 0}
 """
 

@@ -1,0 +1,188 @@
+"""`thawline plan`: how likely a model passes the gate, before anything is labelled or trained."""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+import rich.console
+
+from thawline.components.shared import percentages
+from thawline.components.shared.errors import ConfigError
+from thawline.components.shared.text import counted
+from thawline.pipeline.commands.arguments import config_argument, load
+from thawline.pipeline.terminal.console import say
+
+if TYPE_CHECKING:
+    from thawline.pipeline.config.project import Project
+    from thawline.pipeline.planning.judges import Judges
+
+_ABOVE = (0.02, 0.04, 0.06, 0.08, 0.10, 0.13, 0.16, 0.19)  # the threshold: accuracies to show
+_BAR = 20  # columns
+_CHANCES = 0.80, 0.95
+SHARE = click.FloatRange(0.0, 1.0, min_open=True, max_open=True)
+
+
+@click.command()
+@config_argument
+@click.option(
+    '--images',
+    type=click.IntRange(1, 1_000_000),
+    metavar='N',
+    help="Labelled images; default: the project's.",
+)
+@click.option(
+    '--groups',
+    type=click.IntRange(1, 1_000_000),
+    metavar='G',
+    help='Of how many patients, parts or places they are: a group counts as one image.',
+)
+@click.option(
+    '--accuracy', type=SHARE, metavar='SHARE', help='What the model is right on, such as 0.90.'
+)
+@click.option(
+    '--threshold', type=SHARE, metavar='SHARE', help="Default: the project's gate.val_accuracy."
+)
+def command(
+    config: pathlib.Path | None,
+    images: int | None,
+    groups: int | None,
+    accuracy: float | None,
+    threshold: float | None,
+) -> None:
+    """Tell how likely a model passes the gate, before you label or train.
+
+    With so many images and a model that is right on this share, the gate passes it with this
+    chance. Without a project, as thawline init would write it.
+    """
+    from thawline.components.evaluation.gate.params import Gate
+    from thawline.components.ingestion.params import Split
+    from thawline.pipeline.config import loading
+    from thawline.pipeline.planning import judges
+
+    project = None
+    if config is not None or pathlib.Path(loading.PROJECT_FILE).is_file():
+        project = load(config)
+    gate = project.config.gate if project else Gate()
+    if gate.strictness == 'point' and threshold is None:
+        raise ConfigError(
+            'gate.strictness is point, by which half of all models at the threshold pass; for the '
+            f'chance with bound, give the threshold: --threshold {gate.val_accuracy:g}'
+        )
+    split = project.config.data.split if project else Split(folds='auto')
+    classes = [images] if images is not None else _count(project)
+    found = judges.judges_of(split, classes, groups)
+    wanted = gate.val_accuracy if threshold is None else threshold
+    show(rich.console.Console(), found, wanted, accuracy, judges.confidence_of(gate))
+
+
+def _count(project: Project | None) -> list[int]:
+    """Labelled images of each class, as the source lists them."""
+    from thawline.components.ingestion import sources
+
+    if project is None:
+        raise ConfigError('there is no project here: say how many images, such as --images 100')
+    listing = sources.list_source(project.source_spec())
+    counts = collections.Counter(item.label for item in listing.items if item.label is not None)
+    if not counts:
+        raise ConfigError(
+            f'{project.config.data.source} lists no labelled image (TFRecords are counted when '
+            'they are read): say how many, such as --images 100'
+        )
+    return list(counts.values())
+
+
+def show(
+    console: rich.console.Console,
+    judges: Judges,
+    threshold: float,
+    accuracy: float | None,
+    confidence: float,
+) -> None:
+    """Prints the answer, a table and what it takes for granted."""
+    from thawline.components.statistics import proportions
+    from thawline.pipeline.planning import power
+
+    n = judges.judging
+    how = f'all judge, in {judges.folds} folds' if judges.folds else f'{n:,} judge: one split'
+    percent = percentages.percent
+    say(console, (f'{counted(judges.labelled, judges.unit, judges.unit + "s")}, {how}; threshold '
+                  f'{percent(threshold)}', 'bold'))  # fmt: skip
+    if accuracy is not None:
+        passes = power.chance(n, accuracy, threshold, confidence)
+        say(
+            console,
+            f'A model that is right on {percent(accuracy)} passes with a chance of '
+            f'{percent(passes, 0)}.',
+        )
+    least = [power.accuracy_for(share, n, threshold, confidence) for share in _CHANCES]
+    if least[0] is None:
+        needed = proportions.images_needed(1.0, threshold, confidence)
+        say(
+            console,
+            f'No model can pass: not even {n:,} of {n:,} correct are enough; it takes {needed:,}.',
+        )
+    else:
+        said = ', '.join(
+            f'{percent(share, 0)} of cases from {percent(value)} on'
+            for share, value in zip(_CHANCES, least, strict=True)
+            if value is not None
+        )
+        say(console, f'A model passes in {said}.')
+    console.print()
+    rows = [accuracy] if accuracy is not None else _accuracies(threshold)
+    for line in table(rows, judges, threshold, confidence):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print()
+    for line in _granted(judges):
+        say(console, line)
+
+
+def _accuracies(threshold: float) -> list[float]:
+    found = [round(threshold + above, 4) for above in _ABOVE if threshold + above < 0.995]
+    return found or [(1 + threshold) / 2]
+
+
+def table(
+    accuracies: Sequence[float], judges: Judges, threshold: float, confidence: float
+) -> list[str]:
+    """A row an accuracy: the chance as a bar, that with one split, and images for more."""
+    from thawline.pipeline.planning import power
+
+    split = f'one split ({judges.by_split:,})' if judges.folds else ''
+    lines = [
+        f'{"right on":>8}  {f"passes, {judges.judging:,} judge":<{_BAR + 7}}  {split:>17}'
+        f'  {"80 % from":>9}  {"95 % from":>9}'.rstrip()
+    ]
+    for accuracy in accuracies:
+        passes = power.chance(judges.judging, accuracy, threshold, confidence)
+        bar = '█' * round(passes * _BAR)
+        other = ''
+        if judges.folds:
+            chance = power.chance(judges.by_split, accuracy, threshold, confidence)
+            other = percentages.percent(chance, 0)
+        needed = [power.images_for(share, accuracy, threshold, confidence) for share in _CHANCES]
+        more = [f'>{power.MOST:,}' if found is None else f'{found:,}' for found in needed]
+        lines.append(
+            f'{percentages.percent(accuracy):>8}  {percentages.percent(passes, 0):>5}'
+            f'  {bar:<{_BAR}}  {other:>17}  {more[0]:>9}  {more[1]:>9}'
+        )
+    return lines
+
+
+def _granted(judges: Judges) -> list[str]:
+    """What the numbers take for granted, and what to do next."""
+    lines = []
+    if judges.folds:
+        lines.append(
+            f'Right on: as the models are that judge, which learn from {judges.folds - 2} of '
+            f'{judges.folds} folds; what ships has learned from all and is a little better.'
+        )
+    lines.append(
+        f'The last columns: with so many {judges.unit}s that judge, it passes with that chance. '
+        'All are taken as independent; where several images show one thing, give --groups.'
+    )
+    return lines
