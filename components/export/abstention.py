@@ -3,7 +3,8 @@
 Ten coverages are asked, from a tenth of the images (those with the highest scores) to all of them;
 the largest one whose answers have the accuracy asked for is taken. Each is asked with a tenth of
 the usual error (Bonferroni), so that the lower bound holds for the one that was chosen too: the
-least score of a plain search would be chosen for its luck. Needs neither TensorFlow nor TFX.
+least score of a plain search would be chosen for its luck. Images of one cluster are alike, and the
+bound counts them as the gate's does. Needs neither TensorFlow nor TFX.
 """
 
 from __future__ import annotations
@@ -11,21 +12,25 @@ from __future__ import annotations
 import numpy as np
 
 from thawline.components.saved_model.card import AbstainThreshold
-from thawline.components.statistics import proportions
+from thawline.components.statistics import clustered_bound, proportions
 
 COVERAGES = 10
-_EACH = 1 - (1 - proportions.CONFIDENCE) / COVERAGES
+_EACH = clustered_bound.ALPHA / COVERAGES
 
 
-def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> AbstainThreshold | None:
+def calibrate(
+    scores: np.ndarray, right: np.ndarray, accuracy: float, clusters: np.ndarray | None = None
+) -> AbstainThreshold | None:
     """The threshold of the largest coverage that has the accuracy; None where none has it.
 
     Args:
         scores: float [N], probability of the answer.
         right: bool [N], whether it is right.
         accuracy: in (0, 1).
+        clusters: names [N]; None where each image is one.
     """
     n = len(scores)
+    clusters = np.arange(n) if clusters is None else clusters
     descending = np.sort(scores.astype(np.float64))[::-1]
     for tenth in range(COVERAGES, 0, -1):
         count = n * tenth // COVERAGES
@@ -34,7 +39,8 @@ def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain
         threshold = float(descending[count - 1])
         answered = scores >= threshold  # all of equal scores
         hits, answers = int(right[answered].sum()), int(answered.sum())
-        lower = proportions.lower_bound(hits, answers, _EACH)
+        tally = clustered_bound.tally(right[answered], clusters[answered])
+        lower = clustered_bound.lower_bound(hits, answers, tally, _EACH)
         if lower >= accuracy:
             return AbstainThreshold(accuracy, threshold, answers / n, hits / answers, lower, n)
     return None
@@ -42,10 +48,14 @@ def calibrate(scores: np.ndarray, right: np.ndarray, accuracy: float) -> Abstain
 
 def images_needed(accuracy: float) -> int | None:
     """How many answers a threshold needs if all are right; None for more than ten million."""
-    return proportions.images_needed(1.0, accuracy, _EACH)
+    return proportions.images_needed(1.0, accuracy, 1 - 2 * _EACH)
 
 
-def accuracy_above(scores: np.ndarray, right: np.ndarray, threshold: float) -> proportions.Interval:
+def accuracy_above(
+    scores: np.ndarray, right: np.ndarray, threshold: float, clusters: np.ndarray | None = None
+) -> proportions.Interval:
     """Accuracy, with its interval, of the answers that a threshold gives on other images."""
     answered = scores >= threshold
-    return proportions.wilson(int(right[answered].sum()), int(answered.sum()))
+    names = (np.arange(len(scores)) if clusters is None else clusters)[answered]
+    hits = right[answered]
+    return clustered_bound.interval(int(hits.sum()), len(hits), clustered_bound.tally(hits, names))

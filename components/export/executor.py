@@ -107,7 +107,9 @@ def _abstain(table: Predictions, settings: ExportSettings) -> tuple[AbstainThres
     if settings.abstain is None:
         return None, ''
     rows, accuracy = _rows(table, VAL), settings.abstain.accuracy
-    abstain = abstention.calibrate(table.scores[rows], _right(table, rows), accuracy)
+    abstain = abstention.calibrate(
+        table.scores[rows], _right(table, rows), accuracy, table.clusters[rows]
+    )
     if abstain is None:
         needed = abstention.images_needed(accuracy)
         why = f'no score on {len(rows):,} val images assures an accuracy of {accuracy:g}'
@@ -117,7 +119,9 @@ def _abstain(table: Predictions, settings: ExportSettings) -> tuple[AbstainThres
     test = _rows(table, TEST)
     if not len(test):
         return abstain, ''
-    on_test = abstention.accuracy_above(table.scores[test], _right(table, test), abstain.threshold)
+    on_test = abstention.accuracy_above(
+        table.scores[test], _right(table, test), abstain.threshold, table.clusters[test]
+    )
     if on_test.share is None:
         return abstain, 'on test no answer reaches it'
     return abstain, (

@@ -86,3 +86,23 @@ def test_one_image_fewer_than_needed_is_not_enough(accuracy: float) -> None:
     for count, enough in ((needed, True), (needed - 1, False)):
         threshold = abstention.calibrate(np.ones(count), np.ones(count, bool), accuracy)
         assert (threshold is not None) is enough
+
+
+def test_images_of_one_cluster_are_no_more_evidence_than_one() -> None:
+    """Five copies of each image: the bound is that of the images, and by images it is too high."""
+    rng = np.random.default_rng(3)
+    scores = rng.uniform(0.5, 1, 200)
+    right = rng.uniform(size=200) < np.minimum(scores + 0.2, 0.99)
+    copies, answers = np.repeat(scores, 5), np.repeat(right, 5)
+    single = abstention.calibrate(scores, right, 0.85)
+    clustered = abstention.calibrate(copies, answers, 0.85, np.repeat(np.arange(200), 5))
+    careless = abstention.calibrate(copies, answers, 0.85)
+    assert single is not None and clustered is not None and careless is not None
+    assert clustered.threshold == single.threshold and clustered.coverage == single.coverage
+    assert clustered.lower == pytest.approx(single.lower, abs=0.003)  # which takes Wilson's, too
+    assert careless.coverage > single.coverage
+    alone = abstention.accuracy_above(scores, right, 0.7)
+    together = abstention.accuracy_above(copies, answers, 0.7, np.repeat(np.arange(200), 5))
+    by_images = abstention.accuracy_above(copies, answers, 0.7)
+    assert together.share == alone.share == by_images.share
+    assert together.upper - together.lower > 1.8 * (by_images.upper - by_images.lower)
