@@ -53,7 +53,8 @@ def command() -> None:
 @click.option(
     '--for', 'purpose', type=click.Choice(PURPOSES), default='all', show_default=True,
     help='all: suspect labels of all splits; train: of train; val, test: a random sample of it; '
-    'unlabelled: a random sample of the rows of a CSV without a label.',
+    'images in folds are of train and of val; unlabelled: a random sample of the '
+    'rows of a CSV without a label.',
 )  # fmt: skip
 @recorded_option
 def export(
