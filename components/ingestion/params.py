@@ -110,9 +110,16 @@ class Split(Section):
         total = sum(self.fractions.values())
         if abs(total - 1.0) > 1e-6:
             unset = ' (test is 0.15 unless it is set)' if self.test is None else ''
+            # Whoever adds a test share to folds: auto has not thought of train and val.
+            auto = ''
+            if self.folds == 'auto':
+                auto = (
+                    '. With folds: auto they split a set that is too large for folds; set folds: 5 '
+                    'to need no train and val'
+                )
             raise ValueError(
                 f'train + val + test is {total:g}{unset}; the three shares must add up to 1, '
-                'for example 0.7, 0.15 and 0.15'
+                f'for example 0.7, 0.15 and 0.15{auto}'
             )
         if self.test == 0.0:
             raise ValueError(

@@ -50,6 +50,14 @@ def test_test_has_a_default_of_its_own_in_each_mode() -> None:
     assert set_.fractions['test'] == set_.test_with_folds == 0.2
 
 
+def test_a_test_share_beside_auto_says_what_else_is_needed() -> None:
+    with pytest.raises(pydantic.ValidationError, match='is 1.05.* With folds: auto .* folds: 5'):
+        Split(folds='auto', test=0.2)
+    with pytest.raises(pydantic.ValidationError) as error:
+        Split(folds=0, test=0.2)
+    assert 'auto' not in error.value.errors()[0]['msg']
+
+
 def test_folds_alone_allow_no_test() -> None:
     with pytest.raises(pydantic.ValidationError, match='test is 0, which needs folds'):
         Split(folds=0, train=0.8, val=0.2, test=0.0)
