@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from thawline.components.report import formatting
 from thawline.components.report.content import ThresholdCounts, TwoClasses
 from thawline.components.report.drawing import LEFT, RIGHT, TOP, WIDTH, Axes, add, markup, svg_root
+from thawline.components.shared.splits import VAL
 from thawline.components.statistics.proportions import wilson
 
 ROWS = ('True positives', 'False positives', 'False negatives', 'True negatives', 'Recall',
@@ -79,8 +81,12 @@ def _at(point: tuple[float, float] | None) -> list[float] | None:
     return None if point is None else [round(axes.x(point[0]), 1), round(axes.y(point[1]), 1)]
 
 
-def curves(two: TwoClasses) -> list[Curve]:
-    """ROC and precision-recall, with the served threshold on them; those that have a curve."""
+def curves(two: TwoClasses, folds: int = 0) -> list[Curve]:
+    """ROC and precision-recall, with the served threshold on them; those that have a curve.
+
+    Where val is all images, judged in `folds`, its curve is called that.
+    """
+    names = {VAL: 'folds'} if folds else {}
     charts = []
     for name, title, x_title, y_title, area in (
         ('roc', 'ROC', 'false-positive rate', 'recall', 'auc'),
@@ -88,7 +94,7 @@ def curves(two: TwoClasses) -> list[Curve]:
     ):
         values = {split: getattr(counts, area) for split, counts in two.splits.items()}
         areas = ', '.join(
-            f'{split if len(values) > 1 else ""} {v:.3f}'.strip()
+            f'{names.get(split, split) if len(values) > 1 else ""} {v:.3f}'.strip()
             for split, v in values.items()
             if v is not None
         )
@@ -96,13 +102,18 @@ def curves(two: TwoClasses) -> list[Curve]:
             continue
         areas = f'{"AUC" if name == "roc" else "average precision"} {areas}'
         charts.append(
-            Curve(name, title, areas, _chart(two, name, title, (x_title, y_title), areas))
+            Curve(name, title, areas, _chart(two, names, name, title, (x_title, y_title), areas))
         )
     return charts
 
 
 def _chart(
-    two: TwoClasses, name: str, title: str, axis_titles: tuple[str, str], areas: str
+    two: TwoClasses,
+    names: Mapping[str, str],
+    name: str,
+    title: str,
+    axis_titles: tuple[str, str],
+    areas: str,
 ) -> Markup:
     svg = svg_root(f'{title}, {areas}.', WIDTH, _HEIGHT, 'chart')
     axes = _axes(svg)
@@ -117,7 +128,8 @@ def _chart(
         line = ' '.join(f'{axes.x(a):.1f},{axes.y(b):.1f}' for a, b in points)
         add(svg, 'polyline', f'curve {split}', points=line)
         if len(two.splits) > 1:
-            add(svg, 'text', f'end {split}', split, x=RIGHT + 8, y=TOP + 4 + 16 * position)
+            label = names.get(split, split)
+            add(svg, 'text', f'end {split}', label, x=RIGHT + 8, y=TOP + 4 + 16 * position)
         if (point := _point(counts, two.served, name)) is not None:
             x, y = axes.x(point[0]), axes.y(point[1])
             add(svg, 'circle', f'served {split}', cx=x, cy=y, r=5)

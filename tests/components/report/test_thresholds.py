@@ -95,6 +95,19 @@ def test_one_class_alone_has_counts_and_no_curve() -> None:
     assert threshold_section.payload(two)['splits']['val']['roc'][0] is None
 
 
+def test_curves_are_named_where_there_are_several() -> None:
+    rule = Rule(1.0, 0.4, 1)
+    of = answers(rule)
+    both = thresholds.two_classes({'val': of, 'test': of}, CLASSES, rule, True, False)
+    assert both is not None
+    plain, in_folds = (threshold_section.curves(both, folds)[0] for folds in (0, 5))
+    assert 'val 0.' in plain.areas and '>val</text>' in plain.svg
+    assert 'folds 0.' in in_folds.areas and '>folds</text>' in in_folds.svg
+    assert 'val' not in in_folds.areas and 'test 0.' in in_folds.areas
+    alone = threshold_section.curves(counted(of, rule))[0]
+    assert 'val' not in alone.areas and '>val</text>' not in alone.svg
+
+
 def test_three_classes_have_no_threshold() -> None:
     assert thresholds.two_classes({}, ('a', 'b', 'c'), Rule(), False, False) is None
 
