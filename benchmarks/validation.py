@@ -24,6 +24,7 @@ import pathlib
 
 import joblib
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmarks import images, recipes, report
 from thawline.components import backbones
@@ -272,6 +273,31 @@ def row(results: list[Judged], draws: int) -> list[str]:
     ]
 
 
+def plot(path: pathlib.Path, shares: dict[tuple[str, str, str], list[tuple[int, float]]]) -> None:
+    """Draws how often a model passes a threshold 0.10 below its accuracy, a panel a kind and aim.
+
+    Args:
+        path: of the SVG.
+        shares: (kind, aim, method) -> (images, share that passes).
+    """
+    panels = list(dict.fromkeys((kind, aim) for kind, aim, _ in shares))
+    figure = Figure(figsize=(4 * len(panels), 3.6))
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axis, (kind, aim) in zip(axes, panels, strict=True):
+        for method, colour in zip(METHODS, ('#1b6ca8', '#d95f02', '#777777'), strict=True):
+            if points := shares.get((kind, aim, method)):
+                sizes, passed = zip(*points, strict=True)
+                axis.plot(sizes, passed, marker='o', color=colour, label=method)
+        axis.set_title(f'{kind}, {aim}')
+        axis.set_xlabel('labelled images')
+        axis.set_ylim(0, 1)
+        axis.grid(axis='y', color='#dddddd')
+    axes[0].set_ylabel(f'passes {BELOW:.2f} below its accuracy')
+    axes[0].legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={'Date': None})
+
+
 def main() -> None:
     """Simulates every cell and writes the table after each."""
     parser = argparse.ArgumentParser(
@@ -292,15 +318,15 @@ def main() -> None:
     parser.set_defaults(limit=None)
     report.resumable(parser)
     args = parser.parse_args()
-    measured, results = (
-        report.Measured(args, ('pools', 'sizes', 'kinds', 'aims', 'methods', 'workers')),
-        report.Report(__file__, __doc__ or '', args),
-    )
+    in_names = 'pools', 'sizes', 'kinds', 'aims', 'methods', 'workers'
+    measured = report.Measured(args, in_names)
+    results = report.Report(__file__, __doc__ or '', args)
     cells = list(itertools.product(args.kinds, args.aims, args.sizes, args.methods))
     results.expect(len(args.pools) * len(cells))
     for named in args.pools:
         pool = read_pool(named, args.shared)
         rows: dict[tuple[str, str], list[list[str]]] = {}
+        shares: dict[tuple[str, str, str], list[tuple[int, float]]] = {}
         for kind, aim, n, method in cells:
             classes = min(2 if aim == 'threshold' else 5, len(np.unique(pool.labels)))
             name = f'{pool.name} {kind} {aim} {n} {method}'
@@ -310,6 +336,7 @@ def main() -> None:
             judged = measured.take((name,), cell)
             line = [f'{n:,}', method, *row(judged, args.draws)]
             rows.setdefault((kind, aim), []).append(line)
+            shares.setdefault((kind, aim, method), []).append((n, float(line[-1]) / 100))
             results.finished(f'{name}: {line[-1]} passed, {line[-2]} wrongly')
             results.table(
                 f'{kind}, {aim}, {classes} classes of {pool.name}',
@@ -319,6 +346,8 @@ def main() -> None:
                 ),
                 rows[kind, aim],
             )  # fmt: skip
+        if results.path is not None:
+            plot(results.path.with_name(f'{results.path.stem}_{pool.name}.svg'), shares)
     results.close()
 
 
