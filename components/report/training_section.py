@@ -43,20 +43,20 @@ def folds(training: LearningCurves) -> Table:
         'Folds',
         (
             Column('Fold', 'text'),
+            Column('Held out'),
+            Column('Images'),
             Column('Trained on'),
             Column('Selected on'),
             Column('Accuracy there'),
-            Column('Judged'),
-            Column('Accuracy held out'),
         ),
         tables.text_rows(
             (
                 str(turn.fold),
+                formatting.percent(turn.judged.accuracy),
+                f'{turn.judged.n:,}',
                 f'{turn.images.get("train", 0):,}',
                 f'{turn.chosen.n:,}',
                 formatting.percent(turn.chosen.accuracy),
-                f'{turn.judged.n:,}',
-                formatting.percent(turn.judged.accuracy),
             )
             for turn in training.folds
         ),

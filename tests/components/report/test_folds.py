@@ -116,7 +116,7 @@ def test_the_section_says_how_the_folds_took_turns() -> None:
     training = model_card.learning_curves(record)
     table = training_section.folds(training)
     assert [cell.text for cell in table.rows[1].cells] == [
-        '1', '12', '4', '80.0\u00a0%', '4', '75.0\u00a0%',
+        '1', '75.0\u00a0%', '4', '12', '4', '80.0\u00a0%',
     ]  # fmt: skip
     assert len(table.rows) == FOLDS == len(training.folds)
     text = training_section.how_judged(training)
@@ -126,9 +126,25 @@ def test_the_section_says_how_the_folds_took_turns() -> None:
     three = dataclasses.replace(training, folds=training.folds[:3], refitted=0)
     assert 'another one' in training_section.how_judged(three)
     assert 'fitted' not in training_section.how_judged(three)
+    thawed = dataclasses.replace(record, fine_tune=made_records.fine_tuned(0.7), kept='averaged')
+    assert 'means over these models' in training_section.how_judged(
+        model_card.learning_curves(thawed)
+    )
     without = model_card.learning_curves(made_records.training())
     assert training_section.how_judged(without) == ''
     assert training_section.selected_on(without) == 'val'
+
+
+def test_curves_of_folds_mark_the_median_of_the_best_epochs(report: ReportContent) -> None:
+    record = made_records.training(
+        fine_tune=made_records.fine_tuned(0.7, 2, (3, 3)), kept='averaged',
+        validation=dataclasses.replace(made_records.in_folds(), refitted=0),
+    )  # fmt: skip
+    curves = model_card.learning_curves(record)
+    thawed = dataclasses.replace(report, training=curves, cards=())
+    text = page.render(thawed)
+    assert 'median of the folds' in text and 'which was restored' not in text
+    assert 'the mean of the weights' in text and 'was then fitted' not in text
 
 
 def test_groups_are_counted_by_fold(tmp_path: pathlib.Path) -> None:
