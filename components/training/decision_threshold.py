@@ -182,7 +182,8 @@ def decide(
         ),
     }[settings.aim]
     at = f'threshold {threshold:.2f}' + (f' of {name!r}' if settings.aim == 'accuracy' else '')
-    summary = f'{achieved} on val at {at}, {summary}'
+    # In folds these are images of all of them, so no split is named.
+    summary = f'{at}, chosen with {achieved}, {summary}'
     record = DecisionRecord(
         settings.aim, temperature, threshold, name, fitted, summary, reached, before
     )

@@ -70,11 +70,13 @@ def class_lines(first: Sequence[str], second: Sequence[str]) -> list[str]:
 
 def accuracy_lines(comparison: Comparison) -> list[str]:
     """The accuracies for a terminal."""
+    shown = rows(comparison)
+    width = max((len(title) for title, _ in shown), default=0)
     return [
-        f'{title:<11}  A {formatting.percent(of.first.share):>7}  '
+        f'{title:<{width}}  A {formatting.percent(of.first.share):>7}  '
         f'B {formatting.percent(of.second.share):>7}  '
         f'{_points(of)} (95 % interval {_ends(of).removesuffix(" points")})'.replace('\u00a0', ' ')
-        for title, of in rows(comparison)
+        for title, of in shown
     ]
 
 

@@ -135,6 +135,13 @@ def test_images_that_were_held_out_chose_nothing(tmp_path):
     assert 'Recall, cross-validation' in comparison_page.render(told, {})
 
 
+def test_columns_line_up_under_the_longest_title(sides):
+    first, second = (dataclasses.replace(run, folds=5) for run in sides)
+    lines = comparison_summary.accuracy_lines(comparison.compare(first, second))
+    assert [line.split('  ')[0] for line in lines] == ['New to both', 'Cross-validation']
+    assert len({line.index('  A ') for line in lines}) == 1
+
+
 def test_images_of_one_cluster_count_as_what_they_are(tmp_path):
     first = compared_run(tmp_path, 'a', rows(20, 40, 'test'), CLASSES)
     second = compared_run(tmp_path, 'b', rows(60, 0, 'test'), CLASSES)
