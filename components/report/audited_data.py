@@ -182,7 +182,7 @@ def summary(record: AuditRecord) -> str:
     if record.left_out:
         return f'{images:,} images; no answers out of fold: {record.left_out}'
     assert record.accuracy is not None
-    which = 'train and val' if TEST in record.images else 'them'
+    which = 'the images outside test' if TEST in record.images else 'them'
     return (
         f'{images:,} images. A probe on the frozen base, which saw no image of the same cluster, '
         f'answers {_accuracy(record.accuracy)} of {which} as labelled.'

@@ -16,6 +16,7 @@ from tests.components.report.report_inputs import Drawn
 from tests.components.transformed import Transformed
 from thawline.components.export.record import ExportsRecord
 from thawline.components.report import (
+    audited_data,
     build,
     changes_card,
     data_card,
@@ -210,3 +211,11 @@ def test_the_serving_card_calls_images_of_folds_not_val() -> None:
     details = {fact.term: fact.detail for fact in card.facts}
     assert details['Serving check'].startswith('16 images through three signatures')
     assert 'answers 80.0 % of the images that judged' in details['Abstains']
+
+
+def test_what_the_audit_answered_names_no_split_but_test(plain: build.ReportInputs) -> None:
+    record = plain.audit.record
+    assert 'of the images outside test as labelled' in audited_data.summary(record)
+    images = {name: n for name, n in record.images.items() if name != 'test'}
+    alone = audited_data.summary(dataclasses.replace(record, images=images))
+    assert 'of them as labelled' in alone and 'test' not in alone
