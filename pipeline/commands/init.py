@@ -161,18 +161,18 @@ def command(
     echo(f'{sum(counts.values()):,} images in {len(counts)} classes')
     echo(f'wrote {target}')
     where = '' if folder == pathlib.Path() else f' {shlex.quote(str(folder))}'
-    if line := _outlook(loading.parse(text, str(target)), list(counts.values()), where):
+    if line := _outlook(loading.parse(text, str(target)), listing, where):
         echo(line)
     echo(f'next  review it, then: thawline run{where}')
 
 
-def _outlook(config: Config, classes: list[int], where: str) -> str:
+def _outlook(config: Config, listing: Listing, where: str) -> str:
     """What a model must be right on to pass the gate that is written; '' where no one can say."""
     from thawline.pipeline.planning import judges, power
 
     threshold = config.gate.val_accuracy
     try:
-        judging = judges.judges_of(config.data.split, classes).judging
+        judging = judges.judges_of_items(config.data.split, listing.items).judging
     except DataError:  # the run says what is missing
         return ''
     least = power.accuracy_for(0.8, judging, threshold, judges.confidence_of(config.gate))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import collections
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import rich.console
@@ -17,13 +16,31 @@ from thawline.pipeline.commands.arguments import config_argument, load
 from thawline.pipeline.terminal.console import say
 
 if TYPE_CHECKING:
+    from thawline.components.ingestion.params import Split
+    from thawline.components.ingestion.source_types import SourceItem
     from thawline.pipeline.config.project import Project
     from thawline.pipeline.planning.judges import Judges
 
 _ABOVE = (0.02, 0.04, 0.06, 0.08, 0.10, 0.13, 0.16, 0.19)  # the threshold: accuracies to show
 _BAR = 20  # columns
 _CHANCES = 0.80, 0.95
-SHARE = click.FloatRange(0.0, 1.0, min_open=True, max_open=True)
+
+
+class _Share(click.FloatRange):
+    """A number between 0 and 1; percentages are not meant, but often written."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 1.0, min_open=True, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = click.FLOAT.convert(value, param, ctx)
+        if 1 < number < 100:
+            right = f'write it as a share: {number / 100:g}'
+            self.fail(f'{number:g} looks like a percentage; {right}.', param, ctx)
+        return super().convert(value, param, ctx)
+
+
+SHARE = _Share()
 
 
 @click.command()
@@ -46,12 +63,18 @@ SHARE = click.FloatRange(0.0, 1.0, min_open=True, max_open=True)
 @click.option(
     '--threshold', type=SHARE, metavar='SHARE', help="Default: the project's gate.val_accuracy."
 )
+@click.option(
+    '--folds',
+    metavar='auto|K|0',
+    help="Default: the project's data.split.folds; 0 is one split.",
+)
 def command(
     config: pathlib.Path | None,
     images: int | None,
     groups: int | None,
     accuracy: float | None,
     threshold: float | None,
+    folds: str | None,
 ) -> None:
     """Tell how likely a model passes the gate, before you label or train.
 
@@ -73,26 +96,48 @@ def command(
             f'chance with bound, give the threshold: --threshold {gate.val_accuracy:g}'
         )
     split = project.config.data.split if project else Split(folds='auto')
-    classes = [images] if images is not None else _count(project)
-    found = judges.judges_of(split, classes, groups)
+    if folds is not None:
+        split = _with_folds(split, folds)
+    if images is None:
+        found = judges.judges_of_items(split, _labelled(project), groups)
+    elif groups is None and gate.unit == 'group':
+        raise ConfigError(
+            f'gate.unit is group: say of how many groups the {images:,} images are, such as '
+            f'--groups {max(1, images // 5)}'
+        )
+    else:
+        found = judges.judges_of(split, [images], groups)
     wanted = gate.val_accuracy if threshold is None else threshold
     show(rich.console.Console(), found, wanted, accuracy, judges.confidence_of(gate))
 
 
-def _count(project: Project | None) -> list[int]:
-    """Labelled images of each class, as the source lists them."""
+def _with_folds(split: Split, folds: str) -> Split:
+    import pydantic
+
+    from thawline.components.ingestion.params import Split
+    from thawline.pipeline.config.errors import explain
+
+    number = int(folds) if folds.isdecimal() else folds
+    try:
+        return Split.model_validate({**split.model_dump(), 'folds': number})
+    except pydantic.ValidationError as error:
+        raise ConfigError(explain(error, Split, '--folds')) from error
+
+
+def _labelled(project: Project | None) -> list[SourceItem]:
+    """Labelled images, as the source lists them."""
     from thawline.components.ingestion import sources
 
     if project is None:
         raise ConfigError('there is no project here: say how many images, such as --images 100')
     listing = sources.list_source(project.source_spec())
-    counts = collections.Counter(item.label for item in listing.items if item.label is not None)
-    if not counts:
+    items = [item for item in listing.items if item.label is not None]
+    if not items:
         raise ConfigError(
             f'{project.config.data.source} lists no labelled image (TFRecords are counted when '
             'they are read): say how many, such as --images 100'
         )
-    return list(counts.values())
+    return items
 
 
 def show(
@@ -110,13 +155,13 @@ def show(
     how = f'all judge, in {judges.folds} folds' if judges.folds else f'{n:,} judge: one split'
     percent = percentages.percent
     say(console, (f'{counted(judges.labelled, judges.unit, judges.unit + "s")}, {how}; threshold '
-                  f'{percent(threshold)}', 'bold'))  # fmt: skip
+                  f'{_accuracy(threshold)}', 'bold'))  # fmt: skip
     if accuracy is not None:
         passes = power.chance(n, accuracy, threshold, confidence)
         say(
             console,
-            f'A model that is right on {percent(accuracy)} passes with a chance of '
-            f'{percent(passes, 0)}.',
+            f'A model that is right on {_accuracy(accuracy)} passes with a chance of '
+            f'{_chance(passes)}.',
         )
     least = [power.accuracy_for(share, n, threshold, confidence) for share in _CHANCES]
     if least[0] is None:
@@ -127,7 +172,7 @@ def show(
         )
     else:
         said = ', '.join(
-            f'{percent(share, 0)} of cases from {percent(value)} on'
+            f'{percent(share, 0)} of cases from {_accuracy(value)} on'
             for share, value in zip(_CHANCES, least, strict=True)
             if value is not None
         )
@@ -139,6 +184,18 @@ def show(
     console.print()
     for line in _granted(judges):
         say(console, line)
+
+
+def _accuracy(share: float) -> str:
+    """With as many decimals as tell it from 100 %."""
+    return percentages.apart(share, 1.0)[0]
+
+
+def _chance(share: float) -> str:
+    """Without decimals; certain is only what is."""
+    if 0 < share < 0.005:
+        return '<1 %'
+    return '>99 %' if 0.995 <= share < 1 else percentages.percent(share, 0)
 
 
 def _accuracies(threshold: float) -> list[float]:
@@ -163,11 +220,11 @@ def table(
         other = ''
         if judges.folds:
             chance = power.chance(judges.by_split, accuracy, threshold, confidence)
-            other = percentages.percent(chance, 0)
+            other = _chance(chance)
         needed = [power.images_for(share, accuracy, threshold, confidence) for share in _CHANCES]
         more = [f'>{power.MOST:,}' if found is None else f'{found:,}' for found in needed]
         lines.append(
-            f'{percentages.percent(accuracy):>8}  {percentages.percent(passes, 0):>5}'
+            f'{_accuracy(accuracy):>8}  {_chance(passes):>5}'
             f'  {bar:<{_BAR}}  {other:>17}  {more[0]:>9}  {more[1]:>9}'
         )
     return lines
@@ -183,6 +240,10 @@ def _granted(judges: Judges) -> list[str]:
         )
     lines.append(
         f'The last columns: with so many {judges.unit}s that judge, it passes with that chance. '
-        'All are taken as independent; where several images show one thing, give --groups.'
+        + (
+            'A group counts as one image: its images are taken to be answered alike.'
+            if judges.unit == 'group'
+            else 'All are taken as independent; where several images show one thing, give --groups.'
+        )
     )
     return lines

@@ -10,10 +10,11 @@ import pytest
 import rich.console
 
 from thawline.components.ingestion.params import Split
-from thawline.components.shared.errors import ConfigError
+from thawline.components.ingestion.source_types import SourceItem
+from thawline.components.shared.errors import ConfigError, DataError
 from thawline.pipeline.commands import plan
 from thawline.pipeline.planning import power
-from thawline.pipeline.planning.judges import Judges, judges_of
+from thawline.pipeline.planning.judges import Judges, judges_of, judges_of_items
 
 
 def test_who_judges() -> None:
@@ -24,6 +25,35 @@ def test_who_judges() -> None:
     assert judges_of(Split(folds='auto'), [300, 100], 30) == Judges(30, 5, 30, 4, 'group')
     with pytest.raises(ConfigError, match='--groups 11 is more than the 10 images'):
         judges_of(Split(), [10], 11)
+
+
+def listed(number: int, **of: str) -> list[SourceItem]:
+    """So many images of two classes."""
+    name = '-'.join(of.values())
+    return [
+        SourceItem(f'/{name}{k}.png', f'{name}{k}.png', 'ab'[k % 2], **of) for k in range(number)
+    ]
+
+
+def test_who_judges_where_the_source_gives_splits_folds_or_groups() -> None:
+    auto = Split(folds='auto')
+    unlabelled = SourceItem('/x.png', 'x.png')
+    assert judges_of_items(auto, [*listed(100), unlabelled]) == Judges(100, 10, 100, 15)
+    three = [*listed(60, split='train'), *listed(30, split='val'), *listed(10, split='test')]
+    assert judges_of_items(auto, three) == Judges(100, 0, 30, 30)
+    # val is taken out of train as the shares are: 0.15 / 0.85, or 0.15 where test is missing, too.
+    without_val = [*listed(85, split='train'), *listed(15, split='test')]
+    assert judges_of_items(auto, without_val) == Judges(100, 0, 15, 15)
+    assert judges_of_items(auto, listed(100, split='train')) == Judges(100, 0, 15, 15)
+    with pytest.raises(DataError, match='the source gives splits'):
+        judges_of_items(Split(folds=5), three)
+    folds = [item for fold in 'pqrs' for item in listed(20, fold=fold)]
+    assert judges_of_items(auto, folds) == Judges(80, 4, 80, 12)
+    tested = [*folds, *listed(20, split='test')]
+    assert judges_of_items(auto, tested) == Judges(100, 4, 80, 15)
+    in_groups = [item for group in range(30) for item in listed(4, group=f'leaf {group}')]
+    assert judges_of_items(auto, in_groups) == Judges(30, 10, 30, 4, 'group')
+    assert judges_of_items(auto, in_groups, 20) == Judges(20, 10, 20, 3, 'group')
 
 
 def output(judges: Judges, threshold: float, accuracy: float | None = None) -> str:
@@ -68,11 +98,11 @@ def test_with_and_without_a_project(
     assert code == 0 and '100 images, all judge, in 10 folds; threshold 80.0 %' in text
     code, text = run(cwd=tmp_path, monkeypatch=monkeypatch)
     assert code and 'no project here' in text
-    for share in ('90', '0', '1'):
+    for share, words in (('90', 'share: 0.9.'), ('0', '0.0<x<1.0'), ('1', '0.0<x<1.0')):
         code, text = run(
             '--images', '9', '--accuracy', share, cwd=tmp_path, monkeypatch=monkeypatch
         )
-        assert code == 2 and '0.0<x<1.0' in text
+        assert code == 2 and words in text
     images = tmp_path / 'images'
     for number in range(60):
         file = images / 'ab'[number % 2] / f'{number}.png'
@@ -90,3 +120,21 @@ def test_with_and_without_a_project(
     (tmp_path / 'thawline.yaml').write_text(point)
     code, text = run(cwd=tmp_path, monkeypatch=monkeypatch)
     assert code and '--threshold 0.7' in text
+    (tmp_path / 'thawline.yaml').write_text(f'{project}gate: {{unit: group}}\n')
+    code, text = run('--images', '100', cwd=tmp_path, monkeypatch=monkeypatch)
+    assert code and 'of how many groups the 100 images are' in text
+    code, text = run('--images', '100', '--groups', '30', cwd=tmp_path, monkeypatch=monkeypatch)
+    assert code == 0 and '30 groups' in text and 'A group counts as one image' in text
+    code, text = run('--folds', '0', cwd=tmp_path, monkeypatch=monkeypatch)
+    assert code == 0 and '60 images, 9 judge: one split' in text
+    for folds in ('2', 'many'):
+        code, text = run('--folds', folds, cwd=tmp_path, monkeypatch=monkeypatch)
+        assert code and '--folds' in text and folds in text
+
+
+def test_no_chance_is_rounded_to_certainty() -> None:
+    text = output(Judges(200, 10, 200, 30), 0.8)
+    assert 0.995 < power.chance(200, 0.96, 0.8) < 1
+    (row,) = (line for line in text.splitlines() if line.strip().startswith('96.0 %'))
+    assert '>99 %' in row and '100 %' not in row
+    assert '99.95 %' in output(Judges(100, 10, 100, 15), 0.999)

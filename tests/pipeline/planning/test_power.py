@@ -50,3 +50,21 @@ def test_images_and_accuracy_for_a_chance() -> None:
     assert power.images_for(0.8, 0.8, 0.8) is None  # at the threshold no number helps
     accuracy = power.accuracy_for(0.8, 100, 0.8)
     assert accuracy is not None and power.chance(100, accuracy, 0.8) == pytest.approx(0.8)
+
+
+def test_a_group_whose_images_are_answered_alike_counts_as_one_image() -> None:
+    gate = Gate(val_accuracy=0.8)
+    for groups in (17, 50):
+        passed = []
+        for hits in range(groups + 1):
+            kinds = ((0, 6, groups - hits), (6, 6, hits))
+            tally = tuple(kind for kind in kinds if kind[2])
+            counts = Counts(HitCount(6 * hits, 6 * groups, tally), HitCount(0, 0), {})
+            if val_accuracy(counts, gate).holds:
+                passed.append(hits)
+        assert min(passed) == proportions.hits_needed(groups, 0.8)
+
+
+def test_chances_of_groups_that_the_docs_compare_with_a_simulation() -> None:
+    chances = [round(100 * power.chance(groups, 0.9, 0.8)) for groups in (17, 33, 67)]
+    assert chances == [17, 14, 49]  # docs/gate.md
