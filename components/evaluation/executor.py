@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import pathlib
@@ -12,6 +11,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
 from thawline.components.evaluation import (
+    compared_images,
     counting,
     image_statistics,
     inference,
@@ -21,22 +21,17 @@ from thawline.components.evaluation import (
     slices,
     tfma_config,
     tfma_run,
-    unseen_images,
 )
 from thawline.components.evaluation.gate import repeated_looks, verdict
-from thawline.components.evaluation.gate.class_change import ClassChange
 from thawline.components.evaluation.gate.counts import (
-    ChangedFiles,
     Counts,
-    NoRecord,
-    PairedCount,
 )
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
 from thawline.components.evaluation.predictions import Predictions
 from thawline.components.evaluation.units import Joining
-from thawline.components.evaluation.unseen_images import HeldOutImages, ImagesToCompare
+from thawline.components.evaluation.unseen_images import ImagesToCompare
 from thawline.components.saved_model import card
 from thawline.components.shared import (
     image_table,
@@ -46,10 +41,8 @@ from thawline.components.shared import (
     property_names,
     split_files,
 )
-from thawline.components.shared.errors import DataError
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.held_out_answers import HeldOutAnswers
-from thawline.components.shared.sample_depth import SampleDepth
 from thawline.components.shared.splits import EVALUATED, SPLITS, TEST, TRAIN, VAL
 
 import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
@@ -79,7 +72,7 @@ class Executor(BeamNodeExecutor):
         }
         candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
         judged_files.record(pathlib.Path(candidate), evaluation)
-        to_compare, pairs = _images_to_compare(inputs, candidate, baseline)
+        to_compare, pairs = compared_images.find(inputs, candidate, baseline)
         compared = baseline if to_compare else None
         latency_ms = self._predict(inputs, candidate, compared, to_compare, evaluation.uri, gate)
 
@@ -170,84 +163,9 @@ def _are_in_folds(inputs: Artifacts) -> bool:
     return TRAIN in _splits_to_read(model_run)
 
 
-def _images_to_compare(
-    inputs: Artifacts, candidate: str, baseline: str | None
-) -> tuple[ImagesToCompare, PairedCount | NoRecord | ChangedFiles | None]:
-    """Images to compare the two on, and what is known of the baseline before it answers."""
-    if baseline is None:
-        return ImagesToCompare(), None
-    old = _card_of_baseline(baseline)
-    if changes := _changed_files(inputs, baseline):
-        return ImagesToCompare(), ChangedFiles(changes)
-    new = card.read(pathlib.Path(candidate))
-    own = image_table.read(inputs['examples'].uri)
-    seen, baseline_seen = (
-        [image_table.read(artifact.uri) for artifact in inputs.all_of(key)]
-        for key in ('seen_examples', 'baseline_seen_examples')
-    )
-    known = [table for table in seen if table is not None]
-    baseline_known = [table for table in baseline_seen if table is not None]
-    complete = len(known) == len(seen) and len(baseline_known) == len(baseline_seen)
-    if own is None or not complete or 'baseline_seen_examples' not in inputs:
-        return ImagesToCompare(), NoRecord()
-    shared = [name for name in new.classes if name in old.classes]
-    change = ClassChange.between(old.classes, new.classes)
-    counted = PairedCount(0, 0, 0, change, _other_depth(old.depth, new.depth))
-    images = unseen_images.find(
-        own, known, baseline_known, shared, _held_out(inputs), _held_out_from_baseline(inputs)
-    )
-    return images, counted
-
-
 def _is_tuned(inputs: Artifacts) -> bool:
     answers = HeldOutAnswers.read(inputs['model_run'].uri) if 'model_run' in inputs else None
     return answers is not None and answers.tuned
-
-
-def _held_out(inputs: Artifacts) -> HeldOutImages:
-    """Of the candidate; none where its settings were tuned on the images that judge."""
-    answers = HeldOutAnswers.read(inputs['model_run'].uri) if 'model_run' in inputs else None
-    if answers is None or answers.tuned:
-        return HeldOutImages()
-    ids = [identity.decode() for identity in answers.ids]
-    return HeldOutImages(dict(zip(ids, map(str, answers.fold), strict=True)))
-
-
-def _held_out_from_baseline(inputs: Artifacts) -> HeldOutImages:
-    """From the predictions of its evaluation; older ones have none."""
-    for evaluation in inputs.all_of('baseline_evaluation'):
-        with contextlib.suppress(DataError):
-            return HeldOutImages.of(predictions.read(evaluation.uri))
-    return HeldOutImages()
-
-
-def _changed_files(inputs: Artifacts, baseline: str) -> str:
-    """What of the baseline is not as it was judged; '' also where no record says how it was."""
-    for evaluation in inputs.all_of('baseline_evaluation'):
-        with contextlib.suppress(FileNotFoundError):
-            return judged_files.changes(pathlib.Path(baseline), evaluation)
-    return ''
-
-
-def _other_depth(old: SampleDepth, new: SampleDepth) -> str:
-    """A caution where the images are scaled otherwise than those that the baseline learned from."""
-    if old == new:
-        return ''
-    return (
-        f'The baseline learned from images of more than 8 bits scaled by {old}, and is compared on '
-        f'images scaled by {new}, as the new model is, which puts it at a disadvantage. To compare '
-        f'like with like, set data.depth.'
-    )
-
-
-def _card_of_baseline(folder: str) -> card.Card:
-    try:
-        return card.read(pathlib.Path(folder))
-    except FileNotFoundError as error:
-        raise DataError(
-            f'The baseline is missing from {folder}: restore it, or start over with another '
-            '`output` folder in the configuration.'
-        ) from error
 
 
 def _check_agreement(decision: Verdict, validation: tfma.ValidationResult) -> None:
