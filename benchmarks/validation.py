@@ -17,12 +17,13 @@
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import dataclasses
 import functools
 import itertools
+import multiprocessing
 import pathlib
 
-import joblib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -240,14 +241,15 @@ def simulate(
     pool: Pool, n: int, classes: int, kind: str, aim: str, method: str, draws: int, workers: int
 ) -> list[Judged]:
     """What so many sets led to; the sets are the same for every method."""
+    one = functools.partial(_one, pool, n, classes, kind, aim, method)
     if workers == 1:
-        found = [_one(pool, n, classes, kind, aim, method, number) for number in range(draws)]
+        found = list(map(one, range(draws)))
     else:
-        tasks = (
-            joblib.delayed(_one)(pool, n, classes, kind, aim, method, number)
-            for number in range(draws)
-        )
-        found = joblib.Parallel(workers)(tasks)
+        # Not forked: TensorFlow's threads would be missing.
+        with concurrent.futures.ProcessPoolExecutor(
+            workers, multiprocessing.get_context('spawn')
+        ) as processes:
+            found = list(processes.map(one, range(draws), chunksize=10))
     return [judged for judged in found if judged is not None]
 
 

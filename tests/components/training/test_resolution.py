@@ -93,7 +93,7 @@ def test_seconds_of_epochs_follow_their_area() -> None:
     epochs = EpochTrainer(classifier, train, val, settings, None)
     cost = CostEstimate(0.0, 0.0, train=24, val=16, blocks=len(classifier.backbone.blocks))
     seconds = epochs.time_epochs(cost, 2)
-    (step,) = epochs._compiled.values()
+    (step,) = epochs._compiled.steps.values()
     assert step.experimental_get_tracing_count() == 1  # type: ignore[attr-defined]
     one, two, three = (seconds(n) for n in (1, 2, 3))
     assert 0 < one < two < three
