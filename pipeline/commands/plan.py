@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,9 @@ class _Share(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = click.FLOAT.convert(value, param, ctx)
-        if 1 < number < 100:
+        if math.isnan(number):  # is in no range and out of none
+            self.fail(f'{value} is no share; give one between 0 and 1, such as 0.90.', param, ctx)
+        if 2 <= number < 100:
             right = f'write it as a share: {number / 100:g}'
             self.fail(f'{number:g} looks like a percentage; {right}.', param, ctx)
         return super().convert(value, param, ctx)
@@ -49,7 +52,7 @@ SHARE = _Share()
     '--images',
     type=click.IntRange(1, 1_000_000),
     metavar='N',
-    help="Labelled images; default: the project's.",
+    help="Labelled images; default: the project's. Without one: how many it takes.",
 )
 @click.option(
     '--groups',
@@ -98,7 +101,18 @@ def command(
     split = project.config.data.split if project else Split(folds='auto')
     if folds is not None:
         split = _with_folds(split, folds)
+    wanted = gate.val_accuracy if threshold is None else threshold
+    confidence = judges.confidence_of(gate)
+    console = rich.console.Console()
+    if images is None and project is None:
+        if groups is not None:
+            raise ConfigError(
+                f'--groups {groups:,}: say of how many images, such as --images {5 * groups}'
+            )
+        show_needed(console, split, wanted, accuracy, confidence)
+        return
     if images is None:
+        assert project is not None
         found = judges.judges_of_items(split, _labelled(project), groups)
     elif groups is None and gate.unit == 'group':
         raise ConfigError(
@@ -107,8 +121,7 @@ def command(
         )
     else:
         found = judges.judges_of(split, [images], groups)
-    wanted = gate.val_accuracy if threshold is None else threshold
-    show(rich.console.Console(), found, wanted, accuracy, judges.confidence_of(gate))
+    show(console, found, wanted, accuracy, confidence)
 
 
 def _with_folds(split: Split, folds: str) -> Split:
@@ -124,12 +137,10 @@ def _with_folds(split: Split, folds: str) -> Split:
         raise ConfigError(explain(error, Split, '--folds')) from error
 
 
-def _labelled(project: Project | None) -> list[SourceItem]:
+def _labelled(project: Project) -> list[SourceItem]:
     """Labelled images, as the source lists them."""
     from thawline.components.ingestion import sources
 
-    if project is None:
-        raise ConfigError('there is no project here: say how many images, such as --images 100')
     listing = sources.list_source(project.source_spec())
     items = [item for item in listing.items if item.label is not None]
     if not items:
@@ -222,12 +233,57 @@ def table(
             chance = power.chance(judges.by_split, accuracy, threshold, confidence)
             other = _chance(chance)
         needed = [power.images_for(share, accuracy, threshold, confidence) for share in _CHANCES]
-        more = [f'>{power.MOST:,}' if found is None else f'{found:,}' for found in needed]
+        more = [_number(found, accuracy, threshold) for found in needed]
         lines.append(
             f'{_accuracy(accuracy):>8}  {_chance(passes):>5}'
             f'  {bar:<{_BAR}}  {other:>17}  {more[0]:>9}  {more[1]:>9}'
         )
     return lines
+
+
+def _number(images: int | None, accuracy: float, threshold: float) -> str:
+    from thawline.pipeline.planning import power
+
+    if images is None:
+        return 'never' if accuracy <= threshold else f'>{power.MOST:,}'
+    return f'{images:,}'
+
+
+def show_needed(
+    console: rich.console.Console,
+    split: Split,
+    threshold: float,
+    accuracy: float | None,
+    confidence: float,
+) -> None:
+    """Prints how many labelled images it takes, in folds and in one split."""
+    from thawline.pipeline.planning import judges, power
+
+    shares = {'one split': split.val}
+    if split.folds:
+        shares = {'folds': 1 - split.test_with_folds, **shares}
+    percent = percentages.percent
+    say(console, (f'Labelled images to pass the threshold {_accuracy(threshold)}', 'bold'))
+    console.print()
+    heads = [f'{how}, {percent(chance, 0)}' for how in shares for chance in _CHANCES]
+    lines = [f'{"right on":>8}' + ''.join(f'  {head:>15}' for head in heads)]
+    for row in [accuracy] if accuracy is not None else _accuracies(threshold):
+        judging = [power.images_for(chance, row, threshold, confidence) for chance in _CHANCES]
+        found = [judges.labelled_for(n, share) for share in shares.values() for n in judging]
+        numbers = [_number(number, row, threshold) for number in found]
+        lines.append(f'{_accuracy(row):>8}' + ''.join(f'  {number:>15}' for number in numbers))
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print()
+    auto = ' (auto: of up to some 2,000 images)' if split.folds == 'auto' else ''
+    folds = f'In folds{auto}, {percent(shares["folds"], 0)} of them judge. ' if split.folds else ''
+    say(
+        console,
+        f'From so many on, a model passes with that chance. {folds}In one split, '
+        f'{percent(split.val, 0)} do. Right on: as the models are that judge, which learn from '
+        'fewer images than what ships. All images are taken as independent.',
+    )
+    say(console, 'next  with the number that you have: thawline plan --images 100')
 
 
 def _granted(judges: Judges) -> list[str]:

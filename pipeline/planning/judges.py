@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 
 from thawline.components.evaluation.gate.params import Gate
@@ -37,6 +38,11 @@ class Judges:
 def confidence_of(gate: Gate) -> float:
     """Of the bound at the first look."""
     return 1 - 2 * alpha(gate, 1)
+
+
+def labelled_for(judging: int | None, share: float) -> int | None:
+    """How many labelled images it takes for so many to judge, where this share of them does."""
+    return None if judging is None else math.ceil(round(judging / share, 6))
 
 
 def judges_of(split: Split, classes: Sequence[int], groups: int | None = None) -> Judges:

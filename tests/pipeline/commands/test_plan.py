@@ -96,9 +96,15 @@ def test_with_and_without_a_project(
 ) -> None:
     code, text = run('--images', '100', cwd=tmp_path, monkeypatch=monkeypatch)
     assert code == 0 and '100 images, all judge, in 10 folds; threshold 80.0 %' in text
-    code, text = run(cwd=tmp_path, monkeypatch=monkeypatch)
-    assert code and 'no project here' in text
-    for share, words in (('90', 'share: 0.9.'), ('0', '0.0<x<1.0'), ('1', '0.0<x<1.0')):
+    code, text = run('--groups', '20', cwd=tmp_path, monkeypatch=monkeypatch)
+    assert code and '--groups 20' in text and '--images 100' in text
+    for share, words in (
+        ('90', 'share: 0.9.'),
+        ('0', '0.0<x<1.0'),
+        ('1', '0.0<x<1.0'),
+        ('1.2', '1.2 is not in the range 0.0<x<1.0'),
+        ('nan', 'nan is no share'),
+    ):
         code, text = run(
             '--images', '9', '--accuracy', share, cwd=tmp_path, monkeypatch=monkeypatch
         )
@@ -138,3 +144,27 @@ def test_no_chance_is_rounded_to_certainty() -> None:
     (row,) = (line for line in text.splitlines() if line.strip().startswith('96.0 %'))
     assert '>99 %' in row and '100 %' not in row
     assert '99.95 %' in output(Judges(100, 10, 100, 15), 0.999)
+
+
+def test_without_images_or_a_project_it_says_how_many_it_takes(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, text = run(cwd=tmp_path, monkeypatch=monkeypatch)
+    assert code == 0 and 'threshold 80.0 %' in text and 'auto' in text
+    (row,) = (line.split() for line in text.splitlines() if line.strip().startswith('90.0 %'))
+    in_folds = [power.images_for(share, 0.9, 0.8) for share in (0.8, 0.95)]
+    assert in_folds == [113, 179]
+    assert row[2:] == ['113', '179', '754', '1,194']  # 113 / 0.15 = 753.3, 179 / 0.15 = 1,193.3
+    assert judges_of(Split(), [754]).judging >= 113 and judges_of(Split(), [1194]).judging >= 179
+    assert max(map(len, [line for line in text.splitlines() if '%  ' in line])) <= 80
+    code, text = run('--folds', '0', '--accuracy', '0.9', cwd=tmp_path, monkeypatch=monkeypatch)
+    assert code == 0 and '754' in text and '113' not in text and 'In folds' not in text
+
+
+def test_at_the_threshold_no_number_of_images_helps(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, text = run('--accuracy', '0.8', cwd=tmp_path, monkeypatch=monkeypatch)
+    assert code == 0 and text.count('never') == 4
+    assert output(Judges(100, 10, 100, 15), 0.8, 0.8).count('never') == 2
+    assert '>20,000' in output(Judges(100, 10, 100, 15), 0.8, 0.801)
