@@ -12,7 +12,8 @@ import rich.console
 from thawline.components.ingestion.params import Split
 from thawline.components.ingestion.source_types import SourceItem
 from thawline.components.shared.errors import ConfigError, DataError
-from thawline.pipeline.commands import plan
+from thawline.pipeline.commands import init, plan
+from thawline.pipeline.commands.arguments import load
 from thawline.pipeline.planning import power
 from thawline.pipeline.planning.judges import Judges, judges_of, judges_of_items
 
@@ -168,3 +169,23 @@ def test_at_the_threshold_no_number_of_images_helps(
     assert code == 0 and text.count('never') == 4
     assert output(Judges(100, 10, 100, 15), 0.8, 0.8).count('never') == 2
     assert '>20,000' in output(Judges(100, 10, 100, 15), 0.8, 0.801)
+
+
+@pytest.mark.parametrize('number', [10, 120])
+def test_init_says_what_a_model_must_be_right_on(tmp_path: pathlib.Path, number: int) -> None:
+    for item in listed(number):
+        file = tmp_path / 'images' / item.label / item.relative_path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b'listed, not read')
+    folder = tmp_path / 'project'
+    arguments = [str(folder), '--data', str(tmp_path / 'images')]
+    done = click.testing.CliRunner().invoke(init.command, arguments)
+    assert done.exit_code == 0, done.output
+    gate = load(folder / 'thawline.yaml').config.gate
+    least = power.accuracy_for(0.8, number, gate.val_accuracy)
+    if number == 10:
+        assert least is None and 'with 10 to judge by, no model can pass' in done.output
+    else:
+        assert least is not None
+        assert f'in 4 of 5 cases, a model must be right on {100 * least:.0f} %' in done.output
+    assert f'thawline plan {folder}' in done.output
