@@ -93,17 +93,18 @@ def command(
     if config is not None or pathlib.Path(loading.PROJECT_FILE).is_file():
         project = load(config)
     gate = project.config.gate if project else Gate()
-    if gate.strictness == 'point' and threshold is None:
-        raise ConfigError(
-            'gate.strictness is point, by which half of all models at the threshold pass; for the '
-            f'chance with bound, give the threshold: --threshold {gate.val_accuracy:g}'
-        )
     split = project.config.data.split if project else Split(folds='auto')
     if folds is not None:
         split = _with_folds(split, folds)
     wanted = gate.val_accuracy if threshold is None else threshold
     confidence = judges.confidence_of(gate)
     console = rich.console.Console()
+    if gate.strictness == 'point':
+        say(
+            console,
+            'note: gate.strictness is point, by which half of all models at the threshold pass; '
+            'the numbers are those of bound',
+        )
     if images is None and project is None:
         if groups is not None:
             raise ConfigError(

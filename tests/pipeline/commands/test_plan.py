@@ -126,7 +126,7 @@ def test_with_and_without_a_project(
     point = f'{project}gate: {{val_accuracy: 0.7, strictness: point}}\n'
     (tmp_path / 'thawline.yaml').write_text(point)
     code, text = run(cwd=tmp_path, monkeypatch=monkeypatch)
-    assert code and '--threshold 0.7' in text
+    assert code == 0 and 'strictness is point' in text and 'threshold 70.0 %' in text
     (tmp_path / 'thawline.yaml').write_text(f'{project}gate: {{unit: group}}\n')
     code, text = run('--images', '100', cwd=tmp_path, monkeypatch=monkeypatch)
     assert code and 'of how many groups the 100 images are' in text
