@@ -18,9 +18,18 @@ from thawline.components.shared.sample_depth import SampleDepth
 
 
 def find(
-    inputs: Artifacts, candidate: str, baseline: str | None
+    inputs: Artifacts, candidate: str, baseline: str | None, answers: HeldOutAnswers | None
 ) -> tuple[ImagesToCompare, PairedCount | NoRecord | ChangedFiles | None]:
-    """Images to compare the two on, and what is known of the baseline before it answers."""
+    """Images to compare the two on, and what is known of the baseline before it answers.
+
+    Args:
+        inputs: of the Evaluator.
+        candidate, baseline: folders of the models.
+        answers: to images that were held out from the candidate.
+
+    Raises:
+        DataError: the baseline is missing.
+    """
     if baseline is None:
         return ImagesToCompare(), None
     old = _card_of_baseline(baseline)
@@ -41,14 +50,13 @@ def find(
     change = ClassChange.between(old.classes, new.classes)
     counted = PairedCount(0, 0, 0, change, _other_depth(old.depth, new.depth))
     images = unseen_images.find(
-        own, known, baseline_known, shared, _held_out(inputs), _held_out_from_baseline(inputs)
+        own, known, baseline_known, shared, _held_out(answers), _held_out_from_baseline(inputs)
     )
     return images, counted
 
 
-def _held_out(inputs: Artifacts) -> HeldOutImages:
+def _held_out(answers: HeldOutAnswers | None) -> HeldOutImages:
     """Of the candidate; none where its settings were tuned on the images that judge."""
-    answers = HeldOutAnswers.read(inputs['model_run'].uri) if 'model_run' in inputs else None
     if answers is None or answers.tuned:
         return HeldOutImages()
     ids = [identity.decode() for identity in answers.ids]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 
 from tfx.components.evaluator import constants
 from tfx.types.artifact import Artifact
@@ -23,9 +24,7 @@ from thawline.components.evaluation import (
     tfma_run,
 )
 from thawline.components.evaluation.gate import repeated_looks, verdict
-from thawline.components.evaluation.gate.counts import (
-    Counts,
-)
+from thawline.components.evaluation.gate.counts import Counts
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import Verdict
 from thawline.components.evaluation.params import Evaluation
@@ -43,7 +42,7 @@ from thawline.components.shared import (
 )
 from thawline.components.shared.executor import Artifacts, BeamNodeExecutor, Properties
 from thawline.components.shared.held_out_answers import HeldOutAnswers
-from thawline.components.shared.splits import EVALUATED, SPLITS, TEST, TRAIN, VAL
+from thawline.components.shared.splits import EVALUATED, SPLITS, TEST, VAL
 
 import tensorflow_model_analysis as tfma  # isort: skip - not whole before tfx
 
@@ -72,9 +71,20 @@ class Executor(BeamNodeExecutor):
         }
         candidate, baseline = folders[_MODEL], folders.get(_BASELINE)
         judged_files.record(pathlib.Path(candidate), evaluation)
-        to_compare, pairs = compared_images.find(inputs, candidate, baseline)
+        model_run = inputs['model_run'].uri if 'model_run' in inputs else None
+        answers = HeldOutAnswers.read(model_run) if model_run else None
+        # Train judges, too, where its images were held out in turn.
+        in_folds = answers is not None and answers.by_folds
+        to_compare, pairs = compared_images.find(inputs, candidate, baseline, answers)
         compared = baseline if to_compare else None
-        latency_ms = self._predict(inputs, candidate, compared, to_compare, evaluation.uri, gate)
+        latency_ms = self._predict(
+            inputs,
+            SPLITS if in_folds else EVALUATED,
+            (candidate, compared),
+            to_compare,
+            evaluation.uri,
+            gate,
+        )
 
         progress.start('evaluating')
         table = predictions.read(evaluation.uri)
@@ -83,11 +93,10 @@ class Executor(BeamNodeExecutor):
             where = f'gate.slices[{position}].column'
             slices.check_column(name, slices.sliceable(table.columns), where)
         size_mb = None if gate.max_size_mb is None else serving_cost.size_mb(candidate)
-        counts = counting.count(
-            table, gate, pairs, latency_ms, size_mb, joining, _are_in_folds(inputs)
-        )
+        counts = counting.count(table, gate, pairs, latency_ms, size_mb, joining, in_folds)
         looked = _looks(table, inputs[_MODEL], evaluation)
-        counts = dataclasses.replace(counts, looks=looked, tuned=_is_tuned(inputs))
+        tuned = answers is not None and answers.tuned
+        counts = dataclasses.replace(counts, looks=looked, tuned=tuned)
         alpha = repeated_looks.alpha(gate, counts.looks)
         sliced, _ = slices.choose_columns(table.columns, settings.crossed, settings.most_values)
         config = tfma_config.build(
@@ -111,17 +120,26 @@ class Executor(BeamNodeExecutor):
     def _predict(
         self,
         inputs: Artifacts,
-        candidate: str,
-        baseline: str | None,
+        wanted: Sequence[str],
+        models: tuple[str, str | None],
         to_compare: ImagesToCompare,
         uri: str,
         gate: Gate,
     ) -> float | None:
-        """Writes the predictions; returns the latency in milliseconds where a rule asks for it."""
+        """Writes the predictions; returns the latency in milliseconds where a rule asks for it.
+
+        Args:
+            inputs: of the node.
+            wanted: splits with images to judge.
+            models: folders of the candidate and of the baseline that it is compared with.
+            to_compare: images to compare them on.
+            uri: of the evaluation.
+            gate: the rules.
+        """
+        candidate, baseline = models
         statistics = image_statistics.read(split_files.folders(inputs['statistics']))
         files = split_files.files(inputs['examples'])
-        model_run = inputs['model_run'].uri if 'model_run' in inputs else None
-        splits = [split for split in _splits_to_read(model_run) if split in files]
+        splits = [split for split in wanted if split in files]
         progress.start(
             'images through the model', sum(statistics.images.get(split, 0) for split in splits)
         )
@@ -132,16 +150,16 @@ class Executor(BeamNodeExecutor):
             statistics.metadata,
             tuple(statistics.edges.items()),
             inputs['embeddings'].uri if 'embeddings' in inputs else None,
-            model_run,
+            inputs['model_run'].uri if 'model_run' in inputs else None,
             to_compare.answered,
         )
-        with inference.load_models(job.folders) as models:
+        with inference.load_models(job.folders) as loaded:
             with self._make_beam_pipeline() as pipeline:
                 evaluated = [file for split in splits for file in files[split]]
                 inference.run(pipeline, evaluated, job, uri)
             if gate.max_latency_ms is None:
                 return None
-            return serving_cost.latency_ms(models[0], files[VAL])
+            return serving_cost.latency_ms(loaded[0], files[VAL])
 
 
 def _looks(table: Predictions, model: Artifact, evaluation: Artifact) -> int:
@@ -149,23 +167,6 @@ def _looks(table: Predictions, model: Artifact, evaluation: Artifact) -> int:
     judged = table.ids[(table.splits == VAL) & table.labelled].tolist()
     store = metadata_store.lent_store()
     return 1 + looks.earlier_models(store, model.id, evaluation, judged)
-
-
-def _splits_to_read(model_run: str | None) -> tuple[str, ...]:
-    """Those with images to judge: train too, where its images were held out in turn."""
-    held_out = HeldOutAnswers.read(model_run) if model_run else None
-    return SPLITS if held_out is not None and held_out.by_folds else EVALUATED
-
-
-def _are_in_folds(inputs: Artifacts) -> bool:
-    """Whether all images that the model learned from judge it, in turn."""
-    model_run = inputs['model_run'].uri if 'model_run' in inputs else None
-    return TRAIN in _splits_to_read(model_run)
-
-
-def _is_tuned(inputs: Artifacts) -> bool:
-    answers = HeldOutAnswers.read(inputs['model_run'].uri) if 'model_run' in inputs else None
-    return answers is not None and answers.tuned
 
 
 def _check_agreement(decision: Verdict, validation: tfma.ValidationResult) -> None:
