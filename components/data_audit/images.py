@@ -11,7 +11,7 @@ import tensorflow as tf
 from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.ingestion import examples
 from thawline.components.shared import image_table, tf_data
-from thawline.components.shared.splits import TEST
+from thawline.components.shared.splits import TEST, part_name
 
 _NUMBERS = ('brightness', 'contrast', 'sharpness', 'width', 'height')
 _FORMAT, _METADATA = 'source_format', 'meta_'
@@ -62,11 +62,7 @@ class AuditedImages:
         """What an image is judged with: its split, or its fold ('fold 2'); str [N]."""
         if self.folds is None:
             return self.splits
-        names = [
-            f'fold {fold}' if fold >= 0 else split
-            for split, fold in zip(self.splits, self.folds, strict=True)
-        ]
-        return np.array(names, str)
+        return np.array(list(map(part_name, self.splits, self.folds)), str)
 
     @property
     def learned(self) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from thawline.components.ingestion import hash_split
 from thawline.components.ingestion.params import Split
-from thawline.components.shared.splits import SPLITS, TEST, TRAIN, VAL
+from thawline.components.shared.splits import SPLITS, TEST, TRAIN, VAL, part_name
 
 _VAL_FOLD = '0'
 
@@ -40,7 +40,7 @@ def part_of(split: str, fold: int | None) -> str:
 
 def describe(part: str) -> str:
     """A part, for people."""
-    return f'fold {part}' if is_fold(part) else part
+    return part_name(part, fold_of(part))
 
 
 def trained_parts(parts: Iterable[str]) -> list[str]:

@@ -10,13 +10,13 @@ import numpy as np
 from thawline.components.embedding import similarity
 from thawline.components.embedding.image_embeddings import ImageEmbeddings
 from thawline.components.evaluation.metrics import Answers
-from thawline.components.evaluation.predictions import NO_FOLD, Predictions
+from thawline.components.evaluation.predictions import Predictions
 from thawline.components.report import metrics, picture_choice, pictures
 from thawline.components.report.audited_data import AuditedData
 from thawline.components.report.content import ConfusionCell, Gallery, Neighbour, Picture
 from thawline.components.report.pictures import ExampleScan
 from thawline.components.shared import progress
-from thawline.components.shared.splits import TRAIN, VAL
+from thawline.components.shared.splits import TRAIN, VAL, part_name
 
 _NEIGHBOURS = 3
 
@@ -168,9 +168,10 @@ def _picture(
     answer = score = None
     if row is not None:
         position = int(answers.labels[row])
-        path, split = str(predictions.paths[rows[row]]), str(predictions.splits[rows[row]])
-        if has_folds and predictions.folds[rows[row]] != NO_FOLD:
-            split = f'fold {predictions.folds[rows[row]]}'
+        place = rows[row]
+        path, split = str(predictions.paths[place]), str(predictions.splits[place])
+        if has_folds:
+            split = part_name(split, int(predictions.folds[place]))
         label = predictions.classes[position] if position >= 0 else label
         if answers.answers[row] != metrics.NO_ANSWER:
             answer = predictions.classes[int(answers.answers[row])]

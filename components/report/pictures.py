@@ -14,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from thawline.components.shared import tf_data
+from thawline.components.shared.splits import part_name
 
 # The longest side in pixels: even of noise, which JPEG compresses worst, 600 thumbnails with
 # overlays stay well below 15 MB.
@@ -79,7 +80,7 @@ def scan_examples(files: Mapping[str, Sequence[str]], image_ids: Collection[str]
             for batch in parsed.as_numpy_iterator():
                 scan.count[split] += len(batch['image_id'])
                 together = np.where(batch['cluster'], batch['cluster'], batch['group'])
-                names = [f'fold {fold}' if fold >= 0 else split for fold in batch['fold']]
+                names = [part_name(split, fold) for fold in batch['fold']]
                 for name, group in zip(names, together, strict=True):
                     scan.groups.setdefault(name, set()).add(group)
                 for i in np.flatnonzero([name in ids for name in batch['image_id']]):
