@@ -19,6 +19,7 @@ from thawline.components.evaluation.gate.rule_result import (
     at_most,
     image_count,
     images_of,
+    judging_images,
     quote,
     without_effect,
 )
@@ -139,7 +140,7 @@ def test_contradiction(counts: Counts, gate: Gate) -> RuleResult:
     name, title = 'test_contradiction', 'Test against val'
     val, test = counts.val, counts.test
     if not val.n or not test.n:
-        which = 'test images' if val.n else f'{val.kind} images'.lstrip()
+        which = 'test images' if val.n else judging_images(val)
         sentence = f'There are no {which} to compare.'
         return RuleResult(name, title, None, None, LEVEL, None, sentence)
     on_test, on_val = test.effective, val.effective

@@ -5,6 +5,7 @@ from __future__ import annotations
 from thawline.components.evaluation.gate.counts import Counts
 from thawline.components.evaluation.gate.params import Gate
 from thawline.components.evaluation.gate.record import RuleResult
+from thawline.components.evaluation.gate.rule_result import judging_images
 from thawline.components.shared import percentages
 from thawline.components.statistics.clustered_bound import ALPHA
 
@@ -24,7 +25,7 @@ def looks(counts: Counts, gate: Gate) -> RuleResult | None:
     number, pays = counts.looks, gate.looks == 'strict'
     if gate.strictness != 'bound' or (number == 1 and not pays):
         return None
-    images = f'{counts.val.kind} images'.lstrip()
+    images = judging_images(counts.val)
     if pays:
         allowed = percentages.percent(alpha(gate, number), 3)
         sentence = (

@@ -60,6 +60,11 @@ def images_of(count: HitCount) -> str:
     return image_count(count.n, unit=count.unit) + in_groups(count.groups)
 
 
+def judging_images(count: HitCount) -> str:
+    """'val images', or 'images' where all judge."""
+    return f'{count.kind} images'.lstrip()
+
+
 def more_images(n: int, like: HitCount) -> str:
     """'54 more val images', '54 more groups'."""
     return image_count(n, f'more {like.kind}'.rstrip(), like.unit)

@@ -14,6 +14,7 @@ from thawline.components.evaluation.gate.rule_result import (
     fail_unmeasured,
     image_count,
     images_of,
+    judging_images,
     more_images,
 )
 from thawline.components.shared import percentages
@@ -27,8 +28,7 @@ def val_accuracy(counts: Counts, gate: Gate) -> RuleResult:
     name, title, threshold = 'val_accuracy', 'Validation accuracy', gate.val_accuracy
     val, by_bound = counts.val, gate.strictness == 'bound'
     if not val.n:
-        which = f'{val.kind} images'.lstrip()
-        sentence = f'Val accuracy cannot be measured without {which}.'
+        sentence = f'Val accuracy cannot be measured without {judging_images(val)}.'
         return fail_unmeasured(name, title, threshold, sentence)
     alpha = repeated_looks.alpha(gate, counts.looks)
     value = val.lower_bound(alpha) if by_bound else val.share
