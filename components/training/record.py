@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from thawline.components.shared.percentages import percent
 from thawline.components.shared.records import Record
 
 Kept = Literal['probe', 'fine_tuned', 'interpolated', 'averaged']
@@ -213,6 +214,14 @@ class ValidationRecord:
     judged: Scores | None = None
     folds: tuple[FoldRecord, ...] = ()
     refitted: int = 0
+
+    @property
+    def outcome(self) -> str:
+        """Whose answers judged and how well, for people; '' in older records."""
+        if self.judged is None:
+            return ''
+        how = f'in {len(self.folds)} folds' if self.folds else 'from its own choice'
+        return f'held out {how}: {percent(self.judged.accuracy)} of {self.judged.n:,} images'
 
 
 @dataclasses.dataclass(frozen=True)

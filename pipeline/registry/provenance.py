@@ -160,10 +160,8 @@ def _training(registry: Registry, model: Model) -> Iterator[str]:
 
 def _judged(validation: ValidationRecord) -> Iterator[str]:
     """Whose answers judged, and what ships."""
-    if validation.judged is not None:
-        how = f'in {len(validation.folds)} folds' if validation.folds else 'from its own choice'
-        judged = percent(validation.judged.accuracy)
-        yield f'held out {how}: {judged} of {validation.judged.n:,} images'
+    if validation.outcome:
+        yield validation.outcome
     if validation.refitted:
         yield f'then fitted to all {validation.refitted:,} images'
 

@@ -97,10 +97,8 @@ def _training(result: NodeResult, project: Project) -> str:
             f'{len(tuned.history)}); kept: {record.kept_name}, '
             f'{percentages.percent(record.val.accuracy)}'
         )
-    if validation.judged is not None:
-        how = f'in {len(validation.folds)} folds' if validation.folds else 'from its own choice'
-        judged = percentages.percent(validation.judged.accuracy)
-        line += f'; held out {how}: {judged} of {validation.judged.n:,} images'
+    if validation.outcome:
+        line += f'; {validation.outcome}'
     if validation.refitted:
         line += f', then fitted to all {validation.refitted:,}'
     augmentation = record.augmentation
