@@ -85,16 +85,7 @@ def train(
         later = sum(len(other.train) for other in turns[number:])
         part = deadline.part(len(turn.train) / (len(turn.train) + later))
         trainer = functools.partial(
-            fold_turn.train_turn,
-            backbone,
-            classes,
-            sets,
-            images,
-            settings,
-            spool,
-            part,
-            log,
-            classifier,
+            fold_turn.train_turn, classes, sets, images, settings, spool, part, log, classifier
         )
         results.append(fold_turn.resume_or_train(turn, trainer, checkpoint_file, number))
         start.restore()

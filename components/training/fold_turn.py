@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from thawline.components import backbones
 from thawline.components.backbones import classifier as model
 from thawline.components.backbones.features import Features
 from thawline.components.shared.errors import DataError
@@ -112,7 +111,6 @@ def resume_or_train(
 
 
 def train_turn(
-    backbone: backbones.Backbone,
     classes: tuple[str, ...],
     sets: FoldSets,
     images: LabelledSet,
@@ -138,7 +136,7 @@ def train_turn(
             'to train on; add groups of the rarer classes, or set data.split.folds: 0'
         )
     trained = recipe.train(
-        backbone,
+        classifier.backbone,
         classes,
         recipe.FeatureSets(sets.kind, features.take(turn.train), features.take(chose)),
         lambda: (images.take(turn.train), images.take(chose)),
